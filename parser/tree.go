@@ -1,0 +1,458 @@
+package parser
+
+// A Pos is a place in the text of a statement: a zero-based byte offset.
+// Locate turns it into a line and a column.
+type Pos int32
+
+// A Parsed is one statement together with the text it was read from.
+// It is never changed after Parse returns and may be shared by any number of goroutines.
+type Parsed struct {
+	Text      string
+	Statement Statement
+	Params    Params
+}
+
+// Params tells which arguments a statement takes.
+// Positional parameters (?, ?3, $3) are numbered from 1; named ones (:name, @name) go by name.
+// A statement uses one of the two kinds.
+type Params struct {
+	Count int      // the number of positional arguments that must be given
+	Names []string // the names in order of first use; nil for positional parameters
+}
+
+// A Statement is one of *Select, *Insert, *Guard, *Show, *Describe, *Explain, *Transaction, *Savepoint, *Backup, *Verify.
+type Statement interface{ statement() }
+
+// A Select is a whole query: WITH, one core or several joined by UNION, and what applies to all of it.
+type Select struct {
+	Pos     Pos
+	With    []CTE
+	First   *Core
+	Unions  []Union
+	OrderBy []Order
+	Limit   Expr // nil for none (and for LIMIT ALL)
+	Offset  Expr // nil for none
+	AsOf    Expr // AS OF POSITION; nil for none
+	Follow  bool
+}
+
+// A CTE is one name AS (select) of a WITH.
+type CTE struct {
+	Pos    Pos
+	Name   string
+	Select *Select
+}
+
+// A Union is one further core of a compound query.
+type Union struct {
+	All  bool
+	Core *Core
+}
+
+// A Core is SELECT ... FROM ... WHERE ... GROUP BY ... HAVING.
+type Core struct {
+	Pos      Pos
+	Distinct bool
+	Results  []Result
+	From     Source // nil without FROM
+	Where    Expr   // nil without WHERE
+	GroupBy  []Expr
+	Having   Expr
+}
+
+// A Result is one item of a SELECT list: a star, or an expression with its name.
+type Result struct {
+	Pos       Pos
+	Star      bool
+	StarTable string // for t.*
+	Expr      Expr   // nil for a star
+	Alias     string // "" without one
+	Text      string // the expression as the user wrote it; the column's name where there is no alias
+}
+
+// A Source is one of *Table, *Derived, *Join.
+type Source interface{ source() }
+
+// A Table names an event stream or one of the tables whose names begin with $ or stand in information_schema.
+type Table struct {
+	Pos    Pos
+	Schema string // "", "main", "eventfold" or "information_schema", lower case
+	Name   string // byte-exact, without quotes; "$all" and the like keep their $
+	Alias  string
+	Param  *Param // set instead of Name where the name is bound (INSERT INTO ?)
+}
+
+// A Derived is a sub-query in FROM.
+type Derived struct {
+	Pos    Pos
+	Select *Select
+	Alias  string
+}
+
+// A Join combines two sources. Left is true for LEFT JOIN; On is nil for CROSS JOIN and a comma.
+type Join struct {
+	Pos         Pos
+	Left, Right Source
+	Outer       bool // LEFT [OUTER] JOIN
+	On          Expr
+	Using       []string
+}
+
+// An Order is one item of ORDER BY.
+type Order struct {
+	Expr  Expr
+	Desc  bool
+	Nulls NullOrder
+}
+
+// A NullOrder says where NULLs go: by default they are the smallest values.
+type NullOrder uint8
+
+// The places of NULLs in an order.
+const (
+	NullsDefault NullOrder = iota
+	NullsFirst
+	NullsLast
+)
+
+// An Insert appends events.
+type Insert struct {
+	Pos       Pos
+	Into      *Table
+	Columns   []Name // empty if the statement has no column list
+	Rows      [][]Expr
+	Expect    []Expectation
+	Returning *Returning // nil without RETURNING
+}
+
+// A Returning is the list after RETURNING.
+type Returning struct {
+	Star    bool
+	Columns []Name
+}
+
+// A Name is a column's name at a place in the text.
+type Name struct {
+	Pos  Pos
+	Text string
+}
+
+// A Guard is EXPECT table expectation, ...: a check without an event.
+type Guard struct {
+	Pos    Pos
+	Table  *Table
+	Expect []Expectation
+}
+
+// An Expectation is one item of EXPECTING or EXPECT.
+type Expectation struct {
+	Pos     Pos
+	Kind    ExpectationKind
+	Version Expr   // ExpectVersion: a number or a parameter
+	From    *Table // ExpectNoEvent
+	Where   Expr   // ExpectNoEvent; nil without WHERE
+	After   Expr   // ExpectNoEvent; nil without AFTER
+}
+
+// An ExpectationKind tells what an Expectation asks for.
+type ExpectationKind uint8
+
+// The kinds of expectation.
+const (
+	ExpectAny ExpectationKind = iota
+	ExpectNoStream
+	ExpectStreamExists
+	ExpectVersion
+	ExpectNoEvent
+)
+
+// A Show is SHOW TABLES, SHOW STREAMS, SHOW TYPES or SHOW COLUMNS FROM table.
+type Show struct {
+	Pos   Pos
+	What  string // "tables", "streams", "types" or "columns"
+	Table *Table // for columns
+	Like  Expr   // nil without LIKE
+	Limit Expr   // nil without LIMIT
+}
+
+// A Describe is DESCRIBE table.
+type Describe struct {
+	Pos   Pos
+	Table *Table
+}
+
+// An Explain is EXPLAIN [ANALYZE | QUERY PLAN] of a Select or an Insert.
+type Explain struct {
+	Pos       Pos
+	Analyze   bool
+	Statement Statement
+}
+
+// A Transaction is BEGIN, COMMIT or ROLLBACK as text.
+type Transaction struct {
+	Pos  Pos
+	Kind TransactionKind
+}
+
+// A TransactionKind tells what a Transaction statement does.
+type TransactionKind uint8
+
+// The kinds of transaction statement.
+const (
+	Begin TransactionKind = iota
+	Commit
+	Rollback
+)
+
+// A Savepoint is SAVEPOINT name, ROLLBACK TO name or RELEASE name.
+type Savepoint struct {
+	Pos  Pos
+	Kind SavepointKind
+	Name string // compared without regard to ASCII case
+}
+
+// A SavepointKind tells what a Savepoint statement does.
+type SavepointKind uint8
+
+// The kinds of savepoint statement.
+const (
+	SavepointSet SavepointKind = iota
+	SavepointRollback
+	SavepointRelease
+)
+
+// A Backup is BACKUP TO directory.
+type Backup struct {
+	Pos Pos
+	To  Expr
+}
+
+// A Verify is VERIFY: check every byte of the store.
+type Verify struct{ Pos Pos }
+
+func (*Select) statement()      {}
+func (*Insert) statement()      {}
+func (*Guard) statement()       {}
+func (*Show) statement()        {}
+func (*Describe) statement()    {}
+func (*Explain) statement()     {}
+func (*Transaction) statement() {}
+func (*Savepoint) statement()   {}
+func (*Backup) statement()      {}
+func (*Verify) statement()      {}
+
+func (*Table) source()   {}
+func (*Derived) source() {}
+func (*Join) source()    {}
+
+// An Expr is one of *Literal, *Param, *Column, *Unary, *Binary, *Nary, *In, *Like, *Between, *Case, *Cast, *Call,
+// *Subquery, *Exists, *Collate, *Interval.
+type Expr interface {
+	expr()
+	// At returns the place of the expression: of its left-most leaf, or of its operator.
+	At() Pos
+}
+
+// An Op is an operator of a Unary, Binary or Nary expression.
+type Op uint8
+
+// The operators.
+const (
+	OpAnd    Op = iota + 1 // Nary
+	OpOr                   // Nary
+	OpAdd                  // Nary, from left to right
+	OpConcat               // Nary, from left to right
+	OpSub                  // Binary, as all that follow up to OpArrowText
+	OpMul
+	OpDiv
+	OpMod
+	OpIntDiv // DIV
+	OpEq
+	OpNe
+	OpLt
+	OpLe
+	OpGt
+	OpGe
+	OpIs        // IS, IS NOT DISTINCT FROM
+	OpIsNot     // IS NOT, IS DISTINCT FROM
+	OpRegexp    // x REGEXP pattern; NOT REGEXP is a Unary around it
+	OpArrow     // ->
+	OpArrowText // ->>
+	OpNot       // Unary, as all that follow
+	OpNeg
+	OpPlus
+)
+
+type (
+	// A Literal is a constant: nil, int64, float64, string, []byte (x'...') or bool.
+	Literal struct {
+		Pos   Pos
+		Value any
+	}
+	// A Param is a placeholder. Exactly one of Index (from 1) and Name is set.
+	Param struct {
+		Pos   Pos
+		Index int
+		Name  string
+	}
+	// A Column is a name that stands for a value. Quoted tells that it was written in quotes.
+	Column struct {
+		Pos    Pos
+		Table  string
+		Name   string
+		Quoted bool
+	}
+	// A Unary is NOT x, -x or +x.
+	Unary struct {
+		Pos Pos
+		Op  Op
+		X   Expr
+	}
+	// A Binary is x op y.
+	Binary struct {
+		Pos  Pos // of the operator
+		Op   Op
+		X, Y Expr
+	}
+	// A Nary is a chain of two or more terms with one operator: AND, OR, + or ||.
+	// Chains are flat however long they are, so that walking a tree never runs deep.
+	Nary struct {
+		Op    Op
+		Terms []Expr
+	}
+	// An In is x [NOT] IN (list) or x [NOT] IN (select). Select is nil for a list.
+	In struct {
+		Pos    Pos
+		X      Expr
+		Not    bool
+		List   []Expr
+		Select *Select
+	}
+	// A Like is x [NOT] LIKE pattern [ESCAPE escape].
+	Like struct {
+		Pos     Pos
+		X       Expr
+		Not     bool
+		Pattern Expr
+		Escape  Expr // nil without ESCAPE
+	}
+	// A Between is x [NOT] BETWEEN lo AND hi.
+	Between struct {
+		Pos    Pos
+		X      Expr
+		Not    bool
+		Lo, Hi Expr
+	}
+	// A Case is CASE [operand] WHEN ... THEN ... ELSE ... END.
+	Case struct {
+		Pos     Pos
+		Operand Expr // nil for a searched CASE
+		Whens   []When
+		Else    Expr // nil without ELSE
+	}
+	// A When is one branch of a Case.
+	When struct{ Cond, Then Expr }
+	// A Cast is CAST(x AS type). Type is as the user wrote it, upper case.
+	Cast struct {
+		Pos  Pos
+		X    Expr
+		Type string
+	}
+	// A Call is a function, an aggregate or a window function.
+	// EXTRACT(unit FROM x) is extract('unit', x), SUBSTRING(x FROM a FOR b) is substring(x, a, b), TRIM([BOTH|LEADING|TRAILING] y FROM x)
+	// is trim/ltrim/rtrim(x, y), DATE '...' is date('...'), TIMESTAMP '...' is timestamp('...').
+	Call struct {
+		Pos      Pos
+		Name     string // lower case
+		Star     bool   // COUNT(*)
+		Distinct bool
+		Args     []Expr
+		Filter   Expr    // FILTER (WHERE ...); nil without
+		Over     *Window // OVER (...); nil without
+	}
+	// A Window is what stands after OVER.
+	Window struct {
+		Pos         Pos
+		PartitionBy []Expr
+		OrderBy     []Order
+		Frame       *Frame // nil for the default frame
+	}
+	// A Frame is ROWS or RANGE BETWEEN start AND end.
+	Frame struct {
+		Rows       bool // ROWS; otherwise RANGE
+		Start, End Bound
+	}
+	// A Bound is one end of a Frame.
+	Bound struct {
+		Kind   BoundKind
+		Offset Expr // for Preceding and Following
+	}
+	// A Subquery is a SELECT that stands for one value.
+	Subquery struct {
+		Pos    Pos
+		Select *Select
+	}
+	// An Exists is EXISTS (select).
+	Exists struct {
+		Pos    Pos
+		Select *Select
+	}
+	// A Collate is x COLLATE name. Name is upper case.
+	Collate struct {
+		Pos  Pos
+		X    Expr
+		Name string
+	}
+	// An Interval is INTERVAL x unit, an operand of + and - beside a time. Unit is lower case, singular.
+	Interval struct {
+		Pos  Pos
+		X    Expr
+		Unit string
+	}
+)
+
+// A BoundKind tells where a window frame begins or ends.
+type BoundKind uint8
+
+// The ends of a window frame.
+const (
+	UnboundedPreceding BoundKind = iota
+	Preceding
+	CurrentRow
+	Following
+	UnboundedFollowing
+)
+
+func (*Literal) expr()  {}
+func (*Param) expr()    {}
+func (*Column) expr()   {}
+func (*Unary) expr()    {}
+func (*Binary) expr()   {}
+func (*Nary) expr()     {}
+func (*In) expr()       {}
+func (*Like) expr()     {}
+func (*Between) expr()  {}
+func (*Case) expr()     {}
+func (*Cast) expr()     {}
+func (*Call) expr()     {}
+func (*Subquery) expr() {}
+func (*Exists) expr()   {}
+func (*Collate) expr()  {}
+func (*Interval) expr() {}
+
+func (e *Literal) At() Pos  { return e.Pos }
+func (e *Param) At() Pos    { return e.Pos }
+func (e *Column) At() Pos   { return e.Pos }
+func (e *Unary) At() Pos    { return e.Pos }
+func (e *Binary) At() Pos   { return e.X.At() }
+func (e *Nary) At() Pos     { return e.Terms[0].At() }
+func (e *In) At() Pos       { return e.X.At() }
+func (e *Like) At() Pos     { return e.X.At() }
+func (e *Between) At() Pos  { return e.X.At() }
+func (e *Case) At() Pos     { return e.Pos }
+func (e *Cast) At() Pos     { return e.Pos }
+func (e *Call) At() Pos     { return e.Pos }
+func (e *Subquery) At() Pos { return e.Pos }
+func (e *Exists) At() Pos   { return e.Pos }
+func (e *Collate) At() Pos  { return e.X.At() }
+func (e *Interval) At() Pos { return e.Pos }
