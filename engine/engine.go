@@ -1,0 +1,243 @@
+// Package engine keeps events in append-only streams with one gap-free global order.
+//
+// This file is the contract: a [Store] appends, a [ReadIndex] reads. [Open] gives the embedded store, which keeps its
+// log in a directory; other engines implement the same interfaces and pass the same tests (package enginetest).
+// FORMAT.md draws the bytes on disk.
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// A Store is an event store. All methods may be called from any number of goroutines.
+type Store interface {
+	// Append commits one or more appends, to one or more streams, all or none of them, and returns when they are
+	// durable and visible to ReadIndex.
+	//
+	// The order of decisions is: shape and size ([*InvalidError], [*TooLargeError]); event ids ([*DuplicateEventError],
+	// or success with Appended.Duplicate if exactly these events are stored already); expectations ([*ConflictError] with
+	// every check that failed); write. After an error nothing was written, except when it matches [ErrOutcomeUnknown].
+	//
+	// A request waits in a bounded queue. If ctx ends while it waits, Append returns ctx.Err() and nothing was written.
+	// Once the writer has claimed it, Append waits for the outcome.
+	Append(ctx context.Context, batch ...Append) (Appended, error)
+
+	// ReadIndex returns the store as it is now. It costs nothing to take and needs no closing.
+	ReadIndex() ReadIndex
+
+	// Wait returns nil when the head is beyond p, ctx.Err() when ctx ends first, [ErrClosed] when the store is closed.
+	Wait(ctx context.Context, p Position) error
+
+	// Stats returns counters and sizes.
+	Stats() Stats
+
+	// Close waits for the appends that are queued, stops every goroutine of the store and releases its files.
+	// Later calls return [ErrClosed]; a second Close returns nil.
+	Close() error
+}
+
+// An Append is what one Store.Append does to one stream.
+// Without Events it is a guard: only its expectations are checked.
+type Append struct {
+	Stream string // 1 to 255 bytes of UTF-8, not beginning with $
+	Expect []Expectation
+	Events []NewEvent
+}
+
+// An Expectation is an [ExpectedVersion] of the Append's stream or a [*Condition] on the whole log.
+type Expectation interface{ expectation() }
+
+func (ExpectedVersion) expectation() {}
+func (*Condition) expectation()      {}
+
+// A Condition holds if no event after position After passes Where and Match. It sees the log before the append that it
+// guards, never that append's own events. This is the append condition of the DCB specification (dcb.events).
+//
+// The store calls Match from the goroutine that called Append and from its writer, never from two at once.
+type Condition struct {
+	After   Position                              // exclusive; NoPosition looks at the whole log
+	Where   Filter                                // which events are looked at; its From is raised to After+1
+	Columns ColumnSet                             // what Match reads
+	Match   func(b *Batch, row int) (bool, error) // nil: every event that passes Where conflicts
+	Text    string                                // for the error
+}
+
+// Appended is the outcome of an append: one Placed per event, in the order given.
+type Appended struct {
+	Events     []Placed
+	RecordedAt time.Time
+	// Duplicate is true if exactly these events were stored already: nothing was written, Events holds the original places.
+	Duplicate bool
+}
+
+// Placed is where one event has its place.
+type Placed struct {
+	Position Position
+	Version  Version
+	ID       uuid.UUID
+}
+
+// A ReadIndex is the store seen from one Head. It never changes; any number of goroutines may use it; reading takes no lock
+// that the writer holds. A ReadIndex of a closed store gives ErrClosed.
+type ReadIndex interface {
+	// Head returns the number of events in the log, which is the next position.
+	Head() Position
+	// At returns the ReadIndex with the earlier head h. It panics if h is negative or beyond Head: the caller has checked.
+	At(h Position) ReadIndex
+	// StreamVersion returns the version of the stream's last event, and false if there is no such stream.
+	StreamVersion(stream string) (Version, bool, error)
+	// ReadAll reads every event from position from (inclusive). Backwards from a place at or beyond the head begins with the last event.
+	ReadAll(ctx context.Context, from Position, dir Direction) Cursor
+	// ReadStream reads a stream from version from (inclusive). Cursor.Err is a *StreamNotFoundError if there is no such stream.
+	ReadStream(ctx context.Context, stream string, from Version, dir Direction) Cursor
+	// Scan reads the events that pass the filter, in position order or its reverse, in batches with the columns asked for.
+	Scan(ctx context.Context, what Filter, columns ColumnSet) BatchCursor
+	// Count returns the number of events that pass the filter, from the indexes where they can tell.
+	Count(ctx context.Context, what Filter) (int64, error)
+	// Streams lists the streams whose names begin with prefix, in byte order of their names.
+	Streams(ctx context.Context, prefix string) StreamCursor
+	// Types lists the event types in byte order.
+	Types(ctx context.Context) ([]TypeInfo, error)
+}
+
+// A Filter selects events. Every field narrows the selection; the zero value with From 0 selects all.
+type Filter struct {
+	From   Position  // inclusive
+	To     Position  // exclusive; 0 means no bound
+	Since  time.Time // recorded at or after; zero means no bound
+	Before time.Time // recorded before; zero means no bound
+
+	MinVersion Version // inclusive
+	MaxVersion Version // inclusive; 0 with HasMaxVersion false means no bound
+	// HasMaxVersion tells that MaxVersion is meant.
+	HasMaxVersion bool
+
+	Streams []string    // one of these; nil means any stream, empty but not nil selects nothing
+	Prefix  string      // the stream's name begins with it
+	Types   []string    // one of these; nil means any type, empty but not nil selects nothing
+	Tags    []string    // all of these; nil means no condition
+	IDs     []uuid.UUID // one of these; nil means any id, empty but not nil selects nothing
+
+	Direction Direction
+	// Limit, if positive, is a hint: the caller expects to read no more than this many events.
+	Limit int
+}
+
+// A ColumnSet tells which columns of a Batch a reader needs. Positions are always there.
+type ColumnSet uint16
+
+// The columns.
+const (
+	ColStream ColumnSet = 1 << iota
+	ColVersion
+	ColID
+	ColType
+	ColPayload // with JSON
+	ColMetadata
+	ColTags
+	ColTime
+	ColRedacted
+
+	ColAll ColumnSet = 1<<iota - 1
+)
+
+// A Batch holds up to 1,024 events by column. Columns that were not asked for are empty.
+// The slices of the Batch are reused by the next call of BatchCursor.Next; the strings and bytes they hold are not,
+// they stay as they are for as long as anybody keeps them.
+type Batch struct {
+	Len       int
+	Positions []Position
+	Streams   []string
+	Versions  []Version
+	IDs       []uuid.UUID
+	Types     []string // equal types of one cursor share one string
+	Payloads  [][]byte // nil for NULL
+	JSON      []bool   // the payload is valid JSON
+	Metadata  [][]byte
+	Tags      [][]string
+	Times     []int64 // recorded_at, microseconds since 1970 UTC
+	Redacted  []bool
+}
+
+// A Cursor pulls events out of a ReadIndex. One goroutine uses it.
+//
+//	c := index.ReadAll(ctx, 0, engine.Forwards)
+//	defer c.Close()
+//	for c.Next() {
+//		use(c.Event())
+//	}
+//	return c.Err()
+type Cursor interface {
+	Next() bool
+	// Event returns the current event. The struct is overwritten by the next call of Next; what it points to is not.
+	Event() *Event
+	// Err returns what ended the cursor, nil if it came to its end. A context's error is returned as it is.
+	Err() error
+	Close() error
+}
+
+// A BatchCursor pulls batches out of a ReadIndex. One goroutine uses it.
+type BatchCursor interface {
+	// Next returns the next batch, which is never empty, or nil at the end and after an error.
+	Next() *Batch
+	Err() error
+	// Examined returns how many events were looked at and how many segments were skipped so far.
+	Examined() (events int64, skippedSegments int)
+	Close() error
+}
+
+// A StreamCursor lists streams. One goroutine uses it.
+type StreamCursor interface {
+	Next() bool
+	Stream() StreamInfo
+	Err() error
+	Close() error
+}
+
+// StreamInfo describes a stream as of a ReadIndex.
+type StreamInfo struct {
+	Stream        string
+	Version       Version // of the last event
+	Events        int64
+	FirstPosition Position
+	LastPosition  Position
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
+}
+
+// TypeInfo describes an event type as of a ReadIndex.
+type TypeInfo struct {
+	Type          string
+	Events        int64
+	FirstPosition Position
+	LastPosition  Position
+}
+
+// Stats are the counters and sizes of a store since it was opened, unless they say otherwise.
+type Stats struct {
+	Events        int64 // in the log
+	Streams       int64 // in the log; -1 if counting them would read the indexes
+	DiskBytes     int64 // of all files
+	Segments      int
+	Appends       int64         // acknowledged
+	Appended      int64         // events acknowledged
+	Groups        int64         // group commits
+	Syncs         int64         // of the log
+	SyncTime      time.Duration // spent in them
+	LastSync      time.Duration
+	WriterCPU     time.Duration // time the writer spent outside writes and syncs while it had work
+	QueueLength   int           // requests waiting now
+	QueueCapacity int
+	Followers     int // goroutines in Wait
+	FormatMajor   int
+	FormatMinor   int
+	LowSpace      bool   // the next segment could not be prepared: the disk is full or nearly so
+	Poisoned      bool   // a sync failed; the store can only be read
+	Writable      bool   // this process holds the write lock
+	Compressed    int    // sealed segments that are stored compressed
+	IndexedTo     int    // sealed segments that have an index file
+	Recovery      string // what Open had to repair, "" for nothing
+}

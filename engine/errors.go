@@ -1,0 +1,186 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Errors without facts. Ask for them with errors.Is.
+var (
+	// ErrClosed is returned by every call on a closed store.
+	ErrClosed = errors.New("eventfold: the store is closed")
+	// ErrReadOnly refuses an append to a store that was opened read-only.
+	ErrReadOnly = errors.New("eventfold: the store is open for reading only")
+	// ErrFull means that the disk has no room for the append. Nothing was written; appends succeed again once there is room.
+	ErrFull = errors.New("eventfold: the disk is full")
+	// ErrPoisoned refuses appends after a failed sync, because the system may show bytes that are not on the disk.
+	// Reading goes on. Only opening the store again recovers it.
+	ErrPoisoned = errors.New("eventfold: a sync has failed, the store can only be read until it is opened again")
+	// ErrOutcomeUnknown means that the append may or may not have been committed. Retry with the same event ids to find out.
+	ErrOutcomeUnknown = errors.New("eventfold: the outcome of the append is unknown")
+)
+
+// A ConflictError reports that expectations did not hold. Nothing was written.
+// Read again, decide again, and append again.
+type ConflictError struct {
+	Head   Position // of the log when the append was refused
+	Checks []FailedCheck
+}
+
+// A FailedCheck is one expectation that did not hold.
+type FailedCheck struct {
+	Append    int             // which of the appends of the call
+	Check     int             // which of its expectations
+	Stream    string          // the append's stream
+	Expected  ExpectedVersion // if the expectation was a version
+	Actual    Version         // the stream's version when the append was refused; NoVersion if there is no such stream
+	Condition *Condition      // if the expectation was a condition
+	Conflicts []Event         // the first ten events that break the condition
+}
+
+func (c FailedCheck) String() string {
+	if c.Condition == nil {
+		if c.Actual == NoVersion {
+			return fmt.Sprintf("stream %q does not exist, expected %s", c.Stream, c.Expected)
+		}
+		return fmt.Sprintf("stream %q is at version %d, expected %s", c.Stream, c.Actual, c.Expected)
+	}
+	at := ""
+	if len(c.Conflicts) > 0 {
+		e := &c.Conflicts[0]
+		at = fmt.Sprintf(": position %d, %s in stream %q", e.Position, e.Type, e.Stream)
+	}
+	return fmt.Sprintf("an event after position %d matches the condition %s%s", c.Condition.After, c.Condition.Text, at)
+}
+
+func (e *ConflictError) Error() string {
+	texts := make([]string, len(e.Checks))
+	for i, c := range e.Checks {
+		texts[i] = c.String()
+	}
+	return "eventfold: " + strings.Join(texts, "; ")
+}
+
+// A DuplicateEventError reports that an event id is taken by something else than a retry. Nothing was written.
+type DuplicateEventError struct {
+	ID       uuid.UUID
+	Kind     DuplicateKind
+	Stream   string   // where the id is stored
+	Position Position // where the id is stored; NoPosition for RepeatedID
+}
+
+// A DuplicateKind tells in what an append differs from the stored events that have its ids.
+type DuplicateKind uint8
+
+// The kinds of duplicate.
+const (
+	DifferentContent DuplicateKind = iota // type, payload, metadata or tags differ
+	DifferentStream                       // the id is stored in another stream
+	Partial                               // only some of the append's ids are stored
+	Reordered                             // all are stored, but not together in this order
+	RepeatedID                            // the append has the id twice
+)
+
+func (k DuplicateKind) String() string {
+	return [...]string{"with different content", "in another stream", "but other ids of the append are not",
+		"but not in this order", "twice in one append"}[k]
+}
+
+func (e *DuplicateEventError) Error() string {
+	if e.Kind == RepeatedID {
+		return fmt.Sprintf("eventfold: event id %s is given twice in one append", e.ID)
+	}
+	return fmt.Sprintf("eventfold: event id %s is stored at position %d of stream %q, %s", e.ID, e.Position, e.Stream, e.Kind)
+}
+
+// A StreamNotFoundError reports that a stream has no events.
+type StreamNotFoundError struct{ Stream string }
+
+func (e *StreamNotFoundError) Error() string {
+	return fmt.Sprintf("eventfold: there is no stream %q", e.Stream)
+}
+
+// An InvalidError reports input that can never be appended.
+type InvalidError struct {
+	Append int    // which of the appends of the call
+	Event  int    // which of its events; -1 for the append itself
+	Field  string // "stream", "type", "tags", ...
+	Reason string
+}
+
+func (e *InvalidError) Error() string { return "eventfold: " + e.Field + " " + e.Reason }
+
+// A TooLargeError reports an event or an append above its limit, in bytes.
+type TooLargeError struct {
+	What  string // "event" or "append"
+	Size  int64
+	Limit int64
+}
+
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("eventfold: the %s has %d bytes, the limit is %d", e.What, e.Size, e.Limit)
+}
+
+// A CorruptError reports that bytes which were promised to be durable are missing or damaged.
+// Nothing repairs itself; Salvage saves what can be read.
+type CorruptError struct {
+	File      string
+	Segment   int64
+	Offset    int64    // of the first byte that does not check
+	FirstLost Position // the first position that cannot be read
+	NextGood  Position // the first position after the damage that can; NoPosition if none is known
+	Reason    string
+}
+
+func (e *CorruptError) Error() string {
+	next := "nothing after it is known to be good"
+	if e.NextGood != NoPosition {
+		next = fmt.Sprintf("position %d is the next that is good", e.NextGood)
+	}
+	return fmt.Sprintf("eventfold: %s is damaged at offset %d: %s; position %d is the first that is lost, %s",
+		e.File, e.Offset, e.Reason, e.FirstLost, next)
+}
+
+// A FormatError reports a file that is not eventfold's, or of a format that this version does not know.
+type FormatError struct {
+	File   string
+	Reason string
+}
+
+func (e *FormatError) Error() string { return fmt.Sprintf("eventfold: %s: %s", e.File, e.Reason) }
+
+// A LockedError reports that another process (or another engine of this process) holds the write lock.
+type LockedError struct {
+	Path  string
+	PID   int       // 0 if unknown
+	Host  string    // "" if unknown
+	Since time.Time // zero if unknown
+}
+
+func (e *LockedError) Error() string {
+	if e.PID == 0 {
+		return fmt.Sprintf("eventfold: %s is locked by another process", e.Path)
+	}
+	return fmt.Sprintf("eventfold: %s is locked by process %d on %s since %s", e.Path, e.PID, e.Host, e.Since.Format(time.RFC3339))
+}
+
+// A HeadError reports that the store's head is not the one its opener knows from elsewhere (Options.Expect).
+type HeadError struct {
+	Expected Head
+	Actual   Head // at the expected position, or at the end of the log if that comes first
+}
+
+func (e *HeadError) Error() string {
+	return fmt.Sprintf("eventfold: expected chain %x at position %d, found %x at position %d",
+		e.Expected.Chain[:8], e.Expected.Position, e.Actual.Chain[:8], e.Actual.Position)
+}
+
+// A Head is a receipt for everything before Position: kept outside the store, it proves later that nothing was rewritten.
+type Head struct {
+	Position Position // the number of events
+	Chain    [32]byte // chained SHA-256 over the frames up to there
+}

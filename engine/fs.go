@@ -1,0 +1,61 @@
+package engine
+
+import (
+	"io"
+	"time"
+)
+
+// An FS is the seam between the store and the disk: every byte and every name passes through it, so that tests can lose,
+// tear and fail them (package crashtest). Names are paths as the operating system has them.
+// Errors satisfy errors.Is with fs.ErrNotExist, fs.ErrExist, fs.ErrPermission, syscall.ENOSPC, syscall.EROFS and so on, as the os package's do.
+// All methods may be called from any number of goroutines.
+type FS interface {
+	// Open opens a file. The flags are os.O_RDONLY or os.O_RDWR, with os.O_CREATE and os.O_EXCL.
+	Open(name string, flag int) (File, error)
+	Rename(from, to string) error
+	Link(from, to string) error
+	Remove(name string) error
+	// List returns the names (without directory) in dir, sorted.
+	List(dir string) ([]string, error)
+	Stat(name string) (FileInfo, error)
+	MkdirAll(dir string) error
+	// SyncDir makes the names in dir durable.
+	SyncDir(dir string) error
+	// Lock takes the exclusive lock of the file name, creating it if need be, and writes holder into it. It never waits.
+	// If somebody else holds it the error is a *LockedError. A process that dies releases it. Close releases it.
+	Lock(name, holder string) (io.Closer, error)
+	// Space describes the file system that dir is on.
+	Space(dir string) (Space, error)
+}
+
+// A File is an open file. ReadAt and WriteAt may run concurrently at different places.
+type File interface {
+	io.ReaderAt
+	io.WriterAt
+	io.Closer
+	// Fdatasync makes the content and the size durable, Fsync everything.
+	// An error may mean that bytes written before are lost although they can still be read.
+	Fdatasync() error
+	Fsync() error
+	Truncate(size int64) error
+	// Preallocate reserves room up to size without writing it; the file's size becomes at least size.
+	Preallocate(size int64) error
+	Size() (int64, error)
+}
+
+// FileInfo describes a name.
+type FileInfo struct {
+	Size     int64
+	Dir      bool
+	Modified time.Time
+	Device   uint64 // Device and Inode identify the file on this machine while it exists
+	Inode    uint64
+}
+
+// Space describes a file system.
+type Space struct {
+	Free        int64 // bytes available to this process; -1 if unknown
+	Network     bool  // locks and syncs are not to be trusted
+	CopyOnWrite bool  // btrfs, ZFS, APFS: writing zeros ahead buys nothing
+	ReadOnly    bool
+}
