@@ -113,3 +113,14 @@ func (e ExpectedVersion) String() string {
 	}
 	return "any"
 }
+
+// Scan lets an *Event be the destination of the pseudo-column event in database/sql.
+// It copies the struct, not what it points to.
+func (e *Event) Scan(src any) error {
+	from, ok := src.(*Event)
+	if !ok {
+		return fmt.Errorf("eventfold: cannot scan %T into an Event, only the column event", src)
+	}
+	*e = *from
+	return nil
+}

@@ -1,0 +1,158 @@
+// Package query compiles a statement's tree and runs it on a store.
+//
+// [Compile] resolves names and types once; the [Plan] it returns is immutable and shared by all connections. [Plan.Query]
+// and [Plan.Exec] run it in a [Session]. The executor pulls batches of rows from a [Table]; event tables are only one kind of it,
+// which is what lets tests run SQL over tables of their own.
+package query
+
+import (
+	"context"
+	"database/sql/driver"
+	"time"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/parser"
+)
+
+// A Type is the static type of a result column, known before the first row.
+type Type uint8
+
+// The types of columns.
+const (
+	Any       Type = iota // NULL, or a value whose type differs from row to row
+	Integer               // int64
+	Real                  // float64
+	Text                  // string
+	Blob                  // []byte
+	JSON                  // []byte (or string, see Settings.JSONText)
+	Timestamp             // time.Time, UTC
+	EventType             // *engine.Event, the pseudo-column event
+)
+
+// A Column describes one column of a result.
+type Column struct {
+	Name     string
+	Type     Type
+	Nullable bool
+}
+
+// Settings are what a connection's Session is given once.
+type Settings struct {
+	Memory   int64            // bytes a query may hold; 0 means DefaultMemory
+	JSONText bool             // JSON columns come out as string
+	Now      func() time.Time // nil means time.Now
+}
+
+// DefaultMemory is the memory budget of a query, in bytes.
+const DefaultMemory = 256 << 20
+
+// A Session is what the statements of one connection run in. One goroutine uses it at a time;
+// open Rows may outlive calls but are pulled by one goroutine at a time as well.
+type Session struct {
+	Store    engine.Store
+	Settings Settings
+	Tx       *Tx // the open transaction, nil outside one; textual BEGIN, COMMIT and ROLLBACK set and clear it
+}
+
+// A Plan is a compiled statement. It is immutable and may be shared.
+type Plan struct {
+	parsed  *parser.Parsed
+	columns []Column
+	rows    bool // the statement gives rows
+	run     planner
+}
+
+// A planner is the part of a plan that differs between kinds of statement.
+type planner interface {
+	query(ctx context.Context, s *Session, args []Value) (Rows, error)
+	exec(ctx context.Context, s *Session, args []Value) (Outcome, error)
+}
+
+// Compile resolves a statement's names and types. It needs no store: a stream that does not exist has no rows.
+// Errors are *Error.
+func Compile(p *parser.Parsed) (*Plan, error) { return compileStatement(p) }
+
+// Columns returns the columns of the rows that the statement gives. The slice must not be changed.
+func (p *Plan) Columns() []Column { return p.columns }
+
+// GivesRows reports whether the statement has a result set: SELECT, SHOW, DESCRIBE, EXPLAIN, INSERT ... RETURNING, VERIFY.
+func (p *Plan) GivesRows() bool { return p.rows }
+
+// Params tells which arguments the statement takes.
+func (p *Plan) Params() parser.Params { return p.parsed.Params }
+
+// Query runs the statement and returns its rows. An INSERT ... RETURNING is committed when Query returns.
+// The context governs the Rows too: Next returns ctx.Err() once it has ended.
+func (p *Plan) Query(ctx context.Context, s *Session, args []driver.NamedValue) (Rows, error) {
+	values, err := bindArgs(p.parsed.Params, args)
+	if err != nil {
+		return nil, err
+	}
+	return p.run.query(ctx, s, values)
+}
+
+// Exec runs the statement for its effect.
+func (p *Plan) Exec(ctx context.Context, s *Session, args []driver.NamedValue) (Outcome, error) {
+	values, err := bindArgs(p.parsed.Params, args)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return p.run.exec(ctx, s, values)
+}
+
+// Rows are pulled one at a time.
+type Rows interface {
+	// Columns returns what Plan.Columns returned.
+	Columns() []Column
+	// Next fills dest, which has one place per column, with int64, float64, string, []byte, time.Time, *engine.Event or nil.
+	// It returns io.EOF itself at the end, and ctx.Err() itself when the query's context has ended.
+	// Strings and bytes are never reused; the *engine.Event is overwritten by the next call.
+	Next(dest []driver.Value) error
+	// Close releases what the rows hold. It may be called twice.
+	Close() error
+}
+
+// An Outcome is what Exec of an INSERT did.
+type Outcome struct {
+	LastPosition engine.Position // of the last event appended, or of the original of a duplicate; NoPosition if there is none
+	Pending      bool            // inside a transaction: positions are assigned at COMMIT
+	RowsAffected int64           // events newly written (buffered, inside a transaction)
+	Duplicate    bool
+}
+
+// An Error is a statement that cannot be compiled or run. Pos is its place in the text, -1 if there is none.
+type Error struct {
+	Kind ErrorKind
+	Pos  parser.Pos
+	Msg  string
+	Hint string // "" for none
+	Err  error  // what is behind it, nil for nothing
+}
+
+// An ErrorKind sorts errors for callers.
+type ErrorKind uint8
+
+// The kinds of error.
+const (
+	BadStatement  ErrorKind = iota // wrong use of a clause, aggregate in WHERE, ...
+	UnknownColumn                  // no such column
+	UnknownTable                   // no such table
+	UnknownFunction
+	BadArgument // wrong number or kind of arguments, a value that a column cannot take
+	Unsupported
+	OutOfMemory // the query's memory budget is spent
+	BadValue    // a value that cannot be computed with: integer overflow in SUM, ...
+)
+
+func (e *Error) Error() string {
+	s := e.Msg
+	if e.Hint != "" {
+		s += " (" + e.Hint + ")"
+	}
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+func (e *Error) Unwrap() error { return e.Err }

@@ -1,0 +1,39 @@
+package query
+
+import (
+	"context"
+
+	"github.com/eventfold/eventfold/engine"
+)
+
+// A Table is what the executor reads. It knows nothing of SQL text.
+type Table interface {
+	Schema() []TableColumn
+	// Scan reads the rows within bounds; it may return more, never fewer: WHERE is evaluated again.
+	// columns lists the ordinals (into Schema) that will be read.
+	Scan(ctx context.Context, columns []int, b Bounds) (BatchSource, error)
+}
+
+// A TableColumn is one column of a Table.
+type TableColumn struct {
+	Column
+	affinity affinity
+}
+
+// Bounds are the AND-ed conditions of WHERE that a table may use to read less.
+type Bounds struct {
+	engine.Filter
+}
+
+// A BatchSource yields batches until nil.
+type BatchSource interface {
+	Next() (*tableBatch, error)
+	Close() error
+}
+
+// A tableBatch is up to 1,024 rows by column. Event tables fill events; every other table fills columns.
+type tableBatch struct {
+	n       int
+	events  *engine.Batch // nil for other tables
+	columns [][]Value     // by schema ordinal; nil for a column that is not read
+}
