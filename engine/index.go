@@ -23,6 +23,9 @@ type segmentIndex interface {
 	frame(ord uint32) (off int64, first uint32, err error)
 	// since returns the first ordinal below limit recorded at or after micros, or limit if there is none.
 	since(micros int64, limit uint32) (uint32, error)
+	// recordedAt returns when event ord was recorded, in microseconds since 1970 UTC, exactly. It lets a reader of single
+	// records do without their frames' headers, and lists of streams without reading events.
+	recordedAt(ord uint32) (int64, error)
 	// lookup finds a key. ok is false if no event below limit has it.
 	lookup(d dictionary, key string, limit uint32) (e indexEntry, ok bool, err error)
 	// postings appends to dst the ordinals in [lo, hi) of the events that have the key, ascending.
