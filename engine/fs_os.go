@@ -1,0 +1,179 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// OSFS returns the operating system's file system. What differs from system to system is in fs_os_*.go.
+func OSFS() FS { return osFS{} }
+
+type osFS struct{}
+
+func (osFS) Open(name string, flag int) (File, error) {
+	f, err := os.OpenFile(name, flag, 0o644)
+	if err != nil {
+		return nil, osError(err)
+	}
+	return &osFile{f}, nil
+}
+
+func (osFS) Rename(from, to string) error { return osError(os.Rename(from, to)) }
+func (osFS) Link(from, to string) error   { return osError(os.Link(from, to)) }
+func (osFS) Remove(name string) error     { return osError(os.Remove(name)) }
+func (osFS) MkdirAll(dir string) error    { return osError(os.MkdirAll(dir, 0o755)) }
+func (osFS) SyncDir(dir string) error     { return osError(syncDir(dir)) }
+
+func (osFS) List(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, osError(err)
+	}
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
+	}
+	return names, nil
+}
+
+func (osFS) Stat(name string) (FileInfo, error) {
+	st, err := os.Stat(name)
+	if err != nil {
+		return FileInfo{}, osError(err)
+	}
+	info := FileInfo{Size: st.Size(), Dir: st.IsDir(), Modified: st.ModTime()}
+	info.Device, info.Inode, err = fileIdentity(name, st)
+	return info, osError(err)
+}
+
+func (osFS) Space(dir string) (Space, error) {
+	s, err := space(dir)
+	if err != nil {
+		return Space{}, &os.PathError{Op: "statfs", Path: dir, Err: osError(err)}
+	}
+	return s, nil
+}
+
+// Lock takes an advisory lock on an open file, which the system drops when the process dies in whatever way.
+// What is written into the file is for people, and for the LockedError of the next one who tries.
+func (osFS) Lock(name, holder string) (io.Closer, error) {
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, osError(err)
+	}
+	held, err := tryLock(f)
+	if err == nil && !held {
+		err = lockedBy(f)
+	}
+	if err != nil {
+		f.Close()
+		return nil, osError(err)
+	}
+	// A full disk must not keep anybody from locking, so that these two may fail.
+	if f.Truncate(0) == nil {
+		f.WriteAt([]byte(holder), 0)
+	}
+	return &osLock{f}, nil
+}
+
+type osLock struct{ f *os.File }
+
+func (l *osLock) Close() error {
+	l.f.Truncate(0) // so that nobody reads an old holder while the next one has not written its own yet
+	return osError(l.f.Close())
+}
+
+// lockedBy reads who holds the lock. A holder that has not written its text yet stays unknown.
+func lockedBy(f *os.File) *LockedError {
+	text := make([]byte, 512)
+	n, _ := f.ReadAt(text, 0)
+	e := parseLockHolder(string(text[:n]))
+	e.Path = f.Name()
+	return e
+}
+
+// lockHolder is the text that this process writes into the lock file: pid, host and time in one line.
+func lockHolder(now time.Time) string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	return fmt.Sprintf("%d %s %s\n", os.Getpid(), host, now.UTC().Format(time.RFC3339))
+}
+
+// parseLockHolder reads what lockHolder wrote. It never fails: what it does not understand stays unknown.
+func parseLockHolder(text string) *LockedError {
+	e := &LockedError{}
+	words := strings.Fields(text)
+	if len(words) != 3 {
+		return e
+	}
+	pid, err := strconv.Atoi(words[0])
+	since, errSince := time.Parse(time.RFC3339, words[2])
+	if err != nil || errSince != nil || pid <= 0 {
+		return e
+	}
+	e.PID, e.Host, e.Since = pid, words[1], since
+	return e
+}
+
+// An osFile is a file of the operating system. The methods of os.File that it calls repeat interrupted calls and go on
+// after short ones, so that fewer bytes than asked for always come with an error.
+type osFile struct{ f *os.File }
+
+func (o *osFile) ReadAt(p []byte, off int64) (int, error) {
+	n, err := o.f.ReadAt(p, off)
+	if err == io.EOF { // the usual case is kept cheap, and io.EOF must stay io.EOF
+		return n, io.EOF
+	}
+	return n, osError(err)
+}
+
+func (o *osFile) WriteAt(p []byte, off int64) (int, error) {
+	n, err := o.f.WriteAt(p, off)
+	if err == nil && n < len(p) {
+		err = io.ErrShortWrite
+	}
+	return n, osError(err)
+}
+
+func (o *osFile) Fdatasync() error          { return o.syncError("fdatasync", fdatasync(o.f)) }
+func (o *osFile) Fsync() error              { return o.syncError("fsync", fsync(o.f)) }
+func (o *osFile) Truncate(size int64) error { return osError(o.f.Truncate(size)) }
+func (o *osFile) Close() error              { return osError(o.f.Close()) }
+
+func (o *osFile) Preallocate(size int64) error {
+	now, err := o.Size()
+	if err != nil || size <= now {
+		return err
+	}
+	err = preallocate(o.f, now, size)
+	if errors.Is(err, errors.ErrUnsupported) { // then the blocks come when they are written
+		err = o.f.Truncate(size)
+	}
+	return osError(err)
+}
+
+func (o *osFile) Size() (int64, error) {
+	st, err := o.f.Stat()
+	if err != nil {
+		return 0, osError(err)
+	}
+	return st.Size(), nil
+}
+
+func (o *osFile) syncError(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return osError(err)
+	}
+	return &os.PathError{Op: op, Path: o.f.Name(), Err: osError(err)}
+}

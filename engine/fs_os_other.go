@@ -1,0 +1,32 @@
+//go:build !darwin && !dragonfly && !freebsd && !linux && !netbsd && !openbsd && !windows
+
+package engine
+
+import (
+	"errors"
+	"os"
+)
+
+// On other systems a store can be read, and kept in memory, but not written: there is no lock that is known to work.
+
+func tryLock(f *os.File) (bool, error) {
+	return false, &os.PathError{Op: "lock", Path: f.Name(), Err: errors.ErrUnsupported}
+}
+
+func fdatasync(f *os.File) error                { return f.Sync() }
+func fsync(f *os.File) error                    { return f.Sync() }
+func preallocate(f *os.File, _, to int64) error { return f.Truncate(to) }
+
+func syncDir(dir string) error {
+	_, err := os.Stat(dir)
+	return err
+}
+
+func fileIdentity(string, os.FileInfo) (device, inode uint64, err error) { return 0, 0, nil }
+
+func space(dir string) (Space, error) {
+	_, err := os.Stat(dir)
+	return Space{Free: -1}, err
+}
+
+func osError(err error) error { return err }
