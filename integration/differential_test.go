@@ -1,0 +1,273 @@
+package integration
+
+import (
+	"database/sql"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	_ "modernc.org/sqlite"
+
+	_ "github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold/parser"
+)
+
+// budget returns the number in the environment variable name, or its default.
+func budget(t *testing.T, name string, otherwise int) int {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err, name)
+	return n
+}
+
+// seed returns the seed of this run: from the environment to repeat one, otherwise a new one. It is printed either way.
+func seed(t *testing.T) uint64 {
+	t.Helper()
+	s := uint64(time.Now().UnixNano())
+	if text := os.Getenv("EVENTFOLD_SEED"); text != "" {
+		var err error
+		s, err = strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err)
+	}
+	t.Logf("EVENTFOLD_SEED=%d", s)
+	return s
+}
+
+// pair is the same events in eventfold and in SQLite.
+type pair struct{ ours, theirs *sql.DB }
+
+func newPair(t *testing.T, r *rand.Rand, events int) pair {
+	t.Helper()
+	ours, err := sql.Open("eventfold", ":memory:")
+	require.NoError(t, err)
+	theirs, err := sql.Open("sqlite", "file::memory:")
+	require.NoError(t, err)
+	theirs.SetMaxOpenConns(1) // each connection would have a database of its own
+	t.Cleanup(func() {
+		assert.NoError(t, ours.Close())
+		assert.NoError(t, theirs.Close())
+	})
+	for range events {
+		_, err := ours.Exec(`INSERT INTO $all (stream, type, payload, metadata, tags) VALUES (?, ?, ?, ?, ?)`,
+			[]string{"order-1", "order-2", "account-7", "x"}[r.IntN(4)], []string{"Opened", "Deposited", "Closed", "opened"}[r.IntN(4)],
+			randomPayload(r), []any{nil, `{"by":"ada"}`}[r.IntN(2)], []any{nil, `["a","b"]`}[r.IntN(2)])
+		require.NoError(t, err)
+	}
+	copyEvents(t, ours, theirs)
+	return pair{ours, theirs}
+}
+
+func randomPayload(r *rand.Rand) any {
+	if r.IntN(12) == 0 {
+		return nil
+	}
+	value := func() string {
+		return []string{"1", "2", "-7", "0", "2.5", "1e3", "9007199254740993", "true", "false", "null", `"12"`, `"a"`, `"B"`, `"é"`, `"x\"y"`, `"\u0041"`}[r.IntN(16)]
+	}
+	number := func() string { return fmt.Sprint(r.IntN(50) - 10) }
+	text := func() string { return []string{`"a"`, `"b"`, `"A"`, `"order-1"`, `""`, `"12abc"`, "null"}[r.IntN(7)] }
+	return fmt.Sprintf(`{"n":%s,"s":%s,"f":%s,"b":%s,"o":{"k":%s,"j":[1,{"x":2}]},"l":[%s,%s],"a b":%s}`,
+		number(), text(), []string{"0.5", "2.25", "-1.0", "1e2"}[r.IntN(4)], []string{"true", "false"}[r.IntN(2)], value(), value(), value(), value())
+}
+
+const columns = "position, stream, version, id, type, payload, metadata, tags, recorded_at"
+
+func copyEvents(t *testing.T, ours, theirs *sql.DB) {
+	t.Helper()
+	_, err := theirs.Exec(`CREATE TABLE "$all" (position INTEGER, stream TEXT, version INTEGER, id TEXT, type TEXT, payload TEXT, metadata TEXT, tags TEXT, recorded_at TEXT)`)
+	require.NoError(t, err)
+	rows, err := ours.Query("SELECT " + columns + " FROM $all")
+	require.NoError(t, err)
+	defer rows.Close()
+	for rows.Next() {
+		row := make([]any, 9)
+		require.NoError(t, rows.Scan(pointers(row)...))
+		for i := range row {
+			row[i] = normal(row[i])
+		}
+		_, err := theirs.Exec(`INSERT INTO "$all" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, row...)
+		require.NoError(t, err)
+	}
+	require.NoError(t, rows.Err())
+	for _, stream := range []string{"order-1", "order-2", "account-7", "x", "no such stream"} {
+		_, err := theirs.Exec(fmt.Sprintf(`CREATE VIEW "%s" AS SELECT * FROM "$all" WHERE stream = '%s'`, stream, stream))
+		require.NoError(t, err)
+	}
+}
+
+func pointers(row []any) []any {
+	p := make([]any, len(row))
+	for i := range row {
+		p[i] = &row[i]
+	}
+	return p
+}
+
+// normal gives both sides' values the same Go types.
+func normal(v any) any {
+	switch v := v.(type) {
+	case []byte:
+		return string(v)
+	case time.Time:
+		return v.UTC().Format("2006-01-02T15:04:05.000000Z")
+	}
+	return v
+}
+
+// query returns the rows as comparable text, or the error.
+func query(db *sql.DB, text string) (rows [][]any, err error) {
+	result, err := db.Query(text)
+	if err != nil {
+		return nil, err
+	}
+	defer result.Close()
+	names, err := result.Columns()
+	if err != nil {
+		return nil, err
+	}
+	for result.Next() {
+		row := make([]any, len(names))
+		if err := result.Scan(pointers(row)...); err != nil {
+			return nil, err
+		}
+		for i := range row {
+			row[i] = normal(row[i])
+		}
+		rows = append(rows, row)
+	}
+	return rows, result.Err()
+}
+
+// equal compares rows; reals may differ by a part in 10^12.
+func equal(a, b [][]any) bool {
+	return slices.EqualFunc(a, b, func(x, y []any) bool {
+		return slices.EqualFunc(x, y, func(v, w any) bool {
+			f, isReal := v.(float64)
+			g, isReal2 := w.(float64)
+			if !isReal || !isReal2 {
+				return v == w
+			}
+			return f == g || math.IsNaN(f) && math.IsNaN(g) || math.Abs(f-g) <= 1e-12*max(math.Abs(f), math.Abs(g))
+		})
+	})
+}
+
+func sortRows(rows [][]any) {
+	slices.SortFunc(rows, func(a, b []any) int { return strings.Compare(fmt.Sprintf("%T %v", a, a), fmt.Sprintf("%T %v", b, b)) })
+}
+
+// TestSameAnswersAsSQLite runs random statements on both. EVENTFOLD_STATEMENTS sets how many.
+func TestSameAnswersAsSQLite(t *testing.T) {
+	g := &generator{Rand: rand.New(rand.NewPCG(seed(t), 1))}
+	n := budget(t, "EVENTFOLD_STATEMENTS", 5000)
+	failed, bothFailed := 0, 0
+	const perStore = 2500
+	for done := 0; done < n && failed < 10; done += perStore {
+		p := newPair(t, g.Rand, 400)
+		for range min(perStore, n-done) {
+			s := g.statement()
+			ours, ourErr := query(p.ours, s.sql)
+			theirs, theirErr := query(p.theirs, s.sql)
+			if ourErr != nil && theirErr != nil {
+				bothFailed++
+				continue
+			}
+			if !s.ordered {
+				sortRows(ours)
+				sortRows(theirs)
+			}
+			if (ourErr == nil) != (theirErr == nil) || !equal(ours, theirs) {
+				failed++
+				t.Errorf("%s\nours:   %v %v\nSQLite: %v %v", s.sql, clip(ours), ourErr, clip(theirs), theirErr)
+				if failed == 10 {
+					break
+				}
+			}
+		}
+	}
+	assert.Less(t, bothFailed, n/10, "most statements must run")
+	t.Logf("%d statements, %d refused by both, %d differences", n, bothFailed, failed)
+}
+
+func clip(rows [][]any) string {
+	text := fmt.Sprint(rows)
+	if len(text) > 1500 {
+		text = text[:1500] + "..."
+	}
+	return text
+}
+
+// TestSameTreesAsSQLite renders parsed expressions fully parenthesised and lets SQLite evaluate both texts: a slip in
+// precedence or associativity gives another value. EVENTFOLD_EXPRESSIONS sets how many.
+func TestSameTreesAsSQLite(t *testing.T) {
+	g := &generator{Rand: rand.New(rand.NewPCG(seed(t), 2)), free: true}
+	db, err := sql.Open("sqlite", "file::memory:")
+	require.NoError(t, err)
+	defer db.Close()
+	n := budget(t, "EVENTFOLD_EXPRESSIONS", 5000)
+	compared, refused, failed := 0, 0, 0
+	for compared < n && failed < 10 && refused < 20*n+1000 {
+		text := g.mixed(3)
+		parsed, err := parser.Parse("SELECT " + text)
+		if err != nil {
+			refused++ // a chained comparison, say: an error, never another tree
+			continue
+		}
+		rendered := parser.Render(parsed.Statement.(*parser.Select).First.Results[0].Expr)
+		want, wantErr := query(db, "SELECT "+text)
+		got, gotErr := query(db, "SELECT "+rendered)
+		compared++
+		if (wantErr == nil) != (gotErr == nil) || !equal(got, want) {
+			failed++
+			t.Errorf("%s\nparsed as %s\n%v %v, want %v %v", text, rendered, got, gotErr, want, wantErr)
+		}
+	}
+	require.GreaterOrEqual(t, compared+failed, min(n, 10))
+	t.Logf("%d expressions compared, %d differences, %d refused", compared, failed, refused)
+}
+
+// mixed strings operators together without parentheses, which is where precedence matters.
+func (g *generator) mixed(depth int) string {
+	if depth == 0 {
+		return g.pick("1", "2", "0", "3.5", "'a'", "'1'", "NULL", "7", "''", "-2", "+3", `'{"a":[1,2]}'`, "'$.a'", "(1 + 2)")
+	}
+	d := depth - 1
+	return g.oneOf(
+		func() string { return g.mixed(d) + g.pick(" + ", " - ", " * ", " / ", " % ", " || ") + g.mixed(d) },
+		func() string { return g.mixed(d) + g.pick(" + ", " - ", " * ", " / ", " % ", " || ") + g.mixed(d) },
+		func() string { return g.mixed(d) + g.pick(" AND ", " OR ") + g.mixed(d) },
+		func() string {
+			return g.mixed(d) + g.pick(" = ", " < ", " <= ", " > ", " >= ", " <> ", " IS ", " IS NOT ", " IS DISTINCT FROM ") + g.mixed(d)
+		},
+		func() string { return "NOT " + g.mixed(d) },
+		func() string { return g.pick("-", "+", "- ") + g.mixed(0) },
+		func() string { return "(" + g.mixed(d) + ")" },
+		func() string { return g.mixed(d) + g.pick(" LIKE ", " NOT LIKE ") + g.mixed(0) },
+		func() string {
+			return g.mixed(d) + g.pick(" BETWEEN ", " NOT BETWEEN ") + g.mixed(0) + " AND " + g.mixed(0)
+		},
+		func() string {
+			return g.mixed(d) + g.pick(" IN (", " NOT IN (") + g.list(1, 3, func() string { return g.mixed(0) }) + ")"
+		},
+		func() string { return g.mixed(d) + g.pick(" ISNULL", " NOTNULL", " IS NULL", " IS NOT NULL") },
+		func() string {
+			return "CASE " + g.mixed(d) + " WHEN " + g.mixed(d) + " THEN " + g.mixed(d) + " ELSE " + g.mixed(d) + " END"
+		},
+		func() string { return g.mixed(0) + " COLLATE NOCASE" },
+		func() string {
+			return `'{"a":[1,{"b":2}]}'` + g.pick(" -> 'a' ->> 1", " ->> '$.a[0]'", " -> 'a' -> 0", " ->> 'none'")
+		},
+	)
+}
