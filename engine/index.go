@@ -50,7 +50,7 @@ type indexedEvent struct {
 	frame   int64 // of the frame that holds it
 	stream  []byte
 	typ     []byte
-	tags    [][]byte
+	tags    [][]byte // sorted, without repeats
 	version Version
 	id      uuid.UUID
 	micros  int64 // recorded_at

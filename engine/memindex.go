@@ -1,0 +1,158 @@
+package engine
+
+import (
+	"fmt"
+	"sort"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+)
+
+// A memIndex is the index of the active segment, and of a sealed one until its index file is written.
+//
+// One goroutine, the writer's, calls add; any number read. Nothing is ever moved or removed: readers find what was
+// added before the number of events that they pass as limit was stored, and walk back past what came later.
+// No event and no key costs a pointer, so the garbage collector has nothing to walk.
+type memIndex struct {
+	base Position
+	seed uint64 // of the hashes
+
+	events  atomic.Uint32 // added
+	offsets arena[uint32] // of the events' records
+	frames  arena[memFrame]
+	framed  atomic.Uint32 // frames that readers may look at
+	times   arena[memTime]
+	timed   atomic.Uint32 // times that readers may look at
+	dicts   [dictionaries]memKeys
+	ids     hashSlots // fingerprint -> ordinal
+	span    idSpan    // read only when no more events are added
+
+	text     arena[byte]
+	textEnd  uint32
+	words    arena[uint32]
+	wordsEnd uint32
+}
+
+// A memFrame is a frame that holds events.
+type memFrame struct{ offset, first uint32 }
+
+// A memTime is where recorded_at takes a new value.
+type memTime struct {
+	micros int64
+	first  uint32
+}
+
+// newMemIndex makes the empty index of a segment with that base position, in the store with that id.
+func newMemIndex(base Position, store uuid.UUID) *memIndex {
+	m := &memIndex{base: base, seed: indexSeed(store)}
+	m.offsets.shift, m.frames.shift, m.times.shift = wordShift, entryShift, entryShift
+	m.text.shift, m.words.shift = textShift, wordShift
+	for d := range m.dicts {
+		k := &m.dicts[d]
+		k.entries.shift = entryShift
+		k.text, k.textEnd, k.words, k.wordsEnd = &m.text, &m.textEnd, &m.words, &m.wordsEnd
+	}
+	return m
+}
+
+// add adds the next event. Only one goroutine may call it. Nothing of e is kept.
+func (m *memIndex) add(e *indexedEvent) {
+	ord := m.events.Load()
+	*m.offsets.grow(ord) = uint32(e.offset)
+	m.addFrame(uint32(e.frame), ord)
+	m.addTime(e.micros, ord)
+	m.dicts[byStream].add(hashKey(m.seed, e.stream), e.stream, ord, e.version)
+	m.dicts[byType].add(hashKey(m.seed, e.typ), e.typ, ord, 0)
+	for _, tag := range e.tags {
+		m.dicts[byTag].add(hashKey(m.seed, tag), tag, ord, 0)
+	}
+	m.ids.insert(uint32(hashID(m.seed, &e.id)>>32), ord)
+	m.span.add(&e.id)
+	m.events.Store(ord + 1)
+}
+
+func (m *memIndex) addFrame(offset, ord uint32) {
+	n := m.framed.Load()
+	if n > 0 && m.frames.grow(n-1).offset == offset {
+		return
+	}
+	*m.frames.grow(n) = memFrame{offset, ord}
+	m.framed.Store(n + 1)
+}
+
+func (m *memIndex) addTime(micros int64, ord uint32) {
+	n := m.timed.Load()
+	if n > 0 && m.times.grow(n-1).micros >= micros {
+		return // times never decrease along positions
+	}
+	*m.times.grow(n) = memTime{micros, ord}
+	m.timed.Store(n + 1)
+}
+
+// count returns the number of events added.
+func (m *memIndex) count() uint32 { return m.events.Load() }
+
+func (m *memIndex) offset(ord uint32) (int64, error) {
+	if n := m.count(); ord >= n {
+		return 0, noOrdinal(ord, n)
+	}
+	return int64(*m.offsets.at(ord)), nil
+}
+
+func (m *memIndex) frame(ord uint32) (off int64, first uint32, err error) {
+	if n := m.count(); ord >= n {
+		return 0, 0, noOrdinal(ord, n)
+	}
+	i := sort.Search(int(m.framed.Load()), func(i int) bool { return m.frames.at(uint32(i)).first > ord })
+	f := m.frames.at(uint32(i - 1))
+	return int64(f.offset), f.first, nil
+}
+
+// noOrdinal says that a caller asked for an event that it cannot know of.
+func noOrdinal(ord, count uint32) error {
+	return fmt.Errorf("event %d of a segment with %d events", ord, count)
+}
+
+func (m *memIndex) since(micros int64, limit uint32) (uint32, error) {
+	n := int(m.timed.Load())
+	i := sort.Search(n, func(i int) bool { return m.times.at(uint32(i)).micros >= micros })
+	if i == n {
+		return limit, nil
+	}
+	return min(m.times.at(uint32(i)).first, limit), nil
+}
+
+func (m *memIndex) lookup(d dictionary, key string, limit uint32) (indexEntry, bool, error) {
+	k := &m.dicts[d]
+	e := k.find(hashKey(m.seed, bytesOf(key)), bytesOf(key))
+	if e == nil {
+		return indexEntry{}, false, nil
+	}
+	entry, ok := k.entry(e, key, limit)
+	return entry, ok, nil
+}
+
+func (m *memIndex) postings(d dictionary, key string, lo, hi uint32, dst []uint32) ([]uint32, error) {
+	k := &m.dicts[d]
+	e := k.find(hashKey(m.seed, bytesOf(key)), bytesOf(key))
+	if e == nil {
+		return dst, nil
+	}
+	l := k.list(e)
+	return l.appendTo(dst, l.before(lo), l.before(hi)), nil
+}
+
+func (m *memIndex) keys(d dictionary, prefix string, limit uint32, yield func(indexEntry) bool) error {
+	m.dicts[d].each(prefix, limit, yield)
+	return nil
+}
+
+func (m *memIndex) candidates(id uuid.UUID, limit uint32, dst []uint32) ([]uint32, error) {
+	m.ids.find(uint32(hashID(m.seed, &id)>>32), func(ord uint32) bool {
+		if ord < limit {
+			dst = append(dst, ord)
+		}
+		return false
+	})
+	return dst, nil
+}
