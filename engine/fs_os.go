@@ -27,7 +27,7 @@ func (osFS) Rename(from, to string) error { return osError(os.Rename(from, to)) 
 func (osFS) Link(from, to string) error   { return osError(os.Link(from, to)) }
 func (osFS) Remove(name string) error     { return osError(os.Remove(name)) }
 func (osFS) MkdirAll(dir string) error    { return osError(os.MkdirAll(dir, 0o755)) }
-func (osFS) SyncDir(dir string) error     { return osError(syncDir(dir)) }
+func (osFS) SyncDir(dir string) error     { return osError(osSyncDir(dir)) }
 
 func (osFS) List(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
@@ -52,7 +52,7 @@ func (osFS) Stat(name string) (FileInfo, error) {
 }
 
 func (osFS) Space(dir string) (Space, error) {
-	s, err := space(dir)
+	s, err := osSpace(dir)
 	if err != nil {
 		return Space{}, &os.PathError{Op: "statfs", Path: dir, Err: osError(err)}
 	}

@@ -11,7 +11,7 @@ func fsync(f *os.File) error     { return f.Sync() }
 func preallocate(f *os.File, _, to int64) error { return f.Truncate(to) }
 
 // space knows nothing: every one of these systems has another call for it.
-func space(dir string) (Space, error) {
+func osSpace(dir string) (Space, error) {
 	_, err := os.Stat(dir)
 	return Space{Free: -1}, err
 }

@@ -38,7 +38,7 @@ func preallocate(f *os.File, from, to int64) error {
 	return f.Truncate(to)
 }
 
-func space(dir string) (Space, error) {
+func osSpace(dir string) (Space, error) {
 	var st unix.Statfs_t
 	if err := statfs(dir, &st); err != nil {
 		return Space{}, err

@@ -23,8 +23,8 @@ func tryLock(f *os.File) (bool, error) {
 	return true, nil
 }
 
-// syncDir makes the names in dir durable.
-func syncDir(dir string) error {
+// osSyncDir makes the names in dir durable.
+func osSyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err

@@ -12,7 +12,7 @@ func fsync(f *os.File) error     { return f.Sync() }
 // preallocate only makes the file longer: posix_fallocate is not supported by ZFS, which most FreeBSD machines use.
 func preallocate(f *os.File, _, to int64) error { return f.Truncate(to) }
 
-func space(dir string) (Space, error) {
+func osSpace(dir string) (Space, error) {
 	var st unix.Statfs_t
 	if err := statfs(dir, &st); err != nil {
 		return Space{}, err

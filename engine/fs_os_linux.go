@@ -50,7 +50,7 @@ var copyOnWriteMagic = []uint32{
 // localFUSE are the kinds of FUSE file systems whose bytes are on a disk of this machine.
 var localFUSE = []string{"fuseblk", "fuse.ntfs-3g", "fuse.exfat", "fuse.lazyfs", "fuse.fuse-overlayfs", "fuse.bindfs", "fuse.gocryptfs", "fuse.lxcfs"}
 
-func space(dir string) (Space, error) {
+func osSpace(dir string) (Space, error) {
 	var st unix.Statfs_t
 	if err := statfs(dir, &st); err != nil {
 		return Space{}, err

@@ -17,14 +17,14 @@ func fdatasync(f *os.File) error                { return f.Sync() }
 func fsync(f *os.File) error                    { return f.Sync() }
 func preallocate(f *os.File, _, to int64) error { return f.Truncate(to) }
 
-func syncDir(dir string) error {
+func osSyncDir(dir string) error {
 	_, err := os.Stat(dir)
 	return err
 }
 
 func fileIdentity(string, os.FileInfo) (device, inode uint64, err error) { return 0, 0, nil }
 
-func space(dir string) (Space, error) {
+func osSpace(dir string) (Space, error) {
 	_, err := os.Stat(dir)
 	return Space{Free: -1}, err
 }

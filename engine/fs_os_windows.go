@@ -16,8 +16,8 @@ func fsync(f *os.File) error     { return f.Sync() }
 // preallocate makes the file longer; NTFS gives it the clusters at once.
 func preallocate(f *os.File, _, to int64) error { return f.Truncate(to) }
 
-// syncDir does nothing: NTFS keeps names in a journal of its own, and Windows has no call that waits for it.
-func syncDir(dir string) error {
+// osSyncDir does nothing: NTFS keeps names in a journal of its own, and Windows has no call that waits for it.
+func osSyncDir(dir string) error {
 	_, err := os.Stat(dir)
 	return err
 }
@@ -56,7 +56,7 @@ func fileIdentity(name string, _ os.FileInfo) (device, inode uint64, err error) 
 	return uint64(info.VolumeSerialNumber), uint64(info.FileIndexHigh)<<32 | uint64(info.FileIndexLow), nil
 }
 
-func space(dir string) (Space, error) {
+func osSpace(dir string) (Space, error) {
 	p, err := windows.UTF16PtrFromString(dir)
 	if err != nil {
 		return Space{}, err
