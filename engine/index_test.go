@@ -56,6 +56,8 @@ func (n *naiveIndex) since(micros int64, limit uint32) (uint32, error) {
 	return limit, nil
 }
 
+func (n *naiveIndex) recordedAt(ord uint32) (int64, error) { return n.events[ord].micros, nil }
+
 func (n *naiveIndex) postings(d dictionary, key string, lo, hi uint32, dst []uint32) ([]uint32, error) {
 	for ord := lo; ord < min(hi, uint32(len(n.events))); ord++ {
 		if n.has(ord, d, key) {
@@ -201,6 +203,9 @@ func compareIndexes(t *testing.T, r *rand.Rand, want *naiveIndex, got segmentInd
 		require.NoError(t, err)
 		require.Equal(t, wantFrame, frame, "frame of %d", ord)
 		require.Equal(t, wantFirst, first, "first event of the frame of %d", ord)
+		micros, err := got.recordedAt(ord)
+		require.NoError(t, err)
+		require.Equal(t, want.events[ord].micros, micros, "time of %d", ord)
 		compareTimes(t, want, got, want.events[ord].micros, limit)
 		compareCandidates(t, want, got, want.events[ord].id, limit)
 		compareKey(t, r, want, got, byStream, string(want.events[ord].stream), limit)
