@@ -1,0 +1,75 @@
+package parser
+
+// foreignHints tells for operators of other dialects what to write instead.
+var foreignHints = map[string]string{
+	"^":   "there are no bitwise operators",
+	"&":   "there are no bitwise operators",
+	"|":   "there are no bitwise operators; text is joined with ||",
+	"~":   "there are no bitwise operators; x REGEXP pattern matches a pattern",
+	"~*":  "x REGEXP '(?i)pattern' matches a pattern",
+	"!~":  "NOT x REGEXP pattern matches the opposite of a pattern",
+	"<<":  "there are no bitwise operators",
+	">>":  "there are no bitwise operators",
+	"&&":  "write AND",
+	"!":   "write NOT",
+	"<=>": "write IS NOT DISTINCT FROM",
+	"//":  "integer division is DIV; a comment begins with --",
+	"#":   "a comment begins with --; a name with signs takes double quotes",
+	"#>":  "write payload->'$.a.b'",
+	"#>>": "write payload->>'$.a.b'",
+	"@>":  "write HAS(tags, 'x') or compare payload->>'$.a'",
+	"<@":  "write HAS(tags, 'x') or compare payload->>'$.a'",
+	"@@":  "there are no server variables",
+	"::":  "write CAST(x AS type)",
+	"[":   `names take double quotes; an element of an array is payload->'$[0]'`,
+	"]":   `names take double quotes; an element of an array is payload->'$[0]'`,
+	"{":   "a JSON value is written as a string: '{...}'",
+	"}":   "a JSON value is written as a string: '{...}'",
+	"\\":  "a quote inside a string is written twice: ''",
+}
+
+const immutable = "events are immutable; append a correcting event"
+
+// foreignStatements tells for the first words of statements of other dialects what to say.
+var foreignStatements = map[string]string{
+	"UPDATE":   immutable,
+	"DELETE":   immutable,
+	"REPLACE":  immutable,
+	"TRUNCATE": immutable,
+	"MERGE":    immutable,
+	"UPSERT":   immutable,
+	"CREATE":   "a stream begins with its first event; there is nothing to create",
+	"DROP":     "events are immutable; a stream cannot be dropped",
+	"ALTER":    "every stream has the same columns; there is nothing to alter",
+	"PRAGMA":   "settings stand in the data source name; figures are in $stats",
+	"SET":      "settings stand in the data source name",
+	"USE":      "a connection has one store",
+	"VACUUM":   "the store needs no vacuum",
+	"ANALYZE":  "write EXPLAIN ANALYZE SELECT ...; the store keeps its own statistics",
+	"VALUES":   "write SELECT 1, 2",
+	"CALL":     "there are no procedures",
+	"ABORT":    "write ROLLBACK",
+	"COPY":     "write INSERT INTO ... VALUES ...",
+	"ATTACH":   "open the other store as a database of its own",
+}
+
+// foreignWords tells for words inside a statement at which the grammar stopped what to write instead.
+var foreignWords = map[string]string{
+	"ILIKE":     "LIKE already ignores the case of ASCII letters",
+	"GLOB":      "write LIKE or REGEXP",
+	"MATCH":     "write LIKE or REGEXP",
+	"SIMILAR":   "write REGEXP",
+	"RLIKE":     "write REGEXP",
+	"XOR":       "write a <> b",
+	"INTERSECT": "INTERSECT is not supported; use IN or EXISTS",
+	"EXCEPT":    "EXCEPT is not supported; use NOT IN or NOT EXISTS",
+	"FULL":      "FULL JOIN is not supported",
+	"RIGHT":     "RIGHT JOIN is not supported; swap the tables and write LEFT JOIN",
+	"NATURAL":   "NATURAL JOIN is not supported; write USING (column)",
+	"WINDOW":    "write the window in parentheses after OVER",
+	"FETCH":     "write LIMIT n",
+	"FOR":       "there are no row locks; EXPECTING VERSION guards an append",
+	"CONFLICT":  "an id is unique anyway and a repeated append is recognised; EXPECTING guards an append",
+	"SEPARATOR": "write GROUP_CONCAT(x, separator)",
+	"DEFAULT":   "leave the column out",
+}

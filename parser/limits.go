@@ -1,0 +1,13 @@
+package parser
+
+// The limits on what one statement may be. They bound the memory and the time that a hostile text can cost.
+const (
+	maxText    = 16 << 20 // bytes
+	maxTokens  = 100_000
+	maxParens  = 150  // parentheses inside each other
+	maxNesting = 200  // NOT, CASE and signs inside each other
+	maxDepth   = 1000 // levels of an expression, where a chain of AND, OR, + or || is one level
+	maxJoined  = 64   // tables in one FROM
+	maxParam   = 32766
+	maxNames   = 1000 // different named parameters
+)
