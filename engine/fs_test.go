@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/crashtest"
 )
 
 // fileSystems are what every test of the seam runs over. open returns an FS and a directory in it.
@@ -28,6 +29,11 @@ var fileSystems = []struct {
 		m := engine.NewMemFS()
 		require.NoError(t, m.MkdirAll("/a/dir"))
 		return m, "/a/dir"
+	}},
+	{"crashtest.FS", func(t *testing.T) (engine.FS, string) {
+		f := crashtest.New()
+		require.NoError(t, f.MkdirAll("/a/dir"))
+		return f, "/a/dir"
 	}},
 }
 

@@ -105,16 +105,14 @@ func (m *memFS) renameLocked(from, to string) error {
 		return err
 	}
 	switch {
+	case target != nil && target.dir:
+		return fs.ErrExist // as os.Rename has it, whatever is renamed
 	case n == target:
 		return nil
-	case target != nil && target.dir && !n.dir:
-		return fs.ErrExist
-	case target != nil && n.dir && !target.dir:
-		return syscall.ENOTDIR
-	case target != nil && target.dir && m.hasChildrenLocked(to):
-		return syscall.ENOTEMPTY
 	case n.dir && isBelow(to, from):
 		return syscall.EINVAL
+	case n.dir && target != nil:
+		return syscall.ENOTDIR
 	}
 	m.nodes[to] = n
 	delete(m.nodes, from)
@@ -157,10 +155,10 @@ func (m *memFS) linkLocked(from, to string) error {
 	switch {
 	case n == nil:
 		return fs.ErrNotExist
-	case n.dir:
-		return syscall.EPERM
 	case m.nodes[to] != nil:
 		return fs.ErrExist
+	case n.dir:
+		return syscall.EPERM
 	}
 	if err := m.parentLocked(to); err != nil {
 		return err

@@ -1,0 +1,5 @@
+//go:build torture
+
+package crashtest
+
+const tortured = true
