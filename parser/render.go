@@ -54,14 +54,14 @@ func (r *renderer) joined(exprs []Expr, separator string) {
 	}
 }
 
-var operators = map[Op]string{
+var operatorTexts = map[Op]string{
 	OpAnd: " AND ", OpOr: " OR ", OpAdd: " + ", OpConcat: " || ", OpSub: " - ", OpMul: " * ", OpDiv: " / ", OpMod: " % ", OpIntDiv: " DIV ",
 	OpEq: " = ", OpNe: " <> ", OpLt: " < ", OpLe: " <= ", OpGt: " > ", OpGe: " >= ", OpIs: " IS ", OpIsNot: " IS NOT ", OpRegexp: " REGEXP ",
 	OpArrow: " -> ", OpArrowText: " ->> ", OpNot: "NOT ", OpNeg: "- ", OpPlus: "+ ",
 }
 
 // String returns the operator as it is written.
-func (o Op) String() string { return strings.TrimSpace(operators[o]) }
+func (o Op) String() string { return strings.TrimSpace(operatorTexts[o]) }
 
 func (r *renderer) expr(e Expr) {
 	switch e := e.(type) {
@@ -75,12 +75,12 @@ func (r *renderer) expr(e Expr) {
 		}
 		r.text(quoteName(e.Name))
 	case *Unary:
-		r.text("(", operators[e.Op], e.X, ")")
+		r.text("(", operatorTexts[e.Op], e.X, ")")
 	case *Binary:
-		r.text("(", e.X, operators[e.Op], e.Y, ")")
+		r.text("(", e.X, operatorTexts[e.Op], e.Y, ")")
 	case *Nary:
 		r.text("(")
-		r.joined(e.Terms, operators[e.Op])
+		r.joined(e.Terms, operatorTexts[e.Op])
 		r.text(")")
 	case *In:
 		r.text("(", e.X, not(e.Not), " IN (")
