@@ -1,0 +1,114 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"sync"
+)
+
+// readShared is what all ReadIndexes of one store have in common.
+type readShared struct {
+	// closed reports whether the store is closed. Any goroutine calls it.
+	closed func() bool
+	// damaged is told that a segment's index file cannot be trusted; the store rebuilds it. nil if nobody wants to know.
+	damaged func(seg *segment, err error)
+
+	rebuilding sync.Mutex // held while the index of a segment is rebuilt in memory, so that it happens once
+}
+
+// A readIndex is the embedded store's ReadIndex: a list of segments and how many events of it may be seen.
+type readIndex struct {
+	shared *readShared
+	view   *view
+	head   Position
+}
+
+var _ ReadIndex = (*readIndex)(nil)
+
+// newReadIndex returns the ReadIndex of the events below head. The head must have been loaded before the view, so that the
+// view holds them all.
+func newReadIndex(shared *readShared, v *view, head Position) *readIndex {
+	return &readIndex{shared: shared, view: v, head: head}
+}
+
+func (r *readIndex) Head() Position { return r.head }
+
+func (r *readIndex) At(h Position) ReadIndex {
+	if h < 0 || h > r.head {
+		panic(fmt.Sprintf("eventfold: ReadIndex.At(%d) with the head at %d", h, r.head))
+	}
+	return &readIndex{shared: r.shared, view: r.view, head: h}
+}
+
+// StreamVersion asks the newest segment first: the first that knows the stream knows its version.
+func (r *readIndex) StreamVersion(stream string) (Version, bool, error) {
+	if err := r.usable(context.Background()); err != nil {
+		return NoVersion, false, err
+	}
+	for i := len(r.view.segments) - 1; i >= 0; i-- {
+		s := r.reader(context.Background(), i, new(blockMemory))
+		if s.limit == 0 {
+			continue
+		}
+		e, ok, err := s.lookup(byStream, stream, s.limit)
+		if err != nil {
+			return NoVersion, false, err
+		}
+		if ok {
+			return e.lastVersion(), true, nil
+		}
+	}
+	return NoVersion, false, nil
+}
+
+// usable returns the context's error if it has ended, and ErrClosed if the store is closed.
+func (r *readIndex) usable(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if r.shared.closed() {
+		return ErrClosed
+	}
+	return nil
+}
+
+// first returns the position of the oldest event that is still stored.
+func (r *readIndex) first() Position {
+	if len(r.view.segments) == 0 {
+		return 0
+	}
+	return r.view.segments[0].base
+}
+
+// limit returns how many events of segment i are below the head.
+func (r *readIndex) limit(i int) uint32 {
+	end := r.head
+	if i+1 < len(r.view.segments) {
+		end = min(end, r.view.segments[i+1].base)
+	}
+	return uint32(max(0, end-r.view.segments[i].base))
+}
+
+// find returns the number of the segment that holds position p, or of the nearest one.
+func (r *readIndex) find(p Position) int {
+	i := sort.Search(len(r.view.segments), func(i int) bool { return r.view.segments[i].base > p })
+	return max(0, i-1)
+}
+
+// reader returns a reader of segment i that makes its blocks in memory.
+func (r *readIndex) reader(ctx context.Context, i int, memory *blockMemory) segmentReader {
+	seg := r.view.segments[i]
+	return segmentReader{
+		ctx:    ctx,
+		shared: r.shared,
+		memory: memory,
+		store:  r.view.store,
+		seg:    seg,
+		index:  seg.index.Load().segmentIndex,
+		limit:  r.limit(i),
+	}
+}
+
+// lastVersion returns the version of the last event of a stream's entry.
+func (e *indexEntry) lastVersion() Version { return e.firstVersion + Version(e.count) - 1 }

@@ -1,0 +1,373 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+)
+
+// A testLog is a log made by hand, frame by frame, beside the list of the events in it.
+type testLog struct {
+	t      testing.TB
+	fs     FS
+	shared *readShared
+	view   *view
+	events []Event // what is in it
+
+	versions map[string]Version
+	off      int64
+	previous frameHeader
+	before   int64 // offset of the previous frame
+	chain    [32]byte
+	micros   int64
+}
+
+func newTestLog(t testing.TB, fsys FS) *testLog {
+	l := &testLog{t: t, fs: fsys, versions: map[string]Version{}, micros: 1_700_000_000_000_000}
+	l.shared = &readShared{closed: func() bool { return false }}
+	l.view = &view{store: uuid.UUID{1, 2, 3, 4}}
+	l.segment()
+	return l
+}
+
+// segment begins the next segment.
+func (l *testLog) segment() {
+	n := int64(len(l.view.segments) + 1)
+	name := fmt.Sprintf("%012d.log", n)
+	f, err := l.fs.Open(name, os.O_RDWR|os.O_CREATE|os.O_EXCL)
+	require.NoError(l.t, err)
+	seg := &segment{number: n, base: Position(len(l.events)), name: name, file: f}
+	seg.index.Store(&indexHolder{newMemIndex(seg.base, l.view.store)})
+	v := *l.view
+	v.segments = append(slices.Clone(v.segments), seg)
+	l.view = &v
+	l.off, l.before = segmentHeaderSize, 0
+}
+
+func (l *testLog) last() *segment { return l.view.segments[len(l.view.segments)-1] }
+
+// frame writes one frame at the place where the log ends.
+func (l *testLog) frame(kind frameKind, first, count int, records []byte) {
+	seg := l.last()
+	h := frameHeader{first: Position(first), count: uint32(count), kind: kind, micros: l.micros, previous: uint32(l.before)}
+	at := place{store: l.view.store, segment: seg.number, offset: l.off}
+	b, chain := sealFrame(append(make([]byte, frameHeaderSize), records...), &h, at, l.chain)
+	_, err := seg.file.WriteAt(b, l.off)
+	require.NoError(l.t, err)
+	indexFrame(seg.index.Load().segmentIndex.(*memIndex), &h, b, l.off)
+	l.chain, l.before, l.off = chain, l.off, l.off+int64(len(b))
+}
+
+// append writes events, of which stream, id, type, payload, metadata and tags are given, as one frame.
+func (l *testLog) append(events ...Event) {
+	var b []byte
+	first := len(l.events)
+	for _, e := range events {
+		e.Position = Position(len(l.events))
+		e.Version = l.versions[e.Stream]
+		l.versions[e.Stream]++
+		add := uint32(len(l.events) - first) // each event of a frame has a time of its own
+		e.RecordedAt = time.UnixMicro(l.micros + int64(add)).UTC()
+		var flags uint8
+		if e.JSON {
+			flags |= flagJSON
+		}
+		if e.Redacted {
+			flags |= flagRedacted
+		}
+		if e.Payload == nil {
+			flags |= flagNull
+		}
+		start := len(b)
+		b = appendRecord(b, flags, e.ID, e.Stream, e.Type, e.Tags, e.Metadata, e.Payload)
+		finishRecord(b[start:], e.Position, e.Version, add)
+		if e.Metadata == nil {
+			e.Metadata = []byte("{}")
+		}
+		l.events = append(l.events, e)
+	}
+	l.frame(frameEvents, first, len(events), b)
+	l.micros += int64(len(events)) + 5
+}
+
+// seal completes the segment and begins the next.
+func (l *testLog) seal() {
+	seg := l.last()
+	l.off = alignUp(l.off, pageSize)
+	l.frame(frameSeal, len(l.events), 0, nil)
+	of := l.events[seg.base:]
+	info := &sealedInfo{end: l.off, count: uint32(len(of)), lastChain: l.chain}
+	if len(of) > 0 {
+		info.least, info.greatest = of[0].RecordedAt.UnixMicro(), of[len(of)-1].RecordedAt.UnixMicro()
+	}
+	seg.sealed.Store(info)
+	l.segment()
+}
+
+func (l *testLog) index() *readIndex { return newReadIndex(l.shared, l.view, Position(len(l.events))) }
+
+var (
+	testStreams = []string{"account-1", "account-2", "account-3", "order-1", "order-2", "order-33", "x"}
+	testTypes   = []string{"Opened", "Deposited", "Withdrawn", "Closed", "Rare"}
+	testTags    = []string{"eu", "us", "vip", "test", "rare"}
+)
+
+// randomEvent makes an event; streams and types that come first are more frequent.
+func randomEvent(r *rand.Rand, n int) Event {
+	pick := func(names []string) string { return names[min(r.IntN(len(names)), r.IntN(len(names)))] }
+	e := Event{Stream: pick(testStreams), Type: pick(testTypes)}
+	if r.IntN(3) == 0 {
+		e.Stream = fmt.Sprintf("one-%04d", n) // a stream with few events
+	}
+	for i := range e.ID {
+		e.ID[i] = byte(r.Uint32())
+	}
+	switch r.IntN(4) {
+	case 0:
+	case 1:
+		e.Payload = []byte{}
+	case 2:
+		e.Payload, e.JSON = []byte(fmt.Sprintf(`{"n": %d, "fill": "%s"}`, n, strings.Repeat("x", r.IntN(500)))), true
+	case 3:
+		e.Payload = bytes.Repeat([]byte{byte(n)}, r.IntN(60))
+	}
+	if r.IntN(3) == 0 {
+		e.Metadata = []byte(fmt.Sprintf(`{"user": %d}`, r.IntN(9)))
+	}
+	for _, tag := range testTags {
+		if r.IntN(4) == 0 && (tag != "rare" || r.IntN(20) == 0) {
+			e.Tags = append(e.Tags, tag)
+		}
+	}
+	slices.Sort(e.Tags)
+	return e
+}
+
+// randomLog makes a log of about n events in about the given number of segments, with frames of all kinds.
+func randomLog(t testing.TB, r *rand.Rand, n, segments int) *testLog {
+	l := newTestLog(t, NewMemFS())
+	for len(l.events) < n {
+		frame := make([]Event, 1+r.IntN(1+r.IntN(20)))
+		for i := range frame {
+			frame[i] = randomEvent(r, len(l.events)+i)
+		}
+		if r.IntN(200) == 0 {
+			frame[0].Payload = bytes.Repeat([]byte("large "), r.IntN(60_000))
+		}
+		l.append(frame...)
+		switch r.IntN(20) {
+		case 0:
+			l.frame(frameNote, len(l.events), 0, []byte("a note"))
+		case 1:
+			l.off = alignUp(l.off, pageSize)
+		}
+		if r.IntN(n) < len(frame)*segments {
+			l.seal()
+		}
+	}
+	return l
+}
+
+// passes is what a filter means, said plainly.
+func passes(e *Event, f *Filter) bool {
+	any := func(ok bool, bounded bool) bool { return ok || !bounded }
+	all := func() bool {
+		for _, tag := range f.Tags {
+			if !slices.Contains(e.Tags, tag) {
+				return false
+			}
+		}
+		return true
+	}
+	return e.Position >= f.From && (f.To == 0 || e.Position < f.To) &&
+		(f.Since.IsZero() || !e.RecordedAt.Before(f.Since)) && (f.Before.IsZero() || e.RecordedAt.Before(f.Before)) &&
+		e.Version >= f.MinVersion && (!f.HasMaxVersion || e.Version <= f.MaxVersion) &&
+		any(slices.Contains(f.Streams, e.Stream), f.Streams != nil) && strings.HasPrefix(e.Stream, f.Prefix) &&
+		any(slices.Contains(f.Types, e.Type), f.Types != nil) && all() && any(slices.Contains(f.IDs, e.ID), f.IDs != nil)
+}
+
+// selected returns what a scan of the events has to give.
+func selected(events []Event, f *Filter) []Event {
+	var found []Event
+	for i := range events {
+		if passes(&events[i], f) {
+			found = append(found, events[i])
+		}
+	}
+	if f.Direction == Backwards {
+		slices.Reverse(found)
+	}
+	return found
+}
+
+// randomFilter makes a filter for a log of these events.
+func randomFilter(r *rand.Rand, events []Event) Filter {
+	some := func(names []string, more ...string) []string {
+		picked := []string{}
+		for range r.IntN(4) {
+			picked = append(picked, append(slices.Clone(names), more...)[r.IntN(len(names)+len(more))])
+		}
+		return picked
+	}
+	at := func() *Event { return &events[r.IntN(len(events))] }
+	var f Filter
+	if r.IntN(3) == 0 {
+		f.From = Position(r.IntN(len(events)+2)) - 1
+	}
+	if r.IntN(3) == 0 {
+		f.To = Position(r.IntN(len(events) + 3))
+	}
+	if r.IntN(5) == 0 {
+		f.Since = at().RecordedAt.Add(time.Duration(r.IntN(3)-1) * 500 * time.Nanosecond)
+	}
+	if r.IntN(5) == 0 {
+		f.Before = at().RecordedAt.Add(time.Duration(r.IntN(3)-1) * 500 * time.Nanosecond)
+	}
+	if r.IntN(5) == 0 {
+		f.MinVersion = Version(r.IntN(int(at().Version) + 2))
+	}
+	if r.IntN(5) == 0 {
+		f.MaxVersion, f.HasMaxVersion = Version(r.IntN(int(at().Version)+2)), true
+	}
+	if r.IntN(3) == 0 {
+		f.Streams = some(testStreams, at().Stream, at().Stream, "nobody")
+	}
+	if r.IntN(5) == 0 {
+		f.Prefix = []string{"account-", "order-", "order-3", "one-", "one-00", "nobody", "x", at().Stream}[r.IntN(8)]
+	}
+	if r.IntN(3) == 0 {
+		f.Types = some(testTypes, "Nothing")
+	}
+	if r.IntN(4) == 0 {
+		f.Tags = some(testTags)
+	}
+	if r.IntN(8) == 0 {
+		f.IDs = []uuid.UUID{}
+		for range r.IntN(6) {
+			f.IDs = append(f.IDs, []uuid.UUID{at().ID, uuid.New()}[r.IntN(2)])
+		}
+	}
+	if r.IntN(2) == 0 {
+		f.Direction = Backwards
+	}
+	if r.IntN(2) == 0 {
+		f.Limit = 1 + r.IntN(1+r.IntN(400))
+	}
+	return f
+}
+
+// readCursor reads a cursor to its end. Events are copied.
+func readCursor(t testing.TB, c Cursor) (events []Event) {
+	t.Helper()
+	for c.Next() {
+		events = append(events, *c.Event())
+	}
+	require.NoError(t, c.Err())
+	require.False(t, c.Next())
+	require.NoError(t, c.Close())
+	require.NoError(t, c.Close())
+	return events
+}
+
+// readBatches reads a scan of all columns to its end.
+func readBatches(t testing.TB, c BatchCursor) (events []Event) {
+	t.Helper()
+	for b := c.Next(); b != nil; b = c.Next() {
+		require.Positive(t, b.Len)
+		require.LessOrEqual(t, b.Len, 1024)
+		for i := range b.Len {
+			events = append(events, Event{
+				Position: b.Positions[i], Stream: b.Streams[i], Version: b.Versions[i], ID: b.IDs[i], Type: b.Types[i],
+				Payload: b.Payloads[i], Metadata: b.Metadata[i], Tags: b.Tags[i], RecordedAt: time.UnixMicro(b.Times[i]).UTC(),
+				JSON: b.JSON[i], Redacted: b.Redacted[i],
+			})
+		}
+	}
+	require.NoError(t, c.Err())
+	require.NoError(t, c.Close())
+	return events
+}
+
+// sameEvents compares without a page of output for every difference.
+func sameEvents(t testing.TB, want, got []Event, what any) {
+	t.Helper()
+	for i := range min(len(want), len(got)) {
+		if !assertEqual(want[i], got[i]) {
+			require.Equal(t, want[i], got[i], "event %d of %+v", i, what)
+		}
+	}
+	require.Equal(t, len(want), len(got), "%+v", what)
+}
+
+func assertEqual(a, b Event) bool {
+	return a.Position == b.Position && a.Stream == b.Stream && a.Version == b.Version && a.ID == b.ID && a.Type == b.Type &&
+		bytes.Equal(a.Payload, b.Payload) && (a.Payload == nil) == (b.Payload == nil) && bytes.Equal(a.Metadata, b.Metadata) &&
+		slices.Equal(a.Tags, b.Tags) && (a.Tags == nil) == (b.Tags == nil) && a.RecordedAt == b.RecordedAt &&
+		a.JSON == b.JSON && a.Redacted == b.Redacted
+}
+
+var bg = context.Background()
+
+func listStreams(t testing.TB, c StreamCursor) []StreamInfo {
+	t.Helper()
+	list := []StreamInfo{}
+	for c.Next() {
+		list = append(list, c.Stream())
+	}
+	require.NoError(t, c.Err())
+	require.NoError(t, c.Close())
+	return list
+}
+
+// streamsOf is what Streams has to give.
+func streamsOf(events []Event, prefix string) []StreamInfo {
+	byName := map[string]*StreamInfo{}
+	for _, e := range events {
+		s := byName[e.Stream]
+		if s == nil {
+			s = &StreamInfo{Stream: e.Stream, FirstPosition: e.Position, CreatedAt: e.RecordedAt}
+			byName[e.Stream] = s
+		}
+		s.Version, s.LastPosition, s.UpdatedAt = e.Version, e.Position, e.RecordedAt
+		s.Events++
+	}
+	list := []StreamInfo{}
+	for _, s := range byName {
+		if strings.HasPrefix(s.Stream, prefix) {
+			list = append(list, *s)
+		}
+	}
+	slices.SortFunc(list, func(a, b StreamInfo) int { return strings.Compare(a.Stream, b.Stream) })
+	return list
+}
+
+// typesOf is what Types has to give.
+func typesOf(events []Event) []TypeInfo {
+	list := []TypeInfo{}
+	for _, name := range testTypes {
+		info := TypeInfo{Type: name}
+		for _, e := range events {
+			if e.Type == name {
+				if info.Events == 0 {
+					info.FirstPosition = e.Position
+				}
+				info.Events++
+				info.LastPosition = e.Position
+			}
+		}
+		if info.Events > 0 {
+			list = append(list, info)
+		}
+	}
+	slices.SortFunc(list, func(a, b TypeInfo) int { return strings.Compare(a.Type, b.Type) })
+	return list
+}

@@ -1,0 +1,52 @@
+package engine
+
+import "context"
+
+// pointing are the columns whose values point into blocks.
+const pointing = ColStream | ColPayload | ColMetadata | ColTags
+
+// Scan implements ReadIndex.
+func (r *readIndex) Scan(ctx context.Context, what Filter, columns ColumnSet) BatchCursor {
+	c := new(scanCursor)
+	c.columns = columns
+	c.rows.begin(ctx, r, what, columns&ColTime != 0)
+	c.rows.memory.reuse = columns&pointing == 0
+	return c
+}
+
+// A scanCursor reads the events that pass a filter in batches.
+type scanCursor struct {
+	batchBuilder
+	rows rowCursor
+}
+
+func (c *scanCursor) Next() *Batch {
+	c.rows.memory.recycle()
+	c.clear()
+	room := batchRows
+	if c.rows.wanted > 0 {
+		room = min(room, c.rows.wanted)
+	}
+	c.reserve(room)
+	for c.batch.Len < room && c.rows.more() {
+		c.add(c.rows.position(), &c.rows.row)
+	}
+	if c.batch.Len == 0 || c.rows.err != nil {
+		return nil
+	}
+	return &c.batch
+}
+
+func (c *scanCursor) Err() error { return c.rows.err }
+
+func (c *scanCursor) Examined() (events int64, skippedSegments int) {
+	return c.rows.examined, c.rows.skipped
+}
+
+func (c *scanCursor) Close() error {
+	c.rows.stop()
+	return nil
+}
+
+// Reuse implements Reuser.
+func (c *scanCursor) Reuse() { c.rows.memory.reuse = true }

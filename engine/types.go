@@ -1,0 +1,40 @@
+package engine
+
+import (
+	"context"
+	"maps"
+	"slices"
+)
+
+// Types implements ReadIndex.
+func (r *readIndex) Types(ctx context.Context) ([]TypeInfo, error) {
+	types := make(map[string]*TypeInfo)
+	var memory blockMemory
+	for i, seg := range r.view.segments {
+		if err := r.usable(ctx); err != nil {
+			return nil, err
+		}
+		s := r.reader(ctx, i, &memory)
+		if s.limit == 0 {
+			break
+		}
+		err := s.keys(byType, "", s.limit, func(e indexEntry) bool {
+			t := types[e.key]
+			if t == nil {
+				t = &TypeInfo{Type: e.key, FirstPosition: seg.base + Position(e.first)}
+				types[e.key] = t
+			}
+			t.Events += int64(e.count)
+			t.LastPosition = seg.base + Position(e.last)
+			return true
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	list := make([]TypeInfo, 0, len(types))
+	for _, name := range slices.Sorted(maps.Keys(types)) {
+		list = append(list, *types[name])
+	}
+	return list, r.usable(ctx)
+}
