@@ -1,0 +1,92 @@
+package main
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/google/uuid"
+)
+
+// An event is what every store is given: an order's JSON payload of 256 bytes and 64 bytes of metadata.
+type event struct {
+	position int64 // set by readers
+	stream   string
+	version  int64
+	typ      string
+	payload  []byte
+	metadata []byte
+}
+
+const (
+	payloadSize  = 256
+	metadataSize = 64
+	eventTypes   = 12
+)
+
+// typeNames are interned, as a program would have them.
+var typeNames = func() (names [eventTypes]string) {
+	for i := range names {
+		names[i] = fmt.Sprintf("OrderEvent%02d", i)
+	}
+	return names
+}()
+
+// A maker makes events, the same ones for the same seed.
+type maker struct{ *rand.Rand }
+
+func newMaker(seed uint64) maker { return maker{rand.New(rand.NewPCG(seed, 7))} }
+
+func (m maker) stream() string {
+	var id uuid.UUID
+	binary.LittleEndian.PutUint64(id[:8], m.Uint64())
+	binary.LittleEndian.PutUint64(id[8:], m.Uint64())
+	id[6], id[8] = id[6]&0x0F|0x40, id[8]&0x3F|0x80
+	return id.String()
+}
+
+func (m maker) event(stream string, version int64) event {
+	payload := fmt.Appendf(make([]byte, 0, payloadSize), `{"order":%d,"customer":"c-%06d","amount":%d,"currency":"EUR","lines":[{"sku":"A-%04d","n":%d},{"sku":"B-%04d","n":%d}],"note":"`,
+		m.IntN(1e9), m.IntN(1e6), m.IntN(100000), m.IntN(1e4), m.IntN(9), m.IntN(1e4), m.IntN(9))
+	for len(payload) < payloadSize-2 {
+		payload = append(payload, 'a'+byte(m.IntN(26)))
+	}
+	payload = append(payload, '"', '}')
+	metadata := fmt.Appendf(make([]byte, 0, metadataSize), `{"user":"u-%05d","trace":"`, m.IntN(1e5))
+	for len(metadata) < metadataSize-2 {
+		metadata = append(metadata, '0'+byte(m.IntN(10)))
+	}
+	metadata = append(metadata, '"', '}')
+	return event{stream: stream, version: version, typ: typeNames[m.IntN(eventTypes)], payload: payload, metadata: metadata}
+}
+
+// encode is how the key-value stores and logs among the peers hold an event.
+func (e *event) encode(dst []byte) []byte {
+	dst = append(dst, byte(len(e.stream)), byte(len(e.typ)))
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(e.version))
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(e.metadata)))
+	dst = append(dst, e.stream...)
+	dst = append(dst, e.typ...)
+	dst = append(dst, e.metadata...)
+	return append(dst, e.payload...)
+}
+
+var errShort = errors.New("a stored event is too short")
+
+// decode reads what encode wrote. The event shares memory with b, except for its strings.
+func (e *event) decode(b []byte) error {
+	if len(b) < 14 {
+		return errShort
+	}
+	stream, typ, metadata := int(b[0]), int(b[1]), int(binary.LittleEndian.Uint32(b[10:]))
+	e.version = int64(binary.LittleEndian.Uint64(b[2:]))
+	b = b[14:]
+	if len(b) < stream+typ+metadata {
+		return errShort
+	}
+	e.stream, b = string(b[:stream]), b[stream:]
+	e.typ, b = string(b[:typ]), b[typ:]
+	e.metadata, e.payload = b[:metadata], b[metadata:]
+	return nil
+}

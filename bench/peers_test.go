@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Every peer stores the data set and gives the same answers, or says that it does not do that: a benchmark of stores that
+// do different things would say nothing.
+func TestPeersAgree(t *testing.T) {
+	const events = 4000
+	counts, sums := map[string]int64{}, map[string]int64{}
+	short, _, err := dataset(events, func(batch []event) error {
+		for i := range batch {
+			counts[batch[i].typ]++
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	for _, p := range peers {
+		t.Run(p.name, func(t *testing.T) {
+			s := p.make()
+			dir := t.TempDir()
+			require.NoError(t, os.Chmod(filepath.Dir(dir), 0o755)) // the PostgreSQL server runs as another user
+			err := s.open(dir)
+			if errors.Is(err, errUnsupported) {
+				t.Skip(err)
+			}
+			require.NoError(t, err)
+			defer func() { assert.NoError(t, s.close()) }()
+			n := 0
+			_, _, err = dataset(events, func(batch []event) error { return s.appendAll(t.Context(), batch) })
+			require.NoError(t, err)
+			require.NoError(t, s.scan(func(e *event) { n++; assert.GreaterOrEqual(t, len(e.payload), payloadSize) }))
+			assert.Equal(t, events, n)
+
+			n = 0
+			if err := s.readStream(short[0], func(e *event) { assert.EqualValues(t, n, e.version); n++ }); !errors.Is(err, errUnsupported) {
+				require.NoError(t, err)
+				assert.Equal(t, shortStream, n)
+			}
+			if got, err := s.countByType(); !errors.Is(err, errUnsupported) {
+				require.NoError(t, err)
+				assert.Equal(t, counts, got)
+			}
+			if got, err := s.sumByType(); !errors.Is(err, errUnsupported) {
+				require.NoError(t, err)
+				if len(sums) == 0 {
+					sums = got
+				}
+				assert.Equal(t, sums, got)
+			}
+			e := newMaker(3).event("one-more", 0)
+			if err := s.append(context.Background(), 0, &e); !errors.Is(err, errUnsupported) {
+				require.NoError(t, err)
+			}
+		})
+	}
+}
+
+func TestMedianAndTargets(t *testing.T) {
+	r := round{values: map[string]map[string]float64{
+		oursSQL: {"append 1": 90, "sum per type": 10}, limitsName: {"sync": 100}, duckPeer: {"sum per type": 20}, boltPeer: {"sum per type": 15},
+	}}
+	assert.InDelta(t, 0.9, target{who: oursSQL, metric: "append 1", than: limitsName, other: "sync"}.in(r), 1e-9)
+	assert.InDelta(t, 2, target{who: oursSQL, metric: "sum per type", than: duckPeer, less: true}.in(r), 1e-9)
+	assert.InDelta(t, 1.5, target{who: oursSQL, metric: "sum per type", than: bestPeer, less: true}.in(r), 1e-9)
+	assert.False(t, target{than: duckPeer, want: 1}.reached(0.5))
+	assert.Equal(t, 2.0, median([]float64{3, 1, 2}))
+}
