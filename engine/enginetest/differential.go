@@ -1,0 +1,385 @@
+package enginetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/eventfold/eventfold/engine"
+)
+
+// Differential does the same random things to a store and to a [Model], steps of them in each of rounds stores, and wants the
+// same answers. It prints the seed of a round that fails; [Play] repeats it.
+func Differential(t *testing.T, open func(t *testing.T) engine.Store, rounds, steps int) {
+	for range rounds {
+		seed := rand.Uint64()
+		s := open(t)
+		failed := Play(t.Context(), s, NewModel(), rand.New(rand.NewPCG(seed, 0)), steps, 1)
+		if err := s.Close(); failed == nil {
+			failed = err
+		}
+		require.NoError(t, failed, "seed %d", seed)
+	}
+}
+
+// Play does steps random things to a store and to the model, which holds the same events, and returns the first difference.
+// Every so many steps (compare) it compares all that can be read.
+func Play(ctx context.Context, s engine.Store, m *Model, r *rand.Rand, steps, compare int) error {
+	g := &generator{r: r, model: m}
+	for step := range steps {
+		batch := g.batch()
+		got, gotErr := s.Append(ctx, batch...)
+		want, wantErr := m.append(ctx, batch, got)
+		if d := differ(describe(want, wantErr), describe(got, gotErr)); d != "" {
+			return fmt.Errorf("step %d: append of %+v: %s", step, batch, d)
+		}
+		if step%compare != 0 {
+			continue
+		}
+		if err := g.compareReads(ctx, s); err != nil {
+			return fmt.Errorf("step %d: %w", step, err)
+		}
+	}
+	return Same(ctx, s, m)
+}
+
+// Same compares all events, streams and types of a store with the model's.
+func Same(ctx context.Context, s engine.Store, m *Model) error {
+	got, want := s.ReadIndex(), m.ReadIndex()
+	return errors.Join(
+		sameEvents("the log", want.ReadAll(ctx, 0, engine.Forwards), got.ReadAll(ctx, 0, engine.Forwards)),
+		sameEvents("the log backwards", want.ReadAll(ctx, want.Head(), engine.Backwards), got.ReadAll(ctx, want.Head(), engine.Backwards)),
+		sameStreams("", want.Streams(ctx, ""), got.Streams(ctx, "")),
+		sameTypes(ctx, want, got),
+	)
+}
+
+// describe turns an outcome into words.
+func describe(done engine.Appended, err error) string {
+	var (
+		conflict  *engine.ConflictError
+		duplicate *engine.DuplicateEventError
+		invalid   *engine.InvalidError
+		large     *engine.TooLargeError
+	)
+	switch {
+	case err == nil && len(done.Events) == 0:
+		return "nothing to append"
+	case err == nil:
+		return fmt.Sprintf("%v at %d, duplicate %v", done.Events, done.RecordedAt.UnixMicro(), done.Duplicate)
+	case errors.As(err, &conflict):
+		text := fmt.Sprintf("conflict at head %d:", conflict.Head)
+		for _, c := range conflict.Checks {
+			text += fmt.Sprintf(" %d/%d %s expected %v", c.Append, c.Check, c.Stream, c.Expected)
+			if c.Condition == nil {
+				text += fmt.Sprintf(" actual %d", c.Actual)
+			}
+			for _, e := range c.Conflicts {
+				text += " conflict " + eventText(&e)
+			}
+		}
+		return text
+	case errors.As(err, &duplicate):
+		return fmt.Sprintf("duplicate %s %v", duplicate.ID, duplicate.Kind)
+	case errors.As(err, &invalid):
+		return fmt.Sprintf("invalid %s of %d/%d", invalid.Field, invalid.Append, invalid.Event)
+	case errors.As(err, &large):
+		return fmt.Sprintf("%s too large, limit %d", large.What, large.Limit)
+	}
+	return err.Error()
+}
+
+func eventText(e *engine.Event) string {
+	payload := fmt.Sprintf("%q", e.Payload)
+	if e.Payload == nil {
+		payload = "NULL"
+	}
+	return fmt.Sprintf("%d %s %d %s %s %s %q %q %d %v %v", e.Position, e.Stream, e.Version, e.ID, e.Type, payload, e.Metadata, e.Tags,
+		e.RecordedAt.UnixMicro(), e.JSON, e.Redacted)
+}
+
+func differ(want, got string) string {
+	if want == got {
+		return ""
+	}
+	return fmt.Sprintf("the model says\n\t%s\nthe store says\n\t%s", want, got)
+}
+
+func sameEvents(what string, want, got engine.Cursor) error {
+	defer want.Close()
+	defer got.Close()
+	for i := 0; ; i++ {
+		more, wantMore := got.Next(), want.Next()
+		if more != wantMore {
+			return fmt.Errorf("%s: at event %d the model says %v, the store %v (%v)", what, i, wantMore, more, got.Err())
+		}
+		if !more {
+			break
+		}
+		if d := differ(eventText(want.Event()), eventText(got.Event())); d != "" {
+			return fmt.Errorf("%s, event %d: %s", what, i, d)
+		}
+	}
+	if d := differ(fmt.Sprint(want.Err()), fmt.Sprint(got.Err())); d != "" {
+		return fmt.Errorf("%s: error: %s", what, d)
+	}
+	return got.Close()
+}
+
+func sameStreams(prefix string, want, got engine.StreamCursor) error {
+	wantList, _ := infos(want)
+	gotList, err := infos(got)
+	if err != nil {
+		return err
+	}
+	text := func(list []engine.StreamInfo) (s string) {
+		for _, i := range list {
+			s += fmt.Sprintf("%s %d %d %d %d %d %d; ", i.Stream, i.Version, i.Events, i.FirstPosition, i.LastPosition, i.CreatedAt.UnixMicro(), i.UpdatedAt.UnixMicro())
+		}
+		return s
+	}
+	if d := differ(text(wantList), text(gotList)); d != "" {
+		return fmt.Errorf("streams with prefix %q: %s", prefix, d)
+	}
+	return nil
+}
+
+func sameTypes(ctx context.Context, want, got engine.ReadIndex) error {
+	wantTypes, _ := want.Types(ctx)
+	gotTypes, err := got.Types(ctx)
+	if err != nil {
+		return err
+	}
+	if d := differ(fmt.Sprintf("%+v", wantTypes), fmt.Sprintf("%+v", gotTypes)); d != "" && len(wantTypes)+len(gotTypes) > 0 {
+		return fmt.Errorf("types: %s", d)
+	}
+	return nil
+}
+
+// A generator makes random things to do, near to what the model holds.
+type generator struct {
+	r     *rand.Rand
+	model *Model
+}
+
+func (g *generator) some(n int) bool { return g.r.IntN(n) == 0 }
+
+func (g *generator) stream() string { return fmt.Sprintf("s-%d", g.r.IntN(1+g.r.IntN(30))) }
+
+func (g *generator) typ() string { return string(rune('a' + g.r.IntN(6))) }
+
+func (g *generator) batch() []engine.Append {
+	if events := g.model.events; g.some(6) && len(events) > 0 {
+		return g.repeat(events)
+	}
+	batch := make([]engine.Append, 1+g.r.IntN(3)*g.r.IntN(2))
+	for i := range batch {
+		a := engine.Append{Stream: g.stream()}
+		for range g.r.IntN(4) {
+			a.Events = append(a.Events, g.event())
+		}
+		for range g.r.IntN(3) * g.r.IntN(2) {
+			a.Expect = append(a.Expect, g.expectation(a.Stream))
+		}
+		batch[i] = a
+	}
+	return batch
+}
+
+// repeat makes an append of stored events, often with something changed.
+func (g *generator) repeat(events []engine.Event) []engine.Append {
+	from := g.r.IntN(len(events))
+	var batch []engine.Append
+	for _, e := range events[from:min(from+1+g.r.IntN(4), len(events))] {
+		n := engine.NewEvent{ID: e.ID, Type: e.Type, Payload: e.Payload, Metadata: e.Metadata, Tags: e.Tags}
+		batch = append(batch, engine.Append{Stream: e.Stream, Events: []engine.NewEvent{n}})
+	}
+	i := g.r.IntN(len(batch))
+	switch e := &batch[i].Events[0]; g.r.IntN(8) {
+	case 0:
+		e.Type += "x"
+	case 1:
+		e.Payload = append([]byte("x"), e.Payload...)
+	case 2:
+		batch[i].Stream += "x"
+	case 3:
+		batch = append(batch, engine.Append{Stream: g.stream(), Events: []engine.NewEvent{g.event()}})
+	case 4:
+		g.r.Shuffle(len(batch), func(i, j int) { batch[i], batch[j] = batch[j], batch[i] })
+	case 5:
+		batch = append(batch, batch[i])
+	}
+	return batch
+}
+
+func (g *generator) event() engine.NewEvent {
+	e := engine.NewEvent{Type: g.typ()}
+	switch g.r.IntN(6) {
+	case 0:
+	case 1:
+		e.Payload = []byte{}
+	case 2:
+		e.Payload = make([]byte, g.r.IntN(2000))
+		for i := range e.Payload {
+			e.Payload[i] = byte(g.r.IntN(4))
+		}
+	default:
+		e.Payload = fmt.Appendf(nil, `{"n": %d}`, g.r.IntN(100))
+	}
+	if g.some(3) {
+		e.ID = uuid.Must(uuid.NewV7())
+		if g.some(2) {
+			e.ID = uuid.UUID{byte(g.r.IntN(4)), 1, byte(g.r.IntN(200))} // no version at all, now and then the same
+		}
+	}
+	if g.some(4) {
+		e.Metadata = fmt.Appendf(nil, `{"user":%d}`, g.r.IntN(9))
+	}
+	for i := range g.r.IntN(4) * g.r.IntN(2) {
+		e.Tags = append(e.Tags, fmt.Sprintf("%d-%d", g.r.IntN(5), i))
+	}
+	if g.some(60) {
+		e.Type = ""
+	}
+	return e
+}
+
+func (g *generator) expectation(stream string) engine.Expectation {
+	v, _, _ := g.model.ReadIndex().StreamVersion(stream)
+	switch g.r.IntN(8) {
+	case 0:
+		return engine.NoStream
+	case 1:
+		return engine.StreamExists
+	case 2:
+		return engine.Any
+	case 3:
+		return engine.Exact(max(v+engine.Version(g.r.IntN(3)-1), engine.NoVersion))
+	case 4, 5:
+		after := engine.Position(len(g.model.events) - 1 - g.r.IntN(5))
+		return &engine.Condition{After: max(after, engine.NoPosition), Where: g.filter()}
+	}
+	return engine.Exact(v)
+}
+
+// filter makes a filter near to what is stored.
+func (g *generator) filter() engine.Filter {
+	var f engine.Filter
+	events := g.model.events
+	head := len(events)
+	if g.some(3) {
+		f.From = engine.Position(g.r.IntN(head + 3))
+	}
+	if g.some(3) {
+		f.To = engine.Position(g.r.IntN(head + 3))
+	}
+	if g.some(2) {
+		for range g.r.IntN(3) {
+			f.Streams = append(f.Streams, g.stream())
+		}
+	} else if g.some(4) {
+		f.Prefix = g.stream()
+	}
+	if g.some(3) {
+		for range g.r.IntN(3) {
+			f.Types = append(f.Types, g.typ())
+		}
+	}
+	if g.some(4) {
+		f.Tags = []string{fmt.Sprintf("%d-%d", g.r.IntN(5), g.r.IntN(2))}
+	}
+	if g.some(6) {
+		f.MinVersion = engine.Version(g.r.IntN(20))
+	}
+	if g.some(6) {
+		f.MaxVersion, f.HasMaxVersion = engine.Version(g.r.IntN(20)), true
+	}
+	if head > 0 && g.some(8) {
+		f.Since = events[g.r.IntN(head)].RecordedAt
+	}
+	if head > 0 && g.some(8) {
+		f.Before = events[g.r.IntN(head)].RecordedAt.Add(time.Microsecond)
+	}
+	if head > 0 && g.some(8) {
+		f.IDs = append(f.IDs, events[g.r.IntN(head)].ID, events[g.r.IntN(head)].ID)
+	}
+	if g.some(2) {
+		f.Direction = engine.Backwards
+	}
+	if g.some(8) {
+		f.Limit = 1 + g.r.IntN(5)
+	}
+	return f
+}
+
+// compareReads asks both one question of each kind, now or as of an earlier head.
+func (g *generator) compareReads(ctx context.Context, s engine.Store) error {
+	got, want := s.ReadIndex(), g.model.ReadIndex()
+	if got.Head() != want.Head() {
+		return fmt.Errorf("the head is %d, the model's %d", got.Head(), want.Head())
+	}
+	if g.some(3) {
+		h := engine.Position(g.r.IntN(int(want.Head()) + 1))
+		got, want = got.At(h), want.At(h)
+	}
+	dir := directions[g.r.IntN(2)]
+	from := engine.Position(g.r.IntN(int(want.Head())+3) - 1)
+	stream := g.stream()
+	version := engine.Version(g.r.IntN(12) - 1)
+	f := g.filter()
+	v, ok, err := got.StreamVersion(stream)
+	wantV, wantOK, _ := want.StreamVersion(stream)
+	return errors.Join(err,
+		same("version of "+stream, fmt.Sprint(wantV, wantOK), fmt.Sprint(v, ok)),
+		sameEvents(fmt.Sprintf("ReadAll from %d, direction %d", from, dir), want.ReadAll(ctx, from, dir), got.ReadAll(ctx, from, dir)),
+		sameEvents(fmt.Sprintf("ReadStream %s from %d, direction %d", stream, version, dir),
+			want.ReadStream(ctx, stream, version, dir), got.ReadStream(ctx, stream, version, dir)),
+		sameScan(ctx, want, got, f),
+		sameStreams(stream, want.Streams(ctx, stream), got.Streams(ctx, stream)),
+	)
+}
+
+func same(what, want, got string) error {
+	if d := differ(want, got); d != "" {
+		return fmt.Errorf("%s: %s", what, d)
+	}
+	return nil
+}
+
+// sameScan compares a scan and a count. A scan with a limit may stop after that many events.
+func sameScan(ctx context.Context, want, got engine.ReadIndex, f engine.Filter) error {
+	var failed failures
+	wantEvents := eventsOf(&failed, want.Scan(ctx, f, engine.ColAll))
+	gotEvents := eventsOf(&failed, got.Scan(ctx, f, engine.ColAll))
+	if failed != nil {
+		return fmt.Errorf("scan %+v: %w", f, errors.Join(failed...))
+	}
+	n, err := got.Count(ctx, f)
+	if err != nil || n != int64(len(wantEvents)) {
+		return fmt.Errorf("count %+v: %d, the model says %d (%v)", f, n, len(wantEvents), err)
+	}
+	if f.Limit > 0 && len(gotEvents) >= f.Limit {
+		wantEvents = wantEvents[:min(len(gotEvents), len(wantEvents))]
+	}
+	if len(gotEvents) != len(wantEvents) {
+		return fmt.Errorf("scan %+v: %d events, the model has %d", f, len(gotEvents), len(wantEvents))
+	}
+	for i := range wantEvents {
+		if d := differ(eventText(&wantEvents[i]), eventText(&gotEvents[i])); d != "" {
+			return fmt.Errorf("scan %+v, event %d: %s", f, i, d)
+		}
+	}
+	return nil
+}
+
+// failures collects what a require finds, where there is no test to stop.
+type failures []error
+
+func (f *failures) Errorf(format string, args ...any) { *f = append(*f, fmt.Errorf(format, args...)) }
+func (f *failures) FailNow()                          {}

@@ -1,0 +1,308 @@
+package enginetest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/eventfold/eventfold/engine"
+)
+
+// A Model is a store that is obviously right: a slice of events under a lock, and every question answered by looking at all of
+// them. It is what other engines are compared with, and what the contract is tried on first.
+type Model struct {
+	maxEventSize int
+	now          func() time.Time
+
+	mu      sync.Mutex // protects all below
+	events  []engine.Event
+	changed chan struct{} // closed and replaced by every append that adds events, and by Close
+	closed  bool
+}
+
+// NewModel returns an empty Model with the default limits.
+func NewModel() *Model {
+	return &Model{maxEventSize: engine.DefaultMaxEventSize, now: time.Now, changed: make(chan struct{})}
+}
+
+// Append implements [engine.Store].
+func (m *Model) Append(ctx context.Context, batch ...engine.Append) (engine.Appended, error) {
+	return m.append(ctx, batch, engine.Appended{})
+}
+
+// append appends. Ids and the time that the store has to assign are taken from assigned, as far as it has them.
+func (m *Model) append(ctx context.Context, batch []engine.Append, assigned engine.Appended) (engine.Appended, error) {
+	if err := m.validate(batch); err != nil {
+		return engine.Appended{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return engine.Appended{}, engine.ErrClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return engine.Appended{}, err
+	}
+	if done, known, err := m.stored(batch); known || err != nil {
+		return done, err
+	}
+	if failed, err := m.failedChecks(batch); err != nil || len(failed) > 0 {
+		if err == nil {
+			err = &engine.ConflictError{Head: engine.Position(len(m.events)), Checks: failed}
+		}
+		return engine.Appended{}, err
+	}
+	return m.add(batch, assigned), nil
+}
+
+// validate checks shape and size.
+func (m *Model) validate(batch []engine.Append) error {
+	total := 0
+	for a, ap := range batch {
+		invalid := func(event int, field string) error {
+			return &engine.InvalidError{Append: a, Event: event, Field: field, Reason: "is not as it must be"}
+		}
+		if !validName(ap.Stream, engine.MaxStreamSize) || ap.Stream[0] == '$' {
+			return invalid(-1, "stream")
+		}
+		for i, e := range ap.Events {
+			size := len(e.Type) + len(e.Payload) + len(e.Metadata)
+			tags := map[string]bool{}
+			for _, tag := range e.Tags {
+				if !validName(tag, engine.MaxTagSize) || tags[tag] {
+					return invalid(i, "tags")
+				}
+				tags[tag] = true
+				size += len(tag)
+			}
+			if len(e.Tags) > engine.MaxTags {
+				return invalid(i, "tags")
+			}
+			if !validName(e.Type, engine.MaxTypeSize) {
+				return invalid(i, "type")
+			}
+			if size > m.maxEventSize {
+				return &engine.TooLargeError{What: "event", Size: int64(size), Limit: int64(m.maxEventSize)}
+			}
+			total += size
+		}
+	}
+	if total > engine.MaxAppendSize {
+		return &engine.TooLargeError{What: "append", Size: int64(total), Limit: engine.MaxAppendSize}
+	}
+	return nil
+}
+
+func validName(s string, limit int) bool { return s != "" && len(s) <= limit && utf8.ValidString(s) }
+
+// stored decides by the ids. known is true if exactly these events are stored already.
+func (m *Model) stored(batch []engine.Append) (done engine.Appended, known bool, err error) {
+	places := map[uuid.UUID]int{}
+	for i, e := range m.events {
+		places[e.ID] = i
+	}
+	seen := map[uuid.UUID]bool{}
+	missing := false
+	kind, at := engine.DuplicateKind(255), -1
+	worse := func(k engine.DuplicateKind, place int) {
+		if k < kind {
+			kind, at = k, place
+		}
+	}
+	eachNew(batch, func(stream string, e *engine.NewEvent) {
+		place, found := places[e.ID]
+		switch {
+		case e.ID == uuid.Nil:
+			missing = true
+			return
+		case seen[e.ID]:
+			err = &engine.DuplicateEventError{ID: e.ID, Kind: engine.RepeatedID}
+			return
+		case !found:
+			missing = true
+			seen[e.ID] = true
+			return
+		}
+		seen[e.ID] = true
+		old := &m.events[place]
+		switch {
+		case old.Stream != stream:
+			worse(engine.DifferentStream, place)
+		case !sameContent(old, e):
+			worse(engine.DifferentContent, place)
+		case len(done.Events) > 0 && engine.Position(place) != done.Events[len(done.Events)-1].Position+1:
+			worse(engine.Reordered, place)
+		}
+		done.Events = append(done.Events, engine.Placed{Position: old.Position, Version: old.Version, ID: old.ID})
+		done.RecordedAt, done.Duplicate = old.RecordedAt, true
+	})
+	if err != nil || len(done.Events) == 0 {
+		return engine.Appended{}, false, err
+	}
+	if missing {
+		worse(engine.Partial, int(done.Events[0].Position))
+	}
+	if at >= 0 {
+		old := m.events[at]
+		return engine.Appended{}, false, &engine.DuplicateEventError{ID: old.ID, Kind: kind, Stream: old.Stream, Position: old.Position}
+	}
+	return done, true, nil
+}
+
+func eachNew(batch []engine.Append, do func(stream string, e *engine.NewEvent)) {
+	for _, a := range batch {
+		for i := range a.Events {
+			do(a.Stream, &a.Events[i])
+		}
+	}
+}
+
+func sameContent(old *engine.Event, e *engine.NewEvent) bool {
+	return old.Type == e.Type && (old.Payload == nil) == (e.Payload == nil) && bytes.Equal(old.Payload, e.Payload) &&
+		bytes.Equal(old.Metadata, metadata(e)) && slices.Equal(old.Tags, slices.Sorted(slices.Values(e.Tags)))
+}
+
+func metadata(e *engine.NewEvent) []byte {
+	if len(e.Metadata) == 0 {
+		return []byte("{}")
+	}
+	return e.Metadata
+}
+
+// failedChecks checks every expectation. Versions see the earlier events of the batch, conditions do not.
+func (m *Model) failedChecks(batch []engine.Append) ([]engine.FailedCheck, error) {
+	log := &modelView{m, m.events}
+	var failed []engine.FailedCheck
+	earlier := map[string]engine.Version{}
+	for a, ap := range batch {
+		actual, _, _ := log.version(ap.Stream)
+		actual += earlier[ap.Stream]
+		for i, x := range ap.Expect {
+			check := engine.FailedCheck{Append: a, Check: i, Stream: ap.Stream, Actual: actual}
+			switch x := x.(type) {
+			case engine.ExpectedVersion:
+				if !x.Holds(actual) {
+					check.Expected = x
+					failed = append(failed, check)
+				}
+			case *engine.Condition:
+				check.Condition = x
+				conflicts, err := log.conflicts(x)
+				if err != nil {
+					return nil, err
+				}
+				if check.Conflicts = conflicts; len(conflicts) > 0 {
+					failed = append(failed, check)
+				}
+			}
+		}
+		earlier[ap.Stream] += engine.Version(len(ap.Events))
+	}
+	return failed, nil
+}
+
+// conflicts returns the first ten events that break a condition.
+func (v *modelView) conflicts(c *engine.Condition) ([]engine.Event, error) {
+	where := c.Where
+	where.From = max(where.From, c.After+1)
+	where.Direction = engine.Forwards
+	var found []engine.Event
+	for _, e := range v.selected(where) {
+		hit := true
+		if c.Match != nil {
+			var err error
+			if hit, err = c.Match(batchOf([]engine.Event{e}, c.Columns), 0); err != nil {
+				return nil, err
+			}
+		}
+		if hit && len(found) < 10 {
+			found = append(found, e)
+		}
+	}
+	return found, nil
+}
+
+func (m *Model) add(batch []engine.Append, assigned engine.Appended) engine.Appended {
+	at := assigned.RecordedAt
+	if at.IsZero() {
+		at = m.now().UTC().Truncate(time.Microsecond)
+	}
+	if n := len(m.events); n > 0 && at.Before(m.events[n-1].RecordedAt) {
+		at = m.events[n-1].RecordedAt
+	}
+	done := engine.Appended{RecordedAt: at}
+	eachNew(batch, func(stream string, e *engine.NewEvent) {
+		last, _, _ := (&modelView{m, m.events}).version(stream)
+		id := e.ID
+		if id == uuid.Nil && len(done.Events) < len(assigned.Events) {
+			id = assigned.Events[len(done.Events)].ID
+		}
+		if id == uuid.Nil {
+			id = uuid.Must(uuid.NewV7())
+		}
+		p := engine.Placed{Position: engine.Position(len(m.events)), Version: last + 1, ID: id}
+		done.Events = append(done.Events, p)
+		m.events = append(m.events, engine.Event{
+			Position: p.Position, Stream: strings.Clone(stream), Version: p.Version, ID: id, Type: e.Type,
+			Payload: bytes.Clone(e.Payload), Metadata: bytes.Clone(metadata(e)), Tags: slices.Sorted(slices.Values(e.Tags)),
+			RecordedAt: at, JSON: e.Payload != nil && json.Valid(e.Payload),
+		})
+	})
+	if len(done.Events) > 0 {
+		close(m.changed)
+		m.changed = make(chan struct{})
+	}
+	return done
+}
+
+// ReadIndex implements [engine.Store].
+func (m *Model) ReadIndex() engine.ReadIndex {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return &modelView{m, m.events[:len(m.events):len(m.events)]}
+}
+
+// Wait implements [engine.Store].
+func (m *Model) Wait(ctx context.Context, p engine.Position) error {
+	for {
+		m.mu.Lock()
+		head, changed, closed := engine.Position(len(m.events)), m.changed, m.closed
+		m.mu.Unlock()
+		switch {
+		case closed:
+			return engine.ErrClosed
+		case head > p:
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Stats implements [engine.Store]. It counts events only.
+func (m *Model) Stats() engine.Stats {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return engine.Stats{Events: int64(len(m.events))}
+}
+
+// Close implements [engine.Store].
+func (m *Model) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.closed {
+		m.closed = true
+		close(m.changed)
+	}
+	return nil
+}
