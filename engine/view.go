@@ -21,6 +21,7 @@ type segment struct {
 	base       Position // of its first event
 	name       string   // of its file, with directory
 	file       File     // ReadAt takes offsets as they were written, also if the file is stored compressed
+	header     segmentHeader
 
 	// sealed is nil while the segment is active.
 	sealed atomic.Pointer[sealedInfo]
@@ -33,7 +34,7 @@ type indexHolder struct{ segmentIndex }
 
 // sealedInfo is what is known of a segment that gets no more events.
 type sealedInfo struct {
-	end       int64    // offset behind the last frame
+	end       int64    // offset behind the last frame that is no seal
 	count     uint32   // events
 	least     int64    // recorded_at of the first event, microseconds
 	greatest  int64    // recorded_at of the last event, microseconds

@@ -1,0 +1,277 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+)
+
+// A request is an append on its way to the writer. Requests are pooled; so are their buffers.
+//
+// The goroutine that appends owns a request until it is in the queue, and again when done has received. In between it
+// is the writer's, once the writer has claimed it; the goroutine may abandon it before that, and then never touches it again.
+type request struct {
+	state atomic.Int32  // requestQueued, or what has become of it
+	done  chan struct{} // holds one: the writer has answered
+
+	batch   []Append
+	records []byte   // encoded, but for what finishRecord adds
+	events  []Placed // one for each record, ids filled in
+	offered bool     // some event came with an id
+
+	// Conditions have been evaluated for the events before checked, with these outcomes.
+	conditions bool
+	checked    Position
+	failed     []FailedCheck
+
+	result Appended
+	err    error
+}
+
+// What has become of a request. Whoever changes it from requestQueued has decided.
+const (
+	requestQueued    int32 = iota
+	requestClaimed         // by the writer: it will be answered
+	requestAbandoned       // by its context: it was not written and never will be
+)
+
+var requests = sync.Pool{New: func() any { return &request{done: make(chan struct{}, 1)} }}
+
+// A pooled buffer beyond this size is dropped, so that one large append does not keep its memory for ever.
+const keepBuffer = 64 << 10
+
+// release gives the request back to the pool.
+func (r *request) release() {
+	done, records := r.done, r.records[:0]
+	if cap(records) > keepBuffer {
+		records = nil
+	}
+	*r = request{done: done, records: records}
+	requests.Put(r)
+}
+
+// Append implements Store.
+func (s *FileStore) Append(ctx context.Context, batch ...Append) (Appended, error) {
+	if s.closed.Load() {
+		return Appended{}, ErrClosed
+	}
+	if s.opt.ReadOnly {
+		return Appended{}, ErrReadOnly
+	}
+	if err := ctx.Err(); err != nil {
+		return Appended{}, err
+	}
+	r := requests.Get().(*request)
+	err := s.encode(r, batch)
+	if err == nil && r.conditions {
+		err = s.checkConditions(ctx, r)
+	}
+	if err == nil {
+		err = s.enqueue(ctx, r)
+	}
+	if err != nil {
+		r.release()
+		return Appended{}, err
+	}
+	return s.await(ctx, r)
+}
+
+// enqueue puts the request into the queue, waiting while it is full. After an error it is not there.
+func (s *FileStore) enqueue(ctx context.Context, r *request) error {
+	s.gate.RLock()
+	defer s.gate.RUnlock()
+	w := s.startWriter()
+	if w == nil {
+		return ErrClosed
+	}
+	select {
+	case w.requests <- r:
+		return nil
+	default:
+	}
+	select {
+	case w.requests <- r:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.closing:
+		return ErrClosed
+	}
+}
+
+// await waits for the writer's answer, or abandons the request when ctx ends before the writer has claimed it.
+func (s *FileStore) await(ctx context.Context, r *request) (Appended, error) {
+	select {
+	case <-r.done:
+	case <-ctx.Done():
+		if r.state.CompareAndSwap(requestQueued, requestAbandoned) {
+			return Appended{}, ctx.Err() // the writer drops the request
+		}
+		<-r.done
+	}
+	result, err := r.result, r.err
+	r.release()
+	return result, err
+}
+
+// encode validates the batch and encodes its events into the request.
+func (s *FileStore) encode(r *request, batch []Append) error {
+	r.state.Store(requestQueued)
+	r.batch = batch
+	count := 0
+	for i := range batch {
+		if err := checkStream(batch[i].Stream, i); err != nil {
+			return err
+		}
+		count += len(batch[i].Events)
+		for _, e := range batch[i].Expect {
+			if c, ok := e.(*Condition); ok {
+				if c == nil {
+					return &InvalidError{Append: i, Event: -1, Field: "condition", Reason: "is nil"}
+				}
+				r.conditions = true
+			}
+		}
+	}
+	r.events = make([]Placed, 0, count)
+	for i := range batch {
+		for j := range batch[i].Events {
+			if err := s.encodeEvent(r, i, j); err != nil {
+				return err
+			}
+		}
+	}
+	if r.offered && count > 1 {
+		return r.checkRepeats()
+	}
+	return nil
+}
+
+// encodeEvent validates and encodes one event.
+func (s *FileStore) encodeEvent(r *request, i, j int) error {
+	a := &r.batch[i]
+	e := &a.Events[j]
+	tags, err := checkEvent(e, i, j)
+	if err != nil {
+		return err
+	}
+	if size := eventSize(e); size > int64(s.opt.MaxEventSize) {
+		return &TooLargeError{What: "event", Size: size, Limit: int64(s.opt.MaxEventSize)}
+	}
+	id := e.ID
+	if id != uuid.Nil {
+		r.offered = true
+	} else if id, err = s.ids.next(); err != nil {
+		return wrap("make an event id", err)
+	}
+	r.events = append(r.events, Placed{ID: id})
+	r.records = appendRecord(r.records, recordFlags(e, len(r.events) == 1), id, a.Stream, e.Type, tags, storedMetadata(e.Metadata), e.Payload)
+	if size := int64(len(r.records)); size > MaxAppendSize {
+		return &TooLargeError{What: "append", Size: size, Limit: MaxAppendSize}
+	}
+	return nil
+}
+
+func recordFlags(e *NewEvent, first bool) (flags uint8) {
+	switch {
+	case e.Payload == nil:
+		flags = flagNull
+	case json.Valid(e.Payload):
+		flags = flagJSON
+	}
+	if first {
+		flags |= flagFirstOfAppend
+	}
+	return flags
+}
+
+// storedMetadata returns metadata as records have it: nothing for {}.
+func storedMetadata(b []byte) []byte {
+	if string(b) == "{}" {
+		return nil
+	}
+	return b
+}
+
+// eventSize returns what Options.MaxEventSize limits.
+func eventSize(e *NewEvent) int64 {
+	size := int64(len(e.Type)) + int64(len(e.Payload)) + int64(len(e.Metadata))
+	for _, t := range e.Tags {
+		size += int64(len(t))
+	}
+	return size
+}
+
+func checkStream(stream string, i int) error {
+	reason := checkText(stream, MaxStreamSize)
+	if reason == "" && stream[0] == '$' {
+		reason = "must not begin with $"
+	}
+	if reason != "" {
+		return &InvalidError{Append: i, Event: -1, Field: "stream", Reason: reason}
+	}
+	return nil
+}
+
+// checkEvent checks an event's type and tags, and returns the tags sorted.
+func checkEvent(e *NewEvent, i, j int) ([]string, error) {
+	invalid := func(field, reason string) error {
+		return &InvalidError{Append: i, Event: j, Field: field, Reason: reason}
+	}
+	if reason := checkText(e.Type, MaxTypeSize); reason != "" {
+		return nil, invalid("type", reason)
+	}
+	if len(e.Tags) == 0 {
+		return nil, nil
+	}
+	if len(e.Tags) > MaxTags {
+		return nil, invalid("tags", fmt.Sprintf("are %d, the limit is %d", len(e.Tags), MaxTags))
+	}
+	tags := e.Tags
+	if !slices.IsSorted(tags) {
+		tags = slices.Sorted(slices.Values(tags))
+	}
+	for k, t := range tags {
+		if reason := checkText(t, MaxTagSize); reason != "" {
+			return nil, invalid("tags", reason)
+		}
+		if k > 0 && t == tags[k-1] {
+			return nil, invalid("tags", fmt.Sprintf("have %q twice", t))
+		}
+	}
+	return tags, nil
+}
+
+// checkText returns what is wrong with a name of 1 to limit bytes of UTF-8, "" for nothing.
+func checkText(s string, limit int) string {
+	switch {
+	case s == "":
+		return "must not be empty"
+	case len(s) > limit:
+		return fmt.Sprintf("has %d bytes, the limit is %d", len(s), limit)
+	case !utf8.ValidString(s):
+		return "is not valid UTF-8"
+	case strings.IndexByte(s, 0) >= 0:
+		return "holds a NUL byte"
+	}
+	return ""
+}
+
+// checkRepeats refuses an append that has an id twice.
+func (r *request) checkRepeats() error {
+	seen := make(map[uuid.UUID]struct{}, len(r.events))
+	for _, e := range r.events {
+		if _, ok := seen[e.ID]; ok {
+			return &DuplicateEventError{ID: e.ID, Kind: RepeatedID, Position: NoPosition}
+		}
+		seen[e.ID] = struct{}{}
+	}
+	return nil
+}

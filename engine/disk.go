@@ -1,0 +1,76 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// joinPath joins a directory and a name in it.
+func joinPath(dir, name string) string { return filepath.Join(dir, name) }
+
+// readFile reads a whole file of at most limit bytes.
+func readFile(fsys FS, name string, limit int64) ([]byte, error) {
+	f, err := fsys.Open(name, os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	size, err := f.Size()
+	if err != nil {
+		return nil, err
+	}
+	if size > limit {
+		return nil, fmt.Errorf("%s has %d bytes, more than the %d it can have", name, size, limit)
+	}
+	b := make([]byte, size)
+	n, err := f.ReadAt(b, 0)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return b[:n], err
+}
+
+// writeFull writes all of b, going on after short and interrupted writes.
+func writeFull(f File, b []byte, off int64) error {
+	for {
+		n, err := f.WriteAt(b, off)
+		if n == len(b) {
+			return nil
+		}
+		b, off = b[n:], off+int64(n)
+		short := err == nil || errors.Is(err, io.ErrShortWrite)
+		if short && n == 0 {
+			return io.ErrShortWrite
+		}
+		if !short && !errors.Is(err, syscall.EINTR) {
+			return err
+		}
+	}
+}
+
+// isFull reports whether an error means that there is no room on the disk.
+func isFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+// syncNames makes the names in dir durable.
+func syncNames(fsys FS, dir string) error {
+	if sabotaged(noDirFsync) {
+		return nil
+	}
+	return fsys.SyncDir(dir)
+}
+
+// syncData makes a file's content durable. A failed sync is never repeated: the system may have dropped what it could not write.
+// Only a sync that was interrupted before it began is.
+func syncData(f File) error {
+	err := f.Fdatasync()
+	for errors.Is(err, syscall.EINTR) || err != nil && sabotaged(retryFsync) {
+		err = f.Fdatasync()
+	}
+	return err
+}

@@ -1,0 +1,346 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// lockName is the file whose lock the writing process holds.
+const lockName = "LOCK"
+
+// Open opens the store in directory dir, which the first append creates if it is not there. Every store opens as a reader: Open takes the write
+// lock only for the moment in which it has something to repair after a crash, and leaves that to the process that holds the lock, if there is one.
+//
+// Damage of what was promised to be durable is a [*CorruptError]; a directory, file or format that is not eventfold's a [*FormatError].
+// OpenReport tells what was repaired.
+func Open(dir string, o Options) (*FileStore, error) {
+	if err := o.fill(); err != nil {
+		return nil, err
+	}
+	s := &FileStore{dir: dir, fs: o.FS, opt: o, closing: make(chan struct{})}
+	s.shared.closed = s.closed.Load
+	s.ids.random = o.Rand
+	s.log = s.newLogState()
+	if err := s.open(); err != nil {
+		s.log.close()
+		if s.tail != nil {
+			s.tail.Close()
+		}
+		return nil, err
+	}
+	return s, nil
+}
+
+// fill checks the options and gives defaults.
+func (o *Options) fill() error {
+	defaultTo(&o.BusyTimeout, DefaultBusyTimeout)
+	defaultTo(&o.SyncInterval, DefaultSyncInterval)
+	defaultTo(&o.MaxEventSize, DefaultMaxEventSize)
+	defaultTo(&o.QueueLength, DefaultQueueLength)
+	if o.FS == nil {
+		o.FS = OSFS()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	switch {
+	case o.MaxEventSize < MinEventLimit || o.MaxEventSize > MaxEventLimit:
+		return invalidOption("MaxEventSize", "must be from %d to %d bytes", MinEventLimit, MaxEventLimit)
+	case o.SegmentSize != 0 && (o.SegmentSize < minSegmentSize || o.SegmentSize > maxSegmentSize):
+		return invalidOption("SegmentSize", "must be 0 or from %d to %d bytes", minSegmentSize, maxSegmentSize)
+	case o.QueueLength < 0:
+		return invalidOption("QueueLength", "must not be negative")
+	case o.SyncInterval < 0:
+		return invalidOption("SyncInterval", "must not be negative")
+	case o.Sync > SyncInterval || o.Prealloc > PreallocNone || o.Compress > CompressZstd:
+		return invalidOption("Options", "have a value that does not exist")
+	}
+	return nil
+}
+
+func defaultTo[T comparable](v *T, value T) {
+	var zero T
+	if *v == zero {
+		*v = value
+	}
+}
+
+func invalidOption(field, format string, args ...any) error {
+	return &InvalidError{Event: -1, Field: field, Reason: fmt.Sprintf(format, args...)}
+}
+
+func (s *FileStore) newLogState() *logState { return &logState{fs: s.fs, dir: s.dir} }
+
+// open reads the log and repairs it if need be and possible.
+func (s *FileStore) open() error {
+	if err := s.checkDir(); err != nil {
+		return err
+	}
+	if err := s.loadPatiently(); err != nil {
+		return err
+	}
+	if s.opt.MustExist && len(s.log.segments) == 0 {
+		return fmt.Errorf("eventfold: %s holds no event store: %w", s.dir, fs.ErrNotExist)
+	}
+	if err := s.repair(); err != nil {
+		return err
+	}
+	if err := s.checkExpected(); err != nil {
+		return err
+	}
+	s.publish(s.log, s.log.end.next)
+	return nil
+}
+
+// checkDir refuses what is not a directory, and a directory that holds files of somebody else and no store.
+func (s *FileStore) checkDir() error {
+	info, err := s.fs.Stat(s.dir)
+	if errors.Is(err, fs.ErrNotExist) && !s.opt.MustExist && !s.opt.ReadOnly {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("eventfold: open %s: %w", s.dir, err)
+	}
+	if !info.Dir {
+		return &FormatError{File: s.dir, Reason: "is not a directory"}
+	}
+	files, err := s.fs.List(s.dir)
+	if err != nil {
+		return fmt.Errorf("eventfold: open %s: %w", s.dir, err)
+	}
+	foreign := ""
+	for _, file := range files {
+		if _, _, ok := parseSegmentFileName(file); ok || file == manifestName {
+			return nil
+		}
+		if foreign == "" && !isOurs(file) {
+			foreign = file
+		}
+	}
+	if foreign != "" {
+		return &FormatError{File: s.dir, Reason: fmt.Sprintf("holds no event store, but other files (%s)", foreign)}
+	}
+	return nil
+}
+
+// isOurs reports whether a file in a directory without segments may be there.
+func isOurs(file string) bool {
+	switch file {
+	case lockName, tailName, manifestTemp, nextTemp:
+		return true
+	}
+	return strings.HasPrefix(file, ".") || file == "lost+found"
+}
+
+// loadPatiently reads the log, again if another process changes it meanwhile.
+func (s *FileStore) loadPatiently() error {
+	if _, err := s.fs.Stat(s.dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for attempt := 0; ; attempt++ {
+		err := s.log.load()
+		var corrupt *CorruptError
+		if err == nil || attempt == 2 || !errors.Is(err, errGone) && !errors.As(err, &corrupt) {
+			return err
+		}
+		s.log.close()
+		s.log = s.newLogState()
+	}
+}
+
+// isClean reports whether TAIL says that the log was closed, ending where it was found to end.
+func (l *logState) isClean() bool {
+	if len(l.segments) == 0 {
+		return true
+	}
+	if l.lost || len(l.tail) == 0 || len(l.found.frames) > 0 || l.found.seal != 0 || l.manifest.last() != l.last().number {
+		return false
+	}
+	t := &l.tail[0]
+	return t.clean() && t.store == l.store && t.segment == l.last().number && t.generation == l.last().generation &&
+		t.offset == l.found.x.offset && t.next == l.found.x.next && t.chain == l.found.x.chain
+}
+
+// repair recovers the log if it was not closed, unless another process is writing it.
+func (s *FileStore) repair() error {
+	if s.log.isClean() {
+		return nil
+	}
+	if !s.opt.ReadOnly {
+		l, err := s.lock(0, nil)
+		if err == nil {
+			defer l.Close()
+			if err = s.recoverLocked(); err == nil {
+				return s.noteClean()
+			}
+		}
+		if _, busy := err.(*LockedError); busy {
+			s.report.Busy = true
+		} else if !cannotWrite(err) {
+			return err
+		}
+	}
+	if n := len(s.log.found.frames); n > 0 {
+		s.report.Unpromised = int64(s.log.found.x.next - s.log.end.next)
+	}
+	return s.log.checkLater()
+}
+
+// cannotWrite reports whether an error means that the store can be read but not repaired now. The first append meets it again.
+func cannotWrite(err error) bool {
+	return errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission) || errors.Is(err, ErrFull) || isFull(err)
+}
+
+// recoverLocked reads all that there is and repairs the end of the log. The caller holds the write lock, and following if others may use the store.
+func (s *FileStore) recoverLocked() error {
+	if err := s.log.readManifest(); err != nil {
+		return err
+	}
+	if err := s.log.refresh(); err != nil || len(s.log.segments) == 0 {
+		return err
+	}
+	s.log.lost = s.log.lost || s.log.manifest == nil
+	if s.log.isClean() {
+		return nil
+	}
+	report := s.OpenReport()
+	r := recovery{logState: s.log, maker: s.maker(), fixed: s.opt.SegmentSize, report: &report, now: s.opt.Now().UnixMicro()}
+	err := r.run()
+	s.reporting.Lock()
+	s.report = report
+	s.reporting.Unlock()
+	return err
+}
+
+// noteClean writes to TAIL that the recovered log is complete, so that the next Open need not look again.
+func (s *FileStore) noteClean() error {
+	if s.log.isClean() {
+		return nil
+	}
+	t, err := openTailWriter(s.fs, s.dir, s.log.store)
+	if err != nil {
+		return writeError("open TAIL", err)
+	}
+	defer t.file.Close()
+	if err := t.write(s.log.last().number, s.log.last().generation, tailClean, &s.log.end); err != nil {
+		return writeError("write TAIL", err)
+	}
+	if err := t.sync(); err != nil {
+		return writeError("sync TAIL", err)
+	}
+	return writeError("sync "+s.dir, syncNames(s.fs, s.dir))
+}
+
+// maker returns what makes the store's segment files.
+func (s *FileStore) maker() *segmentMaker {
+	m := &segmentMaker{fs: s.fs, dir: s.dir, prealloc: s.opt.Prealloc}
+	if m.prealloc == PreallocAuto {
+		m.prealloc = PreallocZero
+		if space, err := s.fs.Space(s.dir); err == nil && space.CopyOnWrite {
+			m.prealloc = PreallocNone
+		}
+	}
+	return m
+}
+
+// checkExpected compares the log with the head that the opener knows.
+func (s *FileStore) checkExpected() error {
+	if s.opt.Expect == nil {
+		return nil
+	}
+	want := *s.opt.Expect
+	got, err := s.log.headAt(want.Position)
+	if err != nil {
+		return err
+	}
+	if got != want {
+		return &HeadError{Expected: want, Actual: got}
+	}
+	return nil
+}
+
+// headAt returns the head at position p, or at the last end of a frame before it, or at the end of the log.
+func (l *logState) headAt(p Position) (Head, error) {
+	if p >= l.end.next || len(l.segments) == 0 {
+		return Head{Position: l.end.next, Chain: l.end.chain}, nil
+	}
+	i := len(l.segments) - 1
+	for i > 0 && l.segments[i].base > p {
+		i--
+	}
+	seg := l.segments[i]
+	s, err := newLogScanner(seg, startOf(&seg.header, 0))
+	if err != nil {
+		return Head{}, err
+	}
+	head := Head{Position: seg.base, Chain: seg.header.chainIn}
+	for {
+		f, err := s.next()
+		if err != nil {
+			return Head{}, wrap("read "+seg.name, err)
+		}
+		if f == nil || f.end.next > p {
+			return head, nil
+		}
+		head = Head{Position: f.end.next, Chain: f.end.chain}
+	}
+}
+
+// takeOver makes the log ready to be written. The caller holds the write lock and following.
+func (s *FileStore) takeOver() (*log, error) {
+	if err := s.recoverLocked(); err != nil {
+		return nil, err
+	}
+	maker := s.maker()
+	if len(s.log.segments) == 0 {
+		store, err := s.newStoreID()
+		if err != nil {
+			return nil, fmt.Errorf("eventfold: make a store id: %w", err)
+		}
+		if err := s.log.create(maker, s.opt.SegmentSize, s.opt.Now().UnixMicro(), store); err != nil {
+			return nil, err
+		}
+	}
+	return openLog(s.log, maker, s.opt.SegmentSize, s.opt.Rand)
+}
+
+func (s *FileStore) newStoreID() (uuid.UUID, error) {
+	if s.opt.Rand != nil {
+		return uuid.NewRandomFromReader(s.opt.Rand)
+	}
+	return uuid.NewRandom()
+}
+
+// makeDir makes the directory of a new store, durably.
+func (s *FileStore) makeDir() error {
+	var made []string
+	for dir := s.dir; ; dir = filepath.Dir(dir) {
+		_, err := s.fs.Stat(dir)
+		if err == nil || filepath.Dir(dir) == dir {
+			break
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return wrap("open "+dir, err)
+		}
+		made = append(made, dir)
+	}
+	if len(made) == 0 {
+		return nil
+	}
+	if err := s.fs.MkdirAll(s.dir); err != nil {
+		return writeError("make "+s.dir, err)
+	}
+	for _, dir := range made {
+		if err := syncNames(s.fs, filepath.Dir(dir)); err != nil {
+			return writeError("sync "+filepath.Dir(dir), err)
+		}
+	}
+	return nil
+}

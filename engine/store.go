@@ -1,0 +1,279 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A FileStore is the embedded event store: a log in a directory. Open makes one.
+//
+// Readers load durable and then view, and need nothing else; they never wait for anybody. Before the first append a FileStore
+// follows the log as other processes write it; with the first append it takes the write lock and becomes the only one who writes.
+type FileStore struct {
+	dir    string
+	fs     FS
+	opt    Options // every default filled in
+	shared readShared
+
+	view    atomic.Pointer[view]
+	durable atomic.Int64 // number of events that readers may see; never decreases
+
+	closed   atomic.Bool
+	poisoned atomic.Bool
+	writing  atomic.Bool // the write lock is held and the log recovered
+
+	news broadcast // of durable
+	ids  idSource
+
+	gate    sync.RWMutex  // held for reading while a request is put into the queue, for writing by Close
+	closing chan struct{} // closed by Close
+
+	starting sync.Mutex  // held while the writer is started, and by Close
+	started  atomic.Bool // writer is there
+	writer   *writer     // nil until the first append
+
+	following sync.Mutex // protects what follows, until there is a writer: then it owns log
+	log       *logState
+	tail      File  // TAIL, to look whether it has changed; nil if it was not there
+	followErr error // why following has stopped
+
+	reporting sync.Mutex // protects report
+	report    OpenReport
+}
+
+var _ Store = (*FileStore)(nil)
+
+// ReadIndex returns the store as it is now. While another process writes the log, that is as far as this process knows it to be durable.
+func (s *FileStore) ReadIndex() ReadIndex {
+	if !s.writing.Load() && !s.closed.Load() {
+		s.catchUp()
+	}
+	return s.current()
+}
+
+// current returns the store as it is known, without looking at the disk.
+func (s *FileStore) current() *readIndex {
+	head := Position(s.durable.Load())
+	return newReadIndex(&s.shared, s.view.Load(), head)
+}
+
+// How often a store that does not write looks whether another process has, while somebody waits.
+const followInterval = 3 * time.Millisecond
+
+// Wait returns nil when the head is beyond p, ctx.Err() when ctx ends first, ErrClosed when the store is closed.
+func (s *FileStore) Wait(ctx context.Context, p Position) error {
+	if Position(s.durable.Load()) > p {
+		return nil
+	}
+	s.news.waiters.Add(1)
+	defer s.news.waiters.Add(-1)
+	for {
+		changed := s.news.channel()
+		following := !s.writing.Load()
+		if following {
+			if err := s.catchUp(); err != nil {
+				return err
+			}
+		}
+		if s.closed.Load() {
+			return ErrClosed
+		}
+		if Position(s.durable.Load()) > p {
+			return nil
+		}
+		if err := s.waitChange(ctx, changed, following); err != nil {
+			return err
+		}
+	}
+}
+
+// waitChange waits until changed is closed, and if following no longer than followInterval.
+func (s *FileStore) waitChange(ctx context.Context, changed <-chan struct{}, following bool) error {
+	var tick <-chan time.Time
+	if following {
+		t := time.NewTimer(followInterval)
+		defer t.Stop()
+		tick = t.C
+	}
+	select {
+	case <-changed:
+	case <-tick:
+	case <-s.closing:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
+}
+
+// A broadcast wakes everybody who waits for a change.
+type broadcast struct {
+	waiters atomic.Int32
+	mu      sync.Mutex
+	changed chan struct{} // closed at the next change; nil if nobody has asked
+}
+
+// channel returns the channel that is closed at the next change. What has changed must be looked at after the call.
+func (b *broadcast) channel() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.changed == nil {
+		b.changed = make(chan struct{})
+	}
+	return b.changed
+}
+
+// announce tells of a change. It costs one load while nobody waits.
+func (b *broadcast) announce() {
+	if b.waiters.Load() == 0 {
+		return
+	}
+	b.mu.Lock()
+	if b.changed != nil {
+		close(b.changed)
+		b.changed = nil
+	}
+	b.mu.Unlock()
+}
+
+// publish lets readers see the log up to end. The caller owns l.
+func (s *FileStore) publish(l *logState, end Position) {
+	if v := s.view.Load(); v == nil || !sameSegments(v.segments, l.segments) {
+		s.view.Store(&view{store: l.store, segments: append([]*segment(nil), l.segments...)})
+	}
+	if int64(end) > s.durable.Load() {
+		s.durable.Store(int64(end))
+		s.news.announce()
+	}
+}
+
+func sameSegments(a, b []*segment) bool {
+	return len(a) == len(b) && (len(a) == 0 || a[len(a)-1] == b[len(b)-1])
+}
+
+// OpenReport tells what had to be repaired so far: by Open, or by the first append.
+func (s *FileStore) OpenReport() OpenReport {
+	s.reporting.Lock()
+	defer s.reporting.Unlock()
+	return s.report
+}
+
+// Close waits for the appends that are queued, ends the writer, and closes the files.
+func (s *FileStore) Close() error {
+	s.starting.Lock()
+	if s.closed.Swap(true) {
+		s.starting.Unlock()
+		return nil
+	}
+	close(s.closing)
+	s.starting.Unlock()
+
+	s.gate.Lock() // nobody is putting a request into the queue any more
+	s.gate.Unlock()
+	var err error
+	if s.started.Load() {
+		close(s.writer.stopping)
+		<-s.writer.stopped
+		err = s.writer.closeErr
+	}
+	s.following.Lock()
+	defer s.following.Unlock()
+	s.log.close()
+	if s.tail != nil {
+		s.tail.Close()
+	}
+	return err
+}
+
+// lock takes the write lock, waiting for it until the time is up or stop is closed.
+func (s *FileStore) lock(wait time.Duration, stop <-chan struct{}) (io.Closer, error) {
+	deadline := time.Now().Add(wait)
+	pause := time.Millisecond
+	for {
+		l, err := s.fs.Lock(joinPath(s.dir, lockName), lockHolder(s.opt.Now()))
+		if _, busy := err.(*LockedError); !busy || !time.Now().Add(pause).Before(deadline) {
+			return l, err
+		}
+		t := time.NewTimer(pause)
+		select {
+		case <-t.C:
+		case <-stop:
+			t.Stop()
+			return nil, err
+		}
+		pause = min(2*pause, 50*time.Millisecond)
+	}
+}
+
+// diskBytes returns the size of all files of the store.
+func (s *FileStore) diskBytes() int64 {
+	names, err := s.fs.List(s.dir)
+	if err != nil {
+		return 0
+	}
+	total := int64(0)
+	for _, name := range names {
+		if info, err := s.fs.Stat(joinPath(s.dir, name)); err == nil && !info.Dir {
+			total += info.Size
+		}
+	}
+	return total
+}
+
+func wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("eventfold: %s: %w", what, err)
+}
+
+// Stats implements Store.
+func (s *FileStore) Stats() Stats {
+	head := Position(s.durable.Load())
+	v := s.view.Load()
+	st := Stats{
+		Events:        int64(head),
+		Streams:       -1,
+		DiskBytes:     s.diskBytes(),
+		Segments:      len(v.segments),
+		QueueCapacity: s.opt.QueueLength,
+		Followers:     int(s.news.waiters.Load()),
+		FormatMajor:   formatMajor,
+		FormatMinor:   formatMinor,
+		Poisoned:      s.poisoned.Load(),
+		Writable:      s.writing.Load(),
+	}
+	report := s.OpenReport()
+	st.Recovery = report.String()
+	if len(v.segments) > 0 {
+		st.Events -= int64(v.segments[0].base)
+	}
+	for _, seg := range v.segments {
+		if _, inMemory := seg.index.Load().segmentIndex.(*memIndex); !inMemory {
+			st.IndexedTo++
+		}
+	}
+	if s.started.Load() {
+		s.writer.counters.addTo(&st)
+		st.QueueLength = len(s.writer.requests)
+	}
+	return st
+}
+
+func (c *writerCounters) addTo(st *Stats) {
+	st.Appends = c.appends.Load()
+	st.Appended = c.events.Load()
+	st.Groups = c.groups.Load()
+	st.Syncs = c.syncs.Load()
+	st.SyncTime = time.Duration(c.syncTime.Load())
+	st.LastSync = time.Duration(c.lastSync.Load())
+	st.WriterCPU = time.Duration(c.cpu.Load())
+	st.LowSpace = c.lowSpace.Load()
+}
+
+// sealed tells that a segment has got its last event.
+func (s *FileStore) sealed(seg *segment) {}

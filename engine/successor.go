@@ -1,0 +1,108 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+)
+
+// nextTemp is the file that becomes the next segment. It is prepared while the segment before it fills up.
+const nextTemp = "next.tmp"
+
+var errStopped = errors.New("stopped")
+
+// A segmentMaker makes segment files.
+type segmentMaker struct {
+	fs       FS
+	dir      string
+	prealloc Prealloc // resolved: not PreallocAuto
+}
+
+// prepare makes next.tmp with room for capacity bytes, and makes that room durable. It returns errStopped when stop is closed.
+func (m *segmentMaker) prepare(capacity int64, stop <-chan struct{}) (File, error) {
+	f, err := createEmpty(m.fs, joinPath(m.dir, nextTemp))
+	if err != nil {
+		return nil, err
+	}
+	switch m.prealloc {
+	case PreallocZero:
+		err = writeZeros(f, 0, capacity, stop)
+	case PreallocReserve:
+		err = f.Preallocate(capacity)
+	}
+	if err == nil {
+		err = f.Fsync()
+	}
+	if err != nil {
+		f.Close()
+		m.discard()
+		return nil, err
+	}
+	return f, nil
+}
+
+// discard removes next.tmp, if it is there.
+func (m *segmentMaker) discard() error {
+	err := m.fs.Remove(joinPath(m.dir, nextTemp))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// name gives next.tmp, which is f, its header and then, when all of it is durable, its name. When it returns nil the
+// segment is durably there. named tells whether the name may be there, durable or not.
+func (m *segmentMaker) name(f File, h *segmentHeader) (named bool, err error) {
+	temp, name := joinPath(m.dir, nextTemp), joinPath(m.dir, segmentFileName(h.number, h.generation))
+	header := func() error {
+		if err := writeFull(f, h.encode(), 0); err != nil {
+			return err
+		}
+		return f.Fsync()
+	}
+	if sabotaged(headerAfterRename) {
+		if err := m.fs.Rename(temp, name); err != nil {
+			return false, err
+		}
+		if err := syncNames(m.fs, m.dir); err != nil {
+			return true, err
+		}
+		return true, header()
+	}
+	if err := header(); err != nil {
+		return false, err
+	}
+	if err := m.fs.Rename(temp, name); err != nil {
+		return false, err
+	}
+	return true, syncNames(m.fs, m.dir)
+}
+
+// writeZeros writes zeros from off up to end.
+func writeZeros(f File, off, end int64, stop <-chan struct{}) error {
+	zeros := make([]byte, min(end-off, 1<<20))
+	for off < end {
+		select {
+		case <-stop:
+			return errStopped
+		default:
+		}
+		n := min(end-off, int64(len(zeros)))
+		if err := writeFull(f, zeros[:n], off); err != nil {
+			return err
+		}
+		off += n
+	}
+	return nil
+}
+
+// writeError wraps an error of writing to the store's directory: ErrFull if there is no room.
+func writeError(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if isFull(err) {
+		return fmt.Errorf("%w: %s: %w", ErrFull, what, err)
+	}
+	return fmt.Errorf("eventfold: %s: %w", what, err)
+}

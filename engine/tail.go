@@ -1,0 +1,150 @@
+package engine
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"os"
+
+	"github.com/google/uuid"
+)
+
+// The file TAIL says how much of the log is durable: two slots, written in turn, each on a page of its own. The writer writes one after
+// each sync of the log and does not sync it, so that a slot can be old but never ahead. It closes the only gap that the
+// frames' own promises leave, the last frame; and it is what other processes watch. Damaged or missing slots are no information.
+// FORMAT.md draws it.
+//
+// These constants are part of the format and must not be changed.
+const (
+	tailName     = "TAIL"
+	tailMagic    = "EVFTAIL1"
+	tailSlotSize = 4096
+	tailBytes    = 104 // of a slot that are used
+	tailCRCAt    = 100
+
+	tailClean uint32 = 1 // nothing was being written: the file is zero from offset on
+)
+
+// A tailSlot is a decoded slot.
+type tailSlot struct {
+	store      uuid.UUID
+	segment    int64
+	generation uint32
+	flags      uint32
+	offset     int64 // everything in the segment's file below it is durable
+	next       Position
+	sequence   uint64 // one more with each slot written
+	chain      [32]byte
+}
+
+func (t *tailSlot) clean() bool { return t.flags&tailClean != 0 }
+
+func (t *tailSlot) put(b []byte) {
+	copy(b, tailMagic)
+	copy(b[8:], t.store[:])
+	binary.LittleEndian.PutUint64(b[24:], uint64(t.segment))
+	binary.LittleEndian.PutUint32(b[32:], t.generation)
+	binary.LittleEndian.PutUint32(b[36:], t.flags)
+	binary.LittleEndian.PutUint64(b[40:], uint64(t.offset))
+	binary.LittleEndian.PutUint64(b[48:], uint64(t.next))
+	binary.LittleEndian.PutUint64(b[56:], t.sequence)
+	copy(b[64:], t.chain[:])
+	binary.LittleEndian.PutUint32(b[96:], 0)
+	binary.LittleEndian.PutUint32(b[tailCRCAt:], crc32c(b[:tailCRCAt]))
+}
+
+// decodeTailSlot decodes one slot. ok is false if it does not check.
+func decodeTailSlot(b []byte) (t tailSlot, ok bool) {
+	if len(b) < tailBytes || string(b[:8]) != tailMagic || binary.LittleEndian.Uint32(b[tailCRCAt:]) != crc32c(b[:tailCRCAt]) {
+		return tailSlot{}, false
+	}
+	return tailSlot{
+		store:      uuid.UUID(b[8:24]),
+		segment:    int64(binary.LittleEndian.Uint64(b[24:])),
+		generation: binary.LittleEndian.Uint32(b[32:]),
+		flags:      binary.LittleEndian.Uint32(b[36:]),
+		offset:     int64(binary.LittleEndian.Uint64(b[40:])),
+		next:       Position(binary.LittleEndian.Uint64(b[48:])),
+		sequence:   binary.LittleEndian.Uint64(b[56:]),
+		chain:      [32]byte(b[64:96]),
+	}, true
+}
+
+// readTail returns the slots of an open TAIL that check, the newest first.
+func readTail(f File) ([]tailSlot, error) {
+	var b [2 * tailSlotSize]byte
+	n, err := f.ReadAt(b[:], 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	var slots []tailSlot
+	for at := 0; at+tailBytes <= n; at += tailSlotSize {
+		if t, ok := decodeTailSlot(b[at:]); ok {
+			slots = append(slots, t)
+		}
+	}
+	if len(slots) == 2 && slots[1].sequence > slots[0].sequence {
+		slots[0], slots[1] = slots[1], slots[0]
+	}
+	return slots, nil
+}
+
+// A tailWriter writes TAIL. It belongs to the writer.
+type tailWriter struct {
+	file File
+	last tailSlot // as written
+	buf  [tailBytes]byte
+	dirt bool // written since the last sync
+}
+
+// openTailWriter opens TAIL for writing, creating it if need be.
+func openTailWriter(fs FS, dir string, store uuid.UUID) (*tailWriter, error) {
+	f, err := fs.Open(joinPath(dir, tailName), os.O_RDWR|os.O_CREATE)
+	if err != nil {
+		return nil, err
+	}
+	w := &tailWriter{file: f, last: tailSlot{store: store}}
+	slots, err := readTail(f)
+	if err == nil {
+		err = w.makeRoom()
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	for _, t := range slots {
+		w.last.sequence = max(w.last.sequence, t.sequence)
+	}
+	return w, nil
+}
+
+// makeRoom gives the file both its pages, so that no later write changes its size.
+func (w *tailWriter) makeRoom() error {
+	size, err := w.file.Size()
+	if err != nil || size >= 2*tailSlotSize {
+		return err
+	}
+	if err := writeFull(w.file, make([]byte, 2*tailSlotSize-size), size); err != nil {
+		return err
+	}
+	return w.file.Fsync()
+}
+
+// write writes the next slot: everything before durable is.
+func (w *tailWriter) write(segment int64, generation uint32, flags uint32, durable *logEnd) error {
+	w.last.segment, w.last.generation, w.last.flags = segment, generation, flags
+	w.last.offset, w.last.next, w.last.chain = durable.offset, durable.next, durable.chain
+	w.last.sequence++
+	w.last.put(w.buf[:])
+	w.dirt = true
+	return writeFull(w.file, w.buf[:], int64(w.last.sequence%2)*tailSlotSize)
+}
+
+// sync makes the slots durable, if they are not.
+func (w *tailWriter) sync() error {
+	if !w.dirt {
+		return nil
+	}
+	w.dirt = false
+	return w.file.Fdatasync()
+}

@@ -1,0 +1,429 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// A writer commits appends, one group at a time: it claims what is queued, checks expectations, gives out positions and
+// versions, writes all of it as one frame, syncs, and answers everybody.
+//
+// It runs in a goroutine of its own, started by the first append and ended by closing stopping. Everything in the "owned"
+// block belongs to that goroutine.
+type writer struct {
+	s        *FileStore
+	requests chan *request // from Append; never closed
+	stopping chan struct{} // closed by Close when nobody puts requests into the queue any more
+	stopped  chan struct{} // closed when run returns
+	closeErr error         // of closing the log; read after stopped
+
+	counters writerCounters
+
+	// Owned by run.
+	log      *log      // nil until the lock is held and the log recovered
+	unlock   io.Closer // the write lock
+	poison   error     // the failed sync, after which nothing is written
+	group    group
+	previous int           // requests in the last group
+	pace     time.Duration // of the last syncs, a moving average
+	timer    *time.Timer   // for what is done when nothing happens
+	ords     []uint32      // reused by find
+}
+
+// A group is what one frame will hold. Nothing outside it changes before it is durable, so that dropping it undoes it.
+type group struct {
+	buf      []byte               // room for the frame's header, then the records
+	requests []*request           // in the order of their claims
+	starts   []uint32             // offset in buf of each record
+	versions map[string]Version   // last version of each stream with events in the group
+	ids      map[uuid.UUID]uint32 // ordinal in starts of each event that came with its id
+	micros   int64                // recorded_at of its events
+}
+
+// writerCounters are written by the writer and read by Stats.
+type writerCounters struct {
+	appends, events, groups, syncs atomic.Int64
+	syncTime, lastSync, cpu        atomic.Int64 // nanoseconds
+	lowSpace                       atomic.Bool
+}
+
+// A group stops gathering at this size.
+const maxGroupSize = 4 << 20
+
+// startWriter returns the writer, which the first append starts, or nil if the store is closed.
+func (s *FileStore) startWriter() *writer {
+	if s.started.Load() {
+		if s.closed.Load() {
+			return nil
+		}
+		return s.writer
+	}
+	s.starting.Lock()
+	defer s.starting.Unlock()
+	if s.closed.Load() {
+		return nil
+	}
+	if !s.started.Load() {
+		w := &writer{s: s, requests: make(chan *request, s.opt.QueueLength), stopping: make(chan struct{}), stopped: make(chan struct{})}
+		w.group.versions = map[string]Version{}
+		w.group.ids = map[uuid.UUID]uint32{}
+		s.writer = w
+		s.started.Store(true)
+		// Close stops it by closing stopping and waits for stopped.
+		go w.run()
+	}
+	return s.writer
+}
+
+// run is the writer's goroutine.
+func (w *writer) run() {
+	defer close(w.stopped)
+	defer w.shutdown()
+	w.timer = time.NewTimer(time.Hour)
+	defer w.timer.Stop()
+	for {
+		select {
+		case r := <-w.requests:
+			w.serve(r)
+			continue
+		default:
+		}
+		w.setTimer()
+		select {
+		case r := <-w.requests:
+			w.serve(r)
+		case <-w.timer.C:
+			w.idle()
+		case <-w.stopping:
+			w.drain()
+			return
+		}
+	}
+}
+
+// drain serves what is still queued.
+func (w *writer) drain() {
+	for {
+		select {
+		case r := <-w.requests:
+			w.serve(r)
+		default:
+			return
+		}
+	}
+}
+
+// tailPause is how long nothing must happen until TAIL is synced.
+const tailPause = time.Second
+
+// setTimer sets the timer for what is to be done if no request comes.
+func (w *writer) setTimer() {
+	switch {
+	case w.log == nil || w.poison != nil:
+		w.timer.Reset(time.Hour)
+	case w.log.durable.offset < w.log.end.offset:
+		w.timer.Reset(time.Until(w.log.unsyncedSince.Add(w.s.opt.SyncInterval)))
+	case w.log.tail.dirt:
+		w.timer.Reset(tailPause)
+	default:
+		w.timer.Reset(time.Hour)
+	}
+}
+
+// idle does what the timer was set for.
+func (w *writer) idle() {
+	switch {
+	case w.log == nil || w.poison != nil:
+	case w.log.durable.offset < w.log.end.offset:
+		w.syncLate()
+	case w.log.tail.dirt:
+		w.log.tail.sync()
+	}
+}
+
+// serve commits a group that begins with r.
+func (w *writer) serve(r *request) {
+	if err := w.ready(); err != nil {
+		w.refuse(r, err)
+		return
+	}
+	began, io := time.Now(), w.log.ioTime
+	w.group.begin(w.log.now(w.s))
+	w.claim(r)
+	waited := w.gather(began)
+	w.commit()
+	w.counters.cpu.Add(int64(time.Since(began) - waited - (w.log.ioTime - io)))
+}
+
+// refuse answers a request that cannot be written at all, and those that are queued behind it.
+func (w *writer) refuse(r *request, err error) {
+	for {
+		if r.state.CompareAndSwap(requestQueued, requestClaimed) {
+			r.err = err
+			r.done <- struct{}{}
+		}
+		select {
+		case r = <-w.requests:
+		default:
+			return
+		}
+	}
+}
+
+// ready takes the write lock and recovers the log, if that has not been done.
+func (w *writer) ready() error {
+	if w.poison != nil {
+		return ErrPoisoned
+	}
+	if w.log != nil {
+		return nil
+	}
+	s := w.s
+	if err := s.makeDir(); err != nil {
+		return err
+	}
+	lock, err := s.lock(s.opt.BusyTimeout, s.closing)
+	if err != nil {
+		return err
+	}
+	s.following.Lock()
+	defer s.following.Unlock()
+	if w.log, err = s.takeOver(); err != nil {
+		lock.Close()
+		return err
+	}
+	w.unlock = lock
+	s.publish(s.log, s.log.end.next)
+	s.writing.Store(true)
+	return nil
+}
+
+// claim takes a request into the group, unless it has been abandoned.
+func (w *writer) claim(r *request) {
+	if !r.state.CompareAndSwap(requestQueued, requestClaimed) {
+		return // its goroutine has gone; the garbage collector takes it
+	}
+	w.group.requests = append(w.group.requests, r)
+	w.admit(r)
+}
+
+// gather takes what is queued into the group. As long as fewer clients have come than were answered the last time it waits for them,
+// at most a quarter of the time that a sync takes: one sync for all of them is quicker than two. It returns the time spent waiting.
+func (w *writer) gather(began time.Time) (waited time.Duration) {
+	patience := w.pace / 4
+	for len(w.group.buf) < maxGroupSize {
+		select {
+		case r := <-w.requests:
+			w.claim(r)
+			continue
+		default:
+		}
+		now := time.Now()
+		if len(w.group.requests) >= w.previous || now.Sub(began) >= patience {
+			return waited
+		}
+		runtime.Gosched()
+		waited += time.Since(now)
+	}
+	return waited
+}
+
+// commit writes the group, makes it durable, lets readers see it, and answers.
+func (w *writer) commit() {
+	g := &w.group
+	var err error
+	if len(g.starts) > 0 {
+		err = w.write()
+	}
+	if err == nil {
+		w.counters.groups.Add(1)
+	}
+	w.previous = len(g.requests)
+	w.answer(err)
+	g.drop(err)
+	if w.poison == nil {
+		w.log.noticeNext()
+		w.log.prepareNext()
+		w.counters.lowSpace.Store(w.log.lowSpace)
+	}
+}
+
+// write writes and syncs the group and publishes it. An error says what to answer to those whose events it holds.
+func (w *writer) write() error {
+	g, l := &w.group, w.log
+	rotated := false
+	if n := len(g.buf) - frameHeaderSize; !l.fits(n) {
+		if l.durable.offset < l.end.offset {
+			if err := l.sync(); err != nil {
+				return w.poisoned(err)
+			}
+		}
+		poison, err := l.rotate(n, g.micros)
+		if err != nil {
+			return w.failed(err, poison)
+		}
+		rotated = true
+		w.s.publish(l.logState, Position(w.s.durable.Load()))
+	}
+	h := frameHeader{count: uint32(len(g.starts)), kind: frameEvents, micros: g.micros}
+	off := l.end.offset
+	var err error
+	if g.buf, err = l.write(g.buf, &h); err != nil {
+		if !isFull(err) {
+			return w.failed(err, true)
+		}
+		if errWipe := l.wipe(len(g.buf)); errWipe != nil {
+			return w.failed(errWipe, true)
+		}
+		return w.failed(err, false)
+	}
+	if err := w.settleGroup(&h, off); err != nil {
+		return err
+	}
+	if rotated {
+		l.settle()
+		w.s.sealed(l.segments[len(l.segments)-2])
+	}
+	return nil
+}
+
+// settleGroup makes the group that has been written durable, and visible to readers.
+func (w *writer) settleGroup(h *frameHeader, off int64) error {
+	l, s := w.log, w.s
+	if sabotaged(publishBeforeFsync) {
+		w.show(h, off)
+	}
+	if sabotaged(ackBeforeFdatasync) {
+		w.answer(nil)
+		w.group.requests = w.group.requests[:0]
+	}
+	if s.opt.Sync == SyncAlways {
+		if sabotaged(tailBeforeFdatasync) {
+			l.durable = l.end
+			l.promise(0)
+		}
+		if err := l.sync(); err != nil {
+			return w.poisoned(err)
+		}
+		w.pace = (w.pace*7 + l.lastSync) / 8
+		w.countSyncs()
+		l.promise(0)
+	} else if l.unsyncedSince.IsZero() {
+		l.unsyncedSince = time.Now()
+	}
+	if !sabotaged(publishBeforeFsync) {
+		w.show(h, off)
+	}
+	if s.opt.Sync != SyncAlways && time.Since(l.unsyncedSince) >= s.opt.SyncInterval {
+		w.syncLate()
+	}
+	return nil
+}
+
+// show indexes the group and lets readers see it.
+func (w *writer) show(h *frameHeader, off int64) {
+	l := w.log
+	if l.index.count() == 0 {
+		l.least = h.micros
+	}
+	indexFrame(l.index, h, w.group.buf, off)
+	w.s.publish(l.logState, l.end.next)
+}
+
+// syncLate syncs what was acknowledged without (SyncInterval).
+func (w *writer) syncLate() {
+	l := w.log
+	l.unsyncedSince = time.Time{}
+	if err := l.sync(); err != nil {
+		w.poisoned(err)
+		return
+	}
+	w.countSyncs()
+	l.promise(0)
+}
+
+func (w *writer) countSyncs() {
+	w.counters.syncs.Store(w.log.syncs)
+	w.counters.syncTime.Store(int64(w.log.syncTime))
+	w.counters.lastSync.Store(int64(w.log.lastSync))
+}
+
+// poisoned notes that a sync has failed, and returns what to answer to those whose events may be on the disk or not.
+func (w *writer) poisoned(err error) error {
+	w.poison = err
+	w.s.poisoned.Store(true)
+	return fmt.Errorf("%w: %w: %w", ErrOutcomeUnknown, ErrPoisoned, err)
+}
+
+// failed returns what to answer after an error of writing. Without poison nothing was written and the next append may succeed.
+func (w *writer) failed(err error, poison bool) error {
+	if poison {
+		return w.poisoned(err)
+	}
+	return writeError("append", err)
+}
+
+// answer answers everybody in the group. err is why it was not committed. Also those that were refused have waited: they may
+// have been refused because of events that were not durable yet.
+func (w *writer) answer(err error) {
+	for _, r := range w.group.requests {
+		switch {
+		case err == nil:
+		case r.err == nil && !r.result.Duplicate && len(r.events) > 0:
+			r.err = err
+		case errors.Is(err, ErrPoisoned):
+			r.err = ErrPoisoned // it wrote nothing
+		default:
+			r.err = err
+		}
+		if r.err == nil {
+			w.counters.appends.Add(1)
+			if !r.result.Duplicate {
+				w.counters.events.Add(int64(len(r.events)))
+			}
+		} else {
+			r.result = Appended{}
+		}
+		r.done <- struct{}{}
+	}
+}
+
+// shutdown closes the log and gives up the lock.
+func (w *writer) shutdown() {
+	if w.log == nil {
+		return
+	}
+	w.closeErr = wrap("close", w.log.close(w.poison != nil))
+	w.unlock.Close()
+}
+
+// begin makes the group empty, for events recorded at the given time.
+func (g *group) begin(micros int64) {
+	g.micros = micros
+	if cap(g.buf) < frameHeaderSize {
+		g.buf = make([]byte, frameHeaderSize, keepBuffer)
+	}
+	g.buf = g.buf[:frameHeaderSize]
+}
+
+// drop forgets the group, which was committed if err is nil.
+func (g *group) drop(err error) {
+	clear(g.requests)
+	g.requests, g.starts = g.requests[:0], g.starts[:0]
+	if err == nil || !sabotaged(undoForgotten) {
+		clear(g.versions)
+	}
+	clear(g.ids)
+	if cap(g.buf) > 2*maxGroupSize {
+		g.buf = nil
+	}
+}
+
+// now returns the time for the next events, in microseconds: the clock's, unless that went back.
+func (g *log) now(s *FileStore) int64 { return max(s.opt.Now().UnixMicro(), g.end.micros) }
