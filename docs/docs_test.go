@@ -1,0 +1,242 @@
+package docs
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"go/ast"
+	goparser "go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	_ "github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query"
+)
+
+// A sample is one statement of a ```sql block. What follows it in comments is what it must give:
+//
+//	-- a | b         one row, its values separated by bars
+//	-- error: text   an error that contains text
+//
+// Without such a comment it only has to run.
+type sample struct {
+	line int
+	sql  string
+	want []string
+	fail string
+}
+
+// blocks returns the text of the fenced blocks of a language, with the line that each begins on.
+func blocks(t *testing.T, file, language string) (texts []string, lines []int) {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	require.NoError(t, err)
+	inside := false
+	for i, line := range strings.Split(string(content), "\n") {
+		switch {
+		case !inside && line == "```"+language:
+			inside = true
+			texts, lines = append(texts, ""), append(lines, i+2)
+		case inside && line == "```":
+			inside = false
+		case inside:
+			texts[len(texts)-1] += line + "\n"
+		}
+	}
+	return texts, lines
+}
+
+// samples splits a block into its statements.
+func samples(block string, line int) (list []sample) {
+	var current sample
+	flush := func() {
+		if strings.TrimSpace(current.sql) != "" {
+			list = append(list, current)
+		}
+		current = sample{}
+	}
+	ended := false
+	for i, text := range strings.Split(block, "\n") {
+		if comment, ok := strings.CutPrefix(text, "-- "); ok && ended {
+			if fail, ok := strings.CutPrefix(comment, "error: "); ok {
+				current.fail = fail
+			} else {
+				current.want = append(current.want, comment)
+			}
+			continue
+		}
+		if ended {
+			flush()
+			ended = false
+		}
+		if current.sql == "" {
+			current.line = line + i
+		}
+		current.sql += text + "\n"
+		code, _, _ := strings.Cut(text, " -- ")
+		ended = strings.HasSuffix(strings.TrimSpace(code), ";")
+	}
+	flush()
+	return list
+}
+
+func TestSamplesOfTheReference(t *testing.T) {
+	db := open(t)
+	texts, lines := blocks(t, "sql.md", "sql")
+	require.NotEmpty(t, texts)
+	ran := 0
+	for i := range texts {
+		for _, s := range samples(texts[i], lines[i]) {
+			ran++
+			got, err := run(t, db, s.sql, len(s.want))
+			if s.fail != "" {
+				assert.ErrorContains(t, err, s.fail, "sql.md:%d: %s", s.line, s.sql)
+				continue
+			}
+			if assert.NoError(t, err, "sql.md:%d: %s", s.line, s.sql) && s.want != nil {
+				assert.Equal(t, s.want, got, "sql.md:%d: %s", s.line, s.sql)
+			}
+		}
+	}
+	t.Logf("%d samples", ran)
+}
+
+func open(t *testing.T) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("eventfold", filepath.Join(t.TempDir(), "store"))
+	require.NoError(t, err)
+	db.SetMaxOpenConns(1) // textual BEGIN and COMMIT stay on one connection
+	t.Cleanup(func() { assert.NoError(t, db.Close()) })
+	return db
+}
+
+// run runs one statement and returns its rows as text, as many as are wanted if it never ends by itself.
+func run(t *testing.T, db *sql.DB, text string, wanted int) (got []string, err error) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	parsed, err := parser.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	follow := false
+	if s, ok := parsed.Statement.(*parser.Select); ok {
+		follow = s.Follow
+	}
+	rows, err := db.QueryContext(ctx, text, arguments(parsed.Params)...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	names, err := rows.Columns()
+	if err != nil {
+		return nil, err
+	}
+	for (!follow || len(got) < wanted) && rows.Next() {
+		values, targets := make([]any, len(names)), make([]any, len(names))
+		for i := range values {
+			targets[i] = &values[i]
+		}
+		if err := rows.Scan(targets...); err != nil {
+			return got, err
+		}
+		cells := make([]string, len(values))
+		for i, v := range values {
+			cells[i] = cell(v)
+		}
+		got = append(got, strings.Join(cells, " | "))
+	}
+	return got, rows.Err()
+}
+
+func cell(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "NULL"
+	case []byte:
+		return string(v)
+	case time.Time:
+		return v.Format(time.RFC3339Nano)
+	}
+	return fmt.Sprint(v)
+}
+
+// arguments gives samples with placeholders something to run with.
+func arguments(p parser.Params) (args []any) {
+	for i := range p.Count {
+		args = append(args, []any{"0", `{"amount": 1}`}[i%2])
+	}
+	for _, name := range p.Names {
+		args = append(args, sql.Named(name, "0"))
+	}
+	return args
+}
+
+// compiles says whether a text is a statement whose names all exist.
+func compiles(text string) error {
+	parsed, err := parser.Parse(text)
+	if err != nil {
+		return err
+	}
+	_, err = query.Compile(parsed)
+	return err
+}
+
+func TestSamplesOfTheReadme(t *testing.T) {
+	texts, lines := blocks(t, "../README.md", "sql")
+	require.NotEmpty(t, texts)
+	for i := range texts {
+		for _, s := range samples(texts[i], lines[i]) {
+			assert.NoError(t, compiles(s.sql), "README.md:%d: %s", s.line, s.sql)
+		}
+	}
+	found := 0
+	goTexts, goLines := blocks(t, "../README.md", "go")
+	for i, text := range goTexts {
+		for _, m := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(text, -1) {
+			if statement.MatchString(m[1]) {
+				found++
+				assert.NoError(t, compiles(m[1]), "README.md:%d: %s", goLines[i], m[1])
+			}
+		}
+	}
+	require.NotZero(t, found)
+}
+
+var statement = regexp.MustCompile(`^\s*(SELECT|INSERT|EXPECT|WITH|EXPLAIN|SHOW)\s`)
+
+// notOurs are the examples' statements for another database.
+var notOurs = regexp.MustCompile(`checkpoint|balance`)
+
+func TestStatementsOfTheExamples(t *testing.T) {
+	files, err := filepath.Glob("../examples/*/*.go")
+	require.NoError(t, err)
+	found := 0
+	for _, file := range files {
+		tree, err := goparser.ParseFile(token.NewFileSet(), file, nil, 0)
+		require.NoError(t, err)
+		ast.Inspect(tree, func(n ast.Node) bool {
+			literal, ok := n.(*ast.BasicLit)
+			if !ok || literal.Kind != token.STRING {
+				return true
+			}
+			text, err := strconv.Unquote(literal.Value)
+			if err != nil || !statement.MatchString(text) || notOurs.MatchString(text) {
+				return true
+			}
+			found++
+			assert.NoError(t, compiles(text), "%s: %s", file, text)
+			return true
+		})
+	}
+	require.Greater(t, found, 10)
+}
