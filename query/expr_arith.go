@@ -1,0 +1,256 @@
+package query
+
+import (
+	"math"
+	"math/bits"
+
+	"github.com/eventfold/eventfold/parser"
+)
+
+// An operation computes with two numbers, neither of them NULL.
+type operation struct {
+	ints  func(a, b int64) (Value, bool) // false: it does not fit, reals shall do it
+	reals func(a, b Value) Value         // numbers of which at least one is a Float, or ints that do not fit
+}
+
+var operations = map[parser.Op]operation{
+	parser.OpAdd:    {addInts, func(a, b Value) Value { return realValue(a.real() + b.real()) }},
+	parser.OpSub:    {subInts, func(a, b Value) Value { return realValue(a.real() - b.real()) }},
+	parser.OpMul:    {mulInts, func(a, b Value) Value { return realValue(a.real() * b.real()) }},
+	parser.OpDiv:    {divInts, divReals},
+	parser.OpMod:    {modInts, modReals},
+	parser.OpIntDiv: {divInts, intDivReals},
+}
+
+// real returns a number as a float64.
+func (v Value) real() float64 {
+	if v.kind == Int {
+		return float64(v.n)
+	}
+	return v.f
+}
+
+func addInts(a, b int64) (Value, bool) {
+	n := a + b
+	return intValue(n), (n > a) == (b > 0)
+}
+
+func subInts(a, b int64) (Value, bool) {
+	n := a - b
+	return intValue(n), (n < a) == (b > 0)
+}
+
+func mulInts(a, b int64) (Value, bool) {
+	hi, lo := bits.Mul64(uint64(a), uint64(b))
+	// Mul64 takes the factors as unsigned: correct the upper half.
+	top := int64(hi) - (a>>63)&b - (b>>63)&a
+	return intValue(int64(lo)), top == int64(lo)>>63
+}
+
+func divInts(a, b int64) (Value, bool) {
+	if b == 0 {
+		return null, true
+	}
+	if a == math.MinInt64 && b == -1 {
+		return null, false
+	}
+	return intValue(a / b), true
+}
+
+func modInts(a, b int64) (Value, bool) {
+	if b == 0 {
+		return null, true
+	}
+	if b == -1 {
+		return intValue(0), true
+	}
+	return intValue(a % b), true
+}
+
+func divReals(a, b Value) Value {
+	if b.real() == 0 {
+		return null
+	}
+	return realValue(a.real() / b.real())
+}
+
+// modReals computes with the integer parts, and gives a real.
+func modReals(a, b Value) Value {
+	v, _ := modInts(toInt(a), toInt(b))
+	if v.kind == Null {
+		return null
+	}
+	return realValue(float64(v.n))
+}
+
+// intDivReals is the quotient without its fraction: an integer if it fits.
+func intDivReals(a, b Value) Value {
+	v := divReals(a, b)
+	if v.kind == Null {
+		return null
+	}
+	v.f = math.Trunc(v.f)
+	if n, ok := isInt(v.f); ok {
+		return intValue(n)
+	}
+	return v
+}
+
+// apply computes a op b, NULL if either is. Texts count by their numeric prefix.
+func (o operation) apply(a, b Value) Value {
+	a, b = toNumber(a), toNumber(b)
+	if a.kind == Null || b.kind == Null {
+		return null
+	}
+	if a.kind == Int && b.kind == Int {
+		if v, ok := o.ints(a.n, b.n); ok {
+			return v
+		}
+	}
+	return o.reals(a, b)
+}
+
+// arithmetic compiles a op b.
+func arithmetic(op parser.Op, l, r *expr, pos parser.Pos) *expr {
+	o := operations[op]
+	left, right := l.eval, r.eval
+	eval := func(e *env) Value {
+		a := left(e)
+		if a.kind == Null {
+			return null
+		}
+		return o.apply(a, right(e))
+	}
+	x := &expr{eval: eval, pos: pos, nullable: true}
+	x.typ = arithmeticType(op, l, r)
+	if x.typ == Integer && (op == parser.OpAdd || op == parser.OpSub || op == parser.OpMul) {
+		x.nullable = l.nullable || r.nullable
+	}
+	return finish(x, l, r)
+}
+
+// arithmeticType is Integer for integers, although a sum that does not fit is a REAL; Real if one side is.
+func arithmeticType(op parser.Op, l, r *expr) Type {
+	switch {
+	case op == parser.OpIntDiv:
+		return Integer
+	case l.typ == Integer && r.typ == Integer:
+		return Integer
+	case l.typ == Real || r.typ == Real:
+		return Real
+	}
+	return Any
+}
+
+// sum compiles a chain of +, from left to right. Terms may be INTERVALs beside a time.
+func (c *compiler) sum(e *parser.Nary) (*expr, error) {
+	total, rest, err := c.sumStart(e.Terms)
+	if err != nil {
+		return nil, err
+	}
+	for len(rest) > 0 {
+		if iv, ok := rest[0].(*parser.Interval); ok {
+			if total, err = c.plusInterval(total, iv, 1); err != nil {
+				return nil, err
+			}
+			rest = rest[1:]
+			continue
+		}
+		n := 0
+		for n < len(rest) && !isInterval(rest[n]) {
+			n++
+		}
+		terms, err := c.exprs(rest[:n])
+		if err != nil {
+			return nil, err
+		}
+		total = addAll(append([]*expr{total}, terms...))
+		rest = rest[n:]
+	}
+	return total, nil
+}
+
+// sumStart compiles the first term; in INTERVAL 1 DAY + x that is x plus the interval.
+func (c *compiler) sumStart(terms []parser.Expr) (*expr, []parser.Expr, error) {
+	if iv, ok := terms[0].(*parser.Interval); ok && len(terms) > 1 && !isInterval(terms[1]) {
+		x, err := c.expr(terms[1])
+		if err != nil {
+			return nil, nil, err
+		}
+		x, err = c.plusInterval(x, iv, 1)
+		return x, terms[2:], err
+	}
+	x, err := c.expr(terms[0])
+	return x, terms[1:], err
+}
+
+func isInterval(e parser.Expr) bool {
+	_, ok := e.(*parser.Interval)
+	return ok
+}
+
+// addAll is the sum of two or more terms, in one closure however many they are.
+func addAll(terms []*expr) *expr {
+	if len(terms) == 2 {
+		return arithmetic(parser.OpAdd, terms[0], terms[1], terms[0].pos)
+	}
+	add := operations[parser.OpAdd]
+	x := &expr{typ: terms[0].typ, nullable: terms[0].nullable, pos: terms[0].pos}
+	for _, t := range terms[1:] {
+		x.typ = arithmeticType(parser.OpAdd, x, t)
+		x.nullable = x.nullable || t.nullable
+	}
+	x.nullable = x.nullable || x.typ != Integer
+	x.eval = func(e *env) Value {
+		total := terms[0].eval(e)
+		for _, t := range terms[1:] {
+			if total.kind == Null {
+				return null
+			}
+			total = add.apply(total, t.eval(e))
+		}
+		return total
+	}
+	return finish(x, terms...)
+}
+
+// concat is x || y || ...: a text, NULL if one of them is.
+func concat(terms []*expr) *expr {
+	x := &expr{typ: Text, pos: terms[0].pos}
+	for _, t := range terms {
+		x.nullable = x.nullable || t.nullable
+	}
+	x.eval = func(e *env) Value {
+		var buf [128]byte
+		b := buf[:0]
+		for _, t := range terms {
+			v := t.eval(e)
+			if v.kind == Null {
+				return null
+			}
+			if b = appendText(b, v); len(b) > maxText {
+				return e.fail(tooLong(x.pos))
+			}
+		}
+		return textValue(string(b))
+	}
+	return finish(x, terms...)
+}
+
+// maxText is how long a text may become while it is computed, in bytes.
+const maxText = 256 << 20
+
+func tooLong(pos parser.Pos) error {
+	return &Error{Kind: BadValue, Pos: pos, Msg: "a text has become longer than 256 MiB"}
+}
+
+// appendText appends v's text.
+func appendText(dst []byte, v Value) []byte {
+	switch v.kind {
+	case String, Bytes:
+		return append(dst, v.s...)
+	case Float:
+		return appendReal(dst, v.f)
+	}
+	return append(dst, v.text()...)
+}

@@ -1,0 +1,180 @@
+package query
+
+import "github.com/eventfold/eventfold/parser"
+
+// in compiles x [NOT] IN (list) and hands x [NOT] IN (SELECT ...) to the binder.
+func (c *compiler) in(e *parser.In) (*expr, error) {
+	x, err := c.expr(e.X)
+	if err != nil {
+		return nil, err
+	}
+	if e.Select != nil {
+		return c.binder.inSelect(x, e)
+	}
+	list, err := c.exprs(e.List)
+	if err != nil {
+		return nil, err
+	}
+	return c.inList(x, list, e)
+}
+
+// inList compiles x [NOT] IN (list). Only x has a say in affinity and collation, as if each item were +item,
+// except that a time in the list makes a time of x.
+func (c *compiler) inList(x *expr, list []*expr, e *parser.In) (*expr, error) {
+	y := &expr{typ: Integer, pos: e.Pos}
+	if len(list) == 0 {
+		y.test = func(*env) truth { return truthOf(e.Not) }
+		return finish(y, x), nil
+	}
+	var constants []*expr
+	var others []func(*env, Value) truth
+	y.nullable = x.nullable
+	for _, item := range list {
+		y.nullable = y.nullable || item.nullable
+		plain := *item
+		if !item.isTime() || x.isTime() {
+			plain.affinity = affNone
+		}
+		plain.explicit, plain.collate = x.explicit, x.collate
+		m, err := c.match(x, &plain)
+		if err != nil {
+			return nil, err
+		}
+		if item.constant && (!item.isTime() || x.isTime()) {
+			constants = append(constants, m.right)
+		} else {
+			others = append(others, m.tester(equal))
+		}
+	}
+	convert := conversionFor(x.affinity)
+	if x.isTime() || unchanged(x.affinity, x.typ) {
+		convert = nil
+	}
+	set := inSetOf(constants, x.collate)
+	y.test = func(env *env) truth {
+		v := x.eval(env)
+		if v.kind == Null {
+			return unknown
+		}
+		found := inConstants(env, set, v, convert)
+		for i := 0; i < len(others) && found != yes; i++ {
+			found = or(found, others[i](env, v))
+		}
+		if e.Not {
+			return found.not()
+		}
+		return found
+	}
+	return finish(y, append(list, x)...), nil
+}
+
+func inConstants(e *env, set func(*env) *inSet, v Value, convert func(Value) Value) truth {
+	if set == nil {
+		return no
+	}
+	if convert != nil {
+		v = convert(v)
+	}
+	return set(e).has(v)
+}
+
+// An inSet is a set of values to look up.
+type inSet struct {
+	few     []Value // all values of a short list, searched one by one
+	ints    map[int64]struct{}
+	texts   map[string]struct{}
+	others  map[string]struct{} // by key
+	coll    collation
+	hasNull bool
+}
+
+// inFew is how long a list may be for searching it to beat hashing.
+const inFew = 8
+
+// inSetOf returns how to get the set of constant items; nil if there are none.
+func inSetOf(items []*expr, coll collation) func(*env) *inSet {
+	if len(items) == 0 {
+		return nil
+	}
+	build := func(e *env) *inSet {
+		s := &inSet{coll: coll}
+		for _, item := range items {
+			s.add(item.eval(e), len(items) <= inFew)
+		}
+		return s
+	}
+	for _, item := range items {
+		if !item.fixed {
+			return memoized(build)
+		}
+	}
+	s := build(new(env))
+	return func(*env) *inSet { return s }
+}
+
+func (s *inSet) add(v Value, few bool) {
+	switch {
+	case v.kind == Null:
+		s.hasNull = true
+	case few:
+		s.few = append(s.few, v)
+	case v.kind == Int:
+		addTo(&s.ints, v.n)
+	case v.kind == String && s.coll == collBinary:
+		addTo(&s.texts, v.s)
+	default:
+		addTo(&s.others, string(appendKey(nil, v, s.coll)))
+	}
+}
+
+func addTo[K comparable](m *map[K]struct{}, key K) {
+	if *m == nil {
+		*m = make(map[K]struct{})
+	}
+	(*m)[key] = struct{}{}
+}
+
+// has looks up v, which is not NULL.
+func (s *inSet) has(v Value) truth {
+	if s.contains(v) {
+		return yes
+	}
+	if s.hasNull {
+		return unknown
+	}
+	return no
+}
+
+func (s *inSet) contains(v Value) bool {
+	for i := range s.few {
+		if equal.between(v, s.few[i], s.coll) == yes {
+			return true
+		}
+	}
+	switch {
+	case v.kind == Int:
+		if _, ok := s.ints[v.n]; ok {
+			return true
+		}
+	case v.kind == Float:
+		if n, ok := isInt(v.f); ok {
+			if _, ok := s.ints[n]; ok {
+				return true
+			}
+		}
+	case v.kind == String && s.coll == collBinary:
+		if _, ok := s.texts[v.s]; ok {
+			return true
+		}
+	case v.kind == Time && s.texts != nil:
+		if _, ok := s.texts[v.text()]; ok {
+			return true
+		}
+	}
+	if s.others == nil {
+		return false
+	}
+	var buf [64]byte
+	_, ok := s.others[string(appendKey(buf[:0], v, s.coll))]
+	return ok
+}

@@ -1,0 +1,239 @@
+package query
+
+import "github.com/eventfold/eventfold/parser"
+
+// and is the three-valued AND.
+func and(a, b truth) truth {
+	if a == no || b == no {
+		return no
+	}
+	if a == unknown || b == unknown {
+		return unknown
+	}
+	return yes
+}
+
+// or is the three-valued OR.
+func or(a, b truth) truth {
+	if a == yes || b == yes {
+		return yes
+	}
+	if a == unknown || b == unknown {
+		return unknown
+	}
+	return no
+}
+
+// conjunction is AND over any number of conditions. It stops at the first that is false.
+func conjunction(tests []func(*env) truth) func(*env) truth {
+	if len(tests) == 2 {
+		a, b := tests[0], tests[1]
+		return func(e *env) truth {
+			t := a(e)
+			if t == no {
+				return no
+			}
+			return and(t, b(e))
+		}
+	}
+	return func(e *env) truth {
+		all := yes
+		for _, test := range tests {
+			switch test(e) {
+			case no:
+				return no
+			case unknown:
+				all = unknown
+			}
+		}
+		return all
+	}
+}
+
+// disjunction is OR over any number of conditions. It stops at the first that is true.
+func disjunction(tests []func(*env) truth) func(*env) truth {
+	return func(e *env) truth {
+		any := no
+		for _, test := range tests {
+			switch test(e) {
+			case yes:
+				return yes
+			case unknown:
+				any = unknown
+			}
+		}
+		return any
+	}
+}
+
+// logic compiles a chain of AND or OR.
+func (c *compiler) logic(op parser.Op, terms []*expr) *expr {
+	tests := make([]func(*env) truth, len(terms))
+	x := &expr{typ: Integer, pos: terms[0].pos}
+	for i, t := range terms {
+		tests[i] = t.condition()
+		x.nullable = x.nullable || t.nullable
+	}
+	if op == parser.OpAnd {
+		x.test = conjunction(tests)
+	} else {
+		x.test = disjunction(tests)
+	}
+	return finish(x, terms...)
+}
+
+// nary compiles a flat chain.
+func (c *compiler) nary(e *parser.Nary) (*expr, error) {
+	if e.Op == parser.OpAdd {
+		return c.sum(e)
+	}
+	terms, err := c.exprs(e.Terms)
+	if err != nil {
+		return nil, err
+	}
+	if e.Op == parser.OpConcat {
+		return concat(terms), nil
+	}
+	return c.logic(e.Op, terms), nil
+}
+
+// unary compiles NOT x, -x and +x.
+func (c *compiler) unary(e *parser.Unary) (*expr, error) {
+	x, err := c.expr(e.X)
+	if err != nil {
+		return nil, err
+	}
+	switch e.Op {
+	case parser.OpNot:
+		cond := x.condition()
+		test := func(e *env) truth { return cond(e).not() }
+		return finish(&expr{test: test, typ: Integer, nullable: x.nullable, pos: e.Pos}, x), nil
+	case parser.OpNeg:
+		return arithmetic(parser.OpSub, fixed(intValue(0), e.Pos), x, e.Pos), nil
+	}
+	y := *x // +x is x without its affinity
+	y.affinity = affNone
+	return &y, nil
+}
+
+// binary compiles an operator of two sides.
+func (c *compiler) binary(e *parser.Binary) (*expr, error) {
+	switch e.Op {
+	case parser.OpArrow, parser.OpArrowText:
+		return c.arrow(e)
+	case parser.OpSub:
+		if y, ok := e.Y.(*parser.Interval); ok {
+			return c.minusInterval(e, y)
+		}
+	}
+	l, err := c.expr(e.X)
+	if err != nil {
+		return nil, err
+	}
+	r, err := c.expr(e.Y)
+	if err != nil {
+		return nil, err
+	}
+	switch e.Op {
+	case parser.OpIs, parser.OpIsNot:
+		return c.is(e, l, r)
+	case parser.OpRegexp:
+		return c.regexp(l, r, e.Pos)
+	case parser.OpSub, parser.OpMul, parser.OpDiv, parser.OpMod, parser.OpIntDiv:
+		return arithmetic(e.Op, l, r, e.Pos), nil
+	}
+	if _, ok := relations[e.Op]; !ok {
+		return nil, &Error{Kind: BadStatement, Pos: e.Pos, Msg: "an operator of an unknown kind"}
+	}
+	return c.compare(e.Op, l, r, e.Pos)
+}
+
+// caseOf compiles CASE: the first branch whose condition is true, or whose value equals the operand.
+func (c *compiler) caseOf(e *parser.Case) (*expr, error) {
+	var operand *expr
+	var err error
+	if e.Operand != nil {
+		if operand, err = c.expr(e.Operand); err != nil {
+			return nil, err
+		}
+	}
+	branches := make([]branch, len(e.Whens))
+	var parts, results []*expr
+	for i, w := range e.Whens {
+		cond, err := c.expr(w.Cond)
+		if err != nil {
+			return nil, err
+		}
+		then, err := c.expr(w.Then)
+		if err != nil {
+			return nil, err
+		}
+		if branches[i], err = c.branch(operand, cond, then); err != nil {
+			return nil, err
+		}
+		parts, results = append(parts, cond, then), append(results, then)
+	}
+	otherwise := fixed(null, e.Pos)
+	if e.Else != nil {
+		if otherwise, err = c.expr(e.Else); err != nil {
+			return nil, err
+		}
+	}
+	parts, results = append(parts, otherwise), append(results, otherwise)
+	x := &expr{eval: firstBranch(operand, branches, otherwise), pos: e.Pos}
+	x.typ, x.nullable = commonType(results...)
+	if operand != nil {
+		parts = append(parts, operand)
+	}
+	return finish(x, parts...), nil
+}
+
+// A branch is one WHEN ... THEN ... of a CASE.
+type branch struct {
+	test func(*env, Value) truth // of the operand's value, which is NULL without an operand
+	then func(*env) Value
+}
+
+func (c *compiler) branch(operand, cond, then *expr) (branch, error) {
+	if operand == nil {
+		test := cond.condition()
+		return branch{func(e *env, _ Value) truth { return test(e) }, then.eval}, nil
+	}
+	m, err := c.match(operand, cond)
+	if err != nil {
+		return branch{}, err
+	}
+	return branch{m.tester(equal), then.eval}, nil
+}
+
+func firstBranch(operand *expr, branches []branch, otherwise *expr) func(*env) Value {
+	return func(e *env) Value {
+		var v Value
+		if operand != nil {
+			v = operand.eval(e)
+		}
+		for i := range branches {
+			if branches[i].test(e, v) == yes {
+				return branches[i].then(e)
+			}
+		}
+		return otherwise.eval(e)
+	}
+}
+
+// commonType returns the static type of a value that comes from one of several expressions: theirs if they agree.
+// A NULL literal agrees with every type.
+func commonType(list ...*expr) (t Type, nullable bool) {
+	first := true
+	for _, x := range list {
+		nullable = nullable || x.nullable
+		switch {
+		case x.fixed && x.value.isNull():
+		case first:
+			t, first = x.typ, false
+		case x.typ != t:
+			t = Any
+		}
+	}
+	return t, nullable
+}

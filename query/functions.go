@@ -1,0 +1,432 @@
+package query
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/eventfold/eventfold/parser"
+)
+
+// A function is one scalar function. Exactly one of f0 to f3, fn and compile says what it does.
+type function struct {
+	name     string
+	min, max int // how many arguments it takes; max < 0 for any number
+	typ      Type
+	nulls    nullRule
+
+	f0      func(e *env) Value
+	f1      func(e *env, a Value) Value
+	f2      func(e *env, a, b Value) Value
+	f3      func(e *env, a, b, c Value) Value
+	fn      func(e *env, args []Value) Value
+	compile func(c *compiler, f *function, args []*expr, pos parser.Pos) (*expr, error)
+	ofJSON  func(rawJSON) Value // for jsonAt
+}
+
+// A nullRule says how a function treats NULLs.
+type nullRule uint8
+
+const (
+	nullIn    nullRule = iota // NULL if an argument is, and only then
+	nullMaybe                 // NULL if an argument is, and for other reasons
+	nullNever                 // gets NULLs as arguments, and is never NULL
+	nullOwn                   // gets NULLs as arguments, and may be NULL
+)
+
+// functions are all scalar functions by name.
+var functions map[string]*function
+
+func init() { // not an initializer: has and its like refer back to the compiler
+	functions = make(map[string]*function)
+	for _, table := range [][]function{generalFunctions, textFunctions, mathFunctions, timeFunctions, jsonFunctions} {
+		for i := range table {
+			functions[table[i].name] = &table[i]
+		}
+	}
+	for alias, name := range functionAliases {
+		f := *functions[name]
+		f.name = alias
+		functions[alias] = &f
+	}
+}
+
+// functionAliases are further names, most of them of other databases.
+var functionAliases = map[string]string{
+	"if": "iif", "substring": "substr", "mid": "substr", "char_length": "length", "character_length": "length",
+	"lcase": "lower", "ucase": "upper", "ceiling": "ceil", "power": "pow", "format": "printf",
+	"current_timestamp": "now", "localtimestamp": "now", "datepart": "date_part", "extract": "date_part",
+	"session_user": "current_user", "user": "current_user", "current_database": "database", "schema": "database", "current_schema": "database",
+	"json_array_size": "json_array_length",
+}
+
+// bareFunctions may be written without parentheses.
+var bareFunctions = map[string]bool{
+	"current_timestamp": true, "current_date": true, "current_time": true, "localtimestamp": true,
+	"current_user": true, "session_user": true,
+}
+
+// call compiles a call of a function. The binder is asked first: aggregates and window functions are its.
+func (c *compiler) call(e *parser.Call) (*expr, error) {
+	if x, handled, err := c.binder.call(e); handled || err != nil {
+		return x, err
+	}
+	f, ok := functions[e.Name]
+	if !ok {
+		return nil, unknownFunction(e)
+	}
+	if e.Star || e.Distinct || e.Filter != nil || e.Over != nil {
+		return nil, &Error{Kind: BadStatement, Pos: e.Pos, Msg: e.Name + "() is a plain function: it takes no *, DISTINCT, FILTER or OVER"}
+	}
+	if n := len(e.Args); n < f.min || f.max >= 0 && n > f.max {
+		return nil, &Error{Kind: BadArgument, Pos: e.Pos, Msg: fmt.Sprintf("%s() takes %s, not %d", e.Name, f.arity(), n)}
+	}
+	args, err := c.exprs(e.Args)
+	if err != nil {
+		return nil, err
+	}
+	if f.compile != nil {
+		return f.compile(c, f, args, e.Pos)
+	}
+	x := f.plain(args, e.Pos)
+	x.clock = usesClock(f, args)
+	return finish(x, args...), nil
+}
+
+// arity says how many arguments f takes.
+func (f *function) arity() string {
+	switch {
+	case f.max < 0:
+		return fmt.Sprintf("%d or more arguments", f.min)
+	case f.max == f.min && f.min == 1:
+		return "1 argument"
+	case f.max == f.min:
+		return fmt.Sprintf("%d arguments", f.min)
+	}
+	return fmt.Sprintf("%d to %d arguments", f.min, f.max)
+}
+
+// plain is a call of a function that needs nothing but its arguments' values.
+func (f *function) plain(args []*expr, pos parser.Pos) *expr {
+	x := &expr{typ: f.typ, pos: pos, nullable: f.nulls == nullMaybe || f.nulls == nullOwn}
+	for _, a := range args {
+		x.nullable = x.nullable || a.nullable && f.nulls != nullNever
+	}
+	strict := f.nulls == nullIn || f.nulls == nullMaybe
+	switch {
+	case f.f0 != nil:
+		x.eval = f.f0
+	case f.f1 != nil:
+		x.eval = callOne(f.f1, args[0].eval, strict)
+	case f.f2 != nil:
+		x.eval = callTwo(f.f2, args[0].eval, args[1].eval, strict)
+	case f.f3 != nil:
+		x.eval = callThree(f.f3, args, strict)
+	default:
+		x.eval = callMany(f.fn, args, strict)
+	}
+	if pos >= 0 {
+		x.eval = withPos(x.eval, pos)
+	}
+	return x
+}
+
+// withPos gives errors of a function, which do not know where it stands, their place.
+func withPos(eval func(*env) Value, pos parser.Pos) func(*env) Value {
+	return func(e *env) Value {
+		if e.err != nil {
+			return eval(e)
+		}
+		v := eval(e)
+		if e.err != nil {
+			if err, ok := e.err.(*Error); ok && err.Pos < 0 {
+				placed := *err
+				placed.Pos = pos
+				e.err = &placed
+			}
+		}
+		return v
+	}
+}
+
+func callOne(f func(*env, Value) Value, a func(*env) Value, strict bool) func(*env) Value {
+	return func(e *env) Value {
+		v := a(e)
+		if strict && v.kind == Null {
+			return null
+		}
+		return f(e, v)
+	}
+}
+
+func callTwo(f func(*env, Value, Value) Value, a, b func(*env) Value, strict bool) func(*env) Value {
+	return func(e *env) Value {
+		v, w := a(e), b(e)
+		if strict && (v.kind == Null || w.kind == Null) {
+			return null
+		}
+		return f(e, v, w)
+	}
+}
+
+// callThree calls a function whose last arguments may be missing; they are NULL then.
+func callThree(f func(*env, Value, Value, Value) Value, args []*expr, strict bool) func(*env) Value {
+	return func(e *env) Value {
+		var v [3]Value
+		for i, a := range args {
+			v[i] = a.eval(e)
+			if strict && v[i].kind == Null {
+				return null
+			}
+		}
+		return f(e, v[0], v[1], v[2])
+	}
+}
+
+func callMany(f func(*env, []Value) Value, args []*expr, strict bool) func(*env) Value {
+	return func(e *env) Value {
+		values := make([]Value, len(args))
+		for i, a := range args {
+			values[i] = a.eval(e)
+			if strict && values[i].kind == Null {
+				return null
+			}
+		}
+		return f(e, values)
+	}
+}
+
+// funcError is an error of a function, which does not know where it stands.
+func funcError(e *env, msg string) Value {
+	return e.fail(&Error{Kind: BadValue, Pos: -1, Msg: msg})
+}
+
+// unknownFunction is the error for a name that is no function, with a hint if it is close to one or known elsewhere.
+func unknownFunction(e *parser.Call) error {
+	err := &Error{Kind: UnknownFunction, Pos: e.Pos, Msg: "no such function: " + e.Name + "()"}
+	if hint, ok := functionHints[e.Name]; ok {
+		err.Hint = hint
+		return err
+	}
+	best, distance := "", 3
+	for name := range functions {
+		if d := editDistance(e.Name, name); d < distance || d == distance && best != "" && name < best {
+			best, distance = name, d
+		}
+	}
+	if best != "" && distance < len(e.Name) {
+		err.Hint = "did you mean " + best + "()?"
+	}
+	if strings.HasPrefix(e.Name, "$__") || strings.HasPrefix(e.Name, "__") {
+		err.Hint = "a Grafana macro was not expanded"
+	}
+	return err
+}
+
+// functionHints say what to write instead of functions of other databases.
+var functionHints = map[string]string{
+	"random":            "a statement gives the same result for the same log; there are no random functions",
+	"rand":              "a statement gives the same result for the same log; there are no random functions",
+	"randomblob":        "a statement gives the same result for the same log; there are no random functions",
+	"uuid":              "the store assigns an id to an event that has none",
+	"gen_random_uuid":   "the store assigns an id to an event that has none",
+	"last_insert_id":    "INSERT ... RETURNING position gives the position",
+	"json_each":         "table functions are not supported",
+	"json_tree":         "table functions are not supported",
+	"json_set":          "events are immutable; append a correcting event",
+	"json_insert":       "events are immutable; append a correcting event",
+	"json_replace":      "events are immutable; append a correcting event",
+	"json_remove":       "events are immutable; append a correcting event",
+	"jsonb_extract":     "write json_extract() or ->>",
+	"json_value":        "write json_extract() or ->>",
+	"to_char":           "write strftime() or date_format()",
+	"to_timestamp":      "write from_unixtime() or timestamp()",
+	"datediff":          "write julianday(a) - julianday(b)",
+	"timestampdiff":     "write unixepoch(a) - unixepoch(b)",
+	"regexp_like":       "write x REGEXP pattern",
+	"regexp_matches":    "write x REGEXP pattern",
+	"isnull":            "write x IS NULL or ifnull()",
+	"nvl":               "write ifnull() or coalesce()",
+	"len":               "write length()",
+	"charindex":         "write instr()",
+	"array_agg":         "write group_concat()",
+	"json_agg":          "write group_concat()",
+	"strpos":            "write instr()",
+	"stddev":            "there is no such aggregate",
+	"approx_count":      "write count(DISTINCT x)",
+	"last_insert_rowid": "INSERT ... RETURNING position gives the position",
+}
+
+// editDistance is the number of letters to add, drop or change to make b of a.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 0; i < len(a); i++ {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := 0; j < len(b); j++ {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+var generalFunctions = []function{
+	{name: "coalesce", min: 2, max: -1, compile: compileCoalesce},
+	{name: "ifnull", min: 2, max: 2, compile: compileCoalesce},
+	{name: "nullif", min: 2, max: 2, compile: compileNullif},
+	{name: "iif", min: 2, max: -1, compile: compileIif},
+	{name: "max", min: 2, max: -1, compile: compileExtreme},
+	{name: "min", min: 2, max: -1, compile: compileExtreme},
+	{name: "likely", min: 1, max: 1, compile: compileSame},
+	{name: "unlikely", min: 1, max: 1, compile: compileSame},
+	{name: "likelihood", min: 2, max: 2, compile: compileSame},
+	{name: "typeof", min: 1, max: 1, typ: Text, nulls: nullNever, f1: func(_ *env, v Value) Value { return textValue(v.typeName()) }},
+	{name: "version", typ: Text, nulls: nullNever, f0: func(*env) Value { return textValue(versionText) }},
+	{name: "current_user", typ: Text, nulls: nullNever, f0: func(*env) Value { return textValue("eventfold") }},
+	{name: "database", typ: Text, nulls: nullNever, f0: func(*env) Value { return textValue("main") }},
+	{name: "category", min: 1, max: 1, typ: Text, f1: func(_ *env, v Value) Value { return textValue(categoryOf(v.text())) }},
+	{name: "has", min: 2, max: 2, typ: Integer, compile: (*compiler).has},
+}
+
+// versionText is what version() returns. Tools show it to people and look for numbers in it.
+const versionText = "eventfold 1.0"
+
+// categoryOf returns the category of a stream: what stands before its first -, the whole name without one,
+// nothing if the name is a UUID.
+func categoryOf(stream string) string {
+	if isUUID(stream) {
+		return ""
+	}
+	category, _, _ := strings.Cut(stream, "-")
+	return category
+}
+
+// isUUID reports whether s has the form of a UUID: 8-4-4-4-12 hexadecimal digits.
+func isUUID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		switch {
+		case i == 8 || i == 13 || i == 18 || i == 23:
+			if c != '-' {
+				return false
+			}
+		case hexDigit(c) < 0:
+			return false
+		}
+	}
+	return true
+}
+
+// compileCoalesce is the first argument that is not NULL.
+func compileCoalesce(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
+	x := &expr{pos: pos}
+	x.typ, _ = commonType(args...)
+	x.nullable = true
+	for _, a := range args {
+		x.nullable = x.nullable && a.nullable
+	}
+	x.eval = func(e *env) Value {
+		for _, a := range args {
+			if v := a.eval(e); v.kind != Null {
+				return v
+			}
+		}
+		return null
+	}
+	return finish(x, args...), nil
+}
+
+// compileNullif is the first argument, NULL if it equals the second.
+func compileNullif(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
+	a, b := args[0], args[1]
+	coll := firstCollation(args)
+	x := &expr{typ: a.typ, nullable: true, pos: pos}
+	x.eval = func(e *env) Value {
+		v, w := a.eval(e), b.eval(e)
+		if compareValues(v, w, coll) == 0 {
+			return null
+		}
+		return v
+	}
+	return finish(x, args...), nil
+}
+
+// firstCollation is the collation of the first argument that has one.
+func firstCollation(args []*expr) collation {
+	for _, a := range args {
+		if a.explicit || a.affinity != affNone {
+			return a.collate
+		}
+	}
+	return collBinary
+}
+
+// compileIif is CASE written as a function: conditions and results in turn, perhaps a last result without a condition.
+func compileIif(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
+	otherwise := fixed(null, pos)
+	pairs := args
+	if len(args)%2 == 1 {
+		otherwise, pairs = args[len(args)-1], args[:len(args)-1]
+	}
+	branches := make([]branch, len(pairs)/2)
+	results := []*expr{otherwise}
+	for i := range branches {
+		test := pairs[2*i].condition()
+		branches[i] = branch{func(e *env, _ Value) truth { return test(e) }, pairs[2*i+1].eval}
+		results = append(results, pairs[2*i+1])
+	}
+	x := &expr{eval: firstBranch(nil, branches, otherwise), pos: pos}
+	x.typ, x.nullable = commonType(results...)
+	return finish(x, args...), nil
+}
+
+// compileExtreme is the largest or the smallest of several arguments, NULL if one is.
+func compileExtreme(_ *compiler, f *function, args []*expr, pos parser.Pos) (*expr, error) {
+	coll := firstCollation(args)
+	x := &expr{pos: pos}
+	x.typ, x.nullable = commonType(args...)
+	largest := f.name == "max"
+	x.eval = func(e *env) Value {
+		best := args[0].eval(e)
+		for _, a := range args[1:] {
+			v := a.eval(e)
+			if best.kind == Null || v.kind == Null {
+				return null
+			}
+			order := compareValues(best, v, coll)
+			if largest && order < 0 || !largest && order >= 0 {
+				best = v
+			}
+		}
+		return best
+	}
+	return finish(x, args...), nil
+}
+
+// compileSame is the first argument: hints for another planner mean nothing to ours.
+func compileSame(_ *compiler, _ *function, args []*expr, _ parser.Pos) (*expr, error) {
+	x := *args[0]
+	x.affinity = affNone
+	return &x, nil
+}
+
+var jsonFunctions = []function{
+	{name: "json", min: 1, max: 1, typ: JSON, nulls: nullMaybe, compile: compileJSON},
+	{name: "json_valid", min: 1, max: 1, typ: Integer, f1: jsonValidFunc},
+	{name: "json_extract", min: 2, max: -1, compile: (*compiler).jsonExtract},
+	{name: "json_type", min: 1, max: 2, typ: Text, compile: (*compiler).jsonAt, ofJSON: jsonKind},
+	{name: "json_array_length", min: 1, max: 2, typ: Integer, compile: (*compiler).jsonAt, ofJSON: jsonLength},
+	{name: "json_quote", min: 1, max: 1, typ: JSON, compile: (*compiler).jsonQuote},
+	{name: "json_array", min: 0, max: -1, typ: JSON, compile: (*compiler).jsonMake},
+	{name: "json_object", min: 0, max: -1, typ: JSON, compile: (*compiler).jsonMake},
+}

@@ -1,0 +1,129 @@
+package query
+
+import "math"
+
+var mathFunctions = []function{
+	{name: "abs", min: 1, max: 1, f1: absFunc},
+	{name: "sign", min: 1, max: 1, typ: Integer, nulls: nullMaybe, f1: signFunc},
+	{name: "round", min: 1, max: 2, typ: Real, fn: roundFunc},
+	wholeFunc("ceil", math.Ceil),
+	wholeFunc("floor", math.Floor),
+	wholeFunc("trunc", math.Trunc),
+	{name: "log", min: 1, max: 2, typ: Real, nulls: nullMaybe, fn: logFunc},
+	{name: "pi", typ: Real, nulls: nullNever, f0: func(*env) Value { return realValue(math.Pi) }},
+	realFunc("sqrt", math.Sqrt),
+	realFunc("exp", math.Exp),
+	realFunc("ln", positive(math.Log)),
+	realFunc("log10", positive(math.Log10)),
+	realFunc("log2", positive(math.Log2)),
+	realFunc("sin", math.Sin), realFunc("cos", math.Cos), realFunc("tan", math.Tan),
+	realFunc("asin", math.Asin), realFunc("acos", math.Acos), realFunc("atan", math.Atan),
+	realFunc("sinh", math.Sinh), realFunc("cosh", math.Cosh), realFunc("tanh", math.Tanh),
+	realFunc("asinh", math.Asinh), realFunc("acosh", math.Acosh), realFunc("atanh", math.Atanh),
+	realFunc("degrees", func(f float64) float64 { return f * (180 / math.Pi) }),
+	realFunc("radians", func(f float64) float64 { return f * (math.Pi / 180) }),
+	realFunc2("pow", math.Pow), realFunc2("mod", math.Mod), realFunc2("atan2", math.Atan2),
+}
+
+// numericArg returns v as a number if it is one: a text must be a number from end to end.
+func numericArg(v Value) (Value, bool) {
+	v = numericAffinity(v)
+	return v, v.kind == Int || v.kind == Float
+}
+
+// realFunc is a function of one number that gives a real, NULL for what is no number and outside of its domain.
+func realFunc(name string, f func(float64) float64) function {
+	return function{name: name, min: 1, max: 1, typ: Real, nulls: nullMaybe, f1: func(_ *env, v Value) Value {
+		n, ok := numericArg(v)
+		if !ok {
+			return null
+		}
+		return realValue(f(n.real()))
+	}}
+}
+
+func realFunc2(name string, f func(a, b float64) float64) function {
+	return function{name: name, min: 2, max: 2, typ: Real, nulls: nullMaybe, f2: func(_ *env, v, w Value) Value {
+		a, ok := numericArg(v)
+		b, ok2 := numericArg(w)
+		if !ok || !ok2 {
+			return null
+		}
+		return realValue(f(a.real(), b.real()))
+	}}
+}
+
+// positive is f for numbers above zero and no number for others.
+func positive(f func(float64) float64) func(float64) float64 {
+	return func(x float64) float64 {
+		if x <= 0 {
+			return math.NaN()
+		}
+		return f(x)
+	}
+}
+
+// wholeFunc rounds reals to whole reals and leaves integers alone.
+func wholeFunc(name string, f func(float64) float64) function {
+	return function{name: name, min: 1, max: 1, nulls: nullMaybe, f1: func(_ *env, v Value) Value {
+		n, ok := numericArg(v)
+		switch {
+		case !ok:
+			return null
+		case n.kind == Int:
+			return n
+		}
+		return realValue(f(n.f))
+	}}
+}
+
+func absFunc(e *env, v Value) Value {
+	if v.kind != Int {
+		return realValue(math.Abs(toReal(v)))
+	}
+	if v.n == math.MinInt64 {
+		return funcError(e, "integer overflow")
+	}
+	return intValue(max(v.n, -v.n))
+}
+
+func signFunc(_ *env, v Value) Value {
+	n, ok := numericArg(v)
+	if !ok {
+		return null
+	}
+	return intValue(int64(compareFloats(n.real(), 0)))
+}
+
+// logFunc is log(x) to base 10 and log(base, x).
+func logFunc(_ *env, args []Value) Value {
+	x, ok := numericArg(args[len(args)-1])
+	if !ok || x.real() <= 0 {
+		return null
+	}
+	if len(args) == 1 {
+		return realValue(math.Log10(x.real()))
+	}
+	base, ok := numericArg(args[0])
+	if !ok || base.real() <= 0 || math.Log(base.real()) <= 0 {
+		return null
+	}
+	return realValue(math.Log(x.real()) / math.Log(base.real()))
+}
+
+// roundFunc rounds halves away from zero, to at most 30 digits after the point.
+func roundFunc(_ *env, args []Value) Value {
+	f, n := toReal(args[0]), int64(0)
+	if len(args) > 1 {
+		n = max(0, min(30, toInt(args[1])))
+	}
+	switch {
+	case math.Abs(f) > 4503599627370496: // has no digits after the point
+		return realValue(f)
+	case n == 0:
+		return realValue(math.Trunc(f + math.Copysign(0.5, f)))
+	}
+	d := decodeReal(f)
+	d.roundAt(int(n))
+	return realValue(d.real())
+}

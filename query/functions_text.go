@@ -1,0 +1,315 @@
+package query
+
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/eventfold/eventfold/parser"
+)
+
+var textFunctions = []function{
+	{name: "length", min: 1, max: 1, typ: Integer, f1: lengthFunc},
+	{name: "octet_length", min: 1, max: 1, typ: Integer, f1: func(_ *env, v Value) Value { return intValue(int64(len(v.text()))) }},
+	{name: "lower", min: 1, max: 1, typ: Text, f1: func(_ *env, v Value) Value { return textValue(lowerASCII(v.text())) }},
+	{name: "upper", min: 1, max: 1, typ: Text, f1: func(_ *env, v Value) Value { return textValue(mapBytes(v.text(), &upperTable)) }},
+	{name: "trim", min: 1, max: 2, typ: Text, fn: func(_ *env, a []Value) Value { return trimFunc(a, true, true) }},
+	{name: "ltrim", min: 1, max: 2, typ: Text, fn: func(_ *env, a []Value) Value { return trimFunc(a, true, false) }},
+	{name: "rtrim", min: 1, max: 2, typ: Text, fn: func(_ *env, a []Value) Value { return trimFunc(a, false, true) }},
+	{name: "substr", min: 2, max: 3, typ: Text, compile: compileSubstr},
+	{name: "left", min: 2, max: 2, typ: Text, f2: leftFunc},
+	{name: "right", min: 2, max: 2, typ: Text, f2: rightFunc},
+	{name: "replace", min: 3, max: 3, typ: Text, f3: replaceFunc},
+	{name: "instr", min: 2, max: 2, typ: Integer, f2: instrFunc},
+	{name: "position", min: 2, max: 2, typ: Integer, f2: func(e *env, a, b Value) Value { return instrFunc(e, b, a) }},
+	{name: "concat", min: 1, max: -1, typ: Text, nulls: nullNever, fn: func(e *env, a []Value) Value { return joinFunc(e, "", a) }},
+	{name: "concat_ws", min: 2, max: -1, typ: Text, nulls: nullOwn, fn: concatWsFunc},
+	{name: "hex", min: 1, max: 1, typ: Text, nulls: nullNever, f1: func(_ *env, v Value) Value { return textValue(string(appendHex(nil, v.text()))) }},
+	{name: "unhex", min: 1, max: 2, typ: Blob, nulls: nullMaybe, fn: unhexFunc},
+	{name: "quote", min: 1, max: 1, typ: Text, nulls: nullNever, f1: func(_ *env, v Value) Value { return textValue(quoteSQL(v)) }},
+	{name: "char", min: 0, max: -1, typ: Text, nulls: nullNever, fn: charFunc},
+	{name: "unicode", min: 1, max: 1, typ: Integer, nulls: nullMaybe, f1: unicodeFunc},
+	{name: "printf", min: 0, max: -1, typ: Text, nulls: nullOwn, fn: printfFunc},
+	{name: "glob", min: 2, max: 2, typ: Integer, f2: func(_ *env, pattern, s Value) Value { return boolValue(globMatch(pattern.text(), s.text())) }},
+	{name: "like", min: 2, max: 3, typ: Integer, compile: compileLikeFunc},
+}
+
+var upperTable = func() (t [256]byte) {
+	for i := range t {
+		t[i] = byte(i)
+		if i >= 'a' && i <= 'z' {
+			t[i] = byte(i) - 'a' + 'A'
+		}
+	}
+	return t
+}()
+
+// compileLikeFunc is like(pattern, x[, escape]), which is x LIKE pattern.
+func compileLikeFunc(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
+	operands := append([]*expr{args[1], args[0]}, args[2:]...)
+	return likeExpr(operands, false, pos)
+}
+
+// lengthFunc is the number of characters of a text, up to a NUL, or of bytes of a blob.
+func lengthFunc(_ *env, v Value) Value {
+	if v.kind == Bytes {
+		return intValue(int64(len(v.s)))
+	}
+	s := v.text()
+	if i := strings.IndexByte(s, 0); i >= 0 {
+		s = s[:i]
+	}
+	return intValue(int64(charCount(s)))
+}
+
+// charCount counts characters as nextChar steps over them.
+func charCount(s string) (n int) {
+	for i := 0; i < len(s); i = nextChar(s, i) {
+		n++
+	}
+	return n
+}
+
+// charOffset returns the offset of the n-th character from 0, len(s) if there are not so many.
+func charOffset(s string, n int64) int {
+	i := 0
+	for ; n > 0 && i < len(s); n-- {
+		i = nextChar(s, i)
+	}
+	return i
+}
+
+// trimFunc takes characters from the ends of a text: blanks, or those of the second argument.
+func trimFunc(args []Value, left, right bool) Value {
+	s, set := args[0].text(), " "
+	if len(args) > 1 {
+		set = args[1].text()
+	}
+	if left {
+		s = strings.TrimLeft(s, set)
+	}
+	if right {
+		s = strings.TrimRight(s, set)
+	}
+	return textValue(s)
+}
+
+// compileSubstr is substr(x, start[, length]). Of a blob it takes bytes.
+func compileSubstr(_ *compiler, f *function, args []*expr, pos parser.Pos) (*expr, error) {
+	x := f.with(func(_ *env, v, start, length Value) Value {
+		n := int64(1) << 40 // longer than every text
+		if len(args) > 2 {
+			n = toInt(length)
+		}
+		return substr(v, toInt(start), n)
+	}).plain(args, pos)
+	if args[0].typ == Blob {
+		x.typ = Blob
+	}
+	return finish(x, args...), nil
+}
+
+// with is f with another implementation.
+func (f function) with(f3 func(e *env, a, b, c Value) Value) *function {
+	f.f3 = f3
+	return &f
+}
+
+// substr takes length characters from start, which counts from 1, or from the end if it is negative. The place before
+// the first character is 0; characters that are not there are not taken. A negative length takes the characters before start.
+func substr(v Value, start, length int64) Value {
+	s := v.text()
+	blob := v.kind == Bytes
+	if start < 0 || blob {
+		size := int64(len(s))
+		if !blob {
+			size = int64(charCount(s))
+		}
+		if start < 0 {
+			start = max(start, -1<<41) + size + 1
+		}
+	}
+	start, length = min(start, 1<<41), max(min(length, 1<<40), -1<<40)
+	from, to := start, start+length
+	switch {
+	case length < 0:
+		from, to = start+length, start
+		if start == 0 { // SQLite counts the place 0 as given away
+			to = 0
+		}
+	}
+	from, to = max(from, 1), max(to, 1)
+	if from >= to {
+		s = ""
+	} else if blob {
+		s = s[min(from-1, int64(len(s))):min(to-1, int64(len(s)))]
+	} else {
+		begin := charOffset(s, from-1)
+		s = s[begin : begin+charOffset(s[begin:], to-from)]
+	}
+	if blob {
+		return blobValue(s)
+	}
+	return textValue(s)
+}
+
+// leftFunc is left(x, n), the first n characters.
+func leftFunc(_ *env, v, n Value) Value {
+	s := v.text()
+	return textValue(s[:charOffset(s, toInt(n))])
+}
+
+// rightFunc is right(x, n), the last n characters.
+func rightFunc(_ *env, v, n Value) Value {
+	s, keep := v.text(), max(toInt(n), 0)
+	return textValue(s[charOffset(s, int64(charCount(s))-keep):])
+}
+
+func replaceFunc(e *env, v, old, new Value) Value {
+	s, from, to := v.text(), old.text(), new.text()
+	if from == "" {
+		return textValue(s)
+	}
+	if len(to) > len(from) && len(s)+strings.Count(s, from)*(len(to)-len(from)) > maxText {
+		return e.fail(tooLong(-1))
+	}
+	return textValue(strings.ReplaceAll(s, from, to))
+}
+
+// instrFunc is the place of the first b in a, counted from 1 in characters, or in bytes if both are blobs; 0 if there is none.
+func instrFunc(_ *env, a, b Value) Value {
+	s := a.text()
+	i := strings.Index(s, b.text())
+	switch {
+	case i < 0:
+		return intValue(0)
+	case a.kind == Bytes && b.kind == Bytes:
+		return intValue(int64(i) + 1)
+	}
+	return intValue(int64(charCount(s[:i])) + 1)
+}
+
+// joinFunc joins texts, leaving out NULLs.
+func joinFunc(e *env, separator string, args []Value) Value {
+	var b []byte
+	first := true
+	for _, v := range args {
+		if v.kind == Null {
+			continue
+		}
+		if !first {
+			b = append(b, separator...)
+		}
+		first = false
+		if b = appendText(b, v); len(b) > maxText {
+			return e.fail(tooLong(-1))
+		}
+	}
+	return textValue(string(b))
+}
+
+func concatWsFunc(e *env, args []Value) Value {
+	if args[0].kind == Null {
+		return null
+	}
+	return joinFunc(e, args[0].text(), args[1:])
+}
+
+func appendHex(dst []byte, s string) []byte {
+	const digits = "0123456789ABCDEF"
+	for i := 0; i < len(s); i++ {
+		dst = append(dst, digits[s[i]>>4], digits[s[i]&15])
+	}
+	return dst
+}
+
+// hexDigit returns the value of a hexadecimal digit, -1 for anything else.
+func hexDigit(c byte) int {
+	switch {
+	case isDigit(c):
+		return int(c - '0')
+	case c|0x20 >= 'a' && c|0x20 <= 'f':
+		return int(c|0x20-'a') + 10
+	}
+	return -1
+}
+
+// unhexFunc decodes pairs of hexadecimal digits, between which the characters of the second argument may stand.
+func unhexFunc(_ *env, args []Value) Value {
+	s, ignore := args[0].text(), ""
+	if len(args) > 1 {
+		ignore = args[1].text()
+	}
+	var b []byte
+	for i := 0; i < len(s); {
+		if hexDigit(s[i]) < 0 {
+			end := nextChar(s, i)
+			if !strings.Contains(ignore, s[i:end]) {
+				return null
+			}
+			i = end
+			continue
+		}
+		if i+1 >= len(s) || hexDigit(s[i+1]) < 0 {
+			return null
+		}
+		b = append(b, byte(hexDigit(s[i])<<4|hexDigit(s[i+1])))
+		i += 2
+	}
+	return blobValue(string(b))
+}
+
+// quoteSQL returns v as a literal of SQL.
+func quoteSQL(v Value) string {
+	switch v.kind {
+	case Null:
+		return "NULL"
+	case Int:
+		return formatInt(v.n)
+	case Float:
+		return quoteReal(v.f)
+	case Bytes:
+		return "X'" + string(appendHex(nil, v.s)) + "'"
+	}
+	return "'" + strings.ReplaceAll(v.text(), "'", "''") + "'"
+}
+
+// quoteReal returns a text that is read as exactly f.
+func quoteReal(f float64) string {
+	s := formatReal(f)
+	if back, err := strconv.ParseFloat(s, 64); err == nil && back == f {
+		return s
+	}
+	switch {
+	case f > maxReal:
+		return "9.0e+999"
+	case f < -maxReal:
+		return "-9.0e+999"
+	}
+	return formatE(f, 20)
+}
+
+const maxReal = 1.7976931348623157e308
+
+// charFunc is the text of characters given by their numbers.
+func charFunc(_ *env, args []Value) Value {
+	b := make([]byte, 0, len(args))
+	for _, v := range args {
+		n := toInt(v)
+		if n < 0 || n > utf8.MaxRune {
+			n = utf8.RuneError
+		}
+		b = utf8.AppendRune(b, rune(n))
+	}
+	return textValue(string(b))
+}
+
+// unicodeFunc is the number of the first character.
+func unicodeFunc(_ *env, v Value) Value {
+	s := v.text()
+	if s == "" {
+		return null
+	}
+	r, _ := utf8.DecodeRuneInString(s)
+	return intValue(int64(r))
+}

@@ -1,0 +1,303 @@
+package query
+
+import (
+	"math"
+	"strconv"
+)
+
+func formatInt(n int64) string { return strconv.FormatInt(n, 10) }
+
+// formatReal returns f with up to 15 significant digits, always with a point: 1.0, 0.1, 1.0e+20, Inf.
+func formatReal(f float64) string { return string(appendReal(nil, f)) }
+
+// realDigits is how many significant digits of a REAL its text has.
+const realDigits = 15
+
+func appendReal(dst []byte, f float64) []byte {
+	if n, ok := isInt(f); ok && n > -1e15 && n < 1e15 {
+		return append(strconv.AppendInt(dst, n, 10), ".0"...)
+	}
+	if math.IsInf(f, 0) {
+		if f < 0 {
+			return append(dst, "-Inf"...)
+		}
+		return append(dst, "Inf"...)
+	}
+	d := decodeReal(f)
+	d.round(realDigits)
+	if d.negative {
+		dst = append(dst, '-')
+	}
+	if exp := d.point - 1; exp < -4 || exp >= realDigits {
+		dst = append(dst, d.digits[0], '.')
+		dst = append(dst, d.digits[1:]...)
+		if len(d.digits) == 1 {
+			dst = append(dst, '0')
+		}
+		return appendExponent(dst, 'e', exp)
+	}
+	dst = d.appendFixed(dst)
+	if d.point >= len(d.digits) {
+		return append(dst, ".0"...)
+	}
+	return dst
+}
+
+// appendExponent appends e+05 and its like.
+func appendExponent(dst []byte, e byte, exp int) []byte {
+	dst = append(dst, e)
+	if exp < 0 {
+		dst, exp = append(dst, '-'), -exp
+	} else {
+		dst = append(dst, '+')
+	}
+	if exp < 10 {
+		dst = append(dst, '0')
+	}
+	return strconv.AppendInt(dst, int64(exp), 10)
+}
+
+// A decimal is a finite number in decimal digits: 0.d1d2d3... times ten to the power of point. Zero has the digit 0 and point 1.
+type decimal struct {
+	negative bool
+	digits   []byte // without zeros at the end, at least one
+	point    int
+}
+
+// decodeReal returns the 18 most significant digits of f, which must be finite.
+func decodeReal(f float64) decimal {
+	if f == 0 {
+		return decimal{digits: []byte{'0'}, point: 1}
+	}
+	var buf [32]byte
+	text := strconv.AppendFloat(buf[:0], math.Abs(f), 'e', 17, 64)
+	d := decimal{negative: f < 0, digits: make([]byte, 0, 18)}
+	d.digits = append(append(d.digits, text[0]), text[2:19]...)
+	exp, _ := strconv.Atoi(string(text[20:])) // cannot fail: strconv wrote it
+	d.point = exp + 1
+	d.trim()
+	return d
+}
+
+func (d *decimal) trim() {
+	for len(d.digits) > 1 && d.digits[len(d.digits)-1] == '0' {
+		d.digits = d.digits[:len(d.digits)-1]
+	}
+}
+
+// round cuts d to n significant digits, a five at the end up, away from zero. n may be zero or less: then 0 or 1 remains.
+func (d *decimal) round(n int) {
+	if n >= len(d.digits) {
+		return
+	}
+	up := n >= 0 && d.digits[n] >= '5'
+	d.digits = d.digits[:max(n, 0)]
+	if up {
+		i := len(d.digits) - 1
+		for i >= 0 && d.digits[i] == '9' {
+			i--
+		}
+		d.digits = d.digits[:i+1]
+		if i < 0 {
+			d.digits, d.point = append(d.digits, '1'), d.point+1
+		} else {
+			d.digits[i]++
+		}
+	}
+	if len(d.digits) == 0 {
+		d.digits, d.point = append(d.digits, '0'), 1
+	}
+	d.trim()
+}
+
+// roundAt rounds to n digits after the point.
+func (d *decimal) roundAt(n int) { d.round(d.point + n) }
+
+// appendFixed appends d without an exponent, without sign, and without a point if there is nothing behind it.
+func (d *decimal) appendFixed(dst []byte) []byte {
+	whole := d.point
+	if whole <= 0 {
+		dst = append(dst, '0')
+	}
+	for i := 0; i < whole; i++ {
+		dst = append(dst, d.digit(i))
+	}
+	if whole >= len(d.digits) {
+		return dst
+	}
+	dst = append(dst, '.')
+	for i := whole; i < len(d.digits); i++ {
+		dst = append(dst, d.digit(i))
+	}
+	return dst
+}
+
+// digit returns the i-th digit from the left, zeros on both sides.
+func (d *decimal) digit(i int) byte {
+	if i < 0 || i >= len(d.digits) {
+		return '0'
+	}
+	return d.digits[i]
+}
+
+// A prefix is the number at the beginning of a text, after blanks.
+type prefix struct {
+	text  string // "" if there is no number
+	real  bool   // has a point or an exponent
+	whole bool   // nothing but blanks follows
+}
+
+func isBlank(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' }
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+// numericPrefix finds the longest number at the beginning of s.
+func numericPrefix(s string) prefix {
+	start := 0
+	for start < len(s) && isBlank(s[start]) {
+		start++
+	}
+	i := start
+	if i < len(s) && (s[i] == '-' || s[i] == '+') {
+		i++
+	}
+	var p prefix
+	first := i
+	i = digitsEnd(s, i)
+	digits := i - first
+	if i < len(s) && s[i] == '.' {
+		end := digitsEnd(s, i+1)
+		digits += end - i - 1
+		if digits > 0 {
+			p.real, i = true, end
+		}
+	}
+	if digits == 0 {
+		return prefix{}
+	}
+	if end := exponentEnd(s, i); end > i {
+		p.real, i = true, end
+	}
+	p.text = s[start:i]
+	for i < len(s) && isBlank(s[i]) {
+		i++
+	}
+	p.whole = i == len(s)
+	return p
+}
+
+func digitsEnd(s string, i int) int {
+	for i < len(s) && isDigit(s[i]) {
+		i++
+	}
+	return i
+}
+
+// exponentEnd returns the end of an exponent at i, or i if there is none.
+func exponentEnd(s string, i int) int {
+	if i >= len(s) || s[i]|0x20 != 'e' {
+		return i
+	}
+	j := i + 1
+	if j < len(s) && (s[j] == '-' || s[j] == '+') {
+		j++
+	}
+	if end := digitsEnd(s, j); end > j {
+		return end
+	}
+	return i
+}
+
+// value returns the number: an Int if it is written as one and fits, otherwise a Float; 0 if there is none.
+func (p prefix) value() Value {
+	if p.text == "" {
+		return intValue(0)
+	}
+	if !p.real {
+		if n, err := strconv.ParseInt(p.text, 10, 64); err == nil {
+			return intValue(n)
+		}
+	}
+	f, _ := strconv.ParseFloat(p.text, 64) // out of range is an infinity, as wanted
+	return realValue(f)
+}
+
+// toNumber returns v as arithmetic takes it: texts and blobs count by their numeric prefix. NULL stays NULL.
+func toNumber(v Value) Value {
+	switch v.kind {
+	case Null, Int, Float:
+		return v
+	case Time:
+		return numericPrefix(formatTime(v.n)).value()
+	}
+	return numericPrefix(v.s).value()
+}
+
+// toReal returns v as a float64; 0 for NULL and for texts without a number.
+func toReal(v Value) float64 {
+	v = toNumber(v)
+	if v.kind == Int {
+		return float64(v.n)
+	}
+	return v.f
+}
+
+// toInt returns v as an integer: reals are cut towards zero and held within the range, texts count by the integer they begin with.
+func toInt(v Value) int64 {
+	switch v.kind {
+	case Null:
+		return 0
+	case Int:
+		return v.n
+	case Float:
+		return realToInt(v.f)
+	}
+	return integerPrefix(v.text())
+}
+
+func realToInt(f float64) int64 {
+	if f >= 9223372036854775807.0 {
+		return math.MaxInt64
+	}
+	if f <= -9223372036854775808.0 {
+		return math.MinInt64
+	}
+	return int64(f)
+}
+
+// integerPrefix returns the integer that s begins with, held within the range; 0 if there is none.
+func integerPrefix(s string) int64 {
+	i := 0
+	for i < len(s) && isBlank(s[i]) {
+		i++
+	}
+	start := i
+	if i < len(s) && (s[i] == '-' || s[i] == '+') {
+		i++
+	}
+	end := digitsEnd(s, i)
+	if end == i {
+		return 0
+	}
+	n, _ := strconv.ParseInt(s[start:end], 10, 64) // out of range is the nearest end of the range, as wanted
+	return n
+}
+
+// numericAffinity turns a text that is a number, and nothing else, into that number.
+func numericAffinity(v Value) Value {
+	if v.kind != String {
+		return v
+	}
+	if p := numericPrefix(v.s); p.whole {
+		return p.value()
+	}
+	return v
+}
+
+// textAffinity turns numbers and times into texts.
+func textAffinity(v Value) Value {
+	switch v.kind {
+	case Int, Float, Time:
+		return textValue(v.text())
+	}
+	return v
+}

@@ -1,0 +1,366 @@
+package query
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// real returns the nearest float64.
+func (d decimal) real() float64 {
+	s := "0." + string(d.digits) + "e" + strconv.Itoa(d.point)
+	if d.negative {
+		s = "-" + s
+	}
+	f, _ := strconv.ParseFloat(s, 64) // cannot fail: out of range is an infinity
+	return f
+}
+
+// formatE returns f as printf's %.*e does.
+func formatE(f float64, precision int) string {
+	return string(spec{verb: 'e', precision: precision}.appendReal(nil, f))
+}
+
+// formatG returns f as printf's %.*g does.
+func formatG(f float64, precision int) string {
+	return string(spec{verb: 'g', precision: precision}.appendReal(nil, f))
+}
+
+// A spec is one directive of printf: %[flags][width][.precision]verb.
+type spec struct {
+	verb      byte
+	left      bool // -
+	plus      bool // +
+	blank     bool // a blank before numbers that are not negative
+	zero      bool // 0
+	alternate bool // #
+	exact     bool // !: more digits, and a point in every real
+	comma     bool // , between thousands
+	width     int
+	precision int // -1 if it is not given
+}
+
+// maxWidth bounds widths and precisions, so that a format cannot ask for a text of gigabytes.
+const maxWidth = 1 << 20
+
+// printfFunc is printf(format, ...), as SQLite has it. Arguments that are missing count as NULL.
+func printfFunc(e *env, args []Value) Value {
+	if len(args) == 0 || args[0].kind == Null {
+		return null
+	}
+	format, args := args[0].text(), args[1:]
+	next := func() Value {
+		if len(args) == 0 {
+			return null
+		}
+		v := args[0]
+		args = args[1:]
+		return v
+	}
+	var b []byte
+	for format != "" {
+		i := strings.IndexByte(format, '%')
+		if i < 0 {
+			b = append(b, format...)
+			break
+		}
+		b = append(b, format[:i]...)
+		s, rest := parseSpec(format[i+1:], next)
+		if s.verb == 0 {
+			if rest == "" && i+1 == len(format) {
+				b = append(b, '%')
+			}
+			break
+		}
+		format = rest
+		var ok bool
+		if b, ok = s.append(b, next); !ok {
+			break
+		}
+		if len(b) > maxText {
+			return e.fail(tooLong(-1))
+		}
+	}
+	return textValue(string(b))
+}
+
+// parseSpec reads what follows a percent sign. The verb is 0 if there is none.
+func parseSpec(s string, next func() Value) (spec, string) {
+	d := spec{precision: -1}
+	flags := map[byte]*bool{'-': &d.left, '+': &d.plus, ' ': &d.blank, '0': &d.zero, '#': &d.alternate, '!': &d.exact, ',': &d.comma}
+	for s != "" && flags[s[0]] != nil {
+		*flags[s[0]] = true
+		s = s[1:]
+	}
+	width, s, given := parseSize(s, next)
+	if width < 0 {
+		d.left, width = true, -width
+	}
+	if given {
+		d.width = width
+	}
+	if strings.HasPrefix(s, ".") {
+		d.precision, s, _ = parseSize(s[1:], next)
+		d.precision = max(d.precision, -d.precision)
+	}
+	s = strings.TrimLeft(s, "l")
+	if s == "" {
+		return d, ""
+	}
+	d.verb = s[0]
+	return d, s[1:]
+}
+
+// parseSize reads a number, or * for the next argument.
+func parseSize(s string, next func() Value) (n int, rest string, given bool) {
+	if strings.HasPrefix(s, "*") {
+		return int(max(-maxWidth, min(maxWidth, toInt(next())))), s[1:], true
+	}
+	end := digitsEnd(s, 0)
+	return int(min(maxWidth, integerPrefix(s[:end]))), s[end:], end > 0
+}
+
+// append formats the next argument; ok is false if the verb is unknown, which ends the result.
+func (d spec) append(b []byte, next func() Value) (out []byte, ok bool) {
+	switch d.verb {
+	case '%':
+		return append(b, '%'), true
+	case 'd', 'i':
+		n := toInt(next())
+		return d.appendInteger(b, strconv.FormatUint(magnitude(n), 10), n < 0, true), true
+	case 'u':
+		return d.appendInteger(b, strconv.FormatUint(uint64(toInt(next())), 10), false, false), true
+	case 'x', 'X', 'o', 'p':
+		return d.appendRadix(b, uint64(toInt(next()))), true
+	case 'f', 'e', 'E', 'g', 'G':
+		return d.pad(b, string(d.appendReal(nil, toReal(next()))), d.zero), true
+	case 'c':
+		return d.appendChar(b, next().text()), true
+	case 's', 'z':
+		return d.appendString(b, next().text()), true
+	case 'q', 'Q', 'w':
+		return d.appendQuoted(b, next()), true
+	case 'n':
+		return b, true
+	}
+	return b, false
+}
+
+func magnitude(n int64) uint64 {
+	if n < 0 {
+		return -uint64(n)
+	}
+	return uint64(n)
+}
+
+// sign is what stands before a number.
+func (d spec) sign(negative bool) string {
+	switch {
+	case negative:
+		return "-"
+	case d.plus:
+		return "+"
+	case d.blank:
+		return " "
+	}
+	return ""
+}
+
+func (d spec) appendInteger(b []byte, digits string, negative, signed bool) []byte {
+	prefix := ""
+	if signed {
+		prefix = d.sign(negative)
+	}
+	if n := d.precision - len(digits); n > 0 {
+		digits = strings.Repeat("0", n) + digits
+	}
+	if d.zero && !d.left {
+		commas := 0
+		if d.comma {
+			commas = (d.width - 1) / 4
+		}
+		if n := d.width - len(prefix) - len(digits) - commas; n > 0 {
+			digits = strings.Repeat("0", n) + digits
+		}
+	}
+	if d.comma {
+		digits = withCommas(digits)
+	}
+	return d.pad(b, prefix+digits, false)
+}
+
+func withCommas(digits string) string {
+	var b []byte
+	for i := 0; i < len(digits); i++ {
+		if i > 0 && (len(digits)-i)%3 == 0 {
+			b = append(b, ',')
+		}
+		b = append(b, digits[i])
+	}
+	return string(b)
+}
+
+func (d spec) appendRadix(b []byte, n uint64) []byte {
+	base, prefix := 16, "0x"
+	if d.verb == 'o' {
+		base, prefix = 8, "0"
+	}
+	digits := strconv.FormatUint(n, base)
+	if d.verb == 'X' || d.verb == 'p' {
+		digits = strings.ToUpper(digits)
+	}
+	if d.verb == 'X' {
+		prefix = "0X"
+	}
+	if n := d.precision - len(digits); n > 0 {
+		digits = strings.Repeat("0", n) + digits
+	}
+	if n := d.width - len(digits); d.zero && !d.left && n > 0 {
+		digits = strings.Repeat("0", n) + digits
+	}
+	if d.alternate && n != 0 {
+		digits = prefix + digits
+	}
+	return d.pad(b, digits, false)
+}
+
+// appendReal appends f for the verbs f, e and g, without padding.
+func (d spec) appendReal(b []byte, f float64) []byte {
+	precision := d.precision
+	if precision < 0 {
+		precision = 6
+	}
+	if math.IsInf(f, 0) {
+		if d.zero {
+			return append(append(b, d.sign(f < 0)...), "9.0e+999"...)
+		}
+		return append(append(b, d.sign(f < 0)...), "Inf"...)
+	}
+	n := decodeReal(f)
+	b = append(b, d.sign(n.negative)...)
+	verb, exp := d.verb|0x20, 0
+	trim := verb == 'g' && !d.alternate
+	switch verb {
+	case 'f':
+		n.roundAt(precision)
+	case 'e':
+		n.round(precision + 1)
+	case 'g':
+		precision = max(precision, 1)
+		n.round(precision)
+		precision--
+		if exp = n.point - 1; exp < -4 || exp > precision {
+			verb = 'e'
+		} else {
+			verb, precision = 'f', precision-exp
+		}
+	}
+	if verb == 'e' {
+		exp = n.point - 1
+		n.point = 1
+	}
+	b = d.appendDigits(b, &n, precision, trim)
+	if verb == 'e' {
+		b = appendExponent(b, d.verb-'g'+'g'&^0x20|d.verb&0x20, exp)
+	}
+	return b
+}
+
+// appendDigits appends the digits around the point, precision of them behind it.
+func (d spec) appendDigits(b []byte, n *decimal, precision int, trim bool) []byte {
+	whole := len(b)
+	if n.point <= 0 {
+		b = append(b, '0')
+	}
+	for i := 0; i < n.point; i++ {
+		b = append(b, n.digit(i))
+	}
+	if d.comma {
+		b = append(b[:whole:whole], withCommas(string(b[whole:]))...)
+	}
+	if precision == 0 && !d.alternate && !d.exact {
+		return b
+	}
+	b = append(b, '.')
+	for i := 0; i < precision; i++ {
+		b = append(b, n.digit(n.point+i))
+	}
+	if trim || d.exact && d.verb|0x20 != 'g' {
+		for b[len(b)-1] == '0' {
+			b = b[:len(b)-1]
+		}
+	}
+	if b[len(b)-1] == '.' {
+		if d.exact {
+			return append(b, '0')
+		}
+		if !d.alternate {
+			return b[:len(b)-1]
+		}
+	}
+	return b
+}
+
+// appendChar appends the first character, as often as the precision says.
+func (d spec) appendChar(b []byte, s string) []byte {
+	if s != "" {
+		s = s[:nextChar(s, 0)]
+	}
+	return d.pad(b, strings.Repeat(s, max(d.precision, 1)), false)
+}
+
+// appendString appends a text of at most as many bytes as the precision says, or characters with the flag !.
+func (d spec) appendString(b []byte, s string) []byte {
+	if d.precision >= 0 {
+		if d.exact {
+			s = s[:charOffset(s, int64(d.precision))]
+		} else {
+			s = s[:min(len(s), d.precision)]
+		}
+	}
+	return d.pad(b, s, false)
+}
+
+// appendQuoted appends a text with its quotes doubled; for Q within quotes.
+func (d spec) appendQuoted(b []byte, v Value) []byte {
+	if v.kind == Null {
+		if d.verb == 'Q' {
+			return d.pad(b, "NULL", false)
+		}
+		return d.pad(b, "(NULL)", false)
+	}
+	quote := "'"
+	if d.verb == 'w' {
+		quote = `"`
+	}
+	s := v.text()
+	if d.precision >= 0 {
+		s = s[:min(len(s), d.precision)]
+	}
+	s = strings.ReplaceAll(s, quote, quote+quote)
+	if d.verb == 'Q' {
+		s = "'" + s + "'"
+	}
+	return d.pad(b, s, false)
+}
+
+// pad appends s, padded to the width.
+func (d spec) pad(b []byte, s string, zero bool) []byte {
+	size := len(s)
+	if d.exact {
+		size = utf8.RuneCountInString(s)
+	}
+	n := d.width - size
+	switch {
+	case n <= 0:
+		return append(b, s...)
+	case d.left:
+		return append(append(b, s...), strings.Repeat(" ", n)...)
+	case zero:
+		sign := len(s) - len(strings.TrimLeft(s, "+- "))
+		b = append(append(b, s[:sign]...), strings.Repeat("0", n)...)
+		return append(b, s[sign:]...)
+	}
+	return append(append(b, strings.Repeat(" ", n)...), s...)
+}
