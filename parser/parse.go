@@ -1,7 +1,282 @@
 // Package parser turns the text of one statement into a tree of its own. See GRAMMAR.md.
 package parser
 
-import "errors"
+import (
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"strconv"
+	"strings"
+)
 
-// Parse reads one statement. A failure is a *SyntaxError.
-func Parse(text string) (*Parsed, error) { return nil, errors.New("not written yet") }
+// A parser holds one statement's tokens and a cursor into them.
+//
+// Its methods fail by panicking with a *SyntaxError, which Parse returns.
+// Methods that take a range look at the tokens from lo up to but not including hi and leave the cursor alone.
+type parser struct {
+	text string
+	toks []token // ended by one of the kind tokEnd
+	at   int     // the cursor
+	nest int     // NOT, CASE and signs that are open around the place being read
+}
+
+// Parse reads one statement, which a semicolon may end. A failure is a *SyntaxError.
+func Parse(text string) (parsed *Parsed, err error) {
+	defer func() { err = caught(recover(), text, err) }()
+	toks, params := scan(text)
+	p := &parser{text: text, toks: toks}
+	p.trimSemicolons()
+	st := p.statement()
+	if !p.ended() {
+		p.unexpected(p.at)
+	}
+	return &Parsed{Text: text, Statement: st, Params: params}, nil
+}
+
+// Split cuts a script into its statements at the semicolons outside of literals and comments. Statements that hold nothing are left out.
+// A failure, such as an open string, is a *SyntaxError with a place in the script.
+func Split(script string) (statements []string, err error) {
+	defer func() { err = caught(recover(), script, err) }()
+	s := &scanner{text: script, script: true}
+	s.checkText()
+	first := 0
+	flush := func(end int) {
+		if end > first {
+			statements = append(statements, script[s.toks[first].off:s.toks[end-1].end])
+		}
+	}
+	for s.next() {
+		if n := len(s.toks) - 1; s.toks[n].key == ";" {
+			flush(n)
+			s.toks, s.open, s.params, first = s.toks[:0], s.open[:0], paramCounter{}, 0
+		}
+	}
+	flush(len(s.toks))
+	return statements, nil
+}
+
+// caught turns what a panic left behind into an error. A *SyntaxError is the error itself; anything else is a defect of this package
+// or of the grammar behind it, and must not take the program down.
+func caught(r any, text string, err error) error {
+	switch r := r.(type) {
+	case nil:
+		return err
+	case *SyntaxError:
+		return r
+	default:
+		h := fnv.New64a()
+		h.Write([]byte(text))
+		return newSyntaxError(text, 0, fmt.Sprintf("internal error of the parser on the statement with hash %016x: %v", h.Sum64(), r))
+	}
+}
+
+// trimSemicolons drops the semicolons at the end and refuses all others.
+func (p *parser) trimSemicolons() {
+	end := len(p.toks) - 1
+	for end > 0 && p.toks[end-1].is(";") {
+		end--
+	}
+	for i := range p.toks[:end] {
+		if !p.toks[i].is(";") {
+			continue
+		}
+		if i == 0 {
+			p.unexpected(i)
+		}
+		p.fail(i+1, "only one statement may be given at a time")
+	}
+	last := p.toks[len(p.toks)-1]
+	p.toks = append(p.toks[:end:end], last)
+	if end == 0 {
+		p.fail(0, "there is no statement")
+	}
+}
+
+// fail refuses the statement because of the token.
+func (p *parser) fail(i int, msg string, hint ...string) {
+	err := newSyntaxError(p.text, p.toks[i].off, msg)
+	if len(hint) > 0 {
+		err.Hint = hint[0]
+	}
+	panic(err)
+}
+
+// unexpected refuses the statement because the token does not fit where it stands.
+func (p *parser) unexpected(i int) {
+	t := &p.toks[i]
+	if t.kind == tokEnd {
+		p.fail(i, "the statement ends too early")
+	}
+	hint := ""
+	if t.kind == tokWord {
+		hint = foreignWords[strings.ToUpper(t.text)]
+	}
+	if t.kind == tokString && i > 0 && (p.toks[i-1].naming() || p.toks[i-1].is("AS", "FROM", "INTO", "JOIN")) {
+		hint = "names take double quotes"
+	}
+	p.fail(i, "syntax error at "+p.quote(i), hint)
+}
+
+// quote returns the token as it stands in the text, for a message.
+func (p *parser) quote(i int) string {
+	t := &p.toks[i]
+	if t.kind == tokEnd {
+		return "the end"
+	}
+	return strconv.Quote(shorten(p.text[t.off:t.end]))
+}
+
+// shorten cuts a long text for a message.
+func shorten(s string) string {
+	if r := []rune(s[:min(len(s), 200)]); len(r) > 40 {
+		return string(r[:37]) + "..."
+	}
+	return s
+}
+
+func (p *parser) tok() *token { return &p.toks[p.at] }
+
+func (p *parser) ended() bool { return p.tok().kind == tokEnd }
+
+// word tells whether the cursor is at one of the keywords or operators.
+func (p *parser) word(keys ...string) bool { return p.tok().is(keys...) }
+
+// words tells whether the keywords or operators stand one after the other from the token on.
+func (p *parser) words(i int, keys ...string) bool {
+	for n, k := range keys {
+		if i+n >= len(p.toks) || !p.toks[i+n].is(k) {
+			return false
+		}
+	}
+	return true
+}
+
+// accept steps over the keywords or operators if they stand at the cursor.
+func (p *parser) accept(keys ...string) bool {
+	if !p.words(p.at, keys...) {
+		return false
+	}
+	p.at += len(keys)
+	return true
+}
+
+// expect steps over the keywords or operators, which must stand at the cursor.
+func (p *parser) expect(keys ...string) {
+	for _, k := range keys {
+		if !p.accept(k) {
+			p.unexpected(p.at)
+		}
+	}
+}
+
+// next returns the token at the cursor and steps over it.
+func (p *parser) next() *token {
+	t := p.tok()
+	if t.kind != tokEnd {
+		p.at++
+	}
+	return t
+}
+
+// name reads a name.
+func (p *parser) name() Name {
+	if !p.tok().naming() {
+		p.unexpected(p.at)
+	}
+	t := p.next()
+	return Name{Pos: t.off, Text: t.text}
+}
+
+// group steps over a parenthesis and what it encloses, and returns the range inside.
+func (p *parser) group() (lo, hi int) {
+	if !p.word("(") {
+		p.unexpected(p.at)
+	}
+	lo, hi = p.at+1, p.tok().mate
+	p.at = hi + 1
+	return lo, hi
+}
+
+// skip returns the index behind the token, or behind the whole group if the token opens one.
+func (p *parser) skip(i int) int {
+	if p.toks[i].is("(") {
+		return p.toks[i].mate + 1
+	}
+	return i + 1
+}
+
+// A span is a range of tokens.
+type span struct{ lo, hi int }
+
+// commas cuts a range at its commas outside of parentheses. No part is empty.
+func (p *parser) commas(lo, hi int) []span {
+	var parts []span
+	from := lo
+	for i := lo; i < hi; i = p.skip(i) {
+		if p.toks[i].is(",") {
+			if i == from {
+				p.unexpected(i)
+			}
+			parts = append(parts, span{from, i})
+			from = i + 1
+		}
+	}
+	if from >= hi {
+		p.unexpected(hi)
+	}
+	return append(parts, span{from, hi})
+}
+
+// find returns the first of the keywords in a range outside of parentheses, or hi.
+func (p *parser) find(lo, hi int, keys ...string) int {
+	for i := lo; i < hi; i = p.skip(i) {
+		if p.toks[i].is(keys...) && !p.afterDot(i) {
+			return i
+		}
+	}
+	return hi
+}
+
+// afterDot tells whether the token follows a dot and so is a name, whatever it says.
+func (p *parser) afterDot(i int) bool { return i > 0 && p.toks[i-1].is(".") }
+
+// starters are the words that a statement begins with.
+var starters = map[string]func(*parser) Statement{}
+
+func init() {
+	for word, read := range map[string]func(*parser) Statement{
+		"SELECT": readSelect, "WITH": readSelect, "INSERT": readInsert, "EXPLAIN": readExplain, "EXPECT": readGuard,
+		"SHOW": readShow, "DESCRIBE": readDescribe, "DESC": readDescribe,
+		"BEGIN": readTransaction, "START": readTransaction, "COMMIT": readTransaction, "END": readTransaction, "ROLLBACK": readTransaction,
+		"SAVEPOINT": readSavepoint, "RELEASE": readSavepoint, "BACKUP": readBackup, "VERIFY": readVerify,
+	} {
+		starters[word] = read
+	}
+}
+
+// statement reads the statement at the cursor.
+func (p *parser) statement() Statement {
+	t := p.tok()
+	if t.kind == tokWord {
+		if read := starters[t.key]; read != nil {
+			return read(p)
+		}
+		if hint, ok := foreignStatements[strings.ToUpper(t.text)]; ok {
+			p.fail(p.at, strings.ToUpper(t.text)+" is not a statement here", hint)
+		}
+	}
+	p.fail(p.at, "a statement begins with "+strings.Join(starterWords(), ", ")+", not "+p.quote(p.at))
+	return nil
+}
+
+func starterWords() []string {
+	words := []string{"SELECT", "INSERT"}
+	var rest []string
+	for w := range starters {
+		if !slices.Contains(words, w) {
+			rest = append(rest, w)
+		}
+	}
+	slices.Sort(rest)
+	return append(words, rest...)
+}

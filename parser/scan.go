@@ -14,6 +14,7 @@ type scanner struct {
 	at     int // of the next byte
 	toks   []token
 	open   []int // indexes of the parentheses that are not closed yet
+	script bool  // several statements: a semicolon closes all parentheses
 	params paramCounter
 }
 

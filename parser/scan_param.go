@@ -71,8 +71,8 @@ func (s *scanner) named(name string, end int) {
 	s.add(token{kind: tokParam, text: s.text[s.at:end], value: &Param{Pos: Pos(s.at), Name: name}}, end)
 }
 
-// operators are the operators and marks of the dialect, longer ones before their beginnings.
-var operators = []string{"->>", "->", "||", "==", "<>", "<=", ">=", "!=", "<", ">", "=", "+", "-", "*", "/", "%", "(", ")", ",", ".", ";"}
+// marks are the operators and marks of the dialect, longer ones before their beginnings.
+var marks = []string{"->>", "->", "||", "==", "<>", "<=", ">=", "!=", "<", ">", "=", "+", "-", "*", "/", "%", "(", ")", ",", ".", ";"}
 
 // foreignOperators are those of other dialects that would otherwise be read as two of ours.
 var foreignOperators = []string{"//", "<<", ">>", "<=>", "<@", "@>", "#>>", "#>", "&&", "~*", "!~"}
@@ -85,7 +85,7 @@ func (s *scanner) operator() {
 			s.foreign(op)
 		}
 	}
-	for _, op := range operators {
+	for _, op := range marks {
 		if strings.HasPrefix(rest, op) {
 			s.mark(op)
 			return
@@ -122,7 +122,7 @@ func (s *scanner) foreign(op string) {
 // wantsBareName tells whether a table's name stands next, which may hold signs and begin with a digit without quotes.
 func (s *scanner) wantsBareName() bool {
 	n := len(s.toks)
-	if n == 0 {
+	if n == 0 || n > 1 && s.toks[n-2].key == "." {
 		return false
 	}
 	switch s.toks[n-1].key {

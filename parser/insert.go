@@ -1,0 +1,221 @@
+package parser
+
+import (
+	"fmt"
+
+	"github.com/xwb1989/sqlparser"
+)
+
+// readInsert reads INSERT INTO.
+func readInsert(p *parser) Statement {
+	at := p.at
+	ins := &Insert{Pos: p.next().off}
+	if p.word("OR") || p.tok().kind == tokWord && upper(p.tok().text) == "IGNORE" {
+		p.fail(p.at, "syntax error at "+p.quote(p.at), foreignWords["CONFLICT"])
+	}
+	p.expect("INTO")
+	into := p.at
+	ins.Into = p.tableOrParam()
+	if p.word("AS") {
+		p.fail(p.at, "a stream has no alias here")
+	}
+	if p.word("(") && !p.startsSelect(p.at+1) {
+		ins.Columns = p.insertColumns()
+	}
+	if p.word("SELECT", "WITH") || p.word("(") {
+		p.fail(p.at, "INSERT ... SELECT is not supported", "read first, then append with VALUES")
+	}
+	if p.word("DEFAULT") {
+		p.fail(p.at, "an event needs a type: INSERT INTO stream (type, payload) VALUES (...)")
+	}
+	p.expect("VALUES")
+	ins.Rows = p.rows(at, into, len(ins.Columns))
+	if p.accept("EXPECTING") {
+		ins.Expect = p.expectations("EXPECTING")
+	}
+	if p.accept("RETURNING") {
+		ins.Returning = p.returning()
+	}
+	if p.word("EXPECTING") {
+		p.fail(p.at, "EXPECTING stands before RETURNING")
+	}
+	if p.words(p.at, "ON", "CONFLICT") || p.words(p.at, "ON", "DUPLICATE") {
+		p.fail(p.at, "ON "+p.toks[p.at+1].key+" is not supported", foreignWords["CONFLICT"])
+	}
+	return ins
+}
+
+// insertColumns reads the list of columns.
+func (p *parser) insertColumns() []Name {
+	lo, hi := p.group()
+	var names []Name
+	seen := map[string]bool{}
+	for _, part := range p.commas(lo, hi) {
+		if part.hi > part.lo+1 && p.toks[part.lo+1].is(".") {
+			p.fail(part.lo, "a column to insert into has no table in front of it")
+		}
+		if part.hi != part.lo+1 || !p.toks[part.lo].naming() {
+			p.unexpected(p.notName(part.lo, part.hi))
+		}
+		t := &p.toks[part.lo]
+		if seen[asciiLower(t.text)] {
+			p.fail(part.lo, "the column "+p.quote(part.lo)+" is named twice")
+		}
+		seen[asciiLower(t.text)] = true
+		names = append(names, Name{Pos: t.off, Text: t.text})
+	}
+	return names
+}
+
+// rows reads the rows behind VALUES. They go through sqlparser as an INSERT of their own. width is the number of columns, 0 if they are not listed.
+func (p *parser) rows(at, into, width int) [][]Expr {
+	c := newCarriers(p, len(p.toks)-p.at)
+	c.raw(at, "INSERT INTO")
+	c.name(into)
+	c.raw(p.at-1, "VALUES")
+	for {
+		open := p.at
+		lo, hi := p.group()
+		if lo == hi {
+			p.fail(open, "a row of VALUES is empty")
+		}
+		c.raw(open, "(")
+		c.expr(lo, hi)
+		c.raw(hi, ")")
+		width = p.checkWidth(open, len(p.commas(lo, hi)), width)
+		if !p.word(",") {
+			break
+		}
+		c.raw(p.at, ",")
+		p.at++
+	}
+	st := c.parse(p.at).(*sqlparser.Insert)
+	l := lowerer{p}
+	var rows [][]Expr
+	for _, r := range st.Rows.(sqlparser.Values) {
+		rows = append(rows, l.list(sqlparser.Exprs(r)))
+	}
+	return rows
+}
+
+// checkWidth compares the number of a row's values with that of the columns, or of the first row if the columns are not listed.
+func (p *parser) checkWidth(open, values, width int) int {
+	if width != 0 && values != width {
+		p.fail(open, fmt.Sprintf("this row has %s, not %d", plural(values, "value"), width))
+	}
+	return values
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// returning reads what stands behind RETURNING.
+func (p *parser) returning() *Returning {
+	if p.accept("*") {
+		return &Returning{Star: true}
+	}
+	r := &Returning{}
+	for {
+		r.Columns = append(r.Columns, p.name())
+		if p.word(".", "(") || p.tok().is("AS") {
+			p.fail(p.at, "RETURNING takes * or names of columns")
+		}
+		if !p.accept(",") {
+			return r
+		}
+	}
+}
+
+// expectations reads the list behind EXPECTING or EXPECT table.
+func (p *parser) expectations(word string) []Expectation {
+	var list []Expectation
+	for {
+		list = append(list, p.expectation(word))
+		if !p.accept(",") {
+			return list
+		}
+	}
+}
+
+func (p *parser) expectation(word string) Expectation {
+	e := Expectation{Pos: p.tok().off}
+	switch {
+	case p.accept("ANY"):
+		e.Kind = ExpectAny
+	case p.accept("NO", "STREAM"):
+		e.Kind = ExpectNoStream
+	case p.accept("STREAM", "EXISTS"):
+		e.Kind = ExpectStreamExists
+	case p.accept("VERSION"):
+		e.Kind = ExpectVersion
+		e.Version = p.bindHere()
+	case p.accept("NO", "EVENT", "FROM"):
+		e.Kind = ExpectNoEvent
+		p.noEvent(&e)
+	default:
+		if p.ended() {
+			p.unexpected(p.at)
+		}
+		i := p.at
+		if p.word("NO", "STREAM") && p.toks[i+1].kind != tokEnd {
+			i++
+		}
+		p.fail(i, word+" takes ANY, NO STREAM, STREAM EXISTS, VERSION n or NO EVENT FROM ..., not "+p.quote(i))
+	}
+	return e
+}
+
+// bindHere reads a number or a parameter at the cursor.
+func (p *parser) bindHere() Expr {
+	lo := p.at
+	if p.word("-") {
+		p.at++
+	}
+	p.next()
+	return p.bind(lo, p.at)
+}
+
+// noEvent reads table [WHERE condition] [AFTER position].
+func (p *parser) noEvent(e *Expectation) {
+	e.From = p.table()
+	if p.accept("WHERE") {
+		end := p.conditionEnd(p.at)
+		e.Where = p.exprRange(p.at, end)
+		p.at = end
+	}
+	if p.accept("AFTER") {
+		if p.word("NULL") {
+			e.After = &Literal{Pos: p.next().off}
+			return
+		}
+		e.After = p.bindHere()
+	}
+}
+
+// conditionEnd returns where the WHERE of an expectation ends: before AFTER, a comma, RETURNING, or the end.
+// AFTER and RETURNING end it only where an operand has ended, so columns may have these names.
+func (p *parser) conditionEnd(lo int) int {
+	i := lo
+	for ; p.toks[i].kind != tokEnd; i = p.skip(i) {
+		t := &p.toks[i]
+		if t.is(",", ")") {
+			return i
+		}
+		if t.is("AFTER", "RETURNING", "EXPECTING") && i > lo && !p.afterDot(i) && p.toks[i-1].endsOperand() {
+			return i
+		}
+	}
+	return i
+}
+
+// readGuard reads EXPECT table expectation, ...
+func readGuard(p *parser) Statement {
+	g := &Guard{Pos: p.next().off}
+	g.Table = p.tableOrParam()
+	g.Expect = p.expectations("EXPECT")
+	return g
+}

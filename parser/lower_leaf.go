@@ -1,0 +1,226 @@
+package parser
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/xwb1989/sqlparser"
+)
+
+func upper(s string) string { return strings.ToUpper(s) }
+
+// leaf lowers everything that does not lean to the left.
+func (l *lowerer) leaf(e sqlparser.Expr) node {
+	switch e := e.(type) {
+	case *sqlparser.SQLVal:
+		return l.value(e)
+	case *sqlparser.ColName:
+		return l.column(e)
+	case *sqlparser.ParenExpr:
+		n := l.node(e.Expr)
+		n.first, n.last, n.paren = n.first-1, n.last+1, true
+		l.check(n.first, "(")
+		l.check(n.last, ")")
+		return n
+	case *sqlparser.NotExpr:
+		x := l.node(e.Expr)
+		at := x.first - 1
+		l.check(at, "NOT")
+		return node{expr: &Unary{Pos: l.pos(at), Op: OpNot, X: x.expr}, first: at, last: x.last, depth: l.deeper(at, x)}
+	case *sqlparser.UnaryExpr:
+		return l.signed(e)
+	case *sqlparser.CaseExpr:
+		return l.caseOf(e)
+	case *sqlparser.FuncExpr:
+		return l.call(e)
+	case sqlparser.ValTuple:
+		first := l.node(e[0])
+		l.p.fail(first.first-1, "row values are not supported", "compare the values one by one")
+	}
+	panic(fmt.Sprintf("%T came back", e))
+}
+
+// signed lowers signs and the COLLATEs behind them. In SQLite a sign binds tighter than COLLATE, in sqlparser it does not.
+func (l *lowerer) signed(e sqlparser.Expr) node {
+	var signs int
+	var collations []string
+	for {
+		if u, ok := e.(*sqlparser.UnaryExpr); ok {
+			signs++
+			e = u.Expr
+			continue
+		}
+		c, ok := e.(*sqlparser.CollateExpr)
+		if !ok {
+			break
+		}
+		collations = append(collations, c.Charset)
+		e = c.Expr
+	}
+	n := l.leaf(e)
+	for range signs {
+		n = l.sign(n)
+	}
+	for i := len(collations) - 1; i >= 0; i-- {
+		n = l.collate(n, collations[i])
+	}
+	return n
+}
+
+// sign puts the sign in front of an operand on it. A minus and a number become one constant.
+func (l *lowerer) sign(x node) node {
+	at := x.first - 1
+	l.check(at, "+", "-")
+	op := OpNeg
+	if l.p.toks[at].is("+") {
+		op = OpPlus
+	}
+	if op == OpNeg && !x.paren {
+		if v, ok := l.negative(x); ok {
+			return node{expr: &Literal{Pos: l.pos(at), Value: v}, first: at, last: x.last, depth: 1}
+		}
+	}
+	return node{expr: &Unary{Pos: l.pos(at), Op: op, X: x.expr}, first: at, last: x.last, depth: l.deeper(at, x)}
+}
+
+// negative returns minus a number that is a single token. The least integer has no positive counterpart, so its digits are looked at.
+func (l *lowerer) negative(x node) (v any, ok bool) {
+	t := &l.p.toks[x.first]
+	if x.first != x.last || t.kind != tokNumber {
+		return nil, false
+	}
+	switch n := t.value.(type) {
+	case int64:
+		return -n, n != math.MinInt64
+	case float64:
+		if strings.TrimLeft(t.text, "0") == "9223372036854775808" {
+			return int64(math.MinInt64), true
+		}
+		return -n, n != 0
+	}
+	return nil, false
+}
+
+// value lowers a carrier of a value: a constant, a parameter, a sub-query, EXISTS, DATE '...' or INTERVAL.
+func (l *lowerer) value(v *sqlparser.SQLVal) node {
+	s := string(v.Val)
+	if v.Type != sqlparser.ValArg || !strings.HasPrefix(s, ":"+string(rune(carryValue))) {
+		panic(fmt.Sprintf("%q came back, which is no carrier", s))
+	}
+	i := l.number(s[2:])
+	t := &l.p.toks[i]
+	n := node{first: i, last: i, depth: 1}
+	switch {
+	case t.kind == tokParam:
+		n.expr = t.value.(*Param)
+	case t.literal():
+		n.expr = &Literal{Pos: t.off, Value: t.value}
+	case t.is("("):
+		n.last = t.mate
+		n.expr = &Subquery{Pos: t.off, Select: l.p.selectRange(i+1, t.mate)}
+	default:
+		n.last, n.expr = l.carried(i)
+	}
+	return n
+}
+
+// constants are the words that are values.
+var constants = map[string]any{"NULL": nil, "TRUE": true, "FALSE": false}
+
+// carried lowers what is carried by its first word.
+func (l *lowerer) carried(i int) (last int, e Expr) {
+	t := &l.p.toks[i]
+	switch t.key {
+	case "EXISTS":
+		mate := l.p.toks[i+1].mate
+		return mate, &Exists{Pos: t.off, Select: l.p.selectRange(i+2, mate)}
+	case "DATE", "TIMESTAMP":
+		arg := &Literal{Pos: l.pos(i + 1), Value: l.p.toks[i+1].value}
+		return i + 1, &Call{Pos: t.off, Name: strings.ToLower(t.key), Args: []Expr{arg}}
+	case "INTERVAL":
+		end := l.p.intervalEnd(i)
+		return end - 1, &Interval{Pos: t.off, X: l.p.exprRange(i+1, end-1), Unit: l.p.toks[end-1].unitOf()}
+	}
+	v, ok := constants[t.key]
+	if !ok {
+		panic("the word " + t.text + " is carried as a value")
+	}
+	return i, &Literal{Pos: t.off, Value: v}
+}
+
+// exprRange reads an expression that fills a range, on its own.
+func (p *parser) exprRange(lo, hi int) Expr { return p.exprList(lo, hi)[0] }
+
+// exprList reads expressions with commas between them that fill a range, on their own.
+func (p *parser) exprList(lo, hi int) []Expr {
+	if lo >= hi {
+		p.unexpected(hi)
+	}
+	c := newCarriers(p, hi-lo)
+	c.raw(lo, "SELECT 1 FROM `0` GROUP BY")
+	c.expr(lo, hi)
+	st := c.parse(hi).(*sqlparser.Select)
+	l := lowerer{p}
+	return l.list(sqlparser.Exprs(st.GroupBy))
+}
+
+// nowWords are the functions that may be called without parentheses.
+var nowWords = map[string]bool{
+	"CURRENT_TIMESTAMP": true, "CURRENT_DATE": true, "CURRENT_TIME": true, "CURRENT_USER": true, "LOCALTIME": true, "LOCALTIMESTAMP": true,
+}
+
+// column lowers a name with up to two qualifiers.
+func (l *lowerer) column(c *sqlparser.ColName) node {
+	last := l.number(c.Name.String())
+	first := last
+	t := &l.p.toks[last]
+	col := &Column{Pos: t.off, Name: t.text, Quoted: t.kind == tokName}
+	if c.Qualifier.Name.IsEmpty() {
+		if t.kind == tokWord && nowWords[t.key] {
+			return node{expr: &Call{Pos: t.off, Name: strings.ToLower(t.key)}, first: first, last: last, depth: 1}
+		}
+		return node{expr: col, first: first, last: last, depth: 1}
+	}
+	first = l.number(c.Qualifier.Name.String())
+	col.Table = l.p.toks[first].text
+	if !c.Qualifier.Qualifier.IsEmpty() {
+		first = l.number(c.Qualifier.Qualifier.String())
+		l.p.checkSchema(first)
+	}
+	col.Pos = l.pos(first)
+	return node{expr: col, first: first, last: last, depth: 1}
+}
+
+// caseOf lowers CASE. Its word stands before the first operand, END behind the last.
+func (l *lowerer) caseOf(e *sqlparser.CaseExpr) node {
+	c := &Case{}
+	var all []node
+	add := func(e sqlparser.Expr) node {
+		n := l.node(e)
+		all = append(all, n)
+		return n
+	}
+	if e.Expr != nil {
+		c.Operand = add(e.Expr).expr
+	}
+	for _, w := range e.Whens {
+		cond, then := add(w.Cond), add(w.Val)
+		l.check(cond.first-1, "WHEN")
+		l.check(then.first-1, "THEN")
+		c.Whens = append(c.Whens, When{Cond: cond.expr, Then: then.expr})
+	}
+	if e.Else != nil {
+		n := add(e.Else)
+		l.check(n.first-1, "ELSE")
+		c.Else = n.expr
+	}
+	first, last := all[0].first-1, all[len(all)-1].last+1
+	if e.Expr == nil {
+		first--
+	}
+	l.check(first, "CASE")
+	l.check(last, "END")
+	c.Pos = l.pos(first)
+	return node{expr: c, first: first, last: last, depth: l.deeper(first, all...)}
+}

@@ -1,0 +1,204 @@
+package parser
+
+// readSelect reads a SELECT as a statement: everything up to the end.
+func readSelect(p *parser) Statement {
+	lo := p.at
+	p.at = len(p.toks) - 1
+	return p.selectRange(lo, p.at)
+}
+
+// A clause is one part of a SELECT: its keyword, and the range behind it.
+type clause struct {
+	key    string
+	at     int
+	lo, hi int
+}
+
+// clauseWords are the words that begin a clause wherever they stand outside of parentheses.
+var clauseWords = map[string]bool{"SELECT": true, "UNION": true, "FROM": true, "WHERE": true, "GROUP": true, "HAVING": true, "ORDER": true, "LIMIT": true}
+
+// clauses cuts a range into clauses.
+func (p *parser) clauses(lo, hi int) []clause {
+	var list []clause
+	for i := lo; i < hi; i = p.skip(i) {
+		key, words := p.clauseAt(i, lo, hi)
+		if key == "" {
+			continue
+		}
+		if n := len(list); n > 0 {
+			list[n-1].hi = i
+		}
+		list = append(list, clause{key: key, at: i, lo: i + words, hi: hi})
+		i += words - 1
+	}
+	return list
+}
+
+// clauseAt returns the clause that begins at the token and the number of words that introduce it.
+func (p *parser) clauseAt(i, lo, hi int) (key string, words int) {
+	t := &p.toks[i]
+	if t.kind != tokWord || p.afterDot(i) {
+		return "", 0
+	}
+	switch {
+	case t.is("INTERSECT", "EXCEPT"):
+		p.unexpected(i)
+	case t.is("FROM") && i > lo && p.toks[i-1].is("DISTINCT") && i-1 > lo && p.toks[i-2].is("IS", "NOT"):
+		return "", 0
+	case t.is("GROUP", "ORDER"):
+		if !p.toks[i+1].is("BY") {
+			p.unexpected(i + 1)
+		}
+		return t.key, 2
+	case clauseWords[t.key]:
+		return t.key, 1
+	case t.is("OFFSET") && i > lo && p.toks[i-1].endsOperand() && (p.toks[i+1].literal() || p.toks[i+1].is("(", "-", "+")):
+		return "OFFSET", 1
+	case p.words(i, "AS", "OF", "POSITION"):
+		return "AS OF", 3
+	case t.is("FOLLOW") && i == hi-1 && i > lo && p.toks[i-1].endsOperand():
+		return "FOLLOW", 1
+	}
+	return "", 0
+}
+
+// A selecting reads the clauses of one SELECT in their order.
+type selecting struct {
+	p    *parser
+	list []clause
+}
+
+// take returns the next clause if it is of the kind, otherwise nil.
+func (s *selecting) take(key string) *clause {
+	if len(s.list) == 0 || s.list[0].key != key {
+		return nil
+	}
+	c := &s.list[0]
+	s.list = s.list[1:]
+	if c.lo == c.hi && key != "FOLLOW" && key != "UNION" {
+		s.p.unexpected(c.hi)
+	}
+	return c
+}
+
+// coreClauses are the clauses of one core; all but the first may be nil.
+type coreClauses struct{ selects, from, where, group, having *clause }
+
+func (s *selecting) core() coreClauses {
+	return coreClauses{s.take("SELECT"), s.take("FROM"), s.take("WHERE"), s.take("GROUP"), s.take("HAVING")}
+}
+
+// tailClauses are the clauses behind the cores that go through sqlparser; all may be nil.
+type tailClauses struct{ order, limit, offset *clause }
+
+func (s *selecting) tail() tailClauses {
+	return tailClauses{s.take("ORDER"), s.take("LIMIT"), s.take("OFFSET")}
+}
+
+// selectRange reads a SELECT, with its WITH, that fills a range.
+func (p *parser) selectRange(lo, hi int) *Select {
+	sel := &Select{Pos: p.toks[lo].off}
+	body := lo
+	if p.toks[lo].is("WITH") {
+		sel.With, body = p.with(lo, hi)
+	}
+	if body >= hi || !p.toks[body].is("SELECT") {
+		p.unexpected(min(body, hi))
+	}
+	s := &selecting{p: p, list: p.clauses(body, hi)}
+	cores := []coreClauses{s.core()}
+	for u := s.take("UNION"); u != nil; u = s.take("UNION") {
+		sel.Unions = append(sel.Unions, Union{All: s.unionAll(u)})
+		cores = append(cores, s.core())
+	}
+	tail := s.tail()
+	if c := s.take("AS OF"); c != nil {
+		sel.AsOf = p.bind(c.lo, c.hi)
+	}
+	sel.Follow = s.take("FOLLOW") != nil
+	if len(s.list) > 0 {
+		p.unexpected(s.list[0].at)
+	}
+	p.readCores(sel, cores, tail)
+	return sel
+}
+
+// readCores reads the cores and the tail: in one go if there is one core.
+func (p *parser) readCores(sel *Select, cores []coreClauses, tail tailClauses) {
+	if len(cores) == 1 {
+		sel.First = p.readCore(sel, cores[0], tail)
+		return
+	}
+	sel.First = p.readCore(sel, cores[0], tailClauses{})
+	for i := range sel.Unions {
+		sel.Unions[i].Core = p.readCore(sel, cores[i+1], tailClauses{})
+	}
+	p.readTail(sel, tail)
+}
+
+// unionAll looks at what stands between UNION and the next SELECT.
+func (s *selecting) unionAll(u *clause) (all bool) {
+	i := u.lo
+	if i < u.hi && s.p.toks[i].is("ALL") {
+		all = true
+		i++
+	} else if i < u.hi && s.p.toks[i].is("DISTINCT") {
+		i++
+	}
+	if i < u.hi || len(s.list) == 0 || s.list[0].key != "SELECT" {
+		s.p.unexpected(i)
+	}
+	return all
+}
+
+// with reads WITH name AS (select), ... and returns the index behind it.
+func (p *parser) with(lo, hi int) (ctes []CTE, end int) {
+	defer func(at int) { p.at = at }(p.at)
+	p.at = lo + 1
+	if p.word("RECURSIVE") {
+		p.fail(p.at, "WITH RECURSIVE is not supported")
+	}
+	for {
+		n := p.name()
+		if p.word("(") {
+			p.fail(p.at, "a list of columns is not supported here", "name the columns inside: SELECT x AS name")
+		}
+		p.expect("AS")
+		if !p.word("(") || !p.startsSelect(p.at+1) {
+			p.unexpected(p.at)
+		}
+		from, to := p.group()
+		ctes = append(ctes, CTE{Pos: n.Pos, Name: n.Text, Select: p.selectRange(from, to)})
+		if !p.accept(",") {
+			return ctes, p.at
+		}
+	}
+}
+
+// bind reads a number, perhaps with a sign, or a parameter that fills a range.
+func (p *parser) bind(lo, hi int) Expr {
+	if lo >= hi {
+		p.unexpected(hi)
+	}
+	if hi > lo+2 || hi == lo+2 && !p.toks[lo].is("-") {
+		i := lo + 1
+		if p.toks[lo].is("-") {
+			i++
+		}
+		p.unexpected(min(i, hi))
+	}
+	t := &p.toks[hi-1]
+	n, isInt := t.value.(int64)
+	switch {
+	case t.kind == tokParam && hi == lo+1:
+		return t.value.(*Param)
+	case t.kind != tokNumber:
+		p.unexpected(hi - 1)
+	case !isInt:
+		p.fail(hi-1, "an integer or a parameter must stand here, not "+p.quote(hi-1))
+	}
+	if hi == lo+2 {
+		n = -n
+	}
+	return &Literal{Pos: p.toks[lo].off, Value: n}
+}

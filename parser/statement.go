@@ -1,0 +1,130 @@
+package parser
+
+// readExplain reads EXPLAIN [ANALYZE | QUERY PLAN].
+func readExplain(p *parser) Statement {
+	e := &Explain{Pos: p.next().off}
+	if !p.accept("QUERY", "PLAN") {
+		e.Analyze = p.accept("ANALYZE")
+	}
+	if !p.word("SELECT", "WITH", "INSERT") {
+		if p.ended() {
+			p.unexpected(p.at)
+		}
+		p.fail(p.at, "EXPLAIN takes a SELECT or an INSERT, not "+p.quote(p.at))
+	}
+	if e.Analyze && p.word("INSERT") {
+		p.fail(p.at, "EXPLAIN ANALYZE runs the statement and takes only a SELECT")
+	}
+	e.Statement = p.statement()
+	return e
+}
+
+// showWords are what SHOW shows.
+var showWords = map[string]string{"TABLES": "tables", "STREAMS": "streams", "TYPES": "types", "COLUMNS": "columns"}
+
+// readShow reads SHOW.
+func readShow(p *parser) Statement {
+	s := &Show{Pos: p.next().off}
+	s.What = showWords[p.tok().key]
+	if s.What == "" {
+		if p.ended() {
+			p.unexpected(p.at)
+		}
+		p.fail(p.at, "SHOW takes TABLES, STREAMS, TYPES or COLUMNS FROM table, not "+p.quote(p.at))
+	}
+	p.at++
+	if s.What == "columns" {
+		if !p.accept("IN") {
+			p.expect("FROM")
+		}
+		s.Table = p.table()
+		return s
+	}
+	if p.accept("LIKE") {
+		if t := p.tok(); t.kind != tokString && t.kind != tokParam {
+			p.unexpected(p.at)
+		}
+		s.Like = p.constant()
+	}
+	if p.accept("LIMIT") {
+		s.Limit = p.bindHere()
+	}
+	return s
+}
+
+// constant reads a literal or a parameter at the cursor.
+func (p *parser) constant() Expr {
+	t := p.next()
+	if param, ok := t.value.(*Param); ok {
+		return param
+	}
+	return &Literal{Pos: t.off, Value: t.value}
+}
+
+// readDescribe reads DESCRIBE table.
+func readDescribe(p *parser) Statement {
+	d := &Describe{Pos: p.next().off}
+	d.Table = p.table()
+	return d
+}
+
+// readTransaction reads BEGIN, START TRANSACTION, COMMIT, END and ROLLBACK.
+func readTransaction(p *parser) Statement {
+	t := p.next()
+	tx := &Transaction{Pos: t.off}
+	switch t.key {
+	case "BEGIN":
+		if p.word("IMMEDIATE", "DEFERRED") {
+			p.at++
+		} else if p.word("EXCLUSIVE") {
+			p.fail(p.at, "there are no exclusive transactions")
+		}
+		p.accept("TRANSACTION")
+	case "START":
+		p.expect("TRANSACTION")
+	case "COMMIT", "END":
+		tx.Kind = Commit
+		p.acceptWork()
+	case "ROLLBACK":
+		tx.Kind = Rollback
+		p.acceptWork()
+		if p.accept("TO") {
+			p.accept("SAVEPOINT")
+			return &Savepoint{Pos: t.off, Kind: SavepointRollback, Name: p.name().Text}
+		}
+	}
+	return tx
+}
+
+func (p *parser) acceptWork() {
+	if p.word("TRANSACTION", "WORK") {
+		p.at++
+	}
+}
+
+// readSavepoint reads SAVEPOINT name and RELEASE [SAVEPOINT] name.
+func readSavepoint(p *parser) Statement {
+	t := p.next()
+	s := &Savepoint{Pos: t.off, Kind: SavepointSet}
+	if t.is("RELEASE") {
+		s.Kind = SavepointRelease
+		if p.word("SAVEPOINT") && p.toks[p.at+1].naming() {
+			p.at++
+		}
+	}
+	s.Name = p.name().Text
+	return s
+}
+
+// readBackup reads BACKUP TO directory.
+func readBackup(p *parser) Statement {
+	b := &Backup{Pos: p.next().off}
+	p.expect("TO")
+	end := len(p.toks) - 1
+	b.To = p.exprRangeOnly(p.at, end)
+	p.at = end
+	return b
+}
+
+// readVerify reads VERIFY.
+func readVerify(p *parser) Statement { return &Verify{Pos: p.next().off} }

@@ -1,0 +1,212 @@
+package parser
+
+import (
+	"slices"
+	"strings"
+)
+
+// table reads the name of a table at the cursor, with its schema but without an alias.
+func (p *parser) table() *Table {
+	t := p.tok()
+	if !t.naming() {
+		p.notTable(p.at)
+	}
+	table := &Table{Pos: t.off, Name: t.text}
+	p.at++
+	if !p.word(".") {
+		return p.checkTable(table, p.at-1)
+	}
+	p.checkSchema(p.at - 1)
+	table.Schema = strings.ToLower(t.text)
+	p.at++
+	if t = p.tok(); t.kind != tokWord && t.kind != tokName {
+		p.notTable(p.at)
+	}
+	table.Name = t.text
+	p.at++
+	return p.checkTable(table, p.at-1)
+}
+
+// tableOrParam reads the name of a table or a parameter in its place.
+func (p *parser) tableOrParam() *Table {
+	if t := p.tok(); t.kind == tokParam {
+		p.at++
+		return &Table{Pos: t.off, Param: t.value.(*Param)}
+	}
+	return p.table()
+}
+
+// checkTable looks at the length of a table's name.
+func (p *parser) checkTable(table *Table, i int) *Table {
+	if len(table.Name) > maxStreamName {
+		p.fail(i, "a stream's name has at most 255 bytes")
+	}
+	return table
+}
+
+const maxStreamName = 255
+
+// checkSchema refuses a qualifier of a table that is not one of the schemas.
+func (p *parser) checkSchema(i int) {
+	if !slices.Contains(schemas, strings.ToLower(p.toks[i].text)) {
+		p.fail(i, "there is no schema "+p.quote(i), `a stream's name with a dot takes double quotes: "a.b"`)
+	}
+}
+
+// notTable refuses what stands in the place of a table's name.
+func (p *parser) notTable(i int) {
+	switch t := &p.toks[i]; {
+	case t.kind == tokString:
+		p.fail(i, "a table's name must stand here, not the string "+p.quote(i), "names take double quotes")
+	case t.kind == tokParam:
+		p.fail(i, "a table's name must stand here, not a parameter", "a name can be bound in INSERT INTO ? and EXPECT ?; elsewhere write FROM $all WHERE stream = ?")
+	}
+	p.unexpected(i)
+}
+
+// joinWords tells for the words that join two sources whether they make a LEFT JOIN.
+var joinForms = []struct {
+	words []string
+	outer bool
+	on    bool // ON or USING must follow
+	emit  string
+}{
+	{[]string{"JOIN"}, false, false, "JOIN"},
+	{[]string{"INNER", "JOIN"}, false, false, "JOIN"},
+	{[]string{"CROSS", "JOIN"}, false, false, "JOIN"},
+	{[]string{"LEFT", "JOIN"}, true, true, "LEFT JOIN"},
+	{[]string{"LEFT", "OUTER", "JOIN"}, true, true, "LEFT JOIN"},
+	{[]string{","}, false, false, ","},
+}
+
+// sources writes a FROM and returns what it means: the tree without the conditions of ON, and the joins that have one, in the order of the text.
+// SQLite's rule holds: a comma binds no looser than JOIN.
+func (c *carriers) sources(lo, hi int) (Source, []*Join) {
+	p := c.p
+	defer func(at int) { p.at = at }(p.at)
+	p.at = lo
+	r := &sourceReader{c: c, p: p, hi: hi}
+	src := r.chain(hi)
+	return src, r.ons
+}
+
+// A sourceReader reads a FROM at the parser's cursor.
+type sourceReader struct {
+	c      *carriers
+	p      *parser
+	hi     int
+	ons    []*Join
+	tables int
+}
+
+// chain reads sources that are joined from left to right, up to hi.
+func (r *sourceReader) chain(hi int) Source {
+	left := r.source(hi)
+	for r.p.at < hi {
+		left = r.join(left, hi)
+	}
+	return left
+}
+
+// join reads one join operator and its right side.
+func (r *sourceReader) join(left Source, hi int) Source {
+	p := r.p
+	at := p.at
+	for _, form := range joinForms {
+		if !p.accept(form.words...) {
+			continue
+		}
+		r.c.raw(at, form.emit)
+		j := &Join{Pos: p.toks[at].off, Left: left, Outer: form.outer}
+		j.Right = r.source(hi)
+		switch {
+		case p.at < hi && p.word("ON") && form.emit != ",":
+			r.on(j, hi)
+		case p.at < hi && p.word("USING") && form.emit != ",":
+			r.using(j)
+		case form.on:
+			p.unexpected(p.at)
+		}
+		return j
+	}
+	p.unexpected(at)
+	return nil
+}
+
+// on writes the condition of a join, which reaches to the next join.
+func (r *sourceReader) on(j *Join, hi int) {
+	p := r.p
+	end := p.find(p.at+1, hi, ",", "JOIN", "INNER", "CROSS", "LEFT", "RIGHT", "FULL", "NATURAL")
+	for end < hi && p.toks[end].is("LEFT", "RIGHT") && p.toks[end+1].is("(") { // the functions
+		end = p.find(end+1, hi, ",", "JOIN", "INNER", "CROSS", "LEFT", "RIGHT", "FULL", "NATURAL")
+	}
+	r.c.raw(p.at, "ON")
+	r.c.expr(p.at+1, end)
+	p.at = end
+	r.ons = append(r.ons, j)
+}
+
+// using writes USING as a condition that is not looked at again.
+func (r *sourceReader) using(j *Join) {
+	p := r.p
+	at := p.at
+	p.at++
+	lo, hi := p.group()
+	for _, part := range p.commas(lo, hi) {
+		if part.hi != part.lo+1 || !p.toks[part.lo].naming() {
+			p.unexpected(p.notName(part.lo, part.hi))
+		}
+		name := p.toks[part.lo].text
+		if slices.ContainsFunc(j.Using, func(s string) bool { return strings.EqualFold(s, name) }) {
+			p.fail(part.lo, "the column "+p.quote(part.lo)+" is named twice")
+		}
+		j.Using = append(j.Using, name)
+	}
+	r.c.raw(at, "USING (")
+	r.c.name(lo)
+	r.c.raw(hi, ")")
+}
+
+// source reads one table, sub-query or group of joined tables.
+func (r *sourceReader) source(hi int) Source {
+	p := r.p
+	if p.at >= hi {
+		p.unexpected(hi)
+	}
+	if r.tables++; r.tables > maxJoined {
+		p.fail(p.at, "a FROM joins at most 64 tables")
+	}
+	at := p.at
+	if p.word("(") && !p.startsSelect(at+1) {
+		lo, mate := p.group()
+		r.c.raw(at, "(")
+		p.at = lo
+		inner := r.chain(mate)
+		p.at = mate + 1
+		r.c.raw(mate, ")")
+		return inner
+	}
+	r.c.name(at)
+	if p.word("(") {
+		lo, mate := p.group()
+		return &Derived{Pos: p.toks[at].off, Select: p.selectRange(lo, mate), Alias: r.alias(hi)}
+	}
+	t := p.table()
+	if p.word("(") {
+		p.fail(p.at, "table functions are not supported")
+	}
+	t.Alias = r.alias(hi)
+	return t
+}
+
+// alias reads [AS] name.
+func (r *sourceReader) alias(hi int) string {
+	p := r.p
+	if p.at < hi && p.accept("AS") {
+		return p.name().Text
+	}
+	if p.at < hi && p.tok().naming() {
+		return p.name().Text
+	}
+	return ""
+}
