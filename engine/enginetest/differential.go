@@ -77,9 +77,7 @@ func describe(done engine.Appended, err error) string {
 		text := fmt.Sprintf("conflict at head %d:", conflict.Head)
 		for _, c := range conflict.Checks {
 			text += fmt.Sprintf(" %d/%d %s expected %v", c.Append, c.Check, c.Stream, c.Expected)
-			if c.Condition == nil {
-				text += fmt.Sprintf(" actual %d", c.Actual)
-			}
+			text += fmt.Sprintf(" actual %d", c.Actual)
 			for _, e := range c.Conflicts {
 				text += " conflict " + eventText(&e)
 			}
@@ -262,7 +260,7 @@ func (g *generator) expectation(stream string) engine.Expectation {
 	case 3:
 		return engine.Exact(max(v+engine.Version(g.r.IntN(3)-1), engine.NoVersion))
 	case 4, 5:
-		after := engine.Position(len(g.model.events) - 1 - g.r.IntN(5))
+		after := engine.Position(len(g.model.events) - 1 - g.r.IntN(5) + g.r.IntN(2)*g.r.IntN(2)*g.r.IntN(2))
 		return &engine.Condition{After: max(after, engine.NoPosition), Where: g.filter()}
 	}
 	return engine.Exact(v)

@@ -50,6 +50,9 @@ func (m *Model) append(ctx context.Context, batch []engine.Append, assigned engi
 	if err := ctx.Err(); err != nil {
 		return engine.Appended{}, err
 	}
+	if err := m.validateConditions(batch); err != nil {
+		return engine.Appended{}, err
+	}
 	if done, known, err := m.stored(batch); known || err != nil {
 		return done, err
 	}
@@ -100,60 +103,70 @@ func (m *Model) validate(batch []engine.Append) error {
 	return nil
 }
 
-func validName(s string, limit int) bool { return s != "" && len(s) <= limit && utf8.ValidString(s) }
+// validateConditions refuses conditions that look at what comes after an event that does not exist.
+func (m *Model) validateConditions(batch []engine.Append) error {
+	for a, ap := range batch {
+		for _, x := range ap.Expect {
+			if c, ok := x.(*engine.Condition); ok && c.After >= engine.Position(len(m.events)) {
+				return &engine.InvalidError{Append: a, Event: -1, Field: "condition", Reason: "looks after the end of the log"}
+			}
+		}
+	}
+	return nil
+}
+
+func validName(s string, limit int) bool {
+	return s != "" && len(s) <= limit && utf8.ValidString(s) && !strings.Contains(s, "\x00")
+}
 
 // stored decides by the ids. known is true if exactly these events are stored already.
 func (m *Model) stored(batch []engine.Append) (done engine.Appended, known bool, err error) {
+	seen := map[uuid.UUID]bool{}
 	places := map[uuid.UUID]int{}
 	for i, e := range m.events {
 		places[e.ID] = i
 	}
-	seen := map[uuid.UUID]bool{}
-	missing := false
-	kind, at := engine.DuplicateKind(255), -1
-	worse := func(k engine.DuplicateKind, place int) {
-		if k < kind {
-			kind, at = k, place
-		}
-	}
+	missing, ordered := false, true
 	eachNew(batch, func(stream string, e *engine.NewEvent) {
 		place, found := places[e.ID]
-		switch {
-		case e.ID == uuid.Nil:
+		if e.ID == uuid.Nil || !found || err != nil {
 			missing = true
 			return
-		case seen[e.ID]:
-			err = &engine.DuplicateEventError{ID: e.ID, Kind: engine.RepeatedID}
-			return
-		case !found:
-			missing = true
-			seen[e.ID] = true
-			return
+		}
+		switch old := &m.events[place]; {
+		case old.Stream != stream:
+			err = m.duplicate(place, engine.DifferentStream)
+		case !sameContent(old, e):
+			err = m.duplicate(place, engine.DifferentContent)
+		default:
+			if n := len(done.Events); n > 0 {
+				ordered = ordered && done.Events[n-1].Position+1 == old.Position
+			} else {
+				done.RecordedAt, done.Duplicate = old.RecordedAt, true
+			}
+			done.Events = append(done.Events, engine.Placed{Position: old.Position, Version: old.Version, ID: old.ID})
+		}
+	})
+	eachNew(batch, func(stream string, e *engine.NewEvent) {
+		if e.ID != uuid.Nil && seen[e.ID] {
+			err = &engine.DuplicateEventError{ID: e.ID, Kind: engine.RepeatedID, Position: engine.NoPosition}
 		}
 		seen[e.ID] = true
-		old := &m.events[place]
-		switch {
-		case old.Stream != stream:
-			worse(engine.DifferentStream, place)
-		case !sameContent(old, e):
-			worse(engine.DifferentContent, place)
-		case len(done.Events) > 0 && engine.Position(place) != done.Events[len(done.Events)-1].Position+1:
-			worse(engine.Reordered, place)
-		}
-		done.Events = append(done.Events, engine.Placed{Position: old.Position, Version: old.Version, ID: old.ID})
-		done.RecordedAt, done.Duplicate = old.RecordedAt, true
 	})
-	if err != nil || len(done.Events) == 0 {
+	switch {
+	case err != nil || len(done.Events) == 0:
 		return engine.Appended{}, false, err
-	}
-	if missing {
-		worse(engine.Partial, int(done.Events[0].Position))
-	}
-	if at >= 0 {
-		old := m.events[at]
-		return engine.Appended{}, false, &engine.DuplicateEventError{ID: old.ID, Kind: kind, Stream: old.Stream, Position: old.Position}
+	case missing:
+		return engine.Appended{}, false, m.duplicate(int(done.Events[0].Position), engine.Partial)
+	case !ordered:
+		return engine.Appended{}, false, m.duplicate(int(done.Events[0].Position), engine.Reordered)
 	}
 	return done, true, nil
+}
+
+func (m *Model) duplicate(place int, kind engine.DuplicateKind) error {
+	old := &m.events[place]
+	return &engine.DuplicateEventError{ID: old.ID, Kind: kind, Stream: old.Stream, Position: old.Position}
 }
 
 func eachNew(batch []engine.Append, do func(stream string, e *engine.NewEvent)) {
@@ -193,7 +206,7 @@ func (m *Model) failedChecks(batch []engine.Append) ([]engine.FailedCheck, error
 					failed = append(failed, check)
 				}
 			case *engine.Condition:
-				check.Condition = x
+				check.Condition, check.Actual = x, engine.NoVersion
 				conflicts, err := log.conflicts(x)
 				if err != nil {
 					return nil, err

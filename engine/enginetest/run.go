@@ -363,6 +363,12 @@ func (r *run) conditions() {
 	require.ErrorAs(r, err, &conflict)
 	assert.Equal(r, events[:10], conflict.Checks[0].Conflicts, "the first ten")
 
+	_, err = r.store.Append(r.ctx, one("a", "x"), one("a", "x", &engine.Condition{After: 20}))
+	var invalid *engine.InvalidError
+	require.ErrorAs(r, err, &invalid, "after an event that does not exist")
+	assert.Equal(r, "condition", invalid.Field)
+	assert.Equal(r, 1, invalid.Append)
+
 	none := &engine.Condition{After: engine.NoPosition, Where: engine.Filter{Types: []string{"new"}}}
 	r.must(one("a", "new", none), one("a", "new", none))
 	_, err = r.store.Append(r.ctx, one("a", "new", none))

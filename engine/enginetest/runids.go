@@ -131,6 +131,7 @@ func (r *run) invalid() {
 		{"a long stream", strings.Repeat("s", engine.MaxStreamSize+1), []engine.NewEvent{good}, -1, "stream"},
 		{"a stream that is not UTF-8", "a\xff", []engine.NewEvent{good}, -1, "stream"},
 		{"a stream that begins with $", "$all", []engine.NewEvent{good}, -1, "stream"},
+		{"a stream with a NUL", "a\x00", []engine.NewEvent{good}, -1, "stream"},
 		{"an empty type", "s", typ(""), 1, "type"},
 		{"a long type", "s", typ(strings.Repeat("t", engine.MaxTypeSize+1)), 1, "type"},
 		{"a type that is not UTF-8", "s", typ("\xff"), 1, "type"},
