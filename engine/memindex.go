@@ -156,3 +156,18 @@ func (m *memIndex) candidates(id uuid.UUID, limit uint32, dst []uint32) ([]uint3
 	})
 	return dst, nil
 }
+
+func (m *memIndex) fingerprints(dst []uint64) ([]uint64, error) {
+	t := m.ids.table.Load()
+	if t == nil {
+		return dst, nil
+	}
+	for i := range *t {
+		if slot := (*t)[i].Load(); slot != 0 {
+			dst = append(dst, slot-1) // a slot is fingerprint<<32 | ordinal+1
+		}
+	}
+	return dst, nil
+}
+
+func (m *memIndex) idSpan() idSpan { return m.span }
