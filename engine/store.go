@@ -66,7 +66,7 @@ const followInterval = 3 * time.Millisecond
 
 // Wait returns nil when the head is beyond p, ctx.Err() when ctx ends first, ErrClosed when the store is closed.
 func (s *FileStore) Wait(ctx context.Context, p Position) error {
-	if Position(s.durable.Load()) > p {
+	if !s.closed.Load() && Position(s.durable.Load()) > p {
 		return nil
 	}
 	s.news.waiters.Add(1)
