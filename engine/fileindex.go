@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"sort"
 	"sync"
@@ -126,10 +127,25 @@ type blockReader struct {
 	x     *fileIndex
 	block uint32
 	held  heldBlock
-	split [leafEntryMost]byte // content that lies in two blocks
+	split [64]byte            // content that lies in two blocks
+	key   [math.MaxUint8]byte // of a leafCursor
 }
 
-func (r *blockReader) done() { r.held.release() }
+// blockReaders are those that nobody uses; their buffers would otherwise be made for every question.
+var blockReaders = sync.Pool{New: func() any { return new(blockReader) }}
+
+// reader returns a reader, of which done must be called.
+func (x *fileIndex) reader() *blockReader {
+	r := blockReaders.Get().(*blockReader)
+	r.x = x
+	return r
+}
+
+func (r *blockReader) done() {
+	r.held.release()
+	r.x = nil
+	blockReaders.Put(r)
+}
 
 // blockBuffers are for blocks on their way from the disk to the cache.
 var blockBuffers = sync.Pool{New: func() any { return new([indexBlockSize]byte) }}
@@ -243,7 +259,7 @@ func (x *fileIndex) offset(ord uint32) (int64, error) {
 	if ord >= x.count() {
 		return 0, noOrdinal(ord, x.count())
 	}
-	r := blockReader{x: x}
+	r := x.reader()
 	defer r.done()
 	off, err := r.column(sectionOffsetGroups, sectionOffsets, ord)
 	return int64(off), err
@@ -253,7 +269,7 @@ func (x *fileIndex) recordedAt(ord uint32) (int64, error) {
 	if ord >= x.count() {
 		return 0, noOrdinal(ord, x.count())
 	}
-	r := blockReader{x: x}
+	r := x.reader()
 	defer r.done()
 	micros, err := r.column(sectionTimeGroups, sectionTimes, ord)
 	return int64(micros), err
@@ -266,7 +282,7 @@ func (x *fileIndex) frame(ord uint32) (off int64, first uint32, err error) {
 	if ord >= x.count() {
 		return 0, 0, noOrdinal(ord, x.count())
 	}
-	r := blockReader{x: x}
+	r := x.reader()
 	defer r.done()
 	b, err := r.bytes(sectionFrames, uint64(ord/indexGroup)*frameEntrySize, frameEntrySize)
 	if err != nil {
@@ -280,7 +296,7 @@ func (x *fileIndex) frame(ord uint32) (off int64, first uint32, err error) {
 }
 
 func (x *fileIndex) since(micros int64, limit uint32) (uint32, error) {
-	r := blockReader{x: x}
+	r := x.reader()
 	defer r.done()
 	limit = min(limit, x.count())
 	groups := int((limit + indexGroup - 1) / indexGroup)
@@ -312,7 +328,7 @@ func (x *fileIndex) candidates(id uuid.UUID, limit uint32, dst []uint32) ([]uint
 	if !x.span.mayHold(&id) || x.count() == 0 {
 		return dst, nil
 	}
-	r := blockReader{x: x}
+	r := x.reader()
 	defer r.done()
 	fingerprint := uint32(hashID(x.seed, &id) >> 32)
 	if !isOrdered(&id) {
@@ -370,7 +386,7 @@ func (r *blockReader) findID(fingerprint uint32) (uint32, error) {
 }
 
 func (x *fileIndex) fingerprints(dst []uint64) ([]uint64, error) {
-	r := blockReader{x: x}
+	r := x.reader()
 	defer r.done()
 	for i := range x.count() {
 		f, ord, err := r.idEntry(i)

@@ -184,8 +184,7 @@ func (r *blockReader) find(d dictionary, key []byte) (_ leafEntry, found bool, e
 	if !ok {
 		return leafEntry{}, false, nil
 	}
-	var text [math.MaxUint8]byte
-	c := leafCursor{key: text[:0]}
+	c := leafCursor{key: r.key[:0]}
 	if err := r.openLeaf(&c, d, leaf); err != nil {
 		return leafEntry{}, false, err
 	}
@@ -267,6 +266,45 @@ func (s *postingScan) advance(delta uint64, n int) error {
 	return nil
 }
 
+// appendTo appends the ordinals in [lo, hi) from the next on.
+func (s *postingScan) appendTo(dst []uint32, lo, hi uint32) ([]uint32, error) {
+	for s.left > 0 {
+		dst = s.appendShort(dst, lo, hi)
+		if s.left == 0 {
+			break
+		}
+		if err := s.next(); err != nil {
+			return dst, err
+		}
+		if s.ord >= hi {
+			break
+		}
+		if s.ord >= lo {
+			dst = append(dst, s.ord)
+		}
+	}
+	return dst, nil
+}
+
+// appendShort does the work of appendTo as far as differences of one byte are at hand and the ordinals below hi.
+func (s *postingScan) appendShort(dst []uint32, lo, hi uint32) []uint32 {
+	hi = min(hi, s.r.x.count()) // so that no ordinal needs another check
+	ord, n := s.ord, 0
+	for _, delta := range s.buffer[:min(len(s.buffer), int(s.left))] {
+		next := ord + uint32(delta)
+		if delta >= 0x80 || delta == 0 || next >= hi {
+			break
+		}
+		ord = next
+		if ord >= lo {
+			dst = append(dst, ord)
+		}
+		n++
+	}
+	s.ord, s.at, s.left, s.buffer = ord, s.at+uint64(n), s.left-uint32(n), s.buffer[n:]
+	return dst
+}
+
 // fill gets content that has the next difference whole.
 func (s *postingScan) fill() (err error) {
 	size := s.r.x.sections[s.section].size
@@ -309,7 +347,7 @@ func (e *leafEntry) named(key string) indexEntry {
 }
 
 func (x *fileIndex) lookup(d dictionary, key string, limit uint32) (indexEntry, bool, error) {
-	r := blockReader{x: x}
+	r := x.reader()
 	defer r.done()
 	e, found, err := r.find(d, bytesOf(key))
 	if err != nil || !found || e.first >= limit {
@@ -320,7 +358,7 @@ func (x *fileIndex) lookup(d dictionary, key string, limit uint32) (indexEntry, 
 }
 
 func (x *fileIndex) postings(d dictionary, key string, lo, hi uint32, dst []uint32) ([]uint32, error) {
-	r := blockReader{x: x}
+	r := x.reader()
 	defer r.done()
 	e, found, err := r.find(d, bytesOf(key))
 	if err != nil || !found || e.last < lo || e.first >= hi {
@@ -339,29 +377,18 @@ func (x *fileIndex) postings(d dictionary, key string, lo, hi uint32, dst []uint
 	if s.ord >= lo && s.ord != e.first {
 		return dst, r.garbled()
 	}
-	for s.left > 0 {
-		if err := s.next(); err != nil {
-			return dst, err
-		}
-		if s.ord >= hi {
-			break
-		}
-		if s.ord >= lo {
-			dst = append(dst, s.ord)
-		}
-	}
-	return dst, nil
+	return s.appendTo(dst, lo, hi)
 }
 
 func (x *fileIndex) keys(d dictionary, prefix string, limit uint32, yield func(indexEntry) bool) error {
-	r, lists := blockReader{x: x}, blockReader{x: x}
+	r, lists := x.reader(), x.reader()
 	defer r.done()
 	defer lists.done()
 	t, err := r.fenceTable(d)
 	if err != nil {
 		return err
 	}
-	var c leafCursor
+	c := leafCursor{key: r.key[:0]}
 	leaf, _ := t.leaf(bytesOf(prefix))
 	for first := true; leaf < t.leaves; leaf, first = leaf+1, false {
 		if err := r.openLeaf(&c, d, leaf); err != nil {
@@ -397,7 +424,7 @@ func (x *fileIndex) keys(d dictionary, prefix string, limit uint32, yield func(i
 
 // keyCount returns the number of different keys.
 func (x *fileIndex) keyCount(d dictionary) (uint32, error) {
-	r := blockReader{x: x}
+	r := x.reader()
 	defer r.done()
 	t, err := r.fenceTable(d)
 	if err != nil {
