@@ -67,6 +67,9 @@ func (c *carriers) set(tok int) {
 
 // parse gives the text to sqlparser. hi is the token behind what the text stands for.
 func (c *carriers) parse(hi int) sqlparser.Statement {
+	if c.p.seen != nil {
+		c.p.seen(string(c.buf))
+	}
 	n := len(c.buf)
 	c.buf = append(c.buf, "    "...) // so that an error at the end has a place of its own
 	st, err := sqlparser.ParseNext(sqlparser.NewStringTokenizer(string(c.buf)))

@@ -10,6 +10,9 @@ func (e *emitter) call(i int) int {
 	if mate >= e.hi {
 		e.p.unexpected(e.hi)
 	}
+	if t := &e.p.toks[i]; t.kind == tokName && !callable(t.text) {
+		e.p.fail(i, "there is no function "+e.p.quote(i))
+	}
 	e.c.name(i)
 	e.c.raw(open, "(")
 	if form := e.p.formOf(i); form != nil {
@@ -20,6 +23,20 @@ func (e *emitter) call(i int) int {
 	e.c.raw(mate, ")")
 	e.operandDone()
 	return e.p.callEnd(mate)
+}
+
+// callable tells whether a quoted name would be an ordinary function's name without its quotes.
+func callable(name string) bool {
+	if name == "" || !isWordStart(name[0]) {
+		return false
+	}
+	for i := range len(name) {
+		if !isNameByte(name[i]) {
+			return false
+		}
+	}
+	key := keyOf(name)
+	return key != "CAST" && (!keywords[key] || functionWords[key])
 }
 
 // callEnd returns the index behind a call whose arguments end at the parenthesis: behind its FILTER and OVER.
@@ -111,19 +128,25 @@ func (p *parser) castType(lo, hi int) string {
 		i++
 	}
 	if i < hi && len(words) > 0 && p.toks[i].is("(") {
-		for _, s := range p.commas(i+1, p.toks[i].mate) {
-			if s.hi != s.lo+1 || p.toks[s.lo].kind != tokNumber {
-				p.unexpected(s.lo)
-			}
-		}
-		mate := p.toks[i].mate
-		words[len(words)-1] += strings.ReplaceAll(p.text[p.toks[i].off:p.toks[mate].end], " ", "")
-		i = mate + 1
+		words[len(words)-1] += p.typeSize(i)
+		i = p.toks[i].mate + 1
 	}
 	if i < hi || len(words) == 0 {
 		p.unexpected(i)
 	}
 	return strings.Join(words, " ")
+}
+
+// typeSize returns the numbers in the parentheses behind a type's name.
+func (p *parser) typeSize(open int) string {
+	var numbers []string
+	for _, s := range p.commas(open+1, p.toks[open].mate) {
+		if s.hi != s.lo+1 || p.toks[s.lo].kind != tokNumber {
+			p.unexpected(s.lo)
+		}
+		numbers = append(numbers, p.toks[s.lo].text)
+	}
+	return "(" + strings.Join(numbers, ",") + ")"
 }
 
 // emitExtract leaves "unit FROM" out.
@@ -187,7 +210,7 @@ func (t *token) unitOf() string {
 }
 
 // intervalEnd returns the index behind INTERVAL value unit, or 0 if the word is not the beginning of one.
-// The value is a constant, a parameter, a name, or anything in parentheses, perhaps with a sign.
+// The value is a constant, a parameter, a name, a call, or anything in parentheses, perhaps with a sign.
 func (p *parser) intervalEnd(i int) int {
 	j := i + 1
 	if p.toks[j].is("+", "-") {
@@ -200,6 +223,9 @@ func (p *parser) intervalEnd(i int) int {
 		j = t.mate + 1
 	case t.naming():
 		for j++; p.toks[j].is(".") && p.toks[j+1].kind != tokEnd; j += 2 {
+		}
+		if p.toks[j].is("(") {
+			j = p.toks[j].mate + 1
 		}
 	default:
 		return 0

@@ -1,5 +1,7 @@
 package parser
 
+import "strings"
+
 // foreignHints tells for operators of other dialects what to write instead.
 var foreignHints = map[string]string{
 	"^":   "there are no bitwise operators",
@@ -51,6 +53,18 @@ var foreignStatements = map[string]string{
 	"ABORT":    "write ROLLBACK",
 	"COPY":     "write INSERT INTO ... VALUES ...",
 	"ATTACH":   "open the other store as a database of its own",
+}
+
+// foreignStatement returns the error for a statement that begins with a word of another dialect, or nil.
+func foreignStatement(text string, first *token) *SyntaxError {
+	word := strings.ToUpper(first.text)
+	hint, ok := foreignStatements[word]
+	if !ok || first.kind != tokWord {
+		return nil
+	}
+	err := newSyntaxError(text, first.off, word+" is not supported")
+	err.Hint = hint
+	return err
 }
 
 // foreignWords tells for words inside a statement at which the grammar stopped what to write instead.

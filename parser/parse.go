@@ -15,9 +15,10 @@ import (
 // Methods that take a range look at the tokens from lo up to but not including hi and leave the cursor alone.
 type parser struct {
 	text string
-	toks []token // ended by one of the kind tokEnd
-	at   int     // the cursor
-	nest int     // NOT, CASE and signs that are open around the place being read
+	toks []token      // ended by one of the kind tokEnd
+	at   int          // the cursor
+	nest int          // NOT, CASE and signs that are open around the place being read
+	seen func(string) // gets every text that sqlparser is given; nil but in tests
 }
 
 // Parse reads one statement, which a semicolon may end. A failure is a *SyntaxError.
@@ -39,17 +40,18 @@ func Split(script string) (statements []string, err error) {
 	defer func() { err = caught(recover(), script, err) }()
 	s := &scanner{text: script, script: true}
 	s.checkText()
-	first := 0
 	flush := func(end int) {
-		if end > first {
-			statements = append(statements, script[s.toks[first].off:s.toks[end-1].end])
+		if end > 0 {
+			statements = append(statements, script[s.toks[0].off:s.toks[end-1].end])
 		}
 	}
 	for s.next() {
-		if n := len(s.toks) - 1; s.toks[n].key == ";" {
+		n := len(s.toks) - 1
+		if s.toks[n].key == ";" {
 			flush(n)
-			s.toks, s.open, s.params, first = s.toks[:0], s.open[:0], paramCounter{}, 0
+			s.toks, s.open, s.params = s.toks[:0], s.open[:0], paramCounter{}
 		}
+		s.checkCount()
 	}
 	flush(len(s.toks))
 	return statements, nil
@@ -107,14 +109,36 @@ func (p *parser) unexpected(i int) {
 	if t.kind == tokEnd {
 		p.fail(i, "the statement ends too early")
 	}
-	hint := ""
-	if t.kind == tokWord {
-		hint = foreignWords[strings.ToUpper(t.text)]
+	if i > 1 && p.toks[i-1].is(foreignOperatorWords...) && p.toks[i-2].endsOperand() {
+		i-- // it was read as a name, and what follows it came as a surprise
 	}
-	if t.kind == tokString && i > 0 && (p.toks[i-1].naming() || p.toks[i-1].is("AS", "FROM", "INTO", "JOIN")) {
-		hint = "names take double quotes"
+	p.fail(i, "syntax error at "+p.quote(i), p.hint(i))
+}
+
+// foreignOperatorWords are operators of other dialects that are names in this one.
+var foreignOperatorWords = []string{"ILIKE", "GLOB", "MATCH", "SIMILAR", "RLIKE", "XOR"}
+
+// hint returns what to write instead of the token, or "".
+func (p *parser) hint(i int) string {
+	t := &p.toks[i]
+	switch {
+	case t.kind == tokWord:
+		return foreignWords[strings.ToUpper(t.text)]
+	case i == 0 || !t.literal():
+		return ""
 	}
-	p.fail(i, "syntax error at "+p.quote(i), hint)
+	before := &p.toks[i-1]
+	switch {
+	case before.is("INTERVAL"):
+		return "INTERVAL takes a value and a unit: INTERVAL 1 DAY"
+	case t.kind != tokString:
+		return ""
+	case before.kind == tokWord && before.end == t.off && len(before.text) == 1:
+		return "a string has no letter in front of it, and a backslash means itself"
+	case before.endsOperand() || before.is("AS", "FROM", "INTO", "JOIN"):
+		return "names take double quotes"
+	}
+	return ""
 }
 
 // quote returns the token as it stands in the text, for a message.
@@ -230,11 +254,16 @@ func (p *parser) commas(lo, hi int) []span {
 // find returns the first of the keywords in a range outside of parentheses, or hi.
 func (p *parser) find(lo, hi int, keys ...string) int {
 	for i := lo; i < hi; i = p.skip(i) {
-		if p.toks[i].is(keys...) && !p.afterDot(i) {
+		if p.toks[i].is(keys...) && !p.afterDot(i) && !p.distinctFrom(i, lo) {
 			return i
 		}
 	}
 	return hi
+}
+
+// distinctFrom tells whether the token is the FROM of IS [NOT] DISTINCT FROM.
+func (p *parser) distinctFrom(i, lo int) bool {
+	return i-2 >= lo && p.toks[i].is("FROM") && p.toks[i-1].is("DISTINCT") && p.toks[i-2].is("IS", "NOT")
 }
 
 // afterDot tells whether the token follows a dot and so is a name, whatever it says.
@@ -261,8 +290,8 @@ func (p *parser) statement() Statement {
 		if read := starters[t.key]; read != nil {
 			return read(p)
 		}
-		if hint, ok := foreignStatements[strings.ToUpper(t.text)]; ok {
-			p.fail(p.at, strings.ToUpper(t.text)+" is not a statement here", hint)
+		if err := foreignStatement(p.text, t); err != nil {
+			panic(err)
 		}
 	}
 	p.fail(p.at, "a statement begins with "+strings.Join(starterWords(), ", ")+", not "+p.quote(p.at))

@@ -119,7 +119,7 @@ func (r *renderer) expr(e Expr) {
 	case *Collate:
 		r.text("(", e.X, " COLLATE ", e.Name, ")")
 	case *Interval:
-		r.text("INTERVAL ", e.X, " ", e.Unit)
+		r.text("INTERVAL (", e.X, ") ", e.Unit)
 	}
 }
 

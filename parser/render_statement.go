@@ -115,7 +115,7 @@ func (r *renderer) source(s Source) {
 	case *Join:
 		r.source(s.Left)
 		r.text(map[bool]string{true: " LEFT JOIN ", false: " JOIN "}[s.Outer])
-		r.source(s.Right)
+		r.rightSource(s.Right)
 		r.optional(" ON ", s.On)
 		for i, name := range s.Using {
 			r.text([...]string{" USING (", ", "}[min(i, 1)], quoteName(name))
@@ -124,6 +124,17 @@ func (r *renderer) source(s Source) {
 			r.text(")")
 		}
 	}
+}
+
+// rightSource puts a join that is the right side of another into parentheses.
+func (r *renderer) rightSource(s Source) {
+	if _, ok := s.(*Join); !ok {
+		r.source(s)
+		return
+	}
+	r.text("(")
+	r.source(s)
+	r.text(")")
 }
 
 func (r *renderer) table(t *Table) {

@@ -23,9 +23,7 @@ func scan(text string) ([]token, Params) {
 	s := &scanner{text: text, toks: make([]token, 0, 16+len(text)/6)}
 	s.checkText()
 	for s.next() {
-		if len(s.toks) > maxTokens {
-			s.fail(int(s.toks[maxTokens].off), "the statement has more than 100,000 tokens")
-		}
+		s.checkCount()
 	}
 	if n := len(s.open); n > 0 {
 		s.fail(int(s.toks[s.open[n-1]].off), "this ( is never closed")
@@ -35,7 +33,19 @@ func scan(text string) ([]token, Params) {
 	return s.toks, s.params.result()
 }
 
+// checkCount refuses a statement of too many tokens.
+func (s *scanner) checkCount() {
+	if len(s.toks) > maxTokens {
+		s.fail(int(s.toks[maxTokens].off), "the statement has more than 100,000 tokens")
+	}
+}
+
 func (s *scanner) fail(at int, msg string, hint ...string) {
+	if len(s.toks) > 0 && !s.script {
+		if err := foreignStatement(s.text, &s.toks[0]); err != nil {
+			panic(err) // what is wrong with the rest of it does not matter
+		}
+	}
 	err := newSyntaxError(s.text, Pos(at), msg)
 	if len(hint) > 0 {
 		err.Hint = hint[0]

@@ -43,7 +43,7 @@ func (p *parser) clauseAt(i, lo, hi int) (key string, words int) {
 	switch {
 	case t.is("INTERSECT", "EXCEPT"):
 		p.unexpected(i)
-	case t.is("FROM") && i > lo && p.toks[i-1].is("DISTINCT") && i-1 > lo && p.toks[i-2].is("IS", "NOT"):
+	case p.distinctFrom(i, lo):
 		return "", 0
 	case t.is("GROUP", "ORDER"):
 		if !p.toks[i+1].is("BY") {
@@ -52,14 +52,25 @@ func (p *parser) clauseAt(i, lo, hi int) (key string, words int) {
 		return t.key, 2
 	case clauseWords[t.key]:
 		return t.key, 1
-	case t.is("OFFSET") && i > lo && p.toks[i-1].endsOperand() && (p.toks[i+1].literal() || p.toks[i+1].is("(", "-", "+")):
+	case t.is("OFFSET") && p.operandBefore(i, lo) && (p.toks[i+1].literal() || p.toks[i+1].is("(", "-", "+")):
 		return "OFFSET", 1
 	case p.words(i, "AS", "OF", "POSITION"):
 		return "AS OF", 3
-	case t.is("FOLLOW") && i == hi-1 && i > lo && p.toks[i-1].endsOperand():
+	case t.is("FOLLOW") && i == hi-1 && p.operandBefore(i, lo):
 		return "FOLLOW", 1
 	}
 	return "", 0
+}
+
+// operandBefore tells whether an operand ends in front of the token. A star is one where it does not multiply.
+func (p *parser) operandBefore(i, lo int) bool {
+	if i <= lo {
+		return false
+	}
+	if p.toks[i-1].is("*") {
+		return i-2 >= lo && p.toks[i-2].is("SELECT", "DISTINCT", "ALL", ",", ".")
+	}
+	return p.toks[i-1].endsOperand()
 }
 
 // A selecting reads the clauses of one SELECT in their order.

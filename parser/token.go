@@ -27,12 +27,12 @@ type token struct {
 // keywords holds every word that means something somewhere in the grammar, and whether it is reserved.
 // A reserved word is never a name unless it is quoted, follows a dot, or names a function (see functionWords).
 var keywords = map[string]bool{
-	"ALL": true, "AND": true, "AS": true, "BETWEEN": true, "CASE": true, "COLLATE": true, "CROSS": true, "DISTINCT": true,
+	"ALL": true, "AND": true, "AS": true, "BETWEEN": true, "CASE": true, "COLLATE": true, "CROSS": true, "DEFAULT": true, "DISTINCT": true,
 	"ELSE": true, "END": true, "ESCAPE": true, "EXCEPT": true, "EXISTS": true, "FROM": true, "FULL": true, "GROUP": true,
 	"HAVING": true, "IN": true, "INNER": true, "INTERSECT": true, "INTO": true, "IS": true, "ISNULL": true, "JOIN": true,
 	"LEFT": true, "LIKE": true, "LIMIT": true, "NATURAL": true, "NOT": true, "NOTNULL": true, "NULL": true, "ON": true,
 	"OR": true, "ORDER": true, "OUTER": true, "RIGHT": true, "SELECT": true, "THEN": true, "TRUE": true, "FALSE": true,
-	"UNION": true, "USING": true, "VALUES": true, "WHEN": true, "WHERE": true,
+	"UNION": true, "USING": true, "VALUES": true, "WHEN": true, "WHERE": true, "WITH": true,
 
 	"AFTER": false, "ANALYZE": false, "ANY": false, "ASC": false, "BACKUP": false, "BEGIN": false, "BOTH": false, "BY": false,
 	"CAST": false, "COLUMNS": false, "COMMIT": false, "CURRENT": false, "CURRENT_DATE": false, "CURRENT_TIME": false,
@@ -46,7 +46,7 @@ var keywords = map[string]bool{
 	"SAVEPOINT": false, "SEPARATOR": false, "SHOW": false, "START": false, "STREAM": false, "STREAMS": false, "SUBSTR": false,
 	"SUBSTRING": false, "TABLES": false, "TIME": false, "TIMESTAMP": false, "TO": false, "TRAILING": false, "TRANSACTION": false,
 	"TRIM": false, "TYPES": false, "UNBOUNDED": false, "UPDATE": false, "VERIFY": false, "VERSION": false, "WINDOW": false,
-	"WITH": false, "WORK": false, "XOR": false, "CONFLICT": false, "DEFAULT": false, "DUPLICATE": false, "SIMILAR": false,
+	"WORK": false, "XOR": false, "CONFLICT": false, "DUPLICATE": false, "SIMILAR": false,
 }
 
 // functionWords are the reserved words that name a function where an operand is expected and a parenthesis follows.
@@ -110,7 +110,7 @@ func (t *token) endsOperand() bool {
 	case tokWord:
 		return !t.reserved() || t.is("NULL", "TRUE", "FALSE", "END", "ISNULL", "NOTNULL", "ALL")
 	case tokOp:
-		return t.key == ")" || t.key == "*"
+		return t.key == ")"
 	}
 	return t.kind != tokEnd
 }
