@@ -142,6 +142,7 @@ const (
 	Unsupported
 	OutOfMemory // the query's memory budget is spent
 	BadValue    // a value that cannot be computed with: integer overflow in SUM, ...
+	ReadOnly    // the transaction is read-only
 )
 
 func (e *Error) Error() string {

@@ -18,6 +18,8 @@ type Table interface {
 type TableColumn struct {
 	Column
 	affinity affinity
+	collate  collation
+	hidden   bool // not part of *
 }
 
 // Bounds are the AND-ed conditions of WHERE that a table may use to read less.
@@ -35,5 +37,10 @@ type BatchSource interface {
 type tableBatch struct {
 	n       int
 	events  *engine.Batch // nil for other tables
+	pending bool          // events of an open transaction: position and recorded_at are not known yet
 	columns [][]Value     // by schema ordinal; nil for a column that is not read
+	serial  uint64        // tells this batch's rows from those of every other batch of the scan
 }
+
+// batchRows is the number of rows of a full tableBatch.
+const batchRows = 1024

@@ -1,0 +1,349 @@
+package query
+
+import (
+	"math"
+	"strings"
+
+	"github.com/eventfold/eventfold/parser"
+)
+
+// An aggregate is one aggregate function. A new one is one more entry of aggregates.
+type aggregate struct {
+	min, max int // number of arguments
+	star     bool
+	typ      func(args []*expr) (t Type, nullable bool)
+	// step adds a row. v are the arguments' values; the first is not NULL, unless all arguments are constants.
+	step func(s *aggState, call *aggregateCall, v []Value) error
+	// merge adds to s what comes after it, from another part of the rows. nil: the function cannot be computed in parts.
+	merge func(s, after *aggState, call *aggregateCall) error
+	final func(s *aggState) (Value, error)
+}
+
+// An aggState is what one group knows of one aggregate.
+type aggState struct {
+	n        int64 // rows
+	sum      int64 // exact, while real is false
+	overflow bool  // sum has overflowed
+	real     bool  // some value was no integer
+	total    float64
+	rest     float64 // what rounding took from total (Neumaier's variant of Kahan's summation)
+	value    Value
+	text     *strings.Builder
+	distinct map[string]struct{}
+}
+
+// aggregates are the aggregate functions by name.
+var aggregates = map[string]*aggregate{
+	"count":        {0, 1, true, typeOf(Integer, false), stepCount, mergeCount, finalCount},
+	"sum":          {1, 1, false, sumType, stepSum, mergeSum, finalSum},
+	"total":        {1, 1, false, typeOf(Real, false), stepSum, mergeSum, finalTotal},
+	"avg":          {1, 1, false, typeOf(Real, true), stepSum, mergeSum, finalAvg},
+	"min":          {1, 1, false, argType, stepMin, mergeMin, finalValue},
+	"max":          {1, 1, false, argType, stepMax, mergeMax, finalValue},
+	"first":        {1, 1, false, argType, stepFirst, mergeFirst, finalValue},
+	"last":         {1, 1, false, argType, stepLast, mergeLast, finalValue},
+	"group_concat": {1, 2, false, typeOf(Text, true), stepConcat, nil, finalConcat},
+}
+
+// isAggregate reports whether a call without OVER is an aggregate. MIN and MAX of several values are scalar functions.
+func isAggregate(c *parser.Call) bool {
+	a := aggregates[c.Name]
+	return a != nil && (len(c.Args) <= a.max || c.Name != "min" && c.Name != "max")
+}
+
+func typeOf(t Type, nullable bool) func([]*expr) (Type, bool) {
+	return func([]*expr) (Type, bool) { return t, nullable }
+}
+
+func argType(args []*expr) (Type, bool) { return args[0].typ, true }
+
+func sumType(args []*expr) (Type, bool) {
+	if t := args[0].typ; t == Integer || t == Real {
+		return t, true
+	}
+	return Any, true
+}
+
+// An aggregateCall is one aggregate of a core.
+type aggregateCall struct {
+	def      *aggregate
+	name     string
+	args     []*expr
+	distinct bool
+	filter   condition      // nil without FILTER
+	column   *parser.Column // the argument, if it is a plain column
+	collate  collation
+	star     bool // COUNT(*): rows are counted whatever they hold
+	pos      parser.Pos
+	text     string
+}
+
+// aggregateFunction compiles an aggregate, or finds the equal one that the core has already.
+func (s *stage) aggregateFunction(c *parser.Call) (*expr, error) {
+	call, err := s.newAggregateCall(c, s.argumentStage())
+	if err != nil {
+		return nil, err
+	}
+	key := s.key(c)
+	slot, known := s.aggSlots[key]
+	if !known {
+		slot = len(s.aggs)
+		s.aggSlots[key] = slot
+		s.aggs = append(s.aggs, call)
+	}
+	t, null := call.def.typ(call.args)
+	if call.filter != nil && call.name != "count" && call.name != "total" {
+		null = true
+	}
+	return &expr{eval: slotExpr(len(s.keys) + slot), typ: t, nullable: null, collate: call.collate, pos: c.Pos}, nil
+}
+
+// newAggregateCall compiles an aggregate whose arguments stand at the stage inner.
+func (s *stage) newAggregateCall(c *parser.Call, inner *stage) (*aggregateCall, error) {
+	def := aggregates[c.Name]
+	name := strings.ToUpper(c.Name)
+	call := &aggregateCall{def: def, name: c.Name, distinct: c.Distinct, star: len(c.Args) == 0, pos: c.Pos, text: exprText(c)}
+	switch {
+	case c.Star && !def.star:
+		return nil, errorf(BadArgument, c.Pos, "%s(*) does not exist; only COUNT takes a *", name)
+	case !c.Star && len(c.Args) < max(def.min, 1) && !(def.star && !c.Distinct) || len(c.Args) > def.max:
+		return nil, errorf(BadArgument, c.Pos, "%s() has %d arguments, which is the wrong number", name, len(c.Args))
+	case c.Distinct && len(c.Args) != 1:
+		return nil, errorf(BadArgument, c.Pos, "DISTINCT in %s() needs exactly one argument", name)
+	}
+	for _, a := range c.Args {
+		x, err := inner.compile(a)
+		if err != nil {
+			return nil, err
+		}
+		if x.typ == EventType {
+			return nil, errorf(Unsupported, a.At(), "the column event cannot be aggregated")
+		}
+		call.args = append(call.args, x)
+	}
+	if len(call.args) == 1 {
+		call.column, _ = c.Args[0].(*parser.Column)
+	}
+	if len(call.args) > 0 {
+		call.collate = call.args[0].collate
+	}
+	if c.Filter != nil {
+		x, err := inner.compile(c.Filter)
+		if err != nil {
+			return nil, err
+		}
+		call.filter = x.condition()
+	}
+	return call, nil
+}
+
+// add gives a row to the aggregate's state.
+func (c *aggregateCall) add(s *aggState, en *env, keep *keeper, buf []Value) error {
+	if c.filter != nil && c.filter(en) != yes {
+		return en.err
+	}
+	if c.star {
+		s.n++
+		return nil
+	}
+	v := buf[:len(c.args)]
+	for i, a := range c.args {
+		v[i] = a.eval(en)
+	}
+	if en.err != nil || v[0].kind == Null {
+		return en.err
+	}
+	if c.distinct {
+		isNew, err := s.firstTime(v[0], c.collate, keep)
+		if !isNew || err != nil {
+			return err
+		}
+	}
+	return c.def.step(s, c, v)
+}
+
+// firstTime notes a value and reports whether it is new.
+func (s *aggState) firstTime(v Value, c collation, keep *keeper) (bool, error) {
+	var room [64]byte
+	key := appendKey(room[:0], v, c)
+	if _, ok := s.distinct[string(key)]; ok {
+		return false, nil
+	}
+	if s.distinct == nil {
+		s.distinct = map[string]struct{}{}
+	}
+	s.distinct[string(key)] = struct{}{}
+	return true, keep.account(int64(len(key)) + 48)
+}
+
+func stepCount(s *aggState, _ *aggregateCall, _ []Value) error {
+	s.n++
+	return nil
+}
+
+func mergeCount(s, after *aggState, _ *aggregateCall) error {
+	s.n += after.n
+	return nil
+}
+
+func finalCount(s *aggState) (Value, error) { return intValue(s.n), nil }
+
+// stepSum adds a number. Integers are added exactly as long as there is nothing else.
+func stepSum(s *aggState, _ *aggregateCall, v []Value) error {
+	s.n++
+	x := v[0]
+	if x.kind != Int && x.kind != Float {
+		x = toNumber(numericAffinity(x))
+		if x.kind == Int && numericAffinity(v[0]).kind != Int { // a text that is a number only at its beginning
+			x = realValue(float64(x.n))
+		}
+	}
+	if x.kind == Int {
+		s.addInt(x.n)
+		s.addReal(float64(x.n))
+		return nil
+	}
+	s.real = true
+	s.addReal(x.f)
+	return nil
+}
+
+func (s *aggState) addInt(n int64) {
+	sum := s.sum + n
+	if (sum > s.sum) != (n > 0) && n != 0 {
+		s.overflow = true
+	}
+	s.sum = sum
+}
+
+func (s *aggState) addReal(f float64) {
+	t := s.total + f
+	if math.Abs(s.total) >= math.Abs(f) {
+		s.rest += (s.total - t) + f
+	} else {
+		s.rest += (f - t) + s.total
+	}
+	s.total = t
+}
+
+func mergeSum(s, after *aggState, _ *aggregateCall) error {
+	s.n += after.n
+	s.addInt(after.sum)
+	s.overflow = s.overflow || after.overflow
+	s.real = s.real || after.real
+	s.addReal(after.total)
+	s.rest += after.rest
+	return nil
+}
+
+func (s *aggState) float() float64 {
+	if f := s.total + s.rest; !math.IsNaN(f) {
+		return f
+	}
+	return s.total // beyond the range of numbers, where nothing can be put right
+}
+
+func finalSum(s *aggState) (Value, error) {
+	switch {
+	case s.n == 0:
+		return null, nil
+	case s.real:
+		return realValue(s.float()), nil
+	case s.overflow:
+		return null, &Error{Kind: BadValue, Pos: -1, Msg: "integer overflow in SUM", Hint: "TOTAL adds real numbers"}
+	}
+	return intValue(s.sum), nil
+}
+
+func finalTotal(s *aggState) (Value, error) { return realValue(s.float()), nil }
+
+func finalAvg(s *aggState) (Value, error) {
+	if s.n == 0 {
+		return null, nil
+	}
+	return realValue(s.float() / float64(s.n)), nil
+}
+
+func stepMin(s *aggState, c *aggregateCall, v []Value) error {
+	if s.n == 0 || compareValues(v[0], s.value, c.collate) < 0 {
+		s.set(v[0])
+	}
+	s.n++
+	return nil
+}
+
+func stepMax(s *aggState, c *aggregateCall, v []Value) error {
+	if s.n == 0 || compareValues(v[0], s.value, c.collate) > 0 {
+		s.set(v[0])
+	}
+	s.n++
+	return nil
+}
+
+// set keeps a value. A text is copied, so that it does not keep alive the block it was read from.
+func (s *aggState) set(v Value) {
+	v.s = strings.Clone(v.s)
+	s.value = v
+}
+
+func mergeMin(s, after *aggState, c *aggregateCall) error {
+	return mergeValue(s, after, func() bool { return compareValues(after.value, s.value, c.collate) < 0 })
+}
+
+func mergeMax(s, after *aggState, c *aggregateCall) error {
+	return mergeValue(s, after, func() bool { return compareValues(after.value, s.value, c.collate) > 0 })
+}
+
+// mergeValue takes the later part's value if the earlier has none, or if it is better.
+func mergeValue(s, after *aggState, better func() bool) error {
+	if after.n > 0 && (s.n == 0 || better()) {
+		s.value = after.value
+	}
+	s.n += after.n
+	return nil
+}
+
+func stepFirst(s *aggState, _ *aggregateCall, v []Value) error {
+	if s.n == 0 {
+		s.set(v[0])
+	}
+	s.n++
+	return nil
+}
+
+// stepLast keeps the value as it is: copying each would cost more than the block that the last one keeps alive.
+func stepLast(s *aggState, _ *aggregateCall, v []Value) error {
+	s.value = v[0]
+	s.n++
+	return nil
+}
+
+func mergeFirst(s, after *aggState, _ *aggregateCall) error {
+	return mergeValue(s, after, func() bool { return false })
+}
+
+func mergeLast(s, after *aggState, _ *aggregateCall) error {
+	return mergeValue(s, after, func() bool { return true })
+}
+
+func finalValue(s *aggState) (Value, error) { return s.value, nil }
+
+// stepConcat appends a text behind the separator, which is a comma unless it is given.
+func stepConcat(s *aggState, _ *aggregateCall, v []Value) error {
+	if s.text == nil {
+		s.text = new(strings.Builder)
+	} else if len(v) < 2 {
+		s.text.WriteByte(',')
+	} else {
+		s.text.WriteString(v[1].text())
+	}
+	s.text.WriteString(v[0].text())
+	return nil
+}
+
+func finalConcat(s *aggState) (Value, error) {
+	if s.text == nil {
+		return null, nil
+	}
+	return textValue(s.text.String()), nil
+}

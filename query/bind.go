@@ -1,0 +1,85 @@
+package query
+
+import (
+	"database/sql/driver"
+
+	"github.com/eventfold/eventfold/parser"
+)
+
+// bindArgs puts the arguments of a statement in the order of its parameters. It refuses too few, too many and unknown ones.
+func bindArgs(p parser.Params, args []driver.NamedValue) ([]Value, error) {
+	if p.Names != nil {
+		return bindNames(p.Names, args)
+	}
+	if len(args) != p.Count {
+		return nil, errorf(BadArgument, -1, "the statement takes %d arguments, got %d", p.Count, len(args))
+	}
+	values := make([]Value, len(args))
+	for i, a := range args {
+		if a.Name != "" {
+			return nil, errorf(BadArgument, -1, "the statement has no parameter named %q", a.Name)
+		}
+		v, err := fromDriver(a.Value)
+		if err != nil {
+			return nil, err
+		}
+		at := i
+		if a.Ordinal > 0 {
+			at = a.Ordinal - 1
+		}
+		if at >= len(values) {
+			return nil, errorf(BadArgument, -1, "the statement takes %d arguments, got number %d", p.Count, a.Ordinal)
+		}
+		values[at] = v
+	}
+	return values, nil
+}
+
+func bindNames(names []string, args []driver.NamedValue) ([]Value, error) {
+	values := make([]Value, len(names))
+	given := make([]bool, len(names))
+	for _, a := range args {
+		i := nameIndex(names, a.Name)
+		if a.Name == "" {
+			return nil, errorf(BadArgument, -1, "the statement has named parameters; pass their values with sql.Named")
+		}
+		if i < 0 {
+			return nil, errorf(BadArgument, -1, "the statement has no parameter named %q", a.Name)
+		}
+		if given[i] {
+			return nil, errorf(BadArgument, -1, "the parameter %q is given twice", a.Name)
+		}
+		v, err := fromDriver(a.Value)
+		if err != nil {
+			return nil, err
+		}
+		values[i], given[i] = v, true
+	}
+	for i, ok := range given {
+		if !ok {
+			return nil, errorf(BadArgument, -1, "the parameter %q is not given", names[i])
+		}
+	}
+	return values, nil
+}
+
+func nameIndex(names []string, name string) int {
+	for i, n := range names {
+		if n == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// param implements paramBinder.
+func (c *compilation) param(p *parser.Param) (int, error) {
+	if p.Name == "" {
+		return p.Index - 1, nil
+	}
+	i := nameIndex(c.params.Names, p.Name)
+	if i < 0 {
+		return 0, errorf(BadArgument, p.Pos, "the parameter %q is unknown", p.Name)
+	}
+	return i, nil
+}

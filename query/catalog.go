@@ -1,0 +1,181 @@
+package query
+
+import (
+	"context"
+	"strings"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/parser"
+)
+
+// A catalog finds the tables that a statement names.
+type catalog interface {
+	table(t *parser.Table) (tableDef, error)
+}
+
+// A tableDef is a table as the compiler knows it. It is immutable.
+type tableDef interface {
+	// name is how EXPLAIN and columns' qualifiers call the table.
+	name() string
+	schema() []TableColumn
+	// open returns the table as the execution's snapshot has it.
+	open(ex *execution) Table
+}
+
+// systemSchemas are the qualifiers that may stand before any table's name.
+var systemSchemas = map[string]bool{"": true, "main": true, "eventfold": true}
+
+// storeCatalog names the tables of a store: $all and its like, information_schema, and every stream.
+type storeCatalog struct{}
+
+func (storeCatalog) table(t *parser.Table) (tableDef, error) {
+	if t.Schema == "information_schema" {
+		if def := informationSchema(foldASCII(t.Name)); def != nil {
+			return def, nil
+		}
+		e := errorf(UnknownTable, t.Pos, "there is no table %s in information_schema", quoted(t.Name))
+		e.Hint = "it has schemata, tables and columns"
+		return nil, e
+	}
+	if !systemSchemas[t.Schema] {
+		return nil, errorf(UnknownTable, t.Pos, "there is no schema %s", quoted(t.Schema))
+	}
+	if t.Schema == "eventfold" && sameName(t.Name, "events") {
+		return &eventTable{all: true, label: "events"}, nil
+	}
+	if !strings.HasPrefix(t.Name, "$") {
+		return streamTable(t)
+	}
+	name := foldASCII(t.Name)
+	if name == "$all" {
+		return &eventTable{all: true, label: "$all"}, nil
+	}
+	if def := systemTable(name); def != nil {
+		return def, nil
+	}
+	e := errorf(UnknownTable, t.Pos, "there is no table %s", quoted(t.Name))
+	e.Hint = "names that begin with $ are $all, $streams, $types and $stats"
+	return nil, e
+}
+
+func streamTable(t *parser.Table) (tableDef, error) {
+	if err := checkStream(t.Name); err != "" {
+		return nil, errorf(UnknownTable, t.Pos, "the name of a stream %s", err)
+	}
+	return &eventTable{stream: t.Name, label: t.Name}, nil
+}
+
+// checkStream says what is wrong with a stream's name, "" for nothing.
+func checkStream(name string) string {
+	switch {
+	case name == "":
+		return "is empty"
+	case len(name) > engine.MaxStreamSize:
+		return "is longer than 255 bytes"
+	case strings.HasPrefix(name, "$"):
+		return "must not begin with $"
+	case strings.ToValidUTF8(name, "") != name:
+		return "is not valid UTF-8"
+	}
+	return ""
+}
+
+// An eventTable is $all, or one stream. Opened for an execution, it is a Table.
+type eventTable struct {
+	all    bool
+	stream string
+	label  string
+
+	ex *execution // nil until it is opened
+}
+
+func (t *eventTable) name() string          { return t.label }
+func (t *eventTable) schema() []TableColumn { return eventSchema }
+func (t *eventTable) Schema() []TableColumn { return eventSchema }
+func (t *eventTable) open(ex *execution) Table {
+	opened := *t
+	opened.ex = ex
+	return &opened
+}
+
+// Scan implements Table: the events of the snapshot, then those of the open transaction.
+func (t *eventTable) Scan(ctx context.Context, columns []int, b Bounds) (BatchSource, error) {
+	what := b.Filter
+	if !t.all {
+		what = onlyStream(what, t.stream)
+	}
+	var set engine.ColumnSet
+	for _, c := range columns {
+		set |= eventColumns[c].needs
+	}
+	s := &eventSource{table: t, what: what, cursor: t.ex.index.Scan(ctx, what, set)}
+	return s, nil
+}
+
+// onlyStream narrows a filter to one stream.
+func onlyStream(what engine.Filter, stream string) engine.Filter {
+	if what.Streams == nil {
+		what.Streams = []string{stream}
+		return what
+	}
+	for _, s := range what.Streams {
+		if s == stream {
+			what.Streams = []string{stream}
+			return what
+		}
+	}
+	what.Streams = []string{}
+	return what
+}
+
+// An eventSource yields the batches of a scan.
+type eventSource struct {
+	table  *eventTable
+	what   engine.Filter
+	cursor engine.BatchCursor
+	batch  tableBatch
+	ended  bool // the snapshot's events are all out
+	own    int  // events of the transaction that are out
+}
+
+func (s *eventSource) Next() (*tableBatch, error) {
+	if !s.ended {
+		if b := s.cursor.Next(); b != nil {
+			s.batch.n, s.batch.events = b.Len, b
+			s.batch.serial++
+			return &s.batch, nil
+		}
+		s.ended = true
+		if err := s.cursor.Err(); err != nil {
+			return nil, err
+		}
+	}
+	return s.nextOwn(), nil
+}
+
+func (s *eventSource) Close() error {
+	events, skipped := s.cursor.Examined()
+	s.table.ex.counters.examined.Add(events)
+	s.table.ex.counters.skipped.Add(int64(skipped))
+	return s.cursor.Close()
+}
+
+// nextOwn yields the transaction's own events of the table's stream, nil at the end.
+func (s *eventSource) nextOwn() *tableBatch {
+	own := s.table.ex.own
+	if s.own >= len(own) {
+		return nil
+	}
+	b := new(engine.Batch)
+	for ; s.own < len(own) && b.Len < batchRows; s.own++ {
+		e := &own[s.own]
+		if s.table.all || e.stream == s.table.stream {
+			e.appendTo(b)
+		}
+	}
+	if b.Len == 0 {
+		return s.nextOwn()
+	}
+	s.batch = tableBatch{n: b.Len, events: b, pending: true, serial: s.batch.serial + 1}
+	return &s.batch
+}

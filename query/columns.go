@@ -1,0 +1,163 @@
+package query
+
+import (
+	"encoding/json"
+	"time"
+	"unsafe"
+
+	"github.com/google/uuid"
+
+	"github.com/eventfold/eventfold/engine"
+)
+
+// An eventColumn is one column of an event table.
+type eventColumn struct {
+	TableColumn
+	needs engine.ColumnSet
+	eval  func(*env) Value // reads the row en.row.i of en.row.batch.events
+}
+
+// Ordinals of the columns that the planner knows by name.
+const (
+	ordPosition = iota
+	ordStream
+	ordVersion
+	ordID
+	ordType
+	ordPayload
+	ordMetadata
+	ordTags
+	ordRecordedAt
+	ordEvent
+)
+
+// eventColumns are the columns of every event table, in the order of SELECT *. A new computed column is one more line.
+var eventColumns = []eventColumn{
+	ordPosition:   {column("position", Integer, affInteger), 0, evalPosition},
+	ordStream:     {column("stream", Text, affText), engine.ColStream, evalStream},
+	ordVersion:    {column("version", Integer, affInteger), engine.ColVersion, evalVersion},
+	ordID:         {column("id", Text, affText), engine.ColID, evalID},
+	ordType:       {column("type", Text, affText), engine.ColType, evalType},
+	ordPayload:    {nullable(column("payload", JSON, affText)), engine.ColPayload, evalPayload},
+	ordMetadata:   {column("metadata", JSON, affText), engine.ColMetadata, evalMetadata},
+	ordTags:       {column("tags", JSON, affText), engine.ColTags, evalTags},
+	ordRecordedAt: {column("recorded_at", Timestamp, affTime), engine.ColTime, evalRecordedAt},
+	ordEvent:      {hidden(column("event", EventType, affNone)), engine.ColAll, evalEvent},
+}
+
+// eventSchema is the schema of every event table.
+var eventSchema = func() []TableColumn {
+	schema := make([]TableColumn, len(eventColumns))
+	for i, c := range eventColumns {
+		schema[i] = c.TableColumn
+	}
+	return schema
+}()
+
+func column(name string, t Type, a affinity) TableColumn {
+	return TableColumn{Column: Column{Name: name, Type: t}, affinity: a}
+}
+
+func nullable(c TableColumn) TableColumn { c.Nullable = true; return c }
+
+func hidden(c TableColumn) TableColumn { c.hidden = true; return c }
+
+func evalPosition(en *env) Value {
+	if en.row.batch.pending {
+		return Value{}
+	}
+	return Value{kind: Int, n: int64(en.row.batch.events.Positions[en.row.i])}
+}
+
+func evalStream(en *env) Value {
+	return Value{kind: String, s: en.row.batch.events.Streams[en.row.i]}
+}
+
+func evalVersion(en *env) Value {
+	return Value{kind: Int, n: int64(en.row.batch.events.Versions[en.row.i])}
+}
+
+func evalID(en *env) Value {
+	return Value{kind: String, s: en.row.batch.events.IDs[en.row.i].String()}
+}
+
+func evalType(en *env) Value {
+	return Value{kind: String, s: en.row.batch.events.Types[en.row.i]}
+}
+
+func evalPayload(en *env) Value {
+	b := en.row.batch.events
+	p := b.Payloads[en.row.i]
+	if p == nil {
+		return Value{}
+	}
+	if !b.JSON[en.row.i] {
+		return Value{kind: Bytes, s: stringOf(p)}
+	}
+	return Value{kind: String, json: true, s: stringOf(p)}
+}
+
+func evalMetadata(en *env) Value {
+	return Value{kind: String, json: true, s: stringOf(en.row.batch.events.Metadata[en.row.i])}
+}
+
+func evalTags(en *env) Value {
+	return Value{kind: String, json: true, s: tagsText(en.row.batch.events.Tags[en.row.i])}
+}
+
+func evalRecordedAt(en *env) Value {
+	if en.row.batch.pending {
+		return Value{}
+	}
+	return Value{kind: Time, n: en.row.batch.events.Times[en.row.i]}
+}
+
+// evalEvent gives the event's index in the execution's list of events: a Value cannot hold the event itself.
+func evalEvent(en *env) Value {
+	e := en.exec.captured()
+	fillEvent(e, en.row.batch, en.row.i)
+	return Value{kind: Int, n: int64(len(en.exec.events) - 1)}
+}
+
+// fillEvent copies row i of the batch into e.
+func fillEvent(e *engine.Event, b *tableBatch, i int) {
+	events := b.events
+	*e = engine.Event{
+		Position: events.Positions[i],
+		Stream:   events.Streams[i],
+		Version:  events.Versions[i],
+		ID:       events.IDs[i],
+		Type:     events.Types[i],
+		Payload:  events.Payloads[i],
+		Metadata: events.Metadata[i],
+		Tags:     events.Tags[i],
+		JSON:     events.JSON[i],
+		Redacted: events.Redacted[i],
+	}
+	if b.pending {
+		e.Position = engine.NoPosition
+		return
+	}
+	e.RecordedAt = time.UnixMicro(events.Times[i]).UTC()
+}
+
+// stringOf gives bytes that are never written again as a string, without copying them.
+func stringOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// bytesOf gives a string's bytes without copying them. Nobody may write to them.
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+
+// tagsText gives tags as a JSON array.
+func tagsText(tags []string) string {
+	if len(tags) == 0 {
+		return "[]"
+	}
+	text, err := json.Marshal(tags)
+	if err != nil { // strings always marshal
+		return "[]"
+	}
+	return string(text)
+}
+
+// nilID is the id that lets the store assign one.
+var nilID uuid.UUID

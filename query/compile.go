@@ -1,0 +1,359 @@
+package query
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/eventfold/eventfold/parser"
+)
+
+// A compilation turns one statement's tree into a plan.
+type compilation struct {
+	catalog catalog
+	subs    int // sub-queries numbered so far
+	scans   []*tableScan
+	params  parser.Params
+	checks  []func(*env) error // of the arguments, before the first row
+}
+
+// atBind implements bindChecker.
+func (c *compilation) atBind(check func(*env) error) { c.checks = append(c.checks, check) }
+
+// A resolver finds the columns of an enclosing query for a sub-query. The expression it returns is evaluated in the
+// enclosing query's environment. found is false if no enclosing query has the column.
+type resolver interface {
+	resolve(c *parser.Column) (e *expr, found bool, err error)
+}
+
+// A cteScope is the chain of the names that WITH has defined.
+type cteScope struct {
+	up   *cteScope
+	cte  *parser.CTE
+	seen *cteScope // what its body may refer to
+}
+
+func (s *cteScope) find(t *parser.Table) *cteScope {
+	if t.Schema != "" || t.Param != nil {
+		return nil
+	}
+	for ; s != nil; s = s.up {
+		if sameName(s.cte.Name, t.Name) {
+			return s
+		}
+	}
+	return nil
+}
+
+// A queryScope is what a SELECT sees of its surroundings.
+type queryScope struct {
+	parent  resolver // nil at the top
+	ctes    *cteScope
+	onOuter func() // called when a column of an enclosing query is used
+	nested  bool   // a sub-query of any kind
+
+	constant bool // only constants may be used: no columns and no sub-queries
+	rowWise  bool // only the row and the arguments may be used: no sub-queries and no clock
+}
+
+// A coreCompiler compiles one SELECT core.
+type coreCompiler struct {
+	*compilation
+	queryScope
+	core      *parser.Core
+	from      input
+	base      int // the ordinal of from's first column in the whole of FROM
+	sources   []source
+	pending   []*pendingCond  // the conditions of WHERE
+	results   []parser.Result // with stars expanded
+	aggregate bool            // has GROUP BY or an aggregate function
+	groups    map[string]int  // the key of a GROUP BY expression to its slot
+	keys      []*expr         // the GROUP BY expressions
+	aggs      []*aggregateCall
+	aggSlots  map[string]int
+	windows   []*windowCall
+	winSlots  map[string]int
+	plan      *windowPlan     // nil without window functions
+	expanding map[string]bool // aliases being compiled
+	ordinals  map[*expr]int   // the ordinals of the columns that expressions read
+	nesting   bool            // some expression has a sub-query
+}
+
+// groupMark is the table of the columns that stand for GROUP BY expressions. No text of a user can name it.
+const groupMark = "\x00group"
+
+// sourceMark begins the table of the columns that stand for an ordinal of the whole of FROM: those of a star,
+// which may be ambiguous by name.
+const sourceMark = "\x00ordinal "
+
+// ordinalName is the table of the column that stands for an ordinal of the whole of FROM.
+func ordinalName(i int) string { return sourceMark + strconv.Itoa(i) }
+
+// A stage is where in a core an expression stands, which decides what it may use. It implements binder and resolver.
+type stage struct {
+	*coreCompiler
+	clause    string // for error texts
+	grouped   bool   // rows are groups
+	aggregate bool   // aggregates may be used
+	window    bool   // window functions may be used
+	aliases   bool   // names of results may be used
+}
+
+// The stages.
+func (c *coreCompiler) whereStage() *stage {
+	return &stage{coreCompiler: c, clause: "WHERE", aliases: true}
+}
+func (c *coreCompiler) onStage() *stage { return &stage{coreCompiler: c, clause: "ON"} }
+func (c *coreCompiler) groupStage() *stage {
+	return &stage{coreCompiler: c, clause: "GROUP BY", aliases: true}
+}
+func (c *coreCompiler) argumentStage() *stage {
+	return &stage{coreCompiler: c, clause: "an aggregate's arguments"}
+}
+func (c *coreCompiler) havingStage() *stage {
+	return &stage{coreCompiler: c, clause: "HAVING", grouped: true, aggregate: true, aliases: true}
+}
+func (c *coreCompiler) resultStage() *stage {
+	return &stage{coreCompiler: c, clause: "SELECT", grouped: c.aggregate, aggregate: true, window: true}
+}
+func (c *coreCompiler) orderStage() *stage {
+	return &stage{coreCompiler: c, clause: "ORDER BY", grouped: c.aggregate, aggregate: true, window: true, aliases: true}
+}
+func (c *coreCompiler) windowStage() *stage {
+	return &stage{coreCompiler: c, clause: "OVER", grouped: c.aggregate, aggregate: true}
+}
+
+// compile compiles an expression of this stage.
+func (s *stage) compile(e parser.Expr) (*expr, error) {
+	if s.grouped {
+		e = replace(e, s.groupColumn)
+	}
+	x, err := compileExpr(e, s)
+	if err == nil && s.rowWise && x.clock {
+		return nil, errorf(BadStatement, e.At(), "the condition of NO EVENT cannot depend on the time at which it is evaluated")
+	}
+	return x, err
+}
+
+// groupColumn gives the column that stands for a GROUP BY expression, or nil.
+// An aggregate's arguments are evaluated before grouping, so it is left as it is.
+func (s *stage) groupColumn(e parser.Expr) parser.Expr {
+	switch x := e.(type) {
+	case *parser.Literal, *parser.Param:
+		return nil
+	case *parser.Call:
+		if x.Over == nil && isAggregate(x) {
+			return x
+		}
+	case *parser.Column:
+		if x.Table == groupMark {
+			return x
+		}
+	}
+	slot, ok := s.groups[s.key(e)]
+	if !ok {
+		return nil
+	}
+	return &parser.Column{Pos: e.At(), Table: groupMark, Name: strconv.Itoa(slot)}
+}
+
+// key identifies an expression within the core, whatever its columns are called in the text.
+func (c *coreCompiler) key(e parser.Expr) string {
+	return keyOf(e, func(col *parser.Column) string {
+		if col.Table == groupMark {
+			return "group " + col.Name
+		}
+		if i, err := c.find(col); err == nil && i >= 0 {
+			return "column " + strconv.Itoa(i)
+		}
+		return "name " + strconv.Quote(foldASCII(col.Table)) + strconv.Quote(foldASCII(col.Name))
+	})
+}
+
+// find returns the ordinal of a column in the whole of FROM, -1 if it has none.
+func (c *coreCompiler) find(col *parser.Column) (int, error) {
+	if at, ok := strings.CutPrefix(col.Table, sourceMark); ok {
+		return strconv.Atoi(at)
+	}
+	found := -1
+	for k := range c.sources {
+		src := &c.sources[k]
+		if col.Table != "" && !sameName(src.name, col.Table) {
+			continue
+		}
+		i := src.find(col.Name)
+		if i < 0 || col.Table == "" && src.merged[foldASCII(col.Name)] {
+			continue
+		}
+		if found >= 0 {
+			return -1, errorf(BadStatement, col.Pos, "column %s is ambiguous: more than one table has it", quoted(col.Name))
+		}
+		found = src.offset + i
+	}
+	return found, nil
+}
+
+// column implements binder.
+func (s *stage) column(c *parser.Column) (*expr, error) {
+	e, found, err := s.resolve(c)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, s.unknown(c)
+	}
+	at := *e
+	at.pos = c.Pos
+	if i, err := s.find(c); err == nil && i >= 0 {
+		s.ordinals[&at] = i - s.base
+	}
+	return &at, nil
+}
+
+// resolve implements resolver: own columns, then names of results, then the columns of enclosing queries.
+func (s *stage) resolve(c *parser.Column) (*expr, bool, error) {
+	if c.Table == groupMark {
+		slot, _ := strconv.Atoi(c.Name)
+		return s.groupKey(slot), true, nil
+	}
+	i, err := s.find(c)
+	if err != nil {
+		return nil, false, err
+	}
+	if i >= 0 {
+		return s.own(c, i)
+	}
+	if s.aliases && c.Table == "" {
+		if e, ok, err := s.alias(c); ok || err != nil {
+			return e, ok, err
+		}
+	}
+	return s.outer(c)
+}
+
+// own reads a column of the core's own tables, or the group's value of it.
+func (s *stage) own(c *parser.Column, i int) (*expr, bool, error) {
+	if !s.grouped {
+		return s.from.bind(i - s.base), true, nil
+	}
+	if slot, ok := s.groups[s.key(c)]; ok {
+		return s.groupKey(slot), true, nil
+	}
+	e := errorf(BadStatement, c.Pos, "column %s is neither grouped nor aggregated", quoted(c.Name))
+	e.Hint = "name it in GROUP BY, or take MIN, MAX, FIRST or LAST of it"
+	return nil, false, e
+}
+
+// groupKey reads the value of a GROUP BY expression.
+func (c *coreCompiler) groupKey(slot int) *expr {
+	e := *c.keys[slot]
+	e.eval, e.constant = slotExpr(slot), false
+	return &e
+}
+
+// alias compiles the result that has the name.
+func (s *stage) alias(c *parser.Column) (*expr, bool, error) {
+	name := foldASCII(c.Name)
+	for _, r := range s.results {
+		if r.Alias == "" || foldASCII(r.Alias) != name || s.expanding[name] {
+			continue
+		}
+		s.expanding[name] = true
+		e, err := s.compile(r.Expr)
+		delete(s.expanding, name)
+		return e, err == nil, err
+	}
+	return nil, false, nil
+}
+
+// outer reads a column of an enclosing query.
+func (q *queryScope) outer(c *parser.Column) (*expr, bool, error) {
+	if q.parent == nil {
+		return nil, false, nil
+	}
+	inner, found, err := q.parent.resolve(c)
+	if !found || err != nil {
+		return nil, false, err
+	}
+	if q.onOuter != nil {
+		q.onOuter()
+	}
+	e := *inner
+	e.constant = false
+	e.eval = func(en *env) Value { return inner.eval(en.row.outer) }
+	return &e, true, nil
+}
+
+// unknown makes the error for a column that nobody has.
+func (s *stage) unknown(c *parser.Column) error {
+	e := errorf(UnknownColumn, c.Pos, "there is no column %s", quoted(c.Name))
+	switch {
+	case s.constant:
+		e.Msg = s.clause + " takes constants; there is no column " + quoted(c.Name) + " to read"
+		if c.Quoted {
+			e.Hint = "strings take single quotes"
+		}
+	case c.Table != "" && !s.hasSource(c.Table):
+		e.Msg = "there is no table " + quoted(c.Table) + " in this query"
+	case c.Quoted:
+		e.Hint = "strings take single quotes"
+	case strings.HasPrefix(c.Name, "$__"):
+		e.Hint = "a Grafana macro was not expanded"
+	default:
+		if name := s.similar(c.Name); name != "" {
+			e.Hint = "did you mean " + name + "?"
+		}
+	}
+	return e
+}
+
+func (c *coreCompiler) hasSource(name string) bool {
+	for i := range c.sources {
+		if sameName(c.sources[i].name, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// similar returns the column whose name differs from name by one or two edits, "" if there is none.
+func (c *coreCompiler) similar(name string) string {
+	best, least := "", 3
+	for i := range c.sources {
+		for _, col := range c.sources[i].columns {
+			if d := editDistance(foldASCII(name), foldASCII(col.Name)); d < least && d < len(col.Name) {
+				best, least = col.Name, d
+			}
+		}
+	}
+	return best
+}
+
+// call implements binder: aggregates and window functions; everything else is a scalar function.
+func (s *stage) call(c *parser.Call) (*expr, bool, error) {
+	if c.Over != nil {
+		if !s.window {
+			return nil, true, errorf(BadStatement, c.Pos, "window functions cannot be used in %s", s.clause)
+		}
+		e, err := s.windowFunction(c)
+		return e, true, err
+	}
+	if !isAggregate(c) {
+		return s.special(c)
+	}
+	if !s.aggregate {
+		return nil, true, errorf(BadStatement, c.Pos, "aggregate %s() cannot be used in %s", strings.ToUpper(c.Name), s.clause)
+	}
+	e, err := s.aggregateFunction(c)
+	return e, true, err
+}
+
+// special compiles the functions that want to know more than their arguments' values.
+func (s *stage) special(c *parser.Call) (*expr, bool, error) {
+	if windowOnly[c.Name] {
+		return nil, true, errorf(BadStatement, c.Pos, "%s() needs an OVER clause", strings.ToUpper(c.Name))
+	}
+	if c.Name == "has" && !s.grouped {
+		return s.hasTag(c)
+	}
+	return nil, false, nil
+}

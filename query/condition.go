@@ -1,0 +1,259 @@
+package query
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/parser"
+)
+
+// An expectPlan is one compiled item of EXPECTING or EXPECT.
+type expectPlan struct {
+	kind    parser.ExpectationKind
+	version *expr      // ExpectVersion
+	scan    *tableScan // ExpectNoEvent
+	after   *expr      // ExpectNoEvent; nil without AFTER
+	text    string
+	pos     parser.Pos
+}
+
+// expectation compiles one item of EXPECTING or EXPECT.
+func (c *compilation) expectation(e *parser.Expectation) (*expectPlan, error) {
+	p := &expectPlan{kind: e.Kind, pos: e.Pos}
+	var err error
+	switch e.Kind {
+	case parser.ExpectVersion:
+		p.version, err = c.constants("EXPECTING VERSION").compile(e.Version)
+	case parser.ExpectNoEvent:
+		err = c.noEvent(p, e)
+	}
+	return p, err
+}
+
+// noEvent compiles NO EVENT FROM table WHERE condition AFTER position. The store evaluates the condition row by row,
+// in its writer too, so that it must depend on nothing but the row and the arguments.
+func (c *compilation) noEvent(p *expectPlan, e *parser.Expectation) error {
+	core := &parser.Core{Pos: e.Pos, Results: []parser.Result{{Expr: &parser.Literal{Value: int64(1)}}}, From: e.From, Where: e.Where}
+	plan, err := c.compileCore(core, nil, queryScope{nested: true, rowWise: true})
+	if err != nil {
+		return err
+	}
+	scan, ok := plan.from.(*tableScan)
+	if !ok || scan.events() == nil {
+		return errorf(BadStatement, e.Pos, "NO EVENT FROM takes $all or a stream")
+	}
+	if len(plan.where) > 0 {
+		return errorf(BadStatement, e.Where.At(), "the condition of NO EVENT must be about single events")
+	}
+	p.scan, p.text = scan, "NO EVENT FROM "+quoted(scan.def.name())
+	if e.Where != nil {
+		p.text += " WHERE " + exprText(e.Where)
+	}
+	if e.After != nil {
+		p.after, err = c.constants("AFTER").compile(e.After)
+	}
+	return err
+}
+
+// evaluateExpectations gives the expectations of one execution.
+func evaluateExpectations(ex *execution, plans []*expectPlan) ([]engine.Expectation, error) {
+	var list []engine.Expectation
+	for _, p := range plans {
+		e, err := p.evaluate(ex)
+		if err != nil {
+			return nil, err
+		}
+		if e != nil {
+			list = append(list, e)
+		}
+	}
+	return list, nil
+}
+
+// evaluate returns nil for an expectation that always holds.
+func (p *expectPlan) evaluate(ex *execution) (engine.Expectation, error) {
+	switch p.kind {
+	case parser.ExpectNoStream:
+		return engine.NoStream, nil
+	case parser.ExpectStreamExists:
+		return engine.StreamExists, nil
+	case parser.ExpectVersion:
+		return p.exact(ex)
+	case parser.ExpectNoEvent:
+		return p.condition(ex)
+	}
+	return nil, nil
+}
+
+func (p *expectPlan) exact(ex *execution) (engine.Expectation, error) {
+	en := ex.env(nil)
+	v := numericAffinity(p.version.eval(en))
+	if en.err != nil {
+		return nil, en.err
+	}
+	if v.kind != Int || v.n < int64(engine.NoVersion) {
+		return nil, errorf(BadArgument, p.pos, "EXPECTING VERSION takes a version, or -1 for a stream that does not exist")
+	}
+	return engine.Exact(engine.Version(v.n)), nil
+}
+
+func (p *expectPlan) condition(ex *execution) (engine.Expectation, error) {
+	after, err := p.afterPosition(ex)
+	if err != nil {
+		return nil, err
+	}
+	what, err := p.scan.narrow(ex, nil)
+	if err != nil || what.empty {
+		return nil, err
+	}
+	c := &engine.Condition{After: after, Where: what.filter(false), Text: p.text}
+	if t := p.scan.events(); !t.all {
+		c.Where = onlyStream(c.Where, t.stream)
+	}
+	if !p.scan.inexact && !what.inexact {
+		return c, nil
+	}
+	for _, i := range p.scan.needed() {
+		c.Columns |= eventColumns[i].needs
+	}
+	c.Match = matcher(ex, p.scan.conds)
+	return c, nil
+}
+
+// matcher evaluates conditions on single events. It uses an environment of its own and no context:
+// the store's writer calls it, and a statement's context must not end in the middle of a commit.
+func matcher(ex *execution, conds []condition) func(*engine.Batch, int) (bool, error) {
+	alone := &execution{ctx: context.Background(), session: ex.session, args: ex.args, now: ex.now, budget: ex.budget}
+	en := alone.env(nil)
+	batch := &tableBatch{}
+	en.row.batch = batch
+	return func(b *engine.Batch, row int) (bool, error) {
+		batch.n, batch.events = b.Len, b
+		batch.serial++
+		en.row.i, en.err = row, nil
+		return allTrue(conds, en), en.err
+	}
+}
+
+// afterPosition evaluates AFTER. Nothing, NULL and -1 mean the whole log.
+func (p *expectPlan) afterPosition(ex *execution) (engine.Position, error) {
+	if p.after == nil {
+		return engine.NoPosition, nil
+	}
+	en := ex.env(nil)
+	v := numericAffinity(p.after.eval(en))
+	if en.err != nil {
+		return 0, en.err
+	}
+	if v.kind == Null {
+		return engine.NoPosition, nil
+	}
+	if v.kind != Int || v.n < int64(engine.NoPosition) {
+		return 0, errorf(BadArgument, p.pos, "AFTER takes a position, or -1 or NULL for the whole log")
+	}
+	if last := int64(ex.index.Head()) - 1; v.n > last {
+		return 0, errorf(BadArgument, p.pos, "AFTER %d is beyond the last position, %d", v.n, last)
+	}
+	return engine.Position(v.n), nil
+}
+
+// mostConflicts is how many of the events that break a condition are reported.
+const mostConflicts = 10
+
+// conflicts returns the first events of a snapshot that break a condition.
+func conflicts(ctx context.Context, index engine.ReadIndex, c *engine.Condition) (found []engine.Event, err error) {
+	what := c.Where
+	what.From = max(what.From, c.After+1)
+	cursor := index.Scan(ctx, what, engine.ColAll)
+	defer func() {
+		if cerr := cursor.Close(); err == nil {
+			err = cerr
+		}
+	}()
+	for b := cursor.Next(); b != nil; b = cursor.Next() {
+		for i := range b.Len {
+			match := c.Match == nil
+			if !match {
+				if match, err = c.Match(b, i); err != nil {
+					return nil, err
+				}
+			}
+			if match {
+				var e engine.Event
+				fillEvent(&e, &tableBatch{events: b}, i)
+				if found = append(found, e); len(found) == mostConflicts {
+					return found, nil
+				}
+			}
+		}
+	}
+	return found, cursor.Err()
+}
+
+// A guardPlan is EXPECT table expectation, ...: a check without an event.
+type guardPlan struct {
+	into   target
+	expect []*expectPlan
+	pos    parser.Pos
+}
+
+func (c *compilation) guard(st *parser.Guard) (*guardPlan, error) {
+	p := &guardPlan{pos: st.Pos}
+	if err := c.target(st.Table, &p.into); err != nil {
+		return nil, err
+	}
+	for _, e := range st.Expect {
+		x, err := c.expectation(&e)
+		if err != nil {
+			return nil, err
+		}
+		if p.into.all && x.kind != parser.ExpectNoEvent {
+			return nil, errorf(BadStatement, e.Pos, "EXPECT $all takes NO EVENT FROM ... only: $all has no version")
+		}
+		p.expect = append(p.expect, x)
+	}
+	return p, nil
+}
+
+func (p *guardPlan) query(ctx context.Context, s *Session, args []Value) (Rows, error) {
+	return queryNothing(p, ctx, s, args)
+}
+
+func (p *guardPlan) exec(ctx context.Context, s *Session, args []Value) (Outcome, error) {
+	out := Outcome{LastPosition: engine.NoPosition, Pending: s.Tx != nil}
+	ex := newExecution(ctx, s, args)
+	if s.Tx != nil {
+		if err := s.Tx.writable(p.pos); err != nil {
+			return out, err
+		}
+	}
+	stream, err := p.into.name(ex)
+	if err != nil {
+		return out, err
+	}
+	expect, err := evaluateExpectations(ex, p.expect)
+	if err != nil {
+		return out, err
+	}
+	guard := engine.Append{Stream: stream, Expect: expect}
+	if s.Tx != nil {
+		_, err = s.Tx.add(ctx, []engine.Append{guard})
+		return out, err
+	}
+	_, err = s.Store.Append(ctx, guard)
+	return out, err
+}
+
+// payloadValue gives a payload as a value: JSON if it is, otherwise a blob.
+func payloadValue(p []byte) Value {
+	switch {
+	case p == nil:
+		return null
+	case json.Valid(p):
+		return jsonValue(stringOf(p))
+	}
+	return blobValue(stringOf(p))
+}
+
+func validJSON(p []byte) bool { return p != nil && json.Valid(p) }

@@ -1,0 +1,213 @@
+package query
+
+import (
+	"math"
+
+	"github.com/eventfold/eventfold/parser"
+)
+
+// A directedScan gives rows in the order of ORDER BY by reading the log in that direction, so that LIMIT ends the reading.
+type directedScan struct {
+	scan      *tableScan
+	backwards bool
+	exact     bool // no condition stands above the scan
+}
+
+// direct returns how the scan itself can give the order of a core, nil if it cannot: ORDER BY position or recorded_at,
+// or version where only one stream is read.
+func (c *coreCompiler) direct(p *corePlan, order []parser.Order) *directedScan {
+	scan, ok := c.from.(*tableScan)
+	if !ok || len(order) == 0 || scan.events() == nil || c.aggregate {
+		return nil
+	}
+	first := order[0]
+	col, _ := splitCollate(first.Expr)
+	if i, err := c.orderResult(col); err != nil {
+		return nil
+	} else if i >= 0 {
+		col = c.results[i].Expr
+	}
+	switch c.leafColumn(leaf{src: &c.sources[0]}, col) {
+	case ordPosition:
+	case ordRecordedAt:
+		if len(order) > 1 { // equal times are ordered by the terms that follow
+			return nil
+		}
+	case ordVersion:
+		if scan.events().all {
+			return nil
+		}
+	default:
+		return nil
+	}
+	return &directedScan{scan: scan, backwards: first.Desc, exact: len(p.where) == 0 && !p.distinct}
+}
+
+func (d *directedScan) open(ex *execution, outer *env, limit int64) (operator, error) {
+	if !d.exact || limit < 0 {
+		limit = 0
+	}
+	return d.scan.openLimited(ex, outer, d.backwards, limit)
+}
+
+// openLimited starts a scan in a direction from which no more than limit rows will be read; 0 means that nothing is known.
+func (s *tableScan) openLimited(ex *execution, outer *env, backwards bool, limit int64) (operator, error) {
+	what, err := s.narrow(ex, outer)
+	if err != nil {
+		return nil, err
+	}
+	if what.empty {
+		return noRows{}, nil
+	}
+	f := what.filter(backwards)
+	if limit > 0 && limit < math.MaxInt32 && !s.inexact && !what.inexact {
+		f.Limit = int(limit)
+	}
+	return s.openFilter(ex, f)
+}
+
+// A shortcut fills a group table without reading every event. done is false if it cannot this time.
+type shortcut func(g *groupOp) (done bool, err error)
+
+// shortcut recognises the groupings that the indexes of a store can answer.
+func (c *coreCompiler) shortcut(p *groupPlan) shortcut {
+	scan, ok := p.from.(*tableScan)
+	if !ok || scan.events() == nil || len(p.where) > 0 {
+		return nil
+	}
+	switch {
+	case len(p.keys) == 0 && allAggs(p, isCountStar):
+		return scan.countShortcut
+	case len(p.keys) == 0 && len(p.aggs) == 1:
+		return c.edgeShortcut(scan, p.aggs[0])
+	case len(p.keys) == 1 && allAggs(p, isCountStar) && len(scan.bounds) == 0 && len(scan.conds) == 0 && scan.events().all:
+		if c.isGroupColumn("type") {
+			return typesShortcut
+		}
+	}
+	return nil
+}
+
+func allAggs(p *groupPlan, ok func(*aggregateCall) bool) bool {
+	for _, a := range p.aggs {
+		if !ok(a) {
+			return false
+		}
+	}
+	return len(p.aggs) > 0
+}
+
+func isCountStar(a *aggregateCall) bool { return a.name == "count" && a.star && a.filter == nil }
+
+// isGroupColumn reports whether the only GROUP BY expression is the column.
+func (c *coreCompiler) isGroupColumn(name string) bool {
+	_, ok := c.groups[c.key(&parser.Column{Table: c.sources[0].name, Name: name})]
+	return ok
+}
+
+// countShortcut answers COUNT(*) where the bounds say all that the conditions say.
+func (s *tableScan) countShortcut(g *groupOp) (bool, error) {
+	what, err := s.narrow(g.ex, g.outer)
+	if err != nil {
+		return false, err
+	}
+	if len(g.ex.own) > 0 || s.inexact || what.inexact {
+		return false, nil
+	}
+	n := int64(0)
+	if !what.empty {
+		f := what.filter(false)
+		if t := s.events(); !t.all {
+			f = onlyStream(f, t.stream)
+		}
+		if n, err = g.ex.index.Count(g.ex.ctx, f); err != nil {
+			return false, err
+		}
+	}
+	group, err := g.table.insert("", nil)
+	if err != nil {
+		return false, err
+	}
+	for i := range group.aggs {
+		group.aggs[i].n = n
+	}
+	return true, nil
+}
+
+// typesShortcut answers SELECT type, COUNT(*) FROM $all GROUP BY type.
+func typesShortcut(g *groupOp) (bool, error) {
+	if len(g.ex.own) > 0 {
+		return false, nil
+	}
+	types, err := g.ex.index.Types(g.ex.ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, t := range types {
+		group, err := g.table.insert(t.Type, []Value{textValue(t.Type)})
+		if err != nil {
+			return false, err
+		}
+		for i := range group.aggs {
+			group.aggs[i].n = t.Events
+		}
+	}
+	return true, nil
+}
+
+// edgeShortcut answers MIN and MAX of what grows along the log: the first row that passes, read from the right end.
+func (c *coreCompiler) edgeShortcut(scan *tableScan, a *aggregateCall) shortcut {
+	if a.name != "min" && a.name != "max" || a.filter != nil {
+		return nil
+	}
+	ord := -1
+	for i := range eventColumns {
+		if c.aggArgIs(a, i) {
+			ord = i
+		}
+	}
+	switch ord {
+	case ordPosition, ordRecordedAt:
+	case ordVersion:
+		if scan.events().all {
+			return nil
+		}
+	default:
+		return nil
+	}
+	backwards := a.name == "max"
+	return func(g *groupOp) (bool, error) {
+		if len(g.ex.own) > 0 {
+			return false, nil
+		}
+		return true, g.readEdge(scan, backwards)
+	}
+}
+
+// aggArgIs reports whether the aggregate's argument is a column of the only table.
+func (c *coreCompiler) aggArgIs(a *aggregateCall, ord int) bool {
+	return a.column != nil && c.leafColumn(leaf{src: &c.sources[0]}, a.column) == ord
+}
+
+// readEdge gives the aggregate only the first row that a scan in a direction gives.
+func (g *groupOp) readEdge(scan *tableScan, backwards bool) (err error) {
+	in, err := scan.openLimited(g.ex, g.outer, backwards, 1)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if cerr := in.close(); err == nil {
+			err = cerr
+		}
+	}()
+	en := g.ex.env(g.outer)
+	ok, err := in.next(en)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		_, err = g.table.insert("", nil)
+		return err
+	}
+	return g.table.add(en)
+}

@@ -1,0 +1,99 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/parser"
+)
+
+// An execution is what the operators and sub-queries of one running statement share.
+// One goroutine uses it, except budget, which parallel aggregation shares among its workers.
+type execution struct {
+	ctx     context.Context
+	session *Session
+	args    []Value
+	now     time.Time
+	index   engine.ReadIndex // the snapshot that every table of the statement reads
+	own     []ownEvent       // events of the open transaction, which come after the snapshot
+	budget  *budget
+
+	once       map[int]*onceResult // results of uncorrelated sub-queries, by their number
+	events     []*engine.Event     // events that evalEvent captured
+	keepEvents bool                // captured events are kept until the statement ends; otherwise one is reused
+	counters   *counters           // shared with the workers of parallel aggregation
+}
+
+// counters tell EXPLAIN ANALYZE what the statement did.
+type counters struct {
+	examined atomic.Int64 // events looked at
+	skipped  atomic.Int64 // segments that were not looked into
+}
+
+// newExecution takes the snapshot of a statement: the transaction's, or the store as it is now.
+func newExecution(ctx context.Context, s *Session, args []Value) *execution {
+	ex := &execution{ctx: ctx, session: s, args: args, now: s.now(), budget: newBudget(s.Settings.Memory), counters: &counters{}}
+	if s.Tx != nil {
+		ex.index, ex.own = s.Tx.index, s.Tx.events
+		return ex
+	}
+	ex.index = s.Store.ReadIndex()
+	return ex
+}
+
+// now returns the time of the session's clock.
+func (s *Session) now() time.Time {
+	if s.Settings.Now != nil {
+		return s.Settings.Now().UTC()
+	}
+	return time.Now().UTC()
+}
+
+// env returns a new environment for expressions. outer is the enclosing query's, nil for none.
+func (ex *execution) env(outer *env) *env {
+	return &env{ctx: ex.ctx, args: ex.args, now: ex.now, exec: ex, row: rowSource{outer: outer}}
+}
+
+// captured returns the event that the current row's pseudo-column event is written to.
+func (ex *execution) captured() *engine.Event {
+	if ex.keepEvents || len(ex.events) == 0 {
+		ex.events = append(ex.events, new(engine.Event))
+	}
+	return ex.events[len(ex.events)-1]
+}
+
+// A budget limits what a statement holds in memory.
+type budget struct {
+	limit int64
+	held  atomic.Int64
+}
+
+func newBudget(limit int64) *budget {
+	if limit <= 0 {
+		limit = DefaultMemory
+	}
+	return &budget{limit: limit}
+}
+
+// hold accounts for n more bytes that the clause keeps. The error names the clause.
+func (b *budget) hold(n int64, clause string) error {
+	if b.held.Add(n) <= b.limit {
+		return nil
+	}
+	return &Error{
+		Kind: OutOfMemory,
+		Pos:  -1,
+		Msg:  fmt.Sprintf("%s needs more than the %d bytes of memory that a query may hold", clause, b.limit),
+		Hint: "select less, or raise query_memory",
+	}
+}
+
+func (b *budget) release(n int64) { b.held.Add(-n) }
+
+// errorf makes an *Error at a place in the text.
+func errorf(kind ErrorKind, pos parser.Pos, format string, args ...any) *Error {
+	return &Error{Kind: kind, Pos: pos, Msg: fmt.Sprintf(format, args...)}
+}

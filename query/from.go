@@ -1,0 +1,355 @@
+package query
+
+import (
+	"github.com/eventfold/eventfold/parser"
+)
+
+// A pendingCond is a condition of WHERE or ON that has not found its place in the plan yet.
+type pendingCond struct {
+	e    parser.Expr
+	used bool
+	on   bool // of an ON: it must not rise above its join
+}
+
+func pendingList(e parser.Expr, on bool) []*pendingCond {
+	var list []*pendingCond
+	for _, e := range conjuncts(e) {
+		list = append(list, &pendingCond{e: e, on: on})
+	}
+	return list
+}
+
+// collectSources compiles the tables and sub-queries of FROM, from left to right.
+func (c *coreCompiler) collectSources(from parser.Source) error {
+	switch from := from.(type) {
+	case nil:
+		return nil
+	case *parser.Join:
+		if err := c.collectSources(from.Left); err != nil {
+			return err
+		}
+		return c.collectSources(from.Right)
+	}
+	rel, name, pos, err := c.leafInput(from)
+	if err != nil {
+		return err
+	}
+	src := source{name: name, columns: rel.schema(), input: rel, pos: pos}
+	for i := range c.sources {
+		last := &c.sources[i]
+		src.offset = last.offset + len(last.columns)
+	}
+	c.sources = append(c.sources, src)
+	return nil
+}
+
+// leafInput compiles one table or sub-query.
+func (c *coreCompiler) leafInput(from parser.Source) (rel input, name string, pos parser.Pos, err error) {
+	switch from := from.(type) {
+	case *parser.Derived:
+		rel, err = c.derived(from.Select, c.ctes)
+		return rel, from.Alias, from.Pos, err
+	case *parser.Table:
+		if cte := c.ctes.find(from); cte != nil {
+			rel, err = c.derived(cte.cte.Select, cte.seen)
+			return rel, aliasOr(from.Alias, cte.cte.Name), from.Pos, err
+		}
+		if from.Param != nil {
+			return nil, "", 0, errorf(Unsupported, from.Pos, "a table's name can be a parameter only in INSERT INTO and EXPECT; use $all WHERE stream = ?")
+		}
+		def, err := c.catalog.table(from)
+		if err != nil {
+			return nil, "", 0, err
+		}
+		scan := newTableScan(def)
+		c.scans = append(c.scans, scan)
+		return scan, aliasOr(from.Alias, def.name()), from.Pos, nil
+	}
+	return nil, "", 0, errorf(Unsupported, c.core.Pos, "this kind of FROM is not supported")
+}
+
+func aliasOr(alias, name string) string {
+	if alias != "" {
+		return alias
+	}
+	return name
+}
+
+// derived compiles a sub-query in FROM. It sees the columns of the enclosing queries, but not those of its siblings.
+func (c *coreCompiler) derived(sel *parser.Select, ctes *cteScope) (input, error) {
+	plan, err := c.compileSelect(sel, queryScope{parent: c.parent, ctes: ctes, onOuter: c.onOuter, nested: true})
+	if err != nil {
+		return nil, err
+	}
+	return &derivedTable{plan: plan}, nil
+}
+
+// compileFrom joins the sources and gives every condition of WHERE and ON its place: in a table's scan if it is about
+// one table, in a join if it compares two, and else above them all.
+func (c *coreCompiler) compileFrom(p *corePlan, order []parser.Order) error {
+	c.pending = pendingList(c.core.Where, false)
+	c.from = one{}
+	if c.core.From != nil {
+		if err := c.placeConditions(order); err != nil {
+			return err
+		}
+	}
+	p.from = c.from
+	for _, w := range c.pending {
+		if w.used {
+			continue
+		}
+		x, err := c.whereStage().compile(w.e)
+		if err != nil {
+			return err
+		}
+		p.where = append(p.where, x.condition())
+		c.markInexact()
+	}
+	p.texts.where = exprText(c.core.Where)
+	return nil
+}
+
+// markInexact notes that some condition stands above the scans.
+func (c *coreCompiler) markInexact() {
+	for i := range c.sources {
+		if scan, ok := c.sources[i].input.(*tableScan); ok {
+			scan.inexact = true
+		}
+	}
+}
+
+func (c *coreCompiler) placeConditions(order []parser.Order) error {
+	c.mergeUsing(c.core.From, new(int))
+	var err error
+	c.from, _, err = c.join(c.core.From, 0, c.pending)
+	if err != nil {
+		return err
+	}
+	if c.usesWindows(order) && !c.aggregate {
+		c.from = newMaterialized(c.from)
+	}
+	return nil
+}
+
+// mergeUsing notes for every source which of its columns a USING takes from the sources before it.
+func (c *coreCompiler) mergeUsing(from parser.Source, next *int) {
+	j, ok := from.(*parser.Join)
+	if !ok {
+		*next++
+		return
+	}
+	c.mergeUsing(j.Left, next)
+	first := *next
+	c.mergeUsing(j.Right, next)
+	for _, name := range j.Using {
+		for i := first; i < *next; i++ {
+			if c.sources[i].find(name) >= 0 {
+				if c.sources[i].merged == nil {
+					c.sources[i].merged = map[string]bool{}
+				}
+				c.sources[i].merged[foldASCII(name)] = true
+			}
+		}
+	}
+}
+
+// join compiles the part of FROM whose first source is number lo; hi is the number of the source behind it.
+// conds are the conditions that may be placed in it.
+func (c *coreCompiler) join(from parser.Source, lo int, conds []*pendingCond) (rel input, hi int, err error) {
+	j, ok := from.(*parser.Join)
+	if !ok {
+		rel, err = c.placeInLeaf(lo, conds)
+		return rel, lo + 1, err
+	}
+	on, err := c.joinConditions(j, lo)
+	if err != nil {
+		return nil, 0, err
+	}
+	inside, rightConds := append(append([]*pendingCond(nil), conds...), on...), on
+	if j.Outer { // a condition on the result must not drop rows of the right side before they are joined, nor one of ON rows of the left
+		inside = conds
+	} else {
+		rightConds = inside
+	}
+	left, mid, err := c.join(j.Left, lo, inside)
+	if err != nil {
+		return nil, 0, err
+	}
+	right, hi, err := c.join(j.Right, mid, rightConds)
+	if err != nil {
+		return nil, 0, err
+	}
+	p := newJoinPlan(left, right, j.Outer)
+	candidates := on
+	if !j.Outer {
+		candidates = inside
+	}
+	if err := c.joinKeys(p, candidates, lo, mid, hi); err != nil {
+		return nil, 0, err
+	}
+	return p, hi, c.joinRest(p, on, lo, hi)
+}
+
+// joinConditions lists the conditions of ON and USING.
+func (c *coreCompiler) joinConditions(j *parser.Join, lo int) ([]*pendingCond, error) {
+	on := pendingList(j.On, true)
+	next := lo
+	count := func(s parser.Source) { c.countSources(s, &next) }
+	count(j.Left)
+	mid := next
+	count(j.Right)
+	for _, name := range j.Using {
+		l, r := c.usingColumn(name, lo, mid), c.usingColumn(name, mid, next)
+		if l == nil || r == nil {
+			return nil, errorf(UnknownColumn, j.Pos, "USING (%s): both sides of the join must have the column", name)
+		}
+		on = append(on, &pendingCond{on: true, e: &parser.Binary{Pos: j.Pos, Op: parser.OpEq, X: l, Y: r}})
+	}
+	return on, nil
+}
+
+func (c *coreCompiler) countSources(s parser.Source, n *int) {
+	if j, ok := s.(*parser.Join); ok {
+		c.countSources(j.Left, n)
+		c.countSources(j.Right, n)
+		return
+	}
+	*n++
+}
+
+// usingColumn finds a column in the sources lo to hi, the first that has it.
+func (c *coreCompiler) usingColumn(name string, lo, hi int) *parser.Column {
+	for i := lo; i < hi; i++ {
+		if at := c.sources[i].find(name); at >= 0 {
+			return &parser.Column{Pos: c.sources[i].pos, Table: ordinalName(c.sources[i].offset + at), Name: name}
+		}
+	}
+	return nil
+}
+
+// placeInLeaf gives source number i the conditions that are about it alone.
+func (c *coreCompiler) placeInLeaf(i int, conds []*pendingCond) (input, error) {
+	src := &c.sources[i]
+	scan, isScan := src.input.(*tableScan)
+	inner := c.part(src.input, i, i+1)
+	var cheap, dear []condition
+	for _, w := range conds {
+		if w.used || !c.only(leaf{src: src}, w.e) {
+			continue
+		}
+		x, err := inner.whereStage().compile(w.e)
+		if err != nil {
+			return nil, err
+		}
+		if costly(w.e) {
+			dear = append(dear, x.condition())
+		} else {
+			cheap = append(cheap, x.condition())
+		}
+		w.used = true
+		if isScan {
+			scan.filters = append(scan.filters, exprText(w.e))
+			if err := c.push(leaf{scan: scan, src: src}, w.e); err != nil {
+				return nil, err
+			}
+		}
+	}
+	list := append(cheap, dear...)
+	if isScan {
+		scan.conds = list
+		return scan, nil
+	}
+	if len(list) == 0 {
+		return src.input, nil
+	}
+	return &filteredTable{input: src.input, conds: list}, nil
+}
+
+// part returns a compiler for expressions on the sources lo to hi alone, whose rows rel gives.
+func (c *coreCompiler) part(rel input, lo, hi int) *coreCompiler {
+	p := *c
+	p.from, p.sources = rel, append([]source(nil), c.sources[lo:hi]...)
+	p.results = nil
+	p.base = c.base + c.sources[lo].offset
+	return &p
+}
+
+// A filteredTable drops rows of a sub-query in FROM.
+type filteredTable struct {
+	input
+	conds []condition
+}
+
+func (f *filteredTable) open(ex *execution, outer *env) (operator, error) {
+	in, err := f.input.open(ex, outer)
+	if err != nil {
+		return nil, err
+	}
+	return filtered(in, f.conds), nil
+}
+
+// A derivedTable is a sub-query in FROM, or the use of a name of WITH.
+type derivedTable struct{ plan *selectPlan }
+
+func (d *derivedTable) schema() []TableColumn { return d.plan.columns }
+
+func (d *derivedTable) bind(i int) *expr { return boundColumn(d.plan.columns[i], slotExpr(i)) }
+
+func (d *derivedTable) open(ex *execution, outer *env) (operator, error) {
+	return d.plan.open(ex, outer)
+}
+
+func (d *derivedTable) explain(x *explainer) { d.plan.explain(x) }
+
+// A materialized input copies the columns that are read into a row of values, for operators that keep rows.
+type materialized struct {
+	in    input
+	slots map[int]int // ordinal to slot
+	reads []*expr     // by slot
+}
+
+func newMaterialized(in input) *materialized { return &materialized{in: in, slots: map[int]int{}} }
+
+func (m *materialized) schema() []TableColumn { return m.in.schema() }
+
+func (m *materialized) bind(i int) *expr {
+	slot, ok := m.slots[i]
+	if !ok {
+		slot = len(m.reads)
+		m.slots[i] = slot
+		m.reads = append(m.reads, m.in.bind(i))
+	}
+	return boundColumn(m.in.schema()[i], slotExpr(slot))
+}
+
+func (m *materialized) open(ex *execution, outer *env) (operator, error) {
+	in, err := m.in.open(ex, outer)
+	if err != nil {
+		return nil, err
+	}
+	return &materializeOp{in: in, en: ex.env(outer), reads: m.reads, row: make([]Value, len(m.reads))}, nil
+}
+
+func (m *materialized) explain(x *explainer) { m.in.explain(x) }
+
+type materializeOp struct {
+	in    operator
+	en    *env
+	reads []*expr
+	row   []Value
+}
+
+func (m *materializeOp) next(en *env) (bool, error) {
+	ok, err := m.in.next(m.en)
+	if !ok || err != nil {
+		return false, err
+	}
+	for i, e := range m.reads {
+		m.row[i] = e.eval(m.en)
+	}
+	en.row.values = m.row
+	return true, m.en.err
+}
+
+func (m *materializeOp) close() error { return m.in.close() }

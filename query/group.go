@@ -1,0 +1,247 @@
+package query
+
+import (
+	"unsafe"
+
+	"github.com/eventfold/eventfold/parser"
+)
+
+// A groupPlan is GROUP BY and the aggregates of a core. Its rows hold the values of the GROUP BY expressions, then
+// those of the aggregates.
+type groupPlan struct {
+	keys     []*expr
+	aggs     []*aggregateCall
+	from     input
+	where    []condition
+	shortcut shortcut // how the result may be had without reading events, nil if there is no way
+	parallel bool     // the rows may be aggregated in parts
+	args     int      // the greatest number of arguments
+}
+
+func newGroupPlan(c *coreCompiler, where []condition) *groupPlan {
+	p := &groupPlan{where: where, keys: c.keys, aggs: c.aggs, from: c.from, parallel: !c.nesting && len(where) == 0}
+	for _, a := range p.aggs {
+		p.args = max(p.args, len(a.args))
+		if a.distinct || a.def.merge == nil {
+			p.parallel = false
+		}
+	}
+	p.shortcut = c.shortcut(p)
+	return p
+}
+
+// A group is one row of a groupTable.
+type group struct {
+	keys []Value
+	aggs []aggState
+}
+
+// A groupTable groups rows. One goroutine uses it.
+type groupTable struct {
+	plan   *groupPlan
+	keep   *keeper
+	groups []*group // in the order of their first rows
+	byKey  map[string]*group
+	last   *group // of the last row, when its only key is a text
+	data   *byte  // the text's bytes
+	size   int    // the text's length
+	key    []byte
+	values []Value
+	buf    []Value
+}
+
+func newGroupTable(p *groupPlan, b *budget) *groupTable {
+	return &groupTable{
+		plan: p, keep: newKeeper(b, "GROUP BY"), byKey: map[string]*group{},
+		values: make([]Value, len(p.keys)), buf: make([]Value, p.args),
+	}
+}
+
+// add gives the current row of en to its group.
+func (t *groupTable) add(en *env) error {
+	g, err := t.find(en)
+	if err != nil {
+		return err
+	}
+	for i, a := range t.plan.aggs {
+		if err := a.add(&g.aggs[i], en, t.keep, t.buf); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// find returns the group of the current row.
+func (t *groupTable) find(en *env) (*group, error) {
+	if len(t.values) == 0 && t.last != nil {
+		return t.last, nil
+	}
+	for i, k := range t.plan.keys {
+		t.values[i] = k.eval(en)
+	}
+	if en.err != nil {
+		return nil, en.err
+	}
+	// Most often the key is a type or a stream, and rows of a batch share the texts of equal types.
+	single := len(t.values) == 1 && t.values[0].kind == String
+	if single && t.last != nil && t.size == len(t.values[0].s) && t.data == unsafe.StringData(t.values[0].s) {
+		return t.last, nil
+	}
+	t.key = t.key[:0]
+	for i, v := range t.values {
+		t.key = appendKey(t.key, v, t.plan.keys[i].collate)
+	}
+	g, ok := t.byKey[string(t.key)]
+	if !ok {
+		var err error
+		if g, err = t.insert(string(t.key), t.values); err != nil {
+			return nil, err
+		}
+	}
+	t.last = nil
+	if len(t.values) == 0 {
+		t.last = g
+	}
+	if single {
+		t.last, t.size, t.data = g, len(t.values[0].s), unsafe.StringData(t.values[0].s)
+	}
+	return g, nil
+}
+
+const aggStateSize = int64(unsafe.Sizeof(aggState{}))
+
+func (t *groupTable) insert(key string, values []Value) (*group, error) {
+	kept, err := t.keep.row(values)
+	if err != nil {
+		return nil, err
+	}
+	g := &group{keys: kept, aggs: make([]aggState, len(t.plan.aggs))}
+	t.byKey[key] = g
+	t.groups = append(t.groups, g)
+	return g, t.keep.account(int64(len(key)) + 128 + int64(len(g.aggs))*aggStateSize)
+}
+
+// merge adds the groups of the rows that come after those of t.
+func (t *groupTable) merge(after *groupTable) error {
+	for _, g := range after.groups {
+		key := t.key[:0]
+		for i, v := range g.keys {
+			key = appendKey(key, v, t.plan.keys[i].collate)
+		}
+		t.key = key
+		into, ok := t.byKey[string(key)]
+		if !ok {
+			t.byKey[string(key)] = g
+			t.groups = append(t.groups, g)
+			continue
+		}
+		for i, a := range t.plan.aggs {
+			if err := a.def.merge(&into.aggs[i], &g.aggs[i], a); err != nil {
+				return err
+			}
+		}
+	}
+	t.keep.taken += after.keep.taken
+	return nil
+}
+
+// A groupOp gives a row per group.
+type groupOp struct {
+	plan  *groupPlan
+	ex    *execution
+	outer *env
+	table *groupTable
+	at    int
+	row   []Value
+}
+
+func (g *groupOp) next(en *env) (bool, error) {
+	if g.table == nil {
+		if err := g.build(); err != nil {
+			return false, err
+		}
+	}
+	if g.at >= len(g.table.groups) {
+		return false, nil
+	}
+	group := g.table.groups[g.at]
+	g.at++
+	copy(g.row, group.keys)
+	for i, a := range g.plan.aggs {
+		v, err := a.def.final(&group.aggs[i])
+		if err != nil {
+			return false, at(err, a.pos)
+		}
+		g.row[len(group.keys)+i] = v
+	}
+	en.row.values = g.row
+	return true, nil
+}
+
+// build reads all rows.
+func (g *groupOp) build() error {
+	g.table = newGroupTable(g.plan, g.ex.budget)
+	if g.plan.shortcut != nil {
+		done, err := g.plan.shortcut(g)
+		if done || err != nil {
+			return err
+		}
+	}
+	if err := g.read(); err != nil {
+		return err
+	}
+	if len(g.plan.keys) == 0 && len(g.table.groups) == 0 {
+		_, err := g.table.insert("", nil)
+		return err
+	}
+	return nil
+}
+
+func (g *groupOp) read() error {
+	if done, err := g.readParts(); done || err != nil {
+		return err
+	}
+	in, err := g.plan.from.open(g.ex, g.outer)
+	if err != nil {
+		return err
+	}
+	err = readInto(g.table, filtered(in, g.plan.where), g.ex.env(g.outer))
+	if cerr := in.close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// readInto gives every row of an operator to a group table.
+func readInto(t *groupTable, in operator, en *env) error {
+	for n := 1; ; n++ {
+		ok, err := in.next(en)
+		if !ok || err != nil {
+			return err
+		}
+		if err := t.add(en); err != nil {
+			return err
+		}
+		if n%batchRows == 0 {
+			if err := en.ctx.Err(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (g *groupOp) close() error {
+	if g.table != nil {
+		g.table.keep.release()
+		g.table.groups, g.table.byKey = nil, nil
+	}
+	return nil
+}
+
+// at gives an error of this package the place of the expression that it comes from, if it has none.
+func at(err error, pos parser.Pos) error {
+	if e, ok := err.(*Error); ok && e.Pos < 0 {
+		e.Pos = pos
+	}
+	return err
+}

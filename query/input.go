@@ -1,0 +1,127 @@
+package query
+
+import (
+	"github.com/eventfold/eventfold/parser"
+)
+
+// An input is a source of rows in a plan: a table, a sub-query in FROM, a join. It is immutable once the plan is compiled.
+type input interface {
+	// schema lists the input's columns.
+	schema() []TableColumn
+	// bind returns an expression that reads column i of the row that an operator of this input has made current.
+	// Only columns that were bound when the plan was compiled can be read.
+	bind(i int) *expr
+	// open starts reading. outer is the environment of the enclosing query, nil for none.
+	open(ex *execution, outer *env) (operator, error)
+	// explain describes the input, the innermost step first.
+	explain(x *explainer)
+}
+
+// An operator gives rows one at a time. One goroutine uses it.
+type operator interface {
+	// next makes the next row current in en.row and reports whether there is one.
+	// The row is valid until the next call.
+	next(en *env) (bool, error)
+	close() error
+}
+
+// boundColumn makes the expression that reads a column.
+func boundColumn(c TableColumn, eval func(*env) Value) *expr {
+	return &expr{eval: eval, typ: c.Type, nullable: c.Nullable, affinity: c.affinity, collate: c.collate, pos: -1}
+}
+
+// slotExpr reads slot i of a row of values.
+func slotExpr(i int) func(*env) Value {
+	return func(en *env) Value { return en.row.values[i] }
+}
+
+// one is the input of a SELECT without FROM: a single row without columns.
+type one struct{}
+
+func (one) schema() []TableColumn { return nil }
+
+func (one) bind(int) *expr { panic("query: a SELECT without FROM has no columns") }
+
+func (one) open(*execution, *env) (operator, error) { return &oneRow{}, nil }
+
+func (one) explain(x *explainer) { x.step("row", "a single row") }
+
+type oneRow struct{ done bool }
+
+func (o *oneRow) next(*env) (bool, error) {
+	first := !o.done
+	o.done = true
+	return first, nil
+}
+
+func (o *oneRow) close() error { return nil }
+
+// A filterOp passes the rows that satisfy every condition.
+type filterOp struct {
+	in    operator
+	conds []condition
+	seen  int
+}
+
+// filtered puts conditions behind an operator, if there are any.
+func filtered(in operator, conds []condition) operator {
+	if len(conds) == 0 {
+		return in
+	}
+	return &filterOp{in: in, conds: conds}
+}
+
+func (f *filterOp) next(en *env) (bool, error) {
+	for {
+		ok, err := f.in.next(en)
+		if !ok || err != nil {
+			return false, err
+		}
+		if f.seen++; f.seen%batchRows == 0 {
+			if err := en.ctx.Err(); err != nil {
+				return false, err
+			}
+		}
+		pass := allTrue(f.conds, en)
+		if en.err != nil {
+			return false, en.err
+		}
+		if pass {
+			return true, nil
+		}
+	}
+}
+
+func (f *filterOp) close() error { return f.in.close() }
+
+// A condition is a compiled condition: a row passes if it is yes.
+type condition = func(*env) truth
+
+func allTrue(conds []condition, en *env) bool {
+	for _, c := range conds {
+		if c(en) != yes {
+			return false
+		}
+	}
+	return true
+}
+
+// A source is one item of FROM, as names are resolved against it.
+type source struct {
+	name    string // the alias, or the table's name
+	offset  int    // ordinal of its first column in the whole of FROM
+	columns []TableColumn
+	merged  map[string]bool // columns of USING, which the source before has too: not part of *, not found without the source's name
+	pos     parser.Pos
+	input   input
+}
+
+// find returns the ordinal of a column in the source, -1 if there is none.
+func (s *source) find(name string) int {
+	for i := range s.columns {
+		if sameName(s.columns[i].Name, name) {
+			return i
+		}
+	}
+	return -1
+}

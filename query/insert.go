@@ -1,0 +1,437 @@
+package query
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/parser"
+)
+
+// An insertPlan is a compiled INSERT.
+type insertPlan struct {
+	into      target
+	writes    []*writeColumn // by place in a row
+	rows      [][]*expr
+	expect    []*expectPlan
+	returning []returnColumn
+	columns   []Column
+	pos       parser.Pos
+}
+
+// A target is the table that an INSERT or EXPECT names.
+type target struct {
+	all    bool   // $all: every row names its stream
+	stream string // the stream, if it is not bound
+	param  *expr  // the stream's name as an argument, nil if it is in the text
+	pos    parser.Pos
+}
+
+// A newRow is one row of an INSERT.
+type newRow struct {
+	stream   string
+	event    engine.NewEvent
+	expected *engine.ExpectedVersion // of expected_version, nil if it is not given
+}
+
+// A writeColumn is a column that INSERT can give.
+type writeColumn struct {
+	name string
+	set  func(r *newRow, v Value) string // what is wrong with the value, "" for nothing
+}
+
+// writeColumns are the columns that INSERT can give. Those of eventColumns that are missing are assigned by the store.
+var writeColumns = []*writeColumn{
+	{"stream", setStream},
+	{"type", setType},
+	{"payload", setPayload},
+	{"metadata", setMetadata},
+	{"id", setID},
+	{"tags", setTags},
+	{"expected_version", setExpected},
+}
+
+// implicitColumns are those of an INSERT without a column list; $all has the stream before them.
+var implicitColumns = []string{"stream", "type", "payload", "metadata", "id"}
+
+func writeColumnNamed(name string) *writeColumn {
+	for _, w := range writeColumns {
+		if sameName(w.name, name) {
+			return w
+		}
+	}
+	return nil
+}
+
+func setStream(r *newRow, v Value) string {
+	name, ok := textOf(v)
+	if !ok {
+		return "takes a text"
+	}
+	r.stream = name
+	return checkStream(name)
+}
+
+func setType(r *newRow, v Value) string {
+	name, ok := textOf(v)
+	switch {
+	case v.kind == Null:
+		return "cannot be NULL"
+	case !ok:
+		return "takes a text"
+	case name == "":
+		return "is empty"
+	case len(name) > engine.MaxTypeSize:
+		return "is longer than 255 bytes"
+	case !utf8.ValidString(name):
+		return "is not valid UTF-8"
+	}
+	r.event.Type = name
+	return ""
+}
+
+// textOf returns a text, or a blob that is one: some callers bind names as []byte.
+func textOf(v Value) (string, bool) { return v.s, v.kind == String || v.kind == Bytes }
+
+func setPayload(r *newRow, v Value) string {
+	if v.kind != Null {
+		r.event.Payload = []byte(v.text())
+	}
+	return ""
+}
+
+func setMetadata(r *newRow, v Value) string {
+	if v.kind == Null {
+		return ""
+	}
+	text := []byte(v.text())
+	if !json.Valid(text) {
+		return "is not JSON"
+	}
+	r.event.Metadata = text
+	return ""
+}
+
+func setID(r *newRow, v Value) string {
+	if v.kind == Null {
+		return ""
+	}
+	text, ok := textOf(v)
+	if !ok {
+		return "takes a UUID, as a text or as 16 bytes"
+	}
+	id, err := uuid.Parse(text)
+	if v.kind == Bytes && len(text) == len(id) {
+		id, err = uuid.FromBytes([]byte(text))
+	}
+	if err != nil {
+		return "is not a UUID"
+	}
+	if id == uuid.Nil {
+		return "is the nil UUID, which identifies nothing"
+	}
+	r.event.ID = id
+	return ""
+}
+
+func setTags(r *newRow, v Value) string {
+	if v.kind == Null {
+		return ""
+	}
+	text, ok := textOf(v)
+	var tags []string
+	if !ok || json.Unmarshal([]byte(text), &tags) != nil {
+		return "takes a JSON array of strings"
+	}
+	r.event.Tags = tags
+	return ""
+}
+
+// expectedWords are the texts that expected_version takes.
+var expectedWords = map[string]engine.ExpectedVersion{
+	"any": engine.Any, "no stream": engine.NoStream, "exists": engine.StreamExists, "stream exists": engine.StreamExists,
+}
+
+func setExpected(r *newRow, v Value) string {
+	e := engine.Any
+	switch v = numericAffinity(v); {
+	case v.kind == Null:
+	case v.kind == Int && v.n >= -1:
+		e = engine.Exact(engine.Version(v.n))
+	default:
+		word, ok := expectedWords[strings.ToLower(v.text())]
+		if !ok || v.kind != String {
+			return "takes a version, 'any', 'no stream' or 'exists'"
+		}
+		e = word
+	}
+	r.expected = &e
+	return ""
+}
+
+// insert compiles an INSERT.
+func (c *compilation) insert(st *parser.Insert) (*insertPlan, error) {
+	p := &insertPlan{pos: st.Pos}
+	if err := c.target(st.Into, &p.into); err != nil {
+		return nil, err
+	}
+	if err := p.resolveColumns(st); err != nil {
+		return nil, err
+	}
+	s := c.constants("VALUES")
+	for _, row := range st.Rows {
+		if err := p.checkWidth(st, row); err != nil {
+			return nil, err
+		}
+		values, err := s.compileAll(row)
+		if err != nil {
+			return nil, err
+		}
+		for i := range values {
+			v := *values[i]
+			v.pos = row[i].At()
+			values[i] = &v
+		}
+		p.rows = append(p.rows, values)
+	}
+	for _, e := range st.Expect {
+		x, err := c.expectation(&e)
+		if err != nil {
+			return nil, err
+		}
+		p.expect = append(p.expect, x)
+	}
+	return p, p.compileReturning(st.Returning)
+}
+
+// constants returns a stage for expressions without a table.
+func (c *compilation) constants(clause string) *stage {
+	return &stage{clause: clause, coreCompiler: &coreCompiler{
+		compilation: c, core: &parser.Core{}, from: one{}, ordinals: map[*expr]int{}, queryScope: queryScope{constant: true},
+	}}
+}
+
+// target resolves the table of an INSERT or EXPECT.
+func (c *compilation) target(t *parser.Table, to *target) error {
+	to.pos = t.Pos
+	if t.Param != nil {
+		x, err := compileExpr(t.Param, c.constants("INTO"))
+		to.param = x
+		return err
+	}
+	def, err := c.catalog.table(t)
+	if err != nil {
+		return err
+	}
+	events, ok := def.(*eventTable)
+	if !ok {
+		return errorf(BadStatement, t.Pos, "%s cannot be written to; INSERT appends to a stream or to $all", quoted(def.name()))
+	}
+	to.all, to.stream = events.all, events.stream
+	return nil
+}
+
+// resolveColumns finds out which columns the rows give.
+func (p *insertPlan) resolveColumns(st *parser.Insert) error {
+	if len(st.Columns) == 0 {
+		names := implicitColumns
+		if !p.into.all {
+			names = names[1:]
+		}
+		for _, name := range names {
+			p.writes = append(p.writes, writeColumnNamed(name))
+		}
+		return nil
+	}
+	seen := map[string]bool{}
+	for _, name := range st.Columns {
+		w, err := p.resolveColumn(name)
+		if err != nil {
+			return err
+		}
+		if seen[w.name] {
+			return errorf(BadStatement, name.Pos, "the column %s is given twice", w.name)
+		}
+		seen[w.name] = true
+		p.writes = append(p.writes, w)
+	}
+	switch {
+	case !seen["type"]:
+		return errorf(BadStatement, st.Pos, "INSERT must give the column type")
+	case p.into.all && !seen["stream"]:
+		return errorf(BadStatement, st.Pos, "INSERT INTO $all must give the column stream")
+	}
+	return nil
+}
+
+func (p *insertPlan) resolveColumn(name parser.Name) (*writeColumn, error) {
+	w := writeColumnNamed(name.Text)
+	if w == nil {
+		for i := range eventColumns {
+			if sameName(eventColumns[i].Name, name.Text) {
+				return nil, errorf(BadStatement, name.Pos, "the column %s is assigned by the store", eventColumns[i].Name)
+			}
+		}
+		e := errorf(UnknownColumn, name.Pos, "there is no column %s", quoted(name.Text))
+		e.Hint = "INSERT takes type, payload, metadata, id, tags, stream and expected_version"
+		return nil, e
+	}
+	if w.name == "stream" && !p.into.all {
+		return nil, errorf(BadStatement, name.Pos, "the stream is named by the table already; the column stream is for INSERT INTO $all")
+	}
+	return w, nil
+}
+
+func (p *insertPlan) checkWidth(st *parser.Insert, row []parser.Expr) error {
+	least := len(p.writes)
+	if len(st.Columns) == 0 { // what is missing at the end is left out
+		least = 1
+		if p.into.all {
+			least = 2
+		}
+	}
+	if len(row) >= least && len(row) <= len(p.writes) {
+		return nil
+	}
+	pos := st.Pos
+	if len(row) > 0 {
+		pos = row[0].At()
+	}
+	return errorf(BadStatement, pos, "the row has %d values for %d columns", len(row), len(p.writes))
+}
+
+// evaluate computes the rows of one execution.
+func (p *insertPlan) evaluate(ex *execution) ([]newRow, error) {
+	stream, err := p.into.name(ex)
+	if err != nil {
+		return nil, err
+	}
+	en := ex.env(nil)
+	rows := make([]newRow, len(p.rows))
+	for i, exprs := range p.rows {
+		r := &rows[i]
+		r.stream = stream
+		for k, e := range exprs {
+			v := e.eval(en)
+			if en.err != nil {
+				return nil, en.err
+			}
+			if wrong := p.writes[k].set(r, v); wrong != "" {
+				return nil, errorf(BadArgument, e.pos, "%s %s", p.writes[k].name, wrong)
+			}
+		}
+	}
+	return rows, nil
+}
+
+// name returns the stream that the target names, "" for $all.
+func (t *target) name(ex *execution) (string, error) {
+	if t.param == nil {
+		return t.stream, nil
+	}
+	en := ex.env(nil)
+	v := t.param.eval(en)
+	if en.err != nil {
+		return "", en.err
+	}
+	name, ok := textOf(v)
+	if !ok {
+		return "", errorf(BadArgument, t.pos, "the name of a stream takes a text")
+	}
+	if wrong := checkStream(name); wrong != "" {
+		return "", errorf(BadArgument, t.pos, "the name of a stream %s", wrong)
+	}
+	return name, nil
+}
+
+// appends turns rows into appends: one for every run of rows of one stream.
+func (p *insertPlan) appends(ex *execution, rows []newRow) ([]engine.Append, error) {
+	expect, err := p.expectations(ex)
+	if err != nil {
+		return nil, err
+	}
+	var list []engine.Append
+	first := map[string]*newRow{}
+	for i := range rows {
+		r := &rows[i]
+		if i == 0 || r.stream != rows[i-1].stream {
+			list = append(list, engine.Append{Stream: r.stream})
+		}
+		a := &list[len(list)-1]
+		if f := first[r.stream]; f == nil {
+			first[r.stream] = r
+			if r.expected != nil {
+				a.Expect = append(a.Expect, *r.expected)
+			}
+		} else if r.expected != nil && *r.expected != *f.expected {
+			return nil, errorf(BadArgument, p.pos, "the rows of stream %s give different values for expected_version", quoted(r.stream))
+		}
+		a.Events = append(a.Events, r.event)
+	}
+	if len(first) > 1 && len(p.expect) > 0 {
+		return nil, errorf(BadArgument, p.expect[0].pos, "EXPECTING is about one stream, and the rows name %d; use the column expected_version", len(first))
+	}
+	if len(list) > 0 {
+		list[0].Expect = append(list[0].Expect, expect...)
+	}
+	return list, nil
+}
+
+func (p *insertPlan) expectations(ex *execution) ([]engine.Expectation, error) {
+	return evaluateExpectations(ex, p.expect)
+}
+
+func (p *insertPlan) query(ctx context.Context, s *Session, args []Value) (Rows, error) {
+	done, rows, err := p.run(ctx, s, args)
+	if err != nil {
+		return nil, err
+	}
+	return p.returningRows(s, done, rows)
+}
+
+func (p *insertPlan) exec(ctx context.Context, s *Session, args []Value) (Outcome, error) {
+	done, rows, err := p.run(ctx, s, args)
+	out := Outcome{LastPosition: engine.NoPosition}
+	if err != nil {
+		return out, err
+	}
+	out.Pending, out.Duplicate = s.Tx != nil, done.Duplicate
+	if !out.Duplicate {
+		out.RowsAffected = int64(len(rows))
+	}
+	if n := len(done.Events); n > 0 && !out.Pending {
+		out.LastPosition = done.Events[n-1].Position
+	}
+	return out, nil
+}
+
+// run appends the rows, or buffers them in the session's transaction.
+func (p *insertPlan) run(ctx context.Context, s *Session, args []Value) (engine.Appended, []newRow, error) {
+	ex := newExecution(ctx, s, args)
+	if s.Tx != nil {
+		if err := s.Tx.writable(p.pos); err != nil {
+			return engine.Appended{}, nil, err
+		}
+		if err := p.checkPending(); err != nil {
+			return engine.Appended{}, nil, err
+		}
+	}
+	rows, err := p.evaluate(ex)
+	if err != nil {
+		return engine.Appended{}, nil, err
+	}
+	appends, err := p.appends(ex, rows)
+	if err != nil {
+		return engine.Appended{}, nil, err
+	}
+	if s.Tx != nil {
+		done, err := s.Tx.add(ctx, appends)
+		return done, rows, err
+	}
+	done, err := s.Store.Append(ctx, appends...)
+	return done, rows, err
+}

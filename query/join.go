@@ -1,0 +1,345 @@
+package query
+
+import (
+	"github.com/eventfold/eventfold/parser"
+)
+
+// A joinPlan joins two relations. Rows of the right side are kept in memory, by the hash of what they are joined on
+// if there is an equality, as a list otherwise; rows of the left side stream.
+type joinPlan struct {
+	left, right input
+	outer       bool // LEFT JOIN: a row of the left side without a match comes with NULLs
+	columns     []TableColumn
+	keys        []joinKey
+	conds       []condition // evaluated on the joined row
+	slots       map[int]int // ordinal of a column that is read to its slot in the joined row
+	reads       []joinRead  // by slot
+	texts       []string
+}
+
+// A joinRead fills one slot of the joined row.
+type joinRead struct {
+	right bool
+	e     *expr // evaluated on the side's own row
+}
+
+// A joinKey is one equality between the sides.
+type joinKey struct {
+	left, right *expr
+	convert     func(Value) Value // what comparing does to both values first; nil for nothing
+	collate     collation
+}
+
+func newJoinPlan(left, right input, outer bool) *joinPlan {
+	columns := append(append([]TableColumn(nil), left.schema()...), right.schema()...)
+	if outer {
+		for i := len(left.schema()); i < len(columns); i++ {
+			columns[i].Nullable = true
+		}
+	}
+	return &joinPlan{left: left, right: right, outer: outer, columns: columns, slots: map[int]int{}}
+}
+
+func (p *joinPlan) schema() []TableColumn { return p.columns }
+
+func (p *joinPlan) bind(i int) *expr {
+	slot, ok := p.slots[i]
+	if !ok {
+		slot = len(p.reads)
+		p.slots[i] = slot
+		if n := len(p.left.schema()); i < n {
+			p.reads = append(p.reads, joinRead{e: p.left.bind(i)})
+		} else {
+			p.reads = append(p.reads, joinRead{right: true, e: p.right.bind(i - n)})
+		}
+	}
+	return boundColumn(p.columns[i], slotExpr(slot))
+}
+
+// joinKeys finds the equalities between the sides of a join, whose sources are lo to mid and mid to hi.
+// They choose candidates; the conditions themselves are evaluated again on the joined row.
+func (c *coreCompiler) joinKeys(p *joinPlan, conds []*pendingCond, lo, mid, hi int) error {
+	for _, w := range conds {
+		eq, ok := w.e.(*parser.Binary)
+		if !ok || eq.Op != parser.OpEq || w.used {
+			continue
+		}
+		l, r := eq.X, eq.Y
+		if !c.within(l, lo, mid) {
+			l, r = r, l
+		}
+		if !c.within(l, lo, mid) || !c.within(r, mid, hi) {
+			continue
+		}
+		left, err := c.part(p.left, lo, mid).onStage().compile(l)
+		if err != nil {
+			return err
+		}
+		right, err := c.part(p.right, mid, hi).onStage().compile(r)
+		if err != nil {
+			return err
+		}
+		if key, ok := newJoinKey(left, right); ok {
+			p.keys = append(p.keys, key)
+			p.texts = append(p.texts, exprText(w.e))
+		}
+	}
+	return nil
+}
+
+// newJoinKey tells how two sides of an equality are made comparable as bytes; ok is false if they cannot be.
+func newJoinKey(left, right *expr) (key joinKey, ok bool) {
+	key = joinKey{left: left, right: right, collate: commonCollation(left, right)}
+	if left.isTime() != right.isTime() {
+		return key, false
+	}
+	if left.isTime() {
+		return key, true
+	}
+	key.convert = conversionFor(commonAffinity(left.affinity, right.affinity))
+	return key, true
+}
+
+// within reports whether the expression has columns and all of them belong to the sources lo to hi.
+func (c *coreCompiler) within(e parser.Expr, lo, hi int) bool {
+	ok, some := true, false
+	first, last := c.sources[lo].offset, c.sources[hi-1].offset+len(c.sources[hi-1].columns)
+	walk(e, func(e parser.Expr) bool {
+		switch e := e.(type) {
+		case *parser.Column:
+			i, err := c.find(e)
+			ok = ok && err == nil && i >= first && i < last
+			some = true
+		case *parser.Subquery, *parser.Exists:
+			ok = false
+		case *parser.In:
+			ok = ok && e.Select == nil
+		case *parser.Call:
+			ok = ok && e.Over == nil && !isAggregate(e)
+		}
+		return ok
+	})
+	return ok && some
+}
+
+// joinRest compiles the conditions of ON that are not decided below the join.
+func (c *coreCompiler) joinRest(p *joinPlan, on []*pendingCond, lo, hi int) error {
+	inner := c.part(p, lo, hi)
+	for _, w := range on {
+		if w.used {
+			continue
+		}
+		x, err := inner.onStage().compile(w.e)
+		if err != nil {
+			return err
+		}
+		p.conds = append(p.conds, x.condition())
+		p.texts = append(p.texts, exprText(w.e))
+		w.used = true
+	}
+	return nil
+}
+
+func (p *joinPlan) open(ex *execution, outer *env) (operator, error) {
+	left, err := p.left.open(ex, outer)
+	if err != nil {
+		return nil, err
+	}
+	return &joinOp{plan: p, ex: ex, outer: outer, left: left, leftEnv: ex.env(outer), row: make([]Value, len(p.reads))}, nil
+}
+
+// A joinOp runs a joinPlan.
+type joinOp struct {
+	plan    *joinPlan
+	ex      *execution
+	outer   *env
+	left    operator
+	leftEnv *env
+	row     []Value // the joined row
+
+	built   bool
+	right   [][]Value // rows of the right side: the slots that it fills, the others are not set
+	byKey   map[string][]int32
+	all     []int32 // without keys: every row of the right side
+	key     []byte
+	found   []int32 // candidates for the current row of the left side
+	matched bool
+	active  bool // there is a current row of the left side
+	seen    int
+}
+
+func (j *joinOp) next(en *env) (bool, error) {
+	if !j.built {
+		if err := j.build(); err != nil {
+			return false, err
+		}
+	}
+	for {
+		if !j.active {
+			if ok, err := j.advance(); !ok || err != nil {
+				return false, err
+			}
+		}
+		ok, err := j.match(en)
+		if ok || err != nil {
+			return ok, err
+		}
+	}
+}
+
+// advance takes the next row of the left side and looks up its candidates.
+func (j *joinOp) advance() (bool, error) {
+	ok, err := j.left.next(j.leftEnv)
+	if !ok || err != nil {
+		return false, err
+	}
+	for i, r := range j.plan.reads {
+		if !r.right {
+			j.row[i] = r.e.eval(j.leftEnv)
+		}
+	}
+	j.found = j.all
+	if len(j.plan.keys) > 0 {
+		j.found = nil
+		if key, ok := j.keyOf(j.leftEnv, false); ok {
+			j.found = j.byKey[string(key)]
+		}
+	}
+	j.active, j.matched = true, false
+	return true, j.leftEnv.err
+}
+
+// match makes the next joined row of the current left row current; false if there is no more.
+func (j *joinOp) match(en *env) (bool, error) {
+	en.row.values = j.row
+	for len(j.found) > 0 {
+		if j.seen++; j.seen%batchRows == 0 {
+			if err := en.ctx.Err(); err != nil {
+				return false, err
+			}
+		}
+		from := j.right[j.found[0]]
+		j.found = j.found[1:]
+		for i, r := range j.plan.reads {
+			if r.right {
+				j.row[i] = from[i]
+			}
+		}
+		pass := allTrue(j.plan.conds, en)
+		if en.err != nil {
+			return false, en.err
+		}
+		if pass {
+			j.matched = true
+			return true, nil
+		}
+	}
+	j.active = false
+	if j.matched || !j.plan.outer {
+		return false, nil
+	}
+	for i, r := range j.plan.reads {
+		if r.right {
+			j.row[i] = Value{}
+		}
+	}
+	return true, nil
+}
+
+// build reads the right side.
+func (j *joinOp) build() error {
+	j.built = true
+	right, err := j.plan.right.open(j.ex, j.outer)
+	if err != nil {
+		return err
+	}
+	err = j.readRight(right)
+	if cerr := right.close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+func (j *joinOp) readRight(right operator) error {
+	en := j.ex.env(j.outer)
+	keep := newKeeper(j.ex.budget, "JOIN")
+	j.byKey = map[string][]int32{}
+	row := make([]Value, len(j.plan.reads))
+	for {
+		ok, err := right.next(en)
+		if err != nil || !ok {
+			return err
+		}
+		for i, r := range j.plan.reads {
+			if r.right {
+				row[i] = r.e.eval(en)
+			}
+		}
+		if err := j.keepRight(keep, row, en); err != nil {
+			return err
+		}
+	}
+}
+
+func (j *joinOp) keepRight(keep *keeper, row []Value, en *env) error {
+	n := int32(len(j.right))
+	if len(j.plan.keys) == 0 {
+		j.all = append(j.all, n)
+	} else {
+		key, ok := j.keyOf(en, true)
+		if !ok { // NULL equals nothing
+			return en.err
+		}
+		if list, known := j.byKey[string(key)]; known {
+			j.byKey[string(key)] = append(list, n)
+		} else {
+			j.byKey[string(key)] = []int32{n}
+			if err := keep.account(int64(len(key)) + 64); err != nil {
+				return err
+			}
+		}
+	}
+	kept, err := keep.row(row)
+	if err != nil {
+		return err
+	}
+	j.right = append(j.right, kept)
+	return en.err
+}
+
+// keyOf encodes what a row is joined on; ok is false if a part of it is NULL.
+func (j *joinOp) keyOf(en *env, right bool) (key []byte, ok bool) {
+	j.key = j.key[:0]
+	for _, k := range j.plan.keys {
+		side := k.left
+		if right {
+			side = k.right
+		}
+		v := side.eval(en)
+		if v.kind == Null {
+			return nil, false
+		}
+		if k.convert != nil {
+			v = k.convert(v)
+		}
+		j.key = appendKey(j.key, v, k.collate)
+	}
+	return j.key, true
+}
+
+func (j *joinOp) close() error { return j.left.close() }
+
+func (p *joinPlan) explain(x *explainer) {
+	x.inner(p.left)
+	x.inner(p.right)
+	kind := "join"
+	if p.outer {
+		kind = "left join"
+	}
+	if len(p.keys) > 0 {
+		kind = "hash " + kind
+	} else {
+		kind = "loop " + kind
+	}
+	x.step(kind, "%s", joinTexts(p.texts))
+}

@@ -1,0 +1,88 @@
+package query
+
+// A keeper copies rows that an operator holds for longer than the row lasts, and accounts for them.
+// Texts are copied, too: a short one would keep alive the whole block of the log that it was read from.
+type keeper struct {
+	budget *budget
+	clause string
+	values []Value // room for rows
+	bytes  []byte  // room for texts
+	taken  int64   // accounted so far, released by release
+}
+
+func newKeeper(b *budget, clause string) *keeper { return &keeper{budget: b, clause: clause} }
+
+const (
+	valueSize  = 40 // bytes of a Value
+	keptValues = 512
+	keptBytes  = 32 << 10
+)
+
+// row returns a copy of the row.
+func (k *keeper) row(row []Value) ([]Value, error) {
+	size := int64(len(row) * valueSize)
+	for i := range row {
+		size += int64(len(row[i].s))
+	}
+	if err := k.account(size + 24); err != nil {
+		return nil, err
+	}
+	if len(k.values) < len(row) {
+		k.values = make([]Value, max(keptValues, len(row)))
+	}
+	kept := k.values[:len(row):len(row)]
+	k.values = k.values[len(row):]
+	for i, v := range row {
+		v.s = k.text(v.s)
+		kept[i] = v
+	}
+	return kept, nil
+}
+
+// value returns a copy of a value.
+func (k *keeper) value(v Value) (Value, error) {
+	if err := k.account(int64(len(v.s))); err != nil {
+		return v, err
+	}
+	v.s = k.text(v.s)
+	return v, nil
+}
+
+func (k *keeper) text(s string) string {
+	if s == "" {
+		return s
+	}
+	if len(s) > keptBytes/4 {
+		return string(append([]byte(nil), s...))
+	}
+	if len(k.bytes) < len(s) {
+		k.bytes = make([]byte, keptBytes)
+	}
+	n := copy(k.bytes, s)
+	kept := stringOf(k.bytes[:n:n])
+	k.bytes = k.bytes[n:]
+	return kept
+}
+
+// account holds n bytes of the query's budget.
+func (k *keeper) account(n int64) error {
+	k.taken += n
+	return k.budget.hold(n, k.clause)
+}
+
+// release gives back what was accounted for.
+func (k *keeper) release() {
+	k.budget.release(k.taken)
+	k.taken = 0
+}
+
+// forget gives back what was accounted for a row that is no longer held. Its memory is shared with rows that were kept
+// at the same time, so the account is lower than the truth until those go, too; row copies bound that to their chunks.
+func (k *keeper) forget(row []Value) {
+	size := int64(len(row)*valueSize) + 24
+	for i := range row {
+		size += int64(len(row[i].s))
+	}
+	k.taken -= size
+	k.budget.release(size)
+}

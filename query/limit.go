@@ -1,0 +1,108 @@
+package query
+
+import (
+	"math"
+
+	"github.com/eventfold/eventfold/parser"
+)
+
+// A limitPlan is LIMIT and OFFSET.
+type limitPlan struct{ limit, offset *expr }
+
+// compileLimit compiles LIMIT and OFFSET, which may use parameters, but no columns. It returns nil if there are none.
+func (c *compilation) compileLimit(limit, offset parser.Expr, q queryScope) (*limitPlan, error) {
+	if limit == nil && offset == nil {
+		return nil, nil
+	}
+	cc := &coreCompiler{compilation: c, queryScope: queryScope{parent: q.parent, onOuter: q.onOuter, ctes: q.ctes, nested: q.nested}, core: &parser.Core{}, from: one{}, ordinals: map[*expr]int{}}
+	p := &limitPlan{}
+	for _, x := range []struct {
+		e    parser.Expr
+		into **expr
+	}{{limit, &p.limit}, {offset, &p.offset}} {
+		if x.e == nil {
+			continue
+		}
+		e, err := (&stage{coreCompiler: cc, clause: "LIMIT"}).compile(x.e)
+		if err != nil {
+			return nil, err
+		}
+		if e.pos < 0 {
+			e.pos = x.e.At()
+		}
+		*x.into = e
+	}
+	return p, nil
+}
+
+// window evaluates LIMIT and OFFSET: the number of rows to give, -1 for all, and of rows to pass over before.
+func (p *limitPlan) window(ex *execution, outer *env) (limit, offset int64, err error) {
+	if p == nil {
+		return -1, 0, nil
+	}
+	limit, err = p.number(p.limit, "LIMIT", -1, ex, outer)
+	if err != nil {
+		return 0, 0, err
+	}
+	offset, err = p.number(p.offset, "OFFSET", 0, ex, outer)
+	return max(limit, -1), max(offset, 0), err
+}
+
+func (p *limitPlan) number(e *expr, clause string, none int64, ex *execution, outer *env) (int64, error) {
+	if e == nil {
+		return none, nil
+	}
+	en := ex.env(outer)
+	v := e.eval(en)
+	if en.err != nil {
+		return 0, en.err
+	}
+	if v = numericAffinity(v); v.kind == Float {
+		if n, ok := isInt(v.f); ok {
+			v = intValue(n)
+		}
+	}
+	if v.kind != Int {
+		return 0, errorf(BadValue, e.pos, "%s takes an integer", clause)
+	}
+	return v.n, nil
+}
+
+// wanted is how many rows an operator below LIMIT and OFFSET has to give, -1 for all.
+func wanted(limit, offset int64) int64 {
+	if limit < 0 || offset > math.MaxInt64-limit {
+		return -1
+	}
+	return limit + offset
+}
+
+// A limitOp passes over offset rows and gives at most limit, -1 for all.
+type limitOp struct {
+	in            operator
+	limit, offset int64
+}
+
+// limited puts LIMIT and OFFSET behind an operator, if they do anything.
+func limited(in operator, limit, offset int64) operator {
+	if limit < 0 && offset == 0 {
+		return in
+	}
+	return &limitOp{in: in, limit: limit, offset: offset}
+}
+
+func (l *limitOp) next(en *env) (bool, error) {
+	if l.limit == 0 {
+		return false, nil
+	}
+	for ; l.offset > 0; l.offset-- {
+		if ok, err := l.in.next(en); !ok || err != nil {
+			return false, err
+		}
+	}
+	if l.limit > 0 {
+		l.limit--
+	}
+	return l.in.next(en)
+}
+
+func (l *limitOp) close() error { return l.in.close() }

@@ -1,0 +1,157 @@
+package query
+
+import (
+	"github.com/eventfold/eventfold/parser"
+)
+
+// A pathSet looks up the JSON paths of a scan's rows: all that one column is asked for at once, and once per row.
+// Paths of conditions are looked up apart from the others, which rows that fail the conditions need not have.
+type pathSet struct {
+	groups []*pathGroup
+}
+
+// A pathGroup is the paths of one column that are looked up together.
+type pathGroup struct {
+	ord      int // of the column
+	filter   bool
+	paths    []*jsonPath
+	prepared *jsonPaths // set when the statement has been compiled
+	key      *memoKey
+}
+
+// pathValues are what a group's paths led to on the last row. It belongs to one env.
+type pathValues struct {
+	serial uint64
+	row    int
+	ok     bool // the row has a document
+	found  []rawJSON
+}
+
+func newPathSet() *pathSet { return &pathSet{} }
+
+// add returns where a path is looked up, which is a group that has it already if there is one.
+func (s *pathSet) add(ord int, p *jsonPath, filter bool) (*pathGroup, int) {
+	var into *pathGroup
+	for _, g := range s.groups {
+		if g.ord != ord {
+			continue
+		}
+		for i, known := range g.paths {
+			if known.key() == p.key() {
+				return g, i
+			}
+		}
+		if g.filter == filter {
+			into = g
+		}
+	}
+	if into == nil {
+		into = &pathGroup{ord: ord, filter: filter, key: new(memoKey)}
+		s.groups = append(s.groups, into)
+	}
+	into.paths = append(into.paths, p)
+	return into, len(into.paths) - 1
+}
+
+// prepare is called once, when no more paths will be added.
+func (s *pathSet) prepare() {
+	for _, g := range s.groups {
+		g.prepared = newJSONPaths(g.paths)
+	}
+}
+
+// path implements pathBinder for columns of JSON that are read directly from an event table.
+func (s *stage) path(col *expr, p *jsonPath, text bool) (*expr, error) {
+	scan, ok := s.from.(*tableScan)
+	ord, known := s.ordinals[col]
+	if !ok || !known || s.grouped || scan.events() == nil || ord != ordPayload && ord != ordMetadata {
+		return nil, nil
+	}
+	group, i := scan.paths.add(ord, p, s.clause == "WHERE")
+	e := pathType(text)
+	e.pos = col.pos
+	e.eval = func(en *env) Value {
+		raw, ok := group.find(en, i)
+		switch {
+		case !ok:
+			return null
+		case text:
+			return raw.sql()
+		}
+		return raw.json()
+	}
+	return e, nil
+}
+
+// find returns what path i leads to on the current row; ok is false if the row has no document.
+func (g *pathGroup) find(en *env, i int) (raw rawJSON, ok bool) {
+	if len(g.paths) == 1 {
+		doc, ok := g.document(en)
+		if !ok {
+			return "", false
+		}
+		return g.paths[0].extract(doc), true
+	}
+	v := g.values(en)
+	if v.serial != en.row.batch.serial || v.row != en.row.i {
+		v.serial, v.row = en.row.batch.serial, en.row.i
+		var doc string
+		if doc, v.ok = g.document(en); v.ok {
+			g.prepared.extract(doc, v.found)
+		}
+	}
+	return v.found[i], v.ok
+}
+
+func (g *pathGroup) values(en *env) *pathValues {
+	if v, ok := en.memo.get(g.key); ok {
+		return v.(*pathValues)
+	}
+	v := &pathValues{found: make([]rawJSON, len(g.paths))}
+	en.memo.put(g.key, v)
+	return v
+}
+
+// document returns the column's text on the current row. A payload that is NULL or no JSON has none.
+func (g *pathGroup) document(en *env) (doc string, ok bool) {
+	b := en.row.batch.events
+	if g.ord == ordMetadata {
+		return stringOf(b.Metadata[en.row.i]), true
+	}
+	p := b.Payloads[en.row.i]
+	return stringOf(p), p != nil && b.JSON[en.row.i]
+}
+
+// hasTag compiles HAS(tags, tag) on the tags that the engine has decoded. handled is false for anything else.
+func (s *stage) hasTag(c *parser.Call) (e *expr, handled bool, err error) {
+	scan, ok := s.from.(*tableScan)
+	if !ok || scan.events() == nil || len(c.Args) != 2 || c.Star || c.Distinct {
+		return nil, false, nil
+	}
+	col, ok := c.Args[0].(*parser.Column)
+	if !ok {
+		return nil, false, nil
+	}
+	if i, err := s.find(col); err != nil || i-s.base != ordTags {
+		return nil, false, nil
+	}
+	tag, err := s.compile(c.Args[1])
+	if err != nil {
+		return nil, true, err
+	}
+	scan.need[ordTags] = true
+	test := func(en *env) truth {
+		v := tag.eval(en)
+		if v.kind == Null {
+			return unknown
+		}
+		text := v.text()
+		for _, t := range en.row.batch.events.Tags[en.row.i] {
+			if t == text {
+				return yes
+			}
+		}
+		return no
+	}
+	return &expr{eval: func(en *env) Value { return test(en).value() }, test: test, typ: Integer, nullable: tag.nullable, pos: c.Pos}, true, nil
+}

@@ -1,0 +1,147 @@
+package query
+
+// open starts a SELECT. Its rows are in en.row.values, one value per column.
+func (p *selectPlan) open(ex *execution, outer *env) (operator, error) {
+	limit, offset, err := p.limit.window(ex, outer)
+	if err != nil {
+		return nil, err
+	}
+	if limit == 0 {
+		return noRows{}, nil
+	}
+	if len(p.cores) == 1 {
+		op, err := p.cores[0].open(ex, outer, wanted(limit, offset))
+		if err != nil {
+			return nil, err
+		}
+		return limited(op, limit, offset), nil
+	}
+	op, err := p.openUnion(ex, outer)
+	if err != nil {
+		return nil, err
+	}
+	if len(p.order) > 0 {
+		op = &sortOp{
+			in: &rowProjection{operator: op, en: ex.env(outer), keys: p.order}, keys: p.order,
+			limit: wanted(limit, offset), keep: newKeeper(ex.budget, "ORDER BY"),
+		}
+	}
+	return limited(op, limit, offset), nil
+}
+
+// open starts a core, from which no more than limit rows will be read; -1 means all of them.
+func (p *corePlan) open(ex *execution, outer *env, limit int64) (operator, error) {
+	sorted := len(p.order) > 0
+	in, err := p.openFrom(ex, outer, limit, &sorted)
+	if err != nil {
+		return nil, err
+	}
+	if p.group != nil {
+		in = filtered(&groupOp{plan: p.group, ex: ex, outer: outer, row: make([]Value, len(p.group.keys)+len(p.group.aggs))}, p.having)
+	} else {
+		in = filtered(in, p.where)
+	}
+	if p.windows != nil {
+		in = p.windows.open(ex, outer, in)
+	}
+	var rows projection = &projectOp{in: in, en: ex.env(outer), plan: p, row: make([]Value, len(p.results))}
+	if p.distinct {
+		rows = newDistinct(rows, p.columns, ex, "DISTINCT")
+	}
+	if !sorted {
+		return rows, nil
+	}
+	return &sortOp{in: rows, keys: p.order, limit: limit, keep: newKeeper(ex.budget, "ORDER BY")}, nil
+}
+
+// openFrom starts FROM. It clears sorted if the rows come in the order of ORDER BY already.
+func (p *corePlan) openFrom(ex *execution, outer *env, limit int64, sorted *bool) (operator, error) {
+	if p.group != nil { // which opens FROM itself
+		return noRows{}, nil
+	}
+	if d := p.directed; d != nil && len(ex.own) == 0 {
+		*sorted = false
+		return d.open(ex, outer, limit)
+	}
+	if scan, ok := p.from.(*tableScan); ok && !*sorted {
+		return scan.openLimited(ex, outer, false, p.scanLimit(limit))
+	}
+	return p.from.open(ex, outer)
+}
+
+// scanLimit is the limit as a hint for a scan: without conditions that drop rows it reads no more than that.
+func (p *corePlan) scanLimit(limit int64) int64 {
+	if limit < 0 || len(p.where) > 0 || p.distinct || p.windows != nil {
+		return 0
+	}
+	return limit
+}
+
+// openUnion chains the cores of a UNION. One without ALL drops repeated rows of everything before it, too.
+func (p *selectPlan) openUnion(ex *execution, outer *env) (operator, error) {
+	var op operator
+	for i, core := range p.cores {
+		next := &coreOp{core: core, ex: ex, outer: outer}
+		if i == 0 {
+			op = next
+			continue
+		}
+		op = &concatOp{parts: []operator{op, next}}
+		if !p.all[i] {
+			op = newDistinct(&rowProjection{operator: op, en: ex.env(outer)}, p.columns, ex, "UNION")
+		}
+	}
+	return op, nil
+}
+
+// A coreOp opens a core when its first row is asked for.
+type coreOp struct {
+	core  *corePlan
+	ex    *execution
+	outer *env
+	in    operator
+}
+
+func (c *coreOp) next(en *env) (bool, error) {
+	if c.in == nil {
+		in, err := c.core.open(c.ex, c.outer, -1)
+		if err != nil {
+			return false, err
+		}
+		c.in = in
+	}
+	return c.in.next(en)
+}
+
+func (c *coreOp) close() error {
+	if c.in == nil {
+		return nil
+	}
+	return c.in.close()
+}
+
+// A concatOp gives the rows of one operator after those of another.
+type concatOp struct {
+	parts []operator
+	at    int
+}
+
+func (c *concatOp) next(en *env) (bool, error) {
+	for ; c.at < len(c.parts); c.at++ {
+		ok, err := c.parts[c.at].next(en)
+		if ok || err != nil {
+			return ok, err
+		}
+	}
+	return false, nil
+}
+
+func (c *concatOp) close() error {
+	var first error
+	for _, p := range c.parts {
+		if err := p.close(); first == nil {
+			first = err
+		}
+	}
+	return first
+}

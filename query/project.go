@@ -1,0 +1,119 @@
+package query
+
+// A projectOp computes the results and the sort keys of its input's rows.
+type projectOp struct {
+	in   operator
+	en   *env // of the input's row
+	plan *corePlan
+	row  []Value
+}
+
+func (p *projectOp) next(en *env) (bool, error) {
+	ok, err := p.in.next(p.en)
+	if !ok || err != nil {
+		return false, err
+	}
+	en.row.values, err = p.results()
+	return err == nil, err
+}
+
+func (p *projectOp) advance() (bool, error) { return p.in.next(p.en) }
+
+func (p *projectOp) results() ([]Value, error) {
+	for i, e := range p.plan.results {
+		p.row[i] = e.eval(p.en)
+	}
+	return p.row, p.en.err
+}
+
+func (p *projectOp) sortKeys(dst []Value) error {
+	for i := range p.plan.order {
+		dst[i] = p.plan.order[i].e.eval(p.en)
+	}
+	return p.en.err
+}
+
+func (p *projectOp) close() error { return p.in.close() }
+
+// A distinctOp passes every row once.
+type distinctOp struct {
+	projection
+	collates []collation
+	seen     map[string]struct{}
+	keep     *keeper
+	key      []byte
+	row      []Value // results of the current row
+	n        int
+}
+
+func newDistinct(in projection, columns []TableColumn, ex *execution, clause string) *distinctOp {
+	d := &distinctOp{projection: in, seen: map[string]struct{}{}, keep: newKeeper(ex.budget, clause)}
+	for _, c := range columns {
+		d.collates = append(d.collates, c.collate)
+	}
+	return d
+}
+
+func (d *distinctOp) advance() (bool, error) {
+	for {
+		ok, err := d.projection.advance()
+		if !ok || err != nil {
+			return false, err
+		}
+		if d.row, err = d.projection.results(); err != nil {
+			return false, err
+		}
+		isNew, err := d.add(d.row)
+		if isNew || err != nil {
+			return isNew, err
+		}
+	}
+}
+
+// add notes a row and reports whether it is new.
+func (d *distinctOp) add(row []Value) (bool, error) {
+	d.key = d.key[:0]
+	for i, v := range row {
+		d.key = appendKey(d.key, v, d.collates[i])
+	}
+	if _, ok := d.seen[string(d.key)]; ok {
+		return false, nil
+	}
+	d.seen[string(d.key)] = struct{}{}
+	return true, d.keep.account(int64(len(d.key)) + 48)
+}
+
+func (d *distinctOp) results() ([]Value, error) { return d.row, nil }
+
+func (d *distinctOp) next(en *env) (bool, error) {
+	ok, err := d.advance()
+	if !ok || err != nil {
+		return false, err
+	}
+	en.row.values = d.row
+	return true, nil
+}
+
+func (d *distinctOp) close() error {
+	d.seen = nil
+	d.keep.release()
+	return d.projection.close()
+}
+
+// A rowProjection makes a projection of an operator that gives rows of results: the order of a UNION is by its columns.
+type rowProjection struct {
+	operator
+	en   *env
+	keys []sortKey
+}
+
+func (r *rowProjection) advance() (bool, error) { return r.operator.next(r.en) }
+
+func (r *rowProjection) results() ([]Value, error) { return r.en.row.values, nil }
+
+func (r *rowProjection) sortKeys(dst []Value) error {
+	for i := range r.keys {
+		dst[i] = r.en.row.values[r.keys[i].result]
+	}
+	return nil
+}

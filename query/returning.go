@@ -1,0 +1,106 @@
+package query
+
+import (
+	"sort"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/parser"
+)
+
+// A returnColumn is one column of RETURNING.
+type returnColumn struct {
+	Column
+	pos     parser.Pos
+	unknown bool // in a transaction it is not known before COMMIT
+	value   func(*returnedRow) Value
+}
+
+// A returnedRow is one event as RETURNING gives it.
+type returnedRow struct {
+	row    *newRow
+	placed engine.Placed
+	done   *engine.Appended
+}
+
+// returnColumns are the columns that RETURNING can give. All but the last are part of *.
+var returnColumns = []returnColumn{
+	{Column{"position", Integer, false}, -1, true, func(r *returnedRow) Value { return intValue(int64(r.placed.Position)) }},
+	{Column{"stream", Text, false}, -1, false, func(r *returnedRow) Value { return textValue(r.row.stream) }},
+	{Column{"version", Integer, false}, -1, false, func(r *returnedRow) Value { return intValue(int64(r.placed.Version)) }},
+	{Column{"id", Text, false}, -1, false, func(r *returnedRow) Value { return textValue(r.placed.ID.String()) }},
+	{Column{"type", Text, false}, -1, false, func(r *returnedRow) Value { return textValue(r.row.event.Type) }},
+	{Column{"payload", JSON, true}, -1, false, func(r *returnedRow) Value { return payloadValue(r.row.event.Payload) }},
+	{Column{"metadata", JSON, false}, -1, false, func(r *returnedRow) Value { return jsonValue(metadataText(r.row.event.Metadata)) }},
+	{Column{"tags", JSON, false}, -1, false, func(r *returnedRow) Value { return jsonValue(tagsText(sortedTags(r.row.event.Tags))) }},
+	{Column{"recorded_at", Timestamp, false}, -1, true, func(r *returnedRow) Value { return timeValue(r.done.RecordedAt.UnixMicro()) }},
+	{Column{"duplicate", Integer, false}, -1, true, func(r *returnedRow) Value { return boolValue(r.done.Duplicate) }},
+}
+
+// metadataText is what the store keeps for the metadata of an event.
+func metadataText(m []byte) string {
+	if m == nil {
+		return "{}"
+	}
+	return stringOf(m)
+}
+
+// sortedTags returns tags as the store keeps them.
+func sortedTags(tags []string) []string {
+	sorted := append([]string(nil), tags...)
+	sort.Strings(sorted)
+	return sorted
+}
+
+func (p *insertPlan) compileReturning(r *parser.Returning) error {
+	if r == nil {
+		return nil
+	}
+	if r.Star {
+		p.returning = append(p.returning, returnColumns[:len(returnColumns)-1]...)
+	}
+	for _, name := range r.Columns {
+		found := false
+		for _, c := range returnColumns {
+			if sameName(c.Name, name.Text) {
+				c.pos, found = name.Pos, true
+				p.returning = append(p.returning, c)
+			}
+		}
+		if !found {
+			e := errorf(UnknownColumn, name.Pos, "there is no column %s to return", quoted(name.Text))
+			e.Hint = "RETURNING gives the columns of an event table and duplicate"
+			return e
+		}
+	}
+	for _, c := range p.returning {
+		p.columns = append(p.columns, c.Column)
+	}
+	return nil
+}
+
+// checkPending refuses to return, in a transaction, what is not known before COMMIT.
+func (p *insertPlan) checkPending() error {
+	for _, c := range p.returning {
+		if c.unknown {
+			pos := c.pos
+			if pos < 0 {
+				pos = p.pos
+			}
+			return errorf(BadStatement, pos, "%s is assigned at COMMIT: RETURNING cannot give it inside a transaction", c.Name)
+		}
+	}
+	return nil
+}
+
+// returningRows gives the rows of RETURNING, which are all there.
+func (p *insertPlan) returningRows(s *Session, done engine.Appended, rows []newRow) (Rows, error) {
+	out := make([][]Value, len(rows))
+	for i := range rows {
+		r := &returnedRow{row: &rows[i], placed: done.Events[i], done: &done}
+		out[i] = make([]Value, len(p.returning))
+		for k, c := range p.returning {
+			out[i][k] = c.value(r)
+		}
+	}
+	return listRows(p.columns, out, s), nil
+}

@@ -1,0 +1,134 @@
+package query
+
+import (
+	"database/sql/driver"
+	"io"
+	"time"
+)
+
+// selectRows are the Rows of an operator whose rows are in en.row.values.
+type selectRows struct {
+	columns []Column
+	op      operator
+	en      *env
+	boxes   []box
+	ended   error // what Next goes on returning, nil while there are rows
+}
+
+func newRows(columns []Column, op operator, en *env) *selectRows {
+	r := &selectRows{columns: columns, op: op, en: en, boxes: make([]box, len(columns))}
+	for i := range r.boxes {
+		r.boxes[i].typ = columns[i].Type
+		r.boxes[i].jsonText = en.exec.session.Settings.JSONText
+	}
+	return r
+}
+
+func (r *selectRows) Columns() []Column { return r.columns }
+
+func (r *selectRows) Next(dest []driver.Value) error {
+	if r.ended != nil {
+		return r.ended
+	}
+	err := r.en.ctx.Err()
+	ok := false
+	if err == nil {
+		ok, err = r.op.next(r.en)
+	}
+	if err == nil && !ok {
+		err = io.EOF
+	}
+	if err != nil {
+		r.ended = err
+		return err
+	}
+	for i := range r.boxes {
+		b := &r.boxes[i]
+		v := r.en.row.values[i]
+		if b.typ == EventType && v.kind == Int {
+			dest[i] = r.en.exec.events[v.n]
+			continue
+		}
+		dest[i] = b.box(v)
+	}
+	return nil
+}
+
+func (r *selectRows) Close() error {
+	if r.op == nil {
+		return nil
+	}
+	op := r.op
+	r.op = nil
+	if r.ended == nil {
+		r.ended = io.EOF
+	}
+	return op.close()
+}
+
+// A box turns the values of one column into driver values. A text that was given out before, which types and streams
+// often are, is not put into a new interface again.
+type box struct {
+	typ      Type
+	jsonText bool
+	last     string
+	boxed    driver.Value // of last
+	lastInt  int64
+	boxedInt driver.Value
+	lastTime int64
+	boxedT   driver.Value
+	few      map[string]driver.Value
+}
+
+// boxFew is how many different texts a box remembers. Columns with more are not worth it.
+const boxFew = 64
+
+func (b *box) box(v Value) driver.Value {
+	switch v.kind {
+	case Null:
+		return nil
+	case String:
+		if b.typ == Text || b.typ == Any && !v.json {
+			return b.text(v.s)
+		}
+		if b.typ == JSON && !b.jsonText {
+			return bytesOf(v.s)
+		}
+	case Bytes:
+		return bytesOf(v.s)
+	case Int:
+		if b.typ == Integer && v.n == b.lastInt && b.boxedInt != nil {
+			return b.boxedInt
+		}
+		if b.typ == Integer {
+			b.lastInt, b.boxedInt = v.n, v.n
+			return b.boxedInt
+		}
+	case Time:
+		if b.typ == Timestamp {
+			if b.boxedT == nil || b.lastTime != v.n {
+				b.lastTime, b.boxedT = v.n, time.UnixMicro(v.n).UTC()
+			}
+			return b.boxedT
+		}
+	}
+	return toDriver(v, b.typ, b.jsonText)
+}
+
+func (b *box) text(s string) driver.Value {
+	if s == b.last && b.boxed != nil {
+		return b.boxed
+	}
+	if v, ok := b.few[s]; ok {
+		b.last, b.boxed = s, v
+		return v
+	}
+	b.last, b.boxed = s, s
+	if len(b.few) < boxFew {
+		if b.few == nil {
+			b.few = map[string]driver.Value{}
+		}
+		b.few[s] = b.boxed
+	}
+	return b.boxed
+}

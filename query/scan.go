@@ -1,0 +1,134 @@
+package query
+
+import (
+	"github.com/eventfold/eventfold/engine"
+)
+
+// A tableScan reads one table. Conditions on the table alone are pushed into it: as bounds, which let the table read
+// less, and as a filter, which decides.
+type tableScan struct {
+	def       tableDef
+	columns   []TableColumn
+	need      []bool // columns that are read
+	bounds    []*bound
+	conds     []condition
+	filters   []string // the conditions as text, for EXPLAIN
+	inexact   bool     // some condition is not a bound
+	backwards bool     // read from the end
+	paths     *pathSet // JSON paths that are looked up once per row
+}
+
+func newTableScan(def tableDef) *tableScan {
+	schema := def.schema()
+	return &tableScan{def: def, columns: schema, need: make([]bool, len(schema)), paths: newPathSet()}
+}
+
+func (s *tableScan) schema() []TableColumn { return s.columns }
+
+// events returns the event table that the scan reads, nil if it is another kind of table.
+func (s *tableScan) events() *eventTable {
+	t, _ := s.def.(*eventTable)
+	return t
+}
+
+func (s *tableScan) bind(i int) *expr {
+	s.need[i] = true
+	if s.events() != nil {
+		return boundColumn(s.columns[i], eventColumns[i].eval)
+	}
+	return boundColumn(s.columns[i], func(en *env) Value { return en.row.batch.columns[i][en.row.i] })
+}
+
+// needed lists the ordinals of the columns that are read.
+func (s *tableScan) needed() []int {
+	var list []int
+	for i, needed := range s.need {
+		if needed {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+func (s *tableScan) open(ex *execution, outer *env) (operator, error) {
+	what, err := s.narrow(ex, outer)
+	if err != nil {
+		return nil, err
+	}
+	if what.empty {
+		return &noRows{}, nil
+	}
+	return s.openFilter(ex, what.filter(s.backwards))
+}
+
+// openFilter starts reading the events that pass the filter.
+func (s *tableScan) openFilter(ex *execution, f engine.Filter) (operator, error) {
+	src, err := s.def.open(ex).Scan(ex.ctx, s.needed(), Bounds{Filter: f})
+	if err != nil {
+		return nil, err
+	}
+	return &scanOp{src: src, conds: s.conds}, nil
+}
+
+// narrow evaluates the bounds.
+func (s *tableScan) narrow(ex *execution, outer *env) (*narrowing, error) {
+	what := newNarrowing()
+	en := ex.env(outer)
+	for _, b := range s.bounds {
+		b.apply(what, en)
+		if en.err != nil {
+			return nil, en.err
+		}
+	}
+	return what, nil
+}
+
+// noRows is the operator of contradictory bounds.
+type noRows struct{}
+
+func (noRows) next(*env) (bool, error) { return false, nil }
+func (noRows) close() error            { return nil }
+
+// A scanOp gives the rows of a batch source that satisfy the conditions.
+type scanOp struct {
+	src   BatchSource
+	conds []condition
+	batch *tableBatch
+	i     int
+}
+
+func (s *scanOp) next(en *env) (bool, error) {
+	for {
+		if s.batch == nil || s.i+1 >= s.batch.n {
+			if err := s.advance(en); err != nil || s.batch == nil {
+				return false, err
+			}
+		} else {
+			s.i++
+		}
+		en.row.i = s.i
+		if len(s.conds) == 0 {
+			return true, nil
+		}
+		pass := allTrue(s.conds, en)
+		if en.err != nil {
+			return false, en.err
+		}
+		if pass {
+			return true, nil
+		}
+	}
+}
+
+// advance fetches the next batch.
+func (s *scanOp) advance(en *env) error {
+	if err := en.ctx.Err(); err != nil {
+		return err
+	}
+	batch, err := s.src.Next()
+	s.batch, s.i = batch, 0
+	en.row.batch = batch
+	return err
+}
+
+func (s *scanOp) close() error { return s.src.Close() }

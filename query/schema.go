@@ -1,0 +1,128 @@
+package query
+
+import (
+	"context"
+)
+
+// The names that information_schema gives to what has no name here.
+const (
+	catalogName = "eventfold"
+	schemaName  = "main"
+	schemaInfo  = "information_schema"
+)
+
+// informationTables are the tables of information_schema, as the SQL standard names them and tools ask for them.
+// They list the tables whose names begin with $, not every stream.
+var informationTables []*computedTable
+
+func init() { // the tables list themselves
+	informationTables = []*computedTable{
+		{label: "schemata", columns: texts("catalog_name", "schema_name"), rows: schemataRows},
+		{label: "tables", columns: texts("table_catalog", "table_schema", "table_name", "table_type"), rows: tablesRows},
+		{label: "columns", columns: informationColumns, rows: columnsRows},
+	}
+}
+
+func informationSchema(name string) tableDef {
+	for _, t := range informationTables {
+		if t.label == name {
+			return t
+		}
+	}
+	return nil
+}
+
+func texts(names ...string) []TableColumn {
+	list := make([]TableColumn, len(names))
+	for i, n := range names {
+		list[i] = column(n, Text, affText)
+	}
+	return list
+}
+
+var informationColumns = append(texts("table_catalog", "table_schema", "table_name", "column_name"),
+	column("ordinal_position", Integer, affInteger),
+	nullable(column("column_default", Text, affText)),
+	column("is_nullable", Text, affText),
+	column("data_type", Text, affText),
+	nullable(column("character_maximum_length", Integer, affInteger)),
+	nullable(column("numeric_precision", Integer, affInteger)),
+	nullable(column("datetime_precision", Integer, affInteger)),
+	nullable(column("numeric_scale", Integer, affInteger)),
+	nullable(column("numeric_precision_radix", Integer, affInteger)),
+	nullable(column("character_octet_length", Integer, affInteger)),
+)
+
+func schemataRows(context.Context, *execution, Bounds) rowMaker {
+	return &rowList{rows: [][]Value{
+		{textValue(catalogName), textValue(schemaName)},
+		{textValue(catalogName), textValue(schemaInfo)},
+	}}
+}
+
+// A listedTable is a table that information_schema lists.
+type listedTable struct {
+	schema, name, kind string
+	columns            []TableColumn
+}
+
+// listedTables lists all tables with fixed names.
+func listedTables() []listedTable {
+	list := []listedTable{{schemaName, "$all", "BASE TABLE", eventSchema}}
+	for _, t := range systemTables {
+		list = append(list, listedTable{schemaName, t.label, "VIEW", t.columns})
+	}
+	for _, t := range informationTables {
+		list = append(list, listedTable{schemaInfo, t.label, "VIEW", t.columns})
+	}
+	return list
+}
+
+func tablesRows(context.Context, *execution, Bounds) rowMaker {
+	list := &rowList{}
+	for _, t := range listedTables() {
+		list.rows = append(list.rows, []Value{textValue(catalogName), textValue(t.schema), textValue(t.name), textValue(t.kind)})
+	}
+	return list
+}
+
+func columnsRows(context.Context, *execution, Bounds) rowMaker {
+	list := &rowList{}
+	for _, t := range listedTables() {
+		for i, c := range t.columns {
+			if !c.hidden {
+				list.rows = append(list.rows, informationRow(t, i, c))
+			}
+		}
+	}
+	return list
+}
+
+func informationRow(t listedTable, i int, c TableColumn) []Value {
+	row := []Value{
+		textValue(catalogName), textValue(t.schema), textValue(t.name), textValue(c.Name), intValue(int64(i) + 1),
+		null, textValue(yesNo(c.Nullable)), textValue(c.Type.SQL()),
+		null, null, null, null, null, null,
+	}
+	switch c.Type {
+	case Integer:
+		row[9], row[11], row[12] = intValue(64), intValue(0), intValue(2)
+	case Real:
+		row[9], row[12] = intValue(53), intValue(2)
+	case Timestamp:
+		row[10] = intValue(6)
+	}
+	return row
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "YES"
+	}
+	return "NO"
+}
+
+// SQL returns the type's name in SQL, as information_schema, DESCRIBE and the driver's column types give it.
+func (t Type) SQL() string {
+	return [...]string{Any: "ANY", Integer: "BIGINT", Real: "DOUBLE", Text: "TEXT", Blob: "BLOB", JSON: "JSON", Timestamp: "TIMESTAMP", EventType: "EVENT"}[t]
+}

@@ -1,0 +1,471 @@
+package query
+
+import (
+	"strconv"
+
+	"github.com/eventfold/eventfold/parser"
+)
+
+// A selectPlan is a compiled SELECT: one core or several joined by UNION, in an order, cut by LIMIT.
+type selectPlan struct {
+	cores   []*corePlan
+	all     []bool // of core i > 0: joined by UNION ALL
+	columns []TableColumn
+	order   []sortKey // on the rows of a UNION; a single core has its own
+	limit   *limitPlan
+	outer   bool // reads columns of an enclosing query
+}
+
+// A corePlan is a compiled SELECT ... FROM ... WHERE ... GROUP BY ... HAVING.
+type corePlan struct {
+	from     input
+	where    []condition // what could not be pushed into a table
+	group    *groupPlan  // nil without grouping
+	having   []condition
+	windows  *windowPlan // nil without window functions
+	results  []*expr
+	columns  []TableColumn
+	distinct bool
+	order    []sortKey
+	directed *directedScan // ORDER BY that the scan itself can give, nil if it cannot
+	texts    coreTexts
+}
+
+// coreTexts are what EXPLAIN says of the steps.
+type coreTexts struct{ where, group, having, order string }
+
+// compileSelect compiles a SELECT wherever it stands.
+func (c *compilation) compileSelect(sel *parser.Select, q queryScope) (*selectPlan, error) {
+	p := &selectPlan{}
+	onOuter := q.onOuter
+	q.onOuter = func() {
+		p.outer = true
+		if onOuter != nil {
+			onOuter()
+		}
+	}
+	if q.nested && sel.AsOf != nil {
+		return nil, errorf(BadStatement, sel.AsOf.At(), "AS OF POSITION holds for the whole statement and stands at its end, not in a sub-query")
+	}
+	if q.nested && sel.Follow {
+		return nil, errorf(BadStatement, sel.Pos, "FOLLOW cannot be used in a sub-query")
+	}
+	if err := c.addCTEs(sel, &q); err != nil {
+		return nil, err
+	}
+	if err := c.addCores(p, sel, q); err != nil {
+		return nil, err
+	}
+	limit, err := c.compileLimit(sel.Limit, sel.Offset, q)
+	p.limit = limit
+	return p, err
+}
+
+// addCTEs puts the names of WITH into the scope. A body sees the names before it.
+func (c *compilation) addCTEs(sel *parser.Select, q *queryScope) error {
+	for i := range sel.With {
+		cte := &sel.With[i]
+		for _, other := range sel.With[:i] {
+			if sameName(other.Name, cte.Name) {
+				return errorf(BadStatement, cte.Pos, "WITH defines %s twice", quoted(cte.Name))
+			}
+		}
+		q.ctes = &cteScope{up: q.ctes, cte: cte, seen: q.ctes}
+		// The body is compiled wherever the name is used. Here it is compiled once more, so that an error in one that nobody uses is found.
+		trial := *c
+		trial.scans = nil
+		if _, err := trial.compileSelect(cte.Select, queryScope{parent: q.parent, ctes: q.ctes.seen, nested: true}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *compilation) addCores(p *selectPlan, sel *parser.Select, q queryScope) error {
+	order := sel.OrderBy
+	if len(sel.Unions) > 0 {
+		order = nil
+	}
+	first, err := c.compileCore(sel.First, order, q)
+	if err != nil {
+		return err
+	}
+	p.cores, p.all = []*corePlan{first}, []bool{false}
+	p.columns = append([]TableColumn(nil), first.columns...)
+	for _, u := range sel.Unions {
+		core, err := c.compileCore(u.Core, nil, q)
+		if err != nil {
+			return err
+		}
+		if len(core.columns) != len(p.columns) {
+			return errorf(BadStatement, u.Core.Pos, "the SELECTs of a UNION have %d and %d columns", len(p.columns), len(core.columns))
+		}
+		p.cores, p.all = append(p.cores, core), append(p.all, u.All)
+		for i := range p.columns {
+			p.columns[i] = mergeColumns(p.columns[i], core.columns[i])
+		}
+	}
+	if len(sel.Unions) == 0 {
+		return nil
+	}
+	if err := c.refuseEvents(p, sel); err != nil {
+		return err
+	}
+	p.order, err = c.unionOrder(sel, p)
+	return err
+}
+
+// refuseEvents refuses the pseudo-column event where rows are kept and compared.
+func (c *compilation) refuseEvents(p *selectPlan, sel *parser.Select) error {
+	for _, core := range p.cores {
+		for _, col := range core.columns {
+			if col.Type == EventType {
+				return errorf(Unsupported, sel.Pos, "the column event cannot be used in a UNION")
+			}
+		}
+	}
+	return nil
+}
+
+// mergeColumns gives the type of a column of a UNION.
+func mergeColumns(a, b TableColumn) TableColumn {
+	if a.Type != b.Type {
+		a.Type = Any
+	}
+	if a.affinity != b.affinity {
+		a.affinity = affNone
+	}
+	a.Nullable = a.Nullable || b.Nullable
+	return a
+}
+
+// unionOrder compiles ORDER BY of a UNION: its terms are names, numbers or texts of result columns.
+func (c *compilation) unionOrder(sel *parser.Select, p *selectPlan) ([]sortKey, error) {
+	var keys []sortKey
+	for _, o := range sel.OrderBy {
+		e, coll := splitCollate(o.Expr)
+		i, err := unionColumn(sel, p, e)
+		if err != nil {
+			return nil, err
+		}
+		if coll == nil {
+			coll = &p.columns[i].collate
+		}
+		keys = append(keys, newSortKey(o, i, nil, *coll))
+	}
+	return keys, nil
+}
+
+func unionColumn(sel *parser.Select, p *selectPlan, e parser.Expr) (int, error) {
+	if n, ok := ordinal(e); ok {
+		if n < 1 || n > int64(len(p.columns)) {
+			return 0, errorf(BadStatement, e.At(), "ORDER BY %d: the result has %d columns", n, len(p.columns))
+		}
+		return int(n) - 1, nil
+	}
+	if col, ok := e.(*parser.Column); ok && col.Table == "" {
+		for i := range p.columns {
+			if sameName(p.columns[i].Name, col.Name) {
+				return i, nil
+			}
+		}
+	}
+	identity := func(col *parser.Column) string { return foldASCII(col.Name) }
+	key := keyOf(e, identity)
+	for i, r := range sel.First.Results {
+		if len(sel.First.Results) == len(p.columns) && r.Expr != nil && keyOf(r.Expr, identity) == key {
+			return i, nil
+		}
+	}
+	return 0, errorf(BadStatement, e.At(), "ORDER BY of a UNION takes names or numbers of result columns")
+}
+
+// splitCollate takes the COLLATE off an ORDER BY term that is otherwise a column or a number.
+func splitCollate(e parser.Expr) (parser.Expr, *collation) {
+	col, ok := e.(*parser.Collate)
+	if !ok {
+		return e, nil
+	}
+	coll := collBinary
+	if col.Name == "NOCASE" {
+		coll = collNocase
+	}
+	return col.X, &coll
+}
+
+// compileCore compiles one SELECT core with the ORDER BY that belongs to it.
+func (c *compilation) compileCore(core *parser.Core, order []parser.Order, q queryScope) (*corePlan, error) {
+	cc := &coreCompiler{
+		compilation: c, queryScope: q, core: core,
+		groups: map[string]int{}, aggSlots: map[string]int{}, winSlots: map[string]int{}, expanding: map[string]bool{}, ordinals: map[*expr]int{},
+	}
+	return cc.compile(order)
+}
+
+func (c *coreCompiler) compile(order []parser.Order) (*corePlan, error) {
+	if err := c.collectSources(c.core.From); err != nil {
+		return nil, err
+	}
+	if err := c.expandResults(); err != nil {
+		return nil, err
+	}
+	c.aggregate = len(c.core.GroupBy) > 0 || c.core.Having != nil || c.usesAggregates(order)
+	p := &corePlan{distinct: c.core.Distinct}
+	if err := c.compileFrom(p, order); err != nil {
+		return nil, err
+	}
+	if err := c.compileGroupBy(); err != nil {
+		return nil, err
+	}
+	if err := c.compileResults(p); err != nil {
+		return nil, err
+	}
+	if err := c.compileOrder(p, order); err != nil {
+		return nil, err
+	}
+	if err := c.compileHaving(p); err != nil {
+		return nil, err
+	}
+	if c.aggregate {
+		p.group = newGroupPlan(c, p.where)
+	}
+	if len(c.windows) > 0 {
+		p.windows = newWindowPlan(c)
+	}
+	p.directed = c.direct(p, order)
+	p.texts.group = exprTexts(c.core.GroupBy)
+	return p, nil
+}
+
+// expandResults replaces the stars of the SELECT list by columns.
+func (c *coreCompiler) expandResults() error {
+	for _, r := range c.core.Results {
+		if !r.Star {
+			c.results = append(c.results, r)
+			continue
+		}
+		if len(c.sources) == 0 {
+			return errorf(BadStatement, r.Pos, "* needs a FROM")
+		}
+		if r.StarTable != "" && !c.hasSource(r.StarTable) {
+			return errorf(UnknownTable, r.Pos, "there is no table %s in this query", quoted(r.StarTable))
+		}
+		for i := range c.sources {
+			if r.StarTable == "" || sameName(c.sources[i].name, r.StarTable) {
+				c.results = append(c.results, c.sources[i].star(r)...)
+			}
+		}
+	}
+	return nil
+}
+
+// star lists the columns of a source for a star in the SELECT list.
+func (s *source) star(r parser.Result) []parser.Result {
+	var list []parser.Result
+	for i, col := range s.columns {
+		if col.hidden || r.StarTable == "" && s.merged[foldASCII(col.Name)] {
+			continue
+		}
+		at := &parser.Column{Pos: r.Pos, Table: ordinalName(s.offset + i), Name: col.Name}
+		list = append(list, parser.Result{Pos: r.Pos, Expr: at, Text: col.Name})
+	}
+	return list
+}
+
+// usesAggregates reports whether the results or ORDER BY have an aggregate function.
+func (c *coreCompiler) usesAggregates(order []parser.Order) bool {
+	found := false
+	look := func(e parser.Expr) {
+		walk(e, func(e parser.Expr) bool {
+			call, ok := e.(*parser.Call)
+			found = found || ok && call.Over == nil && isAggregate(call)
+			return !found
+		})
+	}
+	for _, r := range c.results {
+		look(r.Expr)
+	}
+	for _, o := range order {
+		look(o.Expr)
+	}
+	return found
+}
+
+// usesWindows reports whether the results or ORDER BY have a window function.
+func (c *coreCompiler) usesWindows(order []parser.Order) bool {
+	found := false
+	look := func(e parser.Expr) {
+		walk(e, func(e parser.Expr) bool {
+			call, ok := e.(*parser.Call)
+			found = found || ok && call.Over != nil
+			return !found
+		})
+	}
+	for _, r := range c.results {
+		look(r.Expr)
+	}
+	for _, o := range order {
+		look(o.Expr)
+	}
+	return found
+}
+
+// compileGroupBy compiles the GROUP BY list, each item of which is an alias, an ordinal or an expression.
+func (c *coreCompiler) compileGroupBy() error {
+	for _, e := range c.core.GroupBy {
+		e, err := c.groupItem(e)
+		if err != nil {
+			return err
+		}
+		x, err := c.groupStage().compile(e)
+		if err != nil {
+			return err
+		}
+		if x.typ == EventType {
+			return errorf(Unsupported, e.At(), "the column event cannot be grouped by")
+		}
+		key := c.key(e)
+		if _, twice := c.groups[key]; !twice {
+			c.groups[key] = len(c.keys)
+			c.keys = append(c.keys, x)
+		}
+	}
+	return nil
+}
+
+// groupItem resolves an ordinal or an alias of GROUP BY to the expression of the result.
+func (c *coreCompiler) groupItem(e parser.Expr) (parser.Expr, error) {
+	if n, ok := ordinal(e); ok {
+		if n < 1 || n > int64(len(c.results)) {
+			return nil, errorf(BadStatement, e.At(), "GROUP BY %d: the result has %d columns", n, len(c.results))
+		}
+		return c.results[n-1].Expr, nil
+	}
+	col, ok := e.(*parser.Column)
+	if !ok || col.Table != "" {
+		return e, nil
+	}
+	i, err := c.find(col)
+	if i >= 0 || err != nil {
+		return e, err
+	}
+	for _, r := range c.results {
+		if r.Alias != "" && sameName(r.Alias, col.Name) {
+			return r.Expr, nil
+		}
+	}
+	return e, nil
+}
+
+func (c *coreCompiler) compileResults(p *corePlan) error {
+	for i, r := range c.results {
+		x, err := c.resultStage().compile(r.Expr)
+		if err != nil {
+			return err
+		}
+		if x.typ == EventType {
+			if err := c.checkEvent(r); err != nil {
+				return err
+			}
+		}
+		p.results = append(p.results, x)
+		p.columns = append(p.columns, TableColumn{
+			Column:   Column{Name: c.resultName(r, i), Type: x.typ, Nullable: x.nullable},
+			affinity: x.affinity, collate: x.collate,
+		})
+	}
+	return nil
+}
+
+// checkEvent allows the pseudo-column event only as a result of its own, read directly from an event table.
+func (c *coreCompiler) checkEvent(r parser.Result) error {
+	_, plain := r.Expr.(*parser.Column)
+	_, direct := c.from.(*tableScan)
+	if plain && direct && !c.aggregate && !c.core.Distinct && !c.nested {
+		return nil
+	}
+	return errorf(Unsupported, r.Pos, "the column event can only be read directly from an event table: no sub-query, join, grouping, DISTINCT or window")
+}
+
+// resultName names a result column: its alias, the column's name, or the expression as it was written.
+func (c *coreCompiler) resultName(r parser.Result, i int) string {
+	if r.Alias != "" {
+		return r.Alias
+	}
+	if col, ok := r.Expr.(*parser.Column); ok {
+		if at, err := c.find(col); err == nil && at >= 0 {
+			return c.from.schema()[at].Name
+		}
+		return col.Name
+	}
+	if r.Text != "" {
+		return r.Text
+	}
+	return "column" + strconv.Itoa(i+1)
+}
+
+func (c *coreCompiler) compileHaving(p *corePlan) error {
+	for _, e := range conjuncts(c.core.Having) {
+		x, err := c.havingStage().compile(e)
+		if err != nil {
+			return err
+		}
+		p.having = append(p.having, x.condition())
+	}
+	p.texts.having = exprText(c.core.Having)
+	return nil
+}
+
+// compileOrder compiles ORDER BY. A term is the name of a result, a number, or an expression.
+func (c *coreCompiler) compileOrder(p *corePlan, order []parser.Order) error {
+	for _, o := range order {
+		e, coll := splitCollate(o.Expr)
+		i, err := c.orderResult(e)
+		if err != nil {
+			return err
+		}
+		if i >= 0 {
+			if coll == nil {
+				coll = &p.results[i].collate
+			}
+			p.order = append(p.order, newSortKey(o, i, p.results[i], *coll))
+			continue
+		}
+		x, err := c.orderStage().compile(o.Expr)
+		if err != nil {
+			return err
+		}
+		if x.typ == EventType {
+			return errorf(Unsupported, e.At(), "the column event has no order")
+		}
+		p.order = append(p.order, newSortKey(o, -1, x, x.collate))
+	}
+	p.texts.order = orderText(order)
+	return nil
+}
+
+// orderResult returns the result column that an ORDER BY term names, -1 if it is an expression of its own.
+func (c *coreCompiler) orderResult(e parser.Expr) (int, error) {
+	if n, ok := ordinal(e); ok {
+		if n < 1 || n > int64(len(c.results)) {
+			return 0, errorf(BadStatement, e.At(), "ORDER BY %d: the result has %d columns", n, len(c.results))
+		}
+		return int(n) - 1, nil
+	}
+	if col, ok := e.(*parser.Column); ok && col.Table == "" {
+		for i, r := range c.results {
+			if r.Alias != "" && sameName(r.Alias, col.Name) {
+				return i, nil
+			}
+		}
+	}
+	if _, ok := e.(*parser.Column); !ok { // a plain column is as cheap to read again
+		key := c.key(e)
+		for i, r := range c.results {
+			if c.key(r.Expr) == key {
+				return i, nil
+			}
+		}
+	}
+	return -1, nil
+}

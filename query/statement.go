@@ -1,0 +1,188 @@
+package query
+
+import (
+	"context"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/parser"
+)
+
+// compileStatement compiles a statement against the tables of a store.
+func compileStatement(p *parser.Parsed) (*Plan, error) { return compileWith(p, storeCatalog{}) }
+
+// compileWith compiles a statement against the tables of a catalog.
+func compileWith(p *parser.Parsed, tables catalog) (*Plan, error) {
+	c := &compilation{catalog: tables, params: p.Params}
+	run, columns, rows, err := c.statement(p)
+	if err != nil {
+		return nil, err
+	}
+	c.finish()
+	return &Plan{parsed: p, columns: columns, rows: rows, run: run}, nil
+}
+
+// finish prepares what can only be prepared when everything has been compiled.
+func (c *compilation) finish() {
+	for _, s := range c.scans {
+		s.paths.prepare()
+	}
+}
+
+// statement compiles any statement. rows tells that it gives rows.
+func (c *compilation) statement(p *parser.Parsed) (run planner, columns []Column, rows bool, err error) {
+	switch st := p.Statement.(type) {
+	case *parser.Select:
+		q, err := c.topSelect(st)
+		if err != nil {
+			return nil, nil, false, err
+		}
+		return q, q.columns, true, nil
+	case *parser.Insert:
+		ins, err := c.insert(st)
+		if err != nil {
+			return nil, nil, false, err
+		}
+		return ins, ins.columns, st.Returning != nil, nil
+	case *parser.Guard:
+		g, err := c.guard(st)
+		return g, nil, false, err
+	case *parser.Explain:
+		return c.explainStatement(p, st)
+	case *parser.Show:
+		return c.show(st)
+	case *parser.Describe:
+		return c.describe(st)
+	case *parser.Transaction:
+		return &transactionStatement{kind: st.Kind, pos: st.Pos}, nil, false, nil
+	case *parser.Savepoint:
+		return &savepointStatement{kind: st.Kind, name: st.Name, pos: st.Pos}, nil, false, nil
+	case *parser.Backup:
+		return c.backup(st)
+	case *parser.Verify:
+		return &verifyStatement{pos: st.Pos}, verifyColumns, true, nil
+	}
+	return nil, nil, false, errorf(Unsupported, -1, "this statement is not supported")
+}
+
+// A selectStatement is a SELECT as a statement.
+type selectStatement struct {
+	plan    *selectPlan
+	columns []Column
+	asOf    *expr // nil without AS OF POSITION
+	follow  *followPlan
+	checks  []func(*env) error
+}
+
+func (c *compilation) topSelect(sel *parser.Select) (*selectStatement, error) {
+	q := &selectStatement{}
+	if sel.Follow {
+		if err := c.checkFollow(sel); err != nil {
+			return nil, err
+		}
+	}
+	plan, err := c.compileSelect(sel, queryScope{})
+	if err != nil {
+		return nil, err
+	}
+	q.plan, q.columns = plan, plainColumns(plan.columns)
+	if sel.AsOf != nil {
+		cc := &coreCompiler{compilation: c, core: &parser.Core{}, from: one{}, ordinals: map[*expr]int{}}
+		if q.asOf, err = (&stage{coreCompiler: cc, clause: "AS OF POSITION"}).compile(sel.AsOf); err != nil {
+			return nil, err
+		}
+		q.asOf.pos = sel.AsOf.At()
+	}
+	if sel.Follow {
+		if q.follow, err = newFollowPlan(plan, sel); err != nil {
+			return nil, err
+		}
+	}
+	q.checks = c.checks
+	return q, nil
+}
+
+func plainColumns(list []TableColumn) []Column {
+	out := make([]Column, len(list))
+	for i, c := range list {
+		out[i] = c.Column
+	}
+	return out
+}
+
+func (q *selectStatement) query(ctx context.Context, s *Session, args []Value) (Rows, error) {
+	ex := newExecution(ctx, s, args)
+	op, err := q.open(ex)
+	if err != nil {
+		return nil, err
+	}
+	return newRows(q.columns, op, ex.env(nil)), nil
+}
+
+// exec runs the query to its end: its rows are of no interest, its errors are.
+func (q *selectStatement) exec(ctx context.Context, s *Session, args []Value) (Outcome, error) {
+	if q.follow != nil {
+		return Outcome{LastPosition: engine.NoPosition}, errorf(BadStatement, q.follow.pos, "FOLLOW gives rows without end: use Query")
+	}
+	ex := newExecution(ctx, s, args)
+	op, err := q.open(ex)
+	if err != nil {
+		return Outcome{LastPosition: engine.NoPosition}, err
+	}
+	return Outcome{LastPosition: engine.NoPosition}, drain(op, ex.env(nil))
+}
+
+// drain reads an operator to its end and closes it.
+func drain(op operator, en *env) error {
+	for {
+		ok, err := op.next(en)
+		if err == nil && ok {
+			continue
+		}
+		if cerr := op.close(); err == nil {
+			err = cerr
+		}
+		return err
+	}
+}
+
+func (q *selectStatement) open(ex *execution) (operator, error) {
+	if err := ex.ctx.Err(); err != nil {
+		return nil, err
+	}
+	en := ex.env(nil)
+	for _, check := range q.checks {
+		if err := check(en); err != nil {
+			return nil, err
+		}
+	}
+	if err := q.goBack(ex, en); err != nil {
+		return nil, err
+	}
+	if q.follow != nil {
+		return q.follow.open(ex)
+	}
+	for _, c := range q.columns {
+		ex.keepEvents = ex.keepEvents || c.Type == EventType && len(q.plan.cores[0].order) > 0
+	}
+	return q.plan.open(ex, nil)
+}
+
+// goBack makes every table of the statement show the log as it was at AS OF POSITION, which includes that position.
+func (q *selectStatement) goBack(ex *execution, en *env) error {
+	if q.asOf == nil {
+		return nil
+	}
+	v := numericAffinity(q.asOf.eval(en))
+	if en.err != nil {
+		return en.err
+	}
+	head := ex.index.Head()
+	if v.kind != Int || v.n < -1 {
+		return errorf(BadValue, q.asOf.pos, "AS OF POSITION takes a position, or -1 for the empty log")
+	}
+	if v.n >= int64(head) {
+		return errorf(BadValue, q.asOf.pos, "AS OF POSITION %d is beyond the last position, %d", v.n, int64(head)-1)
+	}
+	ex.index, ex.own = ex.index.At(engine.Position(v.n+1)), nil
+	return nil
+}

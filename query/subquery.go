@@ -1,0 +1,218 @@
+package query
+
+import (
+	"github.com/eventfold/eventfold/parser"
+)
+
+// A subPlan is a sub-query in an expression.
+type subPlan struct {
+	number int
+	plan   *selectPlan
+	pos    parser.Pos
+}
+
+// onceResult is what an uncorrelated sub-query gave. It is computed once per execution.
+type onceResult struct {
+	done  bool
+	value Value
+	set   *inSet
+}
+
+// newSubPlan compiles a sub-query whose surroundings are the stage that it stands in.
+func (s *stage) newSubPlan(sel *parser.Select) (*subPlan, error) {
+	switch {
+	case s.constant:
+		return nil, errorf(BadStatement, sel.Pos, "%s takes constants, not a sub-query", s.clause)
+	case s.rowWise:
+		return nil, errorf(BadStatement, sel.Pos, "the condition of NO EVENT cannot have a sub-query")
+	}
+	s.subs++
+	s.nesting = true
+	p := &subPlan{number: s.subs, pos: sel.Pos}
+	plan, err := s.compileSelect(sel, queryScope{parent: s, ctes: s.ctes, nested: true})
+	p.plan = plan
+	return p, err
+}
+
+// oneColumn refuses a sub-query that does not give exactly one column.
+func (p *subPlan) oneColumn() error {
+	if n := len(p.plan.columns); n != 1 {
+		return errorf(BadStatement, p.pos, "a sub-query that stands for a value gives one column, not %d", n)
+	}
+	return nil
+}
+
+// once returns where the result is remembered, nil for a correlated sub-query.
+func (p *subPlan) once(en *env) *onceResult {
+	if p.plan.outer {
+		return nil
+	}
+	ex := en.exec
+	if ex.once == nil {
+		ex.once = map[int]*onceResult{}
+	}
+	r := ex.once[p.number]
+	if r == nil {
+		r = &onceResult{}
+		ex.once[p.number] = r
+	}
+	return r
+}
+
+// each runs the sub-query for the current row of en and gives its rows to visit until that returns false.
+// An error is left in en.err.
+func (p *subPlan) each(en *env, visit func(row []Value) bool) {
+	op, err := p.plan.open(en.exec, en)
+	if err != nil {
+		en.fail(err)
+		return
+	}
+	inner := en.exec.env(en)
+	for {
+		ok, err := op.next(inner)
+		if err != nil {
+			en.fail(err)
+		}
+		if !ok || err != nil || !visit(inner.row.values) {
+			break
+		}
+	}
+	if err := op.close(); err != nil {
+		en.fail(err)
+	}
+}
+
+// subquery implements binder: a sub-query that stands for the first column of its first row, NULL without rows.
+func (s *stage) subquery(q *parser.Subquery) (*expr, error) {
+	p, err := s.newSubPlan(q.Select)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.oneColumn(); err != nil {
+		return nil, err
+	}
+	col := p.plan.columns[0]
+	return &expr{eval: p.scalar, typ: col.Type, nullable: true, affinity: col.affinity, collate: col.collate, pos: q.Pos}, nil
+}
+
+func (p *subPlan) scalar(en *env) Value {
+	r := p.once(en)
+	if r != nil && r.done {
+		return r.value
+	}
+	v := null
+	p.each(en, func(row []Value) bool {
+		v = row[0]
+		return false
+	})
+	if r != nil {
+		r.done, r.value = true, v
+	}
+	return v
+}
+
+// exists implements binder.
+func (s *stage) exists(e *parser.Exists) (*expr, error) {
+	p, err := s.newSubPlan(e.Select)
+	if err != nil {
+		return nil, err
+	}
+	eval := func(en *env) Value {
+		r := p.once(en)
+		if r != nil && r.done {
+			return r.value
+		}
+		found := false
+		p.each(en, func([]Value) bool {
+			found = true
+			return false
+		})
+		if r != nil {
+			r.done, r.value = true, boolValue(found)
+		}
+		return boolValue(found)
+	}
+	return &expr{eval: eval, typ: Integer, pos: e.Pos}, nil
+}
+
+// inSelect implements binder: x [NOT] IN (SELECT ...) compares as x = column does.
+func (s *stage) inSelect(x *expr, in *parser.In) (*expr, error) {
+	p, err := s.newSubPlan(in.Select)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.oneColumn(); err != nil {
+		return nil, err
+	}
+	col := p.plan.columns[0]
+	item := &expr{affinity: col.affinity, typ: col.Type, collate: col.collate}
+	m := membership{sub: p, convert: conversionFor(commonAffinity(x.affinity, item.affinity)), collate: commonCollation(x, item)}
+	if x.isTime() != item.isTime() {
+		m.convert = timeAffinity
+	}
+	test := func(en *env) truth {
+		found := m.has(en, x.eval(en))
+		if in.Not {
+			return found.not()
+		}
+		return found
+	}
+	return &expr{
+		eval: func(en *env) Value { return test(en).value() }, test: test,
+		typ: Integer, nullable: x.nullable || col.Nullable, pos: in.Pos,
+	}, nil
+}
+
+// A membership looks a value up among the rows of a sub-query.
+type membership struct {
+	sub     *subPlan
+	convert func(Value) Value
+	collate collation
+}
+
+func (m *membership) has(en *env, v Value) truth {
+	if m.convert != nil {
+		v = m.convert(v)
+	}
+	set := m.set(en)
+	if v.kind == Null {
+		if set.empty() {
+			return no
+		}
+		return unknown
+	}
+	return set.has(v)
+}
+
+// set collects the rows of the sub-query.
+func (m *membership) set(en *env) *inSet {
+	r := m.sub.once(en)
+	if r != nil && r.set != nil {
+		return r.set
+	}
+	set := &inSet{coll: m.collate}
+	keep := newKeeper(en.exec.budget, "IN (SELECT ...)")
+	m.sub.each(en, func(row []Value) bool {
+		v := row[0]
+		if m.convert != nil {
+			v = m.convert(v)
+		}
+		if err := keep.account(int64(len(v.s)) + 64); err != nil {
+			en.fail(err)
+			return false
+		}
+		set.add(v, false)
+		return true
+	})
+	if r == nil {
+		keep.release()
+		return set
+	}
+	r.set = set
+	return set
+}
+
+// empty reports whether the set has no values at all, not even NULL.
+func (s *inSet) empty() bool {
+	return !s.hasNull && len(s.few)+len(s.ints)+len(s.texts)+len(s.others) == 0
+}

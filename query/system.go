@@ -1,0 +1,312 @@
+package query
+
+import (
+	"context"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/eventfold/eventfold/engine"
+)
+
+// A computedTable is a table whose rows are made when it is read.
+type computedTable struct {
+	label   string
+	columns []TableColumn
+	// rows starts making rows.
+	rows func(ctx context.Context, ex *execution, b Bounds) rowMaker
+
+	ex *execution // nil until it is opened
+}
+
+// A rowMaker makes one row after the other, nil at the end.
+type rowMaker interface {
+	next() ([]Value, error)
+	close() error
+}
+
+func (t *computedTable) name() string          { return t.label }
+func (t *computedTable) schema() []TableColumn { return t.columns }
+func (t *computedTable) Schema() []TableColumn { return t.columns }
+
+func (t *computedTable) open(ex *execution) Table {
+	opened := *t
+	opened.ex = ex
+	return &opened
+}
+
+// Scan implements Table.
+func (t *computedTable) Scan(ctx context.Context, _ []int, b Bounds) (BatchSource, error) {
+	return &madeRows{width: len(t.columns), rows: t.rows(ctx, t.ex, b)}, nil
+}
+
+// madeRows puts the rows of a rowMaker into batches.
+type madeRows struct {
+	width int
+	rows  rowMaker
+	batch tableBatch
+}
+
+func (m *madeRows) Next() (*tableBatch, error) {
+	columns := make([][]Value, m.width)
+	n := 0
+	for ; n < batchRows; n++ {
+		row, err := m.rows.next()
+		if err != nil {
+			return nil, err
+		}
+		if row == nil {
+			break
+		}
+		for i := range columns {
+			columns[i] = append(columns[i], row[i])
+		}
+	}
+	if n == 0 {
+		return nil, nil
+	}
+	m.batch = tableBatch{n: n, columns: columns, serial: m.batch.serial + 1}
+	return &m.batch, nil
+}
+
+func (m *madeRows) Close() error { return m.rows.close() }
+
+// A rowList is a rowMaker of rows that are there already.
+type rowList struct {
+	rows [][]Value
+	err  error
+}
+
+func (l *rowList) next() ([]Value, error) {
+	if l.err != nil || len(l.rows) == 0 {
+		return nil, l.err
+	}
+	row := l.rows[0]
+	l.rows = l.rows[1:]
+	return row, nil
+}
+
+func (l *rowList) close() error { return nil }
+
+// systemTables are the tables whose names begin with $, besides $all. A new one is one more entry.
+var systemTables = []*computedTable{
+	{label: "$streams", columns: streamColumns, rows: streamRows},
+	{label: "$types", columns: typeColumns, rows: typeRows},
+	{label: "$stats", columns: statColumns, rows: statRows},
+}
+
+func systemTable(name string) tableDef {
+	for _, t := range systemTables {
+		if t.label == name {
+			return t
+		}
+	}
+	return nil
+}
+
+var streamColumns = []TableColumn{
+	column("stream", Text, affText),
+	column("category", Text, affText),
+	column("version", Integer, affInteger),
+	column("events", Integer, affInteger),
+	nullable(column("first_position", Integer, affInteger)),
+	nullable(column("last_position", Integer, affInteger)),
+	nullable(column("created_at", Timestamp, affTime)),
+	nullable(column("updated_at", Timestamp, affTime)),
+}
+
+// Category returns the category of a stream: its name before the first "-", or all of it. A name that is a UUID has none.
+func Category(stream string) string {
+	if _, err := uuid.Parse(stream); err == nil && len(stream) == 36 {
+		return ""
+	}
+	category, _, _ := strings.Cut(stream, "-")
+	return category
+}
+
+// A streamMaker lists streams: those of the snapshot, with what the transaction adds to them, then the transaction's new ones.
+type streamMaker struct {
+	ctx     context.Context
+	index   engine.ReadIndex
+	names   []string // the only streams asked for, nil for all
+	cursor  engine.StreamCursor
+	own     map[string]*ownCount
+	ownLeft []string // in the order of their first events
+}
+
+// An ownCount is what a transaction adds to a stream or a type.
+type ownCount struct {
+	events  int64
+	version engine.Version
+	seen    bool // listed with what the snapshot has
+}
+
+// countOwn counts the transaction's events by a key.
+func countOwn(own []ownEvent, key func(*ownEvent) string) (counts map[string]*ownCount, order []string) {
+	counts = map[string]*ownCount{}
+	for i := range own {
+		k := key(&own[i])
+		if counts[k] == nil {
+			counts[k] = &ownCount{}
+			order = append(order, k)
+		}
+		counts[k].events++
+		counts[k].version = own[i].version
+	}
+	return counts, order
+}
+
+func streamRows(ctx context.Context, ex *execution, b Bounds) rowMaker {
+	m := &streamMaker{ctx: ctx, index: ex.index, names: b.Streams}
+	m.own, m.ownLeft = countOwn(ex.own, func(e *ownEvent) string { return e.stream })
+	if m.names == nil {
+		m.cursor = ex.index.Streams(ctx, b.Prefix)
+	}
+	return m
+}
+
+func (m *streamMaker) next() ([]Value, error) {
+	info, ok, err := m.nextStored()
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		return m.row(info), nil
+	}
+	for len(m.ownLeft) > 0 {
+		name := m.ownLeft[0]
+		m.ownLeft = m.ownLeft[1:]
+		if c := m.own[name]; !c.seen {
+			return []Value{
+				textValue(name), textValue(Category(name)), intValue(int64(c.version)), intValue(c.events), null, null, null, null,
+			}, nil
+		}
+	}
+	return nil, nil
+}
+
+// nextStored returns the next stream of the snapshot.
+func (m *streamMaker) nextStored() (engine.StreamInfo, bool, error) {
+	if m.names == nil {
+		if m.cursor.Next() {
+			return m.cursor.Stream(), true, nil
+		}
+		return engine.StreamInfo{}, false, m.cursor.Err()
+	}
+	for len(m.names) > 0 {
+		name := m.names[0]
+		m.names = m.names[1:]
+		c := m.index.Streams(m.ctx, name)
+		found := c.Next() && c.Stream().Stream == name // in byte order, the name itself comes before longer ones
+		info, err := engine.StreamInfo{}, c.Err()
+		if found {
+			info = c.Stream()
+		}
+		if cerr := c.Close(); err == nil {
+			err = cerr
+		}
+		if found || err != nil {
+			return info, found, err
+		}
+	}
+	return engine.StreamInfo{}, false, nil
+}
+
+func (m *streamMaker) row(s engine.StreamInfo) []Value {
+	version, events := s.Version, s.Events
+	if c := m.own[s.Stream]; c != nil {
+		c.seen = true
+		version, events = c.version, events+c.events
+	}
+	return []Value{
+		textValue(s.Stream), textValue(Category(s.Stream)), intValue(int64(version)), intValue(events),
+		intValue(int64(s.FirstPosition)), intValue(int64(s.LastPosition)),
+		timeValue(s.CreatedAt.UnixMicro()), timeValue(s.UpdatedAt.UnixMicro()),
+	}
+}
+
+func (m *streamMaker) close() error {
+	if m.cursor == nil {
+		return nil
+	}
+	return m.cursor.Close()
+}
+
+var typeColumns = []TableColumn{
+	column("type", Text, affText),
+	column("events", Integer, affInteger),
+	nullable(column("first_position", Integer, affInteger)),
+	nullable(column("last_position", Integer, affInteger)),
+}
+
+func typeRows(ctx context.Context, ex *execution, _ Bounds) rowMaker {
+	types, err := ex.index.Types(ctx)
+	own, order := countOwn(ex.own, func(e *ownEvent) string { return e.event.Type })
+	list := &rowList{err: err}
+	for _, t := range types {
+		events := t.Events
+		if c := own[t.Type]; c != nil {
+			c.seen = true
+			events += c.events
+		}
+		list.rows = append(list.rows, []Value{
+			textValue(t.Type), intValue(events), intValue(int64(t.FirstPosition)), intValue(int64(t.LastPosition)),
+		})
+	}
+	for _, name := range order {
+		if c := own[name]; !c.seen {
+			list.rows = append(list.rows, []Value{textValue(name), intValue(c.events), null, null})
+		}
+	}
+	return list
+}
+
+var statColumns = []TableColumn{
+	column("name", Text, affText),
+	nullable(column("value", Any, affNone)),
+}
+
+// stats are the rows of $stats.
+var stats = []struct {
+	name  string
+	value func(*engine.Stats) Value
+}{
+	{"events", func(s *engine.Stats) Value { return intValue(s.Events) }},
+	{"streams", func(s *engine.Stats) Value { return unknownIf(s.Streams < 0, intValue(s.Streams)) }},
+	{"disk_bytes", func(s *engine.Stats) Value { return intValue(s.DiskBytes) }},
+	{"segments", func(s *engine.Stats) Value { return intValue(int64(s.Segments)) }},
+	{"compressed_segments", func(s *engine.Stats) Value { return intValue(int64(s.Compressed)) }},
+	{"indexed_segments", func(s *engine.Stats) Value { return intValue(int64(s.IndexedTo)) }},
+	{"appends", func(s *engine.Stats) Value { return intValue(s.Appends) }},
+	{"appended_events", func(s *engine.Stats) Value { return intValue(s.Appended) }},
+	{"groups", func(s *engine.Stats) Value { return intValue(s.Groups) }},
+	{"syncs", func(s *engine.Stats) Value { return intValue(s.Syncs) }},
+	{"sync_seconds", func(s *engine.Stats) Value { return realValue(s.SyncTime.Seconds()) }},
+	{"last_sync_seconds", func(s *engine.Stats) Value { return realValue(s.LastSync.Seconds()) }},
+	{"writer_cpu_seconds", func(s *engine.Stats) Value { return realValue(s.WriterCPU.Seconds()) }},
+	{"queue_length", func(s *engine.Stats) Value { return intValue(int64(s.QueueLength)) }},
+	{"queue_capacity", func(s *engine.Stats) Value { return intValue(int64(s.QueueCapacity)) }},
+	{"followers", func(s *engine.Stats) Value { return intValue(int64(s.Followers)) }},
+	{"format_major", func(s *engine.Stats) Value { return intValue(int64(s.FormatMajor)) }},
+	{"format_minor", func(s *engine.Stats) Value { return intValue(int64(s.FormatMinor)) }},
+	{"low_space", func(s *engine.Stats) Value { return boolValue(s.LowSpace) }},
+	{"poisoned", func(s *engine.Stats) Value { return boolValue(s.Poisoned) }},
+	{"writable", func(s *engine.Stats) Value { return boolValue(s.Writable) }},
+	{"recovery", func(s *engine.Stats) Value { return unknownIf(s.Recovery == "", textValue(s.Recovery)) }},
+}
+
+func unknownIf(unknown bool, v Value) Value {
+	if unknown {
+		return null
+	}
+	return v
+}
+
+func statRows(_ context.Context, ex *execution, _ Bounds) rowMaker {
+	s := ex.session.Store.Stats()
+	list := &rowList{}
+	for i := range stats {
+		list.rows = append(list.rows, []Value{textValue(stats[i].name), stats[i].value(&s)})
+	}
+	return list
+}

@@ -1,0 +1,584 @@
+package query
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/eventfold/eventfold/parser"
+)
+
+// windowOnly are the functions that exist only with OVER.
+var windowOnly = map[string]bool{
+	"row_number": true, "rank": true, "dense_rank": true, "lag": true, "lead": true, "first_value": true, "last_value": true,
+}
+
+// A windowFunc computes a window function for the rows of one partition, which are in order, into out.
+type windowFunc struct {
+	min, max int
+	typ      func(args []*expr) (t Type, nullable bool)
+	compute  func(w *partition, call *windowCall) error
+}
+
+// windowFuncs are the functions that exist only with OVER. Aggregates with OVER are computed by windowAggregate.
+var windowFuncs map[string]*windowFunc
+
+func init() { // the table and the functions refer to each other
+	windowFuncs = map[string]*windowFunc{
+		"row_number":  {0, 0, typeOf(Integer, false), windowRowNumber},
+		"rank":        {0, 0, typeOf(Integer, false), windowRank},
+		"dense_rank":  {0, 0, typeOf(Integer, false), windowDenseRank},
+		"lag":         {1, 3, lagType, windowLag},
+		"lead":        {1, 3, lagType, windowLead},
+		"first_value": {1, 1, argType, windowFirstValue},
+		"last_value":  {1, 1, argType, windowLastValue},
+	}
+}
+
+func lagType(args []*expr) (Type, bool) {
+	if len(args) == 3 && args[2].typ != args[0].typ {
+		return Any, true
+	}
+	return args[0].typ, true
+}
+
+// A windowCall is one window function of a core.
+type windowCall struct {
+	name      string
+	fn        *windowFunc    // nil for an aggregate
+	agg       *aggregateCall // nil for the functions of windowFuncs
+	args      []*expr
+	partition []*expr
+	order     []sortKey
+	frame     frame
+	pos       parser.Pos
+	text      string
+}
+
+// A frame tells which rows of the partition a function sees, relative to the current row.
+type frame struct {
+	rows       bool // counts rows; otherwise rows with equal keys belong together
+	start, end frameBound
+}
+
+type frameBound struct {
+	kind   parser.BoundKind
+	offset *expr // for Preceding and Following
+}
+
+// defaultFrame is from the first row of the partition to the last one that is equal to the current.
+var defaultFrame = frame{start: frameBound{kind: parser.UnboundedPreceding}, end: frameBound{kind: parser.CurrentRow}}
+
+// windowFunction compiles a call with OVER, or finds the equal one that the core has already.
+func (s *stage) windowFunction(c *parser.Call) (*expr, error) {
+	call, typ, nullable, err := s.newWindowCall(c)
+	if err != nil {
+		return nil, err
+	}
+	key := s.key(c)
+	slot, known := s.winSlots[key]
+	if !known {
+		slot = len(s.windows)
+		s.winSlots[key] = slot
+		s.windows = append(s.windows, call)
+	}
+	core := s.coreCompiler
+	plan := core.windowPlan()
+	return &expr{
+		eval: func(en *env) Value { return en.row.values[plan.base+slot] },
+		typ:  typ, nullable: nullable, pos: c.Pos,
+	}, nil
+}
+
+func (s *stage) newWindowCall(c *parser.Call) (call *windowCall, t Type, nullable bool, err error) {
+	inner := s.windowStage()
+	call = &windowCall{name: c.Name, pos: c.Pos, text: exprText(c), frame: defaultFrame}
+	plain := *c
+	plain.Over = nil
+	switch {
+	case isAggregate(&plain):
+		err = s.windowAggregateCall(call, &plain)
+		if err == nil {
+			t, nullable = call.agg.def.typ(call.agg.args)
+		}
+	case windowFuncs[c.Name] != nil:
+		call.fn = windowFuncs[c.Name]
+		if call.args, err = inner.compileAll(c.Args); err == nil {
+			err = call.check(c)
+		}
+		if err == nil {
+			t, nullable = call.fn.typ(call.args)
+		}
+	default:
+		err = errorf(UnknownFunction, c.Pos, "there is no window function %s()", strings.ToUpper(c.Name))
+	}
+	if err != nil {
+		return nil, 0, false, err
+	}
+	if call.partition, err = inner.compileAll(c.Over.PartitionBy); err != nil {
+		return nil, 0, false, err
+	}
+	for _, o := range c.Over.OrderBy {
+		x, err := inner.compile(o.Expr)
+		if err != nil {
+			return nil, 0, false, err
+		}
+		call.order = append(call.order, newSortKey(o, -1, x, x.collate))
+	}
+	err = inner.compileFrame(call, c.Over.Frame)
+	return call, t, nullable, err
+}
+
+func (c *windowCall) check(call *parser.Call) error {
+	name := strings.ToUpper(call.Name)
+	switch {
+	case len(call.Args) < c.fn.min || len(call.Args) > c.fn.max || call.Star:
+		return errorf(BadArgument, call.Pos, "%s() has %d arguments, which is the wrong number", name, len(call.Args))
+	case call.Distinct:
+		return errorf(Unsupported, call.Pos, "DISTINCT cannot be used in a window function")
+	case call.Filter != nil:
+		return errorf(Unsupported, call.Pos, "FILTER can be used with aggregates only, not with %s()", name)
+	}
+	return nil
+}
+
+// windowAggregateCall compiles an aggregate with OVER. Its arguments are evaluated where OVER's are.
+func (s *stage) windowAggregateCall(call *windowCall, plain *parser.Call) error {
+	if plain.Distinct {
+		return errorf(Unsupported, plain.Pos, "DISTINCT cannot be used in a window function")
+	}
+	agg, err := s.newAggregateCall(plain, s.windowStage())
+	call.agg = agg
+	return err
+}
+
+func (s *stage) compileAll(list []parser.Expr) ([]*expr, error) {
+	var out []*expr
+	for _, e := range list {
+		x, err := s.compile(e)
+		if err != nil {
+			return nil, err
+		}
+		if x.typ == EventType {
+			return nil, errorf(Unsupported, e.At(), "the column event cannot be used in a window function")
+		}
+		out = append(out, x)
+	}
+	return out, nil
+}
+
+func (s *stage) compileFrame(call *windowCall, f *parser.Frame) error {
+	if f == nil {
+		return nil
+	}
+	call.frame.rows = f.Rows
+	for _, b := range []struct {
+		from parser.Bound
+		to   *frameBound
+	}{{f.Start, &call.frame.start}, {f.End, &call.frame.end}} {
+		b.to.kind = b.from.Kind
+		if b.from.Offset == nil {
+			continue
+		}
+		if !f.Rows {
+			return errorf(Unsupported, b.from.Offset.At(), "RANGE with an offset is not supported; use ROWS")
+		}
+		x, err := compileExpr(b.from.Offset, s)
+		if err != nil {
+			return err
+		}
+		if !x.constant {
+			return errorf(BadStatement, b.from.Offset.At(), "the offset of a frame must be a constant")
+		}
+		b.to.offset = x
+	}
+	if f.Start.Kind == parser.UnboundedFollowing || f.End.Kind == parser.UnboundedPreceding || f.Start.Kind > f.End.Kind {
+		return errorf(BadStatement, call.pos, "the frame ends before it begins")
+	}
+	return nil
+}
+
+// A windowPlan computes the window functions of a core. Its rows are those of its input with the functions' values behind.
+type windowPlan struct {
+	calls []*windowCall
+	base  int // slots of the input's row
+}
+
+// windowPlan returns the plan that expressions of the core refer to, which is filled when the core has been compiled.
+func (c *coreCompiler) windowPlan() *windowPlan {
+	if c.plan == nil {
+		c.plan = &windowPlan{}
+	}
+	return c.plan
+}
+
+func newWindowPlan(c *coreCompiler) *windowPlan {
+	p := c.windowPlan()
+	p.calls = c.windows
+	if c.aggregate {
+		p.base = len(c.keys) + len(c.aggs)
+	} else {
+		p.base = len(c.from.(*materialized).reads)
+	}
+	return p
+}
+
+func (p *windowPlan) open(ex *execution, outer *env, in operator) operator {
+	return &windowOp{plan: p, in: in, en: ex.env(outer), keep: newKeeper(ex.budget, "OVER")}
+}
+
+// A windowOp reads all rows, computes the functions and gives the rows in the order in which they came.
+type windowOp struct {
+	plan  *windowPlan
+	in    operator
+	en    *env
+	keep  *keeper
+	rows  [][]Value
+	at    int
+	built bool
+}
+
+func (w *windowOp) next(en *env) (bool, error) {
+	if !w.built {
+		w.built = true
+		if err := w.build(); err != nil {
+			return false, err
+		}
+	}
+	if w.at >= len(w.rows) {
+		return false, nil
+	}
+	en.row.values = w.rows[w.at]
+	w.at++
+	return true, nil
+}
+
+func (w *windowOp) close() error {
+	w.rows = nil
+	w.keep.release()
+	return w.in.close()
+}
+
+func (w *windowOp) build() error {
+	row := make([]Value, w.plan.base+len(w.plan.calls))
+	for n := 0; ; n++ {
+		ok, err := w.in.next(w.en)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			break
+		}
+		copy(row, w.en.row.values[:w.plan.base])
+		kept, err := w.keep.row(row)
+		if err != nil {
+			return err
+		}
+		w.rows = append(w.rows, kept)
+	}
+	for i, call := range w.plan.calls {
+		if err := w.compute(call, w.plan.base+i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compute computes one function for all rows, into a slot.
+func (w *windowOp) compute(call *windowCall, slot int) error {
+	sorted, err := w.sort(call)
+	if err != nil {
+		return err
+	}
+	part := &partition{op: w, call: call, slot: slot}
+	if err := part.bounds(); err != nil {
+		return err
+	}
+	for from := 0; from < len(sorted); {
+		to := from + 1
+		for to < len(sorted) && sameKeys(call.partition, sorted[from].partition, sorted[to].partition) {
+			to++
+		}
+		part.rows, part.peersLo, part.peersHi = sorted[from:to], 0, 0
+		if call.fn != nil {
+			err = call.fn.compute(part, call)
+		} else {
+			err = windowAggregate(part, call)
+		}
+		if err != nil {
+			return err
+		}
+		from = to
+	}
+	return w.en.err
+}
+
+// A windowRow is one row as a function sees it.
+type windowRow struct {
+	row       int // in windowOp.rows
+	partition []Value
+	order     []Value
+}
+
+// sort orders the rows by partition and by the function's ORDER BY.
+func (w *windowOp) sort(call *windowCall) ([]windowRow, error) {
+	rows := make([]windowRow, len(w.rows))
+	if err := w.keep.account(int64(len(rows)) * int64(56+valueSize*(len(call.partition)+len(call.order)))); err != nil {
+		return nil, err
+	}
+	for i := range rows {
+		w.en.row.values = w.rows[i]
+		rows[i].row = i
+		rows[i].partition = evalAll(call.partition, w.en)
+		rows[i].order = make([]Value, len(call.order))
+		for k := range call.order {
+			rows[i].order[k] = call.order[k].e.eval(w.en)
+		}
+		if w.en.err != nil {
+			return nil, w.en.err
+		}
+		if i%batchRows == 0 {
+			if err := w.en.ctx.Err(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b windowRow) int {
+		for i, e := range call.partition {
+			if c := compareValues(a.partition[i], b.partition[i], e.collate); c != 0 {
+				return c
+			}
+		}
+		return compareKeys(call.order, a.order, b.order)
+	})
+	return rows, nil
+}
+
+func evalAll(list []*expr, en *env) []Value {
+	out := make([]Value, len(list))
+	for i, e := range list {
+		out[i] = e.eval(en)
+	}
+	return out
+}
+
+func sameKeys(keys []*expr, a, b []Value) bool {
+	for i, e := range keys {
+		if compareValues(a[i], b[i], e.collate) != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// A partition is the rows that a function sees together, in order.
+type partition struct {
+	op         *windowOp
+	call       *windowCall
+	rows       []windowRow
+	slot       int
+	start, end int64 // the frame's offsets, for Preceding and Following
+
+	peersLo, peersHi int // the rows that peers gave last
+}
+
+// bounds evaluates the offsets of the frame.
+func (p *partition) bounds() error {
+	for _, b := range []struct {
+		from frameBound
+		to   *int64
+	}{{p.call.frame.start, &p.start}, {p.call.frame.end, &p.end}} {
+		if b.from.offset == nil {
+			continue
+		}
+		v := numericAffinity(b.from.offset.eval(p.op.en))
+		if p.op.en.err != nil {
+			return p.op.en.err
+		}
+		if v.kind != Int || v.n < 0 {
+			return errorf(BadValue, p.call.pos, "the offset of a frame must be an integer that is not negative")
+		}
+		*b.to = v.n
+	}
+	return nil
+}
+
+// eval evaluates an expression on row i of the partition.
+func (p *partition) eval(e *expr, i int) Value {
+	p.op.en.row.values = p.op.rows[p.rows[i].row]
+	return e.eval(p.op.en)
+}
+
+// set gives row i of the partition its result.
+func (p *partition) set(i int, v Value) { p.op.rows[p.rows[i].row][p.slot] = v }
+
+// peer reports whether rows i and j are equal in the function's order.
+func (p *partition) peer(i, j int) bool {
+	return compareKeys(p.call.order, p.rows[i].order, p.rows[j].order) == 0
+}
+
+// peers returns the rows [lo, hi) that are equal to row i.
+func (p *partition) peers(i int) (lo, hi int) {
+	if i >= p.peersLo && i < p.peersHi {
+		return p.peersLo, p.peersHi
+	}
+	lo, hi = i, i+1
+	for lo > 0 && p.peer(lo-1, i) {
+		lo--
+	}
+	for hi < len(p.rows) && p.peer(i, hi) {
+		hi++
+	}
+	p.peersLo, p.peersHi = lo, hi
+	return lo, hi
+}
+
+// frame returns the rows [lo, hi) that row i sees.
+func (p *partition) frame(i int) (lo, hi int) {
+	f, n := &p.call.frame, len(p.rows)
+	switch f.start.kind {
+	case parser.UnboundedPreceding:
+		lo = 0
+	case parser.Preceding:
+		lo = i - int(min(p.start, int64(n)))
+	case parser.CurrentRow:
+		lo = i
+		if !f.rows {
+			lo, _ = p.peers(i)
+		}
+	case parser.Following:
+		lo = i + int(min(p.start, int64(n)))
+	}
+	switch f.end.kind {
+	case parser.Preceding:
+		hi = i - int(min(p.end, int64(n))) + 1
+	case parser.CurrentRow:
+		hi = i + 1
+		if !f.rows {
+			_, hi = p.peers(i)
+		}
+	case parser.Following:
+		hi = i + int(min(p.end, int64(n))) + 1
+	case parser.UnboundedFollowing:
+		hi = n
+	}
+	lo, hi = min(max(lo, 0), n), min(max(hi, 0), n)
+	return lo, max(lo, hi)
+}
+
+func windowRowNumber(p *partition, _ *windowCall) error {
+	for i := range p.rows {
+		p.set(i, intValue(int64(i)+1))
+	}
+	return nil
+}
+
+func windowRank(p *partition, _ *windowCall) error {
+	rank := 1
+	for i := range p.rows {
+		if i > 0 && !p.peer(i-1, i) {
+			rank = i + 1
+		}
+		p.set(i, intValue(int64(rank)))
+	}
+	return nil
+}
+
+func windowDenseRank(p *partition, _ *windowCall) error {
+	rank := int64(1)
+	for i := range p.rows {
+		if i > 0 && !p.peer(i-1, i) {
+			rank++
+		}
+		p.set(i, intValue(rank))
+	}
+	return nil
+}
+
+func windowLag(p *partition, call *windowCall) error  { return windowShift(p, call, -1) }
+func windowLead(p *partition, call *windowCall) error { return windowShift(p, call, 1) }
+
+// windowShift gives every row the value of the row that is so many rows before or after it in the partition.
+func windowShift(p *partition, call *windowCall, sign int64) error {
+	values := make([]Value, len(p.rows))
+	for i := range p.rows {
+		values[i] = p.eval(call.args[0], i)
+	}
+	for i := range p.rows {
+		by := intValue(1)
+		if len(call.args) > 1 {
+			by = numericAffinity(p.eval(call.args[1], i))
+		}
+		if by.kind != Int {
+			return errorf(BadValue, call.pos, "the offset of %s() must be an integer", strings.ToUpper(call.name))
+		}
+		at := int64(i) + sign*by.n
+		switch {
+		case at >= 0 && at < int64(len(values)):
+			p.set(i, values[at])
+		case len(call.args) == 3:
+			p.set(i, p.eval(call.args[2], i))
+		default:
+			p.set(i, null)
+		}
+	}
+	return p.op.en.err
+}
+
+func windowFirstValue(p *partition, call *windowCall) error {
+	return windowEdge(p, call, func(lo, _ int) int { return lo })
+}
+
+func windowLastValue(p *partition, call *windowCall) error {
+	return windowEdge(p, call, func(_, hi int) int { return hi - 1 })
+}
+
+func windowEdge(p *partition, call *windowCall, edge func(lo, hi int) int) error {
+	for i := range p.rows {
+		v := null
+		if lo, hi := p.frame(i); lo < hi {
+			v = p.eval(call.args[0], edge(lo, hi))
+		}
+		p.set(i, v)
+		if err := p.check(i); err != nil {
+			return err
+		}
+	}
+	return p.op.en.err
+}
+
+// check honours the context within a partition.
+func (p *partition) check(i int) error {
+	if i%batchRows == 0 {
+		return p.op.en.ctx.Err()
+	}
+	return nil
+}
+
+// windowAggregate computes an aggregate over every row's frame. A frame that only grows is computed by adding to the
+// state; one that also loses rows is computed anew for each row.
+func windowAggregate(p *partition, call *windowCall) error {
+	buf := make([]Value, len(call.agg.args))
+	state := &aggState{}
+	lo, hi := 0, 0
+	for i := range p.rows {
+		l, h := p.frame(i)
+		if l != lo || h < hi {
+			state, lo, hi = &aggState{}, l, l
+		}
+		for ; hi < h; hi++ {
+			p.op.en.row.values = p.op.rows[p.rows[hi].row]
+			if err := call.agg.add(state, p.op.en, p.op.keep, buf); err != nil {
+				return err
+			}
+			if err := p.check(hi); err != nil {
+				return err
+			}
+		}
+		v, err := call.agg.def.final(state)
+		if err != nil {
+			return at(err, call.pos)
+		}
+		p.set(i, v)
+	}
+	return nil
+}
