@@ -88,6 +88,7 @@ func (o *file) WriteAt(p []byte, off int64) (int, error) {
 	}
 	if len(part) > 0 && !o.fs.dead {
 		o.node.write(part, max(off+fault.Misdirect, 0))
+		o.fs.changes++
 		o.node.modified = o.fs.tick()
 	}
 	if err != nil {
@@ -119,6 +120,9 @@ func (o *file) resize(op Op, size int64, want func(now int64) int64) error {
 	if err != nil {
 		return pathError(op.String(), o.name, err)
 	}
+	if to != now {
+		o.fs.changes++
+	}
 	o.node.truncate(to)
 	o.node.modified = o.fs.tick()
 	return nil
@@ -141,6 +145,9 @@ func (o *file) sync(op Op) error {
 
 func (o *file) syncLocked(fault Fault) error {
 	n := o.node
+	if len(n.dirty)+len(n.sizes) > 0 {
+		o.fs.changes++
+	}
 	switch {
 	case o.fs.dead:
 		return fault.Err

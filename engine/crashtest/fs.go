@@ -40,6 +40,7 @@ type FS struct {
 	locks   map[uint64]string
 	calls   int
 	ticks   int64 // changes so far, which are its clock
+	changes int   // changes so far of what a crash may leave
 	limit   int64 // bytes that all files may have together; 0: no limit
 	dead    bool
 }
@@ -82,6 +83,13 @@ func (f *FS) Calls() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.calls
+}
+
+// Changes counts the changes of what a crash may leave.
+func (f *FS) Changes() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.changes
 }
 
 // begin starts a call. The caller must run the end that it returns, and holds f.mu until then.

@@ -23,6 +23,7 @@ func (op nameOp) touches(dir uint64) bool {
 
 // change changes names in the cache.
 func (f *FS) change(op nameOp) {
+	f.changes++
 	for _, e := range op {
 		d := f.inodes[e.dir]
 		setEntry(d.entries, e)
@@ -218,6 +219,7 @@ func (f *FS) SyncDir(dir string) error {
 		if !op.touches(d.id) {
 			return false
 		}
+		f.changes++
 		f.makeDurable(op)
 		return true
 	})
