@@ -17,8 +17,11 @@ type memIndex struct {
 	base Position
 	seed uint64 // of the hashes
 
-	events  atomic.Uint32 // added
-	offsets arena[uint32] // of the events' records
+	skip   uint32                      // events that prefix knows and this index does not
+	prefix atomic.Pointer[indexPrefix] // nil if skip is 0
+
+	events  atomic.Uint32 // skip and those added
+	offsets arena[uint32] // of the records of the events added
 	frames  arena[memFrame]
 	framed  atomic.Uint32 // frames that readers may look at
 	times   arena[memTime]
@@ -58,7 +61,7 @@ func newMemIndex(base Position, store uuid.UUID) *memIndex {
 // add adds the next event. Only one goroutine may call it. Nothing of e is kept.
 func (m *memIndex) add(e *indexedEvent) {
 	ord := m.events.Load()
-	*m.offsets.grow(ord) = uint32(e.offset)
+	*m.offsets.grow(ord - m.skip) = uint32(e.offset)
 	m.addFrame(uint32(e.frame), ord)
 	m.addTime(e.micros, ord)
 	m.dicts[byStream].add(hashKey(m.seed, e.stream), e.stream, ord, e.version)
@@ -89,19 +92,25 @@ func (m *memIndex) addTime(micros int64, ord uint32) {
 	m.timed.Store(n + 1)
 }
 
-// count returns the number of events added.
+// count returns the number of events.
 func (m *memIndex) count() uint32 { return m.events.Load() }
 
 func (m *memIndex) offset(ord uint32) (int64, error) {
 	if n := m.count(); ord >= n {
 		return 0, noOrdinal(ord, n)
 	}
-	return int64(*m.offsets.at(ord)), nil
+	if ord < m.skip {
+		return m.prefix.Load().offset(ord)
+	}
+	return int64(*m.offsets.at(ord - m.skip)), nil
 }
 
 func (m *memIndex) frame(ord uint32) (off int64, first uint32, err error) {
 	if n := m.count(); ord >= n {
 		return 0, 0, noOrdinal(ord, n)
+	}
+	if ord < m.skip {
+		return m.prefix.Load().frame(ord)
 	}
 	i := sort.Search(int(m.framed.Load()), func(i int) bool { return m.frames.at(uint32(i)).first > ord })
 	f := m.frames.at(uint32(i - 1))
@@ -114,6 +123,12 @@ func noOrdinal(ord, count uint32) error {
 }
 
 func (m *memIndex) since(micros int64, limit uint32) (uint32, error) {
+	if m.skip > 0 {
+		bound := min(limit, m.skip)
+		if ord, err := m.prefix.Load().since(micros, bound); ord < bound || err != nil {
+			return ord, err
+		}
+	}
 	n := int(m.timed.Load())
 	i := sort.Search(n, func(i int) bool { return m.times.at(uint32(i)).micros >= micros })
 	if i == n {
@@ -122,20 +137,42 @@ func (m *memIndex) since(micros int64, limit uint32) (uint32, error) {
 	return min(m.times.at(uint32(i)).first, limit), nil
 }
 
-func (m *memIndex) lookup(d dictionary, key string, limit uint32) (indexEntry, bool, error) {
-	k := &m.dicts[d]
-	e := k.find(hashKey(m.seed, bytesOf(key)), bytesOf(key))
-	if e == nil {
-		return indexEntry{}, false, nil
+// recordedAt implements segmentIndex.
+func (m *memIndex) recordedAt(ord uint32) (int64, error) {
+	if n := m.count(); ord >= n {
+		return 0, noOrdinal(ord, n)
 	}
-	entry, ok := k.entry(e, key, limit)
-	return entry, ok, nil
+	if ord < m.skip {
+		return m.prefix.Load().recordedAt(ord)
+	}
+	i := sort.Search(int(m.timed.Load()), func(i int) bool { return m.times.at(uint32(i)).first > ord })
+	return m.times.at(uint32(i - 1)).micros, nil
 }
 
-func (m *memIndex) postings(d dictionary, key string, lo, hi uint32, dst []uint32) ([]uint32, error) {
+func (m *memIndex) lookup(d dictionary, key string, limit uint32) (entry indexEntry, ok bool, err error) {
+	k := &m.dicts[d]
+	if e := k.find(hashKey(m.seed, bytesOf(key)), bytesOf(key)); e != nil {
+		entry, ok = k.entry(e, key, limit)
+	}
+	if m.skip == 0 {
+		return entry, ok, nil
+	}
+	before, known, err := m.prefix.Load().lookup(d, key, min(limit, m.skip))
+	if err != nil || !known {
+		return entry, ok && err == nil, err
+	}
+	return before.and(entry), true, nil
+}
+
+func (m *memIndex) postings(d dictionary, key string, lo, hi uint32, dst []uint32) (_ []uint32, err error) {
+	if lo < m.skip {
+		if dst, err = m.prefix.Load().postings(d, key, lo, min(hi, m.skip), dst); err != nil {
+			return dst, err
+		}
+	}
 	k := &m.dicts[d]
 	e := k.find(hashKey(m.seed, bytesOf(key)), bytesOf(key))
-	if e == nil {
+	if e == nil || hi <= m.skip {
 		return dst, nil
 	}
 	l := k.list(e)
@@ -143,11 +180,19 @@ func (m *memIndex) postings(d dictionary, key string, lo, hi uint32, dst []uint3
 }
 
 func (m *memIndex) keys(d dictionary, prefix string, limit uint32, yield func(indexEntry) bool) error {
+	if m.skip > 0 {
+		return m.mergedKeys(d, prefix, limit, yield)
+	}
 	m.dicts[d].each(prefix, limit, yield)
 	return nil
 }
 
-func (m *memIndex) candidates(id uuid.UUID, limit uint32, dst []uint32) ([]uint32, error) {
+func (m *memIndex) candidates(id uuid.UUID, limit uint32, dst []uint32) (_ []uint32, err error) {
+	if m.skip > 0 {
+		if dst, err = m.prefix.Load().candidates(id, min(limit, m.skip), dst); err != nil {
+			return dst, err
+		}
+	}
 	m.ids.find(uint32(hashID(m.seed, &id)>>32), func(ord uint32) bool {
 		if ord < limit {
 			dst = append(dst, ord)
@@ -157,7 +202,12 @@ func (m *memIndex) candidates(id uuid.UUID, limit uint32, dst []uint32) ([]uint3
 	return dst, nil
 }
 
-func (m *memIndex) fingerprints(dst []uint64) ([]uint64, error) {
+func (m *memIndex) fingerprints(dst []uint64) (_ []uint64, err error) {
+	if m.skip > 0 {
+		if dst, err = m.prefix.Load().fingerprints(dst); err != nil {
+			return dst, err
+		}
+	}
 	t := m.ids.table.Load()
 	if t == nil {
 		return dst, nil
