@@ -1,0 +1,338 @@
+// Package eventfold is an event store behind database/sql: events are appended to streams, never changed, and read with SQL.
+//
+// # How do I open a store?
+//
+//	import _ "github.com/eventfold/eventfold"
+//
+//	db, err := sql.Open("eventfold", "/var/lib/shop/events")
+//
+// A store is a directory. It is created with the first append. [ParseDSN] tells what may follow the path. A program that
+// has its settings in hand rather than in a string calls [OpenDB] with a [Config]. sql.Open touches no disk; Ping does.
+//
+// All databases that a process opens on one directory share one store, whatever path leads there. Any number of other
+// processes may read and follow it meanwhile. The first append takes the write lock and keeps it until the store is
+// closed; another process that appends gets [ErrLocked] after busy_timeout. With mode=ro nothing at all is written.
+//
+// # How do I append?
+//
+//	INSERT INTO "order-7" (type, payload) VALUES (?, ?) EXPECTING NO STREAM
+//
+// When Exec returns without an error, the event is durable and visible to everybody. EXPECTING says at which version the stream
+// must be: ANY (the default), NO STREAM, STREAM EXISTS, VERSION n, or that NO EVENT FROM ... WHERE ... AFTER p matches. If
+// it is not, nothing is written and the error is a [*ConflictError] with the facts: errors.Is(err, [ErrVersionConflict]).
+//
+// An event id that the caller gives makes an append safe to repeat: if all its events are stored already it succeeds and writes nothing.
+// LastInsertId is the position of the last event, RowsAffected the number of events newly written.
+//
+// Arguments may be whatever database/sql takes, and [16]byte and uuid.UUID for ids and names of streams, []string for tags,
+// [JSON] of any value for payload and metadata, and slices for the list of IN: WHERE type IN (?).
+//
+// # How do I read?
+//
+//	SELECT version, type, payload FROM "order-7" WHERE version >= ?
+//	SELECT type, COUNT(*) FROM $all GROUP BY type
+//	SELECT event FROM $all WHERE position >= ?
+//
+// A stream is a table, $all is all of them. A stream that does not exist has no rows. The pseudo-column event scans into an [Event],
+// which costs a tenth of scanning its columns. JSON columns are []byte, or string with json=text.
+//
+// # How do I follow?
+//
+//	SELECT position, type, payload FROM $all WHERE position >= ? FOLLOW
+//
+// The rows go on with new events as they commit, until the query's context ends. Keep the next position to read as a checkpoint.
+// Closing the database ends waiting rows with [ErrClosed].
+//
+// # What is a transaction?
+//
+// Everything that is inserted between BeginTx and Commit is one append: all of it or nothing, over any number of streams.
+// SELECT sees the store as it was at BeginTx, and the transaction's own events, whose position is NULL until Commit. No lock
+// is held meanwhile. Expectations are checked when the INSERT runs and again by Commit, which returns the conflict. The isolation
+// levels are Default, RepeatableRead and Snapshot, which are one; conditions are how one gets more. Commit runs
+// under the context of BeginTx.
+//
+// # How do I keep a store in memory?
+//
+// The DSN :memory: is a store of its own for every sql.Open, shared by its connections. file:name?mode=memory is shared by all
+// databases of the process that name it, and is gone when the last one closes it.
+//
+// # What about time?
+//
+// recorded_at is given by the store in whole microseconds, never decreases, and comes back as a time.Time in UTC. Times given as
+// arguments are compared as instants; their time zone and monotonic part do not matter.
+//
+// # What do errors tell?
+//
+// Every error is an [*Error] with a [Code], except that a context's error is returned as it is. An append whose outcome cannot be
+// known matches [ErrOutcomeUnknown]; repeat it with the same event ids. driver.ErrBadConn is never returned once anything
+// has been done, so that database/sql never appends twice.
+//
+// # Can I have it faster?
+//
+// database/sql's own work costs more than reading an event does. sql.Conn.Raw hands out a [*Conn], whose Store has cursors, batches
+// of appends and Wait.
+package eventfold
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"io"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/eventfold/eventfold/engine"
+)
+
+// The engine's nouns, so that most programs need one import.
+type (
+	// An Event is a committed event. It can be scanned from the pseudo-column event.
+	Event = engine.Event
+	// A NewEvent is an event that has not been committed.
+	NewEvent = engine.NewEvent
+	// A Position is the zero-based place of an event in the whole log.
+	Position = engine.Position
+	// A Version is the zero-based place of an event in its stream.
+	Version = engine.Version
+	// An ExpectedVersion says at which version a stream must be for an append to happen.
+	ExpectedVersion = engine.ExpectedVersion
+	// An Append is what one Store.Append does to one stream.
+	Append = engine.Append
+	// Appended is the outcome of an append.
+	Appended = engine.Appended
+	// A Store is an event store, without SQL.
+	Store = engine.Store
+	// Stats are the counters and sizes of a store.
+	Stats = engine.Stats
+)
+
+// The facts behind an [*Error], for errors.As.
+type (
+	// A ConflictError tells which expectations did not hold.
+	ConflictError = engine.ConflictError
+	// A FailedCheck is one of them.
+	FailedCheck = engine.FailedCheck
+	// A DuplicateEventError tells where an event id is stored already.
+	DuplicateEventError = engine.DuplicateEventError
+	// A StreamNotFoundError names the stream.
+	StreamNotFoundError = engine.StreamNotFoundError
+	// An InvalidError tells what can never be appended.
+	InvalidError = engine.InvalidError
+	// A TooLargeError gives size and limit.
+	TooLargeError = engine.TooLargeError
+	// A CorruptError names the file, the place and the events that are lost.
+	CorruptError = engine.CorruptError
+	// A FormatError names a file that is not a store's, or of a later version.
+	FormatError = engine.FormatError
+	// A LockedError names the process that holds the write lock.
+	LockedError = engine.LockedError
+)
+
+// The expected versions.
+var (
+	Any          = engine.Any          // whatever the stream's version is
+	NoStream     = engine.NoStream     // the stream has no events
+	StreamExists = engine.StreamExists // the stream has at least one event
+)
+
+// Exact expects the stream's last event to have version v.
+func Exact(v Version) ExpectedVersion { return engine.Exact(v) }
+
+const (
+	// NoPosition means "before everything".
+	NoPosition = engine.NoPosition
+	// NoVersion is the version of a stream that does not exist.
+	NoVersion = engine.NoVersion
+)
+
+// DriverName is the name under which the driver is registered with database/sql.
+const DriverName = "eventfold"
+
+func init() { sql.Register(DriverName, &Driver{}) }
+
+var (
+	_ driver.Driver        = (*Driver)(nil)
+	_ driver.DriverContext = (*Driver)(nil)
+	_ driver.Connector     = (*Connector)(nil)
+	_ io.Closer            = (*Connector)(nil)
+)
+
+// A Driver is what database/sql knows as "eventfold". It has no state; the zero value is ready for wrappers.
+type Driver struct{}
+
+// OpenConnector reads the DSN. It touches no disk.
+func (d *Driver) OpenConnector(dsn string) (driver.Connector, error) {
+	c, err := ParseDSN(dsn)
+	if err != nil {
+		return nil, err
+	}
+	return NewConnector(c), nil
+}
+
+// Open opens one connection. It is what wrappers that know no connectors call, once for each connection, and so it refuses
+// :memory:, which would be another store every time.
+func (d *Driver) Open(dsn string) (driver.Conn, error) {
+	c, err := ParseDSN(dsn)
+	if err != nil {
+		return nil, err
+	}
+	if c.Mode == Memory && c.Path == "" {
+		return nil, fault(ErrConfig, "open", "%s opened connection by connection would be a new store each time; "+
+			"write file:name?mode=memory, which is shared in the process", memoryPath)
+	}
+	connector := NewConnector(c)
+	conn, err := connector.Connect(context.Background())
+	connector.link.detach() // the connection keeps the store open
+	return conn, err
+}
+
+// OpenDB opens a database. Like sql.Open it touches no disk; what is wrong with the Config is told by the first use.
+func OpenDB(c Config) *sql.DB { return sql.OpenDB(NewConnector(c)) }
+
+// A Connector opens a store with its first connection and keeps it open for the others.
+type Connector struct {
+	link *link
+}
+
+// NewConnector returns a Connector for sql.OpenDB. It touches no disk; an invalid Config surfaces at Connect.
+// One that is dropped without Close gives its store back when the garbage collector finds it.
+func NewConnector(c Config) *Connector {
+	c = c.normal()
+	l := &link{config: c}
+	l.ended, l.end = context.WithCancel(context.Background())
+	connector := &Connector{link: l}
+	// Cleanups share one goroutine, and closing a store may take a while.
+	runtime.AddCleanup(connector, func(l *link) { go l.detach() }, l)
+	return connector
+}
+
+// Connect returns a connection. The context bounds the opening of the store, nothing after it.
+func (c *Connector) Connect(ctx context.Context) (driver.Conn, error) {
+	if err := c.link.config.validate(); err != nil {
+		return nil, &Error{Code: ErrConfig, Op: "open", Err: err}
+	}
+	s, err := c.link.acquire(ctx)
+	if err != nil {
+		return nil, wrapError(ctx, "open", "", err)
+	}
+	return newConn(c.link, s), nil
+}
+
+// Driver returns the Driver.
+func (c *Connector) Driver() driver.Driver { return &Driver{} }
+
+// Close ends rows that wait in FOLLOW and gives the Connector's reference to the store back. Other connections and rows go on;
+// the last one to be closed closes the store. Calling Close again does nothing.
+func (c *Connector) Close() error {
+	return wrapError(context.Background(), "close", "", c.link.close())
+}
+
+// A link ties a Connector and its connections to their store. It outlives the Connector, which is no more than a handle that the
+// garbage collector may find.
+type link struct {
+	config Config
+	ended  context.Context // ends with close
+	end    context.CancelFunc
+
+	mu     sync.Mutex // protects the fields below; never held while a store opens or closes
+	shared *shared    // the Connector's reference; nil before the first Connect and after detach
+	closed bool
+}
+
+// acquire returns the store with a reference for the caller.
+// Any number of goroutines may call it at once: one opens, the others wait, each no longer than its ctx lasts.
+func (l *link) acquire(ctx context.Context) (*shared, error) {
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		s, closing, err := l.begin()
+		if err != nil {
+			return nil, err
+		}
+		wait := s.opened
+		if closing {
+			wait = s.closed
+		}
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			if !closing {
+				go s.release() // ends with the open, which the caller will not wait for
+			}
+			return nil, ctx.Err()
+		}
+		switch {
+		case closing:
+		case s.err != nil:
+			l.forget(s)
+			s.release()
+			return nil, s.err
+		default:
+			return s, nil
+		}
+	}
+}
+
+// begin returns the store with a reference for the caller, perhaps still opening. If closing is set, there is no reference.
+func (l *link) begin() (s *shared, closing bool, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil, false, engine.ErrClosed
+	}
+	if l.shared == nil {
+		s, closing, err := lookupStore(l.config)
+		if err != nil || closing {
+			return s, closing, err
+		}
+		l.shared = s
+	}
+	l.shared.retain()
+	return l.shared, false, nil
+}
+
+// forget lets the next Connect try to open the store again.
+func (l *link) forget(s *shared) {
+	l.mu.Lock()
+	mine := l.shared == s
+	if mine {
+		l.shared = nil
+	}
+	l.mu.Unlock()
+	if mine {
+		s.release()
+	}
+}
+
+// detach gives the Connector's reference back.
+func (l *link) detach() error {
+	l.mu.Lock()
+	s := l.shared
+	l.shared = nil
+	l.mu.Unlock()
+	if s == nil {
+		return nil
+	}
+	return s.release()
+}
+
+func (l *link) close() error {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	l.end()
+	return l.detach()
+}
+
+// busyTimeout returns how long an append waits for the write lock.
+func (c Config) busyTimeout() time.Duration {
+	switch {
+	case c.BusyTimeout == 0:
+		return engine.DefaultBusyTimeout
+	case c.BusyTimeout < 0:
+		return 0
+	}
+	return c.BusyTimeout
+}

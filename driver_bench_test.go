@@ -1,0 +1,254 @@
+package eventfold_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/eventfold/eventfold/engine"
+)
+
+// order256 is a payload of 256 bytes.
+var order256 = func() []byte {
+	const head, tail = `{"order":"0190e5a6-1111-7abc-8def-0123456789ab","total":1234.5,"note":"`, `"}`
+	return []byte(head + strings.Repeat("x", 256-len(head)-len(tail)) + tail)
+}()
+
+// BenchmarkAppend measures durable appends through database/sql: every one waits for its sync, and checks its stream's version.
+// Beside it, in rounds that take turns, runs a bare loop of pwrite and fdatasync of as many bytes over a file of zeros; ratio is the
+// appends' rate divided by that loop's. It should be near 1 with one writer and grow with their number; if it does not, group
+// commit is broken. sync-us is a sync of the log, cpu-ns what the writer's path costs per append apart from writes and syncs.
+func BenchmarkAppend(b *testing.B) {
+	for _, writers := range []int{1, 8, 64, 256} {
+		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) { benchmarkAppend(b, writers) })
+	}
+}
+
+func benchmarkAppend(b *testing.B, writers int) {
+	dir := b.TempDir()
+	db := openDB(b, filepath.Join(dir, "store"))
+	db.SetMaxOpenConns(writers)
+	db.SetMaxIdleConns(writers)
+	insert, err := db.Prepare(`INSERT INTO ? (type, payload, metadata) VALUES (?, ?, ?) EXPECTING VERSION ?`)
+	require.NoError(b, err)
+	defer insert.Close()
+	first := make([]func() bool, writers)
+	for w := range writers {
+		stream, version := fmt.Sprintf("order-%d", w), int64(-1)
+		mustExec(b, db, `INSERT INTO ? (type) VALUES ('Opened') EXPECTING NO STREAM`, stream)
+		first[w] = func() bool {
+			version++
+			_, err := insert.Exec(stream, "OrderPlaced", order256, `{"user":"u-1"}`, version)
+			return assert.NoError(b, err)
+		}
+	}
+	raw := newRawLoop(b, filepath.Join(dir, "raw"))
+	s, release := store(b, db)
+	defer release()
+	before := s.Stats()
+
+	const rounds = 5
+	var ratios []float64
+	var appending time.Duration
+	b.ReportAllocs()
+	b.ResetTimer()
+	b.StopTimer()
+	for left, round := b.N, 0; left > 0; round++ {
+		n := max(b.N/rounds, 1)
+		if round >= rounds-1 || n > left {
+			n = left
+		}
+		left -= n
+		began := time.Now()
+		b.StartTimer()
+		inParallel(first, n)
+		b.StopTimer()
+		took := time.Since(began)
+		appending += took
+		ratios = append(ratios, float64(n)/took.Seconds()/raw.rate(b, min(took, time.Second)))
+	}
+	after := s.Stats()
+	appends := float64(after.Appends - before.Appends)
+	syncs := float64(max(after.Syncs-before.Syncs, 1))
+	b.ReportMetric(float64(b.N)/appending.Seconds(), "events/s")
+	slices.Sort(ratios)
+	b.ReportMetric(ratios[len(ratios)/2], "ratio")
+	b.ReportMetric(float64((after.SyncTime-before.SyncTime).Microseconds())/syncs, "sync-us")
+	b.ReportMetric(float64((after.WriterCPU-before.WriterCPU).Nanoseconds())/appends, "cpu-ns/append")
+	b.ReportMetric(appends/syncs, "appends/sync")
+}
+
+// inParallel calls the functions n times together, each in a goroutine of its own.
+func inParallel(functions []func() bool, n int) {
+	var todo atomic.Int64
+	todo.Store(int64(n))
+	var group sync.WaitGroup
+	for _, f := range functions {
+		group.Go(func() {
+			for todo.Add(-1) >= 0 && f() {
+			}
+		})
+	}
+	group.Wait()
+}
+
+// A rawLoop writes records over a file of zeros and syncs each: what a disk can do for one writer.
+type rawLoop struct {
+	file   engine.File
+	record []byte
+	offset int64
+}
+
+const rawFileSize = 64 << 20
+
+func newRawLoop(b *testing.B, name string) *rawLoop {
+	f, err := engine.OSFS().Open(name, os.O_RDWR|os.O_CREATE)
+	require.NoError(b, err)
+	b.Cleanup(func() { f.Close() })
+	zeros := make([]byte, 1<<20)
+	for at := int64(0); at < rawFileSize; at += int64(len(zeros)) {
+		_, err := f.WriteAt(zeros, at)
+		require.NoError(b, err)
+	}
+	require.NoError(b, f.Fsync())
+	return &rawLoop{file: f, record: bytes.Repeat([]byte{0xA5}, 512)}
+}
+
+// rate returns how many records per second the loop makes durable in about so much time.
+func (r *rawLoop) rate(b *testing.B, d time.Duration) float64 {
+	n := 0
+	began := time.Now()
+	for ; n == 0 || time.Since(began) < d; n++ {
+		_, err := r.file.WriteAt(r.record, r.offset)
+		require.NoError(b, err)
+		require.NoError(b, r.file.Fdatasync())
+		r.offset = (r.offset + int64(len(r.record))) % rawFileSize
+	}
+	return float64(n) / time.Since(began).Seconds()
+}
+
+// BenchmarkRows measures reading through database/sql. columns scans all ten columns, raw takes them as sql.RawBytes, and event
+// scans the one pseudo-column, which should be several times faster.
+func BenchmarkRows(b *testing.B) {
+	db := openDB(b, ":memory:")
+	const events = 50_000
+	seed(b, db, events)
+	for _, bench := range []struct {
+		name, text string
+		dest       func() []any
+	}{
+		{"columns", `SELECT * FROM $all`, func() []any {
+			return []any{new(int64), new(string), new(int64), new(string), new(string), new([]byte), new([]byte), new([]byte), new(time.Time)}
+		}},
+		{"raw", `SELECT stream, type, payload FROM $all`, func() []any { return []any{new(sql.RawBytes), new(sql.RawBytes), new(sql.RawBytes)} }},
+		{"event", `SELECT event FROM $all`, func() []any { return []any{new(engine.Event)} }},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			b.ReportAllocs()
+			read := 0
+			for b.Loop() {
+				read += scanAll(b, db, bench.text, bench.dest())
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(read), "ns/row")
+		})
+	}
+}
+
+func scanAll(t testing.TB, db *sql.DB, text string, dest []any) (n int) {
+	rows, err := db.Query(text)
+	require.NoError(t, err)
+	for ; rows.Next(); n++ {
+		if err := rows.Scan(dest...); err != nil {
+			require.NoError(t, err)
+		}
+	}
+	require.NoError(t, rows.Close())
+	return n
+}
+
+// BenchmarkQueryRow measures a whole query of one row; prepared should cost about as much as text, because of the plan cache.
+func BenchmarkQueryRow(b *testing.B) {
+	db := openDB(b, ":memory:")
+	seed(b, db, 1000)
+	const text = `SELECT version, payload FROM "s-3" WHERE version = ?`
+	prepared, err := db.Prepare(text)
+	require.NoError(b, err)
+	defer prepared.Close()
+	var version int64
+	for name, query := range map[string]func(...any) *sql.Row{
+		"text":     func(args ...any) *sql.Row { return db.QueryRow(text, args...) },
+		"prepared": prepared.QueryRow,
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			var bytes []byte
+			for b.Loop() {
+				if err := query(7).Scan(&version, &bytes); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkResetSession measures what is added to every use of a pooled connection; more than some nanoseconds would be bad news.
+func BenchmarkResetSession(b *testing.B) {
+	db := openDB(b, ":memory:")
+	conn, err := db.Conn(context.Background())
+	require.NoError(b, err)
+	defer conn.Close()
+	require.NoError(b, conn.Raw(func(c any) error {
+		resetter := c.(interface{ ResetSession(context.Context) error })
+		for b.Loop() {
+			resetter.ResetSession(context.Background())
+		}
+		return nil
+	}))
+}
+
+// TestAllocations holds ceilings for the hot paths, the allocations of database/sql included. They may be lowered.
+func TestAllocations(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	db := openDB(t, ":memory:")
+	db.SetMaxOpenConns(1)
+	seed(t, db, 20_000)
+	insert, err := db.Prepare(`INSERT INTO "order-1" (type, payload) VALUES (?, ?)`)
+	require.NoError(t, err)
+	defer insert.Close()
+	args := []any{"OrderPlaced", order256}
+	perInsert := testing.AllocsPerRun(2000, func() {
+		if _, err := insert.Exec(args...); err != nil {
+			t.Fatal(err)
+		}
+	})
+	assert.LessOrEqual(t, perInsert, 20.0, "Exec of a prepared INSERT")
+
+	for _, tt := range []struct {
+		name, text string
+		dest       []any
+		ceiling    float64
+	}{
+		{"event", `SELECT event FROM $all`, []any{new(engine.Event)}, 1},
+		{"raw", `SELECT type, payload FROM $all`, []any{new(sql.RawBytes), new(sql.RawBytes)}, 3},
+	} {
+		rows := 0
+		perQuery := testing.AllocsPerRun(3, func() { rows = scanAll(t, db, tt.text, tt.dest) })
+		assert.LessOrEqual(t, perQuery/float64(rows), tt.ceiling, "a row of %s", tt.name)
+		t.Logf("%s: %.2f allocations per row", tt.name, perQuery/float64(rows))
+	}
+	t.Logf("insert: %.1f allocations", perInsert)
+}

@@ -1,0 +1,5 @@
+//go:build race
+
+package eventfold_test
+
+const raceEnabled = true

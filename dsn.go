@@ -1,0 +1,416 @@
+package eventfold
+
+import (
+	"fmt"
+	"net/url"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/eventfold/eventfold/engine"
+)
+
+// A Config says how a store is opened. The zero value with a Path is what most programs want.
+type Config struct {
+	// Path is the directory of the store. With ModeMemory it is the name of a store in memory that every Connector of this
+	// process shares, or "" for one that is the Connector's own.
+	Path string
+	// Mode says what may be done to the store.
+	Mode Mode
+	// BusyTimeout is how long an append waits for the write lock while another process holds it.
+	// 0 means engine.DefaultBusyTimeout, which is five seconds; a negative duration means not at all.
+	BusyTimeout time.Duration
+	// QueryMemory is how many bytes one query may hold for sorting and grouping. 0 means query.DefaultMemory, which is 256 MiB.
+	QueryMemory int64
+	// JSONText makes the JSON columns come out as string instead of []byte.
+	JSONText bool
+
+	// The fields that follow belong to the store, not to the connection: all Connectors of one store in one process must
+	// give them alike.
+
+	// Sync says when an append is acknowledged.
+	Sync engine.SyncMode
+	// MaxEventSize limits type, payload, metadata and tags of one event, in bytes, from engine.MinEventLimit to
+	// engine.MaxEventLimit. 0 means engine.DefaultMaxEventSize, which is 1 MiB.
+	MaxEventSize int
+	// Compress says how sealed segments are stored.
+	Compress engine.Compression
+	// Prealloc says how room for the next segment is made.
+	Prealloc engine.Prealloc
+
+	// Store, if not nil, is used instead of the store at Path, which is then ignored together with the fields above it.
+	// Who opened it closes it, after the *sql.DB. It has no place in a DSN.
+	Store engine.Store
+}
+
+// A Mode says what may be done to a store.
+type Mode uint8
+
+// The modes.
+const (
+	ReadWriteCreate Mode = iota // mode=rwc: read, append, and create the store if it is not there
+	ReadWrite                   // mode=rw: read and append; the store must be there
+	ReadOnly                    // mode=ro: only read; works on a read-only file system and writes nothing at all; the directory must be there
+	Memory                      // mode=memory: read and append in memory; gone when nothing uses it any more
+)
+
+// memoryPath is the DSN path of a store in memory that is private to its Connector.
+const memoryPath = ":memory:"
+
+// A choice is one word that a DSN key takes and the number it stands for. The default comes first.
+type choice struct {
+	word  string
+	value uint8
+}
+
+var (
+	modes        = []choice{{"rwc", uint8(ReadWriteCreate)}, {"rw", uint8(ReadWrite)}, {"ro", uint8(ReadOnly)}, {"memory", uint8(Memory)}}
+	syncs        = []choice{{"always", uint8(engine.SyncAlways)}, {"interval", uint8(engine.SyncInterval)}}
+	compressions = []choice{{"none", uint8(engine.CompressNone)}, {"zstd", uint8(engine.CompressZstd)}}
+	preallocs    = []choice{{"auto", uint8(engine.PreallocAuto)}, {"zero", uint8(engine.PreallocZero)},
+		{"reserve", uint8(engine.PreallocReserve)}, {"none", uint8(engine.PreallocNone)}}
+	jsons = []choice{{"bytes", 0}, {"text", 1}}
+)
+
+// A dsnKey is one key of a DSN: how its value is read into a Config, and how it is written, "" if it has its default.
+type dsnKey struct {
+	name   string
+	parse  func(c *Config, value string) error
+	format func(c Config) string
+}
+
+// dsnKeys are the keys in the order in which FormatDSN writes them.
+var dsnKeys = []dsnKey{
+	wordKey("mode", modes, func(c *Config) *Mode { return &c.Mode }),
+	{"busy_timeout", parseBusyTimeout, formatBusyTimeout},
+	wordKey("sync", syncs, func(c *Config) *engine.SyncMode { return &c.Sync }),
+	{"query_memory", parseQueryMemory, func(c Config) string { return formatSize(c.QueryMemory) }},
+	{"max_event_size", parseMaxEventSize, func(c Config) string { return formatSize(int64(c.MaxEventSize)) }},
+	{"json", parseJSON, formatJSON},
+	wordKey("compress", compressions, func(c *Config) *engine.Compression { return &c.Compress }),
+	wordKey("prealloc", preallocs, func(c *Config) *engine.Prealloc { return &c.Prealloc }),
+}
+
+// dsnHints help with keys of other drivers.
+var dsnHints = map[string]string{
+	"cache":         "a store in memory is shared by its name: file:name?mode=memory",
+	"_busy_timeout": "write busy_timeout=5s",
+	"_pragma":       "there are no pragmas",
+	"_txlock":       "a transaction takes its snapshot without a lock",
+	"immutable":     "write mode=ro",
+	"access_mode":   "write mode=ro",
+}
+
+// ParseDSN reads a data source name. It touches no disk.
+//
+// A DSN is the path of a directory, or a URI that begins with file:, or :memory:, followed by ?key=value&key=value.
+// Only under file: are %xx decoded; otherwise the path is literal up to the first question mark.
+//
+//	/var/lib/shop/events
+//	events?mode=ro
+//	file:/path/with%20space?sync=interval&busy_timeout=500ms
+//	:memory:
+//	file:fixtures?mode=memory
+//
+// The keys are those of Config: mode (rwc, rw, ro, memory), busy_timeout (a duration such as 5s; 0 for not at all),
+// sync (always, interval), query_memory and max_event_size (bytes, or a number with KiB, MiB or GiB), json (bytes, text),
+// compress (none, zstd), prealloc (auto, zero, reserve, none). A key that is unknown or given twice and a value that is not
+// allowed are an [*Error] with the code [ErrConfig].
+func ParseDSN(dsn string) (Config, error) {
+	c, err := parseDSN(dsn)
+	if err != nil {
+		return Config{}, &Error{Code: ErrConfig, Op: "open", Err: fmt.Errorf("data source name: %w", err)}
+	}
+	return c, nil
+}
+
+func parseDSN(dsn string) (Config, error) {
+	path, options, _ := strings.Cut(dsn, "?")
+	decode := func(s string) (string, error) { return s, nil }
+	if uri, ok := strings.CutPrefix(path, "file:"); ok {
+		decode = url.PathUnescape
+		var err error
+		if path, err = uriPath(uri); err != nil {
+			return Config{}, err
+		}
+	}
+	if path == "" {
+		return Config{}, fmt.Errorf("no path; a store in memory is %s", memoryPath)
+	}
+	c := Config{Path: path}.normal()
+	if err := c.parseOptions(options, decode); err != nil {
+		return Config{}, err
+	}
+	if path == memoryPath && c.Mode != Memory {
+		return Config{}, fmt.Errorf("%s allows no other mode than memory", memoryPath)
+	}
+	return c, c.validate()
+}
+
+// normal makes the path :memory: what it stands for.
+func (c Config) normal() Config {
+	if c.Path == memoryPath && (c.Mode == ReadWriteCreate || c.Mode == Memory) {
+		c.Path, c.Mode = "", Memory
+	}
+	return c
+}
+
+// uriPath decodes what stands between file: and the question mark.
+func uriPath(uri string) (string, error) {
+	if strings.Contains(uri, "#") {
+		return "", fmt.Errorf("a # in a file: URI is written %%23")
+	}
+	if rest, ok := strings.CutPrefix(uri, "//"); ok {
+		host, _, _ := strings.Cut(rest, "/")
+		if host != "" && host != "localhost" {
+			return "", fmt.Errorf("file://%s names a host; a path is written file:path or file:///path", host)
+		}
+		uri = rest[len(host):]
+	}
+	path, err := url.PathUnescape(uri)
+	if err != nil {
+		return "", err
+	}
+	if runtime.GOOS == "windows" && len(path) > 2 && path[0] == '/' && path[2] == ':' {
+		path = path[1:] // file:///C:/events
+	}
+	return path, nil
+}
+
+func (c *Config) parseOptions(options string, decode func(string) (string, error)) error {
+	seen := make(map[string]bool)
+	for option := range strings.SplitSeq(options, "&") {
+		if option == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(option, "=")
+		name, err := decode(name)
+		if err != nil {
+			return err
+		}
+		if value, err = decode(value); err != nil {
+			return err
+		}
+		if seen[name] {
+			return fmt.Errorf("%s is given twice", name)
+		}
+		seen[name] = true
+		if err := c.parseOption(name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Config) parseOption(name, value string) error {
+	for _, k := range dsnKeys {
+		if k.name != name {
+			continue
+		}
+		if err := k.parse(c, value); err != nil {
+			return fmt.Errorf("%s=%s: %w", name, value, err)
+		}
+		return nil
+	}
+	if hint := dsnHints[name]; hint != "" {
+		return fmt.Errorf("unknown key %q (%s)", name, hint)
+	}
+	names := make([]string, len(dsnKeys))
+	for i, k := range dsnKeys {
+		names[i] = k.name
+	}
+	return fmt.Errorf("unknown key %q; the keys are %s", name, strings.Join(names, ", "))
+}
+
+// validate checks what the types of the fields leave open.
+func (c Config) validate() error {
+	if c.Store != nil {
+		return nil
+	}
+	switch {
+	case strings.ContainsRune(c.Path, 0):
+		return fmt.Errorf("the path contains a NUL")
+	case c.Path == "" && c.Mode != Memory:
+		return fmt.Errorf("no path; a store in memory has the mode Memory")
+	case c.Path == memoryPath:
+		return fmt.Errorf("%s allows no other mode than memory", memoryPath)
+	case c.QueryMemory < 0:
+		return fmt.Errorf("query_memory is %d, it must not be negative", c.QueryMemory)
+	case c.MaxEventSize != 0 && (c.MaxEventSize < engine.MinEventLimit || c.MaxEventSize > engine.MaxEventLimit):
+		return fmt.Errorf("max_event_size is %d, it must be from %d to %d bytes", c.MaxEventSize, engine.MinEventLimit, engine.MaxEventLimit)
+	}
+	for _, w := range []struct {
+		name    string
+		choices []choice
+		value   uint8
+	}{{"mode", modes, uint8(c.Mode)}, {"sync", syncs, uint8(c.Sync)}, {"compress", compressions, uint8(c.Compress)}, {"prealloc", preallocs, uint8(c.Prealloc)}} {
+		if wordOf(w.choices, w.value) == "" {
+			return fmt.Errorf("%s has no value %d", w.name, w.value)
+		}
+	}
+	return nil
+}
+
+// FormatDSN writes a Config as a DSN from which ParseDSN makes the same Config again.
+// The path is given plainly where it can be, and as a file: URI where it holds what a DSN would read differently.
+func FormatDSN(c Config) string {
+	c = c.normal()
+	var b strings.Builder
+	plainMemory := c.Mode == Memory && c.Path == ""
+	switch {
+	case plainMemory:
+		b.WriteString(memoryPath)
+	case strings.HasPrefix(c.Path, "file:") || strings.Contains(c.Path, "?"):
+		b.WriteString(formatURI(c.Path))
+	default:
+		b.WriteString(c.Path)
+	}
+	separator := byte('?')
+	for _, k := range dsnKeys {
+		value := k.format(c)
+		if value == "" || plainMemory && k.name == "mode" {
+			continue
+		}
+		b.WriteByte(separator)
+		b.WriteString(k.name + "=" + value)
+		separator = '&'
+	}
+	return b.String()
+}
+
+// formatURI writes a path as a file: URI.
+func formatURI(path string) string {
+	segments := strings.Split(path, "/")
+	for i, s := range segments {
+		segments[i] = url.PathEscape(s)
+	}
+	uri := strings.Join(segments, "/")
+	if strings.HasPrefix(uri, "/") {
+		return "file://" + uri
+	}
+	return "file:" + uri
+}
+
+// wordKey is a key that takes one of a few words.
+func wordKey[T ~uint8](name string, choices []choice, field func(*Config) *T) dsnKey {
+	return dsnKey{
+		name: name,
+		parse: func(c *Config, value string) error {
+			v, err := parseWord(choices, value)
+			*field(c) = T(v)
+			return err
+		},
+		format: func(c Config) string {
+			if v := *field(&c); v != T(choices[0].value) {
+				return wordOf(choices, uint8(v))
+			}
+			return ""
+		},
+	}
+}
+
+func parseWord(choices []choice, word string) (uint8, error) {
+	words := make([]string, len(choices))
+	for i, c := range choices {
+		if c.word == word {
+			return c.value, nil
+		}
+		words[i] = c.word
+	}
+	return 0, fmt.Errorf("it must be one of %s", strings.Join(words, ", "))
+}
+
+// wordOf returns the word for a value, "" if there is none.
+func wordOf(choices []choice, value uint8) string {
+	for _, c := range choices {
+		if c.value == value {
+			return c.word
+		}
+	}
+	return ""
+}
+
+func parseJSON(c *Config, value string) error {
+	v, err := parseWord(jsons, value)
+	c.JSONText = v == 1
+	return err
+}
+
+func formatJSON(c Config) string {
+	if c.JSONText {
+		return jsons[1].word
+	}
+	return ""
+}
+
+func parseBusyTimeout(c *Config, value string) error {
+	d, err := time.ParseDuration(value)
+	if err != nil || d < 0 {
+		return fmt.Errorf("it must be a duration such as 500ms or 5s, or 0")
+	}
+	c.BusyTimeout = d
+	if d == 0 {
+		c.BusyTimeout = -1
+	}
+	return nil
+}
+
+func formatBusyTimeout(c Config) string {
+	switch {
+	case c.BusyTimeout == 0:
+		return ""
+	case c.BusyTimeout < 0:
+		return "0"
+	}
+	return c.BusyTimeout.String()
+}
+
+func parseQueryMemory(c *Config, value string) error {
+	n, err := parseSize(value)
+	c.QueryMemory = n
+	return err
+}
+
+func parseMaxEventSize(c *Config, value string) error {
+	n, err := parseSize(value)
+	if err == nil && (n < engine.MinEventLimit || n > engine.MaxEventLimit) {
+		return fmt.Errorf("it must be from 64KiB to 16MiB")
+	}
+	c.MaxEventSize = int(n)
+	return err
+}
+
+var sizeUnits = []struct {
+	name  string
+	bytes int64
+}{{"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}}
+
+// parseSize reads a positive number of bytes.
+func parseSize(text string) (int64, error) {
+	unit := int64(1)
+	for _, u := range sizeUnits {
+		if digits, ok := strings.CutSuffix(text, u.name); ok {
+			text, unit = digits, u.bytes
+			break
+		}
+	}
+	n, err := strconv.ParseUint(text, 10, 63)
+	if err != nil || n == 0 || int64(n) > (1<<63-1)/unit {
+		return 0, fmt.Errorf("it must be a positive number of bytes, or one with KiB, MiB or GiB")
+	}
+	return int64(n) * unit, nil
+}
+
+// formatSize writes a number of bytes with the largest unit that divides it, "" for 0.
+func formatSize(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	for i := len(sizeUnits) - 1; i >= 0; i-- {
+		if u := sizeUnits[i]; n%u.bytes == 0 {
+			return strconv.FormatInt(n/u.bytes, 10) + u.name
+		}
+	}
+	return strconv.FormatInt(n, 10)
+}

@@ -1,0 +1,263 @@
+package eventfold
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	"github.com/eventfold/eventfold/engine"
+)
+
+// A shared is one open store of this process and everything that uses it. Connectors, connections and open Rows each hold
+// a reference; when the last one is given back the store is closed.
+type shared struct {
+	key    storeKey
+	config Config // of whoever opened it first
+	plans  *planCache
+	refs   atomic.Int64 // never grows again once it was 0
+
+	// opened is closed when the fields below are set; they do not change after that.
+	opened chan struct{}
+	store  engine.Store
+	err    error
+	handle io.Closer // on the directory, so that its inode is not given to another one; nil in memory
+
+	closed chan struct{} // closed when the store is, and nothing of it is left
+}
+
+// A storeKey is what makes two paths the same store: the directory's identity on this machine, or a name in memory.
+// A store that was opened for reading only is another one than the same store opened for appending.
+type storeKey struct {
+	device, inode uint64
+	memory        string
+	readOnly      bool
+}
+
+// registry holds the open stores of this process, because a store can be opened for appending once only: a second engine
+// would not get the write lock.
+var registry = struct {
+	mu     sync.Mutex // protects stores; never held while a store opens or closes
+	stores map[storeKey]*shared
+}{stores: make(map[storeKey]*shared)}
+
+// lookupStore returns the entry of the Config's store with one more reference. If there is none it makes one and begins to
+// open it: opened tells when that is done. If the store is just being closed it returns the entry with closing set, without
+// a reference; the caller waits for closed and asks again.
+func lookupStore(c Config) (s *shared, closing bool, err error) {
+	if c.Store != nil || c.Mode == Memory && c.Path == "" {
+		s := newShared(storeKey{}, c) // nobody else can name it, so that it needs no place in the registry
+		go s.open()                   // ends with the open
+		return s, false, nil
+	}
+	key, handle, err := identify(&c)
+	if err != nil {
+		return nil, false, err
+	}
+	registry.mu.Lock()
+	defer registry.mu.Unlock()
+	if s := findLocked(key); s != nil {
+		closeHandle(handle)
+		if !s.tryRetain() {
+			return s, true, nil
+		}
+		if err := s.agrees(c); err != nil {
+			go s.release() // must not wait for a store to close under registry.mu
+			return nil, false, err
+		}
+		return s, false, nil
+	}
+	s = newShared(key, c)
+	s.handle = handle
+	registry.stores[key] = s
+	go s.open() // ends with the open; if everybody has stopped waiting by then, the last to leave closes the store
+	return s, false, nil
+}
+
+// findLocked prefers the store that is open for appending: a reader in the same process sees its events at once.
+func findLocked(key storeKey) *shared {
+	if key.readOnly {
+		writable := key
+		writable.readOnly = false
+		if s := registry.stores[writable]; s != nil {
+			return s
+		}
+	}
+	return registry.stores[key]
+}
+
+func newShared(key storeKey, c Config) *shared {
+	s := &shared{key: key, config: c, plans: newPlanCache(), opened: make(chan struct{}), closed: make(chan struct{})}
+	s.refs.Store(1)
+	return s
+}
+
+// identify makes the path canonical, creating the directory if the mode says so, and returns the store's key.
+// The handle keeps the directory's identity from being used again while the caller decides what to do with it.
+func identify(c *Config) (storeKey, io.Closer, error) {
+	if c.Mode == Memory {
+		return storeKey{memory: c.Path}, nil, nil
+	}
+	path, err := filepath.Abs(c.Path)
+	if err != nil {
+		return storeKey{}, nil, err
+	}
+	disk := engine.OSFS()
+	if c.Mode == ReadWriteCreate {
+		if err := makeDirectory(disk, path); err != nil {
+			return storeKey{}, nil, err
+		}
+	}
+	// A program that changes its directory, or a link that is changed, must not move an open store.
+	if c.Path, err = filepath.EvalSymlinks(path); err != nil {
+		return storeKey{}, nil, err
+	}
+	handle, err := disk.Open(c.Path, readOnlyFlag)
+	if err != nil {
+		return storeKey{}, nil, err
+	}
+	info, err := disk.Stat(c.Path)
+	if err == nil && !info.Dir {
+		err = &engine.FormatError{File: c.Path, Reason: "a store is a directory, and this is a file"}
+	}
+	if err != nil {
+		handle.Close()
+		return storeKey{}, nil, err
+	}
+	return storeKey{device: info.Device, inode: info.Inode, readOnly: c.Mode == ReadOnly}, handle, nil
+}
+
+// readOnlyFlag is os.O_RDONLY, which is 0 on every system.
+const readOnlyFlag = 0
+
+// makeDirectory creates a directory and those above it, and makes their names durable.
+func makeDirectory(disk engine.FS, path string) error {
+	if _, err := disk.Stat(path); err == nil {
+		return nil
+	}
+	parent := filepath.Dir(path)
+	if parent != path {
+		if err := makeDirectory(disk, parent); err != nil {
+			return err
+		}
+	}
+	if err := disk.MkdirAll(path); err != nil {
+		return err
+	}
+	return disk.SyncDir(parent)
+}
+
+// open opens the engine and tells all who wait.
+func (s *shared) open() {
+	defer close(s.opened)
+	if s.config.Store != nil {
+		s.store = s.config.Store
+		return
+	}
+	path, options := s.config.engineOptions()
+	store, err := engine.Open(path, options)
+	if err != nil {
+		s.err = err
+		return
+	}
+	s.store = store
+}
+
+// engineOptions are what a Config means to the embedded engine. The time to wait for the lock is the connection's own
+// matter (see connStore), so that the engine never waits for it.
+func (c Config) engineOptions() (path string, o engine.Options) {
+	path = c.Path
+	o = engine.Options{
+		ReadOnly:     c.Mode == ReadOnly,
+		MustExist:    c.Mode == ReadWrite,
+		BusyTimeout:  -1,
+		Sync:         c.Sync,
+		MaxEventSize: c.MaxEventSize,
+		Compress:     c.Compress,
+		Prealloc:     c.Prealloc,
+	}
+	if c.Mode == Memory {
+		path, o.FS = "memory", engine.NewMemFS()
+	}
+	return path, o
+}
+
+// agrees checks the keys that belong to the store.
+func (s *shared) agrees(c Config) error {
+	have, want := s.config, c
+	for _, config := range []*Config{&have, &want} {
+		if config.MaxEventSize == 0 {
+			config.MaxEventSize = engine.DefaultMaxEventSize
+		}
+	}
+	for _, k := range []struct {
+		name       string
+		have, want string
+	}{
+		{"sync", wordOf(syncs, uint8(have.Sync)), wordOf(syncs, uint8(want.Sync))},
+		{"max_event_size", formatSize(int64(have.MaxEventSize)), formatSize(int64(want.MaxEventSize))},
+		{"compress", wordOf(compressions, uint8(have.Compress)), wordOf(compressions, uint8(want.Compress))},
+		{"prealloc", wordOf(preallocs, uint8(have.Prealloc)), wordOf(preallocs, uint8(want.Prealloc))},
+	} {
+		if k.have != k.want {
+			return fault(ErrConfig, "open", "%s is already open in this process with %s=%s, not %s=%s",
+				c.describe(), k.name, k.have, k.name, k.want)
+		}
+	}
+	return nil
+}
+
+// describe names the store in an error.
+func (c Config) describe() string {
+	if c.Mode == Memory {
+		return fmt.Sprintf("the memory store %q", c.Path)
+	}
+	return c.Path
+}
+
+// retain takes one more reference. The caller holds one already.
+func (s *shared) retain() { s.refs.Add(1) }
+
+// tryRetain takes one more reference unless the last one has been given back.
+func (s *shared) tryRetain() bool {
+	for {
+		n := s.refs.Load()
+		if n == 0 {
+			return false
+		}
+		if s.refs.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// release gives a reference back. The last one closes the store, and returns when it is closed.
+func (s *shared) release() error {
+	if s.refs.Add(-1) > 0 {
+		return nil
+	}
+	err := s.close()
+	registry.mu.Lock()
+	if registry.stores[s.key] == s {
+		delete(registry.stores, s.key)
+	}
+	registry.mu.Unlock()
+	close(s.closed)
+	return err
+}
+
+func (s *shared) close() error {
+	<-s.opened
+	defer closeHandle(s.handle)
+	if s.err != nil || s.config.Store != nil {
+		return nil
+	}
+	return s.store.Close()
+}
+
+func closeHandle(handle io.Closer) {
+	if handle != nil {
+		handle.Close()
+	}
+}

@@ -1,0 +1,165 @@
+package eventfold
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query"
+)
+
+// A script is a text of several statements. It is all or nothing: its statements run in a transaction of their own, or
+// behind a savepoint of the one that is open. Only a script that has BEGIN, COMMIT or ROLLBACK itself decides itself what is one.
+type script struct {
+	text       string
+	parts      []string // the statements, as they stand in text
+	statements []*statement
+}
+
+// splitScript returns the statements of a text, none if it cannot be cut.
+func splitScript(text string) []string {
+	parts, err := parser.Split(text)
+	if err != nil {
+		return nil
+	}
+	return parts
+}
+
+// execScript runs a script. Its arguments are consumed from left to right; named ones are used wherever their name stands.
+func (c *Conn) execScript(ctx context.Context, text string, parts []string, args []driver.NamedValue) (driver.Result, error) {
+	sc := &script{text: text, parts: parts}
+	for i, part := range parts {
+		s, err := c.compile(part)
+		if err != nil {
+			return nil, sc.wrapError(ctx, i, err)
+		}
+		sc.statements = append(sc.statements, s)
+	}
+	shares, err := sc.share(args)
+	if err != nil {
+		return nil, err
+	}
+	return c.runScript(ctx, sc, shares)
+}
+
+// frames are the statements around those of a script: how it begins, ends well and ends badly.
+type frames struct{ begin, commit, rollback string }
+
+var (
+	ownTransaction  = frames{"BEGIN", "COMMIT", "ROLLBACK"}
+	insideSavepoint = frames{"SAVEPOINT eventfold_script", "RELEASE eventfold_script", "ROLLBACK TO eventfold_script"}
+)
+
+func (c *Conn) runScript(ctx context.Context, sc *script, shares [][]driver.NamedValue) (driver.Result, error) {
+	around := ownTransaction
+	if c.session.Tx != nil {
+		around = insideSavepoint
+	}
+	if sc.hasTransaction() {
+		around = frames{}
+	}
+	if _, err := c.frame(ctx, around.begin); err != nil {
+		return nil, wrapError(ctx, "exec", "", err)
+	}
+	total := query.Outcome{LastPosition: engine.NoPosition}
+	for i, s := range sc.statements {
+		outcome, err := c.run(ctx, s, shares[i])
+		if err != nil {
+			c.frame(context.WithoutCancel(ctx), around.rollback) // err is what the caller must know
+			return nil, sc.wrapError(ctx, i, err)
+		}
+		add(&total, outcome)
+	}
+	committed, err := c.frame(ctx, around.commit)
+	if err != nil {
+		return nil, wrapError(ctx, "exec", "", err)
+	}
+	if around == ownTransaction {
+		total = committed
+	}
+	return result{total}, nil
+}
+
+// add counts a statement's outcome to that of those before it.
+func add(total *query.Outcome, o query.Outcome) {
+	total.RowsAffected += o.RowsAffected
+	total.Pending = total.Pending || o.Pending
+	if o.LastPosition != engine.NoPosition {
+		total.LastPosition = o.LastPosition
+	}
+}
+
+// frame runs one of the statements around a script, "" for none.
+func (c *Conn) frame(ctx context.Context, text string) (query.Outcome, error) {
+	if text == "" {
+		return query.Outcome{}, nil
+	}
+	s, err := c.compile(text)
+	if err != nil {
+		return query.Outcome{}, err
+	}
+	return c.run(ctx, s, nil)
+}
+
+func (sc *script) hasTransaction() bool {
+	return slices.ContainsFunc(sc.statements, func(s *statement) bool {
+		_, ok := s.tree.(*parser.Transaction)
+		return ok
+	})
+}
+
+// share deals the arguments out to the statements.
+func (sc *script) share(args []driver.NamedValue) ([][]driver.NamedValue, error) {
+	shares := make([][]driver.NamedValue, len(sc.statements))
+	next, used := 0, make([]bool, len(args))
+	for i, s := range sc.statements {
+		params := s.plan.Params()
+		for j, arg := range args {
+			if arg.Name != "" && slices.Contains(params.Names, arg.Name) {
+				shares[i] = append(shares[i], arg)
+				used[j] = true
+			}
+		}
+		for n := range params.Count {
+			if next == len(args) {
+				return nil, fault(ErrArgument, "exec", "statement %d of the script takes %d arguments, and only %d are left", i+1, params.Count, n)
+			}
+			shares[i] = append(shares[i], driver.NamedValue{Name: args[next].Name, Ordinal: n + 1, Value: args[next].Value})
+			used[next] = true
+			next++
+		}
+	}
+	if unused := slices.Index(used, false); unused >= 0 {
+		return nil, fault(ErrArgument, "exec", "argument %d is used by no statement of the script", unused+1)
+	}
+	return shares, nil
+}
+
+// wrapError makes an error of statement i one with a place in the whole script.
+func (sc *script) wrapError(ctx context.Context, i int, err error) error {
+	err = wrapError(ctx, "exec", sc.parts[i], err)
+	var e *Error
+	if pos := positionOf(err); pos >= 0 && errors.As(err, &e) {
+		e.locate(sc.text, sc.offset(i)+pos)
+	}
+	return err
+}
+
+// offset finds where statement i begins. The same text may stand in a comment before it, which the parser would not take
+// for a statement.
+func (sc *script) offset(i int) parser.Pos {
+	for from := 0; ; from++ {
+		at := strings.Index(sc.text[from:], sc.parts[i])
+		if at < 0 {
+			return 0
+		}
+		from += at
+		if before := splitScript(sc.text[:from+len(sc.parts[i])]); len(before) == i+1 && before[i] == sc.parts[i] {
+			return parser.Pos(from)
+		}
+	}
+}
