@@ -204,7 +204,12 @@ func (c *carriers) orders(lo, hi int) []orderMeta {
 			c.raw(part.lo-1, ",")
 		}
 		meta, end := c.p.orderMeta(part)
-		c.expr(part.lo, end)
+		if stop := c.prefixExpr(part.lo, end); stop != end {
+			if c.p.toks[stop].is("ASC", "DESC", "NULLS") {
+				stop++
+			}
+			c.p.unexpected(stop)
+		}
 		list = append(list, meta)
 	}
 	return list

@@ -65,12 +65,10 @@ func (e *emitter) arguments(lo, hi int) {
 	case t.is("ALL"):
 		lo++
 	}
-	if stop := e.c.prefixExpr(lo, hi); stop != hi {
-		if e.p.toks[stop].is("ORDER") {
-			e.p.fail(stop, "ORDER BY inside of a call is not supported")
-		}
-		e.p.unexpected(stop)
+	if order := e.p.find(lo, hi, "ORDER"); order < hi {
+		e.p.fail(order, "ORDER BY inside of a call is not supported")
 	}
+	e.c.expr(lo, hi)
 }
 
 // A callForm is the special shape of the arguments of one function.

@@ -85,5 +85,6 @@ var foreignWords = map[string]string{
 	"FOR":       "there are no row locks; EXPECTING VERSION guards an append",
 	"CONFLICT":  "an id is unique anyway and a repeated append is recognised; EXPECTING guards an append",
 	"SEPARATOR": "write GROUP_CONCAT(x, separator)",
+	"FOLLOW":    "FOLLOW stands at the end",
 	"DEFAULT":   "leave the column out",
 }

@@ -76,7 +76,7 @@ func (l *lowerer) sign(x node) node {
 	if l.p.toks[at].is("+") {
 		op = OpPlus
 	}
-	if op == OpNeg && !x.paren {
+	if op == OpNeg {
 		if v, ok := l.negative(x); ok {
 			return node{expr: &Literal{Pos: l.pos(at), Value: v}, first: at, last: x.last, depth: 1}
 		}
@@ -84,17 +84,17 @@ func (l *lowerer) sign(x node) node {
 	return node{expr: &Unary{Pos: l.pos(at), Op: op, X: x.expr}, first: at, last: x.last, depth: l.deeper(at, x)}
 }
 
-// negative returns minus a number that is a single token. The least integer has no positive counterpart, so its digits are looked at.
+// negative returns minus a number. The least integer has no positive counterpart, so its digits are looked at.
 func (l *lowerer) negative(x node) (v any, ok bool) {
-	t := &l.p.toks[x.first]
-	if x.first != x.last || t.kind != tokNumber {
+	literal, ok := x.expr.(*Literal)
+	if !ok {
 		return nil, false
 	}
-	switch n := t.value.(type) {
+	switch n := literal.Value.(type) {
 	case int64:
 		return -n, n != math.MinInt64
 	case float64:
-		if strings.TrimLeft(t.text, "0") == "9223372036854775808" {
+		if t := &l.p.toks[x.first]; t.kind == tokNumber && strings.TrimLeft(t.text, "0") == "9223372036854775808" {
 			return int64(math.MinInt64), true
 		}
 		return -n, n != 0

@@ -115,8 +115,8 @@ func (p *parser) unexpected(i int) {
 	p.fail(i, "syntax error at "+p.quote(i), p.hint(i))
 }
 
-// foreignOperatorWords are operators of other dialects that are names in this one.
-var foreignOperatorWords = []string{"ILIKE", "GLOB", "MATCH", "SIMILAR", "RLIKE", "XOR"}
+// foreignOperatorWords are operators and clauses of other dialects whose words are names in this one.
+var foreignOperatorWords = []string{"ILIKE", "GLOB", "MATCH", "SIMILAR", "RLIKE", "XOR", "FOR", "WINDOW", "FETCH"}
 
 // hint returns what to write instead of the token, or "".
 func (p *parser) hint(i int) string {

@@ -205,6 +205,9 @@ func (r *sourceReader) alias(hi int) string {
 	if p.at < hi && p.accept("AS") {
 		return p.name().Text
 	}
+	if p.at < hi && p.word("FOLLOW") {
+		p.unexpected(p.at)
+	}
 	if p.at < hi && p.tok().naming() {
 		return p.name().Text
 	}

@@ -1,0 +1,260 @@
+package parser
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// expressions are expressions and how they render: with every parenthesis.
+var expressions = []struct{ text, want string }{
+	// constants
+	{`1`, `1`},
+	{`1.5e3`, `1500.0`},
+	{`.5`, `0.5`},
+	{`0xFF`, `255`},
+	{`0xFFFFFFFFFFFFFFFF`, `-1`},
+	{`-9223372036854775808`, `-9223372036854775808`},
+	{`9223372036854775808`, `9.223372036854776e+18`},
+	{`- -9223372036854775808`, `(- -9223372036854775808)`},
+	{`-(5)`, `-5`},
+	{`- -0.0`, `(- (- 0.0))`},
+	{`-(9223372036854775808)`, `-9.223372036854776e+18`},
+	{`'it''s \n'`, `'it''s \n'`},
+	{`x'00fF'`, `x'00ff'`},
+	{`NULL`, `NULL`},
+	{`true`, `TRUE`},
+	{`DATE '2024-01-01'`, `date('2024-01-01')`},
+	{`timestamp '2024-01-01 00:00'`, `timestamp('2024-01-01 00:00')`},
+	// names
+	{`"type"`, `"type"`},
+	{"`a``b`", "\"a`b\""},
+	{`"a""b"`, `"a""b"`},
+	{`stream`, `"stream"`},
+	{`e.stream`, `"e"."stream"`},
+	{`e.order`, `"e"."order"`},
+	{`"main"."$all"."type"`, `"$all"."type"`},
+	{`$all.type`, `"$all"."type"`},
+	{`ordü`, `"ordü"`},
+	{`key + position + version + event`, `("key" + "position" + "version" + "event")`},
+	{`interval + date + timestamp + first + offset + rows`, `("interval" + "date" + "timestamp" + "first" + "offset" + "rows")`},
+	// precedence
+	{`1 + 2 * 3`, `(1 + (2 * 3))`},
+	{`1 - 2 - 3`, `((1 - 2) - 3)`},
+	{`1 + 2 - 3 + 4`, `(((1 + 2) - 3) + 4)`},
+	{`a || b || c`, `("a" || "b" || "c")`},
+	{`a || b * c`, `(("a" || "b") * "c")`},
+	{`- a || b`, `((- "a") || "b")`},
+	{`a LIKE 'x' || 'y'`, `("a" LIKE ('x' || 'y'))`},
+	{`a OR b AND c`, `("a" OR ("b" AND "c"))`},
+	{`NOT a = b AND c`, `((NOT ("a" = "b")) AND "c")`},
+	{`NOT a IS NULL`, `(NOT ("a" IS NULL))`},
+	{`a = b IS NULL`, `(("a" = "b") IS NULL)`},
+	{`a IS NULL + 1`, `("a" IS (NULL + 1))`},
+	{`a AND b OR c AND d OR e`, `(("a" AND "b") OR ("c" AND "d") OR "e")`},
+	{`(a OR b) AND c`, `(("a" OR "b") AND "c")`},
+	{`payload->'a'->>'$.b'`, `(("payload" -> 'a') ->> '$.b')`},
+	{`payload->>'a' || 'x'`, `(("payload" ->> 'a') || 'x')`},
+	{`f(x)->y`, `(f("x") -> "y")`},
+	{`a -> - b COLLATE nocase`, `("a" -> ((- "b") COLLATE NOCASE))`},
+	{`- - a COLLATE nocase COLLATE binary`, `(((- (- "a")) COLLATE NOCASE) COLLATE BINARY)`},
+	{`-(a COLLATE nocase)`, `(- ("a" COLLATE NOCASE))`},
+	{`a COLLATE nocase = b`, `(("a" COLLATE NOCASE) = "b")`},
+	{`7 DIV 2 * 3`, `((7 DIV 2) * 3)`},
+	{`unix_timestamp(x) DIV 300 * 300`, `((unix_timestamp("x") DIV 300) * 300)`},
+	// comparisons
+	{`a == b`, `("a" = "b")`},
+	{`a != b`, `("a" <> "b")`},
+	{`a IS b`, `("a" IS "b")`},
+	{`a IS NOT b`, `("a" IS NOT "b")`},
+	{`a IS NOT DISTINCT FROM b`, `("a" IS "b")`},
+	{`a IS DISTINCT FROM b + 1`, `("a" IS NOT ("b" + 1))`},
+	{`a ISNULL`, `("a" IS NULL)`},
+	{`a NOTNULL`, `("a" IS NOT NULL)`},
+	{`a NOT NULL`, `("a" IS NOT NULL)`},
+	{`a IS NOT FALSE`, `("a" IS NOT FALSE)`},
+	{`a IN (1, 'x', b)`, `("a" IN (1, 'x', "b"))`},
+	{`a NOT IN ()`, `("a" NOT IN ())`},
+	{`a IN ((SELECT 1))`, `("a" IN ((SELECT 1)))`},
+	{`a IN (SELECT 1)`, `("a" IN (SELECT 1))`},
+	{`a NOT LIKE 'x!%' ESCAPE '!'`, `("a" NOT LIKE 'x!%' ESCAPE '!')`},
+	{`a NOT REGEXP '^x'`, `(NOT ("a" REGEXP '^x'))`},
+	{`a BETWEEN 1 AND 2 AND b`, `(("a" BETWEEN 1 AND 2) AND "b")`},
+	{`NOT a NOT BETWEEN 1 + 1 AND 2`, `(NOT ("a" NOT BETWEEN (1 + 1) AND 2))`},
+	{`EXISTS (SELECT 1) AND NOT EXISTS (SELECT 2)`, `(EXISTS (SELECT 1) AND (NOT EXISTS (SELECT 2)))`},
+	{`(SELECT MAX(position) FROM $all) + 1`, `((SELECT max("position") FROM "$all") + 1)`},
+	// CASE
+	{`CASE a WHEN 1 THEN 'x' ELSE 'y' END`, `CASE "a" WHEN 1 THEN 'x' ELSE 'y' END`},
+	{`CASE WHEN a THEN CASE b WHEN 1 THEN 2 END WHEN NOT c THEN 3 END + 1`, `(CASE WHEN "a" THEN CASE "b" WHEN 1 THEN 2 END WHEN (NOT "c") THEN 3 END + 1)`},
+	// calls
+	{`COUNT(*)`, `count(*)`},
+	{`COUNT(DISTINCT type)`, `count(DISTINCT "type")`},
+	{`COUNT(ALL type)`, `count("type")`},
+	{`f()`, `f()`},
+	{`left(a, 1) || replace(a, 'b', 'c') || if(a, b, c)`, `(left("a", 1) || replace("a", 'b', 'c') || if("a", "b", "c"))`},
+	{`GROUP_CONCAT(type, ', ')`, `group_concat("type", ', ')`},
+	{`CAST(a AS double  precision)`, `CAST("a" AS DOUBLE PRECISION)`},
+	{`cast(a + 1 as decimal(10, 2))`, `CAST(("a" + 1) AS DECIMAL(10,2))`},
+	{`EXTRACT(epoch FROM recorded_at)`, `extract('epoch', "recorded_at")`},
+	{`SUBSTRING(a FROM 2 FOR 3)`, `substring("a", 2, 3)`},
+	{`substr(a FROM 2)`, `substring("a", 2)`},
+	{`substr(a, 2)`, `substr("a", 2)`},
+	{`TRIM(a)`, `trim("a")`},
+	{`TRIM(a, 'x')`, `trim("a", 'x')`},
+	{`TRIM('x' FROM a)`, `trim("a", 'x')`},
+	{`TRIM(LEADING 'x' FROM a)`, `ltrim("a", 'x')`},
+	{`TRIM(TRAILING FROM a)`, `rtrim("a")`},
+	{`TRIM(BOTH 'x' || 'y' FROM a || b)`, `trim(("a" || "b"), ('x' || 'y'))`},
+	{`CURRENT_TIMESTAMP`, `current_timestamp()`},
+	{`CURRENT_TIMESTAMP(6)`, `current_timestamp(6)`},
+	{`now() - INTERVAL 3 days`, `(now() - INTERVAL (3) day)`},
+	{`a + INTERVAL -1 HOUR < b`, `(("a" + INTERVAL (-1) hour) < "b")`},
+	{`a + INTERVAL (b * 2) month - 1`, `(("a" + INTERVAL (("b" * 2)) month) - 1)`},
+	{`COUNT(*) FILTER (WHERE a = 1)`, `count(*) FILTER (WHERE ("a" = 1))`},
+	{`SUM(a) FILTER (WHERE b) + 1`, `(sum("a") FILTER (WHERE "b") + 1)`},
+	{`SUM(a) OVER ()`, `sum("a") OVER ()`},
+	{`LAG(a, 1) OVER (PARTITION BY b, c + 1 ORDER BY d DESC NULLS LAST, e)`, `lag("a", 1) OVER (PARTITION BY "b", ("c" + 1) ORDER BY "d" DESC NULLS LAST, "e")`},
+	{`SUM(a) FILTER (WHERE c) OVER (ORDER BY b ROWS 2 PRECEDING)`, `sum("a") FILTER (WHERE "c") OVER (ORDER BY "b" ROWS BETWEEN 2 PRECEDING AND CURRENT ROW)`},
+	{`SUM(a) OVER (ORDER BY b RANGE BETWEEN UNBOUNDED PRECEDING AND 1 + 1 FOLLOWING) * 2`, `(sum("a") OVER (ORDER BY "b" RANGE BETWEEN UNBOUNDED PRECEDING AND (1 + 1) FOLLOWING) * 2)`},
+	// parameters
+	{`? + ?5 + ?`, `(?1 + ?5 + ?6)`},
+	{`$2 + ?`, `(?2 + ?3)`},
+	{`:name || @other || :name`, `(:name || :other || :name)`},
+	// comments
+	{`1--1`, `1`},
+	{"1 -- x\n + 2", `(1 + 2)`},
+	{`/*! 1, */ 2 /* ' */`, `2`},
+	{`/*!*/ 1`, `1`},
+}
+
+func TestExpressions(t *testing.T) {
+	for _, e := range expressions {
+		parsed, err := Parse("SELECT " + e.text)
+		if !assert.NoError(t, err, e.text) {
+			continue
+		}
+		results := parsed.Statement.(*Select).First.Results
+		if assert.Len(t, results, 1, e.text) {
+			assert.Equal(t, e.want, Render(results[0].Expr), e.text)
+			assert.Empty(t, results[0].Alias, e.text)
+		}
+	}
+}
+
+// TestRenderingIsStable parses what was rendered: it must mean the same.
+func TestRenderingIsStable(t *testing.T) {
+	for _, text := range corpus() {
+		parsed, err := Parse(text)
+		if err != nil {
+			continue
+		}
+		rendered := RenderStatement(parsed.Statement)
+		again, err := Parse(rendered)
+		if assert.NoError(t, err, "%s\nrendered %s", text, rendered) {
+			assert.Equal(t, rendered, RenderStatement(again.Statement), text)
+		}
+	}
+}
+
+// corpus returns every text of the tables in the tests of this package.
+func corpus() []string {
+	var texts []string
+	for _, e := range expressions {
+		texts = append(texts, "SELECT "+e.text)
+	}
+	for _, s := range statements {
+		texts = append(texts, s.text)
+	}
+	for _, m := range mistakes {
+		texts = append(texts, m.text)
+	}
+	return texts
+}
+
+// TestPlaces looks at the places of the nodes, which errors of later stages point at.
+func TestPlaces(t *testing.T) {
+	text := "SELECT (a) + f(b, c) FILTER (WHERE g), x NOT IN (1), CASE WHEN y THEN 2 END IS NULL, -z * 2"
+	parsed, err := Parse(text)
+	require.NoError(t, err)
+	r := parsed.Statement.(*Select).First.Results
+	at := func(pos Pos) string { return text[pos:min(int(pos)+4, len(text))] }
+
+	sum := r[0].Expr.(*Nary)
+	assert.Equal(t, "a) +", at(sum.At()))
+	assert.Equal(t, "f(b,", at(sum.Terms[1].At()))
+	assert.Equal(t, "g), ", at(sum.Terms[1].(*Call).Filter.At()))
+	in := r[1].Expr.(*In)
+	assert.Equal(t, "x NO", at(in.At()))
+	assert.Equal(t, "NOT ", at(in.Pos))
+	is := r[2].Expr.(*Binary)
+	assert.Equal(t, "CASE", at(is.At()))
+	assert.Equal(t, "IS N", at(is.Pos))
+	assert.Equal(t, "NULL", at(is.Y.At()))
+	product := r[3].Expr.(*Binary)
+	assert.Equal(t, "* 2", at(product.Pos))
+	assert.Equal(t, "-z *", at(product.At()))
+}
+
+func TestTextOfResults(t *testing.T) {
+	parsed, err := Parse("SELECT count( * ) , (a)+b AS x, sum(c) FILTER (WHERE d) \"y z\", CASE WHEN 1 THEN 2 END, DATE '2020-01-01' d, t.* FROM t")
+	require.NoError(t, err)
+	var got []string
+	for _, r := range parsed.Statement.(*Select).First.Results {
+		got = append(got, fmt.Sprintf("%s|%s|%s", r.Text, r.Alias, r.StarTable))
+	}
+	assert.Equal(t, []string{"count( * )||", "(a)+b|x|", "sum(c) FILTER (WHERE d)|y z|", "CASE WHEN 1 THEN 2 END||", "DATE '2020-01-01'|d|", "||t"}, got)
+}
+
+func TestParameters(t *testing.T) {
+	for text, want := range map[string]Params{
+		"SELECT 1":                          {},
+		"SELECT ?, ?":                       {Count: 2},
+		"SELECT $3, $1":                     {Count: 3},
+		"SELECT :b, @a, :b":                 {Names: []string{"b", "a"}},
+		"SELECT '?', \"?\" -- ?":            {},
+		"INSERT INTO ? (type) VALUES (?)":   {Count: 2},
+		"SELECT 1 FROM t AS OF POSITION ?9": {Count: 9},
+	} {
+		parsed, err := Parse(text)
+		require.NoError(t, err, text)
+		assert.Equal(t, want, parsed.Params, text)
+		assert.Equal(t, text, parsed.Text)
+	}
+}
+
+func TestSplit(t *testing.T) {
+	for text, want := range map[string][]string{
+		"":              nil,
+		" ;; -- x\n ; ": nil,
+		"SELECT 1":      {"SELECT 1"},
+		" SELECT 1 ; /* ; */ SELECT ';' AS \";\";\n-- done": {"SELECT 1", `SELECT ';' AS ";"`},
+		"SELECT ?; SELECT :a; BAD (":                        {"SELECT ?", "SELECT :a", "BAD ("},
+		"\uFEFFSELECT 1;DESC a-b;SELECT 2":                  {"SELECT 1", "DESC a-b", "SELECT 2"},
+	} {
+		got, err := Split(text)
+		assert.NoError(t, err, text)
+		assert.Equal(t, want, got, text)
+	}
+	_, err := Split("SELECT 1;\nSELECT 'x")
+	var syntax *SyntaxError
+	require.ErrorAs(t, err, &syntax)
+	assert.Equal(t, "2:8", fmt.Sprintf("%d:%d", syntax.Line, syntax.Column))
+}
+
+func TestByteOrderMark(t *testing.T) {
+	parsed, err := Parse("\uFEFFSELECT type\v\f")
+	require.NoError(t, err)
+	assert.Equal(t, `SELECT "type"`, RenderStatement(parsed.Statement))
+}
+
+func TestFlatChains(t *testing.T) {
+	for _, op := range []string{"AND", "OR", "+", "||"} {
+		parsed, err := Parse("SELECT a" + strings.Repeat(" "+op+" a", 40_000))
+		require.NoError(t, err, op)
+		n := parsed.Statement.(*Select).First.Results[0].Expr.(*Nary)
+		assert.Len(t, n.Terms, 40_001, op)
+	}
+}
