@@ -145,7 +145,12 @@ func fillEvent(e *engine.Event, b *tableBatch, i int) {
 func stringOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // bytesOf gives a string's bytes without copying them. Nobody may write to them.
-func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+func bytesOf(s string) []byte {
+	if s == "" {
+		return []byte{} // not nil, which is NULL
+	}
+	return unsafe.Slice(unsafe.StringData(s), len(s))
+}
 
 // tagsText gives tags as a JSON array.
 func tagsText(tags []string) string {
