@@ -338,7 +338,7 @@ func TestMixedUse(t *testing.T) {
 	const total = writers*each + 2*each
 	followed := make(chan int64, 1)
 	reading.Go(func() { // nothing missed, nothing twice
-		rows, err := db.Query(`SELECT position FROM $all FOLLOW LIMIT ?`, total)
+		rows, err := db.Query(`SELECT position FROM $all LIMIT ? FOLLOW`, total)
 		if !assert.NoError(t, err) {
 			followed <- -1
 			return

@@ -190,22 +190,15 @@ func largestFile(t *testing.T, dir string) string {
 	return name
 }
 
-// A troubledFS fails what changes the disk with err while that is set.
+// A troubledFS is a disk that can be made full or read-only, or to fail its syncs.
 type troubledFS struct {
 	engine.FS
-	writes, syncs atomic.Pointer[error]
-}
-
-func failure(p *atomic.Pointer[error]) error {
-	if err := p.Load(); err != nil {
-		return *err
-	}
-	return nil
+	full, readOnly, failSync atomic.Bool
 }
 
 func (f *troubledFS) Open(name string, flag int) (engine.File, error) {
-	if err := failure(&f.writes); err != nil && flag != os.O_RDONLY {
-		return nil, &os.PathError{Op: "open", Path: name, Err: err}
+	if flag != os.O_RDONLY && f.readOnly.Load() {
+		return nil, &os.PathError{Op: "open", Path: name, Err: syscall.EROFS}
 	}
 	file, err := f.FS.Open(name, flag)
 	if err != nil {
@@ -215,17 +208,10 @@ func (f *troubledFS) Open(name string, flag int) (engine.File, error) {
 }
 
 func (f *troubledFS) Lock(name, holder string) (io.Closer, error) {
-	if err := failure(&f.writes); errors.Is(err, syscall.EROFS) {
-		return nil, &os.PathError{Op: "open", Path: name, Err: err}
+	if f.readOnly.Load() {
+		return nil, &os.PathError{Op: "open", Path: name, Err: syscall.EROFS}
 	}
 	return f.FS.Lock(name, holder)
-}
-
-func (f *troubledFS) MkdirAll(dir string) error {
-	if err := failure(&f.writes); err != nil {
-		return err
-	}
-	return f.FS.MkdirAll(dir)
 }
 
 type troubledFile struct {
@@ -233,27 +219,34 @@ type troubledFile struct {
 	fs *troubledFS
 }
 
+// grow refuses more room on a full disk; what a file has already can be written to.
+func (f *troubledFile) grow(size int64) error {
+	now, err := f.Size()
+	if err == nil && size > now && f.fs.full.Load() {
+		err = syscall.ENOSPC
+	}
+	return err
+}
+
 func (f *troubledFile) WriteAt(p []byte, off int64) (int, error) {
-	if err := failure(&f.fs.writes); err != nil {
+	if err := f.grow(off + int64(len(p))); err != nil {
 		return 0, err
 	}
 	return f.File.WriteAt(p, off)
 }
 
-func (f *troubledFile) Fdatasync() error {
-	if err := failure(&f.fs.syncs); err != nil {
-		return err
-	}
-	return f.File.Fdatasync()
-}
-
-func (f *troubledFile) Fsync() error { return f.Fdatasync() }
-
 func (f *troubledFile) Preallocate(size int64) error {
-	if err := failure(&f.fs.writes); err != nil {
+	if err := f.grow(size); err != nil {
 		return err
 	}
 	return f.File.Preallocate(size)
+}
+
+func (f *troubledFile) Fdatasync() error {
+	if f.fs.failSync.Load() {
+		return syscall.EIO
+	}
+	return f.File.Fdatasync()
 }
 
 // openTroubled opens a database over a disk that can be made to fail.
@@ -273,35 +266,38 @@ func openTroubled(t *testing.T) (*sql.DB, *troubledFS) {
 func TestFullDisk(t *testing.T) {
 	db, disk := openTroubled(t)
 	mustExec(t, db, `INSERT INTO a (type) VALUES ('A')`)
-	full := error(syscall.ENOSPC)
-	disk.writes.Store(&full)
-	_, err := db.Exec(`INSERT INTO a (type) VALUES ('B')`)
-	assert.ErrorIs(t, err, eventfold.ErrFull)
-	assert.Equal(t, []string{"A"}, column[string](t, db, `SELECT type FROM a`))
-	disk.writes.Store(nil)
-	mustExec(t, db, `INSERT INTO a (type) VALUES ('C')`)
-	assert.Equal(t, []string{"A", "C"}, column[string](t, db, `SELECT type FROM a`))
+	disk.full.Store(true)
+	large := make([]byte, 1<<19)
+	var err error
+	written := 1
+	for ; err == nil && written < 64; written++ { // until what was laid ahead is used up
+		_, err = db.Exec(`INSERT INTO a (type, payload) VALUES ('B', ?)`, large)
+	}
+	written--
+	require.ErrorIs(t, err, eventfold.ErrFull)
+	assert.Equal(t, written, one[int](t, db, `SELECT COUNT(*) FROM a`), "reading goes on, and the failed append wrote nothing")
+	disk.full.Store(false)
+	mustExec(t, db, `INSERT INTO a (type, payload) VALUES ('C', ?)`, large)
+	assert.Equal(t, written+1, one[int](t, db, `SELECT COUNT(*) FROM a`))
 }
 
 func TestReadOnlyDisk(t *testing.T) {
 	db, disk := openTroubled(t)
-	readOnly := error(syscall.EROFS)
-	disk.writes.Store(&readOnly)
+	disk.readOnly.Store(true)
 	assert.Equal(t, 0, one[int](t, db, `SELECT COUNT(*) FROM $all`))
 	_, err := db.Exec(`INSERT INTO a (type) VALUES ('A')`)
 	assert.ErrorIs(t, err, eventfold.ErrReadOnly)
-	disk.writes.Store(nil)
+	disk.readOnly.Store(false)
 	mustExec(t, db, `INSERT INTO a (type) VALUES ('A')`)
 }
 
 func TestFailedSyncPoisons(t *testing.T) {
 	db, disk := openTroubled(t)
 	mustExec(t, db, `INSERT INTO a (type) VALUES ('A')`)
-	broken := error(syscall.EIO)
-	disk.syncs.Store(&broken)
+	disk.failSync.Store(true)
 	_, err := db.Exec(`INSERT INTO a (type) VALUES ('B')`)
-	require.Error(t, err)
-	disk.syncs.Store(nil)
+	require.ErrorIs(t, err, eventfold.ErrOutcomeUnknown)
+	disk.failSync.Store(false)
 	_, err = db.Exec(`INSERT INTO a (type) VALUES ('C')`)
 	assert.ErrorIs(t, err, eventfold.ErrPoisoned)
 	assert.ErrorIs(t, db.Ping(), eventfold.ErrPoisoned)

@@ -393,7 +393,7 @@ func TestListArguments(t *testing.T) {
 		{`SELECT COUNT(*) FROM $all WHERE type IN (?)`, []any{[]string{}}, 0},
 		{`SELECT COUNT(*) FROM $all WHERE type NOT IN (?)`, []any{[]string{}}, 30},
 		{`SELECT COUNT(*) FROM $all WHERE type NOT IN (?) AND position < ?`, []any{[]string{"A"}, 10}, 6},
-		{`SELECT COUNT(*) FROM $all WHERE position >= ? AND stream IN (?) AND type IN (?)`, []any{10, []string{"s-1", "s-2"}, []string{"A"}}, 1},
+		{`SELECT COUNT(*) FROM $all WHERE position >= ? AND stream IN (?) AND type IN (?)`, []any{10, []string{"s-1", "s-2"}, []string{"A"}}, 2},
 		{`SELECT COUNT(*) FROM $all WHERE id IN (?)`, []any{parsed}, 2},
 		{`SELECT COUNT(*) FROM $all WHERE type IN (?, 'C')`, []any{[]string{"A"}}, 20},
 		{`SELECT COUNT(*) FROM $all WHERE type IN (:t) OR stream IN (:t)`, []any{sql.Named("t", []string{"A", "s-1"})}, 12},
