@@ -236,6 +236,12 @@ func (p *guardPlan) exec(ctx context.Context, s *Session, args []Value) (Outcome
 	if err != nil {
 		return out, err
 	}
+	if len(expect) == 0 {
+		return out, nil
+	}
+	if p.into.all { // the store asks for a stream's name, of which a condition on the whole log makes no use
+		stream = schemaName
+	}
 	guard := engine.Append{Stream: stream, Expect: expect}
 	if s.Tx != nil {
 		_, err = s.Tx.add(ctx, []engine.Append{guard})

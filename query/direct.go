@@ -66,23 +66,28 @@ func (s *tableScan) openLimited(ex *execution, outer *env, backwards bool, limit
 	return s.openFilter(ex, f)
 }
 
-// A shortcut fills a group table without reading every event. done is false if it cannot this time.
-type shortcut func(g *groupOp) (done bool, err error)
+// A shortcut is how the indexes of a store answer an aggregate without every event being read.
+type shortcut struct {
+	text string // for EXPLAIN
+	// fill fills the group table. done is false if it cannot this time.
+	fill  func(g *groupOp) (done bool, err error)
+	exact *tableScan // the scan whose bounds must say all that its conditions say, nil for none
+}
 
 // shortcut recognises the groupings that the indexes of a store can answer.
-func (c *coreCompiler) shortcut(p *groupPlan) shortcut {
+func (c *coreCompiler) shortcut(p *groupPlan) *shortcut {
 	scan, ok := p.from.(*tableScan)
 	if !ok || scan.events() == nil || len(p.where) > 0 {
 		return nil
 	}
 	switch {
 	case len(p.keys) == 0 && allAggs(p, isCountStar):
-		return scan.countShortcut
+		return &shortcut{"counted in the indexes", scan.countShortcut, scan}
 	case len(p.keys) == 0 && len(p.aggs) == 1:
 		return c.edgeShortcut(scan, p.aggs[0])
 	case len(p.keys) == 1 && allAggs(p, isCountStar) && len(scan.bounds) == 0 && len(scan.conds) == 0 && scan.events().all:
 		if c.isGroupColumn("type") {
-			return typesShortcut
+			return &shortcut{"counted in the indexes", typesShortcut, nil}
 		}
 	}
 	return nil
@@ -156,7 +161,7 @@ func typesShortcut(g *groupOp) (bool, error) {
 }
 
 // edgeShortcut answers MIN and MAX of what grows along the log: the first row that passes, read from the right end.
-func (c *coreCompiler) edgeShortcut(scan *tableScan, a *aggregateCall) shortcut {
+func (c *coreCompiler) edgeShortcut(scan *tableScan, a *aggregateCall) *shortcut {
 	if a.name != "min" && a.name != "max" || a.filter != nil {
 		return nil
 	}
@@ -176,12 +181,17 @@ func (c *coreCompiler) edgeShortcut(scan *tableScan, a *aggregateCall) shortcut 
 		return nil
 	}
 	backwards := a.name == "max"
-	return func(g *groupOp) (bool, error) {
+	fill := func(g *groupOp) (bool, error) {
 		if len(g.ex.own) > 0 {
 			return false, nil
 		}
 		return true, g.readEdge(scan, backwards)
 	}
+	text := "the first event from the front"
+	if backwards {
+		text = "the first event from the end"
+	}
+	return &shortcut{text, fill, nil}
 }
 
 // aggArgIs reports whether the aggregate's argument is a column of the only table.

@@ -213,8 +213,8 @@ func (g *groupPlan) explain(x *explainer, keys string) {
 	default:
 		x.step("hash aggregate", "%s by %s", what, keys)
 	}
-	if g.shortcut != nil && len(x.ex.own) == 0 {
-		x.step("shortcut", "from the indexes where they can tell")
+	if s := g.shortcut; s != nil && len(x.ex.own) == 0 && (s.exact == nil || !s.exact.inexact) {
+		x.step("shortcut", "%s", s.text)
 	}
 }
 

@@ -120,7 +120,6 @@ func (c *coreCompiler) markInexact() {
 }
 
 func (c *coreCompiler) placeConditions(order []parser.Order) error {
-	c.mergeUsing(c.core.From, new(int))
 	var err error
 	c.from, _, err = c.join(c.core.From, 0, c.pending)
 	if err != nil {

@@ -13,7 +13,7 @@ type groupPlan struct {
 	aggs     []*aggregateCall
 	from     input
 	where    []condition
-	shortcut shortcut // how the result may be had without reading events, nil if there is no way
+	shortcut *shortcut // how the result may be had without reading events, nil if there is no way
 	parallel bool     // the rows may be aggregated in parts
 	args     int      // the greatest number of arguments
 }
@@ -182,7 +182,7 @@ func (g *groupOp) next(en *env) (bool, error) {
 func (g *groupOp) build() error {
 	g.table = newGroupTable(g.plan, g.ex.budget)
 	if g.plan.shortcut != nil {
-		done, err := g.plan.shortcut(g)
+		done, err := g.plan.shortcut.fill(g)
 		if done || err != nil {
 			return err
 		}

@@ -206,6 +206,9 @@ func (c *coreCompiler) compile(order []parser.Order) (*corePlan, error) {
 	if err := c.collectSources(c.core.From); err != nil {
 		return nil, err
 	}
+	if c.core.From != nil {
+		c.mergeUsing(c.core.From, new(int))
+	}
 	if err := c.expandResults(); err != nil {
 		return nil, err
 	}

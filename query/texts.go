@@ -11,7 +11,7 @@ func exprText(e parser.Expr) string {
 	if e == nil {
 		return ""
 	}
-	return parser.Render(replace(e, func(e parser.Expr) parser.Expr {
+	return tidy(parser.Render(replace(e, func(e parser.Expr) parser.Expr {
 		col, ok := e.(*parser.Column)
 		if !ok || !strings.HasPrefix(col.Table, "\x00") {
 			return nil
@@ -19,7 +19,62 @@ func exprText(e parser.Expr) string {
 		plain := *col
 		plain.Table = ""
 		return &plain
-	}))
+	})))
+}
+
+// tidy takes the parentheses around the whole of a rendered expression away, and the quotes around simple names.
+func tidy(text string) string {
+	if strings.HasPrefix(text, "(") && closing(text) == len(text)-1 {
+		text = text[1 : len(text)-1]
+	}
+	var b strings.Builder
+	for text != "" {
+		end := 1
+		if c := text[0]; c == '"' || c == '\'' {
+			if n := strings.IndexByte(text[1:], c); n >= 0 {
+				end = n + 2
+			}
+			if name := text[1:max(end-1, 1)]; c == '"' && simpleName(name) {
+				b.WriteString(name)
+				text = text[end:]
+				continue
+			}
+		}
+		b.WriteString(text[:end])
+		text = text[end:]
+	}
+	return b.String()
+}
+
+// closing returns where the parenthesis that text begins with is closed.
+func closing(text string) int {
+	depth, quote := 0, byte(0)
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '\'' || c == '"':
+			quote = c
+		case c == '(':
+			depth++
+		case c == ')':
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+func simpleName(name string) bool {
+	for _, r := range name {
+		if r != '_' && (r < 'a' || r > 'z') && (r < '0' || r > '9') {
+			return false
+		}
+	}
+	return name != ""
 }
 
 func exprTexts(list []parser.Expr) string {
