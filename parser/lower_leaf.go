@@ -43,11 +43,10 @@ func (l *lowerer) leaf(e sqlparser.Expr) node {
 
 // signed lowers signs and the COLLATEs behind them. In SQLite a sign binds tighter than COLLATE, in sqlparser it does not.
 func (l *lowerer) signed(e sqlparser.Expr) node {
-	var signs int
-	var collations []string
+	var signs, collations []string
 	for {
 		if u, ok := e.(*sqlparser.UnaryExpr); ok {
-			signs++
+			signs = append(signs, u.Operator)
 			e = u.Expr
 			continue
 		}
@@ -59,8 +58,8 @@ func (l *lowerer) signed(e sqlparser.Expr) node {
 		e = c.Expr
 	}
 	n := l.leaf(e)
-	for range signs {
-		n = l.sign(n)
+	for i := len(signs) - 1; i >= 0; i-- {
+		n = l.sign(n, signs[i])
 	}
 	for i := len(collations) - 1; i >= 0; i-- {
 		n = l.collate(n, collations[i])
@@ -69,11 +68,11 @@ func (l *lowerer) signed(e sqlparser.Expr) node {
 }
 
 // sign puts the sign in front of an operand on it. A minus and a number become one constant.
-func (l *lowerer) sign(x node) node {
+func (l *lowerer) sign(x node, word string) node {
 	at := x.first - 1
-	l.check(at, "+", "-")
+	l.check(at, word)
 	op := OpNeg
-	if l.p.toks[at].is("+") {
+	if word == sqlparser.UPlusStr {
 		op = OpPlus
 	}
 	if op == OpNeg {
