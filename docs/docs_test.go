@@ -111,17 +111,22 @@ func TestSamplesOfTheReference(t *testing.T) {
 	t.Logf("%d samples", ran)
 }
 
-func open(t *testing.T) *sql.DB {
+// open returns one connection, because the words BEGIN and COMMIT belong to one.
+func open(t *testing.T) *sql.Conn {
 	t.Helper()
 	db, err := sql.Open("eventfold", filepath.Join(t.TempDir(), "store"))
 	require.NoError(t, err)
-	db.SetMaxOpenConns(1) // textual BEGIN and COMMIT stay on one connection
-	t.Cleanup(func() { assert.NoError(t, db.Close()) })
-	return db
+	conn, err := db.Conn(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		assert.NoError(t, conn.Close())
+		assert.NoError(t, db.Close())
+	})
+	return conn
 }
 
 // run runs one statement and returns its rows as text, as many as are wanted if it never ends by itself.
-func run(t *testing.T, db *sql.DB, text string, wanted int) (got []string, err error) {
+func run(t *testing.T, db *sql.Conn, text string, wanted int) (got []string, err error) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	parsed, err := parser.Parse(text)
