@@ -17,7 +17,7 @@ type caster struct {
 var (
 	castInteger   = caster{Integer, affInteger, func(_ *env, v Value, _ parser.Pos) Value { return intValue(toInt(v)) }}
 	castText      = caster{Text, affText, func(_ *env, v Value, _ parser.Pos) Value { return textValue(v.text()) }}
-	castBlob      = caster{Blob, affNone, func(_ *env, v Value, _ parser.Pos) Value { return blobValue(v.text()) }}
+	castBlob      = caster{Blob, affBlob, func(_ *env, v Value, _ parser.Pos) Value { return blobValue(v.text()) }}
 	castReal      = caster{Real, affReal, func(_ *env, v Value, _ parser.Pos) Value { return realValue(toReal(v)) }}
 	castNumeric   = caster{Any, affNumeric, func(_ *env, v Value, _ parser.Pos) Value { return toNumeric(v) }}
 	castTimestamp = caster{Timestamp, affTime, toTimestamp}

@@ -385,10 +385,8 @@ func equalText(left func(*env) Value, s string) func(*env) truth {
 // is compiles x IS y and x IS NOT y, which are never NULL. A literal TRUE or FALSE on the right asks for the truth of x.
 func (c *compiler) is(e *parser.Binary, l, r *expr) (*expr, error) {
 	negate := e.Op == parser.OpIsNot
-	if lit, ok := e.Y.(*parser.Literal); ok {
-		if want, ok := lit.Value.(bool); ok {
-			return isTruth(l, want, negate, e.Pos), nil
-		}
+	if want, ok := boolLiteral(e.Y); ok {
+		return isTruth(l, want, negate, e.Pos), nil
 	}
 	m, err := c.match(l, r)
 	if err != nil {
@@ -410,6 +408,17 @@ func (c *compiler) is(e *parser.Binary, l, r *expr) (*expr, error) {
 		return truthOf(same != negate)
 	}
 	return finish(x, l, r), nil
+}
+
+// boolLiteral reports whether e is TRUE or FALSE; x IN () and x NOT IN () are the same as those.
+func boolLiteral(e parser.Expr) (value, ok bool) {
+	switch e := e.(type) {
+	case *parser.Literal:
+		value, ok = e.Value.(bool)
+	case *parser.In:
+		return e.Not, e.Select == nil && len(e.List) == 0
+	}
+	return value, ok
 }
 
 func isTruth(x *expr, want, negate bool, pos parser.Pos) *expr {

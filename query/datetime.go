@@ -78,6 +78,10 @@ func (m *moment) set(e *env, v Value) bool {
 	}
 	s := v.s
 	if m.parseDate(s) || m.parseClock(s) {
+		if m.hour == 24 { // the beginning of the next day
+			m.needMs()
+			m.onlyMs()
+		}
 		return true
 	}
 	switch lowerASCII(s) {
@@ -139,6 +143,9 @@ func (m *moment) parseDate(s string) bool {
 	}
 	m.year, m.month, m.day, m.hasDate = year, month, dayOfMonth, true
 	m.findOverflow()
+	if m.zone != 0 {
+		m.needMs()
+	}
 	return true
 }
 
@@ -178,7 +185,7 @@ func (m *moment) parseClock(s string) bool {
 			s = s[end:]
 		}
 	}
-	if t.zone, ok = parseOffset(s); !ok {
+	if t.zone, ok = parseOffset(s); !ok || t.hour == 24 && (t.minute > 0 || t.second > 0) {
 		return false
 	}
 	*m = moment{hour: t.hour, minute: t.minute, second: t.second, zone: t.zone, hasClock: true}

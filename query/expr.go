@@ -119,6 +119,7 @@ const (
 	affText
 	affNumeric
 	affTime // recorded_at: text compared with it is parsed as a time
+	affBlob // of a column without a type and CAST AS BLOB: nothing is converted, not even beside a column of type TEXT
 )
 
 type collation uint8

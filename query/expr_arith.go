@@ -11,15 +11,16 @@ import (
 type operation struct {
 	ints  func(a, b int64) (Value, bool) // false: it does not fit, reals shall do it
 	reals func(a, b Value) Value         // numbers of which at least one is a Float, or ints that do not fit
+	texts bool                           // reals is given texts as they are
 }
 
 var operations = map[parser.Op]operation{
-	parser.OpAdd:    {addInts, func(a, b Value) Value { return realValue(a.real() + b.real()) }},
-	parser.OpSub:    {subInts, func(a, b Value) Value { return realValue(a.real() - b.real()) }},
-	parser.OpMul:    {mulInts, func(a, b Value) Value { return realValue(a.real() * b.real()) }},
-	parser.OpDiv:    {divInts, divReals},
-	parser.OpMod:    {modInts, modReals},
-	parser.OpIntDiv: {divInts, intDivReals},
+	parser.OpAdd:    {addInts, func(a, b Value) Value { return realValue(a.real() + b.real()) }, false},
+	parser.OpSub:    {subInts, func(a, b Value) Value { return realValue(a.real() - b.real()) }, false},
+	parser.OpMul:    {mulInts, func(a, b Value) Value { return realValue(a.real() * b.real()) }, false},
+	parser.OpDiv:    {divInts, divReals, false},
+	parser.OpMod:    {modInts, modReals, true},
+	parser.OpIntDiv: {divInts, intDivReals, false},
 }
 
 // real returns a number as a float64.
@@ -74,7 +75,7 @@ func divReals(a, b Value) Value {
 	return realValue(a.real() / b.real())
 }
 
-// modReals computes with the integer parts, and gives a real.
+// modReals computes with the integer parts, of texts with the integers that they begin with, and gives a real.
 func modReals(a, b Value) Value {
 	v, _ := modInts(toInt(a), toInt(b))
 	if v.kind == Null {
@@ -98,6 +99,7 @@ func intDivReals(a, b Value) Value {
 
 // apply computes a op b, NULL if either is. Texts count by their numeric prefix.
 func (o operation) apply(a, b Value) Value {
+	x, y := a, b
 	a, b = toNumber(a), toNumber(b)
 	if a.kind == Null || b.kind == Null {
 		return null
@@ -106,6 +108,9 @@ func (o operation) apply(a, b Value) Value {
 		if v, ok := o.ints(a.n, b.n); ok {
 			return v
 		}
+	}
+	if o.texts {
+		return o.reals(x, y)
 	}
 	return o.reals(a, b)
 }
@@ -238,10 +243,10 @@ func concat(terms []*expr) *expr {
 }
 
 // maxText is how long a text may become while it is computed, in bytes.
-const maxText = 256 << 20
+const maxText = 64 << 20
 
 func tooLong(pos parser.Pos) error {
-	return &Error{Kind: BadValue, Pos: pos, Msg: "a text has become longer than 256 MiB"}
+	return &Error{Kind: BadValue, Pos: pos, Msg: "a text has become longer than 64 MiB"}
 }
 
 // appendText appends v's text.

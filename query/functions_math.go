@@ -97,18 +97,18 @@ func signFunc(_ *env, v Value) Value {
 
 // logFunc is log(x) to base 10 and log(base, x).
 func logFunc(_ *env, args []Value) Value {
-	x, ok := numericArg(args[len(args)-1])
-	if !ok || x.real() <= 0 {
+	first, ok := numericArg(args[0])
+	if !ok || first.real() <= 0 {
 		return null
 	}
 	if len(args) == 1 {
-		return realValue(math.Log10(x.real()))
+		return realValue(math.Log10(first.real()))
 	}
-	base, ok := numericArg(args[0])
-	if !ok || base.real() <= 0 || math.Log(base.real()) <= 0 {
+	base, x := math.Log(first.real()), toReal(args[1])
+	if base <= 0 || x <= 0 {
 		return null
 	}
-	return realValue(math.Log(x.real()) / math.Log(base.real()))
+	return realValue(math.Log(x) / base)
 }
 
 // roundFunc rounds halves away from zero, to at most 30 digits after the point.

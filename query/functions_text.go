@@ -1,6 +1,7 @@
 package query
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -30,7 +31,7 @@ var textFunctions = []function{
 	{name: "char", min: 0, max: -1, typ: Text, nulls: nullNever, fn: charFunc},
 	{name: "unicode", min: 1, max: 1, typ: Integer, nulls: nullMaybe, f1: unicodeFunc},
 	{name: "printf", min: 0, max: -1, typ: Text, nulls: nullOwn, fn: printfFunc},
-	{name: "glob", min: 2, max: 2, typ: Integer, f2: func(_ *env, pattern, s Value) Value { return boolValue(globMatch(pattern.text(), s.text())) }},
+	{name: "glob", min: 2, max: 2, typ: Integer, nulls: nullOwn, f2: globFunc},
 	{name: "like", min: 2, max: 3, typ: Integer, compile: compileLikeFunc},
 }
 
@@ -48,6 +49,17 @@ var upperTable = func() (t [256]byte) {
 func compileLikeFunc(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
 	operands := append([]*expr{args[1], args[0]}, args[2:]...)
 	return likeExpr(operands, false, pos)
+}
+
+// globFunc is glob(pattern, x). As with LIKE, blobs match nothing.
+func globFunc(_ *env, pattern, v Value) Value {
+	switch {
+	case pattern.kind == Bytes || v.kind == Bytes:
+		return intValue(0)
+	case pattern.kind == Null || v.kind == Null:
+		return null
+	}
+	return boolValue(globMatch(pattern.text(), v.text()))
 }
 
 // lengthFunc is the number of characters of a text, up to a NUL, or of bytes of a blob.
@@ -97,11 +109,10 @@ func trimFunc(args []Value, left, right bool) Value {
 // compileSubstr is substr(x, start[, length]). Of a blob it takes bytes.
 func compileSubstr(_ *compiler, f *function, args []*expr, pos parser.Pos) (*expr, error) {
 	x := f.with(func(_ *env, v, start, length Value) Value {
-		n := int64(1) << 40 // longer than every text
-		if len(args) > 2 {
-			n = toInt(length)
+		if len(args) == 2 {
+			length = intValue(math.MaxInt64)
 		}
-		return substr(v, toInt(start), n)
+		return substr(v, toInt(start), toInt(length))
 	}).plain(args, pos)
 	if args[0].typ == Blob {
 		x.typ = Blob
@@ -120,30 +131,27 @@ func (f function) with(f3 func(e *env, a, b, c Value) Value) *function {
 func substr(v Value, start, length int64) Value {
 	s := v.text()
 	blob := v.kind == Bytes
-	if start < 0 || blob {
+	if start < 0 {
 		size := int64(len(s))
 		if !blob {
 			size = int64(charCount(s))
 		}
-		if start < 0 {
-			start = max(start, -1<<41) + size + 1
-		}
+		start += size + 1
 	}
-	start, length = min(start, 1<<41), max(min(length, 1<<40), -1<<40)
 	from, to := start, start+length
-	switch {
-	case length < 0:
-		from, to = start+length, start
-		if start == 0 { // SQLite counts the place 0 as given away
-			to = 0
-		}
+	if length < 0 {
+		from, to = to, start
+	}
+	if length > 0 && to < start || length == math.MaxInt64 { // as far as it goes
+		to = math.MaxInt64
 	}
 	from, to = max(from, 1), max(to, 1)
-	if from >= to {
+	switch {
+	case from >= to:
 		s = ""
-	} else if blob {
+	case blob:
 		s = s[min(from-1, int64(len(s))):min(to-1, int64(len(s)))]
-	} else {
+	default:
 		begin := charOffset(s, from-1)
 		s = s[begin : begin+charOffset(s[begin:], to-from)]
 	}
@@ -276,7 +284,7 @@ func quoteSQL(v Value) string {
 
 // quoteReal returns a text that is read as exactly f.
 func quoteReal(f float64) string {
-	s := formatReal(f)
+	s := formatReal(min(max(f, -maxReal), maxReal))
 	if back, err := strconv.ParseFloat(s, 64); err == nil && back == f {
 		return s
 	}

@@ -17,14 +17,16 @@ func badPath(path string, pos parser.Pos) error {
 	return &Error{Kind: BadArgument, Pos: pos, Msg: "bad JSON path " + strconv.Quote(path), Err: errPath}
 }
 
-// document returns v as a JSON document; ok is false if there is none: v is NULL or a blob, as a payload is that
-// is not JSON. A text that is not known to be JSON is checked, and an error if it is not.
+// document returns v as a JSON document; ok is false if there is none: v is NULL or a blob that is not JSON, as a payload
+// may be. A text that is not known to be JSON is checked, and an error if it is not.
 func document(e *env, v Value, pos parser.Pos) (doc string, ok bool) {
 	switch {
 	case v.json:
 		return v.s, true
-	case v.kind == Null || v.kind == Bytes:
+	case v.kind == Null:
 		return "", false
+	case v.kind == Bytes:
+		return v.s, json.Valid([]byte(v.s))
 	}
 	s := v.text()
 	if !json.Valid([]byte(s)) {
@@ -415,7 +417,7 @@ func compileJSON(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*expr,
 	return finish(y, args...), nil
 }
 
-// jsonValidFunc reports whether a text is JSON. A blob is none, a number is.
+// jsonValidFunc reports whether a text or a blob is JSON. A number is.
 func jsonValidFunc(_ *env, v Value) Value {
-	return boolValue(v.json || v.kind != Bytes && json.Valid([]byte(v.text())))
+	return boolValue(v.json || json.Valid([]byte(v.text())))
 }

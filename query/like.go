@@ -186,6 +186,10 @@ func (c *compiler) like(e *parser.Like) (*expr, error) {
 	return likeExpr(operands, e.Not, e.Pos)
 }
 
+// blobPattern stands for a pattern that is a blob. LIKE is about texts: a blob is like nothing and nothing is like a blob,
+// not even NULL.
+var blobPattern = &likePattern{never: true}
+
 // likeExpr compiles LIKE for x, a pattern and perhaps an escape character.
 func likeExpr(operands []*expr, negate bool, pos parser.Pos) (*expr, error) {
 	x := operands[0]
@@ -199,11 +203,14 @@ func likeExpr(operands []*expr, negate bool, pos parser.Pos) (*expr, error) {
 	}
 	y.test = func(e *env) truth {
 		v := x.eval(e)
-		if v.kind == Null {
-			return unknown
+		if v.kind == Bytes {
+			return truthOf(negate)
 		}
 		p := pattern(e)
-		if p == nil {
+		switch {
+		case p == blobPattern:
+			return truthOf(negate)
+		case p == nil || v.kind == Null:
 			return unknown
 		}
 		s := v.s
@@ -252,8 +259,11 @@ func likePatternFrom(e *env, operands []*expr, pos parser.Pos) (*likePattern, er
 		escape, _ = utf8.DecodeRuneInString(s)
 	}
 	v := operands[0].eval(e)
-	if v.kind == Null {
+	switch v.kind {
+	case Null:
 		return nil, nil
+	case Bytes:
+		return blobPattern, nil
 	}
 	s := v.text()
 	if len(s) > maxPattern {

@@ -1,17 +1,18 @@
 package query
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 )
 
 func formatInt(n int64) string { return strconv.FormatInt(n, 10) }
 
-// formatReal returns f with up to 15 significant digits, always with a point: 1.0, 0.1, 1.0e+20, Inf.
+// formatReal returns f with up to 17 significant digits, always with a point: 1.0, 0.1, 1.0e+20, Inf.
 func formatReal(f float64) string { return string(appendReal(nil, f)) }
 
 // realDigits is how many significant digits of a REAL its text has.
-const realDigits = 15
+const realDigits = 17
 
 func appendReal(dst []byte, f float64) []byte {
 	if n, ok := isInt(f); ok && n > -1e15 && n < 1e15 {
@@ -23,8 +24,7 @@ func appendReal(dst []byte, f float64) []byte {
 		}
 		return append(dst, "Inf"...)
 	}
-	d := decodeReal(f)
-	d.round(realDigits)
+	d := textDigits(f)
 	if d.negative {
 		dst = append(dst, '-')
 	}
@@ -41,6 +41,21 @@ func appendReal(dst []byte, f float64) []byte {
 		return append(dst, ".0"...)
 	}
 	return dst
+}
+
+// textDigits returns the digits of a REAL's text: 17, unless far fewer, followed by zeros or nines, mean the same number.
+// So 0.1 is 0.1 and not 0.10000000000000001, but a third is 0.33333333333333332. These are SQLite's rules since 3.52.
+func textDigits(f float64) decimal {
+	short := decodeDigits(f, -1)
+	if len(short.digits) < realDigits-3 {
+		return short
+	}
+	long := decodeReal(f)
+	long.round(realDigits)
+	if len(short.digits) == realDigits-3 && long.digit(realDigits-3) == '9' && long.digit(realDigits-2) == '9' {
+		return short
+	}
+	return long
 }
 
 // appendExponent appends e+05 and its like.
@@ -64,16 +79,34 @@ type decimal struct {
 	point    int
 }
 
-// decodeReal returns the 18 most significant digits of f, which must be finite.
+// decodeReal returns the 18 or 19 most significant digits of f, which must be finite: as many as SQLite computes with,
+// whose estimate of the exponent is that of the power of two below f.
 func decodeReal(f float64) decimal {
+	_, exp := math.Frexp(f)
+	estimate := (exp - 1) * 78913 >> 18 // times log10(2)
+	d := decodeDigits(f, 25)
+	if d.point-1 != estimate {
+		d.round(19)
+	} else {
+		d.round(18)
+	}
+	return d
+}
+
+// decodeDigits returns the n most significant digits of f, which must be finite; with -1 as many as tell it from its neighbours.
+func decodeDigits(f float64, n int) decimal {
 	if f == 0 {
 		return decimal{digits: []byte{'0'}, point: 1}
 	}
 	var buf [32]byte
-	text := strconv.AppendFloat(buf[:0], math.Abs(f), 'e', 17, 64)
-	d := decimal{negative: f < 0, digits: make([]byte, 0, 18)}
-	d.digits = append(append(d.digits, text[0]), text[2:19]...)
-	exp, _ := strconv.Atoi(string(text[20:])) // cannot fail: strconv wrote it
+	text := strconv.AppendFloat(buf[:0], math.Abs(f), 'e', max(n-1, -1), 64)
+	e := bytes.IndexByte(text, 'e')
+	d := decimal{negative: f < 0, digits: make([]byte, 0, 20)}
+	d.digits = append(d.digits, text[0])
+	if e > 2 {
+		d.digits = append(d.digits, text[2:e]...)
+	}
+	exp, _ := strconv.Atoi(string(text[e+1:])) // cannot fail: strconv wrote it
 	d.point = exp + 1
 	d.trim()
 	return d

@@ -41,8 +41,8 @@ type spec struct {
 	precision int // -1 if it is not given
 }
 
-// maxWidth bounds widths and precisions, so that a format cannot ask for a text of gigabytes.
-const maxWidth = 1 << 20
+// maxWidth bounds widths and precisions: what asks for more is longer than any text.
+const maxWidth = maxText + 1
 
 // printfFunc is printf(format, ...), as SQLite has it. Arguments that are missing count as NULL.
 func printfFunc(e *env, args []Value) Value {
@@ -74,6 +74,9 @@ func printfFunc(e *env, args []Value) Value {
 			break
 		}
 		format = rest
+		if s.width > maxText || s.precision > maxText && !strings.ContainsRune("szqQw", rune(s.verb)) {
+			return e.fail(tooLong(-1))
+		}
 		var ok bool
 		if b, ok = s.append(b, next); !ok {
 			break
@@ -93,16 +96,19 @@ func parseSpec(s string, next func() Value) (spec, string) {
 		*flags[s[0]] = true
 		s = s[1:]
 	}
-	width, s, given := parseSize(s, next)
-	if width < 0 {
-		d.left, width = true, -width
+	if d.width, s = parseSize(s, next); d.width < 0 {
+		d.left, d.width = true, -d.width
 	}
-	if given {
-		d.width = width
+	if d.width == -math.MinInt32 {
+		d.width = 0
 	}
 	if strings.HasPrefix(s, ".") {
-		d.precision, s, _ = parseSize(s[1:], next)
-		d.precision = max(d.precision, -d.precision)
+		d.precision, s = parseSize(s[1:], next)
+		if d.precision == math.MinInt32 {
+			d.precision = -1
+		} else {
+			d.precision = max(d.precision, -d.precision)
+		}
 	}
 	s = strings.TrimLeft(s, "l")
 	if s == "" {
@@ -113,19 +119,19 @@ func parseSpec(s string, next func() Value) (spec, string) {
 }
 
 // parseSize reads a number, or * for the next argument.
-func parseSize(s string, next func() Value) (n int, rest string, given bool) {
+func parseSize(s string, next func() Value) (n int, rest string) {
 	if strings.HasPrefix(s, "*") {
-		return int(max(-maxWidth, min(maxWidth, toInt(next())))), s[1:], true
+		return int(int32(toInt(next()))), s[1:] // an int of C, as it is for SQLite
 	}
 	end := digitsEnd(s, 0)
-	return int(min(maxWidth, integerPrefix(s[:end]))), s[end:], end > 0
+	return int(min(maxWidth, integerPrefix(s[:end]))), s[end:]
 }
 
 // append formats the next argument; ok is false if the verb is unknown, which ends the result.
 func (d spec) append(b []byte, next func() Value) (out []byte, ok bool) {
 	switch d.verb {
 	case '%':
-		return append(b, '%'), true
+		return d.pad(b, "%", false), true
 	case 'd', 'i':
 		n := toInt(next())
 		return d.appendInteger(b, strconv.FormatUint(magnitude(n), 10), n < 0, true), true
@@ -172,22 +178,23 @@ func (d spec) appendInteger(b []byte, digits string, negative, signed bool) []by
 	if signed {
 		prefix = d.sign(negative)
 	}
-	if n := d.precision - len(digits); n > 0 {
-		digits = strings.Repeat("0", n) + digits
-	}
-	if d.zero && !d.left {
-		commas := 0
-		if d.comma {
-			commas = (d.width - 1) / 4
-		}
-		if n := d.width - len(prefix) - len(digits) - commas; n > 0 {
-			digits = strings.Repeat("0", n) + digits
-		}
-	}
+	digits = d.zeros(digits, len(prefix))
 	if d.comma {
 		digits = withCommas(digits)
 	}
 	return d.pad(b, prefix+digits, false)
+}
+
+// zeros puts zeros before digits: as many as the precision asks for, or the width with the flag 0, less what stands before.
+func (d spec) zeros(digits string, before int) string {
+	size := d.precision
+	if d.zero {
+		size = max(size, d.width-before)
+	}
+	if n := size - len(digits); n > 0 {
+		return strings.Repeat("0", n) + digits
+	}
+	return digits
 }
 
 func withCommas(digits string) string {
@@ -213,12 +220,7 @@ func (d spec) appendRadix(b []byte, n uint64) []byte {
 	if d.verb == 'X' {
 		prefix = "0X"
 	}
-	if n := d.precision - len(digits); n > 0 {
-		digits = strings.Repeat("0", n) + digits
-	}
-	if n := d.width - len(digits); d.zero && !d.left && n > 0 {
-		digits = strings.Repeat("0", n) + digits
-	}
+	digits = d.zeros(digits, 0)
 	if d.alternate && n != 0 {
 		digits = prefix + digits
 	}
@@ -243,12 +245,12 @@ func (d spec) appendReal(b []byte, f float64) []byte {
 	trim := verb == 'g' && !d.alternate
 	switch verb {
 	case 'f':
-		n.roundAt(precision)
+		n.round(d.limit(n.point + precision))
 	case 'e':
-		n.round(precision + 1)
+		n = d.rounded(f, n, precision+1)
 	case 'g':
 		precision = max(precision, 1)
-		n.round(precision)
+		n = d.rounded(f, n, precision)
 		precision--
 		if exp = n.point - 1; exp < -4 || exp > precision {
 			verb = 'e'
@@ -262,9 +264,29 @@ func (d spec) appendReal(b []byte, f float64) []byte {
 	}
 	b = d.appendDigits(b, &n, precision, trim)
 	if verb == 'e' {
-		b = appendExponent(b, d.verb-'g'+'g'&^0x20|d.verb&0x20, exp)
+		b = appendExponent(b, 'E'|d.verb&0x20, exp)
 	}
 	return b
+}
+
+// limit bounds the number of significant digits: there are at most 16, or 20 with the flag !.
+func (d spec) limit(digits int) int {
+	if d.exact {
+		return min(digits, 20)
+	}
+	return min(digits, 16)
+}
+
+// rounded rounds n, the digits of f, to so many significant digits.
+func (d spec) rounded(f float64, n decimal, digits int) decimal {
+	switch digits = d.limit(digits); {
+	case digits == realDigits:
+		return textDigits(f)
+	case digits < realDigits:
+		n = decodeDigits(f, 25) // what was rounded once must not be rounded again
+	}
+	n.round(digits)
+	return n
 }
 
 // appendDigits appends the digits around the point, precision of them behind it.
@@ -302,11 +324,12 @@ func (d spec) appendDigits(b []byte, n *decimal, precision int, trim bool) []byt
 	return b
 }
 
-// appendChar appends the first character, as often as the precision says.
+// appendChar appends the first character, a NUL for none, as often as the precision says.
 func (d spec) appendChar(b []byte, s string) []byte {
-	if s != "" {
-		s = s[:nextChar(s, 0)]
+	if s == "" {
+		s = "\x00"
 	}
+	s = s[:nextChar(s, 0)]
 	return d.pad(b, strings.Repeat(s, max(d.precision, 1)), false)
 }
 
@@ -325,10 +348,11 @@ func (d spec) appendString(b []byte, s string) []byte {
 // appendQuoted appends a text with its quotes doubled; for Q within quotes.
 func (d spec) appendQuoted(b []byte, v Value) []byte {
 	if v.kind == Null {
+		s := "(NULL)"
 		if d.verb == 'Q' {
-			return d.pad(b, "NULL", false)
+			s = "NULL"
 		}
-		return d.pad(b, "(NULL)", false)
+		return d.appendString(b, s)
 	}
 	quote := "'"
 	if d.verb == 'w' {
