@@ -1,5 +1,7 @@
 package engine
 
+import "encoding/binary"
+
 // A row is an event found in the log. Its record points into a block.
 type row struct {
 	ord    uint32 // position minus the segment's base
@@ -204,8 +206,8 @@ func (f *frameRows) headerAhead() (frameHeader, error) {
 			return h, f.s.corrupt(f.behind, f.next, NoPosition, errFrameOrder)
 		case err == nil:
 			return h, nil
-		case err == errFrameMagic && f.behind%pageSize != 0 && len(b) >= frameHeaderSize:
-			f.behind = alignUp(f.behind, pageSize)
+		case f.behind%pageSize != 0 && (isPadding(b) || retried && err == errFrameMagic):
+			f.behind, retried = alignUp(f.behind, pageSize), false
 		case retried:
 			return h, f.s.corrupt(f.behind, f.next, NoPosition, err)
 		default: // what does not check is read once more
@@ -213,6 +215,11 @@ func (f *frameRows) headerAhead() (frameHeader, error) {
 			f.drop()
 		}
 	}
+}
+
+// isPadding reports whether the bytes before a page are as the writer leaves them.
+func isPadding(b []byte) bool {
+	return len(b) >= frameAlign && binary.LittleEndian.Uint64(b) == 0
 }
 
 // frameAhead returns the whole frame that begins at f.behind, or at the next page.
@@ -228,6 +235,7 @@ func (f *frameRows) frameAhead() (h frameHeader, b []byte, err error) {
 			return h, b[:h.size], nil
 		}
 		f.drop()
+		f.size = max(f.size, int(h.size)) // in one go
 	}
 	return h, nil, f.s.corrupt(f.behind, f.next, h.first+Position(h.count), err)
 }

@@ -230,7 +230,7 @@ func (s *segmentReader) part(e *indexEntry, i, j uint32, dst []uint32) ([]uint32
 		}
 		if got < want {
 			err := errIndexCount
-			if !s.rebuilt(&err) {
+			if !s.rebuilt(s.index, &err) {
 				return nil, err
 			}
 			continue

@@ -3,7 +3,11 @@ package engine
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"sync/atomic"
 	"testing"
+	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 )
@@ -102,5 +106,265 @@ func TestReadsAgreeWithModel(t *testing.T) {
 			h := r.IntN(len(l.events) + 1)
 			compareReads(t, r, l.index().At(Position(h)), l.events[:h], 20)
 		}
+	}
+}
+
+// testSeed gives each run another seed, and prints it.
+func testRand(t testing.TB) *rand.Rand {
+	seed := uint64(rand.Int64())
+	t.Log("seed", seed)
+	return rand.New(rand.NewPCG(seed, 1))
+}
+
+func TestReadsWithoutMemoryIndexAgreeWithModel(t *testing.T) {
+	r := testRand(t)
+	for range 8 {
+		l := randomLog(t, r, 1+r.IntN(500), r.IntN(6))
+		l.naive(func(n *naiveIndex) segmentIndex { return sparseIndex{n} })
+		compareReads(t, r, l.index(), l.events, 60)
+		h := r.IntN(len(l.events) + 1)
+		compareReads(t, r, l.index().At(Position(h)), l.events[:h], 20)
+	}
+}
+
+// TestReadsWithReuseAgreeWithModel looks at each event before the memory is used again.
+func TestReadsWithReuseAgreeWithModel(t *testing.T) {
+	r := testRand(t)
+	l := randomLog(t, r, 2500, 6)
+	for range 60 {
+		f := randomFilter(r, l.events)
+		want := selected(l.events, &f)
+		c := l.index().Scan(bg, f, ColAll)
+		c.(Reuser).Reuse()
+		for b := c.Next(); b != nil; b = c.Next() {
+			for i := range b.Len {
+				got := Event{
+					Position: b.Positions[i], Stream: b.Streams[i], Version: b.Versions[i], ID: b.IDs[i], Type: b.Types[i],
+					Payload: b.Payloads[i], Metadata: b.Metadata[i], Tags: b.Tags[i], RecordedAt: time.UnixMicro(b.Times[i]).UTC(),
+					JSON: b.JSON[i], Redacted: b.Redacted[i],
+				}
+				sameEvents(t, want[:1], []Event{got}, f)
+				want = want[1:]
+			}
+		}
+		require.NoError(t, c.Err())
+		require.Empty(t, want)
+	}
+	for _, dir := range []Direction{Forwards, Backwards} {
+		for _, c := range []Cursor{l.index().ReadAll(bg, 5000, dir), l.index().ReadStream(bg, "account-1", 5000, dir),
+			l.index().ReadAll(bg, 0, dir), l.index().ReadStream(bg, "account-1", 0, dir)} {
+			c.(Reuser).Reuse()
+			n := 0
+			for ; c.Next(); n++ {
+				e := c.Event()
+				sameEvents(t, l.events[e.Position:e.Position+1], []Event{*e}, dir)
+			}
+			require.NoError(t, c.Err())
+		}
+	}
+}
+
+// TestDataHandedOutStays reads everything before it looks at anything.
+func TestDataHandedOutStays(t *testing.T) {
+	r := testRand(t)
+	l := randomLog(t, r, 3000, 3)
+	for range 2 {
+		sameEvents(t, l.events, readCursor(t, l.index().ReadAll(bg, 0, Forwards)), "all")
+	}
+}
+
+// TestColumnsNotAskedForAreEmpty also holds that types and numbers survive the blocks, which are then used again.
+func TestColumnsNotAskedForAreEmpty(t *testing.T) {
+	l := randomLog(t, testRand(t), 3000, 3)
+	for bit := ColumnSet(0); bit <= ColAll; bit = max(1, bit*2) {
+		c := l.index().Scan(bg, Filter{}, bit)
+		n := 0
+		for b := c.Next(); b != nil; b = c.Next() {
+			for column, length := range map[ColumnSet]int{
+				ColStream: len(b.Streams), ColVersion: len(b.Versions), ColID: len(b.IDs), ColType: len(b.Types), ColPayload: len(b.Payloads),
+				ColMetadata: len(b.Metadata), ColTags: len(b.Tags), ColTime: len(b.Times), ColRedacted: len(b.Redacted),
+			} {
+				require.Equal(t, bit&column != 0, length == b.Len, "asked %b, column %b", bit, column)
+				require.True(t, length == 0 || length == b.Len)
+			}
+			require.Equal(t, len(b.JSON), len(b.Payloads))
+			for i := range b.Len {
+				e := &l.events[n]
+				require.Equal(t, e.Position, b.Positions[i])
+				switch bit {
+				case ColType:
+					require.Equal(t, e.Type, b.Types[i])
+				case ColVersion:
+					require.Equal(t, e.Version, b.Versions[i])
+				case ColTime:
+					require.Equal(t, e.RecordedAt.UnixMicro(), b.Times[i])
+				}
+				n++
+			}
+		}
+		require.NoError(t, c.Err())
+		require.Equal(t, len(l.events), n)
+	}
+}
+
+// TestEqualTypesShareOneString holds what the contract promises of a batch's types.
+func TestEqualTypesShareOneString(t *testing.T) {
+	l := randomLog(t, testRand(t), 3000, 3)
+	c := l.index().Scan(bg, Filter{}, ColType)
+	seen := map[string]*byte{}
+	for b := c.Next(); b != nil; b = c.Next() {
+		for _, name := range b.Types {
+			if seen[name] == nil {
+				seen[name] = unsafe.StringData(name)
+			}
+			require.Same(t, seen[name], unsafe.StringData(name))
+		}
+	}
+	require.Len(t, seen, len(testTypes))
+}
+
+// TestTruncatedLogBeginsLater reads a log whose first segments are gone.
+func TestTruncatedLogBeginsLater(t *testing.T) {
+	l := randomLog(t, testRand(t), 2000, 6)
+	for len(l.view.segments) < 3 {
+		l.append(randomEvent(testRand(t), 1))
+		l.seal()
+	}
+	cut := *l.view
+	cut.segments = cut.segments[2:]
+	index := newReadIndex(l.shared, &cut, Position(len(l.events)))
+	kept := l.events[cut.segments[0].base:]
+	sameEvents(t, kept, readCursor(t, index.ReadAll(bg, 0, Forwards)), "all")
+	for _, name := range testStreams {
+		f := Filter{Streams: []string{name}}
+		want := selected(kept, &f)
+		if len(want) == 0 {
+			continue
+		}
+		sameEvents(t, want, readCursor(t, index.ReadStream(bg, name, 0, Forwards)), name)
+		f.Direction = Backwards
+		sameEvents(t, selected(kept, &f), readCursor(t, index.ReadStream(bg, name, 1<<40, Backwards)), name)
+	}
+}
+
+func TestAtRefusesImpossibleHeads(t *testing.T) {
+	index := randomLog(t, testRand(t), 10, 1).index()
+	require.Panics(t, func() { index.At(-1) })
+	require.Panics(t, func() { index.At(index.Head() + 1) })
+	require.Panics(t, func() { index.At(0).At(1) })
+}
+
+// TestBrokenIndexMakesReadsSlowNotWrong lets the index of every sealed segment fail, after more and more answers.
+func TestBrokenIndexMakesReadsSlowNotWrong(t *testing.T) {
+	r := testRand(t)
+	l := randomLog(t, r, 300, 4)
+	for len(l.view.segments) < 3 {
+		l.append(randomEvent(r, len(l.events)))
+		l.seal()
+	}
+	rebuilt := 0
+	for answers := range 120 {
+		var told []*segment
+		l.shared.damaged = func(seg *segment, err error) {
+			require.ErrorIs(t, err, errBrokenIndex)
+			told = append(told, seg)
+		}
+		l.mem()
+		l.naive(func(n *naiveIndex) segmentIndex {
+			left := new(atomic.Int64)
+			left.Store(int64(answers))
+			return brokenIndex{n, left}
+		})
+		compareReads(t, r, l.index(), l.events, 3)
+		for _, seg := range told {
+			require.IsType(t, &memIndex{}, seg.index.Load().segmentIndex)
+		}
+		rebuilt += len(told)
+	}
+	require.Greater(t, rebuilt, 120)
+}
+
+// TestDamageIsDetected changes bytes of the log, one after the other, and reads by every path: what comes out is right, or it is a
+// *CorruptError that names the segment.
+func TestDamageIsDetected(t *testing.T) {
+	r := testRand(t)
+	l := newHandLog(t, NewMemFS())
+	for i := range 40 {
+		e := randomEvent(r, i)
+		l.append(e, randomEvent(r, i))
+		if i == 20 {
+			l.off = alignUp(l.off, pageSize)
+			l.frame(frameNote, len(l.events), 0, []byte("a note"))
+			l.seal()
+		}
+	}
+	detected, harmless := 0, 0
+	for i, seg := range l.view.segments {
+		file := l.hostile(i)
+		size, err := file.Size()
+		require.NoError(t, err)
+		for at := int64(segmentHeaderSize); at < size; at += 1 + r.Int64N(23) {
+			flip := byte(1 << r.IntN(8))
+			file.damage = func(b []byte, off, _ int64) {
+				if at >= off && at < off+int64(len(b)) {
+					b[at-off] ^= flip
+				}
+			}
+			found := false
+			check := func(what string, want []Event, c Cursor) {
+				n := 0
+				for ; c.Next(); n++ {
+					sameEvents(t, want[n:n+1], []Event{*c.Event()}, what)
+				}
+				if c.Err() == nil {
+					require.Equal(t, len(want), n, what)
+					return
+				}
+				var corrupt *CorruptError
+				require.ErrorAs(t, c.Err(), &corrupt)
+				require.Equal(t, seg.number, corrupt.Segment)
+				require.Equal(t, seg.name, corrupt.File)
+				found = true
+			}
+			back := slices.Clone(l.events)
+			slices.Reverse(back)
+			check("forwards", l.events, l.index().ReadAll(bg, 0, Forwards))
+			check("backwards", back, l.index().ReadAll(bg, Position(len(back)), Backwards))
+			for _, name := range testStreams {
+				f := Filter{Streams: []string{name}}
+				if want := selected(l.events, &f); len(want) > 0 {
+					check(name, want, l.index().ReadStream(bg, name, 0, Forwards))
+				}
+			}
+			file.damage = nil
+			if found {
+				detected++
+			} else {
+				harmless++ // between frames
+			}
+		}
+	}
+	t.Log("detected", detected, "harmless", harmless)
+	require.Greater(t, detected, 100)
+}
+
+// TestDamageThatGoesAwayIsReadAgain damages every fourth read.
+func TestDamageThatGoesAwayIsReadAgain(t *testing.T) {
+	r := testRand(t)
+	l := randomLog(t, r, 400, 2)
+	back := slices.Clone(l.events)
+	slices.Reverse(back)
+	for i := range l.view.segments {
+		l.hostile(i).damage = func(b []byte, _, reads int64) {
+			if reads%4 == 1 { // reading again may take up to three reads
+				b[r.IntN(len(b))] ^= 1
+			}
+		}
+	}
+	for range 30 {
+		sameEvents(t, l.events, readCursor(t, l.index().ReadAll(bg, 0, Forwards)), "forwards")
+		sameEvents(t, back, readCursor(t, l.index().ReadAll(bg, 1<<40, Backwards)), "backwards")
+		f := Filter{Streams: []string{"account-1"}}
+		sameEvents(t, selected(l.events, &f), readCursor(t, l.index().ReadStream(bg, "account-1", 0, Forwards)), "stream")
 	}
 }

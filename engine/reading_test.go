@@ -2,12 +2,15 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,8 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A testLog is a log made by hand, frame by frame, beside the list of the events in it.
-type testLog struct {
+// A handLog is a log made by hand, frame by frame, beside the list of the events in it.
+type handLog struct {
 	t      testing.TB
 	fs     FS
 	shared *readShared
@@ -31,8 +34,8 @@ type testLog struct {
 	micros   int64
 }
 
-func newTestLog(t testing.TB, fsys FS) *testLog {
-	l := &testLog{t: t, fs: fsys, versions: map[string]Version{}, micros: 1_700_000_000_000_000}
+func newHandLog(t testing.TB, fsys FS) *handLog {
+	l := &handLog{t: t, fs: fsys, versions: map[string]Version{}, micros: 1_700_000_000_000_000}
 	l.shared = &readShared{closed: func() bool { return false }}
 	l.view = &view{store: uuid.UUID{1, 2, 3, 4}}
 	l.segment()
@@ -40,7 +43,7 @@ func newTestLog(t testing.TB, fsys FS) *testLog {
 }
 
 // segment begins the next segment.
-func (l *testLog) segment() {
+func (l *handLog) segment() {
 	n := int64(len(l.view.segments) + 1)
 	name := fmt.Sprintf("%012d.log", n)
 	f, err := l.fs.Open(name, os.O_RDWR|os.O_CREATE|os.O_EXCL)
@@ -53,10 +56,10 @@ func (l *testLog) segment() {
 	l.off, l.before = segmentHeaderSize, 0
 }
 
-func (l *testLog) last() *segment { return l.view.segments[len(l.view.segments)-1] }
+func (l *handLog) last() *segment { return l.view.segments[len(l.view.segments)-1] }
 
 // frame writes one frame at the place where the log ends.
-func (l *testLog) frame(kind frameKind, first, count int, records []byte) {
+func (l *handLog) frame(kind frameKind, first, count int, records []byte) {
 	seg := l.last()
 	h := frameHeader{first: Position(first), count: uint32(count), kind: kind, micros: l.micros, previous: uint32(l.before)}
 	at := place{store: l.view.store, segment: seg.number, offset: l.off}
@@ -68,7 +71,7 @@ func (l *testLog) frame(kind frameKind, first, count int, records []byte) {
 }
 
 // append writes events, of which stream, id, type, payload, metadata and tags are given, as one frame.
-func (l *testLog) append(events ...Event) {
+func (l *handLog) append(events ...Event) {
 	var b []byte
 	first := len(l.events)
 	for _, e := range events {
@@ -100,7 +103,7 @@ func (l *testLog) append(events ...Event) {
 }
 
 // seal completes the segment and begins the next.
-func (l *testLog) seal() {
+func (l *handLog) seal() {
 	seg := l.last()
 	l.off = alignUp(l.off, pageSize)
 	l.frame(frameSeal, len(l.events), 0, nil)
@@ -113,7 +116,7 @@ func (l *testLog) seal() {
 	l.segment()
 }
 
-func (l *testLog) index() *readIndex { return newReadIndex(l.shared, l.view, Position(len(l.events))) }
+func (l *handLog) index() *readIndex { return newReadIndex(l.shared, l.view, Position(len(l.events))) }
 
 var (
 	testStreams = []string{"account-1", "account-2", "account-3", "order-1", "order-2", "order-33", "x"}
@@ -153,8 +156,8 @@ func randomEvent(r *rand.Rand, n int) Event {
 }
 
 // randomLog makes a log of about n events in about the given number of segments, with frames of all kinds.
-func randomLog(t testing.TB, r *rand.Rand, n, segments int) *testLog {
-	l := newTestLog(t, NewMemFS())
+func randomLog(t testing.TB, r *rand.Rand, n, segments int) *handLog {
+	l := newHandLog(t, NewMemFS())
 	for len(l.events) < n {
 		frame := make([]Event, 1+r.IntN(1+r.IntN(20)))
 		for i := range frame {
@@ -370,4 +373,145 @@ func typesOf(events []Event) []TypeInfo {
 	}
 	slices.SortFunc(list, func(a, b TypeInfo) int { return strings.Compare(a.Type, b.Type) })
 	return list
+}
+
+// A hostileFile is a segment's file that watches and disturbs reads. Its fields are set before it is read.
+type hostileFile struct {
+	File
+	bytes  atomic.Int64                           // read so far
+	reads  atomic.Int64                           // so far
+	bound  int64                                  // reading beyond it fails the test; 0 for no bound
+	t      testing.TB                             // for bound
+	damage func(b []byte, off int64, reads int64) // changes what was read
+	fail   error                                  // what reads return
+}
+
+func (f *hostileFile) ReadAt(b []byte, off int64) (int, error) {
+	if f.fail != nil {
+		return 0, f.fail
+	}
+	if f.bound > 0 && off+int64(len(b)) > f.bound {
+		f.t.Errorf("read of [%d, %d) beyond %d", off, off+int64(len(b)), f.bound)
+	}
+	f.bytes.Add(int64(len(b)))
+	n, err := f.File.ReadAt(b, off)
+	if reads := f.reads.Add(1); f.damage != nil {
+		f.damage(b[:n], off, reads)
+	}
+	return n, err
+}
+
+// hostile puts a hostileFile before the file of segment i.
+func (l *handLog) hostile(i int) *hostileFile {
+	f := &hostileFile{File: l.view.segments[i].file, t: l.t}
+	l.view.segments[i].file = f
+	return f
+}
+
+// naive gives every sealed segment an index that is not a *memIndex, as index files are, made with make.
+func (l *handLog) naive(make func(*naiveIndex) segmentIndex) {
+	for i, seg := range l.view.segments {
+		sealed := seg.sealed.Load()
+		if sealed == nil {
+			continue
+		}
+		n := &naiveIndex{}
+		of := l.events[seg.base : seg.base+Position(sealed.count)]
+		for ord := range of {
+			e := &of[ord]
+			off, err := seg.index.Load().offset(uint32(ord))
+			require.NoError(l.t, err)
+			frame, _, err := seg.index.Load().frame(uint32(ord))
+			require.NoError(l.t, err)
+			x := indexedEvent{offset: off, frame: frame, stream: []byte(e.Stream), typ: []byte(e.Type), version: e.Version, id: e.ID,
+				micros: e.RecordedAt.UnixMicro()}
+			for _, tag := range e.Tags {
+				x.tags = append(x.tags, []byte(tag))
+			}
+			n.events = append(n.events, x)
+		}
+		l.view.segments[i].index.Store(&indexHolder{make(n)})
+	}
+}
+
+// sparseIndex knows only every 64th event's frame, so that readers have to look for the others.
+type sparseIndex struct{ *naiveIndex }
+
+func (s sparseIndex) frame(ord uint32) (int64, uint32, error) { return s.naiveIndex.frame(ord &^ 63) }
+
+// brokenIndex fails after some answers.
+type brokenIndex struct {
+	segmentIndex
+	answers *atomic.Int64 // to come
+}
+
+var errBrokenIndex = errors.New("the index file is damaged")
+
+func (b brokenIndex) broken() error {
+	if b.answers.Add(-1) < 0 {
+		return errBrokenIndex
+	}
+	return nil
+}
+
+func (b brokenIndex) offset(ord uint32) (int64, error) {
+	off, err := b.segmentIndex.offset(ord)
+	return off, cmp.Or(b.broken(), err)
+}
+
+func (b brokenIndex) frame(ord uint32) (int64, uint32, error) {
+	off, first, err := b.segmentIndex.frame(ord)
+	return off, first, cmp.Or(b.broken(), err)
+}
+
+func (b brokenIndex) since(micros int64, limit uint32) (uint32, error) {
+	ord, err := b.segmentIndex.since(micros, limit)
+	return ord, cmp.Or(b.broken(), err)
+}
+
+func (b brokenIndex) recordedAt(ord uint32) (int64, error) {
+	micros, err := b.segmentIndex.recordedAt(ord)
+	return micros, cmp.Or(b.broken(), err)
+}
+
+func (b brokenIndex) lookup(d dictionary, key string, limit uint32) (indexEntry, bool, error) {
+	e, ok, err := b.segmentIndex.lookup(d, key, limit)
+	return e, ok, cmp.Or(b.broken(), err)
+}
+
+func (b brokenIndex) postings(d dictionary, key string, lo, hi uint32, dst []uint32) ([]uint32, error) {
+	ords, err := b.segmentIndex.postings(d, key, lo, hi, dst)
+	if err := b.broken(); err != nil {
+		return append(dst, 1, 2, 3), err // half an answer
+	}
+	return ords, err
+}
+
+func (b brokenIndex) keys(d dictionary, prefix string, limit uint32, yield func(indexEntry) bool) error {
+	var broken error
+	err := b.segmentIndex.keys(d, prefix, limit, func(e indexEntry) bool {
+		broken = b.broken()
+		return broken == nil && yield(e)
+	})
+	return cmp.Or(broken, err)
+}
+
+func (b brokenIndex) candidates(id uuid.UUID, limit uint32, dst []uint32) ([]uint32, error) {
+	ords, err := b.segmentIndex.candidates(id, limit, dst)
+	if err := b.broken(); err != nil {
+		return append(dst, 1, 2, 3), err
+	}
+	return ords, err
+}
+
+// mem gives every segment an index in memory again.
+func (l *handLog) mem() {
+	for _, seg := range l.view.segments {
+		if sealed := seg.sealed.Load(); sealed != nil {
+			s := segmentReader{ctx: bg, shared: l.shared, store: l.view.store, seg: seg}
+			m, err := s.scanIndex()
+			require.NoError(l.t, err)
+			seg.index.Store(&indexHolder{m})
+		}
+	}
 }

@@ -6,56 +6,63 @@ import "github.com/google/uuid"
 // never wrong: the segment is scanned, its index built again in memory, and the question asked once more.
 
 func (s *segmentReader) offset(ord uint32) (int64, error) {
-	off, err := s.index.offset(ord)
-	if err != nil && s.rebuilt(&err) {
+	index := s.index
+	off, err := index.offset(ord)
+	if err != nil && s.rebuilt(index, &err) {
 		off, err = s.index.offset(ord)
 	}
 	return off, err
 }
 
 func (s *segmentReader) frame(ord uint32) (off int64, first uint32, err error) {
-	off, first, err = s.index.frame(ord)
-	if err != nil && s.rebuilt(&err) {
+	index := s.index
+	off, first, err = index.frame(ord)
+	if err != nil && s.rebuilt(index, &err) {
 		off, first, err = s.index.frame(ord)
 	}
 	return off, first, err
 }
 
 func (s *segmentReader) since(micros int64, limit uint32) (uint32, error) {
-	ord, err := s.index.since(micros, limit)
-	if err != nil && s.rebuilt(&err) {
+	index := s.index
+	ord, err := index.since(micros, limit)
+	if err != nil && s.rebuilt(index, &err) {
 		ord, err = s.index.since(micros, limit)
 	}
 	return ord, err
 }
 
 func (s *segmentReader) recordedAt(ord uint32) (int64, error) {
-	micros, err := s.index.recordedAt(ord)
-	if err != nil && s.rebuilt(&err) {
+	index := s.index
+	micros, err := index.recordedAt(ord)
+	if err != nil && s.rebuilt(index, &err) {
 		micros, err = s.index.recordedAt(ord)
 	}
 	return micros, err
 }
 
 func (s *segmentReader) lookup(d dictionary, key string, limit uint32) (indexEntry, bool, error) {
-	e, ok, err := s.index.lookup(d, key, limit)
-	if err != nil && s.rebuilt(&err) {
+	index := s.index
+	e, ok, err := index.lookup(d, key, limit)
+	if err != nil && s.rebuilt(index, &err) {
 		e, ok, err = s.index.lookup(d, key, limit)
 	}
 	return e, ok, err
 }
 
 func (s *segmentReader) postings(d dictionary, key string, lo, hi uint32, dst []uint32) ([]uint32, error) {
-	ords, err := s.index.postings(d, key, lo, hi, dst)
-	if err != nil && s.rebuilt(&err) {
+	index := s.index
+	ords, err := index.postings(d, key, lo, hi, dst)
+	if err != nil && s.rebuilt(index, &err) {
 		ords, err = s.index.postings(d, key, lo, hi, dst)
 	}
 	return ords, err
 }
 
 func (s *segmentReader) candidates(id uuid.UUID, limit uint32, dst []uint32) ([]uint32, error) {
-	ords, err := s.index.candidates(id, limit, dst)
-	if err != nil && s.rebuilt(&err) {
+	index := s.index
+	ords, err := index.candidates(id, limit, dst)
+	if err != nil && s.rebuilt(index, &err) {
 		ords, err = s.index.candidates(id, limit, dst)
 	}
 	return ords, err
@@ -73,27 +80,31 @@ func (s *segmentReader) keys(d dictionary, prefix string, limit uint32, yield fu
 		stopped = !yield(e)
 		return !stopped
 	}
-	err := s.index.keys(d, prefix, limit, each)
-	if err != nil && !stopped && s.rebuilt(&err) {
+	index := s.index
+	err := index.keys(d, prefix, limit, each)
+	if err != nil && !stopped && s.rebuilt(index, &err) {
 		err = s.index.keys(d, prefix, limit, each)
 	}
 	return err
 }
 
-// rebuilt replaces an index file that failed with *err by an index in memory, and reports whether it did; if not, *err says why.
+// rebuilt replaces index, which failed with *err, by one in memory, and reports whether it did; if not, *err says why.
 // Later readers find the new index; the store is told, so that it writes a new file.
-func (s *segmentReader) rebuilt(err *error) bool {
-	if _, inMemory := s.index.(*memIndex); inMemory {
-		return false
-	}
+func (s *segmentReader) rebuilt(index segmentIndex, err *error) bool {
 	if s.shared.closed() {
 		*err = ErrClosed
 		return false
 	}
+	if m, inMemory := index.(*memIndex); inMemory {
+		return s.rebuiltPrefix(m, err)
+	}
+	if s.index != index { // this reader has replaced it meanwhile
+		return true
+	}
 	s.shared.rebuilding.Lock()
 	defer s.shared.rebuilding.Unlock()
 	holder := s.seg.index.Load()
-	if holder.segmentIndex != s.index { // somebody else has replaced it
+	if holder.segmentIndex != index { // somebody else has replaced it
 		s.index = holder.segmentIndex
 		return true
 	}
@@ -110,16 +121,36 @@ func (s *segmentReader) rebuilt(err *error) bool {
 	return true
 }
 
+// rebuiltPrefix is rebuilt for an index in memory whose first events are in a file.
+func (s *segmentReader) rebuiltPrefix(m *memIndex, err *error) bool {
+	s.shared.rebuilding.Lock()
+	defer s.shared.rebuilding.Unlock()
+	file := m.prefixFile()
+	if file == nil { // there is none, or somebody else has replaced it
+		return m.skip > 0
+	}
+	first, failed := s.scanFirst(m.skip, file.end)
+	if failed != nil {
+		*err = failed
+		return false
+	}
+	m.replacePrefix(first)
+	return true
+}
+
 // scanIndex builds the index of the whole segment, which is sealed, from its frames.
 func (s *segmentReader) scanIndex() (*memIndex, error) {
-	whole := *s
-	whole.memory = &blockMemory{reuse: true}
-	if sealed := s.seg.sealed.Load(); sealed != nil {
-		whole.limit, whole.end = sealed.count, sealed.end
-	}
+	sealed := s.seg.sealed.Load()
+	return s.scanFirst(sealed.count, sealed.end)
+}
+
+// scanFirst builds an index of the segment's first events, which end at end, from their frames.
+func (s *segmentReader) scanFirst(events uint32, end int64) (*memIndex, error) {
+	first := *s
+	first.memory, first.limit, first.end = &blockMemory{reuse: true}, events, end
 	m := newMemIndex(s.seg.base, s.store)
 	var f frameRows
-	f.beginWhole(&whole)
+	f.beginWhole(&first)
 	for f.next < f.hi {
 		h, b, err := f.frameAhead()
 		if err != nil {
@@ -130,7 +161,7 @@ func (s *segmentReader) scanIndex() (*memIndex, error) {
 		}
 		indexFrame(m, &h, b, f.behind)
 		f.behind, f.next = f.behind+int64(h.size), s.behind(h)
-		whole.memory.recycle()
+		first.memory.recycle()
 	}
 	return m, nil
 }

@@ -188,7 +188,7 @@ func (c *rowCursor) window() (size uint32, few bool) {
 		return 0, false
 	}
 	events := float64(c.wanted * c.stretch)
-	c.stretch *= 4
+	c.stretch = min(4*c.stretch, math.MaxUint16)
 	for i := range c.conditions {
 		events /= c.conditions[i].share
 	}

@@ -70,7 +70,8 @@ func (s *segmentReader) behind(h frameHeader) uint32 {
 // header reads the header of the frame that begins at off, or at the next page, with event ord, and returns where it is.
 func (s *segmentReader) header(off int64, ord uint32) (h frameHeader, at int64, err error) {
 	var b [frameHeaderSize]byte
-	for _, at := range [...]int64{off, off, alignUp(off, pageSize)} { // what does not check is read once more
+	page := alignUp(off, pageSize)
+	for _, at := range [...]int64{off, off, page, page} { // what does not check is read once more
 		if err = s.readInto(b[:], at); err != nil {
 			return h, at, err
 		}

@@ -38,6 +38,9 @@ type streamEvents struct {
 	err    error
 }
 
+// maxChunk is how many places are asked for at once at most.
+const maxChunk = 1 << 16
+
 // A streamHit is a segment that has events of the stream.
 type streamHit struct {
 	segment int
@@ -133,7 +136,7 @@ func (c *streamEvents) advance() error {
 		i = j - min(j-i, c.chunk)
 		c.j = i
 	}
-	c.chunk *= 4
+	c.chunk = min(4*c.chunk, maxChunk)
 	ords, err := c.reader.part(&c.entry, i, j, c.ords[:0])
 	if err == nil {
 		c.ords = ords
