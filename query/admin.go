@@ -10,7 +10,9 @@ import (
 // What a store may offer besides the contract.
 type (
 	// A verifier checks every byte of itself.
-	verifier interface{ Verify(ctx context.Context) error }
+	verifier interface {
+		Verify(ctx context.Context) error
+	}
 	// A backuper copies itself into a directory.
 	backuper interface {
 		BackupTo(ctx context.Context, dir string) error

@@ -248,7 +248,7 @@ func (c *coreCompiler) placeInLeaf(i int, conds []*pendingCond) (input, error) {
 		}
 		w.used = true
 		if isScan {
-			scan.filters = append(scan.filters, exprText(w.e))
+			scan.filters = append(scan.filters, conjunctText(w.e))
 			if err := c.push(leaf{scan: scan, src: src}, w.e); err != nil {
 				return nil, err
 			}

@@ -14,8 +14,8 @@ type groupPlan struct {
 	from     input
 	where    []condition
 	shortcut *shortcut // how the result may be had without reading events, nil if there is no way
-	parallel bool     // the rows may be aggregated in parts
-	args     int      // the greatest number of arguments
+	parallel bool      // the rows may be aggregated in parts
+	args     int       // the greatest number of arguments
 }
 
 func newGroupPlan(c *coreCompiler, where []condition) *groupPlan {

@@ -77,6 +77,14 @@ func simpleName(name string) bool {
 	return name != ""
 }
 
+// conjunctText writes a condition as one of several joined by AND.
+func conjunctText(e parser.Expr) string {
+	if n, ok := e.(*parser.Nary); ok && n.Op == parser.OpOr {
+		return "(" + exprText(e) + ")"
+	}
+	return exprText(e)
+}
+
 func exprTexts(list []parser.Expr) string {
 	texts := make([]string, len(list))
 	for i, e := range list {

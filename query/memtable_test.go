@@ -1,0 +1,167 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/eventfold/eventfold/parser"
+)
+
+// A memCatalog is tables in memory, which tests make with CREATE TABLE and fill with INSERT.
+type memCatalog struct{ tables map[string]*memTable }
+
+// A memTable is one of them. It is its own Table: executions see the rows of the moment.
+type memTable struct {
+	label   string
+	columns []TableColumn
+	rows    [][]Value
+}
+
+func (c *memCatalog) table(t *parser.Table) (tableDef, error) {
+	if m := c.tables[foldASCII(t.Name)]; m != nil {
+		return m, nil
+	}
+	return nil, errorf(UnknownTable, t.Pos, "there is no table %s", quoted(t.Name))
+}
+
+func (m *memTable) name() string          { return m.label }
+func (m *memTable) schema() []TableColumn { return m.columns }
+func (m *memTable) Schema() []TableColumn { return m.columns }
+func (m *memTable) open(*execution) Table { return m }
+
+func (m *memTable) Scan(context.Context, []int, Bounds) (BatchSource, error) {
+	return &madeRows{width: len(m.columns), rows: &rowList{rows: m.rows}}, nil
+}
+
+var createTable = regexp.MustCompile(`(?is)^\s*CREATE\s+TABLE\s+"?(\w+)"?\s*\((.*)\)\s*;?\s*$`)
+
+// create runs CREATE TABLE, as far as tests need it: names and types of columns.
+func (c *memCatalog) create(text string) error {
+	m := createTable.FindStringSubmatch(text)
+	if m == nil {
+		return fmt.Errorf("not a CREATE TABLE: %s", text)
+	}
+	t := &memTable{label: m[1]}
+	for _, def := range splitTop(m[2]) {
+		words := strings.Fields(def)
+		if len(words) == 0 || strings.EqualFold(words[0], "PRIMARY") || strings.EqualFold(words[0], "UNIQUE") {
+			continue
+		}
+		kind := ""
+		if len(words) > 1 {
+			kind = strings.ToUpper(words[1])
+		}
+		col := column(strings.Trim(words[0], `"`), Any, declaredAffinity(kind))
+		t.columns = append(t.columns, nullable(col))
+	}
+	c.tables[foldASCII(t.label)] = t
+	return nil
+}
+
+// splitTop splits at the commas outside of parentheses.
+func splitTop(s string) []string {
+	var parts []string
+	depth, from := 0, 0
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		case ',':
+			if depth == 0 {
+				parts, from = append(parts, s[from:i]), i+1
+			}
+		}
+	}
+	return append(parts, s[from:])
+}
+
+// declaredAffinity is SQLite's rule for the affinity of a column.
+func declaredAffinity(kind string) affinity {
+	has := func(list ...string) bool {
+		for _, s := range list {
+			if strings.Contains(kind, s) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case has("INT"):
+		return affInteger
+	case has("CHAR", "CLOB", "TEXT"):
+		return affText
+	case kind == "" || has("BLOB"):
+		return affBlob
+	case has("REAL", "FLOA", "DOUB"):
+		return affReal
+	}
+	return affNumeric
+}
+
+// insert runs INSERT INTO ... VALUES.
+func (c *memCatalog) insert(st *parser.Insert) error {
+	def, err := c.table(st.Into)
+	if err != nil {
+		return err
+	}
+	t := def.(*memTable)
+	places := make([]int, 0, len(t.columns))
+	for i := range t.columns {
+		places = append(places, i)
+	}
+	if len(st.Columns) > 0 {
+		places = places[:0]
+		src := source{columns: t.columns}
+		for _, name := range st.Columns {
+			i := src.find(name.Text)
+			if i < 0 {
+				return errorf(UnknownColumn, name.Pos, "there is no column %s", name.Text)
+			}
+			places = append(places, i)
+		}
+	}
+	constants := (&compilation{catalog: c}).constants("VALUES")
+	for _, row := range st.Rows {
+		if len(row) != len(places) {
+			return errorf(BadStatement, st.Pos, "%d values for %d columns", len(row), len(places))
+		}
+		values := make([]Value, len(t.columns))
+		for k, e := range row {
+			x, err := constants.compile(e)
+			if err != nil {
+				return err
+			}
+			en := &env{}
+			v := x.eval(en)
+			if en.err != nil {
+				return en.err
+			}
+			values[places[k]] = stored(v, t.columns[places[k]].affinity)
+		}
+		t.rows = append(t.rows, values)
+	}
+	return nil
+}
+
+// stored is what a column keeps of a value.
+func stored(v Value, a affinity) Value {
+	switch a {
+	case affText:
+		return textAffinity(v)
+	case affReal:
+		if v = numericAffinity(v); v.kind == Int {
+			return realValue(float64(v.n))
+		}
+	case affInteger, affNumeric:
+		if v = numericAffinity(v); v.kind == Float {
+			if n, ok := isInt(v.f); ok {
+				return intValue(n)
+			}
+		}
+	}
+	return v
+}
