@@ -202,7 +202,8 @@ func TestSameAnswersAsSQLite(t *testing.T) {
 }
 
 func clip(rows [][]any) string {
-	text := fmt.Sprint(rows)
+	text := fmt.Sprintf("%#v", rows)
+	text = strings.ReplaceAll(strings.ReplaceAll(text, "interface {}", ""), "[]", "")
 	if len(text) > 1500 {
 		text = text[:1500] + "..."
 	}

@@ -303,7 +303,21 @@ func (g *generator) plain() statement {
 	case 1:
 		return statement{s + " ORDER BY position" + g.pick("", " DESC") + g.limit(), true}
 	}
-	return statement{s + " ORDER BY " + g.any(1) + g.direction() + ", position" + g.limit(), true}
+	return statement{s + " ORDER BY " + g.orderKey() + g.direction() + ", position" + g.limit(), true}
+}
+
+// orderKey is an expression that no ORDER BY could take for a constant: newer versions of SQLite lose the order of what comes
+// after a constant DESC.
+func (g *generator) orderKey() string {
+	return g.oneOf(
+		func() string { return g.column("type") },
+		func() string { return g.column("stream") + " || " + g.text(1) },
+		func() string { return "version % 4" },
+		func() string { return "(" + g.column("payload") + " ->> '$.n') + " + g.numeric(1) },
+		func() string { return "(" + g.column("payload") + " ->> '$.s')" },
+		func() string { return "coalesce((" + g.column("payload") + " ->> '$.l[0]'), " + g.any(1) + ")" },
+		func() string { return g.column("type") + " COLLATE NOCASE" },
+	)
 }
 
 func (g *generator) grouped() statement {
