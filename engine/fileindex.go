@@ -433,6 +433,12 @@ func (r *blockReader) mayHave(d dictionary, hash uint64) (bool, error) {
 	return err == nil && bloomHas(b, hash), err
 }
 
+// excludes reports whether a filter that is in memory proves that the file has no key with the hash.
+func (x *fileIndex) excludes(d dictionary, hash uint64) bool {
+	f := x.filters[d].Load()
+	return f != nil && len(f.bits) > 0 && !bloomHas(f.bits[bloomPlace(hash, len(f.bits)):], hash)
+}
+
 // loadFilter decides whether a filter is kept in memory, and reads it if so.
 func (r *blockReader) loadFilter(d dictionary) (*filter, error) {
 	x := r.x

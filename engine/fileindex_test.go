@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -21,7 +22,7 @@ func metaOf(src indexSource) indexMeta {
 // fileIndexOf writes the index of events to a file in memory and opens it.
 func fileIndexOf(t testing.TB, src indexSource, cache *blockCache) (*fileIndex, FS) {
 	fs := NewMemFS()
-	require.NoError(t, writeIndexFile(fs, "7.idx", src, metaOf(src)))
+	require.NoError(t, writeIndexFile(context.Background(), fs, "7.idx", src, metaOf(src)))
 	x, err := openIndexFile(fs, "7.idx", metaOf(src), cache)
 	require.NoError(t, err)
 	return x, fs
@@ -299,7 +300,7 @@ func tryIndexFile(t *testing.T, content []byte, m indexMeta, model *naiveIndex, 
 	runtime.ReadMemStats(&after)
 	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(4*len(content)+1<<20))
 	_, _ = answers(x, model)
-	_ = writeIndexFile(fs, "y.idx", x, m)
+	_ = writeIndexFile(context.Background(), fs, "y.idx", x, m)
 }
 
 func BenchmarkIndexLookup(b *testing.B) {
@@ -356,7 +357,7 @@ func BenchmarkIndexLookup(b *testing.B) {
 	}
 	b.Run("write", func(b *testing.B) {
 		for range b.N {
-			if err := writeIndexFile(fs, "8.idx", m, metaOf(m)); err != nil {
+			if err := writeIndexFile(context.Background(), fs, "8.idx", m, metaOf(m)); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"math/bits"
@@ -20,10 +21,10 @@ type indexSource interface {
 	idSpan() idSpan
 }
 
-// writeIndexFile writes the index of the first m.count events of a segment, which src must know, under the name given.
+// writeIndexFile writes the index of the events that m describes, which are those that src knows, under the name given.
 // The file gets its name when it is complete and synced. src must not get more events meanwhile.
-// After an error there is no new file; one that had the name before is as it was.
-func writeIndexFile(fs FS, name string, src indexSource, m indexMeta) error {
+// After an error there is no new file; one that had the name before is as it was. If ctx ends first that is the error.
+func writeIndexFile(ctx context.Context, fs FS, name string, src indexSource, m indexMeta) error {
 	tmp := name + ".tmp"
 	f, err := fs.Open(tmp, os.O_RDWR|os.O_CREATE)
 	if err != nil {
@@ -31,7 +32,7 @@ func writeIndexFile(fs FS, name string, src indexSource, m indexMeta) error {
 	}
 	err = f.Truncate(0)
 	if err == nil {
-		err = writeIndex(f, src, m)
+		err = writeIndex(ctx, f, src, m)
 	}
 	if err == nil {
 		err = f.Fsync()
@@ -48,6 +49,7 @@ func writeIndexFile(fs FS, name string, src indexSource, m indexMeta) error {
 
 // An indexWriter writes the blocks of an index file one after another. After its first error it does nothing.
 type indexWriter struct {
+	ctx    context.Context
 	file   File
 	seed   uint32
 	footer indexFooter
@@ -59,8 +61,13 @@ type indexWriter struct {
 
 const indexWriteSize = 64 * indexBlockSize
 
-func writeIndex(f File, src indexSource, m indexMeta) error {
-	w := &indexWriter{file: f, seed: m.blockSeed(), out: make([]byte, 0, indexWriteSize)}
+var errIndexSource = errors.New("eventfold: the index to be written knows other events")
+
+func writeIndex(ctx context.Context, f File, src indexSource, m indexMeta) error {
+	if src.count() != m.count {
+		return errIndexSource
+	}
+	w := &indexWriter{ctx: ctx, file: f, seed: m.blockSeed(), out: make([]byte, 0, indexWriteSize)}
 	w.footer.indexMeta, w.footer.span = m, src.idSpan()
 	w.column(sectionOffsetGroups, sectionOffsets, m.count, func(ord uint32) (uint64, error) {
 		off, err := src.offset(ord)
@@ -104,6 +111,9 @@ func (w *indexWriter) endBlock() {
 }
 
 func (w *indexWriter) flush() {
+	if w.err == nil {
+		w.err = w.ctx.Err()
+	}
 	if w.err != nil || len(w.out) == 0 {
 		return
 	}
