@@ -94,8 +94,15 @@ func (c *carriers) refuse(msg string, n, hi int) {
 		c.p.unexpected(hi)
 	}
 	tok := c.marks[i].tok
-	if c.p.toks[tok].is(chained...) {
+	t := &c.p.toks[tok]
+	_, operator := operatorMarks[t.key]
+	switch {
+	case tok > 0 && t.is("NOT") && !c.p.toks[tok-1].endsOperand():
+		c.p.fail(tok, `syntax error at "NOT"`, "a NOT behind an operator needs parentheses")
+	case t.is(chained...):
 		c.p.fail(tok, "syntax error at "+c.p.quote(tok), "comparisons do not chain; use parentheses")
+	case operator:
+		c.p.fail(tok, "syntax error at "+c.p.quote(tok), "use parentheses")
 	}
 	c.p.unexpected(tok)
 }

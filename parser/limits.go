@@ -8,6 +8,7 @@ const (
 	maxNesting = 200  // NOT, CASE and signs inside each other
 	maxDepth   = 1000 // levels of an expression, where a chain of AND, OR, + or || is one level
 	maxJoined  = 64   // tables in one FROM
+	maxUnited  = 500  // SELECTs in one UNION
 	maxParam   = 32766
 	maxNames   = 1000 // different named parameters
 )

@@ -76,7 +76,9 @@ var mistakes = []struct{ text, place, msg string }{
 	{"SELECT type FROM $all WHERE", "1:28", "the statement ends too early"},
 	{"SELECT a = b = c", "1:14", "comparisons do not chain; use parentheses"},
 	{"SELECT a < b IN (1)", "1:14", "comparisons do not chain"},
-	{"SELECT a = NOT b", "1:12", `syntax error at "NOT"`},
+	{"SELECT a = NOT b", "1:12", "a NOT behind an operator needs parentheses"},
+	{"SELECT a = b NOT IN (1)", "1:14", "comparisons do not chain"},
+	{"SELECT a ISNULL || b", "1:17", "use parentheses"},
 	{"SELECT a NOT b", "1:14", `syntax error at "b"`},
 	{"SELECT a IS", "1:12", "the statement ends too early"},
 	{"SELECT a IN ?", "1:13", "write one ? per value"},
@@ -155,6 +157,7 @@ var mistakes = []struct{ text, place, msg string }{
 	{"WITH RECURSIVE a AS (SELECT 1) SELECT 1", "1:6", "WITH RECURSIVE is not supported"},
 	{"WITH a (x) AS (SELECT 1) SELECT 1", "1:8", "list of columns"},
 	{"WITH a AS (INSERT INTO t VALUES (1)) SELECT 1", "1:11", `syntax error at "("`},
+	{"WITH a AS (SELECT 1), A AS (SELECT 2) SELECT 1", "1:23", "given twice"},
 	{"WITH a AS (SELECT 1)", "1:21", "the statement ends too early"},
 	// FROM
 	{"SELECT a FROM 'order-1'", "1:15", "names take double quotes"},
@@ -245,6 +248,7 @@ func TestLimits(t *testing.T) {
 		{"SELECT 1" + x(",1", 49_990), "SELECT 1" + x(",1", 50_000), "more than 100,000 tokens"},
 		{"SELECT 1 -- " + x("x", 1<<20), "SELECT 1 -- " + x("x", 16<<20), "longer than 16 MiB"},
 		{"SELECT 1 FROM t" + x(", t", 63), "SELECT 1 FROM t" + x(" LEFT JOIN t ON 1", 64), "at most 64 tables"},
+		{"SELECT 1" + x(" UNION SELECT 1", 499), "SELECT 1" + x(" UNION SELECT 1", 500), "at most 500 SELECTs"},
 		{"SELECT 1 FROM " + x("(SELECT 1 FROM ", 149) + "t" + x(")", 149), "SELECT " + x("(SELECT ", 151) + "1" + x(")", 151), "parentheses are nested more than 150 deep"},
 	} {
 		_, err := Parse(l.ok)

@@ -20,7 +20,7 @@ type scanner struct {
 
 // scan returns the tokens of the text, ended by one of the kind tokEnd.
 func scan(text string) ([]token, Params) {
-	s := &scanner{text: text, toks: make([]token, 0, 16+len(text)/6)}
+	s := &scanner{text: text, toks: make([]token, 0, min(16+len(text)/6, 256))}
 	s.checkText()
 	for s.next() {
 		s.checkCount()

@@ -1,5 +1,10 @@
 package parser
 
+import (
+	"slices"
+	"strings"
+)
+
 // readSelect reads a SELECT as a statement: everything up to the end.
 func readSelect(p *parser) Statement {
 	lo := p.at
@@ -52,7 +57,7 @@ func (p *parser) clauseAt(i, lo, hi int) (key string, words int) {
 		return t.key, 2
 	case clauseWords[t.key]:
 		return t.key, 1
-	case t.is("OFFSET") && p.operandBefore(i, lo) && (p.toks[i+1].literal() || p.toks[i+1].is("(", "-", "+")):
+	case t.is("OFFSET") && p.operandBefore(i, lo) && p.toks[i+1].startsOperand():
 		return "OFFSET", 1
 	case p.words(i, "AS", "OF", "POSITION"):
 		return "AS OF", 3
@@ -119,6 +124,9 @@ func (p *parser) selectRange(lo, hi int) *Select {
 	s := &selecting{p: p, list: p.clauses(body, hi)}
 	cores := []coreClauses{s.core()}
 	for u := s.take("UNION"); u != nil; u = s.take("UNION") {
+		if len(sel.Unions) == maxUnited-1 {
+			p.fail(u.at, "a UNION has at most 500 SELECTs")
+		}
 		sel.Unions = append(sel.Unions, Union{All: s.unionAll(u)})
 		cores = append(cores, s.core())
 	}
@@ -170,7 +178,14 @@ func (p *parser) with(lo, hi int) (ctes []CTE, end int) {
 		p.fail(p.at, "WITH RECURSIVE is not supported")
 	}
 	for {
+		at := p.at
 		n := p.name()
+		if slices.ContainsFunc(ctes, func(c CTE) bool { return strings.EqualFold(c.Name, n.Text) }) {
+			p.fail(at, "the name "+p.quote(at)+" is given twice")
+		}
+		if len(ctes) == maxJoined {
+			p.fail(at, "a WITH has at most 64 names")
+		}
 		if p.word("(") {
 			p.fail(p.at, "a list of columns is not supported here", "name the columns inside: SELECT x AS name")
 		}

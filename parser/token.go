@@ -104,6 +104,11 @@ func (t *token) naming() bool { return t.kind == tokName || t.kind == tokWord &&
 // literal tells whether the token is a constant or a parameter.
 func (t *token) literal() bool { return t.kind >= tokString && t.kind <= tokParam }
 
+// startsOperand tells whether an operand may begin with the token.
+func (t *token) startsOperand() bool {
+	return t.literal() || t.naming() || t.is("(", "-", "+", "NOT", "CASE", "EXISTS", "NULL", "TRUE", "FALSE")
+}
+
 // endsOperand tells whether an operand may end with the token.
 func (t *token) endsOperand() bool {
 	switch t.kind {
