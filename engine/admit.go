@@ -38,18 +38,9 @@ func (w *writer) version(stream string) (Version, error) {
 	if v, ok := w.group.versions[stream]; ok {
 		return v, nil
 	}
-	v, err := w.storedVersion(stream)
+	v, err := w.heads.version(w.s.current(), stream)
 	if err == nil {
 		w.group.versions[stream] = v
-	}
-	return v, err
-}
-
-// storedVersion asks the segments, the newest first.
-func (w *writer) storedVersion(stream string) (Version, error) {
-	v, ok, err := w.s.current().StreamVersion(stream)
-	if !ok {
-		v = NoVersion
 	}
 	return v, err
 }

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"bytes"
-	"context"
 	"time"
 
 	"github.com/google/uuid"
@@ -86,27 +85,15 @@ func (w *writer) find(id uuid.UUID) (*storedEvent, error) {
 		rec, err := decodeRecord(g.buf[g.starts[n]:])
 		return &storedEvent{position: w.log.end.next + Position(n), micros: g.micros, record: rec}, err
 	}
-	index := w.s.current()
-	for i := len(index.view.segments) - 1; i >= 0; i-- {
-		s := index.reader(context.Background(), i, new(blockMemory))
-		if s.limit == 0 {
-			continue
+	var found *storedEvent
+	err := w.s.current().eachCandidate(id, func(s *segmentReader, ord uint32) (more bool, err error) {
+		e, err := s.stored(ord)
+		if err == nil && e.id == id {
+			found = e
 		}
-		var err error
-		if w.ords, err = s.candidates(id, s.limit, w.ords[:0]); err != nil {
-			return nil, err
-		}
-		for _, ord := range w.ords {
-			e, err := s.stored(ord)
-			if err != nil {
-				return nil, err
-			}
-			if e.id == id {
-				return e, nil
-			}
-		}
-	}
-	return nil, nil
+		return found == nil, err
+	})
+	return found, err
 }
 
 // stored reads one event.

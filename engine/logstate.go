@@ -14,8 +14,9 @@ import (
 //
 // It has one owner at a time: the writer, once there is one, else whoever holds the store's following lock.
 type logState struct {
-	fs  FS
-	dir string
+	fs      FS
+	dir     string
+	indexer *indexer
 
 	store    uuid.UUID  // zero while there are no segments
 	segments []*segment // all but the last are complete
@@ -261,23 +262,36 @@ func (l *logState) follow(seg *segment, last bool) error {
 	seg.index.Store(&indexHolder{l.index})
 	m := l.manifest.segment(seg.number)
 	if last || m == nil || !m.sealed || m.generation != seg.generation || l.lost {
-		return nil
+		l.startBehindIndex(seg)
+	} else {
+		l.trust(seg, m)
 	}
-	return l.trust(seg, m)
+	return nil
 }
 
 // trust takes a sealed segment from MANIFEST. complete will compare it with its successor.
-func (l *logState) trust(seg *segment, m *manifestSegment) error {
-	index, err := l.sealedIndex(seg, m)
-	if err != nil || index == nil {
-		return err // without an index the segment is read after all
-	}
-	seg.index.Store(&indexHolder{index})
+func (l *logState) trust(seg *segment, m *manifestSegment) {
 	l.index = nil
 	l.least = m.least
 	l.end = logEnd{offset: m.end, next: m.next, chain: m.lastChain, micros: m.greatest}
 	l.found.x = l.end
-	return nil
+	seg.index.Store(&indexHolder{l.indexer.openSealed(seg, indexMeta{store: l.store, number: seg.number, generation: seg.generation,
+		base: seg.base, count: uint32(m.next - m.base), end: m.end, chain: m.lastChain})})
+}
+
+// startBehindIndex uses the index file that was written when the store was closed, if there is one about frames that are there and
+// promised. Only what follows them is then read.
+func (l *logState) startBehindIndex(seg *segment) {
+	index, end, ok := l.indexer.openActive(seg, l.store, l.promise())
+	if !ok {
+		return
+	}
+	least, err := index.recordedAt(0)
+	if err != nil {
+		return
+	}
+	l.index, l.least, l.end, l.found.x = index, least, end, end
+	seg.index.Store(&indexHolder{index})
 }
 
 // complete makes the last segment end where next begins: next exists, so everything before it was durable.
@@ -308,6 +322,9 @@ func (l *logState) complete(next *segment) error {
 	}
 	seg.sealed.Store(&sealedInfo{end: l.end.offset, count: uint32(next.base - seg.base), least: l.least,
 		greatest: l.end.micros, lastChain: l.end.chain})
+	if _, ok := seg.index.Load().segmentIndex.(*fileIndex); !ok {
+		l.indexer.add(seg)
+	}
 	return nil
 }
 
@@ -486,11 +503,6 @@ func (l *logState) take(promised int64, successor *segmentHeader) {
 		f := l.found.frames[n-1]
 		f.bytes, f.owned = append([]byte(nil), f.bytes...), true
 	}
-}
-
-// sealedIndex returns the index of a segment that MANIFEST says is sealed, nil if it must be made by reading the segment.
-func (l *logState) sealedIndex(seg *segment, m *manifestSegment) (segmentIndex, error) {
-	return nil, nil
 }
 
 // close closes the files of all segments.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -26,16 +27,27 @@ func Open(dir string, o Options) (*FileStore, error) {
 	}
 	s := &FileStore{dir: dir, fs: o.FS, opt: o, closing: make(chan struct{})}
 	s.shared.closed = s.closed.Load
-	s.ids.random = o.Rand
+	s.indexer = newIndexer(s.fs, newBlockCache(indexCacheSize, indexFilterSize), s.writing.Load, s.rebuildIndex)
+	s.shared.damaged = func(seg *segment, _ error) { s.indexer.rewrite(seg) }
+	s.ids.random, s.ids.now = o.Rand, o.Now
 	s.log = s.newLogState()
 	if err := s.open(); err != nil {
-		s.log.close()
-		if s.tail != nil {
-			s.tail.Close()
-		}
+		s.closeFiles()
 		return nil, err
 	}
 	return s, nil
+}
+
+// Bounds of what the index files of a store keep in memory, bytes.
+const (
+	indexCacheSize  = 16 << 20 // blocks
+	indexFilterSize = 64 << 20 // filters; beyond it they are read block by block
+)
+
+// rebuildIndex indexes a complete segment by reading it.
+func (s *FileStore) rebuildIndex(ctx context.Context, seg *segment) (*memIndex, error) {
+	r := segmentReader{ctx: ctx, shared: &s.shared, memory: new(blockMemory), store: seg.header.store, seg: seg}
+	return r.scanIndex()
 }
 
 // fill checks the options and gives defaults.
@@ -76,7 +88,9 @@ func invalidOption(field, format string, args ...any) error {
 	return &InvalidError{Event: -1, Field: field, Reason: fmt.Sprintf(format, args...)}
 }
 
-func (s *FileStore) newLogState() *logState { return &logState{fs: s.fs, dir: s.dir} }
+func (s *FileStore) newLogState() *logState {
+	return &logState{fs: s.fs, dir: s.dir, indexer: s.indexer}
+}
 
 // open reads the log and repairs it if need be and possible.
 func (s *FileStore) open() error {
@@ -318,27 +332,18 @@ func (s *FileStore) newStoreID() (uuid.UUID, error) {
 	return uuid.NewRandom()
 }
 
-// makeDir makes the directory of a new store, durably.
+// makeDir makes the directory of a new store, durably. As long as there are no segments it syncs all that is above, also
+// directories that are there already: who made them may not have come to it.
 func (s *FileStore) makeDir() error {
-	var made []string
-	for dir := s.dir; ; dir = filepath.Dir(dir) {
-		_, err := s.fs.Stat(dir)
-		if err == nil || filepath.Dir(dir) == dir {
-			break
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			return wrap("open "+dir, err)
-		}
-		made = append(made, dir)
-	}
-	if len(made) == 0 {
+	if v := s.view.Load(); v != nil && len(v.segments) > 0 {
 		return nil
 	}
 	if err := s.fs.MkdirAll(s.dir); err != nil {
 		return writeError("make "+s.dir, err)
 	}
-	for _, dir := range made {
-		if err := syncNames(s.fs, filepath.Dir(dir)); err != nil {
+	for dir := s.dir; filepath.Dir(dir) != dir; dir = filepath.Dir(dir) {
+		err := syncNames(s.fs, filepath.Dir(dir))
+		if err != nil && !errors.Is(err, fs.ErrPermission) { // what may not be read was not made by us
 			return writeError("sync "+filepath.Dir(dir), err)
 		}
 	}

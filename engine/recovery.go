@@ -72,6 +72,10 @@ type recovery struct {
 // run decides by the rule of FORMAT.md whether what follows the last promised frame is a torn tail or damage, and removes a
 // torn tail. Frames that are whole but not promised move to a new segment. Afterwards everything in the log is durable.
 func (r *recovery) run() error {
+	// The system may show a name that a process made and could not sync. What is written from here on relies on the names.
+	if err := syncNames(r.fs, r.dir); err != nil {
+		return writeError("sync "+r.dir, err)
+	}
 	if r.found.seal != 0 {
 		return r.missing(r.last().number+1, r.end.next) // a segment is sealed only when its successor is durable
 	}

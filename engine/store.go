@@ -26,8 +26,9 @@ type FileStore struct {
 	poisoned atomic.Bool
 	writing  atomic.Bool // the write lock is held and the log recovered
 
-	news broadcast // of durable
-	ids  idSource
+	news    broadcast // of durable
+	indexer *indexer
+	ids     idSource
 
 	gate    sync.RWMutex  // held for reading while a request is put into the queue, for writing by Close
 	closing chan struct{} // closed by Close
@@ -182,11 +183,18 @@ func (s *FileStore) Close() error {
 	}
 	s.following.Lock()
 	defer s.following.Unlock()
+	s.closeFiles()
+	return err
+}
+
+// closeFiles closes what is open for reading.
+func (s *FileStore) closeFiles() {
+	s.indexer.stop()
+	s.indexer.close()
 	s.log.close()
 	if s.tail != nil {
 		s.tail.Close()
 	}
-	return err
 }
 
 // lock takes the write lock, waiting for it until the time is up or stop is closed.
@@ -253,7 +261,7 @@ func (s *FileStore) Stats() Stats {
 		st.Events -= int64(v.segments[0].base)
 	}
 	for _, seg := range v.segments {
-		if _, inMemory := seg.index.Load().segmentIndex.(*memIndex); !inMemory {
+		if _, file := seg.index.Load().segmentIndex.(*fileIndex); file {
 			st.IndexedTo++
 		}
 	}
@@ -274,6 +282,3 @@ func (c *writerCounters) addTo(st *Stats) {
 	st.WriterCPU = time.Duration(c.cpu.Load())
 	st.LowSpace = c.lowSpace.Load()
 }
-
-// sealed tells that a segment has got its last event.
-func (s *FileStore) sealed(seg *segment) {}

@@ -33,7 +33,7 @@ type writer struct {
 	previous int           // requests in the last group
 	pace     time.Duration // of the last syncs, a moving average
 	timer    *time.Timer   // for what is done when nothing happens
-	ords     []uint32      // reused by find
+	heads    *heads
 }
 
 // A group is what one frame will hold. Nothing outside it changes before it is durable, so that dropping it undoes it.
@@ -71,6 +71,7 @@ func (s *FileStore) startWriter() *writer {
 	}
 	if !s.started.Load() {
 		w := &writer{s: s, requests: make(chan *request, s.opt.QueueLength), stopping: make(chan struct{}), stopped: make(chan struct{})}
+		w.heads = newHeads(DefaultHeadCacheSize)
 		w.group.versions = map[string]Version{}
 		w.group.ids = map[uuid.UUID]uint32{}
 		s.writer = w
@@ -288,7 +289,7 @@ func (w *writer) write() error {
 	}
 	if rotated {
 		l.settle()
-		w.s.sealed(l.segments[len(l.segments)-2])
+		w.s.indexer.add(l.segments[len(l.segments)-2])
 	}
 	return nil
 }
@@ -333,6 +334,9 @@ func (w *writer) show(h *frameHeader, off int64) {
 		l.least = h.micros
 	}
 	indexFrame(l.index, h, w.group.buf, off)
+	for stream, v := range w.group.versions {
+		w.heads.committed(stream, v)
+	}
 	w.s.publish(l.logState, l.end.next)
 }
 
@@ -398,6 +402,11 @@ func (w *writer) answer(err error) {
 func (w *writer) shutdown() {
 	if w.log == nil {
 		return
+	}
+	w.s.indexer.stop() // it may write only while the lock is held
+	if w.poison == nil {
+		l := w.log
+		l.indexer.saveActive(l.last(), l.store, l.index, l.end)
 	}
 	w.closeErr = wrap("close", w.log.close(w.poison != nil))
 	w.unlock.Close()
