@@ -179,11 +179,14 @@ const (
 	segmentSpare   = 64 << 10 // room in a segment made for one large frame, beside that frame
 )
 
-// segmentCapacity returns the size of segment number, which must have room for a frame of the given size.
+// segmentCapacity returns the size of segment number, which must have room for a frame of the given size. fixed is Options.SegmentSize.
 func segmentCapacity(number, fixed int64, frame int) int64 {
 	size := fixed
 	if size == 0 {
 		size = segmentSchedule[min(number, int64(len(segmentSchedule)))-1]
 	}
-	return alignUp(max(size, segmentHeaderSize+int64(frame)+segmentSpare), pageSize)
+	if sealAt(segmentHeaderSize+int64(frame))+pageSize > size {
+		size = segmentHeaderSize + int64(frame) + segmentSpare
+	}
+	return alignUp(size, pageSize)
 }
