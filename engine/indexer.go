@@ -108,7 +108,8 @@ func (x *indexer) openActive(seg *segment, store uuid.UUID, promised int64) (m *
 // saveActive writes the index of the last segment, of which everything up to end is durable, so that the next Open need
 // not read it. It does nothing if reading is quicker.
 func (x *indexer) saveActive(seg *segment, store uuid.UUID, index *memIndex, end logEnd) error {
-	if index.count()-index.skip < activeIndexLeast {
+	damaged := index.skip > 0 && index.prefixFile() == nil
+	if index.count()-index.skip < activeIndexLeast && !damaged {
 		return nil
 	}
 	m := indexMeta{store: store, number: seg.number, generation: seg.generation, base: seg.base,
