@@ -18,6 +18,7 @@ type rowCursor struct {
 	segment    int           // the next to be visited
 	conditions []condition   // of the current segment
 	lo, hi     uint32        // the part of the current segment for which no step has been made
+	whole      uint32        // how many events of the current segment the bounds of position and time leave
 	stretch    int           // how much wider than estimated the next window is
 
 	single bool // the step's rows are points, otherwise frames
@@ -147,7 +148,7 @@ func (c *rowCursor) enter(i int) error {
 		c.skipped++
 		return err
 	}
-	c.lo, c.hi, c.stretch = lo, hi, 1
+	c.lo, c.hi, c.whole, c.stretch = lo, hi, hi-lo, 1
 	return nil
 }
 
@@ -169,6 +170,9 @@ func (c *rowCursor) step() error {
 		return err
 	}
 	if c.single = st.single; c.single {
+		if len(st.ords) == 0 && st.hi-st.lo == c.whole {
+			c.skipped++ // the index has shown that no event passes
+		}
 		c.points.begin(&c.reader, st.ords, c.dir, c.time)
 		return nil
 	}
@@ -195,5 +199,5 @@ func (c *rowCursor) window() (size uint32, few bool) {
 	if len(c.conditions) > 0 {
 		events *= 1.5
 	}
-	return uint32(min(events+1, math.MaxUint32)), true
+	return uint32(min(math.Ceil(events), math.MaxUint32)), true
 }
