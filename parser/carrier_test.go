@@ -1,6 +1,7 @@
 package parser
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -40,6 +41,9 @@ func read(text string, seen func(string)) (err error) {
 	p := &parser{text: text, toks: toks, seen: seen}
 	p.trimSemicolons()
 	p.statement()
+	if p.nest != 0 {
+		panic(fmt.Sprintf("%d operators are still counted as open", p.nest))
+	}
 	return nil
 }
 
@@ -47,10 +51,13 @@ func read(text string, seen func(string)) (err error) {
 func TestNothingOfTheUserReachesSqlparser(t *testing.T) {
 	texts := 0
 	for _, text := range corpus() {
-		read(text, func(canonical string) {
+		err := read(text, func(canonical string) {
 			texts++
 			assert.Empty(t, foreignPiece(canonical), "%s\ngave %s", text, canonical)
 		})
+		if err != nil {
+			assert.NotContains(t, err.Error(), "internal error", text)
+		}
 	}
 	assert.Greater(t, texts, 200)
 }

@@ -56,11 +56,14 @@ func FuzzParse(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		read(text, func(canonical string) {
+		err := read(text, func(canonical string) {
 			if piece := foreignPiece(canonical); piece != "" {
 				t.Fatalf("%q reaches sqlparser in %s", piece, canonical)
 			}
 		})
+		if err != nil {
+			checkError(t, text, err)
+		}
 		parsed, err := Parse(text)
 		if err != nil {
 			checkError(t, text, err)

@@ -16,7 +16,6 @@ type node struct {
 	expr        Expr
 	first, last int
 	depth       int
-	paren       bool // it stands in parentheses
 }
 
 // number returns the token's index that a carrier holds.
@@ -138,11 +137,11 @@ func (l *lowerer) join(x node, e sqlparser.Expr) node {
 // chainWords are the operators whose chains are flat, as they are written.
 var chainWords = map[Op]string{OpAnd: "AND", OpOr: "OR", OpAdd: "+", OpConcat: "||"}
 
-// chain adds a term to a chain of one operator.
+// chain adds a term to a chain of one operator. Parentheses around the beginning of a chain change nothing.
 func (l *lowerer) chain(op Op, x node, right sqlparser.Expr) node {
 	l.check(x.last+1, chainWords[op])
 	y := l.node(right)
-	if n, ok := x.expr.(*Nary); ok && n.Op == op && !x.paren {
+	if n, ok := x.expr.(*Nary); ok && n.Op == op {
 		n.Terms = append(n.Terms, y.expr)
 		x.last, x.depth = y.last, max(x.depth, l.deeper(y.first, y))
 		return x

@@ -19,7 +19,7 @@ func (l *lowerer) leaf(e sqlparser.Expr) node {
 		return l.column(e)
 	case *sqlparser.ParenExpr:
 		n := l.node(e.Expr)
-		n.first, n.last, n.paren = n.first-1, n.last+1, true
+		n.first, n.last = n.first-1, n.last+1
 		l.check(n.first, "(")
 		l.check(n.last, ")")
 		return n

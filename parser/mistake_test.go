@@ -39,6 +39,7 @@ var mistakes = []struct{ text, place, msg string }{
 	{"SELECT ?0", "1:8", "between 1 and 32766"},
 	{"SELECT ?32767", "1:8", "between 1 and 32766"},
 	{"SELECT ?32766, ?", "1:16", "at most 32766 parameters"},
+	{"SELECT $1a", "1:8", "a parameter is written"},
 	{"SELECT :1", "1:8", "a parameter is written"},
 	// operators of other dialects
 	{"SELECT 4//2", "1:9", "integer division is DIV"},

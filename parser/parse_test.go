@@ -55,6 +55,7 @@ var expressions = []struct{ text, want string }{
 	{`a = b IS NULL`, `(("a" = "b") IS NULL)`},
 	{`a IS NULL + 1`, `("a" IS (NULL + 1))`},
 	{`a AND b OR c AND d OR e`, `(("a" AND "b") OR ("c" AND "d") OR "e")`},
+	{`(a || b) || (c || d)`, `("a" || "b" || ("c" || "d"))`},
 	{`(a OR b) AND c`, `(("a" OR "b") AND "c")`},
 	{`payload->'a'->>'$.b'`, `(("payload" -> 'a') ->> '$.b')`},
 	{`payload->>'a' || 'x'`, `(("payload" ->> 'a') || 'x')`},

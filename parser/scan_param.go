@@ -19,6 +19,9 @@ func (s *scanner) param(sign byte) {
 	end := s.at + 1
 	if sign == '?' || sign == '$' {
 		end = s.digits(end)
+		if end < len(s.text) && isNameByte(s.text[end]) {
+			s.fail(s.at, "a parameter is written ?, ?3, $3, :name or @name")
+		}
 		s.positional(end)
 		return
 	}
