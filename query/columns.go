@@ -1,7 +1,6 @@
 package query
 
 import (
-	"encoding/json"
 	"time"
 	"unsafe"
 
@@ -77,7 +76,11 @@ func evalVersion(en *env) Value {
 	return Value{kind: Int, n: int64(en.row.batch.events.Versions[en.row.i])}
 }
 
+// evalID gives NULL for an event of a transaction to which COMMIT will assign an id.
 func evalID(en *env) Value {
+	if en.row.batch.pending && en.row.batch.events.IDs[en.row.i] == uuid.Nil {
+		return Value{}
+	}
 	return Value{kind: String, s: en.row.batch.events.IDs[en.row.i].String()}
 }
 
@@ -114,7 +117,10 @@ func evalRecordedAt(en *env) Value {
 
 // evalEvent gives the event's index in the execution's list of events: a Value cannot hold the event itself.
 func evalEvent(en *env) Value {
-	e := en.exec.captured()
+	e, err := en.exec.captured()
+	if err != nil {
+		return en.fail(err)
+	}
 	fillEvent(e, en.row.batch, en.row.i)
 	return Value{kind: Int, n: int64(len(en.exec.events) - 1)}
 }
@@ -157,12 +163,12 @@ func tagsText(tags []string) string {
 	if len(tags) == 0 {
 		return "[]"
 	}
-	text, err := json.Marshal(tags)
-	if err != nil { // strings always marshal
-		return "[]"
+	text := []byte{'['}
+	for i, t := range tags {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = appendQuotedJSON(text, t)
 	}
-	return string(text)
+	return string(append(text, ']'))
 }
-
-// nilID is the id that lets the store assign one.
-var nilID uuid.UUID

@@ -23,7 +23,7 @@ type execution struct {
 
 	once       map[int]*onceResult // results of uncorrelated sub-queries, by their number
 	events     []*engine.Event     // events that evalEvent captured
-	keepEvents bool                // captured events are kept until the statement ends; otherwise one is reused
+	keepEvents bool                // an operator holds rows: captured events are kept; otherwise one is reused
 	counters   *counters           // shared with the workers of parallel aggregation
 }
 
@@ -57,12 +57,18 @@ func (ex *execution) env(outer *env) *env {
 	return &env{ctx: ex.ctx, args: ex.args, now: ex.now, exec: ex, row: rowSource{outer: outer}}
 }
 
+// capturedSize is about what a captured event takes, without its texts.
+const capturedSize = 256
+
 // captured returns the event that the current row's pseudo-column event is written to.
-func (ex *execution) captured() *engine.Event {
+func (ex *execution) captured() (*engine.Event, error) {
 	if ex.keepEvents || len(ex.events) == 0 {
+		if err := ex.budget.hold(capturedSize, "ORDER BY"); err != nil {
+			return nil, err
+		}
 		ex.events = append(ex.events, new(engine.Event))
 	}
-	return ex.events[len(ex.events)-1]
+	return ex.events[len(ex.events)-1], nil
 }
 
 // A budget limits what a statement holds in memory.

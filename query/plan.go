@@ -51,6 +51,7 @@ func (p *corePlan) open(ex *execution, outer *env, limit int64) (operator, error
 	if !sorted {
 		return rows, nil
 	}
+	ex.keepEvents = true
 	return &sortOp{in: rows, keys: p.order, limit: limit, keep: newKeeper(ex.budget, "ORDER BY")}, nil
 }
 

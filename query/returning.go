@@ -3,6 +3,8 @@ package query
 import (
 	"sort"
 
+	"github.com/google/uuid"
+
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
 )
@@ -27,13 +29,21 @@ var returnColumns = []returnColumn{
 	{Column{"position", Integer, false}, -1, true, func(r *returnedRow) Value { return intValue(int64(r.placed.Position)) }},
 	{Column{"stream", Text, false}, -1, false, func(r *returnedRow) Value { return textValue(r.row.stream) }},
 	{Column{"version", Integer, false}, -1, false, func(r *returnedRow) Value { return intValue(int64(r.placed.Version)) }},
-	{Column{"id", Text, false}, -1, false, func(r *returnedRow) Value { return textValue(r.placed.ID.String()) }},
+	{Column{"id", Text, false}, -1, false, func(r *returnedRow) Value { return idValue(r.placed.ID) }},
 	{Column{"type", Text, false}, -1, false, func(r *returnedRow) Value { return textValue(r.row.event.Type) }},
 	{Column{"payload", JSON, true}, -1, false, func(r *returnedRow) Value { return payloadValue(r.row.event.Payload) }},
 	{Column{"metadata", JSON, false}, -1, false, func(r *returnedRow) Value { return jsonValue(metadataText(r.row.event.Metadata)) }},
 	{Column{"tags", JSON, false}, -1, false, func(r *returnedRow) Value { return jsonValue(tagsText(sortedTags(r.row.event.Tags))) }},
 	{Column{"recorded_at", Timestamp, false}, -1, true, func(r *returnedRow) Value { return timeValue(r.done.RecordedAt.UnixMicro()) }},
 	{Column{"duplicate", Integer, false}, -1, true, func(r *returnedRow) Value { return boolValue(r.done.Duplicate) }},
+}
+
+// idValue is NULL for an id that COMMIT will assign.
+func idValue(id uuid.UUID) Value {
+	if id == uuid.Nil {
+		return null
+	}
+	return textValue(id.String())
 }
 
 // metadataText is what the store keeps for the metadata of an event.

@@ -161,9 +161,6 @@ func (q *selectStatement) open(ex *execution) (operator, error) {
 	if q.follow != nil {
 		return q.follow.open(ex)
 	}
-	for _, c := range q.columns {
-		ex.keepEvents = ex.keepEvents || c.Type == EventType && len(q.plan.cores[0].order) > 0
-	}
 	return q.plan.open(ex, nil)
 }
 

@@ -239,13 +239,14 @@ func conjuncts(e parser.Expr) []parser.Expr {
 }
 
 // ordinal returns the number of an integer literal, which in GROUP BY and ORDER BY means a result column.
+// One that does not fit into 32 bits is a constant like any other, as in SQLite.
 func ordinal(e parser.Expr) (int64, bool) {
 	lit, ok := e.(*parser.Literal)
 	if !ok {
 		return 0, false
 	}
 	n, ok := lit.Value.(int64)
-	return n, ok
+	return n, ok && n == int64(int32(n))
 }
 
 // foldASCII folds the ASCII letters of a name to lower case, which is how names of columns are compared.
