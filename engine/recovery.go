@@ -282,10 +282,10 @@ func (r *recovery) supersede() error {
 	if err != nil {
 		return writeError("make room for a new segment", err)
 	}
-	defer f.Close()
 	b, promised := moveFrames(r.found.frames, &h, r.end.micros)
 	h.promised = promised
 	if err := writeFull(f, b, segmentHeaderSize); err != nil {
+		f.Close()
 		r.maker.discard()
 		return writeError("copy frames to a new segment", err)
 	}
@@ -371,7 +371,6 @@ func (l *logState) create(maker *segmentMaker, fixed, now int64, store uuid.UUID
 	if err != nil {
 		return writeError("make room for the first segment", err)
 	}
-	defer f.Close()
 	if _, err := maker.name(f, &h); err != nil {
 		return writeError("name the first segment", err)
 	}
