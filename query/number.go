@@ -43,11 +43,14 @@ func appendReal(dst []byte, f float64) []byte {
 	return dst
 }
 
+// smallestNormal is the smallest REAL with all its digits.
+const smallestNormal = 2.2250738585072014e-308
+
 // textDigits returns the digits of a REAL's text: 17, unless far fewer, followed by zeros or nines, mean the same number.
 // So 0.1 is 0.1 and not 0.10000000000000001, but a third is 0.33333333333333332. These are SQLite's rules since 3.52.
 func textDigits(f float64) decimal {
 	short := decodeDigits(f, -1)
-	if len(short.digits) < realDigits-3 {
+	if len(short.digits) < realDigits-3 && math.Abs(f) >= smallestNormal {
 		return short
 	}
 	long := decodeReal(f)
