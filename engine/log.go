@@ -21,6 +21,7 @@ type log struct {
 	nonces        nonceSource
 	next          *nextSegment // being prepared, or nil
 	named         *segment     // the successor, when it has its name but the last segment is not sealed yet
+	unclean       bool         // there may be other bytes than zeros behind the end of the last segment
 	lowSpace      bool
 	retryAt       time.Time // when to try again to prepare, after it failed
 
@@ -91,14 +92,13 @@ func (g *log) write(b []byte, h *frameHeader) ([]byte, error) {
 	return b, err
 }
 
-// wipe zeroes what a write that failed for lack of room has left behind the end of the log.
-func (g *log) wipe(n int) error {
-	off := g.end.offset
-	size, err := g.file.Size()
-	if err != nil {
-		return err
+// wipe zeroes what a write that failed for lack of room has left behind the end of the log, of n bytes at most. That may fail too, where even
+// overwriting needs room; what is left has no effect, but the segment is not clean.
+func (g *log) wipe(n int) {
+	g.unclean = true
+	if size, err := g.file.Size(); err == nil {
+		writeZeros(g.file, g.end.offset, min(size, g.end.offset+int64(n)), nil)
 	}
-	return writeZeros(g.file, off, min(size, off+int64(n)), nil)
 }
 
 // sync makes everything that has been written durable.
@@ -141,7 +141,7 @@ func (g *log) rotate(n int, micros int64) (poison bool, err error) {
 	old.sealed.Store(&sealedInfo{end: g.end.offset, count: uint32(g.end.next - old.base), least: g.least,
 		greatest: g.end.micros, lastChain: g.end.chain})
 	g.file.Close()
-	g.file, g.named = f, nil
+	g.file, g.named, g.unclean = f, nil, false
 	g.segments = append(g.segments[:len(g.segments):len(g.segments)], next)
 	g.end = startOf(&next.header, g.end.micros)
 	g.durable = g.end
@@ -163,7 +163,6 @@ func (g *log) nameNext(frame int, micros int64) (poison bool, err error) {
 	h := segmentHeader{store: g.store, number: number, base: g.end.next, created: micros, chainIn: g.end.chain,
 		capacity: capacity, promised: segmentHeaderSize}
 	named, err := g.maker.name(f, &h)
-	f.Close()
 	if err != nil {
 		return named || !isFull(err), err
 	}
@@ -206,7 +205,7 @@ func (g *log) close(poisoned bool) error {
 		poisoned = err != nil
 	}
 	g.dropNext()
-	if !poisoned && g.named == nil && g.promise(tailClean) == nil {
+	if !poisoned && !g.unclean && g.named == nil && g.promise(tailClean) == nil {
 		g.tail.sync()
 	}
 	g.closeFiles()

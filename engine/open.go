@@ -106,11 +106,8 @@ func (s *FileStore) open() error {
 	if err := s.repair(); err != nil {
 		return err
 	}
-	if err := s.checkExpected(); err != nil {
-		return err
-	}
 	s.publish(s.log, s.log.end.next)
-	return nil
+	return s.checkExpected()
 }
 
 // checkDir refuses what is not a directory, and a directory that holds files of somebody else and no store.
@@ -270,7 +267,7 @@ func (s *FileStore) checkExpected() error {
 		return nil
 	}
 	want := *s.opt.Expect
-	got, err := s.log.headAt(want.Position)
+	got, err := s.current().headAt(want.Position)
 	if err != nil {
 		return err
 	}
@@ -278,33 +275,6 @@ func (s *FileStore) checkExpected() error {
 		return &HeadError{Expected: want, Actual: got}
 	}
 	return nil
-}
-
-// headAt returns the head at position p, or at the last end of a frame before it, or at the end of the log.
-func (l *logState) headAt(p Position) (Head, error) {
-	if p >= l.end.next || len(l.segments) == 0 {
-		return Head{Position: l.end.next, Chain: l.end.chain}, nil
-	}
-	i := len(l.segments) - 1
-	for i > 0 && l.segments[i].base > p {
-		i--
-	}
-	seg := l.segments[i]
-	s, err := newLogScanner(seg, startOf(&seg.header, 0))
-	if err != nil {
-		return Head{}, err
-	}
-	head := Head{Position: seg.base, Chain: seg.header.chainIn}
-	for {
-		f, err := s.next()
-		if err != nil {
-			return Head{}, wrap("read "+seg.name, err)
-		}
-		if f == nil || f.end.next > p {
-			return head, nil
-		}
-		head = Head{Position: f.end.next, Chain: f.end.chain}
-	}
 }
 
 // takeOver makes the log ready to be written. The caller holds the write lock and following.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 )
 
 // nextTemp is the file that becomes the next segment. It is prepared while the segment before it fills up.
@@ -50,32 +51,45 @@ func (m *segmentMaker) discard() error {
 	return err
 }
 
-// name gives next.tmp, which is f, its header and then, when all of it is durable, its name. When it returns nil the
+// name gives next.tmp, which is f, its header and then, when all of it is durable, its name. It closes f. When it returns nil the
 // segment is durably there. named tells whether the name may be there, durable or not.
 func (m *segmentMaker) name(f File, h *segmentHeader) (named bool, err error) {
-	temp, name := joinPath(m.dir, nextTemp), joinPath(m.dir, segmentFileName(h.number, h.generation))
-	header := func() error {
-		if err := writeFull(f, h.encode(), 0); err != nil {
-			return err
-		}
-		return f.Fsync()
-	}
+	name := joinPath(m.dir, segmentFileName(h.number, h.generation))
 	if sabotaged(headerAfterRename) {
-		if err := m.fs.Rename(temp, name); err != nil {
-			return false, err
+		if named, err := m.rename(f, name); err != nil {
+			return named, err
 		}
-		if err := syncNames(m.fs, m.dir); err != nil {
+		if f, err = m.fs.Open(name, os.O_RDWR); err != nil {
 			return true, err
 		}
-		return true, header()
+		err = writeHeader(f, h)
+		f.Close()
+		return true, err
 	}
-	if err := header(); err != nil {
+	if err := writeHeader(f, h); err != nil {
+		f.Close()
 		return false, err
 	}
-	if err := m.fs.Rename(temp, name); err != nil {
+	return m.rename(f, name)
+}
+
+// rename closes next.tmp, which is f, and gives it its name, durably. (Some systems do not rename a file that is open.)
+func (m *segmentMaker) rename(f File, name string) (named bool, err error) {
+	if err := f.Close(); err != nil {
+		return false, err
+	}
+	if err := m.fs.Rename(joinPath(m.dir, nextTemp), name); err != nil {
 		return false, err
 	}
 	return true, syncNames(m.fs, m.dir)
+}
+
+// writeHeader writes the first page of a segment and makes the file durable.
+func writeHeader(f File, h *segmentHeader) error {
+	if err := writeFull(f, h.encode(), 0); err != nil {
+		return err
+	}
+	return f.Fsync()
 }
 
 // writeZeros writes zeros from off up to end.

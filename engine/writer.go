@@ -265,9 +265,11 @@ func (w *writer) write() error {
 				return w.poisoned(err)
 			}
 		}
-		poison, err := l.rotate(n, g.micros)
-		if err != nil {
-			return w.failed(err, poison)
+		if poison, err := l.rotate(n, g.micros); poison {
+			w.poisoned(err)
+			return fmt.Errorf("%w: %w", ErrPoisoned, err) // the group itself was not written
+		} else if err != nil {
+			return w.failed(err, false)
 		}
 		rotated = true
 		w.s.publish(l.logState, Position(w.s.durable.Load()))
@@ -279,9 +281,7 @@ func (w *writer) write() error {
 		if !isFull(err) {
 			return w.failed(err, true)
 		}
-		if errWipe := l.wipe(len(g.buf)); errWipe != nil {
-			return w.failed(errWipe, true)
-		}
+		l.wipe(len(g.buf))
 		return w.failed(err, false)
 	}
 	if err := w.settleGroup(&h, off); err != nil {
