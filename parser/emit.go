@@ -131,40 +131,48 @@ func (p *parser) startsSelect(i int) bool { return p.toks[i].is("SELECT", "WITH"
 
 // wordOperand writes an operand that begins with an unquoted word.
 func (e *emitter) wordOperand(i int) int {
-	t := &e.p.toks[i]
+	t, next := &e.p.toks[i], &e.p.toks[i+1]
 	switch t.key {
 	case "NOT":
 		e.nest(i)
 		e.open.nots++
 		e.c.raw(i, "NOT")
 		return i + 1
-	case "NULL", "TRUE", "FALSE":
-		return e.carry(i, i+1)
 	case "CASE":
 		return e.startCase(i)
 	case "WHEN":
-		if i > 0 && e.p.toks[i-1].is("CASE") {
+		if e.p.toks[i-1].is("CASE") {
 			e.c.raw(i, "WHEN")
 			return i + 1
 		}
-	case "EXISTS":
-		if !e.p.toks[i+1].is("(") || !e.p.startsSelect(i+2) {
-			e.p.fail(i, "EXISTS takes a sub-query: EXISTS (SELECT ...)")
-		}
-		return e.carry(i, e.p.toks[i+1].mate+1)
-	case "DATE", "TIMESTAMP":
-		if e.p.toks[i+1].kind == tokString {
-			return e.carry(i, i+2)
-		}
-	case "INTERVAL":
-		if end := e.p.intervalEnd(i); end > 0 {
-			return e.carry(i, end)
-		}
 	}
-	if t.reserved() && !(functionWords[t.key] && e.p.toks[i+1].is("(")) {
+	if end := e.p.carriedEnd(i); end > 0 {
+		return e.carry(i, end)
+	}
+	if t.reserved() && !(functionWords[t.key] && next.is("(")) {
 		e.p.unexpected(i)
 	}
 	return e.named(i)
+}
+
+// carriedEnd returns the index behind an operand that is carried by its first word, or 0 if the word does not begin one.
+func (p *parser) carriedEnd(i int) int {
+	switch t := &p.toks[i]; t.key {
+	case "NULL", "TRUE", "FALSE":
+		return i + 1
+	case "EXISTS":
+		if !p.toks[i+1].is("(") || !p.startsSelect(i+2) {
+			p.fail(i, "EXISTS takes a sub-query: EXISTS (SELECT ...)")
+		}
+		return p.toks[i+1].mate + 1
+	case "DATE", "TIMESTAMP":
+		if p.toks[i+1].kind == tokString {
+			return i + 2
+		}
+	case "INTERVAL":
+		return p.intervalEnd(i)
+	}
+	return 0
 }
 
 // startCase writes CASE. What stands in front of it counts on until its END.

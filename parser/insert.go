@@ -10,24 +10,16 @@ import (
 func readInsert(p *parser) Statement {
 	at := p.at
 	ins := &Insert{Pos: p.next().off}
-	if p.word("OR") || p.tok().kind == tokWord && upper(p.tok().text) == "IGNORE" {
+	if p.word("OR") || upper(p.tok().text) == "IGNORE" {
 		p.fail(p.at, "syntax error at "+p.quote(p.at), foreignWords["CONFLICT"])
 	}
 	p.expect("INTO")
 	into := p.at
 	ins.Into = p.tableOrParam()
-	if p.word("AS") {
-		p.fail(p.at, "a stream has no alias here")
-	}
 	if p.word("(") && !p.startsSelect(p.at+1) {
 		ins.Columns = p.insertColumns()
 	}
-	if p.word("SELECT", "WITH") || p.word("(") {
-		p.fail(p.at, "INSERT ... SELECT is not supported", "read first, then append with VALUES")
-	}
-	if p.word("DEFAULT") {
-		p.fail(p.at, "an event needs a type: INSERT INTO stream (type, payload) VALUES (...)")
-	}
+	p.checkSource()
 	p.expect("VALUES")
 	ins.Rows = p.rows(at, into, len(ins.Columns))
 	if p.accept("EXPECTING") {
@@ -36,13 +28,30 @@ func readInsert(p *parser) Statement {
 	if p.accept("RETURNING") {
 		ins.Returning = p.returning()
 	}
-	if p.word("EXPECTING") {
-		p.fail(p.at, "EXPECTING stands before RETURNING")
-	}
-	if p.words(p.at, "ON", "CONFLICT") || p.words(p.at, "ON", "DUPLICATE") {
-		p.fail(p.at, "ON "+p.toks[p.at+1].key+" is not supported", foreignWords["CONFLICT"])
-	}
+	p.checkInsertEnd()
 	return ins
+}
+
+// checkSource refuses what other dialects have in the place of VALUES.
+func (p *parser) checkSource() {
+	switch {
+	case p.word("AS"):
+		p.fail(p.at, "a stream has no alias here")
+	case p.word("SELECT", "WITH", "("):
+		p.fail(p.at, "INSERT ... SELECT is not supported", "read first, then append with VALUES")
+	case p.word("DEFAULT"):
+		p.fail(p.at, "an event needs a type: INSERT INTO stream (type, payload) VALUES (...)")
+	}
+}
+
+// checkInsertEnd refuses clauses that are well known but not of this dialect, or not in this place.
+func (p *parser) checkInsertEnd() {
+	switch {
+	case p.word("EXPECTING"):
+		p.fail(p.at, "EXPECTING stands before RETURNING")
+	case p.word("ON"):
+		p.fail(p.at, "ON CONFLICT is not supported", foreignWords["CONFLICT"])
+	}
 }
 
 // insertColumns reads the list of columns.
