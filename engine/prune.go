@@ -207,6 +207,9 @@ var errIndexCount = errors.New("eventfold: the index has fewer events of a strea
 // part appends to dst the ordinals of events i to before j of the stream e. It asks the index from the nearer end of the stream
 // and no further than needed, guessing how far that is from an even spread.
 func (s *segmentReader) part(e *indexEntry, i, j uint32, dst []uint32) ([]uint32, error) {
+	if e.count == 1 && j > i {
+		return append(dst, e.first), nil
+	}
 	n := len(dst)
 	front := j <= e.count-i
 	want := e.count - i // from the end that is asked

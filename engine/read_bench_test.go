@@ -162,3 +162,63 @@ func BenchmarkCount(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkStoreReadStream measures reading a random stream of a store whose sealed segments answer from index files. A
+// stream's events lie together, or apart with those of 100 other streams between them.
+func BenchmarkStoreReadStream(b *testing.B) {
+	const n = 300_000
+	for _, events := range []int{10, 1000} {
+		for _, apart := range []int{1, 100} {
+			s, names := benchStore(b, n, events, apart)
+			b.Run(fmt.Sprintf("events=%d/apart=%d", events, apart), func(b *testing.B) {
+				b.ReportAllocs()
+				index := s.ReadIndex()
+				for i := range b.N {
+					c := index.ReadStream(bg, names[i*7919%len(names)], 0, Forwards)
+					k := 0
+					for c.Next() {
+						k++
+					}
+					require.NoError(b, c.Err())
+					require.Equal(b, events, k)
+					c.Close()
+				}
+			})
+			require.NoError(b, s.Close())
+		}
+	}
+}
+
+// benchStore fills a store with n orders in streams of perStream events, of which apart grow together.
+func benchStore(tb testing.TB, n, perStream, apart int) (*FileStore, []string) {
+	s, err := Open(tb.TempDir(), Options{})
+	require.NoError(tb, err)
+	payload := []byte(fmt.Sprintf(`{"order": 1234567, "amount": 4321, "note": "%0*d"}`, 256-47, 0))[:256]
+	metadata := []byte(fmt.Sprintf(`{"user": "%0*d"}`, 64-12, 0))[:64]
+	var names []string
+	var batch []Append
+	for len(names)*perStream < n {
+		growing := make([]string, apart)
+		for i := range growing {
+			growing[i] = uuid.NewString()
+		}
+		names = append(names, growing...)
+		for range perStream {
+			for _, name := range growing {
+				batch = append(batch, Append{Stream: name, Events: []NewEvent{
+					{Type: fmt.Sprintf("OrderEvent%02d", len(batch)%12), Payload: payload, Metadata: metadata}}})
+				if len(batch) == 1000 {
+					_, err := s.Append(bg, batch...)
+					require.NoError(tb, err)
+					batch = batch[:0]
+				}
+			}
+		}
+	}
+	if len(batch) > 0 {
+		_, err := s.Append(bg, batch...)
+		require.NoError(tb, err)
+	}
+	waitIndexed(tb, s)
+	return s, names
+}
