@@ -194,8 +194,8 @@ func (r relation) mirrored() relation { return r&equal | r>>2&1 | r<<2&greater }
 
 // A match is how one side of a comparison is made comparable with the other.
 type match struct {
-	left  func(Value) Value // what to do to the left value first; nil for nothing
-	right *expr             // the right side, converted
+	left  affinity // what to convert the left value to first; affNone for nothing
+	right *expr    // the right side, converted
 	coll  collation
 }
 
@@ -210,15 +210,16 @@ func (c *compiler) match(l, r *expr) (match, error) {
 	case l.isTime():
 		m.right, err = c.timeOperand(r)
 	case r.isTime():
-		m.left = timeAffinity
+		m.left = affTime
 		_, err = c.timeOperand(l)
 	default:
-		convert := conversionFor(commonAffinity(l.affinity, r.affinity))
-		if convert == nil {
-			break
+		a := commonAffinity(l.affinity, r.affinity)
+		if !unchanged(a, l.typ) {
+			m.left = a
 		}
-		m.left = convert
-		m.right = converted(r, convert)
+		if !unchanged(a, r.typ) {
+			m.right = converted(r, a)
+		}
 	}
 	return m, err
 }
@@ -238,12 +239,15 @@ func commonAffinity(a, b affinity) affinity {
 
 func (a affinity) numeric() bool { return a == affInteger || a == affReal || a == affNumeric }
 
+// conversionFor returns what an affinity does to a value, nil for nothing.
 func conversionFor(a affinity) func(Value) Value {
 	switch {
 	case a.numeric():
 		return numericAffinity
 	case a == affText:
 		return textAffinity
+	case a == affTime:
+		return timeAffinity
 	}
 	return nil
 }
@@ -261,8 +265,9 @@ func commonCollation(l, r *expr) collation {
 	return r.collate
 }
 
-// converted is x with its value converted.
-func converted(x *expr, convert func(Value) Value) *expr {
+// converted is x with its value converted to an affinity. Values that need no conversion cost next to nothing.
+func converted(x *expr, a affinity) *expr {
+	convert := conversionFor(a)
 	if convert == nil {
 		return x
 	}
@@ -274,8 +279,20 @@ func converted(x *expr, convert func(Value) Value) *expr {
 		y.eval = func(*env) Value { return v }
 		return &y
 	}
+	if y.param > 0 {
+		y.affinity = a // so that relateParam knows
+	}
 	eval := x.eval
 	y.eval = func(e *env) Value { return convert(eval(e)) }
+	if a.numeric() {
+		y.eval = func(e *env) Value {
+			v := eval(e)
+			if v.kind != String {
+				return v
+			}
+			return numericAffinity(v)
+		}
+	}
 	return &y
 }
 
@@ -295,9 +312,6 @@ func (c *compiler) compare(op parser.Op, l, r *expr, pos parser.Pos) (*expr, err
 	m, err := c.match(l, r)
 	if err != nil {
 		return nil, err
-	}
-	if a := commonAffinity(l.affinity, r.affinity); unchanged(a, l.typ) && !l.isTime() && !r.isTime() {
-		m.left = nil
 	}
 	rel := relations[op]
 	x := &expr{typ: Integer, nullable: l.nullable || r.nullable, pos: pos}
@@ -321,7 +335,13 @@ func relate(rel relation, l, r *expr, coll collation) func(*env) truth {
 		return relateInt(rel, left, r.value)
 	case r.fixed && r.value.kind == String && coll == collBinary && rel == equal:
 		return equalText(left, r.value.s)
+	case r.param > 0:
+		return relateParam(rel, l, r, coll)
 	}
+	return relateAny(rel, left, right, coll)
+}
+
+func relateAny(rel relation, left, right func(*env) Value, coll collation) func(*env) truth {
 	return func(e *env) truth {
 		a := left(e)
 		if a.kind == Null {
@@ -330,6 +350,9 @@ func relate(rel relation, l, r *expr, coll collation) func(*env) truth {
 		b := right(e)
 		if b.kind == Null {
 			return unknown
+		}
+		if a.kind == Int && b.kind == Int {
+			return rel.holds(compareInts(a.n, b.n))
 		}
 		return rel.between(a, b, coll)
 	}
@@ -352,6 +375,28 @@ func (r relation) between(a, b Value, coll collation) truth {
 		}
 	}
 	return r.holds(compareValues(a, b, coll))
+}
+
+// relateParam looks at the argument in its place: integers, and texts that need no conversion, are compared there.
+func relateParam(rel relation, l, r *expr, coll collation) func(*env) truth {
+	left, i := l.eval, r.param-1
+	others := relateAny(rel, left, r.eval, coll)
+	texts := coll == collBinary && !r.affinity.numeric() && r.affinity != affTime
+	return func(e *env) truth {
+		if uint(i) < uint(len(e.args)) {
+			switch b := &e.args[i]; {
+			case b.kind == Int:
+				if a := left(e); a.kind == Int {
+					return rel.holds(compareInts(a.n, b.n))
+				}
+			case b.kind == String && texts && rel == equal:
+				if a := left(e); a.kind == String {
+					return truthOf(a.s == b.s)
+				}
+			}
+		}
+		return others(e)
+	}
 }
 
 func relateInt(rel relation, left func(*env) Value, b Value) func(*env) truth {
@@ -462,17 +507,20 @@ func (c *compiler) between(e *parser.Between) (*expr, error) {
 
 // tester returns a function that compares a left value with the right side.
 func (m match) tester(rel relation) func(*env, Value) truth {
-	left, right, coll := m.left, m.right.eval, m.coll
+	convert, right, coll := conversionFor(m.left), m.right.eval, m.coll
 	return func(e *env, a Value) truth {
 		if a.kind == Null {
 			return unknown
 		}
-		if left != nil {
-			a = left(a)
+		if convert != nil {
+			a = convert(a)
 		}
 		b := right(e)
 		if b.kind == Null {
 			return unknown
+		}
+		if a.kind == Int && b.kind == Int {
+			return rel.holds(compareInts(a.n, b.n))
 		}
 		return rel.between(a, b, coll)
 	}

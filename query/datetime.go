@@ -623,7 +623,8 @@ func dateFunc(e *env, args []Value) Value {
 		return null
 	}
 	m.needDate()
-	return textValue(string(m.appendDate(nil)))
+	var room [32]byte
+	return textValue(string(m.appendDate(room[:0])))
 }
 
 func timeFunc(e *env, args []Value) Value {
@@ -632,7 +633,8 @@ func timeFunc(e *env, args []Value) Value {
 		return null
 	}
 	m.needFields()
-	return textValue(string(m.appendClock(nil)))
+	var room [32]byte
+	return textValue(string(m.appendClock(room[:0])))
 }
 
 func datetimeFunc(e *env, args []Value) Value {
@@ -641,7 +643,8 @@ func datetimeFunc(e *env, args []Value) Value {
 		return null
 	}
 	m.needFields()
-	return textValue(string(m.appendClock(append(m.appendDate(nil), ' '))))
+	var room [32]byte
+	return textValue(string(m.appendClock(append(m.appendDate(room[:0]), ' '))))
 }
 
 func juliandayFunc(e *env, args []Value) Value {

@@ -15,6 +15,7 @@ type env struct {
 	row  rowSource  // what the current row's columns are read from; set by the operator that evaluates
 	err  error      // the first error of an evaluation; the operator checks it once per row or batch
 	memo memo       // what depends on the arguments and the instant alone, computed once
+	call []Value    // arguments of the functions being called, the innermost last
 	exec *execution // what the statement's operators and sub-queries share
 }
 
@@ -48,6 +49,7 @@ type expr struct {
 	value    Value            // if fixed
 	clock    bool             // depends on the statement's instant: now(), date('now')
 	plain    bool             // texts that look like JSON count as plain texts in json_array and its like: ->>
+	param    int              // a bare parameter: its place in env.args, from 1; 0 for anything else
 	pos      parser.Pos
 }
 
@@ -268,7 +270,7 @@ func (c *compiler) param(p *parser.Param) (*expr, error) {
 		}
 		return e.args[i]
 	}
-	return &expr{eval: eval, typ: Any, nullable: true, constant: true, pos: p.Pos}, nil
+	return &expr{eval: eval, typ: Any, nullable: true, constant: true, param: i + 1, pos: p.Pos}, nil
 }
 
 // column asks the binder. Names such as CURRENT_TIMESTAMP, which are written without parentheses, give way to columns.

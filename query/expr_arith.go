@@ -9,12 +9,12 @@ import (
 
 // An operation computes with two numbers, neither of them NULL.
 type operation struct {
-	ints  func(a, b int64) (Value, bool) // false: it does not fit, reals shall do it
-	reals func(a, b Value) Value         // numbers of which at least one is a Float, or ints that do not fit
-	texts bool                           // reals is given texts as they are
+	ints  func(a, b int64) (n int64, ok bool) // not ok: it does not fit, reals shall do it
+	reals func(a, b Value) Value              // numbers of which at least one is a Float, or ints that ints cannot do
+	texts bool                                // reals is given texts as they are
 }
 
-var operations = map[parser.Op]operation{
+var operations = map[parser.Op]*operation{
 	parser.OpAdd:    {addInts, func(a, b Value) Value { return realValue(a.real() + b.real()) }, false},
 	parser.OpSub:    {subInts, func(a, b Value) Value { return realValue(a.real() - b.real()) }, false},
 	parser.OpMul:    {mulInts, func(a, b Value) Value { return realValue(a.real() * b.real()) }, false},
@@ -31,41 +31,38 @@ func (v Value) real() float64 {
 	return v.f
 }
 
-func addInts(a, b int64) (Value, bool) {
+func addInts(a, b int64) (int64, bool) {
 	n := a + b
-	return intValue(n), (n > a) == (b > 0)
+	return n, (n > a) == (b > 0)
 }
 
-func subInts(a, b int64) (Value, bool) {
+func subInts(a, b int64) (int64, bool) {
 	n := a - b
-	return intValue(n), (n < a) == (b > 0)
+	return n, (n < a) == (b > 0)
 }
 
-func mulInts(a, b int64) (Value, bool) {
+func mulInts(a, b int64) (int64, bool) {
 	hi, lo := bits.Mul64(uint64(a), uint64(b))
 	// Mul64 takes the factors as unsigned: correct the upper half.
 	top := int64(hi) - (a>>63)&b - (b>>63)&a
-	return intValue(int64(lo)), top == int64(lo)>>63
+	return int64(lo), top == int64(lo)>>63
 }
 
-func divInts(a, b int64) (Value, bool) {
-	if b == 0 {
-		return null, true
+func divInts(a, b int64) (int64, bool) {
+	if b == 0 || a == math.MinInt64 && b == -1 {
+		return 0, false
 	}
-	if a == math.MinInt64 && b == -1 {
-		return null, false
-	}
-	return intValue(a / b), true
+	return a / b, true
 }
 
-func modInts(a, b int64) (Value, bool) {
+func modInts(a, b int64) (int64, bool) {
 	if b == 0 {
-		return null, true
+		return 0, false
 	}
 	if b == -1 {
-		return intValue(0), true
+		return 0, true
 	}
-	return intValue(a % b), true
+	return a % b, true
 }
 
 func divReals(a, b Value) Value {
@@ -77,11 +74,11 @@ func divReals(a, b Value) Value {
 
 // modReals computes with the integer parts, of texts with the integers that they begin with, and gives a real.
 func modReals(a, b Value) Value {
-	v, _ := modInts(toInt(a), toInt(b))
-	if v.kind == Null {
+	n, ok := modInts(toInt(a), toInt(b))
+	if !ok {
 		return null
 	}
-	return realValue(float64(v.n))
+	return realValue(float64(n))
 }
 
 // intDivReals is the quotient without its fraction: an integer if it fits.
@@ -98,15 +95,15 @@ func intDivReals(a, b Value) Value {
 }
 
 // apply computes a op b, NULL if either is. Texts count by their numeric prefix.
-func (o operation) apply(a, b Value) Value {
+func (o *operation) apply(a, b Value) Value {
 	x, y := a, b
 	a, b = toNumber(a), toNumber(b)
 	if a.kind == Null || b.kind == Null {
 		return null
 	}
 	if a.kind == Int && b.kind == Int {
-		if v, ok := o.ints(a.n, b.n); ok {
-			return v
+		if n, ok := o.ints(a.n, b.n); ok {
+			return intValue(n)
 		}
 	}
 	if o.texts {
@@ -118,13 +115,19 @@ func (o operation) apply(a, b Value) Value {
 // arithmetic compiles a op b.
 func arithmetic(op parser.Op, l, r *expr, pos parser.Pos) *expr {
 	o := operations[op]
-	left, right := l.eval, r.eval
+	left, right, ints := l.eval, r.eval, o.ints
 	eval := func(e *env) Value {
 		a := left(e)
 		if a.kind == Null {
 			return null
 		}
-		return o.apply(a, right(e))
+		b := right(e)
+		if a.kind == Int && b.kind == Int {
+			if n, ok := ints(a.n, b.n); ok {
+				return intValue(n)
+			}
+		}
+		return o.apply(a, b)
 	}
 	x := &expr{eval: eval, pos: pos, nullable: true}
 	x.typ = arithmeticType(op, l, r)

@@ -146,8 +146,14 @@ func (s *inSet) has(v Value) truth {
 }
 
 func (s *inSet) contains(v Value) bool {
+	text := v.kind == String && s.coll == collBinary
 	for i := range s.few {
-		if equal.between(v, s.few[i], s.coll) == yes {
+		w := &s.few[i]
+		if text && w.kind == String {
+			if v.s == w.s {
+				return true
+			}
+		} else if equal.between(v, *w, s.coll) == yes {
 			return true
 		}
 	}

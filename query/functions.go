@@ -182,16 +182,21 @@ func callThree(f func(*env, Value, Value, Value) Value, args []*expr, strict boo
 	}
 }
 
+// callMany calls a function with any number of arguments. They lie on the env's stack while it runs.
 func callMany(f func(*env, []Value) Value, args []*expr, strict bool) func(*env) Value {
 	return func(e *env) Value {
-		values := make([]Value, len(args))
-		for i, a := range args {
-			values[i] = a.eval(e)
-			if strict && values[i].kind == Null {
+		base := len(e.call)
+		for _, a := range args {
+			v := a.eval(e)
+			if strict && v.kind == Null {
+				e.call = e.call[:base]
 				return null
 			}
+			e.call = append(e.call, v)
 		}
-		return f(e, values)
+		v := f(e, e.call[base:])
+		e.call = e.call[:base]
+		return v
 	}
 }
 

@@ -132,7 +132,7 @@ func compileDateTrunc(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*
 	unit, x := args[0], args[1]
 	if unit.fixed && unit.value.kind != Null {
 		name := unitName(unit.value.text())
-		u, ok := timeUnits[name]
+		truncate, ok := truncation(name)
 		if !ok {
 			return nil, unknownUnit(unit.value.text(), unit.pos)
 		}
@@ -141,7 +141,7 @@ func compileDateTrunc(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*
 			if !ok {
 				return null
 			}
-			return timeResult(u.truncate(name, micros))
+			return timeResult(truncate(micros))
 		}, args), nil
 	}
 	return timeExpr(pos, func(e *env) Value {
@@ -150,32 +150,35 @@ func compileDateTrunc(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*
 		if !ok || name.kind == Null {
 			return null
 		}
-		u, ok := timeUnits[unitName(name.text())]
+		truncate, ok := truncation(unitName(name.text()))
 		if !ok {
 			return e.fail(unknownUnit(name.text(), unit.pos))
 		}
-		return timeResult(u.truncate(unitName(name.text()), micros))
+		return timeResult(truncate(micros))
 	}, args), nil
 }
 
-// truncate returns the beginning of the unit, whose name is given, that a time lies in.
-func (u timeUnit) truncate(name string, micros int64) int64 {
+// truncation returns the function that finds the beginning of the unit that a time lies in.
+func truncation(name string) (truncate func(micros int64) int64, ok bool) {
+	u, ok := timeUnits[name]
 	switch {
+	case !ok:
+		return nil, false
 	case name == "week":
 		const monday = 4 * day // 1970-01-05
-		return floorDiv(micros-monday, 7*day)*7*day + monday
+		return func(micros int64) int64 { return floorDiv(micros-monday, 7*day)*7*day + monday }, true
 	case u.micros > 0:
-		return floorDiv(micros, u.micros) * u.micros
+		return func(micros int64) int64 { return floorDiv(micros, u.micros) * u.micros }, true
 	}
-	c := civilOf(micros)
-	months := int64(c.year)*12 + int64(c.month-1)
+	var first int64 // in months: centuries begin with a year that ends in 1
 	if name == "century" || name == "millennium" {
-		months -= 12 // they begin with a year that ends in 1
-		months = floorDiv(months, u.months)*u.months + 12
-	} else {
-		months = floorDiv(months, u.months) * u.months
+		first = 12
 	}
-	return civil{year: int(floorDiv(months, 12)), month: int(months-floorDiv(months, 12)*12) + 1, day: 1}.unixMicros()
+	return func(micros int64) int64 {
+		c := civilOf(micros)
+		months := floorDiv(int64(c.year)*12+int64(c.month-1)-first, u.months)*u.months + first
+		return civil{year: int(floorDiv(months, 12)), month: int(months-floorDiv(months, 12)*12) + 1, day: 1}.unixMicros()
+	}, true
 }
 
 // compileDateBin is date_bin(interval, x[, origin]): the beginning of the interval that x lies in, counted from the origin,

@@ -396,7 +396,7 @@ func hasText(doc, text string) bool {
 		if doc[i] != '"' {
 			continue
 		}
-		if end := stringEnd(doc, i+1); end > 0 && sameKey(doc[i+1:end-1], text) {
+		if end := stringEnd(doc, i+1); end > 0 && unescape(doc[i+1:end-1]) == text {
 			return true
 		}
 	}

@@ -2,6 +2,7 @@ package query
 
 import (
 	"errors"
+	"math/bits"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -176,16 +177,16 @@ func findMember(doc string, i int, key string) int {
 		return -1
 	}
 	for i = skipBlanks(doc, i+1); i < len(doc) && doc[i] == '"'; {
-		end := stringEnd(doc, i+1)
+		end, plain := keyEnd(doc, i+1)
 		if end < 0 {
 			return -1
 		}
-		found := sameKey(doc[i+1:end-1], key)
-		if i = skipBlanks(doc, end); i >= len(doc) || doc[i] != ':' {
-			return -1
+		raw := doc[i+1 : end-1]
+		found := raw == key
+		if !plain {
+			found = unescape(raw) == key
 		}
-		i = skipBlanks(doc, i+1)
-		if found {
+		if i = afterColon(doc, end); i < 0 || found {
 			return i
 		}
 		if i = nextItem(doc, i); i < 0 {
@@ -195,18 +196,31 @@ func findMember(doc string, i int, key string) int {
 	return -1
 }
 
-// sameKey reports whether a key as it stands in a document is key.
-func sameKey(raw, key string) bool {
-	if raw == key {
-		return strings.IndexByte(raw, '\\') < 0
+// afterColon returns where a member's value begins, given where its key ends, -1 if there is no colon.
+func afterColon(doc string, i int) int {
+	if i < len(doc) && doc[i] != ':' {
+		i = skipBlanks(doc, i)
 	}
-	if len(raw) <= len(key) && !needsCare(raw) {
-		return false
+	if i >= len(doc) || doc[i] != ':' {
+		return -1
 	}
-	if strings.IndexByte(raw, '\\') < 0 && utf8.ValidString(raw) {
-		return false
+	return skipBlanks(doc, i+1)
+}
+
+// keyEnd is stringEnd for short strings; plain tells that the string is ASCII without escapes.
+func keyEnd(s string, i int) (end int, plain bool) {
+	var care byte
+	for ; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '"':
+			return i + 1, care&utf8.RuneSelf == 0
+		case c == '\\':
+			return stringEnd(s, i), false
+		default:
+			care |= c
+		}
 	}
-	return unescape(raw) == key
+	return -1, false
 }
 
 // needsCare reports whether a string is more than plain ASCII without escapes.
@@ -315,6 +329,14 @@ func containerEnd(doc string, i int) int {
 // stringEnd returns the place after the closing quote of the string whose inside begins at i, -1 if it is not closed.
 func stringEnd(s string, i int) int {
 	for i < len(s) {
+		if i+8 <= len(s) {
+			n := quoteOrEscape(s[i : i+8])
+			if n == 8 {
+				i += 8
+				continue
+			}
+			i += n
+		}
 		switch s[i] {
 		case '"':
 			return i + 1
@@ -324,6 +346,16 @@ func stringEnd(s string, i int) int {
 		i++
 	}
 	return -1
+}
+
+// quoteOrEscape returns the place of the first quote or backslash in eight bytes, 8 if there is none. It looks at all
+// eight at once: subtracting 1 from a byte borrows into its highest bit only if the byte is zero. (A byte above a zero byte
+// may seem to be zero, too, but it is the lowest that counts.)
+func quoteOrEscape(s string) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	q, e := x^'"'*ones, x^'\\'*ones
+	return bits.TrailingZeros64((q-ones)&^q&highs|(e-ones)&^e&highs) / 8
 }
 
 // unescape decodes what stands between the quotes of a JSON string. Bytes that are no UTF-8, and halves of surrogate pairs,

@@ -121,15 +121,14 @@ func (n *pathNode) visitObject(doc string, i int, out []rawJSON) int {
 	}
 	missing := len(n.members)
 	for i = skipBlanks(doc, i+1); i < len(doc) && doc[i] == '"'; {
-		end := stringEnd(doc, i+1)
+		end, plain := keyEnd(doc, i+1)
 		if end < 0 {
 			return -1
 		}
-		m := n.member(doc[i+1 : end-1])
-		if i = skipBlanks(doc, end); i >= len(doc) || doc[i] != ':' {
+		m := n.member(doc[i+1:end-1], plain)
+		if i = afterColon(doc, end); i < 0 {
 			return -1
 		}
-		i = skipBlanks(doc, i+1)
 		if m < 0 || seen[m/64]&(1<<(m%64)) != 0 {
 			end = valueEnd(doc, i)
 		} else {
@@ -152,9 +151,12 @@ func (n *pathNode) visitObject(doc string, i int, out []rawJSON) int {
 }
 
 // member returns the member with a key as it stands in the document, -1 if none is asked for.
-func (n *pathNode) member(raw string) int {
+func (n *pathNode) member(raw string, plain bool) int {
+	if !plain {
+		raw = unescape(raw)
+	}
 	for m := range n.members {
-		if sameKey(raw, n.members[m].key) {
+		if n.members[m].key == raw {
 			return m
 		}
 	}

@@ -278,7 +278,7 @@ func (c *compiler) timeOperand(x *expr) (*expr, error) {
 		return nil, err
 	}
 	if x.fixed || !x.constant {
-		return converted(x, timeAffinity), nil
+		return converted(x, affTime), nil
 	}
 	eval := x.eval
 	y := *x
