@@ -216,8 +216,8 @@ func newWindowPlan(c *coreCompiler) *windowPlan {
 	p.calls = c.windows
 	if c.aggregate {
 		p.base = len(c.keys) + len(c.aggs)
-	} else {
-		p.base = len(c.from.(*materialized).reads)
+	} else if m, ok := c.from.(*materialized); ok { // otherwise there is no FROM
+		p.base = len(m.reads)
 	}
 	return p
 }
