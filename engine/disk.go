@@ -69,7 +69,10 @@ func syncNames(fsys FS, dir string) error {
 // Only a sync that was interrupted before it began is.
 func syncData(f File) error {
 	err := f.Fdatasync()
-	for errors.Is(err, syscall.EINTR) || err != nil && sabotaged(retryFsync) {
+	for errors.Is(err, syscall.EINTR) {
+		err = f.Fdatasync()
+	}
+	if err != nil && sabotaged(retryFsync) {
 		err = f.Fdatasync()
 	}
 	return err
