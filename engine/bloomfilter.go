@@ -21,13 +21,18 @@ func bloomSize(keys int) int {
 func newBloom(hashes []uint64) []byte {
 	b := make([]byte, bloomSize(len(hashes)))
 	for _, h := range hashes {
-		at := bloomPlace(h, len(b))
-		for i, salt := range bloomSalt {
-			w := b[at+4*i : at+4*i+4]
-			binary.LittleEndian.PutUint32(w, binary.LittleEndian.Uint32(w)|1<<(uint32(h)*salt>>27))
-		}
+		bloomAdd(b[bloomPlace(h, len(b)):], h)
 	}
 	return b
+}
+
+// bloomAdd adds a hash to its block.
+func bloomAdd(block []byte, hash uint64) {
+	_ = block[bloomBlock-1]
+	for i, salt := range bloomSalt {
+		w := block[4*i : 4*i+4]
+		binary.LittleEndian.PutUint32(w, binary.LittleEndian.Uint32(w)|1<<(uint32(hash)*salt>>27))
+	}
 }
 
 // bloomPlace returns where in a filter of so many bytes the block of a hash is.
@@ -46,5 +51,8 @@ func bloomHas(block []byte, hash uint64) bool {
 	return true
 }
 
-// idFilterHash spreads a fingerprint over the 64 bits that a filter wants.
-func idFilterHash(fingerprint uint32) uint64 { return uint64(fingerprint) * 0x9e3779b97f4a7c15 }
+// idFilterHash makes of a fingerprint the hash that a filter wants. Greater fingerprints have no lesser places, so that a filter
+// can be written in the order of the fingerprints without being in memory.
+func idFilterHash(fingerprint uint32) uint64 {
+	return uint64(fingerprint)<<32 | uint64(fingerprint*0x9e3779b1)
+}

@@ -405,7 +405,7 @@ func filterSection(d dictionary) int {
 	if d == idFilter {
 		return sectionIDFilter
 	}
-	return sectionKeys + int(d)*sectionsPerKeys + keysFilter
+	return keysSection(d, keysFilter)
 }
 
 // A filter is a Bloom filter in memory, or the knowledge that it stays on the disk.

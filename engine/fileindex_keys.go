@@ -54,12 +54,11 @@ func (r *blockReader) fenceTable(d dictionary) (*fenceTable, error) {
 	if t := x.fences[d].Load(); t != nil {
 		return t, nil
 	}
-	at := sectionKeys + int(d)*sectionsPerKeys
-	raw, err := r.all(at + keysFences)
+	raw, err := r.all(keysSection(d, keysFences))
 	if err != nil {
 		return nil, err
 	}
-	t, ok := parseFences(raw, x.sections[at+keysLeaves].size/indexBlockPayload)
+	t, ok := parseFences(raw, x.sections[keysSection(d, keysLeaves)].size/indexBlockPayload)
 	if !ok {
 		return nil, r.garbled()
 	}
@@ -160,7 +159,7 @@ func takeUvarint(b *[]byte, v *uint64) bool {
 
 // openLeaf reads a leaf. The cursor is good until r is used again.
 func (r *blockReader) openLeaf(c *leafCursor, d dictionary, leaf uint32) error {
-	b, err := r.from(sectionKeys+int(d)*sectionsPerKeys+keysLeaves, uint64(leaf)*indexBlockPayload)
+	b, err := r.from(keysSection(d, keysLeaves), uint64(leaf)*indexBlockPayload)
 	if err != nil {
 		return err
 	}
@@ -214,7 +213,7 @@ type postingScan struct {
 
 // scan begins at, or some way before, the first ordinal of the key that is not less than lo.
 func (r *blockReader) scan(d dictionary, e *leafEntry, lo uint32) (s postingScan, err error) {
-	s = postingScan{r: r, section: sectionKeys + int(d)*sectionsPerKeys + keysPostings, left: e.count - 1, ord: e.first}
+	s = postingScan{r: r, section: keysSection(d, keysPostings), left: e.count - 1, ord: e.first}
 	skips := uint32(0)
 	if s.left > postingSkip {
 		skips = s.left / postingSkip
@@ -381,45 +380,79 @@ func (x *fileIndex) postings(d dictionary, key string, lo, hi uint32, dst []uint
 }
 
 func (x *fileIndex) keys(d dictionary, prefix string, limit uint32, yield func(indexEntry) bool) error {
-	r, lists := x.reader(), x.reader()
-	defer r.done()
+	lists := x.reader()
 	defer lists.done()
-	t, err := r.fenceTable(d)
+	w, err := x.walk(d, bytesOf(prefix))
 	if err != nil {
 		return err
 	}
-	c := leafCursor{key: r.key[:0]}
-	leaf, _ := t.leaf(bytesOf(prefix))
-	for first := true; leaf < t.leaves; leaf, first = leaf+1, false {
-		if err := r.openLeaf(&c, d, leaf); err != nil {
+	defer w.done()
+	for {
+		ok, err := w.next()
+		if err != nil || !ok || !bytes.HasPrefix(w.key, bytesOf(prefix)) {
 			return err
 		}
-		if first && !c.seek(bytesOf(prefix)) {
-			return r.garbled()
+		if w.entry.first >= limit {
+			continue
 		}
-		for c.left > 0 {
-			if !c.next() || c.entry.last >= x.count() {
-				return r.garbled()
-			}
-			if !bytes.HasPrefix(c.key, bytesOf(prefix)) {
-				if bytes.Compare(c.key, bytesOf(prefix)) > 0 {
-					return nil
-				}
-				continue
-			}
-			if c.entry.first >= limit {
-				continue
-			}
-			e, err := lists.below(d, c.entry, limit)
-			if err != nil {
-				return err
-			}
-			if !yield(e.named(string(c.key))) {
-				return nil
-			}
+		e, err := lists.below(d, w.entry, limit)
+		if err != nil {
+			return err
+		}
+		if !yield(e.named(string(w.key))) {
+			return nil
 		}
 	}
-	return nil
+}
+
+// A keyWalk goes through a dictionary in the order of its keys. done must be called.
+type keyWalk struct {
+	leafCursor
+	d      dictionary
+	r      *blockReader
+	leaf   uint32 // the next
+	leaves uint32
+	from   []byte // keys before it are left out
+}
+
+// walk begins with the first key that is not before from.
+func (x *fileIndex) walk(d dictionary, from []byte) (*keyWalk, error) {
+	r := x.reader()
+	t, err := r.fenceTable(d)
+	if err != nil {
+		r.done()
+		return nil, err
+	}
+	w := &keyWalk{leafCursor: leafCursor{key: r.key[:0]}, d: d, r: r, leaves: t.leaves, from: from}
+	w.leaf, _ = t.leaf(from)
+	return w, nil
+}
+
+func (w *keyWalk) done() { w.r.done() }
+
+// next goes to the next key. It reports false if there is none.
+func (w *keyWalk) next() (bool, error) {
+	for {
+		for w.left == 0 {
+			if w.leaf == w.leaves {
+				return false, nil
+			}
+			if err := w.r.openLeaf(&w.leafCursor, w.d, w.leaf); err != nil {
+				return false, err
+			}
+			w.leaf++
+			if len(w.from) > 0 && !w.seek(w.from) {
+				return false, w.r.garbled()
+			}
+		}
+		if !w.leafCursor.next() || w.entry.last >= w.r.x.count() {
+			return false, w.r.garbled()
+		}
+		if bytes.Compare(w.key, w.from) >= 0 {
+			w.from = nil
+			return true, nil
+		}
+	}
 }
 
 // keyCount returns the number of different keys.

@@ -32,27 +32,83 @@ func (h *heads) version(r *readIndex, stream string) (Version, error) {
 	if v, ok := h.cache.get(stream); ok {
 		return v, nil
 	}
-	hash := hashKey(indexSeed(r.view.store), bytesOf(stream))
-	for i := len(segments) - 2; i >= 0; i-- {
-		if x, ok := segments[i].index.Load().segmentIndex.(*fileIndex); ok && x.excludes(byStream, hash) {
-			continue
-		}
-		v, ok, err := r.versionIn(i, stream)
-		if err != nil {
-			return NoVersion, err
-		}
-		if ok {
-			h.cache.put(stream, v)
-			return v, nil
-		}
+	v, err := r.sealedVersion(stream)
+	if err == nil {
+		h.cache.put(stream, v)
 	}
-	h.cache.put(stream, NoVersion)
-	return NoVersion, nil
+	return v, err
 }
 
 // committed notes the version that a stream has after a group was committed. Every commit must be told, or the cache
 // would give an old version once the active segment has become another one.
 func (h *heads) committed(stream string, v Version) { h.cache.put(stream, v) }
+
+// sealedVersion asks the segments before the last, the newest first, and in their place the runs about them.
+func (r *readIndex) sealedVersion(stream string) (Version, error) {
+	hash := hashKey(indexSeed(r.view.store), bytesOf(stream))
+	for at := r.walkBack(); at.next(); {
+		if at.run != nil {
+			v, ok, err := at.run.lastVersion(stream, hash)
+			if ok && err == nil {
+				return v, nil
+			}
+			if err != nil {
+				at.avoid()
+			}
+			continue
+		}
+		if x, ok := r.view.segments[at.i].index.Load().segmentIndex.(*fileIndex); ok && x.excludes(byStream, hash) {
+			continue
+		}
+		if v, ok, err := r.versionIn(at.i, stream); ok || err != nil {
+			return v, err
+		}
+	}
+	return NoVersion, nil
+}
+
+// A backWalk goes through the sealed segments from the newest to the oldest, by runs where there are some.
+type backWalk struct {
+	r    *readIndex
+	runs []*indexRun // not yet come to
+	i    int         // segment; of a run the first
+	run  *indexRun   // nil for a segment by itself
+}
+
+// walkBack begins behind the last segment but one.
+func (r *readIndex) walkBack() backWalk {
+	w := backWalk{r: r, i: len(r.view.segments) - 1}
+	if r.shared.indexer != nil {
+		w.runs = r.shared.indexer.runList()
+	}
+	return w
+}
+
+// next goes to the run or segment before. It reports false if there is none.
+func (w *backWalk) next() bool {
+	w.run = nil
+	if w.i--; w.i < 0 {
+		return false
+	}
+	number := w.r.view.segments[w.i].number
+	for len(w.runs) > 0 && w.runs[len(w.runs)-1].to > number {
+		w.runs = w.runs[:len(w.runs)-1]
+	}
+	if n := len(w.runs); n > 0 && w.runs[n-1].to == number {
+		run := w.runs[n-1]
+		first := w.i - int(run.span()) + 1
+		if first >= 0 && w.r.view.segments[first].base == run.base && run.base+Position(run.count()) <= w.r.head {
+			w.i, w.run = first, run
+		}
+	}
+	return true
+}
+
+// avoid goes back to before the run, which is damaged, to go through its segments one by one.
+func (w *backWalk) avoid() {
+	w.r.shared.indexer.dropRun(w.run)
+	w.i, w.runs = w.i+int(w.run.span()), w.runs[:len(w.runs)-1]
+}
 
 // versionIn asks segment i alone.
 func (r *readIndex) versionIn(i int, stream string) (Version, bool, error) {
@@ -74,30 +130,55 @@ func (r *readIndex) versionIn(i int, stream string) (Version, bool, error) {
 // eachCandidate calls visit with the events that may have the id, the newest segment first, until visit returns false or
 // an error. Few segments are looked at for an id of version 7: those whose ids are of that time.
 func (r *readIndex) eachCandidate(id uuid.UUID, visit func(s *segmentReader, ord uint32) (more bool, err error)) error {
+	if len(r.view.segments) == 0 {
+		return nil
+	}
 	var ords []uint32
-	for i := len(r.view.segments) - 1; i >= 0; i-- {
-		limit := r.limit(i)
-		if limit == 0 {
+	more, err := r.candidatesIn(len(r.view.segments)-1, id, &ords, visit)
+	for at := r.walkBack(); more && err == nil && at.next(); {
+		if at.run == nil {
+			more, err = r.candidatesIn(at.i, id, &ords, visit)
 			continue
 		}
-		var err error
-		ords, err = r.view.segments[i].index.Load().candidates(id, limit, ords[:0])
-		if err == nil && len(ords) == 0 {
+		var damage error
+		if ords, damage = at.run.candidates(id, at.run.count(), ords[:0]); damage != nil {
+			at.avoid()
 			continue
-		}
-		s := r.reader(context.Background(), i, new(blockMemory))
-		if err != nil {
-			if ords, err = s.candidates(id, limit, ords[:0]); err != nil {
-				return err
-			}
 		}
 		for _, ord := range ords {
-			if more, err := visit(&s, ord); err != nil || !more {
-				return err
+			p := at.run.base + Position(ord)
+			i := r.find(p)
+			s := r.reader(context.Background(), i, new(blockMemory))
+			if more, err = visit(&s, uint32(p-s.seg.base)); err != nil || !more {
+				break
 			}
 		}
 	}
-	return nil
+	return err
+}
+
+// candidatesIn asks segment i alone. more is false if visit wants no more.
+func (r *readIndex) candidatesIn(i int, id uuid.UUID, ords *[]uint32, visit func(*segmentReader, uint32) (bool, error)) (more bool, err error) {
+	limit := r.limit(i)
+	if limit == 0 {
+		return true, nil
+	}
+	*ords, err = r.view.segments[i].index.Load().candidates(id, limit, (*ords)[:0])
+	if err == nil && len(*ords) == 0 {
+		return true, nil
+	}
+	s := r.reader(context.Background(), i, new(blockMemory))
+	if err != nil {
+		if *ords, err = s.candidates(id, limit, (*ords)[:0]); err != nil {
+			return false, err
+		}
+	}
+	for _, ord := range *ords {
+		if more, err := visit(&s, ord); err != nil || !more {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // A headCache remembers the versions of streams, up to a bound, in memory without pointers. A stream is known by two hashes with

@@ -31,6 +31,15 @@ func (s *idSpan) add(id *uuid.UUID) {
 	s.ordered = true
 }
 
+// join makes the span hold what other holds.
+func (s *idSpan) join(other *idSpan) {
+	if other.ordered {
+		s.add(&other.least)
+		s.add(&other.most)
+	}
+	s.others = s.others || other.others
+}
+
 // mayHold reports whether the segment may have the id.
 func (s *idSpan) mayHold(id *uuid.UUID) bool {
 	if !isOrdered(id) {

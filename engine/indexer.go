@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,6 +24,9 @@ type indexer struct {
 	rebuild func(ctx context.Context, seg *segment) (*memIndex, error)
 	retry   time.Duration // how long to wait after a failure, to begin with
 
+	runs      atomic.Pointer[[]*indexRun] // merged indexes; changes under mu
+	mergeMost int                         // see the constant
+
 	ctx     context.Context // ends with stop
 	cancel  context.CancelFunc
 	running sync.WaitGroup
@@ -35,6 +39,9 @@ type indexer struct {
 	active  bool              // the goroutine runs
 	stopped bool
 	lastErr error // of the last attempt; nil after one that succeeded
+
+	segments   func() []*segment // see begin; nil before it
+	runsOpened bool
 }
 
 // How long the indexer waits after a failure: a disk may be full, another process may be about to write the file.
@@ -45,7 +52,7 @@ const (
 
 // newIndexer makes the indexer of a store. Nothing runs before the first add.
 func newIndexer(fsys FS, cache *blockCache, mayWrite func() bool, rebuild func(context.Context, *segment) (*memIndex, error)) *indexer {
-	x := &indexer{fs: fsys, cache: cache, mayWrite: mayWrite, rebuild: rebuild, retry: indexRetryFirst,
+	x := &indexer{fs: fsys, cache: cache, mayWrite: mayWrite, rebuild: rebuild, retry: indexRetryFirst, mergeMost: mergeMost,
 		wake: make(chan struct{}, 1), damaged: map[*segment]bool{}}
 	x.ctx, x.cancel = context.WithCancel(context.Background())
 	return x
@@ -142,9 +149,17 @@ func (x *indexer) want(seg *segment, damaged bool) {
 		}
 	}
 	x.pending = append(x.pending, seg)
+	x.startLocked()
+}
+
+// startLocked sees to it that the goroutine runs and looks for something to do.
+func (x *indexer) startLocked() {
+	if x.stopped {
+		return
+	}
 	if !x.active {
 		x.active = true
-		x.running.Go(x.run) // ends when nothing is pending, or with stop, which waits
+		x.running.Go(x.run) // ends when nothing is to be done, or with stop, which waits
 	}
 	select {
 	case x.wake <- struct{}{}:
@@ -172,7 +187,7 @@ func (x *indexer) close() {
 	x.open, x.pending = nil, nil
 }
 
-// run works until nothing is pending.
+// run works until nothing is to be done.
 func (x *indexer) run() {
 	wait := x.retry
 	for {
@@ -199,8 +214,8 @@ func (x *indexer) pause(d time.Duration) {
 	}
 }
 
-// round tries every pending segment once. progress tells whether one of them is done, left whether some are not; when
-// there are none the goroutine is not active any more.
+// round tries every pending segment once, and then to merge. progress tells whether something was done, left whether
+// something remains; when nothing does the goroutine is not active any more.
 func (x *indexer) round() (progress, left bool) {
 	x.mu.Lock()
 	todo := append([]*segment(nil), x.pending...)
@@ -218,9 +233,14 @@ func (x *indexer) round() (progress, left bool) {
 		}
 		x.mu.Unlock()
 	}
+	more, err := x.merge()
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	left = len(x.pending) > 0 && x.ctx.Err() == nil
+	if err != nil {
+		x.lastErr = err
+	}
+	progress = progress || more && err == nil
+	left = (len(x.pending) > 0 || more || x.segments != nil && !x.runsOpened) && x.ctx.Err() == nil
 	x.active = left
 	return progress, left
 }

@@ -21,6 +21,7 @@ const (
 
 	indexFlagOrdered = 1 // there are ids of version 7
 	indexFlagOthers  = 2 // there are other ids
+	indexFlagRun     = 4 // an index of several segments, see indexRun
 
 	indexGroup = 64 // events of a group in columns and in the frame table
 
@@ -68,6 +69,7 @@ type section struct{ start, size uint64 }
 type indexFooter struct {
 	indexMeta
 	span     idSpan
+	run      bool
 	blocks   uint32 // of the file, the footer included
 	sections [indexSections]section
 }
@@ -89,6 +91,9 @@ func (f *indexFooter) encode() []byte {
 	}
 	if f.span.others {
 		b[92] |= indexFlagOthers
+	}
+	if f.run {
+		b[92] |= indexFlagRun
 	}
 	copy(b[96:], f.span.least[:])
 	copy(b[112:], f.span.most[:])
@@ -129,6 +134,7 @@ func decodeIndexFooter(b []byte, blocks uint32) (*indexFooter, error) {
 	copy(f.chain[:], b[56:])
 	f.count = binary.LittleEndian.Uint32(b[88:])
 	f.span.ordered, f.span.others = b[92]&indexFlagOrdered != 0, b[92]&indexFlagOthers != 0
+	f.run = b[92]&indexFlagRun != 0
 	copy(f.span.least[:], b[96:])
 	copy(f.span.most[:], b[112:])
 	for i := range f.sections {
@@ -148,6 +154,9 @@ func (f *indexFooter) check() error {
 		at = s.start + s.size
 	}
 	groups := (uint64(f.count) + indexGroup - 1) / indexGroup
+	if f.run {
+		groups = 0
+	}
 	ok := f.sections[sectionOffsetGroups].size == groups*columnGroupSize &&
 		f.sections[sectionTimeGroups].size == groups*columnGroupSize &&
 		f.sections[sectionFrames].size == groups*frameEntrySize &&

@@ -37,6 +37,7 @@ type keysWriter struct {
 	leaf     []byte // entries of the unfinished leaf
 	restarts []uint16
 	entries  int    // of the leaf
+	count    int    // of the dictionary
 	last     []byte // key of the entry before
 	fences   []byte
 	ends     []uint32 // where each fence begins
@@ -45,12 +46,20 @@ type keysWriter struct {
 	ords     []uint32
 }
 
+func (w *indexWriter) newKeys(d dictionary) *keysWriter {
+	w.pad()
+	w.begin(keysSection(d, keysLeaves))
+	return &keysWriter{w: w, seed: indexSeed(w.footer.store), streams: d == byStream}
+}
+
+// keysSection returns the number of a section of a dictionary.
+func keysSection(d dictionary, section int) int {
+	return sectionKeys + int(d)*sectionsPerKeys + section
+}
+
 // keys writes the four sections of a dictionary.
 func (w *indexWriter) keys(d dictionary, src indexSource) {
-	w.pad()
-	at := sectionKeys + int(d)*sectionsPerKeys
-	k := &keysWriter{w: w, seed: indexSeed(w.footer.store), streams: d == byStream}
-	w.footer.sections[at+keysLeaves].start = w.at
+	k := w.newKeys(d)
 	err := src.keys(d, "", w.footer.count, func(e indexEntry) bool {
 		if e.count > 1 {
 			var err error
@@ -59,22 +68,31 @@ func (w *indexWriter) keys(d dictionary, src indexSource) {
 				return false
 			}
 		}
-		k.add(&e)
+		list := len(k.postings)
+		if e.count > 1 {
+			k.postings = appendPostings(k.postings, e.first, k.ords)
+		}
+		k.add(bytesOf(e.key), &e, list)
+		k.hashes = append(k.hashes, hashKey(k.seed, bytesOf(e.key)))
 		return w.err == nil
 	})
 	if err != nil {
 		w.fail(err)
 	}
-	k.endLeaf()
-	w.footer.sections[at+keysLeaves].size = w.at - w.footer.sections[at+keysLeaves].start
-	w.section(at+keysFences, k.fenceTable())
-	w.section(at+keysPostings, k.postings)
-	w.section(at+keysFilter, newBloom(k.hashes))
+	k.finish(d)
+	w.section(keysSection(d, keysPostings), k.postings)
+	w.section(keysSection(d, keysFilter), newBloom(k.hashes))
 }
 
-// add writes the entry of a key. If it has more than one event the ordinals of the others are in k.ords.
-func (k *keysWriter) add(e *indexEntry) {
-	key := bytesOf(e.key)
+// finish writes the last leaf and the fences.
+func (k *keysWriter) finish(d dictionary) {
+	k.endLeaf()
+	k.w.end(keysSection(d, keysLeaves))
+	k.w.section(keysSection(d, keysFences), k.fenceTable())
+}
+
+// add writes the entry of a key. If it has more than one event, list is where in the postings section the ordinals of the others are.
+func (k *keysWriter) add(key []byte, e *indexEntry, list int) {
 	if len(k.leaf)+leafEntryMost+2*len(k.restarts)+6 > indexBlockPayload {
 		k.endLeaf()
 	}
@@ -98,12 +116,10 @@ func (k *keysWriter) add(e *indexEntry) {
 	}
 	if e.count > 1 {
 		k.leaf = binary.AppendUvarint(k.leaf, uint64(e.last-e.first))
-		k.leaf = binary.AppendUvarint(k.leaf, uint64(len(k.postings)))
-		k.postings = appendPostings(k.postings, e.first, k.ords)
+		k.leaf = binary.AppendUvarint(k.leaf, uint64(list))
 	}
-	k.entries++
+	k.entries, k.count = k.entries+1, k.count+1
 	k.last = append(k.last[:0], key...)
-	k.hashes = append(k.hashes, hashKey(k.seed, key))
 }
 
 func commonPrefix(a, b []byte) int {
@@ -156,7 +172,7 @@ func (k *keysWriter) endLeaf() {
 
 func (k *keysWriter) fenceTable() []byte {
 	b := binary.LittleEndian.AppendUint32(nil, uint32(len(k.ends)))
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(k.hashes)))
+	b = binary.LittleEndian.AppendUint32(b, uint32(k.count))
 	for _, end := range append(k.ends, uint32(len(k.fences))) {
 		b = binary.LittleEndian.AppendUint32(b, end)
 	}

@@ -25,6 +25,11 @@ type indexSource interface {
 // The file gets its name when it is complete and synced. src must not get more events meanwhile.
 // After an error there is no new file; one that had the name before is as it was. If ctx ends first that is the error.
 func writeIndexFile(ctx context.Context, fs FS, name string, src indexSource, m indexMeta) error {
+	return replaceFile(fs, name, func(f File) error { return writeIndex(ctx, f, src, m) })
+}
+
+// replaceFile lets write fill an empty file, syncs it and gives it its name.
+func replaceFile(fs FS, name string, write func(f File) error) error {
 	tmp := name + ".tmp"
 	f, err := fs.Open(tmp, os.O_RDWR|os.O_CREATE)
 	if err != nil {
@@ -32,7 +37,7 @@ func writeIndexFile(ctx context.Context, fs FS, name string, src indexSource, m 
 	}
 	err = f.Truncate(0)
 	if err == nil {
-		err = writeIndex(ctx, f, src, m)
+		err = write(f)
 	}
 	if err == nil {
 		err = f.Fsync()
@@ -67,8 +72,8 @@ func writeIndex(ctx context.Context, f File, src indexSource, m indexMeta) error
 	if src.count() != m.count {
 		return errIndexSource
 	}
-	w := &indexWriter{ctx: ctx, file: f, seed: m.blockSeed(), out: make([]byte, 0, indexWriteSize)}
-	w.footer.indexMeta, w.footer.span = m, src.idSpan()
+	w := newIndexWriter(ctx, f, m)
+	w.footer.span = src.idSpan()
 	w.column(sectionOffsetGroups, sectionOffsets, m.count, func(ord uint32) (uint64, error) {
 		off, err := src.offset(ord)
 		return uint64(off), err
@@ -84,6 +89,12 @@ func writeIndex(ctx context.Context, f File, src indexSource, m indexMeta) error
 	}
 	w.finish()
 	return w.err
+}
+
+func newIndexWriter(ctx context.Context, f File, m indexMeta) *indexWriter {
+	w := &indexWriter{ctx: ctx, file: f, seed: m.blockSeed(), out: make([]byte, 0, indexWriteSize)}
+	w.footer.indexMeta = m
+	return w
 }
 
 // write appends content.
@@ -134,6 +145,10 @@ func (w *indexWriter) fail(err error) {
 		w.err = err
 	}
 }
+
+// begin and end stand around the writing of a section's content.
+func (w *indexWriter) begin(i int) { w.footer.sections[i].start = w.at }
+func (w *indexWriter) end(i int)   { w.footer.sections[i].size = w.at - w.footer.sections[i].start }
 
 // section writes content as a section.
 func (w *indexWriter) section(i int, content []byte) {
@@ -207,18 +222,56 @@ func (w *indexWriter) ids(src indexSource) {
 		return
 	}
 	slices.Sort(all)
-	table := make([]byte, 0, len(all)*idEntrySize)
-	for _, id := range all {
-		table = binary.LittleEndian.AppendUint32(table, uint32(id>>32))
-		table = binary.LittleEndian.AppendUint32(table, uint32(id))
-	}
-	w.section(sectionIDs, table)
-	var filter []byte
-	if w.footer.span.others { // ids of version 7 are excluded by the span
-		for i, id := range all {
-			all[i] = idFilterHash(uint32(id >> 32))
+	w.idSections(func(yield func(id uint64) bool) error {
+		for _, id := range all {
+			if !yield(id) {
+				break
+			}
 		}
-		filter = newBloom(all)
+		return nil
+	})
+}
+
+// idSections writes the ids and their filter. each yields fingerprint<<32 | ordinal of all events, sorted; it is called twice.
+func (w *indexWriter) idSections(each func(yield func(id uint64) bool) error) {
+	w.begin(sectionIDs)
+	err := each(func(id uint64) bool {
+		var b [idEntrySize]byte
+		binary.LittleEndian.PutUint32(b[:], uint32(id>>32))
+		binary.LittleEndian.PutUint32(b[4:], uint32(id))
+		w.write(b[:])
+		return w.err == nil
+	})
+	w.end(sectionIDs)
+	w.begin(sectionIDFilter)
+	if err == nil && w.footer.span.others { // ids of version 7 are excluded by the span
+		err = w.idFilter(each)
 	}
-	w.section(sectionIDFilter, filter)
+	w.end(sectionIDFilter)
+	if err != nil {
+		w.fail(err)
+	}
+}
+
+// idFilter writes the filter of the ids, block by block.
+func (w *indexWriter) idFilter(each func(yield func(id uint64) bool) error) error {
+	var block [bloomBlock]byte
+	place, size := 0, bloomSize(int(w.footer.count))
+	next := func() {
+		w.write(block[:])
+		clear(block[:])
+		place += bloomBlock
+	}
+	err := each(func(id uint64) bool {
+		hash := idFilterHash(uint32(id >> 32))
+		for place < bloomPlace(hash, size) {
+			next()
+		}
+		bloomAdd(block[:], hash)
+		return w.err == nil
+	})
+	for place < size && err == nil && w.err == nil {
+		next()
+	}
+	return err
 }

@@ -29,6 +29,7 @@ func Open(dir string, o Options) (*FileStore, error) {
 	s.shared.closed = s.closed.Load
 	s.indexer = newIndexer(s.fs, newBlockCache(indexCacheSize, indexFilterSize), s.writing.Load, s.rebuildIndex)
 	s.shared.damaged = func(seg *segment, _ error) { s.indexer.rewrite(seg) }
+	s.shared.indexer = s.indexer
 	s.ids.random, s.ids.now = o.Rand, o.Now
 	s.log = s.newLogState()
 	if err := s.open(); err != nil {

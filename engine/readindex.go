@@ -13,6 +13,8 @@ type readShared struct {
 	closed func() bool
 	// damaged is told that a segment's index file cannot be trusted; the store rebuilds it. nil if nobody wants to know.
 	damaged func(seg *segment, err error)
+	// indexer has the merged indexes of segments. nil if there is none.
+	indexer *indexer
 
 	rebuilding sync.Mutex // held while the index of a segment is rebuilt in memory, so that it happens once
 }
@@ -46,20 +48,14 @@ func (r *readIndex) StreamVersion(stream string) (Version, bool, error) {
 	if err := r.usable(context.Background()); err != nil {
 		return NoVersion, false, err
 	}
-	for i := len(r.view.segments) - 1; i >= 0; i-- {
-		s := r.reader(context.Background(), i, new(blockMemory))
-		if s.limit == 0 {
-			continue
-		}
-		e, ok, err := s.lookup(byStream, stream, s.limit)
-		if err != nil {
-			return NoVersion, false, err
-		}
-		if ok {
-			return e.lastVersion(), true, nil
-		}
+	if len(r.view.segments) == 0 {
+		return NoVersion, false, nil
 	}
-	return NoVersion, false, nil
+	v, ok, err := r.versionIn(len(r.view.segments)-1, stream)
+	if !ok && err == nil {
+		v, err = r.sealedVersion(stream)
+	}
+	return v, v != NoVersion && err == nil, err
 }
 
 // usable returns the context's error if it has ended, and ErrClosed if the store is closed.

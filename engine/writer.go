@@ -202,6 +202,7 @@ func (w *writer) ready() error {
 	w.unlock = lock
 	s.publish(s.log, s.log.end.next)
 	s.writing.Store(true)
+	s.indexer.begin(func() []*segment { return s.view.Load().segments })
 	return nil
 }
 
