@@ -235,7 +235,7 @@ type link struct {
 	ended  context.Context // ends with close
 	end    context.CancelFunc
 
-	mu     sync.Mutex // protects the fields below; never held while a store opens or closes
+	mu     sync.Mutex // protects the fields below; never held while the link's store opens or closes
 	shared *shared    // the Connector's reference; nil before the first Connect and after detach
 	closed bool
 }
@@ -259,7 +259,7 @@ func (l *link) acquire(ctx context.Context) (*shared, error) {
 		case <-wait:
 		case <-ctx.Done():
 			if !closing {
-				go s.release() // ends with the open, which the caller will not wait for
+				s.abandon()
 			}
 			return nil, ctx.Err()
 		}

@@ -59,7 +59,7 @@ func benchmarkAppend(b *testing.B, writers int) {
 	release() // the connection; one of the writers needs it
 	before := s.Stats()
 
-	const rounds = 5
+	const rounds = 21
 	var ratios []float64
 	var appending time.Duration
 	b.ReportAllocs()

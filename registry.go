@@ -55,24 +55,34 @@ func lookupStore(c Config) (s *shared, closing bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
+	s, found, closing := enterStore(key, c, handle)
+	switch {
+	case closing:
+		return s, true, nil
+	case !found:
+		go s.open() // ends with the open; if everybody has stopped waiting by then, the last to leave closes the store
+		return s, false, nil
+	}
+	if err := s.agrees(c); err != nil {
+		s.release()
+		return nil, false, err
+	}
+	return s, false, nil
+}
+
+// enterStore returns the registry's entry for the key with one more reference, or a new one. If it is closing there is no reference.
+// A new entry owns the handle; otherwise it is closed.
+func enterStore(key storeKey, c Config, handle io.Closer) (s *shared, found, closing bool) {
 	registry.mu.Lock()
 	defer registry.mu.Unlock()
 	if s := findLocked(key); s != nil {
 		closeHandle(handle)
-		if !s.tryRetain() {
-			return s, true, nil
-		}
-		if err := s.agrees(c); err != nil {
-			go s.release() // must not wait for a store to close under registry.mu
-			return nil, false, err
-		}
-		return s, false, nil
+		return s, true, !s.tryRetain()
 	}
 	s = newShared(key, c)
 	s.handle = handle
 	registry.stores[key] = s
-	go s.open() // ends with the open; if everybody has stopped waiting by then, the last to leave closes the store
-	return s, false, nil
+	return s, false, false
 }
 
 // findLocked prefers the store that is open for appending: a reader in the same process sees its events at once.
@@ -237,6 +247,18 @@ func (s *shared) release() error {
 	if s.refs.Add(-1) > 0 {
 		return nil
 	}
+	return s.finish()
+}
+
+// abandon gives a reference back without waiting for the store, which may be opening still.
+func (s *shared) abandon() {
+	if s.refs.Add(-1) == 0 {
+		go s.finish() // ends when the store has been opened and closed
+	}
+}
+
+// finish closes the store and takes it out of the registry, where it stays until then so that nobody opens it a second time.
+func (s *shared) finish() error {
 	err := s.close()
 	registry.mu.Lock()
 	if registry.stores[s.key] == s {
