@@ -12,6 +12,7 @@ type compilation struct {
 	catalog catalog
 	subs    int // sub-queries numbered so far
 	scans   []*tableScan
+	selects []*selectPlan
 	params  parser.Params
 	checks  []func(*env) error // of the arguments, before the first row
 }

@@ -239,10 +239,22 @@ func (s *tableScan) explainScan(x *explainer, backwards bool) {
 		}
 		b.WriteString(s.estimate(x, what, t))
 	}
+	if names := s.readNames(); names != "" && !what.empty {
+		b.WriteString(", reads " + names)
+	}
 	x.step(kind, "%s", b.String())
 	if len(s.filters) > 0 {
 		x.step("filter", "%s", strings.Join(s.filters, " AND "))
 	}
+}
+
+// readNames lists the columns that the scan reads.
+func (s *tableScan) readNames() string {
+	var names []string
+	for _, i := range s.needed() {
+		names = append(names, s.columns[i].Name)
+	}
+	return strings.Join(names, ", ")
 }
 
 // estimate says how many events the indexes let the scan look at.

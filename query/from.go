@@ -81,6 +81,7 @@ func (c *coreCompiler) derived(sel *parser.Select, ctes *cteScope) (input, error
 	if err != nil {
 		return nil, err
 	}
+	plan.wanted = make([]bool, len(plan.columns))
 	return &derivedTable{plan: plan}, nil
 }
 
@@ -293,7 +294,10 @@ type derivedTable struct{ plan *selectPlan }
 
 func (d *derivedTable) schema() []TableColumn { return d.plan.columns }
 
-func (d *derivedTable) bind(i int) *expr { return boundColumn(d.plan.columns[i], slotExpr(i)) }
+func (d *derivedTable) bind(i int) *expr {
+	d.plan.wanted[i] = true
+	return boundColumn(d.plan.columns[i], slotExpr(i))
+}
 
 func (d *derivedTable) open(ex *execution, outer *env) (operator, error) {
 	return d.plan.open(ex, outer)

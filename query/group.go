@@ -42,9 +42,8 @@ type groupTable struct {
 	keep   *keeper
 	groups []*group // in the order of their first rows
 	byKey  map[string]*group
-	last   *group // of the last row, when its only key is a text
-	data   *byte  // the text's bytes
-	size   int    // the text's length
+	whole  *group                // without GROUP BY, the only group
+	recent [recentTexts]knownText // groups whose only key is a text, by where the text is
 	key    []byte
 	values []Value
 	buf    []Value
@@ -71,10 +70,20 @@ func (t *groupTable) add(en *env) error {
 	return nil
 }
 
+// A knownText is a text that was looked up before. The texts of equal types share their bytes, so that it is found again
+// without hashing; the text itself keeps the bytes from being used for another one.
+type knownText struct {
+	text  string
+	group *group
+}
+
+// recentTexts is how many texts a groupTable finds again in that way.
+const recentTexts = 64
+
 // find returns the group of the current row.
 func (t *groupTable) find(en *env) (*group, error) {
-	if len(t.values) == 0 && t.last != nil {
-		return t.last, nil
+	if t.whole != nil {
+		return t.whole, nil
 	}
 	for i, k := range t.plan.keys {
 		t.values[i] = k.eval(en)
@@ -82,10 +91,13 @@ func (t *groupTable) find(en *env) (*group, error) {
 	if en.err != nil {
 		return nil, en.err
 	}
-	// Most often the key is a type or a stream, and rows of a batch share the texts of equal types.
-	single := len(t.values) == 1 && t.values[0].kind == String
-	if single && t.last != nil && t.size == len(t.values[0].s) && t.data == unsafe.StringData(t.values[0].s) {
-		return t.last, nil
+	var known *knownText
+	if len(t.values) == 1 && t.values[0].kind == String {
+		text := t.values[0].s
+		known = &t.recent[uintptr(unsafe.Pointer(unsafe.StringData(text)))>>3%recentTexts]
+		if known.group != nil && len(known.text) == len(text) && unsafe.StringData(known.text) == unsafe.StringData(text) {
+			return known.group, nil
+		}
 	}
 	t.key = t.key[:0]
 	for i, v := range t.values {
@@ -98,12 +110,11 @@ func (t *groupTable) find(en *env) (*group, error) {
 			return nil, err
 		}
 	}
-	t.last = nil
 	if len(t.values) == 0 {
-		t.last = g
+		t.whole = g
 	}
-	if single {
-		t.last, t.size, t.data = g, len(t.values[0].s), unsafe.StringData(t.values[0].s)
+	if known != nil {
+		*known = knownText{t.values[0].s, g}
 	}
 	return g, nil
 }

@@ -139,7 +139,7 @@ func (s *stage) hasTag(c *parser.Call) (e *expr, handled bool, err error) {
 	if err != nil {
 		return nil, true, err
 	}
-	scan.need[ordTags] = true
+	scan.use(ordTags)
 	test := func(en *env) truth {
 		v := tag.eval(en)
 		if v.kind == Null {

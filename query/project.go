@@ -21,7 +21,9 @@ func (p *projectOp) advance() (bool, error) { return p.in.next(p.en) }
 
 func (p *projectOp) results() ([]Value, error) {
 	for i, e := range p.plan.results {
-		p.row[i] = e.eval(p.en)
+		if e != nil {
+			p.row[i] = e.eval(p.en)
+		}
 	}
 	return p.row, p.en.err
 }

@@ -10,6 +10,7 @@ type tableScan struct {
 	def       tableDef
 	columns   []TableColumn
 	need      []bool // columns that are read
+	collect   []bool // where bind notes a column instead, while it is not known whether it will be read; nil for need
 	bounds    []*bound
 	conds     []condition
 	filters   []string // the conditions as text, for EXPLAIN
@@ -32,11 +33,27 @@ func (s *tableScan) events() *eventTable {
 }
 
 func (s *tableScan) bind(i int) *expr {
-	s.need[i] = true
+	s.use(i)
 	if s.events() != nil {
 		return boundColumn(s.columns[i], eventColumns[i].eval)
 	}
 	return boundColumn(s.columns[i], func(en *env) Value { return en.row.batch.columns[i][en.row.i] })
+}
+
+// use notes that column i is read.
+func (s *tableScan) use(i int) {
+	if s.collect != nil {
+		s.collect[i] = true
+		return
+	}
+	s.need[i] = true
+}
+
+// needAll notes that the columns of a set are read.
+func (s *tableScan) needAll(set []bool) {
+	for i, used := range set {
+		s.need[i] = s.need[i] || used
+	}
 }
 
 // needed lists the ordinals of the columns that are read.

@@ -14,6 +14,35 @@ type selectPlan struct {
 	order   []sortKey // on the rows of a UNION; a single core has its own
 	limit   *limitPlan
 	outer   bool // reads columns of an enclosing query
+	wanted  []bool // of a sub-query in FROM: the results that are read; nil for all
+}
+
+// prune drops the results that nobody reads, and with them the columns that only they need. It is called once, when the
+// statement has been compiled.
+func (p *selectPlan) prune() {
+	for _, core := range p.cores {
+		scan, ok := core.from.(*tableScan)
+		simple := len(p.cores) == 1 && !core.distinct && core.group == nil && p.wanted != nil
+		for i := range core.results {
+			if simple && !p.wanted[i] && !core.sortsBy(i) {
+				core.results[i] = nil
+				continue
+			}
+			if ok {
+				scan.needAll(core.reads[i])
+			}
+		}
+	}
+}
+
+// sortsBy reports whether ORDER BY names the result.
+func (p *corePlan) sortsBy(i int) bool {
+	for _, k := range p.order {
+		if k.result == i {
+			return true
+		}
+	}
+	return false
 }
 
 // A corePlan is a compiled SELECT ... FROM ... WHERE ... GROUP BY ... HAVING.
@@ -23,7 +52,8 @@ type corePlan struct {
 	group    *groupPlan  // nil without grouping
 	having   []condition
 	windows  *windowPlan // nil without window functions
-	results  []*expr
+	results  []*expr  // nil for one that nobody reads
+	reads    [][]bool // by result, where FROM is a table: the columns that it reads
 	columns  []TableColumn
 	distinct bool
 	order    []sortKey
@@ -58,6 +88,7 @@ func (c *compilation) compileSelect(sel *parser.Select, q queryScope) (*selectPl
 	}
 	limit, err := c.compileLimit(sel.Limit, sel.Offset, q)
 	p.limit = limit
+	c.selects = append(c.selects, p)
 	return p, err
 }
 
@@ -361,7 +392,17 @@ func (c *coreCompiler) groupItem(e parser.Expr) (parser.Expr, error) {
 }
 
 func (c *coreCompiler) compileResults(p *corePlan) error {
+	scan, ok := c.from.(*tableScan)
+	defer func() {
+		if ok {
+			scan.collect = nil
+		}
+	}()
 	for i, r := range c.results {
+		if ok {
+			scan.collect = make([]bool, len(scan.columns))
+			p.reads = append(p.reads, scan.collect)
+		}
 		x, err := c.resultStage().compile(r.Expr)
 		if err != nil {
 			return err

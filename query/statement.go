@@ -23,6 +23,9 @@ func compileWith(p *parser.Parsed, tables catalog) (*Plan, error) {
 
 // finish prepares what can only be prepared when everything has been compiled.
 func (c *compilation) finish() {
+	for _, p := range c.selects {
+		p.prune()
+	}
 	for _, s := range c.scans {
 		s.paths.prepare()
 	}

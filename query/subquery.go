@@ -117,6 +117,7 @@ func (s *stage) exists(e *parser.Exists) (*expr, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.plan.wanted = make([]bool, len(p.plan.columns)) // only whether there is a row is of interest
 	eval := func(en *env) Value {
 		r := p.once(en)
 		if r != nil && r.done {
