@@ -43,10 +43,15 @@ func checkArgument(arg *driver.NamedValue) error {
 	case nil, int64, float64, bool, string, time.Time:
 		return nil
 	case []byte:
-		arg.Value = bytesArgument(v)
+		if v == nil { // stands for NULL
+			arg.Value = nil
+		}
 		return nil
 	case json.RawMessage:
-		arg.Value = bytesArgument(v)
+		arg.Value = []byte(v)
+		if v == nil {
+			arg.Value = nil
+		}
 		return nil
 	case uuid.UUID:
 		arg.Value = v.String()
@@ -55,14 +60,6 @@ func checkArgument(arg *driver.NamedValue) error {
 		return driver.ErrSkip
 	}
 	return checkReflected(arg)
-}
-
-// bytesArgument makes a nil slice the NULL that it stands for.
-func bytesArgument(b []byte) driver.Value {
-	if b == nil {
-		return nil
-	}
-	return b
 }
 
 // checkReflected takes arrays of 16 bytes as UUIDs and slices as lists.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -182,30 +183,74 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 	assert.ErrorIs(t, err, engine.ErrClosed)
 }
 
-// TestFullQueue holds that an append waits while the store's queue is full, and no longer than its context.
+// TestFullQueue holds that an append waits while the store's queue is full, and no longer than its context. Nothing of one
+// that stopped waiting is ever written.
 func TestFullQueue(t *testing.T) {
-	s := &blockedStore{Store: openEngine(t), entered: make(chan struct{}, 8), admit: make(chan struct{})}
+	disk := &slowFS{FS: engine.OSFS(), syncing: make(chan struct{}, 8)}
+	s, err := engine.Open(t.TempDir(), engine.Options{FS: disk, QueueLength: 1})
+	require.NoError(t, err)
+	defer s.Close()
 	db := eventfold.OpenDB(eventfold.Config{Store: s})
 	defer db.Close()
-	ctx, cancel := context.WithCancel(context.Background())
-	failed := make(chan error)
-	go func() { // ends with cancel
-		_, err := db.ExecContext(ctx, `INSERT INTO a (type) VALUES ('A')`)
-		failed <- err
-	}()
-	<-s.entered
-	cancel()
-	assert.Equal(t, context.Canceled, <-failed)
+	mustExec(t, db, `INSERT INTO a (type) VALUES ('First')`)
 
-	done := make(chan error)
-	go func() { // ends when the store admits it
-		_, err := db.Exec(`INSERT INTO a (type) VALUES ('A')`)
+	release := disk.hold()
+	done := make(chan error, 2)
+	insert := func(kind string) { // each ends when the disk is released
+		_, err := db.Exec(`INSERT INTO a (type) VALUES (?)`, kind)
 		done <- err
-	}()
-	<-s.entered
-	close(s.admit)
+	}
+	go insert("Claimed")
+	<-disk.syncing // the writer has it
+	go insert("Queued")
+	require.Eventually(t, func() bool { return s.Stats().QueueLength == 1 }, time.Minute, time.Millisecond)
+
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	_, err = db.ExecContext(ctx, `INSERT INTO a (type) VALUES ('Refused')`)
+	assert.Equal(t, context.DeadlineExceeded, err)
+	release()
 	assert.NoError(t, <-done)
-	assert.Equal(t, 1, one[int](t, db, `SELECT COUNT(*) FROM a`), "the one that was cancelled wrote nothing")
+	assert.NoError(t, <-done)
+	assert.Equal(t, []string{"First", "Claimed", "Queued"}, column[string](t, db, `SELECT type FROM a`))
+}
+
+// A slowFS is a disk whose syncs wait while it is held.
+type slowFS struct {
+	engine.FS
+	syncing chan struct{} // gets a value when a sync begins to wait
+	held    atomic.Pointer[chan struct{}]
+}
+
+// hold makes syncs wait until the function it returns is called.
+func (f *slowFS) hold() (release func()) {
+	wait := make(chan struct{})
+	f.held.Store(&wait)
+	return func() {
+		f.held.Store(nil)
+		close(wait)
+	}
+}
+
+func (f *slowFS) Open(name string, flag int) (engine.File, error) {
+	file, err := f.FS.Open(name, flag)
+	if err != nil {
+		return nil, err
+	}
+	return &slowFile{file, f}, nil
+}
+
+type slowFile struct {
+	engine.File
+	fs *slowFS
+}
+
+func (f *slowFile) Fdatasync() error {
+	if wait := f.fs.held.Load(); wait != nil {
+		f.fs.syncing <- struct{}{}
+		<-*wait
+	}
+	return f.File.Fdatasync()
 }
 
 // A blockedStore holds appends back as a full queue does.
