@@ -34,6 +34,7 @@ type narrowing struct {
 	types    []string
 	ids      []uuid.UUID
 	prefix   string
+	like     string // a LIKE pattern of the stream that begins with something, "" for none
 	tags     []string
 }
 
@@ -327,6 +328,9 @@ func (w *narrowing) likeBound(v Value) {
 	if end >= 0 {
 		prefix = v.s[:end]
 	}
+	if likePrefix(v.s) != "" && len(v.s) <= maxPattern {
+		w.like = v.s
+	}
 	if len(prefix) > len(w.prefix) {
 		w.prefix = prefix
 	}
@@ -335,7 +339,7 @@ func (w *narrowing) likeBound(v Value) {
 // describe says what the narrowing makes the engine read.
 func (w *narrowing) describe(b *strings.Builder, head engine.Position) {
 	if w.empty {
-		b.WriteString(" nothing: the conditions contradict each other")
+		b.WriteString(" nothing: no event can satisfy the conditions")
 		return
 	}
 	describeSpan(b, "positions", w.position, int64(head)-1)

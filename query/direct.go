@@ -52,7 +52,7 @@ func (d *directedScan) open(ex *execution, outer *env, limit int64) (operator, e
 
 // openLimited starts a scan in a direction from which no more than limit rows will be read; 0 means that nothing is known.
 func (s *tableScan) openLimited(ex *execution, outer *env, backwards bool, limit int64) (operator, error) {
-	what, err := s.narrow(ex, outer)
+	what, err := s.narrowNow(ex, outer)
 	if err != nil {
 		return nil, err
 	}

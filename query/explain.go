@@ -221,7 +221,7 @@ func (g *groupPlan) explain(x *explainer, keys string) {
 func (s *tableScan) explain(x *explainer) { s.explainScan(x, false) }
 
 func (s *tableScan) explainScan(x *explainer, backwards bool) {
-	what, err := s.narrow(x.ex, nil)
+	what, err := s.narrowNow(x.ex, nil)
 	if err != nil {
 		x.err = err
 		return

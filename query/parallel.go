@@ -25,7 +25,7 @@ func (g *groupOp) readParts() (done bool, err error) {
 	if !ok {
 		return false, nil
 	}
-	what, err := scan.narrow(g.ex, g.outer)
+	what, err := scan.narrowNow(g.ex, g.outer)
 	if err != nil || what.empty {
 		return false, err
 	}

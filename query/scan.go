@@ -68,7 +68,7 @@ func (s *tableScan) needed() []int {
 }
 
 func (s *tableScan) open(ex *execution, outer *env) (operator, error) {
-	what, err := s.narrow(ex, outer)
+	what, err := s.narrowNow(ex, outer)
 	if err != nil {
 		return nil, err
 	}
@@ -85,6 +85,15 @@ func (s *tableScan) openFilter(ex *execution, f engine.Filter) (operator, error)
 		return nil, err
 	}
 	return &scanOp{src: src, conds: s.conds}, nil
+}
+
+// narrowNow evaluates the bounds for a scan of nothing but the execution's snapshot.
+func (s *tableScan) narrowNow(ex *execution, outer *env) (*narrowing, error) {
+	what, err := s.narrow(ex, outer)
+	if err == nil {
+		err = s.listStreams(ex, what)
+	}
+	return what, err
 }
 
 // narrow evaluates the bounds.
