@@ -92,6 +92,17 @@ func (f *FS) Changes() int {
 	return f.changes
 }
 
+// OpenFiles returns how many files are open or locked.
+func (f *FS) OpenFiles() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := 0
+	for _, i := range f.inodes {
+		n += i.opened
+	}
+	return n
+}
+
 // begin starts a call. The caller must run the end that it returns, and holds f.mu until then.
 func (f *FS) begin(c Call) (fault Fault, end func()) {
 	if f.before != nil {

@@ -62,29 +62,19 @@ func NewOracle(inOrder bool) *Oracle {
 
 // Append appends to the store and remembers the outcome. Every event must have an id of its own that was never used.
 func (o *Oracle) Append(ctx context.Context, s engine.Store, batch ...engine.Append) (engine.Appended, error) {
-	a := o.try(batch)
+	n := o.Try(batch)
 	done, err := s.Append(ctx, batch...)
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.changes++
 	switch {
 	case err == nil:
-		a.outcome, a.done = acked, done
-		o.seen = max(o.seen, lastPosition(done)+1)
+		o.Acked(n, done)
 	case !errors.Is(err, engine.ErrOutcomeUnknown):
-		a.outcome = refused
+		o.Refused(n)
 	}
 	return done, err
 }
 
-func lastPosition(done engine.Appended) engine.Position {
-	if len(done.Events) == 0 {
-		return engine.NoPosition
-	}
-	return done.Events[len(done.Events)-1].Position
-}
-
-func (o *Oracle) try(batch []engine.Append) *attempt {
+// Try notes that an append is about to be tried, and returns its number.
+func (o *Oracle) Try(batch []engine.Append) int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.changes++
@@ -96,7 +86,27 @@ func (o *Oracle) try(batch []engine.Append) *attempt {
 		}
 		o.byID[e.ID] = a
 	})
-	return a
+	return a.number
+}
+
+// Acked notes that an append was acknowledged.
+func (o *Oracle) Acked(number int, done engine.Appended) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.changes++
+	a := o.attempts[number]
+	a.outcome, a.done = acked, done
+	if n := len(done.Events); n > 0 {
+		o.seen = max(o.seen, done.Events[n-1].Position+1)
+	}
+}
+
+// Refused notes that an append was refused: it must not be there.
+func (o *Oracle) Refused(number int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.changes++
+	o.attempts[number].outcome = refused
 }
 
 func eachEvent(batch []engine.Append, do func(stream string, e *engine.NewEvent)) {

@@ -30,6 +30,7 @@ func (m *Moment) String() string {
 type Recorder struct {
 	fs     *FS
 	oracle *Oracle
+	yields int                          // how often a sync lets others run before it begins
 	store  atomic.Pointer[engine.Store] // whose readers are looked at
 
 	mu      sync.Mutex // protects all below
@@ -40,7 +41,7 @@ type Recorder struct {
 
 // Record begins to collect moments of a file system, which nobody uses yet, and of the oracle of its store.
 func Record(f *FS, o *Oracle) *Recorder {
-	r := &Recorder{fs: f, oracle: o, changes: [2]int{-1, -1}}
+	r := &Recorder{fs: f, oracle: o, yields: 10, changes: [2]int{-1, -1}}
 	f.Before(r.before)
 	f.After(r.after)
 	return r
@@ -60,7 +61,7 @@ func (r *Recorder) before(c Call) {
 	if !c.Op.Syncs() {
 		return
 	}
-	for range 10 { // somebody may have been told already that all is durable: let it speak
+	for range r.yields { // somebody may have been told already that all is durable: let it speak
 		runtime.Gosched()
 	}
 	if s := r.store.Load(); s != nil {

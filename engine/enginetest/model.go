@@ -37,6 +37,12 @@ func (m *Model) Append(ctx context.Context, batch ...engine.Append) (engine.Appe
 	return m.append(ctx, batch, engine.Appended{})
 }
 
+// Copy appends what another store has appended, with the ids and the time that it has given.
+func (m *Model) Copy(ctx context.Context, done engine.Appended, batch ...engine.Append) error {
+	_, err := m.append(ctx, batch, done)
+	return err
+}
+
 // append appends. Ids and the time that the store has to assign are taken from assigned, as far as it has them.
 func (m *Model) append(ctx context.Context, batch []engine.Append, assigned engine.Appended) (engine.Appended, error) {
 	if err := m.validate(batch); err != nil {

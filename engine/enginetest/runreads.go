@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"cmp"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -113,7 +114,8 @@ func (r *run) scan() {
 			f.Direction = engine.Backwards
 		}
 		want := (&modelView{events: events}).selected(f)
-		got := eventsOf(r, index.Scan(r.ctx, f, engine.ColAll))
+		got, err := eventsOf(index.Scan(r.ctx, f, engine.ColAll))
+		require.NoError(r, err, "%+v", f)
 		require.Equal(r, want, got, "%+v", f)
 		n, err := index.Count(r.ctx, f)
 		require.NoError(r, err)
@@ -121,24 +123,26 @@ func (r *run) scan() {
 	}
 }
 
-// eventsOf reads batches with all columns.
-func eventsOf(t require.TestingT, c engine.BatchCursor) []engine.Event {
+// eventsOf reads batches with all columns to the end, and closes the cursor.
+func eventsOf(c engine.BatchCursor) ([]engine.Event, error) {
+	defer c.Close()
 	var events []engine.Event
 	for b := c.Next(); b != nil; b = c.Next() {
-		require.Positive(t, b.Len, "a batch is never empty")
+		if b.Len == 0 {
+			return events, errors.New("a batch is empty")
+		}
 		for i := range b.Len {
-			e := engine.Event{
+			events = append(events, engine.Event{
 				Position: b.Positions[i], Stream: b.Streams[i], Version: b.Versions[i], ID: b.IDs[i], Type: b.Types[i],
-				Payload: b.Payloads[i], Metadata: b.Metadata[i], RecordedAt: time.UnixMicro(b.Times[i]).UTC(),
-				JSON: b.JSON[i], Redacted: b.Redacted[i],
-			}
-			e.Tags = slices.Clone(b.Tags[i])
-			events = append(events, e)
+				Payload: b.Payloads[i], Metadata: b.Metadata[i], Tags: slices.Clone(b.Tags[i]),
+				RecordedAt: time.UnixMicro(b.Times[i]).UTC(), JSON: b.JSON[i], Redacted: b.Redacted[i],
+			})
 		}
 	}
-	require.NoError(t, c.Err())
-	require.NoError(t, c.Close())
-	return events
+	if err := c.Err(); err != nil {
+		return events, err
+	}
+	return events, c.Close()
 }
 
 func (r *run) batches() {
