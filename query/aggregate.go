@@ -17,6 +17,7 @@ type aggregate struct {
 	// merge adds to s what comes after it, from another part of the rows. nil: the function cannot be computed in parts.
 	merge func(s, after *aggState, call *aggregateCall) error
 	final func(s *aggState) (Value, error)
+	grows bool // the state grows with every row
 }
 
 // An aggState is what one group knows of one aggregate.
@@ -34,15 +35,15 @@ type aggState struct {
 
 // aggregates are the aggregate functions by name.
 var aggregates = map[string]*aggregate{
-	"count":        {0, 1, true, typeOf(Integer, false), stepCount, mergeCount, finalCount},
-	"sum":          {1, 1, false, sumType, stepSum, mergeSum, finalSum},
-	"total":        {1, 1, false, typeOf(Real, false), stepSum, mergeSum, finalTotal},
-	"avg":          {1, 1, false, typeOf(Real, true), stepSum, mergeSum, finalAvg},
-	"min":          {1, 1, false, argType, stepMin, mergeMin, finalValue},
-	"max":          {1, 1, false, argType, stepMax, mergeMax, finalValue},
-	"first":        {1, 1, false, argType, stepFirst, mergeFirst, finalValue},
-	"last":         {1, 1, false, argType, stepLast, mergeLast, finalValue},
-	"group_concat": {1, 2, false, typeOf(Text, true), stepConcat, nil, finalConcat},
+	"count":        {0, 1, true, typeOf(Integer, false), stepCount, mergeCount, finalCount, false},
+	"sum":          {1, 1, false, sumType, stepSum, mergeSum, finalSum, false},
+	"total":        {1, 1, false, typeOf(Real, false), stepSum, mergeSum, finalTotal, false},
+	"avg":          {1, 1, false, typeOf(Real, true), stepSum, mergeSum, finalAvg, false},
+	"min":          {1, 1, false, argType, stepMin, mergeMin, finalValue, false},
+	"max":          {1, 1, false, argType, stepMax, mergeMax, finalValue, false},
+	"first":        {1, 1, false, argType, stepFirst, mergeFirst, finalValue, false},
+	"last":         {1, 1, false, argType, stepLast, mergeLast, finalValue, false},
+	"group_concat": {1, 2, false, typeOf(Text, true), stepConcat, nil, finalConcat, true},
 }
 
 // isAggregate reports whether a call without OVER is an aggregate. MIN and MAX of several values are scalar functions.
@@ -156,6 +157,11 @@ func (c *aggregateCall) add(s *aggState, en *env, keep *keeper, buf []Value) err
 	if c.distinct {
 		isNew, err := s.firstTime(v[0], c.collate, keep)
 		if !isNew || err != nil {
+			return err
+		}
+	}
+	if c.def.grows {
+		if err := keep.account(int64(len(v[0].s)) + 8); err != nil {
 			return err
 		}
 	}

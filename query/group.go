@@ -42,7 +42,7 @@ type groupTable struct {
 	keep   *keeper
 	groups []*group // in the order of their first rows
 	byKey  map[string]*group
-	whole  *group                // without GROUP BY, the only group
+	whole  *group                 // without GROUP BY, the only group
 	recent [recentTexts]knownText // groups whose only key is a text, by where the text is
 	key    []byte
 	values []Value

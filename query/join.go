@@ -158,6 +158,7 @@ type joinOp struct {
 	row     []Value // the joined row
 
 	built   bool
+	keep    *keeper
 	right   [][]Value // rows of the right side: the slots that it fills, the others are not set
 	byKey   map[string][]int32
 	all     []int32 // without keys: every row of the right side
@@ -262,7 +263,7 @@ func (j *joinOp) build() error {
 
 func (j *joinOp) readRight(right operator) error {
 	en := j.ex.env(j.outer)
-	keep := newKeeper(j.ex.budget, "JOIN")
+	j.keep = newKeeper(j.ex.budget, "JOIN")
 	j.byKey = map[string][]int32{}
 	row := make([]Value, len(j.plan.reads))
 	for {
@@ -275,13 +276,13 @@ func (j *joinOp) readRight(right operator) error {
 				row[i] = r.e.eval(en)
 			}
 		}
-		if err := j.keepRight(keep, row, en); err != nil {
+		if err := j.keepRight(row, en); err != nil {
 			return err
 		}
 	}
 }
 
-func (j *joinOp) keepRight(keep *keeper, row []Value, en *env) error {
+func (j *joinOp) keepRight(row []Value, en *env) error {
 	n := int32(len(j.right))
 	if len(j.plan.keys) == 0 {
 		j.all = append(j.all, n)
@@ -294,12 +295,12 @@ func (j *joinOp) keepRight(keep *keeper, row []Value, en *env) error {
 			j.byKey[string(key)] = append(list, n)
 		} else {
 			j.byKey[string(key)] = []int32{n}
-			if err := keep.account(int64(len(key)) + 64); err != nil {
+			if err := j.keep.account(int64(len(key)) + 64); err != nil {
 				return err
 			}
 		}
 	}
-	kept, err := keep.row(row)
+	kept, err := j.keep.row(row)
 	if err != nil {
 		return err
 	}
@@ -327,7 +328,13 @@ func (j *joinOp) keyOf(en *env, right bool) (key []byte, ok bool) {
 	return j.key, true
 }
 
-func (j *joinOp) close() error { return j.left.close() }
+func (j *joinOp) close() error {
+	if j.keep != nil {
+		j.keep.release()
+	}
+	j.right, j.byKey = nil, nil
+	return j.left.close()
+}
 
 func (p *joinPlan) explain(x *explainer) {
 	x.inner(p.left)

@@ -64,7 +64,9 @@ func (c conditions) one(depth int) string {
 		func() string { return "recorded_at " + op + " " + at() },
 		func() string { return "recorded_at BETWEEN " + at() + " AND " + at() },
 		func() string { return "HAS(tags, '" + pick(c.Rand, "even", "odd", "third", "none") + "')" },
-		func() string { return "id = '" + pick(c.Rand, "x", testID(c.IntN(300)), strings.ToUpper(testID(10))) + "'" },
+		func() string {
+			return "id = '" + pick(c.Rand, "x", testID(c.IntN(300)), strings.ToUpper(testID(10))) + "'"
+		},
 		func() string { return "id IN ('" + testID(c.IntN(300)) + "', '" + testID(c.IntN(300)) + "', NULL)" },
 		func() string { return "payload->>'$.n' " + op + " " + number() },
 		func() string { return pick(c.Rand, "1", "0", "NULL", "?", "1 = 1") },

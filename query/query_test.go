@@ -72,6 +72,7 @@ func TestMemoryBudget(t *testing.T) {
 		{"ORDER BY", "SELECT event FROM $all ORDER BY type"},
 		{"GROUP BY", "SELECT position, COUNT(*) FROM $all GROUP BY position"},
 		{"GROUP BY", "SELECT COUNT(DISTINCT position) FROM $all"},
+		{"GROUP BY", "SELECT GROUP_CONCAT(payload) FROM $all"},
 		{"DISTINCT", "SELECT DISTINCT position FROM $all"},
 		{"UNION", "SELECT position FROM $all UNION SELECT 1"},
 		{"JOIN", "SELECT COUNT(*) FROM $all a JOIN $all b ON a.position = b.position"},
@@ -89,6 +90,24 @@ func TestMemoryBudget(t *testing.T) {
 		}
 		_, err = tryRows(context.Background(), &Session{Store: store}, tt.text)
 		assert.NoError(t, err, tt.text)
+	}
+}
+
+// TestMemoryIsGivenBack: a correlated sub-query that runs once per row holds only what one run needs.
+func TestMemoryIsGivenBack(t *testing.T) {
+	store := openStore(t, engine.Options{})
+	fill(t, store, 2000)
+	small := &Session{Store: store, Settings: Settings{Memory: 20_000}}
+	for _, sub := range []string{
+		"SELECT COUNT(*) FROM \"order-000001\" a JOIN \"order-000001\" b ON a.version = b.version AND a.version < o.version",
+		"SELECT COUNT(*) FROM (SELECT DISTINCT type FROM \"order-000001\" WHERE version < o.version)",
+		"SELECT type FROM \"order-000001\" WHERE version <= o.version ORDER BY payload DESC LIMIT 1 OFFSET 2",
+		"SELECT MAX(n) FROM (SELECT type, COUNT(*) AS n FROM \"order-000001\" WHERE version <= o.version GROUP BY type)",
+		"SELECT MAX(n) FROM (SELECT ROW_NUMBER() OVER () AS n FROM \"order-000001\" WHERE version <= o.version)",
+		"SELECT 1 WHERE o.version IN (SELECT version FROM \"order-000001\" WHERE version <= o.version)",
+		"SELECT COUNT(*) FROM (SELECT type FROM \"order-000001\" UNION SELECT stream FROM \"order-000001\" WHERE version < o.version)",
+	} {
+		assert.Len(t, rowsOf(t, small, "SELECT ("+sub+") FROM $all o"), 2000, sub)
 	}
 }
 

@@ -13,7 +13,7 @@ type selectPlan struct {
 	columns []TableColumn
 	order   []sortKey // on the rows of a UNION; a single core has its own
 	limit   *limitPlan
-	outer   bool // reads columns of an enclosing query
+	outer   bool   // reads columns of an enclosing query
 	wanted  []bool // of a sub-query in FROM: the results that are read; nil for all
 }
 
@@ -52,8 +52,8 @@ type corePlan struct {
 	group    *groupPlan  // nil without grouping
 	having   []condition
 	windows  *windowPlan // nil without window functions
-	results  []*expr  // nil for one that nobody reads
-	reads    [][]bool // by result, where FROM is a table: the columns that it reads
+	results  []*expr     // nil for one that nobody reads
+	reads    [][]bool    // by result, where FROM is a table: the columns that it reads
 	columns  []TableColumn
 	distinct bool
 	order    []sortKey
