@@ -310,11 +310,11 @@ var modifiers = map[string]func(m *moment, i int) bool{
 
 // guess takes a raw number for a Julian day if it can be one, otherwise for seconds since 1970.
 func (m *moment) guess() bool {
-	if m.raw && !m.hasMs && m.second >= julianEpoch/1000 && m.second <= lastMs/1000 {
-		m.fromUnix()
+	if !m.raw || m.hasMs {
+		m.raw = false
+		return true
 	}
-	m.raw = false
-	return true
+	return m.fromUnix()
 }
 
 // fromUnix takes the raw number for seconds since 1970.
@@ -513,8 +513,15 @@ func (m *moment) isoWeek() (year, week int) {
 // A directive is what a letter after a percent sign of strftime appends.
 type directive func(b []byte, m *moment) []byte
 
+// padded appends a number with zeros in front, as C's %04d has it: a minus is part of the width.
 func padded(width int, of func(m *moment) int) directive {
-	return func(b []byte, m *moment) []byte { return appendPadded(b, of(m), width) }
+	return func(b []byte, m *moment) []byte {
+		n := of(m)
+		if n < 0 {
+			return appendPadded(b, n, width-1)
+		}
+		return appendPadded(b, n, width)
+	}
 }
 
 // spaced pads to two places with a blank.
@@ -545,6 +552,8 @@ func (m *moment) hour12() int {
 	return 12
 }
 
+var yearDirective = padded(4, func(m *moment) int { return m.year })
+
 var strftimeDirectives = map[byte]directive{
 	'd': padded(2, func(m *moment) int { return m.day }),
 	'e': spaced(func(m *moment) int { return m.day }),
@@ -555,7 +564,10 @@ var strftimeDirectives = map[byte]directive{
 		}
 		return append(b, s...)
 	},
-	'F': func(b []byte, m *moment) []byte { return m.appendDate(b) },
+	'F': func(b []byte, m *moment) []byte {
+		b = appendPadded(append(yearDirective(b, m), '-'), m.month, 2)
+		return appendPadded(append(b, '-'), m.day, 2)
+	},
 	'G': padded(4, func(m *moment) int { y, _ := m.isoWeek(); return y }),
 	'g': padded(2, func(m *moment) int { y, _ := m.isoWeek(); return y % 100 }),
 	'H': padded(2, func(m *moment) int { return m.hour }),
@@ -590,7 +602,7 @@ var strftimeDirectives = map[byte]directive{
 	'U': padded(2, func(m *moment) int { return (m.dayOfYear() + 7 - m.weekday()) / 7 }),
 	'W': padded(2, func(m *moment) int { return (m.dayOfYear() + 7 - (m.weekday()+6)%7) / 7 }),
 	'V': padded(2, func(m *moment) int { _, w := m.isoWeek(); return w }),
-	'Y': padded(4, func(m *moment) int { return m.year }),
+	'Y': yearDirective,
 	'%': func(b []byte, _ *moment) []byte { return append(b, '%') },
 }
 

@@ -77,6 +77,8 @@ func TestDateFunctions(t *testing.T) {
 		{"strftime('%', '2026-01-02')", "NULL"},
 		{"strftime(NULL, '2026-01-02')", "NULL"},
 		{"strftime('text', '2026-01-02')", "'text'"},
+		{"date(9007199254740992, 'auto')", "NULL"},
+		{"strftime('%Y %G %g %F', '-0100-01-10')", "'-100 -100 00 -100-01-10'"},
 		// of times
 		{"date(recorded_at)", "'2026-01-02'"}, {"time(recorded_at)", "'03:04:05'"}, {"datetime(recorded_at, '+1 day')", "'2026-01-03 03:04:05'"}, {"strftime('%H:%M:%f', recorded_at)", "'03:04:05.123'"},
 		{"unixepoch(recorded_at)", "1767323045"}, {"unixepoch(recorded_at, 'subsec')", "1767323045.123"}, {"julianday(recorded_at) = julianday('2026-01-02 03:04:05.123')", "1"},

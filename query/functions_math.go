@@ -14,7 +14,7 @@ var mathFunctions = []function{
 	realFunc("sqrt", math.Sqrt),
 	realFunc("exp", math.Exp),
 	realFunc("ln", positive(math.Log)),
-	realFunc("log10", positive(math.Log10)),
+	realFunc("log10", positive(log10)),
 	realFunc("log2", positive(math.Log2)),
 	realFunc("sin", math.Sin), realFunc("cos", math.Cos), realFunc("tan", math.Tan),
 	realFunc("asin", math.Asin), realFunc("acos", math.Acos), realFunc("atan", math.Atan),
@@ -63,6 +63,15 @@ func positive(f func(float64) float64) func(float64) float64 {
 	}
 }
 
+// log10 is exact for powers of ten, which math.Log10 is not.
+func log10(x float64) float64 {
+	f := math.Log10(x)
+	if whole := math.Round(f); math.Pow10(int(whole)) == x {
+		return whole
+	}
+	return f
+}
+
 // wholeFunc rounds reals to whole reals and leaves integers alone.
 func wholeFunc(name string, f func(float64) float64) function {
 	return function{name: name, min: 1, max: 1, nulls: nullMaybe, f1: func(_ *env, v Value) Value {
@@ -102,7 +111,7 @@ func logFunc(_ *env, args []Value) Value {
 		return null
 	}
 	if len(args) == 1 {
-		return realValue(math.Log10(first.real()))
+		return realValue(log10(first.real()))
 	}
 	base, x := math.Log(first.real()), toReal(args[1])
 	if base <= 0 || x <= 0 {

@@ -116,6 +116,8 @@ func TestTextAndMathFunctions(t *testing.T) {
 		{"log(1, 8)", "NULL"},
 		{"log10(1000)", "3.0"},
 		{"log2(8)", "3.0"},
+		{"log(1e15)", "15.0"},
+		{"replace('abc', '', NULL)", "'abc'"},
 		{"mod(7, 3)", "1.0"},
 		{"mod(-7, 3)", "-1.0"},
 		{"mod(7.5, 2)", "1.5"},
@@ -155,6 +157,7 @@ func TestPrintf(t *testing.T) {
 		{"printf('%.2f %f', 1e999, -1e999)", "'Inf -Inf'"},
 		{"printf('%.1f %.1f %.2f', 0.25, 0.35, 1.005)", "'0.3 0.3 1.00'"},
 		{"printf('%lld %li', 1, 2)", "'1 2'"},
+		{"printf('%0+12e|%!.2w', 1e999, 'éab')", "'+9.000000e+999|éa'"},
 	})
 	v, err := runScalar(t, "printf('%.*c', 3, '日')")
 	require.NoError(t, err)

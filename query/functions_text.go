@@ -20,7 +20,7 @@ var textFunctions = []function{
 	{name: "substr", min: 2, max: 3, typ: Text, compile: compileSubstr},
 	{name: "left", min: 2, max: 2, typ: Text, f2: leftFunc},
 	{name: "right", min: 2, max: 2, typ: Text, f2: rightFunc},
-	{name: "replace", min: 3, max: 3, typ: Text, f3: replaceFunc},
+	{name: "replace", min: 3, max: 3, typ: Text, nulls: nullOwn, f3: replaceFunc},
 	{name: "instr", min: 2, max: 2, typ: Integer, f2: instrFunc},
 	{name: "position", min: 2, max: 2, typ: Integer, f2: func(e *env, a, b Value) Value { return instrFunc(e, b, a) }},
 	{name: "concat", min: 1, max: -1, typ: Text, nulls: nullNever, fn: func(e *env, a []Value) Value { return joinFunc(e, "", a) }},
@@ -173,10 +173,16 @@ func rightFunc(_ *env, v, n Value) Value {
 	return textValue(s[charOffset(s, int64(charCount(s))-keep):])
 }
 
+// replaceFunc is replace(x, old, new). Without an old text, the new one does not matter.
 func replaceFunc(e *env, v, old, new Value) Value {
 	s, from, to := v.text(), old.text(), new.text()
-	if from == "" {
+	switch {
+	case v.kind == Null || old.kind == Null:
+		return null
+	case from == "":
 		return textValue(s)
+	case new.kind == Null:
+		return null
 	}
 	if len(to) > len(from) && len(s)+strings.Count(s, from)*(len(to)-len(from)) > maxText {
 		return e.fail(tooLong(-1))

@@ -233,13 +233,15 @@ func (d spec) appendReal(b []byte, f float64) []byte {
 	if precision < 0 {
 		precision = 6
 	}
-	if math.IsInf(f, 0) {
-		if d.zero {
-			return append(append(b, d.sign(f < 0)...), "9.0e+999"...)
-		}
+	var n decimal
+	switch {
+	case !math.IsInf(f, 0):
+		n = decodeReal(f)
+	case d.zero: // a number that is read as an infinity
+		n = decimal{negative: f < 0, digits: []byte{'9'}, point: 1000}
+	default:
 		return append(append(b, d.sign(f < 0)...), "Inf"...)
 	}
-	n := decodeReal(f)
 	b = append(b, d.sign(n.negative)...)
 	verb, exp := d.verb|0x20, 0
 	trim := verb == 'g' && !d.alternate
@@ -280,6 +282,8 @@ func (d spec) limit(digits int) int {
 // rounded rounds n, the digits of f, to so many significant digits.
 func (d spec) rounded(f float64, n decimal, digits int) decimal {
 	switch digits = d.limit(digits); {
+	case math.IsInf(f, 0):
+		return n
 	case digits == realDigits:
 		return textDigits(f)
 	case digits < realDigits:
@@ -335,14 +339,17 @@ func (d spec) appendChar(b []byte, s string) []byte {
 
 // appendString appends a text of at most as many bytes as the precision says, or characters with the flag !.
 func (d spec) appendString(b []byte, s string) []byte {
-	if d.precision >= 0 {
-		if d.exact {
-			s = s[:charOffset(s, int64(d.precision))]
-		} else {
-			s = s[:min(len(s), d.precision)]
-		}
+	return d.pad(b, d.cut(s), false)
+}
+
+func (d spec) cut(s string) string {
+	switch {
+	case d.precision < 0:
+		return s
+	case d.exact:
+		return s[:charOffset(s, int64(d.precision))]
 	}
-	return d.pad(b, s, false)
+	return s[:min(len(s), d.precision)]
 }
 
 // appendQuoted appends a text with its quotes doubled; for Q within quotes.
@@ -358,11 +365,7 @@ func (d spec) appendQuoted(b []byte, v Value) []byte {
 	if d.verb == 'w' {
 		quote = `"`
 	}
-	s := v.text()
-	if d.precision >= 0 {
-		s = s[:min(len(s), d.precision)]
-	}
-	s = strings.ReplaceAll(s, quote, quote+quote)
+	s := strings.ReplaceAll(d.cut(v.text()), quote, quote+quote)
 	if d.verb == 'Q' {
 		s = "'" + s + "'"
 	}
