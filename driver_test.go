@@ -221,6 +221,35 @@ func TestOneStorePerPath(t *testing.T) {
 	assert.ErrorIs(t, err, eventfold.ErrReadOnly)
 }
 
+// TestStoreStaysWhereItWasOpened holds that an open store does not move with the working directory or with a link, and that a
+// directory is known by what it is and not by its name.
+func TestStoreStaysWhereItWasOpened(t *testing.T) {
+	root := t.TempDir()
+	at := func(name string) string { return filepath.Join(root, name) }
+	require.NoError(t, os.Mkdir(at("a"), 0o755))
+	require.NoError(t, os.Mkdir(at("b"), 0o755))
+	require.NoError(t, os.Symlink("a", at("link")))
+	t.Chdir(root)
+	relative, linked := openDB(t, "relative"), openDB(t, "link")
+	require.NoError(t, relative.Ping())
+	require.NoError(t, linked.Ping())
+	require.NoError(t, os.Remove("link"))
+	require.NoError(t, os.Symlink("b", at("link")))
+	t.Chdir(t.TempDir())
+	mustExec(t, relative, `INSERT INTO r (type) VALUES ('R')`)
+	mustExec(t, linked, `INSERT INTO a (type) VALUES ('A')`)
+	require.NoError(t, relative.Close())
+	assert.Equal(t, 1, one[int](t, openDB(t, at("relative")), `SELECT COUNT(*) FROM r`))
+	assert.Equal(t, 1, one[int](t, openDB(t, at("a")), `SELECT COUNT(*) FROM a`))
+	assert.Equal(t, 0, one[int](t, openDB(t, at("link")), `SELECT COUNT(*) FROM a`), "the link leads elsewhere now")
+
+	require.NoError(t, os.Rename(at("a"), at("renamed")))
+	renamed := openDB(t, at("renamed")+"?busy_timeout=0")
+	mustExec(t, renamed, `INSERT INTO a (type) VALUES ('A')`) // would find the lock taken if it were another store
+	assert.Equal(t, 2, one[int](t, linked, `SELECT COUNT(*) FROM a`))
+	assert.Equal(t, 0, one[int](t, openDB(t, at("a")), `SELECT COUNT(*) FROM a`), "the name belongs to a new directory")
+}
+
 func TestConflictingOptionsNameBothValues(t *testing.T) {
 	dir := t.TempDir()
 	db := openDB(t, dir+"?sync=interval")
@@ -245,21 +274,23 @@ func TestConflictingOptionsNameBothValues(t *testing.T) {
 // TestManyOpenAtOnce holds that the open is done once, and that those who wait for it do so no longer than their context.
 func TestManyOpenAtOnce(t *testing.T) {
 	dir := t.TempDir()
+	const programs, rounds = 2, 50
 	var group sync.WaitGroup
-	for range 16 {
+	for range programs { // a store that is just being closed is opened again, and never twice: nobody finds the lock taken
 		group.Go(func() {
-			db, err := sql.Open("eventfold", dir)
-			if assert.NoError(t, err) {
-				assert.NoError(t, db.Ping())
-				_, err = db.Exec(`INSERT INTO a (type) VALUES ('A')`)
-				assert.NoError(t, err)
-				assert.NoError(t, db.Close())
+			for range rounds {
+				db, err := sql.Open("eventfold", dir+"?busy_timeout=0")
+				if assert.NoError(t, err) {
+					_, err = db.Exec(`INSERT INTO a (type) VALUES ('A')`)
+					assert.NoError(t, err)
+					assert.NoError(t, db.Close())
+				}
 			}
 		})
 	}
 	group.Wait()
 	db := openDB(t, dir)
-	assert.Equal(t, 16, one[int](t, db, `SELECT COUNT(*) FROM a`))
+	assert.Equal(t, programs*rounds, one[int](t, db, `SELECT COUNT(*) FROM a`))
 
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
