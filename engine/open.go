@@ -190,7 +190,10 @@ func (s *FileStore) repair() error {
 		if err == nil {
 			defer l.Close()
 			if err = s.recoverLocked(); err == nil {
-				return s.noteClean()
+				err = s.noteClean()
+			}
+			if err == nil {
+				return nil
 			}
 		}
 		if _, busy := err.(*LockedError); busy {
