@@ -43,7 +43,7 @@ func recordScript(t *testing.T, seed uint64) []crashtest.Moment {
 		s, err := openStrict(f, seed)
 		require.NoError(t, err)
 		recorder.Watch(s)
-		require.NoError(t, crashtest.Script(ctx, o, s, g, nil))
+		require.NoError(t, crashtest.Script(ctx, o, s, g))
 		require.NoError(t, o.Check(ctx, s))
 		require.NoError(t, s.Close())
 	}

@@ -289,16 +289,26 @@ func (f *FS) Space(dir string) (engine.Space, error) {
 	return engine.Space{Free: f.free()}, nil
 }
 
+// Used returns how many bytes all files have together.
+func (f *FS) Used() int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.used()
+}
+
+func (f *FS) used() (n int64) {
+	for _, i := range f.inodes {
+		n += i.cached.size
+	}
+	return n
+}
+
 // free returns how many bytes files may still grow.
 func (f *FS) free() int64 {
 	if f.limit == 0 {
 		return 1 << 40
 	}
-	left := f.limit
-	for _, n := range f.inodes {
-		left -= n.cached.size
-	}
-	return max(left, 0)
+	return max(f.limit-f.used(), 0)
 }
 
 // Lock takes the lock of a file, creating it if need be. Its holder is kept beside the file, not in it.

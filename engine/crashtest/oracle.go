@@ -171,6 +171,11 @@ func (o *Oracle) Check(ctx context.Context, s engine.Store) error {
 	return nil
 }
 
+// Peek checks like Check, but takes nothing for promised beyond what it has seen.
+func (o *Oracle) Peek(ctx context.Context, s engine.Store) error {
+	return o.Clone().Check(ctx, s)
+}
+
 func readAll(ctx context.Context, s engine.Store) ([]engine.Event, error) {
 	index := s.ReadIndex()
 	c := index.ReadAll(ctx, 0, engine.Forwards)

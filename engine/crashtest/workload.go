@@ -79,9 +79,28 @@ func (g *Generator) IntN(n int) int {
 }
 
 // Script is a workload of one client that goes through everything a store does: appends of one sector and of many, of several
-// streams, refused ones, rotations. stop, if not nil, is asked before each append.
-func Script(ctx context.Context, o *Oracle, s engine.Store, g *Generator, stop func() bool) error {
-	steps := [][]engine.Append{
+// streams, rotations. It stops at the first error.
+func Script(ctx context.Context, o *Oracle, s engine.Store, g *Generator) error {
+	for _, batch := range g.script() {
+		if _, err := o.Append(ctx, s, batch...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Insist is the workload of Script, but goes on after errors. It returns how many appends had one.
+func Insist(ctx context.Context, o *Oracle, s engine.Store, g *Generator) (refused int) {
+	for _, batch := range g.script() {
+		if _, err := o.Append(ctx, s, batch...); err != nil {
+			refused++
+		}
+	}
+	return refused
+}
+
+func (g *Generator) script() [][]engine.Append {
+	return [][]engine.Append{
 		{g.Append(10)},
 		{g.Append(0, 30, 700)},
 		{g.Append(100), g.Append(200), g.Append(300)},
@@ -95,15 +114,6 @@ func Script(ctx context.Context, o *Oracle, s engine.Store, g *Generator, stop f
 		{g.Append(40)},
 		{g.Append(40)},
 	}
-	for _, batch := range steps {
-		if stop != nil && stop() {
-			return nil
-		}
-		if _, err := o.Append(ctx, s, batch...); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Random returns a source of random numbers for engine.Options.Rand.
