@@ -34,6 +34,7 @@ var scalarRow = []scalarColumn{
 	{"tags", jsonValue(`["course:c1","student:s1"]`), JSON, affText},
 	{"recorded_at", timeValue(time.Date(2026, 1, 2, 3, 4, 5, 123456000, time.UTC).UnixMicro()), Timestamp, affTime},
 	{"untyped", textValue("10"), Any, affNone},
+	{"loose", textValue("1.0"), Any, affNumeric},
 }
 
 // A scalarBinder binds the columns of scalarRow, and remembers what it was asked.
@@ -270,6 +271,8 @@ func TestParameters(t *testing.T) {
 	}{
 		{"?", []driver.Value{int64(5)}, "5"},
 		{"? || ?", []driver.Value{"a", []byte("b")}, "'ab'"},
+		{"word = ?", []driver.Value{"Hello"}, "1"}, {"word = ?", []driver.Value{"HELLO"}, "0"}, {"word COLLATE NOCASE = ?", []driver.Value{"HELLO"}, "1"}, {"word <> ?", []driver.Value{"Hello"}, "0"},
+		{"loose = ?", []driver.Value{"1"}, "1"}, {"s = ?", []driver.Value{int64(10)}, "1"}, {"n < ?", []driver.Value{int64(11)}, "1"}, {"? < n", []driver.Value{int64(11)}, "0"}, {"n = ?", []driver.Value{nil}, "NULL"}, {"nothing = ?", []driver.Value{int64(1)}, "NULL"},
 		{"n = ?", []driver.Value{"10"}, "1"},
 		{"? IS NULL", []driver.Value{nil}, "1"},
 		{"? IS NULL", []driver.Value{[]byte(nil)}, "1"},

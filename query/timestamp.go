@@ -282,7 +282,7 @@ func (c *compiler) timeOperand(x *expr) (*expr, error) {
 	}
 	eval := x.eval
 	y := *x
-	y.test = nil
+	y.test, y.param = nil, 0
 	y.eval = memoized(func(e *env) Value {
 		v := timeAffinity(eval(e))
 		if v.kind == String && e.err == nil {
