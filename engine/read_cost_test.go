@@ -190,12 +190,12 @@ func TestReadingAllocatesBlocksOnly(t *testing.T) {
 
 // TestPartsDivideEvenly holds that the parts of a long scan are of about equal size, begin with frames, and lose nothing.
 func TestPartsDivideEvenly(t *testing.T) {
-	l := costLog(t, 20_000)
+	l := costLog(t, 10_000)
 	index := l.index()
-	for _, f := range []Filter{{}, {From: 777, To: 35_001}, {Types: []string{"type-1"}}, {Since: l.events[15_000].RecordedAt},
-		{Before: l.events[15_000].RecordedAt, Direction: Backwards}} {
+	for _, f := range []Filter{{}, {From: 777, To: 17_001}, {Types: []string{"type-1"}}, {Since: l.events[7_000].RecordedAt},
+		{Before: l.events[7_000].RecordedAt, Direction: Backwards}} {
 		whole := selected(l.events, &Filter{From: f.From, To: f.To, Since: f.Since, Before: f.Before})
-		for n := 1; n < 7; n++ {
+		for _, n := range []int{1, 2, 4} {
 			parts := index.Parts(f, n)
 			if n == 1 {
 				require.Equal(t, []Filter{f}, parts)

@@ -3,7 +3,9 @@ package engine
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -96,29 +98,40 @@ func compareLists(t testing.TB, index ReadIndex, events []Event) {
 }
 
 func TestReadsAgreeWithModel(t *testing.T) {
-	seed := uint64(rand.Int64())
-	t.Log("seed", seed)
-	r := rand.New(rand.NewPCG(seed, 1))
-	for range 25 {
-		l := randomLog(t, r, 1+r.IntN(2500), r.IntN(9))
-		compareReads(t, r, l.index(), l.events, 150)
+	r := testRand(t)
+	for range rounds(3) {
+		l := randomLog(t, r, 1+r.IntN(2000), r.IntN(9))
+		compareReads(t, r, l.index(), l.events, 100)
 		for range 4 {
 			h := r.IntN(len(l.events) + 1)
-			compareReads(t, r, l.index().At(Position(h)), l.events[:h], 20)
+			compareReads(t, r, l.index().At(Position(h)), l.events[:h], 15)
 		}
 	}
 }
 
-// testSeed gives each run another seed, and prints it.
+// testRand gives each run another seed, and prints it. EVENTFOLD_SEED repeats a run.
 func testRand(t testing.TB) *rand.Rand {
 	seed := uint64(rand.Int64())
-	t.Log("seed", seed)
+	if text := os.Getenv("EVENTFOLD_SEED"); text != "" {
+		var err error
+		seed, err = strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err)
+	}
+	t.Logf("seed %d (EVENTFOLD_SEED=%d repeats it)", seed, seed)
 	return rand.New(rand.NewPCG(seed, 1))
+}
+
+// rounds returns how often a random test is repeated: much more often with EVENTFOLD_TORTURE.
+func rounds(n int) int {
+	if os.Getenv("EVENTFOLD_TORTURE") != "" {
+		return 100 * n
+	}
+	return n
 }
 
 func TestReadsWithoutMemoryIndexAgreeWithModel(t *testing.T) {
 	r := testRand(t)
-	for range 8 {
+	for range rounds(5) {
 		l := randomLog(t, r, 1+r.IntN(500), r.IntN(6))
 		l.naive(func(n *naiveIndex) segmentIndex { return sparseIndex{n} })
 		compareReads(t, r, l.index(), l.events, 60)
@@ -263,7 +276,7 @@ func TestBrokenIndexMakesReadsSlowNotWrong(t *testing.T) {
 		l.seal()
 	}
 	rebuilt := 0
-	for answers := range 120 {
+	for answers := range 40 {
 		var told []*segment
 		l.shared.damaged = func(seg *segment, err error) {
 			require.ErrorIs(t, err, errBrokenIndex)
@@ -281,7 +294,7 @@ func TestBrokenIndexMakesReadsSlowNotWrong(t *testing.T) {
 		}
 		rebuilt += len(told)
 	}
-	require.Greater(t, rebuilt, 120)
+	require.Greater(t, rebuilt, 40)
 }
 
 // TestDamageIsDetected changes bytes of the log, one after the other, and reads by every path: what comes out is right, or it is a
@@ -303,7 +316,7 @@ func TestDamageIsDetected(t *testing.T) {
 		file := l.hostile(i)
 		size, err := file.Size()
 		require.NoError(t, err)
-		for at := int64(segmentHeaderSize); at < size; at += 1 + r.Int64N(23) {
+		for at := int64(segmentHeaderSize); at < size; at += 1 + r.Int64N(41) {
 			flip := byte(1 << r.IntN(8))
 			file.damage = func(b []byte, off, _ int64) {
 				if at >= off && at < off+int64(len(b)) {

@@ -4,7 +4,7 @@ import "context"
 
 // ReadStream implements ReadIndex.
 func (r *readIndex) ReadStream(ctx context.Context, stream string, from Version, dir Direction) Cursor {
-	c := &streamEvents{index: r, stream: stream, dir: dir, older: len(r.view.segments) - 1, chunk: pointGroup}
+	c := &streamEvents{index: r, stream: stream, dir: dir, chunk: pointGroup}
 	c.reader.ctx = ctx
 	c.reader.memory = &c.memory
 	c.err = r.usable(ctx)
@@ -23,7 +23,7 @@ type streamEvents struct {
 	dir    Direction
 
 	reader segmentReader // of the current segment
-	older  int           // the newest segment in which the stream has not been looked up
+	older  backWalk      // through the segments in which the stream has not been looked up
 	hits   []streamHit   // segments to be read, the next one last
 	entry  indexEntry    // of the stream in the current segment
 	i, j   uint32        // which of the entry's events are still to be read
@@ -33,9 +33,11 @@ type streamEvents struct {
 	points pointRows
 	row    row
 
-	memory blockMemory
-	done   bool
-	err    error
+	walking bool   // older has begun
+	hash    uint64 // of the stream's name
+	memory  blockMemory
+	done    bool
+	err     error
 }
 
 // maxChunk is how many places are asked for at once at most.
@@ -82,14 +84,49 @@ func (c *streamEvents) begin(from Version) error {
 
 // lookup finds the newest segment not looked at yet that has events of the stream.
 func (c *streamEvents) lookup() (hit streamHit, ok bool, err error) {
-	for ; c.older >= 0 && !ok && err == nil; c.older-- {
-		s := c.index.reader(c.reader.ctx, c.older, &c.memory)
-		if s.limit > 0 {
-			hit.segment = c.older
-			hit.entry, ok, err = s.lookup(byStream, c.stream, s.limit)
+	if !c.walking {
+		c.walking = true
+		c.older = c.index.walkBack()
+		c.hash = hashKey(indexSeed(c.index.view.store), bytesOf(c.stream))
+		if hit, ok, err = c.lookupIn(c.older.i); ok || err != nil {
+			return hit, ok, err
 		}
 	}
+	for c.older.next() {
+		if c.older.run != nil {
+			c.older.enter(c.stream, c.hash)
+			continue
+		}
+		x, isFile := c.index.view.segments[c.older.i].index.Load().segmentIndex.(*fileIndex)
+		if isFile && x.excludes(byStream, c.hash) {
+			continue
+		}
+		if hit, ok, err = c.lookupIn(c.older.i); ok || err != nil {
+			return hit, ok, err
+		}
+	}
+	return hit, false, nil
+}
+
+// lookupIn asks segment i.
+func (c *streamEvents) lookupIn(i int) (hit streamHit, ok bool, err error) {
+	if i < 0 || c.index.limit(i) == 0 {
+		return hit, false, nil
+	}
+	s := c.index.reader(c.reader.ctx, i, &c.memory)
+	hit.segment = i
+	hit.entry, ok, err = s.lookup(byStream, c.stream, s.limit)
 	return hit, ok, err
+}
+
+// enter goes through the run's segments one by one if the run knows the stream; otherwise it stays before them all.
+func (w *backWalk) enter(stream string, hash uint64) {
+	_, known, err := w.run.lastVersion(stream, hash)
+	if err != nil {
+		w.avoid()
+	} else if known {
+		w.i, w.runs = w.i+int(w.run.span()), w.runs[:len(w.runs)-1]
+	}
 }
 
 func (c *streamEvents) Next() bool {
