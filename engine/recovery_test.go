@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -222,6 +223,50 @@ func TestDamageOfWhatWasPromised(t *testing.T) {
 		assert.Equal(t, Position(0), corrupt.FirstLost)
 		assert.Equal(t, Position(1), corrupt.NextGood)
 	}
+}
+
+// A frame of the same store that belongs at the same place, but to an attempt that was lost, is noticed by the link of the frame behind it.
+func TestFrameOfALostAttempt(t *testing.T) {
+	before, lost, from, to := lastWrite(t, 4)
+	fsys := before.fs(t)
+	s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: testSegmentSize})
+	payload := []byte(payloadOf(4))
+	payload[0] = '?'
+	mustAppend(t, s, "s1", Any, one(string(payload))...)
+	appendNumbered(t, s, 5, 7)
+	require.NoError(t, s.Close())
+	img := takeImage(t, fsys)
+	name := img.logOf()
+	mixed := bytes.Clone(img[name])
+	require.NotEqual(t, lost[name][from:to], mixed[from:to])
+	copy(mixed[from:to], lost[name][from:to])
+	_, err := Open(imageDir, Options{FS: img.with(name, mixed).fs(t)})
+	var corrupt *CorruptError
+	require.ErrorAs(t, err, &corrupt)
+	assert.Equal(t, int64(to), corrupt.Offset)
+}
+
+// A header that claims more than the file holds costs no memory, however right its checksum is.
+func TestLengthIsComparedWithTheFile(t *testing.T) {
+	before, after, from, _ := lastWrite(t, 4)
+	name := before.logOf()
+	header, err := decodeSegmentHeader(before[name], name)
+	require.NoError(t, err)
+	at := place{store: header.store, segment: header.number, offset: int64(from)}
+	h, err := decodeFrameHeader(after[name][from:], at)
+	require.NoError(t, err)
+	h.size = maxFrameSize &^ (frameAlign - 1)
+	forged := bytes.Clone(before[name])
+	putFrameHeader(forged[from:], h, at)
+	fsys := before.with(name, forged).fs(t)
+	var start, end runtime.MemStats
+	runtime.ReadMemStats(&start)
+	s, err := Open(imageDir, Options{FS: fsys, ReadOnly: true})
+	require.NoError(t, err)
+	runtime.ReadMemStats(&end)
+	s.Close()
+	assert.Less(t, end.TotalAlloc-start.TotalAlloc, uint64(len(forged)+1<<20))
+	requireStore(t, fsys, 4, "with a forged header")
 }
 
 // rotated returns the image of a store with several segments, closed or not, and how many events it has.
