@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -380,4 +382,76 @@ func TestDamageThatGoesAwayIsReadAgain(t *testing.T) {
 		f := Filter{Streams: []string{"account-1"}}
 		sameEvents(t, selected(l.events, &f), readCursor(t, l.index().ReadStream(bg, "account-1", 0, Forwards)), "stream")
 	}
+}
+
+// TestForgedFramesDoNotPanic changes bytes and makes the checksums right again, as no disk does: reads may give what is there, or
+// a *CorruptError, and nothing else.
+func TestForgedFramesDoNotPanic(t *testing.T) {
+	r := testRand(t)
+	for range rounds(300) {
+		l := newHandLog(t, NewMemFS())
+		for i := range 12 {
+			l.append(randomEvent(r, i), randomEvent(r, i), randomEvent(r, i))
+		}
+		l.seal()
+		l.append(randomEvent(r, 20), randomEvent(r, 21))
+		seg := l.view.segments[r.IntN(2)]
+		off, first, err := seg.index.Load().frame(uint32(r.IntN(2)))
+		require.NoError(t, err)
+		forgeFrame(t, r, l, seg, off, first)
+		check := func(err error) {
+			var corrupt *CorruptError
+			var notFound *StreamNotFoundError
+			if err != nil && !errors.As(err, &corrupt) && !errors.As(err, &notFound) {
+				require.NoError(t, err)
+			}
+		}
+		for _, dir := range []Direction{Forwards, Backwards} {
+			cursors := []Cursor{l.index().ReadAll(bg, 1000, dir), l.index().ReadAll(bg, 1, dir)}
+			for _, name := range testStreams {
+				cursors = append(cursors, l.index().ReadStream(bg, name, Version(dir)*100, dir))
+			}
+			for _, c := range cursors {
+				for n := 0; c.Next(); n++ {
+					require.Less(t, n, 100)
+				}
+				check(c.Err())
+			}
+		}
+		if sealed := seg.sealed.Load(); sealed != nil {
+			s := segmentReader{ctx: bg, shared: l.shared, store: l.view.store, seg: seg}
+			_, err := s.scanIndex()
+			check(err)
+		}
+	}
+}
+
+// forgeFrame changes some bytes of the frame at off and corrects the checksums of its header, its first record and itself.
+func forgeFrame(t *testing.T, r *rand.Rand, l *handLog, seg *segment, off int64, first uint32) {
+	header := make([]byte, frameHeaderSize)
+	_, err := seg.file.ReadAt(header, off)
+	require.NoError(t, err)
+	h, err := decodeFrameHeader(header, place{l.view.store, seg.number, off})
+	require.NoError(t, err)
+	b := make([]byte, h.size)
+	_, err = seg.file.ReadAt(b, off)
+	require.NoError(t, err)
+	for range 1 + r.IntN(2) {
+		at := frameSizeAt + r.IntN(frameHeaderSize-frameSizeAt)
+		if r.IntN(2) == 0 {
+			at = frameHeaderSize + r.IntN(eventHeadSize)
+		}
+		b[at] = []byte{0, 1, 255, byte(r.Uint32())}[r.IntN(4)]
+	}
+	record := b[frameHeaderSize:]
+	if n := recordSize(record); n >= eventHeadSize && n <= len(record) {
+		crc := recordCRC(record, seg.base+Position(first), crc32c(record[eventHeadSize:n]))
+		binary.LittleEndian.PutUint32(record[recordCRCAt:], crc)
+	}
+	binary.LittleEndian.PutUint32(b[frameHeaderCRCAt:], frameHeaderCRC(b, place{l.view.store, seg.number, off}))
+	if size := binary.LittleEndian.Uint32(b[frameSizeAt:]); size >= minFrameSize && int(size) <= len(b) {
+		putFrameTrailer(b[:size], frameChain(b[:size]))
+	}
+	_, err = seg.file.WriteAt(b, off)
+	require.NoError(t, err)
 }
