@@ -62,7 +62,7 @@ func (b *backupStatement) exec(ctx context.Context, s *Session, args []Value) (O
 	if !ok {
 		return none, errorf(Unsupported, b.pos, "this store cannot back itself up")
 	}
-	en := newExecution(ctx, s, args).env(nil)
+	en := newWriteExecution(ctx, s, args).env(nil)
 	dir := b.to.eval(en)
 	if en.err != nil {
 		return none, en.err

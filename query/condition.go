@@ -57,10 +57,13 @@ func (c *compilation) noEvent(p *expectPlan, e *parser.Expectation) error {
 }
 
 // evaluateExpectations gives the expectations of one execution.
-func evaluateExpectations(ex *execution, plans []*expectPlan) ([]engine.Expectation, error) {
-	var list []engine.Expectation
+func evaluateExpectations(en *env, plans []*expectPlan) ([]engine.Expectation, error) {
+	if len(plans) == 0 {
+		return nil, nil
+	}
+	list := make([]engine.Expectation, 0, len(plans))
 	for _, p := range plans {
-		e, err := p.evaluate(ex)
+		e, err := p.evaluate(en)
 		if err != nil {
 			return nil, err
 		}
@@ -72,22 +75,21 @@ func evaluateExpectations(ex *execution, plans []*expectPlan) ([]engine.Expectat
 }
 
 // evaluate returns nil for an expectation that always holds.
-func (p *expectPlan) evaluate(ex *execution) (engine.Expectation, error) {
+func (p *expectPlan) evaluate(en *env) (engine.Expectation, error) {
 	switch p.kind {
 	case parser.ExpectNoStream:
 		return engine.NoStream, nil
 	case parser.ExpectStreamExists:
 		return engine.StreamExists, nil
 	case parser.ExpectVersion:
-		return p.exact(ex)
+		return p.exact(en)
 	case parser.ExpectNoEvent:
-		return p.condition(ex)
+		return p.condition(en)
 	}
 	return nil, nil
 }
 
-func (p *expectPlan) exact(ex *execution) (engine.Expectation, error) {
-	en := ex.env(nil)
+func (p *expectPlan) exact(en *env) (engine.Expectation, error) {
 	v := numericAffinity(p.version.eval(en))
 	if en.err != nil {
 		return nil, en.err
@@ -98,12 +100,12 @@ func (p *expectPlan) exact(ex *execution) (engine.Expectation, error) {
 	return engine.Exact(engine.Version(v.n)), nil
 }
 
-func (p *expectPlan) condition(ex *execution) (engine.Expectation, error) {
-	after, err := p.afterPosition(ex)
+func (p *expectPlan) condition(en *env) (engine.Expectation, error) {
+	after, err := p.afterPosition(en)
 	if err != nil {
 		return nil, err
 	}
-	what, err := p.scan.narrow(ex, nil)
+	what, err := p.scan.narrow(en.exec, nil)
 	if err != nil || what.empty {
 		return nil, err
 	}
@@ -117,7 +119,7 @@ func (p *expectPlan) condition(ex *execution) (engine.Expectation, error) {
 	for _, i := range p.scan.needed() {
 		c.Columns |= eventColumns[i].needs
 	}
-	c.Match = matcher(ex, p.scan.conds)
+	c.Match = matcher(en.exec, p.scan.conds)
 	return c, nil
 }
 
@@ -137,11 +139,10 @@ func matcher(ex *execution, conds []condition) func(*engine.Batch, int) (bool, e
 }
 
 // afterPosition evaluates AFTER. Nothing, NULL and -1 mean the whole log.
-func (p *expectPlan) afterPosition(ex *execution) (engine.Position, error) {
+func (p *expectPlan) afterPosition(en *env) (engine.Position, error) {
 	if p.after == nil {
 		return engine.NoPosition, nil
 	}
-	en := ex.env(nil)
 	v := numericAffinity(p.after.eval(en))
 	if en.err != nil {
 		return 0, en.err
@@ -152,7 +153,7 @@ func (p *expectPlan) afterPosition(ex *execution) (engine.Position, error) {
 	if v.kind != Int || v.n < int64(engine.NoPosition) {
 		return 0, errorf(BadArgument, p.pos, "AFTER takes a position, or -1 or NULL for the whole log")
 	}
-	if last := int64(ex.index.Head()) - 1; v.n > last {
+	if last := int64(en.exec.snapshot().Head()) - 1; v.n > last {
 		return 0, errorf(BadArgument, p.pos, "AFTER %d is beyond the last position, %d", v.n, last)
 	}
 	return engine.Position(v.n), nil
@@ -222,17 +223,17 @@ func (p *guardPlan) query(ctx context.Context, s *Session, args []Value) (Rows, 
 
 func (p *guardPlan) exec(ctx context.Context, s *Session, args []Value) (Outcome, error) {
 	out := Outcome{LastPosition: engine.NoPosition, Pending: s.Tx != nil}
-	ex := newExecution(ctx, s, args)
+	en := newWriteExecution(ctx, s, args).env(nil)
 	if s.Tx != nil {
 		if err := s.Tx.writable(p.pos); err != nil {
 			return out, err
 		}
 	}
-	stream, err := p.into.name(ex)
+	stream, err := p.into.name(en)
 	if err != nil {
 		return out, err
 	}
-	expect, err := evaluateExpectations(ex, p.expect)
+	expect, err := evaluateExpectations(en, p.expect)
 	if err != nil {
 		return out, err
 	}

@@ -19,12 +19,15 @@ type execution struct {
 	now     time.Time
 	index   engine.ReadIndex // the snapshot that every table of the statement reads
 	own     []ownEvent       // events of the open transaction, which come after the snapshot
-	budget  *budget
+	budget  *budget          // shared with the workers of parallel aggregation
 
 	once       map[int]*onceResult // results of uncorrelated sub-queries, by their number
 	events     []*engine.Event     // events that evalEvent captured
 	keepEvents bool                // an operator holds rows: captured events are kept; otherwise one is reused
-	counters   *counters           // shared with the workers of parallel aggregation
+	counters   *counters           // shared likewise
+
+	ownBudget   budget
+	ownCounters counters
 }
 
 // counters tell EXPLAIN ANALYZE what the statement did.
@@ -33,15 +36,34 @@ type counters struct {
 	skipped  atomic.Int64 // segments that were not looked into
 }
 
-// newExecution takes the snapshot of a statement: the transaction's, or the store as it is now.
+// newExecution starts a statement that reads: it takes the transaction's snapshot, or the store as it is now.
 func newExecution(ctx context.Context, s *Session, args []Value) *execution {
-	ex := &execution{ctx: ctx, session: s, args: args, now: s.now(), budget: newBudget(s.Settings.Memory), counters: &counters{}}
-	if s.Tx != nil {
-		ex.index, ex.own = s.Tx.index, s.Tx.events
-		return ex
-	}
-	ex.index = s.Store.ReadIndex()
+	ex := newWriteExecution(ctx, s, args)
+	ex.snapshot()
 	return ex
+}
+
+// newWriteExecution starts a statement that may not read at all.
+func newWriteExecution(ctx context.Context, s *Session, args []Value) *execution {
+	ex := &execution{ctx: ctx, session: s, args: args, now: s.now()}
+	ex.budget, ex.counters = &ex.ownBudget, &ex.ownCounters
+	ex.budget.limit = s.Settings.Memory
+	if ex.budget.limit <= 0 {
+		ex.budget.limit = DefaultMemory
+	}
+	return ex
+}
+
+// snapshot returns what the statement reads, which is fixed when it is first asked for.
+func (ex *execution) snapshot() engine.ReadIndex {
+	switch {
+	case ex.index != nil:
+	case ex.session.Tx != nil:
+		ex.index, ex.own = ex.session.Tx.index, ex.session.Tx.events
+	default:
+		ex.index = ex.session.Store.ReadIndex()
+	}
+	return ex.index
 }
 
 // now returns the time of the session's clock.
@@ -75,13 +97,6 @@ func (ex *execution) captured() (*engine.Event, error) {
 type budget struct {
 	limit int64
 	held  atomic.Int64
-}
-
-func newBudget(limit int64) *budget {
-	if limit <= 0 {
-		limit = DefaultMemory
-	}
-	return &budget{limit: limit}
 }
 
 // hold accounts for n more bytes that the clause keeps. The error names the clause.

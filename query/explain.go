@@ -289,7 +289,7 @@ func (p *insertPlan) explain(x *explainer) {
 	case p.into.all:
 		into = "$all, the stream of each row"
 	case p.into.param != nil:
-		name, err := p.into.name(x.ex)
+		name, err := p.into.name(x.ex.env(nil))
 		if err != nil {
 			x.err = err
 		}

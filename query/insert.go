@@ -99,7 +99,7 @@ func textOf(v Value) (string, bool) { return v.s, v.kind == String || v.kind == 
 
 func setPayload(r *newRow, v Value) string {
 	if v.kind != Null {
-		r.event.Payload = []byte(v.text())
+		r.event.Payload = bytesOf(v.text())
 	}
 	return ""
 }
@@ -108,7 +108,7 @@ func setMetadata(r *newRow, v Value) string {
 	if v.kind == Null {
 		return ""
 	}
-	text := []byte(v.text())
+	text := bytesOf(v.text())
 	if !json.Valid(text) {
 		return "is not JSON"
 	}
@@ -305,12 +305,11 @@ func (p *insertPlan) checkWidth(st *parser.Insert, row []parser.Expr) error {
 }
 
 // evaluate computes the rows of one execution.
-func (p *insertPlan) evaluate(ex *execution) ([]newRow, error) {
-	stream, err := p.into.name(ex)
+func (p *insertPlan) evaluate(en *env) ([]newRow, error) {
+	stream, err := p.into.name(en)
 	if err != nil {
 		return nil, err
 	}
-	en := ex.env(nil)
 	rows := make([]newRow, len(p.rows))
 	for i, exprs := range p.rows {
 		r := &rows[i]
@@ -329,11 +328,10 @@ func (p *insertPlan) evaluate(ex *execution) ([]newRow, error) {
 }
 
 // name returns the stream that the target names, "" for $all.
-func (t *target) name(ex *execution) (string, error) {
+func (t *target) name(en *env) (string, error) {
 	if t.param == nil {
 		return t.stream, nil
 	}
-	en := ex.env(nil)
 	v := t.param.eval(en)
 	if en.err != nil {
 		return "", en.err
@@ -349,10 +347,13 @@ func (t *target) name(ex *execution) (string, error) {
 }
 
 // appends turns rows into appends: one for every run of rows of one stream.
-func (p *insertPlan) appends(ex *execution, rows []newRow) ([]engine.Append, error) {
-	expect, err := p.expectations(ex)
+func (p *insertPlan) appends(en *env, rows []newRow) ([]engine.Append, error) {
+	expect, err := evaluateExpectations(en, p.expect)
 	if err != nil {
 		return nil, err
+	}
+	if len(rows) == 1 {
+		return rows[0].appends(expect), nil
 	}
 	var list []engine.Append
 	first := map[string]*newRow{}
@@ -381,8 +382,12 @@ func (p *insertPlan) appends(ex *execution, rows []newRow) ([]engine.Append, err
 	return list, nil
 }
 
-func (p *insertPlan) expectations(ex *execution) ([]engine.Expectation, error) {
-	return evaluateExpectations(ex, p.expect)
+// appends is the append of a statement with a single row.
+func (r *newRow) appends(expect []engine.Expectation) []engine.Append {
+	if r.expected != nil {
+		expect = append(expect, *r.expected)
+	}
+	return []engine.Append{{Stream: r.stream, Expect: expect, Events: []engine.NewEvent{r.event}}}
 }
 
 func (p *insertPlan) query(ctx context.Context, s *Session, args []Value) (Rows, error) {
@@ -411,7 +416,7 @@ func (p *insertPlan) exec(ctx context.Context, s *Session, args []Value) (Outcom
 
 // run appends the rows, or buffers them in the session's transaction.
 func (p *insertPlan) run(ctx context.Context, s *Session, args []Value) (engine.Appended, []newRow, error) {
-	ex := newExecution(ctx, s, args)
+	en := newWriteExecution(ctx, s, args).env(nil)
 	if s.Tx != nil {
 		if err := s.Tx.writable(p.pos); err != nil {
 			return engine.Appended{}, nil, err
@@ -420,11 +425,11 @@ func (p *insertPlan) run(ctx context.Context, s *Session, args []Value) (engine.
 			return engine.Appended{}, nil, err
 		}
 	}
-	rows, err := p.evaluate(ex)
+	rows, err := p.evaluate(en)
 	if err != nil {
 		return engine.Appended{}, nil, err
 	}
-	appends, err := p.appends(ex, rows)
+	appends, err := p.appends(en, rows)
 	if err != nil {
 		return engine.Appended{}, nil, err
 	}

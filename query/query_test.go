@@ -189,7 +189,7 @@ func (i *cancellingIndex) Scan(ctx context.Context, what engine.Filter, columns 
 // TestCancelledParts: the parts of a divided scan end with the context, too, and are not taken for a whole.
 func TestCancelledParts(t *testing.T) {
 	store := openStore(t, engine.Options{})
-	fill(t, store, 60_000)
+	fill(t, store, 30_000)
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &cancellingStore{Store: store, cancel: cancel}
 	_, err := tryRows(ctx, &Session{Store: s}, "SELECT COUNT(payload) FROM $all")
@@ -200,7 +200,7 @@ func TestCancelledParts(t *testing.T) {
 // TestParallelAggregation: a scan that is divided gives what one scan gives.
 func TestParallelAggregation(t *testing.T) {
 	store := openStore(t, engine.Options{})
-	fill(t, store, 60_000)
+	fill(t, store, 30_000)
 	_, divided := store.ReadIndex().(engine.Parter)
 	require.True(t, divided)
 	s := &Session{Store: store}
@@ -392,7 +392,7 @@ func TestAllocations(t *testing.T) {
 // TestDirectedScanStops: ORDER BY position DESC with LIMIT looks at no more events than it gives, more or less.
 func TestDirectedScanStops(t *testing.T) {
 	store := openStore(t, engine.Options{})
-	fill(t, store, 50_000)
+	fill(t, store, 20_000)
 	s := &Session{Store: store}
 	for _, text := range []string{
 		"EXPLAIN ANALYZE SELECT position FROM $all ORDER BY position DESC LIMIT 3",
