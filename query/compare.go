@@ -279,9 +279,6 @@ func converted(x *expr, a affinity) *expr {
 		y.eval = func(*env) Value { return v }
 		return &y
 	}
-	if y.param > 0 {
-		y.affinity = a // so that relateParam knows
-	}
 	eval := x.eval
 	y.eval = func(e *env) Value { return convert(eval(e)) }
 	if a.numeric() {
@@ -377,11 +374,12 @@ func (r relation) between(a, b Value, coll collation) truth {
 	return r.holds(compareValues(a, b, coll))
 }
 
-// relateParam looks at the argument in its place: integers, and texts that need no conversion, are compared there.
+// relateParam looks at the argument in its place: integers and texts are compared there. The right side's conversion may
+// be left out: two texts of which the left one has been converted and is still a text are equal only as texts.
 func relateParam(rel relation, l, r *expr, coll collation) func(*env) truth {
 	left, i := l.eval, r.param-1
 	others := relateAny(rel, left, r.eval, coll)
-	texts := coll == collBinary && !r.affinity.numeric() && r.affinity != affTime
+	texts := coll == collBinary && rel == equal
 	return func(e *env) truth {
 		if uint(i) < uint(len(e.args)) {
 			switch b := &e.args[i]; {
@@ -389,7 +387,7 @@ func relateParam(rel relation, l, r *expr, coll collation) func(*env) truth {
 				if a := left(e); a.kind == Int {
 					return rel.holds(compareInts(a.n, b.n))
 				}
-			case b.kind == String && texts && rel == equal:
+			case b.kind == String && texts:
 				if a := left(e); a.kind == String {
 					return truthOf(a.s == b.s)
 				}

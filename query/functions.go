@@ -84,6 +84,11 @@ func (c *compiler) call(e *parser.Call) (*expr, error) {
 	if err != nil {
 		return nil, err
 	}
+	if e.Name == "json_extract" {
+		if x, err := c.sharedExtract(e, args); x != nil || err != nil {
+			return x, err
+		}
+	}
 	if f.compile != nil {
 		return f.compile(c, f, args, e.Pos)
 	}

@@ -273,6 +273,26 @@ func (c *compiler) jsonExtract(f *function, args []*expr, pos parser.Pos) (*expr
 	return finish(y, args...), nil
 }
 
+// sharedExtract lets the binder share json_extract(column, 'path'), which is column ->> 'path' except that the result may
+// be JSON to other functions. It returns nil for anything else.
+func (c *compiler) sharedExtract(e *parser.Call, args []*expr) (*expr, error) {
+	b, ok := c.binder.(pathBinder)
+	if _, isColumn := e.Args[0].(*parser.Column); !ok || !isColumn || len(args) != 2 || !args[1].fixed || args[1].value.isNull() {
+		return nil, nil
+	}
+	p, err := parsePath(args[1].value.text())
+	if err != nil {
+		return nil, badPath(args[1].value.text(), args[1].pos)
+	}
+	x, err := b.path(args[0], p, true)
+	if x == nil || err != nil {
+		return nil, err
+	}
+	y := *x
+	y.plain, y.pos = false, e.Pos
+	return &y, nil
+}
+
 // extractArray is the JSON array of what several paths lead to, null for nothing. A NULL path makes it NULL.
 func extractArray(e *env, doc string, paths []func(*env) *jsonPath) Value {
 	b := []byte{'['}

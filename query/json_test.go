@@ -66,6 +66,9 @@ func TestPathsAreOffered(t *testing.T) {
 		"payload -> 'b' -> lower(word)":        {`$."b" false`},
 		"payload ->> 'b' ->> 'a'":              {`$."b" true`},
 		"(payload || '') ->> 'b'":              nil,
+		"json_extract(payload, '$.b.c')":       {`$."b"."c" true`},
+		"json_extract(payload, '$.b', '$.c')":  nil,
+		"json_extract(payload, lower(word))":   nil,
 	} {
 		_, b, err := compileScalar(text)
 		require.NoError(t, err, text)
