@@ -26,34 +26,30 @@ type resolver interface {
 	resolve(c *parser.Column) (e *expr, found bool, err error)
 }
 
-// A cteScope is the chain of the names that WITH has defined.
-type cteScope struct {
-	up   *cteScope
-	cte  *parser.CTE
-	seen *cteScope // what its body may refer to
-}
-
-func (s *cteScope) find(t *parser.Table) *cteScope {
-	if t.Schema != "" || t.Param != nil {
-		return nil
-	}
-	for ; s != nil; s = s.up {
-		if sameName(s.cte.Name, t.Name) {
-			return s
-		}
-	}
-	return nil
-}
-
 // A queryScope is what a SELECT sees of its surroundings.
 type queryScope struct {
 	parent  resolver // nil at the top
 	ctes    *cteScope
 	onOuter func() // called when a column of an enclosing query is used
 	nested  bool   // a sub-query of any kind
+	depth   int    // how many queries enclose it whose rows it can see
 
 	constant bool // only constants may be used: no columns and no sub-queries
 	rowWise  bool // only the row and the arguments may be used: no sub-queries and no clock
+}
+
+// usesOuter notes that the query, and those around it down to a depth, depend on the rows of an enclosing one.
+func (q *queryScope) usesOuter(depth int) {
+	for q.depth >= depth {
+		if q.onOuter != nil {
+			q.onOuter()
+		}
+		s, ok := q.parent.(*stage)
+		if !ok {
+			return
+		}
+		q = &s.queryScope
+	}
 }
 
 // A coreCompiler compiles one SELECT core.
@@ -73,10 +69,9 @@ type coreCompiler struct {
 	aggSlots  map[string]int
 	windows   []*windowCall
 	winSlots  map[string]int
-	plan      *windowPlan     // nil without window functions
-	expanding map[string]bool // aliases being compiled
-	ordinals  map[*expr]int   // the ordinals of the columns that expressions read
-	nesting   bool            // some expression has a sub-query
+	plan      *windowPlan   // nil without window functions
+	ordinals  map[*expr]int // the ordinals of the columns that expressions read
+	nesting   bool          // some expression has a sub-query
 }
 
 // groupMark is the table of the columns that stand for GROUP BY expressions. No text of a user can name it.
@@ -255,12 +250,12 @@ func (c *coreCompiler) groupKey(slot int) *expr {
 func (s *stage) alias(c *parser.Column) (*expr, bool, error) {
 	name := foldASCII(c.Name)
 	for _, r := range s.results {
-		if r.Alias == "" || foldASCII(r.Alias) != name || s.expanding[name] {
+		if r.Alias == "" || foldASCII(r.Alias) != name {
 			continue
 		}
-		s.expanding[name] = true
-		e, err := s.compile(r.Expr)
-		delete(s.expanding, name)
+		plain := *s
+		plain.aliases = false // names of results are not known among the results
+		e, err := plain.compile(r.Expr)
 		return e, err == nil, err
 	}
 	return nil, false, nil

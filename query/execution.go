@@ -21,10 +21,11 @@ type execution struct {
 	own     []ownEvent       // events of the open transaction, which come after the snapshot
 	budget  *budget          // shared with the workers of parallel aggregation
 
-	once       map[int]*onceResult // results of uncorrelated sub-queries, by their number
-	events     []*engine.Event     // events that evalEvent captured
-	keepEvents bool                // an operator holds rows: captured events are kept; otherwise one is reused
-	counters   *counters           // shared likewise
+	once       map[int]*onceResult     // results of uncorrelated sub-queries, by their number
+	ctes       map[*cteScope][][]Value // rows of the names of WITH that are used more than once
+	events     []*engine.Event         // events that evalEvent captured
+	keepEvents bool                    // an operator holds rows: captured events are kept; otherwise one is reused
+	counters   *counters               // shared likewise
 
 	ownBudget   budget
 	ownCounters counters

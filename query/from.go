@@ -39,7 +39,9 @@ func (c *coreCompiler) collectSources(from parser.Source) error {
 		last := &c.sources[i]
 		src.offset = last.offset + len(last.columns)
 	}
-	c.sources = append(c.sources, src)
+	if c.sources = append(c.sources, src); len(c.sources) > maxTables {
+		return errorf(BadStatement, pos, "a SELECT reads at most %d tables", maxTables)
+	}
 	return nil
 }
 
@@ -47,12 +49,15 @@ func (c *coreCompiler) collectSources(from parser.Source) error {
 func (c *coreCompiler) leafInput(from parser.Source) (rel input, name string, pos parser.Pos, err error) {
 	switch from := from.(type) {
 	case *parser.Derived:
-		rel, err = c.derived(from.Select, c.ctes)
+		rel, err = c.derived(from.Select)
 		return rel, from.Alias, from.Pos, err
 	case *parser.Table:
 		if cte := c.ctes.find(from); cte != nil {
-			rel, err = c.derived(cte.cte.Select, cte.seen)
-			return rel, aliasOr(from.Alias, cte.cte.Name), from.Pos, err
+			cte.uses++
+			if cte.plan.outer {
+				c.usesOuter(cte.depth)
+			}
+			return &cteTable{cte: cte, up: c.depth - cte.depth}, aliasOr(from.Alias, cte.name), from.Pos, nil
 		}
 		if from.Param != nil {
 			return nil, "", 0, errorf(Unsupported, from.Pos, "a table's name can be a parameter only in INSERT INTO and EXPECT; use $all WHERE stream = ?")
@@ -76,8 +81,8 @@ func aliasOr(alias, name string) string {
 }
 
 // derived compiles a sub-query in FROM. It sees the columns of the enclosing queries, but not those of its siblings.
-func (c *coreCompiler) derived(sel *parser.Select, ctes *cteScope) (input, error) {
-	plan, err := c.compileSelect(sel, queryScope{parent: c.parent, ctes: ctes, onOuter: c.onOuter, nested: true})
+func (c *coreCompiler) derived(sel *parser.Select) (input, error) {
+	plan, err := c.compileSelect(sel, queryScope{parent: c.parent, ctes: c.ctes, onOuter: c.onOuter, nested: true, depth: c.depth})
 	if err != nil {
 		return nil, err
 	}
@@ -289,7 +294,7 @@ func (f *filteredTable) open(ex *execution, outer *env) (operator, error) {
 	return filtered(in, f.conds), nil
 }
 
-// A derivedTable is a sub-query in FROM, or the use of a name of WITH.
+// A derivedTable is a sub-query in FROM.
 type derivedTable struct{ plan *selectPlan }
 
 func (d *derivedTable) schema() []TableColumn { return d.plan.columns }

@@ -14,7 +14,7 @@ func (c *compilation) compileLimit(limit, offset parser.Expr, q queryScope) (*li
 	if limit == nil && offset == nil {
 		return nil, nil
 	}
-	cc := &coreCompiler{compilation: c, queryScope: queryScope{parent: q.parent, onOuter: q.onOuter, ctes: q.ctes, nested: q.nested}, core: &parser.Core{}, from: one{}, ordinals: map[*expr]int{}}
+	cc := &coreCompiler{compilation: c, queryScope: q, core: &parser.Core{}, from: one{}, ordinals: map[*expr]int{}}
 	p := &limitPlan{}
 	for _, x := range []struct {
 		e    parser.Expr

@@ -92,26 +92,6 @@ func (c *compilation) compileSelect(sel *parser.Select, q queryScope) (*selectPl
 	return p, err
 }
 
-// addCTEs puts the names of WITH into the scope. A body sees the names before it.
-func (c *compilation) addCTEs(sel *parser.Select, q *queryScope) error {
-	for i := range sel.With {
-		cte := &sel.With[i]
-		for _, other := range sel.With[:i] {
-			if sameName(other.Name, cte.Name) {
-				return errorf(BadStatement, cte.Pos, "WITH defines %s twice", quoted(cte.Name))
-			}
-		}
-		q.ctes = &cteScope{up: q.ctes, cte: cte, seen: q.ctes}
-		// The body is compiled wherever the name is used. Here it is compiled once more, so that an error in one that nobody uses is found.
-		trial := *c
-		trial.scans = nil
-		if _, err := trial.compileSelect(cte.Select, queryScope{parent: q.parent, ctes: q.ctes.seen, nested: true}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (c *compilation) addCores(p *selectPlan, sel *parser.Select, q queryScope) error {
 	order := sel.OrderBy
 	if len(sel.Unions) > 0 {
@@ -228,7 +208,7 @@ func splitCollate(e parser.Expr) (parser.Expr, *collation) {
 func (c *compilation) compileCore(core *parser.Core, order []parser.Order, q queryScope) (*corePlan, error) {
 	cc := &coreCompiler{
 		compilation: c, queryScope: q, core: core,
-		groups: map[string]int{}, aggSlots: map[string]int{}, winSlots: map[string]int{}, expanding: map[string]bool{}, ordinals: map[*expr]int{},
+		groups: map[string]int{}, aggSlots: map[string]int{}, winSlots: map[string]int{}, ordinals: map[*expr]int{},
 	}
 	return cc.compile(order)
 }
@@ -271,9 +251,18 @@ func (c *coreCompiler) compile(order []parser.Order) (*corePlan, error) {
 	return p, nil
 }
 
+// Limits of a SELECT.
+const (
+	maxColumns = 2000 // results
+	maxTables  = 64   // items of FROM
+)
+
 // expandResults replaces the stars of the SELECT list by columns.
 func (c *coreCompiler) expandResults() error {
 	for _, r := range c.core.Results {
+		if len(c.results) > maxColumns {
+			return errorf(BadStatement, r.Pos, "a SELECT gives at most %d columns", maxColumns)
+		}
 		if !r.Star {
 			c.results = append(c.results, r)
 			continue

@@ -29,7 +29,7 @@ func (s *stage) newSubPlan(sel *parser.Select) (*subPlan, error) {
 	s.subs++
 	s.nesting = true
 	p := &subPlan{number: s.subs, pos: sel.Pos}
-	plan, err := s.compileSelect(sel, queryScope{parent: s, ctes: s.ctes, nested: true})
+	plan, err := s.compileSelect(sel, queryScope{parent: s, ctes: s.ctes, nested: true, depth: s.depth + 1})
 	p.plan = plan
 	return p, err
 }
