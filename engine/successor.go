@@ -94,7 +94,7 @@ func writeHeader(f File, h *segmentHeader) error {
 
 // writeZeros writes zeros from off up to end.
 func writeZeros(f File, off, end int64, stop <-chan struct{}) error {
-	zeros := make([]byte, min(end-off, 1<<20))
+	zeros := make([]byte, max(0, min(end-off, 1<<20)))
 	for off < end {
 		select {
 		case <-stop:
