@@ -114,12 +114,7 @@ func (l list) jsonArray() (string, error) {
 // expandLists replaces arguments that are lists. Where a list is the argument of IN (?), the statement becomes one with as many
 // placeholders as the list has elements; it is compiled like any other text, and cached.
 func (c *Conn) expandLists(s *statement, args []driver.NamedValue) (*statement, []driver.NamedValue, error) {
-	any := false
-	for _, arg := range args {
-		_, isList := arg.Value.(list)
-		any = any || isList
-	}
-	if !any {
+	if !slices.ContainsFunc(args, isList) {
 		return s, args, nil
 	}
 	x := expansion{text: s.text, params: listParams(s.tree), lists: make(map[*parser.Param]string)}
@@ -130,6 +125,11 @@ func (c *Conn) expandLists(s *statement, args []driver.NamedValue) (*statement, 
 	}
 	expanded, err := c.compile(x.rewrite())
 	return expanded, x.args, err
+}
+
+func isList(arg driver.NamedValue) bool {
+	_, ok := arg.Value.(list)
+	return ok
 }
 
 // listParams finds the placeholders that stand in the list of an IN.

@@ -6,8 +6,9 @@
 //
 //	db, err := sql.Open("eventfold", "/var/lib/shop/events")
 //
-// A store is a directory. It is created with the first append. [ParseDSN] tells what may follow the path. A program that
-// has its settings in hand rather than in a string calls [OpenDB] with a [Config]. sql.Open touches no disk; Ping does.
+// A store is a directory. The first use makes the directory, the first append the log in it. [ParseDSN] tells what may follow
+// the path. A program that has its settings in hand rather than in a string calls [OpenDB] with a [Config]. sql.Open touches
+// no disk; Ping does.
 //
 // All databases that a process opens on one directory share one store, whatever path leads there. Any number of other
 // processes may read and follow it meanwhile. The first append takes the write lock and keeps it until the store is
@@ -50,6 +51,9 @@
 // is held meanwhile. Expectations are checked when the INSERT runs and again by Commit, which returns the conflict. The isolation
 // levels are Default, RepeatableRead and Snapshot, which are one; conditions are how one gets more. Commit runs
 // under the context of BeginTx.
+//
+// Exec takes several statements at once, separated by semicolons, as one transaction: all or nothing. They consume their
+// arguments from left to right. BEGIN, COMMIT, ROLLBACK, SAVEPOINT and its kin work as statements too, on one sql.Conn.
 //
 // # How do I keep a store in memory?
 //
