@@ -235,7 +235,7 @@ func TestAllocations(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	assert.LessOrEqual(t, perInsert, 18.0, "Exec of a prepared INSERT")
+	assert.LessOrEqual(t, perInsert, 14.0, "Exec of a prepared INSERT")
 
 	for _, tt := range []struct {
 		name, text string
