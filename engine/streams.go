@@ -16,7 +16,7 @@ func (r *readIndex) Streams(ctx context.Context, prefix string) StreamCursor {
 	for i := range r.view.segments {
 		l := &segmentStreams{reader: r.reader(ctx, i, new(blockMemory)), segment: i}
 		if l.reader.limit == 0 {
-			break
+			continue // behind the head; or its only frames were moved to the next segment
 		}
 		l.next, l.stop = iter.Pull(l.keys(prefix))
 		if l.advance() {

@@ -16,7 +16,7 @@ func (r *readIndex) Types(ctx context.Context) ([]TypeInfo, error) {
 		}
 		s := r.reader(ctx, i, &memory)
 		if s.limit == 0 {
-			break
+			continue // behind the head; or its only frames were moved to the next segment
 		}
 		err := s.keys(byType, "", s.limit, func(e indexEntry) bool {
 			t := types[e.key]
