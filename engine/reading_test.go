@@ -116,6 +116,31 @@ func (l *handLog) seal() {
 	l.segment()
 }
 
+// supersede lets the segment end before one of its frames; what follows is moved to the next segment, as recovery does it.
+// The bytes stay where they are, and an index in memory still knows them.
+func (l *handLog) supersede(r *rand.Rand) {
+	seg := l.last()
+	if Position(len(l.events)) == seg.base {
+		return
+	}
+	ord := uint32(r.IntN(len(l.events) - int(seg.base)))
+	off, first, err := seg.index.Load().frame(ord)
+	require.NoError(l.t, err)
+	cut := seg.base + Position(first)
+	moved := slices.Clone(l.events[cut:])
+	l.events = l.events[:cut]
+	info := &sealedInfo{end: off, count: first}
+	if first > 0 {
+		info.least, info.greatest = l.events[seg.base].RecordedAt.UnixMicro(), l.events[cut-1].RecordedAt.UnixMicro()
+	}
+	seg.sealed.Store(info)
+	for _, e := range slices.Backward(moved) {
+		l.versions[e.Stream] = e.Version
+	}
+	l.segment()
+	l.append(moved...)
+}
+
 func (l *handLog) index() *readIndex { return newReadIndex(l.shared, l.view, Position(len(l.events))) }
 
 var (
@@ -174,7 +199,15 @@ func randomLog(t testing.TB, r *rand.Rand, n, segments int) *handLog {
 			l.off = alignUp(l.off, pageSize)
 		}
 		if r.IntN(n) < len(frame)*segments {
-			l.seal()
+			switch r.IntN(5) {
+			case 0:
+				l.supersede(r)
+			case 1:
+				l.seal() // and the next holds no event
+				fallthrough
+			default:
+				l.seal()
+			}
 		}
 	}
 	return l
