@@ -110,20 +110,32 @@ func (s *sortOp) build(en *env) error {
 	if s.limit == 0 {
 		return nil
 	}
-	keys := make([]Value, len(s.keys))
 	top := &topRows{keys: s.keys}
+	if err := s.read(en, top); err != nil {
+		return err
+	}
+	s.rows = top.rows
+	slices.SortFunc(s.rows, func(a, b sortedRow) int {
+		if c := compareKeys(s.keys, a.keys, b.keys); c != 0 {
+			return c
+		}
+		return a.serial - b.serial
+	})
+	return nil
+}
+
+// read puts the rows that will be read, in no order, into top.
+func (s *sortOp) read(en *env, top *topRows) error {
+	keys := make([]Value, len(s.keys))
 	for serial := 0; ; serial++ {
-		ok, err := s.in.advance()
-		if err != nil {
-			return err
-		}
-		if !ok {
-			break
-		}
 		if serial%batchRows == 0 {
 			if err := en.ctx.Err(); err != nil {
 				return err
 			}
+		}
+		ok, err := s.in.advance()
+		if !ok || err != nil {
+			return err
 		}
 		if err := s.in.sortKeys(keys); err != nil {
 			return err
@@ -138,14 +150,6 @@ func (s *sortOp) build(en *env) error {
 		}
 		s.add(top, row, full)
 	}
-	s.rows = top.rows
-	slices.SortFunc(s.rows, func(a, b sortedRow) int {
-		if c := compareKeys(s.keys, a.keys, b.keys); c != 0 {
-			return c
-		}
-		return a.serial - b.serial
-	})
-	return nil
 }
 
 func (s *sortOp) keepRow(keys []Value, serial int) (sortedRow, error) {

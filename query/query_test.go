@@ -448,6 +448,18 @@ func TestValuesOut(t *testing.T) {
 	assert.Equal(t, "1", texts[9])
 }
 
+// TestLimits: statements that would grow out of bounds are refused.
+func TestLimits(t *testing.T) {
+	s := &Session{Store: openStore(t, engine.Options{})}
+	tables := strings.Repeat(", $all", 63)
+	assert.Empty(t, rowsOf(t, s, "SELECT 1 FROM $all a"+tables))
+	_, err := tryRows(context.Background(), s, "SELECT 1 FROM $all a"+tables+", $all")
+	assert.ErrorContains(t, err, "at most 64 tables")
+	_, err = tryRows(context.Background(), s, "SELECT "+strings.Repeat("*, ", 300)+"1 FROM $all")
+	assert.ErrorContains(t, err, "at most 2000 columns")
+	assert.Equal(t, []string{"NULL"}, rowsOf(t, s, "SELECT "+strings.Repeat("(SELECT ", 40)+"NULL"+strings.Repeat(")", 40)))
+}
+
 func parseForTest(text string) (*Plan, error) {
 	parsed, err := parser.Parse(text)
 	if err != nil {

@@ -130,24 +130,39 @@ func (tx *Tx) add(ctx context.Context, appends []engine.Append) (engine.Appended
 			return engine.Appended{}, err
 		}
 	}
+	events, versions, err := tx.number(appends)
+	if err != nil {
+		return engine.Appended{}, err
+	}
 	var done engine.Appended
+	for i := range events {
+		done.Events = append(done.Events, engine.Placed{Position: engine.NoPosition, Version: events[i].version, ID: events[i].event.ID})
+	}
+	for stream, v := range versions {
+		tx.versions[stream] = v
+	}
+	tx.events, tx.appends, tx.size = append(tx.events, events...), append(tx.appends, appends...), size
+	return done, nil
+}
+
+// number gives the events of appends the versions that they will have, and returns the last one of every stream.
+func (tx *Tx) number(appends []engine.Append) (events []ownEvent, versions map[string]engine.Version, err error) {
+	versions = map[string]engine.Version{}
 	for _, a := range appends {
-		last, err := tx.version(a.Stream)
-		if err != nil {
-			return engine.Appended{}, err
+		last, ok := versions[a.Stream]
+		if !ok {
+			if last, err = tx.version(a.Stream); err != nil {
+				return nil, nil, err
+			}
 		}
 		for _, e := range a.Events {
 			last++
 			e.Tags = sortedTags(e.Tags)
-			tx.events = append(tx.events, ownEvent{stream: a.Stream, version: last, event: e, json: validJSON(e.Payload)})
-			done.Events = append(done.Events, engine.Placed{Position: engine.NoPosition, Version: last, ID: e.ID})
-		}
-		if len(a.Events) > 0 {
-			tx.versions[a.Stream] = last
+			events = append(events, ownEvent{stream: a.Stream, version: last, event: e, json: validJSON(e.Payload)})
+			versions[a.Stream] = last
 		}
 	}
-	tx.appends, tx.size = append(tx.appends, appends...), size
-	return done, nil
+	return events, versions, nil
 }
 
 // eventHead is about what the store adds to an event's texts.
