@@ -99,6 +99,9 @@ func (s *tableScan) narrowNow(ex *execution, outer *env) (*narrowing, error) {
 // narrow evaluates the bounds.
 func (s *tableScan) narrow(ex *execution, outer *env) (*narrowing, error) {
 	what := newNarrowing()
+	if len(s.bounds) == 0 {
+		return what, nil
+	}
 	en := ex.env(outer)
 	for _, b := range s.bounds {
 		b.apply(what, en)

@@ -152,19 +152,25 @@ func (q *selectStatement) open(ex *execution) (operator, error) {
 	if err := ex.ctx.Err(); err != nil {
 		return nil, err
 	}
-	en := ex.env(nil)
-	for _, check := range q.checks {
-		if err := check(en); err != nil {
+	if q.checks != nil || q.asOf != nil {
+		if err := q.prepare(ex, ex.env(nil)); err != nil {
 			return nil, err
 		}
-	}
-	if err := q.goBack(ex, en); err != nil {
-		return nil, err
 	}
 	if q.follow != nil {
 		return q.follow.open(ex)
 	}
 	return q.plan.open(ex, nil)
+}
+
+// prepare checks the arguments and goes back to AS OF POSITION.
+func (q *selectStatement) prepare(ex *execution, en *env) error {
+	for _, check := range q.checks {
+		if err := check(en); err != nil {
+			return err
+		}
+	}
+	return q.goBack(ex, en)
 }
 
 // goBack makes every table of the statement show the log as it was at AS OF POSITION, which includes that position.
