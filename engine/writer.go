@@ -162,18 +162,18 @@ func (w *writer) serve(r *request) {
 	w.counters.cpu.Add(int64(time.Since(began) - waited - (w.log.ioTime - io)))
 }
 
-// refuse answers a request that cannot be written at all, and those that are queued behind it.
+// refuse answers a request that cannot be written at all, and those that were queued behind it by then: what comes later may
+// find things changed.
 func (w *writer) refuse(r *request, err error) {
-	for {
+	for queued := len(w.requests); ; queued-- {
 		if r.state.CompareAndSwap(requestQueued, requestClaimed) {
 			r.err = err
 			r.done <- struct{}{}
 		}
-		select {
-		case r = <-w.requests:
-		default:
+		if queued == 0 {
 			return
 		}
+		r = <-w.requests
 	}
 }
 
