@@ -275,49 +275,55 @@ func TestDamageThatFits(t *testing.T) {
 
 // staleFrame makes an append that a power cut loses, repeats it with another content, and then brings the first one back.
 func staleFrame(ctx context.Context, t *testing.T) {
+	const name = crashtest.Dir + "/000000000001.log"
 	f, o, g := crashtest.New(), crashtest.NewOracle(true), crashtest.NewGenerator(3)
+	same := func() engine.Append { // of the same size
+		e := g.Event(300)
+		e.Tags, e.Metadata = nil, nil
+		return engine.Append{Stream: "stream-0", Events: []engine.NewEvent{e}}
+	}
 	s, err := openStrict(f, 3)
 	require.NoError(t, err)
-	_, err = o.Append(ctx, s, g.Append(100))
+	_, err = o.Append(ctx, s, same())
 	require.NoError(t, err)
 	require.NoError(t, s.Close()) // which promises that it is durable, so that recovery leaves it where it is
 	s, err = openStrict(f, 3)
 	require.NoError(t, err)
 
 	f.Faults(func(c crashtest.Call) crashtest.Fault {
-		if c.Op == crashtest.OpFdatasync && strings.HasSuffix(c.Name, ".log") {
+		if c.Op == crashtest.OpFdatasync && c.Name == name {
 			return crashtest.Fault{Err: syscall.EIO}
 		}
 		return crashtest.Fault{}
 	})
-	_, err = o.Append(ctx, s, engine.Append{Stream: "stream-0", Events: []engine.NewEvent{g.Event(300)}})
+	_, err = o.Append(ctx, s, same())
 	require.ErrorIs(t, err, engine.ErrOutcomeUnknown)
 	first := f.Kill() // with the lost attempt in its cache
 	s.Close()
 	var without *crashtest.FS
-	for state := range first.Crashes(crashtest.Mode{}).All() {
-		without = state // the first has nothing that was not synced
-		break
+	for without = range first.Crashes(crashtest.Mode{}).All() {
+		break // the first state has nothing that was not synced
 	}
-	lostLog, err := first.ReadFile(crashtest.Dir + "/000000000001.log")
+	stale, err := first.ReadFile(name)
 	require.NoError(t, err)
 
 	s, err = openStrict(without, 3)
 	require.NoError(t, err)
 	require.NoError(t, o.Check(ctx, s))
 	for range 2 {
-		_, err = o.Append(ctx, s, engine.Append{Stream: "stream-0", Events: []engine.NewEvent{g.Event(300)}})
+		_, err = o.Append(ctx, s, same())
 		require.NoError(t, err)
 	}
 	require.NoError(t, o.Check(ctx, s))
-	require.NoError(t, s.Close())
-	log, err := without.ReadFile(crashtest.Dir + "/000000000001.log")
+	next := without.Kill()
+	s.Close()
+	log, err := next.ReadFile(name)
 	require.NoError(t, err)
-	at, end := differing(log, lostLog)
+	at, end := differing(log, stale)
 	require.Less(t, at, end)
-	copy(log[at:end], lostLog[at:end])
-	require.NoError(t, without.WriteFile(crashtest.Dir+"/000000000001.log", log))
-	s, err = openStrict(without, 3)
+	copy(log[at:end], stale[at:end])
+	require.NoError(t, next.WriteFile(name, log))
+	s, err = openStrict(next, 3)
 	if err == nil {
 		err = o.Check(ctx, s)
 		s.Close()
