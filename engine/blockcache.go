@@ -102,10 +102,9 @@ func (c *blockCache) put(file, block uint32, payload []byte) heldBlock {
 		return heldBlock{payload: payload}
 	}
 	if s.keys[i] != key {
-		s.keys[i] = key
+		s.keys[i], s.used[i] = key, false // until it is asked for again
 		copy(s.data[i*indexBlockSize:], payload)
 	}
-	s.used[i] = true
 	return s.holdLocked(i)
 }
 

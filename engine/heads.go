@@ -261,7 +261,6 @@ func (s *headSet) insert(slot headSlot) int {
 	grown := 1 - int(s.taken>>s.hand&1)
 	s.slots[s.hand] = slot
 	s.taken |= 1 << s.hand
-	s.used |= 1 << s.hand
 	s.hand = (s.hand + 1) % headWays
 	return grown
 }

@@ -134,12 +134,15 @@ func TestIndexerRemakesTheSameBytes(t *testing.T) {
 	c.addAll()
 	c.wait()
 	want := fileContent(t, c.fs, "000000000001.idx")
-	c.x.rewrite(c.segments[0])
 	old := c.segments[0].index.Load()
+	c.x.rewrite(c.segments[0])
 	require.Eventually(t, func() bool { return c.segments[0].index.Load() != old }, 10*time.Second, time.Millisecond)
 	require.Equal(t, want, fileContent(t, c.fs, "000000000001.idx"))
 	require.EqualValues(t, 1, c.rebuilt.Load())
 	c.wait()
+	c.x.add(c.segments[0])
+	require.Eventually(t, func() bool { c.x.mu.Lock(); defer c.x.mu.Unlock(); return !c.x.active }, 10*time.Second, time.Millisecond)
+	require.EqualValues(t, 1, c.rebuilt.Load(), "a file that is right was made again")
 }
 
 func TestIndexerRefusesFilesOfOtherEvents(t *testing.T) {
