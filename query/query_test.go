@@ -248,6 +248,26 @@ func TestFollow(t *testing.T) {
 	assert.NoError(t, rows.Close(), "twice")
 }
 
+// TestFollowCategory: a category that is followed takes in streams that begin later.
+func TestFollowCategory(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second) // so that a fault does not hang the tests
+	defer cancel()
+	store := openStore(t, engine.Options{})
+	s := &Session{Store: store}
+	exec(t, s, "INSERT INTO \"order-1\" (type) VALUES ('x')")
+	rows, err := mustCompile(t, "SELECT stream FROM $all WHERE stream LIKE 'order-%' LIMIT 2 FOLLOW").Query(ctx, s, nil)
+	require.NoError(t, err)
+	dest := make([]driver.Value, 1)
+	require.NoError(t, rows.Next(dest))
+	assert.Equal(t, "order-1", dest[0])
+	exec(t, s, "INSERT INTO other (type) VALUES ('x')")
+	exec(t, s, "INSERT INTO \"order-2\" (type) VALUES ('x')")
+	require.NoError(t, rows.Next(dest))
+	assert.Equal(t, "order-2", dest[0])
+	assert.True(t, rows.Next(dest) == io.EOF, "LIMIT ends it")
+	assert.NoError(t, rows.Close())
+}
+
 // TestTransactionSnapshot: a read-only transaction shows one snapshot to all its queries.
 func TestTransactionSnapshot(t *testing.T) {
 	store := openStore(t, engine.Options{})
