@@ -56,7 +56,7 @@ func (r *readIndex) countRows(ctx context.Context, what Filter) (int64, error) {
 func (p *scanPlan) countable() bool {
 	f := &p.filter
 	versions := p.match.minVersion > 0 || f.HasMaxVersion
-	others := f.Types != nil || len(f.Tags) > 0
+	others := f.Types != nil || len(f.Tags) > 0 || f.Any != nil
 	return f.IDs == nil && (f.Streams != nil || !versions) && (f.Prefix == "" || !others)
 }
 
@@ -71,7 +71,7 @@ func (p *scanPlan) count(s *segmentReader, lo, hi uint32) (int64, error) {
 		return 0, err
 	case len(conditions) == 0:
 		return int64(hi - lo), nil
-	case len(conditions) == 1:
+	case len(conditions) == 1 && conditions[0].any == nil:
 		return p.countKeys(s, &conditions[0], lo, hi)
 	}
 	all := make([]*condition, len(conditions))

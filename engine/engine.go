@@ -121,9 +121,20 @@ type Filter struct {
 	Tags    []string    // all of these; nil means no condition
 	IDs     []uuid.UUID // one of these; nil means any id, empty but not nil selects nothing
 
+	// Any lists alternatives, of which an event must pass one; nil means no condition, empty but not nil selects nothing.
+	// A query of the DCB specification is such a list.
+	Any []Alternative
+
 	Direction Direction
 	// Limit, if positive, is a hint: the caller expects to read no more than this many events.
 	Limit int
+}
+
+// An Alternative selects events as the fields of the same names of a Filter do.
+type Alternative struct {
+	Streams []string
+	Types   []string
+	Tags    []string
 }
 
 // A ColumnSet tells which columns of a Batch a reader needs. Positions are always there.

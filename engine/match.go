@@ -16,6 +16,8 @@ type matcher struct {
 	types      keySet
 	prefix     []byte
 	tags       []string
+	any        []matcher              // one of these must pass; nil: no condition
+	bounded    bool                   // any is meant, also if it is empty
 	ids        map[uuid.UUID]struct{} // nil: any
 	minVersion Version
 	maxVersion Version
@@ -39,6 +41,10 @@ func newMatcher(f *Filter) matcher {
 	if f.HasMaxVersion {
 		m.maxVersion = f.MaxVersion
 	}
+	m.bounded = f.Any != nil
+	for _, a := range f.Any {
+		m.any = append(m.any, matcher{streams: newKeySet(a.Streams), types: newKeySet(a.Types), tags: a.Tags})
+	}
 	if !f.Since.IsZero() {
 		m.since = microsUp(f.Since)
 	}
@@ -51,7 +57,7 @@ func newMatcher(f *Filter) matcher {
 			m.ids[id] = struct{}{}
 		}
 	}
-	m.all = f.Streams == nil && f.Types == nil && f.IDs == nil && f.Prefix == "" && len(f.Tags) == 0 &&
+	m.all = f.Streams == nil && f.Types == nil && f.IDs == nil && f.Prefix == "" && len(f.Tags) == 0 && f.Any == nil &&
 		f.MinVersion <= 0 && !f.HasMaxVersion && !m.timed
 	return m
 }
@@ -81,7 +87,17 @@ func (m *matcher) passes(r *row) bool {
 			bytes.HasPrefix(r.stream, m.prefix) &&
 			r.version >= m.minVersion && r.version <= m.maxVersion &&
 			(!m.timed || r.micros >= m.since && r.micros < m.before) &&
-			m.hasID(r.id) && m.hasTags(r.tags)
+			m.hasID(r.id) && m.hasTags(r.tags) && (!m.bounded || m.passesAny(r))
+}
+
+// passesAny reports whether the event passes one of the alternatives.
+func (m *matcher) passesAny(r *row) bool {
+	for i := range m.any {
+		if a := &m.any[i]; a.types.has(r.typ) && a.streams.has(r.stream) && a.hasTags(r.tags) {
+			return true
+		}
+	}
+	return false
 }
 
 func (m *matcher) hasID(id uuid.UUID) bool {

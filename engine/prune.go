@@ -37,13 +37,21 @@ func (r *readIndex) plan(f Filter) scanPlan {
 		}
 		f.Streams, f.Prefix = within, ""
 	}
+	if f.Any != nil {
+		any := make([]Alternative, len(f.Any))
+		for i, a := range f.Any {
+			any[i] = Alternative{sortedNames(a.Streams), sortedNames(a.Types), sortedNames(a.Tags)}
+		}
+		f.Any = any
+	}
 	p := scanPlan{filter: f, match: newMatcher(&f), from: max(f.From, r.first()), to: r.head}
 	if f.To > 0 {
 		p.to = min(p.to, f.To)
 	}
 	m := &p.match
 	p.nothing = p.from >= p.to || m.since >= m.before || m.minVersion > m.maxVersion ||
-		f.Streams != nil && len(f.Streams) == 0 || f.Types != nil && len(f.Types) == 0 || f.IDs != nil && len(f.IDs) == 0
+		f.Streams != nil && len(f.Streams) == 0 || f.Types != nil && len(f.Types) == 0 || f.IDs != nil && len(f.IDs) == 0 ||
+		f.Any != nil && len(f.Any) == 0
 	return p
 }
 
@@ -68,46 +76,93 @@ func (p *scanPlan) within(s *segmentReader) (lo, hi uint32, err error) {
 	return max(lo, first), min(hi, behind), err
 }
 
-// A condition is what a segment's index knows about one part of a filter: an event must have one of the keys.
+// A condition is what a segment's index knows about one part of a filter: an event must have one of the keys, or fulfil one of the
+// alternatives, which are conditions that must hold together.
 type condition struct {
 	dictionary dictionary
-	keys       []indexEntry // those that the segment has, below the plan's bound
-	share      float64      // estimate: which part of the events has one of them
+	keys       []indexEntry  // those that the segment has, below the plan's bound
+	any        [][]condition // instead of keys
+	share      float64       // estimate: which part of the events has one of them
 }
 
-// conditions asks the segment's index about the plan's streams, types and tags. none is true if it proves that no event in
-// [lo, hi) passes.
+// conditions asks the segment's index about the plan's streams, types, tags and alternatives. none is true if it proves that no
+// event in [lo, hi) passes.
 func (p *scanPlan) conditions(s *segmentReader, lo, hi uint32) (found []condition, none bool, err error) {
-	asked := make([]condition, 0, 2+len(p.filter.Tags))
-	add := func(d dictionary, names []string) (bool, error) {
-		c, err := p.condition(s, d, names, lo, hi)
-		asked = append(asked, c)
-		return err == nil && len(c.keys) > 0, err
+	f := &p.filter
+	found, none, err = p.named(s, f.Streams, f.Types, f.Tags, lo, hi)
+	if err != nil || none {
+		return nil, none, err
 	}
-	if p.filter.Types != nil {
-		if ok, err := add(byType, p.filter.Types); !ok {
-			return nil, err == nil, err
-		}
-	}
-	for i := range p.filter.Tags {
-		if ok, err := add(byTag, p.filter.Tags[i:i+1]); !ok {
-			return nil, err == nil, err
-		}
-	}
-	if p.filter.Streams != nil {
-		if ok, err := add(byStream, p.filter.Streams); !ok {
-			return nil, err == nil, err
-		}
-	} else if p.filter.Prefix != "" {
+	if f.Streams == nil && f.Prefix != "" {
 		c, known, err := p.prefixed(s, lo, hi)
 		if err != nil || known && len(c.keys) == 0 {
 			return nil, err == nil, err
 		}
 		if known {
-			asked = append(asked, c)
+			found = append(found, c)
 		}
 	}
-	return asked, false, nil
+	if f.Any == nil {
+		return found, false, nil
+	}
+	c, bounded, err := p.alternatives(s, lo, hi)
+	if err != nil || bounded && len(c.any) == 0 {
+		return nil, err == nil, err
+	}
+	if bounded {
+		found = append(found, c)
+	}
+	return found, false, nil
+}
+
+// named asks about one of the streams, one of the types, and all of the tags; nil means no condition.
+func (p *scanPlan) named(s *segmentReader, streams, types, tags []string, lo, hi uint32) (found []condition, none bool, err error) {
+	found = make([]condition, 0, 2+len(tags))
+	add := func(d dictionary, names []string) (bool, error) {
+		c, err := p.condition(s, d, names, lo, hi)
+		found = append(found, c)
+		return err == nil && len(c.keys) > 0, err
+	}
+	if types != nil {
+		if ok, err := add(byType, types); !ok {
+			return nil, err == nil, err
+		}
+	}
+	for i := range tags {
+		if ok, err := add(byTag, tags[i:i+1]); !ok {
+			return nil, err == nil, err
+		}
+	}
+	if streams != nil {
+		if ok, err := add(byStream, streams); !ok {
+			return nil, err == nil, err
+		}
+	}
+	return found, false, nil
+}
+
+// alternatives makes one condition of the filter's alternatives. bounded is false if one of them lets every event pass.
+func (p *scanPlan) alternatives(s *segmentReader, lo, hi uint32) (c condition, bounded bool, err error) {
+	for i := range p.filter.Any {
+		a := &p.filter.Any[i]
+		parts, none, err := p.named(s, a.Streams, a.Types, a.Tags, lo, hi)
+		if err != nil {
+			return c, false, err
+		}
+		if none {
+			continue
+		}
+		if len(parts) == 0 {
+			return c, false, nil
+		}
+		share := 1.0
+		for k := range parts {
+			share *= parts[k].share
+		}
+		c.share = min(1, c.share+share)
+		c.any = append(c.any, parts)
+	}
+	return c, true, nil
 }
 
 // condition looks the names up.
@@ -169,8 +224,11 @@ func (p *scanPlan) versions(e *indexEntry) (i, j uint32) {
 	return i, j
 }
 
-// ordinals returns, ascending, the events in [lo, hi) that have one of the condition's keys.
+// ordinals returns, ascending, the events in [lo, hi) that have one of the condition's keys or fulfil one of its alternatives.
 func (p *scanPlan) ordinals(s *segmentReader, c *condition, lo, hi uint32) (ords []uint32, err error) {
+	if c.any != nil {
+		return p.union(s, c.any, lo, hi)
+	}
 	for k := range c.keys {
 		e := &c.keys[k]
 		i, j := uint32(0), e.count
@@ -192,6 +250,23 @@ func (p *scanPlan) ordinals(s *segmentReader, c *condition, lo, hi uint32) (ords
 		slices.Sort(ords)
 	}
 	return ords, nil
+}
+
+// union returns, ascending, the events in [lo, hi) that fulfil one of the alternatives.
+func (p *scanPlan) union(s *segmentReader, alternatives [][]condition, lo, hi uint32) (all []uint32, err error) {
+	for _, parts := range alternatives {
+		together := make([]*condition, len(parts))
+		for i := range parts {
+			together[i] = &parts[i]
+		}
+		ords, err := p.common(s, together, lo, hi)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, ords...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
 }
 
 // between returns the part of the ascending ords that lies in [lo, hi).

@@ -216,19 +216,23 @@ func randomLog(t testing.TB, r *rand.Rand, n, segments int) *handLog {
 // passes is what a filter means, said plainly.
 func passes(e *Event, f *Filter) bool {
 	any := func(ok bool, bounded bool) bool { return ok || !bounded }
-	all := func() bool {
-		for _, tag := range f.Tags {
+	all := func(tags []string) bool {
+		for _, tag := range tags {
 			if !slices.Contains(e.Tags, tag) {
 				return false
 			}
 		}
 		return true
 	}
+	one := func(a Alternative) bool {
+		return any(slices.Contains(a.Streams, e.Stream), a.Streams != nil) && any(slices.Contains(a.Types, e.Type), a.Types != nil) && all(a.Tags)
+	}
 	return e.Position >= f.From && (f.To == 0 || e.Position < f.To) &&
 		(f.Since.IsZero() || !e.RecordedAt.Before(f.Since)) && (f.Before.IsZero() || e.RecordedAt.Before(f.Before)) &&
 		e.Version >= f.MinVersion && (!f.HasMaxVersion || e.Version <= f.MaxVersion) &&
 		any(slices.Contains(f.Streams, e.Stream), f.Streams != nil) && strings.HasPrefix(e.Stream, f.Prefix) &&
-		any(slices.Contains(f.Types, e.Type), f.Types != nil) && all() && any(slices.Contains(f.IDs, e.ID), f.IDs != nil)
+		any(slices.Contains(f.Types, e.Type), f.Types != nil) && all(f.Tags) && any(slices.Contains(f.IDs, e.ID), f.IDs != nil) &&
+		any(slices.ContainsFunc(f.Any, one), f.Any != nil)
 }
 
 // selected returns what a scan of the events has to give.
@@ -285,6 +289,22 @@ func randomFilter(r *rand.Rand, events []Event) Filter {
 	}
 	if r.IntN(4) == 0 {
 		f.Tags = some(testTags)
+	}
+	if r.IntN(4) == 0 {
+		f.Any = []Alternative{}
+		for range r.IntN(4) {
+			var a Alternative
+			if r.IntN(2) == 0 {
+				a.Streams = some(testStreams, at().Stream)
+			}
+			if r.IntN(2) == 0 {
+				a.Types = some(testTypes)
+			}
+			if r.IntN(2) == 0 {
+				a.Tags = some(testTags)
+			}
+			f.Any = append(f.Any, a)
+		}
 	}
 	if r.IntN(8) == 0 {
 		f.IDs = []uuid.UUID{}

@@ -337,6 +337,13 @@ func (g *generator) filter() engine.Filter {
 	if g.some(4) {
 		f.Tags = []string{fmt.Sprintf("%d-%d", g.r.IntN(5), g.r.IntN(2))}
 	}
+	if g.some(4) {
+		f.Any = []engine.Alternative{}
+		for range g.r.IntN(3) {
+			f.Any = append(f.Any, engine.Alternative{Types: []string{g.typ()}}, engine.Alternative{Streams: []string{g.stream()}, Types: []string{g.typ()}},
+				engine.Alternative{Tags: []string{fmt.Sprintf("%d-%d", g.r.IntN(5), g.r.IntN(2))}})
+		}
+	}
 	if g.some(6) {
 		f.MinVersion = engine.Version(g.r.IntN(20))
 	}

@@ -99,7 +99,13 @@ func passes(e *engine.Event, f *engine.Filter) bool {
 		e.Version >= f.MinVersion && (!f.HasMaxVersion || e.Version <= f.MaxVersion) &&
 		(f.Streams == nil || slices.Contains(f.Streams, e.Stream)) && strings.HasPrefix(e.Stream, f.Prefix) &&
 		(f.Types == nil || slices.Contains(f.Types, e.Type)) && (f.IDs == nil || slices.Contains(f.IDs, e.ID)) &&
-		!slices.ContainsFunc(f.Tags, func(tag string) bool { return !slices.Contains(e.Tags, tag) })
+		hasAll(e.Tags, f.Tags) && (f.Any == nil || slices.ContainsFunc(f.Any, func(a engine.Alternative) bool {
+		return (a.Streams == nil || slices.Contains(a.Streams, e.Stream)) && (a.Types == nil || slices.Contains(a.Types, e.Type)) && hasAll(e.Tags, a.Tags)
+	}))
+}
+
+func hasAll(tags, wanted []string) bool {
+	return !slices.ContainsFunc(wanted, func(tag string) bool { return !slices.Contains(tags, tag) })
 }
 
 func (v *modelView) Streams(ctx context.Context, prefix string) engine.StreamCursor {
