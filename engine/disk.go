@@ -77,3 +77,6 @@ func syncData(f File) error {
 	}
 	return err
 }
+
+// parentOf returns the directory that holds a name.
+func parentOf(name string) string { return filepath.Dir(filepath.Clean(name)) }

@@ -349,7 +349,7 @@ func (l *logState) checkSeal(seg, next *segment) error {
 	if next.header.supersedes() || m == nil || !m.sealed {
 		return nil
 	}
-	if !l.sealed(seg, l.end) {
+	if !isSealed(seg, l.end) {
 		e := l.damage(l.end, errors.New("the seal of the segment is damaged"), next.base)
 		e.Offset = sealAt(l.end.offset)
 		return e
@@ -357,10 +357,10 @@ func (l *logState) checkSeal(seg, next *segment) error {
 	return nil
 }
 
-// sealed reports whether a segment that ends at end has its seal.
-func (l *logState) sealed(seg *segment, end logEnd) bool {
+// isSealed reports whether a segment that ends at end has its seal.
+func isSealed(seg *segment, end logEnd) bool {
 	var b [minFrameSize]byte
-	at := place{store: l.store, segment: seg.number, offset: sealAt(end.offset)}
+	at := place{store: seg.header.store, segment: seg.number, offset: sealAt(end.offset)}
 	if n, _ := seg.file.ReadAt(b[:], at.offset); n < len(b) {
 		return false
 	}
@@ -375,13 +375,24 @@ func (l *logState) damage(at logEnd, why error, next Position) *CorruptError {
 		why = errFramePrevious
 	}
 	e := &CorruptError{File: seg.name, Segment: seg.number, Offset: at.offset, FirstLost: at.next, NextGood: next, Reason: why.Error()}
-	if s, err := newLogScanner(seg, at); err == nil {
-		h, _, ok, _ := s.laterFrame(at.offset+frameAlign, func(h *frameHeader, _ int64) bool { return h.first >= at.next && h.count > 0 })
-		if ok {
-			e.NextGood = h.first
-		}
+	if good := nextGood(seg, at); good != NoPosition {
+		e.NextGood = good
 	}
 	return e
+}
+
+// nextGood returns the position of the first frame of the segment behind a damaged place that has events and a header that checks,
+// NoPosition if there is none.
+func nextGood(seg *segment, damaged logEnd) Position {
+	s, err := newLogScanner(seg, damaged)
+	if err != nil {
+		return NoPosition
+	}
+	h, _, ok, _ := s.laterFrame(damaged.offset+frameAlign, func(h *frameHeader, _ int64) bool { return h.first >= damaged.next && h.count > 0 })
+	if !ok {
+		return NoPosition
+	}
+	return h.first
 }
 
 // look reads what has been added to the last segment, and to the segments behind it.
