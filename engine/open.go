@@ -74,6 +74,8 @@ func (o *Options) fill() error {
 		return invalidOption("SyncInterval", "must not be negative")
 	case o.Sync > SyncInterval || o.Prealloc > PreallocNone || o.Compress > CompressZstd:
 		return invalidOption("Options", "have a value that does not exist")
+	case o.Compress != CompressNone:
+		return invalidOption("Compress", "must be CompressNone: this version of eventfold stores segments as they were written")
 	}
 	return nil
 }
