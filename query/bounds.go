@@ -21,6 +21,8 @@ type bound struct {
 	tag      bool // HAS(tags, operand)
 	like     bool // stream LIKE operand
 	gate     bool // the operand is the whole condition: without it nothing is read
+
+	alternatives [][]*bound // of stream, type and tag, of which one must hold with all its parts; instead of everything above
 }
 
 // A narrowing is what the bounds of a scan come to for one execution. All of them hold together.
@@ -36,6 +38,7 @@ type narrowing struct {
 	prefix   string
 	like     string // a LIKE pattern of the stream that begins with something, "" for none
 	tags     []string
+	any      []engine.Alternative // nil for any event
 }
 
 // A span is an inclusive range of integers.
@@ -49,7 +52,7 @@ func newNarrowing() *narrowing {
 
 // filter returns the engine's filter. The narrowing must not be empty.
 func (w *narrowing) filter(backwards bool) engine.Filter {
-	f := engine.Filter{Streams: w.streams, Types: w.types, IDs: w.ids, Prefix: w.prefix, Tags: w.tags}
+	f := engine.Filter{Streams: w.streams, Types: w.types, IDs: w.ids, Prefix: w.prefix, Tags: w.tags, Any: w.any}
 	if backwards {
 		f.Direction = engine.Backwards
 	}
@@ -80,6 +83,10 @@ func (w *narrowing) narrowTo(s *span, lo, hi int64) {
 
 // apply evaluates the bound's operands and narrows w.
 func (b *bound) apply(w *narrowing, en *env) {
+	if b.alternatives != nil {
+		w.alternativesBound(b.alternatives, en)
+		return
+	}
 	values := make([]Value, len(b.operands))
 	for i, o := range b.operands {
 		values[i] = o.eval(en)
@@ -310,6 +317,35 @@ func (w *narrowing) tagBound(v Value) {
 	}
 }
 
+// alternativesBound narrows to events that pass one of the alternatives.
+func (w *narrowing) alternativesBound(alternatives [][]*bound, en *env) {
+	any := make([]engine.Alternative, 0, len(alternatives))
+	for _, parts := range alternatives {
+		one := newNarrowing()
+		for _, part := range parts {
+			if part.apply(one, en); en.err != nil {
+				return
+			}
+		}
+		w.inexact = w.inexact || one.inexact
+		switch {
+		case one.empty:
+		case one.streams == nil && one.types == nil && one.tags == nil: // a value of a kind that gives no bound
+			return
+		default:
+			any = append(any, engine.Alternative{Streams: one.streams, Types: one.types, Tags: one.tags})
+		}
+	}
+	switch {
+	case len(any) == 0:
+		w.empty = true
+	case w.any != nil: // a second OR is left to the conditions
+		w.inexact = true
+	default:
+		w.any = any
+	}
+}
+
 // likeBound narrows the stream to the beginning of a LIKE pattern, up to its first wildcard or ASCII letter: LIKE takes
 // upper and lower case of those for the same.
 func (w *narrowing) likeBound(v Value) {
@@ -360,6 +396,14 @@ func (w *narrowing) describe(b *strings.Builder, head engine.Position) {
 	}
 	describeNames(b, "types", w.types)
 	describeNames(b, "tags", w.tags)
+	for i, a := range w.any {
+		if i > 0 {
+			b.WriteString(" or")
+		}
+		describeNames(b, "streams", a.Streams)
+		describeNames(b, "types", a.Types)
+		describeNames(b, "tags", a.Tags)
+	}
 	if w.ids != nil {
 		fmt.Fprintf(b, " %d ids", len(w.ids))
 	}

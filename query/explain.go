@@ -234,7 +234,7 @@ func (s *tableScan) explainScan(x *explainer, backwards bool) {
 	}
 	kind := "scan"
 	if t := s.events(); t != nil && !what.empty {
-		if !t.all || what.streams != nil || what.types != nil || what.tags != nil || what.ids != nil {
+		if !t.all || what.streams != nil || what.types != nil || what.tags != nil || what.any != nil || what.ids != nil {
 			kind = "index scan"
 		}
 		b.WriteString(s.estimate(x, what, t))
@@ -263,7 +263,7 @@ func (s *tableScan) estimate(x *explainer, what *narrowing, t *eventTable) strin
 	if !t.all {
 		f = onlyStream(f, t.stream)
 	}
-	if f.IDs != nil || f.Prefix != "" || f.MinVersion > 0 || f.HasMaxVersion || !f.Since.IsZero() || !f.Before.IsZero() || len(f.Tags)+len(f.Types) > 1 {
+	if f.IDs != nil || f.Any != nil || f.Prefix != "" || f.MinVersion > 0 || f.HasMaxVersion || !f.Since.IsZero() || !f.Before.IsZero() || len(f.Tags)+len(f.Types) > 1 {
 		return "" // counting those would read events
 	}
 	n, err := x.ex.index.Count(x.ex.ctx, f)

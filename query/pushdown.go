@@ -56,9 +56,13 @@ func (c *coreCompiler) boundsOf(l leaf, cond parser.Expr) (bounds []*bound, whol
 		hi, ok2, err := c.bound(l, e.X, parser.OpLe, e.Hi)
 		return append(lo, hi...), ok1 && ok2, err
 	case *parser.Nary:
-		if e.Op == parser.OpOr {
-			return c.orBound(l, e)
+		if e.Op != parser.OpOr {
+			return nil, false, nil
 		}
+		if bounds, whole, err := c.orBound(l, e); bounds != nil || err != nil {
+			return bounds, whole, err
+		}
+		return c.alternativesBound(l, e)
 	case *parser.Like:
 		return c.likeBound(l, e)
 	case *parser.Call:
@@ -99,6 +103,36 @@ func (c *coreCompiler) orBound(l leaf, e *parser.Nary) ([]*bound, bool, error) {
 		operands = append(operands, value)
 	}
 	return c.bound(l, x, parser.OpEq, operands...)
+}
+
+// alternativesBound translates an OR whose every term asks for a stream, a type or a tag: the engine unites what their indexes give.
+func (c *coreCompiler) alternativesBound(l leaf, e *parser.Nary) ([]*bound, bool, error) {
+	if l.scan.events() == nil {
+		return nil, false, nil
+	}
+	b, exact := &bound{}, true
+	for _, t := range e.Terms {
+		var parts []*bound
+		for _, cond := range conjuncts(t) {
+			bounds, whole, err := c.boundsOf(l, cond)
+			if err != nil {
+				return nil, false, err
+			}
+			exact = exact && whole
+			for _, part := range bounds {
+				if part.tag || !part.gate && !part.like && part.alternatives == nil && (part.ord == ordStream || part.ord == ordType) {
+					parts = append(parts, part)
+				} else {
+					exact = false
+				}
+			}
+		}
+		if len(parts) == 0 {
+			return nil, false, nil
+		}
+		b.alternatives = append(b.alternatives, parts)
+	}
+	return []*bound{b}, exact, nil
 }
 
 func (c *coreCompiler) likeBound(l leaf, e *parser.Like) ([]*bound, bool, error) {

@@ -56,6 +56,12 @@ func (c conditions) one(depth int) string {
 		func() string { return "stream " + op + " " + stream() },
 		func() string { return "stream IN (" + stream() + ", " + stream() + ")" },
 		func() string {
+			return "(HAS(tags, " + pick(c.Rand, "'vip'", "'eu'", "NULL", "'nobody'") + ") OR type = " + kind() + " AND stream = " + stream() + ")"
+		},
+		func() string {
+			return "(type IN (" + kind() + ", " + kind() + ") AND HAS(tags, 'vip') AND version < 4 OR stream = " + stream() + " OR HAS(tags, 'eu') AND HAS(tags, 'vip'))"
+		},
+		func() string {
 			return "stream LIKE '" + pick(c.Rand, "order-00000%", "ORDER-00001_", "%2", "2024-%", "order-000003") + "'"
 		},
 		func() string { return "type " + op + " " + kind() },
