@@ -50,25 +50,27 @@ func indexRunMeta(segments []*segment) indexMeta {
 
 // writeIndexRun writes the run of the events that m describes. parts are the indexes, by position, that have them all.
 func writeIndexRun(ctx context.Context, fs FS, name string, parts []*fileIndex, m indexMeta) error {
-	return replaceFile(fs, name, func(f File) error {
-		w := newIndexWriter(ctx, f, m)
-		w.footer.run = true
-		for _, p := range parts {
-			w.footer.span.join(&p.span)
-		}
-		for i := range sectionIDs {
-			w.section(i, nil)
-		}
-		w.idSections(func(yield func(uint64) bool) error { return mergeIDs(parts, m.base, yield) })
-		w.runStreams(parts)
-		for _, d := range [...]dictionary{byType, byTag} {
-			w.newKeys(d).finish(d)
-			w.section(keysSection(d, keysPostings), nil)
-			w.section(keysSection(d, keysFilter), nil)
-		}
-		w.finish()
-		return w.err
-	})
+	return replaceFile(fs, name, func(f File) error { return writeRun(ctx, f, parts, m) })
+}
+
+func writeRun(ctx context.Context, f File, parts []*fileIndex, m indexMeta) error {
+	w := newIndexWriter(ctx, f, m)
+	w.footer.run = true
+	for _, p := range parts {
+		w.footer.span.join(&p.span)
+	}
+	for i := range sectionIDs {
+		w.section(i, nil)
+	}
+	w.idSections(func(yield func(uint64) bool) error { return mergeIDs(parts, m.base, yield) })
+	w.runStreams(parts)
+	for _, d := range [...]dictionary{byType, byTag} {
+		w.newKeys(d).finish(d)
+		w.section(keysSection(d, keysPostings), nil)
+		w.section(keysSection(d, keysFilter), nil)
+	}
+	w.finish()
+	return w.err
 }
 
 // runStreams writes the streams of a run and their filter.

@@ -161,6 +161,45 @@ func TestMergedIndexesAreDerived(t *testing.T) {
 	require.Equal(t, want, fileContent(t, c.fs, "again.idx"))
 }
 
+func TestCheckRuns(t *testing.T) {
+	c := newMergeCase(t, 20)
+	c.mergeNow()
+	compared, bad, err := c.x.checkRuns(context.Background(), c.view.segments)
+	require.NoError(t, err)
+	require.Equal(t, 2, compared)
+	require.Empty(t, bad)
+	// One of them becomes the run of other events, with checksums that are right.
+	r := c.x.runList()[1]
+	seg := c.view.segments[r.to-1]
+	seg.index.Store(c.view.segments[0].index.Load())
+	compared, bad, err = c.x.checkRuns(context.Background(), c.view.segments)
+	require.NoError(t, err)
+	require.Equal(t, 2, compared)
+	require.Equal(t, []string{r.name}, bad)
+	require.Len(t, c.x.runList(), 1)
+}
+
+func TestIsIndexFile(t *testing.T) {
+	m := memIndexOf(corpora["few"].make(rand.New(rand.NewPCG(63, 64))))
+	_, fs := fileIndexOf(t, m, newBlockCache(1, 0))
+	same := func() bool {
+		same, err := isIndexFile(context.Background(), fs, "7.idx", m, metaOf(m))
+		require.NoError(t, err)
+		return same
+	}
+	require.True(t, same())
+	f, err := fs.Open("7.idx", os.O_RDWR)
+	require.NoError(t, err)
+	size, err := f.Size()
+	require.NoError(t, err)
+	for _, length := range []int64{size + 1, size - 1, indexBlockSize, 0} {
+		require.NoError(t, f.Truncate(length))
+		require.False(t, same(), "%d bytes", length)
+	}
+	require.NoError(t, writeIndexFile(context.Background(), fs, "7.idx", m, metaOf(m)))
+	require.True(t, same())
+}
+
 func TestMergedIndexThatIsDamagedIsGivenUp(t *testing.T) {
 	c := newMergeCase(t, 40)
 	c.mergeNow()
