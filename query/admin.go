@@ -11,29 +11,48 @@ import (
 type (
 	// A verifier checks every byte of itself.
 	verifier interface {
-		Verify(ctx context.Context) error
+		Verify(ctx context.Context) (engine.VerifyReport, error)
 	}
 	// A backuper copies itself into a directory.
 	backuper interface {
-		BackupTo(ctx context.Context, dir string) error
+		Backup(ctx context.Context, dir string) (engine.BackupReport, error)
 	}
 )
+
+// offers finds T among a store and what it wraps.
+func offers[T any](store engine.Store) (found T, ok bool) {
+	for {
+		if found, ok = store.(T); ok {
+			return found, true
+		}
+		wrapper, wraps := store.(interface{ Unwrap() engine.Store })
+		if !wraps {
+			return found, false
+		}
+		store = wrapper.Unwrap()
+	}
+}
 
 // A verifyStatement is VERIFY.
 type verifyStatement struct{ pos parser.Pos }
 
-var verifyColumns = []Column{{"result", Text, false}, {"events", Integer, false}}
+var verifyColumns = []Column{{"result", Text, false}, {"events", Integer, false}, {"segments", Integer, false}, {"frames", Integer, false},
+	{"bytes", Integer, false}, {"indexes", Integer, false}, {"damaged_indexes", Integer, false}}
 
 func (v *verifyStatement) query(ctx context.Context, s *Session, _ []Value) (Rows, error) {
-	store, ok := s.Store.(verifier)
+	store, ok := offers[verifier](s.Store)
 	if !ok {
 		return nil, errorf(Unsupported, v.pos, "this store cannot verify itself")
 	}
-	head := s.Store.ReadIndex().Head()
-	if err := store.Verify(ctx); err != nil {
+	r, err := store.Verify(ctx)
+	if err != nil {
 		return nil, err
 	}
-	return listRows(verifyColumns, [][]Value{{textValue("ok"), intValue(int64(head))}}, s), nil
+	row := []Value{textValue("ok")}
+	for _, n := range []int64{int64(r.Head.Position), int64(r.Segments), r.Frames, r.Bytes, int64(r.Indexes), int64(len(r.BadIndexes))} {
+		row = append(row, intValue(n))
+	}
+	return listRows(verifyColumns, [][]Value{row}, s), nil
 }
 
 func (v *verifyStatement) exec(ctx context.Context, s *Session, args []Value) (Outcome, error) {
@@ -47,28 +66,35 @@ type backupStatement struct {
 	pos parser.Pos
 }
 
+var backupColumns = []Column{{"events", Integer, false}, {"segments", Integer, false}, {"copied_bytes", Integer, false}, {"linked_bytes", Integer, false}}
+
 func (c *compilation) backup(st *parser.Backup) (planner, []Column, bool, error) {
 	to, err := c.constants("BACKUP TO").compile(st.To)
-	return &backupStatement{to: to, pos: st.Pos}, nil, false, err
+	return &backupStatement{to: to, pos: st.Pos}, backupColumns, true, err
 }
 
 func (b *backupStatement) query(ctx context.Context, s *Session, args []Value) (Rows, error) {
-	return queryNothing(b, ctx, s, args)
-}
-
-func (b *backupStatement) exec(ctx context.Context, s *Session, args []Value) (Outcome, error) {
-	none := Outcome{LastPosition: engine.NoPosition}
-	store, ok := s.Store.(backuper)
+	store, ok := offers[backuper](s.Store)
 	if !ok {
-		return none, errorf(Unsupported, b.pos, "this store cannot back itself up")
+		return nil, errorf(Unsupported, b.pos, "this store cannot back itself up")
 	}
 	en := newWriteExecution(ctx, s, args).env(nil)
 	dir := b.to.eval(en)
 	if en.err != nil {
-		return none, en.err
+		return nil, en.err
 	}
 	if dir.kind != String || dir.s == "" {
-		return none, errorf(BadArgument, b.pos, "BACKUP TO takes the path of a directory")
+		return nil, errorf(BadArgument, b.pos, "BACKUP TO takes the path of a directory")
 	}
-	return none, store.BackupTo(ctx, dir.s)
+	r, err := store.Backup(ctx, dir.s)
+	if err != nil {
+		return nil, err
+	}
+	row := []Value{intValue(int64(r.Head.Position)), intValue(int64(r.Segments)), intValue(r.Copied), intValue(r.Linked)}
+	return listRows(backupColumns, [][]Value{row}, s), nil
+}
+
+func (b *backupStatement) exec(ctx context.Context, s *Session, args []Value) (Outcome, error) {
+	_, err := b.query(ctx, s, args)
+	return Outcome{LastPosition: engine.NoPosition}, err
 }
