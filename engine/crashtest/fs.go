@@ -28,11 +28,11 @@ import (
 
 // An FS is a strict file system in memory. All methods may be called from any number of goroutines.
 type FS struct {
-	before func(Call)       // see Before
-	after  func(Call)       // see After
-	fault  func(Call) Fault // see Faults
+	before atomic.Pointer[func(Call)] // see Before
+	after  atomic.Pointer[func(Call)] // see After
 
-	mu      sync.Mutex // protects all below
+	mu      sync.Mutex       // protects all below
+	fault   func(Call) Fault // see Faults
 	device  uint64
 	inodes  map[uint64]*inode
 	last    uint64   // inode given last
@@ -58,11 +58,18 @@ func New() *FS {
 }
 
 // Before sets a function that every call from now on runs first, without locks: it may look, wait or call f. nil unsets it.
-// Before and After must be set while no call runs.
-func (f *FS) Before(do func(Call)) { f.before = do }
+func (f *FS) Before(do func(Call)) { setHook(&f.before, do) }
 
-// After sets a function that runs after every call, without locks.
-func (f *FS) After(do func(Call)) { f.after = do }
+// After sets a function that runs after every call, without locks. nil unsets it.
+func (f *FS) After(do func(Call)) { setHook(&f.after, do) }
+
+func setHook(hook *atomic.Pointer[func(Call)], do func(Call)) {
+	if do == nil {
+		hook.Store(nil)
+		return
+	}
+	hook.Store(&do)
+}
 
 // Faults sets the function that decides which calls fail, and how. It must not call f. nil unsets it.
 func (f *FS) Faults(decide func(Call) Fault) {
@@ -105,8 +112,8 @@ func (f *FS) OpenFiles() int {
 
 // begin starts a call. The caller must run the end that it returns, and holds f.mu until then.
 func (f *FS) begin(c Call) (fault Fault, end func()) {
-	if f.before != nil {
-		f.before(c)
+	if do := f.before.Load(); do != nil {
+		(*do)(c)
 	}
 	f.mu.Lock()
 	c.N = f.calls
@@ -119,8 +126,8 @@ func (f *FS) begin(c Call) (fault Fault, end func()) {
 	}
 	return fault, func() {
 		f.mu.Unlock()
-		if f.after != nil {
-			f.after(c)
+		if do := f.after.Load(); do != nil {
+			(*do)(c)
 		}
 	}
 }

@@ -353,8 +353,8 @@ func (o *Oracle) len() int {
 	return len(o.attempts)
 }
 
-// extend adds the attempts that later has beyond o's, as tried.
-func (o *Oracle) extend(later *Oracle) {
+// Extend adds the attempts that later has beyond o's, as tried.
+func (o *Oracle) Extend(later *Oracle) {
 	later.mu.Lock()
 	defer later.mu.Unlock()
 	for _, a := range later.attempts[len(o.attempts):] {

@@ -91,7 +91,7 @@ func (r *Recorder) note(c Call, before bool) {
 	f := r.fs.Clone()
 	if o.len() < r.oracle.len() { // what was tried meanwhile may be on it
 		o = o.Clone()
-		o.extend(r.oracle)
+		o.Extend(r.oracle)
 		r.last = nil
 	}
 	r.changes = changes
