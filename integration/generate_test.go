@@ -284,10 +284,12 @@ func (g *generator) direction() string {
 	return g.pick("", " ASC", " DESC", " DESC", " NULLS LAST", " DESC NULLS FIRST", " ASC NULLS LAST")
 }
 
-// A statement is a random query; ordered tells whether its rows have one order only.
+// A statement is a random query; ordered tells whether its rows have one order only. With loose, 1 and 1.0 are the same:
+// UNION keeps one of equal values, and nothing says which.
 type statement struct {
 	sql     string
 	ordered bool
+	loose   bool
 }
 
 func (g *generator) statement() statement {
@@ -299,11 +301,11 @@ func (g *generator) plain() statement {
 	s := "SELECT " + g.list(1, 3, func() string { return g.any(2) }) + ", position FROM " + g.table() + g.where()
 	switch g.IntN(3) {
 	case 0:
-		return statement{s, false}
+		return statement{sql: s}
 	case 1:
-		return statement{s + " ORDER BY position" + g.pick("", " DESC") + g.limit(), true}
+		return statement{sql: s + " ORDER BY position" + g.pick("", " DESC") + g.limit(), ordered: true}
 	}
-	return statement{s + " ORDER BY " + g.orderKey() + g.direction() + ", position" + g.limit(), true}
+	return statement{sql: s + " ORDER BY " + g.orderKey() + g.direction() + ", position" + g.limit(), ordered: true}
 }
 
 // orderKey is an expression that no ORDER BY could take for a constant: newer versions of SQLite lose the order of what comes
@@ -328,28 +330,28 @@ func (g *generator) grouped() statement {
 		s += " HAVING " + g.aggregate() + g.pick(" > ", " < ", " IS NOT ") + g.integer()
 	}
 	if g.chance(60) {
-		return statement{s + " ORDER BY 1" + g.direction() + g.limit(), true}
+		return statement{sql: s + " ORDER BY 1" + g.direction() + g.limit(), ordered: true}
 	}
-	return statement{s, false}
+	return statement{sql: s}
 }
 
 func (g *generator) whole() statement {
-	return statement{"SELECT " + g.list(1, 4, g.aggregate) + " FROM " + g.table() + g.where(), true}
+	return statement{sql: "SELECT " + g.list(1, 4, g.aggregate) + " FROM " + g.table() + g.where(), ordered: true}
 }
 
 func (g *generator) distinct() statement {
 	key := g.key()
 	s := "SELECT DISTINCT " + key + " AS k FROM " + g.table() + g.where()
 	if g.chance(50) {
-		return statement{s + " ORDER BY k" + g.direction() + g.limit(), true}
+		return statement{sql: s + " ORDER BY k" + g.direction() + g.limit(), ordered: true}
 	}
-	return statement{s, false}
+	return statement{sql: s}
 }
 
 func (g *generator) derived() statement {
 	inner := "SELECT " + g.key() + " AS k, " + g.aggregate() + " AS v FROM " + g.table() + g.where() + " GROUP BY 1"
-	return statement{"SELECT k, v, " + g.pick("v IS NULL", "typeof(k)", "k || v", "v + 1") + " FROM (" + inner + ") AS d" +
-		g.pick("", " WHERE v > 1", " WHERE k IS NOT NULL", " WHERE d.k > 'a'") + g.pick("", " ORDER BY k"), false}
+	return statement{sql: "SELECT k, v, " + g.pick("v IS NULL", "typeof(k)", "k || v", "v + 1") + " FROM (" + inner + ") AS d" +
+		g.pick("", " WHERE v > 1", " WHERE k IS NOT NULL", " WHERE d.k > 'a'") + g.pick("", " ORDER BY k")}
 }
 
 func (g *generator) union() statement {
@@ -358,19 +360,19 @@ func (g *generator) union() statement {
 	if g.chance(30) {
 		s += g.pick(" UNION ", " UNION ALL ") + one()
 	}
-	return statement{s + g.pick("", " ORDER BY k", " ORDER BY 1 DESC, 2"), false}
+	return statement{sql: s + g.pick("", " ORDER BY k", " ORDER BY 1 DESC, 2"), loose: true}
 }
 
 func (g *generator) with() statement {
-	return statement{"WITH a AS (SELECT type AS t, position AS p, " + g.any(1) + " AS x FROM " + g.table() + g.where() + "), " +
+	return statement{sql: "WITH a AS (SELECT type AS t, position AS p, " + g.any(1) + " AS x FROM " + g.table() + g.where() + "), " +
 		"b AS (SELECT t, COUNT(*) AS n, MAX(p) AS last FROM a GROUP BY t) " +
-		g.pick("SELECT * FROM b ORDER BY t", "SELECT t, n FROM b WHERE n > 3 ORDER BY n, t", "SELECT COUNT(*), MIN(x), MAX(x) FROM a"), true}
+		g.pick("SELECT * FROM b ORDER BY t", "SELECT t, n FROM b WHERE n > 3 ORDER BY n, t", "SELECT COUNT(*), MIN(x), MAX(x) FROM a"), ordered: true}
 }
 
 func (g *generator) subquery() statement {
 	inner := "(SELECT " + g.pick("MAX(position)", "COUNT(*)", "MIN(version)") + " FROM " + g.table() + g.where() + ")"
 	outer := "SELECT position FROM \"$all\" AS o WHERE "
-	return statement{g.oneOf(
+	return statement{sql: g.oneOf(
 		func() string { return outer + "position < " + inner },
 		func() string { return "SELECT " + inner + ", COUNT(*) FROM \"$all\"" },
 		func() string {
@@ -382,7 +384,7 @@ func (g *generator) subquery() statement {
 		func() string {
 			return "SELECT position, (SELECT COUNT(*) FROM \"$all\" AS i WHERE i.type = o.type AND i.position < o.position) FROM \"$all\" AS o WHERE o.position < 40"
 		},
-	), false}
+	)}
 }
 
 func (g *generator) join() statement {
@@ -392,8 +394,8 @@ func (g *generator) join() statement {
 	g.alias = g.pick("a.", "b.")
 	extra := g.pick("", " WHERE "+g.bound())
 	g.alias = ""
-	return statement{"SELECT a.position, b.position, b.type FROM " + g.table() + " AS a" + kind + `"order-1" AS b ON ` + on + extra +
-		" ORDER BY a.position, b.position" + g.limit(), true}
+	return statement{sql: "SELECT a.position, b.position, b.type FROM " + g.table() + " AS a" + kind + `"order-1" AS b ON ` + on + extra +
+		" ORDER BY a.position, b.position" + g.limit(), ordered: true}
 }
 
 func (g *generator) window() statement {
@@ -404,5 +406,5 @@ func (g *generator) window() statement {
 		over = "(ORDER BY position ROWS BETWEEN " + g.pick("UNBOUNDED PRECEDING", "2 PRECEDING", "CURRENT ROW") + " AND " + g.pick("CURRENT ROW", "1 FOLLOWING", "UNBOUNDED FOLLOWING") + ")"
 		f = g.pick("SUM(version)", "COUNT(*)", "MAX(position)", "FIRST_VALUE(position)", "LAST_VALUE(position)")
 	}
-	return statement{"SELECT position, " + f + " OVER " + over + " AS w FROM " + g.table() + g.where() + " ORDER BY position" + g.limit(), true}
+	return statement{sql: "SELECT position, " + f + " OVER " + over + " AS w FROM " + g.table() + g.where() + " ORDER BY position" + g.limit(), ordered: true}
 }
