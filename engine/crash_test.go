@@ -2,13 +2,18 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/crashtest"
+	"github.com/eventfold/eventfold/engine/enginetest"
 )
 
 // strictOptions are the options of a store in the crash tests: small segments, so that there are many, and nothing that
@@ -28,22 +33,59 @@ func openStrict(f engine.FS, seed uint64) (engine.Store, error) {
 // explorer returns an Explorer of the embedded store.
 func explorer(seed uint64, limit, depth int) *crashtest.Explorer {
 	return &crashtest.Explorer{
-		Open:     func(f engine.FS) (engine.Store, error) { return openStrict(f, seed) },
+		Open: func(f engine.FS, expect *engine.Head) (engine.Store, error) {
+			o := strictOptions(f, seed)
+			o.Expect = expect
+			s, err := engine.Open(crashtest.Dir, o)
+			if err != nil {
+				return nil, err
+			}
+			return s, nil
+		},
+		Deep:     verified,
 		Repaired: func(s engine.Store) string { report := s.(*engine.FileStore).OpenReport(); return report.String() },
 		Seed:     seed, Limit: limit, Depth: depth,
 	}
 }
 
+// verified checks that Verify finds nothing, and that indexes answer as the whole log does (P6).
+func verified(ctx context.Context, s engine.Store) error {
+	report, err := s.(*engine.FileStore).Verify(ctx)
+	if err != nil || len(report.BadIndexes) > 0 {
+		return fmt.Errorf("Verify: bad indexes %v: %w", report.BadIndexes, err)
+	}
+	c := s.ReadIndex().ReadAll(ctx, 0, engine.Forwards)
+	defer c.Close()
+	var events []engine.Event
+	for c.Next() {
+		events = append(events, *c.Event())
+	}
+	if c.Err() != nil {
+		return c.Err()
+	}
+	m := enginetest.ModelOf(events)
+	if err := errors.Join(enginetest.Same(ctx, s, m), enginetest.SameByIndex(ctx, s, m)); err != nil {
+		return fmt.Errorf("P6: %w", err)
+	}
+	return nil
+}
+
 // recordScript runs the script twice, closing the store in between, and returns every moment at which the power may fail.
-func recordScript(t *testing.T, seed uint64) []crashtest.Moment {
+func recordScript(t *testing.T, seed uint64, prealloc engine.Prealloc) []crashtest.Moment {
 	ctx := context.Background()
 	f, o, g := crashtest.New(), crashtest.NewOracle(true), crashtest.NewGenerator(seed)
 	recorder := crashtest.Record(f, o)
 	for range 2 {
-		s, err := openStrict(f, seed)
+		options := strictOptions(f, seed)
+		options.Prealloc = prealloc
+		s, err := engine.Open(crashtest.Dir, options)
 		require.NoError(t, err)
 		recorder.Watch(s)
-		require.NoError(t, crashtest.Script(ctx, o, s, g))
+		require.NoError(t, crashtest.Script(ctx, o, s, g, func() error {
+			h, err := s.Head()
+			o.Receive(h)
+			return err
+		}))
 		require.NoError(t, o.Check(ctx, s))
 		require.NoError(t, s.Close())
 	}
@@ -53,11 +95,12 @@ func recordScript(t *testing.T, seed uint64) []crashtest.Moment {
 // The power fails at any moment of a workload, and of the recovery, and of the recovery from that (T1).
 func TestCrashAnywhere(t *testing.T) {
 	seed := crashtest.Seed(t)
-	moments := recordScript(t, seed)
-	x := explorer(seed, crashtest.Scale(6, 4096), 3)
+	moments := recordScript(t, seed, engine.PreallocZero)
+	moments = append(moments, recordScript(t, seed, engine.PreallocNone)...)
+	x := explorer(seed, crashtest.Scale(3, 4096), 3)
 	err := x.Explore(t.Context(), moments)
 	states, whole, sampled := x.States()
-	crashtest.Report(t, "T1", fmt.Sprintf("%d moments, %d crash states (%d moments exhaustively, %d sampled), violations: %d",
+	crashtest.Report(t, "T1", fmt.Sprintf("%d moments, %d crash states (of %d moments all, of %d a sample), violations: %d",
 		len(moments), states, whole, sampled, violations(err)))
 	require.NoError(t, err)
 }
@@ -67,4 +110,96 @@ func violations(err error) int {
 		return 1
 	}
 	return 0
+}
+
+// The power fails while a backup is made, and while a later one takes its place: the store loses nothing, and a backup that is
+// there under its name is whole. Once there is one, there always is, at the latest under the name that Backup gives it in between.
+func TestCrashDuringBackup(t *testing.T) {
+	ctx := t.Context()
+	seed := crashtest.Seed(t)
+	const dir = "/stores/backup"
+	f, o, g := crashtest.New(), crashtest.NewOracle(true), crashtest.NewGenerator(seed)
+	s, err := engine.Open(crashtest.Dir, strictOptions(f, seed))
+	require.NoError(t, err)
+	defer s.Close()
+	recorder := crashtest.Record(f, o)
+	var made []int // moments at which a backup was there
+	for range 2 {
+		require.NoError(t, crashtest.Script(ctx, o, s, g, nil))
+		begin := len(recorder.Moments())
+		_, err = s.Backup(ctx, dir)
+		require.NoError(t, err)
+		made = append(made, begin, len(recorder.Moments()))
+	}
+	moments := recorder.Moments()
+	var states, found atomic.Int64
+	err = parallel(len(moments), func(i int) error {
+		if i < made[0] || made[1] < i && i < made[2] {
+			return nil // no backup is being made
+		}
+		r := rand.New(rand.NewPCG(seed, uint64(i)))
+		for range crashtest.Scale(6, 600) {
+			state := moments[i].FS.Crashes(crashtest.Mode{Ordered: r.IntN(2) == 0, Garbled: r.IntN(2) == 0}).Sample(r)
+			states.Add(1)
+			n, err := checkBackups(ctx, state, moments[i].Oracle.Clone(), dir, seed)
+			if err != nil {
+				return fmt.Errorf("%s: %w", &moments[i], err)
+			}
+			found.Add(int64(n))
+			if n == 0 && i > made[1] {
+				return fmt.Errorf("%s: no backup is left: %v", &moments[i], state.Files())
+			}
+		}
+		return nil
+	})
+	crashtest.Report(t, "T1, backup", fmt.Sprintf("%d crash states, %d whole backups found in them, violations: %d", states.Load(), found.Load(), violations(err)))
+	require.NoError(t, err)
+	require.Positive(t, found.Load())
+}
+
+// checkBackups checks the store and the backup of it, if there is one.
+func checkBackups(ctx context.Context, f *crashtest.FS, o *crashtest.Oracle, dir string, seed uint64) (found int, err error) {
+	s, err := engine.Open(crashtest.Dir, strictOptions(f, seed))
+	if err != nil {
+		return 0, err
+	}
+	defer s.Close()
+	if err := o.Check(ctx, s); err != nil {
+		return 0, err
+	}
+	for _, dir := range []string{dir, dir + ".old"} {
+		if _, err := f.Stat(dir); errors.Is(err, fs.ErrNotExist) || found > 0 {
+			continue // the old one goes when the new one is in its place
+		}
+		options := strictOptions(f, seed)
+		options.MustExist = true
+		b, err := engine.Open(dir, options)
+		if err != nil {
+			return 0, fmt.Errorf("the backup %s: %w", dir, err)
+		}
+		err = verified(ctx, b)
+		if err == nil {
+			err = samePrefix(ctx, s, b)
+		}
+		if err := errors.Join(err, b.Close()); err != nil {
+			return 0, fmt.Errorf("the backup %s: %w", dir, err)
+		}
+		found++
+	}
+	return found, nil
+}
+
+// samePrefix checks that a backup begins as the store does.
+func samePrefix(ctx context.Context, s, backup engine.Store) error {
+	head := backup.ReadIndex().Head()
+	if head == 0 || head > s.ReadIndex().Head() {
+		return fmt.Errorf("it has %d events, the store %d", head, s.ReadIndex().Head())
+	}
+	c := s.ReadIndex().At(head).ReadAll(ctx, 0, engine.Forwards)
+	defer c.Close()
+	var events []engine.Event
+	for c.Next() {
+		events = append(events, *c.Event())
+	}
+	return errors.Join(c.Err(), enginetest.Same(ctx, backup, enginetest.ModelOf(events)))
 }

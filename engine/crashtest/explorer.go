@@ -19,10 +19,10 @@ import (
 
 // An Explorer opens the store in every state that a power cut may leave, and asks the Oracle.
 type Explorer struct {
-	// Open opens the store in Dir.
-	Open func(f engine.FS) (engine.Store, error)
-	// Deep, if not nil, checks once in a while more than the Oracle can: that indexes agree with the log, that the chain goes on.
-	Deep func(s engine.Store) error
+	// Open opens the store in Dir. It fails if the store does not continue the receipt expect, unless that is nil.
+	Open func(f engine.FS, expect *engine.Head) (engine.Store, error)
+	// Deep, if not nil, checks once in a while more than the Oracle can: that indexes agree with the log, that checksums are right.
+	Deep func(ctx context.Context, s engine.Store) error
 	// Repaired tells what Open had to repair, "" for nothing. If it is nil nobody asks.
 	Repaired func(s engine.Store) string
 	Seed     uint64
@@ -123,7 +123,7 @@ func (x *Explorer) state(ctx context.Context, f *FS, m *Moment, r *rand.Rand, de
 
 // recovers opens the store, checks it, appends to it, and opens it once more.
 func (x *Explorer) recovers(ctx context.Context, f *FS, o *Oracle, recorder *Recorder, r *rand.Rand, deep bool) error {
-	s, err := x.Open(f)
+	s, err := x.Open(f, o.Receipt())
 	if err != nil {
 		return fmt.Errorf("P8: the store does not open: %w", err)
 	}
@@ -154,14 +154,14 @@ func (x *Explorer) check(ctx context.Context, s engine.Store, o *Oracle, deep bo
 	if err := o.Check(ctx, s); err != nil || !deep || x.Deep == nil {
 		return err
 	}
-	return x.Deep(s)
+	return x.Deep(ctx, s)
 }
 
 // again holds P10: a store that was closed, or whose process died while it did nothing, has nothing to repair.
 // Opening a closed one changes nothing.
 func (x *Explorer) again(ctx context.Context, f *FS, o *Oracle, closed bool) error {
 	old := f.Clone()
-	s, err := x.Open(f)
+	s, err := x.Open(f, o.Receipt())
 	if err != nil {
 		return fmt.Errorf("P10: the store does not open again (closed: %v): %w", closed, err)
 	}

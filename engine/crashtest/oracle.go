@@ -26,7 +26,7 @@ import (
 //	P9  and fails loudly, naming the range, after damage of what was promised
 //	P10 opening it again changes nothing
 //
-// Check holds P1 to P5; the others need more than a list of events, and are in the suites.
+// Check holds P1 to P5; the others need more than a list of events: the Explorer holds P7, P8 and P10, the suites P6 and P9.
 //
 // An Oracle may be used by any number of goroutines.
 type Oracle struct {
@@ -35,6 +35,7 @@ type Oracle struct {
 	byID     map[uuid.UUID]*attempt
 	seen     engine.Position // readers have seen every event before it
 	order    []uuid.UUID     // ids of events known to be at these positions: those of a log that was read
+	receipt  *engine.Head    // the last one; nil for none
 	inOrder  bool            // one client tried all of it, one after the other
 	changes  int             // of all above
 }
@@ -127,13 +128,28 @@ func (o *Oracle) See(head engine.Position) {
 	}
 }
 
+// Receive notes a receipt: a head of the store that everything acknowledged is before. From now on the store must continue it.
+func (o *Oracle) Receive(h engine.Head) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.receipt = &h
+	o.changes++
+}
+
+// Receipt returns the last receipt, nil if there is none.
+func (o *Oracle) Receipt() *engine.Head {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.receipt
+}
+
 // Clone returns the Oracle as it is now.
 func (o *Oracle) Clone() *Oracle {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	c := &Oracle{
 		attempts: make([]*attempt, len(o.attempts)), byID: make(map[uuid.UUID]*attempt, len(o.byID)),
-		seen: o.seen, order: slices.Clone(o.order), inOrder: o.inOrder,
+		seen: o.seen, order: slices.Clone(o.order), receipt: o.receipt, inOrder: o.inOrder,
 	}
 	for i, a := range o.attempts {
 		copied := *a

@@ -79,10 +79,14 @@ func (g *Generator) IntN(n int) int {
 }
 
 // Script is a workload of one client that goes through everything a store does: appends of one sector and of many, of several
-// streams, rotations. It stops at the first error.
-func Script(ctx context.Context, o *Oracle, s engine.Store, g *Generator) error {
+// streams, rotations. It calls after, if that is not nil, after each append, and stops at the first error.
+func Script(ctx context.Context, o *Oracle, s engine.Store, g *Generator, after func() error) error {
 	for _, batch := range g.script() {
-		if _, err := o.Append(ctx, s, batch...); err != nil {
+		_, err := o.Append(ctx, s, batch...)
+		if err == nil && after != nil {
+			err = after()
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -32,6 +32,13 @@ func NewModel() *Model {
 	return &Model{maxEventSize: engine.DefaultMaxEventSize, now: time.Now, changed: make(chan struct{})}
 }
 
+// ModelOf returns a Model that holds these events, which nobody may change any more.
+func ModelOf(events []engine.Event) *Model {
+	m := NewModel()
+	m.events = events
+	return m
+}
+
 // Append implements [engine.Store].
 func (m *Model) Append(ctx context.Context, batch ...engine.Append) (engine.Appended, error) {
 	return m.append(ctx, batch, engine.Appended{})
