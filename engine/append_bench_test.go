@@ -40,14 +40,14 @@ func benchmarkAppend(b *testing.B, writers int) {
 	b.SetBytes(benchmarkPayload) // the payload only, without record headers
 	b.ReportAllocs()
 	b.ResetTimer()
-	const rounds = 5
+	const rounds = 20
 	for round := range rounds {
 		n := b.N*(round+1)/rounds - b.N*round/rounds
 		began := time.Now()
 		appendMany(b, s, writers, n)
 		spent += time.Since(began)
 		b.StopTimer()
-		n = max(1, min(n, 2000))
+		n = max(1, min(n, 500))
 		rawSpent += raw.run(b, n)
 		rawDone += n
 		b.StartTimer()
