@@ -10,9 +10,6 @@ const (
 	indexBlockSize    = 4096
 	indexBlockPayload = indexBlockSize - 4 // the rest is the block's CRC32C
 
-	defaultBlockCache   = 16 << 20 // bytes of a store's cache of index blocks
-	defaultFilterMemory = 24 << 20 // bytes of filters that a store keeps in memory beside it
-
 	cacheWays = 16 // blocks of one cache set
 )
 

@@ -11,7 +11,6 @@ import (
 type fenceTable struct {
 	raw    []byte // the section
 	leaves uint32
-	keys   uint32
 }
 
 // fence returns the least key that leaf i may hold.
@@ -31,7 +30,7 @@ func parseFences(raw []byte, leaves uint64) (*fenceTable, bool) {
 	if uint64(len(raw)) < 8+4*(leaves+1) || uint64(binary.LittleEndian.Uint32(raw)) != leaves {
 		return nil, false
 	}
-	t := &fenceTable{raw: raw, leaves: uint32(leaves), keys: binary.LittleEndian.Uint32(raw[4:])}
+	t := &fenceTable{raw: raw, leaves: uint32(leaves)}
 	last, size := uint32(0), uint32(len(raw)-8-4*(int(leaves)+1))
 	for i := range t.leaves + 1 {
 		end := binary.LittleEndian.Uint32(raw[8+4*i:])
@@ -453,15 +452,4 @@ func (w *keyWalk) next() (bool, error) {
 			return true, nil
 		}
 	}
-}
-
-// keyCount returns the number of different keys.
-func (x *fileIndex) keyCount(d dictionary) (uint32, error) {
-	r := x.reader()
-	defer r.done()
-	t, err := r.fenceTable(d)
-	if err != nil {
-		return 0, err
-	}
-	return t.keys, nil
 }

@@ -313,7 +313,7 @@ func BenchmarkIndexLookup(b *testing.B) {
 		m.add(e)
 		ids = append(ids, e.id)
 	}
-	x, fs := fileIndexOf(b, m, newBlockCache(defaultBlockCache, defaultFilterMemory))
+	x, fs := fileIndexOf(b, m, newBlockCache(indexCacheSize, indexFilterSize))
 	content := fileContent(b, fs, "7.idx")
 	b.Logf("%.1f bytes per event", float64(len(content))/events)
 	names := make([]string, 1024)

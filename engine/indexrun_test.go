@@ -201,7 +201,7 @@ func TestIsIndexFile(t *testing.T) {
 }
 
 func TestMergedIndexThatIsDamagedIsGivenUp(t *testing.T) {
-	c := newMergeCase(t, 40)
+	c := newMergeCase(t, 24)
 	c.mergeNow()
 	spans := c.spans()
 	for _, r := range c.x.runList() {
@@ -311,7 +311,7 @@ func TestIndexRunNames(t *testing.T) {
 
 // TestIDFilterRarelyErrs: the filter of ids, whose places are in the order of the fingerprints, errs as rarely as another.
 func TestIDFilterRarelyErrs(t *testing.T) {
-	const keys = 200_000
+	const keys = 40_000
 	r := rand.New(rand.NewPCG(61, 62))
 	hashes := map[string]func() uint64{
 		"ids":  func() uint64 { return idFilterHash(r.Uint32()) },
