@@ -24,10 +24,6 @@ type indexer struct {
 	rebuild func(ctx context.Context, seg *segment) (*memIndex, error)
 	retry   time.Duration // how long to wait after a failure, to begin with
 
-	// spare, if not nil, does one piece of other work in the background when no index is wanted, and reports whether there may be more. It ends
-	// early when ctx does. It is called only while this process may write.
-	spare func(ctx context.Context) (more bool, err error)
-
 	runs      atomic.Pointer[[]*indexRun] // merged indexes; changes under mu
 	mergeMost int                         // see the constant
 
@@ -74,9 +70,9 @@ func (s *segment) indexMeta(store uuid.UUID, sealed *sealedInfo) indexMeta {
 // openSealed returns the index of the segment that m describes: its file, or one that says that the file is missing.
 // The caller gives the segment to add if it is not a *fileIndex.
 func (x *indexer) openSealed(seg *segment, m indexMeta) segmentIndex {
-	f, err := x.openFile(seg.indexName(), m)
+	f, err := x.openFile(indexFileName(seg.name), m)
 	if err != nil {
-		return missingIndex{&indexDamage{seg.indexName(), -1, err}}
+		return missingIndex{&indexDamage{indexFileName(seg.name), -1, err}}
 	}
 	return f
 }
@@ -101,8 +97,8 @@ func (x *indexer) keep(f *fileIndex) {
 // the place where these begin. ok is false if there is no such file, or none that fits; then the segment must be read from
 // its beginning.
 func (x *indexer) openActive(seg *segment, store uuid.UUID, promised int64) (m *memIndex, end logEnd, ok bool) {
-	meta := indexMeta{store: store, number: seg.number, generation: seg.header.content, base: seg.base}
-	f, err := openAnyIndexFile(x.fs, seg.indexName(), meta, x.cache)
+	meta := indexMeta{store: store, number: seg.number, generation: seg.generation, base: seg.base}
+	f, err := openAnyIndexFile(x.fs, indexFileName(seg.name), meta, x.cache)
 	if err != nil {
 		return nil, logEnd{}, false
 	}
@@ -123,9 +119,9 @@ func (x *indexer) saveActive(seg *segment, store uuid.UUID, index *memIndex, end
 	if index.count()-index.skip < activeIndexLeast && !damaged {
 		return nil
 	}
-	m := indexMeta{store: store, number: seg.number, generation: seg.header.content, base: seg.base,
+	m := indexMeta{store: store, number: seg.number, generation: seg.generation, base: seg.base,
 		count: index.count(), end: end.offset, chain: end.chain}
-	return writeIndexFile(context.Background(), x.fs, seg.indexName(), index, m)
+	return writeIndexFile(context.Background(), x.fs, indexFileName(seg.name), index, m)
 }
 
 // activeIndexLeast is the number of new events for which saveActive writes a file. Reading fewer takes a few milliseconds.
@@ -238,9 +234,6 @@ func (x *indexer) round() (progress, left bool) {
 		x.mu.Unlock()
 	}
 	more, err := x.merge()
-	if !more && err == nil && x.spare != nil && x.mayWrite() && x.ctx.Err() == nil {
-		more, err = x.spare(x.ctx)
-	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if err != nil {
@@ -273,7 +266,7 @@ func (x *indexer) process(seg *segment) (done bool, err error) {
 	if _, ok := holder.segmentIndex.(*fileIndex); ok && !damaged {
 		return true, nil
 	}
-	m, name := seg.indexMeta(seg.header.store, sealed), seg.indexName()
+	m, name := seg.indexMeta(seg.header.store, sealed), indexFileName(seg.name)
 	if !damaged {
 		f, err := x.openFile(name, m)
 		if err == nil {
