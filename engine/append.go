@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -183,18 +182,13 @@ func recordFlags(e *NewEvent, first bool) (flags uint8) {
 	switch {
 	case e.Payload == nil:
 		flags = flagNull
-	case isJSON(e.Payload):
+	case ValidJSON(e.Payload):
 		flags = flagJSON
 	}
 	if first {
 		flags |= flagFirstOfAppend
 	}
 	return flags
-}
-
-// isJSON reports whether b is valid JSON. Most of what is not does not begin like it either, and is not worth an error value.
-func isJSON(b []byte) bool {
-	return len(b) > 0 && strings.IndexByte(" \t\r\n{[\"-0123456789tfn", b[0]) >= 0 && json.Valid(b)
 }
 
 // storedMetadata returns metadata as records have it: nothing for {}.

@@ -1,9 +1,9 @@
 package query
 
 import (
-	"encoding/json"
 	"strings"
 
+	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
 )
 
@@ -108,7 +108,7 @@ func toJSON(e *env, v Value, pos parser.Pos) Value {
 	case v.kind == Int || v.kind == Float:
 		return jsonValue(jsonNumber(v))
 	}
-	if !json.Valid([]byte(v.s)) {
+	if !engine.ValidJSON(bytesOf(v.s)) {
 		return e.fail(malformedJSON(pos))
 	}
 	return jsonValue(v.s)

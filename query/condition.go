@@ -2,7 +2,6 @@ package query
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
@@ -257,10 +256,10 @@ func payloadValue(p []byte) Value {
 	switch {
 	case p == nil:
 		return null
-	case json.Valid(p):
+	case engine.ValidJSON(p):
 		return jsonValue(stringOf(p))
 	}
 	return blobValue(stringOf(p))
 }
 
-func validJSON(p []byte) bool { return p != nil && json.Valid(p) }
+func validJSON(p []byte) bool { return p != nil && engine.ValidJSON(p) }

@@ -109,7 +109,7 @@ func setMetadata(r *newRow, v Value) string {
 		return ""
 	}
 	text := bytesOf(v.text())
-	if !json.Valid(text) {
+	if !engine.ValidJSON(text) {
 		return "is not JSON"
 	}
 	r.event.Metadata = text

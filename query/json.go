@@ -1,11 +1,11 @@
 package query
 
 import (
-	"encoding/json"
 	"math"
 	"strconv"
 	"unicode/utf8"
 
+	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
 )
 
@@ -26,10 +26,10 @@ func document(e *env, v Value, pos parser.Pos) (doc string, ok bool) {
 	case v.kind == Null:
 		return "", false
 	case v.kind == Bytes:
-		return v.s, json.Valid([]byte(v.s))
+		return v.s, engine.ValidJSON(bytesOf(v.s))
 	}
 	s := v.text()
-	if !json.Valid([]byte(s)) {
+	if !engine.ValidJSON(bytesOf(s)) {
 		e.fail(malformedJSON(pos))
 		return "", false
 	}
@@ -439,5 +439,5 @@ func compileJSON(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*expr,
 
 // jsonValidFunc reports whether a text or a blob is JSON. A number is.
 func jsonValidFunc(_ *env, v Value) Value {
-	return boolValue(v.json || json.Valid([]byte(v.text())))
+	return boolValue(v.json || engine.ValidJSON(bytesOf(v.text())))
 }
