@@ -20,7 +20,7 @@ func (osFS) Open(name string, flag int) (File, error) {
 	if err != nil {
 		return nil, osError(err)
 	}
-	return &osFile{f}, nil
+	return &osFile{f: f}, nil
 }
 
 func (osFS) Rename(from, to string) error { return osError(os.Rename(from, to)) }
@@ -124,10 +124,19 @@ func parseLockHolder(text string) *LockedError {
 
 // An osFile is a file of the operating system. The methods of os.File that it calls repeat interrupted calls and go on
 // after short ones, so that fewer bytes than asked for always come with an error.
-type osFile struct{ f *os.File }
+type osFile struct {
+	f   *os.File
+	mem mapping
+}
+
+var _ mapper = (*osFile)(nil)
+
+func (o *osFile) hold(to int64) *fileMap { return o.mem.hold(o.f, to) }
+func (o *osFile) release()               { o.mem.mu.RUnlock() }
 
 func (o *osFile) ReadAt(p []byte, off int64) (int, error) {
 	n, err := o.f.ReadAt(p, off)
+	o.mem.note(off, n)
 	if err == io.EOF { // the usual case is kept cheap, and io.EOF must stay io.EOF
 		return n, io.EOF
 	}
@@ -145,7 +154,11 @@ func (o *osFile) WriteAt(p []byte, off int64) (int, error) {
 func (o *osFile) Fdatasync() error          { return o.syncError("fdatasync", fdatasync(o.f)) }
 func (o *osFile) Fsync() error              { return o.syncError("fsync", fsync(o.f)) }
 func (o *osFile) Truncate(size int64) error { return osError(o.f.Truncate(size)) }
-func (o *osFile) Close() error              { return osError(o.f.Close()) }
+
+func (o *osFile) Close() error {
+	o.mem.close()
+	return osError(o.f.Close())
+}
 
 func (o *osFile) Preallocate(size int64) error {
 	now, err := o.Size()

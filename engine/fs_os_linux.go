@@ -2,10 +2,12 @@ package engine
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -18,6 +20,23 @@ func fsync(f *os.File) error     { return withFD(f, unix.Fsync) }
 func preallocate(f *os.File, from, to int64) error {
 	return withFD(f, func(fd int) error { return unix.Fallocate(fd, 0, from, to-from) })
 }
+
+// mapFile maps the first size bytes of a file. Pages that are not in memory are read one by one.
+func mapFile(f *os.File, size int64) (data []byte, err error) {
+	if strconv.IntSize < 64 || size <= 0 { // addresses are too few for a log
+		return nil, errors.ErrUnsupported
+	}
+	err = withFD(f, func(fd int) (err error) {
+		data, err = unix.Mmap(fd, 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
+		return err
+	})
+	if err == nil {
+		_ = unix.Madvise(data, unix.MADV_RANDOM) // a hint only
+	}
+	return data, err
+}
+
+func unmapFile(data []byte) { _ = unix.Munmap(data) }
 
 // The magic numbers of statfs(2), as linux/magic.h and the file systems' own sources have them.
 const (

@@ -30,6 +30,11 @@ type pointRows struct {
 	even    bool     // all events of the group were recorded at micros
 	micros  int64
 	wanted  int // events of the next group
+
+	// If the group was copied out of the file's map:
+	copied bool
+	copies [][]byte // a record each, or what was to be had of it
+	times  []int64  // when they were recorded
 }
 
 // unknown stands for an offset. Asking an index for each would take longer than reading the records.
@@ -41,7 +46,7 @@ func (p *pointRows) begin(s *segmentReader, ords []uint32, dir Direction, time b
 		slices.Reverse(ords)
 	}
 	s.memory.release(p.block)
-	*p = pointRows{s: s, ords: ords, dir: dir, time: time, offsets: p.offsets[:0], wanted: pointGroup}
+	*p = pointRows{s: s, ords: ords, dir: dir, time: time, offsets: p.offsets[:0], wanted: pointGroup, copies: p.copies[:0], times: p.times[:0]}
 }
 
 // nextRow yields the next event.
@@ -55,6 +60,9 @@ func (p *pointRows) nextRow(r *row) (bool, error) {
 		}
 	}
 	r.ord = p.group[p.done]
+	if p.copied {
+		return true, p.take(r)
+	}
 	if err := p.find(r); err != nil {
 		return false, err
 	}
@@ -73,7 +81,12 @@ func (p *pointRows) current() int64 { return p.offsets[p.done-1] }
 // fetch reads the next group.
 func (p *pointRows) fetch() error {
 	p.s.memory.release(p.block)
-	p.block = nil
+	p.block, p.copied = nil, false
+	if m, ok := p.s.seg.file.(mapper); ok {
+		if done, err := p.fetchCopies(m); done || err != nil {
+			return err
+		}
+	}
 	if err := p.gather(); err != nil {
 		return err
 	}
@@ -227,15 +240,23 @@ func (p *pointRows) find(r *row) error {
 	}
 	p.offsets[p.done] = off
 	if p.accept(r, p.at(off)) != nil {
-		b, err := p.s.record(off)
-		if err != nil {
+		if err := p.reread(r, off); err != nil {
 			return err
-		}
-		if err := p.accept(r, b); err != nil {
-			return p.s.corrupt(off, r.ord, p.s.seg.base+Position(r.ord)+1, err)
 		}
 	}
 	p.behind = off + int64(r.size)
+	return nil
+}
+
+// reread reads the record of event r.ord at off by itself.
+func (p *pointRows) reread(r *row, off int64) error {
+	b, err := p.s.record(off)
+	if err != nil {
+		return err
+	}
+	if err := p.accept(r, b); err != nil {
+		return p.s.corrupt(off, r.ord, p.s.seg.base+Position(r.ord)+1, err)
+	}
 	return nil
 }
 

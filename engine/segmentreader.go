@@ -96,13 +96,21 @@ func (s *segmentReader) read(off int64, n int) ([]byte, error) {
 	return b, s.readInto(b, off)
 }
 
-// readInto fills b with the bytes at off.
-func (s *segmentReader) readInto(b []byte, off int64) error {
+// usable returns the context's error if it has ended, and ErrClosed if the store is closed.
+func (s *segmentReader) usable() error {
 	if err := s.ctx.Err(); err != nil {
 		return err
 	}
 	if s.shared.closed() {
 		return ErrClosed
+	}
+	return nil
+}
+
+// readInto fills b with the bytes at off.
+func (s *segmentReader) readInto(b []byte, off int64) error {
+	if err := s.usable(); err != nil {
+		return err
 	}
 	n, err := s.seg.file.ReadAt(b, off)
 	if n == len(b) {
