@@ -17,46 +17,55 @@ func (w *writer) admit(r *request) {
 		}
 	}
 	failed, err := w.check(r)
-	if err != nil {
+	switch {
+	case err != nil:
 		r.err = err
-		return
-	}
-	if len(failed) > 0 {
+	case len(failed) > 0:
 		r.err = &ConflictError{Head: w.head(), Checks: failed}
+	default:
+		w.place(r)
 		return
 	}
-	if err := w.place(r); err != nil {
-		r.err = err
-	}
+	w.group.retract(r)
 }
 
 // head returns the position of the next event.
 func (w *writer) head() Position { return w.log.end.next + Position(len(w.group.starts)) }
 
-// version returns the version of a stream's last event, the group's included, and NoVersion if there is none. The group remembers it.
-func (w *writer) version(stream string) (Version, error) {
-	if v, ok := w.group.versions[stream]; ok {
-		return v, nil
+// stream returns a stream with its version, the group's events included. It is good until the next call.
+func (w *writer) stream(name string) (*groupStream, error) {
+	g := &w.group
+	if n := len(g.streams); n > 0 && g.streams[n-1].name == name { // in a batch streams mostly come in runs
+		return &g.streams[n-1], nil
 	}
-	v, err := w.heads.version(w.s.current(), stream)
-	if err == nil {
-		w.group.versions[stream] = v
+	if n, ok := g.numbers[name]; ok {
+		return &g.streams[n], nil
 	}
-	return v, err
+	v, err := w.heads.version(w.s.current(), name)
+	if err != nil {
+		return nil, err
+	}
+	g.numbers[name] = uint32(len(g.streams))
+	g.streams = append(g.streams, groupStream{name, v})
+	return &g.streams[len(g.streams)-1], nil
 }
 
-// check returns the expectations that do not hold. Versions see the earlier appends of the same request; conditions never do.
-func (w *writer) check(r *request) ([]FailedCheck, error) {
-	var failed []FailedCheck
+// check notes the version that each append finds its stream at, and returns the expectations that do not hold. Versions see the earlier
+// appends of the same request; conditions never do. The group's streams are then at the versions that the request leads to: if it is not
+// placed it must be retracted.
+func (w *writer) check(r *request) (failed []FailedCheck, err error) {
 	for i := range r.batch {
 		a := &r.batch[i]
+		stream, err := w.stream(a.Stream)
+		if err != nil {
+			return nil, err
+		}
+		actual := stream.version
+		stream.version += Version(len(a.Events))
+		r.before = append(r.before, actual)
 		for k, expect := range a.Expect {
 			switch e := expect.(type) {
 			case ExpectedVersion:
-				actual, err := w.versionBefore(r, i)
-				if err != nil {
-					return nil, err
-				}
 				if !e.Holds(actual) {
 					failed = append(failed, FailedCheck{Append: i, Check: k, Stream: a.Stream, Expected: e, Actual: actual})
 				}
@@ -74,36 +83,21 @@ func (w *writer) check(r *request) ([]FailedCheck, error) {
 	return failed, nil
 }
 
-// versionBefore returns the version that the stream of append i has when the appends before it are done.
-func (w *writer) versionBefore(r *request, i int) (Version, error) {
-	v, err := w.version(r.batch[i].Stream)
-	for j := range i {
-		if r.batch[j].Stream == r.batch[i].Stream {
-			v += Version(len(r.batch[j].Events))
-		}
+// retract takes back what check has done to the streams for a request.
+func (g *group) retract(r *request) {
+	for i := range r.before {
+		a := &r.batch[i]
+		g.streams[g.numbers[a.Stream]].version -= Version(len(a.Events))
 	}
-	return v, err
 }
 
-// place gives the request's events their places and takes them into the group.
-func (w *writer) place(r *request) error {
+// place gives the request's events their places, behind the versions that check has noted, and takes them into the group.
+func (w *writer) place(r *request) {
 	g := &w.group
-	for i := range r.batch {
-		if len(r.batch[i].Events) == 0 {
-			continue
-		}
-		if _, err := w.version(r.batch[i].Stream); err != nil {
-			return err
-		}
-	}
 	at, k := len(g.buf), 0
 	g.buf = append(g.buf, r.records...)
 	for i := range r.batch {
-		a := &r.batch[i]
-		if len(a.Events) == 0 {
-			continue
-		}
-		v := g.versions[a.Stream]
+		a, v := &r.batch[i], r.before[i]
 		for j := range a.Events {
 			v++
 			e := &r.events[k]
@@ -116,10 +110,8 @@ func (w *writer) place(r *request) error {
 			g.starts = append(g.starts, uint32(at))
 			at, k = at+size, k+1
 		}
-		g.versions[a.Stream] = v
 	}
 	r.result = Appended{Events: r.events, RecordedAt: timeOf(g.micros)}
-	return nil
 }
 
 // checkConditions evaluates the request's conditions for the log as it is, in the goroutine that appends. The writer looks

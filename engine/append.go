@@ -24,6 +24,9 @@ type request struct {
 	records []byte   // encoded, but for what finishRecord adds
 	events  []Placed // one for each record, ids filled in
 	offered bool     // some event came with an id
+	stamp   int64    // of the ids that are made; 0 before the first
+
+	before []Version // by append, what its stream is at before it; the writer's
 
 	// Conditions have been evaluated for the events before checked, with these outcomes.
 	conditions bool
@@ -44,15 +47,15 @@ const (
 var requests = sync.Pool{New: func() any { return &request{done: make(chan struct{}, 1)} }}
 
 // A pooled buffer beyond this size is dropped, so that one large append does not keep its memory for ever.
-const keepBuffer = 64 << 10
+const keepBuffer = 1 << 20
 
 // release gives the request back to the pool.
 func (r *request) release() {
-	done, records := r.done, r.records[:0]
+	done, records, before := r.done, r.records[:0], r.before[:0]
 	if cap(records) > keepBuffer {
-		records = nil
+		records, before = nil, nil
 	}
-	*r = request{done: done, records: records}
+	*r = request{done: done, records: records, before: before}
 	requests.Put(r)
 }
 
@@ -107,13 +110,17 @@ func (s *FileStore) enqueue(ctx context.Context, r *request) error {
 
 // await waits for the writer's answer, or abandons the request when ctx ends before the writer has claimed it.
 func (s *FileStore) await(ctx context.Context, r *request) (Appended, error) {
-	select {
-	case <-r.done:
-	case <-ctx.Done():
-		if r.state.CompareAndSwap(requestQueued, requestAbandoned) {
-			return Appended{}, ctx.Err() // the writer drops the request
+	if ended := ctx.Done(); ended == nil {
+		<-r.done // cheaper than a select
+	} else {
+		select {
+		case <-r.done:
+		case <-ended:
+			if r.state.CompareAndSwap(requestQueued, requestAbandoned) {
+				return Appended{}, ctx.Err() // the writer drops the request
+			}
+			<-r.done
 		}
-		<-r.done
 	}
 	result, err := r.result, r.err
 	r.release()
@@ -124,12 +131,16 @@ func (s *FileStore) await(ctx context.Context, r *request) (Appended, error) {
 func (s *FileStore) encode(r *request, batch []Append) error {
 	r.state.Store(requestQueued)
 	r.batch = batch
-	count := 0
+	count, size := 0, 0
 	for i := range batch {
 		if err := checkStream(batch[i].Stream, i); err != nil {
 			return err
 		}
 		count += len(batch[i].Events)
+		for j := range batch[i].Events {
+			e := &batch[i].Events[j]
+			size += eventHeadSize + len(batch[i].Stream) + len(e.Type) + len(e.Payload) + len(e.Metadata) // tags are rare
+		}
 		for _, e := range batch[i].Expect {
 			if c, ok := e.(*Condition); ok {
 				if c == nil {
@@ -140,6 +151,9 @@ func (s *FileStore) encode(r *request, batch []Append) error {
 		}
 	}
 	r.events = make([]Placed, 0, count)
+	if size <= MaxAppendSize {
+		r.records = slices.Grow(r.records, size)
+	}
 	for i := range batch {
 		for j := range batch[i].Events {
 			if err := s.encodeEvent(r, i, j); err != nil {
@@ -167,8 +181,8 @@ func (s *FileStore) encodeEvent(r *request, i, j int) error {
 	id := e.ID
 	if id != uuid.Nil {
 		r.offered = true
-	} else if id, err = s.ids.next(); err != nil {
-		return wrap("make an event id", err)
+	} else if id, err = s.makeID(r); err != nil {
+		return err
 	}
 	r.events = append(r.events, Placed{ID: id})
 	r.records = appendRecord(r.records, recordFlags(e, len(r.events) == 1), id, a.Stream, e.Type, tags, storedMetadata(e.Metadata), e.Payload)
@@ -176,6 +190,15 @@ func (s *FileStore) encodeEvent(r *request, i, j int) error {
 		return &TooLargeError{What: "append", Size: size, Limit: MaxAppendSize}
 	}
 	return nil
+}
+
+// makeID returns an id for an event that came without one.
+func (s *FileStore) makeID(r *request) (uuid.UUID, error) {
+	if r.stamp == 0 {
+		r.stamp = s.ids.stamp()
+	}
+	id, err := s.ids.next(r.stamp)
+	return id, wrap("make an event id", err)
 }
 
 func recordFlags(e *NewEvent, first bool) (flags uint8) {

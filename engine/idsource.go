@@ -17,12 +17,19 @@ type idSource struct {
 	random io.Reader // nil means crypto/rand
 	now    func() time.Time
 	last   int64 // milliseconds<<12 | fraction, of the last id
-	buf    [512]byte
+	buf    [2048]byte
 	left   int // bytes of buf that have not been used
 }
 
-// next returns a new id.
-func (s *idSource) next() (id uuid.UUID, err error) {
+// stamp returns the time for next, which is read once for all the events of an append.
+func (s *idSource) stamp() int64 {
+	nanos := s.now().UnixNano()
+	const perMilli = int64(time.Millisecond)
+	return nanos/perMilli<<12 | nanos%perMilli<<12/perMilli
+}
+
+// next returns a new id of the time that stamp returned.
+func (s *idSource) next(stamp int64) (id uuid.UUID, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.left < 8 {
@@ -35,9 +42,7 @@ func (s *idSource) next() (id uuid.UUID, err error) {
 		}
 		s.left = len(s.buf)
 	}
-	nanos := s.now().UnixNano()
-	const perMilli = int64(time.Millisecond)
-	s.last = max(s.last+1, nanos/perMilli<<12|nanos%perMilli<<12/perMilli)
+	s.last = max(s.last+1, stamp)
 	binary.BigEndian.PutUint64(id[:8], uint64(s.last>>12)<<16|0x7000|uint64(s.last&0xfff))
 	s.left -= 8
 	copy(id[8:], s.buf[s.left:s.left+8])

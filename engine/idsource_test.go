@@ -18,7 +18,7 @@ func TestIDSource(t *testing.T) {
 	s := idSource{now: func() time.Time { i++; return clock[(i-1)%len(clock)] }}
 	var last uuid.UUID
 	for range 1000 {
-		id, err := s.next()
+		id, err := s.next(s.stamp())
 		require.NoError(t, err)
 		require.Equal(t, uuid.Version(7), id.Version())
 		require.Equal(t, uuid.RFC4122, id.Variant())
@@ -28,7 +28,7 @@ func TestIDSource(t *testing.T) {
 	seconds, nanos := last.Time().UnixTime()
 	assert.WithinDuration(t, at, time.Unix(seconds, nanos), time.Second)
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
-		if _, err := s.next(); err != nil {
+		if _, err := s.next(s.stamp()); err != nil {
 			t.Fatal(err)
 		}
 	}))

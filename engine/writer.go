@@ -41,9 +41,16 @@ type group struct {
 	buf      []byte               // room for the frame's header, then the records
 	requests []*request           // in the order of their claims
 	starts   []uint32             // offset in buf of each record
-	versions map[string]Version   // last version of each stream with events in the group
+	streams  []groupStream        // those that the requests are about
+	numbers  map[string]uint32    // of streams, by name
 	ids      map[uuid.UUID]uint32 // ordinal in starts of each event that came with its id
 	micros   int64                // recorded_at of its events
+}
+
+// A groupStream is a stream that requests of a group are about.
+type groupStream struct {
+	name    string
+	version Version // of its last event, the group's included; NoVersion if there is none
 }
 
 // writerCounters are written by the writer and read by Stats.
@@ -53,8 +60,10 @@ type writerCounters struct {
 	lowSpace                       atomic.Bool
 }
 
-// A group stops gathering at this size.
-const maxGroupSize = 4 << 20
+const (
+	firstGroupSize = 64 << 10 // of the buffer to begin with
+	maxGroupSize   = 4 << 20  // at which a group stops gathering
+)
 
 // startWriter returns the writer, which the first append starts, or nil if the store is closed.
 func (s *FileStore) startWriter() *writer {
@@ -72,7 +81,7 @@ func (s *FileStore) startWriter() *writer {
 	if !s.started.Load() {
 		w := &writer{s: s, requests: make(chan *request, s.opt.QueueLength), stopping: make(chan struct{}), stopped: make(chan struct{})}
 		w.heads = newHeads(DefaultHeadCacheSize)
-		w.group.versions = map[string]Version{}
+		w.group.numbers = map[string]uint32{}
 		w.group.ids = map[uuid.UUID]uint32{}
 		s.writer = w
 		s.started.Store(true)
@@ -335,8 +344,8 @@ func (w *writer) show(h *frameHeader, off int64) {
 		l.least = h.micros
 	}
 	indexFrame(l.index, h, w.group.buf, off)
-	for stream, v := range w.group.versions {
-		w.heads.committed(stream, v)
+	for _, stream := range w.group.streams {
+		w.heads.committed(stream.name, stream.version)
 	}
 	w.s.publish(l.logState, l.end.next)
 }
@@ -417,7 +426,7 @@ func (w *writer) shutdown() {
 func (g *group) begin(micros int64) {
 	g.micros = micros
 	if cap(g.buf) < frameHeaderSize {
-		g.buf = make([]byte, frameHeaderSize, keepBuffer)
+		g.buf = make([]byte, frameHeaderSize, firstGroupSize)
 	}
 	g.buf = g.buf[:frameHeaderSize]
 }
@@ -427,7 +436,9 @@ func (g *group) drop(err error) {
 	clear(g.requests)
 	g.requests, g.starts = g.requests[:0], g.starts[:0]
 	if err == nil || !sabotaged(undoForgotten) {
-		clear(g.versions)
+		clear(g.streams)
+		g.streams = g.streams[:0]
+		clear(g.numbers)
 	}
 	clear(g.ids)
 	if cap(g.buf) > 2*maxGroupSize {

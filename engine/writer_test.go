@@ -477,3 +477,37 @@ func TestVersionsOverSegments(t *testing.T) {
 	require.Greater(t, s.Stats().Segments, 3)
 	checkContiguous(t, s, 4*301)
 }
+
+// A request that is refused leaves no trace in its group: what follows it there sees the streams as they are without it.
+func TestRefusedRequestLeavesNoTrace(t *testing.T) {
+	fsys := &blockedFS{FS: NewMemFS(), waiting: make(chan struct{}), goOn: make(chan struct{})}
+	s := openStore(t, "store", Options{FS: fsys})
+	mustAppend(t, s, "a", Any, one("0")...)
+	fsys.blocked.Store(true)
+	results := make([]chan error, 4)
+	for i, batch := range [][]Append{
+		{{Stream: "a", Events: one("1")}}, // a group of its own, which is being synced
+		{{Stream: "a", Events: one("never")}, {Stream: "b", Events: one("never")}, {Stream: "c", Expect: []Expectation{StreamExists}}},
+		{{Stream: "a", Expect: []Expectation{Exact(1)}, Events: one("2")}, {Stream: "b", Expect: []Expectation{NoStream}, Events: one("0")}},
+		{{Stream: "a", Expect: []Expectation{Exact(2)}}, {Stream: "b", Expect: []Expectation{Exact(0)}}, {Stream: "b", Events: one("1")}},
+	} {
+		results[i] = make(chan error, 1)
+		go func() {
+			_, err := s.Append(context.Background(), batch...)
+			results[i] <- err
+		}()
+		if i == 0 {
+			<-fsys.waiting
+		}
+		require.Eventually(t, func() bool { return s.Stats().QueueLength == i }, time.Minute, time.Millisecond)
+	}
+	fsys.blocked.Store(false)
+	fsys.goOn <- struct{}{}
+	require.NoError(t, <-results[0])
+	var conflict *ConflictError
+	require.ErrorAs(t, <-results[1], &conflict)
+	require.NoError(t, <-results[2])
+	require.NoError(t, <-results[3])
+	checkContiguous(t, s, 5)
+	assert.Equal(t, int64(3), s.Stats().Groups) // the three were together
+}
