@@ -175,8 +175,16 @@ func onlyReals(rows [][]any) {
 	}
 }
 
+// sortRows gives rows without an order one.
 func sortRows(rows [][]any) {
-	slices.SortFunc(rows, func(a, b []any) int { return strings.Compare(fmt.Sprintf("%T %v", a, a), fmt.Sprintf("%T %v", b, b)) })
+	key := func(row []any) string {
+		var b strings.Builder
+		for _, v := range row {
+			fmt.Fprintf(&b, "%T %v\x00", v, v)
+		}
+		return b.String()
+	}
+	slices.SortFunc(rows, func(a, b []any) int { return strings.Compare(key(a), key(b)) })
 }
 
 // TestSameAnswersAsSQLite runs random statements on both. EVENTFOLD_STATEMENTS sets how many.
