@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -188,18 +189,25 @@ func (s *sealedInfo) entry(seg *segment) manifestSegment {
 // takeWhole takes a complete segment, from the earlier backup if it has it, and its index file.
 func (b *backup) takeWhole(seg *segment) error {
 	name := segmentFileName(seg.number, seg.generation)
-	from := seg.name
+	src := seg
 	if b.old != nil {
 		for _, o := range b.old.view.segments {
 			if o.number == seg.number && o.generation == seg.generation && o.sealed.Load() != nil {
-				from = o.name
+				src = o
 			}
 		}
 	}
-	if err := b.take(from, name); err != nil {
+	err := b.take(src.name, name)
+	if errors.Is(err, fs.ErrNotExist) { // it has been replaced since Backup began, and is still open
+		var size int64
+		if size, err = src.file.Size(); err == nil {
+			err = b.copyTo(src.file, size, joinPath(b.work, name))
+		}
+	}
+	if err != nil {
 		return err
 	}
-	err := b.take(indexFileName(from), indexFileName(name))
+	err = b.take(src.indexName(), filepath.Base(src.indexName()))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -19,6 +19,11 @@ func (s *FileStore) catchUp() error {
 		return s.followErr
 	}
 	err := s.log.refresh()
+	for range 2 {
+		if errors.Is(err, errGone) { // a file was replaced while it was looked for
+			err = s.log.refresh()
+		}
+	}
 	var corrupt *CorruptError
 	if errors.As(err, &corrupt) {
 		s.followErr = err

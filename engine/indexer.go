@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,6 +24,10 @@ type indexer struct {
 	// rebuild indexes a sealed segment from its records, for a segment whose index is not in memory.
 	rebuild func(ctx context.Context, seg *segment) (*memIndex, error)
 	retry   time.Duration // how long to wait after a failure, to begin with
+
+	// spare, if not nil, does one piece of other work in the background when no index is wanted, and reports whether there may be more. It ends
+	// early when ctx does. It is called only while this process may write.
+	spare func(ctx context.Context) (more bool, err error)
 
 	runs      atomic.Pointer[[]*indexRun] // merged indexes; changes under mu
 	mergeMost int                         // see the constant
@@ -61,18 +66,23 @@ func newIndexer(fsys FS, cache *blockCache, mayWrite func() bool, rebuild func(c
 // indexFileName returns the name of the index file of the segment with the file name given.
 func indexFileName(segment string) string { return strings.TrimSuffix(segment, ".log") + ".idx" }
 
+// indexName returns the name of a segment's index file, with directory. A new generation with the same content keeps it.
+func (s *segment) indexName() string {
+	return joinPath(parentOf(s.name), indexFileName(segmentFileName(s.number, s.header.content)))
+}
+
 // indexMeta describes the events of a sealed segment.
 func (s *segment) indexMeta(store uuid.UUID, sealed *sealedInfo) indexMeta {
-	return indexMeta{store: store, number: s.number, generation: s.generation, base: s.base,
+	return indexMeta{store: store, number: s.number, generation: s.header.content, base: s.base,
 		count: sealed.count, end: sealed.end, chain: sealed.lastChain}
 }
 
 // openSealed returns the index of the segment that m describes: its file, or one that says that the file is missing.
 // The caller gives the segment to add if it is not a *fileIndex.
 func (x *indexer) openSealed(seg *segment, m indexMeta) segmentIndex {
-	f, err := x.openFile(indexFileName(seg.name), m)
+	f, err := x.openFile(seg.indexName(), m)
 	if err != nil {
-		return missingIndex{&indexDamage{indexFileName(seg.name), -1, err}}
+		return missingIndex{&indexDamage{seg.indexName(), -1, err}}
 	}
 	return f
 }
@@ -97,8 +107,8 @@ func (x *indexer) keep(f *fileIndex) {
 // the place where these begin. ok is false if there is no such file, or none that fits; then the segment must be read from
 // its beginning.
 func (x *indexer) openActive(seg *segment, store uuid.UUID, promised int64) (m *memIndex, end logEnd, ok bool) {
-	meta := indexMeta{store: store, number: seg.number, generation: seg.generation, base: seg.base}
-	f, err := openAnyIndexFile(x.fs, indexFileName(seg.name), meta, x.cache)
+	meta := indexMeta{store: store, number: seg.number, generation: seg.header.content, base: seg.base}
+	f, err := openAnyIndexFile(x.fs, seg.indexName(), meta, x.cache)
 	if err != nil {
 		return nil, logEnd{}, false
 	}
@@ -119,9 +129,9 @@ func (x *indexer) saveActive(seg *segment, store uuid.UUID, index *memIndex, end
 	if index.count()-index.skip < activeIndexLeast && !damaged {
 		return nil
 	}
-	m := indexMeta{store: store, number: seg.number, generation: seg.generation, base: seg.base,
+	m := indexMeta{store: store, number: seg.number, generation: seg.header.content, base: seg.base,
 		count: index.count(), end: end.offset, chain: end.chain}
-	return writeIndexFile(context.Background(), x.fs, indexFileName(seg.name), index, m)
+	return writeIndexFile(context.Background(), x.fs, seg.indexName(), index, m)
 }
 
 // activeIndexLeast is the number of new events for which saveActive writes a file. Reading fewer takes a few milliseconds.
@@ -234,6 +244,9 @@ func (x *indexer) round() (progress, left bool) {
 		x.mu.Unlock()
 	}
 	more, err := x.merge()
+	if !more && err == nil && x.spare != nil && x.mayWrite() && x.ctx.Err() == nil {
+		more, err = x.spare(x.ctx)
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if err != nil {
@@ -246,11 +259,8 @@ func (x *indexer) round() (progress, left bool) {
 }
 
 func (x *indexer) forgetLocked(seg *segment) {
-	for i, p := range x.pending {
-		if p == seg {
-			x.pending = append(x.pending[:i:i], x.pending[i+1:]...)
-			return
-		}
+	if i := slices.Index(x.pending, seg); i >= 0 {
+		x.pending = slices.Delete(x.pending, i, i+1) // which lets go of it: the segment may have been replaced
 	}
 }
 
@@ -266,7 +276,7 @@ func (x *indexer) process(seg *segment) (done bool, err error) {
 	if _, ok := holder.segmentIndex.(*fileIndex); ok && !damaged {
 		return true, nil
 	}
-	m, name := seg.indexMeta(seg.header.store, sealed), indexFileName(seg.name)
+	m, name := seg.indexMeta(seg.header.store, sealed), seg.indexName()
 	if !damaged {
 		f, err := x.openFile(name, m)
 		if err == nil {

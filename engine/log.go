@@ -186,7 +186,7 @@ func (g *log) seal(micros int64) error {
 // settle does what remains to be done after a segment was sealed and can wait: MANIFEST, and cutting the file to its size.
 // Both are made up for by the next recovery if they fail.
 func (g *log) settle() error {
-	err := g.writeManifest()
+	err := g.saveManifest(g.describeDurable())
 	seg := g.segments[len(g.segments)-2]
 	f, errOpen := g.fs.Open(seg.name, os.O_RDWR)
 	if errOpen != nil {
@@ -195,6 +195,14 @@ func (g *log) settle() error {
 	f.Truncate(sealAt(seg.sealed.Load().end) + minFrameSize)
 	f.Close()
 	return err
+}
+
+// describeDurable returns the manifest of what is durable now.
+func (g *log) describeDurable() *manifest {
+	m := g.describe()
+	last := &m.segments[len(m.segments)-1]
+	last.end, last.next, last.lastChain, last.greatest = g.durable.offset, g.durable.next, g.durable.chain, g.durable.micros
+	return m
 }
 
 // close makes everything durable and says so in TAIL, unless the log is poisoned, and closes the files.

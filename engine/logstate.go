@@ -17,6 +17,8 @@ type logState struct {
 	fs      FS
 	dir     string
 	indexer *indexer
+	plain   *plainCache
+	retired *retiredFiles
 
 	store    uuid.UUID  // zero while there are no segments
 	segments []*segment // all but the last are complete
@@ -27,6 +29,10 @@ type logState struct {
 	manifest *manifest // as it was last read; nil if there is none or it is damaged
 	lost     bool      // MANIFEST is damaged, or missing beside segments
 	tail     []tailSlot
+
+	replaced  uint64         // how many segments were replaced by a new generation of theirs
+	manifests manifestWriter // of this process
+	seen      FileInfo       // of MANIFEST, when refresh looked last
 
 	// What the last look at the last segment found behind end.
 	found struct {
@@ -80,7 +86,14 @@ func (l *logState) refresh() error {
 	if err := l.readTail(); err != nil {
 		return err
 	}
-	return l.look()
+	changed := l.noticeManifest()
+	if err := l.look(); err != nil {
+		return err
+	}
+	if changed && l.adopt() != nil {
+		l.seen = FileInfo{} // what is open can still be read; the next time more may be there
+	}
+	return nil
 }
 
 // loadNothing accepts a directory without segments, if nothing says that it had some.
@@ -140,13 +153,13 @@ type segmentName struct {
 	generation uint32
 }
 
-// list returns the segments' files in the order of their numbers, of each the generation that MANIFEST names, or the newest.
+// list returns the segments' files in the order of their numbers, of each the generation that choose chooses.
 func (l *logState) list() ([]segmentName, error) {
 	files, err := l.fs.List(l.dir)
 	if err != nil {
 		return nil, fmt.Errorf("eventfold: list %s: %w", l.dir, err)
 	}
-	found := map[int64]uint32{}
+	found := map[int64][]uint32{} // generations
 	least, most := int64(0), int64(0)
 	for _, file := range files {
 		number, generation, ok := parseSegmentFileName(file)
@@ -157,22 +170,17 @@ func (l *logState) list() ([]segmentName, error) {
 			least = number
 		}
 		most = max(most, number)
-		known, ok := found[number]
-		m := l.manifest.segment(number)
-		if !ok || m != nil && generation == m.generation || generation > known && (m == nil || known != m.generation) {
-			found[number] = generation
-		}
+		found[number] = append(found[number], generation)
 	}
 	if l.manifest != nil { // what lies before it has been given up and only waits to be removed
 		least = l.manifest.segments[0].number
 	}
 	var names []segmentName
 	for number := least; number <= most && most > 0; number++ {
-		generation, ok := found[number]
-		if !ok {
+		if len(found[number]) == 0 {
 			return nil, l.missing(number, 0)
 		}
-		names = append(names, segmentName{number, generation})
+		names = append(names, segmentName{number, l.choose(number, found[number])})
 	}
 	return names, nil
 }
@@ -209,6 +217,9 @@ func (l *logState) open(n segmentName) (*segment, error) {
 		return nil, fmt.Errorf("eventfold: open %s: %w", name, err)
 	}
 	h, err := readSegmentHeader(f, name)
+	if err == nil {
+		f, h, err = l.plain.unpack(f, h, name)
+	}
 	if err == nil && (h.number != n.number || h.generation != n.generation || h.base < 0) {
 		err = errSegmentFields
 	}
@@ -231,7 +242,7 @@ func (l *logState) headerError(n segmentName, name string, err error) error {
 	if errors.Is(err, errSegmentMagic) && l.store == uuid.Nil && l.manifest == nil && len(l.tail) == 0 {
 		return &FormatError{File: name, Reason: err.Error()}
 	}
-	if !errors.Is(err, errSegmentMagic) && !errors.Is(err, errSegmentCRC) && !errors.Is(err, errSegmentFields) {
+	if !isHeaderDamage(err) {
 		return err
 	}
 	first := Position(0)
@@ -246,6 +257,16 @@ func (l *logState) headerError(n segmentName, name string, err error) error {
 		e.NextGood = m.base
 	}
 	return e
+}
+
+// isHeaderDamage reports whether an error of opening a segment comes from what is in the file.
+func isHeaderDamage(err error) bool {
+	for _, damage := range [...]error{errSegmentMagic, errSegmentCRC, errSegmentFields, errLayout, errMap} {
+		if errors.Is(err, damage) {
+			return true
+		}
+	}
+	return false
 }
 
 // follow takes seg as the successor of the last segment, which becomes complete. If MANIFEST tells all about seg, its events are not read.
@@ -275,7 +296,7 @@ func (l *logState) trust(seg *segment, m *manifestSegment) {
 	l.least = m.least
 	l.end = logEnd{offset: m.end, next: m.next, chain: m.lastChain, micros: m.greatest}
 	l.found.x = l.end
-	seg.index.Store(&indexHolder{l.indexer.openSealed(seg, indexMeta{store: l.store, number: seg.number, generation: seg.generation,
+	seg.index.Store(&indexHolder{l.indexer.openSealed(seg, indexMeta{store: l.store, number: seg.number, generation: seg.header.content,
 		base: seg.base, count: uint32(m.next - m.base), end: m.end, chain: m.lastChain})})
 }
 

@@ -30,6 +30,9 @@ func Open(dir string, o Options) (*FileStore, error) {
 	s.indexer = newIndexer(s.fs, newBlockCache(indexCacheSize, indexFilterSize), s.writing.Load, s.rebuildIndex)
 	s.shared.damaged = func(seg *segment, _ error) { s.indexer.rewrite(seg) }
 	s.shared.indexer = s.indexer
+	if o.Compress == CompressZstd {
+		s.indexer.spare = (&compressor{s: s, refused: map[int64]bool{}}).next
+	}
 	s.ids.random, s.ids.now = o.Rand, o.Now
 	s.log = s.newLogState()
 	if err := s.open(); err != nil {
@@ -74,8 +77,6 @@ func (o *Options) fill() error {
 		return invalidOption("SyncInterval", "must not be negative")
 	case o.Sync > SyncInterval || o.Prealloc > PreallocNone || o.Compress > CompressZstd:
 		return invalidOption("Options", "have a value that does not exist")
-	case o.Compress != CompressNone:
-		return invalidOption("Compress", "must be CompressNone: this version of eventfold stores segments as they were written")
 	}
 	return nil
 }
@@ -92,7 +93,7 @@ func invalidOption(field, format string, args ...any) error {
 }
 
 func (s *FileStore) newLogState() *logState {
-	return &logState{fs: s.fs, dir: s.dir, indexer: s.indexer}
+	return &logState{fs: s.fs, dir: s.dir, indexer: s.indexer, plain: &s.plain, retired: &s.retired}
 }
 
 // open reads the log and repairs it if need be and possible.
@@ -224,7 +225,11 @@ func (s *FileStore) recoverLocked() error {
 		return err
 	}
 	s.log.lost = s.log.lost || s.log.manifest == nil
+	if err := s.log.adopt(); err != nil {
+		return err
+	}
 	if s.log.isClean() {
+		s.log.removeLeftovers()
 		return nil
 	}
 	report := s.OpenReport()
@@ -233,6 +238,9 @@ func (s *FileStore) recoverLocked() error {
 	s.reporting.Lock()
 	s.report = report
 	s.reporting.Unlock()
+	if err == nil {
+		s.log.removeLeftovers()
+	}
 	return err
 }
 

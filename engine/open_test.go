@@ -22,7 +22,6 @@ func TestOptionsThatCannotBe(t *testing.T) {
 		{"Options", Options{Sync: 9}},
 		{"Options", Options{Prealloc: 9}},
 		{"Options", Options{Compress: 9}},
-		{"Compress", Options{Compress: CompressZstd}},
 	}
 	for _, tt := range tests {
 		_, err := Open(t.TempDir(), tt.options)

@@ -138,7 +138,7 @@ func (r *recovery) repairSeal() error {
 	seg := r.segments[n-2]
 	sealed := seg.sealed.Load()
 	m := r.manifest.segment(seg.number)
-	certain := m != nil && m.sealed || r.end.offset > segmentHeaderSize
+	certain := m != nil && m.sealed || r.end.offset > segmentHeaderSize || seg.generation > 0 // only what is durable gets a new generation
 	for _, t := range r.tail {
 		certain = certain || t.store == r.store && t.segment > seg.number
 	}
@@ -338,8 +338,12 @@ func (r *recovery) repairManifest() error {
 
 // writeManifest writes MANIFEST as the log is now.
 func (l *logState) writeManifest() error {
-	m := l.describe()
-	if err := m.write(l.fs, l.dir); err != nil {
+	return l.saveManifest(l.describe())
+}
+
+// saveManifest writes MANIFEST.
+func (l *logState) saveManifest(m *manifest) error {
+	if err := l.manifests.write(l.fs, l.dir, m, l.manifests.next()); err != nil {
 		return writeError("write MANIFEST", err)
 	}
 	l.manifest, l.lost = m, false

@@ -179,6 +179,9 @@ func (v *salvage) open(n segmentName) (*salvageFile, error) {
 	}
 	seg := &segment{number: n.number, generation: n.generation, name: name, file: f}
 	h, err := readSegmentHeader(f, name)
+	if err == nil {
+		seg.file, h, err = v.dest.plain.unpack(f, h, name)
+	}
 	var format *FormatError
 	if errors.As(err, &format) {
 		f.Close()

@@ -24,8 +24,8 @@ const (
 	segmentSecondCopy = 2048
 	segmentCRCAt      = 124
 
-	// Feature bits that this version knows: none. An unknown incompatible bit refuses the file, an unknown bit of the second kind refuses to write.
-	knownIncompatible = 0
+	// Feature bits that this version knows. An unknown incompatible bit refuses the file, an unknown bit of the second kind refuses to write.
+	knownIncompatible = featureCompressed
 	knownReadOnly     = 0
 )
 
@@ -44,6 +44,7 @@ type segmentHeader struct {
 	chainIn                            [32]byte // chain value before the first frame
 	capacity                           int64    // bytes
 	promised                           int64    // everything below it was durable before the file got its name
+	content                            uint32   // the generation that has given the segment its content, which the index file belongs to
 }
 
 func (h *segmentHeader) supersedes() bool { return h.flags&segmentSupersedes != 0 }
@@ -67,6 +68,7 @@ func (h *segmentHeader) encode() []byte {
 	binary.LittleEndian.PutUint32(b[100:], h.generation)
 	binary.LittleEndian.PutUint64(b[104:], uint64(h.capacity))
 	binary.LittleEndian.PutUint64(b[112:], uint64(h.promised))
+	binary.LittleEndian.PutUint32(b[120:], h.content)
 	binary.LittleEndian.PutUint32(b[segmentCRCAt:], crc32c(b[:segmentCRCAt]))
 	copy(page[segmentSecondCopy:], b)
 	return page
@@ -122,6 +124,7 @@ func decodeSegmentCopy(b []byte, name string) (segmentHeader, error) {
 		generation:   binary.LittleEndian.Uint32(b[100:]),
 		capacity:     int64(binary.LittleEndian.Uint64(b[104:])),
 		promised:     int64(binary.LittleEndian.Uint64(b[112:])),
+		content:      binary.LittleEndian.Uint32(b[120:]),
 	}
 	if unknown := h.incompatible &^ knownIncompatible; unknown != 0 {
 		return segmentHeader{}, &FormatError{File: name, Reason: fmt.Sprintf(

@@ -28,6 +28,8 @@ type FileStore struct {
 
 	news    broadcast // of durable
 	indexer *indexer
+	plain   plainCache
+	retired retiredFiles
 	ids     idSource
 
 	gate    sync.RWMutex  // held for reading while a request is put into the queue, for writing by Close
@@ -143,8 +145,8 @@ func (b *broadcast) announce() {
 
 // publish lets readers see the log up to end. The caller owns l.
 func (s *FileStore) publish(l *logState, end Position) {
-	if v := s.view.Load(); v == nil || !sameSegments(v.segments, l.segments) {
-		s.view.Store(&view{store: l.store, segments: append([]*segment(nil), l.segments...)})
+	if v := s.view.Load(); v == nil || v.replaced != l.replaced || !sameSegments(v.segments, l.segments) {
+		s.view.Store(&view{store: l.store, segments: append([]*segment(nil), l.segments...), replaced: l.replaced})
 	}
 	if int64(end) > s.durable.Load() {
 		s.durable.Store(int64(end))
@@ -192,6 +194,7 @@ func (s *FileStore) closeFiles() {
 	s.indexer.stop()
 	s.indexer.close()
 	s.log.close()
+	s.retired.close()
 	if s.tail != nil {
 		s.tail.Close()
 	}
@@ -263,6 +266,9 @@ func (s *FileStore) Stats() Stats {
 	for _, seg := range v.segments {
 		if _, file := seg.index.Load().segmentIndex.(*fileIndex); file {
 			st.IndexedTo++
+		}
+		if seg.isCompressed() {
+			st.Compressed++
 		}
 	}
 	if s.started.Load() {

@@ -169,7 +169,7 @@ func (v *verification) versions(i int, m *memIndex) error {
 
 // indexFile compares the index file of a segment, if there is one, with the one that its events give.
 func (v *verification) indexFile(seg *segment, sealed *sealedInfo, m *memIndex) error {
-	name := indexFileName(seg.name)
+	name := seg.indexName()
 	same, err := isIndexFile(v.ctx, v.store.fs, name, m, seg.indexMeta(v.index.view.store, sealed))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

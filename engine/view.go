@@ -12,6 +12,7 @@ import (
 type view struct {
 	store    uuid.UUID
 	segments []*segment // by base position, without gaps
+	replaced uint64     // how many segments had been replaced by a new generation
 }
 
 // A segment is one file of the log, open for reading. Its fields never change, except those behind atomics.

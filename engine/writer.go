@@ -19,6 +19,7 @@ import (
 type writer struct {
 	s        *FileStore
 	requests chan *request // from Append; never closed
+	swaps    chan *swap    // from the compressor; never closed
 	stopping chan struct{} // closed by Close when nobody puts requests into the queue any more
 	stopped  chan struct{} // closed when run returns
 	closeErr error         // of closing the log; read after stopped
@@ -79,7 +80,7 @@ func (s *FileStore) startWriter() *writer {
 		return nil
 	}
 	if !s.started.Load() {
-		w := &writer{s: s, requests: make(chan *request, s.opt.QueueLength), stopping: make(chan struct{}), stopped: make(chan struct{})}
+		w := &writer{s: s, requests: make(chan *request, s.opt.QueueLength), swaps: make(chan *swap), stopping: make(chan struct{}), stopped: make(chan struct{})}
 		w.heads = newHeads(DefaultHeadCacheSize)
 		w.group.numbers = map[string]uint32{}
 		w.group.ids = map[uuid.UUID]uint32{}
@@ -98,6 +99,11 @@ func (w *writer) run() {
 	w.timer = time.NewTimer(time.Hour)
 	defer w.timer.Stop()
 	for {
+		select { // also while there are always requests
+		case q := <-w.swaps:
+			w.swap(q)
+		default:
+		}
 		select {
 		case r := <-w.requests:
 			w.serve(r)
@@ -108,6 +114,8 @@ func (w *writer) run() {
 		select {
 		case r := <-w.requests:
 			w.serve(r)
+		case q := <-w.swaps:
+			w.swap(q)
 		case <-w.timer.C:
 			w.idle()
 		case <-w.stopping:
