@@ -34,13 +34,27 @@ func (c *coreCompiler) direct(p *corePlan, order []parser.Order) *directedScan {
 			return nil
 		}
 	case ordVersion:
-		if scan.events().all {
+		if !scan.ofOneStream() {
 			return nil
 		}
 	default:
 		return nil
 	}
 	return &directedScan{scan: scan, backwards: first.Desc, exact: len(p.where) == 0 && !p.distinct}
+}
+
+// ofOneStream reports whether all rows are of one stream, so that versions grow along the log.
+func (s *tableScan) ofOneStream() bool {
+	if !s.events().all {
+		return true
+	}
+	for _, b := range s.bounds {
+		// Whatever the operand gives: texts that equal it byte by byte are equal.
+		if b.ord == ordStream && b.op == parser.OpEq && len(b.operands) == 1 && b.operands[0].collate == collBinary {
+			return true
+		}
+	}
+	return false
 }
 
 func (d *directedScan) open(ex *execution, outer *env, limit int64) (operator, error) {
@@ -174,7 +188,7 @@ func (c *coreCompiler) edgeShortcut(scan *tableScan, a *aggregateCall) *shortcut
 	switch ord {
 	case ordPosition, ordRecordedAt:
 	case ordVersion:
-		if scan.events().all {
+		if !scan.ofOneStream() {
 			return nil
 		}
 	default:
