@@ -13,6 +13,7 @@ type blockMemory struct {
 	reuse bool
 	used  [][]byte // blocks that the current event or batch may point into, except the newest
 	free  [][]byte
+	least int // bytes of the next block to be made
 }
 
 // get returns n bytes whose content is anything: the caller overwrites all of it.
@@ -29,7 +30,8 @@ func (m *blockMemory) get(n int) []byte {
 		}
 	}
 	m.free = m.free[:0] // all are too small
-	return newBlock(max(n, firstBlock))[:n]
+	m.least = max(n, 2*m.least)
+	return newBlock(m.least)[:n]
 }
 
 // release gives a block back that nothing but the current event or batch points into.

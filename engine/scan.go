@@ -18,12 +18,18 @@ func (r *readIndex) Scan(ctx context.Context, what Filter, columns ColumnSet) Ba
 type scanCursor struct {
 	batchBuilder
 	rows rowCursor
+	room int // of the batch before
 }
+
+// firstBatch is how many events the first batch of a scan holds at most; each may then hold four times as many as the one before.
+// Most queries find few events, for which a long batch would be the largest part of their memory.
+const firstBatch = 32
 
 func (c *scanCursor) Next() *Batch {
 	c.rows.memory.recycle()
 	c.clear()
-	room := batchRows
+	c.room = min(max(4*c.room, firstBatch), batchRows)
+	room := c.room
 	if c.rows.wanted > 0 {
 		room = min(room, c.rows.wanted)
 	}

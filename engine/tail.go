@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync"
 
 	"github.com/google/uuid"
 )
@@ -70,9 +71,13 @@ func decodeTailSlot(b []byte) (t tailSlot, ok bool) {
 	}, true
 }
 
+// tailBuffers are for reading TAIL, which every ReadIndex of a store that does not write does.
+var tailBuffers = sync.Pool{New: func() any { return new([tailSlotSize + tailBytes]byte) }}
+
 // readTail returns the slots of an open TAIL that check, the newest first.
 func readTail(f File) ([]tailSlot, error) {
-	var b [2 * tailSlotSize]byte
+	b := tailBuffers.Get().(*[tailSlotSize + tailBytes]byte)
+	defer tailBuffers.Put(b)
 	n, err := f.ReadAt(b[:], 0)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
