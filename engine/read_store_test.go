@@ -68,12 +68,19 @@ func waitIndexed(t testing.TB, s *FileStore) {
 
 // TestStoreReadsAgreeWithModel reads a store while it grows, from memory indexes and from index files, and after opening it again.
 func TestStoreReadsAgreeWithModel(t *testing.T) {
+	t.Run("memory", func(t *testing.T) { storeReadsAgreeWithModel(t, NewMemFS(), 1500) })
+	t.Run("disk", func(t *testing.T) { // whose files are mapped
+		t.Chdir(t.TempDir())
+		storeReadsAgreeWithModel(t, OSFS(), 900)
+	})
+}
+
+func storeReadsAgreeWithModel(t *testing.T, fsys FS, most int) {
 	r := testRand(t)
-	fsys := NewMemFS()
 	s := openSmall(t, fsys)
 	var events []Event
 	var earlier []ReadIndex
-	for _, n := range []int{0, 1, 5, 100, 1500} {
+	for _, n := range []int{0, 1, 5, 100, most} {
 		events = appendRandom(t, s, r, events, n)
 		compareReads(t, r, s.ReadIndex(), events, 40)
 		earlier = append(earlier, s.ReadIndex())
