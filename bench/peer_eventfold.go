@@ -133,8 +133,11 @@ func (s *eventfoldEngine) readStream(stream string, use func(*event)) error {
 	return useCursor(s.store.ReadIndex().ReadStream(context.Background(), stream, 0, engine.Forwards), use)
 }
 
+// useCursor lets the cursor use its memory again, as events are used one after the other. So do the peers: bbolt's are good until the end
+// of the transaction, pebble's until the iterator moves on.
 func useCursor(c engine.Cursor, use func(*event)) error {
 	defer c.Close()
+	c.(engine.Reuser).Reuse()
 	var out event
 	for c.Next() {
 		e := c.Event()
