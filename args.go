@@ -42,6 +42,9 @@ func checkArgument(arg *driver.NamedValue) error {
 	switch v := arg.Value.(type) {
 	case nil, int64, float64, bool, string, time.Time:
 		return nil
+	case int: // as database/sql would, without reflection
+		arg.Value = int64(v)
+		return nil
 	case []byte:
 		if v == nil { // stands for NULL
 			arg.Value = nil

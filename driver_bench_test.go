@@ -235,7 +235,18 @@ func TestAllocations(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	assert.LessOrEqual(t, perInsert, 14.0, "Exec of a prepared INSERT")
+	assert.LessOrEqual(t, perInsert, 5.0, "Exec of a prepared INSERT")
+
+	tx, err := db.Begin()
+	require.NoError(t, err)
+	in := tx.Stmt(insert)
+	perBuffered := testing.AllocsPerRun(2000, func() {
+		if _, err := in.Exec(args...); err != nil {
+			t.Fatal(err)
+		}
+	})
+	assert.LessOrEqual(t, perBuffered, 3.0, "Exec of a prepared INSERT in a transaction")
+	require.NoError(t, tx.Rollback())
 
 	for _, tt := range []struct {
 		name, text string
@@ -250,7 +261,7 @@ func TestAllocations(t *testing.T) {
 		assert.LessOrEqual(t, perQuery/float64(rows), tt.ceiling, "a row of %s", tt.name)
 		t.Logf("%s: %.2f allocations per row", tt.name, perQuery/float64(rows))
 	}
-	t.Logf("insert: %.1f allocations", perInsert)
+	t.Logf("insert: %.1f allocations, in a transaction %.1f", perInsert, perBuffered)
 }
 
 // BenchmarkExec measures one append after the other in memory, where syncs are free: what database/sql, the driver and the writer cost.

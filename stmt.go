@@ -69,6 +69,9 @@ func (c *Conn) exec(ctx context.Context, s *statement, args []driver.NamedValue)
 	if err != nil {
 		return nil, wrapError(ctx, "exec", s.text, err)
 	}
+	if outcome == onePending.Outcome {
+		return boxedOnePending, nil
+	}
 	return result{outcome}, nil
 }
 
@@ -107,6 +110,12 @@ func (c *Conn) query(ctx context.Context, s *statement, args []driver.NamedValue
 
 // A result is a plain value: database/sql reads it after the connection has been given back.
 type result struct{ query.Outcome }
+
+// What an INSERT of one event in a transaction gives, which need not be made for each.
+var (
+	onePending                    = result{query.Outcome{LastPosition: engine.NoPosition, Pending: true, RowsAffected: 1}}
+	boxedOnePending driver.Result = onePending
+)
 
 // LastInsertId returns the position of the last event appended, or of the original if the append was a duplicate.
 // Inside a transaction it is an error, because positions are assigned at COMMIT.

@@ -23,6 +23,8 @@ type Store interface {
 	//
 	// A request waits in a bounded queue. If ctx ends while it waits, Append returns ctx.Err() and nothing was written.
 	// Once the writer has claimed it, Append waits for the outcome.
+	//
+	// When Append has returned, the store keeps nothing of the batch: its slices and bytes may be used again.
 	Append(ctx context.Context, batch ...Append) (Appended, error)
 
 	// ReadIndex returns the store as it is now. It costs nothing to take and needs no closing.

@@ -132,5 +132,5 @@ func TestInsertAllocations(t *testing.T) {
 		_, err := plan.Exec(context.Background(), s, args)
 		require.NoError(t, err)
 	})
-	require.LessOrEqual(t, n, 11.0)
+	require.LessOrEqual(t, n, 1.0)
 }

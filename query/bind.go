@@ -2,24 +2,26 @@ package query
 
 import (
 	"database/sql/driver"
+	"slices"
 
 	"github.com/eventfold/eventfold/parser"
 )
 
-// bindArgs puts the arguments of a statement in the order of its parameters. It refuses too few, too many and unknown ones.
-func bindArgs(p parser.Params, args []driver.NamedValue) ([]Value, error) {
+// bindArgs appends the arguments of a statement to values, which is empty, in the order of its parameters. It refuses too few,
+// too many and unknown ones.
+func bindArgs(p parser.Params, args []driver.NamedValue, values []Value, keep bytesKeeper) ([]Value, error) {
 	if p.Names != nil {
-		return bindNames(p.Names, args)
+		return bindNames(p.Names, args, values, keep)
 	}
 	if len(args) != p.Count {
 		return nil, errorf(BadArgument, -1, "the statement takes %d arguments, got %d", p.Count, len(args))
 	}
-	values := make([]Value, len(args))
+	values = slices.Grow(values, len(args))[:len(args)]
 	for i, a := range args {
 		if a.Name != "" {
 			return nil, errorf(BadArgument, -1, "the statement has no parameter named %q", a.Name)
 		}
-		v, err := fromDriver(a.Value)
+		v, err := fromDriver(a.Value, keep)
 		if err != nil {
 			return nil, err
 		}
@@ -35,8 +37,8 @@ func bindArgs(p parser.Params, args []driver.NamedValue) ([]Value, error) {
 	return values, nil
 }
 
-func bindNames(names []string, args []driver.NamedValue) ([]Value, error) {
-	values := make([]Value, len(names))
+func bindNames(names []string, args []driver.NamedValue, values []Value, keep bytesKeeper) ([]Value, error) {
+	values = slices.Grow(values, len(names))[:len(names)]
 	given := make([]bool, len(names))
 	for _, a := range args {
 		i := nameIndex(names, a.Name)
@@ -49,7 +51,7 @@ func bindNames(names []string, args []driver.NamedValue) ([]Value, error) {
 		if given[i] {
 			return nil, errorf(BadArgument, -1, "the parameter %q is given twice", a.Name)
 		}
-		v, err := fromDriver(a.Value)
+		v, err := fromDriver(a.Value, keep)
 		if err != nil {
 			return nil, err
 		}

@@ -55,12 +55,8 @@ func (c *compilation) noEvent(p *expectPlan, e *parser.Expectation) error {
 	return err
 }
 
-// evaluateExpectations gives the expectations of one execution.
-func evaluateExpectations(en *env, plans []*expectPlan) ([]engine.Expectation, error) {
-	if len(plans) == 0 {
-		return nil, nil
-	}
-	list := make([]engine.Expectation, 0, len(plans))
+// evaluateExpectations appends the expectations of one execution to list.
+func evaluateExpectations(en *env, plans []*expectPlan, list []engine.Expectation) ([]engine.Expectation, error) {
 	for _, p := range plans {
 		e, err := p.evaluate(en)
 		if err != nil {
@@ -232,7 +228,7 @@ func (p *guardPlan) exec(ctx context.Context, s *Session, args []Value) (Outcome
 	if err != nil {
 		return out, err
 	}
-	expect, err := evaluateExpectations(en, p.expect)
+	expect, err := evaluateExpectations(en, p.expect, nil)
 	if err != nil {
 		return out, err
 	}
@@ -244,8 +240,7 @@ func (p *guardPlan) exec(ctx context.Context, s *Session, args []Value) (Outcome
 	}
 	guard := engine.Append{Stream: stream, Expect: expect}
 	if s.Tx != nil {
-		_, err = s.Tx.add(ctx, []engine.Append{guard})
-		return out, err
+		return out, s.Tx.add(ctx, []engine.Append{guard})
 	}
 	_, err = s.Store.Append(ctx, guard)
 	return out, err

@@ -47,12 +47,17 @@ func newExecution(ctx context.Context, s *Session, args []Value) *execution {
 // newWriteExecution starts a statement that may not read at all.
 func newWriteExecution(ctx context.Context, s *Session, args []Value) *execution {
 	ex := &execution{ctx: ctx, session: s, args: args, now: s.now()}
+	ex.limitMemory(s)
+	return ex
+}
+
+// limitMemory gives the statement its budget.
+func (ex *execution) limitMemory(s *Session) {
 	ex.budget, ex.counters = &ex.ownBudget, &ex.ownCounters
 	ex.budget.limit = s.Settings.Memory
 	if ex.budget.limit <= 0 {
 		ex.budget.limit = DefaultMemory
 	}
-	return ex
 }
 
 // snapshot returns what the statement reads, which is fixed when it is first asked for.

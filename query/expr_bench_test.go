@@ -12,7 +12,7 @@ func benchExpr(b *testing.B, text string, args ...any) {
 	}
 	e := scalarEnv()
 	for _, a := range args {
-		v, err := fromDriver(a)
+		v, err := fromDriver(a, bytesKeeper{})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -100,7 +100,7 @@ func compileScalar(text string) (*expr, *scalarBinder, error) {
 func scalarEnv(args ...driver.Value) *env {
 	e := &env{ctx: context.Background(), now: time.Date(2026, 11, 25, 12, 0, 0, 654321000, time.UTC)}
 	for _, a := range args {
-		v, err := fromDriver(a)
+		v, err := fromDriver(a, bytesKeeper{})
 		if err != nil {
 			panic(err)
 		}

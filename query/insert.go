@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -20,6 +21,7 @@ type insertPlan struct {
 	expect    []*expectPlan
 	returning []returnColumn
 	columns   []Column
+	plain     bool // isPlain
 	pos       parser.Pos
 }
 
@@ -35,7 +37,8 @@ type target struct {
 type newRow struct {
 	stream   string
 	event    engine.NewEvent
-	expected *engine.ExpectedVersion // of expected_version, nil if it is not given
+	expects  bool // expected_version is given
+	expected engine.ExpectedVersion
 }
 
 // A writeColumn is a column that INSERT can give.
@@ -68,7 +71,7 @@ func writeColumnNamed(name string) *writeColumn {
 }
 
 func setStream(r *newRow, v Value) string {
-	name, ok := textOf(v)
+	name, ok := nameOf(v)
 	if !ok {
 		return "takes a text"
 	}
@@ -77,7 +80,7 @@ func setStream(r *newRow, v Value) string {
 }
 
 func setType(r *newRow, v Value) string {
-	name, ok := textOf(v)
+	name, ok := nameOf(v)
 	switch {
 	case v.kind == Null:
 		return "cannot be NULL"
@@ -96,6 +99,14 @@ func setType(r *newRow, v Value) string {
 
 // textOf returns a text, or a blob that is one: some callers bind names as []byte.
 func textOf(v Value) (string, bool) { return v.s, v.kind == String || v.kind == Bytes }
+
+// nameOf returns a text of its own: errors hold names for longer than arguments last.
+func nameOf(v Value) (string, bool) {
+	if v.kind == Bytes {
+		return strings.Clone(v.s), true
+	}
+	return textOf(v)
+}
 
 func setPayload(r *newRow, v Value) string {
 	if v.kind != Null {
@@ -169,7 +180,7 @@ func setExpected(r *newRow, v Value) string {
 		}
 		e = word
 	}
-	r.expected = &e
+	r.expected, r.expects = e, true
 	return ""
 }
 
@@ -205,7 +216,11 @@ func (c *compilation) insert(st *parser.Insert) (*insertPlan, error) {
 		}
 		p.expect = append(p.expect, x)
 	}
-	return p, p.compileReturning(st.Returning)
+	if err := p.compileReturning(st.Returning); err != nil {
+		return nil, err
+	}
+	p.plain = p.isPlain()
+	return p, nil
 }
 
 // constants returns a stage for expressions without a table.
@@ -305,26 +320,26 @@ func (p *insertPlan) checkWidth(st *parser.Insert, row []parser.Expr) error {
 }
 
 // evaluate computes the rows of one execution.
-func (p *insertPlan) evaluate(en *env) ([]newRow, error) {
+func (p *insertPlan) evaluate(in *insertion, en *env) error {
 	stream, err := p.into.name(en)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	rows := make([]newRow, len(p.rows))
+	in.rows = slices.Grow(in.rows[:0], len(p.rows))[:len(p.rows)]
 	for i, exprs := range p.rows {
-		r := &rows[i]
+		r := &in.rows[i]
 		r.stream = stream
 		for k, e := range exprs {
 			v := e.eval(en)
 			if en.err != nil {
-				return nil, en.err
+				return en.err
 			}
 			if wrong := p.writes[k].set(r, v); wrong != "" {
-				return nil, errorf(BadArgument, e.pos, "%s %s", p.writes[k].name, wrong)
+				return errorf(BadArgument, e.pos, "%s %s", p.writes[k].name, wrong)
 			}
 		}
 	}
-	return rows, nil
+	return nil
 }
 
 // name returns the stream that the target names, "" for $all.
@@ -336,7 +351,7 @@ func (t *target) name(en *env) (string, error) {
 	if en.err != nil {
 		return "", en.err
 	}
-	name, ok := textOf(v)
+	name, ok := nameOf(v)
 	if !ok {
 		return "", errorf(BadArgument, t.pos, "the name of a stream takes a text")
 	}
@@ -347,66 +362,77 @@ func (t *target) name(en *env) (string, error) {
 }
 
 // appends turns rows into appends: one for every run of rows of one stream.
-func (p *insertPlan) appends(en *env, rows []newRow) ([]engine.Append, error) {
-	expect, err := evaluateExpectations(en, p.expect)
-	if err != nil {
-		return nil, err
+func (p *insertPlan) appends(in *insertion, en *env) error {
+	var err error
+	if in.expect, err = evaluateExpectations(en, p.expect, in.expect[:0]); err != nil {
+		return err
 	}
-	if len(rows) == 1 {
-		return rows[0].appends(expect), nil
+	if len(in.rows) == 1 {
+		p.appendRow(in)
+		return nil
 	}
-	var list []engine.Append
+	in.appends, in.events = in.appends[:0], slices.Grow(in.events[:0], len(in.rows))
 	first := map[string]*newRow{}
-	for i := range rows {
-		r := &rows[i]
-		if i == 0 || r.stream != rows[i-1].stream {
-			list = append(list, engine.Append{Stream: r.stream})
+	for i := range in.rows {
+		r := &in.rows[i]
+		if i == 0 || r.stream != in.rows[i-1].stream {
+			in.appends = append(in.appends, engine.Append{Stream: r.stream})
 		}
-		a := &list[len(list)-1]
+		a := &in.appends[len(in.appends)-1]
 		if f := first[r.stream]; f == nil {
 			first[r.stream] = r
-			if r.expected != nil {
-				a.Expect = append(a.Expect, *r.expected)
+			if r.expects {
+				a.Expect = append(a.Expect, r.expected)
 			}
-		} else if r.expected != nil && *r.expected != *f.expected {
-			return nil, errorf(BadArgument, p.pos, "the rows of stream %s give different values for expected_version", quoted(r.stream))
+		} else if r.expects && r.expected != f.expected {
+			return errorf(BadArgument, p.pos, "the rows of stream %s give different values for expected_version", quoted(r.stream))
 		}
-		a.Events = append(a.Events, r.event)
+		in.events = append(in.events, r.event)
+		a.Events = in.events[len(in.events)-len(a.Events)-1:]
 	}
 	if len(first) > 1 && len(p.expect) > 0 {
-		return nil, errorf(BadArgument, p.expect[0].pos, "EXPECTING is about one stream, and the rows name %d; use the column expected_version", len(first))
+		return errorf(BadArgument, p.expect[0].pos, "EXPECTING is about one stream, and the rows name %d; use the column expected_version", len(first))
 	}
-	if len(list) > 0 {
-		list[0].Expect = append(list[0].Expect, expect...)
+	if len(in.appends) > 0 {
+		in.appends[0].Expect = append(in.appends[0].Expect, in.expect...)
 	}
-	return list, nil
+	return nil
 }
 
-// appends is the append of a statement with a single row.
-func (r *newRow) appends(expect []engine.Expectation) []engine.Append {
-	if r.expected != nil {
-		expect = append(expect, *r.expected)
+// appendRow makes the append of a statement with a single row.
+func (p *insertPlan) appendRow(in *insertion) {
+	r := &in.rows[0]
+	if r.expects {
+		in.expect = append(in.expect, r.expected)
 	}
-	return []engine.Append{{Stream: r.stream, Expect: expect, Events: []engine.NewEvent{r.event}}}
+	in.events = append(in.events[:0], r.event)
+	in.appends = append(in.appends[:0], engine.Append{Stream: r.stream, Expect: in.expect, Events: in.events})
 }
 
 func (p *insertPlan) query(ctx context.Context, s *Session, args []Value) (Rows, error) {
-	done, rows, err := p.run(ctx, s, args)
+	in := &insertion{args: args}
+	done, err := p.run(s, in, in.begin(ctx, s))
 	if err != nil {
 		return nil, err
 	}
-	return p.returningRows(s, done, rows)
+	return p.returningRows(s, done, in.rows)
 }
 
 func (p *insertPlan) exec(ctx context.Context, s *Session, args []Value) (Outcome, error) {
-	done, rows, err := p.run(ctx, s, args)
+	in := &insertion{args: args}
+	return p.outcome(s, in, in.begin(ctx, s))
+}
+
+// outcome runs the statement for its effect.
+func (p *insertPlan) outcome(s *Session, in *insertion, en *env) (Outcome, error) {
+	done, err := p.run(s, in, en)
 	out := Outcome{LastPosition: engine.NoPosition}
 	if err != nil {
 		return out, err
 	}
 	out.Pending, out.Duplicate = s.Tx != nil, done.Duplicate
 	if !out.Duplicate {
-		out.RowsAffected = int64(len(rows))
+		out.RowsAffected = int64(len(in.rows))
 	}
 	if n := len(done.Events); n > 0 && !out.Pending {
 		out.LastPosition = done.Events[n-1].Position
@@ -415,28 +441,26 @@ func (p *insertPlan) exec(ctx context.Context, s *Session, args []Value) (Outcom
 }
 
 // run appends the rows, or buffers them in the session's transaction.
-func (p *insertPlan) run(ctx context.Context, s *Session, args []Value) (engine.Appended, []newRow, error) {
-	en := newWriteExecution(ctx, s, args).env(nil)
+func (p *insertPlan) run(s *Session, in *insertion, en *env) (engine.Appended, error) {
 	if s.Tx != nil {
 		if err := s.Tx.writable(p.pos); err != nil {
-			return engine.Appended{}, nil, err
+			return engine.Appended{}, err
 		}
 		if err := p.checkPending(); err != nil {
-			return engine.Appended{}, nil, err
+			return engine.Appended{}, err
 		}
 	}
-	rows, err := p.evaluate(en)
-	if err != nil {
-		return engine.Appended{}, nil, err
+	if err := p.evaluate(in, en); err != nil {
+		return engine.Appended{}, err
 	}
-	appends, err := p.appends(en, rows)
-	if err != nil {
-		return engine.Appended{}, nil, err
+	if err := p.appends(in, en); err != nil {
+		return engine.Appended{}, err
 	}
-	if s.Tx != nil {
-		done, err := s.Tx.add(ctx, appends)
-		return done, rows, err
+	if s.Tx == nil {
+		return s.Store.Append(en.ctx, in.appends...)
 	}
-	done, err := s.Store.Append(ctx, appends...)
-	return done, rows, err
+	if err := s.Tx.add(en.ctx, in.appends); err != nil || p.plain {
+		return engine.Appended{}, err
+	}
+	return engine.Appended{Events: s.Tx.last(len(in.rows))}, nil
 }

@@ -52,6 +52,8 @@ type Session struct {
 	Store    engine.Store
 	Settings Settings
 	Tx       *Tx // the open transaction, nil outside one; textual BEGIN, COMMIT and ROLLBACK set and clear it
+
+	insertion *insertion // nil before the first INSERT
 }
 
 // A Plan is a compiled statement. It is immutable and may be shared.
@@ -84,7 +86,7 @@ func (p *Plan) Params() parser.Params { return p.parsed.Params }
 // Query runs the statement and returns its rows. An INSERT ... RETURNING is committed when Query returns.
 // The context governs the Rows too: Next returns ctx.Err() once it has ended.
 func (p *Plan) Query(ctx context.Context, s *Session, args []driver.NamedValue) (Rows, error) {
-	values, err := bindArgs(p.parsed.Params, args)
+	values, err := bindArgs(p.parsed.Params, args, nil, bytesKeeper{})
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +95,10 @@ func (p *Plan) Query(ctx context.Context, s *Session, args []driver.NamedValue) 
 
 // Exec runs the statement for its effect.
 func (p *Plan) Exec(ctx context.Context, s *Session, args []driver.NamedValue) (Outcome, error) {
-	values, err := bindArgs(p.parsed.Params, args)
+	if insert, ok := p.run.(*insertPlan); ok && insert.plain {
+		return insert.execPlain(ctx, s, p.parsed.Params, args)
+	}
+	values, err := bindArgs(p.parsed.Params, args, nil, bytesKeeper{})
 	if err != nil {
 		return Outcome{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -486,4 +487,45 @@ func parseForTest(text string) (*Plan, error) {
 		return nil, err
 	}
 	return Compile(parsed)
+}
+
+// Bytes may be written to by their owner as soon as a statement is done: neither the transaction's events nor an error may change with them.
+func TestArgumentsAreNotKept(t *testing.T) {
+	s := &Session{Store: openStore(t, engine.Options{})}
+	insert := mustCompile(t, `INSERT INTO ? (type, payload, metadata) VALUES (?, ?, ?) EXPECTING NO STREAM`)
+	texts := [][]byte{[]byte("stream"), []byte("Type"), []byte(`{"n": 1}`), []byte(`{"m": 1}`)}
+	exec := func() error {
+		args := make([]any, len(texts))
+		for i, text := range texts {
+			args[i] = slices.Clone(text)
+		}
+		_, err := insert.Exec(context.Background(), s, named(args))
+		for _, arg := range args {
+			clear(arg.([]byte))
+		}
+		return err
+	}
+	var conflict *engine.ConflictError
+	check := func() {
+		require.ErrorAs(t, exec(), &conflict)
+		assert.Equal(t, "stream", conflict.Checks[0].Stream)
+		cursor := s.Store.ReadIndex().ReadStream(context.Background(), "stream", 0, engine.Forwards)
+		require.True(t, cursor.Next())
+		e := cursor.Event()
+		assert.Equal(t, "Type", e.Type)
+		assert.Equal(t, texts[2], e.Payload)
+		assert.Equal(t, texts[3], e.Metadata)
+		require.NoError(t, cursor.Close())
+	}
+	require.NoError(t, exec())
+	check()
+
+	s = &Session{Store: openStore(t, engine.Options{})}
+	s.Tx = Begin(s.Store, false)
+	require.NoError(t, exec())
+	require.ErrorAs(t, exec(), &conflict)
+	assert.Equal(t, 1, readAll(t, s, mustCompile(t, `SELECT * FROM $all WHERE stream = 'stream' AND type = 'Type' AND payload->>'n' = 1`)))
+	require.NoError(t, s.Tx.Commit(context.Background()))
+	s.Tx = nil
+	check()
 }

@@ -269,7 +269,7 @@ func sltText(v driver.Value, kind byte) string {
 	if v == nil {
 		return "NULL"
 	}
-	value, err := fromDriver(v)
+	value, err := fromDriver(v, bytesKeeper{})
 	if err != nil {
 		return err.Error()
 	}

@@ -24,6 +24,11 @@ type Tx struct {
 	saved    []savepoint
 	done     bool
 	appended engine.Appended
+
+	// What appends refers to. It is written once, so that rows that are being read may refer to it, too.
+	texts     textHeap
+	newEvents []engine.NewEvent
+	expect    []engine.Expectation
 }
 
 // ErrTxDone is returned by Commit and by statements when the transaction has ended.
@@ -33,8 +38,7 @@ var ErrTxDone = errors.New("the transaction has ended")
 type ownEvent struct {
 	stream  string
 	version engine.Version
-	event   engine.NewEvent
-	json    bool // the payload is JSON
+	event   *engine.NewEvent
 }
 
 // appendTo adds the event to a batch. Its position and time are not known yet.
@@ -46,7 +50,7 @@ func (e *ownEvent) appendTo(b *engine.Batch) {
 	b.IDs = append(b.IDs, e.event.ID)
 	b.Types = append(b.Types, e.event.Type)
 	b.Payloads = append(b.Payloads, e.event.Payload)
-	b.JSON = append(b.JSON, e.json)
+	b.JSON = append(b.JSON, validJSON(e.event.Payload))
 	b.Metadata = append(b.Metadata, bytesOf(metadataText(e.event.Metadata)))
 	b.Tags = append(b.Tags, e.event.Tags)
 	b.Times = append(b.Times, 0)
@@ -89,6 +93,7 @@ func (tx *Tx) Appended() engine.Appended { return tx.appended }
 func (tx *Tx) Rollback() {
 	tx.done = true
 	tx.appends, tx.events, tx.saved = nil, nil, nil
+	tx.texts, tx.newEvents, tx.expect = textHeap{}, nil, nil
 }
 
 // writable refuses to write into a transaction that cannot.
@@ -114,55 +119,86 @@ func (tx *Tx) version(stream string) (engine.Version, error) {
 	return v, nil
 }
 
-// add buffers the appends of one statement, after checking what can be checked now: that fails early what Commit would
-// refuse. The result's positions are not known.
-func (tx *Tx) add(ctx context.Context, appends []engine.Append) (engine.Appended, error) {
+// add buffers the appends of one statement, all or none of them, after checking what can be checked now: that fails early what Commit would
+// refuse. It copies appends and the lists in them, but not the texts.
+func (tx *Tx) add(ctx context.Context, appends []engine.Append) error {
 	size, err := tx.sizeWith(appends)
 	if err != nil {
-		return engine.Appended{}, err
+		return err
 	}
 	known, err := tx.knowsID(ctx, appends)
 	if err != nil {
-		return engine.Appended{}, err
+		return err
 	}
-	if !known { // of a retry, Commit decides
-		if err := tx.check(ctx, appends); err != nil {
-			return engine.Appended{}, err
-		}
+	before := len(tx.events)
+	failed, err := tx.number(ctx, appends, !known) // of a retry, Commit decides
+	if err == nil && failed != nil {
+		err = &engine.ConflictError{Head: tx.index.Head(), Checks: failed}
 	}
-	events, versions, err := tx.number(appends)
 	if err != nil {
-		return engine.Appended{}, err
+		tx.retract(before)
+		return err
 	}
-	var done engine.Appended
-	for i := range events {
-		done.Events = append(done.Events, engine.Placed{Position: engine.NoPosition, Version: events[i].version, ID: events[i].event.ID})
+	for i := range appends {
+		appends[i].Expect = keepIn(&tx.expect, appends[i].Expect)
 	}
-	for stream, v := range versions {
-		tx.versions[stream] = v
-	}
-	tx.events, tx.appends, tx.size = append(tx.events, events...), append(tx.appends, appends...), size
-	return done, nil
+	tx.appends, tx.size = append(tx.appends, appends...), size
+	return nil
 }
 
-// number gives the events of appends the versions that they will have, and returns the last one of every stream.
-func (tx *Tx) number(appends []engine.Append) (events []ownEvent, versions map[string]engine.Version, err error) {
-	versions = map[string]engine.Version{}
-	for _, a := range appends {
-		last, ok := versions[a.Stream]
-		if !ok {
-			if last, err = tx.version(a.Stream); err != nil {
-				return nil, nil, err
+// number buffers the events of appends with the versions that they will have. If check is set it tests their expectations and returns those that
+// do not hold: versions against the snapshot and the buffer, conditions against the snapshot alone.
+func (tx *Tx) number(ctx context.Context, appends []engine.Append, check bool) (failed []engine.FailedCheck, err error) {
+	for i := range appends {
+		a := &appends[i]
+		last, err := tx.version(a.Stream)
+		if err != nil {
+			return nil, err
+		}
+		for k := 0; check && k < len(a.Expect); k++ {
+			f, err := tx.checkOne(ctx, a.Stream, last, a.Expect[k])
+			if err != nil {
+				return nil, err
+			}
+			if f != nil {
+				f.Append, f.Check = len(tx.appends)+i, k
+				failed = append(failed, *f)
 			}
 		}
-		for _, e := range a.Events {
-			last++
-			e.Tags = sortedTags(e.Tags)
-			events = append(events, ownEvent{stream: a.Stream, version: last, event: e, json: validJSON(e.Payload)})
-			versions[a.Stream] = last
+		if len(a.Events) == 0 {
+			continue
 		}
+		a.Events = keepIn(&tx.newEvents, a.Events)
+		for j := range a.Events {
+			e := &a.Events[j]
+			if len(e.Tags) > 0 {
+				e.Tags = sortedTags(e.Tags)
+			}
+			last++
+			tx.events = append(tx.events, ownEvent{stream: a.Stream, version: last, event: e})
+		}
+		tx.versions[a.Stream] = last
 	}
-	return events, versions, nil
+	return failed, nil
+}
+
+// retract drops the events from number n on, which nobody has read.
+func (tx *Tx) retract(n int) {
+	for i := len(tx.events) - 1; i >= n; i-- {
+		e := &tx.events[i]
+		tx.versions[e.stream] = e.version - 1
+		*e = ownEvent{}
+	}
+	tx.events = tx.events[:n]
+}
+
+// last returns the places of the n events that were buffered last. Their positions are not known.
+func (tx *Tx) last(n int) []engine.Placed {
+	placed := make([]engine.Placed, n)
+	for i, e := range tx.events[len(tx.events)-n:] {
+		placed[i] = engine.Placed{Position: engine.NoPosition, Version: e.version, ID: e.event.ID}
+	}
+	return placed
 }
 
 // eventHead is about what the store adds to an event's texts.
@@ -171,7 +207,8 @@ const eventHead = 48
 // sizeWith returns the size of the buffer with the appends, or refuses what Commit would find too large.
 func (tx *Tx) sizeWith(appends []engine.Append) (int64, error) {
 	size := tx.size
-	for _, a := range appends {
+	for k := range appends {
+		a := &appends[k]
 		for i := range a.Events {
 			e := &a.Events[i]
 			size += int64(eventHead + len(a.Stream) + len(e.Type) + len(e.Payload) + len(e.Metadata))
@@ -201,37 +238,6 @@ func (tx *Tx) knowsID(ctx context.Context, appends []engine.Append) (bool, error
 	}
 	n, err := tx.index.Count(ctx, engine.Filter{IDs: ids})
 	return n > 0, err
-}
-
-// check tests expectations: versions against the snapshot and the buffer, conditions against the snapshot alone.
-func (tx *Tx) check(ctx context.Context, appends []engine.Append) error {
-	var failed []engine.FailedCheck
-	ahead := map[string]engine.Version{}
-	for i, a := range appends {
-		actual, ok := ahead[a.Stream]
-		if !ok {
-			v, err := tx.version(a.Stream)
-			if err != nil {
-				return err
-			}
-			actual = v
-		}
-		for k, e := range a.Expect {
-			f, err := tx.checkOne(ctx, a.Stream, actual, e)
-			if err != nil {
-				return err
-			}
-			if f != nil {
-				f.Append, f.Check = len(tx.appends)+i, k
-				failed = append(failed, *f)
-			}
-		}
-		ahead[a.Stream] = actual + engine.Version(len(a.Events))
-	}
-	if failed != nil {
-		return &engine.ConflictError{Head: tx.index.Head(), Checks: failed}
-	}
-	return nil
 }
 
 // checkOne tests one expectation. It returns nil if it holds.

@@ -85,8 +85,8 @@ func (v Value) staticType() Type {
 }
 
 // fromDriver turns an argument into a Value. Times are cut to microseconds; a nil []byte is NULL, as database/sql hands
-// over a nil json.RawMessage. A []byte is copied, because its owner may write to it again.
-func fromDriver(v driver.Value) (Value, error) {
+// over a nil json.RawMessage.
+func fromDriver(v driver.Value, keep bytesKeeper) (Value, error) {
 	switch v := v.(type) {
 	case nil:
 		return null, nil
@@ -102,7 +102,7 @@ func fromDriver(v driver.Value) (Value, error) {
 		if v == nil {
 			return null, nil
 		}
-		return blobValue(string(v)), nil
+		return blobValue(keep.text(v)), nil
 	case time.Time:
 		micros, ok := unixMicro(v)
 		if !ok {

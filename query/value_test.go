@@ -32,18 +32,18 @@ func TestFromDriver(t *testing.T) {
 		{noon, timeValue(time.Date(2026, 1, 2, 10, 0, 0, 1000, time.UTC).UnixMicro())},
 	}
 	for _, tt := range tests {
-		got, err := fromDriver(tt.in)
+		got, err := fromDriver(tt.in, bytesKeeper{})
 		require.NoError(t, err)
 		assert.Equal(t, tt.want, got, "%#v", tt.in)
 	}
 	for _, bad := range []driver.Value{int32(1), time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC)} {
-		_, err := fromDriver(bad)
+		_, err := fromDriver(bad, bytesKeeper{})
 		var e *Error
 		require.ErrorAs(t, err, &e)
 		assert.Equal(t, BadArgument, e.Kind)
 	}
 	b := []byte("mine")
-	v, err := fromDriver(b)
+	v, err := fromDriver(b, bytesKeeper{})
 	require.NoError(t, err)
 	b[0] = 'X'
 	assert.Equal(t, "mine", v.s, "the argument is copied")

@@ -1,0 +1,22 @@
+//go:build !race
+
+package engine
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestAppendAllocations holds what an append allocates: the places that it returns. (The race detector makes pools forget.)
+func TestAppendAllocations(t *testing.T) {
+	s := openStore(t, "store", Options{FS: NewMemFS()})
+	batch := []Append{{Stream: "order-1", Events: orders(1)[0].Events}}
+	n := testing.AllocsPerRun(2000, func() {
+		if _, err := s.Append(context.Background(), batch...); err != nil {
+			t.Fatal(err)
+		}
+	})
+	require.LessOrEqual(t, n, 1.0)
+}
