@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -37,6 +39,9 @@ func mapFile(f *os.File, size int64) (data []byte, err error) {
 }
 
 func unmapFile(data []byte) { _ = unix.Munmap(data) }
+
+// forgetPages gives back the memory of a map, which stays as it is.
+func forgetPages(data []byte) { _ = unix.Madvise(data, unix.MADV_DONTNEED) }
 
 // The magic numbers of statfs(2), as linux/magic.h and the file systems' own sources have them.
 const (
@@ -115,3 +120,25 @@ func mountKind(mountinfo io.Reader, major, minor uint32) string {
 	}
 	return ""
 }
+
+// residentFiles returns how many bytes of files are part of this process's memory, 0 if the system does not tell.
+func residentFiles() int64 {
+	f, err := statm()
+	if err != nil {
+		return 0
+	}
+	var text [128]byte
+	n, _ := unix.Pread(int(f.Fd()), text[:], 0)
+	fields := bytes.Fields(text[:max(n, 0)])
+	if len(fields) < 3 {
+		return 0
+	}
+	pages, err := strconv.ParseInt(string(fields[2]), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return pages * int64(os.Getpagesize())
+}
+
+// statm is kept open: it is read often.
+var statm = sync.OnceValues(func() (*os.File, error) { return os.Open("/proc/self/statm") })

@@ -52,6 +52,52 @@ func (m *fileMap) has(off int64, n int) bool {
 	return true
 }
 
+// What a process has looked at in maps counts as its memory, though the system could have it back at any time, and how much
+// comes along with the bytes looked at is the system's affair (64 KiB, or a whole large page). So that this stays bounded, all of it is given
+// back when it has come to mostLooked bytes; looking again costs a fault for each page and no reading.
+const (
+	mostLooked = 48 << 20
+	looksAsked = 64 // the system is asked after so many groups of records
+)
+
+// looks is what this process has looked at.
+var looks struct {
+	groups atomic.Uint32
+
+	mu   sync.Mutex // protects maps
+	maps map[*fileMap]struct{}
+}
+
+// forgetLooks gives back the memory of all maps, if there is much of it. Others may look at them meanwhile.
+func forgetLooks() {
+	if looks.groups.Add(1)%looksAsked == 0 && residentFiles() > mostLooked {
+		forgetMaps()
+	}
+}
+
+func forgetMaps() {
+	looks.mu.Lock()
+	defer looks.mu.Unlock()
+	for m := range looks.maps {
+		forgetPages(m.data)
+	}
+}
+
+func (m *fileMap) register() {
+	looks.mu.Lock()
+	defer looks.mu.Unlock()
+	if looks.maps == nil {
+		looks.maps = map[*fileMap]struct{}{}
+	}
+	looks.maps[m] = struct{}{}
+}
+
+func (m *fileMap) unregister() {
+	looks.mu.Lock()
+	defer looks.mu.Unlock()
+	delete(looks.maps, m)
+}
+
 // guard calls look, which reads data, and reports whether it came to its end. It does not if a page cannot be brought in: then
 // the file has become shorter, or the disk has failed.
 func (m *fileMap) guard(look func(m *fileMap)) (ok bool) {
@@ -144,6 +190,7 @@ func (m *mapping) extend(f *os.File, to int64) bool {
 		}
 		m.unmapLocked()
 	}
+	c.register()
 	m.current.Store(c)
 	return true
 }
@@ -151,6 +198,7 @@ func (m *mapping) extend(f *os.File, to int64) bool {
 // unmapLocked undoes the map.
 func (m *mapping) unmapLocked() {
 	if c := m.current.Swap(nil); c != nil {
+		c.unregister()
 		unmapFile(c.data)
 		mappedBytes.Add(-int64(len(c.data)))
 	}

@@ -11,3 +11,7 @@ import (
 func mapFile(*os.File, int64) ([]byte, error) { return nil, errors.ErrUnsupported }
 
 func unmapFile([]byte) {}
+
+func forgetPages([]byte) {}
+
+func residentFiles() int64 { return 0 }

@@ -169,3 +169,21 @@ func TestMapShowsDamage(t *testing.T) {
 	require.True(t, errors.As(err, &corrupt), "%v", err)
 	require.LessOrEqual(t, n, 3)
 }
+
+// TestMapsAreForgotten: what has been looked at can be given back, and is still right afterwards.
+func TestMapsAreForgotten(t *testing.T) {
+	const pages = 8192
+	_, m, _ := mappedFile(t, pages)
+	sum := func() (sum int) {
+		for page := range pages {
+			sum += int(m.data[page*mapPage+7])
+		}
+		return sum
+	}
+	want := sum()
+	before := residentFiles()
+	require.Greater(t, before, int64(pages*mapPage), "all of it is part of the process's memory")
+	forgetMaps()
+	require.Less(t, residentFiles(), before-pages*mapPage/2)
+	require.Equal(t, want, sum())
+}

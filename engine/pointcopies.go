@@ -19,6 +19,7 @@ func (p *pointRows) fetchCopies(file mapper) (done bool, err error) {
 	if !m.guard(p.copyRecords) {
 		return false, nil // reading the file tells why
 	}
+	forgetLooks()
 	n = len(p.copies)
 	missing := 0
 	for _, b := range p.copies {
