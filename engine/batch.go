@@ -2,6 +2,7 @@ package engine
 
 import (
 	"strings"
+	"sync/atomic"
 
 	"github.com/google/uuid"
 )
@@ -83,25 +84,54 @@ func (b *batchBuilder) add(pos Position, r *row) {
 	}
 }
 
-// typeNames gives equal types one string. The strings are copies, so that they do not keep blocks alive.
+// typeNames gives equal types of one cursor one string. The strings are copies, so that they do not keep blocks alive.
 type typeNames struct {
-	recent [64]string // by a hash; looked at first
-	all    map[string]string
+	recent [32]string        // by a hash; looked at first
+	others map[string]string // those that had to make room in recent
+	shared *nameTable        // nil if the cursor makes its own copies
 }
 
 func (n *typeNames) intern(b []byte) string {
-	slot := &n.recent[(len(b)*31+int(b[0])*7+int(b[len(b)-1]))%len(n.recent)]
+	slot := &n.recent[nameHash(b)%uint32(len(n.recent))]
 	if *slot == string(b) {
 		return *slot
 	}
-	name, ok := n.all[string(b)]
+	name, ok := n.others[string(b)]
 	if !ok {
-		if n.all == nil {
-			n.all = make(map[string]string)
+		name = n.shared.intern(b)
+	}
+	if *slot != "" {
+		if n.others == nil {
+			n.others = make(map[string]string)
 		}
-		name = strings.Clone(textOf(b))
-		n.all[name] = name
+		n.others[*slot] = *slot
 	}
 	*slot = name
+	return name
+}
+
+// nameHash tells apart names that are as long as each other and differ at their ends, as types do.
+func nameHash(b []byte) uint32 {
+	n := len(b)
+	return uint32(n)*31 + uint32(b[0])*7 + uint32(b[n/2])*5 + uint32(b[max(0, n-2)])*3 + uint32(b[n-1])
+}
+
+// A nameTable remembers some names for all cursors of a store, so that short queries need not copy those that all use.
+// Any number of goroutines use it.
+type nameTable struct {
+	names [256]atomic.Pointer[string]
+}
+
+// intern returns b as a string of its own.
+func (t *nameTable) intern(b []byte) string {
+	if t == nil {
+		return strings.Clone(textOf(b))
+	}
+	slot := &t.names[nameHash(b)%uint32(len(t.names))]
+	if p := slot.Load(); p != nil && *p == string(b) {
+		return *p
+	}
+	name := string(b)
+	slot.Store(&name)
 	return name
 }

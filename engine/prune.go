@@ -23,6 +23,7 @@ type scanPlan struct {
 	from    Position // inclusive
 	to      Position // exclusive
 	nothing bool     // no event can pass
+	hashes  []uint64 // of the filter's streams, if they are few; see excludes
 }
 
 // plan makes a filter ready for r.
@@ -48,11 +49,37 @@ func (r *readIndex) plan(f Filter) scanPlan {
 	if f.To > 0 {
 		p.to = min(p.to, f.To)
 	}
+	if len(f.Streams) <= fewStreams {
+		for _, stream := range f.Streams {
+			p.hashes = append(p.hashes, hashKey(indexSeed(r.view.store), bytesOf(stream)))
+		}
+	}
 	m := &p.match
 	p.nothing = p.from >= p.to || m.since >= m.before || m.minVersion > m.maxVersion ||
 		f.Streams != nil && len(f.Streams) == 0 || f.Types != nil && len(f.Types) == 0 || f.IDs != nil && len(f.IDs) == 0 ||
 		f.Any != nil && len(f.Any) == 0
 	return p
+}
+
+// fewStreams is for how many streams excludes is asked.
+const fewStreams = 4
+
+// excludes reports whether filters that are in memory prove that a segment has no event of the filter's streams. It costs less than
+// asking the index, which matters where there are many segments.
+func (p *scanPlan) excludes(seg *segment) bool {
+	if len(p.hashes) == 0 {
+		return false
+	}
+	x, isFile := seg.index.Load().segmentIndex.(*fileIndex)
+	if !isFile {
+		return false
+	}
+	for _, hash := range p.hashes {
+		if !x.excludes(byStream, hash) {
+			return false
+		}
+	}
+	return true
 }
 
 // within returns which ordinals of a segment can pass the bounds of position and time: lo inclusive, hi exclusive.
@@ -236,6 +263,7 @@ func (p *scanPlan) ordinals(s *segmentReader, c *condition, lo, hi uint32) (ords
 			i, j = p.versions(e)
 		}
 		if i == 0 && j == e.count {
+			ords = slices.Grow(ords, int(min(e.count, hi-lo, maxGroup)))
 			ords, err = s.postings(c.dictionary, e.key, lo, hi, ords)
 		} else {
 			n := len(ords)
@@ -286,6 +314,7 @@ func (s *segmentReader) part(e *indexEntry, i, j uint32, dst []uint32) ([]uint32
 		return append(dst, e.first), nil
 	}
 	n := len(dst)
+	dst = slices.Grow(dst, int(min(j-i, maxChunk)))
 	front := j <= e.count-i
 	want := e.count - i // from the end that is asked
 	if front {

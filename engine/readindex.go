@@ -15,6 +15,7 @@ type readShared struct {
 	damaged func(seg *segment, err error)
 	// indexer has the merged indexes of segments. nil if there is none.
 	indexer *indexer
+	types   nameTable
 
 	rebuilding sync.Mutex // held while the index of a segment is rebuilt in memory, so that it happens once
 }

@@ -135,6 +135,10 @@ func (c *rowCursor) enter(i int) error {
 	if err := c.index.usable(c.reader.ctx); err != nil {
 		return err
 	}
+	if c.plan.excludes(c.index.view.segments[i]) {
+		c.skipped++
+		return nil
+	}
 	c.reader = c.index.reader(c.reader.ctx, i, &c.memory)
 	lo, hi, err := c.plan.within(&c.reader)
 	if err != nil {

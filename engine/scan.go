@@ -8,7 +8,7 @@ const pointing = ColStream | ColPayload | ColMetadata | ColTags
 // Scan implements ReadIndex.
 func (r *readIndex) Scan(ctx context.Context, what Filter, columns ColumnSet) BatchCursor {
 	c := new(scanCursor)
-	c.columns = columns
+	c.columns, c.types.shared = columns, &r.shared.types
 	c.rows.begin(ctx, r, what, columns&ColTime != 0)
 	c.rows.memory.reuse = columns&pointing == 0
 	return c
@@ -33,8 +33,10 @@ func (c *scanCursor) Next() *Batch {
 	if c.rows.wanted > 0 {
 		room = min(room, c.rows.wanted)
 	}
-	c.reserve(room)
 	for c.batch.Len < room && c.rows.more() {
+		if c.batch.Len == 0 {
+			c.reserve(room)
+		}
 		c.add(c.rows.position(), &c.rows.row)
 	}
 	if c.batch.Len == 0 || c.rows.err != nil {
