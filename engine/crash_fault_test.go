@@ -7,10 +7,12 @@ import (
 	"io"
 	"io/fs"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -49,7 +51,8 @@ func writes(o crashtest.Op) bool { return o == crashtest.OpWriteAt }
 func TestEveryCallFails(t *testing.T) {
 	seed := crashtest.Seed(t)
 	calls := faultyRun(t.Context(), seed, nil).calls
-	stride := max(1, 40/crashtest.Scale(1, 40))
+	goroutines := runtime.NumGoroutine()
+	stride := max(1, 240/crashtest.Scale(8, 240))
 	type job struct{ n, kind, ever int }
 	var jobs []job
 	for n := int(seed % uint64(stride)); n < calls; n += stride {
@@ -89,6 +92,7 @@ func TestEveryCallFails(t *testing.T) {
 		calls, len(jobs), len(faultKinds), refused.Load(), violations(err)))
 	require.NoError(t, err)
 	assert.Positive(t, refused.Load())
+	assert.Eventually(t, func() bool { return runtime.NumGoroutine() <= goroutines+1 }, 10*time.Second, time.Millisecond, "goroutines are left")
 }
 
 type faultyResult struct {

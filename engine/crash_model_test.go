@@ -19,8 +19,8 @@ import (
 // everything that is derived (T9).
 func TestModel(t *testing.T) {
 	seed := crashtest.Seed(t)
-	const steps, lives = 60, 8
-	stores := crashtest.Scale(24, 11_000)
+	const steps, lives = 50, 6
+	stores := crashtest.Scale(16, 17_000)
 	err := parallel(stores, func(i int) error {
 		r := rand.New(rand.NewPCG(seed, uint64(i)))
 		return playLives(t.Context(), r, lives, steps)

@@ -102,7 +102,7 @@ func (x *Explorer) state(ctx context.Context, f *FS, m *Moment, r *rand.Rand, de
 		recorder = Record(f, o)
 		recorder.yields = 1
 	}
-	err := x.recovers(ctx, f, o, recorder, r, n%8 == 0)
+	err := x.recovers(ctx, f, o, recorder, r, n)
 	if err != nil {
 		return fmt.Errorf("depth %d: %w%s", x.Depth-depth+1, err, dump(before))
 	}
@@ -121,8 +121,9 @@ func (x *Explorer) state(ctx context.Context, f *FS, m *Moment, r *rand.Rand, de
 	return nil
 }
 
-// recovers opens the store, checks it, appends to it, and opens it once more.
-func (x *Explorer) recovers(ctx context.Context, f *FS, o *Oracle, recorder *Recorder, r *rand.Rand, deep bool) error {
+// recovers opens the store, checks it, and appends to it. For some states, by their number, it does more.
+func (x *Explorer) recovers(ctx context.Context, f *FS, o *Oracle, recorder *Recorder, r *rand.Rand, n int64) error {
+	deep := n%32 == 0
 	s, err := x.Open(f, o.Receipt())
 	if err != nil {
 		return fmt.Errorf("P8: the store does not open: %w", err)
@@ -144,7 +145,7 @@ func (x *Explorer) recovers(ctx context.Context, f *FS, o *Oracle, recorder *Rec
 	if err := s.Close(); err != nil {
 		return fmt.Errorf("P8: the recovered store does not close: %w", err)
 	}
-	if !deep {
+	if n%8 > 0 {
 		return nil
 	}
 	return errors.Join(x.again(ctx, f, o, true), x.again(ctx, killed, o.Clone(), false))

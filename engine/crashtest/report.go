@@ -25,8 +25,12 @@ func Seed(t testing.TB) uint64 {
 
 // Scale returns how much of a suite to run: ordinary, or torture with the build tag of that name or EVENTFOLD_TORTURE set.
 // A number in EVENTFOLD_TORTURE multiplies: EVENTFOLD_TORTURE=0.1 runs a tenth of the torture, but at least ordinary.
+// The race detector makes everything ten times slower, and gets an eighth of ordinary.
 func Scale(ordinary, torture int) int {
 	factor := 0.0
+	if raced {
+		ordinary = max(1, ordinary/8)
+	}
 	if tortured {
 		factor = 1
 	}

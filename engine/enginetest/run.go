@@ -29,7 +29,7 @@ func Run(t *testing.T, open func(t *testing.T) engine.Store) {
 			c.test(&run{T: t, store: s, ctx: t.Context()})
 		})
 	}
-	t.Run("as the Model", func(t *testing.T) { Differential(t, open, 3, 300) })
+	t.Run("as the Model", func(t *testing.T) { Differential(t, open, 2, 200) })
 }
 
 var contract = []struct {
