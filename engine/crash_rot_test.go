@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -27,6 +28,7 @@ func TestDamagedFiles(t *testing.T) {
 	stride := max(1, 8000/crashtest.Scale(8, 8000))
 	damages := store.damages(stride, seed)
 	var found rotCounts
+	var salvages, saved atomic.Int64
 	err := parallel(len(damages), func(i int) error {
 		d := &damages[i]
 		outcome, err := store.try(t.Context(), d, i%4 == 0 || strings.Contains(d.name, ".idx"))
@@ -34,10 +36,18 @@ func TestDamagedFiles(t *testing.T) {
 		if outcome >= lost {
 			return fmt.Errorf("%s: %s: %w", d.name, outcome, err)
 		}
+		if outcome == detected && i%4 == 0 {
+			n, err := store.salvage(t.Context(), d)
+			if err != nil {
+				return fmt.Errorf("%s: salvage: %w", d.name, err)
+			}
+			salvages.Add(1)
+			saved.Add(int64(n))
+		}
 		return nil
 	})
-	crashtest.Report(t, "T7", fmt.Sprintf("%d files with %d bytes, %d damages (every %d. byte): %s",
-		len(store.fs.Files()), store.size(), len(damages), stride, &found))
+	crashtest.Report(t, "T7", fmt.Sprintf("%d files with %d bytes, %d damages (every %d. byte): %s; %d damaged stores salvaged, %d events saved, the rest named as gaps",
+		len(store.fs.Files()), store.size(), len(damages), stride, &found, salvages.Load(), saved.Load()))
 	require.NoError(t, err)
 	assert.Positive(t, found[detected].Load())
 	assert.Positive(t, found[harmless].Load())
@@ -204,6 +214,58 @@ func (r *rottingStore) try(ctx context.Context, d *damage, byIndex bool) (rotOut
 		outcome = rebuilt
 	}
 	return outcome, err
+}
+
+// salvage saves what can be read of a damaged copy. Every event is saved unchanged, or in one of the gaps that are reported.
+func (r *rottingStore) salvage(ctx context.Context, d *damage) (saved int, err error) {
+	f := r.fs.Clone()
+	if err := d.do(f); err != nil {
+		return 0, err
+	}
+	const to = "/stores/saved"
+	report, err := engine.Salvage(ctx, crashtest.Dir, to, strictOptions(f, r.seed+1))
+	if err != nil {
+		return 0, err
+	}
+	s, err := engine.Open(to, strictOptions(f, r.seed+1))
+	if err != nil {
+		return 0, err
+	}
+	defer s.Close()
+	c := s.ReadIndex().ReadAll(ctx, 0, engine.Forwards)
+	defer c.Close()
+	gaps := report.Gaps
+	for p, e := range r.events() {
+		if len(gaps) > 0 && gaps[0].From <= engine.Position(p) && engine.Position(p) < gaps[0].To {
+			if engine.Position(p)+1 == gaps[0].To {
+				gaps = gaps[1:]
+			}
+			continue
+		}
+		if !c.Next() {
+			return saved, fmt.Errorf("position %d is neither saved nor in a gap of %+v: %w", p, report, c.Err())
+		}
+		if got := c.Event(); got.ID != e.ID || got.Stream != e.Stream || got.Type != e.Type || !bytes.Equal(got.Payload, e.Payload) ||
+			!bytes.Equal(got.Metadata, e.Metadata) || !slices.Equal(got.Tags, e.Tags) || !got.RecordedAt.Equal(e.RecordedAt) {
+			return saved, fmt.Errorf("position %d is saved as %s at %d in %s, %+v", p, got.ID, got.Position, got.Stream, report)
+		}
+		saved++
+	}
+	if c.Next() || c.Err() != nil || int64(saved) != report.Events || len(gaps) > 0 {
+		return saved, fmt.Errorf("%d events saved, gaps %v left, %+v: %w", saved, gaps, report, c.Err())
+	}
+	return saved, nil
+}
+
+// events returns what the store held.
+func (r *rottingStore) events() []engine.Event {
+	c := r.model.ReadIndex().ReadAll(context.Background(), 0, engine.Forwards)
+	defer c.Close()
+	var events []engine.Event
+	for c.Next() {
+		events = append(events, *c.Event())
+	}
+	return events
 }
 
 // complains classifies an error: damage must be called damage.
