@@ -120,6 +120,10 @@ func normal(v any) any {
 	switch v := v.(type) {
 	case []byte:
 		return string(v)
+	case float64:
+		if v == 0 {
+			return 0.0 // a zero's sign is not told apart
+		}
 	case time.Time:
 		return v.UTC().Format("2006-01-02T15:04:05.000000Z")
 	}
