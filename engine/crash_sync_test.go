@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -35,6 +36,71 @@ func TestFailedSyncs(t *testing.T) {
 	require.NoError(t, err)
 	require.Positive(t, total.syncs.Load())
 	require.Positive(t, total.poisoned.Load())
+}
+
+// A sync says that all is well, has written nothing, and the error is told by the next sync of the file. What was acknowledged in between nobody
+// can save; but the store must stop then, and what it has lost is missed, or was the very end.
+func TestSyncErrorToldLate(t *testing.T) {
+	seed := crashtest.Seed(t)
+	histories := crashtest.Scale(200, 20_000)
+	var noticed, lostEnd atomic.Int64
+	err := parallel(histories, func(i int) error {
+		outcome, err := lateError(t.Context(), rand.New(rand.NewPCG(seed, uint64(i))), seed^uint64(i))
+		switch outcome {
+		case detected:
+			noticed.Add(1)
+		case lost:
+			lostEnd.Add(1)
+		}
+		return err
+	})
+	crashtest.Report(t, "T2, told late", fmt.Sprintf("%d histories; after the power cut the loss was noticed in %d, and was that of the very end in %d; violations: %d",
+		histories, noticed.Load(), lostEnd.Load(), violations(err)))
+	require.NoError(t, err)
+	require.Positive(t, noticed.Load())
+}
+
+func lateError(ctx context.Context, r *rand.Rand, seed uint64) (rotOutcome, error) {
+	f, o, g := crashtest.New(), crashtest.NewOracle(true), crashtest.NewGenerator(seed)
+	s, err := openStrict(f, seed)
+	if err != nil {
+		return harmless, err
+	}
+	for range 1 + r.IntN(6) {
+		if _, err := o.Append(ctx, s, g.Append(r.IntN(4000))); err != nil {
+			return harmless, err
+		}
+	}
+	f.Faults(func(c crashtest.Call) crashtest.Fault {
+		if c.Op == crashtest.OpFdatasync && strings.HasSuffix(c.Name, ".log") {
+			return crashtest.Fault{Err: syscall.EIO, Sync: crashtest.ReportedLate}
+		}
+		return crashtest.Fault{}
+	})
+	promised := o.Clone() // what is acknowledged from here on is not on the disk
+	if _, err := o.Append(ctx, s, g.Append(r.IntN(4000))); err != nil {
+		return harmless, err
+	}
+	_, err = o.Append(ctx, s, g.Append(10))
+	if !errors.Is(err, engine.ErrPoisoned) || !errors.Is(err, engine.ErrOutcomeUnknown) {
+		return harmless, fmt.Errorf("the append whose sync told of the error: %w", err)
+	}
+	if _, err = o.Append(ctx, s, g.Append(10)); !errors.Is(err, engine.ErrPoisoned) || errors.Is(err, engine.ErrOutcomeUnknown) {
+		return harmless, fmt.Errorf("the append after it: %w", err)
+	}
+	next := f.Crashes(crashtest.Mode{Ordered: r.IntN(2) == 0}).Sample(r)
+	f.Kill()
+	s.Close()
+	promised.Extend(o)
+	s, err = openStrict(next, seed)
+	if err != nil {
+		if outcome, err := complains(err); outcome != detected {
+			return harmless, err
+		}
+		return detected, nil
+	}
+	defer s.Close()
+	return lost, promised.Check(ctx, s)
 }
 
 // parallel runs do for 0 to n-1 on all processors and returns the first error, with the number.
