@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -120,6 +121,71 @@ func violations(err error) int {
 		return 1
 	}
 	return 0
+}
+
+// With SyncInterval a power cut may lose what was appended since the last sync, from some append on, but no more; the death of the process nothing.
+func TestCrashWithLateSyncs(t *testing.T) {
+	seed := crashtest.Seed(t)
+	stores := crashtest.Scale(200, 10_000)
+	var cuts, whole atomic.Int64
+	err := parallel(stores, func(i int) error {
+		r := rand.New(rand.NewPCG(seed, uint64(i)))
+		kept, err := lateSyncs(t.Context(), r, seed^uint64(i))
+		cuts.Add(1)
+		if kept {
+			whole.Add(1)
+		}
+		return err
+	})
+	crashtest.Report(t, "T1, SyncInterval", fmt.Sprintf("%d kills, of which nothing was lost, and %d power cuts, of which %d lost nothing; violations: %d",
+		stores, cuts.Load(), whole.Load(), violations(err)))
+	require.NoError(t, err)
+	require.Less(t, whole.Load(), cuts.Load(), "some must lose something")
+}
+
+func lateSyncs(ctx context.Context, r *rand.Rand, seed uint64) (kept bool, err error) {
+	f, o, g := crashtest.New(), crashtest.NewOracle(true), crashtest.NewGenerator(seed)
+	options := strictOptions(f, seed)
+	options.Sync, options.SyncInterval = engine.SyncInterval, time.Hour
+	var promised *crashtest.Oracle
+	var s engine.Store
+	for life := range 2 { // what was there when the store was closed is durable
+		if s, err = engine.Open(crashtest.Dir, options); err != nil {
+			return false, err
+		}
+		promised = o.Clone()
+		for range 2 + r.IntN(8) {
+			if _, err := o.Append(ctx, s, g.Append(r.IntN(6000))); err != nil {
+				return false, errors.Join(err, s.Close())
+			}
+		}
+		if life == 0 {
+			if err := s.Close(); err != nil {
+				return false, err
+			}
+		}
+	}
+	next := f.Crashes(crashtest.Mode{Ordered: r.IntN(2) == 0, Garbled: r.IntN(2) == 0}).Sample(r)
+	killed := f.Kill()
+	s.Close()
+	promised.Extend(o)
+	if _, err := openAndCheck(ctx, killed, options, o.Clone()); err != nil {
+		return false, fmt.Errorf("killed: %w", err)
+	}
+	head, err := openAndCheck(ctx, next, options, promised)
+	all, _ := o.Counts()
+	return int(head) == all, err
+}
+
+// openAndCheck opens the store, checks it, and returns its head.
+func openAndCheck(ctx context.Context, f *crashtest.FS, options engine.Options, o *crashtest.Oracle) (engine.Position, error) {
+	options.FS = f
+	s, err := engine.Open(crashtest.Dir, options)
+	if err != nil {
+		return 0, err
+	}
+	head := s.ReadIndex().Head()
+	return head, errors.Join(o.Check(ctx, s), s.Close())
 }
 
 // The power fails while a backup is made, and while a later one takes its place: the store loses nothing, and a backup that is
