@@ -27,14 +27,14 @@ type writer struct {
 	counters writerCounters
 
 	// Owned by run.
-	log      *log      // nil until the lock is held and the log recovered
-	unlock   io.Closer // the write lock
-	poison   error     // the failed sync, after which nothing is written
-	group    group
-	previous int           // requests in the last group
-	pace     time.Duration // of the last syncs, a moving average
-	timer    *time.Timer   // for what is done when nothing happens
-	heads    *heads
+	log     *log      // nil until the lock is held and the log recovered
+	unlock  io.Closer // the write lock
+	poison  error     // the failed sync, after which nothing is written
+	group   group
+	clients int           // whose requests were in the last group, or queued when it was answered
+	pace    time.Duration // of the last syncs, a moving average
+	timer   *time.Timer   // for what is done when nothing happens
+	heads   *heads
 }
 
 // A group is what one frame will hold. Nothing outside it changes before it is durable, so that dropping it undoes it.
@@ -232,8 +232,9 @@ func (w *writer) claim(r *request) {
 	w.admit(r)
 }
 
-// gather takes what is queued into the group. As long as fewer clients have come than were answered the last time it waits for them,
+// gather takes what is queued into the group. As long as fewer clients have come than there were the last time it waits for them,
 // at most a quarter of the time that a sync takes: one sync for all of them is quicker than two. It returns the time spent waiting.
+// Those that had queued up behind the last group count, or there would be two crowds for ever that take turns.
 func (w *writer) gather(began time.Time) (waited time.Duration) {
 	patience := w.pace / 4
 	for len(w.group.buf) < maxGroupSize {
@@ -243,8 +244,11 @@ func (w *writer) gather(began time.Time) (waited time.Duration) {
 			continue
 		default:
 		}
+		if len(w.group.requests) >= w.clients {
+			return waited
+		}
 		now := time.Now()
-		if len(w.group.requests) >= w.previous || now.Sub(began) >= patience {
+		if now.Sub(began) >= patience {
 			return waited
 		}
 		runtime.Gosched()
@@ -263,7 +267,7 @@ func (w *writer) commit() {
 	if err == nil {
 		w.counters.groups.Add(1)
 	}
-	w.previous = len(g.requests)
+	w.clients = len(g.requests) + len(w.requests)
 	w.answer(err)
 	g.drop(err)
 	if w.poison == nil {
