@@ -147,16 +147,15 @@ func (x *indexer) rewrite(seg *segment) { x.want(seg, true) }
 func (x *indexer) want(seg *segment, damaged bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.stopped {
-		return
-	}
-	if damaged {
+	if damaged && !x.stopped {
 		x.damaged[seg] = true
 	}
-	for _, p := range x.pending {
-		if p == seg {
-			return
-		}
+	x.wantLocked(seg)
+}
+
+func (x *indexer) wantLocked(seg *segment) {
+	if x.stopped || slices.Contains(x.pending, seg) {
+		return
 	}
 	x.pending = append(x.pending, seg)
 	x.startLocked()

@@ -22,6 +22,11 @@ func (x *indexer) begin(segments func() []*segment) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.segments = segments
+	for _, seg := range segments() { // what a reader has left in memory
+		if _, ok := seg.index.Load().segmentIndex.(*fileIndex); !ok && seg.sealed.Load() != nil {
+			x.wantLocked(seg)
+		}
+	}
 	x.startLocked()
 }
 
