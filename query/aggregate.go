@@ -18,6 +18,7 @@ type aggregate struct {
 	merge func(s, after *aggState, call *aggregateCall) error
 	final func(s *aggState) (Value, error)
 	grows bool // the state grows with every row
+	holds bool // the state holds a value as it came, which keeps alive the block that it was read from
 }
 
 // An aggState is what one group knows of one aggregate.
@@ -35,15 +36,15 @@ type aggState struct {
 
 // aggregates are the aggregate functions by name.
 var aggregates = map[string]*aggregate{
-	"count":        {0, 1, true, typeOf(Integer, false), stepCount, mergeCount, finalCount, false},
-	"sum":          {1, 1, false, sumType, stepSum, mergeSum, finalSum, false},
-	"total":        {1, 1, false, typeOf(Real, false), stepSum, mergeSum, finalTotal, false},
-	"avg":          {1, 1, false, typeOf(Real, true), stepSum, mergeSum, finalAvg, false},
-	"min":          {1, 1, false, argType, stepMin, mergeMin, finalValue, false},
-	"max":          {1, 1, false, argType, stepMax, mergeMax, finalValue, false},
-	"first":        {1, 1, false, argType, stepFirst, mergeFirst, finalValue, false},
-	"last":         {1, 1, false, argType, stepLast, mergeLast, finalValue, false},
-	"group_concat": {1, 2, false, typeOf(Text, true), stepConcat, nil, finalConcat, true},
+	"count":        {0, 1, true, typeOf(Integer, false), stepCount, mergeCount, finalCount, false, false},
+	"sum":          {1, 1, false, sumType, stepSum, mergeSum, finalSum, false, false},
+	"total":        {1, 1, false, typeOf(Real, false), stepSum, mergeSum, finalTotal, false, false},
+	"avg":          {1, 1, false, typeOf(Real, true), stepSum, mergeSum, finalAvg, false, false},
+	"min":          {1, 1, false, argType, stepMin, mergeMin, finalValue, false, false},
+	"max":          {1, 1, false, argType, stepMax, mergeMax, finalValue, false, false},
+	"first":        {1, 1, false, argType, stepFirst, mergeFirst, finalValue, false, false},
+	"last":         {1, 1, false, argType, stepLast, mergeLast, finalValue, false, true},
+	"group_concat": {1, 2, false, typeOf(Text, true), stepConcat, nil, finalConcat, true, false},
 }
 
 // isAggregate reports whether a call without OVER is an aggregate. MIN and MAX of several values are scalar functions.

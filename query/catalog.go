@@ -109,6 +109,9 @@ func (t *eventTable) Scan(ctx context.Context, columns []int, b Bounds) (BatchSo
 		set |= eventColumns[c].needs
 	}
 	s := &eventSource{table: t, what: what, cursor: t.ex.index.Scan(ctx, what, set)}
+	if r, ok := s.cursor.(engine.Reuser); ok && b.Fleeting {
+		r.Reuse()
+	}
 	return s, nil
 }
 

@@ -118,6 +118,12 @@ func allAggs(p *groupPlan, ok func(*aggregateCall) bool) bool {
 
 func isCountStar(a *aggregateCall) bool { return a.name == "count" && a.star && a.filter == nil }
 
+// isScanOfEvents reports whether FROM is an event table alone.
+func (c *coreCompiler) isScanOfEvents() bool {
+	scan, ok := c.from.(*tableScan)
+	return ok && scan.events() != nil
+}
+
 // isGroupColumn reports whether the only GROUP BY expression is the column.
 func (c *coreCompiler) isGroupColumn(name string) bool {
 	_, ok := c.groups[c.key(&parser.Column{Table: c.sources[0].name, Name: name})]

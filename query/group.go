@@ -16,11 +16,15 @@ type groupPlan struct {
 	shortcut *shortcut // how the result may be had without reading events, nil if there is no way
 	parallel bool      // the rows may be aggregated in parts
 	args     int       // the greatest number of arguments
+	fleeting bool      // nothing of a row outlives it: groups copy their keys, and states what they keep
+	byType   bool      // the only key is the column type
 }
 
 func newGroupPlan(c *coreCompiler, where []condition) *groupPlan {
-	p := &groupPlan{where: where, keys: c.keys, aggs: c.aggs, from: c.from, parallel: !c.nesting && len(where) == 0}
+	p := &groupPlan{where: where, keys: c.keys, aggs: c.aggs, from: c.from, parallel: !c.nesting && len(where) == 0, fleeting: !c.nesting}
+	p.byType = len(p.keys) == 1 && c.isScanOfEvents() && c.isGroupColumn("type")
 	for _, a := range p.aggs {
+		p.fleeting = p.fleeting && !a.def.holds
 		p.args = max(p.args, len(a.args))
 		if a.distinct || a.def.merge == nil {
 			p.parallel = false
@@ -77,7 +81,8 @@ type knownText struct {
 	group *group
 }
 
-// recentTexts is how many texts a groupTable finds again in that way.
+// recentTexts is how many texts a groupTable finds again in that way. Texts of rows that are gone with the next batch are not found in
+// it, except types: other texts may then have the same bytes in memory.
 const recentTexts = 64
 
 // find returns the group of the current row.
@@ -92,9 +97,9 @@ func (t *groupTable) find(en *env) (*group, error) {
 		return nil, en.err
 	}
 	var known *knownText
-	if len(t.values) == 1 && t.values[0].kind == String {
+	if len(t.values) == 1 && t.values[0].kind == String && (t.plan.byType || !t.plan.fleeting) {
 		text := t.values[0].s
-		known = &t.recent[uintptr(unsafe.Pointer(unsafe.StringData(text)))>>3%recentTexts]
+		known = &t.recent[uintptr(unsafe.Pointer(unsafe.StringData(text)))>>4%recentTexts]
 		if known.group != nil && len(known.text) == len(text) && unsafe.StringData(known.text) == unsafe.StringData(text) {
 			return known.group, nil
 		}
@@ -212,7 +217,7 @@ func (g *groupOp) read() error {
 	if done, err := g.readParts(); done || err != nil {
 		return err
 	}
-	in, err := g.plan.from.open(g.ex, g.outer)
+	in, err := g.open()
 	if err != nil {
 		return err
 	}
@@ -221,6 +226,22 @@ func (g *groupOp) read() error {
 		err = cerr
 	}
 	return err
+}
+
+// open starts FROM.
+func (g *groupOp) open() (operator, error) {
+	scan, ok := g.plan.from.(*tableScan)
+	if !ok || !g.plan.fleeting {
+		return g.plan.from.open(g.ex, g.outer)
+	}
+	what, err := scan.narrowNow(g.ex, g.outer)
+	if err != nil {
+		return nil, err
+	}
+	if what.empty {
+		return noRows{}, nil
+	}
+	return scan.openBounds(g.ex, Bounds{Filter: what.filter(scan.backwards), Fleeting: true})
 }
 
 // readInto gives every row of an operator to a group table.

@@ -313,6 +313,7 @@ func regexpOf(pattern *expr) (func(*env) *regexp.Regexp, error) {
 		if c.re != nil && v.kind == String && v.s == c.pattern {
 			return c.re
 		}
+		v.s = strings.Clone(v.s) // the row's memory may be used again
 		re, err := compileRegexp(v, pattern.pos)
 		if err != nil {
 			e.fail(err)

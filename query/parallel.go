@@ -86,7 +86,7 @@ func (g *groupOp) groupParts(scan *tableScan, parts []engine.Filter, workers int
 func (g *groupOp) groupPart(ctx context.Context, scan *tableScan, part engine.Filter) (*groupTable, error) {
 	ex := &execution{ctx: ctx, session: g.ex.session, args: g.ex.args, now: g.ex.now, index: g.ex.index, budget: g.ex.budget, counters: g.ex.counters}
 	t := newGroupTable(g.plan, ex.budget)
-	in, err := scan.openFilter(ex, part)
+	in, err := scan.openBounds(ex, Bounds{Filter: part, Fleeting: g.plan.fleeting})
 	if err != nil {
 		return t, err
 	}

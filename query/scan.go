@@ -80,7 +80,11 @@ func (s *tableScan) open(ex *execution, outer *env) (operator, error) {
 
 // openFilter starts reading the events that pass the filter.
 func (s *tableScan) openFilter(ex *execution, f engine.Filter) (operator, error) {
-	src, err := s.def.open(ex).Scan(ex.ctx, s.needed(), Bounds{Filter: f})
+	return s.openBounds(ex, Bounds{Filter: f})
+}
+
+func (s *tableScan) openBounds(ex *execution, b Bounds) (operator, error) {
+	src, err := s.def.open(ex).Scan(ex.ctx, s.needed(), b)
 	if err != nil {
 		return nil, err
 	}

@@ -25,6 +25,7 @@ type TableColumn struct {
 // Bounds are the AND-ed conditions of WHERE that a table may use to read less.
 type Bounds struct {
 	engine.Filter
+	Fleeting bool // the reader keeps nothing of a batch when it asks for the next, except types
 }
 
 // A BatchSource yields batches until nil.
