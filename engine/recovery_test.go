@@ -382,7 +382,7 @@ func TestForeignFiles(t *testing.T) {
 	}
 	features := bytes.Clone(img[first])
 	for _, copyAt := range []int{0, segmentSecondCopy} {
-		features[copyAt+12] = 1
+		features[copyAt+12+3] = 0x80 // the last to be given out
 		putCRC(features[copyAt:copyAt+segmentCopySize], segmentCRCAt)
 	}
 	m := newer(img[manifestName], 8)
