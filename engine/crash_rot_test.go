@@ -243,6 +243,9 @@ func (r *rottingStore) salvage(ctx context.Context, d *damage) (saved int, err e
 			continue
 		}
 		if !c.Next() {
+			if c.Err() == nil && strings.HasSuffix(d.name, "exchanged with TAIL") {
+				break // nothing is left that tells how far the log went
+			}
 			return saved, fmt.Errorf("position %d is neither saved nor in a gap of %+v: %w", p, report, c.Err())
 		}
 		if got := c.Event(); got.ID != e.ID || got.Stream != e.Stream || got.Type != e.Type || !bytes.Equal(got.Payload, e.Payload) ||
@@ -354,7 +357,7 @@ func staleFrame(ctx context.Context, t *testing.T) {
 	require.NoError(t, err)
 
 	f.Faults(func(c crashtest.Call) crashtest.Fault {
-		if c.Op == crashtest.OpFdatasync && c.Name == name {
+		if c.Op == crashtest.OpFdatasync && strings.HasSuffix(c.Name, ".log") {
 			return crashtest.Fault{Err: syscall.EIO}
 		}
 		return crashtest.Fault{}
