@@ -84,6 +84,7 @@ type Compression uint8
 const (
 	// CompressNone stores sealed segments as they were written.
 	CompressNone Compression = iota
-	// CompressZstd stores the blocks of sealed segments compressed.
+	// CompressZstd stores the blocks of sealed segments compressed. A segment is compressed in the background after it was sealed and indexed, and
+	// needs room for its new file until the old one is removed. Without the option compressed segments can be read all the same, and remain compressed.
 	CompressZstd
 )
