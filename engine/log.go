@@ -24,6 +24,7 @@ type log struct {
 	unclean       bool         // there may be other bytes than zeros behind the end of the last segment
 	lowSpace      bool
 	retryAt       time.Time // when to try again to prepare, after it failed
+	frameMean     int64     // bytes of the last frames, a moving average
 
 	syncs    int64
 	syncTime time.Duration
@@ -88,6 +89,10 @@ func (g *log) write(b []byte, h *frameHeader) ([]byte, error) {
 	g.ioTime += time.Since(began)
 	if err == nil || sabotaged(undoForgotten) {
 		g.end = g.end.after(h, b, off)
+		if g.frameMean == 0 {
+			g.frameMean = int64(len(b))
+		}
+		g.frameMean = (g.frameMean*7 + int64(len(b))) / 8
 	}
 	return b, err
 }
@@ -247,12 +252,26 @@ func (g *log) prepareNext() {
 	}
 	n := &nextSegment{capacity: segmentCapacity(g.last().number+1, g.fixed, 0), stop: make(chan struct{}), done: make(chan struct{})}
 	g.next = n
-	maker := g.maker
+	maker := g.nextMaker()
 	// It ends when the file is made, early when stop is closed; takeNext and dropNext wait for it.
 	go func() {
 		defer close(n.done)
 		n.file, n.err = maker.prepare(n.capacity, n.stop)
 	}()
+}
+
+// bulkFrame is the size of frames from which on zeros do not pay: they save each commit some writes of the file system's own, and cost
+// as many bytes as the log itself.
+const bulkFrame = 256 << 10
+
+// nextMaker returns what makes the next segment. While frames are large it reserves room instead of zeroing it.
+func (g *log) nextMaker() *segmentMaker {
+	if g.maker.prealloc != PreallocZero || g.frameMean < bulkFrame {
+		return g.maker
+	}
+	m := *g.maker
+	m.prealloc = PreallocReserve
+	return &m
 }
 
 // noticeNext looks whether preparing has failed.
@@ -285,7 +304,7 @@ func (g *log) takeNext(usual, needed int64) (File, int64, error) {
 		}
 	}
 	capacity := max(usual, needed)
-	f, err := g.maker.prepare(capacity, nil)
+	f, err := g.nextMaker().prepare(capacity, nil)
 	g.lowSpace = err != nil
 	return f, capacity, err
 }

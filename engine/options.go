@@ -70,7 +70,7 @@ type Prealloc uint8
 const (
 	// PreallocAuto is PreallocZero, or PreallocNone on a copy-on-write file system.
 	PreallocAuto Prealloc = iota
-	// PreallocZero writes zeros: a commit is then one write and one flush.
+	// PreallocZero writes zeros: a commit is then one write and one flush. While commits are large it reserves blocks.
 	PreallocZero
 	// PreallocReserve reserves blocks without writing them.
 	PreallocReserve
