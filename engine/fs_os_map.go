@@ -54,23 +54,29 @@ func (m *fileMap) has(off int64, n int) bool {
 
 // What a process has looked at in maps counts as its memory, though the system could have it back at any time, and how much
 // comes along with the bytes looked at is the system's affair (64 KiB, or a whole large page). So that this stays bounded, all of it is given
-// back when it has come to mostLooked bytes; looking again costs a fault for each page and no reading.
+// back when it has come to mostLooked bytes and earnedLooks times what was copied out, at most mostEarned: looking again costs a fault
+// for each page, which is about as much as reading. Thus a store that is asked now and then stays small, and one
+// that is read again and again from everywhere has its log at hand.
 const (
-	mostLooked = 48 << 20
-	looksAsked = 64 // the system is asked after so many groups of records
+	mostLooked  = 48 << 20
+	earnedLooks = 4
+	mostEarned  = 1 << 30
+	looksAsked  = 64 // the system is asked after so many groups of records
 )
 
 // looks is what this process has looked at.
 var looks struct {
 	groups atomic.Uint32
+	copied atomic.Int64 // bytes
 
 	mu   sync.Mutex // protects maps
 	maps map[*fileMap]struct{}
 }
 
-// forgetLooks gives back the memory of all maps, if there is much of it. Others may look at them meanwhile.
-func forgetLooks() {
-	if looks.groups.Add(1)%looksAsked == 0 && residentFiles() > mostLooked {
+// forgetLooks gives back the memory of all maps, if there is much of it, after n bytes were copied. Others may look at them meanwhile.
+func forgetLooks(n int) {
+	copied := looks.copied.Add(int64(n))
+	if looks.groups.Add(1)%looksAsked == 0 && residentFiles() > mostLooked+min(earnedLooks*copied, mostEarned) {
 		forgetMaps()
 	}
 }

@@ -1,5 +1,7 @@
 package engine
 
+import "slices"
+
 // This file is how pointRows come by records without a read for each: they copy them out of the file's map.
 
 // fetchCopies takes the next group of records out of the file's map. done is false if it is better read, or must be.
@@ -19,7 +21,7 @@ func (p *pointRows) fetchCopies(file mapper) (done bool, err error) {
 	if !m.guard(p.copyRecords) {
 		return false, nil // reading the file tells why
 	}
-	forgetLooks()
+	forgetLooks(len(p.block))
 	n = len(p.copies)
 	missing := 0
 	for _, b := range p.copies {
@@ -38,7 +40,7 @@ func (p *pointRows) fetchCopies(file mapper) (done bool, err error) {
 // copyRecords copies the records at p.offsets, as many as fit into a block. One that has not been read before is nil.
 func (p *pointRows) copyRecords(m *fileMap) {
 	total := 0
-	p.copies = p.copies[:0]
+	p.copies = slices.Grow(p.copies[:0], len(p.offsets))
 	for _, off := range p.offsets { // the sizes first: the processor fetches the beginnings of several records at a time
 		b := m.record(off)
 		if total+len(b) > largeBlock && total > 0 {
