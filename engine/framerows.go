@@ -100,7 +100,7 @@ func (f *frameRows) nextRow(r *row) (bool, error) {
 		at = int(f.starts[f.left])
 	}
 	var err error
-	if r.record, err = decodeRecord(f.records[at:]); err != nil {
+	if err = r.decode(f.records[at:]); err != nil {
 		return false, f.s.corrupt(f.frameAt+frameHeaderSize+int64(at), f.ord, NoPosition, err)
 	}
 	r.ord, r.micros = f.ord, f.micros+int64(r.addMicros)

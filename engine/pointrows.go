@@ -271,7 +271,7 @@ func (p *pointRows) at(off int64) []byte {
 
 // accept decodes and checks the record at the beginning of b.
 func (p *pointRows) accept(r *row, b []byte) (err error) {
-	if r.record, err = decodeRecord(b); err != nil {
+	if err = r.decode(b); err != nil {
 		return err
 	}
 	return checkRecord(b, p.s.seg.base+Position(r.ord))

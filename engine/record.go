@@ -80,9 +80,17 @@ func recordSize(b []byte) int {
 
 // decodeRecord decodes the record at the beginning of b, which may be longer. It checks that the lengths fit each other and b,
 // but no checksum. errRecordCut means that b may hold only a part of it; recordSize then tells how much is needed.
-func decodeRecord(b []byte) (record, error) {
+func decodeRecord(b []byte) (r record, err error) {
+	if err := r.decode(b); err != nil {
+		return record{}, err
+	}
+	return r, nil
+}
+
+// decode is decodeRecord into r, which costs less where many are decoded. After an error r is anything.
+func (r *record) decode(b []byte) error {
 	if len(b) < eventHeadSize {
-		return record{}, errRecordCut
+		return errRecordCut
 	}
 	head := b[:eventHeadSize:eventHeadSize]
 	size := int64(binary.LittleEndian.Uint32(head[recordLengthAt:]))
@@ -92,18 +100,16 @@ func decodeRecord(b []byte) (record, error) {
 	metadata := int64(binary.LittleEndian.Uint32(head[recordMetadataAt:]))
 	payloadAt := eventHeadSize + stream + typ + tags + metadata
 	if size < minRecordSize || size > maxRecordSize || stream == 0 || stream > MaxStreamSize || typ == 0 || payloadAt > size {
-		return record{}, errRecordLength
+		return errRecordLength
 	}
 	if size > int64(len(b)) {
-		return record{}, errRecordCut
+		return errRecordCut
 	}
-	r := record{
-		flags:     head[recordFlagsAt],
-		version:   Version(binary.LittleEndian.Uint64(head[recordVersionAt:])),
-		id:        uuid.UUID(head[recordIDAt : recordIDAt+16]),
-		addMicros: binary.LittleEndian.Uint32(head[recordMicrosAt:]),
-		size:      int(size),
-	}
+	r.flags = head[recordFlagsAt]
+	r.version = Version(binary.LittleEndian.Uint64(head[recordVersionAt:]))
+	r.id = uuid.UUID(head[recordIDAt : recordIDAt+16])
+	r.addMicros = binary.LittleEndian.Uint32(head[recordMicrosAt:])
+	r.size = int(size)
 	rest := b[eventHeadSize:size:size]
 	r.stream, rest = rest[:stream:stream], rest[stream:]
 	r.typ, rest = rest[:typ:typ], rest[typ:]
@@ -111,10 +117,13 @@ func decodeRecord(b []byte) (record, error) {
 	r.metadata, rest = rest[:metadata:metadata], rest[metadata:]
 	if r.flags&flagNull == 0 {
 		r.payload = rest
-	} else if len(rest) > 0 {
-		return record{}, errRecordLength
+		return nil
 	}
-	return r, nil
+	r.payload = nil
+	if len(rest) > 0 {
+		return errRecordLength
+	}
+	return nil
 }
 
 // checkRecord checks the checksum of the record at the beginning of b, which decodeRecord has accepted.
