@@ -99,7 +99,7 @@ func TestCrashAnywhere(t *testing.T) {
 	moments := recordScript(t, seed, engine.PreallocZero)
 	moments = append(moments, recordScript(t, seed, engine.PreallocNone)...)
 	moments = everyNth(moments, 8/crashtest.Scale(8, 8), seed)
-	x := explorer(seed, crashtest.Scale(3, 4096), 3)
+	x := explorer(seed, crashtest.Scale(3, 2048), 3)
 	err := x.Explore(t.Context(), moments)
 	states, whole, sampled := x.States()
 	crashtest.Report(t, "T1", fmt.Sprintf("%d moments, %d crash states (of %d moments all, of %d a sample), violations: %d",
