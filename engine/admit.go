@@ -151,8 +151,8 @@ func (w *writer) recheck(r *request, i, k int, c *Condition) (*FailedCheck, erro
 	}
 	var conflicts []Event
 	var err error
-	if index := w.s.current(); index.Head() > r.checked {
-		conflicts, err = index.conflicts(context.Background(), c, r.checked)
+	if Position(w.s.durable.Load()) > r.checked {
+		conflicts, err = w.s.current().conflicts(context.Background(), c, r.checked)
 	}
 	if err == nil && len(conflicts) < maxConflicts {
 		conflicts, err = w.stagedConflicts(c, conflicts)

@@ -21,8 +21,9 @@ type insertPlan struct {
 	expect    []*expectPlan
 	returning []returnColumn
 	columns   []Column
-	plain     bool // isPlain
 	pos       parser.Pos
+
+	conditions bool // hasConditions
 }
 
 // A target is the table that an INSERT or EXPECT names.
@@ -154,12 +155,35 @@ func setTags(r *newRow, v Value) string {
 		return ""
 	}
 	text, ok := textOf(v)
-	var tags []string
-	if !ok || json.Unmarshal([]byte(text), &tags) != nil {
+	if !ok {
 		return "takes a JSON array of strings"
 	}
-	r.event.Tags = tags
+	if r.event.Tags, ok = plainTags(text); ok {
+		return ""
+	}
+	r.event.Tags = nil
+	if json.Unmarshal([]byte(text), &r.event.Tags) != nil {
+		return "takes a JSON array of strings"
+	}
 	return ""
+}
+
+// plainTags parses a JSON array of strings that is written as most are, without spaces and escapes: ["a","b"]. ok is false for any other.
+// The tags share the memory of text.
+func plainTags(text string) (tags []string, ok bool) {
+	inner, begins := strings.CutPrefix(text, `["`)
+	inner, ends := strings.CutSuffix(inner, `"]`)
+	special := func(c rune) bool { return c < ' ' || c == '\\' || c == utf8.RuneError }
+	if !begins || !ends || strings.ContainsFunc(inner, special) {
+		return nil, false
+	}
+	tags = strings.Split(inner, `","`)
+	for _, tag := range tags {
+		if strings.IndexByte(tag, '"') >= 0 {
+			return nil, false
+		}
+	}
+	return tags, true
 }
 
 // expectedWords are the texts that expected_version takes.
@@ -219,7 +243,7 @@ func (c *compilation) insert(st *parser.Insert) (*insertPlan, error) {
 	if err := p.compileReturning(st.Returning); err != nil {
 		return nil, err
 	}
-	p.plain = p.isPlain()
+	p.conditions = p.hasConditions()
 	return p, nil
 }
 
@@ -459,7 +483,7 @@ func (p *insertPlan) run(s *Session, in *insertion, en *env) (engine.Appended, e
 	if s.Tx == nil {
 		return s.Store.Append(en.ctx, in.appends...)
 	}
-	if err := s.Tx.add(en.ctx, in.appends); err != nil || p.plain {
+	if err := s.Tx.add(en.ctx, in.appends); err != nil || p.returning == nil {
 		return engine.Appended{}, err
 	}
 	return engine.Appended{Events: s.Tx.last(len(in.rows))}, nil

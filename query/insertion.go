@@ -3,12 +3,14 @@ package query
 import (
 	"context"
 	"database/sql/driver"
+	"slices"
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
 )
 
-// An insertion is the memory that one execution of an INSERT works in. A session has one for all its plain INSERTs, one after the other.
+// An insertion is the memory that one execution of an INSERT works in. A session has one for all its INSERTs without RETURNING, one after
+// the other: a store keeps no more of what is appended than it has copied.
 type insertion struct {
 	execution execution
 	env       env
@@ -41,29 +43,31 @@ func (in *insertion) end() {
 	in.execution, in.env = execution{}, env{}
 }
 
-// isPlain reports whether nothing of an execution is needed when it is over: a store keeps no more of what is appended than it has copied. Conditions
-// are excepted, because the error that they lead to holds them.
-func (p *insertPlan) isPlain() bool {
-	for _, e := range p.expect {
-		if e.kind == parser.ExpectNoEvent {
-			return false
-		}
-	}
-	return p.returning == nil
+// hasConditions reports whether the error of an execution may hold a condition, which holds the execution's arguments.
+func (p *insertPlan) hasConditions() bool {
+	return slices.ContainsFunc(p.expect, func(e *expectPlan) bool { return e.kind == parser.ExpectNoEvent })
 }
 
-// execPlain is exec for a plain INSERT. Bytes are not copied on their way to the store: whoever called database/sql
-// leaves them alone until it returns. A transaction copies them, because they wait there.
-func (p *insertPlan) execPlain(ctx context.Context, s *Session, params parser.Params, args []driver.NamedValue) (out Outcome, err error) {
+// execHere is exec for an INSERT without RETURNING, in the session's insertion. Bytes are not copied on their way to the store: whoever called
+// database/sql leaves them alone until it returns. A transaction copies them, because they wait there.
+func (p *insertPlan) execHere(ctx context.Context, s *Session, params parser.Params, args []driver.NamedValue) (Outcome, error) {
 	if s.insertion == nil {
 		s.insertion = &insertion{}
 	}
 	in := s.insertion
 	defer in.end()
+	if p.conditions {
+		values, err := bindArgs(params, args, nil, bytesKeeper{})
+		if err != nil {
+			return Outcome{}, err
+		}
+		return p.outcome(s, in, newWriteExecution(ctx, s, values).env(nil))
+	}
 	keep := bytesKeeper{borrow: true}
 	if s.Tx != nil {
 		keep = bytesKeeper{copies: &s.Tx.texts}
 	}
+	var err error
 	if in.args, err = bindArgs(params, args, in.args[:0], keep); err != nil {
 		return Outcome{}, err
 	}

@@ -95,8 +95,8 @@ func (p *Plan) Query(ctx context.Context, s *Session, args []driver.NamedValue) 
 
 // Exec runs the statement for its effect.
 func (p *Plan) Exec(ctx context.Context, s *Session, args []driver.NamedValue) (Outcome, error) {
-	if insert, ok := p.run.(*insertPlan); ok && insert.plain {
-		return insert.execPlain(ctx, s, p.parsed.Params, args)
+	if insert, ok := p.run.(*insertPlan); ok && insert.returning == nil {
+		return insert.execHere(ctx, s, p.parsed.Params, args)
 	}
 	values, err := bindArgs(p.parsed.Params, args, nil, bytesKeeper{})
 	if err != nil {
