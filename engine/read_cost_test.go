@@ -188,6 +188,33 @@ func TestReadingAllocatesBlocksOnly(t *testing.T) {
 	}
 }
 
+// TestStreamsAllocateLittle holds what reading a stream of a store on a disk allocates.
+func TestStreamsAllocateLittle(t *testing.T) {
+	for _, tt := range []struct{ events, allocs int }{{10, 13}, {1000, 60}} {
+		s, names := benchStore(t, 4000, tt.events, 4)
+		for i := range 3 { // by then all has been read before
+			least := testing.AllocsPerRun(len(names)-1, func() {
+				i++
+				c := s.ReadIndex().ReadStream(bg, names[i%len(names)], 0, Forwards)
+				c.(Reuser).Reuse()
+				k := 0
+				for c.Next() {
+					k++
+				}
+				require.NoError(t, c.Err())
+				if k != tt.events {
+					t.Errorf("%d events", k)
+				}
+				c.Close()
+			})
+			if i > 0 {
+				require.LessOrEqual(t, least, float64(tt.allocs), "a stream of %d", tt.events)
+			}
+		}
+		require.NoError(t, s.Close())
+	}
+}
+
 // TestPartsDivideEvenly holds that the parts of a long scan are of about equal size, begin with frames, and lose nothing.
 func TestPartsDivideEvenly(t *testing.T) {
 	l := costLog(t, 10_000)

@@ -169,7 +169,7 @@ func (c *rowCursor) step() error {
 		lo = hi - size
 		c.hi = lo
 	}
-	st, err := c.plan.step(&c.reader, c.conditions, lo, hi, few)
+	st, err := c.plan.step(&c.reader, c.conditions, lo, hi, few || hi-lo <= fewEvents)
 	if err != nil {
 		return err
 	}
@@ -186,6 +186,9 @@ func (c *rowCursor) step() error {
 	}
 	return c.frames.begin(&c.reader, lo, hi, c.dir, block)
 }
+
+// fewEvents is how many events of a segment are read one by one, or in one go if they lie together, and not as whole frames, which may be long.
+const fewEvents = 64
 
 // usualRecord is how many bytes a record has if nothing is known about it.
 const usualRecord = 512

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -407,6 +408,35 @@ func TestAllocations(t *testing.T) {
 		plan := mustCompile(t, tt.text)
 		n := testing.AllocsPerRun(3, func() { readAll(t, s, plan) })
 		assert.LessOrEqual(t, n/events, tt.perRow, tt.text)
+	}
+}
+
+// TestShortQueriesAllocateLittle holds what queries of few rows allocate, where what is made for many rows would be most of it.
+func TestShortQueriesAllocateLittle(t *testing.T) {
+	store := openStore(t, engine.Options{})
+	fill(t, store, 20_000)
+	s := &Session{Store: store}
+	tests := []struct {
+		text          string
+		allocs, bytes float64 // at most
+	}{
+		{"SELECT version, payload FROM $all WHERE position = 777", 60, 8 << 10},
+		{"SELECT position, version, type, payload FROM \"order-000500\"", 110, 16 << 10},
+		{"SELECT position, stream, version, type, payload, metadata FROM $all WHERE stream = 'order-000500' ORDER BY version", 130, 24 << 10},
+		{"SELECT type FROM $all ORDER BY position DESC LIMIT 1", 60, 8 << 10},
+		{"SELECT COUNT(*) FROM $all WHERE type = 'OrderEvent03'", 60, 12 << 10},
+	}
+	for _, tt := range tests {
+		plan := mustCompile(t, tt.text)
+		const runs = 50
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		allocs := testing.AllocsPerRun(runs, func() { readAll(t, s, plan) })
+		runtime.ReadMemStats(&after)
+		bytes := float64(after.TotalAlloc-before.TotalAlloc) / (runs + 1)
+		assert.LessOrEqual(t, allocs, tt.allocs, tt.text)
+		assert.LessOrEqual(t, bytes, tt.bytes, tt.text)
+		t.Logf("%s: %.0f allocations, %.0f bytes", tt.text, allocs, bytes)
 	}
 }
 

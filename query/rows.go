@@ -78,10 +78,14 @@ type box struct {
 	lastTime int64
 	boxedT   driver.Value
 	few      map[string]driver.Value
+	missed   int // texts in a row that were not among few
 }
 
-// boxFew is how many different texts a box remembers. Columns with more are not worth it.
-const boxFew = 64
+// How many different texts a box remembers, and after how many others in a row it gives up looking for them.
+const (
+	boxFew  = 64
+	boxMiss = 256
+)
 
 func (b *box) box(v Value) driver.Value {
 	switch v.kind {
@@ -119,9 +123,12 @@ func (b *box) text(s string) driver.Value {
 	if s == b.last && b.boxed != nil {
 		return b.boxed
 	}
-	if v, ok := b.few[s]; ok {
-		b.last, b.boxed = s, v
-		return v
+	if b.missed < boxMiss {
+		if v, ok := b.few[s]; ok {
+			b.last, b.boxed, b.missed = s, v, 0
+			return v
+		}
+		b.missed++
 	}
 	b.last, b.boxed = s, s
 	if len(b.few) < boxFew {
