@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"testing"
@@ -32,6 +33,8 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	// Thousands of stores in memory come and go. The collector otherwise lets the heap double, and the race detector takes five times that.
+	debug.SetMemoryLimit(512 << 20)
 	os.Exit(m.Run())
 }
 
