@@ -103,7 +103,7 @@ func (w *writer) place(r *request) {
 			e := &r.events[k]
 			e.Position, e.Version = w.head(), v
 			size := recordSize(g.buf[at:])
-			finishRecord(g.buf[at:at+size], e.Position, v, 0)
+			finishRecord(g.buf[at:at+size], w.log.store, e.Position, v, 0)
 			if r.offered && a.Events[j].ID == e.ID {
 				g.ids[e.ID] = uint32(len(g.starts))
 			}

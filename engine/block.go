@@ -13,7 +13,7 @@ type blockMemory struct {
 	reuse bool
 	used  [][]byte // blocks that the current event or batch may point into, except the newest
 	free  [][]byte
-	least int // bytes of the next block to be made
+	least int // bytes of the last block that was made
 }
 
 // get returns n bytes whose content is anything: the caller overwrites all of it.
@@ -30,7 +30,7 @@ func (m *blockMemory) get(n int) []byte {
 		}
 	}
 	m.free = m.free[:0] // all are too small
-	m.least = max(n, 2*m.least)
+	m.least = max(n, min(2*m.least, largeBlock)) // a batch may take many blocks before the first is free again
 	return newBlock(m.least)[:n]
 }
 

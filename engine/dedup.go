@@ -118,7 +118,7 @@ func (s *segmentReader) stored(ord uint32) (*storedEvent, error) {
 			continue
 		}
 		if err == nil {
-			err = checkRecord(b, e.position)
+			err = checkRecord(b, s.store, e.position)
 		}
 		if err != nil {
 			return nil, s.corrupt(off, ord, NoPosition, err)

@@ -274,7 +274,7 @@ func (p *pointRows) accept(r *row, b []byte) (err error) {
 	if err = r.decode(b); err != nil {
 		return err
 	}
-	return checkRecord(b, p.s.seg.base+Position(r.ord))
+	return checkRecord(b, p.s.store, p.s.seg.base+Position(r.ord))
 }
 
 // behindRecord returns an offset at or behind the end of event ord, whose record is at off; before it, if that would be far off.

@@ -190,7 +190,7 @@ func TestReadingAllocatesBlocksOnly(t *testing.T) {
 
 // TestStreamsAllocateLittle holds what reading a stream of a store on a disk allocates.
 func TestStreamsAllocateLittle(t *testing.T) {
-	for _, tt := range []struct{ events, allocs int }{{10, 13}, {1000, 60}} {
+	for _, tt := range []struct{ events, allocs int }{{10, 16}, {1000, 60}} {
 		s, names := benchStore(t, 4000, tt.events, 4)
 		for i := range 3 { // by then all has been read before
 			least := testing.AllocsPerRun(len(names)-1, func() {

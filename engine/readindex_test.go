@@ -142,6 +142,17 @@ func TestReadsWithoutMemoryIndexAgreeWithModel(t *testing.T) {
 	}
 }
 
+// TestBlocksStaySmall: a batch that needs many blocks before the first is free again does not make each twice as large.
+func TestBlocksStaySmall(t *testing.T) {
+	m := blockMemory{reuse: true}
+	for range 100 {
+		b := m.get(4096)
+		require.LessOrEqual(t, cap(b), 2*largeBlock)
+		m.release(b)
+	}
+	require.LessOrEqual(t, cap(m.get(3*largeBlock)), 4*largeBlock)
+}
+
 // TestReadsWithReuseAgreeWithModel looks at each event before the memory is used again.
 func TestReadsWithReuseAgreeWithModel(t *testing.T) {
 	r := testRand(t)
@@ -445,7 +456,7 @@ func forgeFrame(t *testing.T, r *rand.Rand, l *handLog, seg *segment, off int64,
 	}
 	record := b[frameHeaderSize:]
 	if n := recordSize(record); n >= eventHeadSize && n <= len(record) {
-		crc := recordCRC(record, seg.base+Position(first), crc32c(record[eventHeadSize:n]))
+		crc := recordCRC(record, l.view.store, seg.base+Position(first), crc32c(record[eventHeadSize:n]))
 		binary.LittleEndian.PutUint32(record[recordCRCAt:], crc)
 	}
 	binary.LittleEndian.PutUint32(b[frameHeaderCRCAt:], frameHeaderCRC(b, place{l.view.store, seg.number, off}))

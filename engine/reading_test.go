@@ -37,7 +37,7 @@ type handLog struct {
 func newHandLog(t testing.TB, fsys FS) *handLog {
 	l := &handLog{t: t, fs: fsys, versions: map[string]Version{}, micros: 1_700_000_000_000_000}
 	l.shared = &readShared{closed: func() bool { return false }}
-	l.view = &view{store: uuid.UUID{1, 2, 3, 4}}
+	l.view = &view{store: testStore}
 	l.segment()
 	return l
 }
@@ -92,7 +92,7 @@ func (l *handLog) append(events ...Event) {
 		}
 		start := len(b)
 		b = appendRecord(b, flags, e.ID, e.Stream, e.Type, e.Tags, e.Metadata, e.Payload)
-		finishRecord(b[start:], e.Position, e.Version, add)
+		finishRecord(b[start:], testStore, e.Position, e.Version, add)
 		if e.Metadata == nil {
 			e.Metadata = []byte("{}")
 		}

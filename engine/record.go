@@ -127,23 +127,33 @@ func (r *record) decode(b []byte) error {
 }
 
 // checkRecord checks the checksum of the record at the beginning of b, which decodeRecord has accepted.
-// The checksum covers the position, so that a record in the wrong place fails.
-func checkRecord(b []byte, pos Position) error {
+// The checksum covers the store and the position, so that a record in the wrong place fails.
+func checkRecord(b []byte, store uuid.UUID, pos Position) error {
 	size := recordSize(b)
 	if size < eventHeadSize || size > len(b) {
 		return errRecordCut
 	}
-	if recordCRC(b, pos, crc32c(b[eventHeadSize:size])) != binary.LittleEndian.Uint32(b[recordCRCAt:]) {
+	if recordCRC(b, store, pos, crc32c(b[eventHeadSize:size])) != binary.LittleEndian.Uint32(b[recordCRCAt:]) {
 		return errRecordCRC
 	}
 	return nil
 }
 
-// recordCRC returns the checksum of a record at position pos whose content has the checksum content: CRC32C of the head from
-// the flags on, begun with the content's checksum folded with the position. So the goroutine that appends checksums the content, and the
+// recordCRC returns the checksum of a record at position pos of a store whose content has the checksum content: CRC32C of the head
+// from the flags on, begun with the content's checksum folded with the store and the position. So the goroutine that appends checksums the content, and the
 // writer, who knows position and version, needs no second pass over it. The length is covered because it says where the content ends.
-func recordCRC(b []byte, pos Position, content uint32) uint32 {
-	return crc32.Update(content^uint32(pos)^uint32(uint64(pos)>>32)*positionFold, castagnoli, b[recordFlagsAt:eventHeadSize])
+func recordCRC(b []byte, store uuid.UUID, pos Position, content uint32) uint32 {
+	return crc32.Update(content^storeFold(store)^uint32(pos)^uint32(uint64(pos)>>32)*positionFold, castagnoli, b[recordFlagsAt:eventHeadSize])
+}
+
+// storeFold folds a store's id into 32 bits.
+func storeFold(store uuid.UUID) uint32 {
+	if sabotaged(skipPlaceSeed) {
+		return 0
+	}
+	const fold = 0x9E3779B97F4A7C15
+	x := binary.LittleEndian.Uint64(store[0:8])*fold + binary.LittleEndian.Uint64(store[8:16])
+	return uint32(x * fold >> 32)
 }
 
 // appendRecord encodes an event whose tags are sorted, as far as the goroutine that appends can: version, time and position are
@@ -175,11 +185,11 @@ func appendRecord(dst []byte, flags uint8, id uuid.UUID, stream, typ string, tag
 }
 
 // finishRecord gives the record b, made by appendRecord, its place.
-func finishRecord(b []byte, pos Position, version Version, addMicros uint32) {
+func finishRecord(b []byte, store uuid.UUID, pos Position, version Version, addMicros uint32) {
 	content := binary.LittleEndian.Uint32(b[recordCRCAt:])
 	binary.LittleEndian.PutUint64(b[recordVersionAt:], uint64(version))
 	binary.LittleEndian.PutUint32(b[recordMicrosAt:], addMicros)
-	binary.LittleEndian.PutUint32(b[recordCRCAt:], recordCRC(b, pos, content))
+	binary.LittleEndian.PutUint32(b[recordCRCAt:], recordCRC(b, store, pos, content))
 }
 
 // eachTag yields the tags encoded in b, each its length in one byte and its bytes, and stops at a length that does not fit.

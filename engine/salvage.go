@@ -255,7 +255,7 @@ func (v *salvage) frame(s *logScanner, seg *segment, h *frameHeader, off int64, 
 			break
 		}
 		pos := h.first + Position(n)
-		if pos < until && (whole || checkRecord(b[at:], pos) == nil) {
+		if pos < until && (whole || checkRecord(b[at:], seg.header.store, pos) == nil) {
 			if err := v.save(pos, &r, h.micros+int64(r.addMicros)); err != nil {
 				return 0, err
 			}

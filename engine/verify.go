@@ -124,7 +124,7 @@ func (v *verification) records(seg *segment, f *logFrame, m *memIndex) error {
 	for n := range f.count {
 		r, err := decodeRecord(rest)
 		if err == nil {
-			err = checkRecord(rest, f.first+Position(n))
+			err = checkRecord(rest, seg.header.store, f.first+Position(n))
 		}
 		if err != nil {
 			return v.corrupt(seg, f.offset, err)
