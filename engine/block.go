@@ -29,7 +29,7 @@ func (m *blockMemory) get(n int) []byte {
 			return b[:n]
 		}
 	}
-	m.free = m.free[:0] // all are too small
+	m.free = m.free[:0]                          // all are too small
 	m.least = max(n, min(2*m.least, largeBlock)) // a batch may take many blocks before the first is free again
 	return newBlock(m.least)[:n]
 }
