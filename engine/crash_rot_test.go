@@ -88,13 +88,20 @@ type rottingStore struct {
 }
 
 func newRottingStore(t *testing.T, seed uint64) *rottingStore {
+	return rottingStoreOf(t, seed, func(g *crashtest.Generator) []engine.Append {
+		return []engine.Append{g.Append(g.IntN(700)), g.Append(g.IntN(2000), 20)}
+	})
+}
+
+// rottingStoreOf makes a store of sixty appends.
+func rottingStoreOf(t *testing.T, seed uint64, next func(*crashtest.Generator) []engine.Append) *rottingStore {
 	r := &rottingStore{fs: crashtest.New(), model: enginetest.NewModel(), older: map[string][]byte{}, seed: seed}
 	ctx := context.Background()
 	g := crashtest.NewGenerator(seed)
 	s, err := engine.Open(crashtest.Dir, strictOptions(r.fs, seed))
 	require.NoError(t, err)
 	for i := range 60 {
-		batch := []engine.Append{g.Append(g.IntN(700)), g.Append(g.IntN(2000), 20)}
+		batch := next(g)
 		done, err := s.Append(ctx, batch...)
 		require.NoError(t, err)
 		require.NoError(t, r.model.Copy(ctx, done, batch...))
@@ -302,19 +309,22 @@ func (r *rottingStore) compare(ctx context.Context, s engine.Store, byIndex bool
 }
 
 // A sector of what another store, or a lost attempt, has written at the same place fits in every way but one. (These are the
-// damages for which frames carry the place and the previous frame's checksum.)
+// damages for which frames carry the place and the previous frame's checksum. Whoever reads a single record reads no frame, so that segments
+// here have many.)
 func TestDamageThatFits(t *testing.T) {
 	ctx := t.Context()
 	t.Run("another store's", func(t *testing.T) {
-		r := newRottingStore(t, 1)
+		small := func(g *crashtest.Generator) []engine.Append {
+			return []engine.Append{g.Append(g.IntN(50), 20, 20, 20, 20, 20)}
+		}
+		r := rottingStoreOf(t, 1, small)
 		other := crashtest.New()
 		g := crashtest.NewGenerator(1)
-		o := strictOptions(other, 2) // another id, and otherwise the same
-		s, err := engine.Open(crashtest.Dir, o)
+		s, err := engine.Open(crashtest.Dir, strictOptions(other, 2)) // another id, and otherwise the same
 		require.NoError(t, err)
 		for range 60 {
-			batch := []engine.Append{g.Append(g.IntN(700)), g.Append(g.IntN(2000), 20)}
-			batch[0].Events[0].Type = "other"
+			batch := small(g)
+			batch[0].Events[0].Type = "other!" // as long as all the others
 			_, err := s.Append(ctx, batch...)
 			require.NoError(t, err)
 		}
@@ -325,10 +335,10 @@ func TestDamageThatFits(t *testing.T) {
 			}
 			theirs, err := other.ReadFile(name)
 			require.NoError(t, err)
-			for end := 4096 + 512; end <= 16<<10; end += 512 {
+			for end := 4096 + 512; end <= 32<<10; end += 512 {
 				d := damage{name, func(f *crashtest.FS) error {
 					b := bytes.Clone(r.content(name))
-					copy(b[4096:min(end, len(b))], theirs[4096:])
+					copy(b[4096:min(end, len(b))], theirs[4096:min(end, len(theirs))])
 					return f.WriteFile(name, b)
 				}}
 				outcome, err := r.try(ctx, &d, false)
