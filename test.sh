@@ -17,6 +17,9 @@ for module in . $(git ls-files -co --exclude-standard '*/go.mod' | xargs -rn1 di
 		cd "$module"
 		go mod tidy -diff
 		go vet ./...
-		go test -race -timeout 10m ./...
+		go test -race -timeout 15m ./...
 	)
 done
+
+echo "== allocations, which the race detector would change"
+go test -run 'Alloc' . ./engine ./query
