@@ -309,44 +309,52 @@ func (r *rottingStore) compare(ctx context.Context, s engine.Store, byIndex bool
 }
 
 // A sector of what another store, or a lost attempt, has written at the same place fits in every way but one. (These are the
-// damages for which frames carry the place and the previous frame's checksum. Whoever reads a single record reads no frame, so that segments
-// here have many.)
+// damages for which frames and records carry their place, and frames the previous one's checksum.)
 func TestDamageThatFits(t *testing.T) {
 	ctx := t.Context()
-	t.Run("another store's", func(t *testing.T) {
-		small := func(g *crashtest.Generator) []engine.Append {
+	t.Run("another store's, few events", func(t *testing.T) {
+		otherStore(ctx, t, func(g *crashtest.Generator) []engine.Append {
+			return []engine.Append{g.Append(g.IntN(700)), g.Append(g.IntN(2000), 20)}
+		})
+	})
+	t.Run("another store's, many events", func(t *testing.T) {
+		otherStore(ctx, t, func(g *crashtest.Generator) []engine.Append {
 			return []engine.Append{g.Append(g.IntN(50), 20, 20, 20, 20, 20)}
-		}
-		r := rottingStoreOf(t, 1, small)
-		other := crashtest.New()
-		g := crashtest.NewGenerator(1)
-		s, err := engine.Open(crashtest.Dir, strictOptions(other, 2)) // another id, and otherwise the same
-		require.NoError(t, err)
-		for range 60 {
-			batch := small(g)
-			batch[0].Events[0].Type = "other!" // as long as all the others
-			_, err := s.Append(ctx, batch...)
-			require.NoError(t, err)
-		}
-		require.NoError(t, s.Close())
-		for _, name := range r.fs.Files() {
-			if !strings.HasSuffix(name, ".log") {
-				continue
-			}
-			theirs, err := other.ReadFile(name)
-			require.NoError(t, err)
-			for end := 4096 + 512; end <= 32<<10; end += 512 {
-				d := damage{name, func(f *crashtest.FS) error {
-					b := bytes.Clone(r.content(name))
-					copy(b[4096:min(end, len(b))], theirs[4096:min(end, len(theirs))])
-					return f.WriteFile(name, b)
-				}}
-				outcome, err := r.try(ctx, &d, false)
-				require.Equal(t, detected, outcome, "%s up to %d: %v", name, end, err)
-			}
-		}
+		})
 	})
 	t.Run("a lost attempt's", func(t *testing.T) { staleFrame(ctx, t) })
+}
+
+// otherStore makes two stores that differ in their ids and in a type, and brings the beginnings of one's segments into the other.
+func otherStore(ctx context.Context, t *testing.T, next func(*crashtest.Generator) []engine.Append) {
+	r := rottingStoreOf(t, 1, next)
+	other := crashtest.New()
+	g := crashtest.NewGenerator(1)
+	s, err := engine.Open(crashtest.Dir, strictOptions(other, 2))
+	require.NoError(t, err)
+	for range 60 {
+		batch := next(g)
+		batch[0].Events[0].Type = "other!" // as long as all the others
+		_, err := s.Append(ctx, batch...)
+		require.NoError(t, err)
+	}
+	require.NoError(t, s.Close())
+	for _, name := range r.fs.Files() {
+		if !strings.HasSuffix(name, ".log") {
+			continue
+		}
+		theirs, err := other.ReadFile(name)
+		require.NoError(t, err)
+		for end := 4096 + 512; end <= 32<<10; end += 512 {
+			d := damage{name, func(f *crashtest.FS) error {
+				b := bytes.Clone(r.content(name))
+				copy(b[4096:min(end, len(b))], theirs[4096:min(end, len(theirs))])
+				return f.WriteFile(name, b)
+			}}
+			outcome, err := r.try(ctx, &d, false)
+			require.Equal(t, detected, outcome, "%s up to %d: %v", name, end, err)
+		}
+	}
 }
 
 // staleFrame makes an append that a power cut loses, repeats it with another content, and then brings the first one back.
