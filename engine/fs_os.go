@@ -16,7 +16,7 @@ func OSFS() FS { return osFS{} }
 type osFS struct{}
 
 func (osFS) Open(name string, flag int) (File, error) {
-	f, err := os.OpenFile(name, flag, 0o644)
+	f, err := osOpen(name, flag)
 	if err != nil {
 		return nil, osError(err)
 	}

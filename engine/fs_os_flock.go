@@ -66,3 +66,5 @@ func withFD(f *os.File, do func(fd int) error) error {
 
 // osError returns err: on Unix its errno already matches what FS promises.
 func osError(err error) error { return err }
+
+func osOpen(name string, flag int) (*os.File, error) { return os.OpenFile(name, flag, 0o644) }

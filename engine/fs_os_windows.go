@@ -13,6 +13,32 @@ import (
 func fdatasync(f *os.File) error { return f.Sync() }
 func fsync(f *os.File) error     { return f.Sync() }
 
+// osOpen opens a file in such a way that it can be renamed and removed while it is open, as the rest of the package expects
+// and os.OpenFile does not allow.
+func osOpen(name string, flag int) (*os.File, error) {
+	p, err := windows.UTF16PtrFromString(name)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: name, Err: err}
+	}
+	access, disposition := uint32(windows.GENERIC_READ), uint32(windows.OPEN_EXISTING)
+	if flag&os.O_RDWR != 0 {
+		access |= windows.GENERIC_WRITE
+	}
+	switch {
+	case flag&os.O_CREATE != 0 && flag&os.O_EXCL != 0:
+		disposition = windows.CREATE_NEW
+	case flag&os.O_CREATE != 0:
+		disposition = windows.OPEN_ALWAYS
+	}
+	const share = windows.FILE_SHARE_READ | windows.FILE_SHARE_WRITE | windows.FILE_SHARE_DELETE
+	const attributes = windows.FILE_ATTRIBUTE_NORMAL | windows.FILE_FLAG_BACKUP_SEMANTICS // directories too
+	h, err := windows.CreateFile(p, access, share, nil, disposition, attributes, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: name, Err: err}
+	}
+	return os.NewFile(uintptr(h), name), nil
+}
+
 // preallocate makes the file longer; NTFS gives it the clusters at once.
 func preallocate(f *os.File, _, to int64) error { return f.Truncate(to) }
 

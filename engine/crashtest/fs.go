@@ -8,6 +8,10 @@
 // The model of files follows what Rebello et al. found in ext4, XFS and btrfs ("Can Applications Recover from fsync
 // Failures?", USENIX ATC 2020), the model of names what Pillai et al. allow ("All File Systems Are Not Created Equal",
 // OSDI 2014). Assumed are: bytes that are not being written stay whole, a rename is atomic, a sync that succeeds is true.
+//
+// The suites themselves are the tests of package engine whose files begin with crash_. Environment variables steer them:
+// EVENTFOLD_SEED repeats a run, EVENTFOLD_TORTURE makes it longer (see [Scale]), EVENTFOLD_REPORT names a file for the figures,
+// EVENTFOLD_DUMP a directory for the files of a state that failed.
 package crashtest
 
 import (
@@ -17,6 +21,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -362,14 +367,10 @@ func lockedError(name, holder string) error {
 	if len(words) != 3 {
 		return e
 	}
-	since, err := time.Parse(time.RFC3339, words[2])
-	if err != nil {
-		return e
+	since, errSince := time.Parse(time.RFC3339, words[2])
+	pid, err := strconv.Atoi(words[0])
+	if err == nil && errSince == nil {
+		e.PID, e.Host, e.Since = pid, words[1], since
 	}
-	pid := 0
-	for _, digit := range words[0] {
-		pid = pid*10 + int(digit-'0')
-	}
-	e.PID, e.Host, e.Since = pid, words[1], since
 	return e
 }
