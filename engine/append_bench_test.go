@@ -98,7 +98,7 @@ const rawLogSize = 16 << 20
 func newRawLog(b *testing.B, dir string) *rawLog {
 	f, err := OSFS().Open(filepath.Join(dir, "raw"), os.O_RDWR|os.O_CREATE)
 	if err == nil {
-		err = writeZeros(f, 0, rawLogSize, nil)
+		err = writeZeros(f, 0, rawLogSize)
 	}
 	if err == nil {
 		err = f.Fsync()

@@ -102,7 +102,7 @@ func (g *log) write(b []byte, h *frameHeader) ([]byte, error) {
 func (g *log) wipe(n int) {
 	g.unclean = true
 	if size, err := g.file.Size(); err == nil {
-		writeZeros(g.file, g.end.offset, min(size, g.end.offset+int64(n)), nil)
+		writeZeros(g.file, g.end.offset, min(size, g.end.offset+int64(n)))
 	}
 }
 
@@ -231,96 +231,6 @@ func (g *log) closeFiles() {
 	if g.named != nil {
 		g.named.file.Close()
 	}
-}
-
-// A nextSegment is next.tmp while it is made by a goroutine of its own.
-type nextSegment struct {
-	capacity int64
-	stop     chan struct{} // closed to end it early
-	done     chan struct{} // closed when file and err are there
-	file     File
-	err      error
-}
-
-// prepareNext begins to prepare the next segment when the last one is half full.
-func (g *log) prepareNext() {
-	if g.next != nil || g.named != nil || g.end.offset < g.last().header.capacity/2 {
-		return
-	}
-	if g.lowSpace && time.Now().Before(g.retryAt) {
-		return
-	}
-	n := &nextSegment{capacity: segmentCapacity(g.last().number+1, g.fixed, 0), stop: make(chan struct{}), done: make(chan struct{})}
-	g.next = n
-	maker := g.nextMaker()
-	// It ends when the file is made, early when stop is closed; takeNext and dropNext wait for it.
-	go func() {
-		defer close(n.done)
-		n.file, n.err = maker.prepare(n.capacity, n.stop)
-	}()
-}
-
-// bulkFrame is the size of frames from which on zeros do not pay: they save each commit some writes of the file system's own, and cost
-// as many bytes as the log itself.
-const bulkFrame = 256 << 10
-
-// nextMaker returns what makes the next segment. While frames are large it reserves room instead of zeroing it.
-func (g *log) nextMaker() *segmentMaker {
-	if g.maker.prealloc != PreallocZero || g.frameMean < bulkFrame {
-		return g.maker
-	}
-	m := *g.maker
-	m.prealloc = PreallocReserve
-	return &m
-}
-
-// noticeNext looks whether preparing has failed.
-func (g *log) noticeNext() {
-	if g.next == nil {
-		return
-	}
-	select {
-	case <-g.next.done:
-		if g.next.err != nil {
-			g.lowSpace, g.retryAt, g.next = true, time.Now().Add(time.Second), nil
-		} else {
-			g.lowSpace = false
-		}
-	default:
-	}
-}
-
-// takeNext returns next.tmp, prepared: with the usual capacity, or with what is needed if that is more.
-func (g *log) takeNext(usual, needed int64) (File, int64, error) {
-	if n := g.next; n != nil {
-		<-n.done
-		g.next = nil
-		if n.err == nil && n.capacity >= needed {
-			g.lowSpace = false
-			return n.file, n.capacity, nil
-		}
-		if n.err == nil {
-			n.file.Close()
-		}
-	}
-	capacity := max(usual, needed)
-	f, err := g.nextMaker().prepare(capacity, nil)
-	g.lowSpace = err != nil
-	return f, capacity, err
-}
-
-// dropNext ends the preparation of a segment that is not needed.
-func (g *log) dropNext() {
-	if g.next == nil {
-		return
-	}
-	close(g.next.stop)
-	<-g.next.done
-	if g.next.err == nil {
-		g.next.file.Close()
-		g.maker.discard()
-	}
-	g.next = nil
 }
 
 // A nonceSource gives random numbers, reading many at once.

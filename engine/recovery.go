@@ -262,7 +262,7 @@ func (r *recovery) zeroTorn(seg *segment, x, end int64) error {
 		return writeError("open "+seg.name, err)
 	}
 	defer f.Close()
-	if err := writeZeros(f, x, end, nil); err != nil {
+	if err := writeZeros(f, x, end); err != nil {
 		return writeError("cut "+seg.name, err)
 	}
 	return writeError("sync "+seg.name, syncData(f))

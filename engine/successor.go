@@ -19,15 +19,19 @@ type segmentMaker struct {
 	prealloc Prealloc // resolved: not PreallocAuto
 }
 
-// prepare makes next.tmp with room for capacity bytes, and makes that room durable. It returns errStopped when stop is closed.
-func (m *segmentMaker) prepare(capacity int64, stop <-chan struct{}) (File, error) {
+// prepare makes next.tmp with room for capacity bytes, and makes that room durable. Zeros are written as pace allows, at once if it is nil.
+// prepare returns errStopped when the pace is stopped.
+func (m *segmentMaker) prepare(capacity int64, pace *zeroPace) (File, error) {
 	f, err := createEmpty(m.fs, joinPath(m.dir, nextTemp))
 	if err != nil {
 		return nil, err
 	}
 	switch m.prealloc {
 	case PreallocZero:
-		err = writeZeros(f, 0, capacity, stop)
+		// Blocks are reserved first, so that a disk that is about to be full tells early. A file system that cannot do that has room or not.
+		if err = f.Preallocate(capacity); err == nil || !isFull(err) {
+			err = layZeros(f, capacity, pace)
+		}
 	case PreallocReserve:
 		err = f.Preallocate(capacity)
 	}
@@ -92,15 +96,33 @@ func writeHeader(f File, h *segmentHeader) error {
 	return f.Fsync()
 }
 
-// writeZeros writes zeros from off up to end.
-func writeZeros(f File, off, end int64, stop <-chan struct{}) error {
-	zeros := make([]byte, max(0, min(end-off, 1<<20)))
-	for off < end {
-		select {
-		case <-stop:
-			return errStopped
-		default:
+// zeroChunk is how many zeros are written and synced at a time: little enough not to hold up a commit for long.
+const zeroChunk = 256 << 10
+
+// layZeros fills a new file with zeros, as pace allows.
+func layZeros(f File, capacity int64, pace *zeroPace) error {
+	for off := int64(0); off < capacity; {
+		end := min(off+zeroChunk, capacity)
+		if err := pace.until(end); err != nil {
+			return err
 		}
+		if err := writeZeros(f, off, end); err != nil {
+			return err
+		}
+		if pace != nil && end < capacity { // the rest is synced by prepare
+			if err := syncData(f); err != nil {
+				return err
+			}
+		}
+		off = end
+	}
+	return nil
+}
+
+// writeZeros writes zeros from off up to end.
+func writeZeros(f File, off, end int64) error {
+	zeros := make([]byte, max(0, min(end-off, zeroChunk)))
+	for off < end {
 		n := min(end-off, int64(len(zeros)))
 		if err := writeFull(f, zeros[:n], off); err != nil {
 			return err
