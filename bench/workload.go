@@ -95,20 +95,35 @@ func (j job) appends(p peer) (results []result, err error) {
 	return append(results, result{"batches of 100", rate}), err
 }
 
+// madeEvents is how many different events a client of appendWith has. Making one takes as long as some stores take to append it, so they
+// are made before the clock starts.
+const madeEvents = 64
+
 // appendWith returns events per second and latencies in microseconds.
 func (j job) appendWith(p peer, clients int) (rate, p50, p99 float64, err error) {
 	ctx := context.Background()
 	var failed atomic.Pointer[error]
 	latencies := make([][]time.Duration, clients)
+	made := make([][]event, clients)
+	for c := range made {
+		m := newMaker(uint64(time.Now().UnixNano()) + uint64(c))
+		made[c] = make([]event, madeEvents)
+		stream := m.stream()
+		for i := range made[c] {
+			made[c][i] = m.event(stream, 0)
+		}
+	}
 	var group sync.WaitGroup
 	start := time.Now()
 	for c := range clients {
 		group.Go(func() { // ends when the time is over
-			m := newMaker(uint64(time.Now().UnixNano()) + uint64(c))
-			stream := m.stream()
-			for version := int64(0); time.Since(start) < j.Seconds && failed.Load() == nil; version++ {
-				e := m.event(stream, version)
+			for version := int64(0); failed.Load() == nil; version++ {
+				e := made[c][version%madeEvents]
+				e.version = version
 				before := time.Now()
+				if before.Sub(start) >= j.Seconds {
+					return
+				}
 				if err := p.append(ctx, c, &e); err != nil {
 					failed.Store(&err)
 					return
