@@ -84,6 +84,7 @@ import (
 	"io"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
@@ -129,6 +130,10 @@ type (
 	CorruptError = engine.CorruptError
 	// A FormatError names a file that is not a store's, or of a later version.
 	FormatError = engine.FormatError
+	// A NetworkError names a store on a network file system.
+	NetworkError = engine.NetworkError
+	// A HeadError tells what the log has in the place of the head that was expected.
+	HeadError = engine.HeadError
 	// A LockedError names the process that holds the write lock.
 	LockedError = engine.LockedError
 )
@@ -239,6 +244,8 @@ type link struct {
 	ended  context.Context // ends with close
 	end    context.CancelFunc
 
+	checked atomic.Bool // the store has the head that the Config expects
+
 	mu     sync.Mutex // protects the fields below; never held while the link's store opens or closes
 	shared *shared    // the Connector's reference; nil before the first Connect and after detach
 	closed bool
@@ -274,9 +281,28 @@ func (l *link) acquire(ctx context.Context) (*shared, error) {
 			s.release()
 			return nil, s.err
 		default:
+			if err := l.checkHead(s); err != nil {
+				l.forget(s)
+				s.release()
+				return nil, err
+			}
 			return s, nil
 		}
 	}
+}
+
+// checkHead compares the store with the head that the Config expects, once.
+func (l *link) checkHead(s *shared) error {
+	if l.config.Expect == (engine.Head{}) || l.checked.Load() {
+		return nil
+	}
+	store, ok := s.store.(interface{ CheckHead(engine.Head) error })
+	if !ok {
+		return fault(ErrUnsupported, "open", "this store has no chain that can be compared with expect")
+	}
+	err := store.CheckHead(l.config.Expect)
+	l.checked.Store(err == nil)
+	return err
 }
 
 // begin returns the store with a reference for the caller, perhaps still opening. If closing is set, there is no reference.

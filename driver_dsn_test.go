@@ -1,9 +1,11 @@
 package eventfold_test
 
 import (
+	"bytes"
 	"database/sql"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,6 +45,9 @@ func TestParseDSN(t *testing.T) {
 		{"e?max_event_size=64KiB", eventfold.Config{Path: "e", MaxEventSize: 64 << 10}},
 		{"e?max_event_size=16MiB", eventfold.Config{Path: "e", MaxEventSize: 16 << 20}},
 		{"e?compress=zstd&prealloc=none", eventfold.Config{Path: "e", Compress: engine.CompressZstd, Prealloc: engine.PreallocNone}},
+		{"e?network=allow", eventfold.Config{Path: "e", Network: true}},
+		{"e?network=refuse", eventfold.Config{Path: "e"}},
+		{"e?expect=17:" + strings.Repeat("ab", 32), eventfold.Config{Path: "e", Expect: engine.Head{Position: 17, Chain: [32]byte(bytes.Repeat([]byte{0xab}, 32))}}},
 		{"e?prealloc=reserve", eventfold.Config{Path: "e", Prealloc: engine.PreallocReserve}},
 	}
 	for _, tt := range tests {
@@ -78,6 +83,11 @@ func TestBrokenDSNIsAnErrorFromOpen(t *testing.T) {
 		{"e?max_event_size=17MiB", "from 64KiB to 16MiB"},
 		{"e?json=string", "it must be one of bytes, text"},
 		{"e?compress=gzip", "it must be one of none, zstd"},
+		{"e?network=yes", "it must be one of refuse, allow"},
+		{"e?expect=17", "64 hexadecimal digits"},
+		{"e?expect=17:abab", "64 hexadecimal digits"},
+		{"e?expect=0:" + strings.Repeat("00", 32), "64 hexadecimal digits"},
+		{"e?expect=-1:" + strings.Repeat("00", 32), "64 hexadecimal digits"},
 		{"e?prealloc=full", "it must be one of auto, zero, reserve, none"},
 		{"file:a%zz", "invalid URL escape"},
 		{"file:a?mode=%zz", "invalid URL escape"},

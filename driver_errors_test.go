@@ -326,6 +326,8 @@ func TestCodes(t *testing.T) {
 		{&engine.TooLargeError{}, eventfold.ErrTooLarge, "54000", false},
 		{&engine.CorruptError{}, eventfold.ErrCorrupt, "XX001", false},
 		{&engine.FormatError{}, eventfold.ErrFormat, "58000", false},
+		{&engine.NetworkError{}, eventfold.ErrConfig, "F0000", false},
+		{&engine.HeadError{}, eventfold.ErrCorrupt, "XX001", false},
 		{&engine.LockedError{}, eventfold.ErrLocked, "55P03", true},
 		{&os.PathError{Op: "read", Path: "x", Err: syscall.EIO}, eventfold.ErrIO, "58030", false},
 		{errors.New("something else"), eventfold.ErrInternal, "XX000", false},

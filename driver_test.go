@@ -259,6 +259,7 @@ func TestConflictingOptionsNameBothValues(t *testing.T) {
 		"?sync=interval&max_event_size=2MiB": "max_event_size=1MiB, not max_event_size=2MiB",
 		"?sync=interval&compress=zstd":       "compress=none, not compress=zstd",
 		"?sync=interval&prealloc=none":       "prealloc=auto, not prealloc=none",
+		"?sync=interval&network=allow":       "network=refuse, not network=allow",
 	} {
 		err := openDB(t, dir+options).Ping()
 		assert.ErrorIs(t, err, eventfold.ErrConfig, options)

@@ -1,6 +1,7 @@
 package eventfold
 
 import (
+	"encoding/hex"
 	"fmt"
 	"net/url"
 	"runtime"
@@ -25,6 +26,9 @@ type Config struct {
 	QueryMemory int64
 	// JSONText makes the JSON columns come out as string instead of []byte.
 	JSONText bool
+	// Expect is a head of the store that is known from elsewhere, such as an earlier Head of engine.FileStore or of a backup; the zero Head is none.
+	// A store whose chain at that position is another one, or which is shorter, is refused with a *HeadError.
+	Expect engine.Head
 
 	// The fields that follow belong to the store, not to the connection: all Connectors of one store in one process must
 	// give them alike.
@@ -38,6 +42,8 @@ type Config struct {
 	Compress engine.Compression
 	// Prealloc says how room for the next segment is made.
 	Prealloc engine.Prealloc
+	// Network opens a store on a network file system too, which is refused otherwise: see engine.Options.
+	Network bool
 
 	// Store, if not nil, is used instead of the store at Path, which is then ignored together with the fields above it.
 	// Who opened it closes it, after the *sql.DB. It has no place in a DSN.
@@ -70,7 +76,8 @@ var (
 	compressions = []choice{{"none", uint8(engine.CompressNone)}, {"zstd", uint8(engine.CompressZstd)}}
 	preallocs    = []choice{{"auto", uint8(engine.PreallocAuto)}, {"zero", uint8(engine.PreallocZero)},
 		{"reserve", uint8(engine.PreallocReserve)}, {"none", uint8(engine.PreallocNone)}}
-	jsons = []choice{{"bytes", 0}, {"text", 1}}
+	jsons    = []choice{{"bytes", 0}, {"text", 1}}
+	networks = []choice{{"refuse", 0}, {"allow", 1}}
 )
 
 // A dsnKey is one key of a DSN: how its value is read into a Config, and how it is written, "" if it has its default.
@@ -87,9 +94,11 @@ var dsnKeys = []dsnKey{
 	wordKey("sync", syncs, func(c *Config) *engine.SyncMode { return &c.Sync }),
 	{"query_memory", parseQueryMemory, func(c Config) string { return formatSize(c.QueryMemory) }},
 	{"max_event_size", parseMaxEventSize, func(c Config) string { return formatSize(int64(c.MaxEventSize)) }},
-	{"json", parseJSON, formatJSON},
+	flagKey("json", jsons, func(c *Config) *bool { return &c.JSONText }),
+	{"expect", parseHead, formatHead},
 	wordKey("compress", compressions, func(c *Config) *engine.Compression { return &c.Compress }),
 	wordKey("prealloc", preallocs, func(c *Config) *engine.Prealloc { return &c.Prealloc }),
+	flagKey("network", networks, func(c *Config) *bool { return &c.Network }),
 }
 
 // dsnHints help with keys of other drivers.
@@ -115,8 +124,8 @@ var dsnHints = map[string]string{
 //
 // The keys are those of Config: mode (rwc, rw, ro, memory), busy_timeout (a duration such as 5s; 0 for not at all),
 // sync (always, interval), query_memory and max_event_size (bytes, or a number with KiB, MiB or GiB), json (bytes, text),
-// compress (none, zstd), prealloc (auto, zero, reserve, none). A key that is unknown or given twice and a value that is not
-// allowed are an [*Error] with the code [ErrConfig].
+// expect (a position, a colon, and 64 hexadecimal digits of the chain), compress (none, zstd), prealloc (auto, zero, reserve, none),
+// network (refuse, allow). A key that is unknown or given twice and a value that is not allowed are an [*Error] with the code [ErrConfig].
 func ParseDSN(dsn string) (Config, error) {
 	c, err := parseDSN(dsn)
 	if err != nil {
@@ -235,6 +244,8 @@ func (c Config) validate() error {
 		return fmt.Errorf("no path; a store in memory has the mode Memory")
 	case c.Path == memoryPath:
 		return fmt.Errorf("%s allows no other mode than memory", memoryPath)
+	case c.Expect != (engine.Head{}) && c.Expect.Position < 1:
+		return fmt.Errorf("expect names position %d, it must be positive", c.Expect.Position)
 	case c.QueryMemory < 0:
 		return fmt.Errorf("query_memory is %d, it must not be negative", c.QueryMemory)
 	case c.MaxEventSize != 0 && (c.MaxEventSize < engine.MinEventLimit || c.MaxEventSize > engine.MaxEventLimit):
@@ -331,17 +342,49 @@ func wordOf(choices []choice, value uint8) string {
 	return ""
 }
 
-func parseJSON(c *Config, value string) error {
-	v, err := parseWord(jsons, value)
-	c.JSONText = v == 1
-	return err
+// wordIf is the value of the second of two words if set.
+func wordIf(set bool) uint8 {
+	if set {
+		return 1
+	}
+	return 0
 }
 
-func formatJSON(c Config) string {
-	if c.JSONText {
-		return jsons[1].word
+// flagKey is a key that takes one of two words.
+func flagKey(name string, choices []choice, field func(*Config) *bool) dsnKey {
+	return dsnKey{
+		name: name,
+		parse: func(c *Config, value string) error {
+			v, err := parseWord(choices, value)
+			*field(c) = v == 1
+			return err
+		},
+		format: func(c Config) string {
+			if *field(&c) {
+				return choices[1].word
+			}
+			return ""
+		},
 	}
-	return ""
+}
+
+// parseHead reads a position and a chain value: 1000:9f86d0…
+func parseHead(c *Config, value string) error {
+	position, chain, _ := strings.Cut(value, ":")
+	p, err := strconv.ParseUint(position, 10, 63)
+	b, errChain := hex.DecodeString(chain)
+	if err != nil || errChain != nil || len(b) != len(c.Expect.Chain) || p == 0 {
+		return fmt.Errorf("it must be a position, a colon and %d hexadecimal digits", 2*len(c.Expect.Chain))
+	}
+	c.Expect = engine.Head{Position: engine.Position(p), Chain: [32]byte(b)}
+	return nil
+}
+
+func formatHead(c Config) string {
+	if c.Expect == (engine.Head{}) {
+		return ""
+	}
+	return fmt.Sprintf("%d:%x", c.Expect.Position, c.Expect.Chain)
 }
 
 func parseBusyTimeout(c *Config, value string) error {

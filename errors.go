@@ -219,6 +219,7 @@ func classify(err error) (Code, string) {
 		corrupt   *engine.CorruptError
 		head      *engine.HeadError
 		format    *engine.FormatError
+		network   *engine.NetworkError
 		locked    *engine.LockedError
 		syntax    *parser.SyntaxError
 		statement *query.Error
@@ -240,6 +241,8 @@ func classify(err error) (Code, string) {
 		return ErrCorrupt, ""
 	case errors.As(err, &format):
 		return ErrFormat, ""
+	case errors.As(err, &network):
+		return ErrConfig, ""
 	case errors.As(err, &locked):
 		return ErrLocked, ""
 	case errors.As(err, &syntax):

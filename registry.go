@@ -186,6 +186,7 @@ func (c Config) engineOptions() (path string, o engine.Options) {
 		MaxEventSize: c.MaxEventSize,
 		Compress:     c.Compress,
 		Prealloc:     c.Prealloc,
+		Network:      c.Network,
 	}
 	if c.Mode == Memory {
 		path, o.FS = "memory", engine.NewMemFS()
@@ -209,6 +210,7 @@ func (s *shared) agrees(c Config) error {
 		{"max_event_size", formatSize(int64(have.MaxEventSize)), formatSize(int64(want.MaxEventSize))},
 		{"compress", wordOf(compressions, uint8(have.Compress)), wordOf(compressions, uint8(want.Compress))},
 		{"prealloc", wordOf(preallocs, uint8(have.Prealloc)), wordOf(preallocs, uint8(want.Prealloc))},
+		{"network", wordOf(networks, wordIf(have.Network)), wordOf(networks, wordIf(want.Network))},
 	} {
 		if k.have != k.want {
 			return fault(ErrConfig, "open", "%s is already open in this process with %s=%s, not %s=%s",

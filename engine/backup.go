@@ -102,7 +102,7 @@ func (b *backup) openEarlier() (release func(), err error) {
 
 // openStore opens the store in dir, which must be this one.
 func (b *backup) openStore() (*FileStore, error) {
-	s, err := Open(b.dir, Options{FS: b.fs, ReadOnly: true})
+	s, err := Open(b.dir, Options{FS: b.fs, ReadOnly: true, Network: true})
 	if err != nil {
 		return nil, err
 	}

@@ -153,6 +153,20 @@ type FormatError struct {
 
 func (e *FormatError) Error() string { return fmt.Sprintf("eventfold: %s: %s", e.File, e.Reason) }
 
+// A NetworkError reports that a store is on a file system of another machine, which Options.Network would allow. Nothing was read or written.
+type NetworkError struct {
+	Path string
+	Kind string // what the system calls the file system; "" if unknown
+}
+
+func (e *NetworkError) Error() string {
+	kind := ""
+	if e.Kind != "" {
+		kind = " (" + e.Kind + ")"
+	}
+	return fmt.Sprintf("eventfold: %s is on a network file system%s, whose locks and syncs cannot be trusted", e.Path, kind)
+}
+
 // A LockedError reports that another process (or another engine of this process) holds the write lock.
 type LockedError struct {
 	Path  string

@@ -54,8 +54,9 @@ type FileInfo struct {
 
 // Space describes a file system.
 type Space struct {
-	Free        int64 // bytes available to this process; -1 if unknown
-	Network     bool  // locks and syncs are not to be trusted
-	CopyOnWrite bool  // btrfs, ZFS, APFS: writing zeros ahead buys nothing
+	Free        int64  // bytes available to this process; -1 if unknown
+	Network     bool   // the bytes are on another machine, or nobody knows where: locks and syncs are not to be trusted
+	Kind        string // what the system calls it, such as nfs; "" if unknown
+	CopyOnWrite bool   // btrfs, ZFS, APFS: writing zeros ahead buys nothing
 	ReadOnly    bool
 }

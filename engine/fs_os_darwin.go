@@ -46,6 +46,7 @@ func osSpace(dir string) (Space, error) {
 	return Space{
 		Free:        freeBytes(st.Bavail, uint64(st.Bsize)),
 		Network:     st.Flags&unix.MNT_LOCAL == 0,
+		Kind:        unix.ByteSliceToString(st.Fstypename[:]),
 		CopyOnWrite: unix.ByteSliceToString(st.Fstypename[:]) == "apfs",
 		ReadOnly:    st.Flags&unix.MNT_RDONLY != 0,
 	}, nil

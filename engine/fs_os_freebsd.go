@@ -20,6 +20,7 @@ func osSpace(dir string) (Space, error) {
 	return Space{
 		Free:        freeBytes(uint64(max(st.Bavail, 0)), st.Bsize),
 		Network:     st.Flags&unix.MNT_LOCAL == 0,
+		Kind:        unix.ByteSliceToString(st.Fstypename[:]),
 		CopyOnWrite: unix.ByteSliceToString(st.Fstypename[:]) == "zfs",
 		ReadOnly:    st.Flags&unix.MNT_RDONLY != 0,
 	}, nil

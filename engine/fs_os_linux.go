@@ -44,23 +44,27 @@ func unmapFile(data []byte) { _ = unix.Munmap(data) }
 func forgetPages(data []byte) { _ = unix.Madvise(data, unix.MADV_DONTNEED) }
 
 // The magic numbers of statfs(2), as linux/magic.h and the file systems' own sources have them.
-const (
-	magicFUSE = 0x65735546
-)
+const magicFUSE = 0x65735546
 
-var networkMagic = []uint32{
-	0x6969,     // NFS
-	0x517b,     // SMB
-	0xfe534d42, // SMB 2
-	0xff534d42, // CIFS
-	0x5346414f, // AFS
-	0x6b414653, // AFS of the kernel
-	0x73757245, // Coda
-	0x00c36400, // Ceph
-	0x0bd00bd0, // Lustre
-	0x7461636f, // OCFS2
-	0xaad7aaea, // PanFS
-	0x786f4256, // vboxsf
+var networkMagic = map[uint32]string{
+	0x6969:     "nfs",
+	0x517b:     "smb",
+	0xfe534d42: "smb2",
+	0xff534d42: "cifs",
+	0x01021997: "9p",
+	0x5346414f: "afs", // OpenAFS
+	0x6b414653: "afs", // of the kernel
+	0x73757245: "coda",
+	0x00c36400: "ceph",
+	0x01161970: "gfs2",
+	0x0bd00bd0: "lustre",
+	0x47504653: "gpfs",
+	0x19830326: "fhgfs",
+	0x7461636f: "ocfs2",
+	0xaad7aaea: "panfs",
+	0x564c:     "ncp",
+	0x786f4256: "vboxsf",
+	0xbacbacbc: "vmhgfs",
 }
 
 var copyOnWriteMagic = []uint32{
@@ -79,31 +83,45 @@ func osSpace(dir string) (Space, error) {
 	if err := statfs(dir, &st); err != nil {
 		return Space{}, err
 	}
+	return spaceOf(dir, &st), nil
+}
+
+// spaceOf says what statfs has told of dir.
+func spaceOf(dir string, st *unix.Statfs_t) Space {
 	unit := st.Frsize
 	if unit == 0 {
 		unit = st.Bsize
 	}
 	magic := uint32(st.Type)
+	kind, network := networkMagic[magic]
+	if magic == magicFUSE {
+		kind = kindOfFUSE(dir)
+		network = isRemoteFUSE(kind)
+	}
 	return Space{
 		Free:        freeBytes(uint64(st.Bavail), uint64(unit)),
-		Network:     slices.Contains(networkMagic, magic) || magic == magicFUSE && !isLocalFUSE(dir),
+		Network:     network,
+		Kind:        kind,
 		CopyOnWrite: slices.Contains(copyOnWriteMagic, magic),
 		ReadOnly:    st.Flags&unix.ST_RDONLY != 0,
-	}, nil
+	}
 }
 
-// isLocalFUSE looks the mount of dir up. If it cannot be found, it is taken for a network's.
-func isLocalFUSE(dir string) bool {
+// isRemoteFUSE reports whether the bytes of a FUSE file system of this kind may be anywhere.
+func isRemoteFUSE(kind string) bool { return kind != "" && !slices.Contains(localFUSE, kind) }
+
+// kindOfFUSE looks up what is mounted where dir is, "" if it cannot be found.
+func kindOfFUSE(dir string) string {
 	var st unix.Stat_t
 	if err := unix.Stat(dir, &st); err != nil {
-		return false
+		return ""
 	}
 	f, err := os.Open("/proc/self/mountinfo")
 	if err != nil {
-		return false
+		return ""
 	}
 	defer f.Close()
-	return slices.Contains(localFUSE, mountKind(f, unix.Major(st.Dev), unix.Minor(st.Dev)))
+	return mountKind(f, unix.Major(st.Dev), unix.Minor(st.Dev))
 }
 
 // mountKind finds the file system type of a device in the lines of mountinfo (see proc_pid_mountinfo(5)):

@@ -101,6 +101,9 @@ func (s *FileStore) open() error {
 	if err := s.checkDir(); err != nil {
 		return err
 	}
+	if err := s.checkNetwork(); err != nil {
+		return err
+	}
 	if err := s.loadPatiently(); err != nil {
 		return err
 	}
@@ -143,6 +146,23 @@ func (s *FileStore) checkDir() error {
 		return &FormatError{File: s.dir, Reason: fmt.Sprintf("holds no event store, but other files (%s)", foreign)}
 	}
 	return nil
+}
+
+// checkNetwork refuses a directory, or the one that is to hold it, on a network file system. What the system does not tell is no reason to refuse.
+func (s *FileStore) checkNetwork() error {
+	if s.opt.Network {
+		return nil
+	}
+	for dir := s.dir; ; dir = filepath.Dir(dir) {
+		space, err := s.fs.Space(dir)
+		if errors.Is(err, fs.ErrNotExist) && filepath.Dir(dir) != dir {
+			continue
+		}
+		if err == nil && space.Network {
+			return &NetworkError{Path: s.dir, Kind: space.Kind}
+		}
+		return nil
+	}
 }
 
 // isOurs reports whether a file in a directory without segments may be there.
@@ -280,7 +300,15 @@ func (s *FileStore) checkExpected() error {
 	if s.opt.Expect == nil {
 		return nil
 	}
-	want := *s.opt.Expect
+	return s.CheckHead(*s.opt.Expect)
+}
+
+// CheckHead compares the log with a head that the caller knows from elsewhere. It returns a [*HeadError] if the chain at that position is
+// another one, or the log is shorter.
+func (s *FileStore) CheckHead(want Head) error {
+	if s.closed.Load() {
+		return ErrClosed
+	}
 	got, err := s.current().headAt(want.Position)
 	if err != nil {
 		return err

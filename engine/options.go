@@ -45,6 +45,9 @@ type Options struct {
 	QueueLength int
 	// Expect, if not nil, refuses to open a store whose chain at that position is another one, or which is shorter.
 	Expect *Head
+	// Network opens a store on a network file system too. Without it that is a *NetworkError, because locks, syncs and caches of such a file system
+	// do not keep what eventfold promises. It is right if no other machine opens the store, and the server syncs what it is told to.
+	Network bool
 	// FS is the file system. nil means the operating system's.
 	FS FS
 	// Now is the clock. nil means time.Now.

@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/google/uuid"
@@ -292,6 +293,9 @@ var stats = []struct {
 	{"low_space", func(s *engine.Stats) Value { return boolValue(s.LowSpace) }},
 	{"poisoned", func(s *engine.Stats) Value { return boolValue(s.Poisoned) }},
 	{"writable", func(s *engine.Stats) Value { return boolValue(s.Writable) }},
+	{"head", func(s *engine.Stats) Value { // as the key expect of a DSN takes it
+		return unknownIf(s.Head.Position == 0, textValue(fmt.Sprintf("%d:%x", s.Head.Position, s.Head.Chain)))
+	}},
 	{"recovery", func(s *engine.Stats) Value { return unknownIf(s.Recovery == "", textValue(s.Recovery)) }},
 }
 
