@@ -3,6 +3,7 @@ package eventfold_test
 import (
 	"context"
 	"database/sql"
+	"reflect"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -199,4 +200,29 @@ func TestNoFollowInTransaction(t *testing.T) {
 		rows.Close()
 	}
 	assert.Error(t, err)
+}
+
+// TestColumnTypesInATransaction: a tool that makes its destinations from the column types can read a transaction's own events.
+func TestColumnTypesInATransaction(t *testing.T) {
+	db := openDB(t, ":memory:")
+	tx := begin(t, db, nil)
+	_, err := tx.Exec(`INSERT INTO a (type) VALUES ('Own')`)
+	require.NoError(t, err)
+	rows, err := tx.Query(`SELECT * FROM a`)
+	require.NoError(t, err)
+	defer rows.Close()
+	types, err := rows.ColumnTypes()
+	require.NoError(t, err)
+	dest := make([]any, len(types))
+	var nullable []string
+	for i, c := range types {
+		dest[i] = reflect.New(c.ScanType()).Interface()
+		if can, ok := c.Nullable(); ok && can {
+			nullable = append(nullable, c.Name())
+		}
+	}
+	assert.Equal(t, []string{"position", "id", "payload", "recorded_at"}, nullable)
+	require.True(t, rows.Next())
+	require.NoError(t, rows.Scan(dest...))
+	assert.Equal(t, &sql.NullInt64{}, dest[0])
 }

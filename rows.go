@@ -25,6 +25,7 @@ var (
 type rows struct {
 	ctx       context.Context // of the query
 	statement *statement
+	tx        *query.Tx  // the transaction of the query, nil for none
 	rows      query.Rows // nil for a statement that gives none
 	shared    *shared    // nil after Close
 	jsonText  bool
@@ -114,7 +115,7 @@ var columnTypes = map[query.Type]columnType{
 	query.EventType: {"EVENT", reflect.TypeFor[Event](), reflect.TypeFor[Event](), false},
 }
 
-func (r *rows) column(i int) query.Column { return r.statement.plan.Columns()[i] }
+func (r *rows) column(i int) query.Column { return r.statement.plan.ColumnsIn(r.tx)[i] }
 
 func (r *rows) columnType(i int) columnType { return columnTypes[r.column(i).Type] }
 
@@ -133,7 +134,7 @@ func (r *rows) ColumnTypeScanType(i int) reflect.Type {
 // ColumnTypeDatabaseTypeName returns BIGINT, DOUBLE, TEXT, BLOB, JSON, TIMESTAMP, EVENT, or ANY for a column whose values differ in type.
 func (r *rows) ColumnTypeDatabaseTypeName(i int) string { return r.columnType(i).name }
 
-// ColumnTypeNullable reports whether NULL can be there, exactly.
+// ColumnTypeNullable reports whether NULL can be there, exactly: in a transaction that can be so of position, id and recorded_at.
 func (r *rows) ColumnTypeNullable(i int) (nullable, ok bool) { return r.column(i).Nullable, true }
 
 // ColumnTypeLength returns the greatest length for texts and bytes.

@@ -90,7 +90,7 @@ func (c *Conn) query(ctx context.Context, s *statement, args []driver.NamedValue
 		return nil, wrapError(ctx, "query", "", err)
 	}
 	c.shared.retain()
-	r := &rows{ctx: ctx, statement: s, shared: c.shared, jsonText: c.session.Settings.JSONText}
+	r := &rows{ctx: ctx, statement: s, tx: c.session.Tx, shared: c.shared, jsonText: c.session.Settings.JSONText}
 	running := ctx
 	if s.follows() {
 		r.follow = newFollowing(ctx, c.link)

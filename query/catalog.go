@@ -25,10 +25,11 @@ type tableDef interface {
 // systemSchemas are the qualifiers that may stand before any table's name.
 var systemSchemas = map[string]bool{"": true, "main": true, "eventfold": true}
 
-// storeCatalog names the tables of a store: $all and its like, information_schema, and every stream.
-type storeCatalog struct{}
+// storeCatalog names the tables of a store: $all and its like, information_schema, and every stream. If it is pending, event tables
+// hold events of an open transaction, too.
+type storeCatalog struct{ pending bool }
 
-func (storeCatalog) table(t *parser.Table) (tableDef, error) {
+func (c storeCatalog) table(t *parser.Table) (tableDef, error) {
 	if t.Schema == "information_schema" {
 		if def := informationSchema(foldASCII(t.Name)); def != nil {
 			return def, nil
@@ -41,14 +42,14 @@ func (storeCatalog) table(t *parser.Table) (tableDef, error) {
 		return nil, errorf(UnknownTable, t.Pos, "there is no schema %s", quoted(t.Schema))
 	}
 	if t.Schema == "eventfold" && sameName(t.Name, "events") {
-		return &eventTable{all: true, label: "events"}, nil
+		return &eventTable{all: true, label: "events", pending: c.pending}, nil
 	}
 	if !strings.HasPrefix(t.Name, "$") {
-		return streamTable(t)
+		return streamTable(t, c.pending)
 	}
 	name := foldASCII(t.Name)
 	if name == "$all" {
-		return &eventTable{all: true, label: "$all"}, nil
+		return &eventTable{all: true, label: "$all", pending: c.pending}, nil
 	}
 	if def := systemTable(name); def != nil {
 		return def, nil
@@ -58,11 +59,11 @@ func (storeCatalog) table(t *parser.Table) (tableDef, error) {
 	return nil, e
 }
 
-func streamTable(t *parser.Table) (tableDef, error) {
+func streamTable(t *parser.Table, pending bool) (tableDef, error) {
 	if err := checkStream(t.Name); err != "" {
 		return nil, errorf(UnknownTable, t.Pos, "the name of a stream %s", err)
 	}
-	return &eventTable{stream: t.Name, label: t.Name}, nil
+	return &eventTable{stream: t.Name, label: t.Name, pending: pending}, nil
 }
 
 // checkStream says what is wrong with a stream's name, "" for nothing.
@@ -82,16 +83,23 @@ func checkStream(name string) string {
 
 // An eventTable is $all, or one stream. Opened for an execution, it is a Table.
 type eventTable struct {
-	all    bool
-	stream string
-	label  string
+	all     bool
+	stream  string
+	label   string
+	pending bool // its schema is that of a table with events whose places are not known yet
 
 	ex *execution // nil until it is opened
 }
 
 func (t *eventTable) name() string          { return t.label }
-func (t *eventTable) schema() []TableColumn { return eventSchema }
-func (t *eventTable) Schema() []TableColumn { return eventSchema }
+func (t *eventTable) Schema() []TableColumn { return t.schema() }
+func (t *eventTable) schema() []TableColumn {
+	if t.pending {
+		return pendingSchema
+	}
+	return eventSchema
+}
+
 func (t *eventTable) open(ex *execution) Table {
 	opened := *t
 	opened.ex = ex

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"slices"
 	"time"
 	"unsafe"
 
@@ -49,6 +50,15 @@ var eventSchema = func() []TableColumn {
 	schema := make([]TableColumn, len(eventColumns))
 	for i, c := range eventColumns {
 		schema[i] = c.TableColumn
+	}
+	return schema
+}()
+
+// pendingSchema is eventSchema for tables that hold a transaction's own events, too: COMMIT assigns their positions, ids and times.
+var pendingSchema = func() []TableColumn {
+	schema := slices.Clone(eventSchema)
+	for _, i := range []int{ordPosition, ordID, ordRecordedAt} {
+		schema[i].Nullable = true
 	}
 	return schema
 }()

@@ -240,7 +240,7 @@ func (c *compilation) insert(st *parser.Insert) (*insertPlan, error) {
 		}
 		p.expect = append(p.expect, x)
 	}
-	if err := p.compileReturning(st.Returning); err != nil {
+	if err := p.compileReturning(st.Returning, c.pending()); err != nil {
 		return nil, err
 	}
 	p.conditions = p.hasConditions()

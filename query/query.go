@@ -62,6 +62,7 @@ type Plan struct {
 	columns []Column
 	rows    bool // the statement gives rows
 	run     planner
+	pending func() []Column // what columns are in a transaction that holds events of its own; nil without a store
 }
 
 // A planner is the part of a plan that differs between kinds of statement.
@@ -76,6 +77,15 @@ func Compile(p *parser.Parsed) (*Plan, error) { return compileStatement(p) }
 
 // Columns returns the columns of the rows that the statement gives. The slice must not be changed.
 func (p *Plan) Columns() []Column { return p.columns }
+
+// ColumnsIn returns the columns as they are in a transaction, nil for none. They differ from Columns in Nullable alone: a transaction
+// sees its own events, whose positions and times, and ids unless they were given, are NULL before COMMIT.
+func (p *Plan) ColumnsIn(tx *Tx) []Column {
+	if tx == nil || tx.readOnly || p.pending == nil {
+		return p.columns
+	}
+	return p.pending()
+}
 
 // GivesRows reports whether the statement has a result set: SELECT, SHOW, DESCRIBE, EXPLAIN, INSERT ... RETURNING, VERIFY.
 func (p *Plan) GivesRows() bool { return p.rows }

@@ -61,7 +61,8 @@ func sortedTags(tags []string) []string {
 	return sorted
 }
 
-func (p *insertPlan) compileReturning(r *parser.Returning) error {
+// compileReturning resolves RETURNING. If the statement is compiled for a transaction (pending), ids may be NULL.
+func (p *insertPlan) compileReturning(r *parser.Returning, pending bool) error {
 	if r == nil {
 		return nil
 	}
@@ -83,6 +84,9 @@ func (p *insertPlan) compileReturning(r *parser.Returning) error {
 		}
 	}
 	for _, c := range p.returning {
+		if pending && c.Name == eventSchema[ordID].Name {
+			c.Nullable = true
+		}
 		p.columns = append(p.columns, c.Column)
 	}
 	return nil

@@ -2,13 +2,32 @@ package query
 
 import (
 	"context"
+	"sync"
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
 )
 
 // compileStatement compiles a statement against the tables of a store.
-func compileStatement(p *parser.Parsed) (*Plan, error) { return compileWith(p, storeCatalog{}) }
+func compileStatement(p *parser.Parsed) (*Plan, error) {
+	plan, err := compileWith(p, storeCatalog{})
+	if err != nil {
+		return nil, err
+	}
+	plan.pending = sync.OnceValue(func() []Column {
+		if other, err := compileWith(p, storeCatalog{pending: true}); err == nil {
+			return other.columns
+		}
+		return plan.columns
+	})
+	return plan, nil
+}
+
+// pending reports whether the statement is compiled for a transaction that holds events of its own.
+func (c *compilation) pending() bool {
+	tables, ok := c.catalog.(storeCatalog)
+	return ok && tables.pending
+}
 
 // compileWith compiles a statement against the tables of a catalog.
 func compileWith(p *parser.Parsed, tables catalog) (*Plan, error) {
