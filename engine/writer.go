@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -318,48 +319,83 @@ func (w *writer) write() error {
 
 // settleGroup makes the group that has been written durable, and visible to readers.
 func (w *writer) settleGroup(h *frameHeader, off int64) error {
-	l, s := w.log, w.s
-	if sabotaged(publishBeforeFsync) {
-		w.show(h, off)
+	l := w.log
+	if l.index.count() == 0 {
+		l.least = h.micros
 	}
 	if sabotaged(ackBeforeFdatasync) {
 		w.answer(nil)
 		w.group.requests = w.group.requests[:0]
 	}
-	if s.opt.Sync == SyncAlways {
-		if sabotaged(tailBeforeFdatasync) {
-			l.durable = l.end
-			l.promise(0)
-		}
-		if err := l.sync(); err != nil {
-			return w.poisoned(err)
-		}
-		w.pace = (w.pace*7 + l.lastSync) / 8
-		w.countSyncs()
-		l.promise(0)
-	} else if l.unsyncedSince.IsZero() {
+	if w.s.opt.Sync == SyncAlways {
+		return w.syncGroup(h, off)
+	}
+	indexFrame(l.index, h, w.group.buf, off)
+	if l.unsyncedSince.IsZero() {
 		l.unsyncedSince = time.Now()
 	}
-	if !sabotaged(publishBeforeFsync) {
-		w.show(h, off)
-	}
-	if s.opt.Sync != SyncAlways && time.Since(l.unsyncedSince) >= s.opt.SyncInterval {
+	w.show()
+	if time.Since(l.unsyncedSince) >= w.s.opt.SyncInterval {
 		w.syncLate()
 	}
 	return nil
 }
 
-// show indexes the group and lets readers see it.
-func (w *writer) show(h *frameHeader, off int64) {
+// syncGroup syncs and indexes the group, and publishes it.
+func (w *writer) syncGroup(h *frameHeader, off int64) error {
 	l := w.log
-	if l.index.count() == 0 {
-		l.least = h.micros
+	if sabotaged(tailBeforeFdatasync) {
+		l.durable = l.end
+		l.promise(0)
 	}
-	indexFrame(l.index, h, w.group.buf, off)
+	if sabotaged(publishBeforeFsync) {
+		indexFrame(l.index, h, w.group.buf, off)
+		w.show()
+		return w.syncNow()
+	}
+	if len(w.group.starts) < indexBeside {
+		if err := w.syncNow(); err != nil {
+			return err
+		}
+		indexFrame(l.index, h, w.group.buf, off)
+	} else if err := w.syncBeside(*h, off); err != nil {
+		return err
+	}
+	w.show()
+	return nil
+}
+
+// syncBeside syncs while another goroutine indexes the group. Readers do not see in an index what has not been published, and after a sync
+// that failed nothing is ever published again.
+func (w *writer) syncBeside(h frameHeader, off int64) error {
+	var indexed sync.WaitGroup
+	indexed.Go(func() { indexFrame(w.log.index, &h, w.group.buf, off) })
+	defer indexed.Wait()
+	return w.syncNow()
+}
+
+// indexBeside is the number of events from which on a group is indexed by a goroutine of its own. Indexing this many takes longer than
+// starting one.
+const indexBeside = 64
+
+// syncNow syncs what has been written, and promises it.
+func (w *writer) syncNow() error {
+	l := w.log
+	if err := l.sync(); err != nil {
+		return w.poisoned(err)
+	}
+	w.pace = (w.pace*7 + l.lastSync) / 8
+	w.countSyncs()
+	l.promise(0)
+	return nil
+}
+
+// show lets readers see the group, which has been indexed.
+func (w *writer) show() {
 	for _, stream := range w.group.streams {
 		w.heads.committed(stream.name, stream.version)
 	}
-	w.s.publish(l.logState, l.end.next)
+	w.s.publish(w.log.logState, w.log.end.next)
 }
 
 // syncLate syncs what was acknowledged without (SyncInterval).
