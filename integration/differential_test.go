@@ -130,20 +130,52 @@ func normal(v any) any {
 	return v
 }
 
-// query returns the rows as comparable text, or the error.
-func query(db *sql.DB, text string) (rows [][]any, err error) {
-	result, err := db.Query(text)
+// A querier is a database or a transaction.
+type querier interface {
+	Query(text string, args ...any) (*sql.Rows, error)
+}
+
+// query returns the rows with values that can be compared, or the error.
+func query(db querier, text string, args ...any) (rows [][]any, err error) {
+	return readRows(db, func([]*sql.ColumnType, []any) error { return nil }, text, args...)
+}
+
+// declared is query, and holds that every value is what its column's type says, which is known before the first row.
+func declared(db querier, text string) (rows [][]any, err error) {
+	return readRows(db, func(types []*sql.ColumnType, row []any) error {
+		for i, v := range row {
+			nullable, ok := types[i].Nullable()
+			name := types[i].DatabaseTypeName()
+			if v == nil && ok && nullable || v != nil && (name == "ANY" || fmt.Sprintf("%T", v) == goTypes[name]) {
+				continue
+			}
+			return fmt.Errorf("column %d is %s, nullable %v, and holds %T %v", i+1, name, nullable, v, v)
+		}
+		return nil
+	}, text)
+}
+
+// goTypes are what the values of the types of columns come out as.
+var goTypes = map[string]string{
+	"BIGINT": "int64", "DOUBLE": "float64", "TEXT": "string", "JSON": "[]uint8", "BLOB": "[]uint8", "TIMESTAMP": "time.Time",
+}
+
+func readRows(db querier, check func([]*sql.ColumnType, []any) error, text string, args ...any) (rows [][]any, err error) {
+	result, err := db.Query(text, args...)
 	if err != nil {
 		return nil, err
 	}
 	defer result.Close()
-	names, err := result.Columns()
+	types, err := result.ColumnTypes()
 	if err != nil {
 		return nil, err
 	}
 	for result.Next() {
-		row := make([]any, len(names))
+		row := make([]any, len(types))
 		if err := result.Scan(pointers(row)...); err != nil {
+			return nil, err
+		}
+		if err := check(types, row); err != nil {
 			return nil, err
 		}
 		for i := range row {
@@ -201,7 +233,7 @@ func TestSameAnswersAsSQLite(t *testing.T) {
 		p := newPair(t, g.Rand, 400)
 		for range min(perStore, n-done) {
 			s := g.statement()
-			ours, ourErr := query(p.ours, s.sql)
+			ours, ourErr := declared(p.ours, s.sql)
 			theirs, theirErr := query(p.theirs, s.sql)
 			if ourErr != nil && theirErr != nil {
 				bothFailed++
