@@ -17,8 +17,9 @@ const (
 // It is a set-associative cache with a CLOCK for each set. A block that somebody holds is not replaced. The memory of
 // a set is made when it is first used and has no pointers.
 type blockCache struct {
-	sets  []cacheSet
-	files atomic.Uint32 // numbers given to open files
+	sets   []cacheSet
+	files  atomic.Uint32 // numbers given to open files
+	opened *fileCache    // bounds how many files are open; nil leaves every one open
 
 	filterRoom atomic.Int64 // bytes of filters that may still be kept in memory
 }

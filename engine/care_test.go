@@ -3,9 +3,13 @@ package engine
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -214,4 +218,239 @@ func TestSalvage(t *testing.T) {
 		_, err = Salvage(ctx, imageDir, "saved", Options{FS: fsys})
 		require.Error(t, err, "into a store with events")
 	}
+}
+
+// Verify compares the index file of the last segment, which Close has left of its first events, up to where it ends.
+func TestVerifyComparesTheLastIndexFile(t *testing.T) {
+	fsys := NewMemFS()
+	fill := func(s *FileStore, from, to int) {
+		for from < to {
+			var batch []Append
+			for ; from < to && len(batch) < 1000; from++ {
+				batch = append(batch, Append{Stream: fmt.Sprint("s", from%997), Events: one(fmt.Sprint(from))})
+			}
+			_, err := s.Append(context.Background(), batch...)
+			require.NoError(t, err)
+		}
+	}
+	const segmentSize = 64 << 20
+	s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: segmentSize})
+	fill(s, 0, activeIndexLeast+500)
+	require.NoError(t, s.Close())
+	name := indexFileName(segmentFileName(1, 0))
+	img := takeImage(t, fsys)
+	require.Contains(t, img, name)
+	blocks := len(img[name]) / indexBlockSize
+	ctx := context.Background()
+
+	intact := openStore(t, imageDir, Options{FS: img.fs(t), SegmentSize: segmentSize})
+	report, err := intact.Verify(ctx)
+	require.NoError(t, err)
+	assert.Equal(t, 1, report.Indexes)
+	assert.Empty(t, report.BadIndexes)
+	fill(intact, activeIndexLeast+500, activeIndexLeast+700) // and with events behind it
+	report, err = intact.Verify(ctx)
+	require.NoError(t, err)
+	assert.Equal(t, 1, report.Indexes)
+	assert.Empty(t, report.BadIndexes)
+
+	right := img[name]
+	spoil := map[string]func(b []byte){
+		"a bit":           func(b []byte) { b[(blocks/2)*indexBlockSize+77] ^= 1 },
+		"the last block":  func(b []byte) { b[len(b)-9] ^= 1 },
+		"with a checksum": func(b []byte) { spoilBlock(b, 1, testIndexMeta(t, img)) },
+	}
+	for what, change := range spoil {
+		for _, readOnly := range []bool{false, true} {
+			damaged := bytes.Clone(right)
+			change(damaged)
+			fsys := img.with(name, damaged).fs(t)
+			s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: segmentSize, ReadOnly: readOnly})
+			report, err := s.Verify(ctx)
+			require.NoError(t, err, what)
+			assert.Equal(t, []string{joinPath(imageDir, name)}, report.BadIndexes, what)
+			got, err := payloads(s)
+			require.NoError(t, err)
+			require.Len(t, got, activeIndexLeast+500)
+			for n := range 997 { // nobody asks the damaged file any more
+				c := s.ReadIndex().ReadStream(ctx, fmt.Sprint("s", n), 0, Forwards)
+				for at := n; c.Next(); at += 997 {
+					require.Equal(t, Position(at), c.Event().Position, what)
+				}
+				require.NoError(t, c.Err())
+				require.NoError(t, c.Close())
+			}
+			if readOnly {
+				require.NoError(t, s.Close())
+				continue
+			}
+			mustAppend(t, s, "one more", Any, one("x")...)
+			require.NoError(t, s.Close())
+			s = openStore(t, imageDir, Options{FS: fsys, SegmentSize: segmentSize})
+			report, err = s.Verify(ctx)
+			require.NoError(t, err)
+			assert.Empty(t, report.BadIndexes, "%s: Close has written another", what)
+			require.NoError(t, s.Close())
+		}
+	}
+}
+
+// testIndexMeta returns what seeds the checksums of the index file of an image's first segment.
+func testIndexMeta(t *testing.T, img image) indexMeta {
+	h, err := decodeSegmentHeader(img[segmentFileName(1, 0)], "")
+	require.NoError(t, err)
+	return indexMeta{store: h.store, number: h.number, generation: h.content}
+}
+
+// spoilBlock changes a block of an index file and makes its checksum right again.
+func spoilBlock(b []byte, block int, m indexMeta) {
+	content := b[block*indexBlockSize:][:indexBlockPayload]
+	content[40] ^= 4
+	binary.LittleEndian.PutUint32(b[block*indexBlockSize+indexBlockPayload:], blockCRC(m.blockSeed(), uint32(block), content))
+}
+
+// An index file of a complete segment that is wrong though its checksums are right is not asked any more once Verify has found out.
+func TestVerifyReplacesAWrongIndex(t *testing.T) {
+	fsys := NewMemFS()
+	s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: testSegmentSize})
+	appendNumbered(t, s, 0, 500)
+	settleIndexes(t, s)
+	require.NoError(t, s.Close())
+	img := takeImage(t, fsys)
+	name := indexFileName(segmentFileName(1, 0))
+	wrong := bytes.Clone(img[name])
+	for block := range len(wrong)/indexBlockSize - 1 {
+		spoilBlock(wrong, block, testIndexMeta(t, img))
+	}
+	for _, readOnly := range []bool{false, true} {
+		fsys = img.with(name, wrong).fs(t)
+		s = openStore(t, imageDir, Options{FS: fsys, SegmentSize: testSegmentSize, ReadOnly: readOnly})
+		report, err := s.Verify(context.Background())
+		require.NoError(t, err)
+		require.Equal(t, []string{joinPath(imageDir, name)}, report.BadIndexes)
+		for n := range 3 {
+			c := s.ReadIndex().ReadStream(context.Background(), fmt.Sprint("s", n), 0, Forwards)
+			found := 0
+			for ; c.Next(); found++ {
+				require.Equal(t, Position(3*found+n), c.Event().Position)
+			}
+			require.NoError(t, c.Err())
+			require.GreaterOrEqual(t, found, 166)
+		}
+		if !readOnly {
+			appendNumbered(t, s, 500, 501)
+			settleIndexes(t, s)
+			report, err = s.Verify(context.Background())
+			require.NoError(t, err)
+			assert.Empty(t, report.BadIndexes)
+			assert.Equal(t, img[name], takeImage(t, fsys)[name], "made anew, and equal")
+		}
+		require.NoError(t, s.Close())
+	}
+}
+
+// Merged indexes are compared by a process that does not use them, too.
+func TestVerifyComparesRunsOfOthers(t *testing.T) {
+	fsys := NewMemFS()
+	s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: testSegmentSize})
+	appendNumbered(t, s, 0, 6000)
+	settleIndexes(t, s)
+	require.NotEmpty(t, s.indexer.runList())
+	run := s.indexer.runList()[0]
+	require.NoError(t, s.Close())
+	img := takeImage(t, fsys)
+	verify := func(fsys FS) VerifyReport {
+		s := openStore(t, imageDir, Options{FS: fsys, ReadOnly: true})
+		report, err := s.Verify(context.Background())
+		require.NoError(t, err)
+		return report
+	}
+	name := indexRunName(run.from, run.to)
+	report := verify(img.fs(t))
+	assert.Empty(t, report.BadIndexes)
+	assert.Greater(t, report.Indexes, report.Segments-1)
+	damaged := bytes.Clone(img[name])
+	damaged[100] ^= 1
+	assert.Equal(t, []string{joinPath(imageDir, name)}, verify(img.with(name, damaged).fs(t)).BadIndexes)
+}
+
+// Verify reads MANIFEST, too: Open would make it anew, but a store that is open does not look.
+func TestVerifyReadsManifest(t *testing.T) {
+	img, n := rotated(t, true)
+	name := joinPath(imageDir, manifestName)
+	changes := map[string]func(m *manifest){
+		"the end":         func(m *manifest) { m.segments[0].end += 8 },
+		"the number":      func(m *manifest) { m.segments[1].next++ },
+		"the chain":       func(m *manifest) { m.segments[0].lastChain[3] ^= 1 },
+		"the first time":  func(m *manifest) { m.segments[1].least-- },
+		"the last time":   func(m *manifest) { m.segments[0].greatest++ },
+		"the base":        func(m *manifest) { m.segments[1].base++ },
+		"the first event": func(m *manifest) { m.first++ },
+		"another store":   func(m *manifest) { m.store[0] ^= 1 },
+		"all, by a bit":   nil,
+		"nothing: it lags": func(m *manifest) {
+			m.segments[1] = manifestSegment{number: 2, base: m.segments[1].base}
+			m.segments = m.segments[:2]
+		},
+		"nothing: it is so": func(*manifest) {},
+	}
+	for what, change := range changes {
+		fsys := img.fs(t)
+		s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: testSegmentSize, ReadOnly: true})
+		if change == nil {
+			f, err := fsys.Open(name, os.O_RDWR)
+			require.NoError(t, err)
+			_, err = f.WriteAt([]byte{0xff}, 50)
+			require.NoError(t, err)
+			require.NoError(t, f.Close())
+		} else {
+			m, err := readManifest(fsys, imageDir)
+			require.NoError(t, err)
+			change(m)
+			require.NoError(t, m.write(fsys, imageDir))
+		}
+		report, err := s.Verify(context.Background())
+		require.NoError(t, err, what)
+		require.Equal(t, int64(n), report.Events)
+		if strings.HasPrefix(what, "nothing") {
+			assert.Empty(t, report.BadIndexes, what)
+		} else {
+			assert.Equal(t, []string{name}, report.BadIndexes, what)
+		}
+		require.NoError(t, s.Close())
+	}
+	// Times that MANIFEST has told wrongly since the store was opened make time bounds skip events.
+	for _, change := range []func(m *manifest){changes["the first time"], changes["the last time"]} {
+		fsys := img.fs(t)
+		m, err := readManifest(fsys, imageDir)
+		require.NoError(t, err)
+		change(m)
+		require.NoError(t, m.write(fsys, imageDir))
+		s := openStore(t, imageDir, Options{FS: fsys, ReadOnly: true})
+		_, err = s.Verify(context.Background())
+		var corrupt *CorruptError
+		require.ErrorAs(t, err, &corrupt)
+		require.NoError(t, s.Close())
+	}
+}
+
+// A system that does not let a file be opened or read is not damage.
+func TestVerifyTellsErrorsFromDamage(t *testing.T) {
+	img, _ := rotated(t, true)
+	fsys := &countingFS{FS: img.fs(t)}
+	cache := &fileCache{most: func() int { return 2 }}
+	s := openStore(t, imageDir, Options{FS: fsys, ReadOnly: true, files: cache})
+	for cache.shrink() {
+	}
+	fsys.most = 1
+	blocked, err := fsys.Open(joinPath(imageDir, manifestName), os.O_RDONLY)
+	require.NoError(t, err)
+	_, err = s.Verify(context.Background())
+	require.ErrorIs(t, err, syscall.EMFILE)
+	var corrupt *CorruptError
+	require.NotErrorAs(t, err, &corrupt)
+	require.NoError(t, blocked.Close())
+	fsys.most = 0
+	_, err = s.Verify(context.Background())
+	require.NoError(t, err)
 }

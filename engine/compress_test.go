@@ -559,7 +559,7 @@ func TestTwoGenerations(t *testing.T) {
 	} {
 		fsys := tt.image.fs(t)
 		s := openStore(t, imageDir, compressOptions(fsys, CompressNone))
-		require.Equal(t, tt.compressed, s.view.Load().segments[0].isCompressed(), tt.name)
+		require.Equal(t, tt.compressed, s.view.Load().segments[0].compressed, tt.name)
 		require.Equal(t, want, everything(t, s), tt.name)
 		mustAppend(t, s, "order-0", Any, one("{}")...)
 		require.NoError(t, s.Close())

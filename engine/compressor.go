@@ -3,7 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
-	"os"
+	"io/fs"
 )
 
 // compressTemp is the file that becomes the compressed generation of a segment.
@@ -12,13 +12,23 @@ const compressTemp = "compress.tmp"
 // A compressor compresses the complete segments of a store, one after the other, the oldest first. It belongs to the
 // indexer's goroutine, which calls next when no index is wanted.
 type compressor struct {
-	s       *FileStore
-	refused map[int64]bool // numbers of segments that are damaged, and left as they are
+	s        *FileStore
+	refused  map[int64]bool // numbers of segments that are damaged, and left as they are
+	replaced []string       // files that have been replaced and could not be removed yet
 }
 
 // next compresses one segment and reports whether there may be more. After an error the old file is in place, and there is nothing
 // left of the new one, or it is complete.
 func (c *compressor) next(ctx context.Context) (more bool, err error) {
+	if len(c.replaced) > 0 {
+		save, err := c.s.swapSegment(ctx, nil, nil)
+		if err == nil {
+			err = c.removeReplaced(save)
+		}
+		if err != nil {
+			return !errors.Is(err, errSwapRefused), err
+		}
+	}
 	seg, size := c.choose()
 	if seg == nil {
 		return false, nil
@@ -42,7 +52,7 @@ func (c *compressor) choose() (seg *segment, size int64) {
 		seg, sealed := segments[i], segments[i].sealed.Load()
 		_, indexed := seg.index.Load().segmentIndex.(*fileIndex)
 		switch {
-		case sealed == nil || !indexed || seg.isCompressed() || c.refused[seg.number]:
+		case sealed == nil || !indexed || seg.compressed || c.refused[seg.number]:
 		case segments[i+1].header.supersedes():
 			return seg, sealed.end // it has no seal
 		default:
@@ -78,12 +88,30 @@ func (c *compressor) compress(ctx context.Context, seg *segment, size int64) err
 	if err != nil {
 		return err
 	}
-	used, err := s.replaceSegment(ctx, seg, next)
-	if !used {
+	next.file = c.s.log.files().keep(next.file, segmentName{next.number, next.generation}, next.header)
+	save, err := s.swapSegment(ctx, seg, next)
+	if err != nil {
 		next.file.Close()
 		s.fs.Remove(name)
+		return err
 	}
-	return err
+	c.replaced = append(c.replaced, seg.name)
+	return c.removeReplaced(save)
+}
+
+// removeReplaced removes the files of segments that were replaced, once MANIFEST names the new ones. What fails is tried again; if the process ends
+// before, the next one to write removes them.
+func (c *compressor) removeReplaced(save func() error) error {
+	if err := save(); err != nil {
+		return writeError("write MANIFEST", err)
+	}
+	for len(c.replaced) > 0 {
+		if err := c.s.fs.Remove(c.replaced[0]); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return wrap("remove "+c.replaced[0], err)
+		}
+		c.replaced = c.replaced[1:]
+	}
+	return nil
 }
 
 // write writes the compressed generation of a segment, durably.
@@ -105,19 +133,11 @@ func (c *compressor) write(ctx context.Context, temp string, seg *segment, h *se
 
 // open opens a generation of a segment that was written.
 func (c *compressor) open(name string) (*segment, error) {
-	f, err := c.s.fs.Open(name, os.O_RDONLY)
+	f, h, compressed, err := c.s.log.files().readFile(name)
 	if err != nil {
 		return nil, wrap("open "+name, err)
 	}
-	h, err := readSegmentHeader(f, name)
-	if err == nil {
-		f, h, err = c.s.plain.unpack(f, h, name)
-	}
-	if err != nil {
-		f.Close()
-		return nil, wrap("open "+name, err)
-	}
-	return &segment{number: h.number, generation: h.generation, base: h.base, name: name, file: f, header: h}, nil
+	return &segment{number: h.number, generation: h.generation, base: h.base, name: name, file: f, header: h, compressed: compressed}, nil
 }
 
 // check reads what was written as a reader will, all of it: the old file is about to be removed. A *CorruptError means that the segment is damaged, or
@@ -146,7 +166,13 @@ func (c *compressor) check(ctx context.Context, temp string, old *segment, size 
 				NextGood: nextGood(seg, s.end), Reason: s.why.Error()}
 		}
 	}
-	if s.end.offset != sealed.end || s.end.chain != sealed.lastChain || size > sealed.end && !isSealed(seg, s.end) {
+	whole := size == sealed.end // without a seal
+	if !whole {
+		if whole, err = isSealed(seg, s.end); err != nil {
+			return err
+		}
+	}
+	if s.end.offset != sealed.end || s.end.chain != sealed.lastChain || !whole {
 		return &CorruptError{File: old.name, Segment: old.number, Offset: s.end.offset, FirstLost: s.end.next,
 			NextGood: NoPosition, Reason: "the segment does not end as it did when it was read"}
 	}

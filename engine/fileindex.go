@@ -57,6 +57,7 @@ func openAnyIndexFile(fsys FS, name string, m indexMeta, cache *blockCache) (*fi
 	if err := x.readFooter(m); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
+	x.file = cache.opened.add(f, func() (File, error) { return x.again(fsys) })
 	return x, nil
 }
 
@@ -82,6 +83,22 @@ func (x *fileIndex) readFooter(m indexMeta) error {
 	}
 	x.indexFooter = *footer
 	return nil
+}
+
+// again opens the file once more. It is an *indexDamage if it has been replaced by another one.
+func (x *fileIndex) again(fsys FS) (File, error) {
+	f, err := fsys.Open(x.name, os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	y := &fileIndex{name: x.name, file: f, crc: x.crc}
+	if err = y.readFooter(x.indexMeta); err == nil && y.indexFooter != x.indexFooter {
+		err = x.damage(-1, errIndexOther)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 // close releases the file and the memory. Calls that come later, or run now, may return fs.ErrClosed.

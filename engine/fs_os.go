@@ -16,21 +16,27 @@ func OSFS() FS { return osFS{} }
 type osFS struct{}
 
 func (osFS) Open(name string, flag int) (File, error) {
-	f, err := osOpen(name, flag)
-	if err != nil {
-		return nil, osError(err)
-	}
-	return &osFile{f: f}, nil
+	return openPatiently(osFiles, func() (File, error) {
+		f, err := osOpen(name, flag)
+		if err != nil {
+			return nil, osError(err)
+		}
+		return &osFile{f: f}, nil
+	})
 }
 
 func (osFS) Rename(from, to string) error { return osError(os.Rename(from, to)) }
 func (osFS) Link(from, to string) error   { return osError(os.Link(from, to)) }
 func (osFS) Remove(name string) error     { return osError(os.Remove(name)) }
 func (osFS) MkdirAll(dir string) error    { return osError(os.MkdirAll(dir, 0o755)) }
-func (osFS) SyncDir(dir string) error     { return osError(osSyncDir(dir)) }
+
+func (osFS) SyncDir(dir string) error {
+	_, err := openPatiently(osFiles, func() (struct{}, error) { return struct{}{}, osSyncDir(dir) })
+	return osError(err)
+}
 
 func (osFS) List(dir string) ([]string, error) {
-	entries, err := os.ReadDir(dir)
+	entries, err := openPatiently(osFiles, func() ([]os.DirEntry, error) { return os.ReadDir(dir) })
 	if err != nil {
 		return nil, osError(err)
 	}
@@ -62,7 +68,7 @@ func (osFS) Space(dir string) (Space, error) {
 // Lock takes an advisory lock on an open file, which the system drops when the process dies in whatever way.
 // What is written into the file is for people, and for the LockedError of the next one who tries.
 func (osFS) Lock(name, holder string) (io.Closer, error) {
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
+	f, err := openPatiently(osFiles, func() (*os.File, error) { return os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644) })
 	if err != nil {
 		return nil, osError(err)
 	}

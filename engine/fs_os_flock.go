@@ -68,3 +68,12 @@ func withFD(f *os.File, do func(fd int) error) error {
 func osError(err error) error { return err }
 
 func osOpen(name string, flag int) (*os.File, error) { return os.OpenFile(name, flag, 0o644) }
+
+// fileLimit returns how many files this process may have open, 0 if that is unknown.
+func fileLimit() uint64 {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return 0
+	}
+	return uint64(limit.Cur)
+}

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"os"
 	"runtime"
 	"slices"
 	"sync"
@@ -12,12 +11,6 @@ import (
 // A complete segment never changes; what is to be stored in another way is written to a file of its own, the segment's next generation:
 // that gets its name when it is durable, then MANIFEST names it, and then the file before it is removed. Whoever still reads
 // that one goes on, because it is open. At any moment the files that MANIFEST names are all there.
-
-// isCompressed reports whether a segment is stored compressed.
-func (s *segment) isCompressed() bool {
-	_, ok := s.file.(*compressedFile)
-	return ok
-}
 
 // replace puts another generation of segment i, which is complete, in its place. The old one can still be read by those who have it.
 func (l *logState) replace(i int, next *segment) {
@@ -89,17 +82,12 @@ func (l *logState) choose(number int64, generations []uint32) uint32 {
 
 // canBeRead reports whether a segment's file is there with a header, and a map if it is compressed.
 func (l *logState) canBeRead(n segmentName) bool {
-	name := joinPath(l.dir, segmentFileName(n.number, n.generation))
-	f, err := l.fs.Open(name, os.O_RDONLY)
+	f, _, _, err := l.files().read(n)
 	if err != nil {
 		return false
 	}
-	h, err := readSegmentHeader(f, name)
-	if err == nil {
-		f, _, err = l.plain.unpack(f, h, name)
-	}
 	f.Close()
-	return err == nil
+	return true
 }
 
 // removeLeftovers removes what a process that died, or could not write MANIFEST, has left behind: other generations than those in
@@ -189,11 +177,11 @@ func (r *retiredFiles) close() {
 	clear(r.files)
 }
 
-// A swap asks the writer to put a new generation of a segment in its place.
+// A swap asks the writer to put a new generation of a segment in its place, and for a MANIFEST that says so; without a segment for the MANIFEST alone.
 type swap struct {
 	old, next *segment
 	done      chan struct{} // closed when the writer has decided
-	save      func() error  // writes a MANIFEST that names it; nil if the writer has refused. Set before done is closed
+	save      func() error  // writes the MANIFEST; nil if the writer has refused. Set before done is closed
 }
 
 // swap does what q asks. It does not wait for the disk.
@@ -203,32 +191,32 @@ func (w *writer) swap(q *swap) {
 		return
 	}
 	l := w.log
-	i := slices.Index(l.segments, q.old)
-	if i < 0 {
-		return
+	if q.old != nil {
+		i := slices.Index(l.segments, q.old)
+		if i < 0 {
+			return
+		}
+		l.replace(i, q.next)
+		w.s.publish(l.logState, Position(w.s.durable.Load()))
 	}
-	l.replace(i, q.next)
-	w.s.publish(l.logState, Position(w.s.durable.Load()))
 	m, number := l.describeDurable(), l.manifests.next()
 	q.save = func() error { return l.manifests.write(l.fs, l.dir, m, number) }
 }
 
 var errSwapRefused = errors.New("eventfold: the store is not written to any more")
 
-// replaceSegment puts next in the place of a segment and removes the old file. used tells whether the name of next may be in MANIFEST.
-func (s *FileStore) replaceSegment(ctx context.Context, old, next *segment) (used bool, err error) {
+// swapSegment puts next in the place of a segment, and returns what writes the MANIFEST that names it: before that the old file must stay.
+// Without segments it only returns what writes a MANIFEST of what is there now.
+func (s *FileStore) swapSegment(ctx context.Context, old, next *segment) (save func() error, err error) {
 	q := &swap{old: old, next: next, done: make(chan struct{})}
 	select {
 	case s.writer.swaps <- q:
 		<-q.done
 	case <-ctx.Done():
-		return false, ctx.Err()
+		return nil, ctx.Err()
 	}
 	if q.save == nil {
-		return false, errSwapRefused
+		return nil, errSwapRefused
 	}
-	if err := q.save(); err != nil {
-		return true, writeError("write MANIFEST", err) // the next one names it; the old file waits for the next process
-	}
-	return true, s.fs.Remove(old.name)
+	return q.save, nil
 }

@@ -53,7 +53,7 @@ func (r *readIndex) sealedVersion(stream string) (Version, error) {
 				return v, nil
 			}
 			if err != nil {
-				at.avoid()
+				at.avoid(err)
 			}
 			continue
 		}
@@ -104,9 +104,11 @@ func (w *backWalk) next() bool {
 	return true
 }
 
-// avoid goes back to before the run, which is damaged, to go through its segments one by one.
-func (w *backWalk) avoid() {
-	w.r.shared.indexer.dropRun(w.run)
+// avoid goes back to before the run, which cannot be asked, to go through its segments one by one.
+func (w *backWalk) avoid(err error) {
+	if !tooManyFiles(err) {
+		w.r.shared.indexer.dropRun(w.run)
+	}
 	w.i, w.runs = w.i+int(w.run.span()), w.runs[:len(w.runs)-1]
 }
 
@@ -142,7 +144,7 @@ func (r *readIndex) eachCandidate(id uuid.UUID, visit func(s *segmentReader, ord
 		}
 		var damage error
 		if ords, damage = at.run.candidates(id, at.run.count(), ords[:0]); damage != nil {
-			at.avoid()
+			at.avoid(damage)
 			continue
 		}
 		for _, ord := range ords {

@@ -282,6 +282,9 @@ func (x *indexer) process(seg *segment) (done bool, err error) {
 			seg.index.Store(&indexHolder{f})
 			return true, nil
 		}
+		if tooManyFiles(err) {
+			return false, err
+		}
 	}
 	if !x.mayWrite() {
 		return damaged, nil // a reader that found damage keeps what it has built in memory

@@ -164,7 +164,7 @@ func TestMergedIndexesAreDerived(t *testing.T) {
 func TestCheckRuns(t *testing.T) {
 	c := newMergeCase(t, 20)
 	c.mergeNow()
-	compared, bad, err := c.x.checkRuns(context.Background(), c.view.segments)
+	compared, bad, err := c.x.checkRuns(context.Background(), parentOf(c.view.segments[0].name), c.view.segments)
 	require.NoError(t, err)
 	require.Equal(t, 2, compared)
 	require.Empty(t, bad)
@@ -172,7 +172,7 @@ func TestCheckRuns(t *testing.T) {
 	r := c.x.runList()[1]
 	seg := c.view.segments[r.to-1]
 	seg.index.Store(c.view.segments[0].index.Load())
-	compared, bad, err = c.x.checkRuns(context.Background(), c.view.segments)
+	compared, bad, err = c.x.checkRuns(context.Background(), parentOf(c.view.segments[0].name), c.view.segments)
 	require.NoError(t, err)
 	require.Equal(t, 2, compared)
 	require.Equal(t, []string{r.name}, bad)

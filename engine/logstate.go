@@ -18,6 +18,7 @@ type logState struct {
 	dir     string
 	indexer *indexer
 	plain   *plainCache
+	opened  *fileCache // nil leaves every file open
 	retired *retiredFiles
 
 	store    uuid.UUID  // zero while there are no segments
@@ -206,19 +207,17 @@ func (l *logState) checkTail() error {
 // last returns the last segment.
 func (l *logState) last() *segment { return l.segments[len(l.segments)-1] }
 
+func (l *logState) files() *segmentFiles {
+	return &segmentFiles{fs: l.fs, dir: l.dir, open: l.opened, raw: l.plain}
+}
+
 // open opens a segment's file and checks its header against its name and the store.
 func (l *logState) open(n segmentName) (*segment, error) {
 	name := joinPath(l.dir, segmentFileName(n.number, n.generation))
-	f, err := l.fs.Open(name, os.O_RDONLY)
+	files := l.files()
+	f, h, compressed, err := files.read(n)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errGone
-	}
-	if err != nil {
-		return nil, fmt.Errorf("eventfold: open %s: %w", name, err)
-	}
-	h, err := readSegmentHeader(f, name)
-	if err == nil {
-		f, h, err = l.plain.unpack(f, h, name)
 	}
 	if err == nil && (h.number != n.number || h.generation != n.generation || h.base < 0) {
 		err = errSegmentFields
@@ -230,11 +229,13 @@ func (l *logState) open(n segmentName) (*segment, error) {
 		err = &FormatError{File: name, Reason: "belongs to another store than MANIFEST"}
 	}
 	if err != nil {
-		f.Close()
+		if f != nil {
+			f.Close()
+		}
 		return nil, l.headerError(n, name, err)
 	}
 	l.store = h.store
-	return &segment{number: n.number, generation: n.generation, base: h.base, name: name, file: f, header: h}, nil
+	return &segment{number: n.number, generation: n.generation, base: h.base, name: name, file: files.keep(f, n, h), header: h, compressed: compressed}, nil
 }
 
 // headerError turns what is wrong with the header of a segment into the error that users see. A lone file without our magic is not ours.
@@ -370,7 +371,11 @@ func (l *logState) checkSeal(seg, next *segment) error {
 	if next.header.supersedes() || m == nil || !m.sealed {
 		return nil
 	}
-	if !isSealed(seg, l.end) {
+	sealed, err := isSealed(seg, l.end)
+	if err != nil {
+		return err
+	}
+	if !sealed {
 		e := l.damage(l.end, errors.New("the seal of the segment is damaged"), next.base)
 		e.Offset = sealAt(l.end.offset)
 		return e
@@ -379,14 +384,14 @@ func (l *logState) checkSeal(seg, next *segment) error {
 }
 
 // isSealed reports whether a segment that ends at end has its seal.
-func isSealed(seg *segment, end logEnd) bool {
+func isSealed(seg *segment, end logEnd) (bool, error) {
 	var b [minFrameSize]byte
 	at := place{store: seg.header.store, segment: seg.number, offset: sealAt(end.offset)}
-	if n, _ := seg.file.ReadAt(b[:], at.offset); n < len(b) {
-		return false
+	if n, err := seg.file.ReadAt(b[:], at.offset); n < len(b) {
+		return false, wrap("read "+seg.name, ignoreEOF(err))
 	}
 	h, err := decodeFrameHeader(b[:], at)
-	return err == nil && h.kind == frameSeal && h.first == end.next && checkFrame(b[:], h) == nil && frameChain(b[:]) == end.chain
+	return err == nil && h.kind == frameSeal && h.first == end.next && checkFrame(b[:], h) == nil && frameChain(b[:]) == end.chain, nil
 }
 
 // damage returns the error for damage at a place in the last segment. next is the next position known to be good.

@@ -25,9 +25,11 @@ func Open(dir string, o Options) (*FileStore, error) {
 	if err := o.fill(); err != nil {
 		return nil, err
 	}
-	s := &FileStore{dir: dir, fs: o.FS, opt: o, closing: make(chan struct{})}
+	s := &FileStore{dir: dir, fs: o.FS, opt: o, closing: make(chan struct{}), files: o.files}
 	s.shared.closed = s.closed.Load
-	s.indexer = newIndexer(s.fs, newBlockCache(indexCacheSize, indexFilterSize), s.writing.Load, s.rebuildIndex)
+	cache := newBlockCache(indexCacheSize, indexFilterSize)
+	cache.opened = s.files
+	s.indexer = newIndexer(s.fs, cache, s.writing.Load, s.rebuildIndex)
 	s.shared.damaged = func(seg *segment, _ error) { s.indexer.rewrite(seg) }
 	s.shared.indexer = s.indexer
 	if o.Compress == CompressZstd {
@@ -63,6 +65,9 @@ func (o *Options) fill() error {
 	if o.FS == nil {
 		o.FS = OSFS()
 	}
+	if o.files == nil {
+		o.files = filesOf(o.FS)
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -93,7 +98,7 @@ func invalidOption(field, format string, args ...any) error {
 }
 
 func (s *FileStore) newLogState() *logState {
-	return &logState{fs: s.fs, dir: s.dir, indexer: s.indexer, plain: &s.plain, retired: &s.retired}
+	return &logState{fs: s.fs, dir: s.dir, indexer: s.indexer, plain: &s.plain, opened: s.files, retired: &s.retired}
 }
 
 // open reads the log and repairs it if need be and possible.

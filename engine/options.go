@@ -54,6 +54,8 @@ type Options struct {
 	Now func() time.Time
 	// Rand gives nonces and event ids. nil means crypto/rand.
 	Rand io.Reader
+
+	files *fileCache // nil means the one of the FS
 }
 
 // A SyncMode says when an append is acknowledged.

@@ -95,6 +95,9 @@ func (s *segmentReader) rebuilt(index segmentIndex, err *error) bool {
 		*err = ErrClosed
 		return false
 	}
+	if tooManyFiles(*err) { // nothing is wrong with the file
+		return false
+	}
 	if m, inMemory := index.(*memIndex); inMemory {
 		return s.rebuiltPrefix(m, err)
 	}

@@ -173,18 +173,21 @@ func (v *salvage) list() ([]segmentName, error) {
 // open opens a segment's file, whatever is in it.
 func (v *salvage) open(n segmentName) (*salvageFile, error) {
 	name := joinPath(v.dir, segmentFileName(n.number, n.generation))
-	f, err := v.fs.Open(name, os.O_RDONLY)
-	if err != nil {
+	f, h, err := v.read(name)
+	if f == nil {
 		return nil, wrap("open "+name, err)
 	}
-	seg := &segment{number: n.number, generation: n.generation, name: name, file: f}
-	h, err := readSegmentHeader(f, name)
-	if err == nil {
-		seg.file, h, err = v.dest.plain.unpack(f, h, name)
-	}
+	seg := &segment{number: n.number, generation: n.generation, name: name}
+	seg.file = v.dest.files.add(f, func() (File, error) {
+		f, _, err := v.read(name)
+		if f != nil {
+			err = nil
+		}
+		return f, err
+	})
 	var format *FormatError
 	if errors.As(err, &format) {
-		f.Close()
+		seg.file.Close()
 		return nil, err
 	}
 	if err != nil || h.number != n.number {
@@ -195,6 +198,17 @@ func (v *salvage) open(n segmentName) (*salvageFile, error) {
 	}
 	seg.header, seg.base = h, h.base
 	return &salvageFile{seg: seg, known: true}, nil
+}
+
+// read opens a segment's file, whatever is in it: f is nil only if it cannot be opened. The error says what is wrong with its header.
+func (v *salvage) read(name string) (f File, h segmentHeader, err error) {
+	if f, err = v.fs.Open(name, os.O_RDONLY); err != nil {
+		return nil, h, err
+	}
+	if h, err = readSegmentHeader(f, name); err == nil {
+		f, h, err = v.dest.plain.unpack(f, h, name)
+	}
+	return f, h, err
 }
 
 // file saves the events of one segment that lie before position until.

@@ -28,6 +28,7 @@ type FileStore struct {
 
 	news    broadcast // of durable
 	indexer *indexer
+	files   *fileCache
 	plain   plainCache
 	retired retiredFiles
 	ids     idSource
@@ -268,7 +269,7 @@ func (s *FileStore) Stats() Stats {
 		if _, file := seg.index.Load().segmentIndex.(*fileIndex); file {
 			st.IndexedTo++
 		}
-		if seg.isCompressed() {
+		if seg.compressed {
 			st.Compressed++
 		}
 	}

@@ -123,7 +123,7 @@ func (c *streamEvents) lookupIn(i int) (hit streamHit, ok bool, err error) {
 func (w *backWalk) enter(stream string, hash uint64) {
 	_, known, err := w.run.lastVersion(stream, hash)
 	if err != nil {
-		w.avoid()
+		w.avoid(err)
 	} else if known {
 		w.i, w.runs = w.i+int(w.run.span()), w.runs[:len(w.runs)-1]
 	}

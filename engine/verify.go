@@ -15,13 +15,15 @@ type VerifyReport struct {
 	Events   int64
 	Bytes    int64 // of frames
 	Indexes  int   // index files that were compared with the events
-	// BadIndexes are index files that are damaged. They are derived: no event is harmed, and each is made anew.
+	// BadIndexes are damaged files that are derived from the log: index files, and MANIFEST, which lists the segments. No event is harmed, and
+	// each is made anew: an index file in the background if this process writes the store, MANIFEST when a segment is added or recovered.
 	BadIndexes []string
 }
 
 // Verify reads all of the log and checks it: every checksum, the chain over all frames, positions, times, the versions of every stream, the
-// seals, and that each index file is the one that the events give. It may run while appends and reads go on, and reads what was there
-// when it began. The first damage it finds is returned as a [*CorruptError]; the report then tells how far it has come.
+// seals, that each index file is the one that the events give, and that MANIFEST tells of the segments what they hold. It may run while appends
+// and reads go on, and reads what was there when it began. The first damage it finds is returned as a [*CorruptError]; the report then tells how
+// far it has come.
 func (s *FileStore) Verify(ctx context.Context) (VerifyReport, error) {
 	if s.closed.Load() {
 		return VerifyReport{}, ErrClosed
@@ -35,9 +37,12 @@ func (s *FileStore) Verify(ctx context.Context) (VerifyReport, error) {
 		v.report.Segments++
 	}
 	v.report.Head = Head{Position: index.head, Chain: v.end.chain}
-	compared, bad, err := s.indexer.checkRuns(ctx, index.view.segments)
+	compared, bad, err := s.indexer.checkRuns(ctx, s.dir, index.view.segments)
 	v.report.Indexes += compared
 	v.report.BadIndexes = append(v.report.BadIndexes, bad...)
+	if err == nil {
+		err = v.manifest()
+	}
 	return v.report, err
 }
 
@@ -56,62 +61,89 @@ func (v *verification) segment(i int) error {
 	if i > 0 && (seg.base != v.end.next || seg.header.chainIn != v.end.chain) {
 		return v.corrupt(seg, segmentHeaderSize, errSegmentFields)
 	}
-	if h, err := readSegmentHeader(seg.file, seg.name); err != nil || h != seg.header {
-		return v.corrupt(seg, 0, errSegmentCRC)
-	}
-	limit := seg.base + Position(v.index.limit(i))
-	m := newMemIndex(seg.base, v.index.view.store)
-	if err := v.frames(seg, limit, m); err != nil {
+	h, err := readSegmentHeader(seg.file, seg.name)
+	if err != nil && !isHeaderDamage(err) {
 		return err
 	}
-	if err := v.versions(i, m); err != nil {
+	h.generation = seg.header.generation // another one may have taken its place, see segmentFiles
+	if err != nil || h != seg.header {
+		return v.corrupt(seg, 0, errSegmentCRC)
+	}
+	last := i+1 == len(v.index.view.segments)
+	m := newMemIndex(seg.base, v.index.view.store)
+	var check *activeIndex
+	if last {
+		if check, err = v.openActive(seg); err != nil {
+			return err
+		}
+		defer check.close()
+	}
+	least, err := v.frames(seg, seg.base+Position(v.index.limit(i)), m, check)
+	if err != nil {
+		return err
+	}
+	if err := v.versions(i, m); err != nil || last {
 		return err
 	}
 	sealed := seg.sealed.Load()
-	if sealed == nil || i+1 == len(v.index.view.segments) {
-		return nil
+	if got := v.sealed(m, least); got != *sealed {
+		return v.corrupt(seg, v.end.offset, errors.New("the segment ends elsewhere, or at another time, than MANIFEST says"))
 	}
-	if v.end.offset != sealed.end || v.end.chain != sealed.lastChain {
-		return v.corrupt(seg, v.end.offset, errors.New("the segment ends elsewhere than MANIFEST says"))
-	}
-	if next := v.index.view.segments[i+1]; !next.header.supersedes() && !isSealed(seg, v.end) {
-		return v.corrupt(seg, sealAt(v.end.offset), errors.New("the seal of the segment is damaged"))
+	if next := v.index.view.segments[i+1]; !next.header.supersedes() {
+		whole, err := isSealed(seg, v.end)
+		if err != nil {
+			return err
+		}
+		if !whole {
+			return v.corrupt(seg, sealAt(v.end.offset), errors.New("the seal of the segment is damaged"))
+		}
 	}
 	return v.indexFile(seg, sealed, m)
 }
 
-// frames checks the frames of a segment up to position limit, and indexes them.
-func (v *verification) frames(seg *segment, limit Position, m *memIndex) error {
+// sealed returns what is to be known of the complete segment that has just been read.
+func (v *verification) sealed(m *memIndex, least int64) sealedInfo {
+	return sealedInfo{end: v.end.offset, count: m.count(), least: least, greatest: v.end.micros, lastChain: v.end.chain}
+}
+
+// frames checks the frames of a segment up to position limit, and indexes them. It returns the time of the first one that has events.
+func (v *verification) frames(seg *segment, limit Position, m *memIndex, check *activeIndex) (least int64, err error) {
 	s, err := newLogScanner(seg, startOf(&seg.header, v.end.micros))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for v.end = s.end; v.end.next < limit; v.end = s.end {
 		if err := v.ctx.Err(); err != nil {
-			return err
+			return least, err
 		}
 		if v.store.closed.Load() {
-			return ErrClosed
+			return least, ErrClosed
 		}
 		f, err := s.next()
 		if err != nil {
-			return wrap("read "+seg.name, err)
+			return least, wrap("read "+seg.name, err)
 		}
 		if f == nil {
-			return v.corrupt(seg, s.end.offset, s.why)
+			return least, v.corrupt(seg, s.end.offset, s.why)
 		}
 		if nextChain(v.end.chain, f.bytes, len(f.bytes)) != f.end.chain {
-			return v.corrupt(seg, f.offset, errors.New("the chain value does not follow from the one before and the events"))
+			return least, v.corrupt(seg, f.offset, errors.New("the chain value does not follow from the one before and the events"))
 		}
 		if err := v.records(seg, f, m); err != nil {
-			return err
+			return least, err
 		}
 		indexFrame(m, &f.frameHeader, f.bytes, f.offset)
+		if least == 0 && f.count > 0 {
+			least = f.micros
+		}
 		v.report.Frames++
 		v.report.Events += int64(f.count)
 		v.report.Bytes += int64(f.size)
+		if err := v.compareActive(check, m, s.end); err != nil {
+			return least, err
+		}
 	}
-	return nil
+	return least, nil
 }
 
 // records checks the records of a frame: each checksum, and that versions follow each other within the segment.
@@ -178,11 +210,53 @@ func (v *verification) indexFile(seg *segment, sealed *sealedInfo, m *memIndex) 
 		return wrap("read "+name, err)
 	}
 	v.report.Indexes++
-	if !same {
-		v.report.BadIndexes = append(v.report.BadIndexes, name)
-		v.store.indexer.rewrite(seg)
+	if same {
+		return nil
 	}
+	v.report.BadIndexes = append(v.report.BadIndexes, name)
+	holder := seg.index.Load()
+	if _, file := holder.segmentIndex.(*fileIndex); file { // nobody asks it any more, also if all its checksums are right
+		seg.index.CompareAndSwap(holder, &indexHolder{m})
+	}
+	v.store.indexer.rewrite(seg)
 	return nil
+}
+
+// manifest compares MANIFEST with the complete segments.
+func (v *verification) manifest() error {
+	segments := v.index.view.segments
+	if len(segments) == 0 {
+		return nil
+	}
+	m, err := readManifest(v.store.fs, v.store.dir)
+	if err != nil && !errors.Is(err, errManifest) {
+		return err
+	}
+	if err == nil && m != nil && v.agrees(m) {
+		return nil
+	}
+	v.report.BadIndexes = append(v.report.BadIndexes, joinPath(v.store.dir, manifestName))
+	return nil
+}
+
+// agrees reports whether MANIFEST says of the segments that it lists what they hold. It may lag behind.
+func (v *verification) agrees(m *manifest) bool {
+	segments := v.index.view.segments
+	if m.store != v.index.view.store || m.segments[0].number != segments[0].number || m.first != segments[0].base {
+		return false
+	}
+	for _, seg := range segments[:len(segments)-1] {
+		e := m.segment(seg.number)
+		if e == nil || !e.sealed { // MANIFEST lags
+			continue
+		}
+		want := seg.sealed.Load().entry(seg)
+		want.generation = e.generation // the segment may have been replaced meanwhile
+		if *e != want {
+			return false
+		}
+	}
+	return true
 }
 
 // corrupt returns the error for damage of a segment at off, behind what has been checked.

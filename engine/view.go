@@ -23,6 +23,7 @@ type segment struct {
 	name       string   // of its file, with directory
 	file       File     // ReadAt takes offsets as they were written, also if the file is stored compressed
 	header     segmentHeader
+	compressed bool // how the file is stored
 
 	// sealed is nil while the segment is active.
 	sealed atomic.Pointer[sealedInfo]
