@@ -53,6 +53,19 @@ var foreignStatements = map[string]string{
 	"ABORT":    "write ROLLBACK",
 	"COPY":     "write INSERT INTO ... VALUES ...",
 	"ATTACH":   "open the other store as a database of its own",
+	"DETACH":   "open the other store as a database of its own",
+	"GRANT":    "who can read the directory can read the store",
+	"REVOKE":   "who can read the directory can read the store",
+	"LOCK":     "a reader sees one snapshot, and EXPECTING guards an append",
+	"EXEC":     "there are no procedures",
+	"EXECUTE":  "programs prepare statements",
+	"PREPARE":  "programs prepare statements",
+	"LISTEN":   "write SELECT ... FOLLOW",
+	"NOTIFY":   "whoever follows a stream sees what is appended to it",
+	"WATCH":    "write SELECT ... FOLLOW",
+	"OPTIMIZE": "the store needs no care",
+	"REINDEX":  "the store needs no care",
+	"TABLE":    "write SELECT * FROM ...",
 }
 
 // foreignStatement returns the error for a statement that begins with a word of another dialect, or nil.
@@ -87,4 +100,10 @@ var foreignWords = map[string]string{
 	"SEPARATOR": "write GROUP_CONCAT(x, separator)",
 	"FOLLOW":    "FOLLOW stands at the end",
 	"DEFAULT":   "leave the column out",
+	"INTO":      "a SELECT gives rows; append them with INSERT INTO ... VALUES",
+	"SET":       "write INSERT INTO ... (type, payload) VALUES (...)",
+	"ISNULL":    "write x ISNULL or IFNULL(x, y)",
+	"ROWS":      "write LIMIT n OFFSET m",
+	"ISOLATION": "every transaction reads one snapshot",
+	"TIES":      "write LIMIT n",
 }

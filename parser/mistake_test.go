@@ -220,6 +220,14 @@ var mistakes = []struct{ text, place, msg string }{
 	{"EXPECT t", "1:9", "the statement ends too early"},
 	{"BACKUP '/tmp/x'", "1:8", `syntax error at "'/tmp/x'"`},
 	{"VERIFY all", "1:8", `syntax error at "all"`},
+	{"GRANT ALL ON t TO x", "1:1", "GRANT is not supported (who can read the directory"},
+	{"LISTEN x", "1:1", "write SELECT ... FOLLOW"},
+	{"EXEC f", "1:1", "no procedures"},
+	{"SELECT * INTO x FROM t", "1:10", "INSERT INTO ... VALUES"},
+	{"INSERT INTO t SET type = 'x'", "1:15", "VALUES"},
+	{"SELECT ISNULL(a, b)", "1:8", "IFNULL(x, y)"},
+	{"SELECT a FROM t OFFSET 1 ROWS", "1:26", "write LIMIT n OFFSET m"},
+	{"BEGIN TRANSACTION ISOLATION LEVEL SERIALIZABLE", "1:19", "one snapshot"},
 }
 
 func TestMistakes(t *testing.T) {

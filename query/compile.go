@@ -290,6 +290,9 @@ func (s *stage) unknown(c *parser.Column) error {
 		}
 	case c.Table != "" && !s.hasSource(c.Table):
 		e.Msg = "there is no table " + quoted(c.Table) + " in this query"
+		if s.hasColumn(c.Table) {
+			e.Hint = "a field of JSON is " + c.Table + "->>'$." + c.Name + "'"
+		}
 	case c.Quoted:
 		e.Hint = "strings take single quotes"
 	case strings.HasPrefix(c.Name, "$__"):
@@ -306,6 +309,17 @@ func (c *coreCompiler) hasSource(name string) bool {
 	for i := range c.sources {
 		if sameName(c.sources[i].name, name) {
 			return true
+		}
+	}
+	return false
+}
+
+func (c *coreCompiler) hasColumn(name string) bool {
+	for i := range c.sources {
+		for _, col := range c.sources[i].columns {
+			if sameName(col.Name, name) {
+				return true
+			}
 		}
 	}
 	return false

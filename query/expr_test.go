@@ -367,6 +367,7 @@ func TestNamesOfFunctions(t *testing.T) {
 	checkRefusals(t, []refusal{
 		{"1 + lenght(word)", UnknownFunction, "lenght", "did you mean length()?"},
 		{"random()", UnknownFunction, "random", "no random functions"},
+		{"string_agg(word, ',')", UnknownFunction, "string_agg", "write group_concat(x, separator)"},
 		{"frobnicate(1)", UnknownFunction, "frobnicate", "no such function: frobnicate()"},
 		{"abs(1, 2)", BadArgument, "abs", "abs() takes 1 argument, not 2"},
 		{"coalesce(1)", BadArgument, "coalesce", "2 or more arguments"},
