@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/eventfold/eventfold"
 )
 
 // The limits are what the machine gives at best, measured in the same round as the stores.
@@ -91,7 +93,7 @@ func measureRecords(d time.Duration) float64 {
 
 // measureRows scans rows of the table's width out of a driver that does nothing.
 func measureRows(rows int) (perSecond float64, err error) {
-	db := sql.OpenDB(idle{rows})
+	db := sql.OpenDB(idle{rows: rows})
 	defer db.Close()
 	start := time.Now()
 	result, err := db.Query("")
@@ -99,8 +101,44 @@ func measureRows(rows int) (perSecond float64, err error) {
 	return float64(rows) / time.Since(start).Seconds(), err
 }
 
+// measureEvents scans rows of one column, which is a pointer to an event, out of a driver that does nothing.
+func measureEvents(rows int) (perSecond float64, err error) {
+	db := sql.OpenDB(idle{rows: rows, pointers: true})
+	defer db.Close()
+	start := time.Now()
+	result, err := db.Query("")
+	if err != nil {
+		return 0, err
+	}
+	err = scanEventRows(result, func(e *eventfold.Event) { sink += uint64(e.Position) })
+	return float64(rows) / time.Since(start).Seconds(), err
+}
+
+// measureShortQueries asks a prepared query with ten rows of the table's width again and again of a driver that does nothing.
+func measureShortQueries(d time.Duration) (perSecond float64, err error) {
+	db := sql.OpenDB(idle{rows: shortStream})
+	defer db.Close()
+	query, err := db.Prepare("")
+	if err != nil {
+		return 0, err
+	}
+	defer query.Close()
+	n, start := 0, time.Now()
+	for time.Since(start) < d {
+		result, err := query.Query()
+		if err := scanRows(result, err, func(e *event) { sink += uint64(e.position) }); err != nil {
+			return 0, err
+		}
+		n++
+	}
+	return float64(n) / time.Since(start).Seconds(), nil
+}
+
 // idle is a driver whose every row is the same.
-type idle struct{ rows int }
+type idle struct {
+	rows     int
+	pointers bool // its rows are a pointer to an event
+}
 
 func (i idle) Connect(context.Context) (driver.Conn, error) { return i, nil }
 func (i idle) Driver() driver.Driver                        { return nil }
@@ -110,10 +148,16 @@ func (i idle) Close() error                                 { return nil }
 func (i idle) NumInput() int                                { return 0 }
 func (i idle) Exec([]driver.Value) (driver.Result, error)   { return nil, errUnsupported }
 func (i idle) Query([]driver.Value) (driver.Rows, error) {
-	m := newMaker(1)
-	e := m.event(m.stream(), 3)
-	return &idleRows{left: i.rows, event: e}, nil
+	if i.pointers {
+		return &idlePointers{left: i.rows, value: new(eventfold.Event)}, nil
+	}
+	return &idleRows{left: i.rows, event: idleEvent}, nil
 }
+
+var idleEvent = func() event {
+	m := newMaker(1)
+	return m.event(m.stream(), 3)
+}()
 
 type idleRows struct {
 	left  int
@@ -131,5 +175,21 @@ func (r *idleRows) Next(dest []driver.Value) error {
 	r.left--
 	dest[0], dest[1], dest[2] = int64(r.left), r.event.stream, r.event.version
 	dest[3], dest[4], dest[5] = r.event.typ, r.event.payload, r.event.metadata
+	return nil
+}
+
+type idlePointers struct {
+	left  int
+	value driver.Value
+}
+
+func (r *idlePointers) Columns() []string { return []string{"event"} }
+func (r *idlePointers) Close() error      { return nil }
+func (r *idlePointers) Next(dest []driver.Value) error {
+	if r.left == 0 {
+		return io.EOF
+	}
+	r.left--
+	dest[0] = r.value
 	return nil
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+
+	"github.com/eventfold/eventfold/engine"
 )
 
 // A peer is a store under test, with the settings that its users would pick for durable use.
@@ -24,6 +26,11 @@ type peer interface {
 	// sumByType sums the payload's field amount.
 	sumByType() (map[string]int64, error)
 	close() error
+}
+
+// A statistician is one of ours, which counts what its writer does.
+type statistician interface {
+	stats() (engine.Stats, error)
 }
 
 var errUnsupported = errors.New("not supported")
@@ -49,6 +56,7 @@ var peers = []struct {
 }{
 	{"eventfold (database/sql)", func() peer { return &eventfoldSQL{} }},
 	{"eventfold (engine)", func() peer { return &eventfoldEngine{} }},
+	{"eventfold (engine, compress=zstd)", func() peer { return &eventfoldEngine{options: engine.Options{Compress: engine.CompressZstd, SegmentSize: 16 << 20}} }},
 	{"SQLite (mattn, WAL, FULL)", func() peer { return &sqlStore{dialect: mattn} }},
 	{"SQLite (modernc, WAL, FULL)", func() peer { return &sqlStore{dialect: modernc} }},
 	{"SQLite (mattn) behind group commit", func() peer { return &grouped{store: &sqlStore{dialect: mattn}} }},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"path/filepath"
+	"time"
 
 	"github.com/eventfold/eventfold"
 	"github.com/eventfold/eventfold/engine"
@@ -27,6 +28,19 @@ func (s *eventfoldSQL) open(dir string) (err error) {
 	}
 	s.stream, err = s.db.Prepare(`SELECT ` + readColumns + ` FROM $all WHERE stream = ? ORDER BY version`)
 	return err
+}
+
+// stats implements statistician.
+func (s *eventfoldSQL) stats() (stats engine.Stats, err error) {
+	conn, err := s.db.Conn(context.Background())
+	if err != nil {
+		return stats, err
+	}
+	defer conn.Close()
+	return stats, conn.Raw(func(c any) error {
+		stats = c.(*eventfold.Conn).Store().Stats()
+		return nil
+	})
 }
 
 func (s *eventfoldSQL) append(ctx context.Context, _ int, e *event) error {
@@ -61,6 +75,11 @@ func (s *eventfoldSQL) scanEvents(use func(*eventfold.Event)) error {
 	if err != nil {
 		return err
 	}
+	return scanEventRows(rows, use)
+}
+
+// scanEventRows scans rows of one column, an event.
+func scanEventRows(rows *sql.Rows, use func(*eventfold.Event)) error {
 	defer rows.Close()
 	var e eventfold.Event
 	for rows.Next() {
@@ -95,13 +114,17 @@ func (s *eventfoldSQL) close() error { return s.db.Close() }
 // eventfoldEngine is ours without database/sql: the native API, as projections and replays use it.
 type eventfoldEngine struct {
 	unsupported
-	store *engine.FileStore
+	options engine.Options
+	store   *engine.FileStore
 }
 
 func (s *eventfoldEngine) open(dir string) (err error) {
-	s.store, err = engine.Open(filepath.Join(dir, "store"), engine.Options{})
+	s.store, err = engine.Open(filepath.Join(dir, "store"), s.options)
 	return err
 }
+
+// stats implements statistician.
+func (s *eventfoldEngine) stats() (engine.Stats, error) { return s.store.Stats(), nil }
 
 func (s *eventfoldEngine) append(ctx context.Context, _ int, e *event) error {
 	_, err := s.store.Append(ctx, toAppend(e))
@@ -160,4 +183,11 @@ func (s *eventfoldEngine) countOfType(typ string) (int64, error) {
 	return s.store.ReadIndex().Count(context.Background(), engine.Filter{Types: []string{typ}})
 }
 
-func (s *eventfoldEngine) close() error { return s.store.Close() }
+// close waits until what is to be compressed is, so that the disk holds what it will hold.
+func (s *eventfoldEngine) close() error {
+	for compress := s.options.Compress == engine.CompressZstd; compress; time.Sleep(time.Millisecond) {
+		stats := s.store.Stats()
+		compress = stats.Writable && stats.Compressed < stats.Segments-1
+	}
+	return s.store.Close()
+}

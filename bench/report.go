@@ -47,9 +47,7 @@ func (b *bench) report(dir string) error {
 	var s strings.Builder
 	fmt.Fprintf(&s, "Measured by `go run -C bench . -rounds %d -events %d` on %s/%s with %d processors; medians over the rounds.\n\n",
 		len(b.rounds), b.events, runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
-	fmt.Fprintf(&s, "Limits of the machine: %.0f writes with a sync per second (%.0f µs each), memcpy %.1f GB/s, CRC32C %.1f GB/s, %.1f M length-prefixed records/s, %.2f M rows/s through database/sql over a driver that does nothing.\n\n",
-		b.value(limitsName, "sync"), 1e6/b.value(limitsName, "sync"), b.value(limitsName, "memcpy")/1e9, b.value(limitsName, "crc32c")/1e9,
-		b.value(limitsName, "records")/1e6, b.value(limitsName, "rows")/1e6)
+	s.WriteString(b.limits())
 	s.WriteString(b.figures())
 	s.WriteString("\n\nTargets, as ratios within a round (greater is better, except for the absolute ones):\n\n")
 	s.WriteString(b.targets())
@@ -62,6 +60,24 @@ func (b *bench) report(dir string) error {
 		return err
 	}
 	return b.charts(dir)
+}
+
+// limits describes what the machine gives at best, and what appends cost our writer.
+func (b *bench) limits() string {
+	limit := func(metric string) float64 { return b.value(limitsName, metric) }
+	var s strings.Builder
+	fmt.Fprintf(&s, "Limits of the machine: %.0f writes with a sync per second (%.0f µs each), memcpy %.1f GB/s, CRC32C %.1f GB/s, %.1f M length-prefixed records/s. ",
+		limit("sync"), 1e6/limit("sync"), limit("memcpy")/1e9, limit("crc32c")/1e9, limit("records")/1e6)
+	fmt.Fprintf(&s, "database/sql over a driver that does nothing: %.2f M rows/s, %.2f M pointers to events/s, %.0f queries of ten rows/s.\n\n",
+		limit("rows")/1e6, limit("events")/1e6, limit("short queries"))
+	for _, ours := range []string{oursSQL, oursEngine} {
+		var costs []string
+		for _, clients := range clientCounts {
+			costs = append(costs, fmt.Sprintf("%s µs with %d", format("%.2f", b.value(ours, fmt.Sprintf("append %d writer", clients))), clients))
+		}
+		fmt.Fprintf(&s, "What an append costs on the writer's path besides write and sync, %s: %s clients.\n\n", ours, strings.Join(costs, ", "))
+	}
+	return s.String()
 }
 
 func (b *bench) figures() string {

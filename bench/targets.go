@@ -5,6 +5,7 @@ import "math"
 const (
 	oursSQL    = "eventfold (database/sql)"
 	oursEngine = "eventfold (engine)"
+	oursZstd   = "eventfold (engine, compress=zstd)"
 	sqlitePeer = "SQLite (mattn, WAL, FULL)"
 	boltPeer   = "bbolt (Batch)"
 	pebblePeer = "pebble (Sync)"
@@ -57,6 +58,7 @@ var targets = []target{
 	{who: oursSQL, metric: "reopen", want: 10, less: true},
 	{who: oursSQL, metric: "memory", want: 24, less: true},
 	{who: oursSQL, metric: "disk", want: 400, less: true},
+	{who: oursZstd, metric: "disk", want: 150, less: true},
 }
 
 // in returns the target's figure in one round: a ratio, or the value itself if the target is absolute. NaN means not measured.

@@ -68,12 +68,22 @@ func (j job) limits() ([]result, error) {
 	if err != nil {
 		return nil, err
 	}
+	events, err := measureEvents(2 * j.Events)
+	if err != nil {
+		return nil, err
+	}
+	short, err := measureShortQueries(j.Seconds / 4)
+	if err != nil {
+		return nil, err
+	}
 	return []result{
 		{"sync", sync},
 		{"memcpy", measureBytes(j.Seconds/4, func(src, dst []byte) { copy(dst, src) })},
 		{"crc32c", measureBytes(j.Seconds/4, func(src, _ []byte) { sink += uint64(crc32Of(src)) })},
 		{"records", measureRecords(j.Seconds / 4)},
 		{"rows", rows},
+		{"events", events},
+		{"short queries", short},
 	}, nil
 }
 
@@ -84,15 +94,35 @@ func (j job) appends(p peer) (results []result, err error) {
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
 	for _, clients := range clientCounts {
+		cost := writerCost(p)
 		rate, p50, p99, err := j.appendWith(p, clients)
 		if err != nil {
 			return results, err
+		}
+		if micros, ok := cost(); ok {
+			results = append(results, result{fmt.Sprintf("append %d writer", clients), micros})
 		}
 		results = append(results, result{fmt.Sprintf("append %d", clients), rate},
 			result{fmt.Sprintf("append %d p50", clients), p50}, result{fmt.Sprintf("append %d p99", clients), p99})
 	}
 	rate, err := j.batches(p)
 	return append(results, result{"batches of 100", rate}), err
+}
+
+// writerCost begins to count, if p is one of ours, and returns what tells how many microseconds of its own an append has cost the writer since.
+func writerCost(p peer) func() (micros float64, ok bool) {
+	counts, ours := p.(statistician)
+	if !ours {
+		return func() (float64, bool) { return 0, false }
+	}
+	before, err := counts.stats()
+	return func() (float64, bool) {
+		after, errAfter := counts.stats()
+		if err != nil || errAfter != nil || after.Appends == before.Appends {
+			return 0, false
+		}
+		return float64((after.WriterCPU - before.WriterCPU).Nanoseconds()) / 1000 / float64(after.Appends-before.Appends), true
+	}
 }
 
 // madeEvents is how many different events a client of appendWith has. Making one takes as long as some stores take to append it, so they
