@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"encoding/binary"
 	"strings"
 	"sync/atomic"
 
@@ -86,34 +87,52 @@ func (b *batchBuilder) add(pos Position, r *row) {
 
 // typeNames gives equal types of one cursor one string. The strings are copies, so that they do not keep blocks alive.
 type typeNames struct {
-	recent [32]string        // by a hash; looked at first
-	others map[string]string // those that had to make room in recent
+	recent [16][2]string     // by a hash; looked at first
+	known  map[string]string // all, once there have been too many for recent
 	shared *nameTable        // nil if the cursor makes its own copies
 }
 
 func (n *typeNames) intern(b []byte) string {
-	slot := &n.recent[nameHash(b)%uint32(len(n.recent))]
-	if *slot == string(b) {
-		return *slot
+	set := &n.recent[nameHash(b)%uint32(len(n.recent))]
+	for i := range set {
+		if set[i] == string(b) {
+			return set[i]
+		}
 	}
-	name, ok := n.others[string(b)]
+	name, ok := n.known[string(b)]
 	if !ok {
 		name = n.shared.intern(b)
-	}
-	if *slot != "" {
-		if n.others == nil {
-			n.others = make(map[string]string)
+		if n.known != nil || set[1] != "" {
+			n.remember(name)
 		}
-		n.others[*slot] = *slot
 	}
-	*slot = name
+	set[0], set[1] = name, set[0]
 	return name
 }
 
-// nameHash tells apart names that are as long as each other and differ at their ends, as types do.
+// remember notes a new name, and the first time all that are in recent.
+func (n *typeNames) remember(name string) {
+	if n.known == nil {
+		n.known = make(map[string]string)
+		for _, set := range n.recent {
+			n.known[set[0]], n.known[set[1]] = set[0], set[1]
+		}
+	}
+	n.known[name] = name
+}
+
+// nameHash hashes the length and both ends of a name, by which types are told apart.
 func nameHash(b []byte) uint32 {
 	n := len(b)
-	return uint32(n)*31 + uint32(b[0])*7 + uint32(b[n/2])*5 + uint32(b[max(0, n-2)])*3 + uint32(b[n-1])
+	x := uint64(n)
+	if n >= 8 {
+		x += binary.LittleEndian.Uint64(b[n-8:]) ^ binary.LittleEndian.Uint64(b)<<1
+	} else {
+		for _, c := range b {
+			x = x<<8 | uint64(c)
+		}
+	}
+	return uint32(x * 0x9E3779B97F4A7C15 >> 40) // Fibonacci hashing, Knuth, volume 3, section 6.4
 }
 
 // A nameTable remembers some names for all cursors of a store, so that short queries need not copy those that all use.
