@@ -160,3 +160,8 @@ func residentFiles() int64 {
 
 // statm is kept open: it is read often.
 var statm = sync.OnceValues(func() (*os.File, error) { return os.Open("/proc/self/statm") })
+
+// writeBack implements writeBacker.
+func (o *osFile) writeBack(off, n int64) error {
+	return osError(withFD(o.f, func(fd int) error { return unix.SyncFileRange(fd, off, n, unix.SYNC_FILE_RANGE_WRITE) }))
+}

@@ -109,14 +109,28 @@ func layZeros(f File, capacity int64, pace *zeroPace) error {
 		if err := writeZeros(f, off, end); err != nil {
 			return err
 		}
-		if pace != nil && end < capacity { // the rest is synced by prepare
-			if err := syncData(f); err != nil {
+		if pace != nil {
+			if err := writeBack(f, off, end-off); err != nil {
 				return err
 			}
 		}
 		off = end
 	}
 	return nil
+}
+
+// A writeBacker is a file that can begin to write to the disk without waiting for it and without flushing the disk's cache, which would
+// hold up others.
+type writeBacker interface {
+	writeBack(off, n int64) error
+}
+
+// writeBack has the operating system write part of a file to the disk, so that it does not pile up. It promises nothing.
+func writeBack(f File, off, n int64) error {
+	if w, ok := f.(writeBacker); ok {
+		return w.writeBack(off, n)
+	}
+	return syncData(f)
 }
 
 // writeZeros writes zeros from off up to end.
