@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -91,7 +92,7 @@ func (l *logState) canBeRead(n segmentName) bool {
 }
 
 // removeLeftovers removes what a process that died, or could not write MANIFEST, has left behind: other generations than those in
-// use, and an unfinished one. The caller holds the write lock. What cannot be removed does no harm.
+// use, and unfinished files. The caller holds the write lock. What cannot be removed does no harm.
 func (l *logState) removeLeftovers() {
 	files, err := l.fs.List(l.dir)
 	if err != nil || len(l.segments) == 0 {
@@ -101,7 +102,7 @@ func (l *logState) removeLeftovers() {
 	for _, file := range files {
 		number, generation, ok := parseSegmentFileName(file)
 		i := number - l.segments[0].number
-		if file == compressTemp || ok && i >= 0 && i < int64(len(l.segments)) && l.segments[i].generation != generation {
+		if file == compressTemp || strings.HasSuffix(file, ".idx.tmp") || ok && i >= 0 && i < int64(len(l.segments)) && l.segments[i].generation != generation {
 			left = append(left, file)
 		}
 	}
