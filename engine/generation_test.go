@@ -47,8 +47,10 @@ func TestReplacedFilesAreRemovedLater(t *testing.T) {
 			return false
 		}
 		fsys := &brokenFS{FS: NewMemFS(),
-			open:   func(name string) bool { return fails(what == "MANIFEST cannot be written" && name == manifestTemp) },
-			remove: func(name string) bool { return fails(what == "the file cannot be removed" && name == segmentFileName(1, 0)) },
+			open: func(name string) bool { return fails(what == "MANIFEST cannot be written" && name == manifestTemp) },
+			remove: func(name string) bool {
+				return fails(what == "the file cannot be removed" && name == segmentFileName(1, 0))
+			},
 		}
 		o := compressOptions(fsys, CompressNone)
 		s := openStore(t, imageDir, o)
