@@ -434,6 +434,13 @@ func TestVerifyReadsManifest(t *testing.T) {
 	}
 }
 
+func TestVerifyOfNothing(t *testing.T) {
+	s := openStore(t, "not yet", Options{FS: NewMemFS()})
+	report, err := s.Verify(context.Background())
+	require.NoError(t, err)
+	assert.Equal(t, VerifyReport{}, report)
+}
+
 // A system that does not let a file be opened or read is not damage.
 func TestVerifyTellsErrorsFromDamage(t *testing.T) {
 	img, _ := rotated(t, true)
