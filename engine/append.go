@@ -75,6 +75,9 @@ func (s *FileStore) Append(ctx context.Context, batch ...Append) (Appended, erro
 	if err == nil && r.conditions {
 		err = s.checkConditions(ctx, r)
 	}
+	if err == nil && r.offered && len(r.events) > 1 {
+		err = r.checkRepeats()
+	}
 	if err == nil {
 		err = s.enqueue(ctx, r)
 	}
@@ -160,9 +163,6 @@ func (s *FileStore) encode(r *request, batch []Append) error {
 				return err
 			}
 		}
-	}
-	if r.offered && count > 1 {
-		return r.checkRepeats()
 	}
 	return nil
 }

@@ -51,6 +51,7 @@ var contract = []struct {
 	{"one of many wins", (*run).oneWins},
 	{"retries", (*run).retries},
 	{"duplicates", (*run).duplicates},
+	{"shape before ids", (*run).shapeBeforeIDs},
 	{"ids before expectations", (*run).idsBeforeExpectations},
 	{"invalid input", (*run).invalid},
 	{"too large", (*run).tooLarge},

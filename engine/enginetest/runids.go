@@ -107,6 +107,16 @@ func (r *run) idsBeforeExpectations() {
 	assert.ErrorAs(r, err, new(*engine.DuplicateEventError))
 }
 
+func (r *run) shapeBeforeIDs() {
+	e := identified("x", false)
+	beyond := &engine.Condition{After: 1000}
+	for _, events := range [][]engine.NewEvent{{e}, {e, e}} {
+		_, err := r.store.Append(r.ctx, engine.Append{Stream: "a", Expect: []engine.Expectation{beyond}, Events: events})
+		assert.ErrorAs(r, err, new(*engine.InvalidError), "%d events", len(events))
+	}
+	assert.Empty(r, r.all())
+}
+
 func (r *run) invalid() {
 	many := make([]string, engine.MaxTags+1)
 	for i := range many {
