@@ -23,3 +23,24 @@ func TestAppendAllocations(t *testing.T) {
 	})
 	require.LessOrEqual(t, n, 1.0)
 }
+
+// TestCommitGroupAllocations holds what a group of many events allocates: the places that it returns, the index's next pieces, and
+// nothing for each event.
+func TestCommitGroupAllocations(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector makes pools forget, which allocates; the run without it counts")
+	}
+	s := openStore(t, "store", Options{FS: NewMemFS()})
+	const events = 1000
+	batch := orders(events)
+	renameStreams(batch)
+	for i := range batch {
+		batch[i].Expect = nil
+	}
+	n := testing.AllocsPerRun(50, func() {
+		if _, err := s.Append(context.Background(), batch...); err != nil {
+			t.Fatal(err)
+		}
+	})
+	require.LessOrEqual(t, n/events, 0.1)
+}

@@ -46,6 +46,18 @@ func TestCacheHitDoesNotAllocate(t *testing.T) {
 	assert.Zero(t, testing.AllocsPerRun(100, func() { c.Get("a") }))
 }
 
+// BenchmarkCacheHit measures finding a text of usual length.
+func BenchmarkCacheHit(b *testing.B) {
+	c := NewCache[int](1024, 8<<20)
+	for i, p := range parsed {
+		c.Put(p.text, i)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		c.Get(parsed[1].text)
+	}
+}
+
 func TestCacheIsSafeForGoroutines(t *testing.T) {
 	c := NewCache[int](8, 1000)
 	var group sync.WaitGroup

@@ -2,6 +2,9 @@ package query
 
 import (
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // benchExpr measures one evaluation of an expression on the row of the tests.
@@ -85,6 +88,19 @@ func BenchmarkJSONPath(b *testing.B) {
 			prepared.extract(benchDocument, out)
 		}
 	})
+}
+
+// TestJSONPathAllocations holds that looking up paths allocates nothing.
+func TestJSONPathAllocations(t *testing.T) {
+	var paths []*jsonPath
+	for _, path := range []string{"$.order_id", "$.customer.tier", "$.items[1].price", "$.amount", "$.missing"} {
+		p, err := parsePath(path)
+		require.NoError(t, err)
+		assert.Zero(t, testing.AllocsPerRun(100, func() { p.extract(benchDocument).sql() }), path)
+		paths = append(paths, p)
+	}
+	prepared, out := newJSONPaths(paths), make([]rawJSON, len(paths))
+	assert.Zero(t, testing.AllocsPerRun(100, func() { prepared.extract(benchDocument, out) }), "all at once")
 }
 
 // BenchmarkFormat measures texts of values.
