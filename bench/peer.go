@@ -56,7 +56,9 @@ var peers = []struct {
 }{
 	{"eventfold (database/sql)", func() peer { return &eventfoldSQL{} }},
 	{"eventfold (engine)", func() peer { return &eventfoldEngine{} }},
-	{"eventfold (engine, compress=zstd)", func() peer { return &eventfoldEngine{options: engine.Options{Compress: engine.CompressZstd, SegmentSize: 16 << 20}} }},
+	{"eventfold (engine, compress=zstd)", func() peer {
+		return &eventfoldEngine{options: engine.Options{Compress: engine.CompressZstd, SegmentSize: 16 << 20}}
+	}},
 	{"SQLite (mattn, WAL, FULL)", func() peer { return &sqlStore{dialect: mattn} }},
 	{"SQLite (modernc, WAL, FULL)", func() peer { return &sqlStore{dialect: modernc} }},
 	{"SQLite (mattn) behind group commit", func() peer { return &grouped{store: &sqlStore{dialect: mattn}} }},
