@@ -1,7 +1,9 @@
 // Scale measures a store of many events in many streams: how long it takes to open after a clean close and after kill -9, how much memory the
 // process holds, and how long a random stream takes to read. Every measurement runs in a process of its own.
 //
-//	go run -C bench ./scale [-events 1000000,10000000] [-dir /tmp]
+//	go run -C bench ./scale [-events 1000000,10000000] [-apart 100] [-dir /tmp]
+//
+// All streams grow at the same time, so that each has its events in ten places far from each other; with -apart only so many grow together.
 package main
 
 import (
@@ -32,12 +34,13 @@ const (
 func main() {
 	sizes := flag.String("events", "1000000,10000000", "how many events, one run each")
 	dir := flag.String("dir", os.TempDir(), "the `directory` for the stores")
+	apart := flag.Int("apart", 0, "how many `streams` grow at the same time; 0 means all of them")
 	step := flag.String("step", "", "do this step, for the parent process")
 	n := flag.Int("n", 0, "events, for the parent process")
 	store := flag.String("store", "", "the store, for the parent process")
 	flag.Parse()
 	if *step != "" {
-		out, err := steps[*step](*store, *n)
+		out, err := steps[*step](*store, *n, *apart)
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -53,7 +56,7 @@ func main() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		if err := measure(*dir, events); err != nil {
+		if err := measure(*dir, events, *apart); err != nil {
 			log.Fatal(err)
 		}
 	}
@@ -62,9 +65,9 @@ func main() {
 // figures are what a step has measured.
 type figures map[string]float64
 
-var steps = map[string]func(store string, n int) (figures, error){"load": load, "open": open, "crash": crash}
+var steps = map[string]func(store string, n, apart int) (figures, error){"load": load, "open": open, "crash": crash}
 
-func measure(dir string, n int) error {
+func measure(dir string, n, apart int) error {
 	base, err := os.MkdirTemp(dir, "eventfold-scale")
 	if err != nil {
 		return err
@@ -73,7 +76,7 @@ func measure(dir string, n int) error {
 	store := filepath.Join(base, "store")
 	all := figures{}
 	for _, step := range []struct{ name, suffix string }{{"load", ""}, {"open", " closed"}, {"crash", ""}, {"open", " killed"}} {
-		out, err := exec.Command(os.Args[0], "-step", step.name, "-n", strconv.Itoa(n), "-store", store).Output()
+		out, err := exec.Command(os.Args[0], "-step", step.name, "-n", strconv.Itoa(n), "-apart", strconv.Itoa(apart), "-store", store).Output()
 		var got figures
 		if step.name == "crash" { // it kills itself
 			continue
@@ -100,10 +103,17 @@ func stderr(err error) []byte {
 	return nil
 }
 
-// streamName spreads a stream's events over the whole log: event e of the load belongs to stream e % streams.
+// streamOf returns the number of the stream that event e of the load belongs to.
+func streamOf(e, streams, apart int) int {
+	if apart == 0 {
+		return e % streams
+	}
+	return e/(apart*perStream)*apart + e%apart
+}
+
 func streamName(i int) string { return fmt.Sprintf("account-%012x", uint64(i)*0x9E3779B97F4A7C15>>16) }
 
-func load(store string, n int) (figures, error) {
+func load(store string, n, apart int) (figures, error) {
 	s, err := engine.Open(store, engine.Options{})
 	if err != nil {
 		return nil, err
@@ -118,7 +128,7 @@ func load(store string, n int) (figures, error) {
 			for len(payload) < payloadSize-2 {
 				payload = append(payload, 'a'+byte(r.IntN(26)))
 			}
-			batch[i] = engine.Append{Stream: streamName((at + i) % streams), Events: []engine.NewEvent{{Type: fmt.Sprint("Type", r.IntN(12)), Payload: append(payload, '"', '}')}}}
+			batch[i] = engine.Append{Stream: streamName(streamOf(at+i, streams, apart)), Events: []engine.NewEvent{{Type: fmt.Sprint("Type", r.IntN(12)), Payload: append(payload, '"', '}')}}}
 		}
 		if _, err := s.Append(context.Background(), batch...); err != nil {
 			return nil, err
@@ -133,7 +143,7 @@ func load(store string, n int) (figures, error) {
 	return figures{"rate": rate, "disk": float64(bytes) / float64(n)}, s.Close()
 }
 
-func open(store string, n int) (figures, error) {
+func open(store string, n, _ int) (figures, error) {
 	start := time.Now()
 	s, err := engine.Open(store, engine.Options{})
 	if err != nil {
@@ -186,7 +196,7 @@ func open(store string, n int) (figures, error) {
 }
 
 // crash appends and kills its own process.
-func crash(store string, _ int) (figures, error) {
+func crash(store string, _, _ int) (figures, error) {
 	s, err := engine.Open(store, engine.Options{})
 	if err != nil {
 		return nil, err
