@@ -330,7 +330,7 @@ func (g *generator) grouped() statement {
 		s += " HAVING " + g.aggregate() + g.pick(" > ", " < ", " IS NOT ") + g.integer()
 	}
 	if g.chance(60) {
-		return statement{sql: s + " ORDER BY 1" + g.direction() + g.limit(), ordered: true}
+		return statement{sql: s + " ORDER BY " + g.pick("", "+") + "1" + g.direction() + g.limit(), ordered: true}
 	}
 	return statement{sql: s}
 }
@@ -376,7 +376,7 @@ func (g *generator) subquery() statement {
 		func() string { return outer + "position < " + inner },
 		func() string { return "SELECT " + inner + ", COUNT(*) FROM \"$all\"" },
 		func() string {
-			return outer + "type " + g.pick("", "NOT ") + "IN (SELECT type FROM " + g.table() + g.where() + ")"
+			return outer + "type " + g.pick("", "NOT ") + "IN (" + g.pick("SELECT type FROM "+g.table()+g.where(), "(SELECT type FROM "+g.table()+")") + ")"
 		},
 		func() string {
 			return outer + g.pick("", "NOT ") + "EXISTS (SELECT 1 FROM \"$all\" AS i WHERE i.stream = o.stream AND i.version = o.version + 1)"

@@ -111,7 +111,7 @@ func (e *emitter) in(i int) int {
 		e.p.fail(i+1, "IN takes a list or a sub-query in parentheses", "write one ? per value: IN (?, ?)")
 	case !t.is("("):
 		e.p.fail(i+1, "IN takes a list or a sub-query in parentheses")
-	case e.p.startsSelect(i+2) || t.mate == i+2:
+	case e.p.startsSelect(e.p.innermost(i+1)+1) || t.mate == i+2:
 		e.c.set(i + 1)
 	default:
 		e.c.raw(i+1, "(")
@@ -119,6 +119,14 @@ func (e *emitter) in(i int) int {
 		e.c.raw(t.mate, ")")
 	}
 	return t.mate + 1
+}
+
+// innermost steps from a parenthesis into those that it has nothing else between.
+func (p *parser) innermost(open int) int {
+	for p.toks[open+1].is("(") && p.toks[open+1].mate == p.toks[open].mate-1 {
+		open++
+	}
+	return open
 }
 
 // collate writes COLLATE and its name.

@@ -27,7 +27,8 @@ func (l *lowerer) in(x node, e *sqlparser.ComparisonExpr) node {
 			panic("another list came back")
 		}
 		if mate > open+1 {
-			in.Select = l.p.selectRange(open+1, mate)
+			inner := l.p.innermost(open)
+			in.Select = l.p.selectRange(inner+1, l.p.toks[inner].mate)
 		}
 	case sqlparser.ValTuple:
 		for _, item := range r {

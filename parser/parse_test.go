@@ -79,7 +79,7 @@ var expressions = []struct{ text, want string }{
 	{`a IS NOT FALSE`, `("a" IS NOT FALSE)`},
 	{`a IN (1, 'x', b)`, `("a" IN (1, 'x', "b"))`},
 	{`a NOT IN ()`, `("a" NOT IN ())`},
-	{`a IN ((SELECT 1))`, `("a" IN ((SELECT 1)))`},
+	{`a IN ((SELECT 1))`, `("a" IN (SELECT 1))`},
 	{`a IN (SELECT 1)`, `("a" IN (SELECT 1))`},
 	{`a NOT LIKE 'x!%' ESCAPE '!'`, `("a" NOT LIKE 'x!%' ESCAPE '!')`},
 	{`a NOT REGEXP '^x'`, `(NOT ("a" REGEXP '^x'))`},

@@ -82,6 +82,11 @@ type aggregateCall struct {
 
 // aggregateFunction compiles an aggregate, or finds the equal one that the core has already.
 func (s *stage) aggregateFunction(c *parser.Call) (*expr, error) {
+	if s.parent != nil && s.onlyOuter(c) {
+		e := errorf(Unsupported, c.Pos, "%s() reads only columns of the outer query, of which it would be an aggregate", strings.ToUpper(c.Name))
+		e.Hint = "aggregate in the outer query and use the result"
+		return nil, e
+	}
 	call, err := s.newAggregateCall(c, s.argumentStage())
 	if err != nil {
 		return nil, err
@@ -98,6 +103,20 @@ func (s *stage) aggregateFunction(c *parser.Call) (*expr, error) {
 		null = true
 	}
 	return &expr{eval: slotExpr(len(s.keys) + slot), typ: t, nullable: null, collate: call.collate, pos: c.Pos}, nil
+}
+
+// onlyOuter reports whether the call reads columns and none of them is the core's own.
+func (c *coreCompiler) onlyOuter(call *parser.Call) bool {
+	own, foreign := false, false
+	walk(call, func(e parser.Expr) bool {
+		if col, ok := e.(*parser.Column); ok {
+			i, err := c.find(col)
+			own = own || i >= 0 || err != nil || col.Table == groupMark
+			foreign = true
+		}
+		return !own
+	})
+	return foreign && !own
 }
 
 // newAggregateCall compiles an aggregate whose arguments stand at the stage inner.

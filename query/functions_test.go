@@ -145,6 +145,7 @@ func TestPrintf(t *testing.T) {
 		{"printf('%s|%10s|%-10s|%.2s', 'abc', 'abc', 'abc', 'abc')", "'abc|       abc|abc       |ab'"},
 		{"printf('%!5s|%5s', 'é', 'é')", "'    é|   é'"},
 		{"printf('%c%c|%3c', 'abc', 'é', 'x')", "'aé|  x'"},
+		{"printf('%3c|%-3c|%4.2c', 'é', 'é', 'é')", "'  é|é  |  éé'"},
 		{`printf('%q %Q %w', 'it''s', 'it''s', 'a"b')`, `'it''''s ''it''''s'' a""b'`},
 		{"printf('%Q %q %s', NULL, NULL, NULL)", "'NULL (NULL) '"},
 		{"printf('%*d|%-*d|%.*f', 5, 1, 5, 2, 2, 3.14159)", "'    1|2    |3.14'"},

@@ -175,6 +175,9 @@ func (j *joinOp) next(en *env) (bool, error) {
 			return false, err
 		}
 	}
+	if len(j.right) == 0 && !j.plan.outer {
+		return false, nil // whatever the left side holds, which may be a join that gives very many rows
+	}
 	for {
 		if !j.active {
 			if ok, err := j.advance(); !ok || err != nil {

@@ -328,8 +328,9 @@ func (d spec) appendDigits(b []byte, n *decimal, precision int, trim bool) []byt
 	return b
 }
 
-// appendChar appends the first character, a NUL for none, as often as the precision says.
+// appendChar appends the first character, a NUL for none, as often as the precision says. The width counts characters.
 func (d spec) appendChar(b []byte, s string) []byte {
+	d.exact = true
 	if s == "" {
 		s = "\x00"
 	}

@@ -191,17 +191,22 @@ func unionColumn(sel *parser.Select, p *selectPlan, e parser.Expr) (int, error) 
 	return 0, errorf(BadStatement, e.At(), "ORDER BY of a UNION takes names or numbers of result columns")
 }
 
-// splitCollate takes the COLLATE off an ORDER BY term that is otherwise a column or a number.
-func splitCollate(e parser.Expr) (parser.Expr, *collation) {
-	col, ok := e.(*parser.Collate)
-	if !ok {
-		return e, nil
+// splitCollate takes COLLATE off an ORDER BY term that is otherwise a column or a number. Of several, the last counts.
+func splitCollate(e parser.Expr) (term parser.Expr, coll *collation) {
+	for {
+		col, ok := e.(*parser.Collate)
+		if !ok {
+			return e, coll
+		}
+		if coll == nil {
+			c := collBinary
+			if col.Name == "NOCASE" {
+				c = collNocase
+			}
+			coll = &c
+		}
+		e = col.X
 	}
-	coll := collBinary
-	if col.Name == "NOCASE" {
-		coll = collNocase
-	}
-	return col.X, &coll
 }
 
 // compileCore compiles one SELECT core with the ORDER BY that belongs to it.

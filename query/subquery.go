@@ -82,7 +82,8 @@ func (p *subPlan) each(en *env, visit func(row []Value) bool) {
 	}
 }
 
-// subquery implements binder: a sub-query that stands for the first column of its first row, NULL without rows.
+// subquery implements binder: a sub-query that stands for the first column of its first row, NULL without rows. As in SQLite, the
+// column gives it its affinity but not its collation.
 func (s *stage) subquery(q *parser.Subquery) (*expr, error) {
 	p, err := s.newSubPlan(q.Select)
 	if err != nil {
@@ -92,7 +93,7 @@ func (s *stage) subquery(q *parser.Subquery) (*expr, error) {
 		return nil, err
 	}
 	col := p.plan.columns[0]
-	return &expr{eval: p.scalar, typ: col.Type, nullable: true, affinity: col.affinity, collate: col.collate, pos: q.Pos}, nil
+	return &expr{eval: p.scalar, typ: col.Type, nullable: true, affinity: col.affinity, pos: q.Pos}, nil
 }
 
 func (p *subPlan) scalar(en *env) Value {

@@ -238,9 +238,16 @@ func conjuncts(e parser.Expr) []parser.Expr {
 	return list
 }
 
-// ordinal returns the number of an integer literal, which in GROUP BY and ORDER BY means a result column.
+// ordinal returns the number of an integer literal, which in GROUP BY and ORDER BY means a result column; a plus may stand before it.
 // One that does not fit into 32 bits is a constant like any other, as in SQLite.
 func ordinal(e parser.Expr) (int64, bool) {
+	for {
+		plus, ok := e.(*parser.Unary)
+		if !ok || plus.Op != parser.OpPlus {
+			break
+		}
+		e = plus.X
+	}
 	lit, ok := e.(*parser.Literal)
 	if !ok {
 		return 0, false
