@@ -28,7 +28,7 @@ func Seed(t testing.TB) uint64 {
 // The race detector makes everything ten times slower, and gets an eighth of ordinary.
 func Scale(ordinary, torture int) int {
 	factor := 0.0
-	if raced {
+	if raced && ordinary > 0 {
 		ordinary = max(1, ordinary/8)
 	}
 	if tortured {
