@@ -5,13 +5,26 @@ import (
 	"os"
 )
 
-// catchUp looks whether another process has written to the log, and lets readers see what is promised to be durable.
+// catchUp lets readers see what other processes have written to the log, all that was durable when it was called.
 // An error that ends following for good is returned by every later call too; readers keep what they have seen.
 func (s *FileStore) catchUp() error {
+	begun := s.looksBegun.Load()
+	s.looking.Lock()
+	defer s.looking.Unlock()
+	if s.looksBegun.Load() > begun { // somebody else has looked since, which is as good
+		return s.lookErr
+	}
+	s.looksBegun.Add(1)
 	if !s.following.TryLock() {
-		return nil // somebody else is looking
+		return nil // the writer is being started: it has the lock, and reads all that there is
 	}
 	defer s.following.Unlock()
+	s.lookErr = s.look()
+	return s.lookErr
+}
+
+// look is catchUp for whoever holds following.
+func (s *FileStore) look() error {
 	if s.writing.Load() || s.closed.Load() {
 		return nil
 	}

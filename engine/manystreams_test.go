@@ -18,9 +18,10 @@ import (
 // TestDistinctStreamsTakeBoundedMemory has every event begin a stream: what is in memory is the index of the segment that grows, that of the one before
 // until it has its file, and caches of bounded size, however many streams there are.
 func TestDistinctStreamsTakeBoundedMemory(t *testing.T) {
-	streams, o, most := 400_000, engine.Options{SegmentSize: 4 << 20, Sync: engine.SyncInterval}, uint64(40)
+	streams := crashtest.Scale(400_000, 10_000_000)
+	o, most := engine.Options{SegmentSize: 4 << 20, Sync: engine.SyncInterval}, uint64(40)
 	if crashtest.Torture() {
-		streams, o, most = 10_000_000, engine.Options{Sync: engine.SyncInterval}, uint64(160)
+		o.SegmentSize, most = 0, 160
 	}
 	dir, err := os.MkdirTemp(memoryDir(), "eventfold-many-streams")
 	require.NoError(t, err)

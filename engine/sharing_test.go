@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -136,4 +137,28 @@ func TestLockNamesItsHolder(t *testing.T) {
 	assert.Equal(t, host, locked.Host)
 	assert.WithinDuration(t, time.Now(), locked.Since, time.Minute)
 	assert.Contains(t, err.Error(), fmt.Sprintf("process %d on %s", os.Getpid(), host))
+}
+
+// What another process has acknowledged is seen by whoever asks then, also if somebody else began to look before.
+func TestReadersSeeWhatWasAcknowledged(t *testing.T) {
+	dir := t.TempDir()
+	o := Options{SegmentSize: testSegmentSize, Sync: SyncInterval}
+	w := openStore(t, dir, Options{SegmentSize: testSegmentSize})
+	appendNumbered(t, w, 0, 1)
+	r := openStore(t, dir, o)
+	ctx, cancel := context.WithCancel(context.Background())
+	var group sync.WaitGroup
+	for range 4 { // they look all the time
+		group.Go(func() {
+			for ctx.Err() == nil {
+				r.ReadIndex()
+			}
+		})
+	}
+	for n := 1; n < 200; n++ {
+		appendNumbered(t, w, n, n+1)
+		require.Equal(t, Position(n+1), r.ReadIndex().Head())
+	}
+	cancel()
+	group.Wait()
 }

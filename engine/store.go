@@ -40,6 +40,10 @@ type FileStore struct {
 	started  atomic.Bool // writer is there
 	writer   *writer     // nil until the first append
 
+	looking    sync.Mutex    // held while somebody looks what other processes have written; taken before following
+	looksBegun atomic.Uint64 // changes under looking
+	lookErr    error         // of the last look; protected by looking
+
 	following sync.Mutex // protects what follows, until there is a writer: then it owns log
 	log       *logState
 	tail      File  // TAIL, to look whether it has changed; nil if it was not there
