@@ -253,5 +253,4 @@ type Stats struct {
 	Compressed    int    // sealed segments that are stored compressed
 	IndexedTo     int    // sealed segments that have an index file
 	Recovery      string // what Open had to repair, "" for nothing
-	Head          Head   // the zero Head if it cannot be read
 }

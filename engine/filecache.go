@@ -182,7 +182,9 @@ func (c *cachedFile) shut() bool {
 	if c.closed || !c.users.CompareAndSwap(0, isShut) {
 		return false
 	}
-	c.file.Close()
+	f := c.file
+	c.file = nil // what it holds in memory goes with it
+	f.Close()
 	return true
 }
 

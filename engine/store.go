@@ -263,7 +263,6 @@ func (s *FileStore) Stats() Stats {
 		Poisoned:      s.poisoned.Load(),
 		Writable:      s.writing.Load(),
 	}
-	st.Head, _ = s.current().headAt(head)
 	report := s.OpenReport()
 	st.Recovery = report.String()
 	if len(v.segments) > 0 {

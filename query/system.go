@@ -293,9 +293,6 @@ var stats = []struct {
 	{"low_space", func(s *engine.Stats) Value { return boolValue(s.LowSpace) }},
 	{"poisoned", func(s *engine.Stats) Value { return boolValue(s.Poisoned) }},
 	{"writable", func(s *engine.Stats) Value { return boolValue(s.Writable) }},
-	{"head", func(s *engine.Stats) Value { // as the key expect of a DSN takes it
-		return unknownIf(s.Head.Position == 0, textValue(fmt.Sprintf("%d:%x", s.Head.Position, s.Head.Chain)))
-	}},
 	{"recovery", func(s *engine.Stats) Value { return unknownIf(s.Recovery == "", textValue(s.Recovery)) }},
 }
 
@@ -312,5 +309,16 @@ func statRows(_ context.Context, ex *execution, _ Bounds) rowMaker {
 	for i := range stats {
 		list.rows = append(list.rows, []Value{textValue(stats[i].name), stats[i].value(&s)})
 	}
+	list.rows = append(list.rows, []Value{textValue("head"), headOf(ex.session.Store)})
 	return list
+}
+
+// headOf is the head of a store with its chain value, as the key expect of a DSN takes it; NULL if there is none, or it cannot be read.
+func headOf(store engine.Store) Value {
+	s, ok := offers[interface{ Head() (engine.Head, error) }](store)
+	if !ok {
+		return null
+	}
+	h, err := s.Head()
+	return unknownIf(err != nil || h.Position == 0, textValue(fmt.Sprintf("%d:%x", h.Position, h.Chain)))
 }
