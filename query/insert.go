@@ -161,9 +161,13 @@ func setTags(r *newRow, v Value) string {
 	if r.event.Tags, ok = plainTags(text); ok {
 		return ""
 	}
-	r.event.Tags = nil
-	if json.Unmarshal([]byte(text), &r.event.Tags) != nil {
+	var list []*string // a null in it is none
+	if json.Unmarshal([]byte(text), &list) != nil || slices.Contains(list, nil) {
 		return "takes a JSON array of strings"
+	}
+	r.event.Tags = make([]string, len(list))
+	for i, tag := range list {
+		r.event.Tags[i] = *tag
 	}
 	return ""
 }
