@@ -164,7 +164,7 @@ func (e *NetworkError) Error() string {
 	if e.Kind != "" {
 		kind = " (" + e.Kind + ")"
 	}
-	return fmt.Sprintf("eventfold: %s is on a network file system%s, whose locks and syncs cannot be trusted", e.Path, kind)
+	return fmt.Sprintf("eventfold: %s is on a network file system%s, whose locks and syncs cannot be trusted; network=allow opens it all the same", e.Path, kind)
 }
 
 // A LockedError reports that another process (or another engine of this process) holds the write lock.
