@@ -129,6 +129,18 @@ func dropStreams(t *testing.T, theirs *sql.DB) {
 	}
 }
 
+// timesOf returns what recorded_at holds, and a time before and one after all of them.
+func timesOf(t *testing.T, theirs *sql.DB) []string {
+	t.Helper()
+	rows, err := query(theirs, `SELECT DISTINCT recorded_at FROM "$all" WHERE recorded_at IS NOT NULL`)
+	require.NoError(t, err)
+	times := []string{"2000-01-01T00:00:00.000000Z", "2999-12-31T23:59:59.999999Z"}
+	for _, row := range rows {
+		times = append(times, row[0].(string))
+	}
+	return times
+}
+
 func pointers(row []any) []any {
 	p := make([]any, len(row))
 	for i := range row {
@@ -258,6 +270,7 @@ func TestSameAnswersAsSQLite(t *testing.T) {
 	const perStore = 2500
 	for done := 0; done < n && failed < 10; done += perStore {
 		p := newPair(t, g.Rand, 400)
+		g.times = timesOf(t, p.theirs)
 		for range min(perStore, n-done) {
 			s := g.statement()
 			ours, ourErr := declared(p.ours, s.sql)
@@ -298,6 +311,7 @@ func TestSameAnswersInATransaction(t *testing.T) {
 	defer tx.Rollback()
 	appendEvents(t, tx, g.Rand, 80)
 	copyEvents(t, tx, p.theirs)
+	g.times = timesOf(t, p.theirs)
 	failed := 0
 	for done := 0; done < n && failed < 10; {
 		s := g.statement()
@@ -327,6 +341,7 @@ func TestSameAnswersAsOf(t *testing.T) {
 	n := budget(t, "EVENTFOLD_STATEMENTS", 5000) / 5
 	const events = 250
 	p := newPair(t, g.Rand, events)
+	g.times = timesOf(t, p.theirs)
 	dropStreams(t, p.theirs)
 	_, err := p.theirs.Exec(`ALTER TABLE "$all" RENAME TO log; CREATE TABLE bound (p INTEGER); INSERT INTO bound VALUES (0);
 		CREATE VIEW "$all" AS SELECT * FROM log WHERE position <= (SELECT p FROM bound)`)

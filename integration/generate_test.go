@@ -10,8 +10,9 @@ import (
 // It stays away from the documented deviations, which have tests of their own.
 type generator struct {
 	*rand.Rand
-	alias string // of the table whose columns are in scope, with a dot; "" for none
-	free  bool   // no columns are in scope: constant expressions only
+	alias string   // of the table whose columns are in scope, with a dot; "" for none
+	free  bool     // no columns are in scope: constant expressions only
+	times []string // literals for recorded_at, written as SQLite holds it
 }
 
 func (g *generator) oneOf(choices ...func() string) string { return choices[g.IntN(len(choices))]() }
@@ -64,6 +65,22 @@ func (g *generator) path() string {
 	return "(" + g.column("payload") + " " + op + " " + at + ")"
 }
 
+// moment is a time as text: of an event, or any.
+func (g *generator) moment() string {
+	if !g.free && g.chance(50) {
+		return g.column("recorded_at")
+	}
+	return g.pick("'2026-03-04 05:06:07'", "'2024-02-29'", "'1999-12-31T23:59:59.999Z'", "'2026-01-31 10:20'", "'12:30:45'", "'2026-07-01 00:00:00+02:00'", "'nonsense'", "NULL", "''")
+}
+
+func (g *generator) modifiers() string {
+	return g.pick("", "", "", ", '+1 day'", ", '-3 months'", ", 'start of month'", ", 'start of year', '+2 hours'", ", '+1.5 seconds'", ", 'weekday 1'", ", '+1 year', '-1 day'")
+}
+
+func (g *generator) document() string {
+	return g.column(g.pick("payload", "payload", "payload", "metadata", "tags"))
+}
+
 func (g *generator) numeric(depth int) string {
 	if depth <= 0 {
 		return g.oneOf(g.integer, g.integer, g.real,
@@ -97,6 +114,16 @@ func (g *generator) numeric(depth int) string {
 		},
 		func() string { return "unicode(" + g.text(d) + ")" },
 		func() string { return "sign(" + g.numeric(d) + ")" },
+		func() string { return g.pick("unixepoch", "julianday") + "(" + g.moment() + g.modifiers() + ")" },
+		func() string {
+			return "CAST(strftime('" + g.pick("%Y", "%m", "%d", "%H", "%M", "%S", "%s", "%j", "%w") + "', " + g.moment() + g.modifiers() + ") AS INTEGER)"
+		},
+		func() string {
+			if g.free {
+				return "json_array_length('[1, [2], 3]')"
+			}
+			return "json_array_length(" + g.document() + g.pick("", ", '$.l'", ", '$.o.j'", ", '$.none'") + ")"
+		},
 	)
 }
 
@@ -127,6 +154,20 @@ func (g *generator) text(depth int) string {
 		func() string { return "nullif(" + g.text(d) + ", " + g.text(d) + ")" },
 		func() string { return "ifnull(" + g.any(d) + ", " + g.text(d) + ")" },
 		func() string { return "iif(" + g.condition(d) + ", " + g.text(d) + ", " + g.text(d) + ")" },
+		func() string { return g.pick("date", "time", "datetime") + "(" + g.moment() + g.modifiers() + ")" },
+		func() string {
+			return "strftime('" + g.pick("%Y-%m-%d", "%H:%M:%f", "%j %W %w", "%d/%m %%") + "', " + g.moment() + g.modifiers() + ")"
+		},
+		func() string {
+			return "printf('" + g.pick("%5d|%s", "%-8s|%s", "%05.2f %s", "%x,%q", "%+d %Q", "%10.3e|%s", "%,d %s") + "', " + g.numeric(0) + ", " + g.text(0) + ")"
+		},
+		func() string {
+			if g.free {
+				return "json_type('[1]', '$[0]')"
+			}
+			return g.pick("json_type", "json_extract") + "(" + g.document() + g.pick(", '$.n'", ", '$.o'", ", '$.l[1]'", ", '$[0]'", ", '$.by'", ", '$'") + ")"
+		},
+		func() string { return "json_quote(" + g.any(d) + ")" },
 	)
 }
 
@@ -215,8 +256,25 @@ func (g *generator) bound() string {
 			return g.column("type") + g.pick(" = ", " <> ") + g.pick("'Opened'", "'Deposited'", "'opened'", "'none'")
 		},
 		func() string { return g.column("type") + " IN ('Opened', 'Closed')" },
+		func() string {
+			return g.column("type") + g.pick(" = ", " <> ", " < ", " >= ") + g.pick("'opened'", "'CLOSED'", "'none'") + " COLLATE NOCASE"
+		},
+		func() string {
+			return g.column("recorded_at") + g.pick(" = ", " <> ", " < ", " <= ", " > ", " >= ") + g.time()
+		},
+		func() string { return g.time() + g.pick(" < ", " >= ") + g.column("recorded_at") },
+		func() string { return g.column("recorded_at") + " BETWEEN " + g.time() + " AND " + g.time() },
+		func() string { return g.column("recorded_at") + " IN (" + g.list(1, 3, g.time) + ")" },
 		func() string { return "1 = 0" },
 	)
+}
+
+// time is a literal that recorded_at can be compared with. SQLite compares texts, and so it is written as its texts are.
+func (g *generator) time() string {
+	if len(g.times) == 0 {
+		return "'2026-01-01T00:00:00.000000Z'"
+	}
+	return "'" + g.times[g.IntN(len(g.times))] + "'"
 }
 
 func (g *generator) where() string {
@@ -254,6 +312,14 @@ func (g *generator) aggregate() string {
 		func() string { return "SUM(" + g.column("payload") + " ->> '$.n')" + filter },
 		func() string { return "SUM(length(" + g.text(0) + "))" + filter },
 	)
+}
+
+// shown is an aggregate that is not compared with anything, and so may be a time.
+func (g *generator) shown() string {
+	if g.chance(10) {
+		return g.pick("MIN", "MAX") + "(" + g.column("recorded_at") + ")"
+	}
+	return g.aggregate()
 }
 
 func (g *generator) key() string {
@@ -319,12 +385,16 @@ func (g *generator) orderKey() string {
 		func() string { return "(" + g.column("payload") + " ->> '$.s')" },
 		func() string { return "coalesce((" + g.column("payload") + " ->> '$.l[0]'), " + g.any(1) + ")" },
 		func() string { return g.column("type") + " COLLATE NOCASE" },
+		func() string { return g.column("recorded_at") },
 	)
 }
 
 func (g *generator) grouped() statement {
 	key := g.key()
-	s := "SELECT " + key + " AS k, " + g.list(1, 3, g.aggregate) + " FROM " + g.table() + g.where()
+	if g.chance(10) {
+		key = "recorded_at"
+	}
+	s := "SELECT " + key + " AS k, " + g.list(1, 3, g.shown) + " FROM " + g.table() + g.where()
 	s += " GROUP BY " + g.pick("k", "1", key)
 	if g.chance(30) {
 		s += " HAVING " + g.aggregate() + g.pick(" > ", " < ", " IS NOT ") + g.integer()
@@ -336,7 +406,13 @@ func (g *generator) grouped() statement {
 }
 
 func (g *generator) whole() statement {
-	return statement{sql: "SELECT " + g.list(1, 4, g.aggregate) + " FROM " + g.table() + g.where(), ordered: true}
+	aggregate := func() string {
+		if g.chance(15) {
+			return "GROUP_CONCAT(" + g.pick("type", "DISTINCT type", "stream || version, '-'") + ")"
+		}
+		return g.shown()
+	}
+	return statement{sql: "SELECT " + g.list(1, 4, aggregate) + " FROM " + g.table() + g.where(), ordered: true}
 }
 
 func (g *generator) distinct() statement {
