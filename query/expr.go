@@ -48,7 +48,6 @@ type expr struct {
 	fixed    bool             // constant and known now: value holds it
 	value    Value            // if fixed
 	clock    bool             // depends on the statement's instant: now(), date('now')
-	plain    bool             // texts that look like JSON count as plain texts in json_array and its like: ->>
 	param    int              // a bare parameter: its place in env.args, from 1; 0 for anything else
 	pos      parser.Pos
 }
@@ -152,9 +151,9 @@ type (
 	}
 	// A pathBinder shares the extraction of JSON paths: each distinct path of a row is looked up once.
 	pathBinder interface {
-		// path is asked about column -> 'constant path' and column ->> 'constant path' (text is true), chains included.
+		// path is asked about column -> 'constant path', column ->> 'constant path' and json_extract, chains included.
 		// col is what column returned. A nil result means that the compiler shall do it itself.
-		path(col *expr, p *jsonPath, text bool) (*expr, error)
+		path(col *expr, p *jsonPath, as reading) (*expr, error)
 	}
 	// A bindChecker runs checks of the arguments before the first row: a text that is compared with a time must be one.
 	// Without it they run when the expression is first evaluated.

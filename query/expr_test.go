@@ -78,8 +78,8 @@ func (b *scalarBinder) param(p *parser.Param) (int, error) {
 	return 0, &Error{Kind: BadArgument, Pos: p.Pos, Msg: "no parameter is named " + p.Name}
 }
 
-func (b *scalarBinder) path(_ *expr, p *jsonPath, text bool) (*expr, error) {
-	b.paths = append(b.paths, fmt.Sprint(p, " ", text))
+func (b *scalarBinder) path(_ *expr, p *jsonPath, as reading) (*expr, error) {
+	b.paths = append(b.paths, fmt.Sprint(p, " ", as.typ == Any))
 	return nil, nil
 }
 

@@ -79,45 +79,51 @@ func (c *compiler) arrow(e *parser.Binary) (*expr, error) {
 
 // constantPath compiles x -> path or x ->> path. Without an operator it is an inner part of a chain.
 func (c *compiler) constantPath(x *expr, p *jsonPath, op *parser.Binary, isColumn bool) (*expr, error) {
-	text, pos := false, x.pos
+	as, pos := asJSON, x.pos
 	if op != nil {
-		text, pos = op.Op == parser.OpArrowText, op.Pos
+		as, pos = arrowReading(op), op.Pos
 	} else if len(p.steps) == 0 {
 		return x, nil
 	}
 	if b, ok := c.binder.(pathBinder); ok && isColumn {
-		if y, err := b.path(x, p, text); y != nil || err != nil {
+		if y, err := b.path(x, p, as); y != nil || err != nil {
 			return y, err
 		}
 	}
-	y := pathType(text)
-	y.pos = pos
+	y := &expr{typ: as.typ, nullable: true, pos: pos}
 	y.eval = func(e *env) Value {
 		doc, ok := document(e, x.eval(e), x.pos)
 		if !ok {
 			return null
 		}
-		if text {
-			return p.extract(doc).sql()
-		}
-		return p.extract(doc).json()
+		return as.value(p.extract(doc))
 	}
 	return finish(y, x), nil
 }
 
-// pathType is an expression with the static type of -> or ->>.
-func pathType(text bool) *expr {
-	if text {
-		return &expr{typ: Any, nullable: true, plain: true}
+// A reading is what is made of the JSON that a path leads to.
+type reading struct {
+	typ   Type
+	value func(rawJSON) Value
+}
+
+var (
+	asJSON = reading{JSON, rawJSON.json} // ->
+	asText = reading{Any, rawJSON.text}  // ->>
+	asSQL  = reading{Any, rawJSON.sql}   // json_extract
+)
+
+func arrowReading(op *parser.Binary) reading {
+	if op.Op == parser.OpArrowText {
+		return asText
 	}
-	return &expr{typ: JSON, nullable: true}
+	return asJSON
 }
 
 // computedPath compiles x -> label for a label that is not known now.
 func computedPath(x, label *expr, op *parser.Binary) *expr {
-	text := op.Op == parser.OpArrowText
-	y := pathType(text)
-	y.pos = op.Pos
+	as := arrowReading(op)
+	y := &expr{typ: as.typ, nullable: true, pos: op.Pos}
 	y.eval = func(e *env) Value {
 		v := x.eval(e)
 		l := label.eval(e)
@@ -132,10 +138,7 @@ func computedPath(x, label *expr, op *parser.Binary) *expr {
 		if err != nil {
 			return e.fail(badPath(l.text(), label.pos))
 		}
-		if text {
-			return p.extract(doc).sql()
-		}
-		return p.extract(doc).json()
+		return as.value(p.extract(doc))
 	}
 	return finish(y, x, label)
 }
@@ -184,13 +187,13 @@ func jsonNumber(v Value) string {
 }
 
 // appendJSON appends a value as json_array and json_object take it: what is JSON stands as it is, texts are quoted.
-func appendJSON(dst []byte, v Value, plain bool) ([]byte, bool) {
+func appendJSON(dst []byte, v Value) ([]byte, bool) {
 	switch {
 	case v.kind == Null:
 		return append(dst, "null"...), true
 	case v.kind == Int || v.kind == Float:
 		return append(dst, jsonNumber(v)...), true
-	case v.json && !plain:
+	case v.json:
 		return append(dst, compactJSON(v.s)...), true
 	case v.kind == Bytes:
 		return dst, false
@@ -284,12 +287,12 @@ func (c *compiler) sharedExtract(e *parser.Call, args []*expr) (*expr, error) {
 	if err != nil {
 		return nil, badPath(args[1].value.text(), args[1].pos)
 	}
-	x, err := b.path(args[0], p, true)
+	x, err := b.path(args[0], p, asSQL)
 	if x == nil || err != nil {
 		return nil, err
 	}
 	y := *x
-	y.plain, y.pos = false, e.Pos
+	y.pos = e.Pos
 	return &y, nil
 }
 
@@ -370,7 +373,10 @@ func (c *compiler) jsonMake(f *function, args []*expr, pos parser.Pos) (*expr, e
 				b = append(b, ':')
 			}
 			var ok bool
-			if b, ok = appendJSON(b, v, a.plain || key); !ok {
+			if key {
+				v.json = false
+			}
+			if b, ok = appendJSON(b, v); !ok {
 				return e.fail(&Error{Kind: BadValue, Pos: a.pos, Msg: "JSON cannot hold a blob"})
 			}
 		}
@@ -384,7 +390,7 @@ func (c *compiler) jsonQuote(f *function, args []*expr, pos parser.Pos) (*expr, 
 	x := args[0]
 	y := &expr{typ: JSON, pos: pos}
 	y.eval = func(e *env) Value {
-		b, ok := appendJSON(nil, x.eval(e), x.plain)
+		b, ok := appendJSON(nil, x.eval(e))
 		if !ok {
 			return e.fail(&Error{Kind: BadValue, Pos: pos, Msg: "JSON cannot hold a blob"})
 		}

@@ -78,6 +78,10 @@ func TestPathsAreOffered(t *testing.T) {
 
 func TestJSONFunctions(t *testing.T) {
 	checkFacts(t, []fact{
+		// the text that ->> gives is a text like any other, wherever it passes through; what -> gives is JSON
+		{`json_quote('{"o":{"k":1}}' ->> 'o')`, `'"{\"k\":1}"'`}, {`json_quote(CASE WHEN 1 THEN '{"o":{"k":1}}' ->> 'o' END)`, `'"{\"k\":1}"'`},
+		{`json_quote(coalesce(NULL, '{"o":{"k":1}}' -> 'o'))`, `'{"k":1}'`}, {`json_array('{"o":[1]}' ->> 'o', '{"o":[1]}' -> 'o', json_extract('{"o":[1]}', '$.o'))`, `'["[1]",[1],[1]]'`},
+		{`'{"o":{"k":1}}' ->> 'o' ->> 'k'`, "1"},
 		{"json_extract(payload, '$.a')", "1"}, {"json_extract(payload, '$.b')", `'{"c":[1,2,3]}'`}, {"json_extract(payload, '$.a', '$.zz', '$.s')", `'[1,null,"x"]'`}, {"json_extract(payload, NULL)", "NULL"}, {"json_extract(NULL, '$')", "NULL"}, {"json_extract(payload, '$.a', NULL)", "NULL"},
 		{"json_type(payload)", "'object'"}, {"json_type(payload, '$.a')", "'integer'"}, {"json_type('[1.5]', '$[0]')", "'real'"}, {"json_type('[1e5]', '$[0]')", "'real'"}, {"json_type(payload, '$.b.c')", "'array'"}, {"json_type('[true,false,null,\"x\"]', '$[0]')", "'true'"}, {"json_type('null')", "'null'"}, {"json_type(payload, '$.zz')", "NULL"}, {"json_type(payload, '$.s')", "'text'"},
 		{"json_array_length(payload, '$.b.c')", "3"}, {"json_array_length(payload)", "0"}, {"json_array_length('[]')", "0"}, {"json_array_length(payload, '$.zz')", "NULL"}, {"json_array_length(tags)", "2"},

@@ -419,7 +419,7 @@ func (r rawJSON) json() Value {
 	return jsonValue(compactJSON(string(r)))
 }
 
-// sql returns the value as ->> does: strings decoded, numbers as numbers, true and false as 1 and 0, null as NULL,
+// sql returns the value as json_extract does: strings decoded, numbers as numbers, true and false as 1 and 0, null as NULL,
 // objects and arrays as JSON.
 func (r rawJSON) sql() Value {
 	if r == "" {
@@ -438,6 +438,14 @@ func (r rawJSON) sql() Value {
 		return null
 	}
 	return jsonToNumber(string(r))
+}
+
+// text returns the value as ->> does, as sql but that the text of an object or an array is a text like any other: json_array and
+// json_quote quote it.
+func (r rawJSON) text() Value {
+	v := r.sql()
+	v.json = false
+	return v
 }
 
 // jsonToNumber returns an integer for a number that is written as one and fits, otherwise a real.

@@ -61,24 +61,20 @@ func (s *pathSet) prepare() {
 }
 
 // path implements pathBinder for columns of JSON that are read directly from an event table.
-func (s *stage) path(col *expr, p *jsonPath, text bool) (*expr, error) {
+func (s *stage) path(col *expr, p *jsonPath, as reading) (*expr, error) {
 	scan, ok := s.from.(*tableScan)
 	ord, known := s.ordinals[col]
 	if !ok || !known || s.grouped || scan.events() == nil || ord != ordPayload && ord != ordMetadata {
 		return nil, nil
 	}
 	group, i := scan.paths.add(ord, p, s.clause == "WHERE")
-	e := pathType(text)
-	e.pos = col.pos
+	e := &expr{typ: as.typ, nullable: true, pos: col.pos}
 	e.eval = func(en *env) Value {
 		raw, ok := group.find(en, i)
-		switch {
-		case !ok:
+		if !ok {
 			return null
-		case text:
-			return raw.sql()
 		}
-		return raw.json()
+		return as.value(raw)
 	}
 	return e, nil
 }
