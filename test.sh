@@ -21,5 +21,8 @@ for module in . $(git ls-files -co --exclude-standard '*/go.mod' | xargs -rn1 di
 	)
 done
 
+echo "== random statements compared with SQLite, which is slow under the race detector"
+go test -C integration -run 'Same' .
+
 echo "== allocations, which the race detector would change"
 go test -run 'Alloc' . ./engine ./query
