@@ -167,7 +167,12 @@ func (g *generator) text(depth int) string {
 			}
 			return g.pick("json_type", "json_extract") + "(" + g.document() + g.pick(", '$.n'", ", '$.o'", ", '$.l[1]'", ", '$[0]'", ", '$.by'", ", '$'") + ")"
 		},
-		func() string { return "json_quote(" + g.any(d) + ")" },
+		func() string { // not of a CAST, which here makes a text of JSON and in SQLite does not
+			if g.free {
+				return "json_quote(" + g.textLiteral() + ")"
+			}
+			return "json_quote(" + g.oneOf(g.path, g.textLiteral, func() string { return g.numeric(0) }) + ")"
+		},
 	)
 }
 
