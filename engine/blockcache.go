@@ -22,6 +22,7 @@ type blockCache struct {
 	opened *fileCache    // bounds how many files are open; nil leaves every one open
 
 	filterRoom atomic.Int64 // bytes of filters that may still be kept in memory
+	runRoom    int64        // of which the last are for filters of runs
 }
 
 // A cacheSet holds cacheWays blocks.
@@ -39,6 +40,7 @@ type cacheSet struct {
 func newBlockCache(size, filters int64) *blockCache {
 	c := &blockCache{sets: make([]cacheSet, max(1, size/(cacheWays*indexBlockSize)))}
 	c.filterRoom.Store(filters)
+	c.runRoom = filters / 2
 	return c
 }
 
@@ -128,9 +130,14 @@ func (s *cacheSet) victimLocked(key uint64) int {
 	return -1
 }
 
-// reserveFilter asks to keep a filter of so many bytes in memory; releaseFilter gives them back.
-func (c *blockCache) reserveFilter(size int64) bool {
-	if c.filterRoom.Add(-size) >= 0 {
+// reserveFilter asks to keep a filter of so many bytes in memory; releaseFilter gives them back. Half of the room is for runs: the writer asks
+// them about every new stream, while a reader that asks a segment's filter block by block is slower only by that.
+func (c *blockCache) reserveFilter(size int64, run bool) bool {
+	least := c.runRoom
+	if run {
+		least = 0
+	}
+	if c.filterRoom.Add(-size) >= least {
 		return true
 	}
 	c.filterRoom.Add(size)

@@ -96,9 +96,19 @@ func TestBlockCacheConcurrently(t *testing.T) {
 
 func TestFilterMemoryIsBounded(t *testing.T) {
 	c := newBlockCache(1, 100)
-	require.True(t, c.reserveFilter(60))
-	require.False(t, c.reserveFilter(60))
-	require.True(t, c.reserveFilter(40))
+	require.True(t, c.reserveFilter(60, true))
+	require.False(t, c.reserveFilter(60, true))
+	require.True(t, c.reserveFilter(40, true))
 	c.releaseFilter(60)
-	require.True(t, c.reserveFilter(60))
+	require.True(t, c.reserveFilter(60, true))
+}
+
+// However many segments are read, half of the room stays for the filters of runs.
+func TestFiltersOfRunsHaveRoom(t *testing.T) {
+	c := newBlockCache(1, 100)
+	require.True(t, c.reserveFilter(30, false))
+	require.False(t, c.reserveFilter(30, false))
+	require.True(t, c.reserveFilter(50, true))
+	require.True(t, c.reserveFilter(20, true))
+	require.False(t, c.reserveFilter(1, false))
 }

@@ -466,7 +466,7 @@ func (r *blockReader) loadFilter(d dictionary) (*filter, error) {
 	}
 	f := &filter{}
 	size := int64(x.sections[filterSection(d)].size)
-	if x.cache.reserveFilter(size) {
+	if x.cache.reserveFilter(size, x.run) {
 		bits, err := r.all(filterSection(d))
 		if err != nil {
 			x.cache.releaseFilter(size)
