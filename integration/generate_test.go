@@ -400,7 +400,11 @@ func (g *generator) grouped() statement {
 		key = "recorded_at"
 	}
 	s := "SELECT " + key + " AS k, " + g.list(1, 3, g.shown) + " FROM " + g.table() + g.where()
-	s += " GROUP BY " + g.pick("k", "1", key)
+	if by := g.pick("k", "1", key); by == key && strings.Contains(key, "NULL") {
+		s += " GROUP BY k" // SQLite makes the number 0 of 4 IS (NULL), and then takes it for that of a column
+	} else {
+		s += " GROUP BY " + by
+	}
 	if g.chance(30) {
 		s += " HAVING " + g.aggregate() + g.pick(" > ", " < ", " IS NOT ") + g.integer()
 	}
