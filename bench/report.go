@@ -133,6 +133,17 @@ func (b *bench) targets() string {
 	return t.RenderMarkdown()
 }
 
+// shortNumber formats a number of an axis.
+func shortNumber(v float64) string {
+	switch {
+	case v >= 1e6:
+		return fmt.Sprintf("%gM", v/1e6)
+	case v >= 1e3:
+		return fmt.Sprintf("%gk", v/1e3)
+	}
+	return fmt.Sprintf("%g", v)
+}
+
 // charts draws what a reader looks at first.
 func (b *bench) charts(dir string) error {
 	for _, c := range []struct {
@@ -155,10 +166,11 @@ func (b *bench) chart(file, title string, names []string) error {
 	var labels []string
 	values := make([][]float64, len(names))
 	for _, peer := range slices.Backward(b.names) { // the chart counts from below
+		// The labels are placed by the width that they have in a font which few viewers have: spaces leave room for wider ones.
 		if math.IsNaN(b.value(peer, names[0])) {
 			continue
 		}
-		labels = append(labels, peer)
+		labels = append(labels, peer+strings.Repeat("\u00a0", 2+len(peer)/5))
 		for i, name := range names {
 			v := b.value(peer, name)
 			if math.IsNaN(v) {
@@ -176,9 +188,10 @@ func (b *bench) chart(file, title string, names []string) error {
 		charts.YAxisLabelsOptionFunc(labels),
 		charts.DimensionsOptionFunc(1000, 120+len(labels)*(24+16*len(names))),
 		charts.PaddingOptionFunc(charts.NewBoxEqual(20)),
+		func(o *charts.ChartOption) { o.ValueFormatter = shortNumber },
 	}
 	if len(names) > 1 {
-		options = append(options, charts.LegendLabelsOptionFunc(names))
+		options = append(options, charts.LegendOptionFunc(charts.LegendOption{SeriesNames: names, Offset: charts.OffsetRight}))
 	}
 	painter, err := charts.HorizontalBarRender(values, options...)
 	if err != nil {
