@@ -120,15 +120,16 @@ func layZeros(f File, capacity int64, pace *zeroPace) error {
 }
 
 // A writeBacker is a file that can begin to write to the disk without waiting for it and without flushing the disk's cache, which would
-// hold up others.
+// hold up others. That it cannot is no failure: what is written is synced in the end.
 type writeBacker interface {
-	writeBack(off, n int64) error
+	writeBack(off, n int64)
 }
 
 // writeBack has the operating system write part of a file to the disk, so that it does not pile up. It promises nothing.
 func writeBack(f File, off, n int64) error {
 	if w, ok := f.(writeBacker); ok {
-		return w.writeBack(off, n)
+		w.writeBack(off, n)
+		return nil
 	}
 	return syncData(f)
 }
