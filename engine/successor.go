@@ -134,9 +134,11 @@ func writeBack(f File, off, n int64) error {
 	return syncData(f)
 }
 
+// zeros is what writeZeros writes. Nobody writes to it.
+var zeros [zeroChunk]byte
+
 // writeZeros writes zeros from off up to end.
 func writeZeros(f File, off, end int64) error {
-	zeros := make([]byte, max(0, min(end-off, zeroChunk)))
 	for off < end {
 		n := min(end-off, int64(len(zeros)))
 		if err := writeFull(f, zeros[:n], off); err != nil {
