@@ -13,6 +13,7 @@ type log struct {
 	*logState
 	maker *segmentMaker
 	fixed int64 // Options.SegmentSize
+	most  int64 // Options.indexMost
 	file  File  // of the last segment, for writing: opened once and kept until the segment is sealed, so that no error of a sync gets lost
 	tail  *tailWriter
 
@@ -33,7 +34,7 @@ type log struct {
 }
 
 // openLog opens the recovered log for writing, and notes in TAIL that it is.
-func openLog(l *logState, maker *segmentMaker, fixed int64, random io.Reader) (*log, error) {
+func openLog(l *logState, maker *segmentMaker, o *Options) (*log, error) {
 	f, err := l.fs.Open(l.last().name, os.O_RDWR)
 	if err != nil {
 		return nil, writeError("open "+l.last().name, err)
@@ -43,7 +44,10 @@ func openLog(l *logState, maker *segmentMaker, fixed int64, random io.Reader) (*
 		f.Close()
 		return nil, writeError("open TAIL", err)
 	}
-	g := &log{logState: l, maker: maker, fixed: fixed, file: f, tail: tail, durable: l.end, nonces: nonceSource{random: random}}
+	g := &log{logState: l, maker: maker, fixed: o.SegmentSize, most: o.indexMost, file: f, tail: tail, durable: l.end, nonces: nonceSource{random: o.Rand}}
+	if g.most == 0 {
+		g.most = defaultIndexMost
+	}
 	if err := g.noteOpen(); err != nil {
 		g.closeFiles()
 		return nil, err
@@ -68,9 +72,14 @@ func (g *log) promise(flags uint32) error {
 	return g.tail.write(seg.number, seg.generation, flags, &g.durable)
 }
 
+// defaultIndexMost is how many bytes of memory the index of the last segment may take: a segment whose index takes more is full, whatever its
+// capacity. Otherwise segments with a stream, a tag or so for each event would have the process hold hundreds of MB, their own and those of
+// segments before it whose index files are being made. Others never come near it.
+const defaultIndexMost = 16 << 20
+
 // fits reports whether a frame with n bytes of records fits into the last segment, and the seal behind it.
 func (g *log) fits(n int) bool {
-	return g.named == nil && sealAt(g.end.offset+int64(frameSize(n)))+pageSize <= g.last().header.capacity
+	return g.named == nil && g.index.size() < g.most && sealAt(g.end.offset+int64(frameSize(n)))+pageSize <= g.last().header.capacity
 }
 
 // write writes a frame to the end of the log. b holds room for the frame's header, and then its records, which the frame's trailer is appended to.

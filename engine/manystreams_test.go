@@ -21,7 +21,7 @@ func TestDistinctStreamsTakeBoundedMemory(t *testing.T) {
 	streams := crashtest.Scale(400_000, 10_000_000)
 	o, most := engine.Options{SegmentSize: 4 << 20, Sync: engine.SyncInterval}, uint64(40)
 	if crashtest.Torture() {
-		o.SegmentSize, most = 0, 160
+		o.SegmentSize, most = 0, 100
 	}
 	dir, err := os.MkdirTemp(memoryDir(), "eventfold-many-streams")
 	require.NoError(t, err)

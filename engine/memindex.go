@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sort"
 	"sync/atomic"
+	"unsafe"
 
 	"github.com/google/uuid"
 )
@@ -90,6 +91,16 @@ func (m *memIndex) addTime(micros int64, ord uint32) {
 	}
 	*m.times.grow(n) = memTime{micros, ord}
 	m.timed.Store(n + 1)
+}
+
+// size returns about how many bytes of memory the index takes. Only the goroutine that adds may call it.
+func (m *memIndex) size() int64 {
+	size := int64(m.textEnd) + 4*int64(m.wordsEnd) + 4*int64(m.count()-m.skip) + m.ids.size()
+	size += int64(m.framed.Load())*int64(unsafe.Sizeof(memFrame{})) + int64(m.timed.Load())*int64(unsafe.Sizeof(memTime{}))
+	for d := range m.dicts {
+		size += m.dicts[d].slots.size() + int64(m.dicts[d].count.Load())*int64(unsafe.Sizeof(memEntry{}))
+	}
+	return size
 }
 
 // count returns the number of events.

@@ -79,6 +79,14 @@ func (h *hashSlots) enlarge(old *[]atomic.Uint64) *[]atomic.Uint64 {
 	return &t
 }
 
+// size returns the bytes of the table.
+func (h *hashSlots) size() int64 {
+	if t := h.table.Load(); t != nil {
+		return 8 * int64(len(*t))
+	}
+	return 0
+}
+
 // find calls match with the numbers under tag until it returns true, and reports whether it did.
 func (h *hashSlots) find(tag uint32, match func(number uint32) bool) bool {
 	t := h.table.Load()

@@ -76,7 +76,8 @@ func zeroTarget(end, size, capacity int64) int64 {
 // prepareNext begins to prepare the next segment when a quarter of the last one is full, and lets the preparation keep pace with it.
 func (g *log) prepareNext() {
 	size := g.last().header.capacity
-	if g.named != nil || g.end.offset < size/8*prepareFrom {
+	filled := max(g.end.offset, int64(float64(size)*float64(g.index.size())/float64(g.most)))
+	if g.named != nil || filled < size/8*prepareFrom {
 		return
 	}
 	if g.next == nil {
@@ -85,7 +86,7 @@ func (g *log) prepareNext() {
 		}
 		g.next = g.beginNext()
 	}
-	g.next.pace.raise(zeroTarget(g.end.offset, size, g.next.capacity))
+	g.next.pace.raise(zeroTarget(filled, size, g.next.capacity))
 }
 
 func (g *log) beginNext() *nextSegment {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,39 @@ func TestZerosKeepPaceWithTheLog(t *testing.T) {
 	assert.Error(t, err, "what was begun is not left")
 }
 
+// A segment whose index takes too much memory is full, although its file is not. The next one is prepared in time all the same.
+func TestLargeIndexEndsSegment(t *testing.T) {
+	const capacity, most = 8 << 20, 256 << 10
+	fsys := &roomFS{FS: NewMemFS()}
+	o := Options{FS: fsys, SegmentSize: capacity, indexMost: most}
+	s := openStore(t, "store", o)
+	const events = 20_000
+	largest := int64(0)
+	for n := range events {
+		mustAppend(t, s, fmt.Sprint("stream-", n), NoStream, one("x")...)
+		if n == 0 {
+			require.Equal(t, int64(capacity), fsys.zeroed.Load(), "the first segment, at once")
+		}
+		largest = max(largest, s.writer.log.index.size()) // the writer waits for the next append
+	}
+	assert.Less(t, largest, int64(2*most))
+	stats := s.Stats()
+	require.Greater(t, stats.Segments, 5)
+	for _, seg := range s.view.Load().segments[:stats.Segments-1] {
+		assert.Less(t, seg.sealed.Load().end, int64(capacity/2))
+	}
+	assert.GreaterOrEqual(t, fsys.zeroed.Load(), int64(stats.Segments)*capacity)
+	checkContiguous(t, s, events)
+	_, err := s.Verify(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+
+	s = openStore(t, "store", o)
+	checkContiguous(t, s, events)
+	mustAppend(t, s, "stream-7", Exact(0), one("x")...)
+	mustAppend(t, s, "more", NoStream, one("x")...)
+}
+
 func TestZeroTarget(t *testing.T) {
 	const size, capacity = 64 << 20, 128 << 20
 	assert.EqualValues(t, zeroChunk, zeroTarget(size/8*prepareFrom, size, capacity))
@@ -67,42 +101,24 @@ func TestZeroPaceStops(t *testing.T) {
 // A failure half way through the zeros is no failure of an append: the segment is made when it is needed.
 func TestZerosThatFailAreMadeLater(t *testing.T) {
 	const capacity = 4 << 20
-	fsys := &failingNext{FS: NewMemFS(), after: capacity + 2*zeroChunk}
+	writes, failed := 0, false
+	fsys := &faultFS{FS: NewMemFS(), fail: func(op, name string) error {
+		if op != "write" || name != nextTemp {
+			return nil
+		}
+		if writes++; writes != (capacity/zeroChunk+1)+3 { // the first segment, its header, and two pieces of the next
+			return nil
+		}
+		failed = true
+		return errors.New("injected")
+	}}
 	s := openStore(t, "store", Options{FS: fsys, SegmentSize: capacity})
 	payload := strings.Repeat("x", 100<<10)
 	const events = 100
 	for range events {
 		mustAppend(t, s, "s", Any, one(payload)...)
 	}
-	assert.True(t, fsys.failed)
+	fsys.set(nil) // which waits for whoever asks
+	assert.True(t, failed)
 	checkContiguous(t, s, events)
-}
-
-// A failingNext fails one write to next.tmp, the first after so many bytes.
-type failingNext struct {
-	FS
-	after   int
-	written int
-	failed  bool
-}
-
-type failingNextFile struct {
-	File
-	fs *failingNext
-}
-
-func (f *failingNext) Open(name string, flag int) (File, error) {
-	file, err := f.FS.Open(name, flag)
-	if err == nil && strings.HasSuffix(name, nextTemp) {
-		file = &failingNextFile{file, f}
-	}
-	return file, err
-}
-
-func (f *failingNextFile) WriteAt(b []byte, off int64) (int, error) {
-	if f.fs.written += len(b); f.fs.written > f.fs.after && !f.fs.failed {
-		f.fs.failed = true
-		return 0, errors.New("injected")
-	}
-	return f.File.WriteAt(b, off)
 }

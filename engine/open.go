@@ -339,7 +339,7 @@ func (s *FileStore) takeOver() (*log, error) {
 			return nil, err
 		}
 	}
-	return openLog(s.log, maker, s.opt.SegmentSize, s.opt.Rand)
+	return openLog(s.log, maker, &s.opt)
 }
 
 func (s *FileStore) newStoreID() (uuid.UUID, error) {

@@ -55,7 +55,8 @@ type Options struct {
 	// Rand gives nonces and event ids. nil means crypto/rand.
 	Rand io.Reader
 
-	files *fileCache // nil means the one of the FS
+	files     *fileCache // nil means the one of the FS
+	indexMost int64      // 0 means defaultIndexMost
 }
 
 // A SyncMode says when an append is acknowledged.
