@@ -305,16 +305,28 @@ func formatURI(path string) string {
 
 // wordKey is a key that takes one of a few words.
 func wordKey[T ~uint8](name string, choices []choice, field func(*Config) *T) dsnKey {
+	return choiceKey(name, choices, func(c *Config) uint8 { return uint8(*field(c)) }, func(c *Config, v uint8) { *field(c) = T(v) })
+}
+
+// flagKey is a key that takes one of two words, the second for true.
+func flagKey(name string, choices []choice, field func(*Config) *bool) dsnKey {
+	return choiceKey(name, choices, func(c *Config) uint8 { return wordIf(*field(c)) }, func(c *Config, v uint8) { *field(c) = v == 1 })
+}
+
+// choiceKey is a key that takes the word of one of the choices. The first is what is meant without the key.
+func choiceKey(name string, choices []choice, get func(*Config) uint8, set func(*Config, uint8)) dsnKey {
 	return dsnKey{
 		name: name,
 		parse: func(c *Config, value string) error {
 			v, err := parseWord(choices, value)
-			*field(c) = T(v)
+			if err == nil {
+				set(c, v)
+			}
 			return err
 		},
 		format: func(c Config) string {
-			if v := *field(&c); v != T(choices[0].value) {
-				return wordOf(choices, uint8(v))
+			if v := get(&c); v != choices[0].value {
+				return wordOf(choices, v)
 			}
 			return ""
 		},
@@ -348,24 +360,6 @@ func wordIf(set bool) uint8 {
 		return 1
 	}
 	return 0
-}
-
-// flagKey is a key that takes one of two words.
-func flagKey(name string, choices []choice, field func(*Config) *bool) dsnKey {
-	return dsnKey{
-		name: name,
-		parse: func(c *Config, value string) error {
-			v, err := parseWord(choices, value)
-			*field(c) = v == 1
-			return err
-		},
-		format: func(c Config) string {
-			if *field(&c) {
-				return choices[1].word
-			}
-			return ""
-		},
-	}
 }
 
 // parseHead reads a position and a chain value: 1000:9f86d0…

@@ -1,5 +1,3 @@
-//go:build !race
-
 package engine
 
 import (
@@ -9,11 +7,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAppendAllocations holds what an append allocates: the places that it returns. (The race detector makes pools forget.)
+// TestAppendAllocations holds what an append allocates: the places that it returns.
 func TestAppendAllocations(t *testing.T) {
-	if raceDetector {
-		t.Skip("the race detector makes pools forget, which allocates; the run without it counts")
-	}
+	skipUnderRace(t)
 	s := openStore(t, "store", Options{FS: NewMemFS()})
 	batch := []Append{{Stream: "order-1", Events: orders(1)[0].Events}}
 	n := testing.AllocsPerRun(2000, func() {
@@ -27,9 +23,7 @@ func TestAppendAllocations(t *testing.T) {
 // TestCommitGroupAllocations holds what a group of many events allocates: the places that it returns, the index's next pieces, and
 // nothing for each event.
 func TestCommitGroupAllocations(t *testing.T) {
-	if raceDetector {
-		t.Skip("the race detector makes pools forget, which allocates; the run without it counts")
-	}
+	skipUnderRace(t)
 	s := openStore(t, "store", Options{FS: NewMemFS()})
 	const events = 1000
 	batch := orders(events)

@@ -122,7 +122,7 @@ func readChild(dir string) error {
 // others have read.
 func TestKill(t *testing.T) {
 	if testing.Short() {
-		t.Skip("starts a hundred processes")
+		t.Skip("-short: starts and kills a hundred processes")
 	}
 	seed := crashtest.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))

@@ -42,7 +42,7 @@ var saboteurs = []struct {
 // it just then.
 func TestSaboteurs(t *testing.T) {
 	if testing.Short() {
-		t.Skip("builds a test binary")
+		t.Skip("-short: compiles the package once more and runs it once for every saboteur")
 	}
 	binary := filepath.Join(t.TempDir(), "saboteur.test")
 	out, err := exec.Command("go", "test", "-c", "-tags", "saboteur", "-o", binary, ".").CombinedOutput()

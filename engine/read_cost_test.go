@@ -137,9 +137,7 @@ func TestReadsStayBelowTheWatermark(t *testing.T) {
 
 // TestReadingAllocatesBlocksOnly holds that events cost no allocation of their own.
 func TestReadingAllocatesBlocksOnly(t *testing.T) {
-	if raceDetector {
-		t.Skip("the race detector makes pools forget, which allocates; the run without it counts")
-	}
+	skipUnderRace(t)
 	const n = 20_000
 	l := costLog(t, n/2)
 	const blocks = n * 400 / largeBlock
@@ -193,9 +191,7 @@ func TestReadingAllocatesBlocksOnly(t *testing.T) {
 
 // TestStreamsAllocateLittle holds what reading a stream of a store on a disk allocates.
 func TestStreamsAllocateLittle(t *testing.T) {
-	if raceDetector {
-		t.Skip("the race detector makes pools forget, which allocates; the run without it counts")
-	}
+	skipUnderRace(t)
 	for _, tt := range []struct{ events, allocs int }{{10, 18}, {1000, 80}} {
 		s, names := benchStore(t, 4000, tt.events, 4)
 		for i := range 3 { // by then all has been read before

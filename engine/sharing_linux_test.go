@@ -14,7 +14,7 @@ import (
 // mountReadOnly makes a directory visible somewhere else, where nothing can be written.
 func mountReadOnly(t *testing.T, dir string) string {
 	if os.Geteuid() != 0 {
-		t.Skip("mounts a directory: needs root")
+		t.Skip("mounts a directory for reading only, which only root may")
 	}
 	at := t.TempDir()
 	if err := unix.Mount(dir, at, "", unix.MS_BIND, ""); err != nil {

@@ -125,9 +125,7 @@ func insertArgs() []driver.NamedValue {
 
 // TestInsertAllocations holds what an INSERT of one event allocates before the store sees it.
 func TestInsertAllocations(t *testing.T) {
-	if raceDetector {
-		t.Skip("the race detector makes pools forget, which allocates; the run without it counts")
-	}
+	skipUnderRace(t)
 	s := &Session{Store: &nullStore{Store: openStore(t, engine.Options{})}}
 	plan := mustCompile(t, insertForBench)
 	args := insertArgs()

@@ -387,9 +387,7 @@ func TestClosedStore(t *testing.T) {
 
 // TestAllocations holds ceilings of what reading allocates: per row where a row has to be handed out, none per row otherwise.
 func TestAllocations(t *testing.T) {
-	if raceDetector {
-		t.Skip("the race detector makes pools forget, which allocates; the run without it counts")
-	}
+	skipUnderRace(t)
 	const events = 20_000
 	store := openStore(t, engine.Options{})
 	fill(t, store, events)
@@ -417,9 +415,7 @@ func TestAllocations(t *testing.T) {
 
 // TestShortQueriesAllocateLittle holds what queries of few rows allocate, where what is made for many rows would be most of it.
 func TestShortQueriesAllocateLittle(t *testing.T) {
-	if raceDetector {
-		t.Skip("the race detector makes pools forget, which allocates; the run without it counts")
-	}
+	skipUnderRace(t)
 	store := openStore(t, engine.Options{})
 	fill(t, store, 20_000)
 	s := &Session{Store: store}
