@@ -294,6 +294,26 @@ func TestSameAnswersAsSQLite(t *testing.T) {
 	t.Logf("%d statements, %d refused by both, %d differences", n, bothFailed, failed)
 }
 
+// TestJoinsInAnyOrderAsSQLite runs joins of many tables, in random orders, on both. EVENTFOLD_JOINS sets how many.
+func TestJoinsInAnyOrderAsSQLite(t *testing.T) {
+	g := &generator{Rand: rand.New(rand.NewPCG(seed(t), 5))}
+	n := budget(t, "EVENTFOLD_JOINS", 1500)
+	p := newPair(t, g.Rand, 120)
+	failed, rows := 0, 0
+	for done := 0; done < n && failed < 10; done++ {
+		s := g.joins()
+		ours, ourErr := declared(p.ours, s.sql)
+		theirs, theirErr := query(p.theirs, s.sql)
+		require.NoError(t, theirErr, s.sql)
+		if !sameAnswer(t, s, s.sql, ours, ourErr, theirs, theirErr) {
+			failed++
+		}
+		rows += min(len(ours), 1)
+	}
+	assert.Greater(t, rows, n/3, "many must have rows")
+	t.Logf("%d statements, %d with rows, %d differences", n, rows, failed)
+}
+
 // TestSameAnswersInATransaction runs random statements in a transaction that has appended events: they are rows without a position, an id
 // and a time.
 func TestSameAnswersInATransaction(t *testing.T) {

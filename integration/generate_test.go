@@ -365,7 +365,7 @@ type statement struct {
 
 func (g *generator) statement() statement {
 	return []func() statement{g.plain, g.plain, g.grouped, g.grouped, g.whole, g.distinct, g.derived, g.union, g.with,
-		g.subquery, g.join, g.window}[g.IntN(12)]()
+		g.subquery, g.join, g.joins, g.window}[g.IntN(13)]()
 }
 
 func (g *generator) plain() statement {

@@ -58,9 +58,8 @@ type coreCompiler struct {
 	queryScope
 	core      *parser.Core
 	from      input
-	base      int // the ordinal of from's first column in the whole of FROM
-	sources   []source
-	pending   []*pendingCond  // the conditions of WHERE
+	sources   []source        // whose names can be used
+	layout    []source        // of from's rows: whose columns stand in them, in this order; nil for sources
 	results   []parser.Result // with stars expanded
 	aggregate bool            // has GROUP BY or an aggregate function
 	groups    map[string]int  // the key of a GROUP BY expression to its slot
@@ -188,6 +187,23 @@ func (c *coreCompiler) find(col *parser.Column) (int, error) {
 	return found, nil
 }
 
+// place returns the ordinal in from's rows of a column, of which the ordinal in the whole of FROM is given. Joins may have put
+// the sources into another order.
+func (c *coreCompiler) place(ordinal int) int {
+	layout := c.layout
+	if layout == nil {
+		layout = c.sources
+	}
+	at := 0
+	for k := range layout {
+		if i := ordinal - layout[k].offset; i >= 0 && i < len(layout[k].columns) {
+			return at + i
+		}
+		at += len(layout[k].columns)
+	}
+	panic("query: a column of a source that is not part of the row")
+}
+
 // column implements binder.
 func (s *stage) column(c *parser.Column) (*expr, error) {
 	e, found, err := s.resolve(c)
@@ -200,7 +216,7 @@ func (s *stage) column(c *parser.Column) (*expr, error) {
 	at := *e
 	at.pos = c.Pos
 	if i, err := s.find(c); err == nil && i >= 0 {
-		s.ordinals[&at] = i - s.base
+		s.ordinals[&at] = s.place(i)
 	}
 	return &at, nil
 }
@@ -229,7 +245,7 @@ func (s *stage) resolve(c *parser.Column) (*expr, bool, error) {
 // own reads a column of the core's own tables, or the group's value of it.
 func (s *stage) own(c *parser.Column, i int) (*expr, bool, error) {
 	if !s.grouped {
-		return s.from.bind(i - s.base), true, nil
+		return s.from.bind(s.place(i)), true, nil
 	}
 	if slot, ok := s.groups[s.key(c)]; ok {
 		return s.groupKey(slot), true, nil

@@ -228,6 +228,9 @@ func (s *tableScan) explainScan(x *explainer, backwards bool) {
 	}
 	var b strings.Builder
 	b.WriteString(s.def.name())
+	if s.alias != "" {
+		b.WriteString(" AS " + s.alias)
+	}
 	what.describe(&b, x.ex.index.Head())
 	if backwards {
 		b.WriteString(" backwards")

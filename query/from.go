@@ -4,21 +4,6 @@ import (
 	"github.com/eventfold/eventfold/parser"
 )
 
-// A pendingCond is a condition of WHERE or ON that has not found its place in the plan yet.
-type pendingCond struct {
-	e    parser.Expr
-	used bool
-	on   bool // of an ON: it must not rise above its join
-}
-
-func pendingList(e parser.Expr, on bool) []*pendingCond {
-	var list []*pendingCond
-	for _, e := range conjuncts(e) {
-		list = append(list, &pendingCond{e: e, on: on})
-	}
-	return list
-}
-
 // collectSources compiles the tables and sub-queries of FROM, from left to right.
 func (c *coreCompiler) collectSources(from parser.Source) error {
 	switch from := from.(type) {
@@ -67,6 +52,7 @@ func (c *coreCompiler) leafInput(from parser.Source) (rel input, name string, po
 			return nil, "", 0, err
 		}
 		scan := newTableScan(def)
+		scan.alias = from.Alias
 		c.scans = append(c.scans, scan)
 		return scan, aliasOr(from.Alias, def.name()), from.Pos, nil
 	}
@@ -91,17 +77,18 @@ func (c *coreCompiler) derived(sel *parser.Select) (input, error) {
 }
 
 // compileFrom joins the sources and gives every condition of WHERE and ON its place: in a table's scan if it is about
-// one table, in a join if it compares two, and else above them all.
+// one table, in the first join that has all the tables that it is about, and else above them all.
 func (c *coreCompiler) compileFrom(p *corePlan, order []parser.Order) error {
-	c.pending = pendingList(c.core.Where, false)
+	conds := c.pendingList(c.core.Where, "WHERE", 0, len(c.sources))
 	c.from = one{}
 	if c.core.From != nil {
-		if err := c.placeConditions(order); err != nil {
+		if err := c.placeConditions(conds, order); err != nil {
 			return err
 		}
 	}
 	p.from = c.from
-	for _, w := range c.pending {
+	var texts []string
+	for _, w := range conds {
 		if w.used {
 			continue
 		}
@@ -110,9 +97,10 @@ func (c *coreCompiler) compileFrom(p *corePlan, order []parser.Order) error {
 			return err
 		}
 		p.where = append(p.where, x.condition())
+		texts = append(texts, conjunctText(w.e))
 		c.markInexact()
 	}
-	p.texts.where = exprText(c.core.Where)
+	p.texts.where = joinTexts(texts)
 	return nil
 }
 
@@ -125,12 +113,12 @@ func (c *coreCompiler) markInexact() {
 	}
 }
 
-func (c *coreCompiler) placeConditions(order []parser.Order) error {
-	var err error
-	c.from, _, err = c.join(c.core.From, 0, c.pending)
+func (c *coreCompiler) placeConditions(conds []*pendingCond, order []parser.Order) error {
+	all, err := c.joinBlock(c.core.From, 0, conds)
 	if err != nil {
 		return err
 	}
+	c.from, c.layout = all.input, c.layoutOf(all)
 	if c.usesWindows(order) && !c.aggregate {
 		c.from = newMaterialized(c.from)
 	}
@@ -159,68 +147,25 @@ func (c *coreCompiler) mergeUsing(from parser.Source, next *int) {
 	}
 }
 
-// join compiles the part of FROM whose first source is number lo; hi is the number of the source behind it.
-// conds are the conditions that may be placed in it.
-func (c *coreCompiler) join(from parser.Source, lo int, conds []*pendingCond) (rel input, hi int, err error) {
-	j, ok := from.(*parser.Join)
-	if !ok {
-		rel, err = c.placeInLeaf(lo, conds)
-		return rel, lo + 1, err
-	}
-	on, err := c.joinConditions(j, lo)
-	if err != nil {
-		return nil, 0, err
-	}
-	inside, rightConds := append(append([]*pendingCond(nil), conds...), on...), on
-	if j.Outer { // a condition on the result must not drop rows of the right side before they are joined, nor one of ON rows of the left
-		inside = conds
-	} else {
-		rightConds = inside
-	}
-	left, mid, err := c.join(j.Left, lo, inside)
-	if err != nil {
-		return nil, 0, err
-	}
-	right, hi, err := c.join(j.Right, mid, rightConds)
-	if err != nil {
-		return nil, 0, err
-	}
-	p := newJoinPlan(left, right, j.Outer)
-	candidates := on
-	if !j.Outer {
-		candidates = inside
-	}
-	if err := c.joinKeys(p, candidates, lo, mid, hi); err != nil {
-		return nil, 0, err
-	}
-	return p, hi, c.joinRest(p, on, lo, hi)
-}
-
-// joinConditions lists the conditions of ON and USING.
-func (c *coreCompiler) joinConditions(j *parser.Join, lo int) ([]*pendingCond, error) {
-	on := pendingList(j.On, true)
-	next := lo
-	count := func(s parser.Source) { c.countSources(s, &next) }
-	count(j.Left)
-	mid := next
-	count(j.Right)
+// joinConditions lists the conditions of ON and USING of a join whose sources are lo to mid and mid to hi.
+func (c *coreCompiler) joinConditions(j *parser.Join, lo, mid, hi int) ([]*pendingCond, error) {
+	on := c.pendingList(j.On, "ON", lo, hi)
 	for _, name := range j.Using {
-		l, r := c.usingColumn(name, lo, mid), c.usingColumn(name, mid, next)
+		l, r := c.usingColumn(name, lo, mid), c.usingColumn(name, mid, hi)
 		if l == nil || r == nil {
 			return nil, errorf(UnknownColumn, j.Pos, "USING (%s): both sides of the join must have the column", name)
 		}
-		on = append(on, &pendingCond{on: true, e: &parser.Binary{Pos: j.Pos, Op: parser.OpEq, X: l, Y: r}})
+		on = append(on, c.newPending(&parser.Binary{Pos: j.Pos, Op: parser.OpEq, X: l, Y: r}, "ON", lo, hi))
 	}
 	return on, nil
 }
 
-func (c *coreCompiler) countSources(s parser.Source, n *int) {
+// countSources counts the tables and sub-queries of a part of FROM.
+func countSources(s parser.Source) int {
 	if j, ok := s.(*parser.Join); ok {
-		c.countSources(j.Left, n)
-		c.countSources(j.Right, n)
-		return
+		return countSources(j.Left) + countSources(j.Right)
 	}
-	*n++
+	return 1
 }
 
 // usingColumn finds a column in the sources lo to hi, the first that has it.
@@ -234,18 +179,18 @@ func (c *coreCompiler) usingColumn(name string, lo, hi int) *parser.Column {
 }
 
 // placeInLeaf gives source number i the conditions that are about it alone.
-func (c *coreCompiler) placeInLeaf(i int, conds []*pendingCond) (input, error) {
+func (c *coreCompiler) placeInLeaf(i int, conds []*pendingCond) (joined, error) {
 	src := &c.sources[i]
+	rel := joined{input: src.input, layout: []int{i}, set: setOf(i, i+1)}
 	scan, isScan := src.input.(*tableScan)
-	inner := c.part(src.input, i, i+1)
 	var cheap, dear []condition
 	for _, w := range conds {
-		if w.used || !c.only(leaf{src: src}, w.e) {
+		if w.used || w.opaque || !w.needs.within(rel.set) {
 			continue
 		}
-		x, err := inner.whereStage().compile(w.e)
+		x, err := c.part(rel, w).filterStage(w).compile(w.e)
 		if err != nil {
-			return nil, err
+			return rel, err
 		}
 		if costly(w.e) {
 			dear = append(dear, x.condition())
@@ -255,29 +200,18 @@ func (c *coreCompiler) placeInLeaf(i int, conds []*pendingCond) (input, error) {
 		w.used = true
 		if isScan {
 			scan.filters = append(scan.filters, conjunctText(w.e))
-			if err := c.push(leaf{scan: scan, src: src}, w.e); err != nil {
-				return nil, err
+			if err := c.scope(w).push(leaf{scan: scan, src: src}, w.e); err != nil {
+				return rel, err
 			}
 		}
 	}
 	list := append(cheap, dear...)
 	if isScan {
 		scan.conds = list
-		return scan, nil
+	} else if len(list) > 0 {
+		rel.input = &filteredTable{input: src.input, conds: list}
 	}
-	if len(list) == 0 {
-		return src.input, nil
-	}
-	return &filteredTable{input: src.input, conds: list}, nil
-}
-
-// part returns a compiler for expressions on the sources lo to hi alone, whose rows rel gives.
-func (c *coreCompiler) part(rel input, lo, hi int) *coreCompiler {
-	p := *c
-	p.from, p.sources = rel, append([]source(nil), c.sources[lo:hi]...)
-	p.results = nil
-	p.base = c.base + c.sources[lo].offset
-	return &p
+	return rel, nil
 }
 
 // A filteredTable drops rows of a sub-query in FROM.

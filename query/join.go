@@ -1,9 +1,5 @@
 package query
 
-import (
-	"github.com/eventfold/eventfold/parser"
-)
-
 // A joinPlan joins two relations. Rows of the right side are kept in memory, by the hash of what they are joined on
 // if there is an equality, as a list otherwise; rows of the left side stream.
 type joinPlan struct {
@@ -11,10 +7,12 @@ type joinPlan struct {
 	outer       bool // LEFT JOIN: a row of the left side without a match comes with NULLs
 	columns     []TableColumn
 	keys        []joinKey
-	conds       []condition // evaluated on the joined row
+	conds       []condition // evaluated on the joined row: they decide whether the two rows match
+	where       []condition // of a LEFT JOIN: they decide which rows pass, those that come with NULLs among them
 	slots       map[int]int // ordinal of a column that is read to its slot in the joined row
 	reads       []joinRead  // by slot
 	texts       []string
+	whereTexts  []string
 }
 
 // A joinRead fills one slot of the joined row.
@@ -56,37 +54,6 @@ func (p *joinPlan) bind(i int) *expr {
 	return boundColumn(p.columns[i], slotExpr(slot))
 }
 
-// joinKeys finds the equalities between the sides of a join, whose sources are lo to mid and mid to hi.
-// They choose candidates; the conditions themselves are evaluated again on the joined row.
-func (c *coreCompiler) joinKeys(p *joinPlan, conds []*pendingCond, lo, mid, hi int) error {
-	for _, w := range conds {
-		eq, ok := w.e.(*parser.Binary)
-		if !ok || eq.Op != parser.OpEq || w.used {
-			continue
-		}
-		l, r := eq.X, eq.Y
-		if !c.within(l, lo, mid) {
-			l, r = r, l
-		}
-		if !c.within(l, lo, mid) || !c.within(r, mid, hi) {
-			continue
-		}
-		left, err := c.part(p.left, lo, mid).onStage().compile(l)
-		if err != nil {
-			return err
-		}
-		right, err := c.part(p.right, mid, hi).onStage().compile(r)
-		if err != nil {
-			return err
-		}
-		if key, ok := newJoinKey(left, right); ok {
-			p.keys = append(p.keys, key)
-			p.texts = append(p.texts, exprText(w.e))
-		}
-	}
-	return nil
-}
-
 // newJoinKey tells how two sides of an equality are made comparable as bytes; ok is false if they cannot be.
 func newJoinKey(left, right *expr) (key joinKey, ok bool) {
 	key = joinKey{left: left, right: right, collate: commonCollation(left, right)}
@@ -100,52 +67,13 @@ func newJoinKey(left, right *expr) (key joinKey, ok bool) {
 	return key, true
 }
 
-// within reports whether the expression has columns and all of them belong to the sources lo to hi.
-func (c *coreCompiler) within(e parser.Expr, lo, hi int) bool {
-	ok, some := true, false
-	first, last := c.sources[lo].offset, c.sources[hi-1].offset+len(c.sources[hi-1].columns)
-	walk(e, func(e parser.Expr) bool {
-		switch e := e.(type) {
-		case *parser.Column:
-			i, err := c.find(e)
-			ok = ok && err == nil && i >= first && i < last
-			some = true
-		case *parser.Subquery, *parser.Exists:
-			ok = false
-		case *parser.In:
-			ok = ok && e.Select == nil
-		case *parser.Call:
-			ok = ok && e.Over == nil && !isAggregate(e)
-		}
-		return ok
-	})
-	return ok && some
-}
-
-// joinRest compiles the conditions of ON that are not decided below the join.
-func (c *coreCompiler) joinRest(p *joinPlan, on []*pendingCond, lo, hi int) error {
-	inner := c.part(p, lo, hi)
-	for _, w := range on {
-		if w.used {
-			continue
-		}
-		x, err := inner.onStage().compile(w.e)
-		if err != nil {
-			return err
-		}
-		p.conds = append(p.conds, x.condition())
-		p.texts = append(p.texts, exprText(w.e))
-		w.used = true
-	}
-	return nil
-}
-
 func (p *joinPlan) open(ex *execution, outer *env) (operator, error) {
 	left, err := p.left.open(ex, outer)
 	if err != nil {
 		return nil, err
 	}
-	return &joinOp{plan: p, ex: ex, outer: outer, left: left, leftEnv: ex.env(outer), row: make([]Value, len(p.reads))}, nil
+	join := &joinOp{plan: p, ex: ex, outer: outer, left: left, leftEnv: ex.env(outer), row: make([]Value, len(p.reads))}
+	return filtered(join, p.where), nil
 }
 
 // A joinOp runs a joinPlan.
@@ -352,4 +280,7 @@ func (p *joinPlan) explain(x *explainer) {
 		kind = "loop " + kind
 	}
 	x.step(kind, "%s", joinTexts(p.texts))
+	if len(p.where) > 0 {
+		x.step("filter", "%s", joinTexts(p.whereTexts))
+	}
 }

@@ -128,7 +128,7 @@ func (s *stage) hasTag(c *parser.Call) (e *expr, handled bool, err error) {
 	if !ok {
 		return nil, false, nil
 	}
-	if i, err := s.find(col); err != nil || i-s.base != ordTags {
+	if i, err := s.find(col); err != nil || i < 0 || s.place(i) != ordTags {
 		return nil, false, nil
 	}
 	tag, err := s.compile(c.Args[1])

@@ -251,33 +251,6 @@ func (c *coreCompiler) isAlias(col *parser.Column) bool {
 	return false
 }
 
-// only reports whether every column of the condition belongs to the leaf, so that the leaf alone can decide it.
-func (c *coreCompiler) only(l leaf, e parser.Expr) bool {
-	ok := true
-	walk(e, func(e parser.Expr) bool {
-		switch e := e.(type) {
-		case *parser.Column:
-			i, err := c.find(e)
-			switch {
-			case err != nil:
-				ok = false
-			case i >= 0:
-				ok = ok && i >= l.src.offset && i < l.src.offset+len(l.src.columns)
-			default:
-				ok = ok && !c.isAlias(e)
-			}
-		case *parser.Subquery, *parser.Exists:
-			ok = false
-		case *parser.In:
-			ok = ok && e.Select == nil
-		case *parser.Call:
-			ok = ok && e.Over == nil && !isAggregate(e)
-		}
-		return ok
-	})
-	return ok
-}
-
 // costly reports whether evaluating a condition takes more than comparing columns: it is evaluated after those that do not.
 func costly(e parser.Expr) bool {
 	found := false

@@ -8,6 +8,7 @@ import (
 // less, and as a filter, which decides.
 type tableScan struct {
 	def       tableDef
+	alias     string // "" for none
 	columns   []TableColumn
 	need      []bool // columns that are read
 	collect   []bool // where bind notes a column instead, while it is not known whether it will be read; nil for need

@@ -432,7 +432,7 @@ func (c *coreCompiler) resultName(r parser.Result, i int) string {
 	}
 	if col, ok := r.Expr.(*parser.Column); ok {
 		if at, err := c.find(col); err == nil && at >= 0 {
-			return c.from.schema()[at].Name
+			return c.from.schema()[c.place(at)].Name
 		}
 		return col.Name
 	}
