@@ -108,8 +108,12 @@ func (c *coreCompiler) ownColumn(w *pendingCond, e parser.Expr) *equalColumn {
 	if err != nil || i < 0 {
 		return nil
 	}
-	at := &parser.Column{Pos: col.Pos, Table: ordinalName(i), Name: col.Name}
-	return &equalColumn{ordinal: i, source: c.sourceOf(i), e: at}
+	n := c.sourceOf(i)
+	at := &parser.Column{Pos: col.Pos, Table: c.sources[n].name, Name: col.Name}
+	if same, err := c.find(at); err != nil || same != i {
+		at.Table = ordinalName(i)
+	}
+	return &equalColumn{ordinal: i, source: n, e: at}
 }
 
 // noteConstant notes the column of which the condition says that it equals a constant.

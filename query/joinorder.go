@@ -68,40 +68,77 @@ func closure(set sourceSet, sets []sourceSet) sourceSet {
 	return set
 }
 
-// chain puts the items of a group into order.
+// maxStarts is how many tables chain tries to begin with.
+const maxStarts = 8
+
+// chain puts the items of a group into order. If that takes a cross product, it looks whether beginning with another table does not.
 func (b *joinBlock) chain(items []*joinItem) []*joinItem {
-	var list []*joinItem
-	var done sourceSet
-	for len(items) > 0 {
-		best := 0
-		for i := range items {
-			if b.rank(items[i], done) > b.rank(items[best], done) {
-				best = i
-			}
+	best, crosses := b.chainFrom(b.best(items, 0), items)
+	for i, it := range items[:min(len(items), maxStarts)] {
+		if crosses == 0 {
+			break
 		}
-		list = append(list, items[best])
-		done |= items[best].set
-		items = slices.Delete(slices.Clone(items), best, best+1)
+		if it.outer {
+			continue
+		}
+		if list, n := b.chainFrom(i, items); n < crosses {
+			best, crosses = list, n
+		}
 	}
-	return list
+	return best
 }
 
-// rank tells how good it is to join the item next, when done has been joined. Of several that are equally good, the first of FROM is.
+// chainFrom puts items into order, of which number i is the first, and counts the cross products.
+func (b *joinBlock) chainFrom(i int, items []*joinItem) (list []*joinItem, crosses int) {
+	items = slices.Clone(items)
+	for done := sourceSet(0); ; i = b.best(items, done) {
+		if len(list) > 0 && b.rank(items[i], done) < linkedRank {
+			crosses++
+		}
+		list = append(list, items[i])
+		done |= items[i].set
+		if items = slices.Delete(items, i, i+1); len(items) == 0 {
+			return list, crosses
+		}
+	}
+}
+
+// best returns the number of the item to join next, when done has been joined: of several that are equally good, the first of FROM.
+func (b *joinBlock) best(items []*joinItem, done sourceSet) int {
+	best, most := 0, -1
+	for i, it := range items {
+		if r := b.rank(it, done); r > most {
+			best, most = i, r
+		}
+	}
+	return best
+}
+
+// The ranks of items.
+const (
+	notYet       = iota // a LEFT JOIN whose ON reads what has not been joined
+	crossRank           // a cross product
+	constantRank        // one with something that equals a constant
+	linkedRank
+	bestRank // linked, and equals a constant
+)
+
+// rank tells how good it is to join the item next, when done has been joined.
 func (b *joinBlock) rank(it *joinItem, done sourceSet) int {
-	linked := done != 0 && b.linked(it.set, done)
 	switch {
 	case it.outer && (done == 0 || !it.after.within(done)):
-		return 0 // not yet
+		return notYet
 	case it.outer:
-		return 3
-	case linked && it.constant:
-		return 4
-	case linked:
-		return 3
+		return linkedRank
+	case done != 0 && b.linked(it.set, done):
+		if it.constant {
+			return bestRank
+		}
+		return linkedRank
 	case it.constant:
-		return 2
+		return constantRank
 	}
-	return 1 // a cross product
+	return crossRank
 }
 
 // linked reports whether an equality says which rows of the one belong to which of the other.
