@@ -133,7 +133,7 @@ func TestConstantSpreadsOverEqualities(t *testing.T) {
 // TestSixtyFourTablesAreJoined joins as many tables as there may be, which follow each other like the links of a chain,
 // in random orders: in the order of FROM it would never end.
 func TestSixtyFourTablesAreJoined(t *testing.T) {
-	tables := &memCatalog{tables: map[string]*memTable{}}
+	db := newMemDB(t)
 	r := rand.New(rand.NewPCG(1, 2))
 	var from, where []string
 	for i := range maxTables {
@@ -142,22 +142,21 @@ func TestSixtyFourTablesAreJoined(t *testing.T) {
 		for k := range 10 {
 			m.rows = append(m.rows, []Value{intValue(int64(k)), intValue(int64((k + 3) % 10))})
 		}
-		tables.tables[m.label] = m
+		db.tables.tables[m.label] = m
 		from = append(from, m.label)
 		if i > 0 {
 			where = append(where, fmt.Sprintf("a%d = b%d", i, i-1))
 		}
 	}
-	run := &sltRun{tables: tables, session: &Session{Store: openStore(t, engine.Options{})}}
 	for range 5 {
 		r.Shuffle(len(from), func(i, j int) { from[i], from[j] = from[j], from[i] })
 		r.Shuffle(len(where), func(i, j int) { where[i], where[j] = where[j], where[i] })
-		rows, err := run.rows("SELECT COUNT(*), MIN(a0), MAX(b63) FROM "+strings.Join(from, ", ")+" WHERE "+strings.Join(where, " AND "), "III")
+		rows, err := db.Query("SELECT COUNT(*), MIN(a0), MAX(b63) FROM " + strings.Join(from, ", ") + " WHERE " + strings.Join(where, " AND "))
 		require.NoError(t, err)
-		require.Equal(t, [][]string{{"10", "0", "9"}}, rows)
-		rows, err = run.rows("SELECT a0, a63 FROM "+strings.Join(from, ", ")+" WHERE "+strings.Join(where, " AND ")+" AND a40 = 1", "II")
+		require.Equal(t, [][]any{{int64(10), int64(0), int64(9)}}, rows)
+		rows, err = db.Query("SELECT a0, a63 FROM " + strings.Join(from, ", ") + " WHERE " + strings.Join(where, " AND ") + " AND a40 = 1")
 		require.NoError(t, err)
-		require.Equal(t, [][]string{{"1", "0"}}, rows) // 40 links back and 23 on, 3 a link, of 10
+		require.Equal(t, [][]any{{int64(1), int64(0)}}, rows) // 40 links back and 23 on, 3 a link, of 10
 	}
 }
 
