@@ -77,8 +77,11 @@ func compareIntFloat(n int64, f float64) int {
 }
 
 func compareTexts(a, b string, c collation) int {
-	if c == collNocase {
+	switch c {
+	case collNocase:
 		return compareNocase(a, b)
+	case collRtrim:
+		return strings.Compare(strings.TrimRight(a, " "), strings.TrimRight(b, " "))
 	}
 	return strings.Compare(a, b)
 }
@@ -146,6 +149,9 @@ func appendKey(dst []byte, v Value, c collation) []byte {
 	case Time:
 		return appendKey64(dst, keyTime, uint64(v.n))
 	case String:
+		if c == collRtrim {
+			v.s = strings.TrimRight(v.s, " ")
+		}
 		if micros, ok := canonicalTime(v.s); ok {
 			return appendKey64(dst, keyTime, uint64(micros))
 		}

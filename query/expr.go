@@ -128,7 +128,11 @@ type collation uint8
 const (
 	collBinary collation = iota
 	collNocase
+	collRtrim // blanks at the end do not count
 )
+
+// collations are the collations by name.
+var collations = map[string]collation{"BINARY": collBinary, "NOCASE": collNocase, "RTRIM": collRtrim}
 
 // A binder resolves what an expression alone cannot: columns, aggregates, windows and sub-queries.
 // The planner implements it; the scalar compiler calls it.
@@ -290,9 +294,9 @@ func (c *compiler) collate(e *parser.Collate) (*expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	coll, ok := map[string]collation{"BINARY": collBinary, "NOCASE": collNocase}[e.Name]
+	coll, ok := collations[e.Name]
 	if !ok {
-		return nil, &Error{Kind: Unsupported, Pos: e.Pos, Msg: "no such collation: " + e.Name, Hint: "there are BINARY and NOCASE"}
+		return nil, &Error{Kind: Unsupported, Pos: e.Pos, Msg: "no such collation: " + e.Name, Hint: "there are BINARY, NOCASE and RTRIM"}
 	}
 	y := *x
 	y.collate, y.explicit = coll, true

@@ -109,6 +109,9 @@ func (c *compiler) unary(e *parser.Unary) (*expr, error) {
 		test := func(e *env) truth { return cond(e).not() }
 		return finish(&expr{test: test, typ: Integer, nullable: x.nullable, pos: e.Pos}, x), nil
 	case parser.OpNeg:
+		if l, ok := e.X.(*parser.Literal); ok && x.value.kind == Float && x.fixed {
+			return fixed(realValue(-x.value.f), l.Pos), nil // 0 - 0.0 would not be -0.0
+		}
 		return arithmetic(parser.OpSub, fixed(intValue(0), e.Pos), x, e.Pos), nil
 	}
 	y := *x // +x is x without its affinity

@@ -217,6 +217,7 @@ func TestComparison(t *testing.T) {
 		{"'B' < 'a'", "1"}, {"'a' < 'b'", "1"}, {"'b' < 'É'", "1"}, {"'É' < 'é'", "1"}, {"'a' < 'ab'", "1"}, {"'' < 'a'", "1"},
 		{"'A' = 'a'", "0"}, {"'A' = 'a' COLLATE NOCASE", "1"}, {"'A' COLLATE NOCASE = 'a'", "1"}, {"'É' = 'é' COLLATE NOCASE", "0"},
 		{"'A' COLLATE BINARY = 'a' COLLATE NOCASE", "0"}, {"word COLLATE NOCASE = 'HELLO'", "1"}, {"lower(word COLLATE NOCASE) = 'HELLO'", "1"},
+		{"'a' = 'a  ' COLLATE RTRIM", "1"}, {"'a ' COLLATE RTRIM IN ('b', 'a')", "1"}, {"'a' < 'a ' COLLATE RTRIM", "0"}, {"'A' = 'a' COLLATE RTRIM", "0"}, {"' a' = 'a' COLLATE RTRIM", "0"}, {"'a' || char(9) = 'a' COLLATE RTRIM", "0"}, {"max('a ', 'a' COLLATE RTRIM)", "'a '"},
 		{"'a' COLLATE NOCASE < 'B'", "1"}, {"'ab' COLLATE NOCASE < 'ABC'", "1"}, {"max('a', 'B' COLLATE NOCASE)", "'B'"},
 		// ranges and lists
 		{"n BETWEEN 1 AND 10", "1"}, {"n NOT BETWEEN 1 AND 10", "0"}, {"n BETWEEN NULL AND 5", "0"}, {"n BETWEEN NULL AND 50", "NULL"}, {"n BETWEEN '1' AND '10'", "1"}, {"NULL BETWEEN 1 AND 2", "NULL"},
@@ -228,7 +229,7 @@ func TestComparison(t *testing.T) {
 		{"min(3, 1, 2)", "1"}, {"max(3, 'a', x'00')", "X'00'"}, {"max(1, NULL)", "NULL"},
 	})
 	checkRefusals(t, []refusal{
-		{"'a' COLLATE RTRIM = 'b'", Unsupported, "COLLATE", "no such collation"},
+		{"'a' COLLATE POLISH = 'b'", Unsupported, "COLLATE", "there are BINARY, NOCASE and RTRIM"},
 	})
 }
 

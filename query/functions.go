@@ -442,7 +442,7 @@ func compileSame(_ *compiler, _ *function, args []*expr, _ parser.Pos) (*expr, e
 
 var jsonFunctions = []function{
 	{name: "json", min: 1, max: 1, typ: JSON, nulls: nullMaybe, compile: compileJSON},
-	{name: "json_valid", min: 1, max: 1, typ: Integer, f1: jsonValidFunc},
+	{name: "json_valid", min: 1, max: 2, typ: Integer, nulls: nullOwn, fn: jsonValidFunc},
 	{name: "json_extract", min: 2, max: -1, compile: (*compiler).jsonExtract},
 	{name: "json_type", min: 1, max: 2, typ: Text, compile: (*compiler).jsonAt, ofJSON: jsonKind},
 	{name: "json_array_length", min: 1, max: 2, typ: Integer, compile: (*compiler).jsonAt, ofJSON: jsonLength},

@@ -13,7 +13,7 @@ var mathFunctions = []function{
 	{name: "pi", typ: Real, nulls: nullNever, f0: func(*env) Value { return realValue(math.Pi) }},
 	realFunc("sqrt", math.Sqrt),
 	realFunc("exp", math.Exp),
-	realFunc("ln", positive(math.Log)),
+	realFunc("ln", positive(naturalLog)),
 	realFunc("log10", positive(log10)),
 	realFunc("log2", positive(math.Log2)),
 	realFunc("sin", math.Sin), realFunc("cos", math.Cos), realFunc("tan", math.Tan),
@@ -22,7 +22,7 @@ var mathFunctions = []function{
 	realFunc("asinh", math.Asinh), realFunc("acosh", math.Acosh), realFunc("atanh", math.Atanh),
 	realFunc("degrees", func(f float64) float64 { return f * (180 / math.Pi) }),
 	realFunc("radians", func(f float64) float64 { return f * (math.Pi / 180) }),
-	realFunc2("pow", math.Pow), realFunc2("mod", math.Mod), realFunc2("atan2", math.Atan2),
+	realFunc2("pow", power), realFunc2("mod", math.Mod), realFunc2("atan2", angle),
 }
 
 // numericArg returns v as a number if it is one: a text must be a number from end to end.
@@ -63,8 +63,41 @@ func positive(f func(float64) float64) func(float64) float64 {
 	}
 }
 
+// Numbers below smallestNormal have fewer digits the smaller they are. What the math package makes of them depends on the machine:
+// its logarithm in assembly for amd64 takes all of them for about smallestNormal, and its power is made of that. The functions below scale
+// such numbers first, by a power of two.
+
+// naturalLog is math.Log for all numbers above zero.
+func naturalLog(x float64) float64 {
+	if x >= smallestNormal {
+		return math.Log(x)
+	}
+	fraction, exponent := math.Frexp(x)
+	return math.Log(fraction) + float64(exponent)*math.Ln2
+}
+
+// power is math.Pow for all numbers. The two factors go to zero or to infinity together, so that they never make a NaN.
+func power(x, y float64) float64 {
+	if x == 0 || math.Abs(x) >= smallestNormal {
+		return math.Pow(x, y)
+	}
+	const bits = 54
+	return math.Pow(math.Ldexp(x, bits), y) * math.Pow(2, -bits*y)
+}
+
+// angle is math.Atan2, which gives the wrong sign where y/x is so small that it becomes zero.
+func angle(y, x float64) float64 {
+	if x < 0 && y/x == 0 {
+		return math.Copysign(math.Pi, y)
+	}
+	return math.Atan2(y, x)
+}
+
 // log10 is exact for powers of ten, which math.Log10 is not.
 func log10(x float64) float64 {
+	if x < smallestNormal {
+		return naturalLog(x) / math.Ln10
+	}
 	f := math.Log10(x)
 	if whole := math.Round(f); math.Pow10(int(whole)) == x {
 		return whole
@@ -88,7 +121,11 @@ func wholeFunc(name string, f func(float64) float64) function {
 
 func absFunc(e *env, v Value) Value {
 	if v.kind != Int {
-		return realValue(math.Abs(toReal(v)))
+		f := toReal(v)
+		if f < 0 {
+			f = -f
+		}
+		return realValue(f) // which leaves -0.0 as it is, as SQLite does
 	}
 	if v.n == math.MinInt64 {
 		return funcError(e, "integer overflow")
@@ -113,11 +150,11 @@ func logFunc(_ *env, args []Value) Value {
 	if len(args) == 1 {
 		return realValue(log10(first.real()))
 	}
-	base, x := math.Log(first.real()), toReal(args[1])
+	base, x := naturalLog(first.real()), toReal(args[1])
 	if base <= 0 || x <= 0 {
 		return null
 	}
-	return realValue(math.Log(x) / base)
+	return realValue(naturalLog(x) / base)
 }
 
 // roundFunc rounds halves away from zero, to at most 30 digits after the point.

@@ -117,6 +117,7 @@ func compileSubstr(_ *compiler, f *function, args []*expr, pos parser.Pos) (*exp
 	if args[0].typ == Blob {
 		x.typ = Blob
 	}
+	x.nullable = x.nullable || args[0].typ == Blob || args[0].typ == Any
 	return finish(x, args...), nil
 }
 
@@ -128,9 +129,13 @@ func (f function) with(f3 func(e *env, a, b, c Value) Value) *function {
 
 // substr takes length characters from start, which counts from 1, or from the end if it is negative. The place before
 // the first character is 0; characters that are not there are not taken. A negative length takes the characters before start.
+// Of a blob without bytes nothing can be taken: the result is NULL, as in SQLite.
 func substr(v Value, start, length int64) Value {
 	s := v.text()
 	blob := v.kind == Bytes
+	if blob && s == "" {
+		return null
+	}
 	if start < 0 {
 		size := int64(len(s))
 		if !blob {

@@ -18,7 +18,8 @@ func badPath(path string, pos parser.Pos) error {
 }
 
 // document returns v as a JSON document; ok is false if there is none: v is NULL or a blob that is not JSON, as a payload
-// may be. A text that is not known to be JSON is checked, and an error if it is not.
+// may be. A text that is not known to be JSON is checked, and an error if it is neither JSON nor JSON5, of which the document is
+// the JSON that it means.
 func document(e *env, v Value, pos parser.Pos) (doc string, ok bool) {
 	switch {
 	case v.json:
@@ -29,11 +30,13 @@ func document(e *env, v Value, pos parser.Pos) (doc string, ok bool) {
 		return v.s, engine.ValidJSON(bytesOf(v.s))
 	}
 	s := v.text()
-	if !engine.ValidJSON(bytesOf(s)) {
-		e.fail(malformedJSON(pos))
-		return "", false
+	if engine.ValidJSON(bytesOf(s)) {
+		return s, true
 	}
-	return s, true
+	if s, ok = fromJSON5(s); !ok {
+		e.fail(malformedJSON(pos))
+	}
+	return s, ok
 }
 
 // arrow compiles chains of -> and ->>. Constant steps that follow each other become one path.
@@ -127,11 +130,8 @@ func computedPath(x, label *expr, op *parser.Binary) *expr {
 	y.eval = func(e *env) Value {
 		v := x.eval(e)
 		l := label.eval(e)
-		if l.kind == Null {
-			return null
-		}
 		doc, ok := document(e, v, x.pos)
-		if !ok {
+		if !ok || l.kind == Null {
 			return null
 		}
 		p, err := parseLabel(l)
@@ -186,19 +186,18 @@ func jsonNumber(v Value) string {
 	return v.text()
 }
 
-// appendJSON appends a value as json_array and json_object take it: what is JSON stands as it is, texts are quoted.
-func appendJSON(dst []byte, v Value) ([]byte, bool) {
+// appendJSON appends a value as json_array and json_object take it: what is JSON stands as it is, texts are quoted. Of a blob, which JSON
+// cannot hold, remains a null, as in SQLite: a report over many streams shall not end at a payload that is not JSON.
+func appendJSON(dst []byte, v Value) []byte {
 	switch {
-	case v.kind == Null:
-		return append(dst, "null"...), true
+	case v.kind == Null || v.kind == Bytes:
+		return append(dst, "null"...)
 	case v.kind == Int || v.kind == Float:
-		return append(dst, jsonNumber(v)...), true
+		return append(dst, jsonNumber(v)...)
 	case v.json:
-		return append(dst, compactJSON(v.s)...), true
-	case v.kind == Bytes:
-		return dst, false
+		return append(dst, compactJSON(v.s)...)
 	}
-	return appendQuotedJSON(dst, v.text()), true
+	return appendQuotedJSON(dst, v.text())
 }
 
 // jsonKinds are the names of json_type by the first byte of a value; numbers are integer or real.
@@ -372,13 +371,10 @@ func (c *compiler) jsonMake(f *function, args []*expr, pos parser.Pos) (*expr, e
 			} else if i > 0 {
 				b = append(b, ':')
 			}
-			var ok bool
 			if key {
 				v.json = false
 			}
-			if b, ok = appendJSON(b, v); !ok {
-				return e.fail(&Error{Kind: BadValue, Pos: a.pos, Msg: "JSON cannot hold a blob"})
-			}
+			b = appendJSON(b, v)
 		}
 		return jsonValue(string(append(b, b[0]+2))) // ] is two after [, } two after {
 	}
@@ -390,11 +386,7 @@ func (c *compiler) jsonQuote(f *function, args []*expr, pos parser.Pos) (*expr, 
 	x := args[0]
 	y := &expr{typ: JSON, pos: pos}
 	y.eval = func(e *env) Value {
-		b, ok := appendJSON(nil, x.eval(e))
-		if !ok {
-			return e.fail(&Error{Kind: BadValue, Pos: pos, Msg: "JSON cannot hold a blob"})
-		}
-		return jsonValue(string(b))
+		return jsonValue(string(appendJSON(nil, x.eval(e))))
 	}
 	return finish(y, args...), nil
 }
@@ -443,7 +435,30 @@ func compileJSON(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*expr,
 	return finish(y, args...), nil
 }
 
-// jsonValidFunc reports whether a text or a blob is JSON. A number is.
-func jsonValidFunc(_ *env, v Value) Value {
-	return boolValue(v.json || engine.ValidJSON(bytesOf(v.text())))
+// What the second argument of json_valid may ask for. There is no JSONB here: nothing is it.
+const (
+	flagJSON  = 1
+	flagJSON5 = 2
+	flagsMax = 15
+)
+
+// jsonValidFunc reports whether a text or a blob is JSON, or with the flag 2 JSON5. A number is.
+func jsonValidFunc(e *env, args []Value) Value {
+	v, flags := args[0], int64(flagJSON)
+	if len(args) > 1 {
+		if flags = toInt(args[1]); flags < 1 || flags > flagsMax {
+			return funcError(e, "the flags of json_valid are a number from 1 to 15")
+		}
+	}
+	if v.kind == Null {
+		return null
+	}
+	if flags&(flagJSON|flagJSON5) == 0 {
+		return boolValue(false)
+	}
+	ok := v.json || engine.ValidJSON(bytesOf(v.text()))
+	if !ok && flags&flagJSON5 != 0 {
+		_, ok = fromJSON5(v.text())
+	}
+	return boolValue(ok)
 }

@@ -20,15 +20,16 @@ func TestArrows(t *testing.T) {
 		{"payload -> 'b' -> 'c' ->> 1", "2"}, {"payload -> 'b' ->> '$.c[0]'", "1"}, {"payload ->> '$.b.c[#-1]'", "3"}, {"payload -> 'b' -> 'c' ->> -1", "3"}, {"payload -> 'b' -> 'c' ->> '[2]'", "3"},
 		{"payload ->> '$.b.c[3]'", "NULL"}, {"payload ->> '$.b.c[#]'", "NULL"}, {"payload ->> '$.b.c[#-4]'", "NULL"}, {"payload ->> 'missing'", "NULL"}, {"payload ->> 0", "NULL"}, {"payload -> 'a' ->> 'b'", "NULL"},
 		{"payload -> NULL", "NULL"}, {"payload -> nothing -> 'a'", "NULL"}, {"NULL ->> 'a'", "NULL"}, {"payload -> '$'", `'{"a":1,"b":{"c":[1,2,3]},"s":"x"}'`},
-		{"payload ->> ('$.' || 'a')", "1"}, {"payload -> substr(word, 9) || 'a'", "NULL"}, {"payload -> lower('B') -> 'c' -> (n - 9)", "'2'"},
+		{"payload ->> ('$.' || 'a')", "1"}, {"payload -> substr(word, 5) || 'a'", "NULL"}, {"payload -> lower('B') -> 'c' -> (n - 9)", "'2'"},
 		// values
 		{`'{"a":null}' ->> 'a'`, "NULL"}, {`'{"a":null}' -> 'a'`, "'null'"}, {`'{"a":true,"b":false}' ->> 'a'`, "1"}, {`'{"a":true,"b":false}' ->> 'b'`, "0"}, {`'{"a":true}' -> 'a'`, "'true'"},
 		{`'[12345678901234567890]' ->> 0`, "1.2345678901234567e+19"}, {`'[12345678901234567890]' -> 0`, "'12345678901234567890'"}, {`'[9007199254740993]' ->> 0`, "9007199254740993"}, {`'[-9223372036854775808]' ->> 0`, "-9223372036854775808"},
 		{`'[1.50]' ->> 0`, "1.5"}, {`'[1.50]' -> 0`, "'1.50'"}, {`'[1e2]' ->> 0`, "100.0"}, {`'[-0]' ->> 0`, "0"},
 		{`'["q\"\\\/\n\u0041\ud83d\ude00"]' ->> 0`, "'q\"\\/\nA😀'"}, {`'["\ud83d"]' ->> 0 = char(65533)`, "1"}, {`'["\u0041"]' -> 0`, `'"\u0041"'`},
 		// keys
-		{`'{"a.b":1,"x y":2,"":3,"0":4}' ->> 'a.b'`, "1"}, {`'{"x y":2}' ->> '$."x y"'`, "2"}, {`'{"a.b":1}' ->> '$.a.b'`, "NULL"}, {`'{"":3}' ->> ''`, "3"}, {`'{"0":4}' ->> '0'`, "4"}, {`'{"0":4}' ->> 0`, "NULL"},
+		{`'{"a.b":1,"x y":2,"":3,"0":4}' ->> 'a.b'`, "1"}, {`'{"x y":2}' ->> '$."x y"'`, "2"}, {`'{"a.b":1}' ->> '$.a.b'`, "NULL"}, {`'{"":3}' ->> '$.""'`, "3"}, {`'{"0":4}' ->> '0'`, "4"}, {`'{"0":4}' ->> 0`, "NULL"},
 		{`'{"\u0061":5}' ->> 'a'`, "5"}, {`'{"a":5}' ->> '$."\u0061"'`, "5"}, {`'{"a":1,"a":2}' ->> 'a'`, "1"}, {`'{"é":1}' ->> 'é'`, "1"}, {`'{"q\"":1}' ->> '$."q\""'`, "1"},
+		{`'{"a b":{"":[5]}}' ->> '$["a b"][""][0]'`, "5"}, {`'{"a]":5}' ->> '["a]"]'`, "5"}, {`'{"\u0061":5}' ->> '$["\u0061"]'`, "5"}, {`json_extract('{"a":5}', '$["a"]')`, "5"},
 		// blanks
 		{`' { "a" : [ 1 , { "b c" : " d " } ] } ' -> 'a'`, `'[1,{"b c":" d "}]'`}, {`' 5 ' ->> '$'`, "5"},
 		// deviation: a payload that is not JSON, and any blob that is not, gives NULL and no error
@@ -36,6 +37,10 @@ func TestArrows(t *testing.T) {
 	})
 	checkRefusals(t, []refusal{
 		{"payload -> '$.'", BadArgument, "'$.'", "bad JSON path"},
+		{"payload -> ''", BadArgument, "''", "bad JSON path"},
+		{`payload -> '$["a'`, BadArgument, "'$", "bad JSON path"},
+		{`payload -> '$["a"'`, BadArgument, "'$", "bad JSON path"},
+		{"'{' -> nothing", BadValue, "'{'", "malformed JSON"},
 		{"payload -> '$a'", BadArgument, "'$a'", "bad JSON path"},
 		{"payload -> '$[x]'", BadArgument, "'$[x]'", "bad JSON path"},
 		{"payload -> '$[#1]'", BadArgument, "'$[#1]'", "bad JSON path"},
@@ -95,8 +100,45 @@ func TestJSONFunctions(t *testing.T) {
 		{"json('{')", BadValue, "'{'", "malformed JSON"},
 		{"json_object('a')", BadArgument, "json_object", "in pairs"},
 		{"json_object(1, 2)", BadValue, "1", "are texts"},
-		{"json_array(1, x'00')", BadValue, "x'00'", "cannot hold a blob"},
-		{"json_quote(x'00')", BadValue, "json_quote", "cannot hold a blob"},
+		{"json_valid('[1]', 0)", BadValue, "json_valid", "from 1 to 15"},
+		{"json_valid('[1]', 16)", BadValue, "json_valid", "from 1 to 15"},
+	})
+}
+
+// What json and the paths make of JSON5 is what SQLite 3.54 makes of it.
+func TestJSON5IsReadAsJSON(t *testing.T) {
+	tests := []struct{ in, want string }{ // want "" for what is neither
+		{"{a:1}", `{"a":1}`}, {"{$a_1: 1, 'b': 2, \"c\":3, é:4,}", `{"$a_1":1,"b":2,"c":3,"é":4}`}, {`{a\u0062:1}`, `{"a\u0062":1}`}, {"{1a:1}", ""}, {"{a-b:1}", ""},
+		{"[1,]", "[1]"}, {"[1,,2]", ""}, {"[,]", ""}, {"{,}", ""}, {"{a:1 b:2}", ""}, {"[1 2]", ""}, {"[1", ""}, {"{a}", ""},
+		{"+1", "1"}, {"[.5, 5., -.5, +.5e1, 1.e5, -0x1F, 0xffffffffffffffff]", "[0.5,5.0,-0.5,0.5e1,1.0e5,-31,18446744073709551615]"}, {"0x1ffffffffffffffff", "9.0e999"},
+		{"01", ""}, {"-01", ""}, {"1e", ""}, {".", ""}, {"-", ""}, {"0x", ""}, {"1.5.", ""}, {"--1", ""},
+		{"NaN", "null"}, {"qnan", "null"}, {"Infinity", "9e999"}, {"-inf", "-9e999"}, {"+Inf", "9e999"}, {"-NaN", ""}, {"infx", ""}, {"TRUE", ""}, {"null x", ""},
+		{"'x'", `"x"`}, {`'a\x41\'b"c'`, `"a\u0041'b\"c"`}, {`"\v\0"`, `"\u000b\u0000"`}, {"\"a\\\nb\\\r\nc\\\u2028d\"", `"abcd"`}, {"\"\t\x01\"", `"\t\u0001"`},
+		{`"\x4"`, ""}, {`"\q"`, ""}, {`"\u00"`, ""}, {`"\01"`, ""}, {`"a`, ""}, {`"a\`, ""}, {`'a"`, ""},
+		{"/* c */ [1 // x\n, /**/ 2]//", "[1,2]"}, {"[1] /* open", ""}, {"\u00a0\u2028\ufeff[1]\v\f", "[1]"}, {"", ""}, {"//", ""},
+		{strings.Repeat("[", 1000) + "+1" + strings.Repeat("]", 1000), strings.Repeat("[", 1000) + "1" + strings.Repeat("]", 1000)},
+		{strings.Repeat("[", 1001) + "+1" + strings.Repeat("]", 1001), ""},
+		{strings.Repeat("[", 5_000_000), ""},
+	}
+	for _, tt := range tests {
+		got, ok := fromJSON5(tt.in)
+		name := tt.in[:min(len(tt.in), 40)]
+		if tt.want == "" {
+			assert.False(t, ok, name)
+			continue
+		}
+		if assert.True(t, ok, name) {
+			assert.Equal(t, tt.want, got, name)
+		}
+		got, ok = fromJSON5(tt.want)
+		assert.True(t, ok && got == tt.want, "%s: its JSON is read as itself", name)
+	}
+	checkFacts(t, []fact{
+		{"json('{a:1}')", `'{"a":1}'`}, {"'{a:{b:2}}' ->> '$.a.b'", "2"}, {"'[NaN]' ->> 0", "NULL"}, {"'[Infinity]' ->> 0", "9.0e+999"}, {"'[-inf]' -> 0", "'-9e999'"}, {"'[0x1F]' ->> 0", "31"},
+		{"json_type('[.5]', '$[0]')", "'real'"}, {"json_array_length('[1,2,]')", "2"}, {"json_extract('{a:[1]}', '$.a')", "'[1]'"}, {"has('[\"a\",]', 'a')", "1"},
+		{"json(9e999)", "'9e999'"}, {"json_type(-9e999)", "'real'"},
+		{"json_valid('{a:1}')", "0"}, {"json_valid('{a:1}', 1)", "0"}, {"json_valid('{a:1}', 2)", "1"}, {"json_valid('{a:1}', 3)", "1"}, {"json_valid('{}', 4)", "0"}, {"json_valid('{}', 12)", "0"}, {"json_valid(NULL, 2)", "NULL"}, {"json_valid('{', 15)", "0"},
+		{"json_array(x'00', 1)", "'[null,1]'"}, {"json_quote(x'00')", "'null'"}, {"json_object('a', x'00')", `'{"a":null}'`},
 	})
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // A jsonPath is a compiled path into a JSON document, in SQLite's syntax: $ is the document, .key or ."key" a member of
-// an object, [n] an element of an array, [#-n] one counted from the end.
+// an object (["key"] is one, too, which SQLite does not have), [n] an element of an array, [#-n] one counted from the end.
 type jsonPath struct {
 	steps []jsonStep
 }
@@ -33,7 +33,7 @@ const (
 // A rawJSON is one value as it stands in its document, blanks included; "" if there is none.
 type rawJSON string
 
-var errPath = errors.New("a path is $, then .key, .\"key\", [n] or [#-n]")
+var errPath = errors.New("a path is $, then .key, .\"key\", [\"key\"], [n] or [#-n]")
 
 // parsePath compiles a path that begins with $.
 func parsePath(s string) (*jsonPath, error) {
@@ -60,7 +60,9 @@ func parseLabel(v Value) (*jsonPath, error) {
 		return &jsonPath{steps: []jsonStep{{kind: stepFromEnd, index: -v.n}}}, nil
 	case v.kind == Int:
 		return &jsonPath{steps: []jsonStep{{kind: stepIndex, index: v.n}}}, nil
-	case s != "" && s[0] == '$':
+	case s == "":
+		return nil, errPath
+	case s[0] == '$':
 		return parsePath(s)
 	case len(s) >= 3 && s[0] == '[' && s[len(s)-1] == ']':
 		return parsePath("$" + s)
@@ -91,8 +93,15 @@ func parseStep(s string) (step jsonStep, rest string, err error) {
 	return jsonStep{key: s[1:end]}, s[end:], nil
 }
 
-// parseIndex reads what follows a [.
+// parseIndex reads what follows a [. That may be a key in quotes, as other databases write it.
 func parseIndex(s string) (step jsonStep, rest string, err error) {
+	if strings.HasPrefix(s, `"`) {
+		end := stringEnd(s, 1)
+		if end < 0 || end == len(s) || s[end] != ']' {
+			return step, "", errPath
+		}
+		return jsonStep{key: unescape(s[1 : end-1])}, s[end+1:], nil
+	}
 	step.kind = stepIndex
 	if strings.HasPrefix(s, "#") {
 		step.kind, s = stepFromEnd, s[1:]

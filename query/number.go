@@ -270,11 +270,11 @@ func toNumber(v Value) Value {
 
 // toReal returns v as a float64; 0 for NULL and for texts without a number.
 func toReal(v Value) float64 {
-	v = toNumber(v)
-	if v.kind == Int {
-		return float64(v.n)
+	if v.kind == Int || v.kind == Float {
+		return v.real()
 	}
-	return v.f
+	f, _ := strconv.ParseFloat(numericPrefix(v.text()).text, 64) // "" is 0, out of range is an infinity, as wanted
+	return f
 }
 
 // toInt returns v as an integer: reals are cut towards zero and held within the range, texts count by the integer they begin with.

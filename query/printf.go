@@ -135,6 +135,8 @@ func (d spec) append(b []byte, next func() Value) (out []byte, ok bool) {
 	case 'd', 'i':
 		n := toInt(next())
 		return d.appendInteger(b, strconv.FormatUint(magnitude(n), 10), n < 0, true), true
+	case 'r':
+		return d.appendOrdinal(b, toInt(next())), true
 	case 'u':
 		return d.appendInteger(b, strconv.FormatUint(uint64(toInt(next())), 10), false, false), true
 	case 'x', 'X', 'o', 'p':
@@ -183,6 +185,18 @@ func (d spec) appendInteger(b []byte, digits string, negative, signed bool) []by
 		digits = withCommas(digits)
 	}
 	return d.pad(b, prefix+digits, false)
+}
+
+// appendOrdinal appends 1st, 2nd, 3rd, 4th and so on.
+func (d spec) appendOrdinal(b []byte, n int64) []byte {
+	digits := strconv.FormatUint(magnitude(n), 10)
+	suffix := "th"
+	if last := digits[len(digits)-1] - '0'; last >= 1 && last <= 3 && !strings.HasSuffix("0"+digits, string([]byte{'1', '0' + last})) {
+		suffix = [...]string{"st", "nd", "rd"}[last-1]
+	}
+	prefix := d.sign(n < 0)
+	d.precision -= len(suffix) // which is part of what it counts
+	return d.pad(b, prefix+d.zeros(digits, len(prefix)+len(suffix))+suffix, false)
 }
 
 // zeros puts zeros before digits: as many as the precision asks for, or the width with the flag 0, less what stands before.

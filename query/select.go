@@ -199,10 +199,7 @@ func splitCollate(e parser.Expr) (term parser.Expr, coll *collation) {
 			return e, coll
 		}
 		if coll == nil {
-			c := collBinary
-			if col.Name == "NOCASE" {
-				c = collNocase
-			}
+			c := collations[col.Name]
 			coll = &c
 		}
 		e = col.X
