@@ -90,7 +90,6 @@ func TestBadValues(t *testing.T) {
 		{"no id", `INSERT INTO a (type, id) VALUES ('A', ?)`, []any{"no id"}, eventfold.ErrArgument},
 		{"no metadata", `INSERT INTO a (type, metadata) VALUES ('A', ?)`, []any{"no JSON"}, eventfold.ErrArgument},
 		{"no tags", `INSERT INTO a (type, tags) VALUES ('A', ?)`, []any{`{"a":1}`}, eventfold.ErrArgument},
-		{"the same tag twice", `INSERT INTO a (type, tags) VALUES ('A', ?)`, []any{[]string{"x", "x"}}, eventfold.ErrArgument},
 		{"no version", `INSERT INTO a (type) VALUES ('A') EXPECTING VERSION ?`, []any{"three"}, eventfold.ErrArgument},
 	}
 	for _, tt := range tests {

@@ -242,7 +242,7 @@ func checkStream(stream string, i int) error {
 	return nil
 }
 
-// checkEvent checks an event's type and tags, and returns the tags sorted.
+// checkEvent checks an event's type and tags, and returns the tags sorted, each once.
 func checkEvent(e *NewEvent, i, j int) ([]string, error) {
 	invalid := func(field, reason string) error {
 		return &InvalidError{Append: i, Event: j, Field: field, Reason: reason}

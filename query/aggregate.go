@@ -34,6 +34,9 @@ type aggState struct {
 	distinct map[string]struct{}
 }
 
+// isAdding reports whether the function adds numbers, of which a time is none.
+func isAdding(name string) bool { return name == "sum" || name == "total" || name == "avg" }
+
 // aggregates are the aggregate functions by name.
 var aggregates = map[string]*aggregate{
 	"count":        {0, 1, true, typeOf(Integer, false), stepCount, mergeCount, finalCount, false, false},
@@ -140,6 +143,9 @@ func (s *stage) newAggregateCall(c *parser.Call, inner *stage) (*aggregateCall, 
 		if x.typ == EventType {
 			return nil, errorf(Unsupported, a.At(), "the column event cannot be aggregated")
 		}
+		if isAdding(c.Name) && x.isTime() {
+			return nil, timeAsNumber(a.At())
+		}
 		call.args = append(call.args, x)
 	}
 	if len(call.args) == 1 {
@@ -215,9 +221,12 @@ func mergeCount(s, after *aggState, _ *aggregateCall) error {
 func finalCount(s *aggState) (Value, error) { return intValue(s.n), nil }
 
 // stepSum adds a number. Integers are added exactly as long as there is nothing else.
-func stepSum(s *aggState, _ *aggregateCall, v []Value) error {
+func stepSum(s *aggState, c *aggregateCall, v []Value) error {
 	s.n++
 	x := v[0]
+	if x.kind == Time {
+		return timeAsNumber(c.pos)
+	}
 	if x.kind != Int && x.kind != Float {
 		x = toNumber(numericAffinity(x))
 		if x.kind == Int && numericAffinity(v[0]).kind != Int { // a text that is a number only at its beginning

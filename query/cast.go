@@ -65,10 +65,17 @@ func (c *compiler) cast(e *parser.Cast) (*expr, error) {
 			return nil, err
 		}
 	}
+	number := to == &castInteger || to == &castReal || to == &castNumeric
+	if number && x.isTime() {
+		return nil, timeAsNumber(x.pos)
+	}
 	eval := func(e *env) Value {
 		v := x.eval(e)
-		if v.kind == Null {
+		switch {
+		case v.kind == Null:
 			return v
+		case v.kind == Time && number:
+			return e.fail(timeAsNumber(x.pos))
 		}
 		return to.convert(e, v, x.pos)
 	}

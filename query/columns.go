@@ -40,7 +40,7 @@ var eventColumns = []eventColumn{
 	ordType:       {column("type", Text, affText), engine.ColType, evalType},
 	ordPayload:    {nullable(column("payload", JSON, affText)), engine.ColPayload, evalPayload},
 	ordMetadata:   {column("metadata", JSON, affText), engine.ColMetadata, evalMetadata},
-	ordTags:       {column("tags", JSON, affText), engine.ColTags, evalTags},
+	ordTags:       {TableColumn{Column: Column{Name: "tags", Type: JSON}, affinity: affText, tags: true}, engine.ColTags, evalTags},
 	ordRecordedAt: {column("recorded_at", Timestamp, affTime), engine.ColTime, evalRecordedAt},
 	ordEvent:      {hidden(column("event", EventType, affNone)), engine.ColAll, evalEvent},
 }

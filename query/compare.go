@@ -210,7 +210,10 @@ type match struct {
 // a time of the other side's text. Literals convert nothing.
 func (c *compiler) match(l, r *expr) (match, error) {
 	m := match{right: r, coll: commonCollation(l, r)}
-	var err error
+	err := c.matchTags(l, r)
+	if err != nil {
+		return m, err
+	}
 	switch {
 	case l.isTime() && r.isTime():
 	case l.isTime():
@@ -228,6 +231,17 @@ func (c *compiler) match(l, r *expr) (match, error) {
 		}
 	}
 	return m, err
+}
+
+// matchTags checks what tags are compared with, if one side is tags.
+func (c *compiler) matchTags(l, r *expr) error {
+	switch {
+	case l.tags == r.tags:
+		return nil
+	case l.tags:
+		return c.tagsOperand(r)
+	}
+	return c.tagsOperand(l)
 }
 
 // commonAffinity is the affinity that a comparison applies to both sides.
@@ -335,16 +349,16 @@ func relate(rel relation, l, r *expr, coll collation) func(*env) truth {
 	case r.fixed && r.value.isNull():
 		return func(e *env) truth { return unknown }
 	case r.fixed && r.value.kind == Int:
-		return relateInt(rel, left, r.value)
+		return relateInt(rel, left, r.value, r.pos)
 	case r.fixed && r.value.kind == String && coll == collBinary && rel == equal:
 		return equalText(left, r.value.s)
 	case r.param > 0:
 		return relateParam(rel, l, r, coll)
 	}
-	return relateAny(rel, left, right, coll)
+	return relateAny(rel, left, right, coll, r.pos)
 }
 
-func relateAny(rel relation, left, right func(*env) Value, coll collation) func(*env) truth {
+func relateAny(rel relation, left, right func(*env) Value, coll collation, pos parser.Pos) func(*env) truth {
 	return func(e *env) truth {
 		a := left(e)
 		if a.kind == Null {
@@ -356,6 +370,9 @@ func relateAny(rel relation, left, right func(*env) Value, coll collation) func(
 		}
 		if a.kind == Int && b.kind == Int {
 			return rel.holds(compareInts(a.n, b.n))
+		}
+		if (a.kind == Time) != (b.kind == Time) {
+			return compareTimes(e, rel, a, b, coll, pos)
 		}
 		return rel.between(a, b, coll)
 	}
@@ -384,7 +401,7 @@ func (r relation) between(a, b Value, coll collation) truth {
 // be left out: two texts of which the left one has been converted and is still a text are equal only as texts.
 func relateParam(rel relation, l, r *expr, coll collation) func(*env) truth {
 	left, i := l.eval, r.param-1
-	others := relateAny(rel, left, r.eval, coll)
+	others := relateAny(rel, left, r.eval, coll, r.pos)
 	texts := coll == collBinary && rel == equal
 	return func(e *env) truth {
 		if uint(i) < uint(len(e.args)) {
@@ -403,7 +420,7 @@ func relateParam(rel relation, l, r *expr, coll collation) func(*env) truth {
 	}
 }
 
-func relateInt(rel relation, left func(*env) Value, b Value) func(*env) truth {
+func relateInt(rel relation, left func(*env) Value, b Value, pos parser.Pos) func(*env) truth {
 	return func(e *env) truth {
 		a := left(e)
 		switch a.kind {
@@ -411,12 +428,15 @@ func relateInt(rel relation, left func(*env) Value, b Value) func(*env) truth {
 			return rel.holds(compareInts(a.n, b.n))
 		case Null:
 			return unknown
+		case Time:
+			return compareTimes(e, rel, a, b, collBinary, pos)
 		}
 		return rel.holds(compareValues(a, b, collBinary))
 	}
 }
 
 func equalText(left func(*env) Value, s string) func(*env) truth {
+	asTime := timeAffinity(textValue(s))
 	return func(e *env) truth {
 		a := left(e)
 		switch a.kind {
@@ -425,7 +445,7 @@ func equalText(left func(*env) Value, s string) func(*env) truth {
 		case Null:
 			return unknown
 		case Time:
-			return truthOf(a.text() == s)
+			return truthOf(a == asTime)
 		}
 		return no
 	}
@@ -441,7 +461,7 @@ func (c *compiler) is(e *parser.Binary, l, r *expr) (*expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	left, right, coll := converted(l, m.left).eval, m.right.eval, m.coll
+	left, right, coll, pos := converted(l, m.left).eval, m.right.eval, m.coll, e.Pos
 	x := &expr{typ: Integer, pos: e.Pos}
 	if r.fixed && r.value.isNull() {
 		eval := l.eval
@@ -451,7 +471,11 @@ func (c *compiler) is(e *parser.Binary, l, r *expr) (*expr, error) {
 	x.test = func(e *env) truth {
 		a, b := left(e), right(e)
 		same := a.kind == Null && b.kind == Null
-		if a.kind != Null && b.kind != Null {
+		switch {
+		case a.kind == Null || b.kind == Null:
+		case (a.kind == Time) != (b.kind == Time):
+			same = compareTimes(e, equal, a, b, coll, pos) == yes
+		default:
 			same = equal.between(a, b, coll) == yes
 		}
 		return truthOf(same != negate)
@@ -511,7 +535,7 @@ func (c *compiler) between(e *parser.Between) (*expr, error) {
 
 // tester returns a function that compares a left value with the right side.
 func (m match) tester(rel relation) func(*env, Value) truth {
-	convert, right, coll := conversionFor(m.left), m.right.eval, m.coll
+	convert, right, coll, pos := conversionFor(m.left), m.right.eval, m.coll, m.right.pos
 	return func(e *env, a Value) truth {
 		if a.kind == Null {
 			return unknown
@@ -525,6 +549,9 @@ func (m match) tester(rel relation) func(*env, Value) truth {
 		}
 		if a.kind == Int && b.kind == Int {
 			return rel.holds(compareInts(a.n, b.n))
+		}
+		if (a.kind == Time) != (b.kind == Time) {
+			return compareTimes(e, rel, a, b, coll, pos)
 		}
 		return rel.between(a, b, coll)
 	}

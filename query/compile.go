@@ -120,6 +120,9 @@ func (c *coreCompiler) windowStage() *stage {
 // compile compiles an expression of this stage.
 func (s *stage) compile(e parser.Expr) (*expr, error) {
 	if s.grouped {
+		if s.aliases {
+			e = s.expandAliases(e)
+		}
 		e = replace(e, s.groupColumn)
 	}
 	x, err := compileExpr(e, s)

@@ -7,8 +7,7 @@ import (
 )
 
 // A moment is what SQLite's date functions compute with. A point in time is either known as milliseconds or as
-// fields of the calendar; each is computed from the other when it is needed. There are no time zones: all is UTC,
-// and localtime and utc change nothing.
+// fields of the calendar; each is computed from the other when it is needed. There are no time zones: all is UTC.
 type moment struct {
 	ms           int64 // since 1970
 	year         int
@@ -46,7 +45,14 @@ func momentOf(e *env, args []Value) (m moment, ok bool) {
 		if i == 0 {
 			continue
 		}
-		if a.kind == Null || !m.modify(a.text(), i) {
+		if a.kind == Null {
+			return m, false
+		}
+		if lowerASCII(a.text()) == "localtime" {
+			e.fail(noLocalTime())
+			return m, false
+		}
+		if !m.modify(a.text(), i) {
 			return m, false
 		}
 	}
@@ -58,6 +64,11 @@ func momentOf(e *env, args []Value) (m moment, ok bool) {
 		m.hasDate = false
 	}
 	return m, true
+}
+
+func noLocalTime() error {
+	return &Error{Kind: BadArgument, Pos: -1, Msg: "there is no local time: all times are UTC, whatever machine asks",
+		Hint: "leave 'localtime' out, and add the difference, as in '+02:00'"}
 }
 
 func (m *moment) setNow(e *env) {
@@ -299,8 +310,7 @@ var modifiers = map[string]func(m *moment, i int) bool{
 	"floor":          func(m *moment, _ int) bool { m.needMs(); m.ms -= int64(m.overflow) * dayMs; m.onlyMs(); return true },
 	"julianday":      func(m *moment, i int) bool { ok := i == 1 && m.hasMs && m.raw; m.raw = false; return ok },
 	"unixepoch":      func(m *moment, i int) bool { return i == 1 && m.raw && m.fromUnix() },
-	"localtime":      func(m *moment, _ int) bool { m.needMs(); return true },
-	"utc":            func(m *moment, _ int) bool { m.needMs(); return true },
+	"utc":            func(m *moment, _ int) bool { m.needMs(); m.onlyMs(); return true }, // what all times are already
 	"subsec":         func(m *moment, _ int) bool { m.subsec = true; return true },
 	"subsecond":      func(m *moment, _ int) bool { m.subsec = true; return true },
 	"start of day":   func(m *moment, _ int) bool { return m.startOf(func(*moment) {}) },

@@ -49,6 +49,7 @@ type expr struct {
 	value    Value            // if fixed
 	clock    bool             // depends on the statement's instant: now(), date('now')
 	param    int              // a bare parameter: its place in env.args, from 1; 0 for anything else
+	tags     bool             // the column tags of an event, wherever it has come through
 	pos      parser.Pos
 }
 

@@ -113,7 +113,13 @@ func (o *operation) apply(a, b Value) Value {
 }
 
 // arithmetic compiles a op b.
-func arithmetic(op parser.Op, l, r *expr, pos parser.Pos) *expr {
+func (c *compiler) arithmetic(op parser.Op, l, r *expr, pos parser.Pos) (*expr, error) {
+	if l.isTime() || r.isTime() {
+		if op != parser.OpSub {
+			return nil, timeAsNumber(pos)
+		}
+		return c.timeDifference(l, r, pos)
+	}
 	o := operations[op]
 	left, right, ints := l.eval, r.eval, o.ints
 	eval := func(e *env) Value {
@@ -127,6 +133,9 @@ func arithmetic(op parser.Op, l, r *expr, pos parser.Pos) *expr {
 				return intValue(n)
 			}
 		}
+		if a.kind == Time || b.kind == Time {
+			return computeTimes(e, op, a, b, pos)
+		}
 		return o.apply(a, b)
 	}
 	x := &expr{eval: eval, pos: pos, nullable: true}
@@ -134,7 +143,7 @@ func arithmetic(op parser.Op, l, r *expr, pos parser.Pos) *expr {
 	if x.typ == Integer && (op == parser.OpAdd || op == parser.OpSub || op == parser.OpMul) {
 		x.nullable = l.nullable || r.nullable
 	}
-	return finish(x, l, r)
+	return finish(x, l, r), nil
 }
 
 // arithmeticType is Integer for integers, although a sum that does not fit is a REAL; Real if one side is.
@@ -172,7 +181,9 @@ func (c *compiler) sum(e *parser.Nary) (*expr, error) {
 		if err != nil {
 			return nil, err
 		}
-		total = addAll(append([]*expr{total}, terms...))
+		if total, err = c.addAll(append([]*expr{total}, terms...)); err != nil {
+			return nil, err
+		}
 		rest = rest[n:]
 	}
 	return total, nil
@@ -198,9 +209,14 @@ func isInterval(e parser.Expr) bool {
 }
 
 // addAll is the sum of two or more terms, in one closure however many they are.
-func addAll(terms []*expr) *expr {
+func (c *compiler) addAll(terms []*expr) (*expr, error) {
 	if len(terms) == 2 {
-		return arithmetic(parser.OpAdd, terms[0], terms[1], terms[0].pos)
+		return c.arithmetic(parser.OpAdd, terms[0], terms[1], terms[0].pos)
+	}
+	for _, t := range terms {
+		if t.isTime() {
+			return nil, timeAsNumber(t.pos)
+		}
 	}
 	add := operations[parser.OpAdd]
 	x := &expr{typ: terms[0].typ, nullable: terms[0].nullable, pos: terms[0].pos}
@@ -215,11 +231,15 @@ func addAll(terms []*expr) *expr {
 			if total.kind == Null {
 				return null
 			}
-			total = add.apply(total, t.eval(e))
+			v := t.eval(e)
+			if total.kind == Time || v.kind == Time {
+				return computeTimes(e, parser.OpAdd, total, v, t.pos)
+			}
+			total = add.apply(total, v)
 		}
 		return total
 	}
-	return finish(x, terms...)
+	return finish(x, terms...), nil
 }
 
 // concat is x || y || ...: a text, NULL if one of them is.

@@ -56,7 +56,7 @@ func (c *compiler) inList(x *expr, list []*expr, e *parser.In) (*expr, error) {
 		if v.kind == Null {
 			return unknown
 		}
-		found := inConstants(env, set, v, convert)
+		found := inConstants(env, set, v, convert, e.Pos)
 		for i := 0; i < len(others) && found != yes; i++ {
 			found = or(found, others[i](env, v))
 		}
@@ -68,14 +68,19 @@ func (c *compiler) inList(x *expr, list []*expr, e *parser.In) (*expr, error) {
 	return finish(y, append(list, x)...), nil
 }
 
-func inConstants(e *env, set func(*env) *inSet, v Value, convert func(Value) Value) truth {
+func inConstants(e *env, set func(*env) *inSet, v Value, convert func(Value) Value, pos parser.Pos) truth {
 	if set == nil {
 		return no
 	}
 	if convert != nil {
 		v = convert(v)
 	}
-	return set(e).has(v)
+	s := set(e)
+	if s.mixes(v) {
+		e.fail(timeBesideNumber(pos))
+		return unknown
+	}
+	return s.has(v)
 }
 
 // An inSet is a set of values to look up.
@@ -86,6 +91,8 @@ type inSet struct {
 	others  map[string]struct{} // by key
 	coll    collation
 	hasNull bool
+	numbers bool // there are some
+	times   bool
 }
 
 // inFew is how long a list may be for searching it to beat hashing.
@@ -113,6 +120,8 @@ func inSetOf(items []*expr, coll collation) func(*env) *inSet {
 }
 
 func (s *inSet) add(v Value, few bool) {
+	s.numbers = s.numbers || v.kind.isNumber()
+	s.times = s.times || v.kind == Time
 	switch {
 	case v.kind == Null:
 		s.hasNull = true
@@ -132,6 +141,11 @@ func addTo[K comparable](m *map[K]struct{}, key K) {
 		*m = make(map[K]struct{})
 	}
 	(*m)[key] = struct{}{}
+}
+
+// mixes reports whether looking up v would compare a time with a number.
+func (s *inSet) mixes(v Value) bool {
+	return v.kind == Time && s.numbers || v.kind.isNumber() && s.times
 }
 
 // has looks up v, which is not NULL.

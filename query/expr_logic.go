@@ -112,7 +112,7 @@ func (c *compiler) unary(e *parser.Unary) (*expr, error) {
 		if l, ok := e.X.(*parser.Literal); ok && x.value.kind == Float && x.fixed {
 			return fixed(realValue(-x.value.f), l.Pos), nil // 0 - 0.0 would not be -0.0
 		}
-		return arithmetic(parser.OpSub, fixed(intValue(0), e.Pos), x, e.Pos), nil
+		return c.arithmetic(parser.OpSub, fixed(intValue(0), e.Pos), x, e.Pos)
 	}
 	y := *x // +x is x without its affinity
 	y.affinity = affNone
@@ -143,7 +143,7 @@ func (c *compiler) binary(e *parser.Binary) (*expr, error) {
 	case parser.OpRegexp:
 		return c.regexp(l, r, e.Pos)
 	case parser.OpSub, parser.OpMul, parser.OpDiv, parser.OpMod, parser.OpIntDiv:
-		return arithmetic(e.Op, l, r, e.Pos), nil
+		return c.arithmetic(e.Op, l, r, e.Pos)
 	}
 	if _, ok := relations[e.Op]; !ok {
 		return nil, &Error{Kind: BadStatement, Pos: e.Pos, Msg: "an operator of an unknown kind"}

@@ -13,6 +13,7 @@ type function struct {
 	min, max int // how many arguments it takes; max < 0 for any number
 	typ      Type
 	nulls    nullRule
+	numeric  bool // its arguments are numbers, and a time is none
 
 	f0      func(e *env) Value
 	f1      func(e *env, a Value) Value
@@ -38,6 +39,9 @@ var functions map[string]*function
 
 func init() { // not an initializer: has and its like refer back to the compiler
 	functions = make(map[string]*function)
+	for i := range mathFunctions {
+		mathFunctions[i].numeric = true
+	}
 	for _, table := range [][]function{generalFunctions, textFunctions, mathFunctions, timeFunctions, jsonFunctions} {
 		for i := range table {
 			functions[table[i].name] = &table[i]
@@ -87,6 +91,13 @@ func (c *compiler) call(e *parser.Call) (*expr, error) {
 	if e.Name == "json_extract" {
 		if x, err := c.sharedExtract(e, args); x != nil || err != nil {
 			return x, err
+		}
+	}
+	if f.numeric {
+		for i, a := range args {
+			if args[i], err = numberOperand(a); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if f.compile != nil {
@@ -251,7 +262,8 @@ var functionHints = map[string]string{
 	"to_char":           "write strftime() or date_format()",
 	"to_timestamp":      "write from_unixtime() or timestamp()",
 	"datediff":          "write julianday(a) - julianday(b)",
-	"timestampdiff":     "write unixepoch(a) - unixepoch(b)",
+	"timediff":          "write timestamp(a) - timestamp(b), a number of seconds",
+	"timestampdiff":     "write timestamp(a) - timestamp(b), a number of seconds",
 	"regexp_like":       "write x REGEXP pattern",
 	"regexp_matches":    "write x REGEXP pattern",
 	"isnull":            "write x IS NULL or ifnull()",
@@ -367,13 +379,22 @@ func compileCoalesce(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*e
 }
 
 // compileNullif is the first argument, NULL if it equals the second.
-func compileNullif(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
+func compileNullif(c *compiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
 	a, b := args[0], args[1]
 	coll := firstCollation(args)
 	x := &expr{typ: a.typ, nullable: true, pos: pos}
+	sides, err := c.besideTimes(args)
+	if err != nil {
+		return nil, err
+	}
+	convert := func(v Value) Value { return v }
+	if sides[0] != a {
+		convert = timeAffinity
+	}
+	b = sides[1]
 	x.eval = func(e *env) Value {
 		v, w := a.eval(e), b.eval(e)
-		if compareValues(v, w, coll) == 0 {
+		if compareValues(convert(v), w, coll) == 0 {
 			return null
 		}
 		return v
@@ -411,10 +432,14 @@ func compileIif(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*expr, 
 }
 
 // compileExtreme is the largest or the smallest of several arguments, NULL if one is.
-func compileExtreme(_ *compiler, f *function, args []*expr, pos parser.Pos) (*expr, error) {
+func compileExtreme(c *compiler, f *function, args []*expr, pos parser.Pos) (*expr, error) {
 	coll := firstCollation(args)
 	x := &expr{pos: pos}
 	x.typ, x.nullable = commonType(args...)
+	args, err := c.besideTimes(args)
+	if err != nil {
+		return nil, err
+	}
 	largest := f.name == "max"
 	x.eval = func(e *env) Value {
 		best := args[0].eval(e)
@@ -431,6 +456,31 @@ func compileExtreme(_ *compiler, f *function, args []*expr, pos parser.Pos) (*ex
 		return best
 	}
 	return finish(x, args...), nil
+}
+
+// besideTimes is the list as it is compared among itself: beside a time, texts are read as times and numbers are errors.
+func (c *compiler) besideTimes(list []*expr) ([]*expr, error) {
+	times := 0
+	for _, x := range list {
+		if x.isTime() {
+			times++
+		}
+	}
+	if times == 0 || times == len(list) {
+		return list, nil
+	}
+	out := make([]*expr, len(list))
+	for i, x := range list {
+		out[i] = x
+		if x.isTime() {
+			continue
+		}
+		var err error
+		if out[i], err = c.timeOperand(x); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // compileSame is the first argument: hints for another planner mean nothing to ours.

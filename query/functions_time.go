@@ -31,7 +31,8 @@ var timeFunctions = []function{
 		return shifted(a[0], a[1], -1, pos)
 	}},
 	{name: "date_format", min: 2, max: 2, typ: Text, nulls: nullMaybe, f2: dateFormatFunc},
-	partFunc("year"), partFunc("month"), partFunc("day"), partFunc("hour"), partFunc("minute"), partFunc("second"),
+	partFunc("year", dateParts["year"]), partFunc("month", dateParts["month"]), partFunc("day", dateParts["day"]),
+	partFunc("hour", dateParts["hour"]), partFunc("minute", dateParts["minute"]), partFunc("second", wholePart(func(c civil) int { return c.second })),
 }
 
 // clockless are the functions of time that never read the clock. Of the others, all do without arguments.
@@ -109,6 +110,7 @@ func compileFromUnixtime(_ *compiler, _ *function, args []*expr, pos parser.Pos)
 		}
 		return dateFormatFunc(e, t, format)
 	}}
+	text.eval = withPos(text.eval, pos)
 	return finish(text, args...), nil
 }
 
@@ -217,6 +219,12 @@ func wholePart(f func(c civil) int) datePart {
 	return datePart{Integer, func(micros int64) Value { return intValue(int64(f(civilOf(micros)))) }}
 }
 
+// secondPart is the part of a time within its minute, with a fraction, in units of so many microseconds.
+func secondPart(micros int64, unit float64) Value {
+	c := civilOf(micros)
+	return realValue(float64(c.second*1000000+c.micros) / unit)
+}
+
 func momentPart(f func(m *moment) int) datePart {
 	return datePart{Integer, func(micros int64) Value {
 		m := moment{ms: floorDiv(micros, 1000), hasMs: true}
@@ -234,8 +242,8 @@ var dateParts = map[string]datePart{
 	"day":         wholePart(func(c civil) int { return c.day }),
 	"hour":        wholePart(func(c civil) int { return c.hour }),
 	"minute":      wholePart(func(c civil) int { return c.minute }),
-	"second":      wholePart(func(c civil) int { return c.second }),
-	"millisecond": wholePart(func(c civil) int { return c.second*1000 + c.micros/1000 }),
+	"second":      {Real, func(micros int64) Value { return secondPart(micros, 1e6) }},
+	"millisecond": {Real, func(micros int64) Value { return secondPart(micros, 1e3) }},
 	"microsecond": wholePart(func(c civil) int { return c.second*1000000 + c.micros }),
 	"decade":      wholePart(func(c civil) int { return int(floorDiv(int64(c.year), 10)) }),
 	"century":     wholePart(func(c civil) int { return int(floorDiv(int64(c.year)-1, 100)) + 1 }),
@@ -271,13 +279,14 @@ func partOf(part datePart, x *expr, pos parser.Pos) *expr {
 	return finish(y, x)
 }
 
-func partFunc(name string) function {
+// partFunc is year(x) and its like: a whole number, also of seconds, which EXTRACT gives with their fraction.
+func partFunc(name string, part datePart) function {
 	return function{name: name, min: 1, max: 1, typ: Integer, compile: func(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
-		return partOf(dateParts[name], args[0], pos), nil
+		return partOf(part, args[0], pos), nil
 	}}
 }
 
-// dateFormatFunc is MySQL's date_format(x, format).
+// dateFormatFunc is MySQL's date_format(x, format). A letter that means nothing is an error: MySQL leaves it as it is, and nobody sees the slip.
 func dateFormatFunc(e *env, v, format Value) Value {
 	micros, ok := timeArg(e, v)
 	if !ok {
@@ -292,9 +301,26 @@ func dateFormatFunc(e *env, v, format Value) Value {
 	m.needMs()
 	s, ok := m.strftime(format.text(), mysqlDirectives)
 	if !ok {
-		return null
+		return e.fail(&Error{Kind: BadArgument, Pos: -1, Msg: "date_format knows no " + unknownDirective(format.text(), mysqlDirectives),
+			Hint: "its letters are MySQL's; strftime has SQLite's, and %% is a percent sign"})
 	}
 	return textValue(s)
+}
+
+// unknownDirective returns the first directive of a format that means nothing.
+func unknownDirective(format string, directives map[byte]directive) string {
+	for i := 0; i < len(format); i++ {
+		if format[i] != '%' {
+			continue
+		}
+		if i++; i == len(format) {
+			break
+		}
+		if directives[format[i]] == nil {
+			return format[i-1 : nextChar(format, i)]
+		}
+	}
+	return "% at the end"
 }
 
 var (
@@ -302,19 +328,14 @@ var (
 	monthNames   = [...]string{"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"}
 )
 
-// mysqlDirectives are the letters of date_format. A letter that means nothing stands for itself.
+// mysqlDirectives are the letters of date_format.
 var mysqlDirectives = func() map[byte]directive {
 	d := make(map[byte]directive)
-	for c := 1; c < 256; c++ {
-		d[byte(c)] = func(b []byte, _ *moment) []byte { return append(b, byte(c)) }
-	}
 	for theirs, ours := range map[byte]byte{
-		'd': 'd', 'e': 0, 'H': 'H', 'h': 'I', 'I': 'I', 'j': 'j', 'm': 'm', 'i': 'M', 'p': 'p', 's': 'S', 'S': 'S',
-		'T': 'T', 'v': 'V', 'x': 'G', 'Y': 'Y', 'w': 'w', 'U': 'U', 'u': 'W',
+		'd': 'd', 'H': 'H', 'h': 'I', 'I': 'I', 'j': 'j', 'm': 'm', 'i': 'M', 'p': 'p', 's': 'S', 'S': 'S',
+		'T': 'T', 'v': 'V', 'x': 'G', 'Y': 'Y', 'w': 'w', '%': '%',
 	} {
-		if ours != 0 {
-			d[theirs] = strftimeDirectives[ours]
-		}
+		d[theirs] = strftimeDirectives[ours]
 	}
 	text := func(of func(m *moment) string) directive {
 		return func(b []byte, m *moment) []byte { return append(b, of(m)...) }
@@ -325,6 +346,7 @@ var mysqlDirectives = func() map[byte]directive {
 	d['l'] = padded(1, func(m *moment) int { return m.hour12() })
 	d['y'] = padded(2, func(m *moment) int { return m.year % 100 })
 	d['f'] = padded(6, func(m *moment) int { return int(math.Round((m.second - math.Floor(m.second)) * 1e6)) })
+	d['D'] = func(b []byte, m *moment) []byte { return spec{precision: -1}.appendOrdinal(b, int64(m.day)) }
 	d['W'] = text(func(m *moment) string { return weekdayNames[m.weekday()] })
 	d['a'] = text(func(m *moment) string { return weekdayNames[m.weekday()][:3] })
 	d['M'] = text(func(m *moment) string { return monthNames[m.month-1] })
@@ -333,5 +355,36 @@ var mysqlDirectives = func() map[byte]directive {
 		s, _ := m.strftime("%I:%M:%S %p", strftimeDirectives)
 		return append(b, s...)
 	}
+	// Weeks: %U and %V begin on Sunday, the first has the year's first Sunday in it; %u begins on Monday, the first has four days or more of
+	// the year in it, as has that of %v. %U and %u call 0 what lies before, %V and %v count it as the last of the year before, which %X and
+	// %x are.
+	d['U'] = padded(2, func(m *moment) int { return m.sundayWeek() })
+	d['u'] = padded(2, func(m *moment) int { return m.mondayWeek() })
+	d['V'] = padded(2, func(m *moment) int { _, week := m.sundayYearWeek(); return week })
+	d['X'] = padded(4, func(m *moment) int { year, _ := m.sundayYearWeek(); return year })
 	return d
 }()
+
+// sundayWeek is the number of the week in its year; weeks begin on Sunday, and the days before the first Sunday are in week 0.
+func (m *moment) sundayWeek() int { return (m.dayOfYear() + 7 - m.weekday()) / 7 }
+
+// sundayYearWeek is the week as sundayWeek counts it, but that the days before the first Sunday are in the last week of the year before.
+func (m *moment) sundayYearWeek() (year, week int) {
+	sunday := moment{ms: m.ms - int64(m.weekday())*dayMs, hasMs: true}
+	sunday.needDate()
+	return sunday.year, sunday.sundayWeek()
+}
+
+// mondayWeek is the number of the week in its year; weeks begin on Monday, and the first has at least four days of the year.
+func (m *moment) mondayWeek() int {
+	year, week := m.isoWeek()
+	switch {
+	case year < m.year:
+		return 0
+	case year > m.year: // MySQL's mode 1 does not count into the next year
+		before := moment{ms: m.ms - 7*dayMs, hasMs: true}
+		_, week = before.isoWeek()
+		return week + 1
+	}
+	return week
+}

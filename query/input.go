@@ -27,7 +27,7 @@ type operator interface {
 
 // boundColumn makes the expression that reads a column.
 func boundColumn(c TableColumn, eval func(*env) Value) *expr {
-	return &expr{eval: eval, typ: c.Type, nullable: c.Nullable, affinity: c.affinity, collate: c.collate, pos: -1}
+	return &expr{eval: eval, typ: c.Type, nullable: c.Nullable, affinity: c.affinity, collate: c.collate, tags: c.tags, pos: -1}
 }
 
 // slotExpr reads slot i of a row of values.

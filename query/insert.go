@@ -158,18 +158,26 @@ func setTags(r *newRow, v Value) string {
 	if !ok {
 		return "takes a JSON array of strings"
 	}
-	if r.event.Tags, ok = plainTags(text); ok {
+	if tags, ok := plainTags(text); ok {
+		r.event.Tags = eachOnce(tags)
 		return ""
 	}
 	var list []*string // a null in it is none
 	if json.Unmarshal([]byte(text), &list) != nil || slices.Contains(list, nil) {
 		return "takes a JSON array of strings"
 	}
-	r.event.Tags = make([]string, len(list))
+	tags := make([]string, len(list))
 	for i, tag := range list {
-		r.event.Tags[i] = *tag
+		tags[i] = *tag
 	}
+	r.event.Tags = eachOnce(tags)
 	return ""
+}
+
+// eachOnce sorts tags, as the store does, and drops those that are there already.
+func eachOnce(tags []string) []string {
+	slices.Sort(tags)
+	return slices.Compact(tags)
 }
 
 // plainTags parses a JSON array of strings that is written as most are, without spaces and escapes: ["a","b"]. ok is false for any other.

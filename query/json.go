@@ -439,7 +439,7 @@ func compileJSON(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*expr,
 const (
 	flagJSON  = 1
 	flagJSON5 = 2
-	flagsMax = 15
+	flagsMax  = 15
 )
 
 // jsonValidFunc reports whether a text or a blob is JSON, or with the flag 2 JSON5. A number is.

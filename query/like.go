@@ -193,6 +193,9 @@ var blobPattern = &likePattern{never: true}
 // likeExpr compiles LIKE for x, a pattern and perhaps an escape character.
 func likeExpr(operands []*expr, negate bool, pos parser.Pos) (*expr, error) {
 	x := operands[0]
+	if err := checkTagsPattern(x, operands[1]); err != nil {
+		return nil, err
+	}
 	pattern, err := likePatternOf(operands[1:], pos)
 	if err != nil {
 		return nil, err

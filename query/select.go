@@ -358,7 +358,7 @@ func (c *coreCompiler) compileGroupBy() error {
 	return nil
 }
 
-// groupItem resolves an ordinal or an alias of GROUP BY to the expression of the result.
+// groupItem resolves an ordinal or an alias of GROUP BY to the expression of the result, and aliases within an expression.
 func (c *coreCompiler) groupItem(e parser.Expr) (parser.Expr, error) {
 	if n, ok := ordinal(e); ok {
 		if n < 1 || n > int64(len(c.results)) {
@@ -366,20 +366,84 @@ func (c *coreCompiler) groupItem(e parser.Expr) (parser.Expr, error) {
 		}
 		return c.results[n-1].Expr, nil
 	}
-	col, ok := e.(*parser.Column)
-	if !ok || col.Table != "" {
-		return e, nil
-	}
-	i, err := c.find(col)
-	if i >= 0 || err != nil {
-		return e, err
+	var failed error
+	e = replace(e, func(x parser.Expr) parser.Expr {
+		col, ok := x.(*parser.Column)
+		if !ok {
+			return nil
+		}
+		i, err := c.find(col)
+		if err != nil {
+			failed = err
+			return x
+		}
+		r := c.aliased(col)
+		if r == nil || i >= 0 && (x != e || !c.needsAlias(r)) {
+			return x
+		}
+		return r
+	})
+	return e, failed
+}
+
+// aliased returns the expression of the result with the name, nil if there is none.
+func (c *coreCompiler) aliased(col *parser.Column) parser.Expr {
+	if col.Table != "" {
+		return nil
 	}
 	for _, r := range c.results {
 		if r.Alias != "" && sameName(r.Alias, col.Name) {
-			return r.Expr, nil
+			return r.Expr
 		}
 	}
-	return e, nil
+	return nil
+}
+
+// needsAlias decides what a name in GROUP BY means that is both a column and the alias of the result e. It is the column, unless
+// the result could then not be given, because it reads columns that are not grouped.
+func (c *coreCompiler) needsAlias(e parser.Expr) bool {
+	grouped := map[string]bool{}
+	for _, g := range c.core.GroupBy {
+		if n, ok := ordinal(g); ok && n >= 1 && n <= int64(len(c.results)) {
+			g = c.results[n-1].Expr
+		}
+		grouped[c.key(g)] = true
+	}
+	missing, aggregate := false, false
+	walk(e, func(e parser.Expr) bool {
+		switch x := e.(type) {
+		case *parser.Literal, *parser.Param:
+			return false
+		case *parser.Call:
+			aggregate = aggregate || x.Over != nil || isAggregate(x)
+		case *parser.Column:
+			i, err := c.find(x)
+			missing = missing || err == nil && i >= 0 && !grouped[c.key(x)]
+		}
+		return !aggregate && !grouped[c.key(e)]
+	})
+	return missing && !aggregate
+}
+
+// expandAliases puts the results in the places of their names, in a clause whose rows are groups. A column that is grouped by is meant
+// before a result of its name; one that is not could not stand there.
+func (s *stage) expandAliases(e parser.Expr) parser.Expr {
+	return replace(e, func(x parser.Expr) parser.Expr {
+		switch x := x.(type) {
+		case *parser.Call:
+			if x.Over == nil && isAggregate(x) {
+				return x
+			}
+		case *parser.Column:
+			if _, grouped := s.groups[s.key(x)]; grouped {
+				return x
+			}
+			if r := s.aliased(x); r != nil {
+				return r
+			}
+		}
+		return nil
+	})
 }
 
 func (c *coreCompiler) compileResults(p *corePlan) error {
@@ -406,7 +470,7 @@ func (c *coreCompiler) compileResults(p *corePlan) error {
 		p.results = append(p.results, x)
 		p.columns = append(p.columns, TableColumn{
 			Column:   Column{Name: c.resultName(r, i), Type: x.typ, Nullable: x.nullable},
-			affinity: x.affinity, collate: x.collate,
+			affinity: x.affinity, collate: x.collate, tags: x.tags,
 		})
 	}
 	return nil

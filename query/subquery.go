@@ -150,8 +150,12 @@ func (s *stage) inSelect(x *expr, in *parser.In) (*expr, error) {
 	item := &expr{affinity: col.affinity, typ: col.Type, collate: col.collate}
 	m := membership{sub: p, convert: conversionFor(commonAffinity(x.affinity, item.affinity)), collate: commonCollation(x, item)}
 	if x.isTime() != item.isTime() {
+		if x.typ.isNumber() || item.typ.isNumber() {
+			return nil, timeBesideNumber(x.pos)
+		}
 		m.convert = timeAffinity
 	}
+	m.pos = x.pos
 	test := func(en *env) truth {
 		found := m.has(en, x.eval(en))
 		if in.Not {
@@ -170,6 +174,7 @@ type membership struct {
 	sub     *subPlan
 	convert func(Value) Value
 	collate collation
+	pos     parser.Pos
 }
 
 func (m *membership) has(en *env, v Value) truth {
@@ -181,6 +186,10 @@ func (m *membership) has(en *env, v Value) truth {
 		if set.empty() {
 			return no
 		}
+		return unknown
+	}
+	if set.mixes(v) {
+		en.fail(timeBesideNumber(m.pos))
 		return unknown
 	}
 	return set.has(v)

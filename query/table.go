@@ -20,6 +20,7 @@ type TableColumn struct {
 	affinity affinity
 	collate  collation
 	hidden   bool // not part of *
+	tags     bool // the tags of events
 }
 
 // Bounds are the AND-ed conditions of WHERE that a table may use to read less.

@@ -240,15 +240,12 @@ func timeResult(micros int64) Value {
 	return timeValue(micros)
 }
 
-// timeAffinity makes a time of a text that is compared with a time; texts that are no times, and numbers, are compared as texts.
+// timeAffinity makes a time of a text that is compared with a time; texts that are no times are compared as texts.
 func timeAffinity(v Value) Value {
-	switch v.kind {
-	case String:
+	if v.kind == String {
 		if micros, ok := parseTime(v.s); ok {
 			return timeValue(micros)
 		}
-	case Int, Float:
-		return textAffinity(v)
 	}
 	return v
 }
@@ -261,10 +258,10 @@ func noTime(v Value, pos parser.Pos) error {
 	return &Error{Kind: BadValue, Pos: pos, Msg: strconv.Quote(s) + " is no time", Hint: "write it as '2026-01-02', '2026-01-02 03:04:05' or '2026-01-02T03:04:05.123456Z'"}
 }
 
-// checkTimeLiteral refuses a literal text that is no time.
+// checkTimeLiteral refuses a literal text that is no time, and a literal blob.
 func checkTimeLiteral(x *expr) error {
-	if x.fixed && x.value.kind == String {
-		if _, ok := parseTime(x.value.s); !ok {
+	if x.fixed && (x.value.kind == String || x.value.kind == Bytes) {
+		if _, ok := parseTime(x.value.s); !ok || x.value.kind == Bytes {
 			return noTime(x.value, x.pos)
 		}
 	}
@@ -273,22 +270,43 @@ func checkTimeLiteral(x *expr) error {
 
 // timeOperand is what x becomes when it is compared with a time. A text that is no time is an error: of the statement
 // if it is a literal, of the execution if it is a parameter or computed from one, and none if it comes from a row.
+// A number is an error wherever it comes from.
 func (c *compiler) timeOperand(x *expr) (*expr, error) {
+	if x.typ.isNumber() {
+		return nil, timeBesideNumber(x.pos)
+	}
+	return c.readAsTime(x, func() error { return timeBesideNumber(x.pos) })
+}
+
+// readAsTime is x with its texts read as times; number makes the error for a number.
+func (c *compiler) readAsTime(x *expr, number func() error) (*expr, error) {
 	if err := checkTimeLiteral(x); err != nil {
 		return nil, err
-	}
-	if x.fixed || !x.constant {
-		return converted(x, affTime), nil
 	}
 	eval := x.eval
 	y := *x
 	y.test, y.param = nil, 0
+	if x.fixed {
+		y.value = timeAffinity(x.value)
+		v := y.value
+		y.eval = func(*env) Value { return v }
+		return &y, nil
+	}
+	y.eval = func(e *env) Value {
+		v := eval(e)
+		if v.kind.isNumber() {
+			return e.fail(number())
+		}
+		return timeAffinity(v)
+	}
+	if !x.constant {
+		return &y, nil
+	}
+	read := y.eval
 	y.eval = memoized(func(e *env) Value {
-		v := timeAffinity(eval(e))
-		if v.kind == String && e.err == nil {
-			if was := eval(e); was.kind == String {
-				return e.fail(noTime(v, x.pos))
-			}
+		v := read(e)
+		if v.kind == String || v.kind == Bytes {
+			return e.fail(noTime(v, x.pos))
 		}
 		return v
 	})
