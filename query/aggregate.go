@@ -271,7 +271,11 @@ func mergeSum(s, after *aggState, _ *aggregateCall) error {
 	return nil
 }
 
+// float is the sum as a real, of integers without a loss.
 func (s *aggState) float() float64 {
+	if !s.real && !s.overflow {
+		return float64(s.sum)
+	}
 	if f := s.total + s.rest; !math.IsNaN(f) {
 		return f
 	}

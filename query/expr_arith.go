@@ -109,7 +109,15 @@ func (o *operation) apply(a, b Value) Value {
 	if o.texts {
 		return o.reals(x, y)
 	}
-	return o.reals(a, b)
+	return o.reals(signedZero(a, x), signedZero(b, y))
+}
+
+// signedZero is the number n that v counts as, but -0.0 for a text such as '-0', whose sign counts beside a real.
+func signedZero(n, v Value) Value {
+	if n.kind == Int && n.n == 0 && v.kind == String {
+		return realValue(toReal(v))
+	}
+	return n
 }
 
 // arithmetic compiles a op b.

@@ -167,7 +167,7 @@ func roundFunc(_ *env, args []Value) Value {
 	case math.Abs(f) > 4503599627370496: // has no digits after the point
 		return realValue(f)
 	case n == 0:
-		return realValue(math.Trunc(f + math.Copysign(0.5, f)))
+		return realValue(float64(int64(f + math.Copysign(0.5, f)))) // which makes 0.0 of -0.0, as SQLite does
 	}
 	d := decodeReal(f)
 	d.roundAt(int(n))

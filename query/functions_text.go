@@ -326,7 +326,7 @@ func charFunc(_ *env, args []Value) Value {
 // unicodeFunc is the number of the first character.
 func unicodeFunc(_ *env, v Value) Value {
 	s := v.text()
-	if s == "" {
+	if s == "" || s[0] == 0 {
 		return null
 	}
 	r, _ := utf8.DecodeRuneInString(s)

@@ -186,18 +186,19 @@ func jsonNumber(v Value) string {
 	return v.text()
 }
 
-// appendJSON appends a value as json_array and json_object take it: what is JSON stands as it is, texts are quoted. Of a blob, which JSON
-// cannot hold, remains a null, as in SQLite: a report over many streams shall not end at a payload that is not JSON.
-func appendJSON(dst []byte, v Value) []byte {
+// appendJSON appends a value as json_array and json_object take it: what is JSON stands as it is, texts are quoted.
+func appendJSON(dst []byte, v Value) ([]byte, bool) {
 	switch {
-	case v.kind == Null || v.kind == Bytes:
-		return append(dst, "null"...)
+	case v.kind == Null:
+		return append(dst, "null"...), true
 	case v.kind == Int || v.kind == Float:
-		return append(dst, jsonNumber(v)...)
+		return append(dst, jsonNumber(v)...), true
 	case v.json:
-		return append(dst, compactJSON(v.s)...)
+		return append(dst, compactJSON(v.s)...), true
+	case v.kind == Bytes:
+		return dst, false
 	}
-	return appendQuotedJSON(dst, v.text())
+	return appendQuotedJSON(dst, v.text()), true
 }
 
 // jsonKinds are the names of json_type by the first byte of a value; numbers are integer or real.
@@ -371,10 +372,13 @@ func (c *compiler) jsonMake(f *function, args []*expr, pos parser.Pos) (*expr, e
 			} else if i > 0 {
 				b = append(b, ':')
 			}
+			var ok bool
 			if key {
 				v.json = false
 			}
-			b = appendJSON(b, v)
+			if b, ok = appendJSON(b, v); !ok {
+				return e.fail(&Error{Kind: BadValue, Pos: a.pos, Msg: "JSON cannot hold a blob"})
+			}
 		}
 		return jsonValue(string(append(b, b[0]+2))) // ] is two after [, } two after {
 	}
@@ -386,7 +390,11 @@ func (c *compiler) jsonQuote(f *function, args []*expr, pos parser.Pos) (*expr, 
 	x := args[0]
 	y := &expr{typ: JSON, pos: pos}
 	y.eval = func(e *env) Value {
-		return jsonValue(string(appendJSON(nil, x.eval(e))))
+		b, ok := appendJSON(nil, x.eval(e))
+		if !ok {
+			return e.fail(&Error{Kind: BadValue, Pos: pos, Msg: "JSON cannot hold a blob"})
+		}
+		return jsonValue(string(b))
 	}
 	return finish(y, args...), nil
 }
