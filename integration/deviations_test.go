@@ -88,7 +88,7 @@ var deviations = []deviation{
 		{`SELECT SUM(payload ->> '$.n') FROM "$all"`, fails + "malformed JSON", "3"},
 		{`SELECT json_type(payload), json_array_length(payload), json_extract(payload, '$.n'), json(payload) FROM "$all" WHERE type = 'Noted'`, fails + "malformed JSON", "NULL | NULL | NULL | NULL"},
 		{`SELECT x'414243' -> '$', json_type(x'41')`, fails + "malformed JSON", "NULL | NULL"},
-		{`SELECT json(x'5b315d'), json(x'7b613a317d')`, `[1] | {"a":1}`, "[1] | NULL"}, // JSON5 is read in texts only
+		{`SELECT json(x'5b315d'), json(x'7b613a317d')`, `[1] | {"a":1}`, "[1] | NULL"},      // JSON5 is read in texts only
 		{`SELECT 'no {JSON' ->> '$.n'`, fails + "malformed JSON", fails + "malformed JSON"}, // a text that is no payload
 	}},
 	{"invalid numbers", "Invalid numbers are errors", []deviating{

@@ -226,7 +226,7 @@ func TestComparison(t *testing.T) {
 		{"n IN (1,2,3,4,5,6,7,8,9,10)", "1"}, {"n IN ('1','2','3','4','5','6','7','8','9','10')", "1"}, {"10.0 IN (1,2,3,4,5,6,7,8,9,10)", "1"}, {"10.5 IN (1,2,3,4,5,6,7,8,9,10)", "0"},
 		{"word IN ('a','b','c','d','e','f','g','h','Hello')", "1"}, {"word IN ('a','b','c','d','e','f','g','h','hello')", "0"}, {"word COLLATE NOCASE IN ('a','b','c','d','e','f','g','h','hello')", "1"},
 		{"word IN ('a','b','c','d','e','f','g','h',NULL)", "NULL"}, {"2.5 IN (1,2,3,4,5,6,7,8,2.5,x'00')", "1"},
-		{"min(3, 1, 2)", "1"}, {"max(3, 'a', x'00')", "X'00'"}, {"max(1, NULL)", "NULL"},
+		{"min(3, 1, 2)", "1"}, {"like(x'', 'a', nothing)", "0"}, {"max(3, 'a', x'00')", "X'00'"}, {"max(1, NULL)", "NULL"},
 	})
 	checkRefusals(t, []refusal{
 		{"'a' COLLATE POLISH = 'b'", Unsupported, "COLLATE", "there are BINARY, NOCASE and RTRIM"},

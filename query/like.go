@@ -253,6 +253,9 @@ func likePatternFrom(e *env, operands []*expr, pos parser.Pos) (*likePattern, er
 	if len(operands) > 1 {
 		v := operands[1].eval(e)
 		if v.kind == Null {
+			if operands[0].eval(e).kind == Bytes {
+				return blobPattern, nil
+			}
 			return nil, nil
 		}
 		s := v.text()
