@@ -3,7 +3,6 @@ package query
 import (
 	"strings"
 
-	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
 )
 
@@ -105,7 +104,7 @@ func toTimestamp(_ *env, v Value, _ parser.Pos) Value {
 	return null
 }
 
-// toJSON is CAST(v AS JSON): texts must be JSON, numbers are.
+// toJSON is CAST(v AS JSON): texts must be JSON or JSON5, numbers are.
 func toJSON(e *env, v Value, pos parser.Pos) Value {
 	switch {
 	case v.json:
@@ -115,8 +114,9 @@ func toJSON(e *env, v Value, pos parser.Pos) Value {
 	case v.kind == Int || v.kind == Float:
 		return jsonValue(jsonNumber(v))
 	}
-	if !engine.ValidJSON(bytesOf(v.s)) {
-		return e.fail(malformedJSON(pos))
+	doc, ok := document(e, v, pos)
+	if !ok {
+		return e.fail(malformedJSON(pos)) // of a blob: a text has failed with it
 	}
-	return jsonValue(v.s)
+	return jsonValue(doc)
 }

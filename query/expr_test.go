@@ -256,10 +256,11 @@ func TestCast(t *testing.T) {
 		{"CAST(recorded_at AS TEXT)", "'2026-01-02T03:04:05.123456Z'"}, {"CAST(payload AS TEXT) = payload", "1"},
 		{"typeof(CAST(1 AS POINT))", "'integer'"}, // INT in POINT: these are the rules
 		{"CAST('2026-01-02 03:04' AS TIMESTAMP)", "'2026-01-02T03:04:00.000000Z'"}, {"CAST(0 AS TIMESTAMP)", "'1970-01-01T00:00:00.000000Z'"}, {"CAST(word AS TIMESTAMP)", "NULL"},
-		{"CAST('{\"a\": 1}' AS JSON)", `'{"a": 1}'`}, {"CAST(1.50 AS JSON)", "'1.5'"}, {"CAST('[1]' AS JSON) -> 0", "'1'"},
+		{"CAST('{\"a\": 1}' AS JSON)", `'{"a": 1}'`}, {"CAST(1.50 AS JSON)", "'1.5'"}, {"CAST('[1]' AS JSON) -> 0", "'1'"}, {"CAST('[1,]' AS JSON)", "'[1]'"}, {"CAST(x'5b315d' AS JSON)", "'[1]'"},
 	})
 	checkRefusals(t, []refusal{
 		{"CAST('{' AS JSON)", BadValue, "'{'", "malformed JSON"},
+		{"CAST(x'7b' AS JSON)", BadValue, "x'7b'", "malformed JSON"},
 		{"CAST('nonsense' AS TIMESTAMP)", BadValue, "'nonsense'", "is no time"},
 	})
 }

@@ -10,7 +10,7 @@ import (
 const maxJSON5Depth = 1000
 
 // A json5 turns JSON5, in which JSON is written by people, into JSON without blanks, as SQLite does: comments, keys without quotes, single
-// quotes, commas at the end, +1, .5, 5., 0x1F, NaN (null) and Infinity (9e999). It never allocates more than a few times the text's length.
+// quotes, commas at the end, +1, .5, 5., 0x1F, NaN (null) and Infinity (9e999).
 type json5 struct {
 	in    string
 	at    int
@@ -184,8 +184,13 @@ func (p *json5) text() bool {
 	return false
 }
 
-// control appends a control character.
+// control appends a control character, of which JSON is six times as long. What becomes longer than any text is no JSON5: its end is
+// not read.
 func (p *json5) control(c byte) {
+	if len(p.out) > maxText {
+		p.at = len(p.in)
+		return
+	}
 	quoted := appendQuotedJSON(nil, string(rune(c)))
 	p.out = append(p.out, quoted[1:len(quoted)-1]...)
 }
