@@ -127,6 +127,8 @@ var deviations = []deviation{
 		{`SELECT '{"a":1}' -> '$.b.'`, "NULL", refused + "bad JSON path"},
 		{`SELECT json_extract(NULL, 'x')`, "NULL", refused + "bad JSON path"},
 		{`SELECT json_extract('{"a":1}')`, "NULL", refused + "2 or more arguments"},
+		{`SELECT json_extract()`, "NULL", refused + "2 or more arguments"},
+		{`SELECT strftime()`, "NULL", refused + "1 or more arguments"},
 		{`SELECT '{"a":1}' ->> '$["a"]'`, "NULL", "1"}, // which is one here
 		{`SELECT '[1]' -> '$['`, fails + "bad JSON path", refused + "bad JSON path"},
 		{`SELECT x'41' LIKE 'a' ESCAPE 'xy'`, "0", refused + "ESCAPE takes a single character"},
