@@ -114,10 +114,12 @@ func compileSubstr(_ *compiler, f *function, args []*expr, pos parser.Pos) (*exp
 		}
 		return substr(v, toInt(start), toInt(length))
 	}).plain(args, pos)
-	if args[0].typ == Blob {
-		x.typ = Blob
+	switch args[0].typ {
+	case Blob:
+		x.typ, x.nullable = Blob, true
+	case Any, JSON: // which may be a blob: a payload that is not JSON is one
+		x.typ, x.nullable = Any, true
 	}
-	x.nullable = x.nullable || args[0].typ == Blob || args[0].typ == Any
 	return finish(x, args...), nil
 }
 
