@@ -97,6 +97,31 @@ func compareTimes(e *env, rel relation, a, b Value, coll collation, pos parser.P
 	return rel.holds(compareValues(timeAffinity(a), timeAffinity(b), coll))
 }
 
+// besideTimes is the list as it is compared among itself: beside a time, texts are read as times and numbers are errors.
+func (c *compiler) besideTimes(list []*expr) ([]*expr, error) {
+	times := 0
+	for _, x := range list {
+		if x.isTime() {
+			times++
+		}
+	}
+	if times == 0 || times == len(list) {
+		return list, nil
+	}
+	out := make([]*expr, len(list))
+	for i, x := range list {
+		out[i] = x
+		if x.isTime() {
+			continue
+		}
+		var err error
+		if out[i], err = c.timeOperand(x); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 // tagsOperand checks what the column tags is compared with, as a whole: a text that is no JSON array equals no tags. It is an error, since
 // whoever writes it means HAS.
 func (c *compiler) tagsOperand(x *expr) error {

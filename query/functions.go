@@ -458,31 +458,6 @@ func compileExtreme(c *compiler, f *function, args []*expr, pos parser.Pos) (*ex
 	return finish(x, args...), nil
 }
 
-// besideTimes is the list as it is compared among itself: beside a time, texts are read as times and numbers are errors.
-func (c *compiler) besideTimes(list []*expr) ([]*expr, error) {
-	times := 0
-	for _, x := range list {
-		if x.isTime() {
-			times++
-		}
-	}
-	if times == 0 || times == len(list) {
-		return list, nil
-	}
-	out := make([]*expr, len(list))
-	for i, x := range list {
-		out[i] = x
-		if x.isTime() {
-			continue
-		}
-		var err error
-		if out[i], err = c.timeOperand(x); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
 // compileSame is the first argument: hints for another planner mean nothing to ours.
 func compileSame(_ *compiler, _ *function, args []*expr, _ parser.Pos) (*expr, error) {
 	x := *args[0]
