@@ -159,5 +159,5 @@ func checkTagsPattern(x, pattern *expr) error {
 	if !x.tags || !pattern.fixed || pattern.value.kind != String || pattern.value.s != "" && strings.IndexByte("[%_", pattern.value.s[0]) >= 0 {
 		return nil
 	}
-	return noTags(pattern.value.s, pattern.pos)
+	return noTags(strings.Trim(pattern.value.s, "%_"), pattern.pos)
 }
