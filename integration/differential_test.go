@@ -20,14 +20,14 @@ import (
 	"github.com/eventfold/eventfold/parser"
 )
 
-// budget returns the number in the environment variable name, or its default, of which the race detector gets a tenth: it has nothing
-// to find in one goroutine.
+// budget returns the number in the environment variable name, or its default, of which the race detector gets a tenth, but something:
+// it has nothing to find in one goroutine.
 func budget(t *testing.T, name string, otherwise int) int {
 	t.Helper()
 	text := os.Getenv(name)
 	switch {
 	case text == "" && raceDetector:
-		return otherwise / 10
+		return max(1, otherwise/10)
 	case text == "":
 		return otherwise
 	}
@@ -290,12 +290,12 @@ func TestSameAnswersAsSQLite(t *testing.T) {
 			}
 		}
 	}
-	assert.Less(t, bothFailed, n/10, "most statements must run")
+	assert.Less(t, bothFailed, max(2, n/10), "most statements must run")
 	t.Logf("%d statements, %d refused by both, %d differences", n, bothFailed, failed)
 }
 
-// TestJoinsInAnyOrderAsSQLite runs joins of many tables, in random orders, on both. EVENTFOLD_JOINS sets how many.
-func TestJoinsInAnyOrderAsSQLite(t *testing.T) {
+// TestSameJoinsAsSQLite runs joins of many tables, in random orders, on both. EVENTFOLD_JOINS sets how many.
+func TestSameJoinsAsSQLite(t *testing.T) {
 	g := &generator{Rand: rand.New(rand.NewPCG(seed(t), 5))}
 	n := budget(t, "EVENTFOLD_JOINS", 1500)
 	p := newPair(t, g.Rand, 120)
@@ -326,7 +326,7 @@ func TestSameAnswersInATransaction(t *testing.T) {
 	appendEvents(t, tx, g.Rand, 80)
 	copyEvents(t, tx, p.theirs)
 	g.times = timesOf(t, p.theirs)
-	failed := 0
+	failed, bothFailed := 0, 0
 	for done := 0; done < n && failed < 10; {
 		s := g.statement()
 		if strings.Contains(s.sql, "LIMIT") || strings.Contains(s.sql, " OVER ") {
@@ -336,10 +336,14 @@ func TestSameAnswersInATransaction(t *testing.T) {
 		ours, ourErr := declared(tx, s.sql)
 		theirs, theirErr := query(p.theirs, s.sql)
 		s.ordered = false // by positions, say, which are NULL
+		if ourErr != nil && theirErr != nil {
+			bothFailed++
+		}
 		if !sameAnswer(t, s, s.sql, ours, ourErr, theirs, theirErr) {
 			failed++
 		}
 	}
+	assert.Less(t, bothFailed, max(2, n/10), "most statements must run")
 	t.Logf("%d statements, %d differences", n, failed)
 }
 
@@ -355,7 +359,7 @@ func TestSameAnswersAsOf(t *testing.T) {
 		CREATE VIEW "$all" AS SELECT * FROM log WHERE position <= (SELECT p FROM bound)`)
 	require.NoError(t, err)
 	makeStreams(t, p.theirs)
-	failed := 0
+	failed, bothFailed := 0, 0
 	for done := 0; done < n && failed < 10; done++ {
 		s := g.statement()
 		at := g.IntN(events+1) - 1
@@ -364,10 +368,14 @@ func TestSameAnswersAsOf(t *testing.T) {
 		_, err := p.theirs.Exec("UPDATE bound SET p = ?", at)
 		require.NoError(t, err)
 		theirs, theirErr := query(p.theirs, s.sql)
+		if ourErr != nil && theirErr != nil {
+			bothFailed++
+		}
 		if !sameAnswer(t, s, asOf, ours, ourErr, theirs, theirErr) {
 			failed++
 		}
 	}
+	assert.Less(t, bothFailed, max(2, n/10), "most statements must run")
 	t.Logf("%d statements, %d differences", n, failed)
 }
 
@@ -422,7 +430,7 @@ func TestSameTreesAsSQLite(t *testing.T) {
 			t.Errorf("%s\nparsed as %s\n%v %v, want %v %v", text, rendered, got, gotErr, want, wantErr)
 		}
 	}
-	require.GreaterOrEqual(t, compared+failed, min(n, 10))
+	require.Equal(t, n, compared, "too many expressions are refused")
 	t.Logf("%d expressions compared, %d differences, %d refused", compared, failed, refused)
 }
 

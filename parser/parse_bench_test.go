@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 var parsed = []struct {
@@ -16,6 +17,8 @@ var parsed = []struct {
 
 func TestParseAllocations(t *testing.T) {
 	for _, tt := range parsed {
+		_, err := Parse(tt.text)
+		require.NoError(t, err, tt.name)
 		n := testing.AllocsPerRun(100, func() { Parse(tt.text) })
 		assert.LessOrEqual(t, n, tt.allocs, tt.name)
 		t.Logf("%s: %.0f allocations", tt.name, n)
