@@ -57,7 +57,8 @@ func TestSaboteurs(t *testing.T) {
 		tried++
 		out, err := runSaboteur(binary, s.rule, s.test)
 		if assert.Error(t, err, "%s does not notice %s:\n%s", s.test, s.rule, out) &&
-			assert.True(t, strings.Contains(out, "--- FAIL: "+s.test) || strings.Contains(out, "panic: "), "%s ended otherwise:\n%s", s.rule, out) {
+			assert.True(t, strings.Contains(out, "--- FAIL: "+s.test) || strings.Contains(out, "panic: "), "%s ended otherwise:\n%s", s.rule, out) &&
+			assert.NotContains(t, out, "panic: test timed out", "%s", s.rule) {
 			caught++
 		}
 		if crashtest.Torture() || len(honest) == 0 { // the ordinary build runs them all
