@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -50,9 +51,9 @@ func (w *writer) stream(name string) (*groupStream, error) {
 	return &g.streams[len(g.streams)-1], nil
 }
 
-// check notes the version that each append finds its stream at, and returns the expectations that do not hold. Versions see the earlier
-// appends of the same request; conditions never do. The group's streams are then at the versions that the request leads to: if it is not
-// placed it must be retracted.
+// check notes the version that each append finds its stream at, and returns the expectations that do not hold. They see the earlier
+// appends of the same request. The group's streams are then at the versions that the request leads to: if it is not placed it must be
+// retracted.
 func (w *writer) check(r *request) (failed []FailedCheck, err error) {
 	for i := range r.batch {
 		a := &r.batch[i]
@@ -114,8 +115,8 @@ func (w *writer) place(r *request) {
 	r.result = Appended{Events: r.events, RecordedAt: timeOf(g.micros)}
 }
 
-// checkConditions evaluates the request's conditions for the log as it is, in the goroutine that appends. The writer looks
-// only at what comes after.
+// checkConditions evaluates the request's conditions for the log as it is and for the request's own events, in the goroutine that
+// appends. The writer looks only at what others have appended since.
 func (s *FileStore) checkConditions(ctx context.Context, r *request) error {
 	index := s.ReadIndex().(*readIndex)
 	r.checked = index.Head()
@@ -130,6 +131,9 @@ func (s *FileStore) checkConditions(ctx context.Context, r *request) error {
 					Reason: fmt.Sprintf("looks after position %d, but the log ends before position %d", c.After, r.checked)}
 			}
 			conflicts, err := index.conflicts(ctx, c, 0)
+			if err == nil && i > 0 && len(conflicts) < maxConflicts {
+				conflicts, err = r.ownConflicts(ctx, c, i, conflicts)
+			}
 			if err != nil {
 				return err
 			}
@@ -238,7 +242,10 @@ func (w *writer) stagedConflicts(c *Condition, found []Event) ([]Event, error) {
 		if !m.passes(&r) {
 			continue
 		}
-		broken, e, err := c.stagedMatch(pos, g.buf[start:int(start)+rec.size], g.micros)
+		if r.record, err = decodeRecord(bytes.Clone(g.buf[start : int(start)+rec.size])); err != nil {
+			return nil, err
+		}
+		broken, e, err := c.matchRow(pos, &r)
 		if err != nil {
 			return nil, err
 		}
@@ -251,21 +258,16 @@ func (w *writer) stagedConflicts(c *Condition, found []Event) ([]Event, error) {
 	return found, nil
 }
 
-// stagedMatch evaluates the condition for one event of the group, whose record is b. The group's memory is used again, so that it
-// looks at a copy.
-func (c *Condition) stagedMatch(pos Position, b []byte, micros int64) (bool, Event, error) {
-	rec, err := decodeRecord(append([]byte(nil), b...))
-	if err != nil {
-		return false, Event{}, err
-	}
-	r := row{micros: micros, record: rec}
+// matchRow evaluates the condition for one event that has no batch yet. It and the event it returns keep pointing where the row points:
+// the memory of groups and requests is used again, so that the row must be a copy.
+func (c *Condition) matchRow(pos Position, r *row) (bool, Event, error) {
 	builder := batchBuilder{columns: c.Columns}
-	builder.add(pos, &r)
+	builder.add(pos, r)
 	broken, err := c.matches(&builder.batch, 0)
 	if err != nil || !broken {
 		return false, Event{}, err
 	}
 	var e eventBuffer
-	e.set(pos, &r)
+	e.set(pos, r)
 	return true, e.event, nil
 }

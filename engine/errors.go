@@ -25,7 +25,7 @@ var (
 )
 
 // A ConflictError reports that expectations did not hold. Nothing was written.
-// Read again, decide again, and append again.
+// Read again, decide again, and append again, unless a check is Hopeless.
 type ConflictError struct {
 	Head   Position // of the log when the append was refused
 	Checks []FailedCheck
@@ -39,7 +39,17 @@ type FailedCheck struct {
 	Expected  ExpectedVersion // if the expectation was a version
 	Actual    Version         // the stream's version when the append was refused; NoVersion if there is no such stream
 	Condition *Condition      // if the expectation was a condition
-	Conflicts []Event         // the first ten events that break the condition
+	Conflicts []Event         // the first ten events that break the condition; those of the append itself, without places, at the end
+}
+
+// Hopeless reports that trying again cannot help, whatever has been read meanwhile: the expectation is one that names nothing read (NoStream,
+// a Fixed condition), and events never vanish; or an event of the same batch is in its way.
+func (c FailedCheck) Hopeless() bool {
+	if c.Condition == nil {
+		return c.Expected == NoStream
+	}
+	n := len(c.Conflicts)
+	return c.Condition.Fixed || n > 0 && c.Conflicts[n-1].Position == NoPosition
 }
 
 func (c FailedCheck) String() string {
@@ -49,12 +59,15 @@ func (c FailedCheck) String() string {
 		}
 		return fmt.Sprintf("stream %q is at version %d, expected %s", c.Stream, c.Actual, c.Expected)
 	}
-	at := ""
-	if len(c.Conflicts) > 0 {
-		e := &c.Conflicts[0]
-		at = fmt.Sprintf(": position %d, %s in stream %q", e.Position, e.Type, e.Stream)
+	if len(c.Conflicts) == 0 {
+		return fmt.Sprintf("an event after position %d matches the condition %s", c.Condition.After, c.Condition.Text)
 	}
-	return fmt.Sprintf("an event after position %d matches the condition %s%s", c.Condition.After, c.Condition.Text, at)
+	e := &c.Conflicts[0]
+	if e.Position == NoPosition {
+		return fmt.Sprintf("an earlier event of the same append matches the condition %s: %s in stream %q", c.Condition.Text, e.Type, e.Stream)
+	}
+	return fmt.Sprintf("an event after position %d matches the condition %s: position %d, %s in stream %q",
+		c.Condition.After, c.Condition.Text, e.Position, e.Type, e.Stream)
 }
 
 func (e *ConflictError) Error() string {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"database/sql/driver"
 	"fmt"
 	"time"
 
@@ -77,11 +78,9 @@ var (
 	StreamExists = ExpectedVersion{kind: expectStreamExists} // the stream has at least one event
 )
 
-// Exact expects the stream's last event to have version v. Exact(NoVersion) is NoStream.
+// Exact expects the stream's last event to have version v. Exact(NoVersion) holds where NoStream does; it stands for what was read, so
+// that a conflict with it can be resolved by reading again.
 func Exact(v Version) ExpectedVersion {
-	if v == NoVersion {
-		return NoStream
-	}
 	return ExpectedVersion{kind: expectExact, version: v}
 }
 
@@ -98,8 +97,23 @@ func (e ExpectedVersion) Holds(actual Version) bool {
 	return true
 }
 
-// Version returns the number of an Exact expectation.
+// Version returns the number of an Exact expectation, NoVersion included.
 func (e ExpectedVersion) Version() (v Version, exact bool) { return e.version, e.kind == expectExact }
+
+// Pins reports whether the expectation, where it holds, tells the stream's version: it is exact or NoStream.
+func (e ExpectedVersion) Pins() bool { return e.kind == expectExact || e.kind == expectNoStream }
+
+// Value implements [driver.Valuer], so that an expectation can be an argument of EXPECTING VERSION ? and of the column expected_version:
+// the number of an Exact one, -1 for NoStream, otherwise a word.
+func (e ExpectedVersion) Value() (driver.Value, error) {
+	switch e.kind {
+	case expectNoStream:
+		return int64(NoVersion), nil
+	case expectExact:
+		return int64(e.version), nil
+	}
+	return e.String(), nil
+}
 
 // String returns any, no stream, stream exists, or version n.
 func (e ExpectedVersion) String() string {
@@ -109,6 +123,9 @@ func (e ExpectedVersion) String() string {
 	case expectStreamExists:
 		return "stream exists"
 	case expectExact:
+		if e.version == NoVersion {
+			return NoStream.String()
+		}
 		return fmt.Sprintf("version %d", e.version)
 	}
 	return "any"

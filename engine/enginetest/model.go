@@ -202,11 +202,12 @@ func metadata(e *engine.NewEvent) []byte {
 	return e.Metadata
 }
 
-// failedChecks checks every expectation. Versions see the earlier events of the batch, conditions do not.
+// failedChecks checks every expectation. All of them see the events of the appends before theirs.
 func (m *Model) failedChecks(batch []engine.Append) ([]engine.FailedCheck, error) {
 	log := &modelView{m, m.events}
 	var failed []engine.FailedCheck
 	earlier := map[string]engine.Version{}
+	var own []engine.Event
 	for a, ap := range batch {
 		actual, _, _ := log.version(ap.Stream)
 		actual += earlier[ap.Stream]
@@ -220,7 +221,7 @@ func (m *Model) failedChecks(batch []engine.Append) ([]engine.FailedCheck, error
 				}
 			case *engine.Condition:
 				check.Condition, check.Actual = x, engine.NoVersion
-				conflicts, err := log.conflicts(x)
+				conflicts, err := log.conflicts(x, own)
 				if err != nil {
 					return nil, err
 				}
@@ -230,17 +231,34 @@ func (m *Model) failedChecks(batch []engine.Append) ([]engine.FailedCheck, error
 			}
 		}
 		earlier[ap.Stream] += engine.Version(len(ap.Events))
+		for _, e := range ap.Events {
+			own = append(own, unplaced(ap.Stream, &e))
+		}
 	}
 	return failed, nil
 }
 
-// conflicts returns the first ten events that break a condition.
-func (v *modelView) conflicts(c *engine.Condition) ([]engine.Event, error) {
+// unplaced is an event of a batch as its conditions see it.
+func unplaced(stream string, e *engine.NewEvent) engine.Event {
+	return engine.Event{Position: engine.NoPosition, Stream: stream, Version: engine.NoVersion, ID: e.ID, Type: e.Type, Payload: e.Payload,
+		Metadata: metadata(e), Tags: slices.Sorted(slices.Values(e.Tags)), JSON: e.Payload != nil && json.Valid(e.Payload)}
+}
+
+// conflicts returns the first ten events of the log, and then of the batch, that break a condition.
+func (v *modelView) conflicts(c *engine.Condition, own []engine.Event) ([]engine.Event, error) {
 	where := c.Where
 	where.From = max(where.From, c.After+1)
 	where.Direction = engine.Forwards
+	candidates := slices.Clone(v.selected(where))
+	unbounded := where.To == 0 && where.MinVersion <= 0 && !where.HasMaxVersion && where.Since.IsZero() && where.Before.IsZero()
+	where.From, where.MinVersion = engine.NoPosition, engine.NoVersion
+	for _, e := range own {
+		if unbounded && passes(&e, &where) && (where.IDs == nil || e.ID != uuid.Nil) {
+			candidates = append(candidates, e)
+		}
+	}
 	var found []engine.Event
-	for _, e := range v.selected(where) {
+	for _, e := range candidates {
 		hit := true
 		if c.Match != nil {
 			var err error

@@ -212,10 +212,18 @@ func batchOf(events []engine.Event, columns engine.ColumnSet) *engine.Batch {
 		add(&b.JSON, e.JSON, columns&engine.ColPayload)
 		add(&b.Metadata, e.Metadata, columns&engine.ColMetadata)
 		add(&b.Tags, e.Tags, columns&engine.ColTags)
-		add(&b.Times, e.RecordedAt.UnixMicro(), columns&engine.ColTime)
+		add(&b.Times, microsOf(&e), columns&engine.ColTime)
 		add(&b.Redacted, e.Redacted, columns&engine.ColRedacted)
 	}
 	return b
+}
+
+// microsOf gives the time as batches have it, 0 for an event that has none yet.
+func microsOf(e *engine.Event) int64 {
+	if e.RecordedAt.IsZero() {
+		return 0
+	}
+	return e.RecordedAt.UnixMicro()
 }
 
 func add[T any](column *[]T, value T, asked engine.ColumnSet) {

@@ -5,7 +5,6 @@ package enginetest
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -47,6 +46,8 @@ var contract = []struct {
 	{"all failed checks", (*run).allFailedChecks},
 	{"guards", (*run).guards},
 	{"conditions", (*run).conditions},
+	{"conditions inside a batch", (*run).conditionsInBatch},
+	{"events without places", (*run).unplacedEvents},
 	{"conditions with a function", (*run).conditionFunctions},
 	{"one of many wins", (*run).oneWins},
 	{"retries", (*run).retries},
@@ -335,102 +336,6 @@ func (r *run) guards() {
 	_, err := r.store.Append(r.ctx, engine.Append{Stream: "x", Expect: []engine.Expectation{engine.StreamExists}}, one("b", "t"))
 	assert.ErrorAs(r, err, new(*engine.ConflictError))
 	assert.Len(r, r.all(), 2)
-}
-
-func (r *run) conditions() {
-	events := r.fill(20)
-	typeX := engine.Filter{Types: []string{"x"}}
-	for _, c := range []*engine.Condition{
-		{After: 18, Where: typeX},
-		{After: engine.NoPosition, Where: engine.Filter{Types: []string{"z"}}},
-		{After: 19},
-		{After: engine.NoPosition, Where: engine.Filter{Streams: []string{}}},
-		{After: 15, Where: engine.Filter{Tags: []string{"five"}}},
-	} {
-		r.must(engine.Append{Stream: "a", Expect: []engine.Expectation{c}})
-	}
-	c := &engine.Condition{After: 2, Where: typeX, Text: "no x"}
-	_, err := r.store.Append(r.ctx, one("a", "x", c))
-	var conflict *engine.ConflictError
-	require.ErrorAs(r, err, &conflict)
-	require.Len(r, conflict.Checks, 1)
-	check := conflict.Checks[0]
-	assert.Equal(r, engine.Position(20), conflict.Head)
-	assert.Same(r, c, check.Condition)
-	assert.Equal(r, "a", check.Stream)
-	want := []engine.Event{events[4], events[6], events[8], events[10], events[12], events[14], events[16], events[18]}
-	assert.Equal(r, want, check.Conflicts)
-	_, err = r.store.Append(r.ctx, one("a", "x", &engine.Condition{After: engine.NoPosition}))
-	require.ErrorAs(r, err, &conflict)
-	assert.Equal(r, events[:10], conflict.Checks[0].Conflicts, "the first ten")
-
-	_, err = r.store.Append(r.ctx, one("a", "x"), one("a", "x", &engine.Condition{After: 20}))
-	var invalid *engine.InvalidError
-	require.ErrorAs(r, err, &invalid, "after an event that does not exist")
-	assert.Equal(r, "condition", invalid.Field)
-	assert.Equal(r, 1, invalid.Append)
-
-	none := &engine.Condition{After: engine.NoPosition, Where: engine.Filter{Types: []string{"new"}}}
-	r.must(one("a", "new", none), one("a", "new", none))
-	_, err = r.store.Append(r.ctx, one("a", "new", none))
-	assert.ErrorAs(r, err, &conflict, "a condition does not see the append's own events, but earlier ones")
-}
-
-func (r *run) conditionFunctions() {
-	events := r.fill(12)
-	calls := 0
-	c := &engine.Condition{
-		After: 1, Where: engine.Filter{Streams: []string{"a"}}, Columns: engine.ColVersion | engine.ColType,
-		Match: func(b *engine.Batch, row int) (bool, error) {
-			calls++
-			return b.Versions[row] == 2 && b.Types[row] == "x", nil
-		},
-	}
-	_, err := r.store.Append(r.ctx, one("a", "x", c))
-	var conflict *engine.ConflictError
-	require.ErrorAs(r, err, &conflict)
-	assert.Equal(r, []engine.Event{events[6]}, conflict.Checks[0].Conflicts)
-	assert.GreaterOrEqual(r, calls, 2)
-	c.After = 6
-	r.must(one("a", "x", c))
-
-	broken := errors.New("broken")
-	c.Match = func(*engine.Batch, int) (bool, error) { return false, broken }
-	_, err = r.store.Append(r.ctx, one("a", "x", c))
-	assert.ErrorIs(r, err, broken)
-	assert.Len(r, r.all(), 13)
-	r.must(one("a", "x"))
-}
-
-// Of many who read the same and append under the same condition, exactly one wins.
-func (r *run) oneWins() {
-	for round := range 20 {
-		kind := fmt.Sprint("t", round)
-		version := engine.Version(round - 1)
-		c := &engine.Condition{After: engine.NoPosition, Where: engine.Filter{Types: []string{kind}}}
-		for _, expect := range []engine.Expectation{engine.Exact(version), c} {
-			stream := fmt.Sprintf("s%T", expect)
-			var wg sync.WaitGroup
-			var mu sync.Mutex
-			won := 0
-			for range 8 {
-				wg.Go(func() {
-					_, err := r.store.Append(r.ctx, one(stream, kind+stream, expect), one(stream+"also", kind))
-					mu.Lock()
-					defer mu.Unlock()
-					if err == nil {
-						won++
-					} else {
-						assert.ErrorAs(r, err, new(*engine.ConflictError))
-					}
-				})
-			}
-			wg.Wait()
-			require.Equal(r, 1, won, "%T", expect)
-			kind += "again"
-			c.Where.Types = []string{kind}
-		}
-	}
 }
 
 func (r *run) close() {
