@@ -23,9 +23,10 @@
 // it is not, nothing is written and the error is a [*ConflictError] with the facts: errors.Is(err, [ErrVersionConflict]).
 //
 // An event id that the caller gives makes an append safe to repeat: if all its events are stored already it succeeds and writes nothing.
-// LastInsertId is the position of the last event, RowsAffected the number of events newly written.
+// LastInsertId is the position of the last event, RowsAffected the number of events newly written. In a transaction both may be asked again
+// after Commit; before it there is no position.
 //
-// Arguments may be whatever database/sql takes, and [16]byte and uuid.UUID for ids and names of streams, []string for tags,
+// Arguments may be whatever database/sql takes, an [ExpectedVersion], [16]byte and uuid.UUID for ids and names of streams, []string for tags,
 // [JSON] of any value for payload and metadata, and slices for the list of IN: WHERE type IN (?).
 //
 // # How do I read?
@@ -47,13 +48,15 @@
 // # What is a transaction?
 //
 // Everything that is inserted between BeginTx and Commit is one append: all of it or nothing, over any number of streams.
-// SELECT sees the store as it was at BeginTx, and the transaction's own events, whose position is NULL until Commit. No lock
-// is held meanwhile. Expectations are checked when the INSERT runs and again by Commit, which returns the conflict. The isolation
-// levels are Default, RepeatableRead and Snapshot, which are one; conditions are how one gets more. Commit runs
-// under the context of BeginTx.
+// SELECT sees the store as it was at BeginTx, and the transaction's own events, whose position is NULL until Commit; so is their version
+// unless an exact expectation of the transaction pins it. No lock is held meanwhile. Expectations, conditions included, see what SELECT
+// would see in their place. They are checked when the INSERT runs and again by Commit, which returns the conflict with what others have
+// appended meanwhile. The isolation levels are Default, RepeatableRead and Snapshot, which are one; conditions are how one gets more.
+// Commit runs under the context of BeginTx.
 //
 // Exec takes several statements at once, separated by semicolons, as one transaction: all or nothing. They consume their
-// arguments from left to right. BEGIN, COMMIT, ROLLBACK, SAVEPOINT and its kin work as statements too, on one sql.Conn.
+// arguments from left to right. BEGIN, COMMIT and ROLLBACK work as words too, in one text, or one by one on a sql.Conn with begin=allow in
+// the DSN; SAVEPOINT and its kin work in any transaction.
 //
 // # How do I keep a store in memory?
 //
@@ -145,7 +148,7 @@ var (
 	StreamExists = engine.StreamExists // the stream has at least one event
 )
 
-// Exact expects the stream's last event to have version v.
+// Exact expects the stream's last event to have version v. Exact(NoVersion) holds where NoStream does.
 func Exact(v Version) ExpectedVersion { return engine.Exact(v) }
 
 const (

@@ -221,7 +221,7 @@ func TestColumnTypesInATransaction(t *testing.T) {
 			nullable = append(nullable, c.Name())
 		}
 	}
-	assert.Equal(t, []string{"position", "id", "payload", "recorded_at"}, nullable)
+	assert.Equal(t, []string{"position", "version", "id", "payload", "recorded_at"}, nullable)
 	require.True(t, rows.Next())
 	require.NoError(t, rows.Scan(dest...))
 	assert.Equal(t, &sql.NullInt64{}, dest[0])

@@ -36,7 +36,7 @@ func (e *modelEvent) tags() any {
 	return []string{e.tag}
 }
 
-// An insert is one INSERT: events of one stream with what it expects.
+// An insert is one INSERT: events of one stream, or of several if stream is "", with what it expects. Without events it is an EXPECT.
 type insert struct {
 	stream string
 	events []modelEvent
@@ -47,7 +47,8 @@ type insert struct {
 type expectation struct {
 	sql   string
 	args  []any
-	holds func(log []modelEvent, before int, version int) bool // before: the log without the transaction's own events
+	holds func(log []modelEvent, version int) bool // log: with the events of the transaction's earlier statements
+	pins  bool                                     // if it holds, the stream's version is known
 	code  eventfold.Code
 }
 
@@ -60,6 +61,7 @@ type machine struct {
 	tx       *sql.Tx
 	snapshot int // the log's length when the transaction began
 	buffer   []insert
+	results  []sql.Result // by insert of the buffer
 	marks    []mark
 }
 
@@ -76,13 +78,7 @@ var (
 )
 
 func (m *machine) version(stream string, length int) int {
-	v := -1
-	for _, e := range m.log[:length] {
-		if e.stream == stream {
-			v++
-		}
-	}
-	return v
+	return lastVersion(m.log[:length], stream)
 }
 
 func (m *machine) open(t *rapid.T) {
@@ -95,7 +91,11 @@ func (m *machine) drawEvents(t *rapid.T, stream string) []modelEvent {
 	events := make([]modelEvent, rapid.IntRange(1, 3).Draw(t, "events"))
 	withIDs := rapid.Bool().Draw(t, "ids")
 	for i := range events {
-		events[i] = modelEvent{stream: stream, typ: rapid.SampledFrom(typeNames).Draw(t, "type"), n: rapid.IntRange(0, 9).Draw(t, "n"),
+		of := stream
+		if of == "" {
+			of = rapid.SampledFrom(streams).Draw(t, "of stream")
+		}
+		events[i] = modelEvent{stream: of, typ: rapid.SampledFrom(typeNames).Draw(t, "type"), n: rapid.IntRange(0, 9).Draw(t, "n"),
 			tag: rapid.SampledFrom(tagNames).Draw(t, "tag")}
 		if withIDs {
 			events[i].id = uuid.UUID(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "id")).String()
@@ -105,20 +105,24 @@ func (m *machine) drawEvents(t *rapid.T, stream string) []modelEvent {
 }
 
 func (m *machine) drawExpectation(t *rapid.T, stream string) expectation {
-	version := func(sql string, holds func(actual int) bool, args ...any) expectation {
-		return expectation{sql: sql, args: args, code: eventfold.ErrVersionConflict,
-			holds: func(_ []modelEvent, _ int, actual int) bool { return holds(actual) }}
+	version := func(sql string, pins bool, holds func(actual int) bool, args ...any) expectation {
+		return expectation{sql: sql, args: args, code: eventfold.ErrVersionConflict, pins: pins,
+			holds: func(_ []modelEvent, actual int) bool { return holds(actual) }}
 	}
-	switch rapid.IntRange(0, 6).Draw(t, "expect") {
+	kind := rapid.IntRange(0, 6).Draw(t, "expect")
+	if stream == "" {
+		kind = 6
+	}
+	switch kind {
 	case 0:
-		return version("EXPECTING ANY", func(int) bool { return true })
+		return version("ANY", false, func(int) bool { return true })
 	case 1:
-		return version("EXPECTING NO STREAM", func(v int) bool { return v == -1 })
+		return version("NO STREAM", true, func(v int) bool { return v == -1 })
 	case 2:
-		return version("EXPECTING STREAM EXISTS", func(v int) bool { return v >= 0 })
+		return version("STREAM EXISTS", false, func(v int) bool { return v >= 0 })
 	case 3, 4:
-		want := max(0, m.version(stream, len(m.log))+rapid.IntRange(-1, 1).Draw(t, "off by"))
-		return version("EXPECTING VERSION ?", func(v int) bool { return v == want }, want)
+		want := max(-1, m.version(stream, len(m.log))+rapid.IntRange(-1, 3).Draw(t, "off by"))
+		return version("VERSION ?", true, func(v int) bool { return v == want }, want)
 	}
 	return m.drawCondition(t)
 }
@@ -142,9 +146,9 @@ func (m *machine) drawCondition(t *rapid.T) expectation {
 		}},
 		{"$all", func(*modelEvent) bool { return true }},
 	}[rapid.IntRange(0, 5).Draw(t, "condition")]
-	return expectation{sql: "EXPECTING NO EVENT FROM " + where.sql + " AFTER ?", args: []any{after}, code: eventfold.ErrConditionFailed,
-		holds: func(log []modelEvent, before int, _ int) bool {
-			for i := after + 1; i < before; i++ {
+	return expectation{sql: "NO EVENT FROM " + where.sql + " AFTER ?", args: []any{after}, code: eventfold.ErrConditionFailed,
+		holds: func(log []modelEvent, _ int) bool {
+			for i := after + 1; i < len(log); i++ {
 				if where.matches(&log[i]) {
 					return false
 				}
@@ -159,17 +163,28 @@ type execer interface {
 }
 
 func (in *insert) statement() (text string, args []any) {
+	if len(in.events) == 0 {
+		return fmt.Sprintf(`EXPECT "%s" %s`, in.stream, in.expect.sql), in.expect.args
+	}
 	rows := make([]string, len(in.events))
 	for i := range in.events {
 		e := &in.events[i]
 		rows[i] = "(?, ?, ?, ?)"
+		if in.stream == "" {
+			rows[i] = "(?, ?, ?, ?, ?)"
+			args = append(args, e.stream)
+		}
 		var id any
 		if e.id != "" {
 			id = e.id
 		}
 		args = append(args, e.typ, e.payload(), e.tags(), id)
 	}
-	text = fmt.Sprintf(`INSERT INTO "%s" (type, payload, tags, id) VALUES %s %s`, in.stream, strings.Join(rows, ", "), in.expect.sql)
+	into := `"` + in.stream + `" (type, payload, tags, id)`
+	if in.stream == "" {
+		into = "$all (stream, type, payload, tags, id)"
+	}
+	text = fmt.Sprintf(`INSERT INTO %s VALUES %s EXPECTING %s`, into, strings.Join(rows, ", "), in.expect.sql)
 	return text, append(args, in.expect.args...)
 }
 
@@ -177,28 +192,41 @@ func (in *insert) statement() (text string, args []any) {
 func (m *machine) stage(base int, inserts []insert) ([]modelEvent, eventfold.Code, bool) {
 	log := slices.Clone(m.log[:base])
 	for _, in := range inserts {
-		version := -1
-		for _, e := range log {
-			if e.stream == in.stream {
-				version++
-			}
-		}
-		if !in.expect.holds(log, base, version) {
+		if !in.expect.holds(log, lastVersion(log, in.stream)) {
 			return nil, in.expect.code, false
 		}
 		for _, e := range in.events {
-			version++
-			e.version = version
+			e.version = lastVersion(log, e.stream) + 1
 			log = append(log, e)
 		}
 	}
 	return log, 0, true
 }
 
+func lastVersion(log []modelEvent, stream string) int {
+	v := -1
+	for _, e := range log {
+		if e.stream == stream {
+			v++
+		}
+	}
+	return v
+}
+
+// pinned returns the streams whose versions the inserts make known.
+func pinned(inserts []insert) map[string]bool {
+	streams := map[string]bool{}
+	for _, in := range inserts {
+		if in.expect.pins {
+			streams[in.stream] = true
+		}
+	}
+	return streams
+}
+
 // Append is an INSERT outside a transaction.
 func (m *machine) Append(t *rapid.T) {
-	stream := rapid.SampledFrom(streams).Draw(t, "stream")
-	in := insert{stream: stream, events: m.drawEvents(t, stream), expect: m.drawExpectation(t, stream)}
+	in := m.drawInsert(t)
 	text, args := in.statement()
 	log, code, ok := m.stage(len(m.log), []insert{in})
 	result, err := m.db.Exec(text, args...)
@@ -229,7 +257,7 @@ func (m *machine) Retry(t *rapid.T) {
 	}
 	first := rapid.SampledFrom(starts).Draw(t, "first")
 	again := m.log[first]
-	in := insert{stream: again.stream, events: []modelEvent{again}, expect: expectation{sql: "EXPECTING NO STREAM"}}
+	in := insert{stream: again.stream, events: []modelEvent{again}, expect: expectation{sql: "NO STREAM"}}
 	spoil := rapid.IntRange(0, 3).Draw(t, "spoil")
 	switch spoil {
 	case 1:
@@ -261,7 +289,7 @@ func (m *machine) Begin(t *rapid.T) {
 	}
 	tx, err := m.db.Begin()
 	require.NoError(t, err)
-	m.tx, m.snapshot, m.buffer, m.marks = tx, len(m.log), nil, nil
+	m.tx, m.snapshot, m.buffer, m.results, m.marks = tx, len(m.log), nil, nil, nil
 }
 
 // Insert buffers in the transaction; what the snapshot and the buffer refuse is refused at once.
@@ -269,17 +297,26 @@ func (m *machine) Insert(t *rapid.T) {
 	if m.tx == nil {
 		t.Skip("no transaction")
 	}
-	stream := rapid.SampledFrom(streams).Draw(t, "stream")
-	in := insert{stream: stream, events: m.drawEvents(t, stream), expect: m.drawExpectation(t, stream)}
+	in := m.drawInsert(t)
+	if in.stream != "" && rapid.IntRange(0, 4).Draw(t, "guard") == 0 {
+		in.events = nil
+	}
 	text, args := in.statement()
 	_, code, ok := m.stage(m.snapshot, append(slices.Clone(m.buffer), in))
-	_, err := m.tx.Exec(text, args...)
+	result, err := m.tx.Exec(text, args...)
 	if !ok {
 		require.ErrorIs(t, err, code, text)
 		return
 	}
 	require.NoError(t, err, text)
 	m.buffer = append(m.buffer, in)
+	m.results = append(m.results, result)
+}
+
+// drawInsert draws an INSERT into one stream, or now and then into several.
+func (m *machine) drawInsert(t *rapid.T) insert {
+	stream := rapid.SampledFrom(append([]string{""}, streams...)).Draw(t, "stream")
+	return insert{stream: stream, events: m.drawEvents(t, stream), expect: m.drawExpectation(t, stream)}
 }
 
 func (m *machine) Savepoint(t *rapid.T) {
@@ -306,7 +343,9 @@ func (m *machine) Savepoint(t *rapid.T) {
 		}
 		require.NoError(t, err)
 		if kind == 1 {
-			m.buffer, m.marks = m.buffer[:m.marks[at].length], m.marks[:at+1]
+			n := m.marks[at].length
+			m.checkDropped(t, m.results[n:])
+			m.buffer, m.results, m.marks = m.buffer[:n], m.results[:n], m.marks[:at+1]
 		} else {
 			m.marks = m.marks[:at]
 		}
@@ -322,10 +361,32 @@ func (m *machine) Commit(t *rapid.T) {
 	m.tx = nil
 	if !ok {
 		require.True(t, errors.Is(err, eventfold.ErrVersionConflict) || errors.Is(err, eventfold.ErrConditionFailed), "%v", err)
+		m.checkDropped(t, m.results)
 		return
 	}
 	require.NoError(t, err)
+	next := len(m.log)
+	for i, in := range m.buffer {
+		if len(in.events) == 0 {
+			continue
+		}
+		next += len(in.events)
+		last, err := m.results[i].LastInsertId()
+		require.NoError(t, err)
+		require.EqualValues(t, next-1, last)
+	}
 	m.log = log
+}
+
+// checkDropped holds that what was not committed has no position.
+func (m *machine) checkDropped(t *rapid.T, results []sql.Result) {
+	for _, r := range results {
+		_, err := r.LastInsertId()
+		require.Error(t, err)
+		n, err := r.RowsAffected()
+		require.NoError(t, err)
+		require.Zero(t, n)
+	}
 }
 
 func (m *machine) Rollback(t *rapid.T) {
@@ -333,6 +394,7 @@ func (m *machine) Rollback(t *rapid.T) {
 		t.Skip("no transaction")
 	}
 	require.NoError(t, m.tx.Rollback())
+	m.checkDropped(t, m.results)
 	m.tx = nil
 }
 
@@ -365,18 +427,19 @@ func read(t *rapid.T, db execer, query string, args ...any) (rows []string) {
 
 // Read compares what the store says with the model: outside a transaction all of the log, inside the snapshot and its own events.
 func (m *machine) Read(t *rapid.T) {
-	m.compare(t, m.db, m.log, len(m.log))
+	m.compare(t, m.db, m.log, len(m.log), nil)
 	if m.tx == nil {
 		return
 	}
 	log, _, ok := m.stage(m.snapshot, m.buffer)
 	require.True(t, ok)
-	m.compare(t, m.tx, log, m.snapshot)
+	m.compare(t, m.tx, log, m.snapshot, pinned(m.buffer))
 }
 
-func (m *machine) compare(t *rapid.T, db execer, log []modelEvent, committed int) {
+// compare compares the answers for a log of which so many events are committed. The versions of the others are known where they are pinned.
+func (m *machine) compare(t *rapid.T, db execer, log []modelEvent, committed int, pinned map[string]bool) {
 	stream := rapid.SampledFrom(streams).Draw(t, "stream")
-	var all, one []string
+	var all, one, unknown []string
 	counts := map[string]int{}
 	for i, e := range log {
 		position := fmt.Sprint(i)
@@ -387,16 +450,23 @@ func (m *machine) compare(t *rapid.T, db execer, log []modelEvent, committed int
 		if e.tag != "" {
 			tags = fmt.Sprintf(`["%s"]`, e.tag)
 		}
-		all = append(all, fmt.Sprint([]any{position, e.stream, e.version, e.typ, e.payload(), tags}...))
-		if e.stream == stream {
-			one = append(one, fmt.Sprint([]any{e.version, e.typ}...))
+		version := fmt.Sprint(e.version)
+		if i >= committed && !pinned[e.stream] {
+			version = "<nil>"
+		}
+		all = append(all, fmt.Sprint([]any{position, e.stream, version, e.typ, e.payload(), tags}...))
+		if e.stream == stream && version == "<nil>" {
+			unknown = append(unknown, fmt.Sprint([]any{version, e.typ}...))
+		} else if e.stream == stream {
+			one = append(one, fmt.Sprint([]any{version, e.typ}...))
 		}
 		counts[e.typ]++
 	}
 	require.Equal(t, all, read(t, db, "SELECT position, stream, version, type, payload, tags FROM $all"))
-	require.Equal(t, one, read(t, db, "SELECT version, type FROM $all WHERE stream = ? ORDER BY version", stream))
+	require.Equal(t, slices.Concat(unknown, one), read(t, db, "SELECT version, type FROM $all WHERE stream = ? ORDER BY version", stream))
+	require.Equal(t, slices.Concat(one, unknown), read(t, db, `SELECT version, type FROM "`+stream+`"`))
 	slices.Reverse(one)
-	require.Equal(t, one, read(t, db, `SELECT version, type FROM "`+stream+`" ORDER BY version DESC`))
+	require.Equal(t, slices.Concat(one, unknown), read(t, db, `SELECT version, type FROM "`+stream+`" ORDER BY version DESC`))
 	var byType []string
 	for _, typ := range slices.Sorted(func(yield func(string) bool) {
 		for typ := range counts {

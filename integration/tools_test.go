@@ -122,7 +122,7 @@ func TestSqlx(t *testing.T) {
 	require.NoError(t, err)
 	own := map[string]any{}
 	require.NoError(t, tx.QueryRowx(`SELECT version, position FROM "account-7" WHERE type = 'Closed'`).MapScan(own))
-	assert.Equal(t, map[string]any{"version": int64(2), "position": nil}, own)
+	assert.Equal(t, map[string]any{"version": nil, "position": nil}, own)
 	require.NoError(t, tx.Rollback())
 
 	ctx, cancel := context.WithCancel(t.Context())

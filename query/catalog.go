@@ -51,7 +51,7 @@ func (c storeCatalog) table(t *parser.Table) (tableDef, error) {
 	if name == "$all" {
 		return &eventTable{all: true, label: "$all", pending: c.pending}, nil
 	}
-	if def := systemTable(name); def != nil {
+	if def := systemTable(name, c.pending); def != nil {
 		return def, nil
 	}
 	e := errorf(UnknownTable, t.Pos, "there is no table %s", quoted(t.Name))
@@ -181,7 +181,7 @@ func (s *eventSource) nextOwn() *tableBatch {
 	for ; s.own < len(own) && b.Len < batchRows; s.own++ {
 		e := &own[s.own]
 		if s.table.all || e.stream == s.table.stream {
-			e.appendTo(b)
+			s.table.ex.streams.add(b, e)
 		}
 	}
 	if b.Len == 0 {

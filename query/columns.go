@@ -54,10 +54,10 @@ var eventSchema = func() []TableColumn {
 	return schema
 }()
 
-// pendingSchema is eventSchema for tables that hold a transaction's own events, too: COMMIT assigns their positions, ids and times.
+// pendingSchema is eventSchema for tables that hold a transaction's own events, too: COMMIT assigns their positions, versions, ids and times.
 var pendingSchema = func() []TableColumn {
 	schema := slices.Clone(eventSchema)
-	for _, i := range []int{ordPosition, ordID, ordRecordedAt} {
+	for _, i := range []int{ordPosition, ordVersion, ordID, ordRecordedAt} {
 		schema[i].Nullable = true
 	}
 	return schema
@@ -82,8 +82,13 @@ func evalStream(en *env) Value {
 	return Value{kind: String, s: en.row.batch.events.Streams[en.row.i]}
 }
 
+// evalVersion gives NULL for an event of a transaction whose version depends on what others append before COMMIT.
 func evalVersion(en *env) Value {
-	return Value{kind: Int, n: int64(en.row.batch.events.Versions[en.row.i])}
+	v := en.row.batch.events.Versions[en.row.i]
+	if v == engine.NoVersion {
+		return Value{}
+	}
+	return Value{kind: Int, n: int64(v)}
 }
 
 // evalID gives NULL for an event of a transaction to which COMMIT will assign an id.

@@ -13,6 +13,7 @@ type expectPlan struct {
 	version *expr      // ExpectVersion
 	scan    *tableScan // ExpectNoEvent
 	after   *expr      // ExpectNoEvent; nil without AFTER
+	read    bool       // AFTER is an argument: what somebody has read
 	text    string
 	pos     parser.Pos
 }
@@ -50,6 +51,7 @@ func (c *compilation) noEvent(p *expectPlan, e *parser.Expectation) error {
 		p.text += " WHERE " + exprText(e.Where)
 	}
 	if e.After != nil {
+		_, p.read = e.After.(*parser.Param)
 		p.after, err = c.constants("AFTER").compile(e.After)
 	}
 	return err
@@ -85,14 +87,15 @@ func (p *expectPlan) evaluate(en *env) (engine.Expectation, error) {
 }
 
 func (p *expectPlan) exact(en *env) (engine.Expectation, error) {
-	v := numericAffinity(p.version.eval(en))
+	v := p.version.eval(en)
 	if en.err != nil {
 		return nil, en.err
 	}
-	if v.kind != Int || v.n < int64(engine.NoVersion) {
+	e, ok := expectedVersion(v)
+	if !ok {
 		return nil, errorf(BadArgument, p.pos, "EXPECTING VERSION takes a version, or -1 for a stream that does not exist")
 	}
-	return engine.Exact(engine.Version(v.n)), nil
+	return e, nil
 }
 
 func (p *expectPlan) condition(en *env) (engine.Expectation, error) {
@@ -104,11 +107,12 @@ func (p *expectPlan) condition(en *env) (engine.Expectation, error) {
 	if err != nil || what.empty {
 		return nil, err
 	}
-	c := &engine.Condition{After: after, Where: what.filter(false), Text: p.text}
+	fixed := !p.read && after == engine.NoPosition
+	c := &engine.Condition{After: after, Where: what.filter(false), Text: p.text, Fixed: fixed}
 	if t := p.scan.events(); !t.all {
 		c.Where = onlyStream(c.Where, t.stream)
 	}
-	if !p.scan.inexact && !what.inexact {
+	if !p.scan.inexact && !what.inexact && en.exec.session.Tx == nil {
 		return c, nil
 	}
 	for _, i := range p.scan.needed() {
@@ -120,13 +124,21 @@ func (p *expectPlan) condition(en *env) (engine.Expectation, error) {
 
 // matcher evaluates conditions on single events. It uses an environment of its own and no context:
 // the store's writer calls it, and a statement's context must not end in the middle of a commit.
+//
+// Events of the transaction itself, which have no position, are decided when the statement runs. When COMMIT asks again they do not match:
+// the store knows less of them than the statement did, which saw the versions that are pinned.
 func matcher(ex *execution, conds []condition) func(*engine.Batch, int) (bool, error) {
+	tx := ex.session.Tx
 	alone := &execution{ctx: context.Background(), session: ex.session, args: ex.args, now: ex.now, budget: ex.budget}
 	en := alone.env(nil)
 	batch := &tableBatch{}
 	en.row.batch = batch
 	return func(b *engine.Batch, row int) (bool, error) {
-		batch.n, batch.events = b.Len, b
+		own := b.Positions[row] == engine.NoPosition
+		if own && (tx == nil || tx.done) {
+			return false, nil
+		}
+		batch.n, batch.events, batch.pending = b.Len, b, own
 		batch.serial++
 		en.row.i, en.err = row, nil
 		return allTrue(conds, en), en.err

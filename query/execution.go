@@ -19,6 +19,7 @@ type execution struct {
 	now     time.Time
 	index   engine.ReadIndex // the snapshot that every table of the statement reads
 	own     []ownEvent       // events of the open transaction, which come after the snapshot
+	streams ownStreams       // of the open transaction
 	budget  *budget          // shared with the workers of parallel aggregation
 
 	once       map[int]*onceResult     // results of uncorrelated sub-queries, by their number
@@ -65,7 +66,7 @@ func (ex *execution) snapshot() engine.ReadIndex {
 	switch {
 	case ex.index != nil:
 	case ex.session.Tx != nil:
-		ex.index, ex.own = ex.session.Tx.index, ex.session.Tx.events
+		ex.index, ex.own, ex.streams = ex.session.Tx.index, ex.session.Tx.events, ex.session.Tx.streams
 	default:
 		ex.index = ex.session.Store.ReadIndex()
 	}

@@ -203,21 +203,25 @@ var expectedWords = map[string]engine.ExpectedVersion{
 	"any": engine.Any, "no stream": engine.NoStream, "exists": engine.StreamExists, "stream exists": engine.StreamExists,
 }
 
+// setExpected takes NULL for ANY: it is what a query builder writes for a field that is not set.
 func setExpected(r *newRow, v Value) string {
-	e := engine.Any
-	switch v = numericAffinity(v); {
-	case v.kind == Null:
-	case v.kind == Int && v.n >= -1:
-		e = engine.Exact(engine.Version(v.n))
-	default:
-		word, ok := expectedWords[strings.ToLower(v.text())]
-		if !ok || v.kind != String {
-			return "takes a version, 'any', 'no stream' or 'exists'"
-		}
-		e = word
+	e, ok := expectedVersion(v)
+	if !ok && v.kind != Null {
+		return "takes a version, 'any', 'no stream' or 'exists'"
 	}
 	r.expected, r.expects = e, true
 	return ""
+}
+
+// expectedVersion reads what engine.ExpectedVersion is as a value: a version, -1 for a stream that was not there, or a word.
+func expectedVersion(v Value) (e engine.ExpectedVersion, ok bool) {
+	switch v = numericAffinity(v); v.kind {
+	case Int:
+		return engine.Exact(engine.Version(v.n)), v.n >= int64(engine.NoVersion)
+	case String:
+		e, ok = expectedWords[strings.ToLower(v.s)]
+	}
+	return e, ok
 }
 
 // insert compiles an INSERT.
@@ -426,11 +430,23 @@ func (p *insertPlan) appends(in *insertion, en *env) error {
 		in.events = append(in.events, r.event)
 		a.Events = in.events[len(in.events)-len(a.Events)-1:]
 	}
-	if len(first) > 1 && len(p.expect) > 0 {
-		return errorf(BadArgument, p.expect[0].pos, "EXPECTING is about one stream, and the rows name %d; use the column expected_version", len(first))
+	if len(first) > 1 {
+		if err := p.checkSeveral(len(first)); err != nil {
+			return err
+		}
 	}
-	if len(in.appends) > 0 {
+	if len(in.appends) > 0 { // the first one's conditions see none of the rows
 		in.appends[0].Expect = append(in.appends[0].Expect, in.expect...)
+	}
+	return nil
+}
+
+// checkSeveral refuses an INSERT into n streams that expects something of the version of one.
+func (p *insertPlan) checkSeveral(n int) error {
+	for _, e := range p.expect {
+		if e.kind != parser.ExpectAny && e.kind != parser.ExpectNoEvent {
+			return errorf(BadArgument, e.pos, "EXPECTING is about one stream, and the rows name %d; use the column expected_version", n)
+		}
 	}
 	return nil
 }
@@ -470,7 +486,9 @@ func (p *insertPlan) outcome(s *Session, in *insertion, en *env) (Outcome, error
 	if !out.Duplicate {
 		out.RowsAffected = int64(len(in.rows))
 	}
-	if n := len(done.Events); n > 0 && !out.Pending {
+	if out.Pending {
+		out.Receipt = s.Tx.receipt(len(in.rows))
+	} else if n := len(done.Events); n > 0 {
 		out.LastPosition = done.Events[n-1].Position
 	}
 	return out, nil

@@ -79,7 +79,7 @@ func Compile(p *parser.Parsed) (*Plan, error) { return compileStatement(p) }
 func (p *Plan) Columns() []Column { return p.columns }
 
 // ColumnsIn returns the columns as they are in a transaction, nil for none. They differ from Columns in Nullable alone: a transaction
-// sees its own events, whose positions and times, and ids unless they were given, are NULL before COMMIT.
+// sees its own events, whose positions, versions, times and ids may be NULL before COMMIT.
 func (p *Plan) ColumnsIn(tx *Tx) []Column {
 	if tx == nil || tx.readOnly || p.pending == nil {
 		return p.columns
@@ -133,6 +133,7 @@ type Outcome struct {
 	Pending      bool            // inside a transaction: positions are assigned at COMMIT
 	RowsAffected int64           // events newly written (buffered, inside a transaction)
 	Duplicate    bool
+	Receipt      *Receipt // of an INSERT in a transaction, nil for everything else
 }
 
 // An Error is a statement that cannot be compiled or run. Pos is its place in the text, -1 if there is none.

@@ -13,7 +13,7 @@ import (
 type returnColumn struct {
 	Column
 	pos     parser.Pos
-	unknown bool // in a transaction it is not known before COMMIT
+	unknown bool // in a transaction it is never known before COMMIT
 	value   func(*returnedRow) Value
 }
 
@@ -28,7 +28,7 @@ type returnedRow struct {
 var returnColumns = []returnColumn{
 	{Column{"position", Integer, false}, -1, true, func(r *returnedRow) Value { return intValue(int64(r.placed.Position)) }},
 	{Column{"stream", Text, false}, -1, false, func(r *returnedRow) Value { return textValue(r.row.stream) }},
-	{Column{"version", Integer, false}, -1, false, func(r *returnedRow) Value { return intValue(int64(r.placed.Version)) }},
+	{Column{"version", Integer, false}, -1, false, func(r *returnedRow) Value { return versionValue(r.placed.Version) }},
 	{Column{"id", Text, false}, -1, false, func(r *returnedRow) Value { return idValue(r.placed.ID) }},
 	{Column{"type", Text, false}, -1, false, func(r *returnedRow) Value { return textValue(r.row.event.Type) }},
 	{Column{"payload", JSON, true}, -1, false, func(r *returnedRow) Value { return payloadValue(r.row.event.Payload) }},
@@ -61,7 +61,7 @@ func sortedTags(tags []string) []string {
 	return sorted
 }
 
-// compileReturning resolves RETURNING. If the statement is compiled for a transaction (pending), ids may be NULL.
+// compileReturning resolves RETURNING. If the statement is compiled for a transaction (pending), versions and ids may be NULL.
 func (p *insertPlan) compileReturning(r *parser.Returning, pending bool) error {
 	if r == nil {
 		return nil
@@ -84,7 +84,7 @@ func (p *insertPlan) compileReturning(r *parser.Returning, pending bool) error {
 		}
 	}
 	for _, c := range p.returning {
-		if pending && c.Name == eventSchema[ordID].Name {
+		if pending && (c.Name == eventSchema[ordVersion].Name || c.Name == eventSchema[ordID].Name) {
 			c.Nullable = true
 		}
 		p.columns = append(p.columns, c.Column)

@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -96,7 +97,11 @@ var systemTables = []*computedTable{
 	{label: "$stats", columns: statColumns, rows: statRows},
 }
 
-func systemTable(name string) tableDef {
+// systemTable returns the table of that name, nil if there is none. It is pending if it tells of an open transaction, too.
+func systemTable(name string, pending bool) tableDef {
+	if pending && name == pendingStreams.label {
+		return pendingStreams
+	}
 	for _, t := range systemTables {
 		if t.label == name {
 			return t
@@ -104,6 +109,17 @@ func systemTable(name string) tableDef {
 	}
 	return nil
 }
+
+// pendingStreams is $streams with the streams of a transaction, whose versions may depend on what others append before COMMIT.
+var pendingStreams = &computedTable{label: "$streams", columns: pendingStreamColumns, rows: streamRows}
+
+var pendingStreamColumns = func() []TableColumn {
+	columns := slices.Clone(streamColumns)
+	for i, c := range columns {
+		columns[i].Nullable = c.Nullable || c.Name == "version"
+	}
+	return columns
+}()
 
 var streamColumns = []TableColumn{
 	column("stream", Text, affText),
@@ -138,28 +154,28 @@ type streamMaker struct {
 // An ownCount is what a transaction adds to a stream or a type.
 type ownCount struct {
 	events  int64
-	version engine.Version
-	seen    bool // listed with what the snapshot has
+	version engine.Version // of the stream's last event; NoVersion if it is not known
+	seen    bool           // listed with what the snapshot has
 }
 
 // countOwn counts the transaction's events by a key.
-func countOwn(own []ownEvent, key func(*ownEvent) string) (counts map[string]*ownCount, order []string) {
+func countOwn(ex *execution, key func(*ownEvent) string) (counts map[string]*ownCount, order []string) {
 	counts = map[string]*ownCount{}
-	for i := range own {
-		k := key(&own[i])
+	for i := range ex.own {
+		k := key(&ex.own[i])
 		if counts[k] == nil {
 			counts[k] = &ownCount{}
 			order = append(order, k)
 		}
 		counts[k].events++
-		counts[k].version = own[i].version
+		counts[k].version = ex.streams.version(&ex.own[i])
 	}
 	return counts, order
 }
 
 func streamRows(ctx context.Context, ex *execution, b Bounds) rowMaker {
 	m := &streamMaker{ctx: ctx, index: ex.index, names: b.Streams}
-	m.own, m.ownLeft = countOwn(ex.own, func(e *ownEvent) string { return e.stream })
+	m.own, m.ownLeft = countOwn(ex, func(e *ownEvent) string { return e.stream })
 	if m.names == nil {
 		m.cursor = ex.index.Streams(ctx, b.Prefix)
 	}
@@ -179,7 +195,7 @@ func (m *streamMaker) next() ([]Value, error) {
 		m.ownLeft = m.ownLeft[1:]
 		if c := m.own[name]; !c.seen {
 			return []Value{
-				textValue(name), textValue(Category(name)), intValue(int64(c.version)), intValue(c.events), null, null, null, null,
+				textValue(name), textValue(Category(name)), versionValue(c.version), intValue(c.events), null, null, null, null,
 			}, nil
 		}
 	}
@@ -220,7 +236,7 @@ func (m *streamMaker) row(s engine.StreamInfo) []Value {
 		version, events = c.version, events+c.events
 	}
 	return []Value{
-		textValue(s.Stream), textValue(Category(s.Stream)), intValue(int64(version)), intValue(events),
+		textValue(s.Stream), textValue(Category(s.Stream)), versionValue(version), intValue(events),
 		intValue(int64(s.FirstPosition)), intValue(int64(s.LastPosition)),
 		timeValue(s.CreatedAt.UnixMicro()), timeValue(s.UpdatedAt.UnixMicro()),
 	}
@@ -242,7 +258,7 @@ var typeColumns = []TableColumn{
 
 func typeRows(ctx context.Context, ex *execution, _ Bounds) rowMaker {
 	types, err := ex.index.Types(ctx)
-	own, order := countOwn(ex.own, func(e *ownEvent) string { return e.event.Type })
+	own, order := countOwn(ex, func(e *ownEvent) string { return e.event.Type })
 	list := &rowList{err: err}
 	for _, t := range types {
 		events := t.Events
@@ -294,6 +310,11 @@ var stats = []struct {
 	{"poisoned", func(s *engine.Stats) Value { return boolValue(s.Poisoned) }},
 	{"writable", func(s *engine.Stats) Value { return boolValue(s.Writable) }},
 	{"recovery", func(s *engine.Stats) Value { return unknownIf(s.Recovery == "", textValue(s.Recovery)) }},
+}
+
+// versionValue is NULL for a version that is not known before COMMIT.
+func versionValue(v engine.Version) Value {
+	return unknownIf(v == engine.NoVersion, intValue(int64(v)))
 }
 
 func unknownIf(unknown bool, v Value) Value {

@@ -39,7 +39,7 @@ type BatchSource interface {
 type tableBatch struct {
 	n       int
 	events  *engine.Batch // nil for other tables
-	pending bool          // events of an open transaction: position and recorded_at are not known yet
+	pending bool          // events of an open transaction: their places are not known yet
 	columns [][]Value     // by schema ordinal; nil for a column that is not read
 	serial  uint64        // tells this batch's rows from those of every other batch of the scan
 }

@@ -3,6 +3,8 @@ package query
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -18,57 +20,44 @@ type Tx struct {
 	readOnly bool
 	textual  bool // begun by BEGIN as text, and so ended by text
 	appends  []engine.Append
-	events   []ownEvent                // the buffered events, in order
-	versions map[string]engine.Version // of the streams that have buffered events
-	size     int64                     // bytes of the buffered events, about as encoded
+	events   []ownEvent // the buffered events, in order
+	streams  ownStreams
+	size     int64 // bytes of the buffered events, about as encoded
 	saved    []savepoint
+	cuts     []int // how many events each rollback to a savepoint has left
 	done     bool
 	appended engine.Appended
+	undo     []undoStream // what the statement that is being added has changed in streams
 
 	// What appends refers to. It is written once, so that rows that are being read may refer to it, too.
 	texts     textHeap
 	newEvents []engine.NewEvent
 	expect    []engine.Expectation
+	receipts  []Receipt
+}
+
+// An undoStream is what streams had for a stream before it was changed.
+type undoStream struct {
+	stream string
+	before ownStream
+	known  bool
 }
 
 // ErrTxDone is returned by Commit and by statements when the transaction has ended.
 var ErrTxDone = errors.New("the transaction has ended")
 
-// An ownEvent is a buffered event of a transaction as its own reads see it.
-type ownEvent struct {
-	stream  string
-	version engine.Version
-	event   *engine.NewEvent
-}
-
-// appendTo adds the event to a batch. Its position and time are not known yet.
-func (e *ownEvent) appendTo(b *engine.Batch) {
-	b.Len++
-	b.Positions = append(b.Positions, engine.NoPosition)
-	b.Streams = append(b.Streams, e.stream)
-	b.Versions = append(b.Versions, e.version)
-	b.IDs = append(b.IDs, e.event.ID)
-	b.Types = append(b.Types, e.event.Type)
-	b.Payloads = append(b.Payloads, e.event.Payload)
-	b.JSON = append(b.JSON, validJSON(e.event.Payload))
-	b.Metadata = append(b.Metadata, bytesOf(metadataText(e.event.Metadata)))
-	b.Tags = append(b.Tags, e.event.Tags)
-	b.Times = append(b.Times, 0)
-	b.Redacted = append(b.Redacted, false)
-}
-
 // A savepoint remembers how much a transaction has buffered.
 type savepoint struct {
-	name     string
-	appends  int
-	events   int
-	size     int64
-	versions map[string]engine.Version
+	name    string
+	appends int
+	events  int
+	size    int64
+	streams ownStreams
 }
 
 // Begin starts a transaction on the store as it is now. A read-only one refuses INSERT and EXPECT.
 func Begin(store engine.Store, readOnly bool) *Tx {
-	return &Tx{store: store, index: store.ReadIndex(), readOnly: readOnly, versions: map[string]engine.Version{}}
+	return &Tx{store: store, index: store.ReadIndex(), readOnly: readOnly, streams: ownStreams{}}
 }
 
 // Commit appends everything that is buffered, all or nothing, and ends the transaction whatever comes of it.
@@ -81,6 +70,7 @@ func (tx *Tx) Commit(ctx context.Context) error {
 	if len(tx.appends) == 0 {
 		return ctx.Err()
 	}
+	defer tx.forget()
 	var err error
 	tx.appended, err = tx.store.Append(ctx, tx.appends...)
 	return err
@@ -92,8 +82,13 @@ func (tx *Tx) Appended() engine.Appended { return tx.appended }
 // Rollback drops what is buffered and ends the transaction. It may be called at any time, again, too.
 func (tx *Tx) Rollback() {
 	tx.done = true
-	tx.appends, tx.events, tx.saved = nil, nil, nil
-	tx.texts, tx.newEvents, tx.expect = textHeap{}, nil, nil
+	tx.forget()
+}
+
+// forget lets go of what was buffered. Receipts may keep the transaction for longer.
+func (tx *Tx) forget() {
+	tx.appends, tx.events, tx.saved, tx.undo = nil, nil, nil, nil
+	tx.texts, tx.newEvents, tx.expect, tx.receipts = textHeap{}, nil, nil, nil
 }
 
 // writable refuses to write into a transaction that cannot.
@@ -107,16 +102,26 @@ func (tx *Tx) writable(pos parser.Pos) error {
 	return nil
 }
 
-// version returns the version of a stream's last event, the buffered ones included.
-func (tx *Tx) version(stream string) (engine.Version, error) {
-	if v, ok := tx.versions[stream]; ok {
-		return v, nil
+// stream returns a stream as it is with the buffered events.
+func (tx *Tx) stream(name string) (ownStream, error) {
+	if s, ok := tx.streams[name]; ok {
+		return s, nil
 	}
-	v, ok, err := tx.index.StreamVersion(stream)
+	v, ok, err := tx.index.StreamVersion(name)
 	if err != nil || !ok {
-		return engine.NoVersion, err
+		v = engine.NoVersion
 	}
-	return v, nil
+	return ownStream{last: v}, err
+}
+
+// setStream changes a stream until the statement is retracted.
+func (tx *Tx) setStream(name string, s ownStream) {
+	before, known := tx.streams[name]
+	if s == before && known {
+		return
+	}
+	tx.undo = append(tx.undo, undoStream{name, before, known})
+	tx.streams[name] = s
 }
 
 // add buffers the appends of one statement, all or none of them, after checking what can be checked now: that fails early what Commit would
@@ -126,14 +131,11 @@ func (tx *Tx) add(ctx context.Context, appends []engine.Append) error {
 	if err != nil {
 		return err
 	}
-	known, err := tx.knowsID(ctx, appends)
-	if err != nil {
-		return err
-	}
 	before := len(tx.events)
-	failed, err := tx.number(ctx, appends, !known) // of a retry, Commit decides
-	if err == nil && failed != nil {
-		err = &engine.ConflictError{Head: tx.index.Head(), Checks: failed}
+	tx.undo = tx.undo[:0]
+	failed, err := tx.number(ctx, appends)
+	if err == nil && len(failed) > 0 {
+		err = tx.refuse(ctx, appends, failed)
 	}
 	if err != nil {
 		tx.retract(before)
@@ -146,57 +148,79 @@ func (tx *Tx) add(ctx context.Context, appends []engine.Append) error {
 	return nil
 }
 
-// number buffers the events of appends with the versions that they will have. If check is set it tests their expectations and returns those that
-// do not hold: versions against the snapshot and the buffer, conditions against the snapshot alone.
-func (tx *Tx) number(ctx context.Context, appends []engine.Append, check bool) (failed []engine.FailedCheck, err error) {
+// refuse returns the conflict, unless the appends may be a retry: of that, Commit decides.
+func (tx *Tx) refuse(ctx context.Context, appends []engine.Append, failed []engine.FailedCheck) error {
+	known, err := tx.knowsID(ctx, appends)
+	if err != nil || known {
+		return err
+	}
+	return &engine.ConflictError{Head: tx.index.Head(), Checks: failed}
+}
+
+// number buffers the events of appends with the versions that they will have if nobody else appends, and returns the expectations that do
+// not hold. Versions see what is buffered before their append; conditions see what the statements before have buffered, because the rows
+// of one INSERT are one decision.
+func (tx *Tx) number(ctx context.Context, appends []engine.Append) (failed []engine.FailedCheck, err error) {
+	earlier := tx.events
 	for i := range appends {
 		a := &appends[i]
-		last, err := tx.version(a.Stream)
+		s, err := tx.stream(a.Stream)
 		if err != nil {
 			return nil, err
 		}
-		for k := 0; check && k < len(a.Expect); k++ {
-			f, err := tx.checkOne(ctx, a.Stream, last, a.Expect[k])
+		for k, e := range a.Expect {
+			f, err := tx.checkOne(ctx, earlier, a.Stream, s.last, e)
 			if err != nil {
 				return nil, err
 			}
 			if f != nil {
 				f.Append, f.Check = len(tx.appends)+i, k
 				failed = append(failed, *f)
+			} else if v, ok := e.(engine.ExpectedVersion); ok {
+				s.pinned = s.pinned || v.Pins()
 			}
 		}
-		if len(a.Events) == 0 {
-			continue
-		}
-		a.Events = keepIn(&tx.newEvents, a.Events)
-		for j := range a.Events {
-			e := &a.Events[j]
-			if len(e.Tags) > 0 {
-				e.Tags = sortedTags(e.Tags)
-			}
-			last++
-			tx.events = append(tx.events, ownEvent{stream: a.Stream, version: last, event: e})
-		}
-		tx.versions[a.Stream] = last
+		tx.buffer(a, &s)
+		tx.setStream(a.Stream, s)
 	}
 	return failed, nil
 }
 
-// retract drops the events from number n on, which nobody has read.
-func (tx *Tx) retract(n int) {
-	for i := len(tx.events) - 1; i >= n; i-- {
-		e := &tx.events[i]
-		tx.versions[e.stream] = e.version - 1
-		*e = ownEvent{}
+// buffer takes over the events of an append to the stream.
+func (tx *Tx) buffer(a *engine.Append, s *ownStream) {
+	if len(a.Events) == 0 {
+		return
 	}
-	tx.events = tx.events[:n]
+	a.Events = keepIn(&tx.newEvents, a.Events)
+	for j := range a.Events {
+		e := &a.Events[j]
+		if len(e.Tags) > 0 {
+			e.Tags = sortedTags(e.Tags)
+		}
+		s.last++
+		tx.events = append(tx.events, ownEvent{stream: a.Stream, version: s.last, event: e})
+	}
 }
 
-// last returns the places of the n events that were buffered last. Their positions are not known.
+// retract takes back what a statement has done that is refused: the events from number n on, which nobody has read.
+func (tx *Tx) retract(n int) {
+	clear(tx.events[n:])
+	tx.events = tx.events[:n]
+	for _, u := range slices.Backward(tx.undo) {
+		if u.known {
+			tx.streams[u.stream] = u.before
+		} else {
+			delete(tx.streams, u.stream)
+		}
+	}
+}
+
+// last returns the places of the n events that were buffered last, as far as they are known.
 func (tx *Tx) last(n int) []engine.Placed {
 	placed := make([]engine.Placed, n)
-	for i, e := range tx.events[len(tx.events)-n:] {
-		placed[i] = engine.Placed{Position: engine.NoPosition, Version: e.version, ID: e.event.ID}
+	for i := range placed {
+		e := &tx.events[len(tx.events)-n+i]
+		placed[i] = engine.Placed{Position: engine.NoPosition, Version: tx.streams.version(e), ID: e.event.ID}
 	}
 	return placed
 }
@@ -240,8 +264,11 @@ func (tx *Tx) knowsID(ctx context.Context, appends []engine.Append) (bool, error
 	return n > 0, err
 }
 
-// checkOne tests one expectation. It returns nil if it holds.
-func (tx *Tx) checkOne(ctx context.Context, stream string, actual engine.Version, e engine.Expectation) (*engine.FailedCheck, error) {
+// checkOne tests one expectation of a stream that is at version actual, in front of which the transaction has buffered the earlier events.
+// It returns nil if it holds.
+func (tx *Tx) checkOne(
+	ctx context.Context, earlier []ownEvent, stream string, actual engine.Version, e engine.Expectation,
+) (*engine.FailedCheck, error) {
 	switch e := e.(type) {
 	case engine.ExpectedVersion:
 		if !e.Holds(actual) {
@@ -249,6 +276,9 @@ func (tx *Tx) checkOne(ctx context.Context, stream string, actual engine.Version
 		}
 	case *engine.Condition:
 		found, err := conflicts(ctx, tx.index, e)
+		if err == nil && len(found) < mostConflicts {
+			found, err = tx.ownConflicts(ctx, e, earlier, found)
+		}
 		if err != nil || len(found) == 0 {
 			return nil, err
 		}
@@ -257,100 +287,10 @@ func (tx *Tx) checkOne(ctx context.Context, stream string, actual engine.Version
 	return nil, nil
 }
 
-// The statements BEGIN, COMMIT and ROLLBACK, as text.
-type transactionStatement struct {
-	kind parser.TransactionKind
-	pos  parser.Pos
-}
-
-func (t *transactionStatement) query(ctx context.Context, s *Session, args []Value) (Rows, error) {
-	return queryNothing(t, ctx, s, args)
-}
-
-func (t *transactionStatement) exec(ctx context.Context, s *Session, _ []Value) (Outcome, error) {
-	none := Outcome{LastPosition: engine.NoPosition}
-	if t.kind == parser.Begin {
-		if s.Tx != nil {
-			return none, errorf(BadStatement, t.pos, "a transaction is open already; transactions do not nest, SAVEPOINT does")
-		}
-		s.Tx = Begin(s.Store, false)
-		s.Tx.textual = true
-		return none, nil
-	}
-	tx := s.Tx
-	switch {
-	case tx == nil:
-		return none, errorf(BadStatement, t.pos, "no transaction is open")
-	case !tx.textual:
-		return none, errorf(BadStatement, t.pos, "this transaction was begun with BeginTx: end it with its Commit or Rollback")
-	}
-	s.Tx = nil
-	if t.kind == parser.Rollback {
-		tx.Rollback()
-		return none, nil
-	}
-	written := int64(len(tx.events))
-	if err := tx.Commit(ctx); err != nil {
-		return none, err
-	}
-	if n := len(tx.appended.Events); n > 0 {
-		none.LastPosition, none.Duplicate = tx.appended.Events[n-1].Position, tx.appended.Duplicate
-	}
-	if !none.Duplicate {
-		none.RowsAffected = written
-	}
-	return none, nil
-}
-
-// queryNothing runs a statement without rows through Query.
-func queryNothing(p planner, ctx context.Context, s *Session, args []Value) (Rows, error) {
-	if _, err := p.exec(ctx, s, args); err != nil {
-		return nil, err
-	}
-	return listRows(nil, nil, s), nil
-}
-
-// A savepointStatement is SAVEPOINT, ROLLBACK TO or RELEASE.
-type savepointStatement struct {
-	kind parser.SavepointKind
-	name string
-	pos  parser.Pos
-}
-
-func (t *savepointStatement) query(ctx context.Context, s *Session, args []Value) (Rows, error) {
-	return queryNothing(t, ctx, s, args)
-}
-
-func (t *savepointStatement) exec(_ context.Context, s *Session, _ []Value) (Outcome, error) {
-	none := Outcome{LastPosition: engine.NoPosition}
-	if s.Tx == nil {
-		return none, errorf(BadStatement, t.pos, "a savepoint needs a transaction, and none is open")
-	}
-	if s.Tx.done {
-		return none, ErrTxDone
-	}
-	if t.kind == parser.SavepointSet {
-		s.Tx.save(t.name)
-		return none, nil
-	}
-	i := s.Tx.findSavepoint(t.name)
-	if i < 0 {
-		return none, errorf(BadStatement, t.pos, "there is no savepoint %s", quoted(t.name))
-	}
-	if t.kind == parser.SavepointRelease {
-		s.Tx.saved = s.Tx.saved[:i]
-		return none, nil
-	}
-	s.Tx.rollbackTo(i)
-	return none, nil
-}
-
 func (tx *Tx) save(name string) {
-	versions := make(map[string]engine.Version, len(tx.versions))
-	for stream, v := range tx.versions {
-		versions[stream] = v
-	}
-	tx.saved = append(tx.saved, savepoint{name: name, appends: len(tx.appends), events: len(tx.events), size: tx.size, versions: versions})
+	tx.saved = append(tx.saved, savepoint{
+		name: name, appends: len(tx.appends), events: len(tx.events), size: tx.size, streams: maps.Clone(tx.streams),
+	})
 }
 
 // findSavepoint returns the youngest savepoint with the name, -1 if there is none.
@@ -369,9 +309,7 @@ func (tx *Tx) rollbackTo(i int) {
 	tx.appends = append([]engine.Append(nil), tx.appends[:p.appends]...)
 	tx.events = append([]ownEvent(nil), tx.events[:p.events]...)
 	tx.size = p.size
-	tx.versions = make(map[string]engine.Version, len(p.versions))
-	for stream, v := range p.versions {
-		tx.versions[stream] = v
-	}
+	tx.streams = maps.Clone(p.streams)
 	tx.saved = tx.saved[:i+1]
+	tx.cuts = append(tx.cuts, p.events)
 }

@@ -1,0 +1,85 @@
+package query
+
+import (
+	"context"
+	"slices"
+
+	"github.com/eventfold/eventfold/engine"
+)
+
+// An ownEvent is a buffered event of a transaction.
+type ownEvent struct {
+	stream  string
+	version engine.Version // that it will have if nobody else appends to the stream; see ownStream
+	event   *engine.NewEvent
+}
+
+// An ownStream is a stream that a transaction appends to, or expects to be at a version.
+type ownStream struct {
+	last engine.Version // of its last event, the buffered ones included
+	// pinned tells that an exact expectation of the transaction holds: COMMIT either fails or gives the events these versions. Without
+	// it they depend on what others append meanwhile, so that they are not known.
+	pinned bool
+}
+
+// ownStreams are the streams of a transaction by their names.
+type ownStreams map[string]ownStream
+
+// version returns the version of a buffered event, NoVersion as long as it is not known.
+func (s ownStreams) version(e *ownEvent) engine.Version {
+	if !s[e.stream].pinned {
+		return engine.NoVersion
+	}
+	return e.version
+}
+
+// add adds a buffered event to a batch. Its position and time are not known yet.
+func (s ownStreams) add(b *engine.Batch, e *ownEvent) {
+	b.Len++
+	b.Positions = append(b.Positions, engine.NoPosition)
+	b.Streams = append(b.Streams, e.stream)
+	b.Versions = append(b.Versions, s.version(e))
+	b.IDs = append(b.IDs, e.event.ID)
+	b.Types = append(b.Types, e.event.Type)
+	b.Payloads = append(b.Payloads, e.event.Payload)
+	b.JSON = append(b.JSON, validJSON(e.event.Payload))
+	b.Metadata = append(b.Metadata, bytesOf(metadataText(e.event.Metadata)))
+	b.Tags = append(b.Tags, e.event.Tags)
+	b.Times = append(b.Times, 0)
+	b.Redacted = append(b.Redacted, false)
+}
+
+// ownConflicts adds the buffered events that break a condition. The condition sees them as a SELECT would. The store does not ask again:
+// what an event is does not change any more, and one that is rolled back takes the statements after it along.
+func (tx *Tx) ownConflicts(ctx context.Context, c *engine.Condition, own []ownEvent, found []engine.Event) ([]engine.Event, error) {
+	for i := range own {
+		if i%256 == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		e := &own[i]
+		if !namesPass(&c.Where, e) {
+			continue
+		}
+		b := new(engine.Batch)
+		tx.streams.add(b, e)
+		match, err := c.Match(b, 0)
+		if err != nil {
+			return nil, err
+		}
+		if match {
+			var event engine.Event
+			fillEvent(&event, &tableBatch{events: b, pending: true}, 0)
+			if found = append(found, event); len(found) == mostConflicts {
+				break
+			}
+		}
+	}
+	return found, nil
+}
+
+// namesPass reports whether an event has a stream, a type and the tags that a filter asks for, all of which are known of it.
+func namesPass(f *engine.Filter, e *ownEvent) bool {
+	return (f.Streams == nil || slices.Contains(f.Streams, e.stream)) &&
+		(f.Types == nil || slices.Contains(f.Types, e.event.Type)) &&
+		!slices.ContainsFunc(f.Tags, func(tag string) bool { return !slices.Contains(e.event.Tags, tag) })
+}
