@@ -145,7 +145,7 @@ func TestSavepoints(t *testing.T) {
 // TestTextualTransaction holds that BEGIN and COMMIT work as statements on one connection, and that nothing of them reaches its next user.
 func TestTextualTransaction(t *testing.T) {
 	ctx := context.Background()
-	db := openDB(t, ":memory:")
+	db := openDB(t, ":memory:?begin=allow")
 	db.SetMaxOpenConns(1)
 	conn, err := db.Conn(ctx)
 	require.NoError(t, err)

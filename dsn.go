@@ -30,6 +30,10 @@ type Config struct {
 	// A store whose chain at that position is another one, or which is shorter, is refused with a *HeadError.
 	Expect engine.Head
 
+	// Begin allows BEGIN as a statement by itself, whose transaction stays open on the connection: for programs that pin a sql.Conn. Otherwise
+	// it is an error, because the next statement may run on another connection of the pool, where it would be committed by itself.
+	Begin bool
+
 	// The fields that follow belong to the store, not to the connection: all Connectors of one store in one process must
 	// give them alike.
 
@@ -77,6 +81,7 @@ var (
 	preallocs    = []choice{{"auto", uint8(engine.PreallocAuto)}, {"zero", uint8(engine.PreallocZero)},
 		{"reserve", uint8(engine.PreallocReserve)}, {"none", uint8(engine.PreallocNone)}}
 	jsons    = []choice{{"bytes", 0}, {"text", 1}}
+	begins   = []choice{{"refuse", 0}, {"allow", 1}}
 	networks = []choice{{"refuse", 0}, {"allow", 1}}
 )
 
@@ -95,6 +100,7 @@ var dsnKeys = []dsnKey{
 	{"query_memory", parseQueryMemory, func(c Config) string { return formatSize(c.QueryMemory) }},
 	{"max_event_size", parseMaxEventSize, func(c Config) string { return formatSize(int64(c.MaxEventSize)) }},
 	flagKey("json", jsons, func(c *Config) *bool { return &c.JSONText }),
+	flagKey("begin", begins, func(c *Config) *bool { return &c.Begin }),
 	{"expect", parseHead, formatHead},
 	wordKey("compress", compressions, func(c *Config) *engine.Compression { return &c.Compress }),
 	wordKey("prealloc", preallocs, func(c *Config) *engine.Prealloc { return &c.Prealloc }),
@@ -124,8 +130,8 @@ var dsnHints = map[string]string{
 //
 // The keys are those of Config: mode (rwc, rw, ro, memory), busy_timeout (a duration such as 5s; 0 for not at all),
 // sync (always, interval), query_memory and max_event_size (bytes, or a number with KiB, MiB or GiB), json (bytes, text),
-// expect (a position, a colon, and 64 hexadecimal digits of the chain), compress (none, zstd), prealloc (auto, zero, reserve, none),
-// network (refuse, allow). A key that is unknown or given twice and a value that is not allowed are an [*Error] with the code [ErrConfig].
+// begin (refuse, allow), expect (a position, a colon, and 64 hexadecimal digits of the chain), compress (none, zstd),
+// prealloc (auto, zero, reserve, none), network (refuse, allow). A key that is unknown or given twice and a value that is not allowed are an [*Error] with the code [ErrConfig].
 func ParseDSN(dsn string) (Config, error) {
 	c, err := parseDSN(dsn)
 	if err != nil {

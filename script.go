@@ -61,36 +61,84 @@ func (c *Conn) runScript(ctx context.Context, sc *script, shares [][]driver.Name
 	}
 	if sc.hasTransaction() {
 		around = frames{}
+		if err := c.checkEnd(sc); err != nil {
+			return nil, err
+		}
 	}
 	if _, err := c.frame(ctx, around.begin); err != nil {
 		return nil, wrapError(ctx, "exec", "", err)
 	}
-	total := query.Outcome{LastPosition: engine.NoPosition}
+	before := c.session.Tx
+	total := tally{Outcome: query.Outcome{LastPosition: engine.NoPosition}}
 	for i, s := range sc.statements {
 		outcome, err := c.run(ctx, s, shares[i])
 		if err != nil {
 			c.frame(context.WithoutCancel(ctx), around.rollback) // err is what the caller must know
+			c.abandon(before)
 			return nil, sc.wrapError(ctx, i, err)
 		}
-		add(&total, outcome)
+		total.add(s, outcome)
 	}
 	committed, err := c.frame(ctx, around.commit)
 	if err != nil {
 		return nil, wrapError(ctx, "exec", "", err)
 	}
 	if around == ownTransaction {
-		total = committed
+		return result{committed}, nil
 	}
-	return result{total}, nil
+	return total.result(), nil
 }
 
-// add counts a statement's outcome to that of those before it.
-func add(total *query.Outcome, o query.Outcome) {
-	total.RowsAffected += o.RowsAffected
-	total.Pending = total.Pending || o.Pending
-	if o.LastPosition != engine.NoPosition {
-		total.LastPosition = o.LastPosition
+// checkEnd refuses a script that begins a transaction and does not end it, as BEGIN by itself is refused.
+func (c *Conn) checkEnd(sc *script) error {
+	if c.session.Tx != nil || c.link.config.Begin {
+		return nil
 	}
+	for i, s := range slices.Backward(sc.statements) {
+		if t, ok := s.tree.(*parser.Transaction); ok { // the last one
+			if t.Kind == parser.Begin {
+				return loneBegin(sc.text, sc.offset(i)+t.Pos)
+			}
+			return nil
+		}
+	}
+	return nil
+}
+
+// abandon rolls back what a script that failed has begun after before. With Config.Begin it is left to whoever pinned the connection.
+func (c *Conn) abandon(before *query.Tx) {
+	if tx := c.session.Tx; before == nil && tx != nil && !c.link.config.Begin {
+		tx.Rollback()
+		c.session.Tx = nil
+	}
+}
+
+// A tally adds up the outcomes of a script's statements.
+type tally struct {
+	query.Outcome
+	open query.Outcome // of the transaction that is open, whose COMMIT tells what it has written
+}
+
+func (t *tally) add(s *statement, o query.Outcome) {
+	if _, ok := s.tree.(*parser.Transaction); ok {
+		t.open = query.Outcome{}
+	}
+	if o.Receipt != nil {
+		t.open.RowsAffected += o.RowsAffected
+		t.open.Receipt = o.Receipt
+		return
+	}
+	t.RowsAffected += o.RowsAffected
+	if o.LastPosition != engine.NoPosition {
+		t.LastPosition = o.LastPosition
+	}
+}
+
+func (t *tally) result() driver.Result {
+	if t.open.Receipt != nil {
+		return (*receipt)(t.open.Receipt.Of(t.open.RowsAffected))
+	}
+	return result{t.Outcome}
 }
 
 // frame runs one of the statements around a script, "" for none.

@@ -14,6 +14,7 @@ var (
 	_ driver.StmtQueryContext  = (*stmt)(nil)
 	_ driver.NamedValueChecker = (*stmt)(nil)
 	_ driver.Result            = result{}
+	_ driver.Result            = (*receipt)(nil)
 )
 
 // A stmt is a prepared statement of one connection. It holds nothing that needs closing.
@@ -65,12 +66,15 @@ func (s *stmt) Query([]driver.Value) (driver.Rows, error) {
 
 // exec runs a statement for its effect.
 func (c *Conn) exec(ctx context.Context, s *statement, args []driver.NamedValue) (driver.Result, error) {
+	if err := c.checkBegin(s); err != nil {
+		return nil, err
+	}
 	outcome, err := c.run(ctx, s, args)
 	if err != nil {
 		return nil, wrapError(ctx, "exec", s.text, err)
 	}
-	if outcome == onePending.Outcome {
-		return boxedOnePending, nil
+	if outcome.Receipt != nil {
+		return (*receipt)(outcome.Receipt), nil
 	}
 	return result{outcome}, nil
 }
@@ -85,6 +89,9 @@ func (c *Conn) run(ctx context.Context, s *statement, args []driver.NamedValue) 
 
 // query runs a statement and returns its rows.
 func (c *Conn) query(ctx context.Context, s *statement, args []driver.NamedValue) (driver.Rows, error) {
+	if err := c.checkBegin(s); err != nil {
+		return nil, err
+	}
 	s, args, err := c.expandLists(s, args)
 	if err != nil {
 		return nil, wrapError(ctx, "query", "", err)
@@ -111,19 +118,9 @@ func (c *Conn) query(ctx context.Context, s *statement, args []driver.NamedValue
 // A result is a plain value: database/sql reads it after the connection has been given back.
 type result struct{ query.Outcome }
 
-// What an INSERT of one event in a transaction gives, which need not be made for each.
-var (
-	onePending                    = result{query.Outcome{LastPosition: engine.NoPosition, Pending: true, RowsAffected: 1}}
-	boxedOnePending driver.Result = onePending
-)
-
 // LastInsertId returns the position of the last event appended, or of the original if the append was a duplicate.
-// Inside a transaction it is an error, because positions are assigned at COMMIT.
 func (r result) LastInsertId() (int64, error) {
-	switch {
-	case r.Pending:
-		return 0, fault(ErrTransaction, "exec", "the position is assigned at COMMIT")
-	case r.LastPosition == engine.NoPosition:
+	if r.LastPosition == engine.NoPosition {
 		return 0, fault(ErrUnsupported, "exec", "no event was appended, so that there is no position")
 	}
 	return int64(r.LastPosition), nil
@@ -131,3 +128,19 @@ func (r result) LastInsertId() (int64, error) {
 
 // RowsAffected returns the number of events newly written, 0 for a duplicate.
 func (r result) RowsAffected() (int64, error) { return r.Outcome.RowsAffected, nil }
+
+// A receipt is the result of an INSERT in a transaction, which may be asked again when that has ended.
+type receipt query.Receipt
+
+// LastInsertId returns the position of the last event. It is assigned at COMMIT: before that, and if the event was rolled back, it is an error.
+func (r *receipt) LastInsertId() (int64, error) {
+	p, err := (*query.Receipt)(r).Position()
+	if err != nil {
+		return 0, &Error{Code: ErrTransaction, Op: "exec", Err: err}
+	}
+	return int64(p), nil
+}
+
+// RowsAffected returns the number of events that are buffered, and after COMMIT of those that were written: none if the transaction was
+// a duplicate, or was rolled back.
+func (r *receipt) RowsAffected() (int64, error) { return (*query.Receipt)(r).Rows(), nil }

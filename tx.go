@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 
+	"github.com/eventfold/eventfold/parser"
 	"github.com/eventfold/eventfold/query"
 )
 
@@ -27,7 +28,8 @@ func (c *Conn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx
 		return nil, err
 	}
 	if level := sql.IsolationLevel(options.Isolation); !levels[level] {
-		return nil, fault(ErrUnsupported, "begin", "isolation level %s cannot be given; the levels are %s, %s and %s",
+		return nil, fault(ErrUnsupported, "begin", "isolation level %s cannot be given; the levels are %s, %s and %s. "+
+			"EXPECTING NO EVENT makes a snapshot serializable in what it names",
 			level, sql.LevelDefault, sql.LevelRepeatableRead, sql.LevelSnapshot)
 	}
 	if c.session.Tx != nil {
@@ -59,4 +61,21 @@ func (t *tx) Rollback() error {
 		t.conn.session.Tx = nil
 	}
 	return nil
+}
+
+// checkBegin refuses BEGIN as a text by itself unless Config.Begin allows it.
+func (c *Conn) checkBegin(s *statement) error {
+	t, ok := s.tree.(*parser.Transaction)
+	if !ok || t.Kind != parser.Begin || c.session.Tx != nil || c.link.config.Begin {
+		return nil
+	}
+	return loneBegin(s.text, t.Pos)
+}
+
+// loneBegin is the error of a BEGIN, at a place in text, whose transaction would stay open behind its text.
+func loneBegin(text string, pos parser.Pos) error {
+	err := fault(ErrTransaction, "exec", "BEGIN by itself holds for one connection of the pool, and the next statement may run on another: "+
+		"use BeginTx, or write everything from BEGIN to COMMIT in one text; begin=allow in the DSN is for programs that pin a sql.Conn")
+	err.locate(text, pos)
+	return err
 }

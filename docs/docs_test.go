@@ -114,7 +114,7 @@ func TestSamplesOfTheReference(t *testing.T) {
 // open returns one connection, because the words BEGIN and COMMIT belong to one.
 func open(t *testing.T) *sql.Conn {
 	t.Helper()
-	db, err := sql.Open("eventfold", filepath.Join(t.TempDir(), "store"))
+	db, err := sql.Open("eventfold", filepath.Join(t.TempDir(), "store")+"?begin=allow")
 	require.NoError(t, err)
 	conn, err := db.Conn(t.Context())
 	require.NoError(t, err)
