@@ -131,7 +131,7 @@ func (s *FileStore) checkConditions(ctx context.Context, r *request) error {
 					Reason: fmt.Sprintf("looks after position %d, but the log ends before position %d", c.After, r.checked)}
 			}
 			conflicts, err := index.conflicts(ctx, c, 0)
-			if err == nil && i > 0 && len(conflicts) < maxConflicts {
+			if err == nil && !c.LogOnly && len(conflicts) < maxConflicts {
 				conflicts, err = r.ownConflicts(ctx, c, i, conflicts)
 			}
 			if err != nil {

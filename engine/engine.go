@@ -74,6 +74,7 @@ type Condition struct {
 	Match   func(b *Batch, row int) (bool, error) // nil: every event that passes Where conflicts
 	Text    string                                // for the error
 	Fixed   bool                                  // After is not what somebody has read: to read again and try again cannot help
+	LogOnly bool                                  // the caller has looked at the batch's events itself: the store leaves them out
 }
 
 // Appended is the outcome of an append: one Placed per event, in the order given.

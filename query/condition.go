@@ -108,11 +108,12 @@ func (p *expectPlan) condition(en *env) (engine.Expectation, error) {
 		return nil, err
 	}
 	fixed := !p.read && after == engine.NoPosition
-	c := &engine.Condition{After: after, Where: what.filter(false), Text: p.text, Fixed: fixed}
+	inTx := en.exec.session.Tx != nil // which looks at its own events when the statement runs, with the places that it knows
+	c := &engine.Condition{After: after, Where: what.filter(false), Text: p.text, Fixed: fixed, LogOnly: inTx}
 	if t := p.scan.events(); !t.all {
 		c.Where = onlyStream(c.Where, t.stream)
 	}
-	if !p.scan.inexact && !what.inexact && en.exec.session.Tx == nil {
+	if !p.scan.inexact && !what.inexact && !inTx {
 		return c, nil
 	}
 	for _, i := range p.scan.needed() {
@@ -124,21 +125,13 @@ func (p *expectPlan) condition(en *env) (engine.Expectation, error) {
 
 // matcher evaluates conditions on single events. It uses an environment of its own and no context:
 // the store's writer calls it, and a statement's context must not end in the middle of a commit.
-//
-// Events of the transaction itself, which have no position, are decided when the statement runs. When COMMIT asks again they do not match:
-// the store knows less of them than the statement did, which saw the versions that are pinned.
 func matcher(ex *execution, conds []condition) func(*engine.Batch, int) (bool, error) {
-	tx := ex.session.Tx
 	alone := &execution{ctx: context.Background(), session: ex.session, args: ex.args, now: ex.now, budget: ex.budget}
 	en := alone.env(nil)
 	batch := &tableBatch{}
 	en.row.batch = batch
 	return func(b *engine.Batch, row int) (bool, error) {
-		own := b.Positions[row] == engine.NoPosition
-		if own && (tx == nil || tx.done) {
-			return false, nil
-		}
-		batch.n, batch.events, batch.pending = b.Len, b, own
+		batch.n, batch.events, batch.pending = b.Len, b, b.Positions[row] == engine.NoPosition
 		batch.serial++
 		en.row.i, en.err = row, nil
 		return allTrue(conds, en), en.err

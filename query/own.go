@@ -49,7 +49,7 @@ func (s ownStreams) add(b *engine.Batch, e *ownEvent) {
 	b.Redacted = append(b.Redacted, false)
 }
 
-// ownConflicts adds the buffered events that break a condition. The condition sees them as a SELECT would. The store does not ask again:
+// ownConflicts adds the buffered events that break a condition. The condition sees them as a SELECT would. COMMIT does not ask again:
 // what an event is does not change any more, and one that is rolled back takes the statements after it along.
 func (tx *Tx) ownConflicts(ctx context.Context, c *engine.Condition, own []ownEvent, found []engine.Event) ([]engine.Event, error) {
 	for i := range own {

@@ -306,7 +306,7 @@ func (g *generator) expectation(stream string) engine.Expectation {
 		return engine.Exact(max(v+engine.Version(g.r.IntN(3)-1), engine.NoVersion))
 	case 4, 5:
 		after := engine.Position(len(g.model.events) - 1 - g.r.IntN(5) + g.r.IntN(2)*g.r.IntN(2)*g.r.IntN(2))
-		return &engine.Condition{After: max(after, engine.NoPosition), Where: g.filter()}
+		return &engine.Condition{After: max(after, engine.NoPosition), Where: g.filter(), LogOnly: g.some(8)}
 	}
 	return engine.Exact(v)
 }

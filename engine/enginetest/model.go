@@ -253,7 +253,7 @@ func (v *modelView) conflicts(c *engine.Condition, own []engine.Event) ([]engine
 	unbounded := where.To == 0 && where.MinVersion <= 0 && !where.HasMaxVersion && where.Since.IsZero() && where.Before.IsZero()
 	where.From, where.MinVersion = engine.NoPosition, engine.NoVersion
 	for _, e := range own {
-		if unbounded && passes(&e, &where) && (where.IDs == nil || e.ID != uuid.Nil) {
+		if !c.LogOnly && unbounded && passes(&e, &where) && (where.IDs == nil || e.ID != uuid.Nil) {
 			candidates = append(candidates, e)
 		}
 	}

@@ -68,6 +68,8 @@ func (r *run) conditionsInBatch() {
 	assert.ErrorContains(r, err, "earlier event of the same append")
 	require.Len(r, r.all(), 6)
 
+	r.must(engine.Append{Stream: "b", Events: []engine.NewEvent{event("other")}}, one("a", "other", &engine.Condition{
+		After: engine.NoPosition, Where: engine.Filter{Types: []string{"other"}}, LogOnly: true}))
 	guard := engine.Append{Stream: "a", Expect: []engine.Expectation{none}}
 	_, err = r.store.Append(r.ctx, twice, guard)
 	assert.ErrorAs(r, err, &conflict, "a guard behind it")
