@@ -24,7 +24,7 @@ func TestANameCannotBeClaimedTwiceInOneTransaction(t *testing.T) {
 	mustExec(t, tx, claimOnce)
 	_, err := tx.Exec(claimOnce)
 	require.ErrorIs(t, err, eventfold.ErrConditionFailed)
-	assert.ErrorContains(t, err, `earlier event of the same append matches the condition NO EVENT FROM "$all"`)
+	assert.ErrorContains(t, err, `earlier event of the same transaction matches the condition NO EVENT FROM "$all"`)
 	var conflict *eventfold.ConflictError
 	require.ErrorAs(t, err, &conflict)
 	require.Len(t, conflict.Checks, 1)

@@ -64,7 +64,7 @@ func (c FailedCheck) String() string {
 	}
 	e := &c.Conflicts[0]
 	if e.Position == NoPosition {
-		return fmt.Sprintf("an earlier event of the same append matches the condition %s: %s in stream %q", c.Condition.Text, e.Type, e.Stream)
+		return fmt.Sprintf("an earlier event of the same transaction matches the condition %s: %s in stream %q", c.Condition.Text, e.Type, e.Stream)
 	}
 	return fmt.Sprintf("an event after position %d matches the condition %s: position %d, %s in stream %q",
 		c.Condition.After, c.Condition.Text, e.Position, e.Type, e.Stream)

@@ -65,7 +65,7 @@ func (r *run) conditionsInBatch() {
 	}}, conflict.Checks[0].Conflicts, "which has no place yet")
 	assert.Equal(r, 2, conflict.Checks[0].Append)
 	assert.True(r, conflict.Checks[0].Hopeless())
-	assert.ErrorContains(r, err, "earlier event of the same append")
+	assert.ErrorContains(r, err, "earlier event of the same transaction")
 	require.Len(r, r.all(), 6)
 
 	r.must(engine.Append{Stream: "b", Events: []engine.NewEvent{event("other")}}, one("a", "other", &engine.Condition{
