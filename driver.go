@@ -22,12 +22,13 @@
 // must be: ANY (the default), NO STREAM, STREAM EXISTS, VERSION n, or that NO EVENT FROM ... WHERE ... AFTER p matches. If
 // it is not, nothing is written and the error is a [*ConflictError] with the facts: errors.Is(err, [ErrVersionConflict]).
 //
-// An event id that the caller gives makes an append safe to repeat: if all its events are stored already it succeeds and writes nothing.
-// LastInsertId is the position of the last event, RowsAffected the number of events newly written. In a transaction both may be asked again
-// after Commit; before it there is no position.
+// An event id that the caller gives makes an append safe to repeat: if all its events are stored already it succeeds
+// and writes nothing. LastInsertId is the position of the last event, RowsAffected the number of events newly written.
+// In a transaction both may be asked again after Commit; before it there is no position.
 //
-// Arguments may be whatever database/sql takes, an [ExpectedVersion], [16]byte and uuid.UUID for ids and names of streams, []string for tags,
-// [JSON] of any value for payload and metadata, and slices for the list of IN: WHERE type IN (?).
+// Arguments may be whatever database/sql takes, an [ExpectedVersion], [16]byte and uuid.UUID for ids and names of
+// streams, []string for tags, [JSON] of any value for payload and metadata, and slices for the list of IN: WHERE type
+// IN (?).
 //
 // # How do I read?
 //
@@ -47,16 +48,17 @@
 //
 // # What is a transaction?
 //
-// Everything that is inserted between BeginTx and Commit is one append: all of it or nothing, over any number of streams.
-// SELECT sees the store as it was at BeginTx, and the transaction's own events, whose position is NULL until Commit; so is their version
-// unless an exact expectation of the transaction pins it. No lock is held meanwhile. Expectations, conditions included, see what SELECT
-// would see in their place. They are checked when the INSERT runs and again by Commit, which returns the conflict with what others have
-// appended meanwhile. The isolation levels are Default, RepeatableRead and Snapshot, which are one; conditions are how one gets more.
-// Commit runs under the context of BeginTx.
+// Everything that is inserted between BeginTx and Commit is one append: all of it or nothing, over any number of
+// streams. SELECT sees the store as it was at BeginTx, and the transaction's own events, whose position is NULL until
+// Commit; so is their version unless an exact expectation of the transaction pins it. No lock is held meanwhile.
+// Expectations, conditions included, see what SELECT would see in their place. They are checked when the INSERT runs
+// and again by Commit, which returns the conflict with what others have appended meanwhile. The isolation levels are
+// Default, RepeatableRead and Snapshot, which are one; conditions are how one gets more. Commit runs under the context
+// of BeginTx.
 //
-// Exec takes several statements at once, separated by semicolons, as one transaction: all or nothing. They consume their
-// arguments from left to right. BEGIN, COMMIT and ROLLBACK work as words too, in one text, or one by one on a sql.Conn with begin=allow in
-// the DSN; SAVEPOINT and its kin work in any transaction.
+// Exec takes several statements at once, separated by semicolons, as one transaction: all or nothing. They consume
+// their arguments from left to right. BEGIN, COMMIT and ROLLBACK work as words too, in one text, or one by one on a
+// sql.Conn with begin=allow in the DSN; SAVEPOINT and its kin work in any transaction.
 //
 // # How do I keep a store in memory?
 //

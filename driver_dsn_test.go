@@ -47,6 +47,8 @@ func TestParseDSN(t *testing.T) {
 		{"e?compress=zstd&prealloc=none", eventfold.Config{Path: "e", Compress: engine.CompressZstd, Prealloc: engine.PreallocNone}},
 		{"e?network=allow", eventfold.Config{Path: "e", Network: true}},
 		{"e?network=refuse", eventfold.Config{Path: "e"}},
+		{"e?begin=allow", eventfold.Config{Path: "e", Begin: true}},
+		{"e?begin=refuse", eventfold.Config{Path: "e"}},
 		{"e?expect=17:" + strings.Repeat("ab", 32), eventfold.Config{Path: "e", Expect: engine.Head{Position: 17, Chain: [32]byte(bytes.Repeat([]byte{0xab}, 32))}}},
 		{"e?prealloc=reserve", eventfold.Config{Path: "e", Prealloc: engine.PreallocReserve}},
 	}
@@ -84,6 +86,7 @@ func TestBrokenDSNIsAnErrorFromOpen(t *testing.T) {
 		{"e?json=string", "it must be one of bytes, text"},
 		{"e?compress=gzip", "it must be one of none, zstd"},
 		{"e?network=yes", "it must be one of refuse, allow"},
+		{"e?begin=true", "it must be one of refuse, allow"},
 		{"e?expect=17", "64 hexadecimal digits"},
 		{"e?expect=17:abab", "64 hexadecimal digits"},
 		{"e?expect=0:" + strings.Repeat("00", 32), "64 hexadecimal digits"},

@@ -85,8 +85,8 @@ func TestTheRowsOfOneInsertAreOneDecision(t *testing.T) {
 	assert.ErrorContains(t, err, "expected_version")
 }
 
-// TestAConditionSeesWhatASelectSees: at every place of a transaction, NO EVENT fails for a predicate if SELECT finds a row for it. What has
-// passed is not refused by COMMIT, which knows the places.
+// TestAConditionSeesWhatASelectSees: at every place of a transaction, NO EVENT fails for a predicate if SELECT finds a
+// row for it. What has passed is not refused by COMMIT, which knows the places.
 func TestAConditionSeesWhatASelectSees(t *testing.T) {
 	predicates := []string{
 		"type = 'Own'", "type = 'Stored'", "type LIKE 'ow%'", "type IN ('Own', 'Other')", "HAS(tags, 'x')", "HAS(tags, 'x') AND HAS(tags, 'y')",
@@ -126,7 +126,8 @@ func TestAConditionSeesWhatASelectSees(t *testing.T) {
 	}
 }
 
-// conditionsThatPass compares NO EVENT with SELECT for every predicate, and returns those that hold as a list for EXPECT.
+// conditionsThatPass compares NO EVENT with SELECT for every predicate, and returns those that hold as a list for
+// EXPECT.
 func conditionsThatPass(t *testing.T, tx *sql.Tx, table, after string, predicates []string, place string) string {
 	t.Helper()
 	var passed []string

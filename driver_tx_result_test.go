@@ -115,7 +115,8 @@ func TestAScriptWithItsOwnTransactionCountsEachEventOnce(t *testing.T) {
 	assert.Equal(t, int64(4), rows)
 }
 
-// TestABeginByItselfIsAnError: behind a pool the INSERT that follows would be committed by itself, and ROLLBACK would come too late.
+// TestABeginByItselfIsAnError: behind a pool the INSERT that follows would be committed by itself, and ROLLBACK would
+// come too late.
 func TestABeginByItselfIsAnError(t *testing.T) {
 	ctx := context.Background()
 	db := openDB(t, ":memory:")
@@ -166,7 +167,8 @@ func TestABeginByItselfIsAnError(t *testing.T) {
 	assert.Equal(t, 2, one[int](t, db, `SELECT COUNT(*) FROM $all`))
 }
 
-// TestAScriptThatFailsLeavesNoTransactionOpen: what it has begun is rolled back, unless whoever pinned the connection has asked for it.
+// TestAScriptThatFailsLeavesNoTransactionOpen: what it has begun is rolled back, unless whoever pinned the connection
+// has asked for it.
 func TestAScriptThatFailsLeavesNoTransactionOpen(t *testing.T) {
 	ctx := context.Background()
 	const script = `BEGIN; INSERT INTO a (type) VALUES ('A'); INSERT INTO a (type) VALUES ('B') EXPECTING NO STREAM; COMMIT`

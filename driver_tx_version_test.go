@@ -30,7 +30,8 @@ func TestAVersionIsNotGivenOutThatCommitMayChange(t *testing.T) {
 	assert.Equal(t, []int64{0, 1}, column[int64](t, db, `SELECT version FROM s`))
 }
 
-// TestAnExactExpectationMakesVersionsKnown: what a statement expects decides whether the versions of its stream are known from then on.
+// TestAnExactExpectationMakesVersionsKnown: what a statement expects decides whether the versions of its stream are
+// known from then on.
 func TestAnExactExpectationMakesVersionsKnown(t *testing.T) {
 	tests := []struct {
 		name  string

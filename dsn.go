@@ -30,8 +30,9 @@ type Config struct {
 	// A store whose chain at that position is another one, or which is shorter, is refused with a *HeadError.
 	Expect engine.Head
 
-	// Begin allows BEGIN as a statement by itself, whose transaction stays open on the connection: for programs that pin a sql.Conn. Otherwise
-	// it is an error, because the next statement may run on another connection of the pool, where it would be committed by itself.
+	// Begin allows BEGIN as a statement by itself, whose transaction stays open on the connection: for programs that
+	// pin a sql.Conn. Otherwise it is an error, because the next statement may run on another connection of the pool,
+	// where it would be committed by itself.
 	Begin bool
 
 	// The fields that follow belong to the store, not to the connection: all Connectors of one store in one process must
@@ -129,9 +130,10 @@ var dsnHints = map[string]string{
 //	file:fixtures?mode=memory
 //
 // The keys are those of Config: mode (rwc, rw, ro, memory), busy_timeout (a duration such as 5s; 0 for not at all),
-// sync (always, interval), query_memory and max_event_size (bytes, or a number with KiB, MiB or GiB), json (bytes, text),
-// begin (refuse, allow), expect (a position, a colon, and 64 hexadecimal digits of the chain), compress (none, zstd),
-// prealloc (auto, zero, reserve, none), network (refuse, allow). A key that is unknown or given twice and a value that is not allowed are an [*Error] with the code [ErrConfig].
+// sync (always, interval), query_memory and max_event_size (bytes, or a number with KiB, MiB or GiB), json (bytes,
+// text), begin (refuse, allow), expect (a position, a colon, and 64 hexadecimal digits of the chain), compress (none,
+// zstd), prealloc (auto, zero, reserve, none), network (refuse, allow). A key that is unknown or given twice and a
+// value that is not allowed are an [*Error] with the code [ErrConfig].
 func ParseDSN(dsn string) (Config, error) {
 	c, err := parseDSN(dsn)
 	if err != nil {

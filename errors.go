@@ -62,12 +62,13 @@ func (e *Error) Is(target error) bool {
 // SQLState returns the five characters that the SQL standard or PostgreSQL has for this kind of error.
 func (e *Error) SQLState() string { return e.Code.SQLState() }
 
-// Retryable reports whether the same may succeed when it is tried again: after reading again and deciding again where an expectation did
-// not hold, and with the same event ids where the outcome is unknown.
+// Retryable reports whether the same may succeed when it is tried again: after reading again and deciding again where
+// an expectation did not hold, and with the same event ids where the outcome is unknown.
 //
-// A conflict is not retryable, although its SQLState is 40001, if an expectation that failed names nothing that could be read anew, because
-// events never vanish: NO STREAM, and NO EVENT without AFTER (or with AFTER NULL or -1 in the text). An argument is what was read, so that VERSION ?
-// and AFTER ? are retryable whatever it was. Nor is a conflict with an event that the transaction itself has inserted.
+// A conflict is not retryable, although its SQLState is 40001, if an expectation that failed names nothing that could
+// be read anew, because events never vanish: NO STREAM, and NO EVENT without AFTER (or with AFTER NULL or -1 in the
+// text). An argument is what was read, so that VERSION ? and AFTER ? are retryable whatever it was. Nor is a conflict
+// with an event that the transaction itself has inserted.
 func (e *Error) Retryable() bool {
 	return e.Code < codeCount && codes[e.Code].retryable && !hopeless(e.Err)
 }

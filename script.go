@@ -105,7 +105,8 @@ func (c *Conn) checkEnd(sc *script) error {
 	return nil
 }
 
-// abandon rolls back what a script that failed has begun after before. With Config.Begin it is left to whoever pinned the connection.
+// abandon rolls back what a script that failed has begun after before. With Config.Begin it is left to whoever pinned
+// the connection.
 func (c *Conn) abandon(before *query.Tx) {
 	if tx := c.session.Tx; before == nil && tx != nil && !c.link.config.Begin {
 		tx.Rollback()

@@ -132,7 +132,8 @@ func (r result) RowsAffected() (int64, error) { return r.Outcome.RowsAffected, n
 // A receipt is the result of an INSERT in a transaction, which may be asked again when that has ended.
 type receipt query.Receipt
 
-// LastInsertId returns the position of the last event. It is assigned at COMMIT: before that, and if the event was rolled back, it is an error.
+// LastInsertId returns the position of the last event. It is assigned at COMMIT: before that, and if the event was
+// rolled back, it is an error.
 func (r *receipt) LastInsertId() (int64, error) {
 	p, err := (*query.Receipt)(r).Position()
 	if err != nil {
@@ -141,6 +142,6 @@ func (r *receipt) LastInsertId() (int64, error) {
 	return int64(p), nil
 }
 
-// RowsAffected returns the number of events that are buffered, and after COMMIT of those that were written: none if the transaction was
-// a duplicate, or was rolled back.
+// RowsAffected returns the number of events that are buffered, and after COMMIT of those that were written: none if the
+// transaction was a duplicate, or was rolled back.
 func (r *receipt) RowsAffected() (int64, error) { return (*query.Receipt)(r).Rows(), nil }

@@ -51,9 +51,9 @@ func (w *writer) stream(name string) (*groupStream, error) {
 	return &g.streams[len(g.streams)-1], nil
 }
 
-// check notes the version that each append finds its stream at, and returns the expectations that do not hold. They see the earlier
-// appends of the same request. The group's streams are then at the versions that the request leads to: if it is not placed it must be
-// retracted.
+// check notes the version that each append finds its stream at, and returns the expectations that do not hold. They see
+// the earlier appends of the same request. The group's streams are then at the versions that the request leads to: if
+// it is not placed it must be retracted.
 func (w *writer) check(r *request) (failed []FailedCheck, err error) {
 	for i := range r.batch {
 		a := &r.batch[i]
@@ -115,8 +115,8 @@ func (w *writer) place(r *request) {
 	r.result = Appended{Events: r.events, RecordedAt: timeOf(g.micros)}
 }
 
-// checkConditions evaluates the request's conditions for the log as it is and for the request's own events, in the goroutine that
-// appends. The writer looks only at what others have appended since.
+// checkConditions evaluates the request's conditions for the log as it is and for the request's own events, in the
+// goroutine that appends. The writer looks only at what others have appended since.
 func (s *FileStore) checkConditions(ctx context.Context, r *request) error {
 	index := s.ReadIndex().(*readIndex)
 	r.checked = index.Head()
@@ -258,8 +258,8 @@ func (w *writer) stagedConflicts(c *Condition, found []Event) ([]Event, error) {
 	return found, nil
 }
 
-// matchRow evaluates the condition for one event that has no batch yet. It and the event it returns keep pointing where the row points:
-// the memory of groups and requests is used again, so that the row must be a copy.
+// matchRow evaluates the condition for one event that has no batch yet. It and the event it returns keep pointing where
+// the row points: the memory of groups and requests is used again, so that the row must be a copy.
 func (c *Condition) matchRow(pos Position, r *row) (bool, Event, error) {
 	builder := batchBuilder{columns: c.Columns}
 	builder.add(pos, r)

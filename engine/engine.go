@@ -21,8 +21,9 @@ type Store interface {
 	// or success with Appended.Duplicate if exactly these events are stored already); expectations ([*ConflictError] with
 	// every check that failed); write. After an error nothing was written, except when it matches [ErrOutcomeUnknown].
 	//
-	// The appends of a batch are decided one after the other: the expectations of each see the log and the events of the
-	// appends before it, never its own. What an append to several streams expects as one decision stands in the first.
+	// The appends of a batch are decided one after the other: the expectations of each see the log and the events of
+	// the appends before it, never its own. What an append to several streams expects as one decision stands in the
+	// first.
 	//
 	// A request waits in a bounded queue. If ctx ends while it waits, Append returns ctx.Err() and nothing was written.
 	// Once the writer has claimed it, Append waits for the outcome.
@@ -58,13 +59,14 @@ type Expectation interface{ expectation() }
 func (ExpectedVersion) expectation() {}
 func (*Condition) expectation()      {}
 
-// A Condition holds if no event after position After passes Where and Match. It sees the log, and behind it the events of
-// the earlier appends of the same batch, never those of its own append. This is the append condition of the DCB
+// A Condition holds if no event after position After passes Where and Match. It sees the log, and behind it the events
+// of the earlier appends of the same batch, never those of its own append. This is the append condition of the DCB
 // specification (dcb.events).
 //
-// The events of a batch have no places yet. They come after every position, so that After and From let them pass; To, the bounds
-// of version and time, and ids that the store will assign do not. Match sees them with NoPosition, NoVersion, the time 0, and the
-// nil UUID unless the id was given; so do the Conflicts of a [FailedCheck]. What is found of them depends on nothing that others append.
+// The events of a batch have no places yet. They come after every position, so that After and From let them pass; To,
+// the bounds of version and time, and ids that the store will assign do not. Match sees them with NoPosition,
+// NoVersion, the time 0, and the nil UUID unless the id was given; so do the Conflicts of a [FailedCheck]. What is
+// found of them depends on nothing that others append.
 //
 // The store calls Match from the goroutine that called Append and from its writer, never from two at once.
 type Condition struct {

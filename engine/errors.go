@@ -42,8 +42,8 @@ type FailedCheck struct {
 	Conflicts []Event         // the first ten events that break the condition; those of the append itself, without places, at the end
 }
 
-// Hopeless reports that trying again cannot help, whatever has been read meanwhile: the expectation is one that names nothing read (NoStream,
-// a Fixed condition), and events never vanish; or an event of the same batch is in its way.
+// Hopeless reports that trying again cannot help, whatever has been read meanwhile: the expectation is one that names
+// nothing read (NoStream, a Fixed condition), and events never vanish; or an event of the same batch is in its way.
 func (c FailedCheck) Hopeless() bool {
 	if c.Condition == nil {
 		return c.Expected == NoStream

@@ -78,8 +78,8 @@ var (
 	StreamExists = ExpectedVersion{kind: expectStreamExists} // the stream has at least one event
 )
 
-// Exact expects the stream's last event to have version v. Exact(NoVersion) holds where NoStream does; it stands for what was read, so
-// that a conflict with it can be resolved by reading again.
+// Exact expects the stream's last event to have version v. Exact(NoVersion) holds where NoStream does; it stands for
+// what was read, so that a conflict with it can be resolved by reading again.
 func Exact(v Version) ExpectedVersion {
 	return ExpectedVersion{kind: expectExact, version: v}
 }
@@ -103,8 +103,8 @@ func (e ExpectedVersion) Version() (v Version, exact bool) { return e.version, e
 // Pins reports whether the expectation, where it holds, tells the stream's version: it is exact or NoStream.
 func (e ExpectedVersion) Pins() bool { return e.kind == expectExact || e.kind == expectNoStream }
 
-// Value implements [driver.Valuer], so that an expectation can be an argument of EXPECTING VERSION ? and of the column expected_version:
-// the number of an Exact one, -1 for NoStream, otherwise a word.
+// Value implements [driver.Valuer], so that an expectation can be an argument of EXPECTING VERSION ? and of the column
+// expected_version: the number of an Exact one, -1 for NoStream, otherwise a word.
 func (e ExpectedVersion) Value() (driver.Value, error) {
 	switch e.kind {
 	case expectNoStream:

@@ -16,15 +16,15 @@ import (
 	"github.com/eventfold/eventfold"
 )
 
-// A claimCall is one transaction: INSERTs one after the other, each of rows that claim names, on the condition that nobody has claimed any
-// of them. Without INSERTs it asks whether a name is claimed.
+// A claimCall is one transaction: INSERTs one after the other, each of rows that claim names, on the condition that
+// nobody has claimed any of them. Without INSERTs it asks whether a name is claimed.
 type claimCall struct {
 	inserts [][]int
 	name    int
 }
 
-// claimModel is the set of names that are claimed, as bits. The transaction succeeds if each INSERT finds its names free in what is there and
-// what the INSERTs before it have claimed; the rows of one INSERT may claim a name twice.
+// claimModel is the set of names that are claimed, as bits. The transaction succeeds if each INSERT finds its names
+// free in what is there and what the INSERTs before it have claimed; the rows of one INSERT may claim a name twice.
 var claimModel = porcupine.Model{
 	Init: func() any { return uint64(0) },
 	Step: func(state, input, output any) (bool, any) {
@@ -48,8 +48,8 @@ var claimModel = porcupine.Model{
 	DescribeOperation: func(input, output any) string { return fmt.Sprintf("%+v -> %v", input, output) },
 }
 
-// TestConditionsAreLinearizable lets goroutines claim names in transactions of several INSERTs, and asks porcupine for an order that explains
-// who got them.
+// TestConditionsAreLinearizable lets goroutines claim names in transactions of several INSERTs, and asks porcupine for
+// an order that explains who got them.
 func TestConditionsAreLinearizable(t *testing.T) {
 	const clients, calls, names = 6, 30, 40
 	for round := range max(1, budget(t, "EVENTFOLD_LINEARIZABLE_ROUNDS", 5)) {
@@ -147,7 +147,8 @@ func claimNames(ctx context.Context, tx *sql.Tx, i int, names []int) error {
 	return err
 }
 
-// TestTheCheckerSeesANameClaimedTwice: two INSERTs of one transaction that both get a name have no order that explains it.
+// TestTheCheckerSeesANameClaimedTwice: two INSERTs of one transaction that both get a name have no order that explains
+// it.
 func TestTheCheckerSeesANameClaimedTwice(t *testing.T) {
 	check := func(inserts [][]int) bool {
 		return porcupine.CheckOperations(claimModel, []porcupine.Operation{{Input: claimCall{inserts: inserts}, Call: 0, Output: true, Return: 1}})

@@ -36,7 +36,8 @@ func (e *modelEvent) tags() any {
 	return []string{e.tag}
 }
 
-// An insert is one INSERT: events of one stream, or of several if stream is "", with what it expects. Without events it is an EXPECT.
+// An insert is one INSERT: events of one stream, or of several if stream is "", with what it expects. Without events it
+// is an EXPECT.
 type insert struct {
 	stream string
 	events []modelEvent
@@ -436,7 +437,8 @@ func (m *machine) Read(t *rapid.T) {
 	m.compare(t, m.tx, log, m.snapshot, pinned(m.buffer))
 }
 
-// compare compares the answers for a log of which so many events are committed. The versions of the others are known where they are pinned.
+// compare compares the answers for a log of which so many events are committed. The versions of the others are known
+// where they are pinned.
 func (m *machine) compare(t *rapid.T, db execer, log []modelEvent, committed int, pinned map[string]bool) {
 	stream := rapid.SampledFrom(streams).Draw(t, "stream")
 	var all, one, unknown []string

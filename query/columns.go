@@ -54,7 +54,8 @@ var eventSchema = func() []TableColumn {
 	return schema
 }()
 
-// pendingSchema is eventSchema for tables that hold a transaction's own events, too: COMMIT assigns their positions, versions, ids and times.
+// pendingSchema is eventSchema for tables that hold a transaction's own events, too: COMMIT assigns their positions,
+// versions, ids and times.
 var pendingSchema = func() []TableColumn {
 	schema := slices.Clone(eventSchema)
 	for _, i := range []int{ordPosition, ordVersion, ordID, ordRecordedAt} {

@@ -213,7 +213,8 @@ func setExpected(r *newRow, v Value) string {
 	return ""
 }
 
-// expectedVersion reads what engine.ExpectedVersion is as a value: a version, -1 for a stream that was not there, or a word.
+// expectedVersion reads what engine.ExpectedVersion is as a value: a version, -1 for a stream that was not there, or a
+// word.
 func expectedVersion(v Value) (e engine.ExpectedVersion, ok bool) {
 	switch v = numericAffinity(v); v.kind {
 	case Int:

@@ -17,8 +17,8 @@ type ownEvent struct {
 // An ownStream is a stream that a transaction appends to, or expects to be at a version.
 type ownStream struct {
 	last engine.Version // of its last event, the buffered ones included
-	// pinned tells that an exact expectation of the transaction holds: COMMIT either fails or gives the events these versions. Without
-	// it they depend on what others append meanwhile, so that they are not known.
+	// pinned tells that an exact expectation of the transaction holds: COMMIT either fails or gives the events these
+	// versions. Without it they depend on what others append meanwhile, so that they are not known.
 	pinned bool
 }
 
@@ -49,8 +49,9 @@ func (s ownStreams) add(b *engine.Batch, e *ownEvent) {
 	b.Redacted = append(b.Redacted, false)
 }
 
-// ownConflicts adds the buffered events that break a condition. The condition sees them as a SELECT would. COMMIT does not ask again:
-// what an event is does not change any more, and one that is rolled back takes the statements after it along.
+// ownConflicts adds the buffered events that break a condition. The condition sees them as a SELECT would. COMMIT does
+// not ask again: what an event is does not change any more, and one that is rolled back takes the statements after it
+// along.
 func (tx *Tx) ownConflicts(ctx context.Context, c *engine.Condition, own []ownEvent, found []engine.Event) ([]engine.Event, error) {
 	for i := range own {
 		if i%256 == 0 && ctx.Err() != nil {
@@ -77,7 +78,8 @@ func (tx *Tx) ownConflicts(ctx context.Context, c *engine.Condition, own []ownEv
 	return found, nil
 }
 
-// namesPass reports whether an event has a stream, a type and the tags that a filter asks for, all of which are known of it.
+// namesPass reports whether an event has a stream, a type and the tags that a filter asks for, all of which are known
+// of it.
 func namesPass(f *engine.Filter, e *ownEvent) bool {
 	return (f.Streams == nil || slices.Contains(f.Streams, e.stream)) &&
 		(f.Types == nil || slices.Contains(f.Types, e.event.Type)) &&

@@ -30,6 +30,7 @@ func TestColumnsInATransaction(t *testing.T) {
 		{"SELECT ROW_NUMBER() OVER (ORDER BY position), position FROM eventfold.events", []bool{false, true}, []bool{false, false}},
 		{"INSERT INTO a (type) VALUES ('Own') RETURNING id, version", []bool{true, true}, []bool{false, false}},
 		{"SELECT stream, events, version FROM $streams", []bool{false, false, true}, []bool{false, false, false}},
+		{"SELECT MAX(a.version), COUNT(a.version), MAX(s.version) FROM a JOIN $streams AS s USING (stream)", []bool{true, false, true}, []bool{true, false, true}},
 		{"EXPLAIN SELECT position FROM $all", []bool{false, false}, []bool{false, false}},
 	}
 	writing := &Session{Store: store, Tx: Begin(store, false)}

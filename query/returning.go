@@ -61,7 +61,8 @@ func sortedTags(tags []string) []string {
 	return sorted
 }
 
-// compileReturning resolves RETURNING. If the statement is compiled for a transaction (pending), versions and ids may be NULL.
+// compileReturning resolves RETURNING. If the statement is compiled for a transaction (pending), versions and ids may
+// be NULL.
 func (p *insertPlan) compileReturning(r *parser.Returning, pending bool) error {
 	if r == nil {
 		return nil

@@ -97,7 +97,8 @@ var systemTables = []*computedTable{
 	{label: "$stats", columns: statColumns, rows: statRows},
 }
 
-// systemTable returns the table of that name, nil if there is none. It is pending if it tells of an open transaction, too.
+// systemTable returns the table of that name, nil if there is none. It is pending if it tells of an open transaction,
+// too.
 func systemTable(name string, pending bool) tableDef {
 	if pending && name == pendingStreams.label {
 		return pendingStreams
@@ -110,7 +111,8 @@ func systemTable(name string, pending bool) tableDef {
 	return nil
 }
 
-// pendingStreams is $streams with the streams of a transaction, whose versions may depend on what others append before COMMIT.
+// pendingStreams is $streams with the streams of a transaction, whose versions may depend on what others append before
+// COMMIT.
 var pendingStreams = &computedTable{label: "$streams", columns: pendingStreamColumns, rows: streamRows}
 
 var pendingStreamColumns = func() []TableColumn {

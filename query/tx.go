@@ -157,9 +157,9 @@ func (tx *Tx) refuse(ctx context.Context, appends []engine.Append, failed []engi
 	return &engine.ConflictError{Head: tx.index.Head(), Checks: failed}
 }
 
-// number buffers the events of appends with the versions that they will have if nobody else appends, and returns the expectations that do
-// not hold. Versions see what is buffered before their append; conditions see what the statements before have buffered, because the rows
-// of one INSERT are one decision.
+// number buffers the events of appends with the versions that they will have if nobody else appends, and returns the
+// expectations that do not hold. Versions see what is buffered before their append; conditions see what the statements
+// before have buffered, because the rows of one INSERT are one decision.
 func (tx *Tx) number(ctx context.Context, appends []engine.Append) (failed []engine.FailedCheck, err error) {
 	earlier := tx.events
 	for i := range appends {
@@ -264,8 +264,8 @@ func (tx *Tx) knowsID(ctx context.Context, appends []engine.Append) (bool, error
 	return n > 0, err
 }
 
-// checkOne tests one expectation of a stream that is at version actual, in front of which the transaction has buffered the earlier events.
-// It returns nil if it holds.
+// checkOne tests one expectation of a stream that is at version actual, in front of which the transaction has buffered
+// the earlier events. It returns nil if it holds.
 func (tx *Tx) checkOne(
 	ctx context.Context, earlier []ownEvent, stream string, actual engine.Version, e engine.Expectation,
 ) (*engine.FailedCheck, error) {
