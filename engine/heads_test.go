@@ -163,7 +163,7 @@ func TestEachCandidateFindsEveryID(t *testing.T) {
 func BenchmarkHeads(b *testing.B) {
 	for _, runs := range []int{1, 16, 160} {
 		b.Run(fmt.Sprintf("absent/runs=%d", runs), func(b *testing.B) {
-			g := newGenerator(1<<40, 10)
+			g := newGenerator(1<<30, 10)
 			cache := newBlockCache(indexCacheSize, 64<<20)
 			v := &view{store: testStore}
 			base := Position(0)

@@ -28,7 +28,6 @@ type handLog struct {
 
 	versions map[string]Version
 	off      int64
-	previous frameHeader
 	before   int64 // offset of the previous frame
 	chain    [32]byte
 	micros   int64

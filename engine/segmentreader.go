@@ -129,7 +129,6 @@ func (s *segmentReader) readInto(b []byte, off int64) error {
 var (
 	errSegmentShort = errors.New("the file ends too early")
 	errFrameOrder   = errors.New("the frame's position does not follow the one before it")
-	errRecordOrder  = errors.New("the record is not the one that the index names")
 )
 
 // corrupt returns the error for bytes at off that do not check. ord is the first event that cannot be read.

@@ -180,7 +180,8 @@ func (s *FileStore) Close() error {
 	close(s.closing)
 	s.starting.Unlock()
 
-	s.gate.Lock() // nobody is putting a request into the queue any more
+	s.gate.Lock()
+	//lint:ignore SA2001 once it was held, nobody is putting a request into the queue any more
 	s.gate.Unlock()
 	var err error
 	if s.started.Load() {

@@ -96,11 +96,12 @@ func parseSpec(s string, next func() Value) (spec, string) {
 		*flags[s[0]] = true
 		s = s[1:]
 	}
-	if d.width, s = parseSize(s, next); d.width < 0 {
+	d.width, s = parseSize(s, next)
+	switch {
+	case d.width == math.MinInt32: // an int of C, which has no such positive number
+		d.left, d.width = true, 0
+	case d.width < 0:
 		d.left, d.width = true, -d.width
-	}
-	if d.width == -math.MinInt32 {
-		d.width = 0
 	}
 	if strings.HasPrefix(s, ".") {
 		d.precision, s = parseSize(s[1:], next)

@@ -45,7 +45,6 @@ type distinctOp struct {
 	keep     *keeper
 	key      []byte
 	row      []Value // results of the current row
-	n        int
 }
 
 func newDistinct(in projection, columns []TableColumn, ex *execution, clause string) *distinctOp {
