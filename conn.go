@@ -48,7 +48,7 @@ func newConn(l *link, s *shared) *Conn {
 		busyTimeout: l.config.busyTimeout(),
 		readOnly:    l.config.Mode == ReadOnly && l.config.Store == nil,
 	}
-	c.session.Settings = query.Settings{Memory: l.config.QueryMemory, JSONText: l.config.JSONText}
+	c.session.Settings = query.Settings{Memory: l.config.QueryMemory, JSONText: l.config.JSONText, Followers: &s.follow}
 	return c
 }
 

@@ -44,7 +44,7 @@
 //	SELECT position, type, payload FROM $all WHERE position >= ? FOLLOW
 //
 // The rows go on with new events as they commit, until the query's context ends. Keep the next position to read as a checkpoint.
-// Closing the database ends waiting rows with [ErrClosed].
+// Closing the database ends waiting rows with [ErrClosed]. FOLLOW PROGRESS also tells how far a follower has looked when nothing matches.
 //
 // # What is a transaction?
 //

@@ -23,10 +23,10 @@ func TestExpectedHead(t *testing.T) {
 		}
 	}
 	db := openDB(t, dir)
-	head := column[string](t, db, `SELECT value FROM $stats WHERE name = 'head'`)[0]
+	head := column[string](t, db, `SELECT text FROM $stats WHERE name = 'head'`)[0]
 	assert.True(t, strings.HasPrefix(head, "3:"), head)
 	mustExec(t, db, `INSERT INTO a (type) VALUES ('B')`)
-	longer := column[string](t, db, `SELECT value FROM $stats WHERE name = 'head'`)[0]
+	longer := column[string](t, db, `SELECT text FROM $stats WHERE name = 'head'`)[0]
 
 	assert.NoError(t, openDB(t, dir+"?expect="+head).Ping(), "while the store is open without it")
 	assert.NoError(t, openDB(t, dir+"?mode=ro&expect="+longer).Ping())

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/query"
 )
 
 // A shared is one open store of this process and everything that uses it. Connectors, connections and open Rows each hold
@@ -16,6 +17,7 @@ type shared struct {
 	key    storeKey
 	config Config // of whoever opened it first
 	plans  *planCache
+	follow query.Followers
 	refs   atomic.Int64 // never grows again once it was 0
 
 	// opened is closed when the fields below are set; they do not change after that.

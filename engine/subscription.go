@@ -32,7 +32,8 @@ type Subscription struct {
 
 	cursor   BatchCursor // over the events below end; nil if they have all been given
 	end      Position
-	caughtUp bool // it has been told
+	eachHead bool     // to be told
+	told     Position // what.From when it was told last that everything was given; -1 before that
 	err      error
 }
 
@@ -40,8 +41,16 @@ type Subscription struct {
 // what.Limit count for nothing. The context governs every Next.
 func Subscribe(ctx context.Context, store Store, what Filter, columns ColumnSet) *Subscription {
 	what.Direction, what.Limit, what.From = Forwards, 0, max(what.From, 0)
-	return &Subscription{ctx: ctx, store: store, what: what, columns: columns}
+	return &Subscription{ctx: ctx, store: store, what: what, columns: columns, told: -1}
 }
+
+// TellEachHead makes Next tell not only the first time that it has given everything that is stored, but whenever it has and would
+// wait, once for each head of the log. It is called before the first Next.
+func (s *Subscription) TellEachHead() { s.eachHead = true }
+
+// Reached returns the position behind everything that was given, or looked at and passed over: a Subscription from there on would
+// repeat nothing and miss nothing. Whoever calls Next calls it.
+func (s *Subscription) Reached() Position { return s.what.From }
 
 // Next returns the next batch of events, waiting for it if need be. Once, when it has given everything that is stored, it
 // returns nil without an error: the subscription has caught up. The batch is good until the next call.
@@ -56,8 +65,8 @@ func (s *Subscription) Next() (*Batch, error) {
 		if s.err != nil || s.open() {
 			continue
 		}
-		if !s.caughtUp {
-			s.caughtUp = true
+		if s.told < 0 || s.eachHead && s.told != s.what.From {
+			s.told = s.what.From
 			return nil, nil
 		}
 		if s.ended() {

@@ -54,7 +54,7 @@ func (r *renderer) selectStatement(s *Select) {
 	r.limit(s)
 	r.optional(" AS OF POSITION ", s.AsOf)
 	if s.Follow {
-		r.text(" FOLLOW")
+		r.text(map[bool]string{true: " FOLLOW PROGRESS", false: " FOLLOW"}[s.Progress])
 	}
 }
 

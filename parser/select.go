@@ -63,6 +63,8 @@ func (p *parser) clauseAt(i, lo, hi int) (key string, words int) {
 		return "AS OF", 3
 	case t.is("FOLLOW") && i == hi-1 && p.operandBefore(i, lo):
 		return "FOLLOW", 1
+	case p.words(i, "FOLLOW", "PROGRESS") && i == hi-2 && p.operandBefore(i, lo):
+		return "FOLLOW", 2
 	}
 	return "", 0
 }
@@ -134,7 +136,9 @@ func (p *parser) selectRange(lo, hi int) *Select {
 	if c := s.take("AS OF"); c != nil {
 		sel.AsOf = p.bind(c.lo, c.hi)
 	}
-	sel.Follow = s.take("FOLLOW") != nil
+	if c := s.take("FOLLOW"); c != nil {
+		sel.Follow, sel.Progress = true, c.lo == c.at+2
+	}
 	if len(s.list) > 0 {
 		p.unexpected(s.list[0].at)
 	}

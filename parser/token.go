@@ -41,7 +41,7 @@ var keywords = map[string]bool{
 	"EXTRACT": false, "FETCH": false, "FILTER": false, "FIRST": false, "FOLLOW": false, "FOLLOWING": false, "FOR": false, "GLOB": false,
 	"GROUPS": false, "ILIKE": false, "IMMEDIATE": false, "INSERT": false, "INTERVAL": false, "LAST": false, "LEADING": false,
 	"LOCALTIME": false, "LOCALTIMESTAMP": false, "MATCH": false, "NO": false, "NULLS": false, "OF": false, "OFFSET": false, "OVER": false,
-	"PARTITION": false, "PLAN": false, "POSITION": false, "PRECEDING": false, "QUERY": false, "RANGE": false, "RECURSIVE": false,
+	"PARTITION": false, "PLAN": false, "POSITION": false, "PRECEDING": false, "PROGRESS": false, "QUERY": false, "RANGE": false, "RECURSIVE": false,
 	"REGEXP": false, "RELEASE": false, "REPLACE": false, "RETURNING": false, "RLIKE": false, "ROLLBACK": false, "ROW": false, "ROWS": false,
 	"SAVEPOINT": false, "SEPARATOR": false, "SHOW": false, "START": false, "STREAM": false, "STREAMS": false, "SUBSTR": false,
 	"SUBSTRING": false, "TABLES": false, "TIME": false, "TIMESTAMP": false, "TO": false, "TRAILING": false, "TRANSACTION": false,

@@ -34,6 +34,8 @@ type Select struct {
 	Offset  Expr // nil for none
 	AsOf    Expr // AS OF POSITION; nil for none
 	Follow  bool
+
+	Progress bool // FOLLOW PROGRESS
 }
 
 // A CTE is one name AS (select) of a WITH.

@@ -55,7 +55,7 @@ func (c storeCatalog) table(t *parser.Table) (tableDef, error) {
 		return def, nil
 	}
 	e := errorf(UnknownTable, t.Pos, "there is no table %s", quoted(t.Name))
-	e.Hint = "names that begin with $ are $all, $streams, $types and $stats"
+	e.Hint = "names that begin with $ are $all, $streams, $types, $stats and $followers"
 	return nil, e
 }
 

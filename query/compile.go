@@ -14,6 +14,7 @@ type compilation struct {
 	scans   []*tableScan
 	selects []*selectPlan
 	params  parser.Params
+	text    string             // of the statement
 	checks  []func(*env) error // of the arguments, before the first row
 }
 

@@ -85,7 +85,7 @@ func (e *explainStatement) explainSelect(x *explainer, ctx context.Context, s *S
 	x.step("snapshot", "head %d", x.ex.index.Head())
 	q.plan.explain(x)
 	if q.follow != nil {
-		x.step("follow", "then events as they commit")
+		x.step("follow", "%s", q.follow.describe())
 	}
 	if !e.analyze {
 		return nil

@@ -12,6 +12,10 @@ type followPlan struct {
 	plan *selectPlan
 	scan *tableScan
 	pos  parser.Pos
+	text string // of the whole statement
+
+	progress bool   // FOLLOW PROGRESS
+	position []bool // by result, with progress: it is the column position
 }
 
 // checkFollow refuses what has no meaning without an end: the tree alone tells.
@@ -80,33 +84,135 @@ func (f *followPlan) open(ex *execution) (operator, error) {
 	for _, c := range f.scan.needed() {
 		set |= eventColumns[c].needs
 	}
-	core := f.plan.cores[0]
-	src := &followSource{sub: engine.Subscribe(ex.ctx, ex.session.Store, filter, set)}
-	in := filtered(&scanOp{src: src, conds: f.scan.conds}, core.where)
-	rows := &projectOp{in: in, en: ex.env(nil), plan: core, row: make([]Value, len(core.results))}
-	return limited(rows, limit, 0), nil
+	return f.operate(ex, engine.Subscribe(ex.ctx, ex.session.Store, filter, set), limit), nil
 }
+
+// operate puts the operators of the statement on a subscription.
+func (f *followPlan) operate(ex *execution, sub *engine.Subscription, limit int64) operator {
+	sub.TellEachHead()
+	core := f.plan.cores[0]
+	src := &followSource{sub: sub, followers: ex.session.Settings.Followers, progress: f.progress}
+	src.follower = src.followers.enter(f.text, f.scan.def.name(), ex.now, sub.Reached())
+	op := &followOp{src: src, plan: f, scan: &scanOp{src: src, conds: f.scan.conds}}
+	rows := &projectOp{in: filtered(op.scan, core.where), en: ex.env(nil), plan: core, row: make([]Value, len(core.results))}
+	op.in = limited(rows, limit, 0)
+	op.row = make([]Value, len(core.results)+1)
+	return op
+}
+
+// tellProgress makes the plan that of FOLLOW PROGRESS, and returns its columns. Of a row that tells progress all but the position is NULL.
+func (f *followPlan) tellProgress(columns []Column) ([]Column, error) {
+	core := f.plan.cores[0]
+	f.progress = true
+	told := false
+	for i := range columns {
+		position := core.bare[i] && core.reads[i][ordPosition] && columns[i].Type == Integer
+		f.position = append(f.position, position)
+		told = told || position || columns[i].Type == EventType
+		columns[i].Nullable = columns[i].Nullable || !position && columns[i].Type != EventType
+	}
+	if !told {
+		e := errorf(BadStatement, f.pos, "FOLLOW PROGRESS tells a position, and the SELECT has no place for it")
+		e.Hint = "select position or event as well"
+		return nil, e
+	}
+	return append(columns, Column{Name: "progress", Type: Integer}), nil
+}
+
+// describe is what EXPLAIN says.
+func (f *followPlan) describe() string {
+	if f.progress {
+		return "then events as they commit, and the position whenever all have been looked at"
+	}
+	return "then events as they commit"
+}
+
+// A followOp gives the rows of events, and those that tell progress if that is wanted.
+type followOp struct {
+	in   operator // the rows of events
+	src  *followSource
+	scan *scanOp // over src
+	plan *followPlan
+	row  []Value // the results of a row, and whether it tells progress
+}
+
+func (f *followOp) next(en *env) (bool, error) {
+	ok, err := f.in.next(en)
+	switch {
+	case err != nil:
+		return false, err
+	case ok:
+		f.src.follower.gave(f.scan.batch.events.Positions[f.scan.i])
+		if f.plan.progress {
+			copy(f.row, en.row.values)
+			f.row[len(f.row)-1] = intValue(0)
+			en.row.values = f.row
+		}
+		return true, nil
+	case !f.src.idle: // the end
+		return false, nil
+	}
+	f.src.idle = false
+	err = f.fillProgress(en)
+	en.row.values = f.row
+	return err == nil, err
+}
+
+// fillProgress makes row tell the last position that was looked at.
+func (f *followOp) fillProgress(en *env) error {
+	last := f.src.sub.Reached() - 1
+	for i, c := range f.plan.plan.cores[0].columns {
+		f.row[i] = null
+		switch {
+		case f.plan.position[i]:
+			f.row[i] = intValue(int64(last))
+		case c.Type == EventType:
+			e, err := en.exec.captured()
+			if err != nil {
+				return err
+			}
+			*e = engine.Event{Position: last, Version: engine.NoVersion}
+			f.row[i] = intValue(int64(len(en.exec.events) - 1))
+		}
+	}
+	f.row[len(f.row)-1] = intValue(1)
+	return nil
+}
+
+func (f *followOp) close() error { return f.in.close() }
 
 // A followSource yields what a subscription gives.
 type followSource struct {
-	sub   *engine.Subscription
-	batch tableBatch
+	sub       *engine.Subscription
+	followers *Followers
+	follower  *follower
+	batch     tableBatch
+	progress  bool // wanted
+	idle      bool // Next has given no batch because everything that is stored was looked at
 }
 
+// Next returns nil at the end, and with progress also when it would have to wait.
 func (s *followSource) Next() (*tableBatch, error) {
 	for {
+		s.follower.passed(s.sub.Reached())
 		b, err := s.sub.Next()
 		switch {
 		case err == io.EOF:
 			return nil, nil
 		case err != nil:
 			return nil, err
-		case b == nil: // caught up
-			continue
+		case b != nil:
+			s.batch = tableBatch{n: b.Len, events: b, serial: s.batch.serial + 1}
+			return &s.batch, nil
 		}
-		s.batch = tableBatch{n: b.Len, events: b, serial: s.batch.serial + 1}
-		return &s.batch, nil
+		s.follower.passed(s.sub.Reached())
+		if s.idle = s.progress; s.idle {
+			return nil, nil
+		}
 	}
 }
 
-func (s *followSource) Close() error { return s.sub.Close() }
+func (s *followSource) Close() error {
+	s.followers.leave(s.follower)
+	return s.sub.Close()
+}

@@ -99,10 +99,11 @@ func (l *limitOp) next(en *env) (bool, error) {
 			return false, err
 		}
 	}
-	if l.limit > 0 {
+	ok, err := l.in.next(en)
+	if ok && l.limit > 0 {
 		l.limit--
 	}
-	return l.in.next(en)
+	return ok, err
 }
 
 func (l *limitOp) close() error { return l.in.close() }

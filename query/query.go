@@ -41,6 +41,8 @@ type Settings struct {
 	Memory   int64            // bytes a query may hold; 0 means DefaultMemory
 	JSONText bool             // JSON columns come out as string
 	Now      func() time.Time // nil means time.Now
+
+	Followers *Followers // of the store, in this process; nil means that nobody asks for them
 }
 
 // DefaultMemory is the memory budget of a query, in bytes.

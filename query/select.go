@@ -54,6 +54,7 @@ type corePlan struct {
 	windows  *windowPlan // nil without window functions
 	results  []*expr     // nil for one that nobody reads
 	reads    [][]bool    // by result, where FROM is a table: the columns that it reads
+	bare     []bool      // by result: it is a column and nothing else
 	columns  []TableColumn
 	distinct bool
 	order    []sortKey
@@ -467,7 +468,8 @@ func (c *coreCompiler) compileResults(p *corePlan) error {
 				return err
 			}
 		}
-		p.results = append(p.results, x)
+		_, bare := r.Expr.(*parser.Column)
+		p.results, p.bare = append(p.results, x), append(p.bare, bare)
 		p.columns = append(p.columns, TableColumn{
 			Column:   Column{Name: c.resultName(r, i), Type: x.typ, Nullable: x.nullable},
 			affinity: x.affinity, collate: x.collate, tags: x.tags,

@@ -31,7 +31,7 @@ func (c *compilation) pending() bool {
 
 // compileWith compiles a statement against the tables of a catalog.
 func compileWith(p *parser.Parsed, tables catalog) (*Plan, error) {
-	c := &compilation{catalog: tables, params: p.Params}
+	c := &compilation{catalog: tables, params: p.Params, text: p.Text}
 	run, columns, rows, err := c.statement(p)
 	if err != nil {
 		return nil, err
@@ -116,6 +116,13 @@ func (c *compilation) topSelect(sel *parser.Select) (*selectStatement, error) {
 	}
 	if sel.Follow {
 		if q.follow, err = newFollowPlan(plan, sel); err != nil {
+			return nil, err
+		}
+		q.follow.text = c.text
+		if sel.Progress {
+			q.columns, err = q.follow.tellProgress(q.columns)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -95,6 +95,7 @@ var systemTables = []*computedTable{
 	{label: "$streams", columns: streamColumns, rows: streamRows},
 	{label: "$types", columns: typeColumns, rows: typeRows},
 	{label: "$stats", columns: statColumns, rows: statRows},
+	{label: "$followers", columns: followerColumns, rows: followerRows},
 }
 
 // systemTable returns the table of that name, nil if there is none. It is pending if it tells of an open transaction,
@@ -282,36 +283,44 @@ func typeRows(ctx context.Context, ex *execution, _ Bounds) rowMaker {
 
 var statColumns = []TableColumn{
 	column("name", Text, affText),
-	nullable(column("value", Any, affNone)),
+	column("value", Any, affNone),
+	nullable(column("text", Text, affText)),
+	column("kind", Text, affText),
 }
 
-// stats are the rows of $stats.
+// The kinds of figures in $stats, as monitoring systems name them: a counter only grows while the store is open, a gauge goes up and down.
+const (
+	counter = "counter"
+	gauge   = "gauge"
+)
+
+// stats are the rows of $stats whose figures the store keeps. A figure that is NULL is not known, and has no row.
 var stats = []struct {
 	name  string
+	kind  string
 	value func(*engine.Stats) Value
 }{
-	{"events", func(s *engine.Stats) Value { return intValue(s.Events) }},
-	{"streams", func(s *engine.Stats) Value { return unknownIf(s.Streams < 0, intValue(s.Streams)) }},
-	{"disk_bytes", func(s *engine.Stats) Value { return intValue(s.DiskBytes) }},
-	{"segments", func(s *engine.Stats) Value { return intValue(int64(s.Segments)) }},
-	{"compressed_segments", func(s *engine.Stats) Value { return intValue(int64(s.Compressed)) }},
-	{"indexed_segments", func(s *engine.Stats) Value { return intValue(int64(s.IndexedTo)) }},
-	{"appends", func(s *engine.Stats) Value { return intValue(s.Appends) }},
-	{"appended_events", func(s *engine.Stats) Value { return intValue(s.Appended) }},
-	{"groups", func(s *engine.Stats) Value { return intValue(s.Groups) }},
-	{"syncs", func(s *engine.Stats) Value { return intValue(s.Syncs) }},
-	{"sync_seconds", func(s *engine.Stats) Value { return realValue(s.SyncTime.Seconds()) }},
-	{"last_sync_seconds", func(s *engine.Stats) Value { return realValue(s.LastSync.Seconds()) }},
-	{"writer_cpu_seconds", func(s *engine.Stats) Value { return realValue(s.WriterCPU.Seconds()) }},
-	{"queue_length", func(s *engine.Stats) Value { return intValue(int64(s.QueueLength)) }},
-	{"queue_capacity", func(s *engine.Stats) Value { return intValue(int64(s.QueueCapacity)) }},
-	{"followers", func(s *engine.Stats) Value { return intValue(int64(s.Followers)) }},
-	{"format_major", func(s *engine.Stats) Value { return intValue(int64(s.FormatMajor)) }},
-	{"format_minor", func(s *engine.Stats) Value { return intValue(int64(s.FormatMinor)) }},
-	{"low_space", func(s *engine.Stats) Value { return boolValue(s.LowSpace) }},
-	{"poisoned", func(s *engine.Stats) Value { return boolValue(s.Poisoned) }},
-	{"writable", func(s *engine.Stats) Value { return boolValue(s.Writable) }},
-	{"recovery", func(s *engine.Stats) Value { return unknownIf(s.Recovery == "", textValue(s.Recovery)) }},
+	{"events", gauge, func(s *engine.Stats) Value { return intValue(s.Events) }},
+	{"streams", gauge, func(s *engine.Stats) Value { return unknownIf(s.Streams < 0, intValue(s.Streams)) }},
+	{"disk_bytes", gauge, func(s *engine.Stats) Value { return intValue(s.DiskBytes) }},
+	{"segments", gauge, func(s *engine.Stats) Value { return intValue(int64(s.Segments)) }},
+	{"compressed_segments", gauge, func(s *engine.Stats) Value { return intValue(int64(s.Compressed)) }},
+	{"indexed_segments", gauge, func(s *engine.Stats) Value { return intValue(int64(s.IndexedTo)) }},
+	{"appends", counter, func(s *engine.Stats) Value { return intValue(s.Appends) }},
+	{"appended_events", counter, func(s *engine.Stats) Value { return intValue(s.Appended) }},
+	{"groups", counter, func(s *engine.Stats) Value { return intValue(s.Groups) }},
+	{"syncs", counter, func(s *engine.Stats) Value { return intValue(s.Syncs) }},
+	{"sync_seconds", counter, func(s *engine.Stats) Value { return realValue(s.SyncTime.Seconds()) }},
+	{"last_sync_seconds", gauge, func(s *engine.Stats) Value { return realValue(s.LastSync.Seconds()) }},
+	{"writer_cpu_seconds", counter, func(s *engine.Stats) Value { return realValue(s.WriterCPU.Seconds()) }},
+	{"queue_length", gauge, func(s *engine.Stats) Value { return intValue(int64(s.QueueLength)) }},
+	{"queue_capacity", gauge, func(s *engine.Stats) Value { return intValue(int64(s.QueueCapacity)) }},
+	{"followers", gauge, func(s *engine.Stats) Value { return intValue(int64(s.Followers)) }},
+	{"format_major", gauge, func(s *engine.Stats) Value { return intValue(int64(s.FormatMajor)) }},
+	{"format_minor", gauge, func(s *engine.Stats) Value { return intValue(int64(s.FormatMinor)) }},
+	{"low_space", gauge, func(s *engine.Stats) Value { return boolValue(s.LowSpace) }},
+	{"poisoned", gauge, func(s *engine.Stats) Value { return boolValue(s.Poisoned) }},
+	{"writable", gauge, func(s *engine.Stats) Value { return boolValue(s.Writable) }},
 }
 
 // versionValue is NULL for a version that is not known before COMMIT.
@@ -329,19 +338,31 @@ func unknownIf(unknown bool, v Value) Value {
 func statRows(_ context.Context, ex *execution, _ Bounds) rowMaker {
 	s := ex.session.Store.Stats()
 	list := &rowList{}
-	for i := range stats {
-		list.rows = append(list.rows, []Value{textValue(stats[i].name), stats[i].value(&s)})
+	add := func(name, kind string, value, text Value) {
+		if !value.isNull() {
+			list.rows = append(list.rows, []Value{textValue(name), value, text, textValue(kind)})
+		}
 	}
-	list.rows = append(list.rows, []Value{textValue("head"), headOf(ex.session.Store)})
+	for i := range stats {
+		add(stats[i].name, stats[i].kind, stats[i].value(&s), null)
+	}
+	add("recovery", gauge, boolValue(s.Recovery != ""), unknownIf(s.Recovery == "", textValue(s.Recovery)))
+	position, text := headOf(ex.session.Store)
+	add("head", gauge, position, text)
+	add("follow_lag", gauge, intValue(ex.session.Settings.Followers.lag(ex.index.Head())), null)
 	return list
 }
 
-// headOf is the head of a store with its chain value, as the key expect of a DSN takes it; NULL if there is none, or it cannot be read.
-func headOf(store engine.Store) Value {
+// headOf is the head of a store: its position, and with its chain value, as the key expect of a DSN takes it. The position of the
+// empty log is 0, which has no chain. Both are NULL if the head cannot be read.
+func headOf(store engine.Store) (position, text Value) {
 	s, ok := offers[interface{ Head() (engine.Head, error) }](store)
 	if !ok {
-		return null
+		return null, null
 	}
 	h, err := s.Head()
-	return unknownIf(err != nil || h.Position == 0, textValue(fmt.Sprintf("%d:%x", h.Position, h.Chain)))
+	if err != nil {
+		return null, null
+	}
+	return intValue(int64(h.Position)), unknownIf(h.Position == 0, textValue(fmt.Sprintf("%d:%x", h.Position, h.Chain)))
 }
