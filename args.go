@@ -9,29 +9,15 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
 	"github.com/eventfold/eventfold/parser"
 )
 
-// JSON lets any value be an argument for payload, metadata or tags: it is marshalled with encoding/json.
-//
-//	db.Exec(`INSERT INTO "order-7" (type, payload) VALUES (?, ?)`, "OrderPlaced", eventfold.JSON(order))
-func JSON(v any) driver.Valuer { return jsonArgument{v} }
-
-type jsonArgument struct{ v any }
-
-// Value implements driver.Valuer.
-func (j jsonArgument) Value() (driver.Value, error) {
-	text, err := json.Marshal(j.v)
-	if err != nil {
-		return nil, fmt.Errorf("eventfold: argument: %w", err)
-	}
-	return text, nil
-}
-
-// A list is an argument that was a slice. As the whole list of an IN it stands for its elements, anywhere else for a JSON array.
+// A list is an argument that was a slice. As the whole list of an IN it stands for its elements, anywhere else for a JSON array,
+// or for NULL if the slice was nil.
 type list []driver.Value
 
 // CheckNamedValue converts one argument. database/sql calls it for every argument before a statement runs.
@@ -65,16 +51,31 @@ func checkArgument(arg *driver.NamedValue) error {
 	return checkReflected(arg)
 }
 
-// checkReflected takes arrays of 16 bytes as UUIDs and slices as lists.
+// checkReflected takes arrays of 16 bytes as UUIDs, slices as lists, pointers as what they point to, and what is nil as NULL.
 func checkReflected(arg *driver.NamedValue) error {
 	v := reflect.ValueOf(arg.Value)
-	switch {
+	switch kind := v.Kind(); {
+	case (kind == reflect.Pointer || kind == reflect.Map) && v.IsNil():
+		arg.Value = nil
+		return nil
+	case kind == reflect.Pointer:
+		arg.Value = v.Elem().Interface()
+		return checkArgument(arg)
+	case kind == reflect.Map || kind == reflect.Struct:
+		return fault(ErrArgument, "bind", "a %T is no argument; wrap it in eventfold.JSON to store it as JSON", arg.Value)
+	case kind == reflect.Slice && v.Type().Elem().Kind() == reflect.Uint8 && v.IsNil():
+		arg.Value = nil
+		return nil
 	case v.Kind() == reflect.Array && v.Len() == 16 && v.Type().Elem().Kind() == reflect.Uint8:
 		var id uuid.UUID
 		reflect.Copy(reflect.ValueOf(id[:]), v)
 		arg.Value = id.String()
 		return nil
 	case v.Kind() == reflect.Slice && v.Type().Elem().Kind() != reflect.Uint8:
+		if v.IsNil() {
+			arg.Value = list(nil)
+			return nil
+		}
 		values := make(list, v.Len())
 		for i := range values {
 			value, err := listElement(v.Index(i).Interface())
@@ -93,7 +94,7 @@ func listElement(v any) (driver.Value, error) {
 	element := driver.NamedValue{Value: v}
 	err := checkArgument(&element)
 	if err == driver.ErrSkip {
-		return driver.DefaultParameterConverter.ConvertValue(v)
+		return driver.DefaultParameterConverter.ConvertValue(element.Value)
 	}
 	if _, nested := element.Value.(list); nested {
 		return nil, fmt.Errorf("a slice of slices is no argument; wrap it in eventfold.JSON")
@@ -107,6 +108,9 @@ func (l list) jsonArray() (string, error) {
 	for i, v := range l {
 		if b, ok := v.([]byte); ok {
 			v = string(b)
+		}
+		if s, ok := v.(string); ok && !utf8.ValidString(s) { // json.Marshal would change it in silence
+			return "", fmt.Errorf("element %d is not valid UTF-8", i)
 		}
 		values[i] = v
 	}
@@ -187,13 +191,25 @@ func (x *expansion) add(arg driver.NamedValue) error {
 		return nil
 	}
 	places := x.places(arg)
-	if len(places) == 0 {
+	switch {
+	case len(places) == 0 && values == nil:
+		x.append(arg.Name, nil)
+		return nil
+	case len(places) == 0:
 		text, err := values.jsonArray()
 		if err != nil {
 			return &Error{Code: ErrArgument, Op: "bind", Err: err}
 		}
 		x.append(arg.Name, text)
 		return nil
+	}
+	most := parser.MaxParams
+	if arg.Name != "" {
+		most = parser.MaxNames
+	}
+	if len(x.args)+len(values) > most {
+		return fault(ErrArgument, "bind", "a slice of %d values for IN is too long: a statement takes %d arguments in all (%d by name), "+
+			"each value counted; ask in parts", len(values), parser.MaxParams, parser.MaxNames)
 	}
 	placeholders := make([]string, len(values))
 	for i, v := range values {

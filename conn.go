@@ -48,7 +48,12 @@ func newConn(l *link, s *shared) *Conn {
 		busyTimeout: l.config.busyTimeout(),
 		readOnly:    l.config.Mode == ReadOnly && l.config.Store == nil,
 	}
-	c.session.Settings = query.Settings{Memory: l.config.QueryMemory, JSONText: l.config.JSONText, Followers: &s.follow}
+	c.session.Settings = query.Settings{
+		Memory: l.config.QueryMemory, JSONText: l.config.JSONText, JSONRequired: l.config.JSONRequire, Followers: &s.follow,
+	}
+	if clock, ok := s.store.(interface{ Now() time.Time }); ok {
+		c.session.Settings.Now = clock.Now // so that now() and recorded_at agree
+	}
 	return c
 }
 

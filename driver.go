@@ -27,8 +27,8 @@
 // In a transaction both may be asked again after Commit; before it there is no position.
 //
 // Arguments may be whatever database/sql takes, an [ExpectedVersion], [16]byte and uuid.UUID for ids and names of
-// streams, []string for tags, [JSON] of any value for payload and metadata, and slices for the list of IN: WHERE type
-// IN (?).
+// streams, []string for tags, [JSON] of any value for payload and metadata, [Tags] for tags, and slices for the list of
+// IN: WHERE type IN (?). What is nil is NULL.
 //
 // # How do I read?
 //
@@ -37,7 +37,7 @@
 //	SELECT event FROM $all WHERE position >= ?
 //
 // A stream is a table, $all is all of them. A stream that does not exist has no rows. The pseudo-column event scans into an [Event],
-// which costs a tenth of scanning its columns. JSON columns are []byte, or string with json=text.
+// which costs a tenth of scanning its columns. JSON columns are []byte, or string with json=text; Scan(eventfold.JSON(&v)) fills a Go value.
 //
 // # How do I follow?
 //
@@ -68,7 +68,8 @@
 // # What about time?
 //
 // recorded_at is given by the store in whole microseconds, never decreases, and comes back as a time.Time in UTC. Times given as
-// arguments are compared as instants; their time zone and monotonic part do not matter.
+// arguments are instants in whole microseconds: nanoseconds are cut off; the time zone and the monotonic part do not matter. now() is
+// the store's clock, which Config.Now may give.
 //
 // # What do errors tell?
 //

@@ -50,6 +50,24 @@ func TestParseDSN(t *testing.T) {
 		{"e?begin=allow", eventfold.Config{Path: "e", Begin: true}},
 		{"e?begin=refuse", eventfold.Config{Path: "e"}},
 		{"e?expect=17:" + strings.Repeat("ab", 32), eventfold.Config{Path: "e", Expect: engine.Head{Position: 17, Chain: [32]byte(bytes.Repeat([]byte{0xab}, 32))}}},
+		{"eventfold:///tmp/x?mode=ro", eventfold.Config{Path: "/tmp/x", Mode: eventfold.ReadOnly}},
+		{"eventfold:a%20b", eventfold.Config{Path: "a b"}},
+		{"EventFold:/x", eventfold.Config{Path: "/x"}},
+		{"FILE:///x", eventfold.Config{Path: "/x"}},
+		{"eventfold://localhost/x", eventfold.Config{Path: "/x"}},
+		{"eventfold::memory:", eventfold.Config{Mode: eventfold.Memory}},
+		{`C:\events`, eventfold.Config{Path: `C:\events`}},
+		{"C:/events", eventfold.Config{Path: "C:/events"}},
+		{"c://events", eventfold.Config{Path: "c://events"}},
+		{"./eventfold://x", eventfold.Config{Path: "./eventfold://x"}},
+		{"file:eventfold://x", eventfold.Config{Path: "eventfold://x"}},
+		{"a:b", eventfold.Config{Path: "a:b"}},
+		{"shop:events", eventfold.Config{Path: "shop:events"}},
+		{"e?json=require", eventfold.Config{Path: "e", JSONRequire: true}},
+		{"e?json=bytes,require", eventfold.Config{Path: "e", JSONRequire: true}},
+		{"e?json=require,text", eventfold.Config{Path: "e", JSONText: true, JSONRequire: true}},
+		{"e?sync=interval&sync_interval=5ms", eventfold.Config{Path: "e", Sync: engine.SyncInterval, SyncInterval: 5 * time.Millisecond}},
+		{"e?segment_size=64MiB&queue_length=16", eventfold.Config{Path: "e", SegmentSize: 64 << 20, QueueLength: 16}},
 		{"e?prealloc=reserve", eventfold.Config{Path: "e", Prealloc: engine.PreallocReserve}},
 	}
 	for _, tt := range tests {
@@ -98,6 +116,17 @@ func TestBrokenDSNIsAnErrorFromOpen(t *testing.T) {
 		{"file:a#b", "%23"},
 		{"file://host/a", "names a host"},
 		{"file://a", "names a host"},
+		{"eventfold://x", "eventfold://x names a host; a path is written eventfold:path or eventfold:///path"},
+		{"eventfold:", "no path"},
+		{"eventfold://", "no path"},
+		{"sqlite://x", "sqlite:// is no store of this driver"},
+		{"postgres://user:secret@host/db", "postgres:// is no store of this driver"},
+		{"Https://x?mode=ro", "https:// is no store of this driver"},
+		{"e?json=text,bytes", "one of bytes, text"},
+		{"e?json=require,require", "one of bytes, text"},
+		{"e?sync_interval=0", "a positive duration"},
+		{"e?segment_size=1KiB", "from 32KiB to 1GiB"},
+		{"e?queue_length=0", "a positive number"},
 	}
 	for _, tt := range tests {
 		_, err := sql.Open("eventfold", tt.dsn)
@@ -116,6 +145,7 @@ func TestFormatDSN(t *testing.T) {
 		{eventfold.Config{Path: "what?"}, "file:what%3F"},
 		{eventfold.Config{Path: "/what?/a b#%"}, "file:///what%3F/a%20b%23%25"},
 		{eventfold.Config{Path: "file:x"}, "file:file:x"},
+		{eventfold.Config{Path: "sqlite://x"}, "file:sqlite://x"},
 		{eventfold.Config{Mode: eventfold.Memory}, ":memory:"},
 		{eventfold.Config{Path: ":memory:", JSONText: true}, ":memory:?json=text"},
 		{eventfold.Config{Path: "e", Mode: eventfold.ReadOnly, BusyTimeout: -1, QueryMemory: 3 << 20}, "e?mode=ro&busy_timeout=0&query_memory=3MiB"},
@@ -177,4 +207,64 @@ func TestInvalidConfigSurfacesAtConnect(t *testing.T) {
 	}
 	_, err := os.Stat("a")
 	assert.ErrorIs(t, err, os.ErrNotExist)
+}
+
+// openConfig opens a database that is closed at the end of the test.
+func openConfig(t *testing.T, c eventfold.Config) *sql.DB {
+	db := eventfold.OpenDB(c)
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+// now(), recorded_at and the times that the store compares are of one clock, which the Config can give.
+func TestNowIsTheClockOfTheStore(t *testing.T) {
+	at := time.Date(2031, 2, 3, 4, 5, 6, 7000, time.UTC)
+	config := eventfold.Config{Path: filepath.Join(t.TempDir(), "store"), Now: func() time.Time { return at }}
+	db := openConfig(t, config)
+	read := func() (now, recorded time.Time, date string) {
+		require.NoError(t, db.QueryRow(`INSERT INTO s (type) VALUES ('A') RETURNING recorded_at`).Scan(&recorded))
+		require.NoError(t, db.QueryRow(`SELECT now(), date('now')`).Scan(&now, &date))
+		return now, recorded, date
+	}
+	now, recorded, date := read()
+	assert.Equal(t, []any{at, at, "2031-02-03"}, []any{now, recorded, date})
+	at = at.AddDate(1, 0, 0)
+	now, recorded, _ = read()
+	assert.Equal(t, []time.Time{at, at}, []time.Time{now, recorded}, "the clock goes on")
+
+	other := openConfig(t, eventfold.Config{Path: config.Path})
+	assert.ErrorContains(t, other.Ping(), "is already open in this process with Now=a clock of its own")
+
+	store, err := engine.Open("memory", engine.Options{FS: engine.NewMemFS(), Now: config.Now})
+	require.NoError(t, err)
+	t.Cleanup(func() { store.Close() })
+	db = openConfig(t, eventfold.Config{Store: store})
+	now, recorded, _ = read()
+	assert.Equal(t, []time.Time{at, at}, []time.Time{now, recorded}, "also of a store that is given")
+}
+
+// The options of the engine that belong to the store reach it, and contradict each other when they differ.
+func TestConfigReachesTheEngine(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	db := openDB(t, dir+"?segment_size=64KiB&queue_length=7&sync=interval&sync_interval=1ms")
+	for range 20 {
+		_, err := db.Exec(`INSERT INTO s (type, payload) VALUES ('A', ?)`, strings.Repeat("x", 10_000))
+		require.NoError(t, err)
+	}
+	assert.Equal(t, []int64{7}, column[int64](t, db, `SELECT value FROM $stats WHERE name = 'queue_capacity'`))
+	assert.Greater(t, column[int64](t, db, `SELECT value FROM $stats WHERE name = 'segments'`)[0], int64(2))
+	for _, c := range []struct{ options, text string }{
+		{"queue_length=7&sync=interval&sync_interval=1ms", "segment_size=64KiB, not segment_size=grows"},
+		{"segment_size=64KiB&sync=interval&sync_interval=1ms", "queue_length=7, not queue_length=4096"},
+		{"segment_size=64KiB&queue_length=7&sync=interval", "sync_interval=1ms, not sync_interval=10ms"},
+	} {
+		other, err := sql.Open("eventfold", dir+"?"+c.options)
+		require.NoError(t, err)
+		assert.ErrorContains(t, other.Ping(), c.text)
+		other.Close()
+	}
+	for _, c := range []eventfold.Config{{SyncInterval: -1}, {QueueLength: -1}, {SegmentSize: 1}, {SegmentSize: 2 << 30}} {
+		c.Path = "e"
+		assert.ErrorIs(t, openConfig(t, c).Ping(), eventfold.ErrConfig)
+	}
 }

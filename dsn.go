@@ -26,6 +26,9 @@ type Config struct {
 	QueryMemory int64
 	// JSONText makes the JSON columns come out as string instead of []byte.
 	JSONText bool
+	// JSONRequire refuses a payload that is not JSON, as encoding/json understands it. Without it such a payload is stored as the bytes that it is.
+	// It is about INSERT; Store.Append takes what it is given.
+	JSONRequire bool
 	// Expect is a head of the store that is known from elsewhere, such as an earlier Head of engine.FileStore or of a backup; the zero Head is none.
 	// A store whose chain at that position is another one, or which is shorter, is refused with a *HeadError.
 	Expect engine.Head
@@ -40,6 +43,15 @@ type Config struct {
 
 	// Sync says when an append is acknowledged.
 	Sync engine.SyncMode
+	// SyncInterval is the longest time between syncs with engine.SyncInterval. 0 means engine.DefaultSyncInterval, which is 10 milliseconds.
+	SyncInterval time.Duration
+	// SegmentSize is the size in bytes of every file of the log, from engine.MinSegmentSize to engine.MaxSegmentSize. 0 lets it grow with the store.
+	SegmentSize int64
+	// QueueLength is the number of appends that may wait for the writer before their callers do. 0 means engine.DefaultQueueLength, which is 4,096.
+	QueueLength int
+	// Now is the clock of the store, by which recorded_at is given, and of SQL's now(). nil means time.Now. It has no place in a DSN. Of two Connectors
+	// of one store either both give a clock or none does; the clock of whoever opens the store first is the one that counts.
+	Now func() time.Time
 	// MaxEventSize limits type, payload, metadata and tags of one event, in bytes, from engine.MinEventLimit to
 	// engine.MaxEventLimit. 0 means engine.DefaultMaxEventSize, which is 1 MiB.
 	MaxEventSize int
@@ -81,7 +93,6 @@ var (
 	compressions = []choice{{"none", uint8(engine.CompressNone)}, {"zstd", uint8(engine.CompressZstd)}}
 	preallocs    = []choice{{"auto", uint8(engine.PreallocAuto)}, {"zero", uint8(engine.PreallocZero)},
 		{"reserve", uint8(engine.PreallocReserve)}, {"none", uint8(engine.PreallocNone)}}
-	jsons    = []choice{{"bytes", 0}, {"text", 1}}
 	begins   = []choice{{"refuse", 0}, {"allow", 1}}
 	networks = []choice{{"refuse", 0}, {"allow", 1}}
 )
@@ -100,11 +111,14 @@ var dsnKeys = []dsnKey{
 	wordKey("sync", syncs, func(c *Config) *engine.SyncMode { return &c.Sync }),
 	{"query_memory", parseQueryMemory, func(c Config) string { return formatSize(c.QueryMemory) }},
 	{"max_event_size", parseMaxEventSize, func(c Config) string { return formatSize(int64(c.MaxEventSize)) }},
-	flagKey("json", jsons, func(c *Config) *bool { return &c.JSONText }),
+	{"json", parseJSONWords, formatJSONWords},
 	flagKey("begin", begins, func(c *Config) *bool { return &c.Begin }),
 	{"expect", parseHead, formatHead},
 	wordKey("compress", compressions, func(c *Config) *engine.Compression { return &c.Compress }),
 	wordKey("prealloc", preallocs, func(c *Config) *engine.Prealloc { return &c.Prealloc }),
+	{"sync_interval", parseSyncInterval, formatSyncInterval},
+	{"segment_size", parseSegmentSize, func(c Config) string { return formatSize(c.SegmentSize) }},
+	{"queue_length", parseQueueLength, formatQueueLength},
 	flagKey("network", networks, func(c *Config) *bool { return &c.Network }),
 }
 
@@ -120,20 +134,23 @@ var dsnHints = map[string]string{
 
 // ParseDSN reads a data source name. It touches no disk.
 //
-// A DSN is the path of a directory, or a URI that begins with file:, or :memory:, followed by ?key=value&key=value.
-// Only under file: are %xx decoded; otherwise the path is literal up to the first question mark.
+// A DSN is the path of a directory, or a URI that begins with file: or eventfold:, or :memory:, followed by ?key=value&key=value.
+// Only in a URI are %xx decoded; otherwise the path is literal up to the first question mark. A URI of any other kind, such as
+// sqlite://x, is refused, and so is a host: eventfold://x would name one.
 //
 //	/var/lib/shop/events
 //	events?mode=ro
 //	file:/path/with%20space?sync=interval&busy_timeout=500ms
+//	eventfold:///var/lib/shop/events
 //	:memory:
 //	file:fixtures?mode=memory
 //
 // The keys are those of Config: mode (rwc, rw, ro, memory), busy_timeout (a duration such as 5s; 0 for not at all),
-// sync (always, interval), query_memory and max_event_size (bytes, or a number with KiB, MiB or GiB), json (bytes,
-// text), begin (refuse, allow), expect (a position, a colon, and 64 hexadecimal digits of the chain), compress (none,
-// zstd), prealloc (auto, zero, reserve, none), network (refuse, allow). A key that is unknown or given twice and a
-// value that is not allowed are an [*Error] with the code [ErrConfig].
+// sync (always, interval), query_memory and max_event_size (bytes, or a number with KiB, MiB or GiB), json (bytes or
+// text, and require, separated by a comma), begin (refuse, allow), expect (a position, a colon, and 64 hexadecimal digits
+// of the chain), compress (none, zstd), prealloc (auto, zero, reserve, none), sync_interval (a duration), segment_size
+// (bytes), queue_length (a number), network (refuse, allow). A key that is unknown or given twice and a value that is
+// not allowed are an [*Error] with the code [ErrConfig].
 func ParseDSN(dsn string) (Config, error) {
 	c, err := parseDSN(dsn)
 	if err != nil {
@@ -145,12 +162,16 @@ func ParseDSN(dsn string) (Config, error) {
 func parseDSN(dsn string) (Config, error) {
 	path, options, _ := strings.Cut(dsn, "?")
 	decode := func(s string) (string, error) { return s, nil }
-	if uri, ok := strings.CutPrefix(path, "file:"); ok {
+	switch scheme := schemeOf(path); scheme {
+	case "":
+	case "file", "eventfold":
 		decode = url.PathUnescape
 		var err error
-		if path, err = uriPath(uri); err != nil {
+		if path, err = uriPath(scheme, path[len(scheme)+1:]); err != nil {
 			return Config{}, err
 		}
+	default:
+		return Config{}, fmt.Errorf("%s:// is no store of this driver; write the path of a directory, file:path or file:///path", scheme)
 	}
 	if path == "" {
 		return Config{}, fmt.Errorf("no path; a store in memory is %s", memoryPath)
@@ -173,15 +194,29 @@ func (c Config) normal() Config {
 	return c
 }
 
-// uriPath decodes what stands between file: and the question mark.
-func uriPath(uri string) (string, error) {
+// schemeOf returns the scheme of a path that is meant as a URI, in lower case, "" for any other: whatever begins with file: or
+// eventfold:, and with :// behind a scheme. One letter is a drive.
+func schemeOf(path string) string {
+	scheme, rest, ok := strings.Cut(path, ":")
+	if !ok || len(scheme) < 2 || strings.Trim(strings.ToLower(scheme), "abcdefghijklmnopqrstuvwxyz0123456789+-.") != "" {
+		return ""
+	}
+	scheme = strings.ToLower(scheme)
+	if scheme == "file" || scheme == "eventfold" || strings.HasPrefix(rest, "//") && !strings.HasPrefix(scheme, ".") {
+		return scheme
+	}
+	return ""
+}
+
+// uriPath decodes what stands between the scheme and the question mark.
+func uriPath(scheme, uri string) (string, error) {
 	if strings.Contains(uri, "#") {
-		return "", fmt.Errorf("a # in a file: URI is written %%23")
+		return "", fmt.Errorf("a # in a %s: URI is written %%23", scheme)
 	}
 	if rest, ok := strings.CutPrefix(uri, "//"); ok {
 		host, _, _ := strings.Cut(rest, "/")
 		if host != "" && host != "localhost" {
-			return "", fmt.Errorf("file://%s names a host; a path is written file:path or file:///path", host)
+			return "", fmt.Errorf("%s://%s names a host; a path is written %[1]s:path or %[1]s:///path", scheme, host)
 		}
 		uri = rest[len(host):]
 	}
@@ -256,6 +291,12 @@ func (c Config) validate() error {
 		return fmt.Errorf("expect names position %d, it must be positive", c.Expect.Position)
 	case c.QueryMemory < 0:
 		return fmt.Errorf("query_memory is %d, it must not be negative", c.QueryMemory)
+	case c.SyncInterval < 0:
+		return fmt.Errorf("sync_interval is %v, it must not be negative", c.SyncInterval)
+	case c.QueueLength < 0:
+		return fmt.Errorf("queue_length is %d, it must not be negative", c.QueueLength)
+	case c.SegmentSize != 0 && (c.SegmentSize < engine.MinSegmentSize || c.SegmentSize > engine.MaxSegmentSize):
+		return fmt.Errorf("segment_size is %d, it must be from %d to %d bytes", c.SegmentSize, engine.MinSegmentSize, engine.MaxSegmentSize)
 	case c.MaxEventSize != 0 && (c.MaxEventSize < engine.MinEventLimit || c.MaxEventSize > engine.MaxEventLimit):
 		return fmt.Errorf("max_event_size is %d, it must be from %d to %d bytes", c.MaxEventSize, engine.MinEventLimit, engine.MaxEventLimit)
 	}
@@ -280,7 +321,7 @@ func FormatDSN(c Config) string {
 	switch {
 	case plainMemory:
 		b.WriteString(memoryPath)
-	case strings.HasPrefix(c.Path, "file:") || strings.Contains(c.Path, "?"):
+	case schemeOf(c.Path) != "" || strings.Contains(c.Path, "?"):
 		b.WriteString(formatURI(c.Path))
 	default:
 		b.WriteString(c.Path)
@@ -409,6 +450,75 @@ func formatBusyTimeout(c Config) string {
 		return "0"
 	}
 	return c.BusyTimeout.String()
+}
+
+// parseJSONWords reads how JSON comes out, bytes or text, and whether a payload must be JSON.
+func parseJSONWords(c *Config, value string) error {
+	shape, require := "", false
+	for word := range strings.SplitSeq(value, ",") {
+		switch {
+		case word == "require" && !require:
+			require = true
+		case (word == "bytes" || word == "text") && shape == "":
+			shape = word
+		default:
+			return fmt.Errorf("it must be one of bytes, text, and require or not, separated by a comma")
+		}
+	}
+	c.JSONText, c.JSONRequire = shape == "text", require
+	return nil
+}
+
+func formatJSONWords(c Config) string {
+	var words []string
+	if c.JSONText {
+		words = append(words, "text")
+	}
+	if c.JSONRequire {
+		words = append(words, "require")
+	}
+	return strings.Join(words, ",")
+}
+
+func parseSyncInterval(c *Config, value string) error {
+	d, err := time.ParseDuration(value)
+	if err != nil || d <= 0 {
+		return fmt.Errorf("it must be a positive duration such as 10ms")
+	}
+	c.SyncInterval = d
+	return nil
+}
+
+func formatSyncInterval(c Config) string {
+	if c.SyncInterval == 0 {
+		return ""
+	}
+	return c.SyncInterval.String()
+}
+
+func parseSegmentSize(c *Config, value string) error {
+	n, err := parseSize(value)
+	if err == nil && (n < engine.MinSegmentSize || n > engine.MaxSegmentSize) {
+		return fmt.Errorf("it must be from %s to %s", formatSize(engine.MinSegmentSize), formatSize(engine.MaxSegmentSize))
+	}
+	c.SegmentSize = n
+	return err
+}
+
+func parseQueueLength(c *Config, value string) error {
+	n, err := strconv.Atoi(value)
+	if err != nil || n <= 0 {
+		return fmt.Errorf("it must be a positive number of appends")
+	}
+	c.QueueLength = n
+	return nil
+}
+
+func formatQueueLength(c Config) string {
+	if c.QueueLength == 0 {
+		return ""
+	}
+	return strconv.Itoa(c.QueueLength)
 }
 
 func parseQueryMemory(c *Config, value string) error {

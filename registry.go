@@ -1,6 +1,7 @@
 package eventfold
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -189,6 +190,10 @@ func (c Config) engineOptions() (path string, o engine.Options) {
 		Compress:     c.Compress,
 		Prealloc:     c.Prealloc,
 		Network:      c.Network,
+		SyncInterval: c.SyncInterval,
+		SegmentSize:  c.SegmentSize,
+		QueueLength:  c.QueueLength,
+		Now:          c.Now,
 	}
 	if c.Mode == Memory {
 		path, o.FS = "memory", engine.NewMemFS()
@@ -203,6 +208,12 @@ func (s *shared) agrees(c Config) error {
 		if config.MaxEventSize == 0 {
 			config.MaxEventSize = engine.DefaultMaxEventSize
 		}
+		if config.SyncInterval == 0 {
+			config.SyncInterval = engine.DefaultSyncInterval
+		}
+		if config.QueueLength == 0 {
+			config.QueueLength = engine.DefaultQueueLength
+		}
 	}
 	for _, k := range []struct {
 		name       string
@@ -212,6 +223,10 @@ func (s *shared) agrees(c Config) error {
 		{"max_event_size", formatSize(int64(have.MaxEventSize)), formatSize(int64(want.MaxEventSize))},
 		{"compress", wordOf(compressions, uint8(have.Compress)), wordOf(compressions, uint8(want.Compress))},
 		{"prealloc", wordOf(preallocs, uint8(have.Prealloc)), wordOf(preallocs, uint8(want.Prealloc))},
+		{"sync_interval", formatSyncInterval(have), formatSyncInterval(want)},
+		{"segment_size", cmp.Or(formatSize(have.SegmentSize), "grows"), cmp.Or(formatSize(want.SegmentSize), "grows")},
+		{"queue_length", formatQueueLength(have), formatQueueLength(want)},
+		{"Now", clockOf(have), clockOf(want)},
 		{"network", wordOf(networks, wordIf(have.Network)), wordOf(networks, wordIf(want.Network))},
 	} {
 		if k.have != k.want {
@@ -220,6 +235,14 @@ func (s *shared) agrees(c Config) error {
 		}
 	}
 	return nil
+}
+
+// clockOf says whose clock a Config has.
+func clockOf(c Config) string {
+	if c.Now == nil {
+		return "time.Now"
+	}
+	return "a clock of its own"
 }
 
 // describe names the store in an error.

@@ -15,6 +15,8 @@ const (
 	MinEventLimit        = 64 << 10 // the least Options.MaxEventSize
 	MaxEventLimit        = 16 << 20 // the greatest Options.MaxEventSize
 	DefaultMaxEventSize  = 1 << 20
+	MinSegmentSize       = minSegmentSize // the least Options.SegmentSize, in bytes
+	MaxSegmentSize       = maxSegmentSize // the greatest Options.SegmentSize, in bytes
 	DefaultQueueLength   = 4096
 	DefaultSyncInterval  = 10 * time.Millisecond
 	DefaultBusyTimeout   = 5 * time.Second

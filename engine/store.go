@@ -248,6 +248,9 @@ func wrap(what string, err error) error {
 	return fmt.Errorf("eventfold: %s: %w", what, err)
 }
 
+// Now returns the time of the store's clock, which is Options.Now. An event may be recorded later than that if the clock went back.
+func (s *FileStore) Now() time.Time { return s.opt.Now() }
+
 // Stats implements Store.
 func (s *FileStore) Stats() Stats {
 	head := Position(s.durable.Load())

@@ -3,7 +3,10 @@ package query
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -38,6 +41,7 @@ type target struct {
 type newRow struct {
 	stream   string
 	event    engine.NewEvent
+	json     bool // the payload must be JSON
 	expects  bool // expected_version is given
 	expected engine.ExpectedVersion
 }
@@ -110,9 +114,14 @@ func nameOf(v Value) (string, bool) {
 }
 
 func setPayload(r *newRow, v Value) string {
-	if v.kind != Null {
-		r.event.Payload = bytesOf(v.text())
+	if v.kind == Null {
+		return ""
 	}
+	text := storedJSON(v)
+	if r.json && !engine.ValidJSON(text) {
+		return "is not JSON, which json=require asks for: " + whyNotJSON(text)
+	}
+	r.event.Payload = text
 	return ""
 }
 
@@ -120,12 +129,33 @@ func setMetadata(r *newRow, v Value) string {
 	if v.kind == Null {
 		return ""
 	}
-	text := bytesOf(v.text())
+	text := storedJSON(v)
 	if !engine.ValidJSON(text) {
-		return "is not JSON"
+		return "is not JSON: " + whyNotJSON(text)
 	}
 	r.event.Metadata = text
 	return ""
+}
+
+// storedJSON is what a value is stored as where JSON is: a text as it is, a bool of Go as true or false, and a time as a string.
+func storedJSON(v Value) []byte {
+	switch {
+	case v.kind == Time:
+		return []byte(`"` + v.text() + `"`)
+	case v.flag:
+		return strconv.AppendBool(nil, v.n != 0)
+	}
+	return bytesOf(v.text())
+}
+
+// whyNotJSON says what is wrong with a text that is not JSON, and at which byte.
+func whyNotJSON(text []byte) string {
+	var syntax *json.SyntaxError
+	err := json.Unmarshal(text, new(json.RawMessage))
+	if errors.As(err, &syntax) {
+		return fmt.Sprintf("%v, at byte %d", syntax, syntax.Offset)
+	}
+	return "it cannot be read"
 }
 
 func setID(r *newRow, v Value) string {
@@ -369,7 +399,7 @@ func (p *insertPlan) evaluate(in *insertion, en *env) error {
 	in.rows = slices.Grow(in.rows[:0], len(p.rows))[:len(p.rows)]
 	for i, exprs := range p.rows {
 		r := &in.rows[i]
-		r.stream = stream
+		r.stream, r.json = stream, en.exec.session.Settings.JSONRequired
 		for k, e := range exprs {
 			v := e.eval(en)
 			if en.err != nil {

@@ -42,7 +42,8 @@ type Settings struct {
 	JSONText bool             // JSON columns come out as string
 	Now      func() time.Time // nil means time.Now
 
-	Followers *Followers // of the store, in this process; nil means that nobody asks for them
+	JSONRequired bool       // a payload that is not JSON is refused
+	Followers    *Followers // of the store, in this process; nil means that nobody asks for them
 }
 
 // DefaultMemory is the memory budget of a query, in bytes.

@@ -11,6 +11,7 @@ import (
 type Value struct {
 	kind Kind
 	json bool    // a text that is known to be JSON (the result of ->, payload)
+	flag bool    // an Int that is a bool in Go, which is true or false where JSON is stored
 	n    int64   // Int; Time: microseconds since 1970 UTC
 	f    float64 // Float; never a NaN
 	s    string  // String and Bytes; never written to
@@ -95,7 +96,9 @@ func fromDriver(v driver.Value, keep bytesKeeper) (Value, error) {
 	case float64:
 		return realValue(v), nil
 	case bool:
-		return boolValue(v), nil
+		truth := boolValue(v)
+		truth.flag = true
+		return truth, nil
 	case string:
 		return textValue(v), nil
 	case []byte:
