@@ -14,6 +14,8 @@ type SyntaxError struct {
 	Column int    // from 1, in characters
 	Msg    string
 	Hint   string // what to write instead, "" if there is nothing to say
+
+	surprise bool // another word was expected at the place
 }
 
 func newSyntaxError(text string, pos Pos, msg string) *SyntaxError {

@@ -173,7 +173,7 @@ func (p *parser) expectation(word string) Expectation {
 		if p.word("NO", "STREAM") && p.toks[i+1].kind != tokEnd {
 			i++
 		}
-		p.fail(i, word+" takes ANY, NO STREAM, STREAM EXISTS, VERSION n or NO EVENT FROM ..., not "+p.quote(i))
+		p.surprised(i, word+" takes ANY, NO STREAM, STREAM EXISTS, VERSION n or NO EVENT FROM ..., not "+p.quote(i))
 	}
 	return e
 }

@@ -22,7 +22,16 @@ type parser struct {
 }
 
 // Parse reads one statement, which a semicolon may end. A failure is a *SyntaxError.
-func Parse(text string) (parsed *Parsed, err error) {
+func Parse(text string) (*Parsed, error) {
+	parsed, err := parse(text)
+	if syntax, ok := err.(*SyntaxError); ok {
+		correct(syntax)
+	}
+	return parsed, err
+}
+
+// parse is Parse without a look for what was meant.
+func parse(text string) (parsed *Parsed, err error) {
 	defer func() { err = caught(recover(), text, err) }()
 	toks, params := scan(text)
 	p := &parser{text: text, toks: toks}
@@ -95,24 +104,33 @@ func (p *parser) trimSemicolons() {
 }
 
 // fail refuses the statement because of the token.
-func (p *parser) fail(i int, msg string, hint ...string) {
+func (p *parser) fail(i int, msg string, hint ...string) { panic(p.fault(i, msg, hint)) }
+
+// surprised is fail where another word was expected, which may stand there with a slip of the pen.
+func (p *parser) surprised(i int, msg string, hint ...string) {
+	err := p.fault(i, msg, hint)
+	err.surprise = true
+	panic(err)
+}
+
+func (p *parser) fault(i int, msg string, hint []string) *SyntaxError {
 	err := newSyntaxError(p.text, p.toks[i].off, msg)
 	if len(hint) > 0 {
 		err.Hint = hint[0]
 	}
-	panic(err)
+	return err
 }
 
 // unexpected refuses the statement because the token does not fit where it stands.
 func (p *parser) unexpected(i int) {
 	t := &p.toks[i]
 	if t.kind == tokEnd {
-		p.fail(i, "the statement ends too early")
+		p.surprised(i, "the statement ends too early")
 	}
 	if i > 1 && p.toks[i-1].is(foreignOperatorWords...) && p.toks[i-2].endsOperand() {
 		i-- // it was read as a name, and what follows it came as a surprise
 	}
-	p.fail(i, "syntax error at "+p.quote(i), p.hint(i))
+	p.surprised(i, "syntax error at "+p.quote(i), p.hint(i))
 }
 
 // foreignOperatorWords are operators and clauses of other dialects whose words are names in this one.
@@ -294,7 +312,7 @@ func (p *parser) statement() Statement {
 			panic(err)
 		}
 	}
-	p.fail(p.at, "a statement begins with "+strings.Join(starterWords(), ", ")+", not "+p.quote(p.at))
+	p.surprised(p.at, "a statement begins with "+strings.Join(starterWords(), ", ")+", not "+p.quote(p.at))
 	return nil
 }
 

@@ -84,6 +84,7 @@ func (p *parser) operandBefore(i, lo int) bool {
 type selecting struct {
 	p    *parser
 	list []clause
+	asOf *clause // AS OF POSITION in front of WHERE
 }
 
 // take returns the next clause if it is of the kind, otherwise nil.
@@ -103,7 +104,31 @@ func (s *selecting) take(key string) *clause {
 type coreClauses struct{ selects, from, where, group, having *clause }
 
 func (s *selecting) core() coreClauses {
-	return coreClauses{s.take("SELECT"), s.take("FROM"), s.take("WHERE"), s.take("GROUP"), s.take("HAVING")}
+	c := coreClauses{selects: s.take("SELECT"), from: s.take("FROM")}
+	if s.asOf == nil && len(s.list) > 1 && s.list[0].key == "AS OF" {
+		s.asOf = s.take("AS OF")
+	}
+	c.where, c.group, c.having = s.take("WHERE"), s.take("GROUP"), s.take("HAVING")
+	return c
+}
+
+// position reads AS OF POSITION, which stands behind LIMIT or in front of WHERE.
+func (s *selecting) position(cores int) Expr {
+	c := s.take("AS OF")
+	switch {
+	case s.asOf != nil && cores > 1:
+		s.p.fail(s.asOf.at, "AS OF POSITION holds for the whole UNION", "write it at the end")
+	case s.asOf != nil && c != nil:
+		s.p.fail(c.at, "AS OF POSITION is given twice")
+	case s.asOf != nil:
+		c = s.asOf
+	case c == nil:
+		return nil
+	}
+	if i := s.p.find(c.lo, c.hi, "JOIN", "LEFT", "INNER", "CROSS", ","); i < c.hi {
+		s.p.fail(c.at, "AS OF POSITION holds for all tables of the statement", "write it behind the last of them, or at the end")
+	}
+	return s.p.bind(c.lo, c.hi)
 }
 
 // tailClauses are the clauses behind the cores that go through sqlparser; all may be nil.
@@ -133,9 +158,7 @@ func (p *parser) selectRange(lo, hi int) *Select {
 		cores = append(cores, s.core())
 	}
 	tail := s.tail()
-	if c := s.take("AS OF"); c != nil {
-		sel.AsOf = p.bind(c.lo, c.hi)
-	}
+	sel.AsOf = s.position(len(cores))
 	if c := s.take("FOLLOW"); c != nil {
 		sel.Follow, sel.Progress = true, c.lo == c.at+2
 	}
@@ -222,7 +245,9 @@ func (p *parser) bind(lo, hi int) Expr {
 	switch {
 	case t.kind == tokParam && hi == lo+1:
 		return t.value.(*Param)
-	case t.kind != tokNumber:
+	case t.kind != tokNumber && t.kind != tokEnd:
+		p.fail(hi-1, "syntax error at "+p.quote(hi-1), "a number or a parameter must stand here")
+	case t.kind == tokEnd:
 		p.unexpected(hi - 1)
 	case !isInt:
 		p.fail(hi-1, "an integer or a parameter must stand here, not "+p.quote(hi-1))

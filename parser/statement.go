@@ -10,7 +10,7 @@ func readExplain(p *parser) Statement {
 		if p.ended() {
 			p.unexpected(p.at)
 		}
-		p.fail(p.at, "EXPLAIN takes a SELECT or an INSERT, not "+p.quote(p.at))
+		p.surprised(p.at, "EXPLAIN takes a SELECT or an INSERT, not "+p.quote(p.at))
 	}
 	if e.Analyze && p.word("INSERT") {
 		p.fail(p.at, "EXPLAIN ANALYZE runs the statement and takes only a SELECT")
@@ -30,7 +30,7 @@ func readShow(p *parser) Statement {
 		if p.ended() {
 			p.unexpected(p.at)
 		}
-		p.fail(p.at, "SHOW takes TABLES, STREAMS, TYPES or COLUMNS FROM table, not "+p.quote(p.at))
+		p.surprised(p.at, "SHOW takes TABLES, STREAMS, TYPES or COLUMNS FROM table, not "+p.quote(p.at))
 	}
 	p.at++
 	if s.What == "columns" {

@@ -302,6 +302,7 @@ func (q *queryScope) outer(c *parser.Column) (*expr, bool, error) {
 // unknown makes the error for a column that nobody has.
 func (s *stage) unknown(c *parser.Column) error {
 	e := errorf(UnknownColumn, c.Pos, "there is no column %s", quoted(c.Name))
+	foreign := foreignColumns[foldASCII(c.Name)]
 	switch {
 	case s.constant:
 		e.Msg = s.clause + " takes constants; there is no column " + quoted(c.Name) + " to read"
@@ -312,6 +313,11 @@ func (s *stage) unknown(c *parser.Column) error {
 		e.Msg = "there is no table " + quoted(c.Table) + " in this query"
 		if s.hasColumn(c.Table) {
 			e.Hint = "a field of JSON is " + c.Table + "->>'$." + c.Name + "'"
+		}
+	case foreign != "" && s.hasColumn(foreign):
+		e.Hint = "the column is " + foreign
+		if c.Quoted {
+			e.Hint += "; strings take single quotes"
 		}
 	case c.Quoted:
 		e.Hint = "strings take single quotes"
@@ -350,7 +356,7 @@ func (c *coreCompiler) similar(name string) string {
 	best, least := "", 3
 	for i := range c.sources {
 		for _, col := range c.sources[i].columns {
-			if d := editDistance(foldASCII(name), foldASCII(col.Name)); d < least && d < len(col.Name) {
+			if d := parser.EditDistance(foldASCII(name), foldASCII(col.Name)); d < least && d < len(col.Name) {
 				best, least = col.Name, d
 			}
 		}

@@ -230,7 +230,7 @@ func unknownFunction(e *parser.Call) error {
 	}
 	best, distance := "", 3
 	for name := range functions {
-		if d := editDistance(e.Name, name); d < distance || d == distance && best != "" && name < best {
+		if d := parser.EditDistance(e.Name, name); d < distance || d == distance && best != "" && name < best {
 			best, distance = name, d
 		}
 	}
@@ -286,27 +286,6 @@ var functionHints = map[string]string{
 	"any_value":         "write first() or last()",
 	"approx_count":      "write count(DISTINCT x)",
 	"last_insert_rowid": "INSERT ... RETURNING position gives the position",
-}
-
-// editDistance is the number of letters to add, drop or change to make b of a.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 0; i < len(a); i++ {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := 0; j < len(b); j++ {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 var generalFunctions = []function{

@@ -363,7 +363,7 @@ func (p *insertPlan) resolveColumn(name parser.Name) (*writeColumn, error) {
 			}
 		}
 		e := errorf(UnknownColumn, name.Pos, "there is no column %s", quoted(name.Text))
-		e.Hint = "INSERT takes type, payload, metadata, id, tags, stream and expected_version"
+		e.Hint = insertHint(name.Text)
 		return nil, e
 	}
 	if w.name == "stream" && !p.into.all {
