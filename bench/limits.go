@@ -66,6 +66,7 @@ func measureBytes(d time.Duration, work func(src, dst []byte)) float64 {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
+//lint:ignore U1000 it is only written
 var sink uint64 // keeps the compiler from dropping what is measured
 
 // measureRecords decodes length-prefixed records in memory: the least that any scan must do.

@@ -141,7 +141,7 @@ func (b *bench) measure(r *round, j job, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	j.Dir, j.Events, j.Seconds = dir, b.events, b.seconds
+	j.Dir, j.Events, j.Each = dir, b.events, b.seconds
 	text, err := json.Marshal(j)
 	if err != nil {
 		return err

@@ -15,7 +15,6 @@ import (
 
 // A jetstreamStore is a NATS server in this process that syncs every message, with one subject per event stream.
 type jetstreamStore struct {
-	unsupported
 	server *server.Server
 	conn   *nats.Conn
 	js     jetstream.JetStream

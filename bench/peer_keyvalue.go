@@ -153,7 +153,6 @@ func (s *boltStore) close() error { return s.db.Close() }
 
 // A pebbleStore is pebble with Sync, which commits what several goroutines write in one sync of its log.
 type pebbleStore struct {
-	unsupported
 	db *pebble.DB
 
 	mu       sync.Mutex // protects next, and makes check and write one step

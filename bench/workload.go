@@ -26,11 +26,11 @@ type result struct {
 
 // A job is what a child process is asked to measure: one peer, one kind of work.
 type job struct {
-	Peer    string
-	Work    string // "append", "load", "read" or "limits"
-	Dir     string
-	Events  int           // of the data set
-	Seconds time.Duration // of each timed workload
+	Peer   string
+	Work   string // "append", "load", "read" or "limits"
+	Dir    string
+	Events int           // of the data set
+	Each   time.Duration // the length of each timed workload
 }
 
 var clientCounts = []int{1, 8, 64, 256}
@@ -60,7 +60,7 @@ func (j job) runPeer(p peer) ([]result, error) {
 }
 
 func (j job) limits() ([]result, error) {
-	sync, err := measureSync(j.Dir, j.Seconds)
+	sync, err := measureSync(j.Dir, j.Each)
 	if err != nil {
 		return nil, err
 	}
@@ -72,15 +72,15 @@ func (j job) limits() ([]result, error) {
 	if err != nil {
 		return nil, err
 	}
-	short, err := measureShortQueries(j.Seconds / 4)
+	short, err := measureShortQueries(j.Each / 4)
 	if err != nil {
 		return nil, err
 	}
 	return []result{
 		{"sync", sync},
-		{"memcpy", measureBytes(j.Seconds/4, func(src, dst []byte) { copy(dst, src) })},
-		{"crc32c", measureBytes(j.Seconds/4, func(src, _ []byte) { sink += uint64(crc32Of(src)) })},
-		{"records", measureRecords(j.Seconds / 4)},
+		{"memcpy", measureBytes(j.Each/4, func(src, dst []byte) { copy(dst, src) })},
+		{"crc32c", measureBytes(j.Each/4, func(src, _ []byte) { sink += uint64(crc32Of(src)) })},
+		{"records", measureRecords(j.Each / 4)},
 		{"rows", rows},
 		{"events", events},
 		{"short queries", short},
@@ -151,7 +151,7 @@ func (j job) appendWith(p peer, clients int) (rate, p50, p99 float64, err error)
 				e := made[c][version%madeEvents]
 				e.version = version
 				before := time.Now()
-				if before.Sub(start) >= j.Seconds {
+				if before.Sub(start) >= j.Each {
 					return
 				}
 				if err := p.append(ctx, c, &e); err != nil {
@@ -177,7 +177,7 @@ func (j job) batches(p peer) (rate float64, err error) {
 	m := newMaker(uint64(time.Now().UnixNano()))
 	n, start := 0, time.Now()
 	var busy time.Duration // without making the events
-	for time.Since(start) < j.Seconds {
+	for time.Since(start) < j.Each {
 		events := make([]event, 100)
 		stream := m.stream()
 		for i := range events {
@@ -335,7 +335,7 @@ func (j job) reads(p peer) (results []result, err error) {
 func (j job) streams(p peer, names []string) (float64, error) {
 	m := newMaker(9)
 	n, start := 0, time.Now()
-	for time.Since(start) < j.Seconds {
+	for time.Since(start) < j.Each {
 		if err := p.readStream(names[m.IntN(len(names))], func(e *event) { sink += uint64(e.version) }); err != nil {
 			return 0, err
 		}
