@@ -95,7 +95,7 @@ func TestBun(t *testing.T) {
 		require.NoError(t, b.NewSelect().Model(&list).Column("version", "type", "recorded_at").Where("type <> ?", "Paid").Order("version DESC").Scan(ctx))
 		require.Len(t, list, 2)
 		assert.Equal(t, int64(2), list[0].Version)
-		n, err := b.NewSelect().TableExpr("$all").Where("type IN (?)", bun.In([]string{"Paid", "Sent"})).Count(ctx)
+		n, err := b.NewSelect().TableExpr("$all").Where("type IN (?)", bun.List([]string{"Paid", "Sent"})).Count(ctx)
 		require.NoError(t, err)
 		assert.Equal(t, 2, n)
 		require.NoError(t, b.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
