@@ -449,7 +449,7 @@ func TestVerifyTellsErrorsFromDamage(t *testing.T) {
 	s := openStore(t, imageDir, Options{FS: fsys, ReadOnly: true, files: cache})
 	for cache.shrink() {
 	}
-	fsys.most = 1
+	fsys.most = fsys.now.Load() + 1 // the directory and TAIL stay open
 	blocked, err := fsys.Open(joinPath(imageDir, manifestName), os.O_RDONLY)
 	require.NoError(t, err)
 	_, err = s.Verify(context.Background())

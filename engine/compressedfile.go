@@ -191,6 +191,12 @@ func (z *compressedFile) Truncate(int64) error { return z.notForWriting("truncat
 // Preallocate fails.
 func (z *compressedFile) Preallocate(int64) error { return z.notForWriting("preallocate") }
 
+// Info describes the file as it is stored.
+func (z *compressedFile) Info() (FileInfo, error) { return z.file.Info() }
+
+// TryLock takes the lock of the file.
+func (z *compressedFile) TryLock() error { return z.file.TryLock() }
+
 // Fdatasync does nothing: there is nothing to make durable.
 func (z *compressedFile) Fdatasync() error { return nil }
 

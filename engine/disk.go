@@ -12,9 +12,29 @@ import (
 // joinPath joins a directory and a name in it.
 func joinPath(dir, name string) string { return filepath.Join(dir, name) }
 
+// openFile opens what must be a file: anything else is a *FormatError.
+func openFile(fsys FS, name string, flag int) (File, error) {
+	f, err := fsys.Open(name, flag)
+	if errors.Is(err, syscall.EISDIR) {
+		return nil, notAFile(name, os.ModeDir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Info()
+	if err == nil && info.Dir {
+		err = notAFile(name, os.ModeDir)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
 // readFile reads a whole file of at most limit bytes.
 func readFile(fsys FS, name string, limit int64) ([]byte, error) {
-	f, err := fsys.Open(name, os.O_RDONLY)
+	f, err := openFile(fsys, name, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}

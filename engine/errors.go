@@ -195,6 +195,22 @@ func (e *LockedError) Error() string {
 	return fmt.Sprintf("eventfold: %s is locked by process %d on %s since %s", e.Path, e.PID, e.Host, e.Since.Format(time.RFC3339))
 }
 
+// A MovedError reports that a name of an open store does not lead to its file any more: the directory, or a file in it, has been removed, renamed or
+// replaced, perhaps by a backup that was restored. Nothing more is written, and readers and followers end. What is at the path now is another
+// store: opening it again reads that one.
+type MovedError struct {
+	Path     string // of the directory, or of the file in it
+	Replaced bool   // something else has the name now; otherwise nothing has
+}
+
+func (e *MovedError) Error() string {
+	what := "is not there any more"
+	if e.Replaced {
+		what = "is another file than it was"
+	}
+	return fmt.Sprintf("eventfold: %s %s: the store has been moved, removed or replaced while it was open, and must be opened again", e.Path, what)
+}
+
 // A HeadError reports that the store's head is not the one its opener knows from elsewhere (Options.Expect).
 type HeadError struct {
 	Expected Head

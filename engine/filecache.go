@@ -223,6 +223,16 @@ func (c *cachedFile) Size() (int64, error) {
 	return f.Size()
 }
 
+// Info describes the file, opening it if need be.
+func (c *cachedFile) Info() (FileInfo, error) {
+	f, err := c.acquire()
+	if err != nil {
+		return FileInfo{}, err
+	}
+	defer c.give()
+	return f.Info()
+}
+
 // The file is for reading only: what would change it fails.
 
 func (c *cachedFile) WriteAt([]byte, int64) (int, error) { return 0, fs.ErrPermission }
@@ -230,6 +240,7 @@ func (c *cachedFile) Truncate(int64) error               { return fs.ErrPermissi
 func (c *cachedFile) Preallocate(int64) error            { return fs.ErrPermission }
 func (c *cachedFile) Fdatasync() error                   { return fs.ErrPermission }
 func (c *cachedFile) Fsync() error                       { return fs.ErrPermission }
+func (c *cachedFile) TryLock() error                     { return fs.ErrPermission }
 
 // A cachedMap is a cachedFile that can be mapped. Its map goes when it is shut.
 type cachedMap struct{ *cachedFile }

@@ -49,7 +49,7 @@ func openIndexFile(fsys FS, name string, m indexMeta, cache *blockCache) (*fileI
 
 // openAnyIndexFile opens an index file of the segment that m names. It may be about fewer or more events than m says.
 func openAnyIndexFile(fsys FS, name string, m indexMeta, cache *blockCache) (*fileIndex, error) {
-	f, err := fsys.Open(name, os.O_RDONLY)
+	f, err := openFile(fsys, name, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +87,7 @@ func (x *fileIndex) readFooter(m indexMeta) error {
 
 // again opens the file once more. It is an *indexDamage if it has been replaced by another one.
 func (x *fileIndex) again(fsys FS) (File, error) {
-	f, err := fsys.Open(x.name, os.O_RDONLY)
+	f, err := openFile(fsys, x.name, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}

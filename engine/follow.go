@@ -3,6 +3,8 @@ package engine
 import (
 	"errors"
 	"os"
+
+	"github.com/google/uuid"
 )
 
 // catchUp lets readers see what other processes have written to the log, all that was durable when it was called.
@@ -28,8 +30,14 @@ func (s *FileStore) look() error {
 	if s.writing.Load() || s.closed.Load() {
 		return nil
 	}
-	if s.followErr != nil || !s.hasNews() {
+	if s.followErr != nil {
 		return s.followErr
+	}
+	if err := s.names.look(); err != nil {
+		return err
+	}
+	if !s.hasNews() {
+		return s.names.err()
 	}
 	err := s.log.refresh()
 	for range 2 {
@@ -49,16 +57,35 @@ func (s *FileStore) look() error {
 
 // hasNews reports whether TAIL has changed since it was read last.
 func (s *FileStore) hasNews() bool {
-	if s.tail == nil {
-		f, err := s.fs.Open(joinPath(s.dir, tailName), os.O_RDONLY)
-		if err != nil {
-			return false
-		}
-		s.tail = f
+	if s.tail == nil && !s.openTail() {
+		return false
 	}
 	slots, err := readTail(s.tail)
 	if err != nil || len(slots) == 0 {
 		return false
 	}
+	if s.log.store != uuid.Nil && slots[0].store != s.log.store { // another store was restored into the files
+		s.names.found(&MovedError{Path: joinPath(s.dir, tailName), Replaced: true})
+		return false
+	}
 	return len(s.log.tail) == 0 || slots[0] != s.log.tail[0]
+}
+
+// openTail opens TAIL, to watch it, and reports whether it is there.
+func (s *FileStore) openTail() bool {
+	if s.holdDir() != nil {
+		return false
+	}
+	f, err := openFile(s.fs, joinPath(s.dir, tailName), os.O_RDONLY)
+	if err != nil {
+		return false
+	}
+	info, err := f.Info()
+	if err != nil {
+		f.Close()
+		return false
+	}
+	s.tail = f
+	s.names.hold(tailName, info)
+	return true
 }

@@ -10,7 +10,8 @@ import (
 // Errors satisfy errors.Is with fs.ErrNotExist, fs.ErrExist, fs.ErrPermission, syscall.ENOSPC, syscall.EROFS and so on, as the os package's do.
 // All methods may be called from any number of goroutines.
 type FS interface {
-	// Open opens a file. The flags are os.O_RDONLY or os.O_RDWR, with os.O_CREATE and os.O_EXCL.
+	// Open opens a file, or a directory for reading. The flags are os.O_RDONLY or os.O_RDWR, with os.O_CREATE and os.O_EXCL.
+	// It never waits: what is neither, such as a named pipe or a device, is a *FormatError.
 	Open(name string, flag int) (File, error)
 	Rename(from, to string) error
 	Link(from, to string) error
@@ -23,6 +24,7 @@ type FS interface {
 	SyncDir(dir string) error
 	// Lock takes the exclusive lock of the file name, creating it if need be, and writes holder into it. It never waits.
 	// If somebody else holds it the error is a *LockedError. A process that dies releases it. Close releases it.
+	// It is the lock that File.TryLock takes.
 	Lock(name, holder string) (io.Closer, error)
 	// Space describes the file system that dir is on.
 	Space(dir string) (Space, error)
@@ -41,7 +43,22 @@ type File interface {
 	// Preallocate reserves room up to size without writing it; the file's size becomes at least size.
 	Preallocate(size int64) error
 	Size() (int64, error)
+	// Info describes the open file, whatever its name leads to by now.
+	Info() (FileInfo, error)
+	// TryLock takes the exclusive lock of the file, or directory, that is open. It never waits. If another open file holds it, in this process
+	// or in another one, the error is a *LockedError; it matches errors.ErrUnsupported where such a file has no lock. Close releases it.
+	TryLock() error
 }
+
+// A dirHolder is an FS that can hold a directory: the FS returned finds the names in dir in the directory that has this name now, wherever
+// it is moved to and whatever takes its place. Other names it finds like the FS itself. Close ends it.
+// An FS that cannot do that here returns an error that matches errors.ErrUnsupported.
+type dirHolder interface {
+	HoldDir(dir string) (FS, io.Closer, error)
+}
+
+// SameFile reports whether two descriptions are of one file. A file system that does not tell its files apart has only one.
+func (i FileInfo) SameFile(j FileInfo) bool { return i.Device == j.Device && i.Inode == j.Inode }
 
 // FileInfo describes a name.
 type FileInfo struct {

@@ -16,8 +16,13 @@ func OSFS() FS { return osFS{} }
 type osFS struct{}
 
 func (osFS) Open(name string, flag int) (File, error) {
+	return openOSFile(func() (*os.File, error) { return osOpen(name, flag) })
+}
+
+// openOSFile makes a File of what open opens.
+func openOSFile(open func() (*os.File, error)) (File, error) {
 	return openPatiently(osFiles, func() (File, error) {
-		f, err := osOpen(name, flag)
+		f, err := open()
 		if err != nil {
 			return nil, osError(err)
 		}
@@ -52,9 +57,14 @@ func (osFS) Stat(name string) (FileInfo, error) {
 	if err != nil {
 		return FileInfo{}, osError(err)
 	}
-	info := FileInfo{Size: st.Size(), Dir: st.IsDir(), Modified: st.ModTime()}
+	info := infoOf(st)
 	info.Device, info.Inode, err = fileIdentity(name, st)
 	return info, osError(err)
+}
+
+// infoOf returns what st tells, without the identity of the file.
+func infoOf(st os.FileInfo) FileInfo {
+	return FileInfo{Size: st.Size(), Dir: st.IsDir(), Modified: st.ModTime()}
 }
 
 func (osFS) Space(dir string) (Space, error) {
@@ -68,7 +78,12 @@ func (osFS) Space(dir string) (Space, error) {
 // Lock takes an advisory lock on an open file, which the system drops when the process dies in whatever way.
 // What is written into the file is for people, and for the LockedError of the next one who tries.
 func (osFS) Lock(name, holder string) (io.Closer, error) {
-	f, err := openPatiently(osFiles, func() (*os.File, error) { return os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644) })
+	return lockOSFile(func() (*os.File, error) { return osOpen(name, os.O_RDWR|os.O_CREATE) }, holder)
+}
+
+// lockOSFile takes the lock of what open opens.
+func lockOSFile(open func() (*os.File, error), holder string) (io.Closer, error) {
+	f, err := openPatiently(osFiles, open)
 	if err != nil {
 		return nil, osError(err)
 	}
@@ -87,7 +102,11 @@ func (osFS) Lock(name, holder string) (io.Closer, error) {
 	return &osLock{f}, nil
 }
 
+// An osLock is a lock file that is open and locked.
 type osLock struct{ f *os.File }
+
+// Info describes the lock file that is held, whatever its name leads to by now.
+func (l *osLock) Info() (FileInfo, error) { return (&osFile{f: l.f}).Info() }
 
 func (l *osLock) Close() error {
 	l.f.Truncate(0) // so that nobody reads an old holder while the next one has not written its own yet
@@ -184,6 +203,52 @@ func (o *osFile) Size() (int64, error) {
 		return 0, osError(err)
 	}
 	return st.Size(), nil
+}
+
+func (o *osFile) Info() (FileInfo, error) {
+	st, err := o.f.Stat()
+	if err != nil {
+		return FileInfo{}, osError(err)
+	}
+	info := infoOf(st)
+	info.Device, info.Inode, err = openIdentity(o.f, st)
+	return info, osError(err)
+}
+
+func (o *osFile) TryLock() error {
+	held, err := tryLock(o.f)
+	if err == nil && !held {
+		return &LockedError{Path: o.f.Name()}
+	}
+	if err != nil && isDirectory(o.f) { // some systems lock files only
+		return fmt.Errorf("%w: %w", err, errors.ErrUnsupported)
+	}
+	return osError(err)
+}
+
+func isDirectory(f *os.File) bool {
+	st, err := f.Stat()
+	return err == nil && st.IsDir()
+}
+
+// kindOf names what is neither a file nor a directory.
+func kindOf(mode os.FileMode) string {
+	switch {
+	case mode&os.ModeNamedPipe != 0:
+		return "a named pipe"
+	case mode&os.ModeSocket != 0:
+		return "a socket"
+	case mode&os.ModeDevice != 0:
+		return "a device"
+	case mode.IsDir():
+		return "a directory"
+	}
+	return "a special file"
+}
+
+// notAFile returns the error for a name that leads to something that a store cannot be in.
+func notAFile(name string, mode os.FileMode) error {
+	return &FormatError{File: name, Reason: "is " + kindOf(mode) + ", not a file"}
 }
 
 func (o *osFile) syncError(op string, err error) error {

@@ -30,7 +30,11 @@ func osSyncDir(dir string) error {
 		return err
 	}
 	defer d.Close()
-	err = fsync(d)
+	return syncDirectory(d)
+}
+
+func syncDirectory(d *os.File) error {
+	err := fsync(d)
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
 		return nil // this file system has no such thing as syncing a directory
 	}
@@ -67,7 +71,68 @@ func withFD(f *os.File, do func(fd int) error) error {
 // osError returns err: on Unix its errno already matches what FS promises.
 func osError(err error) error { return err }
 
-func osOpen(name string, flag int) (*os.File, error) { return os.OpenFile(name, flag, 0o644) }
+// openIdentity is fileIdentity of an open file.
+func openIdentity(_ *os.File, st os.FileInfo) (device, inode uint64, err error) {
+	return fileIdentity("", st)
+}
+
+func osOpen(name string, flag int) (*os.File, error) { return openAt(unix.AT_FDCWD, name, name, flag) }
+
+// openAt opens name in the directory that is open as dir. full is the name for errors. Opening a named pipe would wait for whoever writes into it, and
+// some devices for theirs, so that nothing but files and directories stays open.
+func openAt(dir int, name, full string, flag int) (*os.File, error) {
+	fd, err := ignoreInterrupts(func() (int, error) {
+		return unix.Openat(dir, name, flag|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0o644)
+	})
+	if errors.Is(err, unix.ENXIO) || errors.Is(err, unix.EOPNOTSUPP) { // what a socket answers, and some devices
+		var st unix.Stat_t
+		if unix.Fstatat(dir, name, &st, 0) == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
+			return nil, notAFile(full, modeOf(uint32(st.Mode)))
+		}
+	}
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: full, Err: err}
+	}
+	var st unix.Stat_t
+	if err = unix.Fstat(fd, &st); err == nil {
+		if mode := modeOf(uint32(st.Mode)); mode != 0 && !mode.IsDir() {
+			err = notAFile(full, mode)
+		} else {
+			err = unix.SetNonblock(fd, false)
+		}
+	}
+	if err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), full), nil
+}
+
+// ignoreInterrupts calls do again as long as a signal interrupts it.
+func ignoreInterrupts[T any](do func() (T, error)) (T, error) {
+	for {
+		if v, err := do(); !errors.Is(err, unix.EINTR) {
+			return v, err
+		}
+	}
+}
+
+// modeOf returns the type of a file as package os has it, 0 for one that bytes are kept in.
+func modeOf(mode uint32) os.FileMode {
+	switch mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		return 0
+	case unix.S_IFDIR:
+		return os.ModeDir
+	case unix.S_IFIFO:
+		return os.ModeNamedPipe
+	case unix.S_IFSOCK:
+		return os.ModeSocket
+	case unix.S_IFCHR, unix.S_IFBLK:
+		return os.ModeDevice
+	}
+	return os.ModeIrregular
+}
 
 // fileLimit returns how many files this process may have open, 0 if that is unknown.
 func fileLimit() uint64 {

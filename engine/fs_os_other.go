@@ -24,6 +24,8 @@ func osSyncDir(dir string) error {
 
 func fileIdentity(string, os.FileInfo) (device, inode uint64, err error) { return 0, 0, nil }
 
+func openIdentity(*os.File, os.FileInfo) (device, inode uint64, err error) { return 0, 0, nil }
+
 func osSpace(dir string) (Space, error) {
 	_, err := os.Stat(dir)
 	return Space{Free: -1}, err

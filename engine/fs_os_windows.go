@@ -36,7 +36,12 @@ func osOpen(name string, flag int) (*os.File, error) {
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: name, Err: err}
 	}
-	return os.NewFile(uintptr(h), name), nil
+	f := os.NewFile(uintptr(h), name)
+	if kind, err := windows.GetFileType(h); err == nil && kind != windows.FILE_TYPE_DISK { // such as NUL and COM1, which are names everywhere
+		f.Close()
+		return nil, notAFile(name, os.ModeDevice)
+	}
+	return f, nil
 }
 
 // preallocate makes the file longer; NTFS gives it the clusters at once.
@@ -48,12 +53,12 @@ func osSyncDir(dir string) error {
 	return err
 }
 
-// lockOffset is where the one locked byte is. Locks of Windows are mandatory, so that it must lie far behind the text
-// that others want to read.
-const lockOffset = 1 << 30
+// lockOffset is the upper half of where the one locked byte is. Locks of Windows are mandatory, so that it must lie far behind what
+// others want to read, in segments too.
+const lockOffset = 1 << 20
 
 func tryLock(f *os.File) (bool, error) {
-	at := windows.Overlapped{Offset: lockOffset}
+	at := windows.Overlapped{OffsetHigh: lockOffset}
 	err := windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &at)
 	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) || errors.Is(err, windows.ERROR_IO_PENDING) {
 		return false, nil
@@ -75,6 +80,15 @@ func fileIdentity(name string, _ os.FileInfo) (device, inode uint64, err error) 
 		return 0, 0, &os.PathError{Op: "CreateFile", Path: name, Err: err}
 	}
 	defer windows.CloseHandle(h)
+	return handleIdentity(h, name)
+}
+
+// openIdentity is fileIdentity of an open file.
+func openIdentity(f *os.File, _ os.FileInfo) (device, inode uint64, err error) {
+	return handleIdentity(windows.Handle(f.Fd()), f.Name())
+}
+
+func handleIdentity(h windows.Handle, name string) (device, inode uint64, err error) {
 	var info windows.ByHandleFileInformation
 	if err := windows.GetFileInformationByHandle(h, &info); err != nil {
 		return 0, 0, &os.PathError{Op: "GetFileInformationByHandle", Path: name, Err: err}

@@ -64,7 +64,7 @@ func (l *headLog) rotate(file bool) {
 
 func (l *headLog) index() *readIndex {
 	v := view{store: l.view.store, segments: append([]*segment(nil), l.view.segments...)}
-	return newReadIndex(&readShared{closed: func() bool { return false }}, &v, l.head)
+	return newReadIndex(&readShared{ended: func() error { return nil }}, &v, l.head)
 }
 
 func TestHeadsAreLikeTheModel(t *testing.T) {
@@ -94,7 +94,7 @@ func TestHeadsAreLikeTheModel(t *testing.T) {
 }
 
 func TestHeadsOfNothing(t *testing.T) {
-	r := newReadIndex(&readShared{closed: func() bool { return false }}, &view{}, 0)
+	r := newReadIndex(&readShared{ended: func() error { return nil }}, &view{}, 0)
 	v, err := newHeads(1).version(r, "s")
 	require.NoError(t, err)
 	require.Equal(t, NoVersion, v)
@@ -182,7 +182,7 @@ func BenchmarkHeads(b *testing.B) {
 				}
 				v.segments = append(v.segments, seg)
 			}
-			r := newReadIndex(&readShared{closed: func() bool { return false }}, v, base)
+			r := newReadIndex(&readShared{ended: func() error { return nil }}, v, base)
 			names := make([]string, b.N)
 			for i := range names {
 				names[i] = fmt.Sprintf("new-stream-%d", i)

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/bits"
-	"os"
 	"slices"
 )
 
@@ -31,14 +30,11 @@ func writeIndexFile(ctx context.Context, fs FS, name string, src indexSource, m 
 // replaceFile lets write fill an empty file, syncs it and gives it its name.
 func replaceFile(fs FS, name string, write func(f File) error) error {
 	tmp := name + ".tmp"
-	f, err := fs.Open(tmp, os.O_RDWR|os.O_CREATE)
+	f, err := createEmpty(fs, tmp)
 	if err != nil {
 		return err
 	}
-	err = f.Truncate(0)
-	if err == nil {
-		err = write(f)
-	}
+	err = write(f)
 	if err == nil {
 		err = f.Fsync()
 	}

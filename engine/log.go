@@ -35,15 +35,15 @@ type log struct {
 
 // openLog opens the recovered log for writing, and notes in TAIL that it is.
 func openLog(l *logState, maker *segmentMaker, o *Options) (*log, error) {
-	f, err := l.fs.Open(l.last().name, os.O_RDWR)
-	if err != nil {
-		return nil, writeError("open "+l.last().name, err)
+	if err := l.claim(); err != nil {
+		return nil, err
 	}
 	tail, err := openTailWriter(l.fs, l.dir, l.store)
 	if err != nil {
-		f.Close()
 		return nil, writeError("open TAIL", err)
 	}
+	f := l.claimed
+	l.claimed, l.claimedName = nil, ""
 	g := &log{logState: l, maker: maker, fixed: o.SegmentSize, most: o.indexMost, file: f, tail: tail, durable: l.end, nonces: nonceSource{random: o.Rand}}
 	if g.most == 0 {
 		g.most = defaultIndexMost
@@ -148,9 +148,9 @@ func (g *log) rotate(n int, micros int64) (poison bool, err error) {
 		return !isFull(err), err
 	}
 	old, next := g.last(), g.named
-	f, err := g.fs.Open(next.name, os.O_RDWR)
+	f, err := g.openLocked(next.name)
 	if err != nil {
-		return false, err
+		return isLocked(err), err
 	}
 	old.sealed.Store(&sealedInfo{end: g.end.offset, count: uint32(g.end.next - old.base), least: g.least,
 		greatest: g.end.micros, lastChain: g.end.chain})
@@ -162,6 +162,19 @@ func (g *log) rotate(n int, micros int64) (poison bool, err error) {
 	g.index, g.least = newMemIndex(next.base, g.store), 0
 	next.index.Store(&indexHolder{g.index})
 	return false, nil
+}
+
+// openLocked opens a segment for writing and takes its lock.
+func (g *log) openLocked(name string) (File, error) {
+	f, err := openFile(g.fs, name, os.O_RDWR)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.TryLock(); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
 // nameNext makes the successor of the last segment durable.

@@ -35,6 +35,9 @@ type logState struct {
 	manifests manifestWriter // of this process
 	seen      FileInfo       // of MANIFEST, when refresh looked last
 
+	claimed     File // the last segment, open for writing and locked; nil while this process does not write
+	claimedName string
+
 	// What the last look at the last segment found behind end.
 	found struct {
 		frames []*logFrame // whole frames that check and that nothing promises, with bytes of their own
@@ -97,6 +100,21 @@ func (l *logState) refresh() error {
 	return nil
 }
 
+// refreshClaimed is refresh for whoever holds the write lock: what is read is complete, because the last segment is claimed before.
+func (l *logState) refreshClaimed() error {
+	for {
+		if err := l.refresh(); err != nil || len(l.segments) == 0 {
+			return err
+		}
+		if l.claimed != nil && l.claimedName == l.last().name {
+			return nil
+		}
+		if err := l.claim(); err != nil {
+			return err
+		}
+	}
+}
+
 // loadNothing accepts a directory without segments, if nothing says that it had some.
 func (l *logState) loadNothing() error {
 	if l.manifest == nil && len(l.tail) == 0 {
@@ -120,7 +138,7 @@ func (l *logState) missing(number int64, first Position) error {
 }
 
 func (l *logState) readTail() error {
-	f, err := l.fs.Open(joinPath(l.dir, tailName), os.O_RDONLY)
+	f, err := openFile(l.fs, joinPath(l.dir, tailName), os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		l.tail = nil
 		return nil

@@ -172,15 +172,15 @@ func (m *manifest) last() int64 {
 	return m.segments[len(m.segments)-1].number
 }
 
-// createEmpty creates a file, or empties it if it exists.
+// createEmpty creates a file. One that has the name is removed, not emptied: it may have another name, in another directory, under which it is
+// somebody's log.
 func createEmpty(fsys FS, name string) (File, error) {
-	f, err := fsys.Open(name, os.O_RDWR|os.O_CREATE)
-	if err != nil {
+	f, err := fsys.Open(name, os.O_RDWR|os.O_CREATE|os.O_EXCL)
+	if !errors.Is(err, fs.ErrExist) {
+		return f, err
+	}
+	if err := fsys.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	if err := f.Truncate(0); err != nil {
-		f.Close()
-		return nil, err
-	}
-	return f, nil
+	return fsys.Open(name, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 }

@@ -51,7 +51,7 @@ func (m *memFS) Open(name string, flag int) (File, error) {
 	if err != nil {
 		return nil, pathError("open", name, err)
 	}
-	return &memFile{node: n, name: name, writable: flag&os.O_RDWR != 0}, nil
+	return &memFile{fs: m, node: n, name: name, writable: flag&os.O_RDWR != 0}, nil
 }
 
 func (m *memFS) openLocked(name string, flag int) (*memNode, error) {
@@ -213,10 +213,14 @@ func (m *memFS) Stat(name string) (FileInfo, error) {
 	if n == nil {
 		return FileInfo{}, pathError("stat", name, fs.ErrNotExist)
 	}
+	return m.info(n), nil
+}
+
+func (m *memFS) info(n *memNode) FileInfo {
 	return FileInfo{
 		Size: n.length(), Dir: n.dir, Modified: time.Unix(0, n.modified.Load()),
 		Device: m.device, Inode: n.inode,
-	}, nil
+	}
 }
 
 func (m *memFS) MkdirAll(dir string) error {
@@ -258,19 +262,30 @@ func (m *memFS) Lock(name, holder string) (io.Closer, error) {
 	if err != nil {
 		return nil, pathError("open", name, err)
 	}
+	if err := n.lockLocked(name, holder); err != nil {
+		return nil, err
+	}
+	return &memLock{fs: m, node: n}, nil
+}
+
+// lockLocked takes the node's lock. The caller holds memFS.mu.
+func (n *memNode) lockLocked(name, holder string) error {
 	if n.locked {
 		e := parseLockHolder(n.holder)
 		e.Path = name
-		return nil, e
+		return e
 	}
 	n.locked, n.holder = true, holder
-	return &memLock{fs: m, node: n}, nil
+	return nil
 }
 
 type memLock struct {
 	fs   *memFS
 	node *memNode // nil after Close
 }
+
+// Info describes the lock file that is held.
+func (l *memLock) Info() (FileInfo, error) { return l.fs.info(l.node), nil }
 
 func (l *memLock) Close() error {
 	l.fs.mu.Lock()
@@ -408,9 +423,11 @@ func (n *memNode) resize(size int64, growOnly bool) {
 
 // A memFile is an open node.
 type memFile struct {
+	fs       *memFS
 	node     *memNode
 	name     string
 	writable bool
+	locking  bool // it holds the node's lock; protected by memFS.mu
 	closed   atomic.Bool
 }
 
@@ -469,6 +486,27 @@ func (f *memFile) Size() (int64, error) {
 	return f.node.length(), nil
 }
 
+func (f *memFile) Info() (FileInfo, error) {
+	if f.closed.Load() {
+		return FileInfo{}, pathError("stat", f.name, os.ErrClosed)
+	}
+	return f.fs.info(f.node), nil
+}
+
+func (f *memFile) TryLock() error {
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	if f.closed.Load() {
+		return pathError("lock", f.name, os.ErrClosed)
+	}
+	if f.locking {
+		return nil
+	}
+	err := f.node.lockLocked(f.name, "")
+	f.locking = err == nil
+	return err
+}
+
 func (f *memFile) Fdatasync() error { return f.sync() }
 func (f *memFile) Fsync() error     { return f.sync() }
 
@@ -480,8 +518,13 @@ func (f *memFile) sync() error {
 }
 
 func (f *memFile) Close() error {
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
 	if f.closed.Swap(true) {
 		return pathError("close", f.name, os.ErrClosed)
+	}
+	if f.locking {
+		f.node.locked, f.locking = false, false
 	}
 	return nil
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -12,9 +14,6 @@ import (
 
 	"github.com/google/uuid"
 )
-
-// lockName is the file whose lock the writing process holds.
-const lockName = "LOCK"
 
 // Open opens the store in directory dir, which the first append creates if it is not there. Every store opens as a reader: Open takes the write
 // lock only for the moment in which it has something to repair after a crash, and leaves that to the process that holds the lock, if there is one.
@@ -25,8 +24,8 @@ func Open(dir string, o Options) (*FileStore, error) {
 	if err := o.fill(); err != nil {
 		return nil, err
 	}
-	s := &FileStore{dir: dir, fs: o.FS, opt: o, closing: make(chan struct{}), files: o.files}
-	s.shared.closed = s.closed.Load
+	s := &FileStore{dir: dir, fs: &storeFS{path: o.FS}, opt: o, closing: make(chan struct{}), files: o.files, names: newAnchors(o.FS, dir)}
+	s.shared.ended = s.ended
 	cache := newBlockCache(indexCacheSize, indexFilterSize)
 	cache.opened = s.files
 	s.indexer = newIndexer(s.fs, cache, s.writing.Load, s.rebuildIndex)
@@ -109,6 +108,9 @@ func (s *FileStore) open() error {
 	if err := s.checkNetwork(); err != nil {
 		return err
 	}
+	if err := s.holdDir(); err != nil {
+		return err
+	}
 	if err := s.loadPatiently(); err != nil {
 		return err
 	}
@@ -118,8 +120,46 @@ func (s *FileStore) open() error {
 	if err := s.repair(); err != nil {
 		return err
 	}
+	s.openTail()
 	s.publish(s.log, s.log.end.next)
 	return s.checkExpected()
+}
+
+// holdDir holds the store's directory, if it is there and not held yet.
+func (s *FileStore) holdDir() error {
+	if s.directory != nil {
+		return nil
+	}
+	c, byPath, err := s.fs.hold(s.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil && byPath {
+		c, err = s.path()
+	}
+	if err != nil || c == nil {
+		return wrap("open "+s.dir, err)
+	}
+	s.directory = c
+	if !byPath {
+		s.names.fix()
+	}
+	info, err := s.fs.Stat(s.dir)
+	if err != nil {
+		return wrap("open "+s.dir, err)
+	}
+	s.names.hold("", info)
+	return nil
+}
+
+// path holds the directory open, so that no other one gets its identity, where the names in it are found by their path. It returns
+// nil if it is not there.
+func (s *FileStore) path() (io.Closer, error) {
+	f, err := s.fs.Open(s.dir, os.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return f, err
 }
 
 // checkDir refuses what is not a directory, and a directory that holds files of somebody else and no store.
@@ -217,6 +257,7 @@ func (s *FileStore) repair() error {
 		l, err := s.lock(0, nil)
 		if err == nil {
 			defer l.Close()
+			defer s.log.unclaim()
 			if err = s.recoverLocked(); err == nil {
 				err = s.noteClean()
 			}
@@ -224,7 +265,7 @@ func (s *FileStore) repair() error {
 				return nil
 			}
 		}
-		if _, busy := err.(*LockedError); busy {
+		if isLocked(err) {
 			s.report.Busy = true
 		} else if !cannotWrite(err) {
 			return err
@@ -246,7 +287,7 @@ func (s *FileStore) recoverLocked() error {
 	if err := s.log.readManifest(); err != nil {
 		return err
 	}
-	if err := s.log.refresh(); err != nil || len(s.log.segments) == 0 {
+	if err := s.log.refreshClaimed(); err != nil || len(s.log.segments) == 0 {
 		return err
 	}
 	s.log.lost = s.log.lost || s.log.manifest == nil
@@ -260,6 +301,9 @@ func (s *FileStore) recoverLocked() error {
 	report := s.OpenReport()
 	r := recovery{logState: s.log, maker: s.maker(), fixed: s.opt.SegmentSize, report: &report, now: s.opt.Now().UnixMicro()}
 	err := r.run()
+	if err == nil {
+		err = s.log.claim() // which may be a new segment
+	}
 	s.reporting.Lock()
 	s.report = report
 	s.reporting.Unlock()
@@ -325,7 +369,12 @@ func (s *FileStore) CheckHead(want Head) error {
 }
 
 // takeOver makes the log ready to be written. The caller holds the write lock and following.
-func (s *FileStore) takeOver() (*log, error) {
+func (s *FileStore) takeOver() (_ *log, err error) {
+	defer func() {
+		if err != nil {
+			s.log.unclaim()
+		}
+	}()
 	if err := s.recoverLocked(); err != nil {
 		return nil, err
 	}
@@ -352,11 +401,20 @@ func (s *FileStore) newStoreID() (uuid.UUID, error) {
 // makeDir makes the directory of a new store, durably. As long as there are no segments it syncs all that is above, also
 // directories that are there already: who made them may not have come to it.
 func (s *FileStore) makeDir() error {
+	if err := s.names.lookNow(); err != nil {
+		return err
+	}
 	if v := s.view.Load(); v != nil && len(v.segments) > 0 {
 		return nil
 	}
 	if err := s.fs.MkdirAll(s.dir); err != nil {
 		return writeError("make "+s.dir, err)
+	}
+	s.following.Lock()
+	err := s.holdDir()
+	s.following.Unlock()
+	if err != nil {
+		return err
 	}
 	for dir := s.dir; filepath.Dir(dir) != dir; dir = filepath.Dir(dir) {
 		err := syncNames(s.fs, filepath.Dir(dir))

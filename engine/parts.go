@@ -17,7 +17,7 @@ const leastPart = 4096
 // Parts implements Parter. Parts begin where frames begin, so that no frame is read twice.
 func (r *readIndex) Parts(what Filter, n int) []Filter {
 	p := r.plan(what)
-	if n < 2 || p.nothing || r.shared.closed() {
+	if n < 2 || p.nothing || r.shared.ended() != nil {
 		return []Filter{what}
 	}
 	ranges := r.ranges(&p)

@@ -9,8 +9,8 @@ import (
 
 // readShared is what all ReadIndexes of one store have in common.
 type readShared struct {
-	// closed reports whether the store is closed. Any goroutine calls it.
-	closed func() bool
+	// ended returns why the store cannot be used any more, such as ErrClosed, or nil. Any goroutine calls it.
+	ended func() error
 	// damaged is told that a segment's index file cannot be trusted; the store rebuilds it. nil if nobody wants to know.
 	damaged func(seg *segment, err error)
 	// indexer has the merged indexes of segments. nil if there is none.
@@ -59,15 +59,12 @@ func (r *readIndex) StreamVersion(stream string) (Version, bool, error) {
 	return v, v != NoVersion && err == nil, err
 }
 
-// usable returns the context's error if it has ended, and ErrClosed if the store is closed.
+// usable returns the context's error if it has ended, and why the store cannot be used any more.
 func (r *readIndex) usable(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if r.shared.closed() {
-		return ErrClosed
-	}
-	return nil
+	return r.shared.ended()
 }
 
 // first returns the position of the oldest event that is still stored.

@@ -35,7 +35,7 @@ type handLog struct {
 
 func newHandLog(t testing.TB, fsys FS) *handLog {
 	l := &handLog{t: t, fs: fsys, versions: map[string]Version{}, micros: 1_700_000_000_000_000}
-	l.shared = &readShared{closed: func() bool { return false }}
+	l.shared = &readShared{ended: func() error { return nil }}
 	l.view = &view{store: testStore}
 	l.segment()
 	return l

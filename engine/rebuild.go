@@ -91,8 +91,8 @@ func (s *segmentReader) keys(d dictionary, prefix string, limit uint32, yield fu
 // rebuilt replaces index, which failed with *err, by one in memory, and reports whether it did; if not, *err says why.
 // Later readers find the new index; the store is told, so that it writes a new file.
 func (s *segmentReader) rebuilt(index segmentIndex, err *error) bool {
-	if s.shared.closed() {
-		*err = ErrClosed
+	if ended := s.shared.ended(); ended != nil {
+		*err = ended
 		return false
 	}
 	if tooManyFiles(*err) { // nothing is wrong with the file

@@ -21,7 +21,7 @@ func (s *segmentFiles) read(n segmentName) (f File, h segmentHeader, compressed 
 }
 
 func (s *segmentFiles) readFile(name string) (f File, h segmentHeader, compressed bool, err error) {
-	if f, err = s.fs.Open(name, os.O_RDONLY); err != nil {
+	if f, err = openFile(s.fs, name, os.O_RDONLY); err != nil {
 		return nil, h, false, wrap("open "+name, err)
 	}
 	plain := f

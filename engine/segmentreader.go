@@ -96,15 +96,12 @@ func (s *segmentReader) read(off int64, n int) ([]byte, error) {
 	return b, s.readInto(b, off)
 }
 
-// usable returns the context's error if it has ended, and ErrClosed if the store is closed.
+// usable returns the context's error if it has ended, and why the store cannot be used any more.
 func (s *segmentReader) usable() error {
 	if err := s.ctx.Err(); err != nil {
 		return err
 	}
-	if s.shared.closed() {
-		return ErrClosed
-	}
-	return nil
+	return s.shared.ended()
 }
 
 // readInto fills b with the bytes at off.
@@ -116,8 +113,8 @@ func (s *segmentReader) readInto(b []byte, off int64) error {
 	if n == len(b) {
 		return nil
 	}
-	if s.shared.closed() {
-		return ErrClosed
+	if err := s.shared.ended(); err != nil {
+		return err
 	}
 	if errors.Is(err, io.EOF) || err == nil {
 		return s.corrupt(off+int64(n), 0, NoPosition, errSegmentShort)

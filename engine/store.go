@@ -15,9 +15,10 @@ import (
 // follows the log as other processes write it; with the first append it takes the write lock and becomes the only one who writes.
 type FileStore struct {
 	dir    string
-	fs     FS
+	fs     *storeFS
 	opt    Options // every default filled in
 	shared readShared
+	names  *anchors
 
 	view    atomic.Pointer[view]
 	durable atomic.Int64 // number of events that readers may see; never decreases
@@ -46,8 +47,9 @@ type FileStore struct {
 
 	following sync.Mutex // protects what follows, until there is a writer: then it owns log
 	log       *logState
-	tail      File  // TAIL, to look whether it has changed; nil if it was not there
-	followErr error // why following has stopped
+	tail      File      // TAIL, to look whether it has changed; nil if it was not there
+	directory io.Closer // the directory that is held; nil before it is there, or if the file system cannot hold one
+	followErr error     // why following has stopped
 
 	reporting sync.Mutex // protects report
 	report    OpenReport
@@ -72,7 +74,8 @@ func (s *FileStore) current() *readIndex {
 // How often a store that does not write looks whether another process has, while somebody waits.
 const followInterval = 3 * time.Millisecond
 
-// Wait returns nil when the head is beyond p, ctx.Err() when ctx ends first, ErrClosed when the store is closed.
+// Wait returns nil when the head is beyond p, ctx.Err() when ctx ends first, ErrClosed when the store is closed, and a [*MovedError] when its
+// names lead elsewhere.
 func (s *FileStore) Wait(ctx context.Context, p Position) error {
 	if !s.closed.Load() && Position(s.durable.Load()) > p {
 		return nil
@@ -87,8 +90,8 @@ func (s *FileStore) Wait(ctx context.Context, p Position) error {
 				return err
 			}
 		}
-		if s.closed.Load() {
-			return ErrClosed
+		if err := s.ended(); err != nil {
+			return err
 		}
 		if Position(s.durable.Load()) > p {
 			return nil
@@ -98,6 +101,17 @@ func (s *FileStore) Wait(ctx context.Context, p Position) error {
 		}
 	}
 }
+
+// ended returns why the store cannot be used any more: ErrClosed, or a *MovedError. It does not look at the disk.
+func (s *FileStore) ended() error {
+	if s.closed.Load() {
+		return ErrClosed
+	}
+	return s.names.err()
+}
+
+// Moved looks whether the names of the store still lead to its files, and returns a [*MovedError] if they do not.
+func (s *FileStore) Moved() error { return s.names.lookNow() }
 
 // waitChange waits until changed is closed, and if following no longer than followInterval.
 func (s *FileStore) waitChange(ctx context.Context, changed <-chan struct{}, following bool) error {
@@ -204,25 +218,8 @@ func (s *FileStore) closeFiles() {
 	if s.tail != nil {
 		s.tail.Close()
 	}
-}
-
-// lock takes the write lock, waiting for it until the time is up or stop is closed.
-func (s *FileStore) lock(wait time.Duration, stop <-chan struct{}) (io.Closer, error) {
-	deadline := time.Now().Add(wait)
-	pause := time.Millisecond
-	for {
-		l, err := s.fs.Lock(joinPath(s.dir, lockName), lockHolder(s.opt.Now()))
-		if _, busy := err.(*LockedError); !busy || !time.Now().Add(pause).Before(deadline) {
-			return l, err
-		}
-		t := time.NewTimer(pause)
-		select {
-		case <-t.C:
-		case <-stop:
-			t.Stop()
-			return nil, err
-		}
-		pause = min(2*pause, 50*time.Millisecond)
+	if s.directory != nil {
+		s.directory.Close()
 	}
 }
 

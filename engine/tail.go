@@ -104,7 +104,7 @@ type tailWriter struct {
 
 // openTailWriter opens TAIL for writing, creating it if need be.
 func openTailWriter(fs FS, dir string, store uuid.UUID) (*tailWriter, error) {
-	f, err := fs.Open(joinPath(dir, tailName), os.O_RDWR|os.O_CREATE)
+	f, err := openFile(fs, joinPath(dir, tailName), os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, err
 	}
@@ -152,4 +152,14 @@ func (w *tailWriter) sync() error {
 	}
 	w.dirt = false
 	return w.file.Fdatasync()
+}
+
+// untouched reports whether the slot written last is still there, unless it cannot be read: nobody else writes to TAIL while the write lock is held, but
+// whoever restores files into the directory does.
+func (w *tailWriter) untouched() bool {
+	var b [tailBytes]byte
+	if n, err := w.file.ReadAt(b[:], int64(w.last.sequence%2)*tailSlotSize); n < len(b) {
+		return err != nil && !errors.Is(err, io.EOF)
+	}
+	return b == w.buf
 }

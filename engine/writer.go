@@ -1,9 +1,7 @@
 package engine
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -28,9 +26,11 @@ type writer struct {
 	counters writerCounters
 
 	// Owned by run.
-	log     *log      // nil until the lock is held and the log recovered
-	unlock  io.Closer // the write lock
-	poison  error     // the failed sync, after which nothing is written
+	log     *log // nil until the lock is held and the log recovered
+	unlock  *writeLock
+	poison  error     // the failed sync, or the *MovedError, after which nothing is written
+	segment anchor    // the last segment
+	served  time.Time // when a request was served last
 	group   group
 	clients int           // whose requests were in the last group, or queued when it was answered
 	pace    time.Duration // of the last syncs, a moving average
@@ -147,22 +147,28 @@ func (w *writer) setTimer() {
 	case w.log == nil || w.poison != nil:
 		w.timer.Reset(time.Hour)
 	case w.log.durable.offset < w.log.end.offset:
-		w.timer.Reset(time.Until(w.log.unsyncedSince.Add(w.s.opt.SyncInterval)))
+		w.timer.Reset(min(lookInterval, time.Until(w.log.unsyncedSince.Add(w.s.opt.SyncInterval))))
 	case w.log.tail.dirt:
-		w.timer.Reset(tailPause)
+		w.timer.Reset(min(lookInterval, time.Until(w.served.Add(tailPause))))
 	default:
-		w.timer.Reset(time.Hour)
+		w.timer.Reset(lookInterval)
 	}
 }
 
 // idle does what the timer was set for.
 func (w *writer) idle() {
+	if w.log == nil || w.poison != nil {
+		return
+	}
+	unsynced := w.log.durable.offset < w.log.end.offset
 	switch {
-	case w.log == nil || w.poison != nil:
-	case w.log.durable.offset < w.log.end.offset:
+	case unsynced && time.Since(w.log.unsyncedSince) >= w.s.opt.SyncInterval:
 		w.syncLate()
-	case w.log.tail.dirt:
+	case !unsynced && w.log.tail.dirt && time.Since(w.served) >= tailPause:
 		w.log.tail.sync()
+	}
+	if w.poison == nil {
+		w.look()
 	}
 }
 
@@ -173,6 +179,7 @@ func (w *writer) serve(r *request) {
 		return
 	}
 	began, io := time.Now(), w.log.ioTime
+	w.served = began
 	w.group.begin(w.log.now(w.s))
 	w.claim(r)
 	waited := w.gather(began)
@@ -198,10 +205,10 @@ func (w *writer) refuse(r *request, err error) {
 // ready takes the write lock and recovers the log, if that has not been done.
 func (w *writer) ready() error {
 	if w.poison != nil {
-		return ErrPoisoned
+		return w.refusal()
 	}
 	if w.log != nil {
-		return nil
+		return w.look()
 	}
 	s := w.s
 	if err := s.makeDir(); err != nil {
@@ -213,11 +220,13 @@ func (w *writer) ready() error {
 	}
 	s.following.Lock()
 	defer s.following.Unlock()
-	if w.log, err = s.takeOver(); err != nil {
-		lock.Close()
+	if w.log, err = s.takeOver(); err == nil {
+		err = w.anchor(lock)
+	}
+	if err != nil {
+		w.giveBack(lock)
 		return err
 	}
-	w.unlock = lock
 	s.publish(s.log, s.log.end.next)
 	s.writing.Store(true)
 	s.indexer.begin(func() []*segment { return s.view.Load().segments })
@@ -283,6 +292,9 @@ func (w *writer) write() error {
 	g, l := &w.group, w.log
 	rotated := false
 	if n := len(g.buf) - frameHeaderSize; !l.fits(n) {
+		if err := w.inPlace(); err != nil { // the next segment would get its name elsewhere
+			return err
+		}
 		if l.durable.offset < l.end.offset {
 			if err := l.sync(); err != nil {
 				return w.poisoned(err)
@@ -290,11 +302,17 @@ func (w *writer) write() error {
 		}
 		if poison, err := l.rotate(n, g.micros); poison {
 			w.poisoned(err)
+			if w.hasMoved() {
+				return w.refusal()
+			}
 			return fmt.Errorf("%w: %w", ErrPoisoned, err) // the group itself was not written
 		} else if err != nil {
 			return w.failed(err, false)
 		}
 		rotated = true
+		if err := w.anchorSegment(); err != nil {
+			return w.failed(err, true)
+		}
 		w.s.publish(l.logState, Position(w.s.durable.Load()))
 	}
 	h := frameHeader{count: uint32(len(g.starts)), kind: frameEvents, micros: g.micros}
@@ -378,11 +396,15 @@ func (w *writer) syncBeside(h frameHeader, off int64) error {
 // starting one.
 const indexBeside = 64
 
-// syncNow syncs what has been written, and promises it.
+// syncNow syncs what has been written, and promises it if it is where the store's names lead to: what is acknowledged was there after it was
+// durable, so that only what happens to the names afterwards can take it away.
 func (w *writer) syncNow() error {
 	l := w.log
 	if err := l.sync(); err != nil {
 		return w.poisoned(err)
+	}
+	if err := w.inPlace(); err != nil {
+		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
 	}
 	w.pace = (w.pace*7 + l.lastSync) / 8
 	w.countSyncs()
@@ -406,6 +428,9 @@ func (w *writer) syncLate() {
 		w.poisoned(err)
 		return
 	}
+	if w.inPlace() != nil {
+		return
+	}
 	w.countSyncs()
 	l.promise(0)
 }
@@ -418,6 +443,10 @@ func (w *writer) countSyncs() {
 
 // poisoned notes that a sync has failed, and returns what to answer to those whose events may be on the disk or not.
 func (w *writer) poisoned(err error) error {
+	if moved := w.s.names.lookNow(); moved != nil { // which is the reason, or will be the next one
+		w.leave(moved)
+		return fmt.Errorf("%w: %w: %w", ErrOutcomeUnknown, moved, err)
+	}
 	w.poison = err
 	w.s.poisoned.Store(true)
 	return fmt.Errorf("%w: %w: %w", ErrOutcomeUnknown, ErrPoisoned, err)
@@ -439,8 +468,8 @@ func (w *writer) answer(err error) {
 		case err == nil:
 		case r.err == nil && !r.result.Duplicate && len(r.events) > 0:
 			r.err = err
-		case errors.Is(err, ErrPoisoned):
-			r.err = ErrPoisoned // it wrote nothing
+		case w.poison != nil:
+			r.err = w.refusal() // it wrote nothing
 		default:
 			r.err = err
 		}
@@ -458,8 +487,8 @@ func (w *writer) answer(err error) {
 
 // shutdown closes the log and gives up the lock.
 func (w *writer) shutdown() {
-	if w.log == nil {
-		return
+	if w.log == nil || w.hasMoved() {
+		return // or it has been done
 	}
 	w.s.indexer.stop() // it may write only while the lock is held
 	if w.poison == nil {

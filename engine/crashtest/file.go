@@ -5,6 +5,8 @@ import (
 	"math"
 	"os"
 	"syscall"
+
+	"github.com/eventfold/eventfold/engine"
 )
 
 // A file is an open inode.
@@ -13,7 +15,8 @@ type file struct {
 	node     *inode
 	name     string
 	writable bool
-	seen     int // of node.errors; errors beyond it are still to be told to this descriptor
+	seen     int  // of node.errors; errors beyond it are still to be told to this descriptor
+	locking  bool // it holds the inode's lock
 	closed   bool
 }
 
@@ -199,6 +202,39 @@ func (o *file) Size() (int64, error) {
 	return o.node.cached.size, nil
 }
 
+func (o *file) Info() (engine.FileInfo, error) {
+	fault, end, err := o.begin(OpStat, 0, 0)
+	defer end()
+	if err != nil {
+		return engine.FileInfo{}, err
+	}
+	if fault.Err != nil {
+		return engine.FileInfo{}, pathError("stat", o.name, fault.Err)
+	}
+	return o.fs.info(o.node), nil
+}
+
+// TryLock takes the lock that FS.Lock takes.
+func (o *file) TryLock() error {
+	fault, end, err := o.begin(OpLock, 0, 0)
+	defer end()
+	if err != nil {
+		return err
+	}
+	if fault.Err != nil {
+		return pathError("lock", o.name, fault.Err)
+	}
+	if o.locking {
+		return nil
+	}
+	if holder, held := o.fs.locks[o.node.id]; held {
+		return lockedError(o.name, holder)
+	}
+	o.fs.locks[o.node.id] = ""
+	o.locking = true
+	return nil
+}
+
 // Close closes the file. It syncs nothing. A failing Close has closed the file all the same.
 func (o *file) Close() error {
 	fault, end, err := o.begin(OpClose, 0, 0)
@@ -207,6 +243,9 @@ func (o *file) Close() error {
 		return err
 	}
 	o.closed = true
+	if o.locking {
+		delete(o.fs.locks, o.node.id)
+	}
 	o.fs.release(o.node)
 	if fault.Err != nil {
 		return pathError("close", o.name, fault.Err)

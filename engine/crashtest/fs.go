@@ -283,9 +283,13 @@ func (f *FS) Stat(name string) (engine.FileInfo, error) {
 	if err != nil {
 		return engine.FileInfo{}, pathError("stat", name, err)
 	}
+	return f.info(n), nil
+}
+
+func (f *FS) info(n *inode) engine.FileInfo {
 	return engine.FileInfo{
 		Size: n.cached.size, Dir: n.dir, Modified: time.Unix(n.modified, 0), Device: f.device, Inode: n.id,
-	}, nil
+	}
 }
 
 // Space tells what the limit leaves.
@@ -346,6 +350,13 @@ func (f *FS) Lock(name, holder string) (io.Closer, error) {
 type lock struct {
 	fs   *FS
 	node *inode // nil after Close
+}
+
+// Info describes the lock file that is held.
+func (l *lock) Info() (engine.FileInfo, error) {
+	l.fs.mu.Lock()
+	defer l.fs.mu.Unlock()
+	return l.fs.info(l.node), nil
 }
 
 func (l *lock) Close() error {
