@@ -109,8 +109,8 @@ func (l list) jsonArray() (string, error) {
 		if b, ok := v.([]byte); ok {
 			v = string(b)
 		}
-		if s, ok := v.(string); ok && !utf8.ValidString(s) { // json.Marshal would change it in silence
-			return "", fmt.Errorf("element %d is not valid UTF-8", i)
+		if text, ok := v.(string); ok && !utf8.ValidString(text) {
+			return "", fmt.Errorf("element %d of the slice is not valid UTF-8", i)
 		}
 		values[i] = v
 	}

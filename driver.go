@@ -12,7 +12,11 @@
 //
 // All databases that a process opens on one directory share one store, whatever path leads there. Any number of other
 // processes may read and follow it meanwhile. The first append takes the write lock and keeps it until the store is
-// closed; another process that appends gets [ErrLocked] after busy_timeout. With mode=ro nothing at all is written.
+// closed; another process that appends gets [ErrLocked] after busy_timeout. With mode=ro nothing at all is written, and there must be a store.
+//
+// The files belong to the open store. If somebody removes, renames or replaces the directory, LOCK, TAIL or the last segment, or restores a backup
+// there, whoever has the store open gets [ErrMoved] within a second, appends before they are acknowledged. Close the database, and open
+// what is there now.
 //
 // # How do I append?
 //
@@ -140,6 +144,8 @@ type (
 	NetworkError = engine.NetworkError
 	// A HeadError tells what the log has in the place of the head that was expected.
 	HeadError = engine.HeadError
+	// A MovedError names what is not where it was when the store was opened.
+	MovedError = engine.MovedError
 	// A LockedError names the process that holds the write lock.
 	LockedError = engine.LockedError
 )

@@ -328,6 +328,8 @@ func TestCodes(t *testing.T) {
 		{&engine.NetworkError{}, eventfold.ErrConfig, "F0000", false},
 		{&engine.HeadError{}, eventfold.ErrCorrupt, "XX001", false},
 		{&engine.LockedError{}, eventfold.ErrLocked, "55P03", true},
+		{&engine.MovedError{Path: "x"}, eventfold.ErrMoved, "57P04", false},
+		{&engine.NoStoreError{Path: "x"}, eventfold.ErrNotExist, "58P01", false},
 		{&os.PathError{Op: "read", Path: "x", Err: syscall.EIO}, eventfold.ErrIO, "58030", false},
 		{errors.New("something else"), eventfold.ErrInternal, "XX000", false},
 	}

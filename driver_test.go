@@ -221,8 +221,8 @@ func TestOneStorePerPath(t *testing.T) {
 	assert.ErrorIs(t, err, eventfold.ErrReadOnly)
 }
 
-// TestStoreStaysWhereItWasOpened holds that an open store does not move with the working directory or with a link, and that a
-// directory is known by what it is and not by its name.
+// TestStoreStaysWhereItWasOpened holds that an open store does not move with the working directory or with a link, and that one whose directory is
+// renamed is opened again under its new name.
 func TestStoreStaysWhereItWasOpened(t *testing.T) {
 	root := t.TempDir()
 	at := func(name string) string { return filepath.Join(root, name) }
@@ -244,9 +244,11 @@ func TestStoreStaysWhereItWasOpened(t *testing.T) {
 	assert.Equal(t, 0, one[int](t, openDB(t, at("link")), `SELECT COUNT(*) FROM a`), "the link leads elsewhere now")
 
 	require.NoError(t, os.Rename(at("a"), at("renamed")))
-	renamed := openDB(t, at("renamed")+"?busy_timeout=0")
-	mustExec(t, renamed, `INSERT INTO a (type) VALUES ('A')`) // would find the lock taken if it were another store
-	assert.Equal(t, 2, one[int](t, linked, `SELECT COUNT(*) FROM a`))
+	renamed := openDB(t, at("renamed"))
+	mustExec(t, renamed, `INSERT INTO a (type) VALUES ('A')`)
+	assert.Equal(t, 2, one[int](t, renamed, `SELECT COUNT(*) FROM a`))
+	_, err := linked.Exec(`INSERT INTO a (type) VALUES ('A')`)
+	require.ErrorIs(t, err, eventfold.ErrMoved)
 	assert.Equal(t, 0, one[int](t, openDB(t, at("a")), `SELECT COUNT(*) FROM a`), "the name belongs to a new directory")
 }
 

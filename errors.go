@@ -50,13 +50,14 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // Is reports whether target is the error's Code. A conflict in which both a version and a condition did not hold
-// is an ErrVersionConflict and an ErrConditionFailed.
+// is an ErrVersionConflict and an ErrConditionFailed. An append whose outcome is unknown because the store has moved is an ErrOutcomeUnknown and
+// an ErrMoved.
 func (e *Error) Is(target error) bool {
 	code, ok := target.(Code)
 	if !ok {
 		return false
 	}
-	return code == e.Code || code == ErrConditionFailed && conditionFailed(e.Err)
+	return code == e.Code || code == ErrConditionFailed && conditionFailed(e.Err) || code == ErrMoved && hasMoved(e.Err)
 }
 
 // SQLState returns the five characters that the SQL standard or PostgreSQL has for this kind of error.
@@ -110,6 +111,7 @@ const (
 	ErrClosed         // the store, the connector or the connection is closed
 	ErrPoisoned       // a sync has failed; the store can only be read until all have closed it
 	ErrOutcomeUnknown // the append may or may not be durable; retry with the same event ids
+	ErrMoved          // the store has been moved, removed or replaced while it was open; close it, and open what is there now
 	ErrIO             // the system has refused a read or a write
 
 	codeCount
@@ -147,6 +149,7 @@ var codes = [codeCount]struct {
 	ErrClosed:          {"08003", "closed", false},
 	ErrPoisoned:        {"58030", "poisoned", false},
 	ErrOutcomeUnknown:  {"40003", "outcome unknown", true},
+	ErrMoved:           {"57P04", "moved", false},
 	ErrIO:              {"58030", "input/output error", false},
 }
 
@@ -179,6 +182,7 @@ var sentinelCodes = []struct {
 	{syscall.ENOSPC, ErrFull},
 	{syscall.EROFS, ErrReadOnly},
 	{syscall.ENOTDIR, ErrFormat},
+	{syscall.EISDIR, ErrFormat},
 	{fs.ErrNotExist, ErrNotExist},
 }
 
@@ -234,6 +238,7 @@ func classify(err error) (Code, string) {
 		format    *engine.FormatError
 		network   *engine.NetworkError
 		locked    *engine.LockedError
+		moved     *engine.MovedError
 		syntax    *parser.SyntaxError
 		statement *query.Error
 		system    syscall.Errno
@@ -258,6 +263,8 @@ func classify(err error) (Code, string) {
 		return ErrConfig, ""
 	case errors.As(err, &locked):
 		return ErrLocked, ""
+	case errors.As(err, &moved):
+		return ErrMoved, ""
 	case errors.As(err, &syntax):
 		return ErrSyntax, ""
 	case errors.As(err, &statement):
@@ -289,6 +296,12 @@ func conditionFailed(err error) bool {
 	var conflict *engine.ConflictError
 	return errors.As(err, &conflict) &&
 		slices.ContainsFunc(conflict.Checks, func(c engine.FailedCheck) bool { return c.Condition != nil })
+}
+
+// hasMoved reports whether an error says that the store has moved.
+func hasMoved(err error) bool {
+	var moved *engine.MovedError
+	return errors.As(err, &moved)
 }
 
 // positionOf returns the place in the statement that an error names, -1 if it names none.

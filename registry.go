@@ -2,8 +2,10 @@ package eventfold
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -65,6 +67,10 @@ func lookupStore(c Config) (s *shared, closing bool, err error) {
 	case !found:
 		go s.open() // ends with the open; if everybody has stopped waiting by then, the last to leave closes the store
 		return s, false, nil
+	case s.moved():
+		s.forget()
+		s.release()
+		return lookupStore(c)
 	}
 	if err := s.agrees(c); err != nil {
 		s.release()
@@ -86,6 +92,27 @@ func enterStore(key storeKey, c Config, handle io.Closer) (s *shared, found, clo
 	s.handle = handle
 	registry.stores[key] = s
 	return s, false, false
+}
+
+// moved reports whether the store is open and its files are not where it was opened any more. Who opens it then gets what is there now, while those
+// who have it keep their errors until they close it.
+func (s *shared) moved() bool {
+	select {
+	case <-s.opened:
+	default:
+		return false
+	}
+	store, ok := s.store.(*engine.FileStore)
+	return ok && store.Moved() != nil
+}
+
+// forget takes the store out of the registry, so that nobody finds it any more.
+func (s *shared) forget() {
+	registry.mu.Lock()
+	defer registry.mu.Unlock()
+	if registry.stores[s.key] == s {
+		delete(registry.stores, s.key)
+	}
 }
 
 // findLocked prefers the store that is open for appending: a reader in the same process sees its events at once.
@@ -123,7 +150,9 @@ func identify(c *Config) (storeKey, io.Closer, error) {
 		}
 	}
 	// A program that changes its directory, or a link that is changed, must not move an open store.
-	if c.Path, err = filepath.EvalSymlinks(path); err != nil {
+	if c.Path, err = filepath.EvalSymlinks(path); errors.Is(err, fs.ErrNotExist) {
+		return storeKey{}, nil, &engine.NoStoreError{Path: path}
+	} else if err != nil {
 		return storeKey{}, nil, err
 	}
 	handle, err := disk.Open(c.Path, readOnlyFlag)
@@ -183,7 +212,7 @@ func (c Config) engineOptions() (path string, o engine.Options) {
 	path = c.Path
 	o = engine.Options{
 		ReadOnly:     c.Mode == ReadOnly,
-		MustExist:    c.Mode == ReadWrite,
+		MustExist:    c.Mode == ReadWrite || c.Mode == ReadOnly,
 		BusyTimeout:  -1,
 		Sync:         c.Sync,
 		MaxEventSize: c.MaxEventSize,
@@ -287,11 +316,7 @@ func (s *shared) abandon() {
 // finish closes the store and takes it out of the registry, where it stays until then so that nobody opens it a second time.
 func (s *shared) finish() error {
 	err := s.close()
-	registry.mu.Lock()
-	if registry.stores[s.key] == s {
-		delete(registry.stores, s.key)
-	}
-	registry.mu.Unlock()
+	s.forget()
 	close(s.closed)
 	return err
 }

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -30,28 +29,6 @@ func openFile(fsys FS, name string, flag int) (File, error) {
 		return nil, err
 	}
 	return f, nil
-}
-
-// readFile reads a whole file of at most limit bytes.
-func readFile(fsys FS, name string, limit int64) ([]byte, error) {
-	f, err := openFile(fsys, name, os.O_RDONLY)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	size, err := f.Size()
-	if err != nil {
-		return nil, err
-	}
-	if size > limit {
-		return nil, fmt.Errorf("%s has %d bytes, more than the %d it can have", name, size, limit)
-	}
-	b := make([]byte, size)
-	n, err := f.ReadAt(b, 0)
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	return b[:n], err
 }
 
 // writeFull writes all of b, going on after short and interrupted writes.

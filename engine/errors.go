@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -165,6 +166,14 @@ type FormatError struct {
 }
 
 func (e *FormatError) Error() string { return fmt.Sprintf("eventfold: %s: %s", e.File, e.Reason) }
+
+// A NoStoreError reports that there is no store to open, and that none may be made. It matches fs.ErrNotExist.
+type NoStoreError struct{ Path string }
+
+func (e *NoStoreError) Error() string { return "eventfold: there is no store at " + e.Path }
+
+// Unwrap returns fs.ErrNotExist.
+func (e *NoStoreError) Unwrap() error { return fs.ErrNotExist }
 
 // A NetworkError reports that a store is on a file system of another machine, which Options.Network would allow. Nothing was read or written.
 type NetworkError struct {

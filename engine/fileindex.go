@@ -221,9 +221,9 @@ func (r *blockReader) from(section int, at uint64) ([]byte, error) {
 	return b[:min(uint64(len(b)), s.size-at)], nil
 }
 
-// all reads a whole section into new memory.
+// all reads a whole section into new memory. That grows with what has been read and checked: a section's size alone, in a file of holes, takes none.
 func (r *blockReader) all(section int) ([]byte, error) {
-	out := make([]byte, 0, r.x.sections[section].size)
+	out := make([]byte, 0, min(r.x.sections[section].size, indexReadFirst))
 	for uint64(len(out)) < r.x.sections[section].size {
 		b, err := r.from(section, uint64(len(out)))
 		if err != nil {
@@ -233,6 +233,9 @@ func (r *blockReader) all(section int) ([]byte, error) {
 	}
 	return out, nil
 }
+
+// indexReadFirst is how much memory a section gets before anything of it has been read, in bytes.
+const indexReadFirst = 256 << 10
 
 // garbled says that content which checks makes no sense.
 func (r *blockReader) garbled() error { return r.x.damage(int64(r.block), errIndexDecode) }

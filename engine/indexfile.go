@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"math"
 
 	"github.com/google/uuid"
 )
@@ -164,14 +165,31 @@ func (f *indexFooter) check() error {
 		f.sections[sectionIDFilter].size%bloomBlock == 0
 	for d := range int(dictionaries) {
 		at := sectionKeys + d*sectionsPerKeys
-		ok = ok && f.sections[at+keysLeaves].start%indexBlockPayload == 0 && f.sections[at+keysLeaves].size%indexBlockPayload == 0 &&
+		ok = ok && f.keysFit(dictionary(d)) && f.sections[at+keysLeaves].start%indexBlockPayload == 0 && f.sections[at+keysLeaves].size%indexBlockPayload == 0 &&
 			f.sections[at+keysFilter].size%bloomBlock == 0
 	}
-	if !ok {
+	if !ok || !f.run && int64(f.count) > mostEvents(f.end) {
 		return errIndexSections
 	}
 	return nil
 }
+
+// keysFit reports whether the parts of a dictionary are as large as they can be for so many events.
+func (f *indexFooter) keysFit(d dictionary) bool {
+	size := func(part int) uint64 { return f.sections[keysSection(d, part)].size }
+	keys := uint64(f.count) // at most
+	if d == byTag {
+		keys *= MaxTags
+	}
+	leaves := size(keysLeaves) / indexBlockPayload
+	return leaves <= keys/leastLeafKeys+1 &&
+		size(keysFences) <= 8+4*(leaves+1)+leaves*math.MaxUint8 &&
+		size(keysFilter) <= (keys*bloomBitsPerKey/(bloomBlock*8)+1)*bloomBlock &&
+		size(keysPostings) <= keys*(binary.MaxVarintLen32+1)
+}
+
+// leastLeafKeys is how many keys a leaf that is not the last one of its dictionary has at least.
+const leastLeafKeys = (indexBlockPayload-64)/leafEntryMost - 1
 
 // blockSeed returns the CRC with which those of the blocks of a file begin, so that a block of another file does not check.
 func (m *indexMeta) blockSeed() uint32 {

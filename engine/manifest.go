@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 
@@ -99,11 +100,17 @@ func decodeManifest(b []byte, name string) (*manifest, error) {
 	}
 	for i := range m.segments {
 		m.segments[i].decode(b[manifestHead+i*manifestEntry:])
-		if i > 0 && m.segments[i].number != m.segments[i-1].number+1 {
+		if i > 0 && m.segments[i].number != m.segments[i-1].number+1 || !m.segments[i].fits() {
 			return nil, errManifest
 		}
 	}
 	return m, nil
+}
+
+// fits reports whether a segment can have so many events in so many bytes. Of one that gets more events nothing is relied on.
+func (s *manifestSegment) fits() bool {
+	return s.number > 0 && !s.sealed || s.number > 0 && s.base >= 0 && s.next >= s.base && s.end >= segmentHeaderSize && s.end <= 2*maxSegmentSize &&
+		int64(s.next-s.base) <= mostEvents(s.end)
 }
 
 func (s *manifestSegment) decode(b []byte) {
@@ -120,17 +127,70 @@ func (s *manifestSegment) decode(b []byte) {
 	}
 }
 
-// readManifest reads MANIFEST. It returns nil if there is none, and errManifest if it cannot be used.
+// readManifest reads MANIFEST. It returns nil if there is none, and errManifest if it cannot be used, whatever has its name.
 func readManifest(fsys FS, dir string) (*manifest, error) {
 	name := joinPath(dir, manifestName)
-	b, err := readFile(fsys, name, maxManifestSize)
+	f, err := openFile(fsys, name, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
+	}
+	if errors.As(err, new(*FormatError)) { // a directory, a named pipe
+		return nil, errManifest
 	}
 	if err != nil {
 		return nil, err
 	}
+	defer f.Close()
+	size, err := f.Size()
+	if err != nil {
+		return nil, err
+	}
+	b, err := readManifestBytes(f, size)
+	if err != nil {
+		return nil, err
+	}
 	return decodeManifest(b, name)
+}
+
+// readManifestBytes reads a file of the size given, piece by piece: memory is taken for bytes that a manifest can have, not for a size. What cannot be
+// one is cut short, and does not check.
+func readManifestBytes(f File, size int64) ([]byte, error) {
+	if size > maxManifestSize {
+		return nil, nil
+	}
+	var b []byte
+	for int64(len(b)) < size {
+		at := len(b)
+		b = append(b, make([]byte, min(size-int64(at), manifestPiece))...)
+		n, err := f.ReadAt(b[at:], int64(at))
+		if b = b[:at+n]; n == 0 || err != nil && !errors.Is(err, io.EOF) {
+			return b, ignoreEOF(err)
+		}
+		if !mayBeManifest(b, size) {
+			return nil, nil
+		}
+	}
+	return b, nil
+}
+
+// manifestPiece is how much of a MANIFEST is read at once, bytes.
+const manifestPiece = manifestHead + 1024*manifestEntry
+
+// mayBeManifest reports whether the first bytes of a file of the size given can be those of a manifest: the numbers of its segments have no gaps.
+// A file of holes, which takes no room on the disk, cannot.
+func mayBeManifest(b []byte, size int64) bool {
+	if len(b) < manifestHead {
+		return int64(len(b)) == size
+	}
+	if n := int64(binary.LittleEndian.Uint32(b[12:])); string(b[:8]) != manifestMagic || size != manifestHead+n*manifestEntry+4 {
+		return false
+	}
+	last := (len(b) - manifestHead) / manifestEntry
+	if last < 2 {
+		return true
+	}
+	number := func(i int) uint64 { return binary.LittleEndian.Uint64(b[manifestHead+i*manifestEntry:]) }
+	return number(last-1) == number(0)+uint64(last-1)
 }
 
 // write replaces MANIFEST.
@@ -148,12 +208,28 @@ func (m *manifest) write(fsys FS, dir string) error {
 		err = errClose
 	}
 	if err == nil {
-		err = fsys.Rename(temp, joinPath(dir, manifestName))
+		err = renameOverDir(fsys, temp, joinPath(dir, manifestName))
 	}
 	if err != nil {
 		return err
 	}
 	return syncNames(fsys, dir)
+}
+
+// renameOverDir renames a file. An empty directory that has the name makes way; one that is not empty is a *FormatError.
+func renameOverDir(fsys FS, from, to string) error {
+	err := fsys.Rename(from, to)
+	if err == nil {
+		return nil
+	}
+	info, errStat := fsys.Stat(to)
+	if errStat != nil || !info.Dir {
+		return err
+	}
+	if fsys.Remove(to) != nil {
+		return notAFile(to, os.ModeDir)
+	}
+	return fsys.Rename(from, to)
 }
 
 // segment returns what the manifest says of a segment, nil if nothing.

@@ -115,7 +115,7 @@ func (s *FileStore) open() error {
 		return err
 	}
 	if s.opt.MustExist && len(s.log.segments) == 0 {
-		return fmt.Errorf("eventfold: %s holds no event store: %w", s.dir, fs.ErrNotExist)
+		return &NoStoreError{Path: s.dir}
 	}
 	if err := s.repair(); err != nil {
 		return err
@@ -165,7 +165,10 @@ func (s *FileStore) path() (io.Closer, error) {
 // checkDir refuses what is not a directory, and a directory that holds files of somebody else and no store.
 func (s *FileStore) checkDir() error {
 	info, err := s.fs.Stat(s.dir)
-	if errors.Is(err, fs.ErrNotExist) && !s.opt.MustExist && !s.opt.ReadOnly {
+	if errors.Is(err, fs.ErrNotExist) {
+		if s.opt.MustExist || s.opt.ReadOnly {
+			return &NoStoreError{Path: s.dir}
+		}
 		return nil
 	}
 	if err != nil {

@@ -182,6 +182,9 @@ const (
 	segmentSpare   = 64 << 10 // room in a segment made for one large frame, beside that frame
 )
 
+// mostEvents returns how many events a segment can hold whose last frame ends at end.
+func mostEvents(end int64) int64 { return max(end-segmentHeaderSize, 0) / minRecordSize }
+
 // segmentCapacity returns the size of segment number, which must have room for a frame of the given size. fixed is Options.SegmentSize.
 func segmentCapacity(number, fixed int64, frame int) int64 {
 	size := fixed

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -39,6 +40,9 @@ func (s *FileStore) tryLock() (*writeLock, error) {
 
 func (l *writeLock) take(fsys FS, dir, holder string) error {
 	lock, err := fsys.Lock(joinPath(dir, lockName), holder)
+	if errors.Is(err, syscall.EISDIR) {
+		return notAFile(joinPath(dir, lockName), os.ModeDir)
+	}
 	if err != nil {
 		return err
 	}

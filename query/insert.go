@@ -196,6 +196,9 @@ func setTags(r *newRow, v Value) string {
 	if json.Unmarshal([]byte(text), &list) != nil || slices.Contains(list, nil) {
 		return "takes a JSON array of strings"
 	}
+	if losesText(text) {
+		return "holds a tag that is not valid UTF-8"
+	}
 	tags := make([]string, len(list))
 	for i, tag := range list {
 		tags[i] = *tag
@@ -226,6 +229,28 @@ func plainTags(text string) (tags []string, ok bool) {
 		}
 	}
 	return tags, true
+}
+
+// losesText reports whether a JSON text has bytes that are no UTF-8, or escapes that are halves of a surrogate pair: decoding it gives U+FFFD in their
+// place, so that different texts become one.
+func losesText(text string) bool {
+	if !utf8.ValidString(text) {
+		return true
+	}
+	var b []byte
+	for i := strings.IndexByte(text, '\\') + 1; i > 0 && i < len(text); {
+		end := 0
+		b, end = appendEscape(b[:0], text, i)
+		if r, _ := utf8.DecodeRune(b); r == utf8.RuneError && !strings.EqualFold(text[i:end], "ufffd") {
+			return true
+		}
+		next := strings.IndexByte(text[end:], '\\')
+		if next < 0 {
+			return false
+		}
+		i = end + next + 1
+	}
+	return false
 }
 
 // expectedWords are the texts that expected_version takes.
