@@ -74,7 +74,7 @@ type Mode uint8
 const (
 	ReadWriteCreate Mode = iota // mode=rwc: read, append, and create the store if it is not there
 	ReadWrite                   // mode=rw: read and append; the store must be there
-	ReadOnly                    // mode=ro: only read; works on a read-only file system and writes nothing at all; the directory must be there
+	ReadOnly                    // mode=ro: only read; works on a read-only file system and writes nothing at all; the store must be there
 	Memory                      // mode=memory: read and append in memory; gone when nothing uses it any more
 )
 

@@ -40,7 +40,7 @@ const (
 	trailerMagicAt = 36 // u32
 
 	minFrameSize = frameHeaderSize + frameTrailerSize
-	maxFrameSize = frameHeaderSize + MaxAppendSize + frameAlign + frameTrailerSize
+	maxFrameSize = frameHeaderSize + maxGroupSize + MaxAppendSize + frameAlign + frameTrailerSize // a group that is not full takes one more append
 	pageSize     = 4096
 )
 

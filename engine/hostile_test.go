@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -252,4 +254,42 @@ func TestALinkToAFileIsFollowed(t *testing.T) {
 	require.NoError(t, s.Close())
 	_, err = os.Stat(filepath.Join(elsewhere, "none"))
 	assert.ErrorIs(t, err, fs.ErrNotExist)
+}
+
+// A large append that comes to a group which others are in already makes a frame that can be read.
+func TestAGroupWithALargeAppendCanBeRead(t *testing.T) {
+	gate := make(chan struct{})
+	var once atomic.Bool
+	disk := &faultFS{FS: NewMemFS()}
+	s := openStore(t, "store", Options{FS: disk, MaxEventSize: MaxEventLimit})
+	require.NoError(t, try(s, "s0", "first"))
+	disk.set(func(op, name string) error {
+		if op == "fdatasync" && once.CompareAndSwap(false, true) {
+			<-gate
+		}
+		return nil
+	})
+	events := func(n, size int) []NewEvent {
+		list := make([]NewEvent, n)
+		for i := range list {
+			list[i] = NewEvent{Type: "T", Payload: make([]byte, size)}
+		}
+		return list
+	}
+	var appends sync.WaitGroup
+	for queued, a := range []Append{{Stream: "a", Events: events(1, 10)}, {Stream: "b", Events: events(3, 1<<20)}, {Stream: "c", Events: events(4, 16<<20-4096)}} {
+		appends.Go(func() {
+			_, err := s.Append(context.Background(), a)
+			assert.NoError(t, err)
+		})
+		require.Eventually(t, func() bool { return once.Load() && s.Stats().QueueLength == queued }, time.Minute, time.Millisecond)
+	}
+	close(gate)
+	appends.Wait()
+	require.Equal(t, int64(3), s.Stats().Groups)
+	_, err := s.Verify(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+	again := openStore(t, "store", Options{FS: disk, ReadOnly: true})
+	require.Equal(t, Position(9), again.ReadIndex().Head())
 }

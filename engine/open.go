@@ -141,7 +141,7 @@ func (s *FileStore) holdDir() error {
 		return wrap("open "+s.dir, err)
 	}
 	s.directory = c
-	if !byPath {
+	if _, ok := s.opt.FS.(osFS); ok {
 		s.names.fix()
 	}
 	info, err := s.fs.Stat(s.dir)

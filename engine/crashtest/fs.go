@@ -43,6 +43,7 @@ type FS struct {
 	last    uint64   // inode given last
 	pending []nameOp // changes of names that are not durable, in order
 	locks   map[uint64]string
+	held    map[string]string // see HoldDir
 	calls   int
 	ticks   int64 // changes so far, which are its clock
 	changes int   // changes so far of what a crash may leave
@@ -117,6 +118,11 @@ func (f *FS) OpenFiles() int {
 
 // begin starts a call. The caller must run the end that it returns, and holds f.mu until then.
 func (f *FS) begin(c Call) (fault Fault, end func()) {
+	if strings.HasPrefix(c.Name, heldMark) {
+		f.mu.Lock()
+		c.Name = f.plainName(c.Name)
+		f.mu.Unlock()
+	}
 	if do := f.before.Load(); do != nil {
 		(*do)(c)
 	}
@@ -183,6 +189,10 @@ func split(name string) []string {
 func (f *FS) walk(name string) (dir *inode, last string, err error) {
 	dir = f.inodes[rootInode]
 	elements := split(name)
+	if len(elements) > 0 && f.held[elements[0]] != "" {
+		id, _ := strconv.ParseUint(elements[0][1:], 10, 64)
+		dir, elements = f.inodes[id], elements[1:]
+	}
 	if len(elements) == 0 || len(elements) == 1 && elements[0] == "." {
 		return dir, "", nil
 	}
