@@ -95,8 +95,9 @@ func TestBackup(t *testing.T) {
 	fsys := NewMemFS()
 	s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: testSegmentSize})
 	ctx := context.Background()
-	_, err := s.Backup(ctx, "backup")
-	require.Error(t, err, "an empty store")
+	report, err := s.Backup(ctx, "backup")
+	require.NoError(t, err, "an empty store")
+	assert.Equal(t, BackupReport{}, report)
 	var n atomic.Int64
 	allow, stopped := make(chan int, 1), make(chan struct{})
 	go func() { // appends as many events as it is allowed
@@ -141,20 +142,20 @@ func TestBackup(t *testing.T) {
 	// A backup that has been written to is no prefix any more.
 	b := openStore(t, "backup", Options{FS: fsys})
 	mustAppend(t, b, "s0", Any, one("of its own")...)
+	var wrong *HeadError
 	_, err = s.Backup(ctx, "backup")
-	var locked *LockedError
-	require.ErrorAs(t, err, &locked)
+	require.ErrorAs(t, err, &wrong)
 	require.NoError(t, b.Close())
 	appendNumbered(t, s, int(n.Load()), int(n.Load())+1)
 	_, err = s.Backup(ctx, "backup")
-	var wrong *HeadError
 	require.ErrorAs(t, err, &wrong)
 
 	other := openStore(t, "other", Options{FS: fsys})
 	mustAppend(t, other, "s0", Any, one("1")...)
-	var format *FormatError
+	var refused *BackupError
 	_, err = other.Backup(ctx, "backup")
-	require.ErrorAs(t, err, &format)
+	require.ErrorAs(t, err, &refused)
+	assert.Equal(t, "holds a backup of another store", refused.Reason)
 }
 
 func TestSalvage(t *testing.T) {

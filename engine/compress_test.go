@@ -343,7 +343,9 @@ func TestBackupOfCompressed(t *testing.T) {
 
 	// The head lies at the end of a compressed segment: of that one a copy is made that ends there.
 	seg := s.view.Load().segments[2]
-	b := &backup{ctx: ctx, fs: fsys, index: s.ReadIndex().At(seg.base).(*readIndex), dir: "early", work: "early.new"}
+	b, err := s.newBackup(ctx, "early")
+	require.NoError(t, err)
+	b.index = s.ReadIndex().At(seg.base).(*readIndex)
 	head, err := s.current().headAt(seg.base)
 	require.NoError(t, err)
 	b.report.Head = head
@@ -362,9 +364,9 @@ func TestBackupOfCompressed(t *testing.T) {
 	settleIndexes(t, raw)
 	index := raw.ReadIndex().(*readIndex)
 	require.NoError(t, fsys.Remove(index.view.segments[0].name))
-	b = &backup{ctx: ctx, fs: fsys, index: index, dir: "late", work: "late.new"}
-	b.report.Head, err = raw.current().headAt(index.head)
+	b, err = raw.newBackup(ctx, "late")
 	require.NoError(t, err)
+	b.index = index
 	require.NoError(t, b.run())
 	late := openStore(t, "late", Options{FS: fsys})
 	require.Equal(t, everything(t, raw), everything(t, late))

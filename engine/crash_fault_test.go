@@ -37,7 +37,8 @@ var faultKinds = []struct {
 }
 
 func grows(o crashtest.Op) bool {
-	return o == crashtest.OpWriteAt || o == crashtest.OpPreallocate || o == crashtest.OpOpen || o == crashtest.OpFsync || o == crashtest.OpFdatasync || o == crashtest.OpRename || o == crashtest.OpMkdirAll
+	return o == crashtest.OpWriteAt || o == crashtest.OpPreallocate || o == crashtest.OpOpen || o == crashtest.OpFsync || o == crashtest.OpFdatasync || o == crashtest.OpRename || o == crashtest.OpMkdirAll ||
+		o == crashtest.OpMkdir || o == crashtest.OpLink
 }
 func interruptible(o crashtest.Op) bool { return o == crashtest.OpWriteAt || o.Syncs() }
 func opens(o crashtest.Op) bool {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math/rand/v2"
 	"sync/atomic"
 	"testing"
@@ -186,96 +185,4 @@ func openAndCheck(ctx context.Context, f *crashtest.FS, options engine.Options, 
 	}
 	head := s.ReadIndex().Head()
 	return head, errors.Join(o.Check(ctx, s), s.Close())
-}
-
-// The power fails while a backup is made, and while a later one takes its place: the store loses nothing, and a backup that is
-// there under its name is whole. Once there is one, there always is, at the latest under the name that Backup gives it in between.
-func TestCrashDuringBackup(t *testing.T) {
-	ctx := t.Context()
-	seed := crashtest.Seed(t)
-	const dir = "/stores/backup"
-	f, o, g := crashtest.New(), crashtest.NewOracle(true), crashtest.NewGenerator(seed)
-	s, err := engine.Open(crashtest.Dir, strictOptions(f, seed))
-	require.NoError(t, err)
-	defer s.Close()
-	recorder := crashtest.Record(f, o)
-	var made []int // moments at which a backup was there
-	for range 2 {
-		require.NoError(t, crashtest.Script(ctx, o, s, g, nil))
-		begin := len(recorder.Moments())
-		_, err = s.Backup(ctx, dir)
-		require.NoError(t, err)
-		made = append(made, begin, len(recorder.Moments()))
-	}
-	moments := recorder.Moments()
-	var states, found atomic.Int64
-	err = parallel(len(moments), func(i int) error {
-		if i < made[0] || made[1] < i && i < made[2] {
-			return nil // no backup is being made
-		}
-		r := rand.New(rand.NewPCG(seed, uint64(i)))
-		for range crashtest.Scale(8, 600) {
-			state := moments[i].FS.Crashes(crashtest.Mode{Ordered: r.IntN(2) == 0, Garbled: r.IntN(2) == 0}).Sample(r)
-			states.Add(1)
-			n, err := checkBackups(ctx, state, moments[i].Oracle.Clone(), dir, seed)
-			if err != nil {
-				return fmt.Errorf("%s: %w", &moments[i], err)
-			}
-			found.Add(int64(n))
-			if n == 0 && i > made[1] {
-				return fmt.Errorf("%s: no backup is left: %v", &moments[i], state.Files())
-			}
-		}
-		return nil
-	})
-	crashtest.Report(t, "T1, backup", fmt.Sprintf("%d crash states, %d whole backups found in them, violations: %d", states.Load(), found.Load(), violations(err)))
-	require.NoError(t, err)
-	require.Positive(t, found.Load())
-}
-
-// checkBackups checks the store and the backup of it, if there is one.
-func checkBackups(ctx context.Context, f *crashtest.FS, o *crashtest.Oracle, dir string, seed uint64) (found int, err error) {
-	s, err := engine.Open(crashtest.Dir, strictOptions(f, seed))
-	if err != nil {
-		return 0, err
-	}
-	defer s.Close()
-	if err := o.Check(ctx, s); err != nil {
-		return 0, err
-	}
-	for _, dir := range []string{dir, dir + ".old"} {
-		if _, err := f.Stat(dir); errors.Is(err, fs.ErrNotExist) || found > 0 {
-			continue // the old one goes when the new one is in its place
-		}
-		options := strictOptions(f, seed)
-		options.MustExist = true
-		b, err := engine.Open(dir, options)
-		if err != nil {
-			return 0, fmt.Errorf("the backup %s: %w", dir, err)
-		}
-		err = verified(ctx, b)
-		if err == nil {
-			err = samePrefix(ctx, s, b)
-		}
-		if err := errors.Join(err, b.Close()); err != nil {
-			return 0, fmt.Errorf("the backup %s: %w", dir, err)
-		}
-		found++
-	}
-	return found, nil
-}
-
-// samePrefix checks that a backup begins as the store does.
-func samePrefix(ctx context.Context, s, backup engine.Store) error {
-	head := backup.ReadIndex().Head()
-	if head == 0 || head > s.ReadIndex().Head() {
-		return fmt.Errorf("it has %d events, the store %d", head, s.ReadIndex().Head())
-	}
-	c := s.ReadIndex().At(head).ReadAll(ctx, 0, engine.Forwards)
-	defer c.Close()
-	var events []engine.Event
-	for c.Next() {
-		events = append(events, *c.Event())
-	}
-	return errors.Join(c.Err(), enginetest.Same(ctx, backup, enginetest.ModelOf(events)))
 }

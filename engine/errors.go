@@ -189,19 +189,24 @@ func (e *NetworkError) Error() string {
 	return fmt.Sprintf("eventfold: %s is on a network file system%s, whose locks and syncs cannot be trusted; network=allow opens it all the same", e.Path, kind)
 }
 
-// A LockedError reports that another process (or another engine of this process) holds the write lock.
+// A LockedError reports that another process (or another engine of this process) holds the write lock, or makes a backup to the same directory.
 type LockedError struct {
-	Path  string
-	PID   int       // 0 if unknown
-	Host  string    // "" if unknown
-	Since time.Time // zero if unknown
+	Path   string
+	PID    int       // 0 if unknown
+	Host   string    // "" if unknown
+	Since  time.Time // zero if unknown
+	Backup bool      // a backup to Path is being made
 }
 
 func (e *LockedError) Error() string {
-	if e.PID == 0 {
-		return fmt.Sprintf("eventfold: %s is locked by another process", e.Path)
+	what := e.Path + " is locked"
+	if e.Backup {
+		what = "a backup to " + e.Path + " is being made"
 	}
-	return fmt.Sprintf("eventfold: %s is locked by process %d on %s since %s", e.Path, e.PID, e.Host, e.Since.Format(time.RFC3339))
+	if e.PID == 0 {
+		return fmt.Sprintf("eventfold: %s by another process", what)
+	}
+	return fmt.Sprintf("eventfold: %s by process %d on %s since %s", what, e.PID, e.Host, e.Since.Format(time.RFC3339))
 }
 
 // A MovedError reports that a name of an open store does not lead to its file any more: the directory, or a file in it, has been removed, renamed or
@@ -219,6 +224,9 @@ func (e *MovedError) Error() string {
 	}
 	return fmt.Sprintf("eventfold: %s %s: the store has been moved, removed or replaced while it was open, and must be opened again", e.Path, what)
 }
+
+// plainText is the text of an error without what all begin with, to stand in another one.
+func plainText(err error) string { return strings.TrimPrefix(err.Error(), "eventfold: ") }
 
 // A HeadError reports that the store's head is not the one its opener knows from elsewhere (Options.Expect).
 type HeadError struct {

@@ -2,11 +2,13 @@ package engine
 
 import (
 	"io"
+	"io/fs"
 	"time"
 )
 
 // An FS is the seam between the store and the disk: every byte and every name passes through it, so that tests can lose,
 // tear and fail them (package crashtest). Names are paths as the operating system has them.
+// A file that is created may be read and written by those who may read and write the directory that it is in.
 // Errors satisfy errors.Is with fs.ErrNotExist, fs.ErrExist, fs.ErrPermission, syscall.ENOSPC, syscall.EROFS and so on, as the os package's do.
 // All methods may be called from any number of goroutines.
 type FS interface {
@@ -14,12 +16,20 @@ type FS interface {
 	// It never waits: what is neither, such as a named pipe or a device, is a *FormatError.
 	Open(name string, flag int) (File, error)
 	Rename(from, to string) error
+	// Exchange gives each of two names what the other one has, both at once. What cannot do that returns errors.ErrUnsupported.
+	Exchange(a, b string) error
 	Link(from, to string) error
 	Remove(name string) error
 	// List returns the names (without directory) in dir, sorted.
 	List(dir string) ([]string, error)
 	Stat(name string) (FileInfo, error)
+	// MkdirAll makes a directory and those above it that are missing, for their owner alone.
 	MkdirAll(dir string) error
+	// Mkdir makes one directory with permissions of which the system may take some away (umask). It is an error if the name is there.
+	Mkdir(dir string, mode fs.FileMode) error
+	// Resolve returns the absolute name, without links, of what the name leads to. If there is nothing the error is fs.ErrNotExist; if only the
+	// last element is missing, the name that it would have is returned all the same, and otherwise "".
+	Resolve(name string) (string, error)
 	// SyncDir makes the names in dir durable.
 	SyncDir(dir string) error
 	// Lock takes the exclusive lock of the file name, creating it if need be, and writes holder into it. It never waits.
@@ -64,6 +74,7 @@ func (i FileInfo) SameFile(j FileInfo) bool { return i.Device == j.Device && i.I
 type FileInfo struct {
 	Size     int64
 	Dir      bool
+	Mode     fs.FileMode // the permissions
 	Modified time.Time
 	Device   uint64 // Device and Inode identify the file on this machine while it exists
 	Inode    uint64

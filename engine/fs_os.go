@@ -4,9 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -31,9 +34,58 @@ func openOSFile(open func() (*os.File, error)) (File, error) {
 }
 
 func (osFS) Rename(from, to string) error { return osError(os.Rename(from, to)) }
-func (osFS) Link(from, to string) error   { return osError(os.Link(from, to)) }
-func (osFS) Remove(name string) error     { return osError(os.Remove(name)) }
-func (osFS) MkdirAll(dir string) error    { return osError(os.MkdirAll(dir, 0o755)) }
+func (osFS) Exchange(a, b string) error {
+	if err := osExchange(a, b); err != nil {
+		return &os.LinkError{Op: "exchange", Old: a, New: b, Err: osError(err)}
+	}
+	return nil
+}
+
+func (osFS) Link(from, to string) error { return osError(os.Link(from, to)) }
+func (osFS) Remove(name string) error   { return osError(os.Remove(name)) }
+func (osFS) MkdirAll(dir string) error  { return osError(os.MkdirAll(dir, 0o700)) }
+
+func (osFS) Mkdir(dir string, mode fs.FileMode) error { return osError(os.Mkdir(dir, mode)) }
+
+func (osFS) Resolve(name string) (string, error) {
+	whole, err := filepath.Abs(name)
+	if err != nil {
+		return "", osError(err)
+	}
+	for range maxLinks {
+		found, err := filepath.EvalSymlinks(whole)
+		if err == nil {
+			return found, nil
+		}
+		dir, errDir := filepath.EvalSymlinks(filepath.Dir(whole))
+		if !errors.Is(err, fs.ErrNotExist) || errDir != nil {
+			return "", osError(err)
+		}
+		whole = filepath.Join(dir, filepath.Base(whole))
+		target, errLink := os.Readlink(whole) // of a link that leads to nothing
+		if errLink != nil {
+			return whole, osError(err)
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(dir, target)
+		}
+		whole = target
+	}
+	return "", pathError("resolve", name, syscall.ELOOP)
+}
+
+// maxLinks is how many links of one name are followed.
+const maxLinks = 40
+
+// createMode returns the permissions of a file that is made: those of its directory without the right to search it.
+// What is in a store is for those for whom the store is.
+func createMode(name string) fs.FileMode {
+	st, err := os.Stat(filepath.Dir(name))
+	if err != nil {
+		return 0o600
+	}
+	return st.Mode().Perm()&0o666 | 0o600
+}
 
 func (osFS) SyncDir(dir string) error {
 	_, err := openPatiently(osFiles, func() (struct{}, error) { return struct{}{}, osSyncDir(dir) })
@@ -64,7 +116,7 @@ func (osFS) Stat(name string) (FileInfo, error) {
 
 // infoOf returns what st tells, without the identity of the file.
 func infoOf(st os.FileInfo) FileInfo {
-	return FileInfo{Size: st.Size(), Dir: st.IsDir(), Modified: st.ModTime()}
+	return FileInfo{Size: st.Size(), Dir: st.IsDir(), Mode: st.Mode().Perm(), Modified: st.ModTime()}
 }
 
 func (osFS) Space(dir string) (Space, error) {
@@ -78,11 +130,14 @@ func (osFS) Space(dir string) (Space, error) {
 // Lock takes an advisory lock on an open file, which the system drops when the process dies in whatever way.
 // What is written into the file is for people, and for the LockedError of the next one who tries.
 func (osFS) Lock(name, holder string) (io.Closer, error) {
-	return lockOSFile(func() (*os.File, error) { return osOpen(name, os.O_RDWR|os.O_CREATE) }, holder)
+	return lockOSFile(
+		func() (*os.File, error) { return osOpen(name, os.O_RDWR|os.O_CREATE) },
+		func(f *os.File) bool { return leadsTo(name, f) },
+		holder)
 }
 
-// lockOSFile takes the lock of what open opens.
-func lockOSFile(open func() (*os.File, error), holder string) (io.Closer, error) {
+// lockOSFile takes the lock of what open opens, and that leads tells to be what the name leads to still.
+func lockOSFile(open func() (*os.File, error), leads func(*os.File) bool, holder string) (io.Closer, error) {
 	f, err := openPatiently(osFiles, open)
 	if err != nil {
 		return nil, osError(err)
@@ -95,11 +150,25 @@ func lockOSFile(open func() (*os.File, error), holder string) (io.Closer, error)
 		f.Close()
 		return nil, osError(err)
 	}
+	if !leads(f) { // its last holder has removed it, and the next one locks another file
+		f.Close()
+		return lockOSFile(open, leads, holder)
+	}
 	// A full disk must not keep anybody from locking, so that these two may fail.
 	if f.Truncate(0) == nil {
 		f.WriteAt([]byte(holder), 0)
 	}
 	return &osLock{f}, nil
+}
+
+// leadsTo reports whether the name is still that of the open file.
+func leadsTo(name string, f *os.File) bool {
+	opened, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := os.Stat(name)
+	return err == nil && os.SameFile(opened, named)
 }
 
 // An osLock is a lock file that is open and locked.

@@ -38,6 +38,15 @@ func preallocate(f *os.File, from, to int64) error {
 	return f.Truncate(to)
 }
 
+// osExchange exchanges two names, which APFS can.
+func osExchange(a, b string) error {
+	err := unix.RenamexNp(a, b, unix.RENAME_SWAP)
+	if errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.EINVAL) {
+		return errors.ErrUnsupported
+	}
+	return err
+}
+
 func osSpace(dir string) (Space, error) {
 	var st unix.Statfs_t
 	if err := statfs(dir, &st); err != nil {

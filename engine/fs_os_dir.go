@@ -4,6 +4,7 @@ package engine
 
 import (
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,7 +60,17 @@ func (d *heldDir) Open(name string, flag int) (File, error) {
 }
 
 func (d *heldDir) Lock(name, holder string) (io.Closer, error) {
-	return lockOSFile(func() (*os.File, error) { return d.open(name, os.O_RDWR|os.O_CREATE) }, holder)
+	return lockOSFile(
+		func() (*os.File, error) { return d.open(name, os.O_RDWR|os.O_CREATE) },
+		func(f *os.File) bool {
+			opened, err := (&osFile{f: f}).Info()
+			if err != nil {
+				return false
+			}
+			named, err := d.Stat(name)
+			return err == nil && named.SameFile(opened)
+		},
+		holder)
 }
 
 func (d *heldDir) Rename(from, to string) error {
@@ -119,8 +130,10 @@ func (d *heldDir) Stat(name string) (FileInfo, error) {
 	if err != nil {
 		return FileInfo{}, &os.PathError{Op: "stat", Path: name, Err: err}
 	}
-	return FileInfo{Size: st.Size, Dir: modeOf(uint32(st.Mode)).IsDir(), Modified: time.Unix(st.Mtim.Unix()),
-		Device: uint64(st.Dev), Inode: uint64(st.Ino)}, nil
+	return FileInfo{
+		Size: st.Size, Dir: modeOf(uint32(st.Mode)).IsDir(), Mode: fs.FileMode(st.Mode) & fs.ModePerm,
+		Modified: time.Unix(st.Mtim.Unix()), Device: uint64(st.Dev), Inode: uint64(st.Ino),
+	}, nil
 }
 
 func (d *heldDir) SyncDir(dir string) error {

@@ -82,7 +82,7 @@ func osOpen(name string, flag int) (*os.File, error) { return openAt(unix.AT_FDC
 // some devices for theirs, so that nothing but files and directories stays open.
 func openAt(dir int, name, full string, flag int) (*os.File, error) {
 	fd, err := ignoreInterrupts(func() (int, error) {
-		return unix.Openat(dir, name, flag|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0o644)
+		return unix.Openat(dir, name, flag|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, createModeAt(dir, full, flag))
 	})
 	if errors.Is(err, unix.ENXIO) || errors.Is(err, unix.EOPNOTSUPP) { // what a socket answers, and some devices
 		var st unix.Stat_t
@@ -106,6 +106,21 @@ func openAt(dir int, name, full string, flag int) (*os.File, error) {
 		return nil, err
 	}
 	return os.NewFile(uintptr(fd), full), nil
+}
+
+// createModeAt is createMode of a name in the directory that is open as dir.
+func createModeAt(dir int, full string, flag int) uint32 {
+	if flag&unix.O_CREAT == 0 {
+		return 0
+	}
+	if dir == unix.AT_FDCWD {
+		return uint32(createMode(full))
+	}
+	var st unix.Stat_t
+	if unix.Fstat(dir, &st) != nil {
+		return 0o600
+	}
+	return uint32(st.Mode)&0o666 | 0o600
 }
 
 // ignoreInterrupts calls do again as long as a signal interrupts it.

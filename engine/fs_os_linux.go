@@ -23,6 +23,15 @@ func preallocate(f *os.File, from, to int64) error {
 	return withFD(f, func(fd int) error { return unix.Fallocate(fd, 0, from, to-from) })
 }
 
+// osExchange exchanges two names. File systems that cannot say that the flag is not valid.
+func osExchange(a, b string) error {
+	err := unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_EXCHANGE)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
+		return errors.ErrUnsupported
+	}
+	return err
+}
+
 // mapFile maps the first size bytes of a file. Pages that are not in memory are read one by one.
 func mapFile(f *os.File, size int64) (data []byte, err error) {
 	if strconv.IntSize < 64 || size <= 0 { // addresses are too few for a log

@@ -33,6 +33,12 @@ func osSpace(dir string) (Space, error) {
 
 func osError(err error) error { return err }
 
-func osOpen(name string, flag int) (*os.File, error) { return os.OpenFile(name, flag, 0o644) }
+func osOpen(name string, flag int) (*os.File, error) {
+	mode := os.FileMode(0)
+	if flag&os.O_CREATE != 0 {
+		mode = createMode(name)
+	}
+	return os.OpenFile(name, flag, mode)
+}
 
 func fileLimit() uint64 { return 0 }

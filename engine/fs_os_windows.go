@@ -127,6 +127,10 @@ var unixErrors = map[windows.Errno]syscall.Errno{
 	windows.ERROR_WRITE_PROTECT:       syscall.EROFS,
 	windows.ERROR_TOO_MANY_OPEN_FILES: syscall.EMFILE,
 	windows.ERROR_DIRECTORY:           syscall.ENOTDIR,
+	windows.ERROR_NOT_SAME_DEVICE:     syscall.EXDEV,
+	windows.ERROR_TOO_MANY_LINKS:      syscall.EMLINK,
+	windows.ERROR_NOT_SUPPORTED:       syscall.ENOTSUP,
+	windows.ERROR_INVALID_FUNCTION:    syscall.ENOTSUP, // of a link, on FAT
 }
 
 // osError makes an error of Windows match its Unix name too.

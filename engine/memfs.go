@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"io/fs"
 	"math"
@@ -141,6 +142,11 @@ func (m *memFS) hasChildrenLocked(dir string) bool {
 	return false
 }
 
+// Exchange is not there: nothing in memory is left after a crash, which it is for.
+func (m *memFS) Exchange(a, b string) error {
+	return &os.LinkError{Op: "exchange", Old: a, New: b, Err: errors.ErrUnsupported}
+}
+
 func (m *memFS) Link(from, to string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -218,7 +224,7 @@ func (m *memFS) Stat(name string) (FileInfo, error) {
 
 func (m *memFS) info(n *memNode) FileInfo {
 	return FileInfo{
-		Size: n.length(), Dir: n.dir, Modified: time.Unix(0, n.modified.Load()),
+		Size: n.length(), Dir: n.dir, Mode: 0o700, Modified: time.Unix(0, n.modified.Load()),
 		Device: m.device, Inode: n.inode,
 	}
 }
@@ -243,6 +249,31 @@ func (m *memFS) MkdirAll(dir string) error {
 		m.nodes[path] = m.newNode(true)
 	}
 	return nil
+}
+
+func (m *memFS) Mkdir(dir string, _ fs.FileMode) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	path := filepath.Clean(dir)
+	if m.nodes[path] != nil {
+		return pathError("mkdir", dir, fs.ErrExist)
+	}
+	if err := m.parentLocked(path); err != nil {
+		return pathError("mkdir", dir, err)
+	}
+	m.nodes[path] = m.newNode(true)
+	return nil
+}
+
+// Resolve returns the cleaned name: there are no links.
+func (m *memFS) Resolve(name string) (string, error) {
+	_, err := m.Stat(name)
+	if err != nil {
+		if dir, errDir := m.Stat(filepath.Dir(filepath.Clean(name))); errDir != nil || !dir.Dir {
+			return "", err
+		}
+	}
+	return filepath.Clean(name), err
 }
 
 func (m *memFS) SyncDir(dir string) error {

@@ -216,7 +216,7 @@ func (s *FileStore) checkNetwork() error {
 // isOurs reports whether a file in a directory without segments may be there.
 func isOurs(file string) bool {
 	switch file {
-	case lockName, tailName, manifestTemp, nextTemp:
+	case lockName, tailName, manifestTemp, nextTemp, backupName:
 		return true
 	}
 	return strings.HasPrefix(file, ".") || file == "lost+found"

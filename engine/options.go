@@ -52,6 +52,8 @@ type Options struct {
 	Network bool
 	// FS is the file system. nil means the operating system's.
 	FS FS
+	// BackupFS is the file system that Backup writes to. nil means FS.
+	BackupFS FS
 	// Now is the clock. nil means time.Now.
 	Now func() time.Time
 	// Rand gives nonces and event ids. nil means crypto/rand.

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"sync/atomic"
 )
 
@@ -39,11 +40,14 @@ func (s *storeFS) now() FS {
 
 func (s *storeFS) Open(name string, flag int) (File, error) { return s.now().Open(name, flag) }
 func (s *storeFS) Rename(from, to string) error             { return s.now().Rename(from, to) }
+func (s *storeFS) Exchange(a, b string) error               { return s.now().Exchange(a, b) }
 func (s *storeFS) Link(from, to string) error               { return s.now().Link(from, to) }
 func (s *storeFS) Remove(name string) error                 { return s.now().Remove(name) }
 func (s *storeFS) List(dir string) ([]string, error)        { return s.now().List(dir) }
 func (s *storeFS) Stat(name string) (FileInfo, error)       { return s.now().Stat(name) }
 func (s *storeFS) MkdirAll(dir string) error                { return s.now().MkdirAll(dir) }
+func (s *storeFS) Mkdir(dir string, mode fs.FileMode) error { return s.now().Mkdir(dir, mode) }
+func (s *storeFS) Resolve(name string) (string, error)      { return s.now().Resolve(name) }
 func (s *storeFS) SyncDir(dir string) error                 { return s.now().SyncDir(dir) }
 func (s *storeFS) Space(dir string) (Space, error)          { return s.now().Space(dir) }
 

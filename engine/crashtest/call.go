@@ -25,12 +25,14 @@ const (
 	OpLink
 	OpRemove
 	OpMkdirAll
+	OpMkdir
+	OpExchange
 	ops
 )
 
 var opNames = [ops]string{
 	"list", "stat", "space", "lock", "read", "size", "close", "open", "write", "truncate", "preallocate", "fdatasync", "fsync",
-	"syncdir", "rename", "link", "remove", "mkdir",
+	"syncdir", "rename", "link", "remove", "mkdirall", "mkdir", "exchange",
 }
 
 func (o Op) String() string { return opNames[o] }

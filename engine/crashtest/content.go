@@ -44,6 +44,24 @@ func (f *FS) WriteFile(name string, content []byte) error {
 	return nil
 }
 
+// Symlink makes a name that leads to another one, durably. It is no call that is counted.
+func (f *FS) Symlink(target, name string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	dir, last, err := f.walk(name)
+	if err == nil && dir.entries[last] != 0 {
+		err = fs.ErrExist
+	}
+	if err != nil {
+		return pathError("symlink", name, err)
+	}
+	n := f.newInode(false)
+	n.link = target
+	dir.entries[last], dir.durableEntries[last] = n.id, n.id
+	f.links++
+	return nil
+}
+
 // RemoveFile removes a file durably. It is no call that is counted.
 func (f *FS) RemoveFile(name string) error {
 	f.mu.Lock()

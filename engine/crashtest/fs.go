@@ -15,6 +15,7 @@
 package crashtest
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -36,19 +37,21 @@ type FS struct {
 	before atomic.Pointer[func(Call)] // see Before
 	after  atomic.Pointer[func(Call)] // see After
 
-	mu      sync.Mutex       // protects all below
-	fault   func(Call) Fault // see Faults
-	device  uint64
-	inodes  map[uint64]*inode
-	last    uint64   // inode given last
-	pending []nameOp // changes of names that are not durable, in order
-	locks   map[uint64]string
-	held    map[string]string // see HoldDir
-	calls   int
-	ticks   int64 // changes so far, which are its clock
-	changes int   // changes so far of what a crash may leave
-	limit   int64 // bytes that all files may have together; 0: no limit
-	dead    bool
+	mu         sync.Mutex       // protects all below
+	fault      func(Call) Fault // see Faults
+	device     uint64
+	inodes     map[uint64]*inode
+	last       uint64   // inode given last
+	pending    []nameOp // changes of names that are not durable, in order
+	locks      map[uint64]string
+	held       map[string]string // see HoldDir
+	calls      int
+	ticks      int64 // changes so far, which are its clock
+	changes    int   // changes so far of what a crash may leave
+	limit      int64 // bytes that all files may have together; 0: no limit
+	dead       bool
+	noExchange bool
+	links      int // so far; without any, names need not be looked at
 }
 
 // devices numbers the file systems, so that no two files have the same identity.
@@ -89,6 +92,13 @@ func (f *FS) Limit(bytes int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.limit = bytes
+}
+
+// NoExchange takes Exchange away, as most systems have it.
+func (f *FS) NoExchange() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.noExchange = true
 }
 
 // Calls returns how many calls there were.
@@ -159,7 +169,7 @@ func (f *FS) Clone() *FS {
 func (f *FS) cloneLocked() *FS {
 	c := &FS{
 		device: devices.Add(1) | 1<<62, inodes: make(map[uint64]*inode, len(f.inodes)), locks: map[uint64]string{},
-		last: f.last, pending: slices.Clone(f.pending), ticks: f.ticks, limit: f.limit,
+		last: f.last, pending: slices.Clone(f.pending), ticks: f.ticks, limit: f.limit, links: f.links, noExchange: f.noExchange,
 	}
 	for id, n := range f.inodes {
 		c.inodes[id] = n.clone()
@@ -185,8 +195,46 @@ func split(name string) []string {
 	return strings.FieldsFunc(path.Clean(name), func(r rune) bool { return r == '/' })
 }
 
+// maxLinks is how many links of one name are followed.
+const maxLinks = 40
+
+// expand replaces the links in a name by what they lead to, the last element too if that is wanted.
+func (f *FS) expand(name string, last bool) (string, error) {
+	if f.links == 0 {
+		return name, nil
+	}
+	dir := f.inodes[rootInode]
+	var whole []string
+	followed := 0
+	for rest := split(name); len(rest) > 0; {
+		e := rest[0]
+		rest = rest[1:]
+		next := f.inodes[dir.entries[e]]
+		if next == nil {
+			return "/" + path.Join(append(append(whole, e), rest...)...), nil
+		}
+		if next.link == "" || len(rest) == 0 && !last {
+			whole, dir = append(whole, e), next
+			continue
+		}
+		if followed++; followed > maxLinks {
+			return "", syscall.ELOOP
+		}
+		target := next.link
+		if !path.IsAbs(target) {
+			target = path.Join(append(whole, target)...)
+		}
+		rest = append(split(target), rest...)
+		whole, dir = nil, f.inodes[rootInode]
+	}
+	return "/" + path.Join(whole...), nil
+}
+
 // walk finds the directory that holds the last element of name, and that element. The root has no element.
 func (f *FS) walk(name string) (dir *inode, last string, err error) {
+	if name, err = f.expand(name, false); err != nil {
+		return nil, "", err
+	}
 	dir = f.inodes[rootInode]
 	elements := split(name)
 	if len(elements) > 0 && f.held[elements[0]] != "" {
@@ -209,8 +257,12 @@ func (f *FS) walk(name string) (dir *inode, last string, err error) {
 	return dir, elements[len(elements)-1], nil
 }
 
-// find returns the inode that has the name.
+// find returns the inode that the name leads to.
 func (f *FS) find(name string) (*inode, error) {
+	name, err := f.expand(name, true)
+	if err != nil {
+		return nil, err
+	}
 	dir, last, err := f.walk(name)
 	if err != nil || last == "" {
 		return dir, err
@@ -238,6 +290,10 @@ func (f *FS) Open(name string, flag int) (engine.File, error) {
 }
 
 func (f *FS) open(name string, flag int) (*inode, error) {
+	name, err := f.expand(name, true)
+	if err != nil {
+		return nil, err
+	}
 	dir, last, err := f.walk(name)
 	if err != nil {
 		return nil, err
@@ -298,8 +354,33 @@ func (f *FS) Stat(name string) (engine.FileInfo, error) {
 
 func (f *FS) info(n *inode) engine.FileInfo {
 	return engine.FileInfo{
-		Size: n.cached.size, Dir: n.dir, Modified: time.Unix(n.modified, 0), Device: f.device, Inode: n.id,
+		Size: n.cached.size, Dir: n.dir, Mode: 0o700, Modified: time.Unix(n.modified, 0), Device: f.device, Inode: n.id,
 	}
+}
+
+// Resolve returns the name without links of what a name leads to, or would lead to if its last element were there.
+func (f *FS) Resolve(name string) (string, error) {
+	fault, end := f.begin(Call{Op: OpStat, Name: name})
+	defer end()
+	err := fault.Err
+	if err == nil {
+		_, err = f.find(name)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", pathError("resolve", name, err)
+	}
+	whole, errWalk := f.expand(name, true)
+	if errWalk == nil {
+		_, _, errWalk = f.walk(whole)
+	}
+	if errWalk != nil {
+		return "", pathError("resolve", name, errWalk)
+	}
+	whole = "/" + path.Join(split(whole)...)
+	if err != nil {
+		return whole, pathError("resolve", name, err)
+	}
+	return whole, nil
 }
 
 // Space tells what the limit leaves.

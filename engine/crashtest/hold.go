@@ -3,6 +3,7 @@ package crashtest
 import (
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,11 +60,13 @@ func (h *heldFS) in(name string) string {
 
 func (h *heldFS) Open(name string, flag int) (engine.File, error) { return h.FS.Open(h.in(name), flag) }
 func (h *heldFS) Rename(from, to string) error                    { return h.FS.Rename(h.in(from), h.in(to)) }
+func (h *heldFS) Exchange(a, b string) error                      { return h.FS.Exchange(h.in(a), h.in(b)) }
 func (h *heldFS) Link(from, to string) error                      { return h.FS.Link(h.in(from), h.in(to)) }
 func (h *heldFS) Remove(name string) error                        { return h.FS.Remove(h.in(name)) }
 func (h *heldFS) List(dir string) ([]string, error)               { return h.FS.List(h.in(dir)) }
 func (h *heldFS) Stat(name string) (engine.FileInfo, error)       { return h.FS.Stat(h.in(name)) }
 func (h *heldFS) MkdirAll(dir string) error                       { return h.FS.MkdirAll(h.in(dir)) }
+func (h *heldFS) Mkdir(dir string, mode fs.FileMode) error        { return h.FS.Mkdir(h.in(dir), mode) }
 func (h *heldFS) SyncDir(dir string) error                        { return h.FS.SyncDir(h.in(dir)) }
 func (h *heldFS) Space(dir string) (engine.Space, error)          { return h.FS.Space(h.in(dir)) }
 

@@ -89,6 +89,7 @@ type version struct {
 type inode struct {
 	id       uint64
 	dir      bool
+	link     string // where it leads to; "" for what is no link
 	modified int64
 	opened   int // open files and locks
 

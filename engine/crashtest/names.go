@@ -1,6 +1,7 @@
 package crashtest
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"slices"
@@ -87,6 +88,40 @@ func (f *FS) rename(from, to string) error {
 	}
 	f.change(nameOp{{source.id, old, 0}, {target.id, name, n.id}})
 	f.forgetUnreachable()
+	return nil
+}
+
+// Exchange exchanges two names, which is one change, unless NoExchange has taken that away.
+func (f *FS) Exchange(a, b string) error {
+	fault, end := f.begin(Call{Op: OpExchange, Name: b})
+	defer end()
+	err := fault.Err
+	if err == nil {
+		err = f.exchange(a, b)
+	}
+	if err != nil {
+		return &os.LinkError{Op: "exchange", Old: a, New: b, Err: err}
+	}
+	return nil
+}
+
+func (f *FS) exchange(a, b string) error {
+	one, nameOne, err := f.walk(a)
+	if err != nil {
+		return err
+	}
+	two, nameTwo, err := f.walk(b)
+	if err != nil {
+		return err
+	}
+	m, n := one.entries[nameOne], two.entries[nameTwo]
+	switch {
+	case f.noExchange:
+		return errors.ErrUnsupported
+	case m == 0 || n == 0:
+		return fs.ErrNotExist
+	}
+	f.change(nameOp{{one.id, nameOne, n}, {two.id, nameTwo, m}})
 	return nil
 }
 
@@ -198,6 +233,34 @@ func (f *FS) mkdirAll(dir string) error {
 		}
 		at = next
 	}
+	return nil
+}
+
+// Mkdir makes one directory. Permissions are not kept.
+func (f *FS) Mkdir(dir string, _ fs.FileMode) error {
+	fault, end := f.begin(Call{Op: OpMkdir, Name: dir})
+	defer end()
+	err := fault.Err
+	if err == nil {
+		err = f.mkdir(dir)
+	}
+	if err != nil {
+		return pathError("mkdir", dir, err)
+	}
+	return nil
+}
+
+func (f *FS) mkdir(dir string) error {
+	parent, name, err := f.walk(dir)
+	switch {
+	case err != nil:
+		return err
+	case !parent.dir:
+		return syscall.ENOTDIR
+	case name == "" || parent.entries[name] != 0:
+		return fs.ErrExist
+	}
+	f.change(nameOp{{parent.id, name, f.newInode(true).id}})
 	return nil
 }
 
