@@ -43,13 +43,11 @@ type Conn struct {
 // newConn makes a connection that owns one reference to s.
 func newConn(l *link, s *shared) *Conn {
 	c := &Conn{link: l, shared: s}
-	c.session.Store = &connStore{
-		Store:       s.store,
-		busyTimeout: l.config.busyTimeout(),
-		readOnly:    l.config.Mode == ReadOnly && l.config.Store == nil,
-	}
+	readOnly := l.config.Mode == ReadOnly && l.config.Store == nil
+	c.session.Store = &connStore{Store: s.store, busyTimeout: l.config.busyTimeout(), readOnly: readOnly}
 	c.session.Settings = query.Settings{
 		Memory: l.config.QueryMemory, JSONText: l.config.JSONText, JSONRequired: l.config.JSONRequire, Followers: &s.follow,
+		ReadOnly: readOnly, Backup: l.config.Backup,
 	}
 	if clock, ok := s.store.(interface{ Now() time.Time }); ok {
 		c.session.Settings.Now = clock.Now // so that now() and recorded_at agree

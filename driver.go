@@ -12,11 +12,12 @@
 //
 // All databases that a process opens on one directory share one store, whatever path leads there. Any number of other
 // processes may read and follow it meanwhile. The first append takes the write lock and keeps it until the store is
-// closed; another process that appends gets [ErrLocked] after busy_timeout. With mode=ro nothing at all is written, and there must be a store.
+// closed; another process that appends gets [ErrLocked] after busy_timeout. With mode=ro nothing at all is written, and
+// there must be a store; BACKUP TO is refused then, unless backup=allow is given too.
 //
-// The files belong to the open store. If somebody removes, renames or replaces the directory, LOCK, TAIL or the last segment, or restores a backup
-// there, whoever has the store open gets [ErrMoved] within a second, appends before they are acknowledged. Close the database, and open
-// what is there now.
+// The files belong to the open store. If somebody removes, renames or replaces the directory, LOCK, TAIL or the last
+// segment, or restores a backup there, whoever has the store open gets [ErrMoved] within a second, appends before they are
+// acknowledged. Close the database, and open what is there now.
 //
 // # How do I append?
 //
@@ -67,7 +68,7 @@
 // # How do I keep a store in memory?
 //
 // The DSN :memory: is a store of its own for every sql.Open, shared by its connections. file:name?mode=memory is shared by all
-// databases of the process that name it, and is gone when the last one closes it.
+// databases of the process that name it, and is gone when the last one closes it. BACKUP TO saves it to a directory on the disk.
 //
 // # What about time?
 //
@@ -140,6 +141,8 @@ type (
 	CorruptError = engine.CorruptError
 	// A FormatError names a file that is not a store's, or of a later version.
 	FormatError = engine.FormatError
+	// A BackupError says why BACKUP TO was refused. Nothing was changed.
+	BackupError = engine.BackupError
 	// A NetworkError names a store on a network file system.
 	NetworkError = engine.NetworkError
 	// A HeadError tells what the log has in the place of the head that was expected.

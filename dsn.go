@@ -29,6 +29,8 @@ type Config struct {
 	// JSONRequire refuses a payload that is not JSON, as encoding/json understands it. Without it such a payload is stored as the bytes that it is.
 	// It is about INSERT; Store.Append takes what it is given.
 	JSONRequire bool
+	// Backup allows BACKUP TO with mode ReadOnly and in read-only transactions too, which may write nothing otherwise.
+	Backup bool
 	// Expect is a head of the store that is known from elsewhere, such as an earlier Head of engine.FileStore or of a backup; the zero Head is none.
 	// A store whose chain at that position is another one, or which is shorter, is refused with a *HeadError.
 	Expect engine.Head
@@ -74,7 +76,9 @@ type Mode uint8
 const (
 	ReadWriteCreate Mode = iota // mode=rwc: read, append, and create the store if it is not there
 	ReadWrite                   // mode=rw: read and append; the store must be there
-	ReadOnly                    // mode=ro: only read; works on a read-only file system and writes nothing at all; the store must be there
+	// mode=ro: only read; works on a read-only file system and writes nothing at all unless Backup allows it; the store must
+	// be there
+	ReadOnly
 	Memory                      // mode=memory: read and append in memory; gone when nothing uses it any more
 )
 
@@ -95,6 +99,7 @@ var (
 		{"reserve", uint8(engine.PreallocReserve)}, {"none", uint8(engine.PreallocNone)}}
 	begins   = []choice{{"refuse", 0}, {"allow", 1}}
 	networks = []choice{{"refuse", 0}, {"allow", 1}}
+	backups  = []choice{{"writers", 0}, {"allow", 1}}
 )
 
 // A dsnKey is one key of a DSN: how its value is read into a Config, and how it is written, "" if it has its default.
@@ -113,6 +118,7 @@ var dsnKeys = []dsnKey{
 	{"max_event_size", parseMaxEventSize, func(c Config) string { return formatSize(int64(c.MaxEventSize)) }},
 	{"json", parseJSONWords, formatJSONWords},
 	flagKey("begin", begins, func(c *Config) *bool { return &c.Begin }),
+	flagKey("backup", backups, func(c *Config) *bool { return &c.Backup }),
 	{"expect", parseHead, formatHead},
 	wordKey("compress", compressions, func(c *Config) *engine.Compression { return &c.Compress }),
 	wordKey("prealloc", preallocs, func(c *Config) *engine.Prealloc { return &c.Prealloc }),
@@ -147,10 +153,10 @@ var dsnHints = map[string]string{
 //
 // The keys are those of Config: mode (rwc, rw, ro, memory), busy_timeout (a duration such as 5s; 0 for not at all),
 // sync (always, interval), query_memory and max_event_size (bytes, or a number with KiB, MiB or GiB), json (bytes or
-// text, and require, separated by a comma), begin (refuse, allow), expect (a position, a colon, and 64 hexadecimal digits
-// of the chain), compress (none, zstd), prealloc (auto, zero, reserve, none), sync_interval (a duration), segment_size
-// (bytes), queue_length (a number), network (refuse, allow). A key that is unknown or given twice and a value that is
-// not allowed are an [*Error] with the code [ErrConfig].
+// text, and require, separated by a comma), begin (refuse, allow), backup (writers, allow: who may run BACKUP TO), expect
+// (a position, a colon, and 64 hexadecimal digits of the chain), compress (none, zstd), prealloc (auto, zero, reserve,
+// none), sync_interval (a duration), segment_size (bytes), queue_length (a number), network (refuse, allow). A key that is
+// unknown or given twice and a value that is not allowed are an [*Error] with the code [ErrConfig].
 func ParseDSN(dsn string) (Config, error) {
 	c, err := parseDSN(dsn)
 	if err != nil {

@@ -101,7 +101,7 @@ const (
 	ErrUnsupported
 	ErrTransaction    // not possible in, or without, a transaction
 	ErrReadOnly       // an append to a store or a transaction for reading only, or a disk mounted so
-	ErrLocked         // another process holds the write lock
+	ErrLocked         // another process holds the write lock, or makes a backup to the same directory
 	ErrCorrupt        // bytes that were promised to be durable are missing or damaged
 	ErrFormat         // a foreign file, or a store of a later version
 	ErrFull           // the disk is full
@@ -222,6 +222,9 @@ func wrapError(ctx context.Context, op, text string, err error) error {
 
 // classify finds the code and the stream of an error of the layers below.
 func classify(err error) (Code, string) {
+	if errors.As(err, new(*engine.BackupError)) { // whatever has been met at the path
+		return ErrArgument, ""
+	}
 	for _, s := range sentinelCodes {
 		if errors.Is(err, s.err) {
 			return s.code, ""

@@ -225,7 +225,7 @@ func (c Config) engineOptions() (path string, o engine.Options) {
 		Now:          c.Now,
 	}
 	if c.Mode == Memory {
-		path, o.FS = "memory", engine.NewMemFS()
+		path, o.FS, o.BackupFS = "memory", engine.NewMemFS(), engine.OSFS()
 	}
 	return path, o
 }

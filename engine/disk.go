@@ -11,6 +11,22 @@ import (
 // joinPath joins a directory and a name in it.
 func joinPath(dir, name string) string { return filepath.Join(dir, name) }
 
+// readFile reads a file, at most limit bytes of it.
+func readFile(fsys FS, name string, limit int64) ([]byte, error) {
+	f, err := openFile(fsys, name, os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	size, err := f.Size()
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, min(size, limit))
+	n, err := f.ReadAt(b, 0)
+	return b[:n], ignoreEOF(err)
+}
+
 // openFile opens what must be a file: anything else is a *FormatError.
 func openFile(fsys FS, name string, flag int) (File, error) {
 	f, err := fsys.Open(name, flag)

@@ -74,6 +74,9 @@ func (c *compilation) backup(st *parser.Backup) (planner, []Column, bool, error)
 }
 
 func (b *backupStatement) query(ctx context.Context, s *Session, args []Value) (Rows, error) {
+	if err := s.mayBackUp(b.pos); err != nil {
+		return nil, err
+	}
 	store, ok := offers[backuper](s.Store)
 	if !ok {
 		return nil, errorf(Unsupported, b.pos, "this store cannot back itself up")
@@ -92,6 +95,22 @@ func (b *backupStatement) query(ctx context.Context, s *Session, args []Value) (
 	}
 	row := []Value{intValue(int64(r.Head.Position)), intValue(int64(r.Segments)), intValue(r.Copied), intValue(r.Linked)}
 	return listRows(backupColumns, [][]Value{row}, s), nil
+}
+
+// mayBackUp refuses BACKUP TO where nothing may be written, unless the connection was given the right to it.
+func (s *Session) mayBackUp(pos parser.Pos) error {
+	where := ""
+	switch {
+	case s.Settings.Backup:
+	case s.Settings.ReadOnly:
+		where = "the store is open for reading only"
+	case s.Tx != nil && s.Tx.readOnly:
+		where = "the transaction is read-only"
+	}
+	if where == "" {
+		return nil
+	}
+	return errorf(ReadOnly, pos, "BACKUP TO writes files, and %s; backup=allow in the data source name allows it", where)
 }
 
 func (b *backupStatement) exec(ctx context.Context, s *Session, args []Value) (Outcome, error) {

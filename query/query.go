@@ -40,6 +40,8 @@ type Column struct {
 type Settings struct {
 	Memory   int64            // bytes a query may hold; 0 means DefaultMemory
 	JSONText bool             // JSON columns come out as string
+	ReadOnly bool             // the store is open for reading only: BACKUP TO is refused
+	Backup   bool             // BACKUP TO is allowed all the same, and in read-only transactions
 	Now      func() time.Time // nil means time.Now
 
 	JSONRequired bool       // a payload that is not JSON is refused
