@@ -82,18 +82,23 @@ type backup struct {
 }
 
 func (s *FileStore) newBackup(ctx context.Context, dir string) (*backup, error) {
-	index := s.ReadIndex().(*readIndex)
-	head, err := index.headAt(index.head)
-	if err != nil {
-		return nil, err
-	}
-	b := &backup{ctx: ctx, store: s, src: s.fs, dst: s.opt.BackupFS, index: index, dir: dir, report: BackupReport{Head: head}}
+	b := &backup{ctx: ctx, store: s, src: s.fs, dst: s.opt.BackupFS, dir: dir}
 	if b.dst == nil {
 		b.dst, b.linking = b.src, true
 	}
 	info, err := s.checkHome()
 	b.mode = info.Mode | 0o700
+	if err == nil {
+		err = b.snapshot()
+	}
 	return b, err
+}
+
+// snapshot decides what is backed up: what is there now.
+func (b *backup) snapshot() (err error) {
+	b.index = b.store.ReadIndex().(*readIndex)
+	b.report.Head, err = b.index.headAt(b.index.head)
+	return err
 }
 
 // id returns the id of the store, which one without events need not have.
@@ -112,6 +117,14 @@ func (b *backup) run() error {
 		return err
 	}
 	defer unlock()
+	if err := b.snapshot(); err != nil { // an earlier backup may have ended since the last one
+		return err
+	}
+	return b.make()
+}
+
+// make makes the backup. The lock of the target is held.
+func (b *backup) make() error {
 	if err := b.putBack(); err != nil {
 		return err
 	}

@@ -238,7 +238,7 @@ func (b *backup) mark() error {
 // checkFilled opens the backup: its segments must follow each other up to the head, and each must have the seal that the store knows. Files that
 // somebody has put in the place of the store's are noticed by that.
 func (b *backup) checkFilled() error {
-	s, err := Open(b.work, Options{FS: b.dst, ReadOnly: true, Network: true})
+	s, err := b.open(b.work)
 	if err != nil {
 		return wrap("look at the backup that was made", err)
 	}

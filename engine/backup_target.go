@@ -18,10 +18,21 @@ func (b *backup) checkTarget() error {
 	if err := b.checkAround(); err != nil {
 		return err
 	}
-	e, err := b.lookAt(b.dir)
-	e.close()
-	return err
+	for range 10 {
+		before, errBefore := b.dst.Stat(b.dir)
+		e, err := b.lookAt(b.dir)
+		e.close()
+		after, errAfter := b.dst.Stat(b.dir)
+		replaced := !sameFile(before, after) || !before.Modified.Equal(after.Modified)
+		if err == nil || !replaced || isFailure(errBefore) || isFailure(errAfter) {
+			return err
+		}
+	}
+	return &LockedError{Path: b.dir, Backup: true} // another backup has taken its place each time
 }
+
+// isFailure reports whether an error says more than that there is nothing.
+func isFailure(err error) bool { return err != nil && !errors.Is(err, fs.ErrNotExist) }
 
 // resolve makes the target's name absolute and follows links. The target may be missing, the directory that is to hold it may not: on a disk
 // that is not mounted a backup would not be where it is looked for.
@@ -43,8 +54,12 @@ func (b *backup) checkAround() error {
 	home, info, known := b.homeOf()
 	for dir := b.dir; ; dir = parentOf(dir) {
 		at, err := b.dst.Stat(dir)
-		if err == nil && known && sameFile(at, info) || known && dir == home {
-			return &BackupError{Path: b.dir, Reason: map[bool]string{true: "is the store itself", false: "lies in the store"}[dir == b.dir]}
+		if known && (dir == home || err == nil && sameFile(at, info)) {
+			reason := "lies in the store"
+			if dir == b.dir {
+				reason = "is the store itself"
+			}
+			return &BackupError{Path: b.dir, Reason: reason}
 		}
 		if dir != b.dir && holdsStore(b.dst, dir) {
 			return &BackupError{Path: b.dir, Reason: "lies in the store " + dir}
@@ -228,9 +243,9 @@ func isForeign(name string) bool {
 	return !segment
 }
 
-// openBackup opens the backup in dir, and checks that it is as it was made and a prefix of the log.
+// openBackup opens the backup in dir and checks it.
 func (b *backup) openBackup(dir string, names []string, mark *backupMark) (*earlierBackup, error) {
-	s, err := Open(dir, Options{FS: b.dst, ReadOnly: true, Network: true})
+	s, err := b.open(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -242,6 +257,16 @@ func (b *backup) openBackup(dir string, names []string, mark *backupMark) (*earl
 	return e, nil
 }
 
+// open opens a backup for reading.
+func (b *backup) open(dir string) (*FileStore, error) {
+	o := Options{FS: b.dst, ReadOnly: true, Network: true}
+	if b.linking {
+		o.files = b.store.files // few files may be open, and they share them
+	}
+	return Open(dir, o)
+}
+
+// checkBackup checks that a backup is as it was made and a prefix of the log.
 func (b *backup) checkBackup(e *earlierBackup, mark *backupMark) error {
 	got, err := e.index.headAt(e.index.head)
 	if err != nil {
@@ -254,7 +279,8 @@ func (b *backup) checkBackup(e *earlierBackup, mark *backupMark) error {
 	if e.index.view.store != mark.store {
 		return &BackupError{Path: e.dir, Reason: "holds another store than the one that its file " + backupName + " names"}
 	}
-	want, err := b.index.headAt(got.Position)
+	latest := b.store.ReadIndex().(*readIndex) // another backup may have been made since Backup began
+	want, err := latest.headAt(got.Position)
 	if err != nil {
 		return err
 	}

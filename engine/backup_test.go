@@ -79,9 +79,10 @@ func requireNames(t *testing.T, dir string, want ...string) {
 
 func TestBackupsAtOnceToOneDirectoryDamageNothing(t *testing.T) {
 	root := t.TempDir()
-	home, target := filepath.Join(root, "store"), filepath.Join(root, "backup")
+	home := filepath.Join(root, "store")
 	s, n := filledStore(t, home)
-	for range 15 {
+	for round := range 16 {
+		target := filepath.Join(root, fmt.Sprint("backup", round/2)) // one in two is there already
 		var running sync.WaitGroup
 		var made atomic.Int64
 		for range 4 {
@@ -108,7 +109,9 @@ func TestBackupsAtOnceToOneDirectoryDamageNothing(t *testing.T) {
 		requireBackup(t, target, n)
 		_, err := s.Verify(context.Background())
 		require.NoError(t, err)
-		requireNames(t, root, "store", "backup")
+		names, err := OSFS().List(root)
+		require.NoError(t, err)
+		require.Len(t, names, 2+round/2, "nothing is left beside: %v", names)
 		appendNumbered(t, s, n, n+3)
 		n += 3
 	}

@@ -349,7 +349,7 @@ func TestBackupOfCompressed(t *testing.T) {
 	head, err := s.current().headAt(seg.base)
 	require.NoError(t, err)
 	b.report.Head = head
-	require.NoError(t, b.run())
+	require.NoError(t, b.make())
 	early := openStore(t, "early", Options{FS: fsys})
 	require.Equal(t, everything(t, s)[:seg.base], everything(t, early))
 	appendOrders(t, early, rand.New(rand.NewPCG(5, 5)), 100)
@@ -367,7 +367,7 @@ func TestBackupOfCompressed(t *testing.T) {
 	b, err = raw.newBackup(ctx, "late")
 	require.NoError(t, err)
 	b.index = index
-	require.NoError(t, b.run())
+	require.NoError(t, b.make())
 	late := openStore(t, "late", Options{FS: fsys})
 	require.Equal(t, everything(t, raw), everything(t, late))
 }
