@@ -79,7 +79,7 @@ const (
 	// mode=ro: only read; works on a read-only file system and writes nothing at all unless Backup allows it; the store must
 	// be there
 	ReadOnly
-	Memory                      // mode=memory: read and append in memory; gone when nothing uses it any more
+	Memory // mode=memory: read and append in memory; gone when nothing uses it any more
 )
 
 // memoryPath is the DSN path of a store in memory that is private to its Connector.

@@ -84,7 +84,7 @@ type backup struct {
 func (s *FileStore) newBackup(ctx context.Context, dir string) (*backup, error) {
 	b := &backup{ctx: ctx, store: s, src: s.fs, dst: s.opt.BackupFS, dir: dir}
 	if b.dst == nil {
-		b.dst, b.linking = b.src, true
+		b.dst, b.linking = s.opt.FS, true
 	}
 	info, err := s.checkHome()
 	b.mode = info.Mode | 0o700

@@ -127,7 +127,7 @@ func (b *backup) take(source backupSource, from, name string) error {
 	}
 	to := joinPath(b.work, name)
 	if source.link {
-		err := b.dst.Link(from, to)
+		err := source.fs.Link(from, to)
 		if err == nil {
 			b.report.Linked += info.Size
 			return nil

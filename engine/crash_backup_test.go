@@ -304,7 +304,7 @@ func TestEveryCallOfABackupFails(t *testing.T) {
 		require.NoError(t, err)
 		all, err := base.faultyBackup(t.Context(), nil)
 		require.NoError(t, err)
-		stride := max(1, 16/crashtest.Scale(1, 16))
+		stride := max(1, 64/crashtest.Scale(1, 64))
 		var full, failed atomic.Int64
 		err = parallel(all.calls/stride*len(faultKinds)*2, func(i int) error {
 			n, k, ever := i/len(faultKinds)/2*stride+int(seed%uint64(stride)), faultKinds[i/2%len(faultKinds)], i%2 == 1

@@ -129,16 +129,45 @@ func (osFS) Space(dir string) (Space, error) {
 
 // Lock takes an advisory lock on an open file, which the system drops when the process dies in whatever way.
 // What is written into the file is for people, and for the LockedError of the next one who tries.
+//
+// Whoever gives up a lock may remove its file before. Who has opened it until then finds that it has no name any more, and
+// opens the next one.
 func (osFS) Lock(name, holder string) (io.Closer, error) {
-	return lockOSFile(
-		func() (*os.File, error) { return osOpen(name, os.O_RDWR|os.O_CREATE) },
-		func(f *os.File) bool { return leadsTo(name, f) },
-		holder)
+	return lockOSFile(name, holder, lockPlace{
+		open:  func() (*os.File, error) { return osOpen(name, os.O_RDWR|os.O_CREATE) },
+		leads: func(f *os.File) bool { return leadsTo(name, f) },
+	})
 }
 
-// lockOSFile takes the lock of what open opens, and that leads tells to be what the name leads to still.
-func lockOSFile(open func() (*os.File, error), leads func(*os.File) bool, holder string) (io.Closer, error) {
-	f, err := openPatiently(osFiles, open)
+// A lockPlace is where a lock file is looked for.
+type lockPlace struct {
+	open  func() (*os.File, error)
+	leads func(*os.File) bool // whether the name still leads to the file
+}
+
+// lockOSFile takes the lock of a file.
+func lockOSFile(name, holder string, at lockPlace) (io.Closer, error) {
+	for range 10 {
+		f, err := openLocked(at)
+		if err != nil {
+			return nil, err
+		}
+		if !at.leads(f) {
+			f.Close()
+			continue
+		}
+		// A full disk must not keep anybody from locking, so that these two may fail.
+		if f.Truncate(0) == nil {
+			f.WriteAt([]byte(holder), 0)
+		}
+		return &osLock{f}, nil
+	}
+	return nil, &LockedError{Path: name}
+}
+
+// openLocked opens a lock file and locks it.
+func openLocked(at lockPlace) (*os.File, error) {
+	f, err := openPatiently(osFiles, at.open)
 	if err != nil {
 		return nil, osError(err)
 	}
@@ -150,15 +179,7 @@ func lockOSFile(open func() (*os.File, error), leads func(*os.File) bool, holder
 		f.Close()
 		return nil, osError(err)
 	}
-	if !leads(f) { // its last holder has removed it, and the next one locks another file
-		f.Close()
-		return lockOSFile(open, leads, holder)
-	}
-	// A full disk must not keep anybody from locking, so that these two may fail.
-	if f.Truncate(0) == nil {
-		f.WriteAt([]byte(holder), 0)
-	}
-	return &osLock{f}, nil
+	return f, nil
 }
 
 // leadsTo reports whether the name is still that of the open file.

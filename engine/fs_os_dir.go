@@ -60,9 +60,9 @@ func (d *heldDir) Open(name string, flag int) (File, error) {
 }
 
 func (d *heldDir) Lock(name, holder string) (io.Closer, error) {
-	return lockOSFile(
-		func() (*os.File, error) { return d.open(name, os.O_RDWR|os.O_CREATE) },
-		func(f *os.File) bool {
+	return lockOSFile(name, holder, lockPlace{
+		open: func() (*os.File, error) { return d.open(name, os.O_RDWR|os.O_CREATE) },
+		leads: func(f *os.File) bool {
 			opened, err := (&osFile{f: f}).Info()
 			if err != nil {
 				return false
@@ -70,7 +70,7 @@ func (d *heldDir) Lock(name, holder string) (io.Closer, error) {
 			named, err := d.Stat(name)
 			return err == nil && named.SameFile(opened)
 		},
-		holder)
+	})
 }
 
 func (d *heldDir) Rename(from, to string) error {

@@ -476,3 +476,17 @@ func TestLimit(t *testing.T) {
 	_, err = file.WriteAt([]byte("abcdef"), 2)
 	assert.NoError(t, err)
 }
+
+// Two names are exchanged together or not at all, and NoExchange takes that away.
+func TestCrashOfAnExchange(t *testing.T) {
+	f := crashtest.New()
+	require.NoError(t, create(t, f, "a", "A").Fsync())
+	require.NoError(t, create(t, f, "b", "B").Fsync())
+	require.NoError(t, f.SyncDir("."))
+	require.NoError(t, f.Exchange("a", "b"))
+	assert.Equal(t, "B", content(f, "a"))
+	assert.Len(t, states(f.Crashes(crashtest.Mode{}), "a", "b"), 2)
+	f.NoExchange()
+	require.ErrorIs(t, f.Exchange("a", "b"), errors.ErrUnsupported)
+	assert.Equal(t, "B", content(f, "a"))
+}
