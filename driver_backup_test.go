@@ -13,7 +13,8 @@ import (
 	"github.com/eventfold/eventfold"
 )
 
-// Who may only read writes no backup: not with mode=ro, whoever else has the store open, and not in a read-only transaction.
+// Who may only read writes no backup: not with mode=ro, whoever else has the store open, and not in
+// a read-only transaction.
 func TestBackupIsRefusedToReaders(t *testing.T) {
 	ctx := context.Background()
 	root := t.TempDir()
@@ -85,7 +86,8 @@ func TestBackupIsRefusedBySQL(t *testing.T) {
 	assert.Equal(t, []string{"A", "B"}, column[string](t, db, `SELECT type FROM a`))
 }
 
-// A backup is restored by opening it. From the first append on it is a store like others, and no backup takes its place.
+// A backup is restored by opening it. From the first append on it is a store like others, and no
+// backup takes its place.
 func TestRestoredBackupIsNoBackupAnyMore(t *testing.T) {
 	root := t.TempDir()
 	db := openDB(t, filepath.Join(root, "store"))

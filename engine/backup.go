@@ -36,20 +36,25 @@ func (e *BackupError) Error() string {
 // Unwrap returns what was met.
 func (e *BackupError) Unwrap() error { return e.Err }
 
-// Backup copies the log as it is when Backup begins into the directory dir, while appends and reads go on. The backup is a store: Open
-// restores it. Its head is the report's, and equals the store's head at that position. The backup of a store without events has none.
+// Backup copies the log as it is when Backup begins into the directory dir, while appends and reads
+// go on. The backup is a store: Open restores it. Its head is the report's, and equals the store's
+// head at that position. The backup of a store without events has none.
 //
-// The directory that dir names, or a link leads to, may be missing, though the one that holds it may not; it may be empty; and it may hold
-// an earlier backup of this store, to which nothing has been appended: then only what has been added since is copied, and the new backup takes
-// its place. Anything else is refused with a [*BackupError], before anything is changed: other files, another store, a store that was
-// restored and has been appended to, the store itself, and what lies in or around a store. While another backup to dir is made, or a process writes
-// to what is there, the error is a [*LockedError].
+// The directory that dir names, or a link leads to, may be missing, though the one that holds it
+// may not; it may be empty; and it may hold an earlier backup of this store, to which nothing has
+// been appended: then only what has been added since is copied, and the new backup takes its place.
+// Anything else is refused with a [*BackupError], before anything is changed: other files, another
+// store, a store that was restored and has been appended to, the store itself, and what lies in or
+// around a store. While another backup to dir is made, or a process writes to what is there, the
+// error is a [*LockedError].
 //
-// Complete segments, which never change, are linked and not copied where the file system can do that: a backup that is to survive the disk
-// belongs on another one. Directory and files may be read by those who may read the store's directory.
+// Complete segments, which never change, are linked and not copied where the file system can do
+// that: a backup that is to survive the disk belongs on another one. Directory and files may be
+// read by those who may read the store's directory.
 //
-// Backup works in a directory of its own beside dir. What a process that died has left there is removed by the next backup to dir, or put back
-// if it is the earlier backup. FORMAT.md says how such a directory is told from others.
+// Backup works in a directory of its own beside dir. What a process that died has left there is
+// removed by the next backup to dir, or put back if it is the earlier backup. FORMAT.md says how
+// such a directory is told from others.
 //
 // Backup writes also if the store is open for reading only: who may call it is for the caller to say.
 func (s *FileStore) Backup(ctx context.Context, dir string) (BackupReport, error) {

@@ -44,8 +44,8 @@ func (b *backup) makeWork() error {
 	return nil
 }
 
-// segments puts all segments into the working directory and returns the manifest that lists them. The last one is copied up to the head,
-// without a seal, also if it has become complete since.
+// segments puts all segments into the working directory and returns the manifest that lists them.
+// The last one is copied up to the head, without a seal, also if it has become complete since.
 func (b *backup) segments() (*manifest, error) {
 	segs := b.index.view.segments
 	m := &manifest{store: b.id(), first: segs[0].base}
@@ -111,7 +111,7 @@ type backupSource struct {
 func (b *backup) source(seg *segment) backupSource {
 	if b.old != nil {
 		for _, o := range b.old.index.view.segments {
-			if o.number == seg.number && o.generation == seg.generation && o.header == seg.header && o.sealed.Load() != nil {
+			if o.number == seg.number && o.header == seg.header && o.sealed.Load() != nil {
 				return backupSource{b.dst, o, true}
 			}
 		}
@@ -144,10 +144,15 @@ func (b *backup) take(source backupSource, from, name string) error {
 	return b.copyTo(src, info.Size, to)
 }
 
-// cannotLink reports whether an error means that a file can have no other name there: on another file system, on one without links, for a file
-// of somebody else, or because it has too many.
+// cannotLink reports whether an error means that a file can have no other name there: on another
+// file system, on one without links, for a file of somebody else, or because it has too many.
 func cannotLink(err error) bool {
-	return errors.Is(err, syscall.EXDEV) || errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EMLINK) || errors.Is(err, errors.ErrUnsupported)
+	for _, reason := range [...]error{syscall.EXDEV, syscall.EPERM, syscall.EMLINK, errors.ErrUnsupported} {
+		if errors.Is(err, reason) {
+			return true
+		}
+	}
+	return false
 }
 
 // copyTo copies the first size bytes of a file to one that is not there.
@@ -188,8 +193,8 @@ func (b *backup) copyStart(seg *segment) (manifestSegment, error) {
 			return manifestSegment{}, wrap("read "+seg.name, err)
 		}
 		if f == nil {
-			return manifestSegment{}, &CorruptError{File: seg.name, Segment: seg.number, Offset: s.end.offset, FirstLost: s.end.next,
-				NextGood: nextGood(seg, s.end), Reason: s.why.Error()}
+			return manifestSegment{}, &CorruptError{File: seg.name, Segment: seg.number, Offset: s.end.offset,
+				FirstLost: s.end.next, NextGood: nextGood(seg, s.end), Reason: s.why.Error()}
 		}
 		if least == 0 {
 			least = f.micros
@@ -202,15 +207,15 @@ func (b *backup) copyStart(seg *segment) (manifestSegment, error) {
 	if err := b.copyTo(seg.file, s.end.offset, to); err != nil {
 		return manifestSegment{}, err
 	}
-	return manifestSegment{number: seg.number, generation: seg.generation, base: seg.base, end: s.end.offset, next: s.end.next,
-		lastChain: s.end.chain, least: least, greatest: s.end.micros}, nil
+	return manifestSegment{number: seg.number, generation: seg.generation, base: seg.base, end: s.end.offset,
+		next: s.end.next, lastChain: s.end.chain, least: least, greatest: s.end.micros}, nil
 }
 
 // describe writes TAIL and MANIFEST, and makes the names durable.
 func (b *backup) describe(m *manifest) error {
 	last := &m.segments[len(m.segments)-1]
-	slot := tailSlot{store: m.store, segment: last.number, generation: last.generation, flags: tailClean, offset: last.end,
-		next: last.next, sequence: 1, chain: last.lastChain}
+	slot := tailSlot{store: m.store, segment: last.number, generation: last.generation, flags: tailClean,
+		offset: last.end, next: last.next, sequence: 1, chain: last.lastChain}
 	tail := make([]byte, 2*tailSlotSize)
 	slot.put(tail[tailSlotSize:])
 	if err := writeNew(b.dst, joinPath(b.work, tailName), tail); err != nil {
@@ -235,8 +240,9 @@ func (b *backup) mark() error {
 	return writeError("sync "+b.work, syncNames(b.dst, b.work))
 }
 
-// checkFilled opens the backup: its segments must follow each other up to the head, and each must have the seal that the store knows. Files that
-// somebody has put in the place of the store's are noticed by that.
+// checkFilled opens the backup: its segments must follow each other up to the head, and each must
+// have the seal that the store knows. Files that somebody has put in the place of the store's are
+// noticed by that.
 func (b *backup) checkFilled() error {
 	s, err := b.open(b.work)
 	if err != nil {

@@ -8,8 +8,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// The file BACKUP tells a backup from a store that somebody uses: it says of which store the backup is, and where it ends. Once something has been
-// appended the store does not end there any more, so that nobody needs to remove the file. It is written last. FORMAT.md draws it.
+// The file BACKUP tells a backup from a store that somebody uses: it says of which store the backup
+// is, and where it ends. Once something has been appended the store does not end there any more, so
+// that nobody needs to remove the file. It is written last. FORMAT.md draws it.
 //
 // These constants are part of the format and must not be changed.
 const (
@@ -48,7 +49,8 @@ func readBackupMark(fsys FS, dir string) (*backupMark, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(b) != backupSize || string(b[:8]) != backupMagic || binary.LittleEndian.Uint32(b[backupCRCAt:]) != crc32c(b[:backupCRCAt]) {
+	if len(b) != backupSize || string(b[:8]) != backupMagic ||
+		binary.LittleEndian.Uint32(b[backupCRCAt:]) != crc32c(b[:backupCRCAt]) {
 		return nil, errBackupMark
 	}
 	return &backupMark{

@@ -13,8 +13,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// What Backup makes beside its target, and how it knows it again: the lock of the target, whose name is made of the target's, and working directories.
-// The name of a working directory holds a random number and a hash of that, the target's name and the id of the store, so that nothing has
+// What Backup makes beside its target, and how it knows it again: the lock of the target, whose
+// name is made of the target's, and working directories. The name of a working directory holds a
+// random number and a hash of that, the target's name and the id of the store, so that nothing has
 // it that a backup of this store to this target has not made. FORMAT.md says how they are made.
 const (
 	backupPrefix = ".eventfold-"
@@ -89,7 +90,8 @@ func (b *backup) freeName() (string, error) {
 	}
 }
 
-// leftovers returns the working directories of backups to the target that were not ended. The lock of the target is held, and so nobody uses them.
+// leftovers returns the working directories of backups to the target that were not ended. The lock
+// of the target is held, and so nobody uses them.
 func (b *backup) leftovers() []string {
 	names, err := b.dst.List(parentOf(b.dir))
 	if err != nil {
@@ -104,7 +106,8 @@ func (b *backup) leftovers() []string {
 	return left
 }
 
-// putBack gives the target's name to the backup that had it, or was about to get it, when a process died. Of several the longest one is taken.
+// putBack gives the target's name to the backup that had it, or was about to get it, when a process
+// died. Of several the longest one is taken.
 func (b *backup) putBack() error {
 	if _, err := b.dst.Stat(b.dir); !errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -123,7 +126,8 @@ func (b *backup) putBack() error {
 	return writeError("put back "+b.dir, b.dst.Rename(best, b.dir))
 }
 
-// removeUnfinished removes what backups that were not ended have left, but for whole ones: until there is a new one these may be all that there is.
+// removeUnfinished removes what backups that were not ended have left, but for whole ones: until
+// there is a new one these may be all that there is.
 func (b *backup) removeUnfinished() {
 	for _, dir := range b.leftovers() {
 		names, err := b.dst.List(dir)
@@ -137,8 +141,8 @@ func (b *backup) removeUnfinished() {
 	}
 }
 
-// removeFinished removes the backup that was at the target before, and whatever else has been left. Somebody may have found a whole backup under
-// its working name, and use it: that stays.
+// removeFinished removes the backup that was at the target before, and whatever else has been left.
+// Somebody may have found a whole backup under its working name, and use it: that stays.
 func (b *backup) removeFinished() {
 	for _, dir := range b.leftovers() {
 		e, err := b.lookAt(dir)
@@ -167,10 +171,11 @@ func (b *backup) unused(dir string) bool {
 	return true
 }
 
-// removeBackup removes a directory and the files in it, all of which a backup has made. A directory with any other file it leaves alone.
+// removeBackup removes a directory and the files in it, all of which a backup has made. A directory
+// with any other file it leaves alone.
 //
-// First the lock file goes, then the file BACKUP, each durably: what a power cut leaves of a directory without these is no backup any more,
-// and is known as such.
+// First the lock file goes, then the file BACKUP, each durably: what a power cut leaves of a
+// directory without these is no backup any more, and is known as such.
 func removeBackup(fsys FS, dir string, names []string) {
 	if slices.ContainsFunc(names, isForeign) {
 		return
@@ -204,7 +209,8 @@ func (b *backup) place() error {
 	return writeError("sync "+parentOf(b.dir), syncNames(b.dst, parentOf(b.dir)))
 }
 
-// move moves the working directory to a name that nothing has, or an empty directory. Neither call changes a name that has come into being meanwhile.
+// move moves the working directory to a name that nothing has, or an empty directory. Neither call
+// changes a name that has come into being meanwhile.
 func (b *backup) move() error {
 	info, err := b.dst.Stat(b.dir)
 	empty := err == nil && info.Dir
@@ -225,8 +231,9 @@ func (b *backup) move() error {
 	return writeError("move the backup to "+b.dir, err)
 }
 
-// replace puts the working directory in the place of the earlier backup, which then has a working name and can be removed. Where the system can
-// exchange two names there is a backup at the target at any moment, and elsewhere but between two calls.
+// replace puts the working directory in the place of the earlier backup, which then has a working
+// name and can be removed. Where the system can exchange two names there is a backup at the target
+// at any moment, and elsewhere but between two calls.
 //
 // The lock of the earlier backup is held as long as the system lets it: nobody may append to it after it was looked at.
 func (b *backup) replace() error {
@@ -249,8 +256,8 @@ func (b *backup) replace() error {
 	return nil
 }
 
-// checkMoved checks that what was moved from the target is the earlier backup still: without its lock somebody may have appended to it, or
-// somebody may have moved another directory there.
+// checkMoved checks that what was moved from the target is the earlier backup still: without its
+// lock somebody may have appended to it, or somebody may have moved another directory there.
 func (b *backup) checkMoved(dir string) error {
 	e, err := b.lookAt(dir)
 	e.close()
@@ -260,7 +267,8 @@ func (b *backup) checkMoved(dir string) error {
 	return err
 }
 
-// replaceByTwo replaces the earlier backup by two calls, between which the target is missing. Should the process die there, putBack puts one back.
+// replaceByTwo replaces the earlier backup by two calls, between which the target is missing.
+// Should the process die there, putBack puts one back.
 func (b *backup) replaceByTwo() error {
 	aside, err := b.freeName()
 	if err != nil {

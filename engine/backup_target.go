@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// checkTarget follows the links of the target's name, and looks at what is there and around it. It changes nothing on the disk.
+// checkTarget follows the links of the target's name, and looks at what is there and around it. It
+// changes nothing on the disk.
 func (b *backup) checkTarget() error {
 	if err := b.resolve(); err != nil {
 		return err
@@ -34,8 +35,9 @@ func (b *backup) checkTarget() error {
 // isFailure reports whether an error says more than that there is nothing.
 func isFailure(err error) bool { return err != nil && !errors.Is(err, fs.ErrNotExist) }
 
-// resolve makes the target's name absolute and follows links. The target may be missing, the directory that is to hold it may not: on a disk
-// that is not mounted a backup would not be where it is looked for.
+// resolve makes the target's name absolute and follows links. The target may be missing, the
+// directory that is to hold it may not: on a disk that is not mounted a backup would not be where
+// it is looked for.
 func (b *backup) resolve() error {
 	name := filepath.Clean(b.dir)
 	whole, err := b.dst.Resolve(name)
@@ -163,7 +165,8 @@ func (e *earlierBackup) giveUp() {
 	e.unlock()
 }
 
-// openEarlier opens the backup that is at the target, if there is one. Until its lock is given up nobody else writes to it.
+// openEarlier opens the backup that is at the target, if there is one. Until its lock is given up
+// nobody else writes to it.
 func (b *backup) openEarlier() error {
 	e, err := b.lookAt(b.dir)
 	e.close()
@@ -184,8 +187,9 @@ func (b *backup) openEarlier() error {
 	return nil
 }
 
-// lookAt looks at a directory that a backup is to take the place of. It returns nil if it is missing or empty, the open backup if it holds one
-// of this store, to which nothing has been added, and otherwise an error that says what is there.
+// lookAt looks at a directory that a backup is to take the place of. It returns nil if it is
+// missing or empty, the open backup if it holds one of this store, to which nothing has been added,
+// and otherwise an error that says what is there.
 func (b *backup) lookAt(dir string) (*earlierBackup, error) {
 	info, err := b.dst.Stat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -273,11 +277,12 @@ func (b *backup) checkBackup(e *earlierBackup, mark *backupMark) error {
 		return err
 	}
 	if got != mark.head {
-		return &BackupError{Path: e.dir, Reason: "is a store that was restored, and something has been appended to it since",
-			Err: &HeadError{Expected: mark.head, Actual: got}}
+		return &BackupError{Path: e.dir,
+			Reason: "is a store that was restored, and something has been appended to it since",
+			Err:    &HeadError{Expected: mark.head, Actual: got}}
 	}
 	if e.index.view.store != mark.store {
-		return &BackupError{Path: e.dir, Reason: "holds another store than the one that its file " + backupName + " names"}
+		return &BackupError{Path: e.dir, Reason: "holds another store than its file " + backupName + " names"}
 	}
 	latest := b.store.ReadIndex().(*readIndex) // another backup may have been made since Backup began
 	want, err := latest.headAt(got.Position)
@@ -285,8 +290,9 @@ func (b *backup) checkBackup(e *earlierBackup, mark *backupMark) error {
 		return err
 	}
 	if got != want {
-		return &BackupError{Path: e.dir, Reason: fmt.Sprintf("holds events that the store does not (its head is %d)", got.Position),
-			Err: &HeadError{Expected: want, Actual: got}}
+		return &BackupError{Path: e.dir,
+			Reason: fmt.Sprintf("holds events that the store does not (its head is %d)", got.Position),
+			Err:    &HeadError{Expected: want, Actual: got}}
 	}
 	return nil
 }

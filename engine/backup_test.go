@@ -164,7 +164,8 @@ func TestBackupLeavesWhatStandsBesideIt(t *testing.T) {
 	mustAppend(t, live, "a", Exact(0), one("and another")...)
 }
 
-// Whatever a backup cannot take the place of is refused by an error that says what is there, and nothing is changed, not even beside it.
+// Whatever a backup cannot take the place of is refused by an error that says what is there, and
+// nothing is changed, not even beside it.
 func TestBackupRefusesWhatItHasNotMade(t *testing.T) {
 	ctx := context.Background()
 	root := t.TempDir()
@@ -339,7 +340,8 @@ func TestBackupOfAnEmptyStore(t *testing.T) {
 	requireNames(t, root, "backup", "restored", "store")
 }
 
-// What a backup that died has left is put back or removed by the next one to the same directory; what somebody has begun to use is not.
+// What a backup that died has left is put back or removed by the next one to the same directory;
+// what somebody has begun to use is not.
 func TestBackupAfterOneThatDied(t *testing.T) {
 	ctx := context.Background()
 	root := t.TempDir()

@@ -179,8 +179,9 @@ func backUpInScene(ctx context.Context, f *crashtest.FS, s *engine.FileStore, sc
 	return nil
 }
 
-// The power fails while a backup is made, and while a later one takes its place: the store loses nothing, what stands beside it is as it was,
-// and a backup that is there is whole. Once there is one there always is: under its name where names can be exchanged, and elsewhere at the latest
+// The power fails while a backup is made, and while a later one takes its place: the store loses
+// nothing, what stands beside it is as it was, and a backup that is there is whole. Once there is
+// one there always is: under its name where names can be exchanged, and elsewhere at the latest
 // when the next backup puts it back. That one succeeds, and leaves nothing beside.
 func TestCrashDuringBackup(t *testing.T) {
 	seed := crashtest.Seed(t)
@@ -295,8 +296,9 @@ func samePrefix(ctx context.Context, s, backup engine.Store) error {
 	return errors.Join(c.Err(), enginetest.Same(ctx, backup, enginetest.ModelOf(events)))
 }
 
-// Every call to the file system while a backup is made fails, once or from then on, in every way (T3): the store is as it was, the earlier
-// backup is there or the new one, files of others are as they were, and the next backup succeeds and leaves nothing beside.
+// Every call to the file system while a backup is made fails, once or from then on, in every way
+// (T3): the store is as it was, the earlier backup is there or the new one, files of others are as
+// they were, and the next backup succeeds and leaves nothing beside.
 func TestEveryCallOfABackupFails(t *testing.T) {
 	seed := crashtest.Seed(t)
 	for _, scene := range backupScenes[:3] {
@@ -340,7 +342,8 @@ func TestEveryCallOfABackupFails(t *testing.T) {
 	}
 }
 
-// A disk with any room that is too little makes the backup fail with ErrFull, and leaves all as it was; with room it succeeds (T6).
+// A disk with any room that is too little makes the backup fail with ErrFull, and leaves all as it
+// was; with room it succeeds (T6).
 func TestBackupOnAFullDisk(t *testing.T) {
 	base, err := backedUp(t.Context(), backupScenes[0], 1)
 	require.NoError(t, err)
@@ -442,8 +445,8 @@ func onlyBackupFault(err error) error {
 	return onlyFault(err)
 }
 
-// backupChild makes backups from a store that it reads, one after the other, until it is killed. It stops at any error but that of a backup that
-// another process makes.
+// backupChild makes backups from a store that it reads, one after the other, until it is killed. It
+// stops at any error but that of a backup that another process makes.
 func backupChild(dir string) error {
 	s, err := engine.Open(dir, engine.Options{ReadOnly: true})
 	if err != nil {
@@ -462,8 +465,9 @@ func backupChild(dir string) error {
 	}
 }
 
-// Three processes make backups to one directory while another one writes, and are killed again and again (T4): the store is whole, the backup that is
-// there is whole and not older than one that was told of, and the next one leaves nothing beside.
+// Three processes make backups to one directory while another one writes, and are killed again and
+// again (T4): the store is whole, the backup that is there is whole and not older than one that was
+// told of, and the next one leaves nothing beside.
 func TestKillDuringBackup(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: starts and kills many processes")
