@@ -23,10 +23,11 @@ func preallocate(f *os.File, from, to int64) error {
 	return withFD(f, func(fd int) error { return unix.Fallocate(fd, 0, from, to-from) })
 }
 
-// osExchange exchanges two names. File systems that cannot say that the flag is not valid.
+// osExchange exchanges two names. File systems that cannot say that the flag is not valid; sandboxes that do not know
+// the call say that it is not permitted.
 func osExchange(a, b string) error {
 	err := unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_EXCHANGE)
-	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) {
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) {
 		return errors.ErrUnsupported
 	}
 	return err
