@@ -104,15 +104,7 @@ func (osFS) List(dir string) ([]string, error) {
 	return names, nil
 }
 
-func (osFS) Stat(name string) (FileInfo, error) {
-	st, err := os.Stat(name)
-	if err != nil {
-		return FileInfo{}, osError(err)
-	}
-	info := infoOf(st)
-	info.Device, info.Inode, err = fileIdentity(name, st)
-	return info, osError(err)
-}
+func (osFS) Stat(name string) (FileInfo, error) { return osStat(name) }
 
 // infoOf returns what st tells, without the identity of the file.
 func infoOf(st os.FileInfo) FileInfo {

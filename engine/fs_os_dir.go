@@ -4,11 +4,9 @@ package engine
 
 import (
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -124,16 +122,12 @@ func (d *heldDir) List(dir string) ([]string, error) {
 	return names, err
 }
 
-func (d *heldDir) Stat(name string) (FileInfo, error) {
-	var st unix.Stat_t
-	err := d.at(name, func(dir int, in string) error { return unix.Fstatat(dir, in, &st, 0) })
-	if err != nil {
-		return FileInfo{}, &os.PathError{Op: "stat", Path: name, Err: err}
-	}
-	return FileInfo{
-		Size: st.Size, Dir: modeOf(uint32(st.Mode)).IsDir(), Mode: fs.FileMode(st.Mode) & fs.ModePerm,
-		Modified: time.Unix(st.Mtim.Unix()), Device: uint64(st.Dev), Inode: uint64(st.Ino),
-	}, nil
+func (d *heldDir) Stat(name string) (info FileInfo, err error) {
+	err = d.at(name, func(dir int, in string) error {
+		info, err = statAt(dir, in, name)
+		return err
+	})
+	return info, err
 }
 
 func (d *heldDir) SyncDir(dir string) error {

@@ -4,8 +4,10 @@ package engine
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -70,6 +72,27 @@ func withFD(f *os.File, do func(fd int) error) error {
 
 // osError returns err: on Unix its errno already matches what FS promises.
 func osError(err error) error { return err }
+
+// osStat describes a name. The writer asks for one with every commit.
+func osStat(name string) (FileInfo, error) { return statAt(unix.AT_FDCWD, name, name) }
+
+// statAt describes name in the directory that is open as dir. full is the name for errors.
+func statAt(dir int, name, full string) (FileInfo, error) {
+	var st unix.Stat_t
+	for {
+		err := unix.Fstatat(dir, name, &st, 0)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, unix.EINTR) {
+			return FileInfo{}, &os.PathError{Op: "stat", Path: full, Err: err}
+		}
+	}
+	return FileInfo{
+		Size: st.Size, Dir: modeOf(uint32(st.Mode)).IsDir(), Mode: fs.FileMode(st.Mode) & fs.ModePerm,
+		Modified: time.Unix(st.Mtim.Unix()), Device: uint64(st.Dev), Inode: uint64(st.Ino),
+	}, nil
+}
 
 // openIdentity is fileIdentity of an open file.
 func openIdentity(_ *os.File, st os.FileInfo) (device, inode uint64, err error) {

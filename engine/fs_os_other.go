@@ -42,3 +42,14 @@ func osOpen(name string, flag int) (*os.File, error) {
 }
 
 func fileLimit() uint64 { return 0 }
+
+// osStat describes a name.
+func osStat(name string) (FileInfo, error) {
+	st, err := os.Stat(name)
+	if err != nil {
+		return FileInfo{}, osError(err)
+	}
+	info := infoOf(st)
+	info.Device, info.Inode, err = fileIdentity(name, st)
+	return info, osError(err)
+}

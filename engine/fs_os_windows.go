@@ -147,3 +147,14 @@ func osError(err error) error {
 
 // fileLimit is unknown: there is no bound that a program comes to.
 func fileLimit() uint64 { return 0 }
+
+// osStat describes a name.
+func osStat(name string) (FileInfo, error) {
+	st, err := os.Stat(name)
+	if err != nil {
+		return FileInfo{}, osError(err)
+	}
+	info := infoOf(st)
+	info.Device, info.Inode, err = fileIdentity(name, st)
+	return info, osError(err)
+}
