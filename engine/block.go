@@ -14,6 +14,9 @@ type blockMemory struct {
 	used  [][]byte // blocks that the current event or batch may point into, except the newest
 	free  [][]byte
 	least int // bytes of the last block that was made
+
+	pieces []byte // the newest block that pieces are cut from
+	rest   []byte // of it
 }
 
 // get returns n bytes whose content is anything: the caller overwrites all of it.
@@ -41,8 +44,27 @@ func (m *blockMemory) release(b []byte) {
 	}
 }
 
+// mostPieces is how many bytes a block for several pieces has at most.
+const mostPieces = 64 << 10
+
+// piece returns n bytes whose content is anything, for the current event or batch only: a record that lies by itself. A batch may have a thousand.
+func (m *blockMemory) piece(n int) []byte {
+	if n > len(m.rest) {
+		m.release(m.pieces)
+		m.pieces = m.get(max(n, min(2*len(m.pieces), mostPieces)))
+		m.pieces = m.pieces[:cap(m.pieces)] // what is used again may be larger
+		m.rest = m.pieces
+	}
+	b := m.rest[:n:n]
+	m.rest = m.rest[n:]
+	return b
+}
+
 // recycle tells that the current event or batch is no longer needed.
 func (m *blockMemory) recycle() {
+	if m.reuse {
+		m.rest = m.pieces
+	}
 	if len(m.used) > 0 {
 		m.free = append(m.free, m.used...)
 		m.used = m.used[:0]

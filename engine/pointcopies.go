@@ -2,46 +2,56 @@ package engine
 
 import "slices"
 
-// This file is how pointRows come by records without a read for each: they copy them out of the file's map.
+// This file is how pointRows come by records of a file that can be mapped: they ask the index for the places of a group at once, copy what has
+// been read before out of the map, and read the rest, what lies near each other in one go. No place is asked for twice.
 
-// fetchCopies takes the next group of records out of the file's map. done is false if it is better read, or must be.
-func (p *pointRows) fetchCopies(file mapper) (done bool, err error) {
-	if err := p.s.usable(); err != nil {
-		return false, err
-	}
-	n := min(p.wanted, len(p.ords))
-	if p.offsets, p.times, err = p.s.places(p.ords[:n], p.time, p.offsets, p.times); err != nil {
-		return false, err
-	}
-	m := file.hold(max(p.offsets[0], p.offsets[n-1]) + minRecordSize)
-	if m == nil {
-		return false, nil
-	}
-	defer file.release()
-	if !m.guard(p.copyRecords) {
-		return false, nil // reading the file tells why
-	}
-	forgetLooks(len(p.block))
-	n = len(p.copies)
-	missing := 0
-	for _, b := range p.copies {
-		if b == nil {
-			missing++
-		}
-	}
-	if 2*missing >= n { // what lies together is read together, and is in the map the next time
-		return false, nil
-	}
-	p.wanted = min(4*p.wanted, maxGroup)
-	p.group, p.ords, p.done, p.copied = p.ords[:n], p.ords[n:], 0, true
-	return true, nil
+// mostRun is how many bytes are read at once of records that have not been read before.
+const mostRun = 64 << 10
+
+// A recordRun is a piece of the file that was read because some record in it was missing. The next run overwrites it.
+type recordRun struct {
+	b  []byte
+	at int64 // offset in the file
 }
 
-// copyRecords copies the records at p.offsets, as many as fit into a block. One that has not been read before is nil.
+// place takes the next group of events, and asks the index for the places of all of them.
+func (p *pointRows) place() (err error) {
+	n := min(p.wanted, len(p.ords))
+	if p.offsets, p.times, err = p.s.places(p.ords[:n], p.time, p.offsets, p.times); err != nil {
+		return err
+	}
+	p.wanted = min(4*p.wanted, maxGroup)
+	p.group, p.ords, p.done = p.ords[:n], p.ords[n:], 0
+	p.copies = slices.Grow(p.copies[:0], n)
+	return nil
+}
+
+// copyMore copies the next records of the group, as many as fit into a block, out of the file's map. Those that are missing there stay nil.
+func (p *pointRows) copyMore() error {
+	if err := p.s.usable(); err != nil {
+		return err
+	}
+	p.s.memory.release(p.block)
+	p.block = nil
+	done := len(p.copies)
+	m := p.file.hold(max(p.offsets[done], p.offsets[len(p.offsets)-1]) + minRecordSize)
+	if m != nil {
+		defer p.file.release()
+		if m.guard(p.copyRecords) {
+			forgetLooks(len(p.block))
+			return nil
+		}
+	}
+	for p.copies = p.copies[:done]; len(p.copies) < len(p.offsets); { // reading the file tells what is wrong with the map
+		p.copies = append(p.copies, nil)
+	}
+	return nil
+}
+
+// copyRecords is copyMore for a map.
 func (p *pointRows) copyRecords(m *fileMap) {
-	total := 0
-	p.copies = slices.Grow(p.copies[:0], len(p.offsets))
-	for _, off := range p.offsets { // the sizes first: the processor fetches the beginnings of several records at a time
+	done, total := len(p.copies), 0
+	for _, off := range p.offsets[done:] { // the sizes first: the processor fetches the beginnings of several records at a time
 		b := m.record(off)
 		if total+len(b) > largeBlock && total > 0 {
 			break
@@ -49,12 +59,15 @@ func (p *pointRows) copyRecords(m *fileMap) {
 		total += len(b)
 		p.copies = append(p.copies, b)
 	}
+	if total == 0 {
+		return
+	}
 	p.block = p.s.memory.get(total)
 	free := p.block
-	for i, b := range p.copies {
+	for i, b := range p.copies[done:] {
 		if b != nil {
 			n := copy(free, b)
-			p.copies[i], free = free[:n:n], free[n:]
+			p.copies[done+i], free = free[:n:n], free[n:]
 		}
 	}
 }
@@ -73,9 +86,14 @@ func (m *fileMap) record(off int64) []byte {
 
 // take makes the current record of the group r, whose ord is set.
 func (p *pointRows) take(r *row) (err error) {
+	if p.done == len(p.copies) {
+		if err = p.copyMore(); err != nil {
+			return err
+		}
+	}
 	off, b := p.offsets[p.done], p.copies[p.done]
 	if b == nil {
-		b, err = p.s.alone(r.ord, off)
+		b, err = p.missing()
 	}
 	if err == nil && p.accept(r, b) != nil { // it is read once more
 		err = p.reread(r, off)
@@ -87,13 +105,81 @@ func (p *pointRows) take(r *row) (err error) {
 	return err
 }
 
-// alone reads the record of event ord, which is at off, or the beginning of a long one.
-func (s *segmentReader) alone(ord uint32, off int64) ([]byte, error) {
-	end, err := s.behindRecord(ord, off)
-	if err != nil {
-		return nil, err
+// missing returns the current record of the group, which is not to be had from the map.
+func (p *pointRows) missing() ([]byte, error) {
+	off := p.offsets[p.done]
+	b := p.run.from(off)
+	if b == nil {
+		if err := p.readRun(); err != nil {
+			return nil, err
+		}
+		b = p.run.from(off)
 	}
-	b, err := s.read(off, int(min(max(0, end-off), largeBlock)))
-	s.memory.release(b)
-	return b, err
+	size := recordSize(b)
+	if size < minRecordSize || size > maxRecordSize {
+		return nil, nil // it does not check
+	}
+	if size > len(b) {
+		return p.s.read(off, size)
+	}
+	record := p.s.memory.piece(size)
+	copy(record, b)
+	return record, nil
+}
+
+// readRun reads the current record of the group, and with it those behind it that are missing as well and near, as far as they are in the block
+// of copies.
+func (p *pointRows) readRun() error {
+	first, last := p.done, p.done
+	for i := first + 1; i < len(p.copies) && p.copies[i] == nil; i++ {
+		if distance(p.offsets[i], p.offsets[last]) > pointGap || distance(p.offsets[i], p.offsets[first]) > mostRun-pointGuess {
+			break
+		}
+		last = i
+	}
+	if p.dir == Backwards {
+		first, last = last, first
+	}
+	at := p.offsets[first]
+	end, err := p.s.nearEnd(p.group[last], p.offsets[last])
+	if err != nil {
+		return err
+	}
+	n := int(min(end-at, mostRun))
+	if n <= 0 { // the index is wrong
+		p.run.b = p.run.b[:0]
+		return nil
+	}
+	if cap(p.run.b) < n {
+		p.run.b = newBlock(max(n, min(2*cap(p.run.b), mostRun)))
+	}
+	p.run = recordRun{p.run.b[:n], at}
+	return p.s.readInto(p.run.b, at)
+}
+
+// from returns the bytes from an offset on, nil if not even a record's size is there.
+func (r *recordRun) from(off int64) []byte {
+	i := off - r.at
+	if i < 0 || i+minRecordSize > int64(len(r.b)) {
+		return nil
+	}
+	return r.b[i:]
+}
+
+// nearEnd returns where to stop reading for the sake of event ord, whose record is at off. It asks the index only where reading on might meet
+// what the writer is writing.
+func (s *segmentReader) nearEnd(ord uint32, off int64) (end int64, err error) {
+	end = off + pointGuess
+	if sealed := s.seg.sealed.Load(); sealed != nil {
+		return min(sealed.end, end), nil
+	}
+	if s.newest == 0 {
+		if s.newest, err = s.offset(s.limit - 1); err != nil {
+			return 0, err
+		}
+	}
+	if end > s.newest {
+		return s.behindRecord(ord, off)
+	}
+	return end, nil
 }

@@ -31,10 +31,11 @@ type pointRows struct {
 	micros  int64
 	wanted  int // events of the next group
 
-	// If the group was copied out of the file's map:
-	copied bool
-	copies [][]byte // a record each, or what was to be had of it
+	// If the file can be mapped:
+	file   mapper   // nil if not; else all offsets of the group are known
+	copies [][]byte // of the group's records, as far as they have been looked for; nil if one was not to be had
 	times  []int64  // when they were recorded
+	run    recordRun
 }
 
 // unknown stands for an offset. Asking an index for each would take longer than reading the records.
@@ -46,7 +47,8 @@ func (p *pointRows) begin(s *segmentReader, ords []uint32, dir Direction, time b
 		slices.Reverse(ords)
 	}
 	s.memory.release(p.block)
-	*p = pointRows{s: s, ords: ords, dir: dir, time: time, offsets: p.offsets[:0], wanted: pointGroup, copies: p.copies[:0], times: p.times[:0]}
+	*p = pointRows{s: s, ords: ords, dir: dir, time: time, offsets: p.offsets[:0], wanted: pointGroup, copies: p.copies[:0], times: p.times[:0],
+		run: recordRun{b: p.run.b[:0]}}
 }
 
 // nextRow yields the next event.
@@ -60,7 +62,7 @@ func (p *pointRows) nextRow(r *row) (bool, error) {
 		}
 	}
 	r.ord = p.group[p.done]
-	if p.copied {
+	if p.file != nil {
 		return true, p.take(r)
 	}
 	if err := p.find(r); err != nil {
@@ -78,15 +80,13 @@ func (p *pointRows) nextRow(r *row) (bool, error) {
 // current returns the offset of the current record.
 func (p *pointRows) current() int64 { return p.offsets[p.done-1] }
 
-// fetch reads the next group.
+// fetch reads the next group, or asks where it is.
 func (p *pointRows) fetch() error {
-	p.s.memory.release(p.block)
-	p.block, p.copied = nil, false
-	if m, ok := p.s.seg.file.(mapper); ok {
-		if done, err := p.fetchCopies(m); done || err != nil {
-			return err
-		}
+	if p.file, _ = p.s.seg.file.(mapper); p.file != nil {
+		return p.place()
 	}
+	p.s.memory.release(p.block)
+	p.block = nil
 	if err := p.gather(); err != nil {
 		return err
 	}
@@ -289,13 +289,11 @@ func (s *segmentReader) behindRecord(ord uint32, off int64) (int64, error) {
 	return min(end, off+pointGuess), err
 }
 
-// record reads the record at off into a block of its own, unchecked.
+// record reads the record at off, unchecked, into memory that only the current event or batch may point into.
 func (s *segmentReader) record(off int64) ([]byte, error) {
 	b, err := s.read(off, pointGuess)
 	if n := recordSize(b); err == nil && n > len(b) && n <= maxRecordSize {
-		s.memory.release(b)
 		b, err = s.read(off, n)
 	}
-	s.memory.release(b)
 	return b, err
 }

@@ -28,6 +28,7 @@ type segmentReader struct {
 	index  segmentIndex
 	limit  uint32 // number of events
 	end    int64  // see bound; 0 until it is known
+	newest int64  // offset of the last event's record; 0 until it is known
 }
 
 // at returns the place of a frame, which seeds its checksum.
@@ -82,7 +83,7 @@ func (s *segmentReader) header(off int64, ord uint32) (h frameHeader, at int64, 
 	return h, off, s.corrupt(off, ord, NoPosition, err)
 }
 
-// read returns the n bytes at off in a new block, less if the bound comes first.
+// read returns the n bytes at off, less if the bound comes first, in memory that only the current event or batch may point into.
 func (s *segmentReader) read(off int64, n int) ([]byte, error) {
 	end, err := s.bound()
 	if err != nil {
@@ -92,7 +93,7 @@ func (s *segmentReader) read(off int64, n int) ([]byte, error) {
 	if n <= 0 {
 		return nil, nil
 	}
-	b := s.memory.get(n)
+	b := s.memory.piece(n)
 	return b, s.readInto(b, off)
 }
 
