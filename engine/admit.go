@@ -178,6 +178,7 @@ func (r *readIndex) conflicts(ctx context.Context, c *Condition, from Position) 
 	if what.From >= r.head || what.To > 0 && what.From >= what.To {
 		return nil, nil
 	}
+	r = r.forAppend()
 	cursor := r.Scan(ctx, what, c.Columns)
 	defer cursor.Close()
 	var found []Event

@@ -70,6 +70,8 @@ func (s *FileStore) Append(ctx context.Context, batch ...Append) (Appended, erro
 	if err := ctx.Err(); err != nil {
 		return Appended{}, err
 	}
+	s.shared.appends.Add(1)
+	defer s.shared.appends.Add(-1)
 	r := requests.Get().(*request)
 	err := s.encode(r, batch)
 	if err == nil && r.conditions {

@@ -144,9 +144,9 @@ func (l *spread) read(tb testing.TB, s *FileStore, dir Direction, reuse bool) ui
 // maxVersion is beyond the last version of every stream here.
 const maxVersion = 1 << 40
 
-// TestAFirstReadAsksTheIndexOncePerEvent holds that a stream's first read by a process, and the next, ask the index for the place
+// TestAFirstReadAllocatesLittleAndAsksForEachPlaceOnce holds that a stream's first read by a process, and the next, ask the index for the place
 // of each event once, in groups, and take about as much memory as the events have bytes, however they lie in the log.
-func TestAFirstReadAsksTheIndexOncePerEvent(t *testing.T) {
+func TestAFirstReadAllocatesLittleAndAsksForEachPlaceOnce(t *testing.T) {
 	skipUnderRace(t)
 	for _, l := range spreads {
 		path := l.write(t, Options{})
@@ -176,8 +176,8 @@ func TestAFirstReadAsksTheIndexOncePerEvent(t *testing.T) {
 	}
 }
 
-// TestAFirstScanTakesLittleMemory holds the same for a query's scan, which keeps a batch of records at a time.
-func TestAFirstScanTakesLittleMemory(t *testing.T) {
+// TestAFirstScanAllocatesLittle holds the same for a query's scan, which keeps a batch of records at a time.
+func TestAFirstScanAllocatesLittle(t *testing.T) {
 	skipUnderRace(t)
 	l := spread{"scattered", 1000, 320, 1, 12 << 10}
 	s, err := Open(l.write(t, Options{}), Options{})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sort"
 	"sync"
+	"sync/atomic"
 )
 
 // readShared is what all ReadIndexes of one store have in common.
@@ -16,6 +17,8 @@ type readShared struct {
 	// indexer has the merged indexes of segments. nil if there is none.
 	indexer *indexer
 	types   nameTable
+	// appends is how many appends are under way. Readers give way to them.
+	appends atomic.Int32
 
 	rebuilding sync.Mutex // held while the index of a segment is rebuilt in memory, so that it happens once
 }
@@ -25,6 +28,7 @@ type readIndex struct {
 	shared *readShared
 	view   *view
 	head   Position
+	urgent bool // see forAppend
 }
 
 var _ ReadIndex = (*readIndex)(nil)
@@ -41,7 +45,7 @@ func (r *readIndex) At(h Position) ReadIndex {
 	if h < 0 || h > r.head {
 		panic(fmt.Sprintf("eventfold: ReadIndex.At(%d) with the head at %d", h, r.head))
 	}
-	return &readIndex{shared: r.shared, view: r.view, head: h}
+	return &readIndex{shared: r.shared, view: r.view, head: h, urgent: r.urgent}
 }
 
 // StreamVersion asks the newest segment first: the first that knows the stream knows its version.

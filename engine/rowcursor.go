@@ -39,6 +39,7 @@ func (c *rowCursor) begin(ctx context.Context, r *readIndex, what Filter, time b
 	c.time = time || c.plan.match.timed
 	c.reader.ctx = ctx
 	c.reader.memory = &c.memory
+	r.giveWay()
 	c.err = r.usable(ctx)
 	c.done = c.err != nil || c.plan.nothing
 	if c.done {
@@ -70,7 +71,8 @@ func (c *rowCursor) more() bool {
 			c.fail(c.advance())
 		default:
 			c.examined++
-			if c.examined%1024 == 0 {
+			if c.examined%yieldEvents == 0 {
+				c.index.giveWay()
 				c.fail(c.reader.ctx.Err())
 			}
 			if c.plan.match.passes(&c.row) {

@@ -30,6 +30,9 @@ func (c *scanCursor) Next() *Batch {
 	c.clear()
 	c.room = min(max(4*c.room, firstBatch), batchRows)
 	room := c.room
+	if c.rows.index.hasToGiveWay() { // who works on a batch works on all of it before the next one gives way
+		room = min(room, yieldEvents)
+	}
 	if c.rows.wanted > 0 {
 		room = min(room, c.rows.wanted)
 	}

@@ -7,6 +7,7 @@ func (r *readIndex) ReadStream(ctx context.Context, stream string, from Version,
 	c := &streamEvents{index: r, stream: stream, dir: dir, chunk: pointGroup}
 	c.reader.ctx = ctx
 	c.reader.memory = &c.memory
+	r.giveWay()
 	c.err = r.usable(ctx)
 	if c.err == nil {
 		c.err = c.begin(from)
@@ -156,6 +157,9 @@ func (c *streamEvents) check() error {
 		c.next++
 	} else {
 		c.next--
+	}
+	if c.next%yieldEvents == 0 {
+		c.index.giveWay()
 	}
 	return nil
 }

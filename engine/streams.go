@@ -45,7 +45,8 @@ func (c *streamList) Next() bool {
 		return false
 	}
 	c.listed++
-	if c.listed%1024 == 0 {
+	if c.listed%yieldEvents == 0 {
+		c.index.giveWay()
 		c.err = c.index.usable(c.ctx)
 	}
 	if c.err == nil {
