@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"unsafe"
 
 	"github.com/google/uuid"
 )
@@ -74,7 +75,7 @@ func (e *event) encode(dst []byte) []byte {
 
 var errShort = errors.New("a stored event is too short")
 
-// decode reads what encode wrote. The event shares memory with b, except for its strings.
+// decode reads what encode wrote. The event shares memory with b, its strings too, as eventfold's events do: whoever keeps it copies it.
 func (e *event) decode(b []byte) error {
 	if len(b) < 14 {
 		return errShort
@@ -85,8 +86,11 @@ func (e *event) decode(b []byte) error {
 	if len(b) < stream+typ+metadata {
 		return errShort
 	}
-	e.stream, b = string(b[:stream]), b[stream:]
-	e.typ, b = string(b[:typ]), b[typ:]
+	e.stream, b = shared(b[:stream]), b[stream:]
+	e.typ, b = shared(b[:typ]), b[typ:]
 	e.metadata, e.payload = b[:metadata], b[metadata:]
 	return nil
 }
+
+// shared returns b as a string that shares its memory.
+func shared(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -68,6 +69,17 @@ func TestPeersAgree(t *testing.T) {
 	}
 }
 
+// Every peer whose name is eventfold's is one of ours, and every one of ours is there.
+func TestOursAreNoPeers(t *testing.T) {
+	found := map[string]bool{}
+	for _, p := range peers {
+		if strings.HasPrefix(p.name, "eventfold") {
+			found[p.name] = true
+		}
+	}
+	assert.Equal(t, found, ours)
+}
+
 func TestMedianAndTargets(t *testing.T) {
 	r := round{values: map[string]map[string]float64{
 		oursSQL: {"append 1": 90, "sum per type": 10}, limitsName: {"sync": 100}, duckPeer: {"sum per type": 20}, boltPeer: {"sum per type": 15},
@@ -75,6 +87,11 @@ func TestMedianAndTargets(t *testing.T) {
 	assert.InDelta(t, 0.9, target{who: oursSQL, metric: "append 1", than: limitsName, other: "sync"}.in(r), 1e-9)
 	assert.InDelta(t, 2, target{who: oursSQL, metric: "sum per type", than: duckPeer, less: true}.in(r), 1e-9)
 	assert.InDelta(t, 1.5, target{who: oursSQL, metric: "sum per type", than: bestPeer, less: true}.in(r), 1e-9)
+	for name := range ours { // the best of the peers is none of ours
+		r.values[name] = map[string]float64{"load": 200}
+	}
+	r.values[pebblePeer] = map[string]float64{"load": 50}
+	assert.InDelta(t, 4, target{who: oursSQL, metric: "load", than: bestPeer}.in(r), 1e-9)
 	assert.False(t, target{than: duckPeer, want: 1}.reached(0.5))
 	assert.Equal(t, 2.0, median([]float64{3, 1, 2}))
 }

@@ -14,6 +14,9 @@ const (
 	bestPeer   = "the best peer"
 )
 
+// ours are the variants of eventfold. None of them is a peer of another.
+var ours = map[string]bool{oursSQL: true, oursEngine: true, oursZstd: true}
+
 // A target is a ratio that we want to reach within a round.
 type target struct {
 	who    string // one of ours
@@ -63,21 +66,21 @@ var targets = []target{
 
 // in returns the target's figure in one round: a ratio, or the value itself if the target is absolute. NaN means not measured.
 func (t target) in(r round) float64 {
-	ours, ok := r.values[t.who][t.metric]
+	figure, ok := r.values[t.who][t.metric]
 	if !ok {
 		return math.NaN()
 	}
 	if t.than == "" {
-		return ours
+		return figure
 	}
 	theirs, ok := t.theirs(r)
 	if !ok {
 		return math.NaN()
 	}
 	if t.less {
-		return theirs / ours
+		return theirs / figure
 	}
-	return ours / theirs
+	return figure / theirs
 }
 
 func (t target) theirs(r round) (value float64, ok bool) {
@@ -91,7 +94,7 @@ func (t target) theirs(r round) (value float64, ok bool) {
 	}
 	for name, values := range r.values {
 		v, measured := values[metric]
-		if !measured || name == oursSQL || name == oursEngine || name == limitsName {
+		if !measured || ours[name] || name == limitsName {
 			continue
 		}
 		if !ok || t.less && v < value || !t.less && v > value {
