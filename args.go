@@ -2,6 +2,7 @@ package eventfold
 
 import (
 	"cmp"
+	"context"
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
@@ -120,7 +121,7 @@ func (l list) jsonArray() (string, error) {
 
 // expandLists replaces arguments that are lists. Where a list is the argument of IN (?), the statement becomes one with as many
 // placeholders as the list has elements; it is compiled like any other text, and cached.
-func (c *Conn) expandLists(s *statement, args []driver.NamedValue) (*statement, []driver.NamedValue, error) {
+func (c *Conn) expandLists(ctx context.Context, s *statement, args []driver.NamedValue) (*statement, []driver.NamedValue, error) {
 	if !slices.ContainsFunc(args, isList) {
 		return s, args, nil
 	}
@@ -130,7 +131,7 @@ func (c *Conn) expandLists(s *statement, args []driver.NamedValue) (*statement, 
 			return nil, nil, err
 		}
 	}
-	expanded, err := c.compile(x.rewrite())
+	expanded, err := c.compile(ctx, x.rewrite())
 	return expanded, x.args, err
 }
 

@@ -46,7 +46,8 @@ func newConn(l *link, s *shared) *Conn {
 	readOnly := l.config.Mode == ReadOnly && l.config.Store == nil
 	c.session.Store = &connStore{Store: s.store, busyTimeout: l.config.busyTimeout(), readOnly: readOnly}
 	c.session.Settings = query.Settings{
-		Memory: l.config.QueryMemory, JSONText: l.config.JSONText, JSONRequired: l.config.JSONRequire, Followers: &s.follow,
+		Memory: l.config.QueryMemory, Shared: s.memory, Followers: &s.follow,
+		JSONText: l.config.JSONText, JSONRequired: l.config.JSONRequire,
 		ReadOnly: readOnly, Backup: l.config.Backup,
 	}
 	if clock, ok := s.store.(interface{ Now() time.Time }); ok {
@@ -84,14 +85,14 @@ type planCache = parser.Cache[*statement]
 func newPlanCache() *planCache { return parser.NewCache[*statement](planCacheEntries, planCacheBytes) }
 
 // compile returns the plan of a text that is one statement.
-func (c *Conn) compile(text string) (*statement, error) {
+func (c *Conn) compile(ctx context.Context, text string) (*statement, error) {
 	if c.recent != nil && c.recent.text == text {
 		return c.recent, nil
 	}
 	s, ok := c.shared.plans.Get(text)
 	if !ok {
 		var err error
-		if s, err = compile(text); err != nil {
+		if s, err = compile(ctx, text); err != nil {
 			return nil, err
 		}
 		c.shared.plans.Put(text, s)
@@ -100,12 +101,12 @@ func (c *Conn) compile(text string) (*statement, error) {
 	return s, nil
 }
 
-func compile(text string) (*statement, error) {
+func compile(ctx context.Context, text string) (*statement, error) {
 	parsed, err := parser.Parse(text)
 	if err != nil {
 		return nil, err
 	}
-	plan, err := query.Compile(parsed)
+	plan, err := query.CompileContext(ctx, parsed)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +127,7 @@ func (c *Conn) PrepareContext(ctx context.Context, text string) (driver.Stmt, er
 	if c.closed {
 		return nil, driver.ErrBadConn
 	}
-	s, err := c.compile(text)
+	s, err := c.compile(ctx, text)
 	if err != nil {
 		return nil, wrapError(ctx, "prepare", text, err)
 	}
@@ -138,7 +139,7 @@ func (c *Conn) ExecContext(ctx context.Context, text string, args []driver.Named
 	if c.closed {
 		return nil, driver.ErrBadConn
 	}
-	s, err := c.compile(text)
+	s, err := c.compile(ctx, text)
 	if err != nil {
 		if parts := splitScript(text); len(parts) > 1 {
 			return c.execScript(ctx, text, parts, args)
@@ -153,7 +154,7 @@ func (c *Conn) QueryContext(ctx context.Context, text string, args []driver.Name
 	if c.closed {
 		return nil, driver.ErrBadConn
 	}
-	s, err := c.compile(text)
+	s, err := c.compile(ctx, text)
 	if err != nil {
 		return nil, wrapError(ctx, "query", text, err)
 	}

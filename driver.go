@@ -99,6 +99,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/query"
 )
 
 // The engine's nouns, so that most programs need one import.
@@ -149,6 +150,8 @@ type (
 	HeadError = engine.HeadError
 	// A MovedError names what is not where it was when the store was opened.
 	MovedError = engine.MovedError
+	// A MemoryError tells which limit a query has met: its own, query_memory, or that of all queries of the store together, memory.
+	MemoryError = query.MemoryError
 	// A LockedError names the process that holds the write lock.
 	LockedError = engine.LockedError
 )

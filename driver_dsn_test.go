@@ -41,6 +41,7 @@ func TestParseDSN(t *testing.T) {
 		{"e?busy_timeout=0", eventfold.Config{Path: "e", BusyTimeout: -1}},
 		{"e?sync=interval", eventfold.Config{Path: "e", Sync: engine.SyncInterval}},
 		{"e?query_memory=64MiB", eventfold.Config{Path: "e", QueryMemory: 64 << 20}},
+		{"e?memory=2GiB", eventfold.Config{Path: "e", Memory: 2 << 30}},
 		{"e?query_memory=1000", eventfold.Config{Path: "e", QueryMemory: 1000}},
 		{"e?max_event_size=64KiB", eventfold.Config{Path: "e", MaxEventSize: 64 << 10}},
 		{"e?max_event_size=16MiB", eventfold.Config{Path: "e", MaxEventSize: 16 << 20}},
@@ -199,6 +200,7 @@ func TestInvalidConfigSurfacesAtConnect(t *testing.T) {
 		{eventfold.Config{Path: "a", Sync: 9}, "sync has no value 9"},
 		{eventfold.Config{Path: "a", MaxEventSize: 1}, "max_event_size is 1"},
 		{eventfold.Config{Path: "a", QueryMemory: -1}, "query_memory is -1"},
+		{eventfold.Config{Path: "a", Memory: -1}, "memory is -1"},
 		{eventfold.Config{Path: ":memory:", Mode: eventfold.ReadOnly}, "no other mode"},
 	}
 	for _, tt := range tests {

@@ -22,7 +22,8 @@ type Config struct {
 	// BusyTimeout is how long an append waits for the write lock while another process holds it.
 	// 0 means engine.DefaultBusyTimeout, which is five seconds; a negative duration means not at all.
 	BusyTimeout time.Duration
-	// QueryMemory is how many bytes one query may hold for sorting and grouping. 0 means query.DefaultMemory, which is 256 MiB.
+	// QueryMemory is how many bytes one query may hold: rows that it sorts, groups and joins, and the texts that it makes. One text
+	// may take a quarter of it. 0 means query.DefaultMemory, which is 256 MiB.
 	QueryMemory int64
 	// JSONText makes the JSON columns come out as string instead of []byte.
 	JSONText bool
@@ -61,6 +62,9 @@ type Config struct {
 	Compress engine.Compression
 	// Prealloc says how room for the next segment is made.
 	Prealloc engine.Prealloc
+	// Memory is how many bytes all queries of the store in this process may hold together. Each takes what it holds, beyond its first
+	// 64 KiB, from here. 0 means query.DefaultStoreMemory, which is 1 GiB.
+	Memory int64
 	// Network opens a store on a network file system too, which is refused otherwise: see engine.Options.
 	Network bool
 
@@ -115,6 +119,7 @@ var dsnKeys = []dsnKey{
 	{"busy_timeout", parseBusyTimeout, formatBusyTimeout},
 	wordKey("sync", syncs, func(c *Config) *engine.SyncMode { return &c.Sync }),
 	{"query_memory", parseQueryMemory, func(c Config) string { return formatSize(c.QueryMemory) }},
+	{"memory", parseMemory, func(c Config) string { return formatSize(c.Memory) }},
 	{"max_event_size", parseMaxEventSize, func(c Config) string { return formatSize(int64(c.MaxEventSize)) }},
 	{"json", parseJSONWords, formatJSONWords},
 	flagKey("begin", begins, func(c *Config) *bool { return &c.Begin }),
@@ -152,11 +157,11 @@ var dsnHints = map[string]string{
 //	file:fixtures?mode=memory
 //
 // The keys are those of Config: mode (rwc, rw, ro, memory), busy_timeout (a duration such as 5s; 0 for not at all),
-// sync (always, interval), query_memory and max_event_size (bytes, or a number with KiB, MiB or GiB), json (bytes or
-// text, and require, separated by a comma), begin (refuse, allow), backup (writers, allow: who may run BACKUP TO), expect
-// (a position, a colon, and 64 hexadecimal digits of the chain), compress (none, zstd), prealloc (auto, zero, reserve,
-// none), sync_interval (a duration), segment_size (bytes), queue_length (a number), network (refuse, allow). A key that is
-// unknown or given twice and a value that is not allowed are an [*Error] with the code [ErrConfig].
+// sync (always, interval), query_memory, memory and max_event_size (bytes, or a number with KiB, MiB or GiB), json (bytes
+// or text, and require, separated by a comma), begin (refuse, allow), backup (writers, allow: who may run BACKUP TO),
+// expect (a position, a colon, and 64 hexadecimal digits of the chain), compress (none, zstd), prealloc (auto, zero,
+// reserve, none), sync_interval (a duration), segment_size (bytes), queue_length (a number), network (refuse, allow). A
+// key that is unknown or given twice and a value that is not allowed are an [*Error] with the code [ErrConfig].
 func ParseDSN(dsn string) (Config, error) {
 	c, err := parseDSN(dsn)
 	if err != nil {
@@ -303,6 +308,8 @@ func (c Config) validate() error {
 		return fmt.Errorf("queue_length is %d, it must not be negative", c.QueueLength)
 	case c.SegmentSize != 0 && (c.SegmentSize < engine.MinSegmentSize || c.SegmentSize > engine.MaxSegmentSize):
 		return fmt.Errorf("segment_size is %d, it must be from %d to %d bytes", c.SegmentSize, engine.MinSegmentSize, engine.MaxSegmentSize)
+	case c.Memory < 0:
+		return fmt.Errorf("memory is %d, it must not be negative", c.Memory)
 	case c.MaxEventSize != 0 && (c.MaxEventSize < engine.MinEventLimit || c.MaxEventSize > engine.MaxEventLimit):
 		return fmt.Errorf("max_event_size is %d, it must be from %d to %d bytes", c.MaxEventSize, engine.MinEventLimit, engine.MaxEventLimit)
 	}
@@ -530,6 +537,12 @@ func formatQueueLength(c Config) string {
 func parseQueryMemory(c *Config, value string) error {
 	n, err := parseSize(value)
 	c.QueryMemory = n
+	return err
+}
+
+func parseMemory(c *Config, value string) error {
+	n, err := parseSize(value)
+	c.Memory = n
 	return err
 }
 

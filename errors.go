@@ -97,7 +97,7 @@ const (
 	ErrStreamNotFound // the stream has no events; SELECT gives no rows instead
 	ErrArgument       // the wrong number or kind of arguments, or a value that can never be stored
 	ErrValue          // a value that cannot be computed with
-	ErrMemory         // the query needs more than query_memory
+	ErrMemory         // the query needs more than query_memory, or more than is left of memory: a *MemoryError tells which
 	ErrUnsupported
 	ErrTransaction    // not possible in, or without, a transaction
 	ErrReadOnly       // an append to a store or a transaction for reading only, or a disk mounted so

@@ -20,6 +20,7 @@ type shared struct {
 	key    storeKey
 	config Config // of whoever opened it first
 	plans  *planCache
+	memory *query.Memory // what all its queries may hold together
 	follow query.Followers
 	refs   atomic.Int64 // never grows again once it was 0
 
@@ -128,7 +129,7 @@ func findLocked(key storeKey) *shared {
 }
 
 func newShared(key storeKey, c Config) *shared {
-	s := &shared{key: key, config: c, plans: newPlanCache(), opened: make(chan struct{}), closed: make(chan struct{})}
+	s := &shared{key: key, config: c, plans: newPlanCache(), memory: query.NewMemory(c.Memory), opened: make(chan struct{}), closed: make(chan struct{})}
 	s.refs.Store(1)
 	return s
 }
@@ -243,6 +244,9 @@ func (s *shared) agrees(c Config) error {
 		if config.QueueLength == 0 {
 			config.QueueLength = engine.DefaultQueueLength
 		}
+		if config.Memory == 0 {
+			config.Memory = query.DefaultStoreMemory
+		}
 	}
 	for _, k := range []struct {
 		name       string
@@ -250,6 +254,7 @@ func (s *shared) agrees(c Config) error {
 	}{
 		{"sync", wordOf(syncs, uint8(have.Sync)), wordOf(syncs, uint8(want.Sync))},
 		{"max_event_size", formatSize(int64(have.MaxEventSize)), formatSize(int64(want.MaxEventSize))},
+		{"memory", formatSize(have.Memory), formatSize(want.Memory)},
 		{"compress", wordOf(compressions, uint8(have.Compress)), wordOf(compressions, uint8(want.Compress))},
 		{"prealloc", wordOf(preallocs, uint8(have.Prealloc)), wordOf(preallocs, uint8(want.Prealloc))},
 		{"sync_interval", formatSyncInterval(have), formatSyncInterval(want)},

@@ -33,7 +33,7 @@ func splitScript(text string) []string {
 func (c *Conn) execScript(ctx context.Context, text string, parts []string, args []driver.NamedValue) (driver.Result, error) {
 	sc := &script{text: text, parts: parts}
 	for i, part := range parts {
-		s, err := c.compile(part)
+		s, err := c.compile(ctx, part)
 		if err != nil {
 			return nil, sc.wrapError(ctx, i, err)
 		}
@@ -147,7 +147,7 @@ func (c *Conn) frame(ctx context.Context, text string) (query.Outcome, error) {
 	if text == "" {
 		return query.Outcome{}, nil
 	}
-	s, err := c.compile(text)
+	s, err := c.compile(ctx, text)
 	if err != nil {
 		return query.Outcome{}, err
 	}

@@ -80,7 +80,7 @@ func (c *Conn) exec(ctx context.Context, s *statement, args []driver.NamedValue)
 }
 
 func (c *Conn) run(ctx context.Context, s *statement, args []driver.NamedValue) (query.Outcome, error) {
-	s, args, err := c.expandLists(s, args)
+	s, args, err := c.expandLists(ctx, s, args)
 	if err != nil {
 		return query.Outcome{}, err
 	}
@@ -92,7 +92,7 @@ func (c *Conn) query(ctx context.Context, s *statement, args []driver.NamedValue
 	if err := c.checkBegin(s); err != nil {
 		return nil, err
 	}
-	s, args, err := c.expandLists(s, args)
+	s, args, err := c.expandLists(ctx, s, args)
 	if err != nil {
 		return nil, wrapError(ctx, "query", "", err)
 	}

@@ -11,16 +11,21 @@ import (
 // batchRows is how many events a Batch holds at most.
 const batchRows = 1024
 
+// batchBytes is how many bytes of payloads, metadata and tags a Batch holds before it takes no more events.
+const batchBytes = 1 << 20
+
 // A batchBuilder fills the columns that were asked for, row by row.
 type batchBuilder struct {
 	batch   Batch
 	columns ColumnSet
 	types   typeNames
 	tags    tagMemory
+	bytes   int // of the batch that events point to
 }
 
 // clear makes the batch empty.
 func (b *batchBuilder) clear() {
+	b.bytes = 0
 	b.batch = Batch{
 		Positions: b.batch.Positions[:0], Streams: b.batch.Streams[:0], Versions: b.batch.Versions[:0], IDs: b.batch.IDs[:0],
 		Types: b.batch.Types[:0], Payloads: b.batch.Payloads[:0], JSON: b.batch.JSON[:0], Metadata: b.batch.Metadata[:0],
@@ -69,13 +74,16 @@ func (b *batchBuilder) add(pos Position, r *row) {
 	}
 	if columns&ColPayload != 0 {
 		t.Payloads = append(t.Payloads, r.payload)
+		b.bytes += len(r.payload)
 		t.JSON = append(t.JSON, r.flags&flagJSON != 0)
 	}
 	if columns&ColMetadata != 0 {
 		t.Metadata = append(t.Metadata, r.metadataOrEmpty())
+		b.bytes += len(r.metadata)
 	}
 	if columns&ColTags != 0 {
 		t.Tags = append(t.Tags, b.tags.decode(r.tags))
+		b.bytes += len(r.tags)
 	}
 	if columns&ColTime != 0 {
 		t.Times = append(t.Times, r.micros)

@@ -36,7 +36,7 @@ func (c *scanCursor) Next() *Batch {
 	if c.rows.wanted > 0 {
 		room = min(room, c.rows.wanted)
 	}
-	for c.batch.Len < room && c.rows.more() {
+	for c.batch.Len < room && c.bytes < batchBytes && c.rows.more() {
 		if c.batch.Len == 0 {
 			c.reserve(room)
 		}

@@ -43,7 +43,10 @@ func Locate(text string, pos Pos) (line, column int) {
 	return strings.Count(before, "\n") + 1, utf8.RuneCountInString(before[start:]) + 1
 }
 
-const excerptSide = 60 // characters shown on either side of the place
+const (
+	excerptSide  = 60                              // characters shown on either side of the place
+	excerptBytes = (excerptSide + 1) * utf8.UTFMax // more than so many characters take
+)
 
 // Excerpt returns the line that a place is in, shortened if it is long, and below it a caret under the place.
 func Excerpt(text string, pos Pos) string {
@@ -52,6 +55,13 @@ func Excerpt(text string, pos Pos) string {
 	end := len(text)
 	if i := strings.IndexByte(text[at:], '\n'); i >= 0 {
 		end = at + i
+	}
+	start, end = max(start, at-excerptBytes), min(end, at+excerptBytes) // the line may have millions of characters
+	for start < at && !utf8.RuneStart(text[start]) {
+		start++
+	}
+	for end < len(text) && end > at && !utf8.RuneStart(text[end]) {
+		end--
 	}
 	before, after := []rune(printable(text[start:at])), []rune(printable(text[at:end]))
 	lead, tail := "", ""

@@ -82,6 +82,7 @@ func (b *backupStatement) query(ctx context.Context, s *Session, args []Value) (
 		return nil, errorf(Unsupported, b.pos, "this store cannot back itself up")
 	}
 	en := newWriteExecution(ctx, s, args).env(nil)
+	defer en.exec.end()
 	dir := b.to.eval(en)
 	if en.err != nil {
 		return nil, en.err

@@ -18,7 +18,7 @@ type aggregate struct {
 	merge func(s, after *aggState, call *aggregateCall) error
 	final func(s *aggState) (Value, error)
 	grows bool // the state grows with every row
-	holds bool // the state holds a value as it came, which keeps alive the block that it was read from
+	holds bool // the state holds a value
 }
 
 // An aggState is what one group knows of one aggregate.
@@ -30,7 +30,7 @@ type aggState struct {
 	total    float64
 	rest     float64 // what rounding took from total (Neumaier's variant of Kahan's summation)
 	value    Value
-	text     *strings.Builder
+	text     []byte // of value, or what group_concat has put together
 	distinct map[string]struct{}
 }
 
@@ -43,9 +43,9 @@ var aggregates = map[string]*aggregate{
 	"sum":          {1, 1, false, sumType, stepSum, mergeSum, finalSum, false, false},
 	"total":        {1, 1, false, typeOf(Real, false), stepSum, mergeSum, finalTotal, false, false},
 	"avg":          {1, 1, false, typeOf(Real, true), stepSum, mergeSum, finalAvg, false, false},
-	"min":          {1, 1, false, argType, stepMin, mergeMin, finalValue, false, false},
-	"max":          {1, 1, false, argType, stepMax, mergeMax, finalValue, false, false},
-	"first":        {1, 1, false, argType, stepFirst, mergeFirst, finalValue, false, false},
+	"min":          {1, 1, false, argType, stepMin, mergeMin, finalValue, false, true},
+	"max":          {1, 1, false, argType, stepMax, mergeMax, finalValue, false, true},
+	"first":        {1, 1, false, argType, stepFirst, mergeFirst, finalValue, false, true},
 	"last":         {1, 1, false, argType, stepLast, mergeLast, finalValue, false, true},
 	"group_concat": {1, 2, false, typeOf(Text, true), stepConcat, nil, finalConcat, true, false},
 }
@@ -186,13 +186,50 @@ func (c *aggregateCall) add(s *aggState, en *env, keep *keeper, buf []Value) err
 			return err
 		}
 	}
+	if !en.effort(len(v[0].s)) {
+		return en.err
+	}
 	if c.def.grows {
-		if err := keep.account(int64(len(v[0].s)) + 8); err != nil {
+		if err := s.grow(v, keep); err != nil {
 			return err
 		}
 	}
-	return c.def.step(s, c, v)
+	if !c.def.holds {
+		return c.def.step(s, c, v)
+	}
+	before := s.size()
+	if err := c.def.step(s, c, v); err != nil {
+		return err
+	}
+	if more := s.size() - before; more != 0 {
+		return keep.account(more)
+	}
+	return nil
 }
+
+// size is how many bytes the state takes besides itself.
+func (s *aggState) size() int64 { return int64(cap(s.text)) }
+
+// grow makes room for one more of the texts that are put together.
+func (s *aggState) grow(v []Value, keep *keeper) error {
+	need := len(s.text) + len(v[0].s) + shortText
+	if len(v) > 1 {
+		need += len(v[1].s)
+	}
+	if need <= cap(s.text) {
+		return nil
+	}
+	size := need + need/4
+	if err := keep.account(int64(size)); err != nil { // for a moment there are both
+		return err
+	}
+	old := s.size()
+	s.text = append(make([]byte, 0, size), s.text...)
+	return keep.account(int64(cap(s.text)-size) - old)
+}
+
+// shortText is how long the text of a number or a time is at most.
+const shortText = 40
 
 // firstTime notes a value and reports whether it is new.
 func (s *aggState) firstTime(v Value, c collation, keep *keeper) (bool, error) {
@@ -321,7 +358,13 @@ func stepMax(s *aggState, c *aggregateCall, v []Value) error {
 
 // set keeps a value. A text is copied, so that it does not keep alive the block it was read from.
 func (s *aggState) set(v Value) {
-	v.s = strings.Clone(v.s)
+	if v.s != "" {
+		if cap(s.text) > keptBytes && cap(s.text)/4 > len(v.s) {
+			s.text = nil
+		}
+		s.text = append(s.text[:0], v.s...)
+		v.s = stringOf(s.text)
+	}
 	s.value = v
 }
 
@@ -336,7 +379,7 @@ func mergeMax(s, after *aggState, c *aggregateCall) error {
 // mergeValue takes the later part's value if the earlier has none, or if it is better.
 func mergeValue(s, after *aggState, better func() bool) error {
 	if after.n > 0 && (s.n == 0 || better()) {
-		s.value = after.value
+		s.value, s.text = after.value, after.text
 	}
 	s.n += after.n
 	return nil
@@ -350,9 +393,8 @@ func stepFirst(s *aggState, _ *aggregateCall, v []Value) error {
 	return nil
 }
 
-// stepLast keeps the value as it is: copying each would cost more than the block that the last one keeps alive.
 func stepLast(s *aggState, _ *aggregateCall, v []Value) error {
-	s.value = v[0]
+	s.set(v[0])
 	s.n++
 	return nil
 }
@@ -369,20 +411,20 @@ func finalValue(s *aggState) (Value, error) { return s.value, nil }
 
 // stepConcat appends a text behind the separator, which is a comma unless it is given.
 func stepConcat(s *aggState, _ *aggregateCall, v []Value) error {
-	if s.text == nil {
-		s.text = new(strings.Builder)
-	} else if len(v) < 2 {
-		s.text.WriteByte(',')
-	} else {
-		s.text.WriteString(v[1].text())
+	if s.n++; s.n > 1 {
+		if len(v) < 2 {
+			s.text = append(s.text, ',')
+		} else {
+			s.text = appendText(s.text, v[1])
+		}
 	}
-	s.text.WriteString(v[0].text())
+	s.text = appendText(s.text, v[0])
 	return nil
 }
 
 func finalConcat(s *aggState) (Value, error) {
-	if s.text == nil {
+	if s.n == 0 {
 		return null, nil
 	}
-	return textValue(s.text.String()), nil
+	return textValue(stringOf(s.text)), nil
 }

@@ -76,6 +76,9 @@ func (c *compiler) cast(e *parser.Cast) (*expr, error) {
 		case v.kind == Time && number:
 			return e.fail(timeAsNumber(x.pos))
 		}
+		if !e.effort(len(v.s)) {
+			return null
+		}
 		return to.convert(e, v, x.pos)
 	}
 	y := &expr{eval: eval, typ: to.typ, nullable: x.nullable || to == &castTimestamp, affinity: to.affinity, collate: x.collate, pos: e.Pos}

@@ -121,7 +121,11 @@ func evalMetadata(en *env) Value {
 }
 
 func evalTags(en *env) Value {
-	return Value{kind: String, json: true, s: tagsText(en.row.batch.events.Tags[en.row.i])}
+	text := tagsText(en.row.batch.events.Tags[en.row.i])
+	if len(text) > smallPiece && !en.count(len(text)) {
+		return null
+	}
+	return Value{kind: String, json: true, s: text}
 }
 
 func evalRecordedAt(en *env) Value {
@@ -138,7 +142,21 @@ func evalEvent(en *env) Value {
 		return en.fail(err)
 	}
 	fillEvent(e, en.row.batch, en.row.i)
+	if en.exec.keepEvents {
+		if err := en.exec.budget.hold(textsSize(e), "ORDER BY"); err != nil {
+			return en.fail(err)
+		}
+	}
 	return Value{kind: Int, n: int64(len(en.exec.events) - 1)}
+}
+
+// textsSize is how many bytes the texts of an event take.
+func textsSize(e *engine.Event) int64 {
+	n := len(e.Stream) + len(e.Type) + len(e.Payload) + len(e.Metadata)
+	for _, t := range e.Tags {
+		n += len(t) + 16
+	}
+	return int64(n)
 }
 
 // fillEvent copies row i of the batch into e.

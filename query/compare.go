@@ -1,6 +1,7 @@
 package query
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"math"
 	"strings"
@@ -168,6 +169,9 @@ func appendKey64(dst []byte, tag byte, n uint64) []byte {
 
 func appendTextKey(dst []byte, tag byte, s string, c collation) []byte {
 	dst = binary.AppendUvarint(append(dst, tag), uint64(len(s)))
+	if len(s) > longKey {
+		return appendDigest(dst, s, c)
+	}
 	if c == collNocase {
 		for i := 0; i < len(s); i++ {
 			dst = append(dst, lowerTable[s[i]])
@@ -175,6 +179,23 @@ func appendTextKey(dst []byte, tag byte, s string, c collation) []byte {
 		return dst
 	}
 	return append(dst, s...)
+}
+
+// longKey is how long a text may be to stand in a key. Of a longer one there is a digest, which nobody can find a second text for.
+const longKey = 16 << 10
+
+func appendDigest(dst []byte, s string, c collation) []byte {
+	digest := sha256.New()
+	for len(s) > 0 {
+		n := min(len(s), longKey)
+		part := bytesOf(s[:n])
+		if c == collNocase {
+			part = bytesOf(lowerASCII(s[:n]))
+		}
+		digest.Write(part)
+		s = s[n:]
+	}
+	return digest.Sum(dst)
 }
 
 // A relation is a set of outcomes of a comparison.
@@ -373,6 +394,9 @@ func relateAny(rel relation, left, right func(*env) Value, coll collation, pos p
 		}
 		if (a.kind == Time) != (b.kind == Time) {
 			return compareTimes(e, rel, a, b, coll, pos)
+		}
+		if !e.effort(min(len(a.s), len(b.s))) {
+			return unknown
 		}
 		return rel.between(a, b, coll)
 	}

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"context"
 	"strconv"
 	"strings"
 
@@ -16,6 +17,25 @@ type compilation struct {
 	params  parser.Params
 	text    string             // of the statement
 	checks  []func(*env) error // of the arguments, before the first row
+
+	ctx  context.Context
+	work int   // since the context was looked at
+	err  error // what a compilation that nobody waits for ends with
+}
+
+// The compilation looks at its context whenever it has done so much.
+const busyStep = 1 << 16
+
+// compileWork is what compiling one expression counts for.
+const compileWork = 256
+
+// busy tells of work to be done, in bytes or so. Its error ends the compilation.
+func (c *compilation) busy(n int) error {
+	if c.work += n; c.work >= busyStep && c.err == nil {
+		c.work = 0
+		c.err = c.ctx.Err()
+	}
+	return c.err
 }
 
 // atBind implements bindChecker.
@@ -69,9 +89,10 @@ type coreCompiler struct {
 	aggSlots  map[string]int
 	windows   []*windowCall
 	winSlots  map[string]int
-	plan      *windowPlan   // nil without window functions
-	ordinals  map[*expr]int // the ordinals of the columns that expressions read
-	nesting   bool          // some expression has a sub-query
+	plan      *windowPlan    // nil without window functions
+	ordinals  map[*expr]int  // the ordinals of the columns that expressions read
+	places    map[string]int // of results, by their keys; made when it is needed first
+	nesting   bool           // some expression has a sub-query
 }
 
 // groupMark is the table of the columns that stand for GROUP BY expressions. No text of a user can name it.
@@ -120,6 +141,9 @@ func (c *coreCompiler) windowStage() *stage {
 
 // compile compiles an expression of this stage.
 func (s *stage) compile(e parser.Expr) (*expr, error) {
+	if err := s.busy(compileWork); err != nil {
+		return nil, err
+	}
 	if s.grouped {
 		if s.aliases {
 			e = s.expandAliases(e)
@@ -157,7 +181,10 @@ func (s *stage) groupColumn(e parser.Expr) parser.Expr {
 
 // key identifies an expression within the core, whatever its columns are called in the text.
 func (c *coreCompiler) key(e parser.Expr) string {
-	return keyOf(e, func(col *parser.Column) string {
+	if c.err != nil {
+		return ""
+	}
+	key := keyOf(e, func(col *parser.Column) string {
 		if col.Table == groupMark {
 			return "group " + col.Name
 		}
@@ -166,6 +193,8 @@ func (c *coreCompiler) key(e parser.Expr) string {
 		}
 		return "name " + strconv.Quote(foldASCII(col.Table)) + strconv.Quote(foldASCII(col.Name))
 	})
+	c.busy(len(key)) // whoever compiles next gets its error
+	return key
 }
 
 // find returns the ordinal of a column in the whole of FROM, -1 if it has none.

@@ -126,13 +126,16 @@ func (p *expectPlan) condition(en *env) (engine.Expectation, error) {
 // matcher evaluates conditions on single events. It uses an environment of its own and no context:
 // the store's writer calls it, and a statement's context must not end in the middle of a commit.
 func matcher(ex *execution, conds []condition) func(*engine.Batch, int) (bool, error) {
-	alone := &execution{ctx: context.Background(), session: ex.session, args: ex.args, now: ex.now, budget: ex.budget}
+	alone := &execution{ctx: context.Background(), session: ex.session, args: ex.args, now: ex.now}
+	alone.limitMemory(ex.session)
+	alone.budget.store = nil // nobody will tell when it is no longer used
 	en := alone.env(nil)
 	batch := &tableBatch{}
 	en.row.batch = batch
 	return func(b *engine.Batch, row int) (bool, error) {
 		batch.n, batch.events, batch.pending = b.Len, b, b.Positions[row] == engine.NoPosition
 		batch.serial++
+		en.begin()
 		en.row.i, en.err = row, nil
 		return allTrue(conds, en), en.err
 	}
@@ -224,6 +227,7 @@ func (p *guardPlan) query(ctx context.Context, s *Session, args []Value) (Rows, 
 func (p *guardPlan) exec(ctx context.Context, s *Session, args []Value) (Outcome, error) {
 	out := Outcome{LastPosition: engine.NoPosition, Pending: s.Tx != nil}
 	en := newWriteExecution(ctx, s, args).env(nil)
+	defer en.exec.end()
 	if s.Tx != nil {
 		if err := s.Tx.writable(p.pos); err != nil {
 			return out, err

@@ -83,6 +83,7 @@ func (t *cteTable) open(ex *execution, outer *env) (operator, error) {
 
 // compute reads all rows of the name's SELECT.
 func (t *cteTable) compute(ex *execution) (rows [][]Value, err error) {
+	defer ex.leave(ex.envs)
 	op, err := t.cte.plan.open(ex, nil)
 	if err != nil {
 		return nil, err
@@ -107,8 +108,17 @@ func (t *cteTable) compute(ex *execution) (rows [][]Value, err error) {
 }
 
 func (t *cteTable) explain(x *explainer) {
+	kept := t.cte.uses > 1 && !t.cte.plan.outer
+	if t.cte.uses > 1 && x.told[t.cte] { // names that are used twice by one another are too many to be told again and again
+		x.step("with", "%s, as above", t.cte.name)
+		return
+	}
+	if x.told == nil {
+		x.told = map[*cteScope]bool{}
+	}
+	x.told[t.cte] = true
 	t.cte.plan.explain(x)
-	if t.cte.uses > 1 && !t.cte.plan.outer {
+	if kept {
 		x.step("with", "%s, kept for %d uses", t.cte.name, t.cte.uses)
 	}
 }

@@ -616,11 +616,19 @@ var strftimeDirectives = map[byte]directive{
 	'%': func(b []byte, _ *moment) []byte { return append(b, '%') },
 }
 
-// strftime formats m; ok is false if the format has a letter that means nothing.
-func (m *moment) strftime(format string, directives map[byte]directive) (text string, ok bool) {
+// directiveEffort is what a directive counts for.
+const directiveEffort = 32
+
+// strftime formats m; ok is false if the format has a letter that means nothing, or the text becomes too long.
+func (m *moment) strftime(e *env, format string, directives map[byte]directive) (text string, ok bool) {
 	m.needFields()
 	var b []byte
+	limit := e.textLimit()
 	for i := 0; i < len(format); i++ {
+		if len(b) > limit {
+			e.tooLong(limit)
+			return "", false
+		}
 		if format[i] != '%' {
 			b = append(b, format[i])
 			continue
@@ -629,12 +637,12 @@ func (m *moment) strftime(format string, directives map[byte]directive) (text st
 			return "", false
 		}
 		d := directives[format[i]]
-		if d == nil {
+		if d == nil || !e.effort(directiveEffort) {
 			return "", false
 		}
 		b = d(b, m)
 	}
-	return string(b), true
+	return stringOf(b), e.room(len(b))
 }
 
 // The date functions of SQLite.
@@ -699,7 +707,7 @@ func strftimeFunc(e *env, args []Value) Value {
 	if !ok {
 		return null
 	}
-	s, ok := m.strftime(args[0].text(), strftimeDirectives)
+	s, ok := m.strftime(e, args[0].text(), strftimeDirectives)
 	if !ok {
 		return null
 	}

@@ -221,6 +221,7 @@ func (c *coreCompiler) aggArgIs(a *aggregateCall, ord int) bool {
 
 // readEdge gives the aggregate only the first row that a scan in a direction gives.
 func (g *groupOp) readEdge(scan *tableScan, backwards bool) (err error) {
+	defer g.ex.leave(g.ex.envs)
 	in, err := scan.openLimited(g.ex, g.outer, backwards, 1)
 	if err != nil {
 		return err

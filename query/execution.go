@@ -28,6 +28,9 @@ type execution struct {
 	keepEvents bool                    // an operator holds rows: captured events are kept; otherwise one is reused
 	counters   *counters               // shared likewise
 
+	memo memo // what depends on the arguments and the instant alone, computed once
+	envs *env // the environments that are in use, the last one first
+
 	ownBudget   budget
 	ownCounters counters
 }
@@ -55,10 +58,7 @@ func newWriteExecution(ctx context.Context, s *Session, args []Value) *execution
 // limitMemory gives the statement its budget.
 func (ex *execution) limitMemory(s *Session) {
 	ex.budget, ex.counters = &ex.ownBudget, &ex.ownCounters
-	ex.budget.limit = s.Settings.Memory
-	if ex.budget.limit <= 0 {
-		ex.budget.limit = DefaultMemory
-	}
+	ex.budget.set(&s.Settings)
 }
 
 // snapshot returns what the statement reads, which is fixed when it is first asked for.
@@ -83,7 +83,26 @@ func (s *Session) now() time.Time {
 
 // env returns a new environment for expressions. outer is the enclosing query's, nil for none.
 func (ex *execution) env(outer *env) *env {
-	return &env{ctx: ex.ctx, args: ex.args, now: ex.now, exec: ex, row: rowSource{outer: outer}}
+	e := &env{ctx: ex.ctx, args: ex.args, now: ex.now, exec: ex, row: rowSource{outer: outer}, before: ex.envs}
+	ex.envs = e
+	return e
+}
+
+// leave tells that the environments made since mark, which was ex.envs then, are no longer used: nothing that they have made
+// is. Who opens operators that end before the statement does calls it.
+func (ex *execution) leave(mark *env) {
+	for e := ex.envs; e != mark && e != nil; e = e.before {
+		e.begin()
+	}
+	ex.envs = mark
+}
+
+// end gives back what the statement holds, when it has ended. It may be called twice.
+func (ex *execution) end() {
+	ex.leave(nil)
+	if ex.budget == &ex.ownBudget {
+		ex.budget.close()
+	}
 }
 
 // capturedSize is about what a captured event takes, without its texts.
@@ -99,27 +118,6 @@ func (ex *execution) captured() (*engine.Event, error) {
 	}
 	return ex.events[len(ex.events)-1], nil
 }
-
-// A budget limits what a statement holds in memory.
-type budget struct {
-	limit int64
-	held  atomic.Int64
-}
-
-// hold accounts for n more bytes that the clause keeps. The error names the clause.
-func (b *budget) hold(n int64, clause string) error {
-	if b.held.Add(n) <= b.limit {
-		return nil
-	}
-	return &Error{
-		Kind: OutOfMemory,
-		Pos:  -1,
-		Msg:  fmt.Sprintf("%s needs more than the %d bytes of memory that a query may hold", clause, b.limit),
-		Hint: "select less, or raise query_memory",
-	}
-}
-
-func (b *budget) release(n int64) { b.held.Add(-n) }
 
 // errorf makes an *Error at a place in the text.
 func errorf(kind ErrorKind, pos parser.Pos, format string, args ...any) *Error {

@@ -14,6 +14,7 @@ type explainer struct {
 	ex    *execution
 	depth int
 	steps [][]Value
+	told  map[*cteScope]bool // names of WITH that are explained already
 	err   error
 }
 
@@ -66,6 +67,7 @@ func (e *explainStatement) exec(ctx context.Context, s *Session, args []Value) (
 
 func (e *explainStatement) query(ctx context.Context, s *Session, args []Value) (Rows, error) {
 	x := &explainer{ex: newExecution(ctx, s, args)}
+	defer x.ex.end()
 	if e.insert != nil {
 		e.insert.explain(x)
 	} else if err := e.explainSelect(x, ctx, s, args); err != nil {
@@ -91,6 +93,7 @@ func (e *explainStatement) explainSelect(x *explainer, ctx context.Context, s *S
 		return nil
 	}
 	ex := newExecution(ctx, s, args)
+	defer ex.end()
 	op, err := q.open(ex)
 	if err != nil {
 		return err

@@ -14,9 +14,13 @@ type env struct {
 	now  time.Time  // one instant per statement
 	row  rowSource  // what the current row's columns are read from; set by the operator that evaluates
 	err  error      // the first error of an evaluation; the operator checks it once per row or batch
-	memo memo       // what depends on the arguments and the instant alone, computed once
+	memo memo       // what is remembered without an execution, and of rows
 	call []Value    // arguments of the functions being called, the innermost last
 	exec *execution // what the statement's operators and sub-queries share
+
+	made, held int64 // bytes of texts that were made for the current row, and how many of them the budget knows of
+	work       int   // bytes that were looked at since the context was
+	before     *env  // made before this one by the same execution
 }
 
 // fail remembers the first error of an evaluation and gives NULL in its place.
@@ -24,6 +28,7 @@ func (e *env) fail(err error) Value {
 	if e.err == nil {
 		e.err = err
 	}
+	e.work = effortStep // nothing that asks is worth its effort any more
 	return null
 }
 
@@ -328,21 +333,4 @@ func finish(x *expr, operands ...*expr) *expr {
 		return fold(x)
 	}
 	return once(x)
-}
-
-// fold replaces x by its value. An expression that fails does so when it is run, not before.
-func fold(x *expr) *expr {
-	var e env
-	v := x.eval(&e)
-	if e.err != nil {
-		return x
-	}
-	y := *x
-	y.fixed, y.value, y.test = true, v, nil
-	y.eval = func(*env) Value { return v }
-	y.nullable = v.isNull()
-	if y.typ == Any {
-		y.typ = v.staticType()
-	}
-	return &y
 }

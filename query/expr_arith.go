@@ -144,6 +144,9 @@ func (c *compiler) arithmetic(op parser.Op, l, r *expr, pos parser.Pos) (*expr, 
 		if a.kind == Time || b.kind == Time {
 			return computeTimes(e, op, a, b, pos)
 		}
+		if (a.kind >= String || b.kind >= String) && !e.effort(len(a.s)+len(b.s)) {
+			return null
+		}
 		return o.apply(a, b)
 	}
 	x := &expr{eval: eval, pos: pos, nullable: true}
@@ -239,6 +242,9 @@ func (c *compiler) addAll(terms []*expr) (*expr, error) {
 			if total.kind == Null {
 				return null
 			}
+			if e.work += termEffort; e.work >= effortStep && !e.wanted() {
+				return null
+			}
 			v := t.eval(e)
 			if total.kind == Time || v.kind == Time {
 				return computeTimes(e, parser.OpAdd, total, v, t.pos)
@@ -258,26 +264,23 @@ func concat(terms []*expr) *expr {
 	}
 	x.eval = func(e *env) Value {
 		var buf [128]byte
-		b := buf[:0]
+		b := textMaker{e, buf[:0]}
 		for _, t := range terms {
 			v := t.eval(e)
-			if v.kind == Null {
+			if v.kind == Null || !b.add(v) {
+				e.err = at(e.err, x.pos)
 				return null
 			}
-			if b = appendText(b, v); len(b) > maxText {
-				return e.fail(tooLong(x.pos))
-			}
 		}
-		return textValue(string(b))
+		if !e.room(len(b.b)) {
+			return null
+		}
+		if len(b.b) > len(buf) {
+			return textValue(stringOf(b.b))
+		}
+		return textValue(string(b.b))
 	}
 	return finish(x, terms...)
-}
-
-// maxText is how long a text may become while it is computed, in bytes.
-const maxText = 64 << 20
-
-func tooLong(pos parser.Pos) error {
-	return &Error{Kind: BadValue, Pos: pos, Msg: "a text has become longer than 64 MiB"}
 }
 
 // appendText appends v's text.

@@ -58,6 +58,9 @@ func (c *compiler) inList(x *expr, list []*expr, e *parser.In) (*expr, error) {
 		}
 		found := inConstants(env, set, v, convert, e.Pos)
 		for i := 0; i < len(others) && found != yes; i++ {
+			if env.work += termEffort + len(v.s); env.work >= effortStep && !env.wanted() {
+				return unknown
+			}
 			found = or(found, others[i](env, v))
 		}
 		if e.Not {

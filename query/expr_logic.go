@@ -37,6 +37,9 @@ func conjunction(tests []func(*env) truth) func(*env) truth {
 		}
 	}
 	return func(e *env) truth {
+		if !e.effort(len(tests)) {
+			return unknown
+		}
 		all := yes
 		for _, test := range tests {
 			switch test(e) {
@@ -53,6 +56,9 @@ func conjunction(tests []func(*env) truth) func(*env) truth {
 // disjunction is OR over any number of conditions. It stops at the first that is true.
 func disjunction(tests []func(*env) truth) func(*env) truth {
 	return func(e *env) truth {
+		if !e.effort(len(tests)) {
+			return unknown
+		}
 		any := no
 		for _, test := range tests {
 			switch test(e) {
@@ -214,6 +220,9 @@ func firstBranch(operand *expr, branches []branch, otherwise *expr) func(*env) V
 		var v Value
 		if operand != nil {
 			v = operand.eval(e)
+		}
+		if !e.effort(len(branches)) {
+			return null
 		}
 		for i := range branches {
 			if branches[i].test(e, v) == yes {

@@ -185,6 +185,9 @@ func (c *coreCompiler) placeInLeaf(i int, conds []*pendingCond) (joined, error) 
 	scan, isScan := src.input.(*tableScan)
 	var cheap, dear []condition
 	for _, w := range conds {
+		if err := c.busy(compileWork); err != nil {
+			return rel, err
+		}
 		if w.used || w.opaque || !w.needs.within(rel.set) {
 			continue
 		}
@@ -283,6 +286,7 @@ type materializeOp struct {
 }
 
 func (m *materializeOp) next(en *env) (bool, error) {
+	m.en.begin()
 	ok, err := m.in.next(m.en)
 	if !ok || err != nil {
 		return false, err

@@ -167,7 +167,7 @@ func withPos(eval func(*env) Value, pos parser.Pos) func(*env) Value {
 func callOne(f func(*env, Value) Value, a func(*env) Value, strict bool) func(*env) Value {
 	return func(e *env) Value {
 		v := a(e)
-		if strict && v.kind == Null {
+		if strict && v.kind == Null || !e.effort(len(v.s)) {
 			return null
 		}
 		return f(e, v)
@@ -177,7 +177,7 @@ func callOne(f func(*env, Value) Value, a func(*env) Value, strict bool) func(*e
 func callTwo(f func(*env, Value, Value) Value, a, b func(*env) Value, strict bool) func(*env) Value {
 	return func(e *env) Value {
 		v, w := a(e), b(e)
-		if strict && (v.kind == Null || w.kind == Null) {
+		if strict && (v.kind == Null || w.kind == Null) || !e.effort(len(v.s)+len(w.s)) {
 			return null
 		}
 		return f(e, v, w)
@@ -190,7 +190,7 @@ func callThree(f func(*env, Value, Value, Value) Value, args []*expr, strict boo
 		var v [3]Value
 		for i, a := range args {
 			v[i] = a.eval(e)
-			if strict && v[i].kind == Null {
+			if strict && v[i].kind == Null || !e.effort(len(v[i].s)) {
 				return null
 			}
 		}
@@ -204,7 +204,7 @@ func callMany(f func(*env, []Value) Value, args []*expr, strict bool) func(*env)
 		base := len(e.call)
 		for _, a := range args {
 			v := a.eval(e)
-			if strict && v.kind == Null {
+			if strict && v.kind == Null || !e.effort(len(v.s)) {
 				e.call = e.call[:base]
 				return null
 			}
@@ -221,11 +221,17 @@ func funcError(e *env, msg string) Value {
 	return e.fail(&Error{Kind: BadValue, Pos: -1, Msg: msg})
 }
 
+// longestName is how long a name may be that is taken for a misspelt one.
+const longestName = 40
+
 // unknownFunction is the error for a name that is no function, with a hint if it is close to one or known elsewhere.
 func unknownFunction(e *parser.Call) error {
-	err := &Error{Kind: UnknownFunction, Pos: e.Pos, Msg: "no such function: " + e.Name + "()"}
+	err := &Error{Kind: UnknownFunction, Pos: e.Pos, Msg: "no such function: " + short(e.Name) + "()"}
 	if hint, ok := functionHints[e.Name]; ok {
 		err.Hint = hint
+		return err
+	}
+	if len(e.Name) > longestName {
 		return err
 	}
 	best, distance := "", 3
@@ -302,7 +308,7 @@ var generalFunctions = []function{
 	{name: "version", typ: Text, nulls: nullNever, f0: func(*env) Value { return textValue(versionText) }},
 	{name: "current_user", typ: Text, nulls: nullNever, f0: func(*env) Value { return textValue("eventfold") }},
 	{name: "database", typ: Text, nulls: nullNever, f0: func(*env) Value { return textValue("main") }},
-	{name: "category", min: 1, max: 1, typ: Text, f1: func(_ *env, v Value) Value { return textValue(categoryOf(v.text())) }},
+	{name: "category", min: 1, max: 1, typ: Text, f1: func(e *env, v Value) Value { return textValue(e.piece(categoryOf(v.text()), v.s)) }},
 	{name: "has", min: 2, max: 2, typ: Integer, compile: (*compiler).has},
 }
 
@@ -373,7 +379,7 @@ func compileNullif(c *compiler, _ *function, args []*expr, pos parser.Pos) (*exp
 	b = sides[1]
 	x.eval = func(e *env) Value {
 		v, w := a.eval(e), b.eval(e)
-		if compareValues(convert(v), w, coll) == 0 {
+		if !e.effort(len(v.s)) || compareValues(convert(v), w, coll) == 0 {
 			return null
 		}
 		return v
@@ -425,6 +431,9 @@ func compileExtreme(c *compiler, f *function, args []*expr, pos parser.Pos) (*ex
 		for _, a := range args[1:] {
 			v := a.eval(e)
 			if best.kind == Null || v.kind == Null {
+				return null
+			}
+			if !e.effort(len(v.s)) {
 				return null
 			}
 			order := compareValues(best, v, coll)

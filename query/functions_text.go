@@ -12,11 +12,11 @@ import (
 var textFunctions = []function{
 	{name: "length", min: 1, max: 1, typ: Integer, f1: lengthFunc},
 	{name: "octet_length", min: 1, max: 1, typ: Integer, f1: func(_ *env, v Value) Value { return intValue(int64(len(v.text()))) }},
-	{name: "lower", min: 1, max: 1, typ: Text, f1: func(_ *env, v Value) Value { return textValue(lowerASCII(v.text())) }},
-	{name: "upper", min: 1, max: 1, typ: Text, f1: func(_ *env, v Value) Value { return textValue(mapBytes(v.text(), &upperTable)) }},
-	{name: "trim", min: 1, max: 2, typ: Text, fn: func(_ *env, a []Value) Value { return trimFunc(a, true, true) }},
-	{name: "ltrim", min: 1, max: 2, typ: Text, fn: func(_ *env, a []Value) Value { return trimFunc(a, true, false) }},
-	{name: "rtrim", min: 1, max: 2, typ: Text, fn: func(_ *env, a []Value) Value { return trimFunc(a, false, true) }},
+	{name: "lower", min: 1, max: 1, typ: Text, f1: mapFunc(&lowerTable)},
+	{name: "upper", min: 1, max: 1, typ: Text, f1: mapFunc(&upperTable)},
+	{name: "trim", min: 1, max: 2, typ: Text, fn: func(e *env, a []Value) Value { return trimFunc(e, a, true, true) }},
+	{name: "ltrim", min: 1, max: 2, typ: Text, fn: func(e *env, a []Value) Value { return trimFunc(e, a, true, false) }},
+	{name: "rtrim", min: 1, max: 2, typ: Text, fn: func(e *env, a []Value) Value { return trimFunc(e, a, false, true) }},
 	{name: "substr", min: 2, max: 3, typ: Text, compile: compileSubstr},
 	{name: "left", min: 2, max: 2, typ: Text, f2: leftFunc},
 	{name: "right", min: 2, max: 2, typ: Text, f2: rightFunc},
@@ -25,9 +25,9 @@ var textFunctions = []function{
 	{name: "position", min: 2, max: 2, typ: Integer, f2: func(e *env, a, b Value) Value { return instrFunc(e, b, a) }},
 	{name: "concat", min: 1, max: -1, typ: Text, nulls: nullNever, fn: func(e *env, a []Value) Value { return joinFunc(e, "", a) }},
 	{name: "concat_ws", min: 2, max: -1, typ: Text, nulls: nullOwn, fn: concatWsFunc},
-	{name: "hex", min: 1, max: 1, typ: Text, nulls: nullNever, f1: func(_ *env, v Value) Value { return textValue(string(appendHex(nil, v.text()))) }},
+	{name: "hex", min: 1, max: 1, typ: Text, nulls: nullNever, f1: hexFunc},
 	{name: "unhex", min: 1, max: 2, typ: Blob, nulls: nullMaybe, fn: unhexFunc},
-	{name: "quote", min: 1, max: 1, typ: Text, nulls: nullNever, f1: func(_ *env, v Value) Value { return textValue(quoteSQL(v)) }},
+	{name: "quote", min: 1, max: 1, typ: Text, nulls: nullNever, f1: quoteFunc},
 	{name: "char", min: 0, max: -1, typ: Text, nulls: nullNever, fn: charFunc},
 	{name: "unicode", min: 1, max: 1, typ: Integer, nulls: nullMaybe, f1: unicodeFunc},
 	{name: "printf", min: 0, max: -1, typ: Text, nulls: nullOwn, fn: printfFunc},
@@ -52,14 +52,18 @@ func compileLikeFunc(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*e
 }
 
 // globFunc is glob(pattern, x). As with LIKE, blobs match nothing.
-func globFunc(_ *env, pattern, v Value) Value {
+func globFunc(e *env, pattern, v Value) Value {
 	switch {
 	case pattern.kind == Bytes || v.kind == Bytes:
 		return intValue(0)
 	case pattern.kind == Null || v.kind == Null:
 		return null
 	}
-	return boolValue(globMatch(pattern.text(), v.text()))
+	p := pattern.text()
+	if len(p) > maxPattern {
+		return e.fail(longPattern(-1))
+	}
+	return boolValue(globMatch(e, p, v.text()))
 }
 
 // lengthFunc is the number of characters of a text, up to a NUL, or of bytes of a blob.
@@ -91,28 +95,71 @@ func charOffset(s string, n int64) int {
 	return i
 }
 
-// trimFunc takes characters from the ends of a text: blanks, or those of the second argument.
-func trimFunc(args []Value, left, right bool) Value {
-	s, set := args[0].text(), " "
-	if len(args) > 1 {
-		set = args[1].text()
+// mapFunc is a text with each byte replaced by the table's.
+func mapFunc(table *[256]byte) func(e *env, v Value) Value {
+	return func(e *env, v Value) Value {
+		s := v.text()
+		if !e.room(len(s)) {
+			return null
+		}
+		return textValue(mapBytes(s, table))
 	}
+}
+
+// trimFunc takes characters from the ends of a text: blanks, or those of the second argument.
+func trimFunc(e *env, args []Value, left, right bool) Value {
+	s, set := args[0].text(), newCharSet(" ")
+	if len(args) > 1 {
+		set = newCharSet(args[1].text())
+	}
+	whole := s
 	if left {
-		s = strings.TrimLeft(s, set)
+		s = strings.TrimLeftFunc(s, set.has)
 	}
 	if right {
-		s = strings.TrimRight(s, set)
+		s = strings.TrimRightFunc(s, set.has)
 	}
-	return textValue(s)
+	return textValue(e.piece(s, whole))
+}
+
+// A charSet is a set of characters. To look one up takes the same time however many there are.
+type charSet struct {
+	ascii [2]uint64
+	other map[rune]struct{}
+}
+
+func newCharSet(chars string) *charSet {
+	s := &charSet{}
+	for _, r := range chars {
+		if r < utf8.RuneSelf {
+			s.ascii[r/64] |= 1 << (r % 64)
+			continue
+		}
+		if s.other == nil {
+			s.other = map[rune]struct{}{}
+		}
+		s.other[r] = struct{}{}
+	}
+	return s
+}
+
+func (s *charSet) has(r rune) bool {
+	if r < utf8.RuneSelf {
+		return s.ascii[r/64]&(1<<(r%64)) != 0
+	}
+	_, ok := s.other[r]
+	return ok
 }
 
 // compileSubstr is substr(x, start[, length]). Of a blob it takes bytes.
 func compileSubstr(_ *compiler, f *function, args []*expr, pos parser.Pos) (*expr, error) {
-	x := f.with(func(_ *env, v, start, length Value) Value {
+	x := f.with(func(e *env, v, start, length Value) Value {
 		if len(args) == 2 {
 			length = intValue(math.MaxInt64)
 		}
-		return substr(v, toInt(start), toInt(length))
+		part := substr(v, toInt(start), toInt(length))
+		part.s = e.piece(part.s, v.s)
+		return part
 	}).plain(args, pos)
 	switch args[0].typ {
 	case Blob:
@@ -169,15 +216,15 @@ func substr(v Value, start, length int64) Value {
 }
 
 // leftFunc is left(x, n), the first n characters.
-func leftFunc(_ *env, v, n Value) Value {
+func leftFunc(e *env, v, n Value) Value {
 	s := v.text()
-	return textValue(s[:charOffset(s, toInt(n))])
+	return textValue(e.piece(s[:charOffset(s, toInt(n))], s))
 }
 
 // rightFunc is right(x, n), the last n characters.
-func rightFunc(_ *env, v, n Value) Value {
+func rightFunc(e *env, v, n Value) Value {
 	s, keep := v.text(), max(toInt(n), 0)
-	return textValue(s[charOffset(s, int64(charCount(s))-keep):])
+	return textValue(e.piece(s[charOffset(s, int64(charCount(s))-keep):], s))
 }
 
 // replaceFunc is replace(x, old, new). Without an old text, the new one does not matter.
@@ -191,8 +238,9 @@ func replaceFunc(e *env, v, old, new Value) Value {
 	case new.kind == Null:
 		return null
 	}
-	if len(to) > len(from) && len(s)+strings.Count(s, from)*(len(to)-len(from)) > maxText {
-		return e.fail(tooLong(-1))
+	size := int64(len(s)) + int64(strings.Count(s, from))*int64(len(to)-len(from))
+	if !e.room(int(min(size, math.MaxInt32))) {
+		return null
 	}
 	return textValue(strings.ReplaceAll(s, from, to))
 }
@@ -212,21 +260,21 @@ func instrFunc(_ *env, a, b Value) Value {
 
 // joinFunc joins texts, leaving out NULLs.
 func joinFunc(e *env, separator string, args []Value) Value {
-	var b []byte
+	t := textMaker{e: e}
 	first := true
 	for _, v := range args {
 		if v.kind == Null {
 			continue
 		}
-		if !first {
-			b = append(b, separator...)
+		if !first && !t.add(textValue(separator)) {
+			return null
 		}
 		first = false
-		if b = appendText(b, v); len(b) > maxText {
-			return e.fail(tooLong(-1))
+		if !t.add(v) {
+			return null
 		}
 	}
-	return textValue(string(b))
+	return e.text(t.b)
 }
 
 func concatWsFunc(e *env, args []Value) Value {
@@ -234,6 +282,15 @@ func concatWsFunc(e *env, args []Value) Value {
 		return null
 	}
 	return joinFunc(e, args[0].text(), args[1:])
+}
+
+// hexFunc is the bytes of a text as hexadecimal digits.
+func hexFunc(e *env, v Value) Value {
+	s := v.text()
+	if !e.room(2 * len(s)) {
+		return null
+	}
+	return textValue(stringOf(appendHex(make([]byte, 0, 2*len(s)), s)))
 }
 
 func appendHex(dst []byte, s string) []byte {
@@ -256,16 +313,19 @@ func hexDigit(c byte) int {
 }
 
 // unhexFunc decodes pairs of hexadecimal digits, between which the characters of the second argument may stand.
-func unhexFunc(_ *env, args []Value) Value {
-	s, ignore := args[0].text(), ""
+func unhexFunc(e *env, args []Value) Value {
+	s, ignore := args[0].text(), newCharSet("")
 	if len(args) > 1 {
-		ignore = args[1].text()
+		ignore = newCharSet(args[1].text())
 	}
-	var b []byte
+	if !e.room(len(s) / 2) {
+		return null
+	}
+	b := make([]byte, 0, len(s)/2)
 	for i := 0; i < len(s); {
 		if hexDigit(s[i]) < 0 {
 			end := nextChar(s, i)
-			if !strings.Contains(ignore, s[i:end]) {
+			if r, _ := utf8.DecodeRuneInString(s[i:end]); !ignore.has(r) {
 				return null
 			}
 			i = end
@@ -277,7 +337,22 @@ func unhexFunc(_ *env, args []Value) Value {
 		b = append(b, byte(hexDigit(s[i])<<4|hexDigit(s[i+1])))
 		i += 2
 	}
-	return blobValue(string(b))
+	return blobValue(stringOf(b))
+}
+
+// quoteFunc is a value as a literal of SQL.
+func quoteFunc(e *env, v Value) Value {
+	size := len(v.s) + 2
+	switch v.kind {
+	case Bytes:
+		size += len(v.s) + 1
+	case String:
+		size += strings.Count(v.s, "'")
+	}
+	if !e.room(size) {
+		return null
+	}
+	return textValue(quoteSQL(v))
 }
 
 // quoteSQL returns v as a literal of SQL.
@@ -290,9 +365,19 @@ func quoteSQL(v Value) string {
 	case Float:
 		return quoteReal(v.f)
 	case Bytes:
-		return "X'" + string(appendHex(nil, v.s)) + "'"
+		b := make([]byte, 0, 2*len(v.s)+3)
+		return stringOf(append(appendHex(append(b, "X'"...), v.s), '\''))
 	}
-	return "'" + strings.ReplaceAll(v.text(), "'", "''") + "'"
+	s := v.text()
+	b := append(make([]byte, 0, len(s)+strings.Count(s, "'")+2), '\'')
+	for {
+		i := strings.IndexByte(s, '\'')
+		if i < 0 {
+			return stringOf(append(append(b, s...), '\''))
+		}
+		b = append(append(b, s[:i+1]...), '\'')
+		s = s[i+1:]
+	}
 }
 
 // quoteReal returns a text that is read as exactly f.

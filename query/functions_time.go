@@ -299,7 +299,7 @@ func dateFormatFunc(e *env, v, format Value) Value {
 		m.second += 60
 	}
 	m.needMs()
-	s, ok := m.strftime(format.text(), mysqlDirectives)
+	s, ok := m.strftime(e, format.text(), mysqlDirectives)
 	if !ok {
 		return e.fail(&Error{Kind: BadArgument, Pos: -1, Msg: "date_format knows no " + unknownDirective(format.text(), mysqlDirectives),
 			Hint: "its letters are MySQL's; strftime has SQLite's, and %% is a percent sign"})
@@ -352,7 +352,7 @@ var mysqlDirectives = func() map[byte]directive {
 	d['M'] = text(func(m *moment) string { return monthNames[m.month-1] })
 	d['b'] = text(func(m *moment) string { return monthNames[m.month-1][:3] })
 	d['r'] = func(b []byte, m *moment) []byte {
-		s, _ := m.strftime("%I:%M:%S %p", strftimeDirectives)
+		s, _ := m.strftime(new(env), "%I:%M:%S %p", strftimeDirectives)
 		return append(b, s...)
 	}
 	// Weeks: %U and %V begin on Sunday, the first has the year's first Sunday in it; %u begins on Monday, the first has four days or more of

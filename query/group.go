@@ -24,7 +24,6 @@ func newGroupPlan(c *coreCompiler, where []condition) *groupPlan {
 	p := &groupPlan{where: where, keys: c.keys, aggs: c.aggs, from: c.from, parallel: !c.nesting && len(where) == 0, fleeting: !c.nesting}
 	p.byType = len(p.keys) == 1 && c.isScanOfEvents() && c.isGroupColumn("type")
 	for _, a := range p.aggs {
-		p.fleeting = p.fleeting && !a.def.holds
 		p.args = max(p.args, len(a.args))
 		if a.distinct || a.def.merge == nil {
 			p.parallel = false
@@ -47,7 +46,7 @@ type groupTable struct {
 	groups []*group // in the order of their first rows
 	byKey  map[string]*group
 	whole  *group                 // without GROUP BY, the only group
-	recent [recentTexts]knownText // groups whose only key is a text, by where the text is
+	recent [recentTexts]knownText // groups whose only key is a type, by where its text is
 	key    []byte
 	values []Value
 	buf    []Value
@@ -81,8 +80,8 @@ type knownText struct {
 	group *group
 }
 
-// recentTexts is how many texts a groupTable finds again in that way. Texts of rows that are gone with the next batch are not found in
-// it, except types: other texts may then have the same bytes in memory.
+// recentTexts is how many texts a groupTable finds again in that way. Texts of other columns are not found in it: they would keep alive
+// what they are a part of, and others may have the same bytes in memory.
 const recentTexts = 64
 
 // find returns the group of the current row.
@@ -97,7 +96,7 @@ func (t *groupTable) find(en *env) (*group, error) {
 		return nil, en.err
 	}
 	var known *knownText
-	if len(t.values) == 1 && t.values[0].kind == String && (t.plan.byType || !t.plan.fleeting) {
+	if t.plan.byType && t.values[0].kind == String {
 		text := t.values[0].s
 		known = &t.recent[uintptr(unsafe.Pointer(unsafe.StringData(text)))>>4%recentTexts]
 		if known.group != nil && len(known.text) == len(text) && unsafe.StringData(known.text) == unsafe.StringData(text) {
@@ -106,6 +105,9 @@ func (t *groupTable) find(en *env) (*group, error) {
 	}
 	t.key = t.key[:0]
 	for i, v := range t.values {
+		if !en.effort(len(v.s)) {
+			return nil, en.err
+		}
 		t.key = appendKey(t.key, v, t.plan.keys[i].collate)
 	}
 	g, ok := t.byKey[string(t.key)]
@@ -139,6 +141,7 @@ func (t *groupTable) insert(key string, values []Value) (*group, error) {
 
 // merge adds the groups of the rows that come after those of t.
 func (t *groupTable) merge(after *groupTable) error {
+	t.keep.taken += after.keep.taken
 	for _, g := range after.groups {
 		key := t.key[:0]
 		for i, v := range g.keys {
@@ -152,12 +155,15 @@ func (t *groupTable) merge(after *groupTable) error {
 			continue
 		}
 		for i, a := range t.plan.aggs {
+			both := into.aggs[i].size() + g.aggs[i].size()
 			if err := a.def.merge(&into.aggs[i], &g.aggs[i], a); err != nil {
 				return err
 			}
+			if gone := both - into.aggs[i].size(); gone > 0 {
+				t.keep.drop(gone)
+			}
 		}
 	}
-	t.keep.taken += after.keep.taken
 	return nil
 }
 
@@ -217,6 +223,7 @@ func (g *groupOp) read() error {
 	if done, err := g.readParts(); done || err != nil {
 		return err
 	}
+	defer g.ex.leave(g.ex.envs)
 	in, err := g.open()
 	if err != nil {
 		return err
@@ -247,6 +254,7 @@ func (g *groupOp) open() (operator, error) {
 // readInto gives every row of an operator to a group table.
 func readInto(t *groupTable, in operator, en *env) error {
 	for n := 1; ; n++ {
+		en.begin()
 		ok, err := in.next(en)
 		if !ok || err != nil {
 			return err

@@ -73,6 +73,7 @@ func filtered(in operator, conds []condition) operator {
 
 func (f *filterOp) next(en *env) (bool, error) {
 	for {
+		en.begin()
 		ok, err := f.in.next(en)
 		if !ok || err != nil {
 			return false, err

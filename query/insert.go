@@ -519,6 +519,7 @@ func (p *insertPlan) appendRow(in *insertion) {
 
 func (p *insertPlan) query(ctx context.Context, s *Session, args []Value) (Rows, error) {
 	in := &insertion{args: args}
+	defer in.execution.end()
 	done, err := p.run(s, in, in.begin(ctx, s))
 	if err != nil {
 		return nil, err
@@ -528,6 +529,7 @@ func (p *insertPlan) query(ctx context.Context, s *Session, args []Value) (Rows,
 
 func (p *insertPlan) exec(ctx context.Context, s *Session, args []Value) (Outcome, error) {
 	in := &insertion{args: args}
+	defer in.execution.end()
 	return p.outcome(s, in, in.begin(ctx, s))
 }
 

@@ -26,11 +26,13 @@ func (in *insertion) begin(ctx context.Context, s *Session) *env {
 	in.execution = execution{ctx: ctx, session: s, args: in.args, now: s.now()}
 	in.execution.limitMemory(s)
 	in.env = env{ctx: ctx, args: in.args, now: in.execution.now, exec: &in.execution}
+	in.execution.envs = &in.env
 	return &in.env
 }
 
 // end lets go of what the statement was about. Room for many rows is not kept.
 func (in *insertion) end() {
+	in.execution.end()
 	if len(in.rows) > 1 {
 		*in = insertion{}
 		return
@@ -61,7 +63,9 @@ func (p *insertPlan) execHere(ctx context.Context, s *Session, params parser.Par
 		if err != nil {
 			return Outcome{}, err
 		}
-		return p.outcome(s, in, newWriteExecution(ctx, s, values).env(nil))
+		en := newWriteExecution(ctx, s, values).env(nil)
+		defer en.exec.end()
+		return p.outcome(s, in, en)
 	}
 	keep := bytesKeeper{borrow: true}
 	if s.Tx != nil {

@@ -121,6 +121,7 @@ func (j *joinOp) next(en *env) (bool, error) {
 
 // advance takes the next row of the left side and looks up its candidates.
 func (j *joinOp) advance() (bool, error) {
+	j.leftEnv.begin()
 	ok, err := j.left.next(j.leftEnv)
 	if !ok || err != nil {
 		return false, err
@@ -145,6 +146,7 @@ func (j *joinOp) advance() (bool, error) {
 func (j *joinOp) match(en *env) (bool, error) {
 	en.row.values = j.row
 	for len(j.found) > 0 {
+		en.begin()
 		if j.seen++; j.seen%batchRows == 0 {
 			if err := en.ctx.Err(); err != nil {
 				return false, err
@@ -181,6 +183,7 @@ func (j *joinOp) match(en *env) (bool, error) {
 // build reads the right side.
 func (j *joinOp) build() error {
 	j.built = true
+	defer j.ex.leave(j.ex.envs)
 	right, err := j.plan.right.open(j.ex, j.outer)
 	if err != nil {
 		return err
@@ -198,6 +201,7 @@ func (j *joinOp) readRight(right operator) error {
 	j.byKey = map[string][]int32{}
 	row := make([]Value, len(j.plan.reads))
 	for {
+		en.begin()
 		ok, err := right.next(en)
 		if err != nil || !ok {
 			return err
@@ -248,7 +252,7 @@ func (j *joinOp) keyOf(en *env, right bool) (key []byte, ok bool) {
 			side = k.right
 		}
 		v := side.eval(en)
-		if v.kind == Null {
+		if v.kind == Null || !en.effort(len(v.s)) {
 			return nil, false
 		}
 		if k.convert != nil {

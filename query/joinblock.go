@@ -186,6 +186,9 @@ func newJoin(left, right joined, outer bool) (*joinPlan, joined) {
 // They choose candidates; the conditions themselves are evaluated again on the joined row.
 func (b *joinBlock) joinKeys(p *joinPlan, conds []*pendingCond, left, right joined) error {
 	for _, w := range conds {
+		if err := b.busy(compileWork); err != nil {
+			return err
+		}
 		if w.used || !w.links(left.set, right.set) {
 			continue
 		}
@@ -222,6 +225,9 @@ func (w *pendingCond) links(a, b sourceSet) bool {
 func (b *joinBlock) joinRest(p *joinPlan, conds []*pendingCond, rel joined, texts *[]string) ([]condition, error) {
 	var list []condition
 	for _, w := range conds {
+		if err := b.busy(compileWork); err != nil {
+			return nil, err
+		}
 		if w.used || !w.needs.within(rel.set) || w.opaque && w.clause == "WHERE" {
 			continue
 		}

@@ -3,6 +3,7 @@ package query
 import (
 	"math"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/eventfold/eventfold/engine"
@@ -13,14 +14,27 @@ func malformedJSON(pos parser.Pos) error {
 	return &Error{Kind: BadValue, Pos: pos, Msg: "malformed JSON"}
 }
 
+// longestPathTold is how many bytes of a path an error repeats.
+const longestPathTold = 100
+
 func badPath(path string, pos parser.Pos) error {
-	return &Error{Kind: BadArgument, Pos: pos, Msg: "bad JSON path " + strconv.Quote(path), Err: errPath}
+	err := errPath
+	if strings.Count(path, ".")+strings.Count(path, "[") > maxPathSteps {
+		err = errLongPath
+	}
+	if len(path) > longestPathTold {
+		path = path[:longestPathTold] + "..."
+	}
+	return &Error{Kind: BadArgument, Pos: pos, Msg: "bad JSON path " + strconv.Quote(path), Err: err}
 }
 
 // document returns v as a JSON document; ok is false if there is none: v is NULL or a blob that is not JSON, as a payload
 // may be. A text that is not known to be JSON is checked, and an error if it is neither JSON nor JSON5, of which the document is
 // the JSON that it means.
 func document(e *env, v Value, pos parser.Pos) (doc string, ok bool) {
+	if !e.effort(len(v.s)) {
+		return "", false
+	}
 	switch {
 	case v.json:
 		return v.s, true
@@ -33,7 +47,7 @@ func document(e *env, v Value, pos parser.Pos) (doc string, ok bool) {
 	if engine.ValidJSON(bytesOf(s)) {
 		return s, true
 	}
-	if s, ok = fromJSON5(s); !ok {
+	if s, ok = fromJSON5(e, s); !ok {
 		e.fail(malformedJSON(pos))
 	}
 	return s, ok
@@ -67,6 +81,9 @@ func (c *compiler) arrow(e *parser.Binary) (*expr, error) {
 			if err != nil {
 				return nil, badPath(label.value.text(), label.pos)
 			}
+			if len(steps.steps)+len(p.steps) > maxPathSteps {
+				return nil, &Error{Kind: BadArgument, Pos: label.pos, Msg: "bad JSON path", Err: errLongPath}
+			}
 			if steps = steps.then(p); i > 0 {
 				continue
 			}
@@ -99,7 +116,7 @@ func (c *compiler) constantPath(x *expr, p *jsonPath, op *parser.Binary, isColum
 		if !ok {
 			return null
 		}
-		return as.value(p.extract(doc))
+		return e.taken(as.value(p.extractFor(e, doc)), doc)
 	}
 	return finish(y, x), nil
 }
@@ -138,7 +155,7 @@ func computedPath(x, label *expr, op *parser.Binary) *expr {
 		if err != nil {
 			return e.fail(badPath(l.text(), label.pos))
 		}
-		return as.value(p.extract(doc))
+		return e.taken(as.value(p.extractFor(e, doc)), doc)
 	}
 	return finish(y, x, label)
 }
@@ -234,7 +251,7 @@ func pathOf(e *env, x *expr) *jsonPath {
 // pathArgument returns how to get the path of an argument; a constant one is compiled once.
 func pathArgument(x *expr) (func(*env) *jsonPath, error) {
 	if x.fixed {
-		e := new(env)
+		e := &env{}
 		p := pathOf(e, x)
 		return func(*env) *jsonPath { return p }, e.err
 	}
@@ -266,7 +283,7 @@ func (c *compiler) jsonExtract(f *function, args []*expr, pos parser.Pos) (*expr
 			if p == nil {
 				return null
 			}
-			return p.extract(doc).sql()
+			return e.taken(p.extractFor(e, doc).sql(), doc)
 		}
 		return extractArray(e, doc, paths)
 	}
@@ -298,22 +315,60 @@ func (c *compiler) sharedExtract(e *parser.Call, args []*expr) (*expr, error) {
 
 // extractArray is the JSON array of what several paths lead to, null for nothing. A NULL path makes it NULL.
 func extractArray(e *env, doc string, paths []func(*env) *jsonPath) Value {
-	b := []byte{'['}
+	t := textMaker{e: e, b: []byte{'['}}
 	for i, path := range paths {
 		p := path(e)
-		if p == nil {
+		if p == nil || !e.effort(len(doc)) {
 			return null
 		}
 		if i > 0 {
-			b = append(b, ',')
+			t.b = append(t.b, ',')
 		}
-		if raw := p.extract(doc); raw != "" {
-			b = append(b, compactJSON(string(raw))...)
-		} else {
-			b = append(b, "null"...)
+		raw := p.extractFor(e, doc)
+		if raw == "" {
+			raw = "null"
+		}
+		if !t.fits(len(raw)) {
+			return null
+		}
+		t.b = append(t.b, compactJSON(string(raw))...)
+	}
+	return t.json("]")
+}
+
+// json ends a JSON text.
+func (t *textMaker) json(end string) Value {
+	t.b = append(t.b, end...)
+	if !t.e.room(len(t.b)) {
+		return null
+	}
+	return jsonValue(stringOf(t.b))
+}
+
+// addJSON appends a value as json_array and json_object take it; ok is false for a blob, which JSON cannot hold.
+func (t *textMaker) addJSON(v Value) (ok bool) {
+	size := len(v.s)
+	if v.kind == String && !v.json && size > smallPiece {
+		size = quotedSize(v.s)
+	}
+	if t.fits(size) {
+		t.b, ok = appendJSON(t.b, v)
+	}
+	return ok || t.e.err != nil
+}
+
+// quotedSize is about how long a text is as a JSON string, and never less.
+func quotedSize(s string) int {
+	n := len(s) + 2
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c < ' ':
+			n += 5
+		case c == '"' || c == '\\':
+			n++
 		}
 	}
-	return jsonValue(string(append(b, ']')))
+	return n
 }
 
 // jsonAt compiles json_type(x[, path]) and json_array_length(x[, path]).
@@ -336,7 +391,7 @@ func (c *compiler) jsonAt(f *function, args []*expr, pos parser.Pos) (*expr, err
 		if p == nil {
 			return null
 		}
-		return answer(p.extract(doc))
+		return e.taken(answer(p.extractFor(e, doc)), doc)
 	}
 	return finish(y, args...), nil
 }
@@ -357,9 +412,9 @@ func (c *compiler) jsonMake(f *function, args []*expr, pos parser.Pos) (*expr, e
 	}
 	y := &expr{typ: JSON, pos: pos}
 	y.eval = func(e *env) Value {
-		b := []byte{'['}
+		t, end := textMaker{e: e, b: []byte{'['}}, "]"
 		if object {
-			b[0] = '{'
+			t.b[0], end = '{', "}"
 		}
 		for i, a := range args {
 			v := a.eval(e)
@@ -368,19 +423,22 @@ func (c *compiler) jsonMake(f *function, args []*expr, pos parser.Pos) (*expr, e
 				return e.fail(&Error{Kind: BadValue, Pos: a.pos, Msg: "the keys of json_object are texts"})
 			}
 			if key && i > 0 || !object && i > 0 {
-				b = append(b, ',')
+				t.b = append(t.b, ',')
 			} else if i > 0 {
-				b = append(b, ':')
+				t.b = append(t.b, ':')
 			}
-			var ok bool
 			if key {
 				v.json = false
 			}
-			if b, ok = appendJSON(b, v); !ok {
+			if !t.addJSON(v) {
 				return e.fail(&Error{Kind: BadValue, Pos: a.pos, Msg: "JSON cannot hold a blob"})
 			}
+			if e.err != nil {
+				e.err = at(e.err, pos)
+				return null
+			}
 		}
-		return jsonValue(string(append(b, b[0]+2))) // ] is two after [, } two after {
+		return t.json(end)
 	}
 	return finish(y, args...), nil
 }
@@ -390,11 +448,11 @@ func (c *compiler) jsonQuote(f *function, args []*expr, pos parser.Pos) (*expr, 
 	x := args[0]
 	y := &expr{typ: JSON, pos: pos}
 	y.eval = func(e *env) Value {
-		b, ok := appendJSON(nil, x.eval(e))
-		if !ok {
+		t := textMaker{e: e}
+		if !t.addJSON(x.eval(e)) {
 			return e.fail(&Error{Kind: BadValue, Pos: pos, Msg: "JSON cannot hold a blob"})
 		}
-		return jsonValue(string(b))
+		return t.json("")
 	}
 	return finish(y, args...), nil
 }
@@ -438,7 +496,7 @@ func compileJSON(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*expr,
 		if !ok {
 			return null
 		}
-		return (&jsonPath{}).extract(doc).json()
+		return e.taken((&jsonPath{}).extract(doc).json(), doc)
 	}
 	return finish(y, args...), nil
 }
@@ -466,7 +524,7 @@ func jsonValidFunc(e *env, args []Value) Value {
 	}
 	ok := v.json || engine.ValidJSON(bytesOf(v.text()))
 	if !ok && flags&flagJSON5 != 0 {
-		_, ok = fromJSON5(v.text())
+		_, ok = fromJSON5(e, v.text())
 	}
 	return boolValue(ok)
 }

@@ -15,18 +15,22 @@ type json5 struct {
 	in    string
 	at    int
 	out   []byte
+	limit int // how long out may become
 	depth int
 }
 
-// fromJSON5 returns JSON5 as JSON; ok is false if it is neither.
-func fromJSON5(s string) (doc string, ok bool) {
-	p := &json5{in: s}
+// fromJSON5 returns JSON5 as JSON; ok is false if it is neither, or if it is longer than a text may be.
+func fromJSON5(e *env, s string) (doc string, ok bool) {
+	p := &json5{in: s, limit: e.textLimit()}
 	p.blanks()
 	if !p.value() {
 		return "", false
 	}
 	p.blanks()
-	return string(p.out), p.at == len(p.in)
+	if p.at < len(p.in) || len(p.out) > p.limit {
+		return "", false
+	}
+	return stringOf(p.out), e.count(len(p.out))
 }
 
 // blanks passes over white space and comments. A comment that is not closed is left, and then is no value.
@@ -187,7 +191,7 @@ func (p *json5) text() bool {
 // control appends a control character, of which JSON is six times as long. What becomes longer than any text is no JSON5: its end is
 // not read.
 func (p *json5) control(c byte) {
-	if len(p.out) > maxText {
+	if len(p.out) > p.limit {
 		p.at = len(p.in)
 		return
 	}

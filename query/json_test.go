@@ -2,6 +2,7 @@ package query
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand"
@@ -123,7 +124,7 @@ func TestJSON5IsReadAsJSON(t *testing.T) {
 		{strings.Repeat("[", 5_000_000), ""},
 	}
 	for _, tt := range tests {
-		got, ok := fromJSON5(tt.in)
+		got, ok := fromJSON5(&env{ctx: context.Background()}, tt.in)
 		name := tt.in[:min(len(tt.in), 40)]
 		if tt.want == "" {
 			assert.False(t, ok, name)
@@ -132,7 +133,7 @@ func TestJSON5IsReadAsJSON(t *testing.T) {
 		if assert.True(t, ok, name) {
 			assert.Equal(t, tt.want, got, name)
 		}
-		got, ok = fromJSON5(tt.want)
+		got, ok = fromJSON5(&env{ctx: context.Background()}, tt.want)
 		assert.True(t, ok && got == tt.want, "%s: its JSON is read as itself", name)
 	}
 	checkFacts(t, []fact{

@@ -33,6 +33,11 @@ const (
 // A rawJSON is one value as it stands in its document, blanks included; "" if there is none.
 type rawJSON string
 
+// maxPathSteps is how many parts a path may have. What looks paths up recurses so deep.
+const maxPathSteps = 1000
+
+var errLongPath = errors.New("a path has at most 1000 parts")
+
 var errPath = errors.New("a path is $, then .key, .\"key\", [\"key\"], [n] or [#-n]")
 
 // parsePath compiles a path that begins with $.
@@ -45,6 +50,9 @@ func parsePath(s string) (*jsonPath, error) {
 		step, rest, err := parseStep(s)
 		if err != nil {
 			return nil, err
+		}
+		if len(p.steps) == maxPathSteps {
+			return nil, errLongPath
 		}
 		p.steps, s = append(p.steps, step), rest
 	}
@@ -151,25 +159,18 @@ func (p *jsonPath) String() string {
 	return string(b)
 }
 
-// extract finds the value that p leads to. The document must be valid JSON; of one that is not, the result is some part
-// of it or nothing. Of two members with the same key the first counts. extract allocates nothing and never recurses.
-func (p *jsonPath) extract(doc string) rawJSON {
+// extractFor is extract for an expression: it gives up, with nothing, when nobody waits for the result any more.
+func (p *jsonPath) extractFor(e *env, doc string) rawJSON {
 	i := skipBlanks(doc, 0)
 	for s := range p.steps {
-		step := &p.steps[s]
-		switch step.kind {
-		case stepKey:
-			i = findMember(doc, i, step.key)
-		case stepIndex:
-			i = findElement(doc, i, step.index)
-		default:
-			if n := countElements(doc, i); n >= step.index && step.index > 0 {
-				i = findElement(doc, i, n-step.index)
-			} else {
-				i = -1
-			}
+		at := i
+		if i = p.steps[s].find(doc, i); i < 0 {
+			return ""
 		}
-		if i < 0 {
+		if p.steps[s].kind == stepFromEnd { // which has read all of the array
+			at = i - (len(doc) - i)
+		}
+		if e != nil && !e.effort(i-at) {
 			return ""
 		}
 	}
@@ -179,6 +180,24 @@ func (p *jsonPath) extract(doc string) rawJSON {
 	}
 	return rawJSON(doc[i:end])
 }
+
+// find returns where the step leads to from the value at i, -1 for nowhere.
+func (step *jsonStep) find(doc string, i int) int {
+	switch step.kind {
+	case stepKey:
+		return findMember(doc, i, step.key)
+	case stepIndex:
+		return findElement(doc, i, step.index)
+	}
+	if n := countElements(doc, i); n >= step.index && step.index > 0 {
+		return findElement(doc, i, n-step.index)
+	}
+	return -1
+}
+
+// extract finds the value that p leads to. The document must be valid JSON; of one that is not, the result is some part
+// of it or nothing. Of two members with the same key the first counts. extract allocates nothing and never recurses.
+func (p *jsonPath) extract(doc string) rawJSON { return p.extractFor(nil, doc) }
 
 // findMember returns where the value of a member of the object at i begins, -1 if there is no such member.
 func findMember(doc string, i int, key string) int {
@@ -488,7 +507,7 @@ func smallInt(s string) (n int64, ok bool) {
 // compactJSON returns a JSON text without the blanks outside of its strings, and with U+FFFD for bytes that are no UTF-8.
 func compactJSON(s string) string {
 	if !utf8.ValidString(s) {
-		s = string([]rune(s))
+		s = validText(s)
 	}
 	at := firstBlank(s, 0)
 	if at < 0 {
@@ -504,6 +523,15 @@ func compactJSON(s string) string {
 		b = append(b, s[from:at]...)
 	}
 	return string(b)
+}
+
+// validText returns a text with U+FFFD for each byte that is no UTF-8.
+func validText(s string) string {
+	b := make([]byte, 0, len(s)+utf8.UTFMax)
+	for _, r := range s {
+		b = utf8.AppendRune(b, r)
+	}
+	return stringOf(b)
 }
 
 // firstBlank returns the place of the first blank outside of strings at or after i, which is outside of strings; -1 for none.

@@ -1,5 +1,9 @@
 package query
 
+import (
+	"slices"
+)
+
 // A jsonPaths looks up several paths of a document in one pass. It is immutable.
 type jsonPaths struct {
 	root  pathNode
@@ -10,8 +14,23 @@ type jsonPaths struct {
 type pathNode struct {
 	out     []int // the paths that end here
 	members []pathMember
-	items   []pathItem
-	fromEnd []pathItem // counted from the end
+	keys    map[string]int // the places of many members; nil for few
+	items   []pathItem     // in the order of their indexes
+	fromEnd []pathItem     // counted from the end, the last element first
+}
+
+// manyMembers is how many members are found faster by hashing than by comparing each.
+const manyMembers = 8
+
+// A pathVisit is one pass over a document.
+type pathVisit struct {
+	e   *env      // who waits for the result; nil for somebody who always does
+	out []rawJSON // by path
+}
+
+// effort tells that the document was read from one place to another. It is false if the rest need not be read.
+func (v *pathVisit) effort(from, to int) bool {
+	return v.e == nil || v.e.effort(max(to-from, 0)+1)
 }
 
 type pathMember struct {
@@ -39,31 +58,63 @@ func newJSONPaths(paths []*jsonPath) *jsonPaths {
 
 func (n *pathNode) child(step jsonStep) *pathNode {
 	if step.kind == stepKey {
-		for _, m := range n.members {
-			if m.key == step.key {
-				return m.node
-			}
+		if m := n.find(step.key); m >= 0 {
+			return n.members[m].node
 		}
-		n.members = append(n.members, pathMember{step.key, new(pathNode)})
-		return n.members[len(n.members)-1].node
+		return n.addMember(step.key)
 	}
 	list := &n.items
 	if step.kind == stepFromEnd {
 		list = &n.fromEnd
 	}
-	for _, item := range *list {
-		if item.index == step.index {
-			return item.node
+	at, found := slices.BinarySearchFunc(*list, step.index, func(item pathItem, index int64) int {
+		return compareInts(item.index, index)
+	})
+	if !found {
+		*list = slices.Insert(*list, at, pathItem{step.index, new(pathNode)})
+	}
+	return (*list)[at].node
+}
+
+func (n *pathNode) addMember(key string) *pathNode {
+	n.members = append(n.members, pathMember{key, new(pathNode)})
+	if n.keys != nil {
+		n.keys[key] = len(n.members) - 1
+	} else if len(n.members) > manyMembers {
+		n.keys = make(map[string]int, len(n.members))
+		for i := range n.members {
+			n.keys[n.members[i].key] = i
 		}
 	}
-	*list = append(*list, pathItem{step.index, new(pathNode)})
-	return (*list)[len(*list)-1].node
+	return n.members[len(n.members)-1].node
+}
+
+// find returns the member with a key, -1 for none.
+func (n *pathNode) find(key string) int {
+	if n.keys != nil {
+		if m, ok := n.keys[key]; ok {
+			return m
+		}
+		return -1
+	}
+	for m := range n.members {
+		if n.members[m].key == key {
+			return m
+		}
+	}
+	return -1
 }
 
 // extract puts into out, which has a place per path, what each path leads to. It recurses as deep as the longest path.
 func (p *jsonPaths) extract(doc string, out []rawJSON) {
+	p.extractFor(nil, doc, out)
+}
+
+// extractFor is extract for an expression, which may not be waited for any more.
+func (p *jsonPaths) extractFor(e *env, doc string, out []rawJSON) {
 	clear(out[:p.count])
-	p.root.visit(doc, skipBlanks(doc, 0), out, false)
+	v := pathVisit{e, out}
+	p.root.visit(doc, skipBlanks(doc, 0), &v, false)
 }
 
 // extractAll looks up paths in one pass. Who does so for many documents prepares them once, with newJSONPaths.
@@ -73,47 +124,77 @@ func extractAll(doc string, paths []*jsonPath, out []rawJSON) {
 
 // visit handles the value at i, which n stands for. If more is true it returns the end of the value,
 // -1 if the document ends within it.
-func (n *pathNode) visit(doc string, i int, out []rawJSON, more bool) int {
+func (n *pathNode) visit(doc string, i int, v *pathVisit, more bool) int {
 	if i < 0 || i >= len(doc) {
 		return -1
 	}
 	end := -1
 	switch {
 	case doc[i] == '{' && len(n.members) > 0:
-		end = n.visitObject(doc, i, out)
+		end = n.visitObject(doc, i, v)
 	case doc[i] == '[':
-		n.visitArray(doc, i, out)
+		n.visitArray(doc, i, v)
 	}
 	if end < 0 && (more || len(n.out) > 0) {
-		end = valueEnd(doc, i)
+		if end = valueEnd(doc, i); !v.effort(i, end) {
+			return -1
+		}
 	}
 	if end >= 0 {
 		for _, o := range n.out {
-			out[o] = rawJSON(doc[i:end])
+			v.out[o] = rawJSON(doc[i:end])
 		}
 	}
 	return end
 }
 
-// visitArray looks up each element by itself: paths through arrays are few.
-func (n *pathNode) visitArray(doc string, i int, out []rawJSON) {
+// visitArray goes through the array at i, once for the elements that are counted from its front and once for the others.
+func (n *pathNode) visitArray(doc string, i int, v *pathVisit) {
+	walk := arrayWalk{doc: doc, at: findElement(doc, i, 0)}
 	for _, item := range n.items {
-		item.node.visit(doc, findElement(doc, i, item.index), out, false)
+		if !walk.to(item.index, v) {
+			break
+		}
+		item.node.visit(doc, walk.at, v, false)
 	}
 	if len(n.fromEnd) == 0 {
 		return
 	}
 	count := countElements(doc, i)
-	for _, item := range n.fromEnd {
-		if item.index > 0 && item.index <= count {
-			item.node.visit(doc, findElement(doc, i, count-item.index), out, false)
+	walk = arrayWalk{doc: doc, at: findElement(doc, i, 0)}
+	for _, item := range slices.Backward(n.fromEnd) {
+		if item.index <= 0 || item.index > count {
+			continue
+		}
+		if !walk.to(count-item.index, v) {
+			break
+		}
+		item.node.visit(doc, walk.at, v, false)
+	}
+}
+
+// An arrayWalk steps through the elements of an array.
+type arrayWalk struct {
+	doc   string
+	at    int   // where the element begins, -1 behind the last
+	index int64 // of the element
+}
+
+// to goes on to an element; false if it is not there.
+func (w *arrayWalk) to(index int64, v *pathVisit) bool {
+	for ; w.at >= 0 && w.index < index; w.index++ {
+		from := w.at
+		w.at = nextItem(w.doc, from)
+		if !v.effort(from, w.at) {
+			return false
 		}
 	}
+	return w.at >= 0
 }
 
 // visitObject goes through the members of the object at i until all that are asked for are found.
 // It returns the end of the object if it has come that far, otherwise -1.
-func (n *pathNode) visitObject(doc string, i int, out []rawJSON) int {
+func (n *pathNode) visitObject(doc string, i int, v *pathVisit) int {
 	var room [4]uint64
 	seen := room[:] // a bit per member: of two members with the same key the first counts
 	if len(n.members) > 64*len(room) {
@@ -134,9 +215,9 @@ func (n *pathNode) visitObject(doc string, i int, out []rawJSON) int {
 		} else {
 			seen[m/64] |= 1 << (m % 64)
 			missing--
-			end = n.members[m].node.visit(doc, i, out, missing > 0)
+			end = n.members[m].node.visit(doc, i, v, missing > 0)
 		}
-		if missing == 0 || end < 0 {
+		if missing == 0 || end < 0 || !v.effort(i, end) {
 			return -1
 		}
 		if i = skipBlanks(doc, end); i >= len(doc) || doc[i] != ',' {
@@ -155,10 +236,5 @@ func (n *pathNode) member(raw string, plain bool) int {
 	if !plain {
 		raw = unescape(raw)
 	}
-	for m := range n.members {
-		if n.members[m].key == raw {
-			return m
-		}
-	}
-	return -1
+	return n.find(raw)
 }

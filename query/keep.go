@@ -70,6 +70,12 @@ func (k *keeper) account(n int64) error {
 	return k.budget.hold(n, k.clause)
 }
 
+// drop gives back n bytes of what was accounted for.
+func (k *keeper) drop(n int64) {
+	k.taken -= n
+	k.budget.release(n)
+}
+
 // release gives back what was accounted for.
 func (k *keeper) release() {
 	k.budget.release(k.taken)
@@ -83,6 +89,5 @@ func (k *keeper) forget(row []Value) {
 	for i := range row {
 		size += int64(len(row[i].s))
 	}
-	k.taken -= size
-	k.budget.release(size)
+	k.drop(size)
 }

@@ -1,7 +1,6 @@
 package query
 
 import (
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -25,6 +24,13 @@ type likePart struct {
 
 // maxPattern is how long a pattern of LIKE may be, in bytes; SQLite's limit.
 const maxPattern = 50000
+
+// likePartSize is what a part takes besides its text.
+const likePartSize = 64
+
+func longPattern(pos parser.Pos) error {
+	return &Error{Kind: BadArgument, Pos: pos, Msg: "the pattern is longer than 50000 bytes"}
+}
 
 // compileLike reads a pattern. escape is the escape character, or -1.
 func compileLike(pattern string, escape rune) likePattern {
@@ -66,8 +72,9 @@ func compileLike(pattern string, escape rune) likePattern {
 	return p
 }
 
-// match reports whether all of s is as the pattern says. It takes time proportional to len(s) times the longest part.
-func (p *likePattern) match(s string) bool {
+// match reports whether all of s is as the pattern says. It takes time proportional to len(s), and in parts with underscores to
+// that times the length of the part.
+func (p *likePattern) match(e *env, s string) bool {
 	if p.never {
 		return false
 	}
@@ -87,9 +94,9 @@ func (p *likePattern) match(s string) bool {
 	last := len(parts) - 1
 	for n := range parts {
 		if n == last && p.ended {
-			return parts[n].matchEnd(s, i)
+			return parts[n].matchEnd(e, s, i)
 		}
-		if i = parts[n].find(s, i); i < 0 {
+		if i = parts[n].find(e, s, i); i < 0 {
 			return false
 		}
 	}
@@ -123,7 +130,7 @@ func (p *likePart) matchAt(s string, i int) (end int, ok bool) {
 }
 
 // matchEnd reports whether the part matches the end of s, not before from.
-func (p *likePart) matchEnd(s string, from int) bool {
+func (p *likePart) matchEnd(e *env, s string, from int) bool {
 	if p.ones == nil {
 		start := len(s) - len(p.text)
 		if start < from {
@@ -136,14 +143,19 @@ func (p *likePart) matchEnd(s string, from int) bool {
 		if end, ok := p.matchAt(s, i); ok && end == len(s) {
 			return true
 		}
+		if !e.effort(len(p.text)) {
+			return false
+		}
 	}
 	return false
 }
 
-// find returns the end of the first match in s at or after i, -1 if there is none.
-func (p *likePart) find(s string, i int) int {
+// find returns the end of the first match in s at or after i, -1 if there is none. It tries one place after the other, which is
+// quick with most texts; if it turns out not to be, a part without underscores is searched for in another way.
+func (p *likePart) find(e *env, s string, i int) int {
 	first := p.text[0]
 	literal := p.ones == nil || p.ones[0] > 0
+	patience := 4*(len(s)-i) + patternPatience
 	for ; i < len(s); i++ {
 		if literal && lowerTable[s[i]] != first || !literal && !utf8.RuneStart(s[i]) {
 			continue
@@ -151,8 +163,55 @@ func (p *likePart) find(s string, i int) int {
 		if end, ok := p.matchAt(s, i); ok {
 			return end
 		}
+		if patience -= len(p.text); patience < 0 && p.ones == nil {
+			return p.search(e, s, i+1)
+		}
+		if !e.effort(len(p.text)) {
+			return -1
+		}
 	}
 	return -1
+}
+
+// patternPatience is how many bytes find compares before it thinks of changing its way.
+const patternPatience = 4096
+
+// search is find for a part without underscores, in a time proportional to the length of s (the algorithm of Knuth, Morris
+// and Pratt).
+func (p *likePart) search(e *env, s string, i int) int {
+	if !e.effort(len(s) - i + len(p.text)) {
+		return -1
+	}
+	border := p.borders()
+	k := 0
+	for ; i < len(s); i++ {
+		c := lowerTable[s[i]]
+		for k > 0 && p.text[k] != c {
+			k = int(border[k-1])
+		}
+		if p.text[k] == c {
+			k++
+		}
+		if k == len(p.text) {
+			return i + 1
+		}
+	}
+	return -1
+}
+
+// borders tells for each beginning of the part how much of it is its end, too.
+func (p *likePart) borders() []int32 {
+	border := make([]int32, len(p.text))
+	for i, k := 1, 0; i < len(p.text); i++ {
+		for k > 0 && p.text[k] != p.text[i] {
+			k = int(border[k-1])
+		}
+		if p.text[k] == p.text[i] {
+			k++
+		}
+		border[i] = int32(k)
+	}
+	return border
 }
 
 // nextChar returns the start of the character after the one at i.
@@ -220,7 +279,10 @@ func likeExpr(operands []*expr, negate bool, pos parser.Pos) (*expr, error) {
 		if v.kind < String {
 			s = v.text()
 		}
-		return truthOf(p.match(s) != negate)
+		if !e.effort(len(s)) {
+			return unknown
+		}
+		return truthOf(p.match(e, s) != negate)
 	}
 	return finish(y, operands...), nil
 }
@@ -238,8 +300,8 @@ func likePatternOf(operands []*expr, pos parser.Pos) (func(*env) *likePattern, e
 	for _, o := range operands {
 		constant, known = constant && o.constant, known && o.fixed
 	}
-	if known {
-		p, err := likePatternFrom(new(env), operands, pos)
+	if known && len(operands[0].value.s) <= foldText {
+		p, err := likePatternFrom(folding(), operands, pos)
 		return func(*env) *likePattern { return p }, err
 	}
 	if constant {
@@ -273,96 +335,82 @@ func likePatternFrom(e *env, operands []*expr, pos parser.Pos) (*likePattern, er
 	}
 	s := v.text()
 	if len(s) > maxPattern {
-		return nil, &Error{Kind: BadArgument, Pos: pos, Msg: "the pattern is longer than 50000 bytes"}
+		return nil, longPattern(pos)
+	}
+	if !e.effort(len(s)) {
+		return nil, e.err
 	}
 	p := compileLike(s, escape)
+	if !e.count(len(s) + len(p.parts)*likePartSize) {
+		return nil, e.err
+	}
 	return &p, nil
 }
 
-// regexp compiles x REGEXP pattern: Go's RE2 syntax, anywhere in x.
-func (c *compiler) regexp(x, pattern *expr, pos parser.Pos) (*expr, error) {
-	re, err := regexpOf(pattern)
-	if err != nil {
-		return nil, err
-	}
-	y := &expr{typ: Integer, nullable: x.nullable || pattern.nullable, pos: pos}
-	y.test = func(e *env) truth {
-		v := x.eval(e)
-		if v.kind == Null {
-			return unknown
-		}
-		r := re(e)
-		if r == nil {
-			return unknown
-		}
-		return truthOf(r.MatchString(v.text()))
-	}
-	return finish(y, x, pattern), nil
-}
-
-// A regexpCache keeps the pattern of the last row, for patterns that come from rows.
-type regexpCache struct {
-	pattern string
-	re      *regexp.Regexp
-}
-
-// regexpOf returns how to get the compiled pattern; nil stands for NULL and for a pattern that cannot be compiled.
-func regexpOf(pattern *expr) (func(*env) *regexp.Regexp, error) {
-	if pattern.fixed {
-		re, err := compileRegexp(pattern.value, pattern.pos)
-		return func(*env) *regexp.Regexp { return re }, err
-	}
-	cache := memoized(func(*env) *regexpCache { return new(regexpCache) })
-	return func(e *env) *regexp.Regexp {
-		v := pattern.eval(e)
-		c := cache(e)
-		if c.re != nil && v.kind == String && v.s == c.pattern {
-			return c.re
-		}
-		v.s = strings.Clone(v.s) // the row's memory may be used again
-		re, err := compileRegexp(v, pattern.pos)
-		if err != nil {
-			e.fail(err)
-			return nil
-		}
-		c.pattern, c.re = v.s, re
-		return re
-	}, nil
-}
-
-func compileRegexp(v Value, pos parser.Pos) (*regexp.Regexp, error) {
-	if v.kind == Null {
-		return nil, nil
-	}
-	re, err := regexp.Compile(v.text())
-	if err != nil {
-		return nil, &Error{Kind: BadArgument, Pos: pos, Msg: "a bad regular expression", Err: err}
-	}
-	return re, nil
-}
-
 // globMatch reports whether all of s is as the pattern says: * any characters, ? any one, [a-z] and [^a-z] one of a set.
-func globMatch(pattern, s string) bool {
+// Behind a * it looks for the next literal characters at once, so that it takes time proportional to len(s) where nothing but a *
+// stands between them, and otherwise to that times the length of what stands between two *.
+func globMatch(e *env, pattern, s string) bool {
 	p, i := 0, 0
 	star, from := -1, 0 // the last * and where its match ends at the moment
 	for i < len(s) {
+		if !e.effort(1) {
+			return false
+		}
 		if p < len(pattern) && pattern[p] == '*' {
-			star, from = p, i
-			p++
+			star, from = p, globSkip(e, pattern, p+1, s, i)
+			if from < 0 {
+				return false
+			}
+			p, i = p+1, from
 			continue
 		}
-		if next, ok := globOne(pattern, p, s, i); ok {
+		next, ok := globOne(pattern, p, s, i)
+		if next < p { // a set that is not closed
+			next = len(pattern)
+		}
+		if !e.effort(next - p) {
+			return false
+		}
+		if ok {
 			p, i = next, nextChar(s, i)
 			continue
 		}
 		if star < 0 {
 			return false
 		}
-		from = nextChar(s, from)
+		if from = globSkip(e, pattern, star+1, s, nextChar(s, from)); from < 0 {
+			return false
+		}
 		p, i = star+1, from
 	}
-	return strings.Trim(pattern[p:], "*") == ""
+	return strings.Trim(pattern[min(p, len(pattern)):], "*") == ""
 }
+
+// globSkip returns where, at or after i, the literal characters that begin at pattern[p] stand, i if there are none, -1 if they do
+// not stand there.
+func globSkip(e *env, pattern string, p int, s string, i int) int {
+	end := p
+	for end < len(pattern) && !globSpecial[pattern[end]] {
+		end++
+	}
+	if end == p {
+		return i
+	}
+	for i < len(s) {
+		n := strings.Index(s[i:], pattern[p:end])
+		if n < 0 || !e.effort(n) {
+			return -1
+		}
+		if i += n; utf8.RuneStart(s[i]) {
+			return i
+		}
+		i++
+	}
+	return -1
+}
+
+var globSpecial = [256]bool{'*': true, '?': true, '[': true}
 
 // globOne matches the one character at s[i] with what stands at pattern[p], and returns what follows in the pattern.
 func globOne(pattern string, p int, s string, i int) (next int, ok bool) {

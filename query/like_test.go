@@ -1,6 +1,7 @@
 package query
 
 import (
+	"context"
 	"math/rand"
 	"strings"
 	"testing"
@@ -87,15 +88,58 @@ func TestLikeIsAsDefined(t *testing.T) {
 		p := randomText(r, []string{"a", "B", "é", "%", "_", "%"}, 7)
 		s := randomText(r, []string{"a", "b", "é", "É"}, 9)
 		compiled := compileLike(p, -1)
-		require.Equal(t, likeSlowly(p, s), compiled.match(s), "%q LIKE %q", s, p)
+		require.Equal(t, likeSlowly(p, s), compiled.match(&env{}, s), "%q LIKE %q", s, p)
 	}
 }
 
 // Bad patterns cannot make LIKE slow: the work is bounded by the product of the lengths.
 func TestLikeDoesNotExplode(t *testing.T) {
+	en := &env{ctx: context.Background()}
 	p := compileLike(strings.Repeat("a%", 1000)+"b", -1)
-	assert.False(t, p.match(strings.Repeat("a", 100000)))
-	assert.False(t, globMatch(strings.Repeat("a*", 1000)+"b", strings.Repeat("a", 20000)))
+	assert.False(t, p.match(en, strings.Repeat("a", 100000)))
+	assert.False(t, globMatch(en, strings.Repeat("a*", 1000)+"b", strings.Repeat("a", 20000)))
+}
+
+// TestSearchFindsWhatTryingFinds: a long part is searched for in another way once trying takes too long, with the same result.
+func TestSearchFindsWhatTryingFinds(t *testing.T) {
+	r := rand.New(rand.NewSource(5))
+	en := &env{ctx: context.Background()}
+	for range 20000 {
+		part := likePart{text: "a" + lowerASCII(randomText(r, []string{"a", "b"}, 6))}
+		s := randomText(r, []string{"a", "A", "b", "B"}, 30)
+		want := strings.Index(lowerASCII(s), part.text)
+		if want >= 0 {
+			want += len(part.text)
+		}
+		require.Equal(t, want, part.search(en, s, 0), "%q in %q", part.text, s)
+		require.Equal(t, want, part.find(en, s, 0), "%q in %q", part.text, s)
+	}
+}
+
+// globSlowly is what GLOB means, for texts without sets.
+func globSlowly(p, s string) bool {
+	switch {
+	case p == "":
+		return s == ""
+	case p[0] == '*':
+		return globSlowly(p[1:], s) || s != "" && globSlowly(p, s[nextChar(s, 0):])
+	case s == "":
+		return false
+	case p[0] == '?':
+		return globSlowly(p[1:], s[nextChar(s, 0):])
+	}
+	n := nextChar(p, 0)
+	return strings.HasPrefix(s, p[:n]) && globSlowly(p[n:], s[n:])
+}
+
+func TestGlobIsAsDefined(t *testing.T) {
+	r := rand.New(rand.NewSource(6))
+	en := &env{ctx: context.Background()}
+	for range 30000 {
+		p := randomText(r, []string{"a", "b", "é", "*", "?", "*"}, 8)
+		s := randomText(r, []string{"a", "b", "é"}, 10)
+		require.Equal(t, globSlowly(p, s), globMatch(en, p, s), "%q GLOB %q", s, p)
+	}
 }
 
 func FuzzLike(f *testing.F) {
@@ -107,7 +151,7 @@ func FuzzLike(f *testing.F) {
 			r, _ = utf8.DecodeRuneInString(escape)
 		}
 		p := compileLike(pattern, r)
-		p.match(s)
-		globMatch(pattern, s)
+		p.match(&env{ctx: context.Background()}, s)
+		globMatch(&env{ctx: context.Background()}, pattern, s)
 	})
 }

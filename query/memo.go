@@ -1,7 +1,7 @@
 package query
 
 // A memo holds what a running statement needs to compute only once, because it depends on no row: functions of arguments,
-// sets of IN, compiled patterns. It belongs to one env. Keys are pointers made when the statement was compiled.
+// sets of IN, compiled patterns. It belongs to one execution. Keys are pointers made when the statement was compiled.
 type memo struct {
 	few  []memoEntry // searched from front to back
 	many map[*memoKey]any
@@ -43,11 +43,17 @@ func (m *memo) put(key *memoKey, v any) {
 func memoized[T any](compute func(*env) T) func(*env) T {
 	key := new(memoKey)
 	return func(e *env) T {
-		if v, ok := e.memo.get(key); ok {
+		m := &e.memo
+		if e.exec != nil {
+			m = &e.exec.memo
+		}
+		if v, ok := m.get(key); ok {
 			return *v.(*T)
 		}
+		mark := e.made
 		v := compute(e)
-		e.memo.put(key, &v)
+		e.remember(mark)
+		m.put(key, &v)
 		return v
 	}
 }

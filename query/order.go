@@ -116,12 +116,24 @@ func (s *sortOp) build(en *env) error {
 	}
 	s.rows = top.rows
 	slices.SortFunc(s.rows, func(a, b sortedRow) int {
+		if !en.effort(sortEffort(a.keys, b.keys)) {
+			return 0
+		}
 		if c := compareKeys(s.keys, a.keys, b.keys); c != 0 {
 			return c
 		}
 		return a.serial - b.serial
 	})
-	return nil
+	return en.err
+}
+
+// sortEffort is about how many bytes comparing two rows looks at, and some for the comparison itself.
+func sortEffort(a, b []Value) int {
+	n := termEffort
+	for i := range a {
+		n += min(len(a[i].s), len(b[i].s))
+	}
+	return n
 }
 
 // read puts the rows that will be read, in no order, into top.
@@ -139,6 +151,9 @@ func (s *sortOp) read(en *env, top *topRows) error {
 		}
 		if err := s.in.sortKeys(keys); err != nil {
 			return err
+		}
+		if !en.effort(sortEffort(keys, keys)) {
+			return en.err
 		}
 		full := s.limit >= 0 && int64(len(top.rows)) >= s.limit
 		if full && compareKeys(s.keys, keys, top.rows[0].keys) >= 0 {

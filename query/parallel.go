@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -46,6 +47,12 @@ func (g *groupOp) readParts() (done bool, err error) {
 			err = merr
 		}
 	}
+	var spent *MemoryError
+	if errors.As(err, &spent) { // each part keeps a group of its own for the same keys: all rows together may need less
+		g.table.keep.release()
+		g.table = newGroupTable(g.plan, g.ex.budget)
+		return false, nil
+	}
 	return true, err
 }
 
@@ -85,6 +92,7 @@ func (g *groupOp) groupParts(scan *tableScan, parts []engine.Filter, workers int
 // groupPart groups one range with an execution of its own.
 func (g *groupOp) groupPart(ctx context.Context, scan *tableScan, part engine.Filter) (*groupTable, error) {
 	ex := &execution{ctx: ctx, session: g.ex.session, args: g.ex.args, now: g.ex.now, index: g.ex.index, budget: g.ex.budget, counters: g.ex.counters}
+	defer ex.end()
 	t := newGroupTable(g.plan, ex.budget)
 	in, err := scan.openBounds(ex, Bounds{Filter: part, Fleeting: g.plan.fleeting})
 	if err != nil {

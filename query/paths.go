@@ -15,7 +15,8 @@ type pathGroup struct {
 	ord      int // of the column
 	filter   bool
 	paths    []*jsonPath
-	prepared *jsonPaths // set when the statement has been compiled
+	places   map[string]int // in paths, by their keys; used while the statement is compiled
+	prepared *jsonPaths     // set when the statement has been compiled
 	key      *memoKey
 }
 
@@ -24,6 +25,7 @@ type pathValues struct {
 	serial uint64
 	row    int
 	ok     bool // the row has a document
+	doc    string
 	found  []rawJSON
 }
 
@@ -32,23 +34,23 @@ func newPathSet() *pathSet { return &pathSet{} }
 // add returns where a path is looked up, which is a group that has it already if there is one.
 func (s *pathSet) add(ord int, p *jsonPath, filter bool) (*pathGroup, int) {
 	var into *pathGroup
+	key := p.key()
 	for _, g := range s.groups {
 		if g.ord != ord {
 			continue
 		}
-		for i, known := range g.paths {
-			if known.key() == p.key() {
-				return g, i
-			}
+		if i, known := g.places[key]; known {
+			return g, i
 		}
 		if g.filter == filter {
 			into = g
 		}
 	}
 	if into == nil {
-		into = &pathGroup{ord: ord, filter: filter, key: new(memoKey)}
+		into = &pathGroup{ord: ord, filter: filter, key: new(memoKey), places: map[string]int{}}
 		s.groups = append(s.groups, into)
 	}
+	into.places[key] = len(into.paths)
 	into.paths = append(into.paths, p)
 	return into, len(into.paths) - 1
 }
@@ -70,33 +72,32 @@ func (s *stage) path(col *expr, p *jsonPath, as reading) (*expr, error) {
 	group, i := scan.paths.add(ord, p, s.clause == "WHERE")
 	e := &expr{typ: as.typ, nullable: true, pos: col.pos}
 	e.eval = func(en *env) Value {
-		raw, ok := group.find(en, i)
+		raw, doc, ok := group.find(en, i)
 		if !ok {
 			return null
 		}
-		return as.value(raw)
+		return en.taken(as.value(raw), doc)
 	}
 	return e, nil
 }
 
-// find returns what path i leads to on the current row; ok is false if the row has no document.
-func (g *pathGroup) find(en *env, i int) (raw rawJSON, ok bool) {
+// find returns what path i leads to on the current row, and in which document; ok is false if the row has no document.
+func (g *pathGroup) find(en *env, i int) (raw rawJSON, doc string, ok bool) {
 	if len(g.paths) == 1 {
 		doc, ok := g.document(en)
-		if !ok {
-			return "", false
+		if !ok || !en.effort(len(doc)) {
+			return "", "", false
 		}
-		return g.paths[0].extract(doc), true
+		return g.paths[0].extractFor(en, doc), doc, true
 	}
 	v := g.values(en)
 	if v.serial != en.row.batch.serial || v.row != en.row.i {
 		v.serial, v.row = en.row.batch.serial, en.row.i
-		var doc string
-		if doc, v.ok = g.document(en); v.ok {
-			g.prepared.extract(doc, v.found)
+		if v.doc, v.ok = g.document(en); v.ok {
+			g.prepared.extractFor(en, v.doc, v.found)
 		}
 	}
-	return v.found[i], v.ok
+	return v.found[i], v.doc, v.ok
 }
 
 func (g *pathGroup) values(en *env) *pathValues {

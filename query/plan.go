@@ -31,6 +31,9 @@ func (p *selectPlan) open(ex *execution, outer *env) (operator, error) {
 
 // open starts a core, from which no more than limit rows will be read; -1 means all of them.
 func (p *corePlan) open(ex *execution, outer *env, limit int64) (operator, error) {
+	if err := ex.ctx.Err(); err != nil { // sub-queries within each other are many more than rows
+		return nil, err
+	}
 	sorted := len(p.order) > 0
 	in, err := p.openFrom(ex, outer, limit, &sorted)
 	if err != nil {

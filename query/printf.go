@@ -2,6 +2,7 @@ package query
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -42,7 +43,7 @@ type spec struct {
 }
 
 // maxWidth bounds widths and precisions: what asks for more is longer than any text.
-const maxWidth = maxText + 1
+const maxWidth = textMost + 1
 
 // printfFunc is printf(format, ...), as SQLite has it. Arguments that are missing count as NULL.
 func printfFunc(e *env, args []Value) Value {
@@ -58,6 +59,7 @@ func printfFunc(e *env, args []Value) Value {
 		args = args[1:]
 		return v
 	}
+	limit := e.textLimit()
 	var b []byte
 	for format != "" {
 		i := strings.IndexByte(format, '%')
@@ -74,18 +76,27 @@ func printfFunc(e *env, args []Value) Value {
 			break
 		}
 		format = rest
-		if s.width > maxText || s.precision > maxText && !strings.ContainsRune("szqQw", rune(s.verb)) {
-			return e.fail(tooLong(-1))
+		if !strings.ContainsRune("szqQw", rune(s.verb)) {
+			if s.precision > limit-len(b) {
+				return e.tooLong(limit)
+			}
 		}
+		if s.width > limit-len(b) {
+			return e.tooLong(limit)
+		}
+		before := len(b)
 		var ok bool
 		if b, ok = s.append(b, next); !ok {
 			break
 		}
-		if len(b) > maxText {
-			return e.fail(tooLong(-1))
+		if len(b) > limit {
+			return e.tooLong(limit)
+		}
+		if !e.effort(len(b) - before + i + 16) {
+			return null
 		}
 	}
-	return textValue(string(b))
+	return e.text(b)
 }
 
 // parseSpec reads what follows a percent sign. The verb is 0 if there is none.
@@ -345,12 +356,27 @@ func (d spec) appendDigits(b []byte, n *decimal, precision int, trim bool) []byt
 
 // appendChar appends the first character, a NUL for none, as often as the precision says. The width counts characters.
 func (d spec) appendChar(b []byte, s string) []byte {
-	d.exact = true
 	if s == "" {
 		s = "\x00"
 	}
 	s = s[:nextChar(s, 0)]
-	return d.pad(b, strings.Repeat(s, max(d.precision, 1)), false)
+	n := max(d.precision, 1)
+	if !d.left && d.width > n {
+		b = appendRepeated(b, " ", d.width-n)
+	}
+	if b = appendRepeated(b, s, n); d.left && d.width > n {
+		b = appendRepeated(b, " ", d.width-n)
+	}
+	return b
+}
+
+func appendRepeated(b []byte, s string, n int) []byte {
+	from, size := len(b), n*len(s)
+	b = append(slices.Grow(b, size), s[:min(len(s), size)]...)
+	for done := len(s); done < size; done *= 2 {
+		b = append(b, b[from:from+min(done, size-done)]...)
+	}
+	return b
 }
 
 // appendString appends a text of at most as many bytes as the precision says, or characters with the flag !.
@@ -399,11 +425,11 @@ func (d spec) pad(b []byte, s string, zero bool) []byte {
 	case n <= 0:
 		return append(b, s...)
 	case d.left:
-		return append(append(b, s...), strings.Repeat(" ", n)...)
+		return appendRepeated(append(b, s...), " ", n)
 	case zero:
 		sign := len(s) - len(strings.TrimLeft(s, "+- "))
-		b = append(append(b, s[:sign]...), strings.Repeat("0", n)...)
+		b = appendRepeated(append(b, s[:sign]...), "0", n)
 		return append(b, s[sign:]...)
 	}
-	return append(append(b, strings.Repeat(" ", n)...), s...)
+	return append(appendRepeated(b, " ", n), s...)
 }

@@ -9,7 +9,7 @@ type projectOp struct {
 }
 
 func (p *projectOp) next(en *env) (bool, error) {
-	ok, err := p.in.next(p.en)
+	ok, err := p.advance()
 	if !ok || err != nil {
 		return false, err
 	}
@@ -17,7 +17,10 @@ func (p *projectOp) next(en *env) (bool, error) {
 	return err == nil, err
 }
 
-func (p *projectOp) advance() (bool, error) { return p.in.next(p.en) }
+func (p *projectOp) advance() (bool, error) {
+	p.en.begin()
+	return p.in.next(p.en)
+}
 
 func (p *projectOp) results() ([]Value, error) {
 	for i, e := range p.plan.results {
@@ -108,7 +111,10 @@ type rowProjection struct {
 	keys []sortKey
 }
 
-func (r *rowProjection) advance() (bool, error) { return r.operator.next(r.en) }
+func (r *rowProjection) advance() (bool, error) {
+	r.en.begin()
+	return r.operator.next(r.en)
+}
 
 func (r *rowProjection) results() ([]Value, error) { return r.en.row.values, nil }
 

@@ -39,6 +39,7 @@ type Column struct {
 // Settings are what a connection's Session is given once.
 type Settings struct {
 	Memory   int64            // bytes a query may hold; 0 means DefaultMemory
+	Shared   *Memory          // what all queries of the store may hold together; nil for no limit
 	JSONText bool             // JSON columns come out as string
 	ReadOnly bool             // the store is open for reading only: BACKUP TO is refused
 	Backup   bool             // BACKUP TO is allowed all the same, and in read-only transactions
@@ -78,7 +79,12 @@ type planner interface {
 
 // Compile resolves a statement's names and types. It needs no store: a stream that does not exist has no rows.
 // Errors are *Error.
-func Compile(p *parser.Parsed) (*Plan, error) { return compileStatement(p) }
+func Compile(p *parser.Parsed) (*Plan, error) { return CompileContext(context.Background(), p) }
+
+// CompileContext is Compile for as long as the context lasts: a statement may be so large that nobody waits for it.
+func CompileContext(ctx context.Context, p *parser.Parsed) (*Plan, error) {
+	return compileStatement(ctx, p)
+}
 
 // Columns returns the columns of the rows that the statement gives. The slice must not be changed.
 func (p *Plan) Columns() []Column { return p.columns }
@@ -161,7 +167,7 @@ const (
 	UnknownFunction
 	BadArgument // wrong number or kind of arguments, a value that a column cannot take
 	Unsupported
-	OutOfMemory // the query's memory budget is spent
+	OutOfMemory // a memory budget is spent: Err is a *MemoryError
 	BadValue    // a value that cannot be computed with: integer overflow in SUM, ...
 	ReadOnly    // the transaction is read-only
 )
@@ -171,7 +177,7 @@ func (e *Error) Error() string {
 	if e.Hint != "" {
 		s += " (" + e.Hint + ")"
 	}
-	if e.Err != nil {
+	if _, told := e.Err.(*MemoryError); e.Err != nil && !told {
 		s += ": " + e.Err.Error()
 	}
 	return s

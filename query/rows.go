@@ -3,6 +3,7 @@ package query
 import (
 	"database/sql/driver"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -63,7 +64,9 @@ func (r *selectRows) Close() error {
 	if r.ended == nil {
 		r.ended = io.EOF
 	}
-	return op.close()
+	err := op.close()
+	r.en.exec.end()
+	return err
 }
 
 // A box turns the values of one column into driver values. A text that was given out before, which types and streams
@@ -81,10 +84,11 @@ type box struct {
 	missed   int // texts in a row that were not among few
 }
 
-// How many different texts a box remembers, and after how many others in a row it gives up looking for them.
+// How many different texts a box remembers, how long they are at most, and after how many others in a row it gives up looking for them.
 const (
 	boxFew  = 64
 	boxMiss = 256
+	boxText = 256 // longer texts are not remembered
 )
 
 func (b *box) box(v Value) driver.Value {
@@ -120,6 +124,9 @@ func (b *box) box(v Value) driver.Value {
 }
 
 func (b *box) text(s string) driver.Value {
+	if len(s) > boxText { // it would be kept for longer than its row
+		return s
+	}
 	if s == b.last && b.boxed != nil {
 		return b.boxed
 	}
@@ -130,8 +137,12 @@ func (b *box) text(s string) driver.Value {
 		}
 		b.missed++
 	}
+	remember := len(b.few) < boxFew
+	if remember {
+		s = strings.Clone(s) // it may be a small part of something large
+	}
 	b.last, b.boxed = s, s
-	if len(b.few) < boxFew {
+	if remember {
 		if b.few == nil {
 			b.few = map[string]driver.Value{}
 		}

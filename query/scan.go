@@ -133,6 +133,7 @@ type scanOp struct {
 
 func (s *scanOp) next(en *env) (bool, error) {
 	for {
+		en.begin()
 		if s.batch == nil || s.i+1 >= s.batch.n {
 			if err := s.advance(en); err != nil || s.batch == nil {
 				return false, err

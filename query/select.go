@@ -154,6 +154,9 @@ func mergeColumns(a, b TableColumn) TableColumn {
 // unionOrder compiles ORDER BY of a UNION: its terms are names, numbers or texts of result columns.
 func (c *compilation) unionOrder(sel *parser.Select, p *selectPlan) ([]sortKey, error) {
 	var keys []sortKey
+	if len(sel.OrderBy) > maxColumns {
+		return nil, errorf(BadStatement, sel.OrderBy[maxColumns].Expr.At(), "ORDER BY has at most %d terms", maxColumns)
+	}
 	for _, o := range sel.OrderBy {
 		e, coll := splitCollate(o.Expr)
 		i, err := unionColumn(sel, p, e)
@@ -256,7 +259,7 @@ func (c *coreCompiler) compile(order []parser.Order) (*corePlan, error) {
 
 // Limits of a SELECT.
 const (
-	maxColumns = 2000 // results
+	maxColumns = 2000 // results, terms of ORDER BY, terms of GROUP BY
 	maxTables  = 64   // items of FROM
 )
 
@@ -338,6 +341,9 @@ func (c *coreCompiler) usesWindows(order []parser.Order) bool {
 
 // compileGroupBy compiles the GROUP BY list, each item of which is an alias, an ordinal or an expression.
 func (c *coreCompiler) compileGroupBy() error {
+	if list := c.core.GroupBy; len(list) > maxColumns {
+		return errorf(BadStatement, list[maxColumns].At(), "GROUP BY has at most %d terms", maxColumns)
+	}
 	for _, e := range c.core.GroupBy {
 		e, err := c.groupItem(e)
 		if err != nil {
@@ -505,6 +511,24 @@ func (c *coreCompiler) resultName(r parser.Result, i int) string {
 	return "column" + strconv.Itoa(i+1)
 }
 
+// resultPlaces tells which result has a key, the first of several.
+func (c *coreCompiler) resultPlaces() map[string]int {
+	if c.places == nil {
+		c.places = make(map[string]int, len(c.results))
+		for i, r := range c.results {
+			if key := c.key(r.Expr); !has(c.places, key) {
+				c.places[key] = i
+			}
+		}
+	}
+	return c.places
+}
+
+func has[K comparable, V any](m map[K]V, key K) bool {
+	_, ok := m[key]
+	return ok
+}
+
 func (c *coreCompiler) compileHaving(p *corePlan) error {
 	for _, e := range conjuncts(c.core.Having) {
 		x, err := c.havingStage().compile(e)
@@ -519,6 +543,9 @@ func (c *coreCompiler) compileHaving(p *corePlan) error {
 
 // compileOrder compiles ORDER BY. A term is the name of a result, a number, or an expression.
 func (c *coreCompiler) compileOrder(p *corePlan, order []parser.Order) error {
+	if len(order) > maxColumns {
+		return errorf(BadStatement, order[maxColumns].Expr.At(), "ORDER BY has at most %d terms", maxColumns)
+	}
 	for _, o := range order {
 		e, coll := splitCollate(o.Expr)
 		i, err := c.orderResult(e)
@@ -561,11 +588,8 @@ func (c *coreCompiler) orderResult(e parser.Expr) (int, error) {
 		}
 	}
 	if _, ok := e.(*parser.Column); !ok { // a plain column is as cheap to read again
-		key := c.key(e)
-		for i, r := range c.results {
-			if c.key(r.Expr) == key {
-				return i, nil
-			}
+		if i, ok := c.resultPlaces()[c.key(e)]; ok {
+			return i, c.err
 		}
 	}
 	return -1, nil

@@ -197,7 +197,7 @@ func (db *memDB) values(text string) ([][]Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan, err := compileWith(parsed, db.tables)
+	plan, err := compileWith(context.Background(), parsed, db.tables)
 	if err != nil {
 		return nil, err
 	}

@@ -9,13 +9,13 @@ import (
 )
 
 // compileStatement compiles a statement against the tables of a store.
-func compileStatement(p *parser.Parsed) (*Plan, error) {
-	plan, err := compileWith(p, storeCatalog{})
+func compileStatement(ctx context.Context, p *parser.Parsed) (*Plan, error) {
+	plan, err := compileWith(ctx, p, storeCatalog{})
 	if err != nil {
 		return nil, err
 	}
 	plan.pending = sync.OnceValue(func() []Column {
-		if other, err := compileWith(p, storeCatalog{pending: true}); err == nil {
+		if other, err := compileWith(context.Background(), p, storeCatalog{pending: true}); err == nil {
 			return other.columns
 		}
 		return plan.columns
@@ -30,9 +30,12 @@ func (c *compilation) pending() bool {
 }
 
 // compileWith compiles a statement against the tables of a catalog.
-func compileWith(p *parser.Parsed, tables catalog) (*Plan, error) {
-	c := &compilation{catalog: tables, params: p.Params, text: p.Text}
+func compileWith(ctx context.Context, p *parser.Parsed, tables catalog) (*Plan, error) {
+	c := &compilation{catalog: tables, params: p.Params, text: p.Text, ctx: ctx}
 	run, columns, rows, err := c.statement(p)
+	if c.err != nil {
+		err = c.err
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -142,6 +145,7 @@ func (q *selectStatement) query(ctx context.Context, s *Session, args []Value) (
 	ex := newExecution(ctx, s, args)
 	op, err := q.open(ex)
 	if err != nil {
+		ex.end()
 		return nil, err
 	}
 	return newRows(q.columns, op, ex.env(nil)), nil
@@ -153,6 +157,7 @@ func (q *selectStatement) exec(ctx context.Context, s *Session, args []Value) (O
 		return Outcome{LastPosition: engine.NoPosition}, errorf(BadStatement, q.follow.pos, "FOLLOW gives rows without end: use Query")
 	}
 	ex := newExecution(ctx, s, args)
+	defer ex.end()
 	op, err := q.open(ex)
 	if err != nil {
 		return Outcome{LastPosition: engine.NoPosition}, err

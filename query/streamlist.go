@@ -11,6 +11,9 @@ func (s *tableScan) listStreams(ex *execution, what *narrowing) error {
 	if what.like == "" || what.empty || what.streams != nil || len(ex.own) > 0 || !s.events().all {
 		return nil
 	}
+	if len(what.like) > maxPattern {
+		return nil // the condition itself refuses it
+	}
 	pattern := compileLike(what.like, -1)
 	found, left := []string{}, likeStreams
 	for _, prefix := range caseVariants(likePrefix(what.like)) {
@@ -26,6 +29,7 @@ func (s *tableScan) listStreams(ex *execution, what *narrowing) error {
 
 // matching appends the streams that begin with prefix and match. complete is false if there are too many to look at.
 func matching(ex *execution, prefix string, p *likePattern, found *[]string, left *int) (complete bool, err error) {
+	en := &env{ctx: ex.ctx}
 	c := ex.index.Streams(ex.ctx, prefix)
 	defer func() {
 		if cerr := c.Close(); err == nil {
@@ -36,7 +40,7 @@ func matching(ex *execution, prefix string, p *likePattern, found *[]string, lef
 		if *left--; *left < 0 {
 			return false, nil
 		}
-		if name := c.Stream().Stream; p.match(name) {
+		if name := c.Stream().Stream; p.match(en, name) {
 			*found = append(*found, name)
 		}
 	}

@@ -1,6 +1,8 @@
 package query
 
 import (
+	"strings"
+
 	"github.com/eventfold/eventfold/parser"
 )
 
@@ -62,6 +64,7 @@ func (p *subPlan) once(en *env) *onceResult {
 // each runs the sub-query for the current row of en and gives its rows to visit until that returns false.
 // An error is left in en.err.
 func (p *subPlan) each(en *env, visit func(row []Value) bool) {
+	defer en.exec.leave(en.exec.envs)
 	op, err := p.plan.open(en.exec, en)
 	if err != nil {
 		en.fail(err)
@@ -101,11 +104,18 @@ func (p *subPlan) scalar(en *env) Value {
 	if r != nil && r.done {
 		return r.value
 	}
-	v := null
+	v, mark := null, en.made
 	p.each(en, func(row []Value) bool {
 		v = row[0]
 		return false
 	})
+	if len(v.s) > smallPiece {
+		en.count(len(v.s)) // it outlives the sub-query's row
+	}
+	if r != nil {
+		v.s = strings.Clone(v.s)
+		en.remember(mark)
+	}
 	if r != nil {
 		r.done, r.value = true, v
 	}

@@ -350,6 +350,11 @@ func statRows(_ context.Context, ex *execution, _ Bounds) rowMaker {
 	position, text := headOf(ex.session.Store)
 	add("head", gauge, position, text)
 	add("follow_lag", gauge, intValue(ex.session.Settings.Followers.lag(ex.index.Head())), null)
+	if m := ex.session.Settings.Shared; m != nil {
+		add("memory_limit", gauge, intValue(m.Limit()), null)
+		add("memory_used", gauge, intValue(m.Used()), null)
+		add("memory_peak", gauge, intValue(m.Peak()), null)
+	}
 	return list
 }
 

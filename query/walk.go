@@ -275,4 +275,13 @@ func foldASCII(s string) string {
 func sameName(a, b string) bool { return a == b || foldASCII(a) == foldASCII(b) }
 
 // quoted writes a name for an error text.
-func quoted(name string) string { return strconv.Quote(name) }
+func quoted(name string) string { return strconv.Quote(short(name)) }
+
+// short cuts a name that an error tells.
+func short(name string) string {
+	const most = 300 // more than the name of a stream can have
+	if len(name) > most {
+		return strings.ToValidUTF8(name[:most], "") + "..."
+	}
+	return name
+}

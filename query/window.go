@@ -261,6 +261,7 @@ func (w *windowOp) close() error {
 func (w *windowOp) build() error {
 	row := make([]Value, w.plan.base+len(w.plan.calls))
 	for n := 0; ; n++ {
+		w.en.begin()
 		ok, err := w.in.next(w.en)
 		if err != nil {
 			return err
@@ -325,6 +326,7 @@ func (w *windowOp) sort(call *windowCall) ([]windowRow, error) {
 	if err := w.keep.account(int64(len(rows)) * int64(56+valueSize*(len(call.partition)+len(call.order)))); err != nil {
 		return nil, err
 	}
+	w.en.begin()
 	for i := range rows {
 		w.en.row.values = w.rows[i]
 		rows[i].row = i
@@ -342,7 +344,13 @@ func (w *windowOp) sort(call *windowCall) ([]windowRow, error) {
 			}
 		}
 	}
+	if err := w.keep.account(w.en.unmade(0)); err != nil {
+		return nil, err
+	}
 	slices.SortStableFunc(rows, func(a, b windowRow) int {
+		if !w.en.effort(sortEffort(a.partition, b.partition) + sortEffort(a.order, b.order)) {
+			return 0
+		}
 		for i, e := range call.partition {
 			if c := compareValues(a.partition[i], b.partition[i], e.collate); c != 0 {
 				return c
@@ -350,7 +358,7 @@ func (w *windowOp) sort(call *windowCall) ([]windowRow, error) {
 		}
 		return compareKeys(call.order, a.order, b.order)
 	})
-	return rows, nil
+	return rows, w.en.err
 }
 
 func evalAll(list []*expr, en *env) []Value {
@@ -405,11 +413,30 @@ func (p *partition) bounds() error {
 // eval evaluates an expression on row i of the partition.
 func (p *partition) eval(e *expr, i int) Value {
 	p.op.en.row.values = p.op.rows[p.rows[i].row]
-	return e.eval(p.op.en)
+	v := e.eval(p.op.en)
+	if n := p.op.en.unmade(0); n > 0 { // the row keeps it
+		if err := p.op.keep.account(n); err != nil {
+			p.op.en.fail(err)
+		}
+	}
+	return v
 }
 
 // set gives row i of the partition its result.
 func (p *partition) set(i int, v Value) { p.op.rows[p.rows[i].row][p.slot] = v }
+
+// keepValue returns a value that an aggregate's state holds, which changes, as one that stays. Rows that follow each other often have the
+// same.
+func (p *partition) keepValue(v, last Value) (Value, error) {
+	if v.s == "" {
+		return v, nil
+	}
+	if v.s == last.s {
+		v.s = last.s
+		return v, nil
+	}
+	return p.op.keep.value(v)
+}
 
 // peer reports whether rows i and j are equal in the function's order.
 func (p *partition) peer(i, j int) bool {
@@ -499,11 +526,20 @@ func windowLead(p *partition, call *windowCall) error { return windowShift(p, ca
 
 // windowShift gives every row the value of the row that is so many rows before or after it in the partition.
 func windowShift(p *partition, call *windowCall, sign int64) error {
+	if err := p.op.keep.account(int64(len(p.rows)) * valueSize); err != nil {
+		return err
+	}
 	values := make([]Value, len(p.rows))
 	for i := range p.rows {
 		values[i] = p.eval(call.args[0], i)
+		if err := p.check(i); err != nil {
+			return err
+		}
 	}
 	for i := range p.rows {
+		if err := p.check(i); err != nil {
+			return err
+		}
 		by := intValue(1)
 		if len(call.args) > 1 {
 			by = numericAffinity(p.eval(call.args[1], i))
@@ -559,16 +595,26 @@ func (p *partition) check(i int) error {
 func windowAggregate(p *partition, call *windowCall) error {
 	buf := make([]Value, len(call.agg.args))
 	state := &aggState{}
-	lo, hi := 0, 0
+	lo, hi, last := 0, 0, null
 	for i := range p.rows {
 		l, h := p.frame(i)
 		if l != lo || h < hi {
+			if !call.agg.def.grows {
+				p.op.keep.drop(state.size())
+			}
 			state, lo, hi = &aggState{}, l, l
 		}
 		for ; hi < h; hi++ {
 			p.op.en.row.values = p.op.rows[p.rows[hi].row]
+			before := state.size()
 			if err := call.agg.add(state, p.op.en, p.op.keep, buf); err != nil {
 				return err
+			}
+			p.op.en.begin()
+			if call.agg.def.grows && state.size() != before { // rows before keep the memory that it has left
+				if err := p.op.keep.account(before); err != nil {
+					return err
+				}
 			}
 			if err := p.check(hi); err != nil {
 				return err
@@ -578,6 +624,12 @@ func windowAggregate(p *partition, call *windowCall) error {
 		if err != nil {
 			return at(err, call.pos)
 		}
+		if !call.agg.def.grows { // a text that only grows is never written to where it was given out
+			if v, err = p.keepValue(v, last); err != nil {
+				return err
+			}
+		}
+		last = v
 		p.set(i, v)
 	}
 	return nil

@@ -1,0 +1,378 @@
+package eventfold_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/eventfold/eventfold"
+)
+
+// What a statement of a user who may only read may take: much more than the 64 MiB that it may hold, because the garbage
+// collector lets memory double before it collects, and never more than this.
+const (
+	hostileMemory = 256 << 20
+	hostileGrace  = time.Second // of processor time, beyond the context
+	stuckAfter    = time.Minute // beyond the context, on whatever machine
+)
+
+// hostileTime is how long the context of a hostile statement lasts.
+func hostileTime() time.Duration {
+	if os.Getenv("EVENTFOLD_TORTURE") != "" {
+		return 2 * time.Second
+	}
+	return 400 * time.Millisecond
+}
+
+// nested writes f(f(...f(inner)...)).
+func nested(f, inner string, depth int) string {
+	return strings.Repeat(f+"(", depth) + inner + strings.Repeat(")", depth)
+}
+
+// list writes text n times, separated by commas; %d in it is the number.
+func list(text string, n int) string {
+	var b strings.Builder
+	for i := range n {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(strings.ReplaceAll(text, "%d", strconv.Itoa(i)))
+	}
+	return b.String()
+}
+
+// chain writes WITH c0 AS (first), c1 AS (SELECT next FROM c0), ... SELECT last FROM the last one.
+func chain(first, next, last string, n int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "WITH c0 AS (SELECT %s)", first)
+	for i := 1; i <= n; i++ {
+		fmt.Fprintf(&b, ", c%d AS (SELECT %s FROM c%d)", i, next, i-1)
+	}
+	return fmt.Sprintf("%s SELECT %s FROM c%d", b.String(), last, n)
+}
+
+// doubled writes names of WITH of which each reads the one before twice.
+func doubled(n int, last string) string {
+	var b strings.Builder
+	b.WriteString("WITH c0 AS (SELECT 1 AS x)")
+	for i := 1; i <= n; i++ {
+		fmt.Fprintf(&b, ", c%d AS (SELECT a.x FROM c%d a, c%d b)", i, i-1, i-1)
+	}
+	return fmt.Sprintf("%s SELECT %s FROM c%d", b.String(), last, n)
+}
+
+// What stands for texts of 15 and 64 MiB, which are put in when the statement is run.
+const (
+	veryLong = "{very long}"
+	tooLong  = "{too long}"
+)
+
+const (
+	long  = "printf('%.*c',16000000,'a')"
+	large = "printf('%.*c',15000000 + length(type),'a')" // computed for every row
+	rows  = " FROM $all"
+)
+
+// hostile are statements that would take all memory, or all time, if nothing held them back.
+func hostile() map[string]string {
+	return map[string]string{
+		// texts
+		"hex of hex":               "SELECT length(" + nested("hex", long, 10) + ")",
+		"hex of hex of rows":       "SELECT length(" + nested("hex", large, 10) + ")" + rows,
+		"quote of quote":           "SELECT length(" + nested("quote", "'''' || "+long, 100) + ")",
+		"upper of many":            "SELECT " + list("upper("+long+" || %d)", 1000),
+		"upper of many rows":       "SELECT " + list("length(upper("+large+" || %d))", 1000) + rows,
+		"json_array doubles":       chain("'aaaaaaaa' AS x", "json_array(x, x) AS x", "length(x)", 40),
+		"concat doubles":           chain("'aaaaaaaa' AS x", "x || x AS x", "length(x)", 400),
+		"replace doubles":          chain("'aaaaaaaa' AS x", "replace(x, 'a', 'aa') AS x", "length(x)", 400),
+		"columns double":           chain(list("'aaaaaaaa' AS x%d", 50), list("x%d || x%d AS x%d", 50), "length(x0)", 40),
+		"json_quote":               "SELECT length(" + nested("json_quote", "CAST("+nested("json_quote", "'\"' || "+long, 1)+" AS TEXT) || ''", 30) + ")",
+		"json_quote of controls":   "SELECT length(json_quote(replace(" + long + ", 'a', char(1))))",
+		"json_object":              "SELECT length(json_object(" + list("'k%d', "+large, 300) + "))" + rows,
+		"json_extract":             "SELECT length(json_extract('[\"' || " + large + " || '\"]'," + list("'$[0]'", 500) + "))" + rows,
+		"json_extract of elements": "SELECT length(json_extract('[0' || replace(" + large + ", 'a', ',1') || ']'," + list("'$[%d]'", 500) + "))" + rows,
+		"concat of many":           "SELECT length(concat(" + list(large, 500) + "))" + rows,
+		"max of many":              "SELECT length(max(" + list(large+"||%d", 500) + "))" + rows,
+		"array of many":            "SELECT length(json_array(" + list(large, 500) + "))" + rows,
+		"sorted by many":           "SELECT 1" + rows + " ORDER BY " + list("upper("+large+"||%d)", 200),
+		"printf widths":            "SELECT length(printf('" + strings.Repeat("%15000000d", 200) + "', 1))",
+		"printf precision":         "SELECT length(printf('%.15000000f', 1.5)), length(printf('%!.15000000e', 1.5)), length(printf('%,.15000000d', 1))",
+		"printf columns":           "SELECT " + list("length(printf('%15000000d', length(type) + %d))", 100) + rows,
+		"unused results":           "SELECT COUNT(x) FROM (SELECT " + large + " AS x" + rows + ") AS t",
+		"case of many":             "SELECT " + list("CASE WHEN length("+large+") > %d THEN 1 END", 300) + rows,
+		"substr of rows":           "SELECT substr(" + long + ", -length(type) - position)" + rows,
+		"trim of rows":             "SELECT rtrim(" + long + " || position, '0123456789')" + rows,
+		"long cast":                "SELECT CAST(replace(" + large + ", 'a', '1') AS INTEGER) + replace(" + large + ", 'a', '1')" + rows,
+		"unhex":                    "SELECT unhex(" + nested("hex", large, 1) + ")" + rows,
+		"strftime":                 "SELECT length(strftime(replace(" + long + ", 'a', '%J'), type)), length(strftime(replace(printf('%.*c',7500000,'a'), 'a', '%J'), '2026-01-01'))",
+		"date_format":              "SELECT length(date_format('2026-01-01', replace(printf('%.*c',7500000 + length(type),'a'), 'a', '%W')))" + rows,
+		"char of many":             "SELECT length(" + nested("json_quote", "char("+list("1", 30000)+")", 8) + ")",
+		// groups
+		"max by stream":     "SELECT COUNT(*), SUM(length(m)) FROM (SELECT stream, max(printf('%.*c',100000,type)) AS m" + rows + " GROUP BY stream) AS t",
+		"max by position":   "SELECT COUNT(*), SUM(length(m)) FROM (SELECT position, max(printf('%.*c',300000,type)) AS m" + rows + " GROUP BY position) AS t",
+		"last by stream":    "SELECT COUNT(*), SUM(length(m)) FROM (SELECT stream, last(payload || printf('%.*c',20000,'a')) AS m" + rows + " GROUP BY stream) AS t",
+		"first by stream":   "SELECT COUNT(*), SUM(length(m)) FROM (SELECT stream, first(printf('%.*c',20000,type)) AS m" + rows + " GROUP BY stream) AS t",
+		"group_concat":      "SELECT length(group_concat(" + large + ")), length(group_concat(" + large + ", " + long + "))" + rows,
+		"group by long":     "SELECT COUNT(*) FROM (SELECT COUNT(*)" + rows + " GROUP BY printf('%1000000d', position)) AS t",
+		"distinct long":     "SELECT COUNT(DISTINCT printf('%1000000d', position)), COUNT(DISTINCT " + large + ")" + rows,
+		"select distinct":   "SELECT DISTINCT printf('%1000000d', position)" + rows,
+		"max of long":       "SELECT MAX(printf('%.*c',1000000,type)), MIN(" + large + ")" + rows + " GROUP BY type",
+		"payloads sorted":   "SELECT payload, type" + rows + " ORDER BY payload DESC",
+		"payloads nocase":   "SELECT MAX(payload COLLATE NOCASE)" + rows + " GROUP BY payload COLLATE NOCASE",
+		"events sorted":     "SELECT event" + rows + " ORDER BY type, payload",
+		"window":            "SELECT SUM(length(l)) FROM (SELECT LAG(" + large + ") OVER (ORDER BY position) AS l" + rows + ") AS t",
+		"window max":        "SELECT SUM(length(l)) FROM (SELECT MAX(printf('%100000d', position)) OVER (ORDER BY position ROWS BETWEEN 5 PRECEDING AND CURRENT ROW) AS l" + rows + ") AS t",
+		"window concat":     "SELECT SUM(length(l)) FROM (SELECT GROUP_CONCAT(type || printf('%1000d', 1)) OVER (ORDER BY position ROWS BETWEEN 5000 PRECEDING AND CURRENT ROW) AS l" + rows + ") AS t",
+		"window order":      "SELECT ROW_NUMBER() OVER (PARTITION BY printf('%100000d', version) ORDER BY printf('%100000d', position))" + rows,
+		"in select":         "SELECT COUNT(*)" + rows + " WHERE printf('%100000d', position) IN (SELECT printf('%100000d', position)" + rows + ")",
+		"join on long":      "SELECT COUNT(*) FROM $all a JOIN $all b ON printf('%100000d', a.position) = printf('%100000d', b.position)",
+		"join of all":       "SELECT COUNT(*) FROM $all a, $all b, $all c WHERE a.type || b.type || c.type = 'x'",
+		"correlated":        "SELECT (SELECT max(printf('%.*c',1000000,b.type)) FROM $all b WHERE b.position <= a.position)" + " FROM $all a",
+		"union of long":     "SELECT COUNT(*) FROM (SELECT " + large + " AS x" + rows + " UNION SELECT payload || " + large + rows + ") AS t",
+		"kept twice":        "WITH a AS (SELECT printf('%100000d', position) AS x" + rows + ") SELECT COUNT(*) FROM a, a AS b",
+		"columns of events": "SELECT " + list("payload || %d", 1000) + rows,
+		"tags":              "SELECT " + list("tags || %d", 1000) + rows,
+		// time
+		"like":                  "SELECT " + long + " LIKE '%' || printf('%.*c',40000,'a') || 'b%'",
+		"like of rows":          "SELECT COUNT(*)" + rows + " WHERE " + large + " LIKE '%' || printf('%.*c',40000,'a') || 'b%'",
+		"like of underscores":   "SELECT " + long + " LIKE '%' || replace(printf('%.*c',20000,'x'), 'x', '_a') || 'b%'",
+		"like of an end":        "SELECT " + long + " LIKE '%' || replace(printf('%.*c',20000,'x'), 'x', 'a_') || 'b'",
+		"like of parts":         "SELECT " + long + " LIKE replace(printf('%.*c',20000,'x'), 'x', '%a') || 'b%'",
+		"many likes":            "SELECT " + list("length(printf('%.*c',1000+%d,'a') LIKE '%' || replace(printf('%.*c',20000,'x'), 'x', 'a%'))", 3000) + rows,
+		"glob":                  "SELECT glob('*' || printf('%.*c',40000,'a') || 'b*', " + long + ")",
+		"glob of classes":       "SELECT glob('*' || replace(printf('%.*c',10000,'x'), 'x', '[a]') || 'b*', " + long + ")",
+		"glob of questions":     "SELECT glob('*' || printf('%.*c',40000,'?') || 'b', " + long + ")",
+		"glob of a class":       "SELECT glob('*[' || printf('%.*c',40000,'b') || ']*', " + long + ")",
+		"regexp":                "SELECT " + long + " REGEXP '(a|b|ab)*(a?){900}c$'",
+		"regexp of rows":        "SELECT COUNT(*)" + rows + " WHERE " + large + " REGEXP '(a|b|ab)*(a?){300}c$'",
+		"regexp of groups":      "SELECT 'x' REGEXP replace(printf('%.*c',40000,'a'),'a','(a|b)*')",
+		"regexp of some groups": "SELECT " + long + " REGEXP replace(printf('%.*c',300,'a'),'a','(a|b)*')",
+		"many regexps":          "SELECT " + list("'a%d' REGEXP '(a|b|%d){200}'", 3000),
+		"many regexps of rows":  "SELECT " + list("type REGEXP '(a|b|%d){200}' || type", 2000) + rows,
+		"trim":                  "SELECT length(trim(replace(printf('%.*c',5000000,'a'), 'a', 'é'), replace(printf('%.*c',5000000,'a'), 'a', 'ü') || 'é'))",
+		"rtrim":                 "SELECT length(rtrim(replace(printf('%.*c',5000000,'a'), 'a', 'é'), replace(printf('%.*c',5000000,'a'), 'a', 'ü') || 'é'))",
+		"unhex of others":       "SELECT length(unhex(replace(" + long + ", 'a', 'z'), replace(" + long + ", 'a', 'y') || 'z'))",
+		"in of expressions":     "SELECT COUNT(*)" + rows + " WHERE type IN (" + list("version || %d", 24000) + ")",
+		"in of many":            "SELECT COUNT(*)" + rows + " WHERE type IN (" + list("'x%d'", 49000) + ")",
+		"or of many":            "SELECT COUNT(*)" + rows + " WHERE " + strings.TrimSuffix(strings.Repeat("version = position + 7 OR ", 16000), "OR "),
+		"and of many":           "SELECT COUNT(*)" + rows + " WHERE " + strings.TrimSuffix(strings.Repeat("version <> position + 7 AND ", 16000), "AND "),
+		"sum of many":           "SELECT SUM(" + strings.TrimSuffix(strings.Repeat("version + ", 49000), "+ ") + ")" + rows,
+		"path of many":          "SELECT json_extract(" + long + ", '$' || replace(printf('%.*c',5000000,'x'), 'x', '[0]'))",
+		"path too long":         "SELECT payload -> '$" + strings.Repeat("[0]", 100000) + "'" + rows,
+		"paths of many":         "SELECT " + list("payload ->> '$.a%d'", 2000) + rows,
+		"elements of many":      "SELECT " + list("payload ->> '$[%d]'", 2000) + rows,
+		"from the end":          "SELECT json_extract(replace(printf('%.*c',5000000,'x'), 'x', '[') || replace(printf('%.*c',5000000,'x'), 'x', ']'), '$" + strings.Repeat("[#-1]", 900) + "')" + rows,
+		"deep json":             "SELECT json_valid(replace(" + long + ", 'a', '[')), json_valid('[' || replace(" + large + ", 'a', '1,') || '1]')" + rows,
+		"instr":                 "SELECT instr(" + large + ", printf('%.*c',7000000,'a') || 'b'), replace(" + large + ", printf('%.*c',1000000,'a') || 'b', 'c')" + rows,
+		"length of rows":        "SELECT length(" + long + ") + unicode(" + long + ") + instr(" + long + ", type)" + rows,
+		"left and right":        "SELECT left(" + long + ", 7000000 + length(type)), right(" + long + ", length(type))" + rows,
+		"compared":              "SELECT COUNT(*)" + rows + " WHERE " + long + " || type COLLATE NOCASE > " + long + " || 'x' COLLATE NOCASE",
+		"doubled names":         doubled(40, "COUNT(*)"),
+		"doubled, correlated":   "SELECT (" + doubled(30, "COUNT(*) + a.position") + ") FROM $all a",
+		"explained":             "EXPLAIN " + doubled(60, "x"),
+		"explained, analyzed":   "EXPLAIN ANALYZE SELECT " + large + rows + " ORDER BY 1",
+		// texts of statements
+		"parentheses":     "SELECT " + strings.Repeat("(", 99000),
+		"closed":          "SELECT " + strings.Repeat("(", 49000) + "1" + strings.Repeat(")", 49000),
+		"not not":         "SELECT " + strings.Repeat("NOT ", 99000) + "1",
+		"minus minus":     "SELECT " + strings.Repeat("- ", 99000) + "1",
+		"case case":       "SELECT " + strings.Repeat("CASE WHEN 1 THEN ", 20000) + "1" + strings.Repeat(" END", 20000),
+		"a or a":          "SELECT " + strings.TrimSuffix(strings.Repeat("a OR ", 49000), "OR "),
+		"a minus a":       "SELECT " + strings.TrimSuffix(strings.Repeat("1 - ", 49000), "- "),
+		"a times a":       "SELECT " + strings.TrimSuffix(strings.Repeat("1 * ", 900), "* ") + rows,
+		"arrows":          "SELECT payload" + strings.Repeat(" -> 'a'", 900) + rows,
+		"names":           chain("1 AS x", "x", "x", 8000),
+		"unions":          strings.TrimSuffix(strings.Repeat("SELECT 1 UNION ", 20000), "UNION "),
+		"500 unions":      strings.TrimSuffix(strings.Repeat("SELECT position FROM $all UNION ", 500), "UNION "),
+		"sub-queries":     strings.Repeat("SELECT * FROM (", 20000) + "SELECT 1" + strings.Repeat(") AS t", 20000),
+		"140 sub-queries": strings.Repeat("SELECT * FROM (", 140) + "SELECT * FROM $all" + strings.Repeat(") AS t", 140),
+		"nested selects":  strings.Repeat("SELECT (", 140) + "SELECT COUNT(*) FROM $all" + strings.Repeat(")", 140),
+		"many columns":    "SELECT " + list("version + %d AS x%d", 2000) + rows + " ORDER BY " + list("x%d + 1", 20000),
+		"many orders":     "SELECT " + list("version + %d", 2000) + rows + " ORDER BY " + list("version + %d", 20000),
+		"many groups":     "SELECT " + list("version + %d", 2000) + rows + " GROUP BY " + list("version + %d", 20000),
+		"many aggregates": "SELECT " + list("SUM(version + %d)", 2000) + rows,
+		"more aggregates": "SELECT " + strings.TrimSuffix(strings.Repeat("SUM(version) + ", 15000), "+ ") + rows,
+		"many windows":    "SELECT " + list("SUM(version + %d) OVER (ORDER BY position)", 2000) + rows,
+		"joined tables":   "SELECT COUNT(*) FROM " + list("$all AS t%d", 64) + " WHERE " + strings.TrimSuffix(strings.Repeat("t1.type = t2.type AND ", 4000), "AND "),
+		"joined names":    "SELECT COUNT(*) FROM " + list("(SELECT 1 AS x) AS t%d", 64),
+		"a long name":     "SELECT \"" + veryLong + "\"" + rows,
+		"a long string":   "SELECT length(upper('" + veryLong + "'))" + rows,
+		"a long comment":  "SELECT /*" + veryLong + "*/ 1 FROM",
+		"a long number":   "SELECT 1" + veryLong + rows,
+		"a long function": "SELECT " + strings.Repeat("x", 1<<20) + "(1)",
+		"many errors":     "SELECT " + list("nonsense(%d)", 20000),
+		"too long":        "SELECT '" + tooLong + "'",
+	}
+}
+
+// TestHostileStatementsHurtNobodyElse: whatever a user who may only read asks for, the process that asks it takes little more
+// memory than it was given, and stops soon after it is told to.
+func TestHostileStatementsHurtNobodyElse(t *testing.T) {
+	if dsn := os.Getenv("EVENTFOLD_HOSTILE"); dsn != "" {
+		runHostile(dsn)
+		return
+	}
+	if raceEnabled || testing.Short() {
+		t.Skip("measures memory and processor time: go test without -race and -short runs it")
+	}
+	dir := hostileStore(t)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute) // of a child that is stuck
+	defer cancel()
+	child := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestHostileStatementsHurtNobodyElse$")
+	child.Env = append(os.Environ(), "EVENTFOLD_HOSTILE=file:"+dir+"?mode=ro&query_memory=64MiB")
+	out, err := child.CombinedOutput()
+	told := string(out)
+	require.NoError(t, err, "the process with the statements has died:\n%s", told[max(0, len(told)-4000):])
+	for line := range strings.Lines(told) {
+		if strings.Contains(line, "BAD") {
+			t.Error(line)
+		}
+	}
+	assert.Equal(t, len(hostile()), strings.Count(told, "statement "), "not every statement was tried")
+}
+
+// hostileStore makes a store of some thousand streams, with a few large payloads.
+func hostileStore(t *testing.T) string {
+	dir := t.TempDir()
+	db := openDB(t, dir+"?sync=interval")
+	conn, err := db.Conn(context.Background())
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, conn.Raw(func(c any) error {
+		store := c.(*eventfold.Conn).Store()
+		for i := range 4000 {
+			a := eventfold.Append{Stream: fmt.Sprintf("stream-%d", i)}
+			for k := range 5 {
+				a.Events = append(a.Events, eventfold.NewEvent{Type: fmt.Sprintf("T%d", k), Tags: []string{"tag", "tog"},
+					Payload: fmt.Appendf(nil, `{"n": %d, "list": [1, 2, 3, {"deep": [%d]}], "text": "%s"}`, i, k, strings.Repeat("x", 100))})
+			}
+			if _, err := store.Append(context.Background(), a); err != nil {
+				return err
+			}
+		}
+		for i := range 40 {
+			body := "[" + strings.Repeat("1,", 250_000) + strconv.Itoa(i) + "]"
+			a := eventfold.Append{Stream: "large", Events: []eventfold.NewEvent{{Type: "Large", Payload: []byte(body)}}}
+			if _, err := store.Append(context.Background(), a); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	return dir
+}
+
+// runHostile runs the statements one after the other and says of each what it took.
+func runHostile(dsn string) {
+	db, err := sql.Open("eventfold", dsn)
+	if err != nil {
+		panic(err)
+	}
+	defer db.Close()
+	for _, name := range slices.Sorted(maps.Keys(hostile())) {
+		text := hostile()[name]
+		for mark, size := range map[string]int{veryLong: 15 << 20, tooLong: 64 << 20} {
+			if strings.Contains(text, mark) {
+				text = strings.Replace(text, mark, strings.Repeat("1", size), 1)
+			}
+		}
+		if o := os.Getenv("EVENTFOLD_ONLY"); o != "" && !strings.Contains(name, o) {
+			continue
+		}
+		if o := os.Getenv("EVENTFOLD_FROM"); name < o {
+			continue
+		}
+		runtime.GC()
+		debug.FreeOSMemory()
+		os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // begins the peak anew; if it may not, the peak is of all statements
+		fmt.Printf("statement %s: ", name)
+		stuck := time.AfterFunc(hostileTime()+stuckAfter, func() { panic("stuck in " + name) }) // which shows where
+		before, began := cpuTime(), time.Now()
+		over, err := runLimited(db, text)
+		stuck.Stop()
+		took, peak := cpuTime()-before, peakMemory()
+		bad := ""
+		if peak > hostileMemory || over > hostileGrace {
+			bad = "BAD "
+		}
+		fmt.Printf("%s%d MiB, %v, %v of processor time, %v after its end: %.150q\n", bad, peak>>20,
+			time.Since(began).Round(time.Millisecond), took.Round(time.Millisecond), over.Round(time.Millisecond), fmt.Sprint(err))
+	}
+}
+
+// runLimited reads all rows of a statement and tells how much processor time it took after its context had ended.
+func runLimited(db *sql.DB, text string) (over time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), hostileTime())
+	defer cancel()
+	var ended atomic.Int64
+	stop := context.AfterFunc(ctx, func() { ended.Store(int64(cpuTime())) })
+	err = readEverything(ctx, db, text)
+	stop()
+	if at := ended.Load(); at != 0 {
+		over = cpuTime() - time.Duration(at)
+	}
+	return over, err
+}
+
+func readEverything(ctx context.Context, db *sql.DB, text string) error {
+	rows, err := db.QueryContext(ctx, text)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		return err
+	}
+	dest := make([]any, len(columns))
+	for i := range dest {
+		dest[i] = new(sql.RawBytes)
+	}
+	for rows.Next() {
+		if strings.HasPrefix(text, "SELECT event") {
+			continue
+		}
+		if err := rows.Scan(dest...); err != nil {
+			return err
+		}
+	}
+	return errors.Join(rows.Err(), io.EOF)
+}
+
+// cpuTime is what this process has taken of the processors.
+func cpuTime() time.Duration {
+	var use syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &use) != nil {
+		return 0
+	}
+	return time.Duration(use.Utime.Nano() + use.Stime.Nano())
+}
+
+// peakMemory is the most that was resident of this process.
+func peakMemory() int64 {
+	status, _ := os.ReadFile("/proc/self/status")
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			n, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			return n << 10
+		}
+	}
+	return 0
+}

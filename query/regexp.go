@@ -1,0 +1,192 @@
+package query
+
+import (
+	"io"
+	"regexp"
+	"regexp/syntax"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/eventfold/eventfold/parser"
+)
+
+// Limits of REGEXP. A regular expression takes time in proportion to the text times the size of its program.
+const (
+	maxRegexp       = 4 << 10 // bytes of a pattern
+	maxProgram      = 1000    // instructions, about
+	instructionSize = 200     // bytes that one takes in memory, about
+	instructionCost = 64      // bytes that making one counts for
+	atOnce          = 1 << 20 // text times program that is matched without looking at the context
+)
+
+// A regexpProgram is a compiled regular expression.
+type regexpProgram struct {
+	re   *regexp.Regexp
+	size int // in instructions, about
+}
+
+// match reports whether the expression matches somewhere in s.
+func (r *regexpProgram) match(e *env, s string) bool {
+	if cost := len(s) * r.size; len(s) <= atOnce && cost <= atOnce {
+		return e.effort(cost) && r.re.MatchString(s)
+	}
+	return r.re.MatchReader(&runeReader{e: e, text: s, cost: r.size})
+}
+
+// A runeReader reads a text, which ends early if nobody waits for the result any more.
+type runeReader struct {
+	e    *env
+	text string
+	cost int // of a character
+}
+
+// ReadRune implements io.RuneReader.
+func (r *runeReader) ReadRune() (c rune, size int, err error) {
+	if r.text == "" || !r.e.effort(r.cost) {
+		return 0, 0, io.EOF
+	}
+	c, size = utf8.DecodeRuneInString(r.text)
+	r.text = r.text[size:]
+	return c, size, nil
+}
+
+// regexp compiles x REGEXP pattern: Go's RE2 syntax, anywhere in x.
+func (c *compiler) regexp(x, pattern *expr, pos parser.Pos) (*expr, error) {
+	re, err := regexpOf(pattern)
+	if err != nil {
+		return nil, err
+	}
+	y := &expr{typ: Integer, nullable: x.nullable || pattern.nullable, pos: pos}
+	y.test = func(e *env) truth {
+		v := x.eval(e)
+		if v.kind == Null {
+			return unknown
+		}
+		r := re(e)
+		if r == nil {
+			return unknown
+		}
+		return truthOf(r.match(e, v.text()))
+	}
+	return finish(y, x, pattern), nil
+}
+
+// A regexpCache keeps the pattern of the last row, for patterns that come from rows.
+type regexpCache struct {
+	pattern string
+	re      *regexpProgram
+	held    int64 // of the statement's budget
+}
+
+// regexpOf returns how to get the compiled pattern; nil stands for NULL and for a pattern that cannot be compiled. One that is
+// known is checked now and compiled when the statement runs, which pays for its memory.
+func regexpOf(pattern *expr) (func(*env) *regexpProgram, error) {
+	if pattern.fixed {
+		if pattern.value.kind == Null {
+			return func(*env) *regexpProgram { return nil }, nil
+		}
+		if _, _, err := parseRegexp(pattern.value.text(), pattern.pos); err != nil {
+			return nil, err
+		}
+	}
+	cache := memoized(func(*env) *regexpCache { return new(regexpCache) })
+	return func(e *env) *regexpProgram {
+		v := pattern.eval(e)
+		if v.kind == Null {
+			return nil
+		}
+		c := cache(e)
+		if c.re != nil && (pattern.fixed || v.kind == String && v.s == c.pattern) {
+			return c.re
+		}
+		if err := c.compile(e, v.text(), pattern.pos); err != nil {
+			e.fail(err)
+			return nil
+		}
+		return c.re
+	}, nil
+}
+
+// compile puts another pattern into the cache.
+func (c *regexpCache) compile(e *env, text string, pos parser.Pos) error {
+	tree, size, err := parseRegexp(text, pos)
+	if err != nil {
+		return err
+	}
+	if !e.effort(size * instructionCost) {
+		return e.err
+	}
+	n := int64(size*instructionSize + len(text))
+	if e.exec != nil && e.exec.budget != nil {
+		if err := e.exec.budget.hold(n-c.held, "REGEXP"); err != nil {
+			return err
+		}
+	}
+	c.held = n
+	text = strings.Clone(text) // the row's memory may be used again
+	plain := text
+	if tree.MaxCap() > 0 {
+		plain = withoutGroups(tree).String()
+	}
+	re, err := regexp.Compile(plain)
+	if err != nil {
+		return badRegexp(err, pos)
+	}
+	c.pattern, c.re = text, &regexpProgram{re, size}
+	return nil
+}
+
+func badRegexp(err error, pos parser.Pos) error {
+	return &Error{Kind: BadArgument, Pos: pos, Msg: "a bad regular expression", Err: err}
+}
+
+// parseRegexp reads a pattern and tells about how large its program will be.
+func parseRegexp(text string, pos parser.Pos) (tree *syntax.Regexp, size int, err error) {
+	if len(text) > maxRegexp {
+		return nil, 0, &Error{Kind: BadArgument, Pos: pos, Msg: "the regular expression is longer than 4096 bytes"}
+	}
+	tree, err = syntax.Parse(text, syntax.Perl)
+	if err != nil {
+		return nil, 0, badRegexp(err, pos)
+	}
+	if size = programSize(tree); size > maxProgram {
+		return nil, 0, &Error{Kind: BadArgument, Pos: pos, Msg: "the regular expression needs more than 1000 instructions",
+			Hint: "repeat less, or match in steps"}
+	}
+	return tree, size, nil
+}
+
+// classRanges are how many ranges of a class of characters count as one instruction.
+const classRanges = 32
+
+// programSize is about how many instructions the program of an expression has, maxProgram + 1 for more than maxProgram.
+func programSize(re *syntax.Regexp) int {
+	n := 1
+	switch re.Op {
+	case syntax.OpLiteral:
+		n = len(re.Rune)
+	case syntax.OpCharClass:
+		n = 1 + len(re.Rune)/2/classRanges
+	}
+	for _, sub := range re.Sub {
+		if n += programSize(sub); n > maxProgram {
+			return maxProgram + 1
+		}
+	}
+	if re.Op == syntax.OpRepeat {
+		n *= max(re.Min, re.Max, 1)
+	}
+	return min(n, maxProgram+1)
+}
+
+// withoutGroups makes groups that only group of groups whose text can be asked for, which would cost memory for each thread of
+// the match.
+func withoutGroups(re *syntax.Regexp) *syntax.Regexp {
+	for re.Op == syntax.OpCapture {
+		re = re.Sub[0]
+	}
+	for i, sub := range re.Sub {
+		re.Sub[i] = withoutGroups(sub)
+	}
+	return re
+}
