@@ -2,6 +2,7 @@ package query
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -352,6 +353,9 @@ func (t *textMaker) addJSON(v Value) (ok bool) {
 		size = quotedSize(v.s)
 	}
 	if t.fits(size) {
+		if size > smallPiece { // at once: what is left behind by growing is as large again
+			t.b = slices.Grow(t.b, size)
+		}
 		t.b, ok = appendJSON(t.b, v)
 	}
 	return ok || t.e.err != nil

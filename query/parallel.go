@@ -50,7 +50,9 @@ func (g *groupOp) readParts() (done bool, err error) {
 	var spent *MemoryError
 	if errors.As(err, &spent) { // each part keeps a group of its own for the same keys: all rows together may need less
 		g.table.keep.release()
+		clear(tables)
 		g.table = newGroupTable(g.plan, g.ex.budget)
+		runtime.GC() // the groups so far are gone, and as many are about to be made
 		return false, nil
 	}
 	return true, err
