@@ -16,7 +16,7 @@ import (
 
 // metaOf describes all events of an index, as of segment 7.
 func metaOf(src indexSource) indexMeta {
-	return indexMeta{store: testStore, number: 7, generation: 1, base: 1000, count: src.count(), end: 1 << 20, chain: [32]byte{1, 2, 3}}
+	return indexMeta{store: testStore, number: 7, generation: 1, base: 1000, count: src.count(), end: 64 << 20, chain: [32]byte{1, 2, 3}}
 }
 
 // fileIndexOf writes the index of events to a file in memory and opens it.

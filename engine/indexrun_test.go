@@ -37,7 +37,7 @@ func (c *mergeCase) seal(events int) {
 	seg := c.active()
 	m := seg.index.Load().segmentIndex.(*memIndex)
 	seg.name, seg.header.store = segmentFileName(seg.number, 0), testStore
-	sealed := &sealedInfo{count: m.count(), lastChain: [32]byte{byte(seg.number), byte(seg.number >> 8)}}
+	sealed := &sealedInfo{end: 64 << 20, count: m.count(), lastChain: [32]byte{byte(seg.number), byte(seg.number >> 8)}}
 	seg.sealed.Store(sealed)
 	require.NoError(c.t, writeIndexFile(context.Background(), c.fs, indexFileName(seg.name), m, seg.indexMeta(testStore, sealed)))
 	c.begin()

@@ -114,7 +114,7 @@ func (s *FileStore) open() error {
 	if err := s.loadPatiently(); err != nil {
 		return err
 	}
-	if s.opt.MustExist && len(s.log.segments) == 0 {
+	if s.opt.MustExist && len(s.log.segments) == 0 && !s.isEmptyBackup() {
 		return &NoStoreError{Path: s.dir}
 	}
 	if err := s.repair(); err != nil {
@@ -160,6 +160,12 @@ func (s *FileStore) path() (io.Closer, error) {
 		return nil, nil
 	}
 	return f, err
+}
+
+// isEmptyBackup reports whether the directory is a backup of a store without events, which is a store all the same.
+func (s *FileStore) isEmptyBackup() bool {
+	_, err := readBackupMark(s.fs, s.dir)
+	return err == nil
 }
 
 // checkDir refuses what is not a directory, and a directory that holds files of somebody else and no store.

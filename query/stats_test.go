@@ -25,7 +25,7 @@ func TestEveryFigureIsDocumented(t *testing.T) {
 		documented = append(documented, m[1]+" "+m[2])
 	}
 
-	s := &Session{Store: openStore(t, engine.Options{})}
+	s := &Session{Store: openStore(t, engine.Options{}), Settings: Settings{Shared: NewMemory(DefaultStoreMemory)}}
 	exec(t, s, "INSERT INTO a (type) VALUES ('x')")
 	given := rowsOf(t, s, "SELECT name || ' ' || kind AS x FROM $stats")
 	for i := range given {

@@ -103,7 +103,7 @@ var assignedID = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-
 func (tr *transcript) session(name string) *Session {
 	s := tr.sessions[name]
 	if s == nil {
-		s = &Session{Store: tr.store, Settings: Settings{Now: tr.now}}
+		s = &Session{Store: tr.store, Settings: Settings{Now: tr.now, Shared: NewMemory(DefaultStoreMemory)}}
 		tr.sessions[name] = s
 	}
 	return s
