@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eventfold/eventfold/internal/race"
+
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -225,7 +227,7 @@ func TestAllocations(t *testing.T) {
 	if strconv.IntSize < 64 {
 		t.Skip("a word of 32 bits does not hold an int64, which is allocated instead")
 	}
-	if raceEnabled {
+	if race.Enabled {
 		t.Skip("counts allocations, of which the race detector adds some at random; ./test.sh counts without it")
 	}
 	db := openDB(t, ":memory:")

@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eventfold/eventfold/internal/race"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -229,7 +231,7 @@ func TestHostileStatementsHurtNobodyElse(t *testing.T) {
 		runHostile(dsn)
 		return
 	}
-	if raceEnabled || testing.Short() {
+	if race.Enabled || testing.Short() {
 		t.Skip("measures memory and processor time: go test without -race and -short runs it")
 	}
 	dir := hostileStore(t)

@@ -184,7 +184,7 @@ func (r *readIndex) conflicts(ctx context.Context, c *Condition, from Position) 
 	var found []Event
 	for b := cursor.Next(); b != nil; b = cursor.Next() {
 		for row := range b.Len {
-			broken, err := c.matches(b, row)
+			broken, err := matches(c, b, row)
 			if err != nil {
 				return nil, err
 			}
@@ -213,8 +213,8 @@ func (r *readIndex) event(ctx context.Context, p Position) (Event, error) {
 	return *c.Event(), nil
 }
 
-// matches calls Match. What it panics with becomes an error: the writer must not die of it.
-func (c *Condition) matches(b *Batch, row int) (broken bool, err error) {
+// matches calls Match of a condition. What it panics with becomes an error: the writer must not die of it.
+func matches(c *Condition, b *Batch, row int) (broken bool, err error) {
 	if c.Match == nil {
 		return true, nil
 	}
@@ -246,7 +246,7 @@ func (w *writer) stagedConflicts(c *Condition, found []Event) ([]Event, error) {
 		if r.record, err = decodeRecord(bytes.Clone(g.buf[start : int(start)+rec.size])); err != nil {
 			return nil, err
 		}
-		broken, e, err := c.matchRow(pos, &r)
+		broken, e, err := matchRow(c, pos, &r)
 		if err != nil {
 			return nil, err
 		}
@@ -261,10 +261,10 @@ func (w *writer) stagedConflicts(c *Condition, found []Event) ([]Event, error) {
 
 // matchRow evaluates the condition for one event that has no batch yet. It and the event it returns keep pointing where
 // the row points: the memory of groups and requests is used again, so that the row must be a copy.
-func (c *Condition) matchRow(pos Position, r *row) (bool, Event, error) {
+func matchRow(c *Condition, pos Position, r *row) (bool, Event, error) {
 	builder := batchBuilder{columns: c.Columns}
 	builder.add(pos, r)
-	broken, err := c.matches(&builder.batch, 0)
+	broken, err := matches(c, &builder.batch, 0)
 	if err != nil || !broken {
 		return false, Event{}, err
 	}

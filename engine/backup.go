@@ -10,15 +10,6 @@ import (
 	"github.com/google/uuid"
 )
 
-// A BackupReport tells what Backup has done.
-type BackupReport struct {
-	Head     Head // of the backup: it holds everything before
-	Segments int
-	Copied   int64 // bytes
-	Linked   int64 // bytes of files that the store, or the earlier backup, and this backup share
-	Earlier  Head  // of the backup that was there before
-}
-
 // A BackupError reports that Backup has refused. Nothing was changed; an earlier backup in the directory is as it was.
 type BackupError struct {
 	Path   string // of the directory that stands in the way

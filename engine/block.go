@@ -79,6 +79,3 @@ func newBlock(n int) []byte {
 	b.WriteByte(0) // so that there is a first byte to point to
 	return unsafe.Slice(unsafe.StringData(b.String()), n)
 }
-
-// textOf returns b as a string that shares its memory. Nobody writes to a block while somebody may look at it.
-func textOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -408,7 +408,7 @@ func TestVerifyReadsManifest(t *testing.T) {
 			m, err := readManifest(fsys, imageDir)
 			require.NoError(t, err)
 			change(m)
-			require.NoError(t, m.write(fsys, imageDir))
+			require.NoError(t, writeManifest(fsys, imageDir, m))
 		}
 		report, err := s.Verify(context.Background())
 		require.NoError(t, err, what)
@@ -426,7 +426,7 @@ func TestVerifyReadsManifest(t *testing.T) {
 		m, err := readManifest(fsys, imageDir)
 		require.NoError(t, err)
 		change(m)
-		require.NoError(t, m.write(fsys, imageDir))
+		require.NoError(t, writeManifest(fsys, imageDir, m))
 		s := openStore(t, imageDir, Options{FS: fsys, ReadOnly: true})
 		_, err = s.Verify(context.Background())
 		var corrupt *CorruptError

@@ -47,13 +47,6 @@ func (c *plainCache) unpack(f File, h segmentHeader, name string) (File, segment
 	return z, h.unpacked(), nil
 }
 
-// unpacked returns the header of a compressed segment as it would be if the segment were not compressed.
-func (h segmentHeader) unpacked() segmentHeader {
-	h.incompatible &^= featureCompressed
-	h.flags &^= segmentCompressed
-	return h
-}
-
 // readMap reads the map of the blocks.
 func (z *compressedFile) readMap() error {
 	b := make([]byte, int(z.layout.blocks)*packedEntry)

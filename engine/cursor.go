@@ -44,15 +44,6 @@ func (c *allCursor) Close() error {
 // Reuse implements Reuser.
 func (c *allCursor) Reuse() { c.rows.memory.reuse = true }
 
-// A Reuser is a Cursor or a BatchCursor that can use its memory again, which more than doubles the speed of a long read: the
-// memory stays in the processor's caches and the garbage collector has nothing to do.
-// The cursors of the embedded store are Reusers.
-type Reuser interface {
-	// Reuse is called before the first Next. From then on what an Event or a Batch points to is good only until the next
-	// call of Next. Types of a Batch stay good.
-	Reuse()
-}
-
 // An eventBuffer holds the current event of a cursor.
 type eventBuffer struct {
 	event Event

@@ -93,3 +93,10 @@ func syncData(f File) error {
 
 // parentOf returns the directory that holds a name.
 func parentOf(name string) string { return filepath.Dir(filepath.Clean(name)) }
+
+func ignoreEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}

@@ -45,9 +45,9 @@ func countQuestions(s *FileStore) (asked, groups *atomic.Int64) {
 
 // cacheIndexes brings the places of all events into the cache of a store's indexes. What that takes is no read's affair.
 func cacheIndexes(t *testing.T, s *FileStore) {
-	index := s.current()
-	for i, seg := range index.view.segments {
-		ords := make([]uint32, index.limit(i))
+	all := s.current()
+	for i, seg := range all.view.segments {
+		ords := make([]uint32, all.limit(i))
 		for ord := range ords {
 			ords[ord] = uint32(ord)
 		}

@@ -40,6 +40,7 @@ const (
 	trailerMagicAt = 36 // u32
 
 	minFrameSize = frameHeaderSize + frameTrailerSize
+	maxGroupSize = 4 << 20                                                                        // at which a group stops gathering, bytes
 	maxFrameSize = frameHeaderSize + maxGroupSize + MaxAppendSize + frameAlign + frameTrailerSize // a group that is not full takes one more append
 	pageSize     = 4096
 )

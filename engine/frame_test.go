@@ -17,7 +17,7 @@ func testFrame() ([]byte, frameHeader) {
 	for i := range 2 {
 		at := len(b)
 		b = appendRecord(b, 0, testID, "account-1", "Deposited", nil, nil, []byte("payload"))
-		finishRecord(b[at:], testStore, 7+Position(i), 3, 0)
+		finishRecord(b[at:], formatStore, 7+Position(i), 3, 0)
 	}
 	h := frameHeader{first: 7, count: 2, kind: frameEvents, micros: 1e15, nonce: 99, synced: 8192, previous: 4096, previousCRC: 5}
 	b, _ = sealFrame(b, &h, testPlace, [32]byte{1})
@@ -37,7 +37,7 @@ func TestFrameRoundTrip(t *testing.T) {
 	for range got.count {
 		r, err := decodeRecord(records)
 		require.NoError(t, err)
-		require.NoError(t, checkRecord(records, testStore, pos))
+		require.NoError(t, checkRecord(records, formatStore, pos))
 		records, pos = records[r.size:], pos+1
 	}
 	assert.Less(t, len(records), frameAlign)

@@ -135,7 +135,7 @@ func (w *manifestWriter) write(fsys FS, dir string, m *manifest, number uint64) 
 	if number <= w.written {
 		return nil
 	}
-	if err := m.write(fsys, dir); err != nil {
+	if err := writeManifest(fsys, dir, m); err != nil {
 		return err
 	}
 	w.written = number

@@ -55,3 +55,6 @@ type indexedEvent struct {
 	id      uuid.UUID
 	micros  int64 // recorded_at
 }
+
+// lastVersion returns the version of the last event of a stream's entry.
+func (e *indexEntry) lastVersion() Version { return e.firstVersion + Version(e.count) - 1 }

@@ -113,7 +113,7 @@ func (x *indexer) openActive(seg *segment, store uuid.UUID, promised int64) (m *
 		return nil, logEnd{}, false
 	}
 	if f.count() > 0 && f.end <= promised {
-		if end, err = f.behind(seg); err == nil {
+		if end, err = behindIndex(f, seg); err == nil {
 			x.keep(f)
 			return newMemIndexBehind(f), end, true
 		}
@@ -124,14 +124,14 @@ func (x *indexer) openActive(seg *segment, store uuid.UUID, promised int64) (m *
 
 // saveActive writes the index of the last segment, of which everything up to end is durable, so that the next Open need
 // not read it. It does nothing if reading is quicker.
-func (x *indexer) saveActive(seg *segment, store uuid.UUID, index *memIndex, end logEnd) error {
-	damaged := index.skip > 0 && index.prefixFile() == nil
-	if index.count()-index.skip < activeIndexLeast && !damaged {
+func (x *indexer) saveActive(seg *segment, store uuid.UUID, m *memIndex, end logEnd) error {
+	damaged := m.skip > 0 && m.prefixFile() == nil
+	if m.count()-m.skip < activeIndexLeast && !damaged {
 		return nil
 	}
-	m := indexMeta{store: store, number: seg.number, generation: seg.header.content, base: seg.base,
-		count: index.count(), end: end.offset, chain: end.chain}
-	return writeIndexFile(context.Background(), x.fs, seg.indexName(), index, m)
+	meta := indexMeta{store: store, number: seg.number, generation: seg.header.content, base: seg.base,
+		count: m.count(), end: end.offset, chain: end.chain}
+	return writeIndexFile(context.Background(), x.fs, seg.indexName(), m, meta)
 }
 
 // activeIndexLeast is the number of new events for which saveActive writes a file. Reading fewer takes a few milliseconds.

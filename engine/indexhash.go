@@ -3,7 +3,6 @@ package engine
 import (
 	"encoding/binary"
 	"math/bits"
-	"unsafe"
 
 	"github.com/google/uuid"
 )
@@ -53,6 +52,3 @@ func hashID(seed uint64, id *uuid.UUID) uint64 {
 	a, b := binary.LittleEndian.Uint64(id[:8]), binary.LittleEndian.Uint64(id[8:])
 	return fold(fold(a^fold2, b^seed)^fold3, a^fold1)
 }
-
-// bytesOf returns the bytes of s without copying them. They must not be changed.
-func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }

@@ -1,7 +1,5 @@
 package engine
 
-import "slices"
-
 // A placer is a segmentIndex that tells the places of many events at once, for less than one question each.
 type placer interface {
 	// places appends for each of the events ords, which ascend or descend, what offset returns of it, and to micros, if
@@ -86,25 +84,4 @@ func placesOneByOne(x segmentIndex, ords []uint32, time bool, offsets, micros []
 		}
 	}
 	return offsets, micros, nil
-}
-
-// places answers as the index does, or as one built anew does if that is damaged. What offsets and micros held is overwritten.
-func (s *segmentReader) places(ords []uint32, time bool, offsets, micros []int64) (_, _ []int64, err error) {
-	offsets = slices.Grow(offsets[:0], len(ords))
-	if time {
-		micros = slices.Grow(micros[:0], len(ords))
-	}
-	ask := func() error {
-		if p, ok := s.index.(placer); ok {
-			offsets, micros, err = p.places(ords, time, offsets[:0], micros[:0])
-		} else {
-			offsets, micros, err = placesOneByOne(s.index, ords, time, offsets[:0], micros[:0])
-		}
-		return err
-	}
-	index := s.index
-	if ask() != nil && s.rebuilt(index, &err) {
-		err = ask()
-	}
-	return offsets, micros, err
 }

@@ -7,9 +7,9 @@ import (
 
 var errIndexResume = errors.New("no frame of the segment ends where the index does, or it has another chain value")
 
-// behind returns the place in the segment behind the events that the file knows, with all that the next frame must follow.
+// behindIndex returns the place in the segment behind the events that the file knows, with all that the next frame must follow.
 // It is an error if the segment has no frame that ends there with the chain value that the file names.
-func (x *fileIndex) behind(seg *segment) (logEnd, error) {
+func behindIndex(x *fileIndex, seg *segment) (logEnd, error) {
 	off, _, err := x.frame(x.count() - 1)
 	if err != nil {
 		return logEnd{}, err
@@ -19,7 +19,7 @@ func (x *fileIndex) behind(seg *segment) (logEnd, error) {
 		return logEnd{}, err
 	}
 	for {
-		h, trailer, err := x.frameOf(seg, off)
+		h, trailer, err := frameOf(x, seg, off)
 		if err != nil {
 			return logEnd{}, err
 		}
@@ -38,7 +38,7 @@ func (x *fileIndex) behind(seg *segment) (logEnd, error) {
 }
 
 // frameOf reads header and trailer of the frame at off. What lies between is not checked.
-func (x *fileIndex) frameOf(seg *segment, off int64) (h frameHeader, trailer []byte, err error) {
+func frameOf(x *fileIndex, seg *segment, off int64) (h frameHeader, trailer []byte, err error) {
 	b := make([]byte, frameHeaderSize)
 	if _, err = seg.file.ReadAt(b, off); err != nil {
 		return h, nil, err

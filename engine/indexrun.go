@@ -37,17 +37,6 @@ func parseIndexRunName(name string) (from, to int64, ok bool) {
 	return from, to, from < to && indexRunName(from, to) == name
 }
 
-// indexRunMeta describes the events of adjacent sealed segments.
-func indexRunMeta(segments []*segment) indexMeta {
-	last := segments[len(segments)-1]
-	m := indexMeta{store: last.header.store, number: last.number, generation: uint32(len(segments)), base: segments[0].base,
-		chain: last.sealed.Load().lastChain}
-	for _, seg := range segments {
-		m.count += seg.sealed.Load().count
-	}
-	return m
-}
-
 // writeIndexRun writes the run of the events that m describes. parts are the indexes, by position, that have them all.
 func writeIndexRun(ctx context.Context, fs FS, name string, parts []*fileIndex, m indexMeta) error {
 	return replaceFile(fs, name, func(f File) error { return writeRun(ctx, f, parts, m) })

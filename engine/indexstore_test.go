@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eventfold/eventfold/internal/race"
+
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 )
@@ -113,7 +115,7 @@ func TestStoreOfManySegments(t *testing.T) {
 // TestOpenStoreIsInvisibleToTheCollector: a million events in an open store add fewer than a thousand objects.
 func TestOpenStoreIsInvisibleToTheCollector(t *testing.T) {
 	events := 1_000_000
-	if raceDetector {
+	if race.Enabled {
 		events /= 10
 	}
 	s, err := Open(t.TempDir(), Options{})

@@ -159,7 +159,7 @@ func (s *logScanner) read(off int64, n int) ([]byte, error) {
 }
 
 // indexFrame adds the events of a frame to an index.
-func indexFrame(index *memIndex, h *frameHeader, b []byte, off int64) {
+func indexFrame(m *memIndex, h *frameHeader, b []byte, off int64) {
 	if h.kind != frameEvents {
 		return
 	}
@@ -176,7 +176,7 @@ func indexFrame(index *memIndex, h *frameHeader, b []byte, off int64) {
 			e.tags = append(e.tags, tag)
 			return true
 		})
-		index.add(&e)
+		m.add(&e)
 		at += r.size
 	}
 }

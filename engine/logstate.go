@@ -380,9 +380,6 @@ func (l *logState) cutBack(next *segment) error {
 	return nil
 }
 
-// sealAt returns where the seal of a segment lies whose last other frame ends at off.
-func sealAt(off int64) int64 { return alignUp(off, pageSize) }
-
 // checkSeal checks the seal of a complete segment if MANIFEST says that it was durable. A superseded segment has none.
 func (l *logState) checkSeal(seg, next *segment) error {
 	m := l.manifest.segment(seg.number)

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/eventfold/eventfold/internal/race"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -183,7 +185,7 @@ func (g *generator) next() *indexedEvent {
 // TestMemIndexIsInvisibleToTheCollector: a million events in a hundred thousand streams add fewer than a thousand objects.
 func TestMemIndexIsInvisibleToTheCollector(t *testing.T) {
 	events := 1_000_000
-	if raceDetector {
+	if race.Enabled {
 		events /= 4 // everything takes twenty times as long
 	}
 	g := newGenerator(events/10, 1) // a frame for every event: the worst case

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eventfold/eventfold/internal/race"
+
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -97,7 +99,7 @@ func BenchmarkNewStream(b *testing.B) {
 // TestIdsNeverExpire offers ids of every kind again after a million events and three restarts. What knows them takes bounded memory.
 func TestIdsNeverExpire(t *testing.T) {
 	events := 1_000_000
-	if raceDetector || testing.Short() {
+	if race.Enabled || testing.Short() {
 		events /= 20
 	}
 	ctx := context.Background()

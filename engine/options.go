@@ -5,16 +5,8 @@ import (
 	"time"
 )
 
-// Limits of every store.
+// Bounds and defaults of Options.
 const (
-	MaxStreamSize        = 255      // bytes of a stream's name
-	MaxTypeSize          = 255      // bytes of an event's type
-	MaxTags              = 64       // of one event
-	MaxTagSize           = 255      // bytes of one tag
-	MaxAppendSize        = 64 << 20 // bytes of one append, encoded
-	MinEventLimit        = 64 << 10 // the least Options.MaxEventSize
-	MaxEventLimit        = 16 << 20 // the greatest Options.MaxEventSize
-	DefaultMaxEventSize  = 1 << 20
 	MinSegmentSize       = minSegmentSize // the least Options.SegmentSize, in bytes
 	MaxSegmentSize       = maxSegmentSize // the greatest Options.SegmentSize, in bytes
 	DefaultQueueLength   = 4096

@@ -34,7 +34,7 @@ func (r *request) ownConflicts(ctx context.Context, c *Condition, n int, found [
 			if own, err = r.unplaced(bytes.Clone(record), i, j); err != nil {
 				return nil, err
 			}
-			broken, e, err := c.matchRow(NoPosition, &own)
+			broken, e, err := matchRow(c, NoPosition, &own)
 			if err != nil {
 				return nil, err
 			}

@@ -2,15 +2,6 @@ package engine
 
 import "context"
 
-// A Parter is a ReadIndex that can divide a scan, so that several goroutines share it.
-// The ReadIndex of the embedded store is one.
-type Parter interface {
-	// Parts returns filters that select together what the filter selects, each event once, as at most n ranges of positions in
-	// ascending order, about equally many events in each. It returns the filter itself if dividing is of no use.
-	// A part's Direction is the filter's; the filter's Limit is a hint for each part.
-	Parts(what Filter, n int) []Filter
-}
-
 // leastPart is how many events a part has at least: fewer are not worth a goroutine.
 const leastPart = 4096
 

@@ -52,7 +52,7 @@ func (p *pointRows) copyMore() error {
 func (p *pointRows) copyRecords(m *fileMap) {
 	done, total := len(p.copies), 0
 	for _, off := range p.offsets[done:] { // the sizes first: the processor fetches the beginnings of several records at a time
-		b := m.record(off)
+		b := recordIn(m, off)
 		if total+len(b) > largeBlock && total > 0 {
 			break
 		}
@@ -72,8 +72,8 @@ func (p *pointRows) copyRecords(m *fileMap) {
 	}
 }
 
-// record returns the record at off as far as its length can be believed, nil if not all of it has been read before.
-func (m *fileMap) record(off int64) []byte {
+// recordIn returns the record of a map at off as far as its length can be believed, nil if not all of it has been read before.
+func recordIn(m *fileMap, off int64) []byte {
 	if !m.has(off, minRecordSize) {
 		return nil
 	}

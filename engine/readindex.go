@@ -107,6 +107,3 @@ func (r *readIndex) reader(ctx context.Context, i int, memory *blockMemory) segm
 		limit:  r.limit(i),
 	}
 }
-
-// lastVersion returns the version of the last event of a stream's entry.
-func (e *indexEntry) lastVersion() Version { return e.firstVersion + Version(e.count) - 1 }

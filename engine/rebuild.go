@@ -88,9 +88,9 @@ func (s *segmentReader) keys(d dictionary, prefix string, limit uint32, yield fu
 	return err
 }
 
-// rebuilt replaces index, which failed with *err, by one in memory, and reports whether it did; if not, *err says why.
+// rebuilt replaces the index that was asked, which failed with *err, by one in memory, and reports whether it did; if not, *err says why.
 // Later readers find the new index; the store is told, so that it writes a new file.
-func (s *segmentReader) rebuilt(index segmentIndex, err *error) bool {
+func (s *segmentReader) rebuilt(asked segmentIndex, err *error) bool {
 	if ended := s.shared.ended(); ended != nil {
 		*err = ended
 		return false
@@ -98,16 +98,16 @@ func (s *segmentReader) rebuilt(index segmentIndex, err *error) bool {
 	if tooManyFiles(*err) { // nothing is wrong with the file
 		return false
 	}
-	if m, inMemory := index.(*memIndex); inMemory {
+	if m, inMemory := asked.(*memIndex); inMemory {
 		return s.rebuiltPrefix(m, err)
 	}
-	if s.index != index { // this reader has replaced it meanwhile
+	if s.index != asked { // this reader has replaced it meanwhile
 		return true
 	}
 	s.shared.rebuilding.Lock()
 	defer s.shared.rebuilding.Unlock()
 	holder := s.seg.index.Load()
-	if holder.segmentIndex != index { // somebody else has replaced it
+	if holder.segmentIndex != asked { // somebody else has replaced it
 		s.index = holder.segmentIndex
 		return true
 	}

@@ -14,7 +14,7 @@ var testID = uuid.MustParse("0190163d-8694-739b-aea5-966c26f8ad91")
 // testRecord returns a finished record at position 7, version 3.
 func testRecord(flags uint8, tags []string, metadata, payload []byte) []byte {
 	b := appendRecord(nil, flags, testID, "account-1", "Deposited", tags, metadata, payload)
-	finishRecord(b, testStore, 7, 3, 11)
+	finishRecord(b, formatStore, 7, 3, 11)
 	return b
 }
 
@@ -36,7 +36,7 @@ func TestRecordRoundTrip(t *testing.T) {
 		b := testRecord(tt.flags, tt.tags, tt.metadata, tt.payload)
 		r, err := decodeRecord(append(b, "more"...))
 		require.NoError(t, err, tt.name)
-		require.NoError(t, checkRecord(b, testStore, 7), tt.name)
+		require.NoError(t, checkRecord(b, formatStore, 7), tt.name)
 		assert.Equal(t, len(b), r.size, tt.name)
 		assert.Equal(t, tt.flags, r.flags, tt.name)
 		assert.Equal(t, Version(3), r.version, tt.name)
@@ -53,16 +53,16 @@ func TestRecordRoundTrip(t *testing.T) {
 // Every byte of a record, changed, is noticed: by the lengths or by the checksum. So is another position.
 func TestRecordDamage(t *testing.T) {
 	good := testRecord(flagJSON, []string{"a", "b"}, []byte(`{"x":1}`), []byte(`{"amount":40}`))
-	assert.ErrorIs(t, checkRecord(good, testStore, 8), errRecordCRC)
+	assert.ErrorIs(t, checkRecord(good, formatStore, 8), errRecordCRC)
 	assert.ErrorIs(t, checkRecord(good, uuid.UUID{1}, 7), errRecordCRC, "another store's")
-	assert.ErrorIs(t, checkRecord(good, testStore, 7+1<<32), errRecordCRC)
+	assert.ErrorIs(t, checkRecord(good, formatStore, 7+1<<32), errRecordCRC)
 	for i := range good {
 		for _, flip := range []byte{1, 0x80, 0xff} {
 			b := append([]byte(nil), good...)
 			b[i] ^= flip
 			_, err := decodeRecord(b)
 			if err == nil {
-				err = checkRecord(b, testStore, 7)
+				err = checkRecord(b, formatStore, 7)
 			}
 			assert.Error(t, err, "byte %d xor %#x", i, flip)
 		}
@@ -99,7 +99,7 @@ func TestRecordLengths(t *testing.T) {
 func TestDecodeRecordAllocatesNothing(t *testing.T) {
 	b := testRecord(0, []string{"a"}, nil, []byte("payload"))
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
-		if _, err := decodeRecord(b); err != nil || checkRecord(b, testStore, 7) != nil {
+		if _, err := decodeRecord(b); err != nil || checkRecord(b, formatStore, 7) != nil {
 			t.Fatal("not decoded")
 		}
 	}))
@@ -117,13 +117,16 @@ func FuzzDecodeRecord(f *testing.F) {
 			t.Fatalf("the parts of %+v do not make its size", r)
 		}
 		decodeTags(r.tags)
-		checkRecord(b, testStore, 7)
+		checkRecord(b, formatStore, 7)
 		// Encoded again it is the same, if its tags are as the encoder writes them.
 		again := appendRecord(nil, r.flags, r.id, string(r.stream), string(r.typ), decodeTags(r.tags), r.metadata, r.payload)
-		finishRecord(again, testStore, 7, r.version, r.addMicros)
-		if checkRecord(b, testStore, 7) == nil && len(again) == r.size {
+		finishRecord(again, formatStore, 7, r.version, r.addMicros)
+		if checkRecord(b, formatStore, 7) == nil && len(again) == r.size {
 			copy(again[recordReservedAt:recordMicrosAt], b[recordReservedAt:recordMicrosAt])
 			require.Equal(t, b[recordFlagsAt:r.size], again[recordFlagsAt:])
 		}
 	})
 }
+
+// formatStore is the store whose records and frames the tests make.
+var formatStore = uuid.MustParse("6ba7b810-9dad-11d1-80b4-00c04fd430c8")

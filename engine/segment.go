@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 
@@ -133,16 +132,6 @@ func decodeSegmentCopy(b []byte, name string) (segmentHeader, error) {
 	return h, nil
 }
 
-// readSegmentHeader reads the header of an open file.
-func readSegmentHeader(f File, name string) (segmentHeader, error) {
-	page := make([]byte, segmentHeaderSize)
-	n, err := f.ReadAt(page, 0)
-	if n < len(page) && err != nil && !errors.Is(err, io.EOF) {
-		return segmentHeader{}, fmt.Errorf("eventfold: read %s: %w", name, err)
-	}
-	return decodeSegmentHeader(page[:n], name)
-}
-
 // segmentFileName returns the name of a segment's file: 000000000007.log, and 000000000007.2.log in its second generation.
 func segmentFileName(number int64, generation uint32) string {
 	if generation == 0 {
@@ -196,3 +185,13 @@ func segmentCapacity(number, fixed int64, frame int) int64 {
 	}
 	return alignUp(size, pageSize)
 }
+
+// unpacked returns the header of a compressed segment as it would be if the segment were not compressed.
+func (h segmentHeader) unpacked() segmentHeader {
+	h.incompatible &^= featureCompressed
+	h.flags &^= segmentCompressed
+	return h
+}
+
+// sealAt returns where the seal of a segment lies whose last other frame ends at off.
+func sealAt(off int64) int64 { return alignUp(off, pageSize) }

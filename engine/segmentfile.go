@@ -2,6 +2,8 @@ package engine
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 )
@@ -82,4 +84,14 @@ func (s *segmentFiles) other(n segmentName) (f File, h segmentHeader, err error)
 		}
 	}
 	return f, h, err
+}
+
+// readSegmentHeader reads the header of an open file.
+func readSegmentHeader(f File, name string) (segmentHeader, error) {
+	page := make([]byte, segmentHeaderSize)
+	n, err := f.ReadAt(page, 0)
+	if n < len(page) && err != nil && !errors.Is(err, io.EOF) {
+		return segmentHeader{}, fmt.Errorf("eventfold: read %s: %w", name, err)
+	}
+	return decodeSegmentHeader(page[:n], name)
 }

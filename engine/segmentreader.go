@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/google/uuid"
 )
@@ -139,4 +140,25 @@ func (s *segmentReader) corrupt(off int64, ord uint32, next Position, reason err
 		NextGood:  next,
 		Reason:    reason.Error(),
 	}
+}
+
+// places answers as the index does, or as one built anew does if that is damaged. What offsets and micros held is overwritten.
+func (s *segmentReader) places(ords []uint32, time bool, offsets, micros []int64) (_, _ []int64, err error) {
+	offsets = slices.Grow(offsets[:0], len(ords))
+	if time {
+		micros = slices.Grow(micros[:0], len(ords))
+	}
+	ask := func() error {
+		if p, ok := s.index.(placer); ok {
+			offsets, micros, err = p.places(ords, time, offsets[:0], micros[:0])
+		} else {
+			offsets, micros, err = placesOneByOne(s.index, ords, time, offsets[:0], micros[:0])
+		}
+		return err
+	}
+	index := s.index
+	if ask() != nil && s.rebuilt(index, &err) {
+		err = ask()
+	}
+	return offsets, micros, err
 }

@@ -7,19 +7,6 @@ import (
 	"io/fs"
 )
 
-// A VerifyReport tells what Verify has checked.
-type VerifyReport struct {
-	Head     Head // of the log when Verify began
-	Segments int
-	Frames   int64
-	Events   int64
-	Bytes    int64 // of frames
-	Indexes  int   // index files that were compared with the events
-	// BadIndexes are damaged files that are derived from the log: index files, and MANIFEST, which lists the segments. No event is harmed, and
-	// each is made anew: an index file in the background if this process writes the store, MANIFEST when a segment is added or recovered.
-	BadIndexes []string
-}
-
 // Verify reads all of the log and checks it: every checksum, the chain over all frames, positions, times, the versions of every stream, the
 // seals, that each index file is the one that the events give, and that MANIFEST tells of the segments what they hold. It may run while appends
 // and reads go on, and reads what was there when it began. The first damage it finds is returned as a [*CorruptError]; the report then tells how

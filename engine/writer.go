@@ -64,7 +64,6 @@ type writerCounters struct {
 
 const (
 	firstGroupSize = 64 << 10 // of the buffer to begin with
-	maxGroupSize   = 4 << 20  // at which a group stops gathering
 )
 
 // startWriter returns the writer, which the first append starts, or nil if the store is closed.

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eventfold/eventfold/internal/race"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	_ "modernc.org/sqlite"
@@ -26,7 +28,7 @@ func budget(t *testing.T, name string, otherwise int) int {
 	t.Helper()
 	text := os.Getenv(name)
 	switch {
-	case text == "" && raceDetector:
+	case text == "" && race.Enabled:
 		return max(1, otherwise/10)
 	case text == "":
 		return otherwise

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strconv"
 	"testing"
+
+	"github.com/eventfold/eventfold/internal/race"
 )
 
 // Seed returns the seed of a random test: EVENTFOLD_SEED, or a random one. A failing test prints it.
@@ -28,7 +30,7 @@ func Seed(t testing.TB) uint64 {
 // The race detector makes everything ten times slower, and gets an eighth of ordinary.
 func Scale(ordinary, torture int) int {
 	factor := 0.0
-	if raced && ordinary > 0 {
+	if race.Enabled && ordinary > 0 {
 		ordinary = max(1, ordinary/8)
 	}
 	if tortured {

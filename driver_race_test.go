@@ -1,5 +1,0 @@
-//go:build race
-
-package eventfold_test
-
-const raceEnabled = true

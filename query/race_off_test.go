@@ -1,6 +1,0 @@
-//go:build !race
-
-package query
-
-// raceDetector tells that the race detector is at work.
-const raceDetector = false
