@@ -99,6 +99,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
 	"github.com/eventfold/eventfold/query"
 )
 
@@ -143,7 +144,7 @@ type (
 	// A FormatError names a file that is not a store's, or of a later version.
 	FormatError = engine.FormatError
 	// A BackupError says why BACKUP TO was refused. Nothing was changed.
-	BackupError = engine.BackupError
+	BackupError = filestore.BackupError
 	// A NetworkError names a store on a network file system.
 	NetworkError = engine.NetworkError
 	// A HeadError tells what the log has in the place of the head that was expected.
@@ -378,7 +379,7 @@ func (l *link) close() error {
 func (c Config) busyTimeout() time.Duration {
 	switch {
 	case c.BusyTimeout == 0:
-		return engine.DefaultBusyTimeout
+		return filestore.DefaultBusyTimeout
 	case c.BusyTimeout < 0:
 		return 0
 	}

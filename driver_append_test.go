@@ -17,6 +17,7 @@ import (
 
 	"github.com/eventfold/eventfold"
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
 )
 
 // placed is where an INSERT ... RETURNING says that an event is.
@@ -186,8 +187,8 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 // TestFullQueue holds that an append waits while the store's queue is full, and no longer than its context. Nothing of one
 // that stopped waiting is ever written.
 func TestFullQueue(t *testing.T) {
-	disk := &slowFS{FS: engine.OSFS(), syncing: make(chan struct{}, 8)}
-	s, err := engine.Open(t.TempDir(), engine.Options{FS: disk, QueueLength: 1})
+	disk := &slowFS{FS: filestore.OSFS(), syncing: make(chan struct{}, 8)}
+	s, err := filestore.Open(t.TempDir(), filestore.Options{FS: disk, QueueLength: 1})
 	require.NoError(t, err)
 	defer s.Close()
 	db := eventfold.OpenDB(eventfold.Config{Store: s})
@@ -217,7 +218,7 @@ func TestFullQueue(t *testing.T) {
 
 // A slowFS is a disk whose syncs wait while it is held.
 type slowFS struct {
-	engine.FS
+	filestore.FS
 	syncing chan struct{} // gets a value when a sync begins to wait
 	held    atomic.Pointer[chan struct{}]
 }
@@ -232,7 +233,7 @@ func (f *slowFS) hold() (release func()) {
 	}
 }
 
-func (f *slowFS) Open(name string, flag int) (engine.File, error) {
+func (f *slowFS) Open(name string, flag int) (filestore.File, error) {
 	file, err := f.FS.Open(name, flag)
 	if err != nil {
 		return nil, err
@@ -241,7 +242,7 @@ func (f *slowFS) Open(name string, flag int) (engine.File, error) {
 }
 
 type slowFile struct {
-	engine.File
+	filestore.File
 	fs *slowFS
 }
 
@@ -272,7 +273,7 @@ func (s *blockedStore) Append(ctx context.Context, batch ...engine.Append) (engi
 
 func openEngine(t testing.TB) engine.Store {
 	t.Helper()
-	s, err := engine.Open("store", engine.Options{FS: engine.NewMemFS()})
+	s, err := filestore.Open("store", filestore.Options{FS: filestore.NewMemFS()})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, s.Close()) })
 	return s

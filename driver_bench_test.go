@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eventfold/eventfold/engine/filestore"
 	"github.com/eventfold/eventfold/internal/race"
 
 	"github.com/google/uuid"
@@ -110,7 +111,7 @@ func inParallel(functions []func() bool, n int) {
 
 // A rawLoop writes records over a file of zeros and syncs each: what a disk can do for one writer.
 type rawLoop struct {
-	file   engine.File
+	file   filestore.File
 	record []byte
 	offset int64
 }
@@ -118,7 +119,7 @@ type rawLoop struct {
 const rawFileSize = 64 << 20
 
 func newRawLoop(b *testing.B, name string) *rawLoop {
-	f, err := engine.OSFS().Open(name, os.O_RDWR|os.O_CREATE)
+	f, err := filestore.OSFS().Open(name, os.O_RDWR|os.O_CREATE)
 	require.NoError(b, err)
 	b.Cleanup(func() { f.Close() })
 	zeros := make([]byte, 1<<20)

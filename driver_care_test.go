@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold"
-	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/crashtest"
+	"github.com/eventfold/eventfold/engine/filestore"
 )
 
 // The head that $stats tells, kept elsewhere, lets a store be opened only if it holds all that was there.
@@ -56,7 +56,7 @@ func TestExpectedHead(t *testing.T) {
 // A disk that fills up is told by $stats before the first append fails.
 func TestLowSpaceIsToldBySQL(t *testing.T) {
 	disk := crashtest.New()
-	store, err := engine.Open("/store", engine.Options{FS: disk, SegmentSize: 64 << 10})
+	store, err := filestore.Open("/store", filestore.Options{FS: disk, SegmentSize: 64 << 10})
 	require.NoError(t, err)
 	defer store.Close()
 	db := eventfold.OpenDB(eventfold.Config{Store: store})

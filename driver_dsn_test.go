@@ -14,6 +14,7 @@ import (
 
 	"github.com/eventfold/eventfold"
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
 )
 
 func TestParseDSN(t *testing.T) {
@@ -39,13 +40,13 @@ func TestParseDSN(t *testing.T) {
 		{"file:a/b?mode=r%6f", eventfold.Config{Path: "a/b", Mode: eventfold.ReadOnly}},
 		{"e?busy_timeout=500ms", eventfold.Config{Path: "e", BusyTimeout: 500 * time.Millisecond}},
 		{"e?busy_timeout=0", eventfold.Config{Path: "e", BusyTimeout: -1}},
-		{"e?sync=interval", eventfold.Config{Path: "e", Sync: engine.SyncInterval}},
+		{"e?sync=interval", eventfold.Config{Path: "e", Sync: filestore.SyncInterval}},
 		{"e?query_memory=64MiB", eventfold.Config{Path: "e", QueryMemory: 64 << 20}},
 		{"e?memory=2GiB", eventfold.Config{Path: "e", Memory: 2 << 30}},
 		{"e?query_memory=1000", eventfold.Config{Path: "e", QueryMemory: 1000}},
 		{"e?max_event_size=64KiB", eventfold.Config{Path: "e", MaxEventSize: 64 << 10}},
 		{"e?max_event_size=16MiB", eventfold.Config{Path: "e", MaxEventSize: 16 << 20}},
-		{"e?compress=zstd&prealloc=none", eventfold.Config{Path: "e", Compress: engine.CompressZstd, Prealloc: engine.PreallocNone}},
+		{"e?compress=zstd&prealloc=none", eventfold.Config{Path: "e", Compress: filestore.CompressZstd, Prealloc: filestore.PreallocNone}},
 		{"e?network=allow", eventfold.Config{Path: "e", Network: true}},
 		{"e?network=refuse", eventfold.Config{Path: "e"}},
 		{"e?begin=allow", eventfold.Config{Path: "e", Begin: true}},
@@ -69,9 +70,9 @@ func TestParseDSN(t *testing.T) {
 		{"e?json=require", eventfold.Config{Path: "e", JSONRequire: true}},
 		{"e?json=bytes,require", eventfold.Config{Path: "e", JSONRequire: true}},
 		{"e?json=require,text", eventfold.Config{Path: "e", JSONText: true, JSONRequire: true}},
-		{"e?sync=interval&sync_interval=5ms", eventfold.Config{Path: "e", Sync: engine.SyncInterval, SyncInterval: 5 * time.Millisecond}},
+		{"e?sync=interval&sync_interval=5ms", eventfold.Config{Path: "e", Sync: filestore.SyncInterval, SyncInterval: 5 * time.Millisecond}},
 		{"e?segment_size=64MiB&queue_length=16", eventfold.Config{Path: "e", SegmentSize: 64 << 20, QueueLength: 16}},
-		{"e?prealloc=reserve", eventfold.Config{Path: "e", Prealloc: engine.PreallocReserve}},
+		{"e?prealloc=reserve", eventfold.Config{Path: "e", Prealloc: filestore.PreallocReserve}},
 	}
 	for _, tt := range tests {
 		got, err := eventfold.ParseDSN(tt.dsn)
@@ -240,7 +241,7 @@ func TestNowIsTheClockOfTheStore(t *testing.T) {
 	other := openConfig(t, eventfold.Config{Path: config.Path})
 	assert.ErrorContains(t, other.Ping(), "is already open in this process with Now=a clock of its own")
 
-	store, err := engine.Open("memory", engine.Options{FS: engine.NewMemFS(), Now: config.Now})
+	store, err := filestore.Open("memory", filestore.Options{FS: filestore.NewMemFS(), Now: config.Now})
 	require.NoError(t, err)
 	t.Cleanup(func() { store.Close() })
 	db = openConfig(t, eventfold.Config{Store: store})

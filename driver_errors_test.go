@@ -19,6 +19,7 @@ import (
 
 	"github.com/eventfold/eventfold"
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
 )
 
 func TestErrorsHavePlaces(t *testing.T) {
@@ -191,11 +192,11 @@ func largestFile(t *testing.T, dir string) string {
 
 // A troubledFS is a disk that can be made full or read-only, or to fail its syncs.
 type troubledFS struct {
-	engine.FS
+	filestore.FS
 	full, readOnly, failSync atomic.Bool
 }
 
-func (f *troubledFS) Open(name string, flag int) (engine.File, error) {
+func (f *troubledFS) Open(name string, flag int) (filestore.File, error) {
 	if flag != os.O_RDONLY && f.readOnly.Load() {
 		return nil, &os.PathError{Op: "open", Path: name, Err: syscall.EROFS}
 	}
@@ -214,7 +215,7 @@ func (f *troubledFS) Lock(name, holder string) (io.Closer, error) {
 }
 
 type troubledFile struct {
-	engine.File
+	filestore.File
 	fs *troubledFS
 }
 
@@ -251,8 +252,8 @@ func (f *troubledFile) Fdatasync() error {
 // openTroubled opens a database over a disk that can be made to fail.
 func openTroubled(t *testing.T) (*sql.DB, *troubledFS) {
 	t.Helper()
-	disk := &troubledFS{FS: engine.OSFS()}
-	s, err := engine.Open(t.TempDir(), engine.Options{FS: disk})
+	disk := &troubledFS{FS: filestore.OSFS()}
+	s, err := filestore.Open(t.TempDir(), filestore.Options{FS: disk})
 	require.NoError(t, err)
 	db := eventfold.OpenDB(eventfold.Config{Store: s})
 	t.Cleanup(func() {

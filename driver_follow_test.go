@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold"
-	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
 )
 
 // follow runs a statement that waits for events. A fault does not hang the tests.
@@ -125,7 +125,7 @@ func TestFollowProgressReachesAnotherReader(t *testing.T) {
 	writer := openDB(t, dir)
 	_, err := writer.Exec(`INSERT INTO s (type) VALUES ('Other')`)
 	require.NoError(t, err)
-	store, err := engine.Open(dir, engine.Options{ReadOnly: true})
+	store, err := filestore.Open(dir, filestore.Options{ReadOnly: true})
 	require.NoError(t, err)
 	t.Cleanup(func() { store.Close() })
 	reader := openConfig(t, eventfold.Config{Store: store})

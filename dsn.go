@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
 )
 
 // A Config says how a store is opened. The zero value with a Path is what most programs want.
@@ -45,7 +46,7 @@ type Config struct {
 	// give them alike.
 
 	// Sync says when an append is acknowledged.
-	Sync engine.SyncMode
+	Sync filestore.SyncMode
 	// SyncInterval is the longest time between syncs with engine.SyncInterval. 0 means engine.DefaultSyncInterval, which is 10 milliseconds.
 	SyncInterval time.Duration
 	// SegmentSize is the size in bytes of every file of the log, from engine.MinSegmentSize to engine.MaxSegmentSize. 0 lets it grow with the store.
@@ -59,9 +60,9 @@ type Config struct {
 	// engine.MaxEventLimit. 0 means engine.DefaultMaxEventSize, which is 1 MiB.
 	MaxEventSize int
 	// Compress says how sealed segments are stored.
-	Compress engine.Compression
+	Compress filestore.Compression
 	// Prealloc says how room for the next segment is made.
-	Prealloc engine.Prealloc
+	Prealloc filestore.Prealloc
 	// Memory is how many bytes all queries of the store in this process may hold together. Each takes what it holds, beyond its first
 	// 64 KiB, from here. 0 means query.DefaultStoreMemory, which is 1 GiB.
 	Memory int64
@@ -97,10 +98,10 @@ type choice struct {
 
 var (
 	modes        = []choice{{"rwc", uint8(ReadWriteCreate)}, {"rw", uint8(ReadWrite)}, {"ro", uint8(ReadOnly)}, {"memory", uint8(Memory)}}
-	syncs        = []choice{{"always", uint8(engine.SyncAlways)}, {"interval", uint8(engine.SyncInterval)}}
-	compressions = []choice{{"none", uint8(engine.CompressNone)}, {"zstd", uint8(engine.CompressZstd)}}
-	preallocs    = []choice{{"auto", uint8(engine.PreallocAuto)}, {"zero", uint8(engine.PreallocZero)},
-		{"reserve", uint8(engine.PreallocReserve)}, {"none", uint8(engine.PreallocNone)}}
+	syncs        = []choice{{"always", uint8(filestore.SyncAlways)}, {"interval", uint8(filestore.SyncInterval)}}
+	compressions = []choice{{"none", uint8(filestore.CompressNone)}, {"zstd", uint8(filestore.CompressZstd)}}
+	preallocs    = []choice{{"auto", uint8(filestore.PreallocAuto)}, {"zero", uint8(filestore.PreallocZero)},
+		{"reserve", uint8(filestore.PreallocReserve)}, {"none", uint8(filestore.PreallocNone)}}
 	begins   = []choice{{"refuse", 0}, {"allow", 1}}
 	networks = []choice{{"refuse", 0}, {"allow", 1}}
 	backups  = []choice{{"writers", 0}, {"allow", 1}}
@@ -117,7 +118,7 @@ type dsnKey struct {
 var dsnKeys = []dsnKey{
 	wordKey("mode", modes, func(c *Config) *Mode { return &c.Mode }),
 	{"busy_timeout", parseBusyTimeout, formatBusyTimeout},
-	wordKey("sync", syncs, func(c *Config) *engine.SyncMode { return &c.Sync }),
+	wordKey("sync", syncs, func(c *Config) *filestore.SyncMode { return &c.Sync }),
 	{"query_memory", parseQueryMemory, func(c Config) string { return formatSize(c.QueryMemory) }},
 	{"memory", parseMemory, func(c Config) string { return formatSize(c.Memory) }},
 	{"max_event_size", parseMaxEventSize, func(c Config) string { return formatSize(int64(c.MaxEventSize)) }},
@@ -125,8 +126,8 @@ var dsnKeys = []dsnKey{
 	flagKey("begin", begins, func(c *Config) *bool { return &c.Begin }),
 	flagKey("backup", backups, func(c *Config) *bool { return &c.Backup }),
 	{"expect", parseHead, formatHead},
-	wordKey("compress", compressions, func(c *Config) *engine.Compression { return &c.Compress }),
-	wordKey("prealloc", preallocs, func(c *Config) *engine.Prealloc { return &c.Prealloc }),
+	wordKey("compress", compressions, func(c *Config) *filestore.Compression { return &c.Compress }),
+	wordKey("prealloc", preallocs, func(c *Config) *filestore.Prealloc { return &c.Prealloc }),
 	{"sync_interval", parseSyncInterval, formatSyncInterval},
 	{"segment_size", parseSegmentSize, func(c Config) string { return formatSize(c.SegmentSize) }},
 	{"queue_length", parseQueueLength, formatQueueLength},
@@ -306,8 +307,8 @@ func (c Config) validate() error {
 		return fmt.Errorf("sync_interval is %v, it must not be negative", c.SyncInterval)
 	case c.QueueLength < 0:
 		return fmt.Errorf("queue_length is %d, it must not be negative", c.QueueLength)
-	case c.SegmentSize != 0 && (c.SegmentSize < engine.MinSegmentSize || c.SegmentSize > engine.MaxSegmentSize):
-		return fmt.Errorf("segment_size is %d, it must be from %d to %d bytes", c.SegmentSize, engine.MinSegmentSize, engine.MaxSegmentSize)
+	case c.SegmentSize != 0 && (c.SegmentSize < filestore.MinSegmentSize || c.SegmentSize > filestore.MaxSegmentSize):
+		return fmt.Errorf("segment_size is %d, it must be from %d to %d bytes", c.SegmentSize, filestore.MinSegmentSize, filestore.MaxSegmentSize)
 	case c.Memory < 0:
 		return fmt.Errorf("memory is %d, it must not be negative", c.Memory)
 	case c.MaxEventSize != 0 && (c.MaxEventSize < engine.MinEventLimit || c.MaxEventSize > engine.MaxEventLimit):
@@ -511,8 +512,8 @@ func formatSyncInterval(c Config) string {
 
 func parseSegmentSize(c *Config, value string) error {
 	n, err := parseSize(value)
-	if err == nil && (n < engine.MinSegmentSize || n > engine.MaxSegmentSize) {
-		return fmt.Errorf("it must be from %s to %s", formatSize(engine.MinSegmentSize), formatSize(engine.MaxSegmentSize))
+	if err == nil && (n < filestore.MinSegmentSize || n > filestore.MaxSegmentSize) {
+		return fmt.Errorf("it must be from %s to %s", formatSize(filestore.MinSegmentSize), formatSize(filestore.MaxSegmentSize))
 	}
 	c.SegmentSize = n
 	return err

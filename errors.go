@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
 	"github.com/eventfold/eventfold/parser"
 	"github.com/eventfold/eventfold/query"
 )
@@ -222,7 +223,7 @@ func wrapError(ctx context.Context, op, text string, err error) error {
 
 // classify finds the code and the stream of an error of the layers below.
 func classify(err error) (Code, string) {
-	if errors.As(err, new(*engine.BackupError)) { // whatever has been met at the path
+	if errors.As(err, new(*filestore.BackupError)) { // whatever has been met at the path
 		return ErrArgument, ""
 	}
 	for _, s := range sentinelCodes {

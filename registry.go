@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
 	"github.com/eventfold/eventfold/query"
 )
 
@@ -103,7 +104,7 @@ func (s *shared) moved() bool {
 	default:
 		return false
 	}
-	store, ok := s.store.(*engine.FileStore)
+	store, ok := s.store.(*filestore.FileStore)
 	return ok && store.Moved() != nil
 }
 
@@ -144,7 +145,7 @@ func identify(c *Config) (storeKey, io.Closer, error) {
 	if err != nil {
 		return storeKey{}, nil, err
 	}
-	disk := engine.OSFS()
+	disk := filestore.OSFS()
 	if c.Mode == ReadWriteCreate {
 		if err := makeDirectory(disk, path); err != nil {
 			return storeKey{}, nil, err
@@ -175,7 +176,7 @@ func identify(c *Config) (storeKey, io.Closer, error) {
 const readOnlyFlag = 0
 
 // makeDirectory creates a directory and those above it, and makes their names durable.
-func makeDirectory(disk engine.FS, path string) error {
+func makeDirectory(disk filestore.FS, path string) error {
 	if _, err := disk.Stat(path); err == nil {
 		return nil
 	}
@@ -199,7 +200,7 @@ func (s *shared) open() {
 		return
 	}
 	path, options := s.config.engineOptions()
-	store, err := engine.Open(path, options)
+	store, err := filestore.Open(path, options)
 	if err != nil {
 		s.err = err
 		return
@@ -209,9 +210,9 @@ func (s *shared) open() {
 
 // engineOptions are what a Config means to the embedded engine. The time to wait for the lock is the connection's own
 // matter (see connStore), so that the engine never waits for it.
-func (c Config) engineOptions() (path string, o engine.Options) {
+func (c Config) engineOptions() (path string, o filestore.Options) {
 	path = c.Path
-	o = engine.Options{
+	o = filestore.Options{
 		ReadOnly:     c.Mode == ReadOnly,
 		MustExist:    c.Mode == ReadWrite || c.Mode == ReadOnly,
 		BusyTimeout:  -1,
@@ -226,7 +227,7 @@ func (c Config) engineOptions() (path string, o engine.Options) {
 		Now:          c.Now,
 	}
 	if c.Mode == Memory {
-		path, o.FS, o.BackupFS = "memory", engine.NewMemFS(), engine.OSFS()
+		path, o.FS, o.BackupFS = "memory", filestore.NewMemFS(), filestore.OSFS()
 	}
 	return path, o
 }
@@ -239,10 +240,10 @@ func (s *shared) agrees(c Config) error {
 			config.MaxEventSize = engine.DefaultMaxEventSize
 		}
 		if config.SyncInterval == 0 {
-			config.SyncInterval = engine.DefaultSyncInterval
+			config.SyncInterval = filestore.DefaultSyncInterval
 		}
 		if config.QueueLength == 0 {
-			config.QueueLength = engine.DefaultQueueLength
+			config.QueueLength = filestore.DefaultQueueLength
 		}
 		if config.Memory == 0 {
 			config.Memory = query.DefaultStoreMemory

@@ -25,4 +25,4 @@ echo "== random statements compared with SQLite, which is slow under the race de
 go test -C integration -run 'Same' .
 
 echo "== allocations, which the race detector would change"
-go test -run 'Alloc' . ./engine ./query
+go test -run 'Alloc' . ./engine/... ./query

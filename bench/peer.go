@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
 )
 
 // A peer is a store under test, with the settings that its users would pick for durable use.
@@ -54,7 +55,7 @@ var peers = []struct {
 	{"eventfold (database/sql)", func() peer { return &eventfoldSQL{} }},
 	{"eventfold (engine)", func() peer { return &eventfoldEngine{} }},
 	{"eventfold (engine, compress=zstd)", func() peer {
-		return &eventfoldEngine{options: engine.Options{Compress: engine.CompressZstd, SegmentSize: 16 << 20}}
+		return &eventfoldEngine{options: filestore.Options{Compress: filestore.CompressZstd, SegmentSize: 16 << 20}}
 	}},
 	{"SQLite (mattn, WAL, FULL)", func() peer { return &sqlStore{dialect: mattn} }},
 	{"SQLite (modernc, WAL, FULL)", func() peer { return &sqlStore{dialect: modernc} }},

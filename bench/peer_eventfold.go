@@ -8,6 +8,7 @@ import (
 
 	"github.com/eventfold/eventfold"
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
 )
 
 // eventfoldSQL is ours as users see it: everything goes through database/sql.
@@ -114,12 +115,12 @@ func (s *eventfoldSQL) close() error { return s.db.Close() }
 // eventfoldEngine is ours without database/sql: the native API, as projections and replays use it.
 type eventfoldEngine struct {
 	unsupported
-	options engine.Options
-	store   *engine.FileStore
+	options filestore.Options
+	store   *filestore.FileStore
 }
 
 func (s *eventfoldEngine) open(dir string) (err error) {
-	s.store, err = engine.Open(filepath.Join(dir, "store"), s.options)
+	s.store, err = filestore.Open(filepath.Join(dir, "store"), s.options)
 	return err
 }
 
@@ -185,7 +186,7 @@ func (s *eventfoldEngine) countOfType(typ string) (int64, error) {
 
 // close waits until what is to be compressed is, so that the disk holds what it will hold.
 func (s *eventfoldEngine) close() error {
-	for compress := s.options.Compress == engine.CompressZstd; compress; time.Sleep(time.Millisecond) {
+	for compress := s.options.Compress == filestore.CompressZstd; compress; time.Sleep(time.Millisecond) {
 		stats := s.store.Stats()
 		compress = stats.Writable && stats.Compressed < stats.Segments-1
 	}

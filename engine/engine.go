@@ -1,8 +1,7 @@
 // Package engine keeps events in append-only streams with one gap-free global order.
 //
-// This file is the contract: a [Store] appends, a [ReadIndex] reads. [Open] gives the embedded store, which keeps its
+// The package is the contract: a [Store] appends, a [ReadIndex] reads. Package filestore has the embedded store, which keeps its
 // log in a directory; other engines implement the same interfaces and pass the same tests (package enginetest).
-// FORMAT.md draws the bytes on disk.
 package engine
 
 import (

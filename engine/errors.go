@@ -225,9 +225,6 @@ func (e *MovedError) Error() string {
 	return fmt.Sprintf("eventfold: %s %s: the store has been moved, removed or replaced while it was open, and must be opened again", e.Path, what)
 }
 
-// plainText is the text of an error without what all begin with, to stand in another one.
-func plainText(err error) string { return strings.TrimPrefix(err.Error(), "eventfold: ") }
-
 // A HeadError reports that the store's head is not the one its opener knows from elsewhere (Options.Expect).
 type HeadError struct {
 	Expected Head

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold"
-	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
 )
 
 // A deviation is one of the places where the dialect deliberately gives another answer than SQLite.
@@ -188,7 +188,7 @@ func TestDeviationsAreDocumented(t *testing.T) {
 func deviatingPair(t *testing.T) pair {
 	t.Helper()
 	nine := time.Date(2026, 1, 1, 9, 0, 0, 0, time.UTC)
-	store, err := engine.Open("store", engine.Options{FS: engine.NewMemFS(), Now: func() time.Time { return nine }})
+	store, err := filestore.Open("store", filestore.Options{FS: filestore.NewMemFS(), Now: func() time.Time { return nine }})
 	require.NoError(t, err)
 	ours := eventfold.OpenDB(eventfold.Config{Store: store})
 	theirs, err := sql.Open("sqlite", "file::memory:")

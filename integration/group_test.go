@@ -12,23 +12,23 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold"
-	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
 )
 
 // A gatedFS lets nothing become durable while its gate is closed: appends that come meanwhile wait for one another, and then
 // share a group.
 type gatedFS struct {
-	engine.FS
+	filestore.FS
 	gate    sync.RWMutex // held for writing while the gate is closed
 	arrived atomic.Int64 // syncs that have come to the gate
 }
 
 type gatedFile struct {
-	engine.File
+	filestore.File
 	fs *gatedFS
 }
 
-func (f *gatedFS) Open(name string, flag int) (engine.File, error) {
+func (f *gatedFS) Open(name string, flag int) (filestore.File, error) {
 	file, err := f.FS.Open(name, flag)
 	if err != nil {
 		return nil, err
@@ -71,8 +71,8 @@ type claim struct {
 }
 
 func claimTogether(t *testing.T, predicate string) {
-	disk := &gatedFS{FS: engine.NewMemFS()}
-	store, err := engine.Open("store", engine.Options{FS: disk})
+	disk := &gatedFS{FS: filestore.NewMemFS()}
+	store, err := filestore.Open("store", filestore.Options{FS: disk})
 	require.NoError(t, err)
 	db := eventfold.OpenDB(eventfold.Config{Store: store})
 	db.SetMaxOpenConns(claimants + 1)

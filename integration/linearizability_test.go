@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
 )
 
 // An appendCall is one append with an expected version, or a read of the stream's version if read is true.
@@ -62,7 +63,7 @@ var streamModel = porcupine.Model{
 func TestExpectedVersionsAreLinearizable(t *testing.T) {
 	const clients, calls = 8, 150
 	for round := range budget(t, "EVENTFOLD_LINEARIZABLE_ROUNDS", 5) {
-		s, err := engine.Open(t.TempDir(), engine.Options{})
+		s, err := filestore.Open(t.TempDir(), filestore.Options{})
 		require.NoError(t, err)
 		base := seed(t) + uint64(round)
 		var mu sync.Mutex // protects history

@@ -21,6 +21,7 @@ import (
 
 	"github.com/eventfold/eventfold"
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
 )
 
 // TestMain lets the test binary be a reader process too.
@@ -116,7 +117,7 @@ func (r *reader) kill() error {
 func TestReadersInOtherProcesses(t *testing.T) {
 	const readers = 4
 	store := filepath.Join(t.TempDir(), "store")
-	s, err := engine.Open(store, engine.Options{SegmentSize: 256 << 10})
+	s, err := filestore.Open(store, filestore.Options{SegmentSize: 256 << 10})
 	require.NoError(t, err)
 	// The reader is there before the writer has taken the lock.
 	_, err = s.Append(t.Context(), engine.Append{Stream: "s-0", Events: []engine.NewEvent{{Type: "T", Payload: checkedPayload(0)}}})
@@ -128,7 +129,7 @@ func TestReadersInOtherProcesses(t *testing.T) {
 		running[i], err = startReader(store)
 		require.NoError(t, err)
 	}
-	s, err = engine.Open(store, engine.Options{SegmentSize: 256 << 10})
+	s, err = filestore.Open(store, filestore.Options{SegmentSize: 256 << 10})
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, s.Close()) }()
 

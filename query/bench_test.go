@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
 	"github.com/eventfold/eventfold/parser"
 )
 
@@ -63,7 +64,7 @@ func readAll(t testing.TB, s *Session, plan *Plan) int {
 // BenchmarkQuery measures statements over 100,000 events in memory. Figures per event are the time divided by 100,000.
 // Bad news: a scan that is slower than 100 ns per event without JSON, or 400 with; more than a few allocations per row.
 func BenchmarkQuery(b *testing.B) {
-	store := openStore(b, engine.Options{})
+	store := openStore(b, filestore.Options{})
 	fill(b, store, 100_000)
 	s := &Session{Store: store}
 	for _, bench := range []struct{ name, text string }{
@@ -106,7 +107,7 @@ func (s *nullStore) Append(_ context.Context, batch ...engine.Append) (engine.Ap
 // BenchmarkInsert measures what an INSERT costs before the store sees it. Bad news: more than 1 us, or more allocations than
 // TestInsertAllocations allows.
 func BenchmarkInsert(b *testing.B) {
-	s := &Session{Store: &nullStore{Store: openStore(b, engine.Options{})}}
+	s := &Session{Store: &nullStore{Store: openStore(b, filestore.Options{})}}
 	plan := mustCompile(b, insertForBench)
 	args := insertArgs()
 	b.ReportAllocs()
@@ -126,7 +127,7 @@ func insertArgs() []driver.NamedValue {
 // TestInsertAllocations holds what an INSERT of one event allocates before the store sees it.
 func TestInsertAllocations(t *testing.T) {
 	skipUnderRace(t)
-	s := &Session{Store: &nullStore{Store: openStore(t, engine.Options{})}}
+	s := &Session{Store: &nullStore{Store: openStore(t, filestore.Options{})}}
 	plan := mustCompile(t, insertForBench)
 	args := insertArgs()
 	n := testing.AllocsPerRun(100, func() {

@@ -8,12 +8,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
 )
 
 // TestExplainAnalyze holds what EXPLAIN ANALYZE counts to what the bounds of a statement leave to be read, on a log of several segments.
 func TestExplainAnalyze(t *testing.T) {
-	store := openStore(t, engine.Options{SegmentSize: 1 << 20, Prealloc: engine.PreallocNone})
+	store := openStore(t, filestore.Options{SegmentSize: 1 << 20, Prealloc: filestore.PreallocNone})
 	const n = 12_000
 	fill(t, store, n)
 	segments := store.Stats().Segments

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
 )
 
 func TestTimeMinusTimeIsSeconds(t *testing.T) {
@@ -93,7 +93,7 @@ func TestTimesAreNotComparedWithNumbers(t *testing.T) {
 }
 
 func TestTagsAreNotComparedWithOneTag(t *testing.T) {
-	session := &Session{Store: openStore(t, engine.Options{})}
+	session := &Session{Store: openStore(t, filestore.Options{})}
 	exec(t, session, `INSERT INTO s (type, tags) VALUES ('A', '["a", "b"]'), ('B', '["c"]'), ('C', NULL)`)
 	try := func(text string, args ...any) ([]string, error) {
 		return tryRows(context.Background(), session, text, args...)

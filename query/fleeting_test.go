@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
 )
 
 // A keepingStore is a store whose cursors never use their memory again, and whose scans are not divided.
@@ -26,7 +27,7 @@ func (i keepingIndex) Scan(ctx context.Context, what engine.Filter, columns engi
 // TestGroupsKeepNothingOfBatches: grouping reads into the same memory again and again, so that whatever is kept of a row
 // without being copied shows up as another row's.
 func TestGroupsKeepNothingOfBatches(t *testing.T) {
-	store := openStore(t, engine.Options{})
+	store := openStore(t, filestore.Options{})
 	for n := range 30 { // each a frame that is longer than what is read at once
 		var events []engine.NewEvent
 		for i := range 700 {

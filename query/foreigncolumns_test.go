@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
 	"github.com/eventfold/eventfold/parser"
 )
 
@@ -51,7 +51,7 @@ func columnNames(list []TableColumn) (names []string) {
 
 // TestAsOfInFrontOfWhere gives the store as it was, wherever the clause stands.
 func TestAsOfInFrontOfWhere(t *testing.T) {
-	s := &Session{Store: openStore(t, engine.Options{})}
+	s := &Session{Store: openStore(t, filestore.Options{})}
 	exec(t, s, "INSERT INTO a (type) VALUES ('x'), ('y'), ('x')")
 	assert.Equal(t, []string{"1"}, rowsOf(t, s, "SELECT COUNT(*) FROM $all AS OF POSITION 1 WHERE type = 'x'"))
 	assert.Equal(t, []string{"1"}, rowsOf(t, s, "SELECT COUNT(*) FROM $all WHERE type = 'x' AS OF POSITION 1"))

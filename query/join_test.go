@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
 )
 
 // explained returns the steps of a statement's plan, one a line.
@@ -37,7 +37,7 @@ func permutations(list []string, f func([]string)) {
 
 // TestNoOrderOfFromMakesACrossProduct: whatever the order of the tables, each is joined by an equality if there is one.
 func TestNoOrderOfFromMakesACrossProduct(t *testing.T) {
-	store := openStore(t, engine.Options{})
+	store := openStore(t, filestore.Options{})
 	fill(t, store, 40)
 	s := &Session{Store: store}
 	tables := []string{"$all a", "$all b", "$all c", "$all d"}
@@ -82,7 +82,7 @@ func scanned(plan string) string {
 // TestOrderOfJoins: the order of FROM stays where it is a good one. Otherwise what equals a constant is joined first, and a
 // cross product comes last.
 func TestOrderOfJoins(t *testing.T) {
-	store := openStore(t, engine.Options{})
+	store := openStore(t, filestore.Options{})
 	fill(t, store, 40)
 	s := &Session{Store: store}
 	tests := []struct{ name, from, want string }{
@@ -109,7 +109,7 @@ func TestOrderOfJoins(t *testing.T) {
 // TestConstantSpreadsOverEqualities: what equals a column that equals a constant is looked up by that constant, too, in an index
 // if there is one. It does not where the equality compares in another way.
 func TestConstantSpreadsOverEqualities(t *testing.T) {
-	store := openStore(t, engine.Options{})
+	store := openStore(t, filestore.Options{})
 	fill(t, store, 40)
 	s := &Session{Store: store}
 	tests := []struct {
@@ -163,7 +163,7 @@ func TestSixtyFourTablesAreJoined(t *testing.T) {
 // BenchmarkJoinOrder measures a join of three tables of 4,000 rows each, in an order of FROM that follows the equalities and in one
 // that begins with two tables that none links. Bad news: a ratio of the two that is more than 2.
 func BenchmarkJoinOrder(b *testing.B) {
-	store := openStore(b, engine.Options{})
+	store := openStore(b, filestore.Options{})
 	fill(b, store, 4000)
 	s := &Session{Store: store}
 	for _, bench := range []struct{ name, from string }{{"good", "$all a, $all c, $all b"}, {"bad", "$all a, $all b, $all c"}} {

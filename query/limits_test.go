@@ -9,13 +9,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
 )
 
 // TestTextsAreHeldAgainstTheBudget: whatever function makes a text, a row of many such texts is more than a query may hold,
 // and each alone is not.
 func TestTextsAreHeldAgainstTheBudget(t *testing.T) {
-	store := openStore(t, engine.Options{})
+	store := openStore(t, filestore.Options{})
 	fill(t, store, 20)
 	const text = "printf('%.*c', 100000 + position, 'a')"
 	for _, made := range []string{
@@ -41,7 +41,7 @@ func TestTextsAreHeldAgainstTheBudget(t *testing.T) {
 
 // TestGroupsPayForTheValuesThatTheyKeep: a group's state is counted with the texts in it, in every part of a scan that is divided.
 func TestGroupsPayForTheValuesThatTheyKeep(t *testing.T) {
-	store := openStore(t, engine.Options{})
+	store := openStore(t, filestore.Options{})
 	fill(t, store, 5000)
 	for _, f := range []string{"MIN", "MAX", "FIRST", "LAST", "GROUP_CONCAT"} {
 		text := "SELECT COUNT(m) FROM (SELECT position, " + f + "(printf('%1000d', position)) AS m FROM $all GROUP BY position) AS t"
@@ -57,7 +57,7 @@ func TestGroupsPayForTheValuesThatTheyKeep(t *testing.T) {
 // TestPartsThatNeedTooMuchAreOneScan: the parts of a divided scan keep a group each for the same keys; where that is too much, the scan
 // is not divided.
 func TestPartsThatNeedTooMuchAreOneScan(t *testing.T) {
-	store := openStore(t, engine.Options{})
+	store := openStore(t, filestore.Options{})
 	fill(t, store, 40_000)
 	text := "SELECT COUNT(m) FROM (SELECT type, MAX(printf('%8000d', position)) AS m FROM $all GROUP BY type) AS t"
 	assert.Equal(t, []string{"12"}, rowsOf(t, &Session{Store: store, Settings: Settings{Memory: 300 << 10}}, text))
@@ -65,7 +65,7 @@ func TestPartsThatNeedTooMuchAreOneScan(t *testing.T) {
 
 // TestWindowsPayForTheirValues: what window functions give is held with their rows.
 func TestWindowsPayForTheirValues(t *testing.T) {
-	store := openStore(t, engine.Options{})
+	store := openStore(t, filestore.Options{})
 	fill(t, store, 1000)
 	for _, f := range []string{"LAG(%s)", "LEAD(%s)", "FIRST_VALUE(%s)", "LAST_VALUE(%s)", "MAX(%s)", "LAST(%s)"} {
 		text := "SELECT " + fmt.Sprintf(f, "printf('%10000d', position)") + " OVER (ORDER BY position) FROM $all"
@@ -77,7 +77,7 @@ func TestWindowsPayForTheirValues(t *testing.T) {
 
 // TestWindowsKeepEachRowsValue: the state of an aggregate changes from row to row, its results do not.
 func TestWindowsKeepEachRowsValue(t *testing.T) {
-	store := openStore(t, engine.Options{})
+	store := openStore(t, filestore.Options{})
 	fill(t, store, 300)
 	for _, f := range []string{"MIN", "MAX", "FIRST", "LAST", "GROUP_CONCAT"} {
 		x := "(position * 7919 % 101) || 'x'"
@@ -91,7 +91,7 @@ func TestWindowsKeepEachRowsValue(t *testing.T) {
 
 // TestQueriesGiveBackWhatTheyHold: when a statement has ended, in whatever way, the store's memory is what it was.
 func TestQueriesGiveBackWhatTheyHold(t *testing.T) {
-	store := openStore(t, engine.Options{})
+	store := openStore(t, filestore.Options{})
 	fill(t, store, 3000)
 	memory := NewMemory(8 << 20)
 	for _, text := range []string{
@@ -118,7 +118,7 @@ func TestQueriesGiveBackWhatTheyHold(t *testing.T) {
 
 // TestRowsDoNotAddUp: the texts of a row are gone with it, also in sub-queries that run once per row, and conditions that no row passes.
 func TestRowsDoNotAddUp(t *testing.T) {
-	store := openStore(t, engine.Options{})
+	store := openStore(t, filestore.Options{})
 	fill(t, store, 1000)
 	small := &Session{Store: store, Settings: Settings{Memory: 1 << 20}}
 	for _, text := range []string{

@@ -9,13 +9,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
 	"github.com/eventfold/eventfold/parser"
 )
 
 // TestColumnsInATransaction: what a transaction's own events do not have yet makes columns nullable there, and only there.
 func TestColumnsInATransaction(t *testing.T) {
-	store := openStore(t, engine.Options{})
+	store := openStore(t, filestore.Options{})
 	exec(t, &Session{Store: store}, "INSERT INTO a (type) VALUES ('Stored')")
 	tests := []struct {
 		text     string

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
 	"github.com/eventfold/eventfold/parser"
 )
 
@@ -85,7 +85,7 @@ func testID(n int) string { return fmt.Sprintf("00000000-0000-4000-8000-%012x", 
 // where a sub-query keeps it from being pushed.
 func TestBoundsDropNothing(t *testing.T) {
 	clock := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	store := openStore(t, engine.Options{Now: func() time.Time { return clock }})
+	store := openStore(t, filestore.Options{Now: func() time.Time { return clock }})
 	s := &Session{Store: store}
 	for i := range 300 {
 		clock = clock.Add(time.Second)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/enginetest"
+	"github.com/eventfold/eventfold/engine/filestore"
 	"github.com/eventfold/eventfold/parser"
 )
 
@@ -68,7 +69,7 @@ func tryRows(ctx context.Context, s *Session, text string, args ...any) ([]strin
 
 // TestMemoryBudget: every clause that holds rows names itself when the budget is spent, and gives back what it held.
 func TestMemoryBudget(t *testing.T) {
-	store := openStore(t, engine.Options{})
+	store := openStore(t, filestore.Options{})
 	fill(t, store, 5000)
 	tests := []struct{ clause, text string }{
 		{"ORDER BY", "SELECT position FROM $all ORDER BY payload->>'$.note', position"},
@@ -98,7 +99,7 @@ func TestMemoryBudget(t *testing.T) {
 
 // TestMemoryIsGivenBack: a correlated sub-query that runs once per row holds only what one run needs.
 func TestMemoryIsGivenBack(t *testing.T) {
-	store := openStore(t, engine.Options{})
+	store := openStore(t, filestore.Options{})
 	fill(t, store, 2000)
 	small := &Session{Store: store, Settings: Settings{Memory: 20_000}}
 	for _, sub := range []string{
@@ -116,7 +117,7 @@ func TestMemoryIsGivenBack(t *testing.T) {
 
 // TestTopFitsInMemory: with LIMIT, only so many rows are held, however many there are.
 func TestTopFitsInMemory(t *testing.T) {
-	store := openStore(t, engine.Options{})
+	store := openStore(t, filestore.Options{})
 	fill(t, store, 20_000)
 	small := &Session{Store: store, Settings: Settings{Memory: 100_000}}
 	assert.Equal(t, []string{"19999", "19998", "19997"}, rowsOf(t, small, "SELECT position FROM $all ORDER BY position + 0 DESC LIMIT 3"))
@@ -142,7 +143,7 @@ func (s *stopper) Err() error {
 
 // TestCancellation: a context that ends while a statement works ends it with the context's own error, wherever it works.
 func TestCancellation(t *testing.T) {
-	store := openStore(t, engine.Options{})
+	store := openStore(t, filestore.Options{})
 	fill(t, store, 30_000)
 	for _, text := range []string{
 		"SELECT position FROM $all WHERE payload->>'$.total' < 0",
@@ -191,7 +192,7 @@ func (i *cancellingIndex) Scan(ctx context.Context, what engine.Filter, columns 
 
 // TestCancelledParts: the parts of a divided scan end with the context, too, and are not taken for a whole.
 func TestCancelledParts(t *testing.T) {
-	store := openStore(t, engine.Options{})
+	store := openStore(t, filestore.Options{})
 	fill(t, store, 30_000)
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &cancellingStore{Store: store, cancel: cancel}
@@ -202,7 +203,7 @@ func TestCancelledParts(t *testing.T) {
 
 // TestParallelAggregation: a scan that is divided gives what one scan gives.
 func TestParallelAggregation(t *testing.T) {
-	store := openStore(t, engine.Options{})
+	store := openStore(t, filestore.Options{})
 	fill(t, store, 30_000)
 	_, divided := store.ReadIndex().(engine.Parter)
 	require.True(t, divided)
@@ -222,7 +223,7 @@ func TestParallelAggregation(t *testing.T) {
 
 // TestFollow: history, then live events, filtered, until the context ends.
 func TestFollow(t *testing.T) {
-	store := openStore(t, engine.Options{})
+	store := openStore(t, filestore.Options{})
 	s := &Session{Store: store}
 	exec(t, s, "INSERT INTO a (type) VALUES ('x'), ('y'), ('x')")
 	ctx, cancel := context.WithCancel(context.Background())
@@ -255,7 +256,7 @@ func TestFollow(t *testing.T) {
 func TestFollowCategory(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second) // so that a fault does not hang the tests
 	defer cancel()
-	store := openStore(t, engine.Options{})
+	store := openStore(t, filestore.Options{})
 	s := &Session{Store: store}
 	exec(t, s, "INSERT INTO \"order-1\" (type) VALUES ('x')")
 	rows, err := mustCompile(t, "SELECT stream FROM $all WHERE stream LIKE 'order-%' LIMIT 2 FOLLOW").Query(ctx, s, nil)
@@ -273,7 +274,7 @@ func TestFollowCategory(t *testing.T) {
 
 // TestTransactionSnapshot: a read-only transaction shows one snapshot to all its queries.
 func TestTransactionSnapshot(t *testing.T) {
-	store := openStore(t, engine.Options{})
+	store := openStore(t, filestore.Options{})
 	writer, reader := &Session{Store: store}, &Session{Store: store}
 	exec(t, writer, "INSERT INTO a (type) VALUES ('x')")
 	reader.Tx = Begin(store, true)
@@ -294,7 +295,7 @@ func TestTransactionSnapshot(t *testing.T) {
 
 // TestTransactionSize: a transaction that Commit would find too large is refused where it becomes so.
 func TestTransactionSize(t *testing.T) {
-	store := openStore(t, engine.Options{MaxEventSize: engine.MaxEventLimit})
+	store := openStore(t, filestore.Options{MaxEventSize: engine.MaxEventLimit})
 	s := &Session{Store: store, Tx: Begin(store, false)}
 	big := strings.Repeat("x", 15<<20)
 	for range 4 {
@@ -310,7 +311,7 @@ func TestTransactionSize(t *testing.T) {
 
 // TestReturningOutlivesItsContext: the append is complete when Query returns, so its rows do not depend on the context.
 func TestReturningOutlivesItsContext(t *testing.T) {
-	store := openStore(t, engine.Options{})
+	store := openStore(t, filestore.Options{})
 	ctx, cancel := context.WithCancel(context.Background())
 	rows, err := mustCompile(t, "INSERT INTO a (type) VALUES ('x') RETURNING position").Query(ctx, &Session{Store: store}, nil)
 	require.NoError(t, err)
@@ -324,7 +325,7 @@ func TestReturningOutlivesItsContext(t *testing.T) {
 
 // TestPlansAreShared: one plan serves any number of goroutines at once.
 func TestPlansAreShared(t *testing.T) {
-	store := openStore(t, engine.Options{})
+	store := openStore(t, filestore.Options{})
 	fill(t, store, 2000)
 	plans := map[string]*Plan{}
 	want := map[string][]string{}
@@ -372,7 +373,7 @@ func TestOtherStores(t *testing.T) {
 
 // TestClosedStore: everything on a closed store is ErrClosed.
 func TestClosedStore(t *testing.T) {
-	store, err := engine.Open("closed", engine.Options{FS: engine.NewMemFS()})
+	store, err := filestore.Open("closed", filestore.Options{FS: filestore.NewMemFS()})
 	require.NoError(t, err)
 	s := &Session{Store: store}
 	exec(t, s, "INSERT INTO a (type) VALUES ('x')")
@@ -389,7 +390,7 @@ func TestClosedStore(t *testing.T) {
 func TestAllocations(t *testing.T) {
 	skipUnderRace(t)
 	const events = 20_000
-	store := openStore(t, engine.Options{})
+	store := openStore(t, filestore.Options{})
 	fill(t, store, events)
 	s := &Session{Store: store}
 	tests := []struct {
@@ -416,7 +417,7 @@ func TestAllocations(t *testing.T) {
 // TestShortQueriesAllocateLittle holds what queries of few rows allocate, where what is made for many rows would be most of it.
 func TestShortQueriesAllocateLittle(t *testing.T) {
 	skipUnderRace(t)
-	store := openStore(t, engine.Options{})
+	store := openStore(t, filestore.Options{})
 	fill(t, store, 20_000)
 	s := &Session{Store: store}
 	tests := []struct {
@@ -448,7 +449,7 @@ func TestShortQueriesAllocateLittle(t *testing.T) {
 
 // TestDirectedScanStops: ORDER BY position DESC with LIMIT looks at no more events than it gives, more or less.
 func TestDirectedScanStops(t *testing.T) {
-	store := openStore(t, engine.Options{})
+	store := openStore(t, filestore.Options{})
 	fill(t, store, 20_000)
 	s := &Session{Store: store}
 	for _, text := range []string{
@@ -469,7 +470,7 @@ func TestDirectedScanStops(t *testing.T) {
 
 // TestBindErrors: wrong arguments are refused before anything runs.
 func TestBindErrors(t *testing.T) {
-	s := &Session{Store: openStore(t, engine.Options{})}
+	s := &Session{Store: openStore(t, filestore.Options{})}
 	plan := mustCompile(t, "SELECT ?")
 	for _, args := range [][]driver.NamedValue{nil, named([]any{1, 2}), {{Name: "x", Value: int64(1)}}, named([]any{struct{}{}})} {
 		_, err := plan.Query(context.Background(), s, args)
@@ -482,7 +483,7 @@ func TestBindErrors(t *testing.T) {
 // TestValuesOut: what comes out of each type of column, and that NULLs come out of those that may be NULL.
 func TestValuesOut(t *testing.T) {
 	at := time.Date(2026, 3, 4, 5, 6, 7, 8000, time.UTC)
-	store := openStore(t, engine.Options{Now: func() time.Time { return at }})
+	store := openStore(t, filestore.Options{Now: func() time.Time { return at }})
 	s := &Session{Store: store}
 	exec(t, s, `INSERT INTO a (type, payload) VALUES ('x', '{"n": 1}')`)
 	plan := mustCompile(t, "SELECT position, stream, payload, metadata, recorded_at, 1.5, x'00ff', NULL, payload->>'$.n', payload->'$.n', event FROM $all")
@@ -507,7 +508,7 @@ func TestValuesOut(t *testing.T) {
 
 // TestLimits: statements that would grow out of bounds are refused.
 func TestLimits(t *testing.T) {
-	s := &Session{Store: openStore(t, engine.Options{})}
+	s := &Session{Store: openStore(t, filestore.Options{})}
 	tables := strings.Repeat(", $all", 63)
 	assert.Empty(t, rowsOf(t, s, "SELECT 1 FROM $all a"+tables))
 	_, err := tryRows(context.Background(), s, "SELECT 1 FROM $all a"+tables+", $all")
@@ -527,7 +528,7 @@ func parseForTest(text string) (*Plan, error) {
 
 // Bytes may be written to by their owner as soon as a statement is done: neither the transaction's events nor an error may change with them.
 func TestArgumentsAreNotKept(t *testing.T) {
-	s := &Session{Store: openStore(t, engine.Options{})}
+	s := &Session{Store: openStore(t, filestore.Options{})}
 	insert := mustCompile(t, `INSERT INTO ? (type, payload, metadata) VALUES (?, ?, ?) EXPECTING NO STREAM`)
 	texts := [][]byte{[]byte("stream"), []byte("Type"), []byte(`{"n": 1}`), []byte(`{"m": 1}`)}
 	exec := func() error {
@@ -556,7 +557,7 @@ func TestArgumentsAreNotKept(t *testing.T) {
 	require.NoError(t, exec())
 	check()
 
-	s = &Session{Store: openStore(t, engine.Options{})}
+	s = &Session{Store: openStore(t, filestore.Options{})}
 	s.Tx = Begin(s.Store, false)
 	require.NoError(t, exec())
 	require.ErrorAs(t, exec(), &conflict)

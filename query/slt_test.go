@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
 	"github.com/eventfold/eventfold/parser"
 	"github.com/eventfold/eventfold/query/sqllogic"
 )
@@ -85,7 +85,7 @@ type memDB struct {
 func newMemDB(t testing.TB) *memDB {
 	return &memDB{
 		tables:  &memCatalog{tables: map[string]*memTable{}},
-		session: &Session{Store: openStore(t, engine.Options{}), Settings: Settings{Now: func() time.Time { return time.Unix(0, 0) }}},
+		session: &Session{Store: openStore(t, filestore.Options{}), Settings: Settings{Now: func() time.Time { return time.Unix(0, 0) }}},
 	}
 }
 

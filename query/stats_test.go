@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
 )
 
 // TestEveryFigureIsDocumented compares the names and kinds of $stats with the table of docs/sql.md, both ways.
@@ -25,7 +25,7 @@ func TestEveryFigureIsDocumented(t *testing.T) {
 		documented = append(documented, m[1]+" "+m[2])
 	}
 
-	s := &Session{Store: openStore(t, engine.Options{}), Settings: Settings{Shared: NewMemory(DefaultStoreMemory)}}
+	s := &Session{Store: openStore(t, filestore.Options{}), Settings: Settings{Shared: NewMemory(DefaultStoreMemory)}}
 	exec(t, s, "INSERT INTO a (type) VALUES ('x')")
 	given := rowsOf(t, s, "SELECT name || ' ' || kind AS x FROM $stats")
 	for i := range given {

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
 	"github.com/eventfold/eventfold/parser"
 )
 
@@ -68,7 +69,7 @@ type transcript struct {
 
 func newTranscript(t *testing.T) *transcript {
 	tr := &transcript{sessions: map[string]*Session{}, clock: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
-	tr.store = openStore(t, engine.Options{Now: tr.now, Rand: &countingBytes{}})
+	tr.store = openStore(t, filestore.Options{Now: tr.now, Rand: &countingBytes{}})
 	return tr
 }
 
@@ -78,9 +79,9 @@ func (tr *transcript) now() time.Time {
 }
 
 // openStore opens a store in memory that is closed when the test ends.
-func openStore(t testing.TB, o engine.Options) engine.Store {
-	o.FS = engine.NewMemFS()
-	store, err := engine.Open("store", o)
+func openStore(t testing.TB, o filestore.Options) engine.Store {
+	o.FS = filestore.NewMemFS()
+	store, err := filestore.Open("store", o)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, store.Close()) })
 	return store

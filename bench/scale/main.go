@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
 )
 
 const (
@@ -114,7 +115,7 @@ func streamOf(e, streams, apart int) int {
 func streamName(i int) string { return fmt.Sprintf("account-%012x", uint64(i)*0x9E3779B97F4A7C15>>16) }
 
 func load(store string, n, apart int) (figures, error) {
-	s, err := engine.Open(store, engine.Options{})
+	s, err := filestore.Open(store, filestore.Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +146,7 @@ func load(store string, n, apart int) (figures, error) {
 
 func open(store string, n, _ int) (figures, error) {
 	start := time.Now()
-	s, err := engine.Open(store, engine.Options{})
+	s, err := filestore.Open(store, filestore.Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +198,7 @@ func open(store string, n, _ int) (figures, error) {
 
 // crash appends and kills its own process.
 func crash(store string, _, _ int) (figures, error) {
-	s, err := engine.Open(store, engine.Options{})
+	s, err := filestore.Open(store, filestore.Options{})
 	if err != nil {
 		return nil, err
 	}

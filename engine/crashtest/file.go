@@ -6,7 +6,7 @@ import (
 	"os"
 	"syscall"
 
-	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
 )
 
 // A file is an open inode.
@@ -202,14 +202,14 @@ func (o *file) Size() (int64, error) {
 	return o.node.cached.size, nil
 }
 
-func (o *file) Info() (engine.FileInfo, error) {
+func (o *file) Info() (filestore.FileInfo, error) {
 	fault, end, err := o.begin(OpStat, 0, 0)
 	defer end()
 	if err != nil {
-		return engine.FileInfo{}, err
+		return filestore.FileInfo{}, err
 	}
 	if fault.Err != nil {
-		return engine.FileInfo{}, pathError("stat", o.name, fault.Err)
+		return filestore.FileInfo{}, pathError("stat", o.name, fault.Err)
 	}
 	return o.fs.info(o.node), nil
 }

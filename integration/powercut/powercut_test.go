@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
 )
 
 // newTestMachine skips the test where there is no root, FUSE, loop device or ext4.
@@ -52,13 +53,13 @@ func payload(n int) []byte { return fmt.Appendf(nil, `{"n": %d, "text": "%0*d"}`
 // work appends until there are enough acknowledged events, closing and opening the store now and then.
 func work(t *testing.T, m *machine, events int) (acks []ack) {
 	t.Helper()
-	options := engine.Options{SegmentSize: 64 << 10}
-	s, err := engine.Open(filepath.Join(m.dir, "store"), options)
+	options := filestore.Options{SegmentSize: 64 << 10}
+	s, err := filestore.Open(filepath.Join(m.dir, "store"), options)
 	require.NoError(t, err)
 	for n := range events {
 		if n%40 == 39 {
 			require.NoError(t, s.Close())
-			s, err = engine.Open(filepath.Join(m.dir, "store"), options)
+			s, err = filestore.Open(filepath.Join(m.dir, "store"), options)
 			require.NoError(t, err)
 		}
 		stream := fmt.Sprint("s-", n%5)
@@ -135,7 +136,7 @@ func check(t *testing.T, dir string, image []byte, at int, acks []ack) (err erro
 	require.NoError(t, command("mount", "-t", "ext4", "-o", "loop", name, mounted))
 	defer func() { err = errors.Join(err, command("umount", mounted)) }()
 
-	s, err := engine.Open(filepath.Join(mounted, "store"), engine.Options{})
+	s, err := filestore.Open(filepath.Join(mounted, "store"), filestore.Options{})
 	if err != nil {
 		return err
 	}
@@ -166,7 +167,7 @@ func check(t *testing.T, dir string, image []byte, at int, acks []ack) (err erro
 // TestOneWriteAndOneFlushPerCommit counts what reaches the disk while commits follow each other.
 func TestOneWriteAndOneFlushPerCommit(t *testing.T) {
 	m := newTestMachine(t)
-	s, err := engine.Open(filepath.Join(m.dir, "store"), engine.Options{})
+	s, err := filestore.Open(filepath.Join(m.dir, "store"), filestore.Options{})
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, s.Close()) }()
 	one := engine.Append{Stream: "s", Events: []engine.NewEvent{{Type: "T", Payload: payload(300)}}}

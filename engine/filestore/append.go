@@ -1,0 +1,302 @@
+package filestore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"unicode/utf8"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/google/uuid"
+)
+
+// A request is an append on its way to the writer. Requests are pooled; so are their buffers.
+//
+// The goroutine that appends owns a request until it is in the queue, and again when done has received. In between it
+// is the writer's, once the writer has claimed it; the goroutine may abandon it before that, and then never touches it again.
+type request struct {
+	state atomic.Int32  // requestQueued, or what has become of it
+	done  chan struct{} // holds one: the writer has answered
+
+	batch   []engine.Append
+	records []byte          // encoded, but for what finishRecord adds
+	events  []engine.Placed // one for each record, ids filled in
+	offered bool            // some event came with an id
+	stamp   int64           // of the ids that are made; 0 before the first
+
+	before []engine.Version // by append, what its stream is at before it; the writer's
+
+	// Conditions have been evaluated for the events before checked, with these outcomes.
+	conditions bool
+	checked    engine.Position
+	failed     []engine.FailedCheck
+
+	result engine.Appended
+	err    error
+}
+
+// What has become of a request. Whoever changes it from requestQueued has decided.
+const (
+	requestQueued    int32 = iota
+	requestClaimed         // by the writer: it will be answered
+	requestAbandoned       // by its context: it was not written and never will be
+)
+
+var requests = sync.Pool{New: func() any { return &request{done: make(chan struct{}, 1)} }}
+
+// A pooled buffer beyond this size is dropped, so that one large append does not keep its memory for ever.
+const keepBuffer = 1 << 20
+
+// release gives the request back to the pool.
+func (r *request) release() {
+	done, records, before := r.done, r.records[:0], r.before[:0]
+	if cap(records) > keepBuffer {
+		records, before = nil, nil
+	}
+	*r = request{done: done, records: records, before: before}
+	requests.Put(r)
+}
+
+// Append implements Store.
+func (s *FileStore) Append(ctx context.Context, batch ...engine.Append) (engine.Appended, error) {
+	if s.closed.Load() {
+		return engine.Appended{}, engine.ErrClosed
+	}
+	if s.opt.ReadOnly {
+		return engine.Appended{}, engine.ErrReadOnly
+	}
+	if err := ctx.Err(); err != nil {
+		return engine.Appended{}, err
+	}
+	s.shared.appends.Add(1)
+	defer s.shared.appends.Add(-1)
+	r := requests.Get().(*request)
+	err := s.encode(r, batch)
+	if err == nil && r.conditions {
+		err = s.checkConditions(ctx, r)
+	}
+	if err == nil && r.offered && len(r.events) > 1 {
+		err = r.checkRepeats()
+	}
+	if err == nil {
+		err = s.enqueue(ctx, r)
+	}
+	if err != nil {
+		r.release()
+		return engine.Appended{}, err
+	}
+	return s.await(ctx, r)
+}
+
+// enqueue puts the request into the queue, waiting while it is full. After an error it is not there.
+func (s *FileStore) enqueue(ctx context.Context, r *request) error {
+	s.gate.RLock()
+	defer s.gate.RUnlock()
+	w := s.startWriter()
+	if w == nil {
+		return engine.ErrClosed
+	}
+	select {
+	case w.requests <- r:
+		return nil
+	default:
+	}
+	select {
+	case w.requests <- r:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.closing:
+		return engine.ErrClosed
+	}
+}
+
+// await waits for the writer's answer, or abandons the request when ctx ends before the writer has claimed it.
+func (s *FileStore) await(ctx context.Context, r *request) (engine.Appended, error) {
+	if ended := ctx.Done(); ended == nil {
+		<-r.done // cheaper than a select
+	} else {
+		select {
+		case <-r.done:
+		case <-ended:
+			if r.state.CompareAndSwap(requestQueued, requestAbandoned) {
+				return engine.Appended{}, ctx.Err() // the writer drops the request
+			}
+			<-r.done
+		}
+	}
+	result, err := r.result, r.err
+	r.release()
+	return result, err
+}
+
+// encode validates the batch and encodes its events into the request.
+func (s *FileStore) encode(r *request, batch []engine.Append) error {
+	r.state.Store(requestQueued)
+	r.batch = batch
+	count, size := 0, 0
+	for i := range batch {
+		if err := checkStream(batch[i].Stream, i); err != nil {
+			return err
+		}
+		count += len(batch[i].Events)
+		for j := range batch[i].Events {
+			e := &batch[i].Events[j]
+			size += eventHeadSize + len(batch[i].Stream) + len(e.Type) + len(e.Payload) + len(e.Metadata) // tags are rare
+		}
+		for _, e := range batch[i].Expect {
+			if c, ok := e.(*engine.Condition); ok {
+				if c == nil {
+					return &engine.InvalidError{Append: i, Event: -1, Field: "condition", Reason: "is nil"}
+				}
+				r.conditions = true
+			}
+		}
+	}
+	r.events = make([]engine.Placed, 0, count)
+	if size <= engine.MaxAppendSize {
+		r.records = slices.Grow(r.records, size)
+	}
+	for i := range batch {
+		for j := range batch[i].Events {
+			if err := s.encodeEvent(r, i, j); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// encodeEvent validates and encodes one event.
+func (s *FileStore) encodeEvent(r *request, i, j int) error {
+	a := &r.batch[i]
+	e := &a.Events[j]
+	tags, err := checkEvent(e, i, j)
+	if err != nil {
+		return err
+	}
+	if size := eventSize(e); size > int64(s.opt.MaxEventSize) {
+		return &engine.TooLargeError{What: "event", Size: size, Limit: int64(s.opt.MaxEventSize)}
+	}
+	id := e.ID
+	if id != uuid.Nil {
+		r.offered = true
+	} else if id, err = s.makeID(r); err != nil {
+		return err
+	}
+	r.events = append(r.events, engine.Placed{ID: id})
+	r.records = appendRecord(r.records, recordFlags(e, len(r.events) == 1), id, a.Stream, e.Type, tags, storedMetadata(e.Metadata), e.Payload)
+	if size := int64(len(r.records)); size > engine.MaxAppendSize {
+		return &engine.TooLargeError{What: "append", Size: size, Limit: engine.MaxAppendSize}
+	}
+	return nil
+}
+
+// makeID returns an id for an event that came without one.
+func (s *FileStore) makeID(r *request) (uuid.UUID, error) {
+	if r.stamp == 0 {
+		r.stamp = s.ids.stamp()
+	}
+	id, err := s.ids.next(r.stamp)
+	return id, wrap("make an event id", err)
+}
+
+func recordFlags(e *engine.NewEvent, first bool) (flags uint8) {
+	switch {
+	case e.Payload == nil:
+		flags = flagNull
+	case engine.ValidJSON(e.Payload):
+		flags = flagJSON
+	}
+	if first {
+		flags |= flagFirstOfAppend
+	}
+	return flags
+}
+
+// storedMetadata returns metadata as records have it: nothing for {}.
+func storedMetadata(b []byte) []byte {
+	if string(b) == "{}" {
+		return nil
+	}
+	return b
+}
+
+// eventSize returns what Options.MaxEventSize limits.
+func eventSize(e *engine.NewEvent) int64 {
+	size := int64(len(e.Type)) + int64(len(e.Payload)) + int64(len(e.Metadata))
+	for _, t := range e.Tags {
+		size += int64(len(t))
+	}
+	return size
+}
+
+func checkStream(stream string, i int) error {
+	reason := checkText(stream, engine.MaxStreamSize)
+	if reason == "" && stream[0] == '$' {
+		reason = "must not begin with $"
+	}
+	if reason != "" {
+		return &engine.InvalidError{Append: i, Event: -1, Field: "stream", Reason: reason}
+	}
+	return nil
+}
+
+// checkEvent checks an event's type and tags, and returns the tags sorted, each once.
+func checkEvent(e *engine.NewEvent, i, j int) ([]string, error) {
+	invalid := func(field, reason string) error {
+		return &engine.InvalidError{Append: i, Event: j, Field: field, Reason: reason}
+	}
+	if reason := checkText(e.Type, engine.MaxTypeSize); reason != "" {
+		return nil, invalid("type", reason)
+	}
+	if len(e.Tags) == 0 {
+		return nil, nil
+	}
+	if len(e.Tags) > engine.MaxTags {
+		return nil, invalid("tags", fmt.Sprintf("are %d, the limit is %d", len(e.Tags), engine.MaxTags))
+	}
+	tags := e.Tags
+	if !slices.IsSorted(tags) {
+		tags = slices.Sorted(slices.Values(tags))
+	}
+	for k, t := range tags {
+		if reason := checkText(t, engine.MaxTagSize); reason != "" {
+			return nil, invalid("tags", reason)
+		}
+		if k > 0 && t == tags[k-1] {
+			return nil, invalid("tags", fmt.Sprintf("have %q twice", t))
+		}
+	}
+	return tags, nil
+}
+
+// checkText returns what is wrong with a name of 1 to limit bytes of UTF-8, "" for nothing.
+func checkText(s string, limit int) string {
+	switch {
+	case s == "":
+		return "must not be empty"
+	case len(s) > limit:
+		return fmt.Sprintf("has %d bytes, the limit is %d", len(s), limit)
+	case !utf8.ValidString(s):
+		return "is not valid UTF-8"
+	case strings.IndexByte(s, 0) >= 0:
+		return "holds a NUL byte"
+	}
+	return ""
+}
+
+// checkRepeats refuses an append that has an id twice.
+func (r *request) checkRepeats() error {
+	seen := make(map[uuid.UUID]struct{}, len(r.events))
+	for _, e := range r.events {
+		if _, ok := seen[e.ID]; ok {
+			return &engine.DuplicateEventError{ID: e.ID, Kind: engine.RepeatedID, Position: engine.NoPosition}
+		}
+		seen[e.ID] = struct{}{}
+	}
+	return nil
+}

@@ -1,0 +1,165 @@
+package filestore
+
+import (
+	"encoding/binary"
+	"strings"
+	"sync/atomic"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/google/uuid"
+)
+
+// batchRows is how many events a Batch holds at most.
+const batchRows = 1024
+
+// batchBytes is how many bytes of payloads, metadata and tags a Batch holds before it takes no more events.
+const batchBytes = 1 << 20
+
+// A batchBuilder fills the columns that were asked for, row by row.
+type batchBuilder struct {
+	batch   engine.Batch
+	columns engine.ColumnSet
+	types   typeNames
+	tags    tagMemory
+	bytes   int // of the batch that events point to
+}
+
+// clear makes the batch empty.
+func (b *batchBuilder) clear() {
+	b.bytes = 0
+	b.batch = engine.Batch{
+		Positions: b.batch.Positions[:0], Streams: b.batch.Streams[:0], Versions: b.batch.Versions[:0], IDs: b.batch.IDs[:0],
+		Types: b.batch.Types[:0], Payloads: b.batch.Payloads[:0], JSON: b.batch.JSON[:0], Metadata: b.batch.Metadata[:0],
+		Tags: b.batch.Tags[:0], Times: b.batch.Times[:0], Redacted: b.batch.Redacted[:0],
+	}
+}
+
+// reserve makes room for n rows in the columns that were asked for.
+func (b *batchBuilder) reserve(n int) {
+	grow(&b.batch.Positions, n, true)
+	grow(&b.batch.Streams, n, b.columns&engine.ColStream != 0)
+	grow(&b.batch.Versions, n, b.columns&engine.ColVersion != 0)
+	grow(&b.batch.IDs, n, b.columns&engine.ColID != 0)
+	grow(&b.batch.Types, n, b.columns&engine.ColType != 0)
+	grow(&b.batch.Payloads, n, b.columns&engine.ColPayload != 0)
+	grow(&b.batch.JSON, n, b.columns&engine.ColPayload != 0)
+	grow(&b.batch.Metadata, n, b.columns&engine.ColMetadata != 0)
+	grow(&b.batch.Tags, n, b.columns&engine.ColTags != 0)
+	grow(&b.batch.Times, n, b.columns&engine.ColTime != 0)
+	grow(&b.batch.Redacted, n, b.columns&engine.ColRedacted != 0)
+}
+
+// grow makes an empty column's capacity at least n, if it was asked for.
+func grow[T string | []byte | []string | bool | int64 | engine.Position | engine.Version | uuid.UUID](column *[]T, n int, asked bool) {
+	if asked && cap(*column) < n {
+		*column = make([]T, 0, n)
+	}
+}
+
+// add adds an event.
+func (b *batchBuilder) add(pos engine.Position, r *row) {
+	t, columns := &b.batch, b.columns
+	t.Len++
+	t.Positions = append(t.Positions, pos)
+	if columns&engine.ColStream != 0 {
+		t.Streams = append(t.Streams, textOf(r.stream))
+	}
+	if columns&engine.ColVersion != 0 {
+		t.Versions = append(t.Versions, r.version)
+	}
+	if columns&engine.ColID != 0 {
+		t.IDs = append(t.IDs, r.id)
+	}
+	if columns&engine.ColType != 0 {
+		t.Types = append(t.Types, b.types.intern(r.typ))
+	}
+	if columns&engine.ColPayload != 0 {
+		t.Payloads = append(t.Payloads, r.payload)
+		b.bytes += len(r.payload)
+		t.JSON = append(t.JSON, r.flags&flagJSON != 0)
+	}
+	if columns&engine.ColMetadata != 0 {
+		t.Metadata = append(t.Metadata, r.metadataOrEmpty())
+		b.bytes += len(r.metadata)
+	}
+	if columns&engine.ColTags != 0 {
+		t.Tags = append(t.Tags, b.tags.decode(r.tags))
+		b.bytes += len(r.tags)
+	}
+	if columns&engine.ColTime != 0 {
+		t.Times = append(t.Times, r.micros)
+	}
+	if columns&engine.ColRedacted != 0 {
+		t.Redacted = append(t.Redacted, r.flags&flagRedacted != 0)
+	}
+}
+
+// typeNames gives equal types of one cursor one string. The strings are copies, so that they do not keep blocks alive.
+type typeNames struct {
+	recent [16][2]string     // by a hash; looked at first
+	known  map[string]string // all, once there have been too many for recent
+	shared *nameTable        // nil if the cursor makes its own copies
+}
+
+func (n *typeNames) intern(b []byte) string {
+	set := &n.recent[nameHash(b)%uint32(len(n.recent))]
+	for i := range set {
+		if set[i] == string(b) {
+			return set[i]
+		}
+	}
+	name, ok := n.known[string(b)]
+	if !ok {
+		name = n.shared.intern(b)
+		if n.known != nil || set[1] != "" {
+			n.remember(name)
+		}
+	}
+	set[0], set[1] = name, set[0]
+	return name
+}
+
+// remember notes a new name, and the first time all that are in recent.
+func (n *typeNames) remember(name string) {
+	if n.known == nil {
+		n.known = make(map[string]string)
+		for _, set := range n.recent {
+			n.known[set[0]], n.known[set[1]] = set[0], set[1]
+		}
+	}
+	n.known[name] = name
+}
+
+// nameHash hashes the length and both ends of a name, by which types are told apart.
+func nameHash(b []byte) uint32 {
+	n := len(b)
+	x := uint64(n)
+	if n >= 8 {
+		x += binary.LittleEndian.Uint64(b[n-8:]) ^ binary.LittleEndian.Uint64(b)<<1
+	} else {
+		for _, c := range b {
+			x = x<<8 | uint64(c)
+		}
+	}
+	return uint32(x * 0x9E3779B97F4A7C15 >> 40) // Fibonacci hashing, Knuth, volume 3, section 6.4
+}
+
+// A nameTable remembers some names for all cursors of a store, so that short queries need not copy those that all use.
+// Any number of goroutines use it.
+type nameTable struct {
+	names [256]atomic.Pointer[string]
+}
+
+// intern returns b as a string of its own.
+func (t *nameTable) intern(b []byte) string {
+	if t == nil {
+		return strings.Clone(textOf(b))
+	}
+	slot := &t.names[nameHash(b)%uint32(len(t.names))]
+	if p := slot.Load(); p != nil && *p == string(b) {
+		return *p
+	}
+	name := string(b)
+	slot.Store(&name)
+	return name
+}

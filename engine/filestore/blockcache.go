@@ -1,0 +1,147 @@
+package filestore
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// Sizes of the blocks of index files and of the cache for them.
+const (
+	indexBlockSize    = 4096
+	indexBlockPayload = indexBlockSize - 4 // the rest is the block's CRC32C
+
+	cacheWays = 16 // blocks of one cache set
+)
+
+// A blockCache holds blocks of a store's index files, and accounts for the filters that are kept in memory whole.
+// It is a set-associative cache with a CLOCK for each set. A block that somebody holds is not replaced. The memory of
+// a set is made when it is first used and has no pointers.
+type blockCache struct {
+	sets   []cacheSet
+	files  atomic.Uint32 // numbers given to open files
+	opened *fileCache    // bounds how many files are open; nil leaves every one open
+
+	filterRoom atomic.Int64 // bytes of filters that may still be kept in memory
+	runRoom    int64        // of which the last are for filters of runs
+}
+
+// A cacheSet holds cacheWays blocks.
+type cacheSet struct {
+	mu   sync.Mutex // protects what follows
+	keys [cacheWays]uint64
+	used [cacheWays]bool // since the hand passed
+	hand uint8
+	data []byte // nil until the first block comes
+
+	holders [cacheWays]atomic.Int32 // rises only under mu
+}
+
+// newBlockCache makes a cache of so many bytes, rounded to whole sets.
+func newBlockCache(size, filters int64) *blockCache {
+	c := &blockCache{sets: make([]cacheSet, max(1, size/(cacheWays*indexBlockSize)))}
+	c.filterRoom.Store(filters)
+	c.runRoom = filters / 2
+	return c
+}
+
+// newFile returns a number for a file whose blocks the cache shall hold. Numbers are not used twice.
+func (c *blockCache) newFile() uint32 { return c.files.Add(1) }
+
+// A heldBlock is the payload of a block that stays as it is until release.
+type heldBlock struct {
+	payload []byte
+	holders *atomic.Int32 // nil for a block of the caller's own
+}
+
+func (b *heldBlock) release() {
+	if b.holders != nil {
+		b.holders.Add(-1)
+	}
+	*b = heldBlock{}
+}
+
+func blockKey(file, block uint32) uint64 { return uint64(file)<<32 | uint64(block) }
+
+func (c *blockCache) set(key uint64) *cacheSet {
+	h := fold(key^fold0, fold1)
+	return &c.sets[h%uint64(len(c.sets))]
+}
+
+// get returns a block if the cache has it.
+func (c *blockCache) get(file, block uint32) (heldBlock, bool) {
+	key := blockKey(file, block)
+	s := c.set(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.keys {
+		if s.keys[i] == key {
+			s.used[i] = true
+			return s.holdLocked(i), true
+		}
+	}
+	return heldBlock{}, false
+}
+
+func (s *cacheSet) holdLocked(i int) heldBlock {
+	s.holders[i].Add(1)
+	at := i * indexBlockSize
+	return heldBlock{s.data[at : at+indexBlockPayload : at+indexBlockPayload], &s.holders[i]}
+}
+
+// put keeps a copy of a block and returns it. If every block of the set is held it returns payload itself.
+func (c *blockCache) put(file, block uint32, payload []byte) heldBlock {
+	key := blockKey(file, block)
+	s := c.set(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.data == nil {
+		s.data = make([]byte, cacheWays*indexBlockSize)
+	}
+	i := s.victimLocked(key)
+	if i < 0 {
+		return heldBlock{payload: payload}
+	}
+	if s.keys[i] != key {
+		s.keys[i], s.used[i] = key, false // until it is asked for again
+		copy(s.data[i*indexBlockSize:], payload)
+	}
+	return s.holdLocked(i)
+}
+
+// victimLocked returns the place of the block to replace: where the key is already, else the first that nobody holds
+// and that was not used since the hand passed. It returns -1 if all are held.
+func (s *cacheSet) victimLocked(key uint64) int {
+	for i := range s.keys {
+		if s.keys[i] == key {
+			return i
+		}
+	}
+	for range 2 * cacheWays {
+		i := int(s.hand)
+		s.hand = (s.hand + 1) % cacheWays
+		if s.holders[i].Load() > 0 {
+			continue
+		}
+		if !s.used[i] {
+			return i
+		}
+		s.used[i] = false
+	}
+	return -1
+}
+
+// reserveFilter asks to keep a filter of so many bytes in memory; releaseFilter gives them back. Half of the room is for runs: the writer asks
+// them about every new stream, while a reader that asks a segment's filter block by block is slower only by that.
+func (c *blockCache) reserveFilter(size int64, run bool) bool {
+	least := c.runRoom
+	if run {
+		least = 0
+	}
+	if c.filterRoom.Add(-size) >= least {
+		return true
+	}
+	c.filterRoom.Add(size)
+	return false
+}
+
+func (c *blockCache) releaseFilter(size int64) { c.filterRoom.Add(size) }

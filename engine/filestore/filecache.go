@@ -1,0 +1,267 @@
+package filestore
+
+import (
+	"errors"
+	"io/fs"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+)
+
+// A fileCache bounds how many files of segments and indexes are open for reading, because systems bound it (macOS at 256 for a process). A store
+// has two files for each segment, and as many segments as it likes. It is a CLOCK.
+type fileCache struct {
+	most func() int // files open at a time, except while more than that are being read
+
+	mu   sync.Mutex // protects open and hand; taken after the mu of a cachedFile
+	open []*cachedFile
+	hand int
+}
+
+// osFiles is the fileCache of all stores of this process that are on the operating system's file system: they share its bound.
+var osFiles = &fileCache{most: sync.OnceValue(mostFiles)}
+
+// filesOf returns the fileCache of a store on a file system.
+func filesOf(fsys FS) *fileCache {
+	if _, ok := fsys.(osFS); ok {
+		return osFiles
+	}
+	return &fileCache{most: osFiles.most}
+}
+
+// Bounds of mostFiles.
+const (
+	fewestFiles  = 16
+	usualFiles   = 256 // if the system does not tell its bound
+	mostEverOpen = 1024
+)
+
+// mostFiles leaves half of what the system allows to the program, and to files that are written.
+func mostFiles() int {
+	limit := fileLimit()
+	if limit == 0 {
+		return usualFiles
+	}
+	return int(min(max(limit/2, fewestFiles), mostEverOpen))
+}
+
+// add takes over f, an open file. The file returned reads it. It may be closed while nobody reads, and is then opened again by open, which
+// must give the same bytes or an error. A nil cache returns f.
+func (c *fileCache) add(f File, open func() (File, error)) File {
+	if c == nil {
+		return f
+	}
+	cached := &cachedFile{cache: c, open: open, file: f}
+	c.enter(cached)
+	if _, ok := f.(mapper); ok {
+		return &cachedMap{cached}
+	}
+	return cached
+}
+
+// enter notes a file that is open, and closes others if there are too many.
+func (c *fileCache) enter(f *cachedFile) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.open = slices.Insert(c.open, c.hand, f) // where the hand comes last
+	c.hand++
+	c.shrinkLocked(c.most(), f)
+}
+
+// leave forgets a file, if it is there.
+func (c *fileCache) leave(f *cachedFile) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if i := slices.Index(c.open, f); i >= 0 {
+		c.removeLocked(i)
+	}
+}
+
+func (c *fileCache) removeLocked(i int) {
+	c.open = slices.Delete(c.open, i, i+1)
+	if c.hand > i {
+		c.hand--
+	}
+}
+
+// shrink closes half of the files that nobody reads, and reports whether it has closed any.
+func (c *fileCache) shrink() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before := len(c.open)
+	c.shrinkLocked(before/2, nil)
+	return len(c.open) < before
+}
+
+// shrinkLocked closes files that nobody reads, those that were used long ago first, until most are open. It never waits for a reader.
+func (c *fileCache) shrinkLocked(most int, except *cachedFile) {
+	for looks := 2 * len(c.open); looks > 0 && len(c.open) > most; looks-- {
+		if c.hand >= len(c.open) {
+			c.hand = 0
+		}
+		f := c.open[c.hand]
+		if f == except || f.used.Swap(false) || !f.shut() {
+			c.hand++
+			continue
+		}
+		c.removeLocked(c.hand)
+	}
+}
+
+// openPatiently calls open, again after closing other files if there are too many.
+func openPatiently[T any](c *fileCache, open func() (T, error)) (T, error) {
+	f, err := open()
+	for attempt := 0; tooManyFiles(err) && attempt < 8 && c.shrink(); attempt++ {
+		f, err = open()
+	}
+	return f, err
+}
+
+// tooManyFiles reports whether the system refuses to open one more file. What could not be opened may be there and whole.
+func tooManyFiles(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
+}
+
+// A cachedFile is a file of a fileCache.
+type cachedFile struct {
+	cache *fileCache
+	open  func() (File, error)
+	// users is how many goroutines are reading, and less than zero, namely isShut more, while the file is shut.
+	users atomic.Int64
+	used  atomic.Bool // since the hand passed
+
+	mu     sync.Mutex // held while the file is opened or closed
+	file   File       // changes under mu while the file is shut
+	closed bool       // for good
+}
+
+const isShut = -1 << 40
+
+// acquire returns the open file. give must be called after it, unless there is an error.
+func (c *cachedFile) acquire() (File, error) {
+	if c.users.Add(1) > 0 {
+		if !c.used.Load() {
+			c.used.Store(true)
+		}
+		return c.file, nil
+	}
+	c.users.Add(-1)
+	return c.reopen()
+}
+
+func (c *cachedFile) give() { c.users.Add(-1) }
+
+// reopen is acquire for a file that is, or was a moment ago, shut.
+func (c *cachedFile) reopen() (File, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, fs.ErrClosed
+	}
+	if c.users.Add(1) > 0 { // somebody else was quicker
+		return c.file, nil
+	}
+	f, err := openPatiently(c.cache, c.open)
+	if err != nil {
+		c.users.Add(-1)
+		return nil, err
+	}
+	c.file = f
+	c.users.Add(-isShut)
+	c.cache.enter(c)
+	return f, nil
+}
+
+// shut closes the file for now. It reports false, and does nothing, if somebody reads it or is opening or closing it.
+func (c *cachedFile) shut() bool {
+	if !c.mu.TryLock() {
+		return false
+	}
+	defer c.mu.Unlock()
+	if c.closed || !c.users.CompareAndSwap(0, isShut) {
+		return false
+	}
+	f := c.file
+	c.file = nil // what it holds in memory goes with it
+	f.Close()
+	return true
+}
+
+// Close closes the file for good. Who is reading gets an error.
+func (c *cachedFile) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return fs.ErrClosed
+	}
+	c.closed = true
+	if c.users.Load() < 0 {
+		return nil
+	}
+	c.cache.leave(c)
+	return c.file.Close()
+}
+
+// ReadAt reads from the file, opening it if need be.
+func (c *cachedFile) ReadAt(p []byte, off int64) (int, error) {
+	f, err := c.acquire()
+	if err != nil {
+		return 0, err
+	}
+	defer c.give()
+	return f.ReadAt(p, off)
+}
+
+// Size returns the size of the file, opening it if need be.
+func (c *cachedFile) Size() (int64, error) {
+	f, err := c.acquire()
+	if err != nil {
+		return 0, err
+	}
+	defer c.give()
+	return f.Size()
+}
+
+// Info describes the file, opening it if need be.
+func (c *cachedFile) Info() (FileInfo, error) {
+	f, err := c.acquire()
+	if err != nil {
+		return FileInfo{}, err
+	}
+	defer c.give()
+	return f.Info()
+}
+
+// The file is for reading only: what would change it fails.
+
+func (c *cachedFile) WriteAt([]byte, int64) (int, error) { return 0, fs.ErrPermission }
+func (c *cachedFile) Truncate(int64) error               { return fs.ErrPermission }
+func (c *cachedFile) Preallocate(int64) error            { return fs.ErrPermission }
+func (c *cachedFile) Fdatasync() error                   { return fs.ErrPermission }
+func (c *cachedFile) Fsync() error                       { return fs.ErrPermission }
+func (c *cachedFile) TryLock() error                     { return fs.ErrPermission }
+
+// A cachedMap is a cachedFile that can be mapped. Its map goes when it is shut.
+type cachedMap struct{ *cachedFile }
+
+var _ mapper = (*cachedMap)(nil)
+
+func (c *cachedMap) hold(to int64) *fileMap {
+	f, err := c.acquire()
+	if err != nil {
+		return nil // reading tells why
+	}
+	if m, ok := f.(mapper); ok { // another generation of the segment may have taken its place
+		if held := m.hold(to); held != nil {
+			return held
+		}
+	}
+	c.give()
+	return nil
+}
+
+func (c *cachedMap) release() {
+	c.file.(mapper).release()
+	c.give()
+}

@@ -1,0 +1,483 @@
+package filestore
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"sort"
+	"sync"
+	"sync/atomic"
+
+	"github.com/google/uuid"
+)
+
+// A fileIndex answers from an index file. Blocks come through the store's cache, every block read from the disk is
+// checked; fences and, while there is room, filters are read at first use and stay in memory.
+// An answer that cannot be given because the file is damaged is an *indexDamage.
+type fileIndex struct {
+	indexFooter
+	name  string
+	file  File
+	cache *blockCache
+	id    uint32 // of the file in the cache
+	crc   uint32 // with which those of the blocks begin
+	seed  uint64 // of the hashes
+
+	loading  sync.Mutex // held by whoever reads fences or a filter
+	fences   [dictionaries]atomic.Pointer[fenceTable]
+	filters  [dictionaries + 1]atomic.Pointer[filter] // the last is that of the ids
+	reserved int64                                    // bytes of filters in memory; under loading
+}
+
+var errIndexOther = errors.New("it is the index of another segment, or of an earlier state of this one")
+
+// openIndexFile opens the index file of the events that m describes. A file that is about other events, or has no
+// footer that checks, is an *indexDamage.
+func openIndexFile(fsys FS, name string, m indexMeta, cache *blockCache) (*fileIndex, error) {
+	x, err := openAnyIndexFile(fsys, name, m, cache)
+	if err != nil {
+		return nil, err
+	}
+	if x.indexMeta != m {
+		return nil, errors.Join(&indexDamage{name, -1, errIndexOther}, x.close())
+	}
+	return x, nil
+}
+
+// openAnyIndexFile opens an index file of the segment that m names. It may be about fewer or more events than m says.
+func openAnyIndexFile(fsys FS, name string, m indexMeta, cache *blockCache) (*fileIndex, error) {
+	f, err := openFile(fsys, name, os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	x := &fileIndex{name: name, file: f, cache: cache, id: cache.newFile(), crc: m.blockSeed(), seed: indexSeed(m.store)}
+	if err := x.readFooter(m); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	x.file = cache.opened.add(f, func() (File, error) { return x.again(fsys) })
+	return x, nil
+}
+
+func (x *fileIndex) readFooter(m indexMeta) error {
+	size, err := x.file.Size()
+	if err != nil {
+		return x.damage(-1, err)
+	}
+	if size == 0 || size%indexBlockSize != 0 || size/indexBlockSize > 1<<31 {
+		return x.damage(-1, errIndexSize)
+	}
+	blocks := uint32(size / indexBlockSize)
+	block := make([]byte, indexBlockSize)
+	if err := x.readBlock(blocks-1, block); err != nil {
+		return err
+	}
+	footer, err := decodeIndexFooter(block, blocks)
+	if err != nil {
+		return x.damage(int64(blocks-1), err)
+	}
+	if footer.store != m.store || footer.number != m.number || footer.generation != m.generation || footer.base != m.base {
+		return x.damage(-1, errIndexOther)
+	}
+	x.indexFooter = *footer
+	return nil
+}
+
+// again opens the file once more. It is an *indexDamage if it has been replaced by another one.
+func (x *fileIndex) again(fsys FS) (File, error) {
+	f, err := openFile(fsys, x.name, os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	y := &fileIndex{name: x.name, file: f, crc: x.crc}
+	if err = y.readFooter(x.indexMeta); err == nil && y.indexFooter != x.indexFooter {
+		err = x.damage(-1, errIndexOther)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// close releases the file and the memory. Calls that come later, or run now, may return fs.ErrClosed.
+func (x *fileIndex) close() error {
+	x.loading.Lock()
+	x.cache.releaseFilter(x.reserved)
+	x.reserved = 0
+	x.loading.Unlock()
+	return x.file.Close()
+}
+
+// damage says what is wrong with a block, or with the file if block is -1.
+func (x *fileIndex) damage(block int64, err error) error {
+	if errors.Is(err, fs.ErrClosed) {
+		return err
+	}
+	return &indexDamage{x.name, block, err}
+}
+
+var (
+	errIndexCRC    = errors.New("its checksum does not fit")
+	errIndexDecode = errors.New("its content makes no sense")
+)
+
+// readBlock reads a block from the disk and checks it.
+func (x *fileIndex) readBlock(block uint32, into []byte) error {
+	n, err := x.file.ReadAt(into, int64(block)*indexBlockSize)
+	if n < indexBlockSize {
+		if err == nil {
+			err = io.ErrUnexpectedEOF
+		}
+		return x.damage(int64(block), err)
+	}
+	content := into[:indexBlockPayload]
+	if binary.LittleEndian.Uint32(into[indexBlockPayload:]) != blockCRC(x.crc, block, content) && !sabotaged(indexWithoutCRC) {
+		return x.damage(int64(block), errIndexCRC)
+	}
+	return nil
+}
+
+// A blockReader reads the content of an index file for one goroutine. It holds at most one block. done releases it.
+type blockReader struct {
+	x     *fileIndex
+	block uint32
+	held  heldBlock
+	split [64]byte            // content that lies in two blocks
+	key   [math.MaxUint8]byte // of a leafCursor
+}
+
+// blockReaders are those that nobody uses; their buffers would otherwise be made for every question.
+var blockReaders = sync.Pool{New: func() any { return new(blockReader) }}
+
+// reader returns a reader, of which done must be called.
+func (x *fileIndex) reader() *blockReader {
+	r := blockReaders.Get().(*blockReader)
+	r.x = x
+	return r
+}
+
+func (r *blockReader) done() {
+	r.held.release()
+	r.x = nil
+	blockReaders.Put(r)
+}
+
+// blockBuffers are for blocks on their way from the disk to the cache.
+var blockBuffers = sync.Pool{New: func() any { return new([indexBlockSize]byte) }}
+
+// load returns the content of a block. It stays as it is until the next load, or done.
+func (r *blockReader) load(block uint32) ([]byte, error) {
+	if r.held.payload != nil && r.block == block {
+		return r.held.payload, nil
+	}
+	r.held.release()
+	r.block = block
+	var ok bool
+	if r.held, ok = r.x.cache.get(r.x.id, block); ok {
+		return r.held.payload, nil
+	}
+	buffer := blockBuffers.Get().(*[indexBlockSize]byte)
+	if err := r.x.readBlock(block, buffer[:]); err != nil {
+		blockBuffers.Put(buffer)
+		return nil, err
+	}
+	r.held = r.x.cache.put(r.x.id, block, buffer[:indexBlockPayload])
+	if r.held.holders != nil { // else the buffer itself is held
+		blockBuffers.Put(buffer)
+	}
+	return r.held.payload, nil
+}
+
+// bytes returns the n bytes of content at an address of a section. They stay as they are until the next call.
+// n is at most len(r.split).
+func (r *blockReader) bytes(section int, at uint64, n int) ([]byte, error) {
+	s := r.x.sections[section]
+	if at > s.size || uint64(n) > s.size-at {
+		return nil, r.x.damage(int64((s.start+at)/indexBlockPayload), errIndexDecode)
+	}
+	b, err := r.from(section, at)
+	if err != nil || len(b) >= n {
+		return b[:min(n, len(b))], err
+	}
+	have := copy(r.split[:], b)
+	if b, err = r.from(section, at+uint64(have)); err != nil {
+		return nil, err
+	}
+	copy(r.split[have:n], b)
+	return r.split[:n], nil
+}
+
+// from returns the content from an address of a section to the end of the block or of the section.
+func (r *blockReader) from(section int, at uint64) ([]byte, error) {
+	s := r.x.sections[section]
+	address := s.start + at
+	b, err := r.load(uint32(address / indexBlockPayload))
+	if err != nil {
+		return nil, err
+	}
+	b = b[address%indexBlockPayload:]
+	return b[:min(uint64(len(b)), s.size-at)], nil
+}
+
+// all reads a whole section into new memory. That grows with what has been read and checked: a section's size alone, in a file of holes, takes none.
+func (r *blockReader) all(section int) ([]byte, error) {
+	out := make([]byte, 0, min(r.x.sections[section].size, indexReadFirst))
+	for uint64(len(out)) < r.x.sections[section].size {
+		b, err := r.from(section, uint64(len(out)))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, b...)
+	}
+	return out, nil
+}
+
+// indexReadFirst is how much memory a section gets before anything of it has been read, in bytes.
+const indexReadFirst = 256 << 10
+
+// garbled says that content which checks makes no sense.
+func (r *blockReader) garbled() error { return r.x.damage(int64(r.block), errIndexDecode) }
+
+// column returns the number of event ord from a column.
+func (r *blockReader) column(groups, data int, ord uint32) (uint64, error) {
+	base, at, width, err := r.group(groups, ord/indexGroup)
+	if err != nil {
+		return 0, err
+	}
+	return r.member(data, base, at, width, ord%indexGroup)
+}
+
+// group returns the first number of a group and where its differences are.
+func (r *blockReader) group(section int, g uint32) (base, at uint64, width int, err error) {
+	b, err := r.bytes(section, uint64(g)*columnGroupSize, columnGroupSize)
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	base, at = binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
+	if width = int(at & 255); width > 8 {
+		return 0, 0, 0, r.garbled()
+	}
+	return base, at >> 8, width, nil
+}
+
+func (r *blockReader) member(section int, base, at uint64, width int, i uint32) (uint64, error) {
+	if width == 0 {
+		return base, nil
+	}
+	b, err := r.bytes(section, at+uint64(i)*uint64(width), width)
+	if err != nil {
+		return 0, err
+	}
+	var wide [8]byte
+	copy(wide[:], b)
+	return base + binary.LittleEndian.Uint64(wide[:]), nil
+}
+
+func (x *fileIndex) offset(ord uint32) (int64, error) {
+	if ord >= x.count() {
+		return 0, noOrdinal(ord, x.count())
+	}
+	r := x.reader()
+	defer r.done()
+	off, err := r.column(sectionOffsetGroups, sectionOffsets, ord)
+	return int64(off), err
+}
+
+func (x *fileIndex) recordedAt(ord uint32) (int64, error) {
+	if ord >= x.count() {
+		return 0, noOrdinal(ord, x.count())
+	}
+	r := x.reader()
+	defer r.done()
+	micros, err := r.column(sectionTimeGroups, sectionTimes, ord)
+	return int64(micros), err
+}
+
+// count returns the number of events.
+func (x *fileIndex) count() uint32 { return x.indexMeta.count }
+
+func (x *fileIndex) frame(ord uint32) (off int64, first uint32, err error) {
+	if ord >= x.count() {
+		return 0, 0, noOrdinal(ord, x.count())
+	}
+	r := x.reader()
+	defer r.done()
+	b, err := r.bytes(sectionFrames, uint64(ord/indexGroup)*frameEntrySize, frameEntrySize)
+	if err != nil {
+		return 0, 0, err
+	}
+	off, first = int64(binary.LittleEndian.Uint32(b)), binary.LittleEndian.Uint32(b[4:])
+	if first > ord {
+		return 0, 0, r.garbled()
+	}
+	return off, first, nil
+}
+
+func (x *fileIndex) since(micros int64, limit uint32) (uint32, error) {
+	r := x.reader()
+	defer r.done()
+	limit = min(limit, x.count())
+	groups := int((limit + indexGroup - 1) / indexGroup)
+	var failed error
+	g := sort.Search(groups, func(g int) bool { // the first group that begins at or after micros
+		base, _, _, err := r.group(sectionTimeGroups, uint32(g))
+		failed = errors.Join(failed, err)
+		return int64(base) >= micros
+	})
+	if failed != nil || g == 0 {
+		return 0, failed
+	}
+	first := uint32(g-1) * indexGroup
+	base, at, width, err := r.group(sectionTimeGroups, uint32(g-1))
+	if err != nil {
+		return 0, err
+	}
+	i := sort.Search(int(min(indexGroup, limit-first)), func(i int) bool {
+		t, err := r.member(sectionTimes, base, at, width, uint32(i))
+		failed = errors.Join(failed, err)
+		return int64(t) >= micros
+	})
+	return first + uint32(i), failed
+}
+
+func (x *fileIndex) idSpan() idSpan { return x.span }
+
+func (x *fileIndex) candidates(id uuid.UUID, limit uint32, dst []uint32) ([]uint32, error) {
+	if !x.span.mayHold(&id) || x.count() == 0 {
+		return dst, nil
+	}
+	r := x.reader()
+	defer r.done()
+	fingerprint := uint32(hashID(x.seed, &id) >> 32)
+	if !isOrdered(&id) {
+		if has, err := r.mayHave(idFilter, idFilterHash(fingerprint)); !has || err != nil {
+			return dst, err
+		}
+	}
+	for i, err := r.findID(fingerprint); ; i++ {
+		if err != nil {
+			return dst, err
+		}
+		if i == x.count() {
+			return dst, nil
+		}
+		var f, ord uint32
+		if f, ord, err = r.idEntry(i); err == nil && f != fingerprint {
+			return dst, nil
+		}
+		if err == nil && ord < limit {
+			dst = append(dst, ord)
+		}
+	}
+}
+
+func (r *blockReader) idEntry(i uint32) (fingerprint, ord uint32, err error) {
+	b, err := r.bytes(sectionIDs, uint64(i)*idEntrySize, idEntrySize)
+	if err != nil {
+		return 0, 0, err
+	}
+	return binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:]), nil
+}
+
+// findID returns the number of the first id entry whose fingerprint is not less. Fingerprints are spread evenly, so the
+// search begins where the entry must be, give or take the square root of their number.
+func (r *blockReader) findID(fingerprint uint32) (uint32, error) {
+	n := int64(r.x.count())
+	guess := int64(uint64(fingerprint) * uint64(n) >> 32)
+	var failed error
+	notLess := func(i int64) bool {
+		f, _, err := r.idEntry(uint32(i))
+		failed = errors.Join(failed, err)
+		return err != nil || f >= fingerprint
+	}
+	lo, hi := guess, guess
+	for step := int64(32); lo > 0 && notLess(lo-1); step *= 2 {
+		hi, lo = lo-1, max(0, lo-step)
+	}
+	if lo == guess { // the entry before the guess is less: search behind it
+		for step := int64(32); hi < n && !notLess(hi); step *= 2 {
+			lo, hi = hi+1, min(n, hi+step)
+		}
+	}
+	i := lo + int64(sort.Search(int(hi-lo), func(i int) bool { return notLess(lo + int64(i)) }))
+	return uint32(i), failed
+}
+
+func (x *fileIndex) fingerprints(dst []uint64) ([]uint64, error) {
+	r := x.reader()
+	defer r.done()
+	for i := range x.count() {
+		f, ord, err := r.idEntry(i)
+		if err != nil {
+			return dst, err
+		}
+		dst = append(dst, uint64(f)<<32|uint64(ord))
+	}
+	return dst, nil
+}
+
+// idFilter is the number of the filter of ids, behind those of the dictionaries.
+const idFilter = dictionaries
+
+func filterSection(d dictionary) int {
+	if d == idFilter {
+		return sectionIDFilter
+	}
+	return keysSection(d, keysFilter)
+}
+
+// A filter is a Bloom filter in memory, or the knowledge that it stays on the disk.
+type filter struct{ bits []byte } // nil if it stays on the disk
+
+// mayHave asks a filter for a hash.
+func (r *blockReader) mayHave(d dictionary, hash uint64) (bool, error) {
+	f := r.x.filters[d].Load()
+	if f == nil {
+		var err error
+		if f, err = r.loadFilter(d); err != nil {
+			return false, err
+		}
+	}
+	section := filterSection(d)
+	size := int(r.x.sections[section].size)
+	if size == 0 {
+		return false, nil // a filter of no keys
+	}
+	at := bloomPlace(hash, size)
+	if f.bits != nil {
+		return bloomHas(f.bits[at:], hash), nil
+	}
+	b, err := r.bytes(section, uint64(at), bloomBlock)
+	return err == nil && bloomHas(b, hash), err
+}
+
+// excludes reports whether a filter that is in memory proves that the file has no key with the hash.
+func (x *fileIndex) excludes(d dictionary, hash uint64) bool {
+	f := x.filters[d].Load()
+	return f != nil && len(f.bits) > 0 && !bloomHas(f.bits[bloomPlace(hash, len(f.bits)):], hash)
+}
+
+// loadFilter decides whether a filter is kept in memory, and reads it if so.
+func (r *blockReader) loadFilter(d dictionary) (*filter, error) {
+	x := r.x
+	x.loading.Lock()
+	defer x.loading.Unlock()
+	if f := x.filters[d].Load(); f != nil {
+		return f, nil
+	}
+	f := &filter{}
+	size := int64(x.sections[filterSection(d)].size)
+	if x.cache.reserveFilter(size, x.run) {
+		bits, err := r.all(filterSection(d))
+		if err != nil {
+			x.cache.releaseFilter(size)
+			return nil, err
+		}
+		f.bits = bits
+		x.reserved += size
+	}
+	x.filters[d].Store(f)
+	return f, nil
+}

@@ -1,0 +1,374 @@
+package filestore
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+)
+
+// metaOf describes all events of an index, as of segment 7.
+func metaOf(src indexSource) indexMeta {
+	return indexMeta{store: testStore, number: 7, generation: 1, base: 1000, count: src.count(), end: 64 << 20, chain: [32]byte{1, 2, 3}}
+}
+
+// fileIndexOf writes the index of events to a file in memory and opens it.
+func fileIndexOf(t testing.TB, src indexSource, cache *blockCache) (*fileIndex, FS) {
+	fs := NewMemFS()
+	require.NoError(t, writeIndexFile(context.Background(), fs, "7.idx", src, metaOf(src)))
+	x, err := openIndexFile(fs, "7.idx", metaOf(src), cache)
+	require.NoError(t, err)
+	return x, fs
+}
+
+func fileContent(t testing.TB, fs FS, name string) []byte {
+	f, err := fs.Open(name, os.O_RDONLY)
+	require.NoError(t, err)
+	size, err := f.Size()
+	require.NoError(t, err)
+	b := make([]byte, size)
+	_, err = f.ReadAt(b, 0)
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	return b
+}
+
+func TestFileIndexIsLikeTheModel(t *testing.T) {
+	for name, c := range corpora {
+		t.Run(name, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(11, 12))
+			model := &naiveIndex{c.make(r)}
+			x, _ := fileIndexOf(t, memIndexOf(model.events), newBlockCache(1<<20, 1<<20))
+			for _, limit := range []uint32{x.count(), x.count()/2 + 1, 1} {
+				compareIndexes(t, r, model, x, limit)
+			}
+			require.NoError(t, x.close())
+		})
+	}
+}
+
+// TestFileIndexWithoutMemory has a cache of one set and no room for filters.
+func TestFileIndexWithoutMemory(t *testing.T) {
+	r := rand.New(rand.NewPCG(13, 14))
+	model := &naiveIndex{corpora["mixed"].make(r)}
+	x, _ := fileIndexOf(t, memIndexOf(model.events), newBlockCache(1, 0))
+	compareIndexes(t, r, model, x, x.count())
+	for d := range x.filters {
+		require.Nil(t, x.filters[d].Load().bits)
+	}
+}
+
+func TestFileIndexOfNothing(t *testing.T) {
+	x, _ := fileIndexOf(t, newMemIndex(0, testStore), newBlockCache(1, 0))
+	for d := range dictionaries {
+		require.Empty(t, indexKeysOf(t, x, d, "", 0, -1))
+		_, ok, err := x.lookup(d, "a", 0)
+		require.NoError(t, err)
+		require.False(t, ok)
+	}
+	ord, err := x.since(5, 0)
+	require.NoError(t, err)
+	require.Zero(t, ord)
+	ords, err := x.candidates(uuid.New(), 0, nil)
+	require.NoError(t, err)
+	require.Empty(t, ords)
+	_, err = x.offset(0)
+	require.Error(t, err)
+}
+
+// TestFileIndexLongLists has lists with skips, of which the model would make too much work.
+func TestFileIndexLongLists(t *testing.T) {
+	const events = 30_000
+	m := newMemIndex(0, testStore)
+	r := rand.New(rand.NewPCG(15, 16))
+	var e indexedEvent
+	for i := range uint32(events) {
+		binary.LittleEndian.PutUint32(e.id[:], i)
+		e.offset, e.frame, e.typ = int64(i), int64(i), []byte("T")
+		e.stream = fmt.Appendf(nil, "s%d", min(r.IntN(6), r.IntN(40), r.IntN(1000)))
+		m.add(&e)
+	}
+	x, _ := fileIndexOf(t, m, newBlockCache(1<<20, 1<<20))
+	for range 400 {
+		lo, hi, key := r.Uint32N(events), r.Uint32N(events+1), fmt.Sprintf("s%d", r.IntN(8))
+		want, err := m.postings(byStream, key, lo, hi, nil)
+		require.NoError(t, err)
+		got, err := x.postings(byStream, key, lo, hi, nil)
+		require.NoError(t, err)
+		require.Equal(t, want, got, "%s from %d to %d", key, lo, hi)
+		wantEntry, wantOK, _ := m.lookup(byStream, key, hi)
+		entry, ok, err := x.lookup(byStream, key, hi)
+		require.NoError(t, err)
+		require.Equal(t, wantOK, ok)
+		require.Equal(t, wantEntry, entry)
+	}
+	all, err := x.postings(byType, "T", 0, events, nil)
+	require.NoError(t, err)
+	require.Len(t, all, events)
+}
+
+// TestIndexFilesAreEqual: equal events give equal files, whatever they are written from.
+func TestIndexFilesAreEqual(t *testing.T) {
+	for name, c := range corpora {
+		t.Run(name, func(t *testing.T) {
+			events := c.make(rand.New(rand.NewPCG(17, 18)))
+			m := memIndexOf(events)
+			x, fs := fileIndexOf(t, m, newBlockCache(1<<20, 0))
+			once := fileContent(t, fs, "7.idx")
+			_, fs = fileIndexOf(t, memIndexOf(events), newBlockCache(1, 0))
+			require.Equal(t, once, fileContent(t, fs, "7.idx"), "from the events again")
+			_, fs = fileIndexOf(t, x, newBlockCache(1, 0))
+			require.Equal(t, once, fileContent(t, fs, "7.idx"), "from the file")
+		})
+	}
+}
+
+func TestOpenIndexFileRefusesOthers(t *testing.T) {
+	m := memIndexOf(corpora["few"].make(rand.New(rand.NewPCG(19, 20))))
+	_, fs := fileIndexOf(t, m, newBlockCache(1, 0))
+	tests := map[string]func(*indexMeta){
+		"store":      func(m *indexMeta) { m.store[3]++ },
+		"number":     func(m *indexMeta) { m.number++ },
+		"generation": func(m *indexMeta) { m.generation++ },
+		"base":       func(m *indexMeta) { m.base++ },
+		"count":      func(m *indexMeta) { m.count++ },
+		"end":        func(m *indexMeta) { m.end += 8 },
+		"chain":      func(m *indexMeta) { m.chain[31]++ },
+	}
+	for name, change := range tests {
+		meta := metaOf(m)
+		change(&meta)
+		_, err := openIndexFile(fs, "7.idx", meta, newBlockCache(1, 0))
+		var damage *indexDamage
+		require.ErrorAs(t, err, &damage, name)
+	}
+	_, err := openIndexFile(fs, "8.idx", metaOf(m), newBlockCache(1, 0))
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+// answers asks an index everything, and returns the answers as one text, or the first error.
+func answers(x segmentIndex, model *naiveIndex) (string, error) {
+	var out []byte
+	n := uint32(len(model.events))
+	for ord := range n {
+		e := &model.events[ord]
+		off, err := x.offset(ord)
+		frame, first, err1 := x.frame(ord)
+		micros, err2 := x.recordedAt(ord)
+		at, err3 := x.since(e.micros, n)
+		ids, err4 := x.candidates(e.id, n, nil)
+		ords, err5 := x.postings(byStream, string(e.stream), 0, n, nil)
+		stream, ok, err6 := x.lookup(byStream, string(e.stream), ord+1)
+		out = fmt.Append(out, off, frame, first, micros, at, ids, ords, stream, ok)
+		if err := errors.Join(err, err1, err2, err3, err4, err5, err6); err != nil {
+			return "", err
+		}
+	}
+	for d := range dictionaries {
+		err := x.keys(d, "", n, func(e indexEntry) bool { out = fmt.Append(out, e); return true })
+		_, ok, err1 := x.lookup(d, "absent", n)
+		out = fmt.Append(out, ok)
+		if err := errors.Join(err, err1); err != nil {
+			return "", err
+		}
+	}
+	return string(out), nil
+}
+
+// TestIndexFileDamage changes bytes of a file, and cuts it: the answers are the same or there is an error.
+// It takes every 17th byte, or every byte if EVENTFOLD_TORTURE is set.
+func TestIndexFileDamage(t *testing.T) {
+	if sabotaged(indexWithoutCRC) {
+		t.Log("the blocks' checksums are not looked at")
+	}
+	model := &naiveIndex{corpora["few"].make(rand.New(rand.NewPCG(21, 22)))}
+	m := memIndexOf(model.events)
+	x, fs := fileIndexOf(t, m, newBlockCache(1<<20, 0))
+	want, err := answers(x, model)
+	require.NoError(t, err)
+	content := fileContent(t, fs, "7.idx")
+	f, err := fs.Open("7.idx", os.O_RDWR)
+	require.NoError(t, err)
+	cache := newBlockCache(1, 1<<20)
+	detected, harmless := 0, 0
+	try := func(what string, at int) {
+		x, err := openIndexFile(fs, "7.idx", metaOf(m), cache)
+		got := ""
+		if err == nil {
+			got, err = answers(x, model)
+			require.NoError(t, x.close())
+		}
+		var damage *indexDamage
+		switch {
+		case errors.As(err, &damage):
+			detected++
+		case err != nil:
+			t.Fatalf("%s at %d: %v is no indexDamage", what, at, err)
+		case got != want:
+			t.Fatalf("%s at %d: wrong answers and no error", what, at)
+		default:
+			harmless++
+		}
+	}
+	stride := 17
+	if os.Getenv("EVENTFOLD_TORTURE") != "" {
+		stride = 1
+	}
+	for at := 0; at < len(content); at += stride {
+		for _, flip := range []byte{1 << (at % 8), 0xff} {
+			_, err := f.WriteAt([]byte{content[at] ^ flip}, int64(at))
+			require.NoError(t, err)
+			try("flip", at)
+		}
+		_, err := f.WriteAt(content[at:at+1], int64(at))
+		require.NoError(t, err)
+	}
+	for at := 0; at < len(content); at += 512 {
+		require.NoError(t, f.Truncate(int64(at)))
+		try("cut", at)
+		require.NoError(t, f.Truncate(int64(len(content)))) // now with zeros
+		try("zeros from", at)
+		_, err := f.WriteAt(content, 0)
+		require.NoError(t, err)
+	}
+	t.Logf("%d bytes: damage was %d times detected, %d times harmless", len(content), detected, harmless)
+	require.Positive(t, detected)
+	x, err = openIndexFile(fs, "7.idx", metaOf(m), cache)
+	require.NoError(t, err)
+	got, err := answers(x, model)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+}
+
+// FuzzIndexFile decodes content whose checksums are right: the decoder alone stands between it and a panic.
+func FuzzIndexFile(f *testing.F) {
+	events := corpora["few"].make(rand.New(rand.NewPCG(23, 24)))
+	model := &naiveIndex{events}
+	m := memIndexOf(events)
+	_, fs := fileIndexOf(f, m, newBlockCache(1, 0))
+	whole := fileContent(f, fs, "7.idx")
+	f.Add(uint32(0), uint32(0), []byte{}, true)
+	f.Add(uint32(5000), uint32(3), []byte{0xff, 0xff, 0xff, 0xff, 0x7f}, true)
+	f.Add(uint32(len(whole)-indexBlockSize+indexTableAt), uint32(8), []byte{0xff, 0xff, 0xff}, false)
+	f.Fuzz(func(t *testing.T, at, step uint32, change []byte, filters bool) {
+		content := append([]byte(nil), whole...)
+		for i, c := range change {
+			content[(uint64(at)+uint64(i)*uint64(step%5000+1))%uint64(len(content))] ^= c
+		}
+		tryIndexFile(t, sealBlocks(content, metaOf(m)), metaOf(m), model, filters)
+	})
+}
+
+// sealBlocks gives every block the checksum of its content.
+func sealBlocks(content []byte, m indexMeta) []byte {
+	for at := 0; at+indexBlockSize <= len(content); at += indexBlockSize {
+		b := content[at : at+indexBlockSize]
+		binary.LittleEndian.PutUint32(b[indexBlockPayload:], blockCRC(m.blockSeed(), uint32(at/indexBlockSize), b[:indexBlockPayload]))
+	}
+	return content
+}
+
+func tryIndexFile(t *testing.T, content []byte, m indexMeta, model *naiveIndex, filters bool) {
+	fs := NewMemFS()
+	f, err := fs.Open("x.idx", os.O_RDWR|os.O_CREATE)
+	require.NoError(t, err)
+	_, err = f.WriteAt(content, 0)
+	require.NoError(t, err)
+	room := int64(0)
+	if filters {
+		room = 1 << 20
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	x, err := openIndexFile(fs, "x.idx", m, newBlockCache(1, room))
+	if err != nil {
+		return
+	}
+	_ = x.keys(byTag, "", x.count(), func(indexEntry) bool { return true })
+	for _, e := range model.events[:3] {
+		_, _, _ = x.lookup(byStream, string(e.stream), x.count())
+		_, _ = x.postings(byType, string(e.typ), 0, x.count(), nil)
+		_, _ = x.candidates(e.id, x.count(), nil)
+	}
+	runtime.ReadMemStats(&after)
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(4*len(content)+1<<20))
+	_, _ = answers(x, model)
+	_ = writeIndexFile(context.Background(), fs, "y.idx", x, m)
+}
+
+func BenchmarkIndexLookup(b *testing.B) {
+	const events = 600_000
+	g := newGenerator(events/10, 10)
+	m := newMemIndex(0, testStore)
+	var ids []uuid.UUID
+	for range events {
+		e := g.next()
+		m.add(e)
+		ids = append(ids, e.id)
+	}
+	x, fs := fileIndexOf(b, m, newBlockCache(indexCacheSize, indexFilterSize))
+	content := fileContent(b, fs, "7.idx")
+	b.Logf("%.1f bytes per event", float64(len(content))/events)
+	names := make([]string, 1024)
+	for i := range names {
+		names[i] = fmt.Sprintf("account-%d", g.rnd.IntN(events/10))
+	}
+	for _, way := range []struct {
+		name  string
+		index segmentIndex
+	}{{"memory", m}, {"file", x}} {
+		run := func(name string, do func(i int) error) {
+			b.Run(name+"/"+way.name, func(b *testing.B) {
+				b.ReportAllocs()
+				for i := range b.N {
+					if err := do(i); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+		var ords []uint32
+		run("stream", func(i int) error { _, _, err := way.index.lookup(byStream, names[i%1024], events); return err })
+		run("absent", func(i int) (err error) { _, _, err = way.index.lookup(byStream, names[i%1024][1:], events); return })
+		run("postings", func(i int) (err error) {
+			ords, err = way.index.postings(byStream, names[i%1024], 0, events, ords[:0])
+			return
+		})
+		run("id", func(i int) (err error) {
+			ords, err = way.index.candidates(ids[i*7919%events], events, ords[:0])
+			return
+		})
+		run("absent id", func(i int) (err error) {
+			id := ids[i*7919%events]
+			id[3]++
+			ords, err = way.index.candidates(id, events, ords[:0])
+			return
+		})
+		run("offset", func(i int) error { _, err := way.index.offset(uint32(i * 7919 % events)); return err })
+		run("since", func(i int) error { _, err := way.index.since(int64(i*7919%(events*15)), events); return err })
+		run("type of 60000", func(i int) (err error) { ords, err = way.index.postings(byType, "Event3", 0, events, ords[:0]); return })
+	}
+	b.Run("write", func(b *testing.B) {
+		for range b.N {
+			if err := writeIndexFile(context.Background(), fs, "8.idx", m, metaOf(m)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("open", func(b *testing.B) {
+		for range b.N {
+			x, err := openIndexFile(fs, "7.idx", metaOf(m), x.cache)
+			if err != nil {
+				b.Fatal(err)
+			}
+			_ = x.close()
+		}
+	})
+}

@@ -1,0 +1,92 @@
+package filestore
+
+import (
+	"errors"
+	"os"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/google/uuid"
+)
+
+// catchUp lets readers see what other processes have written to the log, all that was durable when it was called.
+// An error that ends following for good is returned by every later call too; readers keep what they have seen.
+func (s *FileStore) catchUp() error {
+	begun := s.looksBegun.Load()
+	s.looking.Lock()
+	defer s.looking.Unlock()
+	if s.looksBegun.Load() > begun { // somebody else has looked since, which is as good
+		return s.lookErr
+	}
+	s.looksBegun.Add(1)
+	if !s.following.TryLock() {
+		return nil // the writer is being started: it has the lock, and reads all that there is
+	}
+	defer s.following.Unlock()
+	s.lookErr = s.look()
+	return s.lookErr
+}
+
+// look is catchUp for whoever holds following.
+func (s *FileStore) look() error {
+	if s.writing.Load() || s.closed.Load() {
+		return nil
+	}
+	if s.followErr != nil {
+		return s.followErr
+	}
+	if err := s.names.look(); err != nil {
+		return err
+	}
+	if !s.hasNews() {
+		return s.names.err()
+	}
+	err := s.log.refresh()
+	for range 2 {
+		if errors.Is(err, errGone) { // a file was replaced while it was looked for
+			err = s.log.refresh()
+		}
+	}
+	var corrupt *engine.CorruptError
+	if errors.As(err, &corrupt) {
+		s.followErr = err
+	}
+	if len(s.log.segments) > 0 {
+		s.publish(s.log, s.log.end.next)
+	}
+	return s.followErr
+}
+
+// hasNews reports whether TAIL has changed since it was read last.
+func (s *FileStore) hasNews() bool {
+	if s.tail == nil && !s.openTail() {
+		return false
+	}
+	slots, err := readTail(s.tail)
+	if err != nil || len(slots) == 0 {
+		return false
+	}
+	if s.log.store != uuid.Nil && slots[0].store != s.log.store { // another store was restored into the files
+		s.names.found(&engine.MovedError{Path: joinPath(s.dir, tailName), Replaced: true})
+		return false
+	}
+	return len(s.log.tail) == 0 || slots[0] != s.log.tail[0]
+}
+
+// openTail opens TAIL, to watch it, and reports whether it is there.
+func (s *FileStore) openTail() bool {
+	if s.holdDir() != nil {
+		return false
+	}
+	f, err := openFile(s.fs, joinPath(s.dir, tailName), os.O_RDONLY)
+	if err != nil {
+		return false
+	}
+	info, err := f.Info()
+	if err != nil {
+		f.Close()
+		return false
+	}
+	s.tail = f
+	s.names.hold(tailName, info)
+	return true
+}

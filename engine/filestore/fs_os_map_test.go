@@ -1,0 +1,197 @@
+package filestore
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"sync"
+	"testing"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/stretchr/testify/require"
+)
+
+// requireMap ends the test without a map: as a failure where files are mapped, which is on Linux with addresses of 64 bits.
+func requireMap(t *testing.T, m *fileMap) {
+	t.Helper()
+	if m == nil && (runtime.GOOS != "linux" || strconv.IntSize < 64) {
+		t.Skip("files are only mapped on Linux with addresses of 64 bits")
+	}
+	require.NotNil(t, m)
+}
+
+// mappedFile makes a file of so many pages and maps it.
+func mappedFile(t *testing.T, pages int) (*osFile, *fileMap, string) {
+	name := filepath.Join(t.TempDir(), "f")
+	content := make([]byte, pages*mapPage)
+	for i := range content {
+		content[i] = byte(i / mapPage)
+	}
+	require.NoError(t, os.WriteFile(name, content, 0o644))
+	f, err := OSFS().Open(name, os.O_RDWR)
+	require.NoError(t, err)
+	t.Cleanup(func() { f.Close() })
+	m := f.(*osFile).hold(1)
+	requireMap(t, m)
+	t.Cleanup(f.(*osFile).release)
+	return f.(*osFile), m, name
+}
+
+// TestMapShowsWhatHasBeenRead holds that nobody looks at a page that might have to be brought in from the disk.
+func TestMapShowsWhatHasBeenRead(t *testing.T) {
+	const pages = 200
+	f, m, _ := mappedFile(t, pages)
+	require.False(t, m.has(0, 1))
+	_, err := f.ReadAt(make([]byte, 10), 70*mapPage-5)
+	require.NoError(t, err)
+	require.True(t, m.has(69*mapPage, 2*mapPage))
+	require.False(t, m.has(69*mapPage-1, 2))
+	require.False(t, m.has(71*mapPage-1, 2))
+	require.EqualValues(t, 70, m.data[70*mapPage])
+
+	n, err := f.ReadAt(make([]byte, 10), pages*mapPage-3)
+	require.Equal(t, 3, n)
+	require.ErrorIs(t, err, io.EOF)
+	require.True(t, m.has((pages-1)*mapPage, mapPage))
+	require.False(t, m.has((pages-1)*mapPage, mapPage+1), "beyond the end")
+	require.False(t, m.has(-1, 1))
+}
+
+// TestMapSurvivesFaults looks at pages that the file has lost.
+func TestMapSurvivesFaults(t *testing.T) {
+	_, m, name := mappedFile(t, 4)
+	require.NoError(t, os.Truncate(name, mapPage))
+	sum := 0
+	require.True(t, m.guard(func(m *fileMap) { sum += int(m.data[0]) }))
+	require.False(t, m.guard(func(m *fileMap) { sum += int(m.data[3*mapPage]) }))
+	require.False(t, m.guard(func(m *fileMap) { copy(make([]byte, 2*mapPage), m.data) }))
+	require.PanicsWithValue(t, "other", func() { m.guard(func(*fileMap) { panic("other") }) })
+	require.Panics(t, func() { m.guard(func(*fileMap) { sum += *(*int)(nil) }) }, "a mistake stays one")
+}
+
+// TestMapGrowsWithItsFile reads the end of a file that has been written to since it was mapped.
+func TestMapGrowsWithItsFile(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "f")
+	file, err := OSFS().Open(name, os.O_RDWR|os.O_CREATE)
+	require.NoError(t, err)
+	defer file.Close()
+	f := file.(*osFile)
+	require.Nil(t, f.hold(1), "nothing to map")
+	for i := range 3 {
+		_, err := f.WriteAt([]byte("event"), int64(i)*mapPage)
+		require.NoError(t, err)
+		end := int64(i)*mapPage + 5
+		require.Nil(t, f.hold(end+mapPage))
+		m := f.hold(end)
+		requireMap(t, m)
+		require.Equal(t, "event", string(m.data[end-5:end]))
+		require.Equal(t, i > 0, m.has(0, 1), "what was read stays known")
+		f.release()
+		_, err = f.ReadAt(make([]byte, 5), 0)
+		require.NoError(t, err)
+	}
+	before := mappedBytes.Load()
+	require.NoError(t, f.Close())
+	require.Equal(t, before-2*mapPage-5, mappedBytes.Load())
+	require.Nil(t, f.hold(1), "closed")
+}
+
+// TestMapMeetsClose closes a file while others look at it.
+func TestMapMeetsClose(t *testing.T) {
+	for range 20 {
+		name := filepath.Join(t.TempDir(), "f")
+		require.NoError(t, os.WriteFile(name, make([]byte, 64*mapPage), 0o644))
+		f, err := OSFS().Open(name, os.O_RDONLY)
+		require.NoError(t, err)
+		var running sync.WaitGroup
+		for range 4 {
+			running.Go(func() { // ends when the file is closed
+				for {
+					m := f.(*osFile).hold(64 * mapPage)
+					if m == nil {
+						return
+					}
+					sum := 0
+					if !m.guard(func(m *fileMap) {
+						for i := 0; i < len(m.data); i += mapPage {
+							sum += int(m.data[i])
+						}
+					}) || sum != 0 {
+						t.Error("the map went away while it was held")
+					}
+					f.(*osFile).release()
+				}
+			})
+		}
+		require.NoError(t, f.Close())
+		running.Wait()
+	}
+}
+
+// TestMapShowsDamage changes a record on the disk after it was read, and cuts the file behind it.
+func TestMapShowsDamage(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Open(dir, Options{SegmentSize: minSegmentSize})
+	require.NoError(t, err)
+	defer s.Close()
+	for i := range 200 {
+		_, err := s.Append(bg, engine.Append{Stream: fmt.Sprint("s", i%2), Events: []engine.NewEvent{{Type: "t", Payload: make([]byte, 500)}}})
+		require.NoError(t, err)
+	}
+	waitIndexed(t, s)
+	read := func() (n int, err error) {
+		c := s.ReadIndex().ReadStream(bg, "s1", 0, engine.Forwards)
+		defer c.Close()
+		for ; c.Next(); n++ {
+			require.EqualValues(t, n, c.Event().Version)
+			require.Equal(t, make([]byte, 500), c.Event().Payload)
+		}
+		return n, c.Err()
+	}
+	for range 3 { // by the second time everything has been read before
+		n, err := read()
+		require.NoError(t, err)
+		require.Equal(t, 100, n)
+	}
+	seg := s.view.Load().segments[0]
+	off, err := seg.index.Load().offset(7) // version 3 of s1
+	require.NoError(t, err)
+	f, err := os.OpenFile(seg.name, os.O_RDWR, 0)
+	require.NoError(t, err)
+	defer f.Close()
+	_, err = f.WriteAt([]byte{1}, off+eventHeadSize+100)
+	require.NoError(t, err)
+	n, err := read()
+	var corrupt *engine.CorruptError
+	require.ErrorAs(t, err, &corrupt)
+	require.Equal(t, off, corrupt.Offset)
+	require.Equal(t, 3, n)
+
+	require.NoError(t, f.Truncate(off/mapPage*mapPage))
+	n, err = read()
+	require.Error(t, err)
+	require.True(t, errors.As(err, &corrupt), "%v", err)
+	require.LessOrEqual(t, n, 3)
+}
+
+// TestMapsAreForgotten: what has been looked at can be given back, and is still right afterwards.
+func TestMapsAreForgotten(t *testing.T) {
+	const pages = 8192
+	_, m, _ := mappedFile(t, pages)
+	sum := func() (sum int) {
+		for page := range pages {
+			sum += int(m.data[page*mapPage+7])
+		}
+		return sum
+	}
+	want := sum()
+	before := residentFiles()
+	require.Greater(t, before, int64(pages*mapPage), "all of it is part of the process's memory")
+	forgetMaps()
+	require.Less(t, residentFiles(), before-pages*mapPage/2)
+	require.Equal(t, want, sum())
+}

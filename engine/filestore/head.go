@@ -1,0 +1,69 @@
+package filestore
+
+import (
+	"context"
+	"github.com/eventfold/eventfold/engine"
+)
+
+// Head returns the head of the log with its chain value: a receipt for everything before it. Kept elsewhere it proves later, through
+// Options.Expect, that nothing was rewritten.
+func (s *FileStore) Head() (engine.Head, error) {
+	if s.closed.Load() {
+		return engine.Head{}, engine.ErrClosed
+	}
+	index := s.ReadIndex().(*readIndex)
+	return index.headAt(index.head)
+}
+
+// headAt returns the head at position p, or at the last end of a frame before it, or at the end of the log if that comes first.
+func (r *readIndex) headAt(p engine.Position) (engine.Head, error) {
+	if len(r.view.segments) == 0 {
+		return engine.Head{}, nil
+	}
+	p = min(p, r.head)
+	i := r.find(p - 1)
+	s := r.reader(context.Background(), i, new(blockMemory))
+	if p <= s.seg.base {
+		return engine.Head{Position: s.seg.base, Chain: s.seg.header.chainIn}, nil
+	}
+	off, first, err := s.frame(uint32(p - 1 - s.seg.base))
+	if err != nil {
+		return engine.Head{}, err
+	}
+	for {
+		h, at, err := s.header(off, first)
+		if err != nil {
+			return engine.Head{}, err
+		}
+		switch next := s.seg.base + engine.Position(s.behind(h)); {
+		case next == p:
+			return s.headBehind(at)
+		case next < p:
+			off, first = at+int64(h.size), s.behind(h)
+		case h.previous == 0:
+			return engine.Head{Position: s.seg.base, Chain: s.seg.header.chainIn}, nil
+		default:
+			return s.headBehind(int64(h.previous))
+		}
+	}
+}
+
+// headBehind returns the head behind the frame at off.
+func (s *segmentReader) headBehind(off int64) (engine.Head, error) {
+	head := make([]byte, frameHeaderSize)
+	if err := s.readInto(head, off); err != nil {
+		return engine.Head{}, err
+	}
+	h, err := decodeFrameHeader(head, s.at(off))
+	if err != nil {
+		return engine.Head{}, s.corrupt(off, 0, engine.NoPosition, err)
+	}
+	b := make([]byte, h.size)
+	if err := s.readInto(b, off); err != nil {
+		return engine.Head{}, err
+	}
+	if err := checkFrame(b, h); err != nil {
+		return engine.Head{}, s.corrupt(off, uint32(h.first-s.seg.base), engine.NoPosition, err)
+	}
+	return engine.Head{Position: h.first + engine.Position(h.count), Chain: frameChain(b)}, nil
+}

@@ -1,0 +1,283 @@
+package filestore
+
+import (
+	"context"
+	"hash/maphash"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/google/uuid"
+)
+
+// heads tells the writer the versions of streams. It asks the active segment's index, then a cache of bounded size, then
+// the indexes of the sealed segments, the newest first, whose filters exclude most. It belongs to the writer's goroutine.
+type heads struct {
+	cache headCache
+}
+
+func newHeads(streams int) *heads {
+	return &heads{cache: headCache{most: max(1, streams/headWays), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}}
+}
+
+// version returns the version of a stream's last committed event, and NoVersion if there is no such stream.
+func (h *heads) version(r *readIndex, stream string) (engine.Version, error) {
+	segments := r.view.segments
+	if len(segments) == 0 {
+		return engine.NoVersion, nil
+	}
+	if v, ok, err := r.versionIn(len(segments)-1, stream); ok || err != nil {
+		return v, err
+	}
+	if len(segments) == 1 {
+		return engine.NoVersion, nil
+	}
+	if v, ok := h.cache.get(stream); ok {
+		return v, nil
+	}
+	v, err := r.sealedVersion(stream)
+	if err == nil {
+		h.cache.put(stream, v)
+	}
+	return v, err
+}
+
+// committed notes the version that a stream has after a group was committed. Every commit must be told, or the cache
+// would give an old version once the active segment has become another one.
+func (h *heads) committed(stream string, v engine.Version) { h.cache.put(stream, v) }
+
+// sealedVersion asks the segments before the last, the newest first, and in their place the runs about them.
+func (r *readIndex) sealedVersion(stream string) (engine.Version, error) {
+	hash := hashKey(indexSeed(r.view.store), bytesOf(stream))
+	for at := r.walkBack(); at.next(); {
+		if at.run != nil {
+			v, ok, err := at.run.lastVersion(stream, hash)
+			if ok && err == nil {
+				return v, nil
+			}
+			if err != nil {
+				at.avoid(err)
+			}
+			continue
+		}
+		if x, ok := r.view.segments[at.i].index.Load().segmentIndex.(*fileIndex); ok && x.excludes(byStream, hash) {
+			continue
+		}
+		if v, ok, err := r.versionIn(at.i, stream); ok || err != nil {
+			return v, err
+		}
+	}
+	return engine.NoVersion, nil
+}
+
+// A backWalk goes through the sealed segments from the newest to the oldest, by runs where there are some.
+type backWalk struct {
+	r    *readIndex
+	runs []*indexRun // not yet come to
+	i    int         // segment; of a run the first
+	run  *indexRun   // nil for a segment by itself
+}
+
+// walkBack begins behind the last segment but one.
+func (r *readIndex) walkBack() backWalk {
+	w := backWalk{r: r, i: len(r.view.segments) - 1}
+	if r.shared.indexer != nil {
+		w.runs = r.shared.indexer.runList()
+	}
+	return w
+}
+
+// next goes to the run or segment before. It reports false if there is none.
+func (w *backWalk) next() bool {
+	w.run = nil
+	if w.i--; w.i < 0 {
+		return false
+	}
+	number := w.r.view.segments[w.i].number
+	for len(w.runs) > 0 && w.runs[len(w.runs)-1].to > number {
+		w.runs = w.runs[:len(w.runs)-1]
+	}
+	if n := len(w.runs); n > 0 && w.runs[n-1].to == number {
+		run := w.runs[n-1]
+		first := w.i - int(run.span()) + 1
+		if first >= 0 && w.r.view.segments[first].base == run.base && run.base+engine.Position(run.count()) <= w.r.head {
+			w.i, w.run = first, run
+		}
+	}
+	return true
+}
+
+// avoid goes back to before the run, which cannot be asked, to go through its segments one by one.
+func (w *backWalk) avoid(err error) {
+	if !tooManyFiles(err) {
+		w.r.shared.indexer.dropRun(w.run)
+	}
+	w.i, w.runs = w.i+int(w.run.span()), w.runs[:len(w.runs)-1]
+}
+
+// versionIn asks segment i alone.
+func (r *readIndex) versionIn(i int, stream string) (engine.Version, bool, error) {
+	limit := r.limit(i)
+	if limit == 0 {
+		return engine.NoVersion, false, nil
+	}
+	e, ok, err := r.view.segments[i].index.Load().lookup(byStream, stream, limit)
+	if err != nil {
+		s := r.reader(context.Background(), i, new(blockMemory)) // it knows what to do about a damaged index
+		e, ok, err = s.lookup(byStream, stream, limit)
+	}
+	if err != nil || !ok {
+		return engine.NoVersion, false, err
+	}
+	return e.lastVersion(), true, nil
+}
+
+// eachCandidate calls visit with the events that may have the id, the newest segment first, until visit returns false or
+// an error. Few segments are looked at for an id of version 7: those whose ids are of that time.
+func (r *readIndex) eachCandidate(id uuid.UUID, visit func(s *segmentReader, ord uint32) (more bool, err error)) error {
+	if len(r.view.segments) == 0 {
+		return nil
+	}
+	var ords []uint32
+	more, err := r.candidatesIn(len(r.view.segments)-1, id, &ords, visit)
+	for at := r.walkBack(); more && err == nil && at.next(); {
+		if at.run == nil {
+			more, err = r.candidatesIn(at.i, id, &ords, visit)
+			continue
+		}
+		var damage error
+		if ords, damage = at.run.candidates(id, at.run.count(), ords[:0]); damage != nil {
+			at.avoid(damage)
+			continue
+		}
+		for _, ord := range ords {
+			p := at.run.base + engine.Position(ord)
+			i := r.find(p)
+			s := r.reader(context.Background(), i, new(blockMemory))
+			if more, err = visit(&s, uint32(p-s.seg.base)); err != nil || !more {
+				break
+			}
+		}
+	}
+	return err
+}
+
+// candidatesIn asks segment i alone. more is false if visit wants no more.
+func (r *readIndex) candidatesIn(i int, id uuid.UUID, ords *[]uint32, visit func(*segmentReader, uint32) (bool, error)) (more bool, err error) {
+	limit := r.limit(i)
+	if limit == 0 {
+		return true, nil
+	}
+	*ords, err = r.view.segments[i].index.Load().candidates(id, limit, (*ords)[:0])
+	if err == nil && len(*ords) == 0 {
+		return true, nil
+	}
+	s := r.reader(context.Background(), i, new(blockMemory))
+	if err != nil {
+		if *ords, err = s.candidates(id, limit, (*ords)[:0]); err != nil {
+			return false, err
+		}
+	}
+	for _, ord := range *ords {
+		if more, err := visit(&s, ord); err != nil || !more {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// A headCache remembers the versions of streams, up to a bound, in memory without pointers. A stream is known by two hashes with
+// seeds of this process, 128 bits together, so that two streams are taken for each other never in practice: with 10^12 lookups the
+// chance is less than 10^-20. It is set-associative with a CLOCK for each set, and doubles until it has its greatest size.
+type headCache struct {
+	seeds [2]maphash.Seed
+	sets  []headSet
+	most  int // sets at most
+	count int // streams in it
+}
+
+// headWays is the number of streams in a set. With their hashes and versions a set has 200 bytes.
+const headWays = 8
+
+type headSet struct {
+	slots [headWays]headSlot
+	taken uint8 // a bit for each slot in use
+	used  uint8 // a bit for each slot that was used since the hand passed
+	hand  uint8
+}
+
+type headSlot struct {
+	a, b    uint64
+	version engine.Version
+}
+
+func (c *headCache) hash(stream string) (a, b uint64) {
+	return maphash.String(c.seeds[0], stream), maphash.String(c.seeds[1], stream)
+}
+
+// set returns the set of the streams whose first hash is a. Doubling the number of sets keeps a's order, so that the
+// streams of one set go to two neighbours.
+func (c *headCache) set(a uint64) *headSet {
+	return &c.sets[(a>>32)*uint64(len(c.sets))>>32]
+}
+
+func (c *headCache) get(stream string) (engine.Version, bool) {
+	if len(c.sets) == 0 {
+		return engine.NoVersion, false
+	}
+	a, b := c.hash(stream)
+	s := c.set(a)
+	if i := s.find(a, b); i >= 0 {
+		s.used |= 1 << i
+		return s.slots[i].version, true
+	}
+	return engine.NoVersion, false
+}
+
+func (c *headCache) put(stream string, v engine.Version) {
+	if c.count >= len(c.sets)*headWays/2 && len(c.sets) < c.most {
+		c.grow()
+	}
+	a, b := c.hash(stream)
+	s := c.set(a)
+	if i := s.find(a, b); i >= 0 {
+		s.slots[i].version = v
+		s.used |= 1 << i
+		return
+	}
+	c.count += s.insert(headSlot{a, b, v})
+}
+
+func (s *headSet) find(a, b uint64) int {
+	for i := range s.slots {
+		if s.slots[i].a == a && s.slots[i].b == b && s.taken>>i&1 == 1 {
+			return i
+		}
+	}
+	return -1
+}
+
+// insert puts a stream in, in the place of another one if need be, and returns by how many the number of streams has grown.
+func (s *headSet) insert(slot headSlot) int {
+	for s.used>>s.hand&1 == 1 {
+		s.used &^= 1 << s.hand
+		s.hand = (s.hand + 1) % headWays
+	}
+	grown := 1 - int(s.taken>>s.hand&1)
+	s.slots[s.hand] = slot
+	s.taken |= 1 << s.hand
+	s.hand = (s.hand + 1) % headWays
+	return grown
+}
+
+// grow doubles the number of sets.
+func (c *headCache) grow() {
+	old := c.sets
+	c.sets = make([]headSet, min(max(2*len(old), 8), c.most))
+	c.count = 0
+	for i := range old {
+		for j, slot := range old[i].slots {
+			if old[i].taken>>j&1 == 1 {
+				c.count += c.set(slot.a).insert(slot)
+			}
+		}
+	}
+}

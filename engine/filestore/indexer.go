@@ -1,0 +1,343 @@
+package filestore
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// An indexer sees to it that every sealed segment answers from an index file: it opens files that are there and, when this
+// process may write, makes those that are missing or damaged. It works in the background, and nothing that fails in it
+// harms an append or an answer: until a segment has its file it is asked in memory.
+//
+// Its goroutine runs while there is something to do. add starts it; stop ends it and waits for it.
+type indexer struct {
+	fs       FS
+	cache    *blockCache
+	mayWrite func() bool // whether this process holds the write lock
+	// rebuild indexes a sealed segment from its records, for a segment whose index is not in memory.
+	rebuild func(ctx context.Context, seg *segment) (*memIndex, error)
+	retry   time.Duration // how long to wait after a failure, to begin with
+
+	// spare, if not nil, does one piece of other work in the background when no index is wanted, and reports whether there may be more. It ends
+	// early when ctx does. It is called only while this process may write.
+	spare func(ctx context.Context) (more bool, err error)
+
+	runs      atomic.Pointer[[]*indexRun] // merged indexes; changes under mu
+	mergeMost int                         // see the constant
+
+	ctx     context.Context // ends with stop
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+	wake    chan struct{} // holds one; tells a waiting goroutine that there is more to do
+
+	mu      sync.Mutex // protects what follows
+	pending []*segment
+	damaged map[*segment]bool // the file must be written anew
+	open    []*fileIndex      // opened so far; closed by close
+	active  bool              // the goroutine runs
+	stopped bool
+	lastErr error // of the last attempt; nil after one that succeeded
+
+	segments   func() []*segment // see begin; nil before it
+	runsOpened bool
+}
+
+// How long the indexer waits after a failure: a disk may be full, another process may be about to write the file.
+const (
+	indexRetryFirst = time.Second
+	indexRetryMost  = time.Minute
+)
+
+// newIndexer makes the indexer of a store. Nothing runs before the first add.
+func newIndexer(fsys FS, cache *blockCache, mayWrite func() bool, rebuild func(context.Context, *segment) (*memIndex, error)) *indexer {
+	x := &indexer{fs: fsys, cache: cache, mayWrite: mayWrite, rebuild: rebuild, retry: indexRetryFirst, mergeMost: mergeMost,
+		wake: make(chan struct{}, 1), damaged: map[*segment]bool{}}
+	x.ctx, x.cancel = context.WithCancel(context.Background())
+	return x
+}
+
+// indexFileName returns the name of the index file of the segment with the file name given.
+func indexFileName(segment string) string { return strings.TrimSuffix(segment, ".log") + ".idx" }
+
+// indexName returns the name of a segment's index file, with directory. A new generation with the same content keeps it.
+func (s *segment) indexName() string {
+	return joinPath(parentOf(s.name), indexFileName(segmentFileName(s.number, s.header.content)))
+}
+
+// indexMeta describes the events of a sealed segment.
+func (s *segment) indexMeta(store uuid.UUID, sealed *sealedInfo) indexMeta {
+	return indexMeta{store: store, number: s.number, generation: s.header.content, base: s.base,
+		count: sealed.count, end: sealed.end, chain: sealed.lastChain}
+}
+
+// openSealed returns the index of the segment that m describes: its file, or one that says that the file is missing.
+// The caller gives the segment to add if it is not a *fileIndex.
+func (x *indexer) openSealed(seg *segment, m indexMeta) segmentIndex {
+	f, err := x.openFile(seg.indexName(), m)
+	if err != nil {
+		return missingIndex{&indexDamage{seg.indexName(), -1, err}}
+	}
+	return f
+}
+
+func (x *indexer) openFile(name string, m indexMeta) (*fileIndex, error) {
+	f, err := openIndexFile(x.fs, name, m, x.cache)
+	if err == nil {
+		x.keep(f)
+	}
+	return f, err
+}
+
+// keep notes a file that close is to close.
+func (x *indexer) keep(f *fileIndex) {
+	x.mu.Lock()
+	x.open = append(x.open, f)
+	x.mu.Unlock()
+}
+
+// openActive opens the index file that an earlier Close has left of the last segment's first events. promised is the
+// offset below which the segment is known to be durable. It returns the index, to which later events can be added, and
+// the place where these begin. ok is false if there is no such file, or none that fits; then the segment must be read from
+// its beginning.
+func (x *indexer) openActive(seg *segment, store uuid.UUID, promised int64) (m *memIndex, end logEnd, ok bool) {
+	meta := indexMeta{store: store, number: seg.number, generation: seg.header.content, base: seg.base}
+	f, err := openAnyIndexFile(x.fs, seg.indexName(), meta, x.cache)
+	if err != nil {
+		return nil, logEnd{}, false
+	}
+	if f.count() > 0 && f.end <= promised {
+		if end, err = behindIndex(f, seg); err == nil {
+			x.keep(f)
+			return newMemIndexBehind(f), end, true
+		}
+	}
+	f.close()
+	return nil, logEnd{}, false
+}
+
+// saveActive writes the index of the last segment, of which everything up to end is durable, so that the next Open need
+// not read it. It does nothing if reading is quicker.
+func (x *indexer) saveActive(seg *segment, store uuid.UUID, m *memIndex, end logEnd) error {
+	damaged := m.skip > 0 && m.prefixFile() == nil
+	if m.count()-m.skip < activeIndexLeast && !damaged {
+		return nil
+	}
+	meta := indexMeta{store: store, number: seg.number, generation: seg.header.content, base: seg.base,
+		count: m.count(), end: end.offset, chain: end.chain}
+	return writeIndexFile(context.Background(), x.fs, seg.indexName(), m, meta)
+}
+
+// activeIndexLeast is the number of new events for which saveActive writes a file. Reading fewer takes a few milliseconds.
+const activeIndexLeast = 16 << 10
+
+// add has the index file of a segment opened or made. The segment must be sealed, or be about to be.
+// Any goroutine may call it; it does not wait. After stop it does nothing.
+func (x *indexer) add(seg *segment) { x.want(seg, false) }
+
+// rewrite has the index file of a sealed segment made anew, because the one that is there is damaged.
+func (x *indexer) rewrite(seg *segment) { x.want(seg, true) }
+
+func (x *indexer) want(seg *segment, damaged bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if damaged && !x.stopped {
+		x.damaged[seg] = true
+	}
+	x.wantLocked(seg)
+}
+
+func (x *indexer) wantLocked(seg *segment) {
+	if x.stopped || slices.Contains(x.pending, seg) {
+		return
+	}
+	x.pending = append(x.pending, seg)
+	x.startLocked()
+}
+
+// startLocked sees to it that the goroutine runs and looks for something to do.
+func (x *indexer) startLocked() {
+	if x.stopped {
+		return
+	}
+	if !x.active {
+		x.active = true
+		x.running.Go(x.run) // ends when nothing is to be done, or with stop, which waits
+	}
+	select {
+	case x.wake <- struct{}{}:
+	default:
+	}
+}
+
+// stop ends the goroutine and waits for it. The files stay open.
+func (x *indexer) stop() {
+	x.mu.Lock()
+	x.stopped = true
+	x.mu.Unlock()
+	x.cancel()
+	x.running.Wait()
+}
+
+// close stops and closes all files. Nobody may be reading any more, or must be content with fs.ErrClosed.
+func (x *indexer) close() {
+	x.stop()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, f := range x.open {
+		f.close()
+	}
+	x.open, x.pending = nil, nil
+}
+
+// run works until nothing is to be done.
+func (x *indexer) run() {
+	wait := x.retry
+	for {
+		switch progress, left := x.round(); {
+		case !left:
+			return
+		case progress:
+			wait = x.retry
+		default:
+			x.pause(wait)
+			wait = min(2*wait, indexRetryMost)
+		}
+	}
+}
+
+// pause waits for the time given, or until there is more to do.
+func (x *indexer) pause(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-x.wake:
+	case <-x.ctx.Done():
+	}
+}
+
+// round tries every pending segment once, and then to merge. progress tells whether something was done, left whether
+// something remains; when nothing does the goroutine is not active any more.
+func (x *indexer) round() (progress, left bool) {
+	x.mu.Lock()
+	todo := append([]*segment(nil), x.pending...)
+	x.mu.Unlock()
+	for _, seg := range todo {
+		if x.ctx.Err() != nil {
+			break
+		}
+		done, err := x.process(seg)
+		x.mu.Lock()
+		x.lastErr = err
+		if done {
+			x.forgetLocked(seg)
+			progress = true
+		}
+		x.mu.Unlock()
+	}
+	more, err := x.merge()
+	if !more && err == nil && x.spare != nil && x.mayWrite() && x.ctx.Err() == nil {
+		more, err = x.spare(x.ctx)
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if err != nil {
+		x.lastErr = err
+	}
+	progress = progress || more && err == nil
+	left = (len(x.pending) > 0 || more || x.segments != nil && !x.runsOpened) && x.ctx.Err() == nil
+	x.active = left
+	return progress, left
+}
+
+func (x *indexer) forgetLocked(seg *segment) {
+	if i := slices.Index(x.pending, seg); i >= 0 {
+		x.pending = slices.Delete(x.pending, i, i+1) // which lets go of it: the segment may have been replaced
+	}
+}
+
+// process gives a segment its index file. It reports false if that must be tried again later.
+func (x *indexer) process(seg *segment) (done bool, err error) {
+	sealed, holder := seg.sealed.Load(), seg.index.Load()
+	if sealed == nil {
+		return false, nil
+	}
+	x.mu.Lock()
+	damaged := x.damaged[seg]
+	x.mu.Unlock()
+	if _, ok := holder.segmentIndex.(*fileIndex); ok && !damaged {
+		return true, nil
+	}
+	m, name := seg.indexMeta(seg.header.store, sealed), seg.indexName()
+	if !damaged {
+		f, err := x.openFile(name, m)
+		if err == nil {
+			seg.index.Store(&indexHolder{f})
+			return true, nil
+		}
+		if tooManyFiles(err) {
+			return false, err
+		}
+	}
+	if !x.mayWrite() {
+		return damaged, nil // a reader that found damage keeps what it has built in memory
+	}
+	if err := x.make(seg, holder, name, m); err != nil {
+		return false, err
+	}
+	f, err := x.openFile(name, m)
+	if err != nil {
+		return false, err
+	}
+	x.mu.Lock()
+	delete(x.damaged, seg)
+	x.mu.Unlock()
+	seg.index.Store(&indexHolder{f})
+	return true, nil
+}
+
+// make writes the index file of a segment, from memory if its index is there, else from its records.
+func (x *indexer) make(seg *segment, holder *indexHolder, name string, m indexMeta) error {
+	if src, ok := holder.segmentIndex.(*memIndex); ok && src.count() == m.count {
+		err := writeIndexFile(x.ctx, x.fs, name, src, m)
+		var damage *indexDamage // of the file that src begins in
+		if !errors.As(err, &damage) {
+			return err
+		}
+	}
+	src, err := x.rebuild(x.ctx, seg)
+	if err != nil {
+		return err
+	}
+	return writeIndexFile(x.ctx, x.fs, name, src, m)
+}
+
+// A missingIndex stands for the index file of a sealed segment that is not there. Every answer is an *indexDamage, upon
+// which the segment's index is rebuilt in memory.
+type missingIndex struct{ why *indexDamage }
+
+func (m missingIndex) offset(uint32) (int64, error)        { return 0, m.why }
+func (m missingIndex) frame(uint32) (int64, uint32, error) { return 0, 0, m.why }
+func (m missingIndex) since(int64, uint32) (uint32, error) { return 0, m.why }
+func (m missingIndex) recordedAt(uint32) (int64, error)    { return 0, m.why }
+
+func (m missingIndex) lookup(dictionary, string, uint32) (indexEntry, bool, error) {
+	return indexEntry{}, false, m.why
+}
+
+func (m missingIndex) postings(_ dictionary, _ string, _, _ uint32, dst []uint32) ([]uint32, error) {
+	return dst, m.why
+}
+
+func (m missingIndex) keys(dictionary, string, uint32, func(indexEntry) bool) error { return m.why }
+
+func (m missingIndex) candidates(_ uuid.UUID, _ uint32, dst []uint32) ([]uint32, error) {
+	return dst, m.why
+}

@@ -1,0 +1,197 @@
+package filestore
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"github.com/eventfold/eventfold/engine"
+	"strconv"
+	"strings"
+)
+
+// An indexRun is the merged index of adjacent sealed segments. It knows the streams, with their last versions, and the
+// ids, and nothing else: it lets the writer prove that a stream or an id is new by asking one file in the place of many.
+// Ordinals count from the base of the first of its segments. It is derived from their index files, which stay.
+//
+// The file has the format of an index file without columns, frames, types, tags and postings. It is bound to all events
+// up to its end by the chain value there.
+type indexRun struct {
+	*fileIndex
+	from, to int64 // numbers of the first and the last segment
+}
+
+// span returns the number of segments.
+func (r *indexRun) span() int64 { return r.to - r.from + 1 }
+
+func indexRunName(from, to int64) string { return fmt.Sprintf("%012d-%012d.idx", from, to) }
+
+// parseIndexRunName undoes indexRunName. ok is false for any other name.
+func parseIndexRunName(name string) (from, to int64, ok bool) {
+	a, b, _ := strings.Cut(strings.TrimSuffix(name, ".idx"), "-")
+	from, err := strconv.ParseInt(a, 10, 64)
+	if err != nil {
+		return 0, 0, false
+	}
+	if to, err = strconv.ParseInt(b, 10, 64); err != nil {
+		return 0, 0, false
+	}
+	return from, to, from < to && indexRunName(from, to) == name
+}
+
+// writeIndexRun writes the run of the events that m describes. parts are the indexes, by position, that have them all.
+func writeIndexRun(ctx context.Context, fs FS, name string, parts []*fileIndex, m indexMeta) error {
+	return replaceFile(fs, name, func(f File) error { return writeRun(ctx, f, parts, m) })
+}
+
+func writeRun(ctx context.Context, f File, parts []*fileIndex, m indexMeta) error {
+	w := newIndexWriter(ctx, f, m)
+	w.footer.run = true
+	for _, p := range parts {
+		w.footer.span.join(&p.span)
+	}
+	for i := range sectionIDs {
+		w.section(i, nil)
+	}
+	w.idSections(func(yield func(uint64) bool) error { return mergeIDs(parts, m.base, yield) })
+	w.runStreams(parts)
+	for _, d := range [...]dictionary{byType, byTag} {
+		w.newKeys(d).finish(d)
+		w.section(keysSection(d, keysPostings), nil)
+		w.section(keysSection(d, keysFilter), nil)
+	}
+	w.finish()
+	return w.err
+}
+
+// runStreams writes the streams of a run and their filter.
+func (w *indexWriter) runStreams(parts []*fileIndex) {
+	k := w.newKeys(byStream)
+	err := mergeStreams(parts, w.footer.base, func(key []byte, e *indexEntry) bool {
+		k.add(key, e, 0)
+		return w.err == nil
+	})
+	k.finish(byStream)
+	w.section(keysSection(byStream, keysPostings), nil)
+	filter := make([]byte, bloomSize(k.count))
+	if err == nil && w.err == nil { // only now it is known how many streams there are
+		err = mergeStreams(parts, w.footer.base, func(key []byte, _ *indexEntry) bool {
+			hash := hashKey(k.seed, key)
+			bloomAdd(filter[bloomPlace(hash, len(filter)):], hash)
+			return w.ctx.Err() == nil
+		})
+	}
+	w.section(keysSection(byStream, keysFilter), filter)
+	if err != nil {
+		w.fail(err)
+	}
+}
+
+// mergeStreams yields the streams of adjacent indexes in the order of their names, with ordinals from base.
+// key and entry live until yield returns.
+func mergeStreams(parts []*fileIndex, base engine.Position, yield func(key []byte, e *indexEntry) bool) error {
+	walks := make([]*keyWalk, 0, len(parts))
+	defer func() {
+		for _, w := range walks {
+			w.done()
+		}
+	}()
+	more := make([]bool, len(parts)) // whether a walk has a key
+	for i, p := range parts {
+		w, err := p.walk(byStream, nil)
+		if err != nil {
+			return err
+		}
+		walks = append(walks, w)
+		if more[i], err = w.next(); err != nil {
+			return err
+		}
+	}
+	var key []byte
+	for {
+		least := -1
+		for i, w := range walks {
+			if more[i] && (least < 0 || bytes.Compare(w.key, walks[least].key) < 0) {
+				least = i
+			}
+		}
+		if least < 0 {
+			return nil
+		}
+		key = append(key[:0], walks[least].key...)
+		var e indexEntry
+		for i := least; i < len(walks); i++ {
+			w := walks[i]
+			if !more[i] || !bytes.Equal(w.key, key) {
+				continue
+			}
+			e.addPart(&w.entry, uint32(parts[i].base-base))
+			var err error
+			if more[i], err = w.next(); err != nil {
+				return err
+			}
+		}
+		if !yield(key, &e) {
+			return nil
+		}
+	}
+}
+
+// addPart adds what a later index knows of a stream, whose ordinals are shift less.
+func (e *indexEntry) addPart(part *leafEntry, shift uint32) {
+	if e.count == 0 {
+		e.first, e.firstVersion = part.first+shift, part.firstVersion
+	}
+	e.count += part.count
+	e.last = part.last + shift
+}
+
+// mergeIDs yields fingerprint<<32 | ordinal of the ids of adjacent indexes, sorted, with ordinals from base.
+func mergeIDs(parts []*fileIndex, base engine.Position, yield func(id uint64) bool) error {
+	const none = ^uint64(0) // no ordinal is that large
+	readers, next, heads := make([]*blockReader, len(parts)), make([]uint32, len(parts)), make([]uint64, len(parts))
+	for i, p := range parts {
+		readers[i] = p.reader()
+		defer readers[i].done()
+	}
+	step := func(i int) error {
+		if next[i] == parts[i].count() {
+			heads[i] = none
+			return nil
+		}
+		fingerprint, ord, err := readers[i].idEntry(next[i])
+		heads[i] = uint64(fingerprint)<<32 | uint64(ord+uint32(parts[i].base-base))
+		next[i]++
+		return err
+	}
+	for i := range parts {
+		if err := step(i); err != nil {
+			return err
+		}
+	}
+	for {
+		least := 0
+		for i := range heads {
+			if heads[i] < heads[least] {
+				least = i
+			}
+		}
+		if heads[least] == none || !yield(heads[least]) {
+			return nil
+		}
+		if err := step(least); err != nil {
+			return err
+		}
+	}
+}
+
+// lastVersion returns the version of a stream's last event in the run. ok is false if it has none.
+func (r *indexRun) lastVersion(stream string, hash uint64) (v engine.Version, ok bool, err error) {
+	if r.excludes(byStream, hash) {
+		return engine.NoVersion, false, nil
+	}
+	e, ok, err := r.lookup(byStream, stream, r.count())
+	if err != nil || !ok {
+		return engine.NoVersion, false, err
+	}
+	return e.lastVersion(), true, nil
+}

@@ -1,0 +1,227 @@
+package filestore
+
+import (
+	"errors"
+	"fmt"
+	"github.com/eventfold/eventfold/engine"
+	"io"
+)
+
+// A logEnd is a place between two frames of a segment, with what the next frame must follow.
+type logEnd struct {
+	offset      int64
+	next        engine.Position // of the next event
+	chain       [32]byte
+	previous    uint32 // offset of the frame before
+	previousCRC uint32 // its checksum
+	micros      int64  // recorded_at of the last event
+}
+
+// startOf returns the place before a segment's first frame. micros is the time of the last event before it.
+func startOf(h *segmentHeader, micros int64) logEnd {
+	return logEnd{offset: segmentHeaderSize, next: h.base, chain: h.chainIn, micros: micros}
+}
+
+// after returns the place behind the whole frame b, which begins at off.
+func (e logEnd) after(h *frameHeader, b []byte, off int64) logEnd {
+	e.offset = off + int64(h.size)
+	e.next += engine.Position(h.count)
+	e.chain = frameChain(b)
+	e.previous, e.previousCRC = uint32(off), frameCRC(b)
+	e.micros = max(e.micros, h.micros)
+	return e
+}
+
+// A logFrame is a whole frame that checks, with the places before and behind it.
+type logFrame struct {
+	frameHeader
+	offset int64
+	bytes  []byte
+	owned  bool   // bytes stay as they are
+	end    logEnd // behind it
+}
+
+// A logScanner reads the frames of a segment one after the other and checks each: header, place, position, the link to the
+// frame before, and the checksum of all of it.
+type logScanner struct {
+	file File
+	at   place // of the segment
+	end  logEnd
+	size int64 // of the file
+	// why tells, when next has returned nothing, why no frame begins at end.
+	why error
+
+	block []byte // read from the file
+	begin int64  // offset of block
+	ahead int64  // how much is read at once
+}
+
+// How much a scan reads at once, to begin with and at most.
+const (
+	scanFirstBlock = 16 << 10
+	scanBlock      = 1 << 20
+)
+
+// newLogScanner makes a scanner that begins at end.
+func newLogScanner(seg *segment, end logEnd) (*logScanner, error) {
+	size, err := seg.file.Size()
+	if err != nil {
+		return nil, fmt.Errorf("eventfold: %s: %w", seg.name, err)
+	}
+	return &logScanner{file: seg.file, at: place{store: seg.header.store, segment: seg.number}, end: end, size: size}, nil
+}
+
+// next returns the next frame, whose bytes live until the next call, and nil if none begins at end. An error is one of reading, not of what was read.
+// A seal begins on a page of its own; everything else where the frame before ends.
+func (s *logScanner) next() (*logFrame, error) {
+	f, err := s.frameAt(s.end.offset)
+	if page := alignUp(s.end.offset, pageSize); f == nil && err == nil && page != s.end.offset {
+		why := s.why
+		if f, err = s.frameAt(page); f == nil || f.kind != frameSeal {
+			f, s.why = nil, why
+		}
+	}
+	if f != nil && err == nil {
+		f.end = s.end.after(&f.frameHeader, f.bytes, f.offset)
+		s.end = f.end
+	}
+	return f, err
+}
+
+// frameAt returns the frame at off if one checks there that follows s.end.
+func (s *logScanner) frameAt(off int64) (*logFrame, error) {
+	s.at.offset = off
+	b, err := s.read(off, frameHeaderSize)
+	if err != nil {
+		return nil, err
+	}
+	h, err := decodeFrameHeader(b, s.at)
+	if err != nil {
+		s.why = err
+		return nil, nil
+	}
+	if off+int64(h.size) > s.size && !sabotaged(lengthNotBounded) {
+		s.why = errFrameCut
+		return nil, nil
+	}
+	linked := h.previous == s.end.previous && h.previousCRC == s.end.previousCRC || sabotaged(skipPreviousCRC)
+	if h.first != s.end.next || !linked || h.micros < s.end.micros {
+		s.why = errFramePrevious
+		return nil, nil
+	}
+	if b, err = s.read(off, int(h.size)); err != nil {
+		return nil, err
+	}
+	if s.why = checkFrame(b, h); s.why != nil {
+		return nil, nil
+	}
+	if s.why = checkRecords(b, h); s.why != nil {
+		return nil, nil
+	}
+	return &logFrame{frameHeader: h, offset: off, bytes: b[:h.size]}, nil
+}
+
+// checkRecords checks that the records of a whole frame fill it.
+func checkRecords(b []byte, h frameHeader) error {
+	if h.kind != frameEvents {
+		return nil
+	}
+	rest := frameRecords(b[:h.size])
+	for range h.count {
+		r, err := decodeRecord(rest)
+		if err != nil {
+			return errFrameRecords
+		}
+		rest = rest[r.size:]
+	}
+	if len(rest) >= frameAlign {
+		return errFrameRecords
+	}
+	return nil
+}
+
+// read returns the n bytes at off, or as many as there are. They live until the next call.
+func (s *logScanner) read(off int64, n int) ([]byte, error) {
+	if at := off - s.begin; at >= 0 && at+int64(n) <= int64(len(s.block)) {
+		return s.block[at : at+int64(n)], nil
+	}
+	s.ahead = min(max(2*s.ahead, scanFirstBlock), scanBlock)
+	want := max(n, int(min(s.ahead, max(0, s.size-off))))
+	if cap(s.block) < want {
+		s.block = make([]byte, want)
+	}
+	s.block, s.begin = s.block[:want], off
+	got, err := s.file.ReadAt(s.block, off)
+	s.block = s.block[:got]
+	if err != nil && got < want && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return s.block[:min(n, got)], nil
+}
+
+// indexFrame adds the events of a frame to an index.
+func indexFrame(m *memIndex, h *frameHeader, b []byte, off int64) {
+	if h.kind != frameEvents {
+		return
+	}
+	var e indexedEvent
+	at := frameHeaderSize
+	for range h.count {
+		r, err := decodeRecord(b[at:])
+		if err != nil {
+			return // checkRecords has decoded them all
+		}
+		e = indexedEvent{offset: off + int64(at), frame: off, stream: r.stream, typ: r.typ, tags: e.tags[:0],
+			version: r.version, id: r.id, micros: h.micros + int64(r.addMicros)}
+		eachTag(r.tags, func(tag []byte) bool {
+			e.tags = append(e.tags, tag)
+			return true
+		})
+		m.add(&e)
+		at += r.size
+	}
+}
+
+// laterFrame looks for the header of a frame anywhere at or behind off, at a multiple of 8, that accept accepts, and
+// returns where it is. It sees headers that are in their place, whether or not what follows them checks.
+func (s *logScanner) laterFrame(off int64, accept func(h *frameHeader, at int64) bool) (frameHeader, int64, bool, error) {
+	off = alignUp(off, frameAlign)
+	for off+frameHeaderSize <= s.size {
+		b, err := s.read(off, int(min(scanBlock, s.size-off)))
+		if err != nil || len(b) < frameHeaderSize {
+			return frameHeader{}, 0, false, err
+		}
+		at := 0
+		for ; at+frameHeaderSize <= len(b); at += frameAlign {
+			if b[at] != frameMagic&0xff || b[at+1] != frameMagic>>8&0xff {
+				continue
+			}
+			s.at.offset = off + int64(at)
+			h, err := decodeFrameHeader(b[at:], s.at)
+			if err == nil && accept(&h, s.at.offset) {
+				return h, s.at.offset, true, nil
+			}
+		}
+		off += int64(at)
+	}
+	return frameHeader{}, 0, false, nil
+}
+
+// lastWritten returns the offset behind the last byte at or behind off that is not zero, or off.
+func (s *logScanner) lastWritten(off int64) (int64, error) {
+	end := off
+	for at := off; at < s.size; {
+		b, err := s.read(at, int(min(scanBlock, s.size-at)))
+		if err != nil || len(b) == 0 {
+			return end, err
+		}
+		for i := len(b) - 1; i >= 0; i-- {
+			if b[i] != 0 {
+				end = at + int64(i) + 1
+				break
+			}
+		}
+		at += int64(len(b))
+	}
+	return end, nil
+}

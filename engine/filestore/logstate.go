@@ -1,0 +1,566 @@
+package filestore
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/google/uuid"
+)
+
+// A logState is what is known of the log on disk. It follows the log as a reader does: from the promises that the log and TAIL make it learns
+// how far the log is durable, and looks at nothing beyond. It never writes. Recovery begins where it ends.
+//
+// It has one owner at a time: the writer, once there is one, else whoever holds the store's following lock.
+type logState struct {
+	fs      FS
+	dir     string
+	indexer *indexer
+	plain   *plainCache
+	opened  *fileCache // nil leaves every file open
+	retired *retiredFiles
+
+	store    uuid.UUID  // zero while there are no segments
+	segments []*segment // all but the last are complete
+	end      logEnd     // in the last segment, behind the last frame that is promised
+	index    *memIndex  // of the last segment, up to end
+	least    int64      // recorded_at of the last segment's first event, microseconds
+
+	manifest *manifest // as it was last read; nil if there is none or it is damaged
+	lost     bool      // MANIFEST is damaged, or missing beside segments
+	tail     []tailSlot
+
+	replaced  uint64         // how many segments were replaced by a new generation of theirs
+	manifests manifestWriter // of this process
+	seen      FileInfo       // of MANIFEST, when refresh looked last
+
+	claimed     File // the last segment, open for writing and locked; nil while this process does not write
+	claimedName string
+
+	// What the last look at the last segment found behind end.
+	found struct {
+		frames []*logFrame // whole frames that check and that nothing promises, with bytes of their own
+		x      logEnd      // behind them: no frame begins here
+		why    error       // for this reason
+		seal   int64       // offset of a seal behind x.offset, 0 if there is none
+	}
+}
+
+// errGone means that a file was there a moment ago: another process is changing the log. Looking again helps.
+var errGone = errors.New("eventfold: the log changed while it was read")
+
+// load reads the log from its beginning. A store that has no segments yet is left empty.
+func (l *logState) load() error {
+	// What promises is read before what is promised, so that a writer at work cannot look like damage.
+	if err := l.readTail(); err != nil {
+		return err
+	}
+	if err := l.readManifest(); err != nil {
+		return err
+	}
+	names, err := l.list()
+	if err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		return l.loadNothing()
+	}
+	l.lost = l.lost || l.manifest == nil
+	if err := l.checkNames(names); err != nil {
+		return err
+	}
+	for i, name := range names {
+		seg, err := l.open(name)
+		if err == nil {
+			err = l.follow(seg, i == len(names)-1)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return l.look()
+}
+
+// refresh reads what has been added since load.
+func (l *logState) refresh() error {
+	if len(l.segments) == 0 {
+		return l.load()
+	}
+	if err := l.readTail(); err != nil {
+		return err
+	}
+	changed := l.noticeManifest()
+	if err := l.look(); err != nil {
+		return err
+	}
+	if changed && l.adopt() != nil {
+		l.seen = FileInfo{} // what is open can still be read; the next time more may be there
+	}
+	return nil
+}
+
+// refreshClaimed is refresh for whoever holds the write lock: what is read is complete, because the last segment is claimed before.
+func (l *logState) refreshClaimed() error {
+	for {
+		if err := l.refresh(); err != nil || len(l.segments) == 0 {
+			return err
+		}
+		if l.claimed != nil && l.claimedName == l.last().name {
+			return nil
+		}
+		if err := l.claim(); err != nil {
+			return err
+		}
+	}
+}
+
+// loadNothing accepts a directory without segments, if nothing says that it had some.
+func (l *logState) loadNothing() error {
+	if l.manifest == nil && len(l.tail) == 0 {
+		return nil
+	}
+	number := max(l.manifest.last(), 1)
+	if len(l.tail) > 0 {
+		number = max(number, l.tail[0].segment)
+	}
+	return l.missing(number, 0)
+}
+
+// missing returns the error for a segment whose file is not there.
+func (l *logState) missing(number int64, first engine.Position) error {
+	name := segmentFileName(number, 0)
+	if m := l.manifest.segment(number); m != nil {
+		name = segmentFileName(number, m.generation)
+		first = m.base
+	}
+	return &engine.CorruptError{File: joinPath(l.dir, name), Segment: number, FirstLost: first, NextGood: engine.NoPosition, Reason: "the file is missing"}
+}
+
+func (l *logState) readTail() error {
+	f, err := openFile(l.fs, joinPath(l.dir, tailName), os.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) {
+		l.tail = nil
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("eventfold: open TAIL: %w", err)
+	}
+	defer f.Close()
+	l.tail, err = readTail(f)
+	if err != nil {
+		l.tail = nil // no information, not an error
+	}
+	return nil
+}
+
+func (l *logState) readManifest() error {
+	m, err := readManifest(l.fs, l.dir)
+	if errors.Is(err, errManifest) {
+		l.lost, l.manifest = true, nil
+		return nil
+	}
+	if err == nil {
+		l.lost, l.manifest = false, m
+	}
+	return err
+}
+
+// A segmentName is a file name of a segment.
+type segmentName struct {
+	number     int64
+	generation uint32
+}
+
+// list returns the segments' files in the order of their numbers, of each the generation that choose chooses.
+func (l *logState) list() ([]segmentName, error) {
+	files, err := l.fs.List(l.dir)
+	if err != nil {
+		return nil, fmt.Errorf("eventfold: list %s: %w", l.dir, err)
+	}
+	found := map[int64][]uint32{} // generations
+	least, most := int64(0), int64(0)
+	for _, file := range files {
+		number, generation, ok := parseSegmentFileName(file)
+		if !ok {
+			continue
+		}
+		if least == 0 || number < least {
+			least = number
+		}
+		most = max(most, number)
+		found[number] = append(found[number], generation)
+	}
+	if l.manifest != nil { // what lies before it has been given up and only waits to be removed
+		least = l.manifest.segments[0].number
+	}
+	var names []segmentName
+	for number := least; number <= most && most > 0; number++ {
+		if len(found[number]) == 0 {
+			return nil, l.missing(number, 0)
+		}
+		names = append(names, segmentName{number, l.choose(number, found[number])})
+	}
+	return names, nil
+}
+
+// checkNames checks that no segment is missing at the end.
+func (l *logState) checkNames(names []segmentName) error {
+	if known := l.manifest.last(); known > names[len(names)-1].number {
+		return l.missing(known, 0)
+	}
+	return nil
+}
+
+// checkTail checks that the segment that TAIL speaks of is there.
+func (l *logState) checkTail() error {
+	for _, t := range l.tail {
+		if t.store == l.store && len(l.segments) > 0 && t.segment > l.last().number {
+			return l.missing(t.segment, t.next)
+		}
+	}
+	return nil
+}
+
+// last returns the last segment.
+func (l *logState) last() *segment { return l.segments[len(l.segments)-1] }
+
+func (l *logState) files() *segmentFiles {
+	return &segmentFiles{fs: l.fs, dir: l.dir, open: l.opened, raw: l.plain}
+}
+
+// open opens a segment's file and checks its header against its name and the store.
+func (l *logState) open(n segmentName) (*segment, error) {
+	name := joinPath(l.dir, segmentFileName(n.number, n.generation))
+	files := l.files()
+	f, h, compressed, err := files.read(n)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errGone
+	}
+	if err == nil && (h.number != n.number || h.generation != n.generation || h.base < 0) {
+		err = errSegmentFields
+	}
+	if err == nil && l.store != uuid.Nil && h.store != l.store {
+		err = &engine.FormatError{File: name, Reason: "belongs to another store"}
+	}
+	if err == nil && l.store == uuid.Nil && l.manifest != nil && h.store != l.manifest.store {
+		err = &engine.FormatError{File: name, Reason: "belongs to another store than MANIFEST"}
+	}
+	if err != nil {
+		if f != nil {
+			f.Close()
+		}
+		return nil, l.headerError(n, name, err)
+	}
+	l.store = h.store
+	return &segment{number: n.number, generation: n.generation, base: h.base, name: name, file: files.keep(f, n, h), header: h, compressed: compressed}, nil
+}
+
+// headerError turns what is wrong with the header of a segment into the error that users see. A lone file without our magic is not ours.
+func (l *logState) headerError(n segmentName, name string, err error) error {
+	if errors.Is(err, errSegmentMagic) && l.store == uuid.Nil && l.manifest == nil && len(l.tail) == 0 {
+		return &engine.FormatError{File: name, Reason: err.Error()}
+	}
+	if !isHeaderDamage(err) {
+		return err
+	}
+	first := engine.Position(0)
+	if len(l.segments) > 0 {
+		first = l.end.next
+	}
+	if m := l.manifest.segment(n.number); m != nil {
+		first = m.base
+	}
+	e := &engine.CorruptError{File: name, Segment: n.number, FirstLost: first, NextGood: engine.NoPosition, Reason: err.Error()}
+	if m := l.manifest.segment(n.number + 1); m != nil {
+		e.NextGood = m.base
+	}
+	return e
+}
+
+// isHeaderDamage reports whether an error of opening a segment comes from what is in the file.
+func isHeaderDamage(err error) bool {
+	for _, damage := range [...]error{errSegmentMagic, errSegmentCRC, errSegmentFields, errLayout, errMap} {
+		if errors.Is(err, damage) {
+			return true
+		}
+	}
+	return false
+}
+
+// follow takes seg as the successor of the last segment, which becomes complete. If MANIFEST tells all about seg, its events are not read.
+func (l *logState) follow(seg *segment, last bool) error {
+	if err := l.complete(seg); err != nil {
+		seg.file.Close()
+		return err
+	}
+	l.segments = append(l.segments, seg)
+	l.end = startOf(&seg.header, l.end.micros)
+	l.index = newMemIndex(seg.base, l.store)
+	l.least = 0
+	l.found.frames, l.found.x, l.found.seal = nil, l.end, 0
+	seg.index.Store(&indexHolder{l.index})
+	m := l.manifest.segment(seg.number)
+	if last || m == nil || !m.sealed || m.generation != seg.generation || l.lost {
+		l.startBehindIndex(seg)
+	} else {
+		l.trust(seg, m)
+	}
+	return nil
+}
+
+// trust takes a sealed segment from MANIFEST. complete will compare it with its successor.
+func (l *logState) trust(seg *segment, m *manifestSegment) {
+	l.index = nil
+	l.least = m.least
+	l.end = logEnd{offset: m.end, next: m.next, chain: m.lastChain, micros: m.greatest}
+	l.found.x = l.end
+	seg.index.Store(&indexHolder{l.indexer.openSealed(seg, indexMeta{store: l.store, number: seg.number, generation: seg.header.content,
+		base: seg.base, count: uint32(m.next - m.base), end: m.end, chain: m.lastChain})})
+}
+
+// startBehindIndex uses the index file that was written when the store was closed, if there is one about frames that are there and
+// promised. Only what follows them is then read.
+func (l *logState) startBehindIndex(seg *segment) {
+	index, end, ok := l.indexer.openActive(seg, l.store, l.promise())
+	if !ok {
+		return
+	}
+	least, err := index.recordedAt(0)
+	if err != nil {
+		return
+	}
+	l.index, l.least, l.end, l.found.x = index, least, end, end
+	seg.index.Store(&indexHolder{index})
+}
+
+// complete makes the last segment end where next begins: next exists, so everything before it was durable.
+func (l *logState) complete(next *segment) error {
+	if len(l.segments) == 0 {
+		if next.base != 0 && (l.manifest == nil || l.manifest.segments[0].base != next.base) {
+			return &engine.CorruptError{File: next.name, Segment: next.number, FirstLost: 0, NextGood: next.base,
+				Reason: "there must have been segments before it"}
+		}
+		return nil
+	}
+	seg := l.last()
+	if l.index != nil {
+		if err := l.scan(&next.header); err != nil {
+			return err
+		}
+	}
+	if next.header.supersedes() && l.end.next > next.base && l.index != nil {
+		if err := l.cutBack(next); err != nil {
+			return err
+		}
+	}
+	if l.end.next != next.base || l.end.chain != next.header.chainIn {
+		return l.damage(l.found.x, l.found.why, next.base)
+	}
+	if err := l.checkSeal(seg, next); err != nil {
+		return err
+	}
+	seg.sealed.Store(&sealedInfo{end: l.end.offset, count: uint32(next.base - seg.base), least: l.least,
+		greatest: l.end.micros, lastChain: l.end.chain})
+	if _, ok := seg.index.Load().segmentIndex.(*fileIndex); !ok {
+		l.indexer.add(seg)
+	}
+	return nil
+}
+
+// cutBack takes the last segment back to the place where next supersedes it. Frames behind it had been promised to this reader only by
+// what the process that recovered the log could no longer see; next begins with the same frames.
+func (l *logState) cutBack(next *segment) error {
+	off, first, err := l.index.frame(uint32(next.base - l.last().base))
+	if err != nil {
+		return err
+	}
+	l.end.offset, l.end.chain = off, next.header.chainIn
+	l.end.next = l.last().base + engine.Position(first)
+	return nil
+}
+
+// checkSeal checks the seal of a complete segment if MANIFEST says that it was durable. A superseded segment has none.
+func (l *logState) checkSeal(seg, next *segment) error {
+	m := l.manifest.segment(seg.number)
+	if next.header.supersedes() || m == nil || !m.sealed {
+		return nil
+	}
+	sealed, err := isSealed(seg, l.end)
+	if err != nil {
+		return err
+	}
+	if !sealed {
+		e := l.damage(l.end, errors.New("the seal of the segment is damaged"), next.base)
+		e.Offset = sealAt(l.end.offset)
+		return e
+	}
+	return nil
+}
+
+// isSealed reports whether a segment that ends at end has its seal.
+func isSealed(seg *segment, end logEnd) (bool, error) {
+	var b [minFrameSize]byte
+	at := place{store: seg.header.store, segment: seg.number, offset: sealAt(end.offset)}
+	if n, err := seg.file.ReadAt(b[:], at.offset); n < len(b) {
+		return false, wrap("read "+seg.name, ignoreEOF(err))
+	}
+	h, err := decodeFrameHeader(b[:], at)
+	return err == nil && h.kind == frameSeal && h.first == end.next && checkFrame(b[:], h) == nil && frameChain(b[:]) == end.chain, nil
+}
+
+// damage returns the error for damage at a place in the last segment. next is the next position known to be good.
+func (l *logState) damage(at logEnd, why error, next engine.Position) *engine.CorruptError {
+	seg := l.last()
+	if why == nil {
+		why = errFramePrevious
+	}
+	e := &engine.CorruptError{File: seg.name, Segment: seg.number, Offset: at.offset, FirstLost: at.next, NextGood: next, Reason: why.Error()}
+	if good := nextGood(seg, at); good != engine.NoPosition {
+		e.NextGood = good
+	}
+	return e
+}
+
+// nextGood returns the position of the first frame of the segment behind a damaged place that has events and a header that checks,
+// NoPosition if there is none.
+func nextGood(seg *segment, damaged logEnd) engine.Position {
+	s, err := newLogScanner(seg, damaged)
+	if err != nil {
+		return engine.NoPosition
+	}
+	h, _, ok, _ := s.laterFrame(damaged.offset+frameAlign, func(h *frameHeader, _ int64) bool { return h.first >= damaged.next && h.count > 0 })
+	if !ok {
+		return engine.NoPosition
+	}
+	return h.first
+}
+
+// look reads what has been added to the last segment, and to the segments behind it.
+func (l *logState) look() error {
+	for len(l.segments) > 0 {
+		if l.index != nil {
+			if err := l.scan(nil); err != nil {
+				return err
+			}
+		}
+		next, err := l.successor()
+		if err != nil {
+			return err
+		}
+		if next == nil {
+			return l.checkTail()
+		}
+		if err := l.follow(next, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// successor opens the segment behind the last one, and returns nil if there is none.
+func (l *logState) successor() (*segment, error) {
+	number := l.last().number + 1
+	n := segmentName{number: number}
+	if _, err := l.fs.Stat(joinPath(l.dir, segmentFileName(number, 0))); errors.Is(err, fs.ErrNotExist) {
+		names, err := l.list()
+		if err != nil || len(names) == 0 || names[len(names)-1].number < number {
+			return nil, err
+		}
+		n = names[number-names[0].number]
+	} else if err != nil {
+		return nil, fmt.Errorf("eventfold: %s: %w", segmentFileName(number, 0), err)
+	}
+	return l.open(n)
+}
+
+// promise returns the offset in the last segment below which everything was durable, as far as header, MANIFEST and TAIL tell.
+func (l *logState) promise() int64 {
+	seg := l.last()
+	s := max(seg.header.promised, segmentHeaderSize)
+	if m := l.manifest.segment(seg.number); m != nil && m.generation == seg.generation {
+		s = max(s, m.end)
+	}
+	for _, t := range l.tail {
+		if t.store == l.store && t.segment == seg.number && t.generation == seg.generation {
+			s = max(s, t.offset)
+		}
+	}
+	return s
+}
+
+// scan reads the last segment from its end on. Frames that are promised are indexed and advance end, others are kept in found.
+// If there is a successor, all up to where that begins is promised, and nothing behind it belongs to the log.
+// It returns a *CorruptError if what is promised is not there.
+func (l *logState) scan(successor *segmentHeader) error {
+	seg := l.last()
+	s, err := newLogScanner(seg, l.end)
+	if err != nil {
+		return err
+	}
+	promised := l.promise()
+	l.found.frames, l.found.seal, l.found.x = nil, 0, l.end
+	for !reaches(l.end, successor) {
+		f, err := s.next()
+		if err != nil {
+			return fmt.Errorf("eventfold: read %s: %w", seg.name, err)
+		}
+		if f == nil {
+			break
+		}
+		if f.kind == frameSeal {
+			l.found.seal = f.offset
+		} else {
+			l.hold(f)
+		}
+		promised = max(promised, f.synced)
+		l.take(promised, successor)
+		if f.kind == frameSeal {
+			break
+		}
+	}
+	l.found.why = s.why
+	if promised > l.found.x.offset && !reaches(l.end, successor) {
+		return l.damage(l.found.x, l.found.why, engine.NoPosition)
+	}
+	return nil
+}
+
+// reaches reports whether a segment ends where its successor begins.
+func reaches(end logEnd, successor *segmentHeader) bool {
+	return successor != nil && end.next == successor.base && end.chain == successor.chainIn
+}
+
+// hold keeps a frame until it is known to be promised.
+func (l *logState) hold(f *logFrame) {
+	l.found.frames = append(l.found.frames, f)
+	l.found.x = f.end
+}
+
+// take indexes the kept frames that are promised by now. What remains gets bytes of its own.
+func (l *logState) take(promised int64, successor *segmentHeader) {
+	for len(l.found.frames) > 0 && !reaches(l.end, successor) {
+		f := l.found.frames[0]
+		if f.end.offset > promised && (successor == nil || f.end.next > successor.base) {
+			break
+		}
+		if l.least == 0 && f.count > 0 {
+			l.least = f.micros
+		}
+		indexFrame(l.index, &f.frameHeader, f.bytes, f.offset)
+		l.end = f.end
+		l.found.frames = l.found.frames[1:]
+	}
+	if n := len(l.found.frames); n > 0 && !l.found.frames[n-1].owned {
+		f := l.found.frames[n-1]
+		f.bytes, f.owned = append([]byte(nil), f.bytes...), true
+	}
+}
+
+// close closes the files of all segments.
+func (l *logState) close() {
+	for _, seg := range l.segments {
+		seg.file.Close()
+	}
+}

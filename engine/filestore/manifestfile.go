@@ -1,0 +1,94 @@
+package filestore
+
+import (
+	"errors"
+	"github.com/eventfold/eventfold/engine"
+	"io"
+	"io/fs"
+	"os"
+)
+
+// readManifest reads MANIFEST. It returns nil if there is none, and errManifest if it cannot be used, whatever has its name.
+func readManifest(fsys FS, dir string) (*manifest, error) {
+	name := joinPath(dir, manifestName)
+	f, err := openFile(fsys, name, os.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if errors.As(err, new(*engine.FormatError)) { // a directory, a named pipe
+		return nil, errManifest
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	size, err := f.Size()
+	if err != nil {
+		return nil, err
+	}
+	b, err := readManifestBytes(f, size)
+	if err != nil {
+		return nil, err
+	}
+	return decodeManifest(b, name)
+}
+
+// readManifestBytes reads a file of the size given, piece by piece: memory is taken for bytes that a manifest can have, not for a size. What cannot be
+// one is cut short, and does not check.
+func readManifestBytes(f File, size int64) ([]byte, error) {
+	if size > maxManifestSize {
+		return nil, nil
+	}
+	var b []byte
+	for int64(len(b)) < size {
+		at := len(b)
+		b = append(b, make([]byte, min(size-int64(at), manifestPiece))...)
+		n, err := f.ReadAt(b[at:], int64(at))
+		if b = b[:at+n]; n == 0 || err != nil && !errors.Is(err, io.EOF) {
+			return b, ignoreEOF(err)
+		}
+		if !mayBeManifest(b, size) {
+			return nil, nil
+		}
+	}
+	return b, nil
+}
+
+// writeManifest replaces MANIFEST.
+func writeManifest(fsys FS, dir string, m *manifest) error {
+	temp := joinPath(dir, manifestTemp)
+	f, err := createEmpty(fsys, temp)
+	if err != nil {
+		return err
+	}
+	err = writeFull(f, m.encode(), 0)
+	if err == nil {
+		err = f.Fsync()
+	}
+	if errClose := f.Close(); err == nil {
+		err = errClose
+	}
+	if err == nil {
+		err = renameOverDir(fsys, temp, joinPath(dir, manifestName))
+	}
+	if err != nil {
+		return err
+	}
+	return syncNames(fsys, dir)
+}
+
+// renameOverDir renames a file. An empty directory that has the name makes way; one that is not empty is a *FormatError.
+func renameOverDir(fsys FS, from, to string) error {
+	err := fsys.Rename(from, to)
+	if err == nil {
+		return nil
+	}
+	info, errStat := fsys.Stat(to)
+	if errStat != nil || !info.Dir {
+		return err
+	}
+	if fsys.Remove(to) != nil {
+		return notAFile(to, os.ModeDir)
+	}
+	return fsys.Rename(from, to)
+}

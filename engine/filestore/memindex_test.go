@@ -1,0 +1,232 @@
+package filestore
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/eventfold/eventfold/internal/race"
+
+	"github.com/stretchr/testify/require"
+)
+
+func memIndexOf(events []indexedEvent) *memIndex {
+	m := newMemIndex(0, testStore)
+	for i := range events {
+		m.add(&events[i])
+	}
+	return m
+}
+
+func TestMemIndexIsLikeTheModel(t *testing.T) {
+	for name, c := range corpora {
+		t.Run(name, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(1, 2))
+			model := &naiveIndex{c.make(r)}
+			m := memIndexOf(model.events)
+			for _, limit := range []uint32{m.count(), m.count()/2 + 1, 1} {
+				compareIndexes(t, r, model, m, limit)
+			}
+		})
+	}
+}
+
+func TestMemIndexRefusesUnknownOrdinals(t *testing.T) {
+	m := newMemIndex(0, testStore)
+	_, err := m.offset(0)
+	require.Error(t, err)
+	_, _, err = m.frame(0)
+	require.Error(t, err)
+}
+
+// TestMemIndexLongLists has keys whose postings fill many blocks.
+func TestMemIndexLongLists(t *testing.T) {
+	const events = 60_000
+	m := newMemIndex(0, testStore)
+	var odd []uint32
+	e := indexedEvent{typ: []byte("T")}
+	for i := range uint32(events) {
+		binary.LittleEndian.PutUint32(e.id[:], i)
+		e.offset, e.frame, e.stream = int64(i), int64(i), fmt.Appendf(nil, "s%d", i%2)
+		if i%2 == 1 {
+			odd = append(odd, i)
+		}
+		m.add(&e)
+	}
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 200 {
+		lo, hi := r.Uint32N(events), r.Uint32N(events+1)
+		got, err := m.postings(byStream, "s1", lo, hi, nil)
+		require.NoError(t, err)
+		want := []uint32(nil)
+		if from, to := lo/2, hi/2; from < to {
+			want = odd[from:to]
+		}
+		require.True(t, slices.Equal(want, got), "from %d to %d", lo, hi)
+		entry, ok, err := m.lookup(byStream, "s1", hi)
+		require.NoError(t, err)
+		require.Equal(t, hi >= 2, ok)
+		require.Equal(t, hi/2, entry.count)
+	}
+	all, err := m.postings(byType, "T", 0, events, nil)
+	require.NoError(t, err)
+	require.Len(t, all, events)
+	for i, ord := range all {
+		if ord != uint32(i) {
+			t.Fatalf("ordinal %d: got %d", i, ord)
+		}
+	}
+}
+
+// TestMemIndexReadersNeverDisagree has readers compare prefixes with the model while a writer adds.
+func TestMemIndexReadersNeverDisagree(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	c := corpora["mixed"]
+	c.events = 600
+	model := &naiveIndex{c.make(r)}
+	m := newMemIndex(0, testStore)
+	var durable, checks atomic.Uint32
+	var readers sync.WaitGroup
+	for reader := range 4 {
+		readers.Go(func() { // ends when all is durable
+			r := rand.New(rand.NewPCG(7, uint64(reader)))
+			for done := false; !done; {
+				limit := durable.Load()
+				done = limit == uint32(len(model.events))
+				if limit == 0 {
+					runtime.Gosched()
+					continue
+				}
+				comparePrefix(t, r, model, m, limit)
+				checks.Add(1)
+			}
+		})
+	}
+	for i := range model.events {
+		m.add(&model.events[i])
+		if r.IntN(4) == 0 {
+			durable.Store(uint32(i + 1))
+			for checks.Load() < uint32(i) { // the readers keep up
+				runtime.Gosched()
+			}
+		}
+	}
+	durable.Store(uint32(len(model.events)))
+	readers.Wait()
+}
+
+// comparePrefix asks about one event below limit. It is called from several goroutines, so it does not use require.
+func comparePrefix(t *testing.T, r *rand.Rand, model *naiveIndex, m *memIndex, limit uint32) {
+	e := &model.events[r.Uint32N(limit)]
+	for d, key := range map[dictionary]string{byStream: string(e.stream), byType: string(e.typ)} {
+		want, _, _ := model.lookup(d, key, limit)
+		got, ok, err := m.lookup(d, key, limit)
+		if !ok || err != nil || got != want {
+			t.Errorf("lookup %q below %d: got %+v %v %v, want %+v", key, limit, got, ok, err, want)
+		}
+		ords, _ := m.postings(d, key, 0, limit, nil)
+		wantOrds, _ := model.postings(d, key, 0, limit, nil)
+		if fmt.Sprint(ords) != fmt.Sprint(wantOrds) {
+			t.Errorf("postings %q below %d: got %v, want %v", key, limit, ords, wantOrds)
+		}
+	}
+	ids, _ := m.candidates(e.id, limit, nil)
+	want, _ := model.candidates(e.id, limit, nil)
+	if len(ids) == 0 || ids[0] != want[0] {
+		t.Errorf("id %s below %d: got %v, want %v", e.id, limit, ids, want)
+	}
+	at, _ := m.since(e.micros, limit)
+	wantAt, _ := model.since(e.micros, limit)
+	if at != wantAt {
+		t.Errorf("since %d below %d: got %d, want %d", e.micros, limit, at, wantAt)
+	}
+	keys := 0
+	_ = m.keys(byType, "", limit, func(indexEntry) bool { keys++; return true })
+	if keys == 0 {
+		t.Errorf("no types below %d", limit)
+	}
+}
+
+// A generator makes cheap events for large indexes. It allocates nothing per event.
+type generator struct {
+	streams, perFrame int
+	e                 indexedEvent
+	n                 int
+	rnd               *rand.Rand
+	name, typ         []byte
+}
+
+func newGenerator(streams, perFrame int) *generator {
+	return &generator{streams: streams, perFrame: perFrame, rnd: rand.New(rand.NewPCG(8, 9)), e: indexedEvent{offset: 4096, frame: 4096}}
+}
+
+func (g *generator) next() *indexedEvent {
+	if g.n%g.perFrame == 0 {
+		g.e.offset += 104
+		g.e.frame = g.e.offset - 64
+		g.e.micros += 150
+	}
+	g.name = strconv.AppendInt(append(g.name[:0], "account-"...), int64(g.rnd.IntN(g.streams)), 10)
+	g.typ = append(append(g.typ[:0], "Event"...), byte('0'+g.n%10))
+	g.e.stream, g.e.typ = g.name, g.typ
+	binary.LittleEndian.PutUint64(g.e.id[:8], g.rnd.Uint64())
+	binary.LittleEndian.PutUint64(g.e.id[8:], g.rnd.Uint64())
+	g.e.offset += 208
+	g.n++
+	return &g.e
+}
+
+// TestMemIndexIsInvisibleToTheCollector: a million events in a hundred thousand streams add fewer than a thousand objects.
+func TestMemIndexIsInvisibleToTheCollector(t *testing.T) {
+	events := 1_000_000
+	if race.Enabled {
+		events /= 4 // everything takes twenty times as long
+	}
+	g := newGenerator(events/10, 1) // a frame for every event: the worst case
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	m := newMemIndex(0, testStore)
+	for range events {
+		m.add(g.next())
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	objects := int64(after.HeapObjects) - int64(before.HeapObjects)
+	bytes := int64(after.HeapAlloc) - int64(before.HeapAlloc)
+	t.Logf("%d events: %d objects, %.1f bytes per event", events, objects, float64(bytes)/float64(events))
+	require.Less(t, objects, int64(events/1000))
+	runtime.KeepAlive(m)
+}
+
+func BenchmarkMemIndexAdd(b *testing.B) {
+	for _, streams := range []int{1000, 100_000, 1 << 30} {
+		b.Run(fmt.Sprintf("streams=%d", streams), func(b *testing.B) {
+			g := newGenerator(streams, 10)
+			const batch = 1024
+			m := newMemIndex(0, testStore)
+			events := make([]indexedEvent, batch)
+			for i := 0; i < b.N; i += batch {
+				b.StopTimer()
+				if i%(1<<19) == 0 {
+					m = newMemIndex(0, testStore) // a segment's worth
+				}
+				for j := range events {
+					e := g.next()
+					events[j] = *e
+					events[j].stream, events[j].typ = append([]byte(nil), e.stream...), append([]byte(nil), e.typ...)
+				}
+				b.StartTimer()
+				for j := range min(batch, b.N-i) {
+					m.add(&events[j])
+				}
+			}
+		})
+	}
+}

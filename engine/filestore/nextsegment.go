@@ -1,0 +1,165 @@
+package filestore
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// A nextSegment is next.tmp while it is made by a goroutine of its own.
+type nextSegment struct {
+	capacity int64
+	pace     *zeroPace
+	done     chan struct{} // closed when file and err are there
+	file     File
+	err      error
+}
+
+// A zeroPace says how far the next segment is to be filled with zeros by now. Zeros written at once would fill the queue of the disk,
+// and every commit would wait behind them: 64 MiB were seen to hold up commits for a third of a second.
+type zeroPace struct {
+	target atomic.Int64  // in bytes; only grows
+	wake   chan struct{} // holds one: target has grown
+	stop   chan struct{} // closed to end early
+}
+
+func newZeroPace() *zeroPace {
+	return &zeroPace{wake: make(chan struct{}, 1), stop: make(chan struct{})}
+}
+
+// raise lets the zeros go on up to the target.
+func (p *zeroPace) raise(target int64) {
+	if target <= p.target.Load() {
+		return
+	}
+	p.target.Store(target)
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// until waits until the target is at least off. It returns errStopped when stop is closed. A nil pace never waits.
+func (p *zeroPace) until(off int64) error {
+	if p == nil {
+		return nil
+	}
+	for {
+		select {
+		case <-p.stop:
+			return errStopped
+		default:
+		}
+		if p.target.Load() >= off {
+			return nil
+		}
+		select {
+		case <-p.wake:
+		case <-p.stop:
+			return errStopped
+		}
+	}
+}
+
+// The next segment is prepared while the last one is filled from its first quarter to its seventh eighth.
+const (
+	prepareFrom  = 2 // eighths
+	prepareUntil = 7
+)
+
+// zeroTarget returns how many of the capacity bytes of the next segment are to be zeros when the last one, of size bytes, is filled
+// up to end.
+func zeroTarget(end, size, capacity int64) int64 {
+	progress := float64(end*8-size*prepareFrom) / float64(size*(prepareUntil-prepareFrom))
+	return min(capacity, zeroChunk+int64(progress*float64(capacity)))
+}
+
+// prepareNext begins to prepare the next segment when a quarter of the last one is full, and lets the preparation keep pace with it.
+func (g *log) prepareNext() {
+	size := g.last().header.capacity
+	filled := max(g.end.offset, int64(float64(size)*float64(g.index.size())/float64(g.most)))
+	if g.named != nil || filled < size/8*prepareFrom {
+		return
+	}
+	if g.next == nil {
+		if g.lowSpace && time.Now().Before(g.retryAt) {
+			return
+		}
+		g.next = g.beginNext()
+	}
+	g.next.pace.raise(zeroTarget(filled, size, g.next.capacity))
+}
+
+func (g *log) beginNext() *nextSegment {
+	n := &nextSegment{capacity: segmentCapacity(g.last().number+1, g.fixed, 0), pace: newZeroPace(), done: make(chan struct{})}
+	maker := g.nextMaker()
+	// It ends when the file is made, early when stop is closed; takeNext and dropNext wait for it.
+	go func() {
+		defer close(n.done)
+		n.file, n.err = maker.prepare(n.capacity, n.pace)
+	}()
+	return n
+}
+
+// bulkFrame is the size of frames from which on zeros do not pay: they save each commit some writes of the file system's own, and cost
+// as many bytes as the log itself.
+const bulkFrame = 256 << 10
+
+// nextMaker returns what makes the next segment. While frames are large it reserves room instead of zeroing it.
+func (g *log) nextMaker() *segmentMaker {
+	if g.maker.prealloc != PreallocZero || g.frameMean < bulkFrame {
+		return g.maker
+	}
+	m := *g.maker
+	m.prealloc = PreallocReserve
+	return &m
+}
+
+// noticeNext looks whether preparing has failed.
+func (g *log) noticeNext() {
+	if g.next == nil {
+		return
+	}
+	select {
+	case <-g.next.done:
+		if g.next.err != nil {
+			g.lowSpace, g.retryAt, g.next = true, time.Now().Add(time.Second), nil
+		} else {
+			g.lowSpace = false
+		}
+	default:
+	}
+}
+
+// takeNext returns next.tmp, prepared: with the usual capacity, or with what is needed if that is more.
+func (g *log) takeNext(usual, needed int64) (File, int64, error) {
+	if n := g.next; n != nil {
+		n.pace.raise(n.capacity)
+		<-n.done
+		g.next = nil
+		if n.err == nil && n.capacity >= needed {
+			g.lowSpace = false
+			return n.file, n.capacity, nil
+		}
+		if n.err == nil {
+			n.file.Close()
+		}
+	}
+	capacity := max(usual, needed)
+	f, err := g.nextMaker().prepare(capacity, nil)
+	g.lowSpace = err != nil
+	return f, capacity, err
+}
+
+// dropNext ends the preparation of a segment that is not needed.
+func (g *log) dropNext() {
+	if g.next == nil {
+		return
+	}
+	close(g.next.pace.stop)
+	<-g.next.done
+	if g.next.err == nil {
+		g.next.file.Close()
+		g.maker.discard()
+	}
+	g.next = nil
+}

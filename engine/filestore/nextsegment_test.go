@@ -1,0 +1,130 @@
+package filestore
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// The next segment is filled with zeros little by little, in step with the last one.
+func TestZerosKeepPaceWithTheLog(t *testing.T) {
+	const capacity = 8 << 20
+	fsys := &roomFS{FS: NewMemFS()}
+	s := openStore(t, "store", Options{FS: fsys, SegmentSize: capacity})
+	mustAppend(t, s, "s", engine.Any, one("x")...)
+	require.Equal(t, int64(capacity), fsys.zeroed.Load(), "the first segment, at once")
+
+	payload := strings.Repeat("x", 100<<10)
+	var events int64 = 1
+	fill := func(eighths int64) {
+		for ; events*int64(len(payload)) < capacity*eighths/8; events++ {
+			mustAppend(t, s, "s", engine.Any, one(payload)...)
+		}
+	}
+	fill(prepareFrom)
+	assert.Equal(t, int64(capacity), fsys.zeroed.Load(), "not before a quarter is full")
+	for eighths := int64(prepareFrom + 1); eighths < prepareUntil; eighths++ {
+		fill(eighths)
+		target := zeroTarget(events*int64(len(payload)), capacity, capacity)
+		assert.LessOrEqual(t, fsys.zeroed.Load(), capacity+target+zeroChunk, "%d eighths", eighths)
+		assert.Eventually(t, func() bool { return fsys.zeroed.Load() >= capacity+target-zeroChunk }, 10*time.Second, time.Millisecond, "%d eighths", eighths)
+	}
+	fill(prepareUntil)
+	mustAppend(t, s, "s", engine.Any, one("x")...)
+	assert.Eventually(t, func() bool { return fsys.zeroed.Load() == 2*capacity }, 10*time.Second, time.Millisecond, "before it is needed")
+	fill(20)
+	checkContiguous(t, s, int(events)+1)
+	require.NoError(t, s.Close())
+	_, err := fsys.Open("store/"+nextTemp, 0)
+	assert.Error(t, err, "what was begun is not left")
+}
+
+// A segment whose index takes too much memory is full, although its file is not. The next one is prepared in time all the same.
+func TestLargeIndexEndsSegment(t *testing.T) {
+	const capacity, most = 8 << 20, 256 << 10
+	fsys := &roomFS{FS: NewMemFS()}
+	o := Options{FS: fsys, SegmentSize: capacity, indexMost: most}
+	s := openStore(t, "store", o)
+	const events = 20_000
+	largest := int64(0)
+	for n := range events {
+		mustAppend(t, s, fmt.Sprint("stream-", n), engine.NoStream, one("x")...)
+		if n == 0 {
+			require.Equal(t, int64(capacity), fsys.zeroed.Load(), "the first segment, at once")
+		}
+		size := s.writer.log.index.size() // the writer waits for the next append
+		if largest < most/2 && size >= most/2 {
+			require.Eventually(t, func() bool { return fsys.zeroed.Load() > capacity }, 10*time.Second, time.Millisecond, "the next segment is begun, though this one is nearly empty")
+			require.Equal(t, 1, s.Stats().Segments)
+		}
+		largest = max(largest, size)
+	}
+	assert.Less(t, largest, int64(2*most))
+	stats := s.Stats()
+	require.Greater(t, stats.Segments, 5)
+	for _, seg := range s.view.Load().segments[:stats.Segments-1] {
+		assert.Less(t, seg.sealed.Load().end, int64(capacity/2))
+	}
+	assert.GreaterOrEqual(t, fsys.zeroed.Load(), int64(stats.Segments)*capacity)
+	checkContiguous(t, s, events)
+	_, err := s.Verify(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+
+	s = openStore(t, "store", o)
+	checkContiguous(t, s, events)
+	mustAppend(t, s, "stream-7", engine.Exact(0), one("x")...)
+	mustAppend(t, s, "more", engine.NoStream, one("x")...)
+}
+
+func TestZeroTarget(t *testing.T) {
+	const size, capacity = 64 << 20, 128 << 20
+	assert.EqualValues(t, zeroChunk, zeroTarget(size/8*prepareFrom, size, capacity))
+	assert.EqualValues(t, zeroChunk+capacity/2, zeroTarget(size/16*(prepareFrom+prepareUntil), size, capacity))
+	assert.EqualValues(t, capacity, zeroTarget(size/8*prepareUntil, size, capacity))
+	assert.EqualValues(t, capacity, zeroTarget(size, size, capacity))
+}
+
+// A pace that is stopped lets go of who waits for it.
+func TestZeroPaceStops(t *testing.T) {
+	p := newZeroPace()
+	p.raise(10)
+	p.raise(5) // never falls
+	require.NoError(t, p.until(10))
+	waiting := make(chan error)
+	go func() { waiting <- p.until(11) }() // ends with stop
+	close(p.stop)
+	assert.ErrorIs(t, <-waiting, errStopped)
+	assert.ErrorIs(t, p.until(1), errStopped)
+}
+
+// A failure half way through the zeros is no failure of an append: the segment is made when it is needed.
+func TestZerosThatFailAreMadeLater(t *testing.T) {
+	const capacity = 4 << 20
+	writes, failed := 0, false
+	fsys := &faultFS{FS: NewMemFS(), fail: func(op, name string) error {
+		if op != "write" || name != nextTemp {
+			return nil
+		}
+		if writes++; writes != (capacity/zeroChunk+1)+3 { // the first segment, its header, and two pieces of the next
+			return nil
+		}
+		failed = true
+		return errors.New("injected")
+	}}
+	s := openStore(t, "store", Options{FS: fsys, SegmentSize: capacity})
+	payload := strings.Repeat("x", 100<<10)
+	const events = 100
+	for range events {
+		mustAppend(t, s, "s", engine.Any, one(payload)...)
+	}
+	fsys.set(nil) // which waits for whoever asks
+	assert.True(t, failed)
+	checkContiguous(t, s, events)
+}

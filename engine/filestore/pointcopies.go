@@ -1,0 +1,188 @@
+package filestore
+
+import (
+	"github.com/eventfold/eventfold/engine"
+	"slices"
+)
+
+// This file is how pointRows come by records of a file that can be mapped: they ask the index for the places of a group at once, copy what has
+// been read before out of the map, and read the rest, what lies near each other in one go. No place is asked for twice.
+
+// mostRun is how many bytes are read at once of records that have not been read before.
+const mostRun = 64 << 10
+
+// A recordRun is a piece of the file that was read because some record in it was missing. The next run overwrites it.
+type recordRun struct {
+	b  []byte
+	at int64 // offset in the file
+}
+
+// place takes the next group of events, and asks the index for the places of all of them.
+func (p *pointRows) place() (err error) {
+	n := min(p.wanted, len(p.ords))
+	if p.offsets, p.times, err = p.s.places(p.ords[:n], p.time, p.offsets, p.times); err != nil {
+		return err
+	}
+	p.wanted = min(4*p.wanted, maxGroup)
+	p.group, p.ords, p.done = p.ords[:n], p.ords[n:], 0
+	p.copies = slices.Grow(p.copies[:0], n)
+	return nil
+}
+
+// copyMore copies the next records of the group, as many as fit into a block, out of the file's map. Those that are missing there stay nil.
+func (p *pointRows) copyMore() error {
+	if err := p.s.usable(); err != nil {
+		return err
+	}
+	p.s.memory.release(p.block)
+	p.block = nil
+	done := len(p.copies)
+	m := p.file.hold(max(p.offsets[done], p.offsets[len(p.offsets)-1]) + minRecordSize)
+	if m != nil {
+		defer p.file.release()
+		if m.guard(p.copyRecords) {
+			forgetLooks(len(p.block))
+			return nil
+		}
+	}
+	for p.copies = p.copies[:done]; len(p.copies) < len(p.offsets); { // reading the file tells what is wrong with the map
+		p.copies = append(p.copies, nil)
+	}
+	return nil
+}
+
+// copyRecords is copyMore for a map.
+func (p *pointRows) copyRecords(m *fileMap) {
+	done, total := len(p.copies), 0
+	for _, off := range p.offsets[done:] { // the sizes first: the processor fetches the beginnings of several records at a time
+		b := recordIn(m, off)
+		if total+len(b) > largeBlock && total > 0 {
+			break
+		}
+		total += len(b)
+		p.copies = append(p.copies, b)
+	}
+	if total == 0 {
+		return
+	}
+	p.block = p.s.memory.get(total)
+	free := p.block
+	for i, b := range p.copies[done:] {
+		if b != nil {
+			n := copy(free, b)
+			p.copies[done+i], free = free[:n:n], free[n:]
+		}
+	}
+}
+
+// recordIn returns the record of a map at off as far as its length can be believed, nil if not all of it has been read before.
+func recordIn(m *fileMap, off int64) []byte {
+	if !m.has(off, minRecordSize) {
+		return nil
+	}
+	size := recordSize(m.data[off:])
+	if size < minRecordSize || size > maxRecordSize || !m.has(off, size) {
+		return nil
+	}
+	return m.data[off : off+int64(size)]
+}
+
+// take makes the current record of the group r, whose ord is set.
+func (p *pointRows) take(r *row) (err error) {
+	if p.done == len(p.copies) {
+		if err = p.copyMore(); err != nil {
+			return err
+		}
+	}
+	off, b := p.offsets[p.done], p.copies[p.done]
+	if b == nil {
+		b, err = p.missing()
+	}
+	if err == nil && p.accept(r, b) != nil { // it is read once more
+		err = p.reread(r, off)
+	}
+	if p.time {
+		r.micros = p.times[p.done]
+	}
+	p.done++
+	return err
+}
+
+// missing returns the current record of the group, which is not to be had from the map.
+func (p *pointRows) missing() ([]byte, error) {
+	off := p.offsets[p.done]
+	b := p.run.from(off)
+	if b == nil {
+		if err := p.readRun(); err != nil {
+			return nil, err
+		}
+		b = p.run.from(off)
+	}
+	size := recordSize(b)
+	if size < minRecordSize || size > maxRecordSize {
+		return nil, nil // it does not check
+	}
+	if size > len(b) {
+		return p.s.read(off, size)
+	}
+	record := p.s.memory.piece(size)
+	copy(record, b)
+	return record, nil
+}
+
+// readRun reads the current record of the group, and with it those behind it that are missing as well and near, as far as they are in the block
+// of copies.
+func (p *pointRows) readRun() error {
+	first, last := p.done, p.done
+	for i := first + 1; i < len(p.copies) && p.copies[i] == nil; i++ {
+		if distance(p.offsets[i], p.offsets[last]) > pointGap || distance(p.offsets[i], p.offsets[first]) > mostRun-pointGuess {
+			break
+		}
+		last = i
+	}
+	if p.dir == engine.Backwards {
+		first, last = last, first
+	}
+	at := p.offsets[first]
+	end, err := p.s.nearEnd(p.group[last], p.offsets[last])
+	if err != nil {
+		return err
+	}
+	n := int(min(end-at, mostRun))
+	if n <= 0 { // the index is wrong
+		p.run.b = p.run.b[:0]
+		return nil
+	}
+	if cap(p.run.b) < n {
+		p.run.b = newBlock(max(n, min(2*cap(p.run.b), mostRun)))
+	}
+	p.run = recordRun{p.run.b[:n], at}
+	return p.s.readInto(p.run.b, at)
+}
+
+// from returns the bytes from an offset on, nil if not even a record's size is there.
+func (r *recordRun) from(off int64) []byte {
+	i := off - r.at
+	if i < 0 || i+minRecordSize > int64(len(r.b)) {
+		return nil
+	}
+	return r.b[i:]
+}
+
+// nearEnd returns where to stop reading for the sake of event ord, whose record is at off. It asks the index only where reading on might meet
+// what the writer is writing.
+func (s *segmentReader) nearEnd(ord uint32, off int64) (end int64, err error) {
+	end = off + pointGuess
+	if sealed := s.seg.sealed.Load(); sealed != nil {
+		return min(sealed.end, end), nil
+	}
+	if s.newest == 0 {
+		if s.newest, err = s.offset(s.limit - 1); err != nil {
+			return 0, err
+		}
+	}
+	if end > s.newest {
+		return s.behindRecord(ord, off)
+	}
+	return end, nil
+}

@@ -1,0 +1,173 @@
+package filestore
+
+import (
+	"github.com/eventfold/eventfold/engine"
+	"github.com/google/uuid"
+)
+
+// This file is what a segmentReader asks its index. An index file that cannot be read or does not check makes a query slow,
+// never wrong: the segment is scanned, its index built again in memory, and the question asked once more.
+
+func (s *segmentReader) offset(ord uint32) (int64, error) {
+	index := s.index
+	off, err := index.offset(ord)
+	if err != nil && s.rebuilt(index, &err) {
+		off, err = s.index.offset(ord)
+	}
+	return off, err
+}
+
+func (s *segmentReader) frame(ord uint32) (off int64, first uint32, err error) {
+	index := s.index
+	off, first, err = index.frame(ord)
+	if err != nil && s.rebuilt(index, &err) {
+		off, first, err = s.index.frame(ord)
+	}
+	return off, first, err
+}
+
+func (s *segmentReader) since(micros int64, limit uint32) (uint32, error) {
+	index := s.index
+	ord, err := index.since(micros, limit)
+	if err != nil && s.rebuilt(index, &err) {
+		ord, err = s.index.since(micros, limit)
+	}
+	return ord, err
+}
+
+func (s *segmentReader) recordedAt(ord uint32) (int64, error) {
+	index := s.index
+	micros, err := index.recordedAt(ord)
+	if err != nil && s.rebuilt(index, &err) {
+		micros, err = s.index.recordedAt(ord)
+	}
+	return micros, err
+}
+
+func (s *segmentReader) lookup(d dictionary, key string, limit uint32) (indexEntry, bool, error) {
+	index := s.index
+	e, ok, err := index.lookup(d, key, limit)
+	if err != nil && s.rebuilt(index, &err) {
+		e, ok, err = s.index.lookup(d, key, limit)
+	}
+	return e, ok, err
+}
+
+func (s *segmentReader) postings(d dictionary, key string, lo, hi uint32, dst []uint32) ([]uint32, error) {
+	index := s.index
+	ords, err := index.postings(d, key, lo, hi, dst)
+	if err != nil && s.rebuilt(index, &err) {
+		ords, err = s.index.postings(d, key, lo, hi, dst)
+	}
+	return ords, err
+}
+
+func (s *segmentReader) candidates(id uuid.UUID, limit uint32, dst []uint32) ([]uint32, error) {
+	index := s.index
+	ords, err := index.candidates(id, limit, dst)
+	if err != nil && s.rebuilt(index, &err) {
+		ords, err = s.index.candidates(id, limit, dst)
+	}
+	return ords, err
+}
+
+// keys yields the keys that begin with prefix in byte order.
+func (s *segmentReader) keys(d dictionary, prefix string, limit uint32, yield func(indexEntry) bool) error {
+	var last string // the last that was yielded
+	seen, stopped := false, false
+	each := func(e indexEntry) bool {
+		if seen && e.key <= last {
+			return true // it was yielded before the index turned out to be damaged
+		}
+		last, seen = e.key, true
+		stopped = !yield(e)
+		return !stopped
+	}
+	index := s.index
+	err := index.keys(d, prefix, limit, each)
+	if err != nil && !stopped && s.rebuilt(index, &err) {
+		err = s.index.keys(d, prefix, limit, each)
+	}
+	return err
+}
+
+// rebuilt replaces the index that was asked, which failed with *err, by one in memory, and reports whether it did; if not, *err says why.
+// Later readers find the new index; the store is told, so that it writes a new file.
+func (s *segmentReader) rebuilt(asked segmentIndex, err *error) bool {
+	if ended := s.shared.ended(); ended != nil {
+		*err = ended
+		return false
+	}
+	if tooManyFiles(*err) { // nothing is wrong with the file
+		return false
+	}
+	if m, inMemory := asked.(*memIndex); inMemory {
+		return s.rebuiltPrefix(m, err)
+	}
+	if s.index != asked { // this reader has replaced it meanwhile
+		return true
+	}
+	s.shared.rebuilding.Lock()
+	defer s.shared.rebuilding.Unlock()
+	holder := s.seg.index.Load()
+	if holder.segmentIndex != asked { // somebody else has replaced it
+		s.index = holder.segmentIndex
+		return true
+	}
+	m, failed := s.scanIndex()
+	if failed != nil {
+		*err = failed
+		return false
+	}
+	s.index = m
+	s.seg.index.CompareAndSwap(holder, &indexHolder{m})
+	if s.shared.damaged != nil {
+		s.shared.damaged(s.seg, *err)
+	}
+	return true
+}
+
+// rebuiltPrefix is rebuilt for an index in memory whose first events are in a file.
+func (s *segmentReader) rebuiltPrefix(m *memIndex, err *error) bool {
+	s.shared.rebuilding.Lock()
+	defer s.shared.rebuilding.Unlock()
+	file := m.prefixFile()
+	if file == nil { // there is none, or somebody else has replaced it
+		return m.skip > 0
+	}
+	first, failed := s.scanFirst(m.skip, file.end)
+	if failed != nil {
+		*err = failed
+		return false
+	}
+	m.replacePrefix(first)
+	return true
+}
+
+// scanIndex builds the index of the whole segment, which is sealed, from its frames.
+func (s *segmentReader) scanIndex() (*memIndex, error) {
+	sealed := s.seg.sealed.Load()
+	return s.scanFirst(sealed.count, sealed.end)
+}
+
+// scanFirst builds an index of the segment's first events, which end at end, from their frames.
+func (s *segmentReader) scanFirst(events uint32, end int64) (*memIndex, error) {
+	first := *s
+	first.memory, first.limit, first.end = &blockMemory{reuse: true}, events, end
+	m := newMemIndex(s.seg.base, s.store)
+	var f frameRows
+	f.beginWhole(&first)
+	for f.next < f.hi {
+		h, b, err := f.frameAhead()
+		if err != nil {
+			return nil, err
+		}
+		if err := checkRecords(b, h); err != nil {
+			return nil, s.corrupt(f.behind, f.next, engine.NoPosition, err)
+		}
+		indexFrame(m, &h, b, f.behind)
+		f.behind, f.next = f.behind+int64(h.size), s.behind(h)
+		first.memory.recycle()
+	}
+	return m, nil
+}

@@ -1,0 +1,386 @@
+package filestore
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/google/uuid"
+)
+
+// An OpenReport tells what opening a store found to repair. The zero value means nothing.
+type OpenReport struct {
+	// Torn is what was cut from the end of the log: the rest of an append that was never acknowledged.
+	Torn []TornTail
+	// Superseded is the number of events that had been written without a promise that they are durable. They were copied to a new segment.
+	Superseded int64
+	// Unpromised is the number of events of that kind that a store opened for reading, or beside another process's writer, leaves alone and does not show.
+	Unpromised int64
+	// Manifest tells that MANIFEST was missing or damaged and has been made anew from the segments.
+	Manifest bool
+	// Seals is the number of seals that were written again because nothing promised that they were durable.
+	Seals int
+	// Busy tells that another process holds the write lock, so that nothing was repaired.
+	Busy bool
+}
+
+// A TornTail describes bytes cut from the end of the log.
+type TornTail struct {
+	File    string
+	Offset  int64
+	Bytes   int64
+	SavedAs string // "" if the disk had no room for them
+}
+
+// String describes what was repaired, "" for nothing.
+func (r *OpenReport) String() string {
+	var parts []string
+	for _, t := range r.Torn {
+		saved := "saved as " + t.SavedAs
+		if t.SavedAs == "" {
+			saved = "not saved, the disk is full"
+		}
+		parts = append(parts, fmt.Sprintf("cut %d bytes of an unfinished append from %s at offset %d (%s)", t.Bytes, t.File, t.Offset, saved))
+	}
+	if r.Superseded > 0 {
+		parts = append(parts, fmt.Sprintf("copied %d events that nothing promised to be durable to a new segment", r.Superseded))
+	}
+	if r.Unpromised > 0 {
+		parts = append(parts, fmt.Sprintf("left alone %d events that nothing promises to be durable", r.Unpromised))
+	}
+	if r.Manifest {
+		parts = append(parts, "made MANIFEST anew from the segments")
+	}
+	if r.Seals > 0 {
+		parts = append(parts, "wrote the seal of the last complete segment again")
+	}
+	return strings.Join(parts, "; ")
+}
+
+// A recovery repairs the end of the log. Its owner holds the write lock, and the logState has read all there is.
+type recovery struct {
+	*logState
+	maker  *segmentMaker
+	fixed  int64 // Options.SegmentSize
+	report *OpenReport
+	now    int64 // microseconds
+}
+
+// run decides by the rule of FORMAT.md whether what follows the last promised frame is a torn tail or damage, and removes a
+// torn tail. Frames that are whole but not promised move to a new segment. Afterwards everything in the log is durable.
+func (r *recovery) run() error {
+	// The system may show a name that a process made and could not sync. What is written from here on relies on the names.
+	if err := syncNames(r.fs, r.dir); err != nil {
+		return writeError("sync "+r.dir, err)
+	}
+	if r.found.seal != 0 {
+		return r.missing(r.last().number+1, r.end.next) // a segment is sealed only when its successor is durable
+	}
+	r.checkChain()
+	if err := r.checkLater(); err != nil {
+		return err
+	}
+	if err := r.repairSeal(); err != nil {
+		return err
+	}
+	if err := r.repairEnd(); err != nil {
+		return err
+	}
+	if err := r.maker.discard(); err != nil {
+		return writeError("remove next.tmp", err)
+	}
+	return r.repairManifest()
+}
+
+// checkChain drops whole frames that nothing promises if their chain value is wrong. (That of promised frames is checked by Verify.)
+func (r *recovery) checkChain() {
+	end := r.end
+	for i, f := range r.found.frames {
+		if nextChain(end.chain, f.bytes, len(f.bytes)) != f.end.chain {
+			r.found.frames, r.found.x, r.found.why = r.found.frames[:i], end, errFrameCRC
+			return
+		}
+		end = f.end
+	}
+}
+
+// checkLater looks behind the end of the log for a frame that promises bytes which are not there.
+func (l *logState) checkLater() error {
+	s, err := newLogScanner(l.last(), l.found.x)
+	if err != nil {
+		return err
+	}
+	x := l.found.x.offset
+	h, _, ok, err := s.laterFrame(x, func(h *frameHeader, _ int64) bool { return h.synced > x })
+	if err != nil {
+		return fmt.Errorf("eventfold: read %s: %w", l.last().name, err)
+	}
+	if !ok {
+		return nil
+	}
+	// A writer at work may have written both since x was read.
+	if f, err := s.frameAt(x); err != nil || f != nil {
+		return err
+	}
+	return l.damage(l.found.x, l.found.why, h.first)
+}
+
+// repairSeal writes the seal of the last but one segment again unless it is certain that it is durable: the cache of the
+// system may show what is not on the disk.
+func (r *recovery) repairSeal() error {
+	n := len(r.segments)
+	if n < 2 || r.last().header.supersedes() {
+		return nil
+	}
+	seg := r.segments[n-2]
+	sealed := seg.sealed.Load()
+	m := r.manifest.segment(seg.number)
+	certain := m != nil && m.sealed || r.end.offset > segmentHeaderSize || seg.generation > 0 // only what is durable gets a new generation
+	for _, t := range r.tail {
+		certain = certain || t.store == r.store && t.segment > seg.number
+	}
+	if certain {
+		return nil
+	}
+	end, err := r.endOf(seg, sealed)
+	if err != nil {
+		return err
+	}
+	f, err := r.fs.Open(seg.name, os.O_RDWR)
+	if err != nil {
+		return writeError("open "+seg.name, err)
+	}
+	defer f.Close()
+	b := sealFrameAt(place{r.store, seg.number, sealAt(end.offset)}, end, r.now)
+	if err := writeFull(f, b, sealAt(end.offset)); err != nil {
+		return writeError("write the seal of "+seg.name, err)
+	}
+	if err := syncData(f); err != nil {
+		return writeError("sync the seal of "+seg.name, err)
+	}
+	r.report.Seals++
+	return nil
+}
+
+// endOf returns the end of a complete segment with the link to its last frame, which the seal needs.
+func (r *recovery) endOf(seg *segment, sealed *sealedInfo) (logEnd, error) {
+	s, err := newLogScanner(seg, startOf(&seg.header, 0))
+	if err != nil {
+		return logEnd{}, err
+	}
+	for s.end.offset < sealed.end {
+		f, err := s.next()
+		if err != nil {
+			return logEnd{}, err
+		}
+		if f == nil {
+			return logEnd{}, r.damage(s.end, s.why, seg.base+engine.Position(sealed.count))
+		}
+	}
+	return s.end, nil
+}
+
+// repairEnd makes the end of the log one that can be written on.
+func (r *recovery) repairEnd() error {
+	if err := r.saveTorn(); err != nil {
+		return err
+	}
+	if len(r.found.frames) > 0 {
+		if sabotaged(continueInPlace) {
+			r.take(r.found.x.offset, nil)
+			return nil
+		}
+		return r.supersede()
+	}
+	return nil
+}
+
+// saveTorn saves what was written behind the last whole frame, and zeroes it unless the segment is about to be superseded.
+func (r *recovery) saveTorn() error {
+	seg, x := r.last(), r.found.x.offset
+	s, err := newLogScanner(seg, r.found.x)
+	if err != nil {
+		return err
+	}
+	end, err := s.lastWritten(x)
+	if err != nil || end == x {
+		return err
+	}
+	torn := TornTail{File: seg.name, Offset: x, Bytes: end - x}
+	torn.SavedAs, err = r.copyTorn(s, x, end)
+	if err != nil {
+		return err
+	}
+	if len(r.found.frames) == 0 && !sabotaged(noZeroingOfTornTail) {
+		err = r.zeroTorn(seg, x, min(alignUp(end, pageSize), s.size))
+	}
+	r.report.Torn = append(r.report.Torn, torn)
+	return err
+}
+
+// copyTorn copies the bytes from x to end into a file of their own and returns its name, "" if the disk is full.
+func (r *recovery) copyTorn(s *logScanner, x, end int64) (string, error) {
+	name := joinPath(r.dir, fmt.Sprintf("torn-%d-%08x.bin", r.last().number, x))
+	f, err := createEmpty(r.fs, name)
+	if err != nil {
+		if isFull(err) {
+			return "", nil
+		}
+		return "", writeError("create "+name, err)
+	}
+	defer f.Close()
+	for at := x; at < end && err == nil; {
+		var b []byte
+		b, err = s.read(at, int(min(scanBlock, end-at)))
+		if err == nil && len(b) == 0 {
+			break
+		}
+		if err == nil {
+			err = writeFull(f, b, at-x)
+		}
+		at += int64(len(b))
+	}
+	if err == nil {
+		err = f.Fsync()
+	}
+	if isFull(err) {
+		r.fs.Remove(name)
+		return "", nil
+	}
+	if err == nil {
+		err = syncNames(r.fs, r.dir)
+	}
+	return name, writeError("save "+name, err)
+}
+
+func (r *recovery) zeroTorn(seg *segment, x, end int64) error {
+	f, err := r.fs.Open(seg.name, os.O_RDWR)
+	if err != nil {
+		return writeError("open "+seg.name, err)
+	}
+	defer f.Close()
+	if err := writeZeros(f, x, end); err != nil {
+		return writeError("cut "+seg.name, err)
+	}
+	return writeError("sync "+seg.name, syncData(f))
+}
+
+// supersede copies the whole frames that nothing promises into a new segment, which takes the place of the last one from there on.
+// The old segment is not written to: the system's cache may show bytes of it that are not on the disk.
+func (r *recovery) supersede() error {
+	old, events := r.last(), r.found.x.next-r.end.next
+	size := 0
+	for _, f := range r.found.frames {
+		size += len(f.bytes)
+	}
+	h := segmentHeader{store: r.store, number: old.number + 1, flags: segmentSupersedes, base: r.end.next,
+		created: r.now, chainIn: r.end.chain, capacity: segmentCapacity(old.number+1, r.fixed, size)}
+	f, err := r.maker.prepare(h.capacity, nil)
+	if err != nil {
+		return writeError("make room for a new segment", err)
+	}
+	b, promised := moveFrames(r.found.frames, &h, r.end.micros)
+	h.promised = promised
+	if err := writeFull(f, b, segmentHeaderSize); err != nil {
+		f.Close()
+		r.maker.discard()
+		return writeError("copy frames to a new segment", err)
+	}
+	if _, err := r.maker.name(f, &h); err != nil {
+		return writeError("name a new segment", err)
+	}
+	r.report.Superseded += int64(events)
+	if err := r.look(); err != nil {
+		return err
+	}
+	return r.writeManifest()
+}
+
+// moveFrames encodes frames for the beginning of the segment h: what tells their place changes, their content and chain do not.
+func moveFrames(frames []*logFrame, h *segmentHeader, micros int64) (b []byte, promised int64) {
+	end := startOf(h, micros)
+	for _, f := range frames {
+		at := place{store: h.store, segment: h.number, offset: end.offset}
+		header := f.frameHeader
+		header.synced, header.previous, header.previousCRC = 0, end.previous, end.previousCRC
+		moved := bytes.Clone(f.bytes)
+		putFrameHeader(moved, header, at)
+		putFrameTrailer(moved, f.end.chain)
+		end = end.after(&header, moved, at.offset)
+		b = append(b, moved...)
+	}
+	return b, end.offset
+}
+
+// sealFrameAt returns a seal for a segment that ends at end.
+func sealFrameAt(at place, end logEnd, micros int64) []byte {
+	h := frameHeader{first: end.next, kind: frameSeal, micros: max(micros, end.micros), synced: end.offset,
+		previous: end.previous, previousCRC: end.previousCRC}
+	b, _ := sealFrame(make([]byte, frameHeaderSize, minFrameSize), &h, at, end.chain)
+	return b
+}
+
+// repairManifest writes MANIFEST if it is missing, damaged, or behind by a segment.
+func (r *recovery) repairManifest() error {
+	if err := r.fs.Remove(joinPath(r.dir, manifestTemp)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return writeError("remove "+manifestTemp, err)
+	}
+	if r.lost {
+		r.report.Manifest = true
+	} else if r.manifest.last() == r.last().number {
+		return nil
+	}
+	return r.writeManifest()
+}
+
+// writeManifest writes MANIFEST as the log is now.
+func (l *logState) writeManifest() error {
+	return l.saveManifest(l.describe())
+}
+
+// saveManifest writes MANIFEST.
+func (l *logState) saveManifest(m *manifest) error {
+	if err := l.manifests.write(l.fs, l.dir, m, l.manifests.next()); err != nil {
+		return writeError("write MANIFEST", err)
+	}
+	l.manifest, l.lost = m, false
+	return nil
+}
+
+// describe returns the manifest of the log as it is now.
+func (l *logState) describe() *manifest {
+	m := &manifest{store: l.store, segments: make([]manifestSegment, len(l.segments))}
+	if l.manifest != nil {
+		m.first = l.manifest.first
+	}
+	for i, seg := range l.segments {
+		e := manifestSegment{number: seg.number, generation: seg.generation, base: seg.base, next: l.end.next,
+			end: l.end.offset, lastChain: l.end.chain, least: l.least, greatest: l.end.micros}
+		if sealed := seg.sealed.Load(); sealed != nil {
+			e.sealed, e.next, e.end = true, seg.base+engine.Position(sealed.count), sealed.end
+			e.lastChain, e.least, e.greatest = sealed.lastChain, sealed.least, sealed.greatest
+		}
+		m.segments[i] = e
+	}
+	return m
+}
+
+// create makes the first segment of a new store.
+func (l *logState) create(maker *segmentMaker, fixed, now int64, store uuid.UUID) error {
+	h := segmentHeader{store: store, number: 1, created: now, promised: segmentHeaderSize, capacity: segmentCapacity(1, fixed, 0)}
+	f, err := maker.prepare(h.capacity, nil)
+	if err != nil {
+		return writeError("make room for the first segment", err)
+	}
+	if _, err := maker.name(f, &h); err != nil {
+		return writeError("name the first segment", err)
+	}
+	if err := l.load(); err != nil {
+		return err
+	}
+	return l.writeManifest()
+}

@@ -1,0 +1,5 @@
+//go:build !saboteur
+
+package filestore
+
+func sabotaged(sabotage) bool { return false }

@@ -1,0 +1,165 @@
+package filestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/google/uuid"
+)
+
+// Sizes of reads, in bytes. Between 64 KiB and 1 MiB the size of a long scan's reads makes no difference.
+const (
+	smallBlock = 4 << 10   // the least that a scan reads at once
+	firstBlock = 16 << 10  // what it begins with if nobody says how much is wanted; each block is then twice the one before
+	largeBlock = 256 << 10 // up to this, unless a single frame is larger
+)
+
+// A segmentReader reads one segment for one cursor, and answers questions about it. It sees only the events below limit.
+//
+// What it reads goes into blocks of the cursor's memory: strings and bytes that are handed out point into them.
+type segmentReader struct {
+	ctx    context.Context
+	shared *readShared
+	memory *blockMemory
+	store  uuid.UUID
+	seg    *segment
+	index  segmentIndex
+	limit  uint32 // number of events
+	end    int64  // see bound; 0 until it is known
+	newest int64  // offset of the last event's record; 0 until it is known
+}
+
+// at returns the place of a frame, which seeds its checksum.
+func (s *segmentReader) at(off int64) place {
+	return place{store: s.store, segment: s.seg.number, offset: off}
+}
+
+// bound returns the offset at which reading ends: behind the last frame of a sealed segment, behind the frame of the last event
+// that may be seen in an active one, so that no read touches what the writer is writing.
+func (s *segmentReader) bound() (int64, error) {
+	if s.end != 0 {
+		return s.end, nil
+	}
+	if sealed := s.seg.sealed.Load(); sealed != nil {
+		s.end = sealed.end
+		return s.end, nil
+	}
+	off, first, err := s.frame(s.limit - 1)
+	if err != nil {
+		return 0, err
+	}
+	for {
+		h, at, err := s.header(off, first)
+		if err != nil {
+			return 0, err
+		}
+		off, first = at+int64(h.size), s.behind(h)
+		if first >= s.limit {
+			s.end = off
+			return off, nil
+		}
+	}
+}
+
+// behind returns the ordinal of the first event behind a frame.
+func (s *segmentReader) behind(h frameHeader) uint32 {
+	return uint32(h.first + engine.Position(h.count) - s.seg.base)
+}
+
+// header reads the header of the frame that begins at off, or at the next page, with event ord, and returns where it is.
+func (s *segmentReader) header(off int64, ord uint32) (h frameHeader, at int64, err error) {
+	var b [frameHeaderSize]byte
+	page := alignUp(off, pageSize)
+	for _, at := range [...]int64{off, off, page, page} { // what does not check is read once more
+		if err = s.readInto(b[:], at); err != nil {
+			return h, at, err
+		}
+		if h, err = decodeFrameHeader(b[:], s.at(at)); err == nil {
+			return h, at, nil
+		}
+	}
+	return h, off, s.corrupt(off, ord, engine.NoPosition, err)
+}
+
+// read returns the n bytes at off, less if the bound comes first, in memory that only the current event or batch may point into.
+func (s *segmentReader) read(off int64, n int) ([]byte, error) {
+	end, err := s.bound()
+	if err != nil {
+		return nil, err
+	}
+	n = int(min(int64(n), end-off))
+	if n <= 0 {
+		return nil, nil
+	}
+	b := s.memory.piece(n)
+	return b, s.readInto(b, off)
+}
+
+// usable returns the context's error if it has ended, and why the store cannot be used any more.
+func (s *segmentReader) usable() error {
+	if err := s.ctx.Err(); err != nil {
+		return err
+	}
+	return s.shared.ended()
+}
+
+// readInto fills b with the bytes at off.
+func (s *segmentReader) readInto(b []byte, off int64) error {
+	if err := s.usable(); err != nil {
+		return err
+	}
+	n, err := s.seg.file.ReadAt(b, off)
+	if n == len(b) {
+		return nil
+	}
+	if err := s.shared.ended(); err != nil {
+		return err
+	}
+	if errors.Is(err, io.EOF) || err == nil {
+		return s.corrupt(off+int64(n), 0, engine.NoPosition, errSegmentShort)
+	}
+	return fmt.Errorf("eventfold: read %s at offset %d: %w", s.seg.name, off, err)
+}
+
+// Why a segment cannot be read.
+var (
+	errSegmentShort = errors.New("the file ends too early")
+	errFrameOrder   = errors.New("the frame's position does not follow the one before it")
+)
+
+// corrupt returns the error for bytes at off that do not check. ord is the first event that cannot be read.
+func (s *segmentReader) corrupt(off int64, ord uint32, next engine.Position, reason error) error {
+	return &engine.CorruptError{
+		File:      s.seg.name,
+		Segment:   s.seg.number,
+		Offset:    off,
+		FirstLost: s.seg.base + engine.Position(ord),
+		NextGood:  next,
+		Reason:    reason.Error(),
+	}
+}
+
+// places answers as the index does, or as one built anew does if that is damaged. What offsets and micros held is overwritten.
+func (s *segmentReader) places(ords []uint32, time bool, offsets, micros []int64) (_, _ []int64, err error) {
+	offsets = slices.Grow(offsets[:0], len(ords))
+	if time {
+		micros = slices.Grow(micros[:0], len(ords))
+	}
+	ask := func() error {
+		if p, ok := s.index.(placer); ok {
+			offsets, micros, err = p.places(ords, time, offsets[:0], micros[:0])
+		} else {
+			offsets, micros, err = placesOneByOne(s.index, ords, time, offsets[:0], micros[:0])
+		}
+		return err
+	}
+	index := s.index
+	if ask() != nil && s.rebuilt(index, &err) {
+		err = ask()
+	}
+	return offsets, micros, err
+}

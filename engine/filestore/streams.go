@@ -1,0 +1,159 @@
+package filestore
+
+import (
+	"container/heap"
+	"context"
+	"github.com/eventfold/eventfold/engine"
+	"iter"
+	"time"
+)
+
+// Streams implements ReadIndex. It merges the segments' lists of streams, which are sorted.
+func (r *readIndex) Streams(ctx context.Context, prefix string) engine.StreamCursor {
+	c := &streamList{ctx: ctx, index: r}
+	if c.err = r.usable(ctx); c.err != nil {
+		return c
+	}
+	for i := range r.view.segments {
+		l := &segmentStreams{reader: r.reader(ctx, i, new(blockMemory)), segment: i}
+		if l.reader.limit == 0 {
+			continue // behind the head; or its only frames were moved to the next segment
+		}
+		l.next, l.stop = iter.Pull(l.keys(prefix))
+		if l.advance() {
+			c.lists = append(c.lists, l)
+		} else if c.err = l.err; c.err != nil {
+			c.Close()
+			return c
+		}
+	}
+	heap.Init(&c.lists)
+	return c
+}
+
+// A streamList lists streams. Close, the end, and an error stop the coroutines that the segments' lists run in.
+type streamList struct {
+	ctx    context.Context
+	index  *readIndex
+	lists  streamHeap
+	stream engine.StreamInfo
+	listed int
+	err    error
+}
+
+func (c *streamList) Next() bool {
+	if c.err != nil || len(c.lists) == 0 {
+		return false
+	}
+	c.listed++
+	if c.listed%yieldEvents == 0 {
+		c.index.giveWay()
+		c.err = c.index.usable(c.ctx)
+	}
+	if c.err == nil {
+		c.err = c.merge()
+	}
+	if c.err != nil {
+		c.Close()
+	}
+	return c.err == nil
+}
+
+// merge makes the next stream of the segments' lists, of which there is one, the current one.
+func (c *streamList) merge() error {
+	first := true
+	for len(c.lists) > 0 && (first || c.lists[0].entry.key == c.stream.Stream) {
+		l := c.lists[0]
+		if err := c.add(l, first); err != nil {
+			return err
+		}
+		first = false
+		if l.advance() {
+			heap.Fix(&c.lists, 0)
+			continue
+		}
+		if l.err != nil {
+			return l.err
+		}
+		heap.Pop(&c.lists)
+	}
+	return nil
+}
+
+// add adds what a segment knows of its next stream to the current stream; first if it is the oldest segment that has it.
+func (c *streamList) add(l *segmentStreams, first bool) error {
+	e, base := &l.entry, l.reader.seg.base
+	if first {
+		at, err := l.reader.recordedAt(e.first)
+		if err != nil {
+			return err
+		}
+		c.stream = engine.StreamInfo{Stream: e.key, FirstPosition: base + engine.Position(e.first), CreatedAt: time.UnixMicro(at).UTC()}
+	}
+	at, err := l.reader.recordedAt(e.last)
+	if err != nil {
+		return err
+	}
+	c.stream.Events += int64(e.count)
+	c.stream.Version = e.lastVersion()
+	c.stream.LastPosition = base + engine.Position(e.last)
+	c.stream.UpdatedAt = time.UnixMicro(at).UTC()
+	return nil
+}
+
+func (c *streamList) Stream() engine.StreamInfo { return c.stream }
+
+func (c *streamList) Err() error { return c.err }
+
+func (c *streamList) Close() error {
+	for _, l := range c.lists {
+		l.stop()
+	}
+	c.lists = nil
+	return nil
+}
+
+// segmentStreams is the list of one segment's streams, with the next of them in entry.
+type segmentStreams struct {
+	reader  segmentReader
+	segment int
+	entry   indexEntry
+	next    func() (indexEntry, bool)
+	stop    func()
+	err     error
+}
+
+// keys returns the segment's streams as a sequence. An error ends it and is left in l.err.
+func (l *segmentStreams) keys(prefix string) iter.Seq[indexEntry] {
+	return func(yield func(indexEntry) bool) {
+		l.err = l.reader.keys(byStream, prefix, l.reader.limit, yield)
+	}
+}
+
+// advance goes to the next stream of the segment.
+func (l *segmentStreams) advance() (ok bool) {
+	l.entry, ok = l.next()
+	return ok
+}
+
+// A streamHeap has the list with the least next stream on top; of equal ones the oldest segment's.
+type streamHeap []*segmentStreams
+
+func (h streamHeap) Len() int { return len(h) }
+
+func (h streamHeap) Less(i, j int) bool {
+	a, b := h[i], h[j]
+	return a.entry.key < b.entry.key || a.entry.key == b.entry.key && a.segment < b.segment
+}
+
+func (h streamHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+
+func (h *streamHeap) Push(x any) { *h = append(*h, x.(*segmentStreams)) }
+
+func (h *streamHeap) Pop() any {
+	last := len(*h) - 1
+	l := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	return l
+}

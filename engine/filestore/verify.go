@@ -1,0 +1,257 @@
+package filestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"github.com/eventfold/eventfold/engine"
+	"io/fs"
+)
+
+// Verify reads all of the log and checks it: every checksum, the chain over all frames, positions, times, the versions of every stream, the
+// seals, that each index file is the one that the events give, and that MANIFEST tells of the segments what they hold. It may run while appends
+// and reads go on, and reads what was there when it began. The first damage it finds is returned as a [*CorruptError]; the report then tells how
+// far it has come.
+func (s *FileStore) Verify(ctx context.Context) (engine.VerifyReport, error) {
+	if s.closed.Load() {
+		return engine.VerifyReport{}, engine.ErrClosed
+	}
+	index := s.ReadIndex().(*readIndex)
+	v := &verification{store: s, index: index, ctx: ctx}
+	for i := range index.view.segments {
+		if err := v.segment(i); err != nil {
+			return v.report, err
+		}
+		v.report.Segments++
+	}
+	v.report.Head = engine.Head{Position: index.head, Chain: v.end.chain}
+	compared, bad, err := s.indexer.checkRuns(ctx, s.dir, index.view.segments)
+	v.report.Indexes += compared
+	v.report.BadIndexes = append(v.report.BadIndexes, bad...)
+	if err == nil {
+		err = v.manifest()
+	}
+	return v.report, err
+}
+
+// A verification is one run of Verify.
+type verification struct {
+	store  *FileStore
+	index  *readIndex
+	ctx    context.Context
+	report engine.VerifyReport
+	end    logEnd // of what has been checked
+}
+
+// segment checks segment i.
+func (v *verification) segment(i int) error {
+	seg := v.index.view.segments[i]
+	if i > 0 && (seg.base != v.end.next || seg.header.chainIn != v.end.chain) {
+		return v.corrupt(seg, segmentHeaderSize, errSegmentFields)
+	}
+	h, err := readSegmentHeader(seg.file, seg.name)
+	if err != nil && !isHeaderDamage(err) {
+		return err
+	}
+	h.generation = seg.header.generation // another one may have taken its place, see segmentFiles
+	if err != nil || h != seg.header {
+		return v.corrupt(seg, 0, errSegmentCRC)
+	}
+	last := i+1 == len(v.index.view.segments)
+	m := newMemIndex(seg.base, v.index.view.store)
+	var check *activeIndex
+	if last {
+		if check, err = v.openActive(seg); err != nil {
+			return err
+		}
+		defer check.close()
+	}
+	least, err := v.frames(seg, seg.base+engine.Position(v.index.limit(i)), m, check)
+	if err != nil {
+		return err
+	}
+	if err := v.versions(i, m); err != nil || last {
+		return err
+	}
+	sealed := seg.sealed.Load()
+	if got := v.sealed(m, least); got != *sealed {
+		return v.corrupt(seg, v.end.offset, errors.New("the segment ends elsewhere, or at another time, than MANIFEST says"))
+	}
+	if next := v.index.view.segments[i+1]; !next.header.supersedes() {
+		whole, err := isSealed(seg, v.end)
+		if err != nil {
+			return err
+		}
+		if !whole {
+			return v.corrupt(seg, sealAt(v.end.offset), errors.New("the seal of the segment is damaged"))
+		}
+	}
+	return v.indexFile(seg, sealed, m)
+}
+
+// sealed returns what is to be known of the complete segment that has just been read.
+func (v *verification) sealed(m *memIndex, least int64) sealedInfo {
+	return sealedInfo{end: v.end.offset, count: m.count(), least: least, greatest: v.end.micros, lastChain: v.end.chain}
+}
+
+// frames checks the frames of a segment up to position limit, and indexes them. It returns the time of the first one that has events.
+func (v *verification) frames(seg *segment, limit engine.Position, m *memIndex, check *activeIndex) (least int64, err error) {
+	s, err := newLogScanner(seg, startOf(&seg.header, v.end.micros))
+	if err != nil {
+		return 0, err
+	}
+	for v.end = s.end; v.end.next < limit; v.end = s.end {
+		if err := v.ctx.Err(); err != nil {
+			return least, err
+		}
+		if v.store.closed.Load() {
+			return least, engine.ErrClosed
+		}
+		f, err := s.next()
+		if err != nil {
+			return least, wrap("read "+seg.name, err)
+		}
+		if f == nil {
+			return least, v.corrupt(seg, s.end.offset, s.why)
+		}
+		if nextChain(v.end.chain, f.bytes, len(f.bytes)) != f.end.chain {
+			return least, v.corrupt(seg, f.offset, errors.New("the chain value does not follow from the one before and the events"))
+		}
+		if err := v.records(seg, f, m); err != nil {
+			return least, err
+		}
+		indexFrame(m, &f.frameHeader, f.bytes, f.offset)
+		if least == 0 && f.count > 0 {
+			least = f.micros
+		}
+		v.report.Frames++
+		v.report.Events += int64(f.count)
+		v.report.Bytes += int64(f.size)
+		if err := v.compareActive(check, m, s.end); err != nil {
+			return least, err
+		}
+	}
+	return least, nil
+}
+
+// records checks the records of a frame: each checksum, and that versions follow each other within the segment.
+func (v *verification) records(seg *segment, f *logFrame, m *memIndex) error {
+	if f.kind != frameEvents {
+		return nil
+	}
+	inFrame := map[string]engine.Version{}
+	rest := frameRecords(f.bytes)
+	for n := range f.count {
+		r, err := decodeRecord(rest)
+		if err == nil {
+			err = checkRecord(rest, seg.header.store, f.first+engine.Position(n))
+		}
+		if err != nil {
+			return v.corrupt(seg, f.offset, err)
+		}
+		last, ok := inFrame[string(r.stream)]
+		if !ok {
+			e, known, err := m.lookup(byStream, string(r.stream), m.count())
+			if err != nil {
+				return err
+			}
+			last, ok = e.lastVersion(), known
+		}
+		if ok && r.version != last+1 {
+			return v.corrupt(seg, f.offset, fmt.Errorf("version %d of stream %q follows version %d", r.version, r.stream, last))
+		}
+		inFrame[string(r.stream)] = r.version
+		rest = rest[r.size:]
+	}
+	return nil
+}
+
+// versions checks that every stream of a segment, whose index is m, goes on where the earlier segments leave it.
+func (v *verification) versions(i int, m *memIndex) error {
+	seg := v.index.view.segments[i]
+	earlier := v.index.At(seg.base)
+	var failed error
+	err := m.keys(byStream, "", m.count(), func(e indexEntry) bool {
+		before, ok, err := earlier.StreamVersion(e.key)
+		if !ok {
+			before = engine.NoVersion
+		}
+		if failed = err; err == nil && before+1 != e.firstVersion {
+			failed = v.corrupt(seg, segmentHeaderSize, fmt.Errorf("version %d of stream %q follows version %d", e.firstVersion, e.key, before))
+		}
+		if failed == nil {
+			failed = v.ctx.Err()
+		}
+		return failed == nil
+	})
+	return errors.Join(err, failed)
+}
+
+// indexFile compares the index file of a segment, if there is one, with the one that its events give.
+func (v *verification) indexFile(seg *segment, sealed *sealedInfo, m *memIndex) error {
+	name := seg.indexName()
+	same, err := isIndexFile(v.ctx, v.store.fs, name, m, seg.indexMeta(v.index.view.store, sealed))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return wrap("read "+name, err)
+	}
+	v.report.Indexes++
+	if same {
+		return nil
+	}
+	v.report.BadIndexes = append(v.report.BadIndexes, name)
+	holder := seg.index.Load()
+	if _, file := holder.segmentIndex.(*fileIndex); file { // nobody asks it any more, also if all its checksums are right
+		seg.index.CompareAndSwap(holder, &indexHolder{m})
+	}
+	v.store.indexer.rewrite(seg)
+	return nil
+}
+
+// manifest compares MANIFEST with the complete segments.
+func (v *verification) manifest() error {
+	segments := v.index.view.segments
+	if len(segments) == 0 {
+		return nil
+	}
+	m, err := readManifest(v.store.fs, v.store.dir)
+	if err != nil && !errors.Is(err, errManifest) {
+		return err
+	}
+	if err == nil && m != nil && v.agrees(m) {
+		return nil
+	}
+	v.report.BadIndexes = append(v.report.BadIndexes, joinPath(v.store.dir, manifestName))
+	return nil
+}
+
+// agrees reports whether MANIFEST says of the segments that it lists what they hold. It may lag behind.
+func (v *verification) agrees(m *manifest) bool {
+	segments := v.index.view.segments
+	if m.store != v.index.view.store || m.segments[0].number != segments[0].number || m.first != segments[0].base {
+		return false
+	}
+	for _, seg := range segments[:len(segments)-1] {
+		e := m.segment(seg.number)
+		if e == nil || !e.sealed { // MANIFEST lags
+			continue
+		}
+		want := seg.sealed.Load().entry(seg)
+		want.generation = e.generation // the segment may have been replaced meanwhile
+		if *e != want {
+			return false
+		}
+	}
+	return true
+}
+
+// corrupt returns the error for damage of a segment at off, behind what has been checked.
+func (v *verification) corrupt(seg *segment, off int64, why error) error {
+	if why == nil {
+		why = errFramePrevious
+	}
+	return &engine.CorruptError{File: seg.name, Segment: seg.number, Offset: off, FirstLost: max(v.end.next, seg.base),
+		NextGood: nextGood(seg, logEnd{offset: off, next: max(v.end.next, seg.base)}), Reason: why.Error()}
+}

@@ -1,8 +1,0 @@
-//go:build !darwin && !linux
-
-package engine
-
-import "errors"
-
-// osExchange is for systems that exchange two names with one call.
-func osExchange(_, _ string) error { return errors.ErrUnsupported }

@@ -1,5 +1,0 @@
-//go:build !saboteur
-
-package engine
-
-func sabotaged(sabotage) bool { return false }
