@@ -74,28 +74,18 @@ func (s *statement) follows() bool {
 	return ok && sel.Follow
 }
 
-// Limits of the plan cache of a store.
-const (
-	planCacheEntries = 1024
-	planCacheBytes   = 8 << 20 // of statement text
-)
-
-type planCache = parser.Cache[*statement]
-
-func newPlanCache() *planCache { return parser.NewCache[*statement](planCacheEntries, planCacheBytes) }
-
 // compile returns the plan of a text that is one statement.
 func (c *Conn) compile(ctx context.Context, text string) (*statement, error) {
 	if c.recent != nil && c.recent.text == text {
 		return c.recent, nil
 	}
-	s, ok := c.shared.plans.Get(text)
+	s, ok := c.shared.plans.get(text)
 	if !ok {
 		var err error
 		if s, err = compile(ctx, text); err != nil {
 			return nil, err
 		}
-		c.shared.plans.Put(text, s)
+		c.shared.plans.put(text, s)
 	}
 	c.recent = s
 	return s, nil

@@ -130,7 +130,7 @@ func findLocked(key storeKey) *shared {
 }
 
 func newShared(key storeKey, c Config) *shared {
-	s := &shared{key: key, config: c, plans: newPlanCache(), memory: query.NewMemory(c.Memory), opened: make(chan struct{}), closed: make(chan struct{})}
+	s := &shared{key: key, config: c, plans: newPlanCache(planCacheEntries, planCacheBytes), memory: query.NewMemory(c.Memory), opened: make(chan struct{}), closed: make(chan struct{})}
 	s.refs.Store(1)
 	return s
 }

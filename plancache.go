@@ -1,0 +1,83 @@
+package eventfold
+
+import (
+	linked "container/list"
+	"sync"
+)
+
+// Limits of the plan cache of a store.
+const (
+	planCacheEntries = 1024
+	planCacheBytes   = 8 << 20 // of statement text
+)
+
+// A planCache keeps the statements that were used most recently, by their texts. It is bounded in
+// entries and in bytes of text, and may be used by any number of goroutines. The zero value is not
+// usable; newPlanCache makes one.
+type planCache struct {
+	entries int
+	bytes   int
+
+	mu    sync.Mutex   // protects all below
+	held  int          // bytes of the texts in order
+	order *linked.List // of *planned, the most recently used first
+	find  map[string]*linked.Element
+}
+
+// A planned is an entry of a planCache.
+type planned struct {
+	text      string
+	statement *statement
+}
+
+// newPlanCache makes a cache of at most so many entries whose texts have at most so many bytes
+// together.
+func newPlanCache(entries, bytes int) *planCache {
+	return &planCache{
+		entries: entries,
+		bytes:   bytes,
+		order:   linked.New(),
+		find:    make(map[string]*linked.Element),
+	}
+}
+
+// get returns what was put for the text. It does not allocate.
+func (c *planCache) get(text string) (s *statement, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok := c.find[text]
+	if !ok {
+		return nil, false
+	}
+	c.order.MoveToFront(e)
+	return e.Value.(*planned).statement, true
+}
+
+// put keeps the statement for the text and drops what was used longest ago. A text above an eighth
+// of the cache's bytes is not kept.
+func (c *planCache) put(text string, s *statement) {
+	if len(text) > c.bytes/8 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e, ok := c.find[text]; ok {
+		e.Value.(*planned).statement = s
+		c.order.MoveToFront(e)
+		return
+	}
+	c.find[text] = c.order.PushFront(&planned{text, s})
+	c.held += len(text)
+	for c.order.Len() > c.entries || c.held > c.bytes {
+		old := c.order.Remove(c.order.Back()).(*planned)
+		delete(c.find, old.text)
+		c.held -= len(old.text)
+	}
+}
+
+// len returns the number of entries.
+func (c *planCache) len() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.order.Len()
+}
