@@ -143,37 +143,18 @@ func isList(arg driver.NamedValue) bool {
 // listParams finds the placeholders that stand in the list of an IN.
 func listParams(tree parser.Statement) []*parser.Param {
 	var found []*parser.Param
-	visit(reflect.ValueOf(tree), func(node any) {
-		if in, ok := node.(*parser.In); ok {
-			for _, e := range in.List {
-				if p, ok := e.(*parser.Param); ok {
-					found = append(found, p)
-				}
+	parser.WalkStatement(tree, func(e parser.Expr) {
+		in, ok := e.(*parser.In)
+		if !ok {
+			return
+		}
+		for _, item := range in.List {
+			if p, ok := item.(*parser.Param); ok {
+				found = append(found, p)
 			}
 		}
 	})
 	return found
-}
-
-// visit calls f for every pointer of a tree, parents first, children in the order of their fields.
-func visit(v reflect.Value, f func(node any)) {
-	switch v.Kind() {
-	case reflect.Interface:
-		visit(v.Elem(), f)
-	case reflect.Pointer:
-		if !v.IsNil() {
-			f(v.Interface())
-			visit(v.Elem(), f)
-		}
-	case reflect.Struct:
-		for i := range v.NumField() {
-			visit(v.Field(i), f)
-		}
-	case reflect.Slice:
-		for i := range v.Len() {
-			visit(v.Index(i), f)
-		}
-	}
 }
 
 // An expansion makes of a statement and arguments with lists a statement and arguments without.

@@ -111,7 +111,7 @@ func (s *stage) aggregateFunction(c *parser.Call) (*expr, error) {
 // onlyOuter reports whether the call reads columns and none of them is the core's own.
 func (c *coreCompiler) onlyOuter(call *parser.Call) bool {
 	own, foreign := false, false
-	walk(call, func(e parser.Expr) bool {
+	parser.Walk(call, func(e parser.Expr) bool {
 		if col, ok := e.(*parser.Column); ok {
 			i, err := c.find(col)
 			own = own || i >= 0 || err != nil || col.Table == groupMark

@@ -148,7 +148,7 @@ func (s *stage) compile(e parser.Expr) (*expr, error) {
 		if s.aliases {
 			e = s.expandAliases(e)
 		}
-		e = replace(e, s.groupColumn)
+		e = parser.Replace(e, s.groupColumn)
 	}
 	x, err := compileExpr(e, s)
 	if err == nil && s.rowWise && x.clock {

@@ -89,7 +89,7 @@ func (c *coreCompiler) filterStage(w *pendingCond) *stage {
 // reads tells which sources an expression of the condition reads; known is false if that cannot be told.
 func (c *coreCompiler) reads(w *pendingCond, e parser.Expr) (set sourceSet, known bool) {
 	names, known := c.scope(w), true
-	walk(e, func(e parser.Expr) bool {
+	parser.Walk(e, func(e parser.Expr) bool {
 		switch e := e.(type) {
 		case *parser.Column:
 			i, err := names.find(e)
@@ -98,12 +98,10 @@ func (c *coreCompiler) reads(w *pendingCond, e parser.Expr) (set sourceSet, know
 				set |= setOf(n, n+1)
 			}
 			known = known && err == nil && (i >= 0 || !names.isAlias(e))
-		case *parser.Subquery, *parser.Exists:
-			known = false
-		case *parser.In:
-			known = known && e.Select == nil
 		case *parser.Call:
 			known = known && e.Over == nil && !isAggregate(e)
+		default:
+			known = known && !hasSelect(e)
 		}
 		return known
 	})

@@ -221,22 +221,25 @@ func (c *coreCompiler) operands(list ...parser.Expr) ([]*expr, error) {
 
 // independent reports whether an expression uses neither the core's own columns nor sub-queries nor names of results.
 func (c *coreCompiler) independent(e parser.Expr) bool {
-	ok := true
-	walk(e, func(e parser.Expr) bool {
-		switch e := e.(type) {
-		case *parser.Column:
-			i, err := c.find(e)
-			ok = ok && i < 0 && err == nil && !c.isAlias(e)
-		case *parser.Subquery, *parser.Exists:
-			ok = false
-		case *parser.In:
-			ok = ok && e.Select == nil
-		case *parser.Call:
-			ok = ok && e.Over == nil && !isAggregate(e)
+	return !parser.Contains(e, func(e parser.Expr) bool {
+		if col, ok := e.(*parser.Column); ok {
+			i, err := c.find(col)
+			return i >= 0 || err != nil || c.isAlias(col)
 		}
-		return ok
+		call, ok := e.(*parser.Call)
+		return hasSelect(e) || ok && (call.Over != nil || isAggregate(call))
 	})
-	return ok
+}
+
+// hasSelect reports whether an expression is one of those that hold a sub-query.
+func hasSelect(e parser.Expr) bool {
+	switch e := e.(type) {
+	case *parser.Subquery, *parser.Exists:
+		return true
+	case *parser.In:
+		return e.Select != nil
+	}
+	return false
 }
 
 func (c *coreCompiler) isAlias(col *parser.Column) bool {
@@ -253,17 +256,13 @@ func (c *coreCompiler) isAlias(col *parser.Column) bool {
 
 // costly reports whether evaluating a condition takes more than comparing columns: it is evaluated after those that do not.
 func costly(e parser.Expr) bool {
-	found := false
-	walk(e, func(e parser.Expr) bool {
+	return parser.Contains(e, func(e parser.Expr) bool {
 		switch e := e.(type) {
-		case *parser.Call, *parser.Subquery, *parser.Exists, *parser.Like:
-			found = true
-		case *parser.In:
-			found = found || e.Select != nil
+		case *parser.Call, *parser.Like:
+			return true
 		case *parser.Binary:
-			found = found || e.Op == parser.OpArrow || e.Op == parser.OpArrowText || e.Op == parser.OpRegexp
+			return e.Op == parser.OpArrow || e.Op == parser.OpArrowText || e.Op == parser.OpRegexp
 		}
-		return !found
+		return hasSelect(e)
 	})
-	return found
 }

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/eventfold/eventfold/parser"
@@ -303,40 +304,24 @@ func (s *source) star(r parser.Result) []parser.Result {
 
 // usesAggregates reports whether the results or ORDER BY have an aggregate function.
 func (c *coreCompiler) usesAggregates(order []parser.Order) bool {
-	found := false
-	look := func(e parser.Expr) {
-		walk(e, func(e parser.Expr) bool {
-			call, ok := e.(*parser.Call)
-			found = found || ok && call.Over == nil && isAggregate(call)
-			return !found
-		})
-	}
-	for _, r := range c.results {
-		look(r.Expr)
-	}
-	for _, o := range order {
-		look(o.Expr)
-	}
-	return found
+	return c.uses(order, func(call *parser.Call) bool { return call.Over == nil && isAggregate(call) })
 }
 
 // usesWindows reports whether the results or ORDER BY have a window function.
 func (c *coreCompiler) usesWindows(order []parser.Order) bool {
-	found := false
-	look := func(e parser.Expr) {
-		walk(e, func(e parser.Expr) bool {
+	return c.uses(order, func(call *parser.Call) bool { return call.Over != nil })
+}
+
+// uses reports whether the results or ORDER BY have such a call.
+func (c *coreCompiler) uses(order []parser.Order, is func(*parser.Call) bool) bool {
+	found := func(e parser.Expr) bool {
+		return parser.Contains(e, func(e parser.Expr) bool {
 			call, ok := e.(*parser.Call)
-			found = found || ok && call.Over != nil
-			return !found
+			return ok && is(call)
 		})
 	}
-	for _, r := range c.results {
-		look(r.Expr)
-	}
-	for _, o := range order {
-		look(o.Expr)
-	}
-	return found
+	return slices.ContainsFunc(c.results, func(r parser.Result) bool { return found(r.Expr) }) ||
+		slices.ContainsFunc(order, func(o parser.Order) bool { return found(o.Expr) })
 }
 
 // compileGroupBy compiles the GROUP BY list, each item of which is an alias, an ordinal or an expression.
@@ -374,7 +359,7 @@ func (c *coreCompiler) groupItem(e parser.Expr) (parser.Expr, error) {
 		return c.results[n-1].Expr, nil
 	}
 	var failed error
-	e = replace(e, func(x parser.Expr) parser.Expr {
+	e = parser.Replace(e, func(x parser.Expr) parser.Expr {
 		col, ok := x.(*parser.Column)
 		if !ok {
 			return nil
@@ -417,7 +402,7 @@ func (c *coreCompiler) needsAlias(e parser.Expr) bool {
 		grouped[c.key(g)] = true
 	}
 	missing, aggregate := false, false
-	walk(e, func(e parser.Expr) bool {
+	parser.Walk(e, func(e parser.Expr) bool {
 		switch x := e.(type) {
 		case *parser.Literal, *parser.Param:
 			return false
@@ -435,7 +420,7 @@ func (c *coreCompiler) needsAlias(e parser.Expr) bool {
 // expandAliases puts the results in the places of their names, in a clause whose rows are groups. A column that is grouped by is meant
 // before a result of its name; one that is not could not stand there.
 func (s *stage) expandAliases(e parser.Expr) parser.Expr {
-	return replace(e, func(x parser.Expr) parser.Expr {
+	return parser.Replace(e, func(x parser.Expr) parser.Expr {
 		switch x := x.(type) {
 		case *parser.Call:
 			if x.Over == nil && isAggregate(x) {

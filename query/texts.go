@@ -11,7 +11,7 @@ func exprText(e parser.Expr) string {
 	if e == nil {
 		return ""
 	}
-	return tidy(parser.Render(replace(e, func(e parser.Expr) parser.Expr {
+	return tidy(parser.Render(parser.Replace(e, func(e parser.Expr) parser.Expr {
 		col, ok := e.(*parser.Column)
 		if !ok || !strings.HasPrefix(col.Table, "\x00") {
 			return nil
