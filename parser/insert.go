@@ -2,6 +2,7 @@ package parser
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/xwb1989/sqlparser"
 )
@@ -10,7 +11,7 @@ import (
 func readInsert(p *parser) Statement {
 	at := p.at
 	ins := &Insert{Pos: p.next().off}
-	if p.word("OR") || upper(p.tok().text) == "IGNORE" {
+	if p.word("OR") || strings.ToUpper(p.tok().text) == "IGNORE" {
 		p.fail(p.at, "syntax error at "+p.quote(p.at), foreignWords["CONFLICT"])
 	}
 	p.expect("INTO")
@@ -67,10 +68,10 @@ func (p *parser) insertColumns() []Name {
 			p.unexpected(p.notName(part.lo, part.hi))
 		}
 		t := &p.toks[part.lo]
-		if seen[asciiLower(t.text)] {
+		if seen[LowerASCII(t.text)] {
 			p.fail(part.lo, "the column "+p.quote(part.lo)+" is named twice")
 		}
-		seen[asciiLower(t.text)] = true
+		seen[LowerASCII(t.text)] = true
 		names = append(names, Name{Pos: t.off, Text: t.text})
 	}
 	return names

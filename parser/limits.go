@@ -18,3 +18,6 @@ const (
 	MaxParams = maxParam // parameters of one statement
 	MaxNames  = maxNames // different names of parameters in one statement
 )
+
+// MaxStreamName is how many bytes the name of a stream, and so of a table, has at most. It is the engine's limit.
+const MaxStreamName = 255

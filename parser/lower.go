@@ -3,6 +3,7 @@ package parser
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/xwb1989/sqlparser"
 )
@@ -272,5 +273,5 @@ func (l *lowerer) isSuffix(x node, e *sqlparser.IsExpr) node {
 func (l *lowerer) collate(x node, name string) node {
 	i := l.number(name)
 	l.check(i-1, "COLLATE")
-	return node{expr: &Collate{Pos: l.pos(i - 1), X: x.expr, Name: upper(l.p.toks[i].text)}, first: x.first, last: i, depth: l.deeper(i, x)}
+	return node{expr: &Collate{Pos: l.pos(i - 1), X: x.expr, Name: strings.ToUpper(l.p.toks[i].text)}, first: x.first, last: i, depth: l.deeper(i, x)}
 }

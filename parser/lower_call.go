@@ -12,7 +12,7 @@ func (l *lowerer) call(e *sqlparser.FuncExpr) node {
 	t := &l.p.toks[i]
 	l.check(i+1, "(")
 	mate := l.p.toks[i+1].mate
-	c := &Call{Pos: t.off, Name: asciiLower(t.text), Distinct: e.Distinct}
+	c := &Call{Pos: t.off, Name: LowerASCII(t.text), Distinct: e.Distinct}
 	args := l.arguments(c, e.Exprs)
 	n := node{expr: c, first: i, last: l.p.callEnd(mate) - 1, depth: l.deeper(i, args...)}
 	for _, a := range args {
@@ -23,16 +23,6 @@ func (l *lowerer) call(e *sqlparser.FuncExpr) node {
 		n.expr = cast
 	}
 	return n
-}
-
-// asciiLower folds the case of ASCII letters.
-func asciiLower(s string) string {
-	return strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			return r + 'a' - 'A'
-		}
-		return r
-	}, s)
 }
 
 // arguments lowers what stands in the parentheses. A star may stand there alone.
@@ -119,7 +109,7 @@ func (l *lowerer) special(i int, c *Call) Expr {
 // plain refuses what only ordinary calls may have.
 func (l *lowerer) plain(i int, c *Call) {
 	if c.Star || c.Distinct || c.Filter != nil || c.Over != nil {
-		l.p.fail(i, upper(c.Name)+" takes no *, DISTINCT, FILTER or OVER")
+		l.p.fail(i, strings.ToUpper(c.Name)+" takes no *, DISTINCT, FILTER or OVER")
 	}
 }
 
@@ -129,7 +119,7 @@ func extractUnit(t *token) string {
 	if t.kind == tokString {
 		text = t.value.(string)
 	}
-	return asciiLower(text)
+	return LowerASCII(text)
 }
 
 // trim makes trim, ltrim or rtrim(text, characters) of TRIM([BOTH | LEADING | TRAILING] characters FROM text).

@@ -8,8 +8,6 @@ import (
 	"github.com/xwb1989/sqlparser"
 )
 
-func upper(s string) string { return strings.ToUpper(s) }
-
 // leaf lowers everything that does not lean to the left.
 func (l *lowerer) leaf(e sqlparser.Expr) node {
 	switch e := e.(type) {

@@ -1,6 +1,7 @@
 package parser
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -38,13 +39,11 @@ func (p *parser) tableOrParam() *Table {
 
 // checkTable looks at the length of a table's name.
 func (p *parser) checkTable(table *Table, i int) *Table {
-	if len(table.Name) > maxStreamName {
-		p.fail(i, "a stream's name has at most 255 bytes")
+	if len(table.Name) > MaxStreamName {
+		p.fail(i, fmt.Sprintf("a stream's name has at most %d bytes", MaxStreamName))
 	}
 	return table
 }
-
-const maxStreamName = 255
 
 // checkSchema refuses a qualifier of a table that is not one of the schemas.
 func (p *parser) checkSchema(i int) {

@@ -31,7 +31,7 @@ type storeCatalog struct{ pending bool }
 
 func (c storeCatalog) table(t *parser.Table) (tableDef, error) {
 	if t.Schema == "information_schema" {
-		if def := informationSchema(foldASCII(t.Name)); def != nil {
+		if def := informationSchema(parser.LowerASCII(t.Name)); def != nil {
 			return def, nil
 		}
 		e := errorf(UnknownTable, t.Pos, "there is no table %s in information_schema", quoted(t.Name))
@@ -47,7 +47,7 @@ func (c storeCatalog) table(t *parser.Table) (tableDef, error) {
 	if !strings.HasPrefix(t.Name, "$") {
 		return streamTable(t, c.pending)
 	}
-	name := foldASCII(t.Name)
+	name := parser.LowerASCII(t.Name)
 	if name == "$all" {
 		return &eventTable{all: true, label: "$all", pending: c.pending}, nil
 	}

@@ -109,6 +109,7 @@ var lowerTable = func() (t [256]byte) {
 	return t
 }()
 
+// lowerASCII folds the letters A to Z of a value. Names are folded by the parser's LowerASCII: values do not know the parser.
 func lowerASCII(s string) string {
 	for i := 0; i < len(s); i++ {
 		if c := s[i]; c >= 'A' && c <= 'Z' {

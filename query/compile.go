@@ -191,7 +191,7 @@ func (c *coreCompiler) key(e parser.Expr) string {
 		if i, err := c.find(col); err == nil && i >= 0 {
 			return "column " + strconv.Itoa(i)
 		}
-		return "name " + strconv.Quote(foldASCII(col.Table)) + strconv.Quote(foldASCII(col.Name))
+		return "name " + strconv.Quote(parser.LowerASCII(col.Table)) + strconv.Quote(parser.LowerASCII(col.Name))
 	})
 	c.busy(len(key)) // whoever compiles next gets its error
 	return key
@@ -209,7 +209,7 @@ func (c *coreCompiler) find(col *parser.Column) (int, error) {
 			continue
 		}
 		i := src.find(col.Name)
-		if i < 0 || col.Table == "" && src.merged[foldASCII(col.Name)] {
+		if i < 0 || col.Table == "" && src.merged[parser.LowerASCII(col.Name)] {
 			continue
 		}
 		if found >= 0 {
@@ -297,9 +297,9 @@ func (c *coreCompiler) groupKey(slot int) *expr {
 
 // alias compiles the result that has the name.
 func (s *stage) alias(c *parser.Column) (*expr, bool, error) {
-	name := foldASCII(c.Name)
+	name := parser.LowerASCII(c.Name)
 	for _, r := range s.results {
-		if r.Alias == "" || foldASCII(r.Alias) != name {
+		if r.Alias == "" || parser.LowerASCII(r.Alias) != name {
 			continue
 		}
 		plain := *s
@@ -331,7 +331,7 @@ func (q *queryScope) outer(c *parser.Column) (*expr, bool, error) {
 // unknown makes the error for a column that nobody has.
 func (s *stage) unknown(c *parser.Column) error {
 	e := errorf(UnknownColumn, c.Pos, "there is no column %s", quoted(c.Name))
-	foreign := foreignColumns[foldASCII(c.Name)]
+	foreign := foreignColumns[parser.LowerASCII(c.Name)]
 	switch {
 	case s.constant:
 		e.Msg = s.clause + " takes constants; there is no column " + quoted(c.Name) + " to read"
@@ -385,7 +385,7 @@ func (c *coreCompiler) similar(name string) string {
 	best, least := "", 3
 	for i := range c.sources {
 		for _, col := range c.sources[i].columns {
-			if d := parser.EditDistance(foldASCII(name), foldASCII(col.Name)); d < least && d < len(col.Name) {
+			if d := parser.EditDistance(parser.LowerASCII(name), parser.LowerASCII(col.Name)); d < least && d < len(col.Name) {
 				best, least = col.Name, d
 			}
 		}

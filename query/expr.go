@@ -288,7 +288,7 @@ func (c *compiler) column(col *parser.Column) (*expr, error) {
 	if err == nil || col.Table != "" || col.Quoted {
 		return x, err
 	}
-	if name := lowerASCII(col.Name); bareFunctions[name] {
+	if name := parser.LowerASCII(col.Name); bareFunctions[name] {
 		return c.call(&parser.Call{Pos: col.Pos, Name: name})
 	}
 	return nil, err

@@ -394,7 +394,7 @@ func TestEveryFunctionIsComplete(t *testing.T) {
 		}
 		assert.Equal(t, 1, given, name)
 		assert.Equal(t, name, f.name)
-		assert.Equal(t, name, lowerASCII(name))
+		assert.Equal(t, name, parser.LowerASCII(name))
 		assert.True(t, f.max < 0 || f.min <= f.max, name)
 	}
 }

@@ -34,7 +34,7 @@ func invert(lists map[string][]string) map[string]string {
 // insertHint says which column an INSERT may have meant, and which ones there are.
 func insertHint(name string) string {
 	const all = "INSERT takes type, payload, metadata, id, tags, stream and expected_version"
-	name = foldASCII(name)
+	name = parser.LowerASCII(name)
 	meant := foreignColumns[name]
 	if meant == "" && len(name) <= maxSimilar {
 		least := 3

@@ -141,7 +141,7 @@ func (c *coreCompiler) mergeUsing(from parser.Source, next *int) {
 				if c.sources[i].merged == nil {
 					c.sources[i].merged = map[string]bool{}
 				}
-				c.sources[i].merged[foldASCII(name)] = true
+				c.sources[i].merged[parser.LowerASCII(name)] = true
 			}
 		}
 	}

@@ -20,7 +20,7 @@ type memTable struct {
 }
 
 func (c *memCatalog) table(t *parser.Table) (tableDef, error) {
-	if m := c.tables[foldASCII(t.Name)]; m != nil {
+	if m := c.tables[parser.LowerASCII(t.Name)]; m != nil {
 		return m, nil
 	}
 	return nil, errorf(UnknownTable, t.Pos, "there is no table %s", quoted(t.Name))
@@ -56,7 +56,7 @@ func (c *memCatalog) create(text string) error {
 		col := column(strings.Trim(words[0], `"`), Any, declaredAffinity(kind))
 		t.columns = append(t.columns, nullable(col))
 	}
-	c.tables[foldASCII(t.label)] = t
+	c.tables[parser.LowerASCII(t.label)] = t
 	return nil
 }
 

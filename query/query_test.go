@@ -566,3 +566,7 @@ func TestArgumentsAreNotKept(t *testing.T) {
 	s.Tx = nil
 	check()
 }
+
+func TestParserKnowsTheEnginesLimitOfNames(t *testing.T) {
+	assert.Equal(t, engine.MaxStreamSize, parser.MaxStreamName)
+}

@@ -186,7 +186,7 @@ func unionColumn(sel *parser.Select, p *selectPlan, e parser.Expr) (int, error) 
 			}
 		}
 	}
-	identity := func(col *parser.Column) string { return foldASCII(col.Name) }
+	identity := func(col *parser.Column) string { return parser.LowerASCII(col.Name) }
 	key := keyOf(e, identity)
 	for i, r := range sel.First.Results {
 		if len(sel.First.Results) == len(p.columns) && r.Expr != nil && keyOf(r.Expr, identity) == key {
@@ -293,7 +293,7 @@ func (c *coreCompiler) expandResults() error {
 func (s *source) star(r parser.Result) []parser.Result {
 	var list []parser.Result
 	for i, col := range s.columns {
-		if col.hidden || r.StarTable == "" && s.merged[foldASCII(col.Name)] {
+		if col.hidden || r.StarTable == "" && s.merged[parser.LowerASCII(col.Name)] {
 			continue
 		}
 		at := &parser.Column{Pos: r.Pos, Table: ordinalName(s.offset + i), Name: col.Name}

@@ -97,7 +97,7 @@ var emulated = []struct {
 	{regexp.MustCompile(`(?is)^CREATE\s+TABLE\b.*`), func(db *memDB, m []string) error { return db.tables.create(m[0]) }},
 	{regexp.MustCompile(`(?is)^(?:CREATE\s+(?:UNIQUE\s+)?|DROP\s+|RE)INDEX\b`), func(*memDB, []string) error { return nil }},
 	{regexp.MustCompile(`(?is)^DROP\s+TABLE\s+(\w+)$`), func(db *memDB, m []string) error {
-		delete(db.tables.tables, foldASCII(m[1]))
+		delete(db.tables.tables, parser.LowerASCII(m[1]))
 		return nil
 	}},
 	{regexp.MustCompile(`(?is)^CREATE\s+VIEW\s+(\w+)\s+AS\s+(SELECT.*)$`), func(db *memDB, m []string) error {
@@ -130,7 +130,7 @@ func (db *memDB) Exec(text string) error {
 
 // insertFrom runs INSERT INTO table SELECT.
 func (db *memDB) insertFrom(table, query string) error {
-	into := db.tables.tables[foldASCII(table)]
+	into := db.tables.tables[parser.LowerASCII(table)]
 	if into == nil {
 		return errorf(UnknownTable, 0, "there is no table %s", quoted(table))
 	}
@@ -157,7 +157,7 @@ func (db *memDB) delete(table, condition string) error {
 	}
 	rows, err := db.values("SELECT * FROM " + table + " WHERE NOT coalesce((" + condition + "), 0)")
 	if err == nil {
-		db.tables.tables[foldASCII(table)].rows = rows
+		db.tables.tables[parser.LowerASCII(table)].rows = rows
 	}
 	return err
 }

@@ -108,23 +108,8 @@ func ordinal(e parser.Expr) (int64, bool) {
 	return n, ok && n == int64(int32(n))
 }
 
-// foldASCII folds the ASCII letters of a name to lower case, which is how names of columns are compared.
-func foldASCII(s string) string {
-	for i := 0; i < len(s); i++ {
-		if 'A' <= s[i] && s[i] <= 'Z' {
-			return strings.Map(func(r rune) rune {
-				if 'A' <= r && r <= 'Z' {
-					return r + 'a' - 'A'
-				}
-				return r
-			}, s)
-		}
-	}
-	return s
-}
-
 // sameName compares two names without regard to ASCII case.
-func sameName(a, b string) bool { return a == b || foldASCII(a) == foldASCII(b) }
+func sameName(a, b string) bool { return a == b || parser.LowerASCII(a) == parser.LowerASCII(b) }
 
 // quoted writes a name for an error text.
 func quoted(name string) string { return strconv.Quote(short(name)) }
