@@ -8,12 +8,15 @@ import (
 	"github.com/xwb1989/sqlparser"
 )
 
-// carriers is the text that sqlparser gets to see in place of the user's. It holds no byte of the user's text: a name is a token's number
-// in back quotes, everything else that stands for a value is a bind variable with a token's number, and what remains is a few dozen words and marks of our own.
+// carriers is a list of expressions as sqlparser gets to see it, in place of the user's text: who binds tighter is all that
+// it is asked. It holds no byte of the user's text: a name is a token's number in back quotes, everything else that stands for
+// a value is a bind variable with a token's number, and what remains is a few dozen words and marks of our own.
 type carriers struct {
 	p     *parser
 	buf   []byte
 	marks []mark
+	into  []*Expr // where the expressions belong, in the order of the list
+	end   int     // the token behind the last of them
 }
 
 // A mark tells which token a piece of the carriers' text stands for.
@@ -28,8 +31,64 @@ const (
 	carrySelect = 'q' // after IN: a sub-query or an empty list; the token is its parenthesis
 )
 
+// newCarriers makes an empty list. It is large enough for expressions of so many tokens.
 func newCarriers(p *parser, tokens int) *carriers {
 	return &carriers{p: p, buf: make([]byte, 0, 64+8*tokens), marks: make([]mark, 0, 8+tokens)}
+}
+
+// expr adds the expression that fills a range.
+func (c *carriers) expr(into *Expr, lo, hi int) {
+	if stop := c.prefix(into, lo, hi); stop != hi {
+		c.p.unexpected(stop)
+	}
+	if comma := c.p.find(lo, hi, ","); comma < hi {
+		c.p.unexpected(comma)
+	}
+}
+
+// prefix adds the expression at the beginning of a range. It returns where it ends: at hi, or at a name or AS.
+func (c *carriers) prefix(into *Expr, lo, hi int) int {
+	c.begin(lo)
+	stop := c.writePrefix(lo, hi)
+	c.into, c.end = append(c.into, into), hi
+	return stop
+}
+
+// list adds the expressions with commas between them that fill a range, and returns where read puts them.
+func (c *carriers) list(lo, hi int) []Expr {
+	c.begin(lo)
+	c.write(lo, hi)
+	list := make([]Expr, len(c.p.commas(lo, hi)))
+	for i := range list {
+		c.into = append(c.into, &list[i])
+	}
+	c.end = hi
+	return list
+}
+
+// begin writes what stands before the next expression. A row of VALUES is the plainest list that sqlparser knows.
+func (c *carriers) begin(lo int) {
+	if len(c.into) == 0 {
+		c.raw(lo, "INSERT INTO `0` VALUES (")
+		return
+	}
+	c.raw(c.end, ",")
+}
+
+// read has sqlparser read the list, and puts every expression in its place.
+func (c *carriers) read() {
+	if len(c.into) == 0 {
+		return
+	}
+	c.raw(c.end, ")")
+	rows := c.parse().(*sqlparser.Insert).Rows.(sqlparser.Values)
+	if len(rows) != 1 || len(rows[0]) != len(c.into) {
+		panic("another list came back")
+	}
+	l := lowerer{c.p}
+	for i, e := range rows[0] {
+		*c.into[i] = l.node(e).expr
+	}
 }
 
 func (c *carriers) done(tok int) {
@@ -65,8 +124,8 @@ func (c *carriers) set(tok int) {
 	c.done(tok)
 }
 
-// parse gives the text to sqlparser. hi is the token behind what the text stands for.
-func (c *carriers) parse(hi int) sqlparser.Statement {
+// parse gives the text to sqlparser.
+func (c *carriers) parse() sqlparser.Statement {
 	if c.p.seen != nil {
 		c.p.seen(string(c.buf))
 	}
@@ -74,37 +133,41 @@ func (c *carriers) parse(hi int) sqlparser.Statement {
 	c.buf = append(c.buf, "    "...) // so that an error at the end has a place of its own
 	st, err := sqlparser.ParseNext(sqlparser.NewStringTokenizer(string(c.buf)))
 	if err != nil {
-		c.refuse(err.Error(), n, hi)
+		c.refuse(err.Error(), n)
 	}
 	return st
 }
 
 // refuse reports sqlparser's error at the token that it means. Its position is one byte behind the end of the piece at which it stopped.
-func (c *carriers) refuse(msg string, n, hi int) {
+func (c *carriers) refuse(msg string, n int) {
 	at := n + 1
 	if _, rest, ok := strings.Cut(msg, "at position "); ok {
 		digits, _, _ := strings.Cut(rest, " ")
 		at, _ = strconv.Atoi(digits)
 	}
 	if strings.HasPrefix(msg, "max nesting level") {
-		c.p.fail(hi, "the statement is nested too deeply")
+		c.p.fail(c.end, "the statement is nested too deeply")
 	}
 	i := sort.Search(len(c.marks), func(i int) bool { return c.marks[i].end >= at-1 })
 	if i == len(c.marks) {
-		c.p.unexpected(hi)
+		c.p.unexpected(c.end)
 	}
-	tok := c.marks[i].tok
-	t := &c.p.toks[tok]
+	c.p.misplaced(c.marks[i].tok)
+}
+
+// misplaced refuses a token that cannot follow what stands before it, an operator above all.
+func (p *parser) misplaced(i int) {
+	t := &p.toks[i]
 	_, operator := operatorMarks[t.key]
 	switch {
-	case tok > 0 && t.is("NOT") && !c.p.toks[tok-1].endsOperand():
-		c.p.fail(tok, `syntax error at "NOT"`, "a NOT behind an operator needs parentheses")
+	case i > 0 && t.is("NOT") && !p.toks[i-1].endsOperand():
+		p.fail(i, `syntax error at "NOT"`, "a NOT behind an operator needs parentheses")
 	case t.is(chained...):
-		c.p.fail(tok, "syntax error at "+c.p.quote(tok), "comparisons do not chain; use parentheses")
+		p.fail(i, "syntax error at "+p.quote(i), "comparisons do not chain; use parentheses")
 	case operator:
-		c.p.fail(tok, "syntax error at "+c.p.quote(tok), "use parentheses")
+		p.fail(i, "syntax error at "+p.quote(i), "use parentheses")
 	}
-	c.p.unexpected(tok)
+	p.unexpected(i)
 }
 
 // chained are the operators that cannot follow another of them without parentheses.

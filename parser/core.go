@@ -1,48 +1,30 @@
 package parser
 
-import "github.com/xwb1989/sqlparser"
-
 // readCore reads one core, and the tail if it belongs to this core alone.
 func (p *parser) readCore(sel *Select, cl coreClauses, tail tailClauses) *Core {
-	lo, hi := cl.selects.at, cl.end()
-	c := newCarriers(p, hi-lo)
+	lo := cl.selects.at
 	core := &Core{Pos: p.toks[lo].off}
-	c.raw(lo, "SELECT")
-	core.Distinct = c.distinct(cl.selects)
+	c := newCarriers(p, cl.end()-lo)
+	core.Distinct = p.distinct(cl.selects)
 	core.Results = c.results(cl.selects.lo, cl.selects.hi)
-	var ons []*Join
 	if cl.from != nil {
-		c.raw(cl.from.at, "FROM")
-		core.From, ons = c.sources(cl.from.lo, cl.from.hi)
+		core.From = c.sources(cl.from.lo, cl.from.hi)
 	}
-	c.clause(cl.where, "WHERE")
-	c.clause(cl.group, "GROUP BY")
-	c.clause(cl.having, "HAVING")
-	orders := c.tail(tail)
-	st := c.parse(tail.end(hi)).(*sqlparser.Select)
-
-	l := lowerer{p}
-	l.results(core.Results, st.SelectExprs)
-	if len(ons) > 0 {
-		l.ons(ons, st.From)
+	c.clause(&core.Where, cl.where)
+	if cl.group != nil {
+		core.GroupBy = c.list(cl.group.lo, cl.group.hi)
 	}
-	core.Where, core.Having = l.where(st.Where), l.where(st.Having)
-	core.GroupBy = l.list(sqlparser.Exprs(st.GroupBy))
-	l.tail(sel, tail, orders, st.OrderBy, st.Limit)
+	c.clause(&core.Having, cl.having)
+	c.tail(sel, tail)
+	c.read()
 	return core
 }
 
 // readTail reads the tail of a compound query on its own.
 func (p *parser) readTail(sel *Select, tail tailClauses) {
-	if tail == (tailClauses{}) {
-		return
-	}
 	c := newCarriers(p, 16)
-	c.raw(0, "SELECT 1")
-	orders := c.tail(tail)
-	st := c.parse(tail.end(0)).(*sqlparser.Select)
-	l := lowerer{p}
-	l.tail(sel, tail, orders, st.OrderBy, st.Limit)
+	c.tail(sel, tail)
+	c.read()
 }
 
 // end returns the index behind the last clause.
@@ -56,73 +38,75 @@ func (cl coreClauses) end() int {
 	return end
 }
 
-// end returns the index behind the last clause, or otherwise if there is none.
-func (tail tailClauses) end(otherwise int) int {
-	for _, c := range []*clause{tail.offset, tail.limit, tail.order} {
-		if c != nil {
-			return c.hi
-		}
+// clause reads a clause that is one expression; nil stands for a clause that is not there.
+func (c *carriers) clause(into *Expr, cl *clause) {
+	if cl != nil {
+		c.expr(into, cl.lo, cl.hi)
 	}
-	return otherwise
-}
-
-// clause writes a clause that is one expression or a list of them.
-func (c *carriers) clause(cl *clause, word string) {
-	if cl == nil {
-		return
-	}
-	c.raw(cl.at, word)
-	c.expr(cl.lo, cl.hi)
 }
 
 // distinct steps over DISTINCT or ALL behind SELECT.
-func (c *carriers) distinct(cl *clause) bool {
-	t := &c.p.toks[cl.lo]
-	if !t.is("DISTINCT", "ALL") {
-		return false
+func (p *parser) distinct(cl *clause) bool {
+	t := &p.toks[cl.lo]
+	if t.is("DISTINCT", "ALL") {
+		cl.lo++
 	}
-	if t.is("DISTINCT") {
-		c.raw(cl.lo, "DISTINCT")
-	}
-	cl.lo++
 	return t.is("DISTINCT")
 }
 
-// results writes the list of a SELECT. The results have all but their expressions, which the lowering fills in.
+// results reads the list of a SELECT.
 func (c *carriers) results(lo, hi int) []Result {
-	var list []Result
-	for i, part := range c.p.commas(lo, hi) {
-		if i > 0 {
-			c.raw(part.lo-1, ",")
-		}
-		list = append(list, c.result(part))
+	parts := c.p.commas(lo, hi)
+	list := make([]Result, len(parts))
+	for i, part := range parts {
+		c.result(&list[i], part)
 	}
 	return list
 }
 
-// result writes one item of a SELECT list.
-func (c *carriers) result(part span) Result {
+// result reads one item of a SELECT list.
+func (c *carriers) result(r *Result, part span) {
 	p := c.p
-	r := Result{Pos: p.toks[part.lo].off}
+	r.Pos = p.toks[part.lo].off
 	if last := part.hi - 1; p.toks[last].is("*") && (last == part.lo || p.toks[last-1].is(".")) {
 		r.Star = true
 		r.StarTable = p.starTable(part.lo, last)
-		c.raw(last, "*")
-		return r
+		return
 	}
-	stop := c.prefixExpr(part.lo, part.hi)
-	end := stop
-	if stop < part.hi {
-		if p.toks[stop].is("AS") {
-			stop++
-		}
-		if stop != part.hi-1 || !p.toks[stop].naming() {
-			p.unexpected(p.notName(stop, part.hi))
-		}
-		r.Alias = p.toks[stop].text
+	p.checkStar(part)
+	end := c.prefix(&r.Expr, part.lo, part.hi)
+	if end < part.hi {
+		r.Alias = p.resultAlias(end, part.hi)
 	}
 	r.Text = p.text[p.toks[part.lo].off:p.toks[end-1].end]
-	return r
+}
+
+// resultAlias reads the [AS] name that fills a range.
+func (p *parser) resultAlias(i, hi int) string {
+	if p.toks[i].is("AS") {
+		i++
+	}
+	if i != hi-1 || !p.toks[i].naming() {
+		p.unexpected(p.notName(i, hi))
+	}
+	return p.toks[i].text
+}
+
+// checkStar refuses an item of a SELECT list that begins with a star, or with names, dots and a
+// star, and has something behind it.
+func (p *parser) checkStar(part span) {
+	star := part.lo
+	for !p.toks[star].is("*") && star+2 < part.hi && p.toks[star+1].is(".") {
+		star += 2
+	}
+	if star+1 >= part.hi || !p.toks[star].is("*") {
+		return
+	}
+	if next := &p.toks[star+1]; !next.is("AS") && !next.naming() {
+		p.misplaced(star + 1)
+	}
+	p.resultAlias(star+1, part.hi)
+	p.fail(part.lo, "a * must stand alone")
 }
 
 // notName returns the first token from the index on that is not part of a single name.
@@ -149,85 +133,69 @@ func (p *parser) starTable(lo, star int) string {
 	return p.toks[i].text
 }
 
-// An orderMeta is what of an ORDER BY item sqlparser does not see.
-type orderMeta struct {
-	desc  bool
-	nulls NullOrder
-}
-
-// tail writes ORDER BY, LIMIT and OFFSET. An OFFSET alone is written as a LIMIT.
-func (c *carriers) tail(tail tailClauses) []orderMeta {
-	var orders []orderMeta
+// tail reads ORDER BY, LIMIT and OFFSET.
+func (c *carriers) tail(sel *Select, tail tailClauses) {
 	if tail.order != nil {
-		c.raw(tail.order.at, "ORDER BY")
-		orders = c.orders(tail.order.lo, tail.order.hi)
+		sel.OrderBy = c.orders(tail.order.lo, tail.order.hi)
 	}
-	limit := tail.limit
+	limit, offset := tail.limit, tail.offset
 	if limit != nil && !c.p.limitAll(limit) {
-		c.raw(limit.at, "LIMIT")
-		c.limit(limit)
+		c.limit(sel, limit)
 	}
-	if o := tail.offset; o != nil {
-		if limit == nil || c.p.limitAll(limit) {
-			c.raw(o.at, "LIMIT")
-		} else {
-			if comma := c.p.find(limit.lo, limit.hi, ","); comma < limit.hi {
-				c.p.unexpected(o.at)
-			}
-			c.raw(o.at, "OFFSET")
-		}
-		c.expr(o.lo, o.hi)
+	if offset == nil {
+		return
 	}
-	return orders
+	if limit != nil && c.p.find(limit.lo, limit.hi, ",") < limit.hi {
+		c.p.unexpected(offset.at)
+	}
+	c.expr(&sel.Offset, offset.lo, offset.hi)
 }
 
-// limit writes LIMIT n or LIMIT offset, n.
-func (c *carriers) limit(cl *clause) {
+// limit reads LIMIT n or LIMIT offset, n.
+func (c *carriers) limit(sel *Select, cl *clause) {
 	parts := c.p.commas(cl.lo, cl.hi)
 	if len(parts) > 2 {
 		c.p.unexpected(parts[2].lo - 1)
 	}
-	c.expr(parts[0].lo, parts[0].hi)
 	if len(parts) == 2 {
-		c.raw(parts[1].lo-1, ",")
-		c.expr(parts[1].lo, parts[1].hi)
+		c.expr(&sel.Offset, parts[0].lo, parts[0].hi)
 	}
+	n := parts[len(parts)-1]
+	c.expr(&sel.Limit, n.lo, n.hi)
 }
 
 func (p *parser) limitAll(cl *clause) bool { return cl.hi == cl.lo+1 && p.toks[cl.lo].is("ALL") }
 
-// orders writes the items of an ORDER BY without their directions.
-func (c *carriers) orders(lo, hi int) []orderMeta {
-	var list []orderMeta
-	for i, part := range c.p.commas(lo, hi) {
-		if i > 0 {
-			c.raw(part.lo-1, ",")
-		}
-		meta, end := c.p.orderMeta(part)
-		if stop := c.prefixExpr(part.lo, end); stop != end {
+// orders reads the items of an ORDER BY.
+func (c *carriers) orders(lo, hi int) []Order {
+	parts := c.p.commas(lo, hi)
+	list := make([]Order, len(parts))
+	for i, part := range parts {
+		end := c.p.direction(&list[i], part)
+		if stop := c.prefix(&list[i].Expr, part.lo, end); stop != end {
 			if c.p.toks[stop].is("ASC", "DESC", "NULLS") {
 				stop++
 			}
 			c.p.unexpected(stop)
 		}
-		list = append(list, meta)
 	}
 	return list
 }
 
-// orderMeta reads ASC, DESC and NULLS FIRST or LAST at the end of an ORDER BY item, and returns where its expression ends.
-func (p *parser) orderMeta(part span) (meta orderMeta, end int) {
+// direction reads ASC, DESC and NULLS FIRST or LAST at the end of an ORDER BY item, and returns
+// where its expression ends.
+func (p *parser) direction(o *Order, part span) (end int) {
 	end = part.hi
 	if end-2 > part.lo && p.toks[end-2].is("NULLS") && p.toks[end-1].is("FIRST", "LAST") {
-		meta.nulls = NullsLast
+		o.Nulls = NullsLast
 		if p.toks[end-1].is("FIRST") {
-			meta.nulls = NullsFirst
+			o.Nulls = NullsFirst
 		}
 		end -= 2
 	}
 	if end-1 > part.lo && p.toks[end-1].is("ASC", "DESC") && !p.afterDot(end-1) {
-		meta.desc = p.toks[end-1].is("DESC")
+		o.Desc = p.toks[end-1].is("DESC")
 		end--
 	}
-	return meta, end
+	return end
 }

@@ -27,15 +27,15 @@ var operatorMarks = map[string]string{
 // tighter are the operators that bind tighter than IS, so that a NULL before them is an operand.
 var tighter = []string{"||", "->", "->>", "+", "-", "*", "/", "%", "DIV", "COLLATE", "<", "<=", ">", ">="}
 
-// expr writes the expression in a range, which must be all of it.
-func (c *carriers) expr(lo, hi int) {
-	if stop := c.prefixExpr(lo, hi); stop != hi {
+// write writes what is all of a range: an expression, or several with commas between them.
+func (c *carriers) write(lo, hi int) {
+	if stop := c.writePrefix(lo, hi); stop != hi {
 		c.p.unexpected(stop)
 	}
 }
 
-// prefixExpr writes the expression at the beginning of a range. It returns where it ends: at hi, or at a name or AS.
-func (c *carriers) prefixExpr(lo, hi int) int {
+// writePrefix is write for what may end before hi. It returns where it ends: at hi, or at a name or AS.
+func (c *carriers) writePrefix(lo, hi int) int {
 	e := emitter{c: c, p: c.p, hi: hi, want: true}
 	i := lo
 	for i < hi {
@@ -120,7 +120,7 @@ func (e *emitter) parenthesis(i int) int {
 		return e.carry(i, mate+1)
 	}
 	e.c.raw(i, "(")
-	e.c.expr(i+1, mate)
+	e.c.write(i+1, mate)
 	e.c.raw(mate, ")")
 	e.operandDone()
 	return mate + 1

@@ -68,7 +68,7 @@ func (e *emitter) arguments(lo, hi int) {
 	if order := e.p.find(lo, hi, "ORDER"); order < hi {
 		e.p.fail(order, "ORDER BY inside of a call is not supported")
 	}
-	e.c.expr(lo, hi)
+	e.c.write(lo, hi)
 }
 
 // A callForm is the special shape of the arguments of one function.
@@ -114,7 +114,7 @@ func (p *parser) castAs(lo, hi int) int {
 func emitCast(c *carriers, lo, hi int) {
 	as := c.p.castAs(lo, hi)
 	c.p.castType(as+1, hi)
-	c.expr(lo, as)
+	c.write(lo, as)
 }
 
 // castType returns the name of a type: words, perhaps with numbers in parentheses, in upper case.
@@ -152,7 +152,7 @@ func emitExtract(c *carriers, lo, hi int) {
 	if t := &c.p.toks[lo]; t.kind != tokWord && t.kind != tokString {
 		c.p.unexpected(lo)
 	}
-	c.expr(lo+2, hi)
+	c.write(lo+2, hi)
 }
 
 // emitSubstring writes commas for FROM and FOR.
@@ -162,12 +162,12 @@ func emitSubstring(c *carriers, lo, hi int) {
 		c.p.fail(from, "SUBSTRING takes FROM before FOR")
 	}
 	length := c.p.find(from+1, hi, "FOR")
-	c.expr(lo, from)
+	c.write(lo, from)
 	c.raw(from, ",")
-	c.expr(from+1, length)
+	c.write(from+1, length)
 	if length < hi {
 		c.raw(length, ",")
-		c.expr(length+1, hi)
+		c.write(length+1, hi)
 	}
 }
 
@@ -187,10 +187,10 @@ func (p *parser) trimParts(lo, hi int) (chars, text span) {
 func emitTrim(c *carriers, lo, hi int) {
 	chars, text := c.p.trimParts(lo, hi)
 	if chars.lo < chars.hi {
-		c.expr(chars.lo, chars.hi)
+		c.write(chars.lo, chars.hi)
 		c.raw(chars.hi, ",")
 	}
-	c.expr(text.lo, text.hi)
+	c.write(text.lo, text.hi)
 }
 
 // units are the units of INTERVAL, by how they may be written.

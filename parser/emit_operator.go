@@ -115,7 +115,7 @@ func (e *emitter) in(i int) int {
 		e.c.set(i + 1)
 	default:
 		e.c.raw(i+1, "(")
-		e.c.expr(i+2, t.mate)
+		e.c.write(i+2, t.mate)
 		e.c.raw(t.mate, ")")
 	}
 	return t.mate + 1

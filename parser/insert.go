@@ -3,26 +3,22 @@ package parser
 import (
 	"fmt"
 	"strings"
-
-	"github.com/xwb1989/sqlparser"
 )
 
 // readInsert reads INSERT INTO.
 func readInsert(p *parser) Statement {
-	at := p.at
 	ins := &Insert{Pos: p.next().off}
 	if p.word("OR") || strings.ToUpper(p.tok().text) == "IGNORE" {
 		p.fail(p.at, "syntax error at "+p.quote(p.at), foreignWords["CONFLICT"])
 	}
 	p.expect("INTO")
-	into := p.at
 	ins.Into = p.tableOrParam()
 	if p.word("(") && !p.startsSelect(p.at+1) {
 		ins.Columns = p.insertColumns()
 	}
 	p.checkSource()
 	p.expect("VALUES")
-	ins.Rows = p.rows(at, into, len(ins.Columns))
+	ins.Rows = p.rows(len(ins.Columns))
 	if p.accept("EXPECTING") {
 		ins.Expect = p.expectations("EXPECTING")
 	}
@@ -77,34 +73,24 @@ func (p *parser) insertColumns() []Name {
 	return names
 }
 
-// rows reads the rows behind VALUES. They go through sqlparser as an INSERT of their own. width is the number of columns, 0 if they are not listed.
-func (p *parser) rows(at, into, width int) [][]Expr {
+// rows reads the rows behind VALUES. width is the number of columns, 0 if they are not listed.
+func (p *parser) rows(width int) [][]Expr {
 	c := newCarriers(p, len(p.toks)-p.at)
-	c.raw(at, "INSERT INTO")
-	c.name(into)
-	c.raw(p.at-1, "VALUES")
+	var rows [][]Expr
 	for {
 		open := p.at
 		lo, hi := p.group()
 		if lo == hi {
 			p.fail(open, "a row of VALUES is empty")
 		}
-		c.raw(open, "(")
-		c.expr(lo, hi)
-		c.raw(hi, ")")
-		width = p.checkWidth(open, len(p.commas(lo, hi)), width)
-		if !p.word(",") {
+		row := c.list(lo, hi)
+		width = p.checkWidth(open, len(row), width)
+		rows = append(rows, row)
+		if !p.accept(",") {
 			break
 		}
-		c.raw(p.at, ",")
-		p.at++
 	}
-	st := c.parse(p.at).(*sqlparser.Insert)
-	l := lowerer{p}
-	var rows [][]Expr
-	for _, r := range st.Rows.(sqlparser.Values) {
-		rows = append(rows, l.list(sqlparser.Exprs(r)))
-	}
+	c.read()
 	return rows
 }
 

@@ -49,32 +49,6 @@ func (l *lowerer) deeper(at int, nodes ...node) int {
 	return d
 }
 
-// expr lowers an expression that is all of its clause.
-func (l *lowerer) expr(e sqlparser.Expr) Expr {
-	if e == nil {
-		return nil
-	}
-	return l.node(e).expr
-}
-
-func (l *lowerer) where(w *sqlparser.Where) Expr {
-	if w == nil {
-		return nil
-	}
-	return l.expr(w.Expr)
-}
-
-func (l *lowerer) list(es sqlparser.Exprs) []Expr {
-	if len(es) == 0 {
-		return nil
-	}
-	list := make([]Expr, len(es))
-	for i, e := range es {
-		list[i] = l.expr(e)
-	}
-	return list
-}
-
 // node lowers an expression. Chains that lean to the left, which may be very long, are walked in a loop.
 func (l *lowerer) node(e sqlparser.Expr) node {
 	var spine []sqlparser.Expr

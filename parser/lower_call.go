@@ -63,22 +63,12 @@ func (l *lowerer) afterCall(c *Call, mate int) {
 		if !p.toks[i+2].is("WHERE") {
 			p.unexpected(i + 2)
 		}
-		c.Filter = p.exprRangeOnly(i+3, end)
+		c.Filter = p.exprRange(i+3, end)
 		i = end + 1
 	}
 	if p.words(i, "OVER", "(") {
 		c.Over = p.window(i, i+2, p.toks[i+1].mate)
 	}
-}
-
-// exprRangeOnly reads one expression that fills a range, on its own.
-func (p *parser) exprRangeOnly(lo, hi int) Expr {
-	if lo < hi {
-		if parts := p.commas(lo, hi); len(parts) > 1 {
-			p.unexpected(parts[1].lo - 1)
-		}
-	}
-	return p.exprRange(lo, hi)
 }
 
 // special gives a call with a form of its own its meaning. It returns a Cast, or nil after changing the call as needed.

@@ -147,7 +147,15 @@ func (l *lowerer) carried(i int) (last int, e Expr) {
 }
 
 // exprRange reads an expression that fills a range, on its own.
-func (p *parser) exprRange(lo, hi int) Expr { return p.exprList(lo, hi)[0] }
+func (p *parser) exprRange(lo, hi int) (e Expr) {
+	if lo >= hi {
+		p.unexpected(hi)
+	}
+	c := newCarriers(p, hi-lo)
+	c.expr(&e, lo, hi)
+	c.read()
+	return e
+}
 
 // exprList reads expressions with commas between them that fill a range, on their own.
 func (p *parser) exprList(lo, hi int) []Expr {
@@ -155,11 +163,9 @@ func (p *parser) exprList(lo, hi int) []Expr {
 		p.unexpected(hi)
 	}
 	c := newCarriers(p, hi-lo)
-	c.raw(lo, "SELECT 1 FROM `0` GROUP BY")
-	c.expr(lo, hi)
-	st := c.parse(hi).(*sqlparser.Select)
-	l := lowerer{p}
-	return l.list(sqlparser.Exprs(st.GroupBy))
+	list := c.list(lo, hi)
+	c.read()
+	return list
 }
 
 // nowWords are the functions that may be called without parentheses.

@@ -121,7 +121,7 @@ func readBackup(p *parser) Statement {
 	b := &Backup{Pos: p.next().off}
 	p.expect("TO")
 	end := len(p.toks) - 1
-	b.To = p.exprRangeOnly(p.at, end)
+	b.To = p.exprRange(p.at, end)
 	p.at = end
 	return b
 }

@@ -63,39 +63,35 @@ func (p *parser) notTable(i int) {
 	p.unexpected(i)
 }
 
-// joinWords tells for the words that join two sources whether they make a LEFT JOIN.
+// joinForms are the words that join two sources.
 var joinForms = []struct {
 	words []string
-	outer bool
-	on    bool // ON or USING must follow
-	emit  string
+	outer bool // a LEFT JOIN, which ON or USING must follow
+	comma bool // which neither may follow
 }{
-	{[]string{"JOIN"}, false, false, "JOIN"},
-	{[]string{"INNER", "JOIN"}, false, false, "JOIN"},
-	{[]string{"CROSS", "JOIN"}, false, false, "JOIN"},
-	{[]string{"LEFT", "JOIN"}, true, true, "LEFT JOIN"},
-	{[]string{"LEFT", "OUTER", "JOIN"}, true, true, "LEFT JOIN"},
-	{[]string{","}, false, false, ","},
+	{words: []string{"JOIN"}},
+	{words: []string{"INNER", "JOIN"}},
+	{words: []string{"CROSS", "JOIN"}},
+	{words: []string{"LEFT", "JOIN"}, outer: true},
+	{words: []string{"LEFT", "OUTER", "JOIN"}, outer: true},
+	{words: []string{","}, comma: true},
 }
 
-// sources writes a FROM and returns what it means: the tree without the conditions of ON, and the joins that have one, in the order of the text.
+// sources reads a FROM; only the conditions of ON are for sqlparser.
 // SQLite's rule holds: a comma binds no looser than JOIN.
-func (c *carriers) sources(lo, hi int) (Source, []*Join) {
+func (c *carriers) sources(lo, hi int) Source {
 	p := c.p
 	defer func(at int) { p.at = at }(p.at)
 	p.at = lo
-	r := &sourceReader{c: c, p: p, hi: hi}
-	src := r.chain(hi)
-	return src, r.ons
+	r := &sourceReader{c: c, p: p}
+	return r.chain(hi)
 }
 
 // A sourceReader reads a FROM at the parser's cursor.
 type sourceReader struct {
 	c      *carriers
 	p      *parser
-	hi     int
-	ons    []*Join
-	tables int
+	tables int // read so far
 }
 
 // chain reads sources that are joined from left to right, up to hi.
@@ -115,15 +111,14 @@ func (r *sourceReader) join(left Source, hi int) Source {
 		if !p.accept(form.words...) {
 			continue
 		}
-		r.c.raw(at, form.emit)
 		j := &Join{Pos: p.toks[at].off, Left: left, Outer: form.outer}
 		j.Right = r.source(hi)
 		switch {
-		case p.at < hi && p.word("ON") && form.emit != ",":
+		case p.at < hi && p.word("ON") && !form.comma:
 			r.on(j, hi)
-		case p.at < hi && p.word("USING") && form.emit != ",":
+		case p.at < hi && p.word("USING") && !form.comma:
 			r.using(j)
-		case form.on:
+		case form.outer:
 			p.unexpected(p.at)
 		}
 		return j
@@ -132,23 +127,20 @@ func (r *sourceReader) join(left Source, hi int) Source {
 	return nil
 }
 
-// on writes the condition of a join, which reaches to the next join.
+// on reads the condition of a join, which reaches to the next join.
 func (r *sourceReader) on(j *Join, hi int) {
 	p := r.p
 	end := p.find(p.at+1, hi, ",", "JOIN", "INNER", "CROSS", "LEFT", "RIGHT", "FULL", "NATURAL")
 	for end < hi && p.toks[end].is("LEFT", "RIGHT") && p.toks[end+1].is("(") { // the functions
 		end = p.find(end+1, hi, ",", "JOIN", "INNER", "CROSS", "LEFT", "RIGHT", "FULL", "NATURAL")
 	}
-	r.c.raw(p.at, "ON")
-	r.c.expr(p.at+1, end)
+	r.c.expr(&j.On, p.at+1, end)
 	p.at = end
-	r.ons = append(r.ons, j)
 }
 
-// using writes USING as a condition that is not looked at again.
+// using reads USING.
 func (r *sourceReader) using(j *Join) {
 	p := r.p
-	at := p.at
 	p.at++
 	lo, hi := p.group()
 	for _, part := range p.commas(lo, hi) {
@@ -161,9 +153,6 @@ func (r *sourceReader) using(j *Join) {
 		}
 		j.Using = append(j.Using, name)
 	}
-	r.c.raw(at, "USING (")
-	r.c.name(lo)
-	r.c.raw(hi, ")")
 }
 
 // source reads one table, sub-query or group of joined tables.
@@ -178,14 +167,11 @@ func (r *sourceReader) source(hi int) Source {
 	at := p.at
 	if p.word("(") && !p.startsSelect(at+1) {
 		lo, mate := p.group()
-		r.c.raw(at, "(")
 		p.at = lo
 		inner := r.chain(mate)
 		p.at = mate + 1
-		r.c.raw(mate, ")")
 		return inner
 	}
-	r.c.name(at)
 	if p.word("(") {
 		lo, mate := p.group()
 		return &Derived{Pos: p.toks[at].off, Select: p.selectRange(lo, mate), Alias: r.alias(hi)}

@@ -1,7 +1,5 @@
 package parser
 
-import "github.com/xwb1989/sqlparser"
-
 // window reads what stands in the parentheses of OVER, the token at.
 func (p *parser) window(at, lo, hi int) *Window {
 	w := &Window{Pos: p.toks[at].off}
@@ -50,13 +48,9 @@ func (p *parser) orderList(lo, hi int) []Order {
 		p.unexpected(hi)
 	}
 	c := newCarriers(p, hi-lo)
-	c.raw(lo, "SELECT 1 FROM `0` ORDER BY")
-	orders := c.orders(lo, hi)
-	st := c.parse(hi).(*sqlparser.Select)
-	var sel Select
-	l := lowerer{p}
-	l.tail(&sel, tailClauses{}, orders, st.OrderBy, nil)
-	return sel.OrderBy
+	list := c.orders(lo, hi)
+	c.read()
+	return list
 }
 
 // frame reads ROWS or RANGE and its bounds.
@@ -104,5 +98,5 @@ func (p *parser) bound(lo, hi int) Bound {
 	if p.toks[hi-1].is("FOLLOWING") {
 		kind = Following
 	}
-	return Bound{Kind: kind, Offset: p.exprRangeOnly(lo, hi-1)}
+	return Bound{Kind: kind, Offset: p.exprRange(lo, hi-1)}
 }
