@@ -75,13 +75,17 @@ func (c *carriers) begin(lo int) {
 	c.raw(c.end, ",")
 }
 
-// read has sqlparser read the list, and puts every expression in its place.
+// read has sqlparser read the list, and puts every expression in its place. After a mistake it does nothing.
 func (c *carriers) read() {
-	if len(c.into) == 0 {
+	if len(c.into) == 0 || c.p.err != nil {
 		return
 	}
 	c.raw(c.end, ")")
-	rows := c.parse().(*sqlparser.Insert).Rows.(sqlparser.Values)
+	st := c.parse()
+	if st == nil {
+		return
+	}
+	rows := st.(*sqlparser.Insert).Rows.(sqlparser.Values)
 	if len(rows) != 1 || len(rows[0]) != len(c.into) {
 		panic("another list came back")
 	}
@@ -124,7 +128,7 @@ func (c *carriers) set(tok int) {
 	c.done(tok)
 }
 
-// parse gives the text to sqlparser.
+// parse gives the text to sqlparser. It returns nil after a mistake.
 func (c *carriers) parse() sqlparser.Statement {
 	if c.p.seen != nil {
 		c.p.seen(string(c.buf))
@@ -134,6 +138,7 @@ func (c *carriers) parse() sqlparser.Statement {
 	st, err := sqlparser.ParseNext(sqlparser.NewStringTokenizer(string(c.buf)))
 	if err != nil {
 		c.refuse(err.Error(), n)
+		return nil
 	}
 	return st
 }
@@ -147,10 +152,12 @@ func (c *carriers) refuse(msg string, n int) {
 	}
 	if strings.HasPrefix(msg, "max nesting level") {
 		c.p.fail(c.end, "the statement is nested too deeply")
+		return
 	}
 	i := sort.Search(len(c.marks), func(i int) bool { return c.marks[i].end >= at-1 })
 	if i == len(c.marks) {
 		c.p.unexpected(c.end)
+		return
 	}
 	c.p.misplaced(c.marks[i].tok)
 }
@@ -166,8 +173,9 @@ func (p *parser) misplaced(i int) {
 		p.fail(i, "syntax error at "+p.quote(i), "comparisons do not chain; use parentheses")
 	case operator:
 		p.fail(i, "syntax error at "+p.quote(i), "use parentheses")
+	default:
+		p.unexpected(i)
 	}
-	p.unexpected(i)
 }
 
 // chained are the operators that cannot follow another of them without parentheses.

@@ -36,10 +36,15 @@ func foreignPiece(text string) string {
 // read is Parse with a look at every text that sqlparser is given.
 func read(text string, seen func(string)) (err error) {
 	defer func() { err = caught(recover(), text, err) }()
-	toks, _ := scan(text)
+	toks, _, err := scan(text)
+	if err != nil {
+		return err
+	}
 	p := &parser{text: text, toks: toks, seen: seen}
-	p.trimSemicolons()
-	p.statement()
+	p.whole()
+	if p.err != nil {
+		return p.err
+	}
 	if p.nest != 0 {
 		panic(fmt.Sprintf("%d operators are still counted as open", p.nest))
 	}
@@ -78,7 +83,8 @@ func TestRawWordsAreReserved(t *testing.T) {
 
 // TestCarriersThatDoNotFit holds that what sqlparser would hand back against the text is noticed: it is an internal error, never a tree.
 func TestCarriersThatDoNotFit(t *testing.T) {
-	toks, _ := scan("SELECT a + b, c")
+	toks, _, err := scan("SELECT a + b, c")
+	require.NoError(t, err)
 	l := lowerer{&parser{text: "SELECT a + b, c", toks: toks}}
 	for _, canonical := range []string{
 		"SELECT `1` - `3`",     // another operator

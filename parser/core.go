@@ -78,6 +78,9 @@ func (c *carriers) result(r *Result, part span) {
 	if end < part.hi {
 		r.Alias = p.resultAlias(end, part.hi)
 	}
+	if p.err != nil {
+		return
+	}
 	r.Text = p.text[p.toks[part.lo].off:p.toks[end-1].end]
 }
 
@@ -96,7 +99,7 @@ func (p *parser) resultAlias(i, hi int) string {
 // star, and has something behind it.
 func (p *parser) checkStar(part span) {
 	star := part.lo
-	for !p.toks[star].is("*") && star+2 < part.hi && p.toks[star+1].is(".") {
+	for p.toks[star].kind != tokOp && star+2 < part.hi && p.toks[star+1].is(".") {
 		star += 2
 	}
 	if star+1 >= part.hi || !p.toks[star].is("*") {
@@ -129,6 +132,7 @@ func (p *parser) starTable(lo, star int) string {
 	}
 	if star-i != 2 || !p.toks[i].naming() {
 		p.unexpected(lo)
+		return ""
 	}
 	return p.toks[i].text
 }
@@ -156,6 +160,9 @@ func (c *carriers) limit(sel *Select, cl *clause) {
 	parts := c.p.commas(cl.lo, cl.hi)
 	if len(parts) > 2 {
 		c.p.unexpected(parts[2].lo - 1)
+	}
+	if c.p.err != nil {
+		return
 	}
 	if len(parts) == 2 {
 		c.expr(&sel.Offset, parts[0].lo, parts[0].hi)

@@ -38,7 +38,7 @@ func (c *carriers) write(lo, hi int) {
 func (c *carriers) writePrefix(lo, hi int) int {
 	e := emitter{c: c, p: c.p, hi: hi, want: true}
 	i := lo
-	for i < hi {
+	for i < hi && e.p.err == nil {
 		next := i
 		if e.want {
 			next = e.operand(i)
@@ -107,6 +107,7 @@ func (e *emitter) operand(i int) int {
 func (e *emitter) carry(i, end int) int {
 	if end > e.hi {
 		e.p.unexpected(e.hi)
+		return end
 	}
 	e.c.value(i)
 	e.operandDone()
@@ -151,6 +152,7 @@ func (e *emitter) wordOperand(i int) int {
 	}
 	if t.reserved() && !(functionWords[t.key] && next.is("(")) {
 		e.p.unexpected(i)
+		return i
 	}
 	return e.named(i)
 }
@@ -163,6 +165,7 @@ func (p *parser) carriedEnd(i int) int {
 	case "EXISTS":
 		if !p.toks[i+1].is("(") || !p.startsSelect(i+2) {
 			p.fail(i, "EXISTS takes a sub-query: EXISTS (SELECT ...)")
+			return 0
 		}
 		return p.toks[i+1].mate + 1
 	case "DATE", "TIMESTAMP":

@@ -9,9 +9,11 @@ func (e *emitter) call(i int) int {
 	mate := e.p.toks[open].mate
 	if mate >= e.hi {
 		e.p.unexpected(e.hi)
+		return i
 	}
 	if t := &e.p.toks[i]; t.kind == tokName && !callable(t.text) {
 		e.p.fail(i, "there is no function "+e.p.quote(i))
+		return i
 	}
 	e.c.name(i)
 	e.c.raw(open, "(")
@@ -67,6 +69,7 @@ func (e *emitter) arguments(lo, hi int) {
 	}
 	if order := e.p.find(lo, hi, "ORDER"); order < hi {
 		e.p.fail(order, "ORDER BY inside of a call is not supported")
+		return
 	}
 	e.c.write(lo, hi)
 }
@@ -131,6 +134,7 @@ func (p *parser) castType(lo, hi int) string {
 	}
 	if i < hi || len(words) == 0 {
 		p.unexpected(i)
+		return ""
 	}
 	return strings.Join(words, " ")
 }
@@ -141,6 +145,7 @@ func (p *parser) typeSize(open int) string {
 	for _, s := range p.commas(open+1, p.toks[open].mate) {
 		if s.hi != s.lo+1 || p.toks[s.lo].kind != tokNumber {
 			p.unexpected(s.lo)
+			return ""
 		}
 		numbers = append(numbers, p.toks[s.lo].text)
 	}
@@ -151,6 +156,7 @@ func (p *parser) typeSize(open int) string {
 func emitExtract(c *carriers, lo, hi int) {
 	if t := &c.p.toks[lo]; t.kind != tokWord && t.kind != tokString {
 		c.p.unexpected(lo)
+		return
 	}
 	c.write(lo+2, hi)
 }
@@ -160,6 +166,7 @@ func emitSubstring(c *carriers, lo, hi int) {
 	from := c.p.find(lo, hi, "FROM", "FOR")
 	if c.p.toks[from].is("FOR") {
 		c.p.fail(from, "SUBSTRING takes FROM before FOR")
+		return
 	}
 	length := c.p.find(from+1, hi, "FOR")
 	c.write(lo, from)

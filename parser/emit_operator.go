@@ -44,6 +44,7 @@ func (e *emitter) markOperator(i int) int {
 	if t.is(",") {
 		if len(e.cases) > 0 {
 			e.p.unexpected(i)
+			return i
 		}
 		e.settle()
 		return e.infix(i, ",")
@@ -51,6 +52,7 @@ func (e *emitter) markOperator(i int) int {
 	op, ok := operatorMarks[t.key]
 	if !ok {
 		e.p.unexpected(i)
+		return i
 	}
 	return e.infix(i, op)
 }
@@ -91,10 +93,12 @@ func (e *emitter) negated(i int) int {
 	switch t := &e.p.toks[i+1]; {
 	case i+1 >= e.hi:
 		e.p.unexpected(e.hi)
+		return i
 	case t.is("NULL"):
 		return e.suffix(i, 2, "IS NOT NULL")
 	case !t.is("IN", "LIKE", "BETWEEN", "REGEXP"):
 		e.p.unexpected(i + 1)
+		return i
 	}
 	e.c.raw(i, "NOT")
 	return i + 1
@@ -133,6 +137,7 @@ func (p *parser) innermost(open int) int {
 func (e *emitter) collate(i int) int {
 	if i+1 >= e.hi || !e.p.toks[i+1].naming() {
 		e.p.unexpected(min(i+1, e.hi))
+		return i
 	}
 	e.c.raw(i, "COLLATE")
 	e.c.name(i + 1)
@@ -144,6 +149,7 @@ func (e *emitter) endCase(i int) int {
 	n := len(e.cases)
 	if n == 0 {
 		e.p.unexpected(i)
+		return i
 	}
 	e.settle()
 	e.open, e.cases = e.cases[n-1], e.cases[:n-1]

@@ -32,8 +32,8 @@ func FuzzScan(f *testing.F) {
 
 func scanForTest(text string) (toks []token, err error) {
 	defer func() { err = caught(recover(), text, err) }()
-	toks, _ = scan(text)
-	return toks, nil
+	toks, _, err = scan(text)
+	return toks, err
 }
 
 func checkError(t *testing.T, text string, err error) {
@@ -94,6 +94,7 @@ func atLimit(err error) bool {
 
 // FuzzSplit holds that the statements of a script are parts of it, in order, and hold something.
 func FuzzSplit(f *testing.F) {
+	f.Add("SELECT 1; !")
 	f.Add("SELECT 1; ; SELECT ';' -- ;\n; INSERT INTO a-b VALUES (1)")
 	f.Fuzz(func(t *testing.T, script string) {
 		statements, err := Split(script)

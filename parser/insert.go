@@ -155,6 +155,7 @@ func (p *parser) expectation(word string) Expectation {
 	default:
 		if p.ended() {
 			p.unexpected(p.at)
+			return e
 		}
 		i := p.at
 		if p.word("NO", "STREAM") && p.toks[i+1].kind != tokEnd {

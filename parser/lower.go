@@ -28,9 +28,10 @@ func (l *lowerer) number(s string) int {
 	return n
 }
 
-// check panics if the token is none of the operators: then what came back is not what the text says.
+// check panics if the token is none of the operators: then what came back is not what the text says. After a mistake in the
+// text the places of the nodes mean nothing.
 func (l *lowerer) check(i int, keys ...string) {
-	if !l.p.toks[i].is(keys...) {
+	if l.p.err == nil && !l.p.toks[i].is(keys...) {
 		panic(fmt.Sprintf("%v came back where the text has %s", keys, l.p.quote(i)))
 	}
 }
@@ -61,7 +62,7 @@ func (l *lowerer) node(e sqlparser.Expr) node {
 		e = left
 	}
 	n := l.leaf(e)
-	for i := len(spine) - 1; i >= 0; i-- {
+	for i := len(spine) - 1; i >= 0 && l.p.err == nil; i-- {
 		n = l.join(n, spine[i])
 	}
 	return n

@@ -62,6 +62,7 @@ func (l *lowerer) afterCall(c *Call, mate int) {
 		end := p.toks[i+1].mate
 		if !p.toks[i+2].is("WHERE") {
 			p.unexpected(i + 2)
+			return
 		}
 		c.Filter = p.exprRange(i+3, end)
 		i = end + 1
@@ -83,6 +84,7 @@ func (l *lowerer) special(i int, c *Call) Expr {
 	case "CAST":
 		if len(c.Args) != 1 {
 			p.fail(i, "CAST takes one value: CAST(x AS type)")
+			return nil
 		}
 		return &Cast{Pos: c.Pos, X: c.Args[0], Type: p.castType(p.castAs(lo, hi)+1, hi)}
 	case "EXTRACT":
@@ -127,6 +129,7 @@ func (l *lowerer) trim(c *Call, lo, hi int) {
 	}
 	if len(c.Args) != want {
 		l.p.fail(lo, "TRIM takes a text: TRIM([BOTH | LEADING | TRAILING] [characters FROM] text)")
+		return
 	}
 	if want == 2 {
 		c.Args[0], c.Args[1] = c.Args[1], c.Args[0]

@@ -35,6 +35,7 @@ func (l *lowerer) leaf(e sqlparser.Expr) node {
 	case sqlparser.ValTuple:
 		first := l.node(e[0])
 		l.p.fail(first.first-1, "row values are not supported", "compare the values one by one")
+		return first
 	}
 	panic(fmt.Sprintf("%T came back", e))
 }
@@ -150,6 +151,7 @@ func (l *lowerer) carried(i int) (last int, e Expr) {
 func (p *parser) exprRange(lo, hi int) (e Expr) {
 	if lo >= hi {
 		p.unexpected(hi)
+		return nil
 	}
 	c := newCarriers(p, hi-lo)
 	c.expr(&e, lo, hi)
@@ -161,6 +163,7 @@ func (p *parser) exprRange(lo, hi int) (e Expr) {
 func (p *parser) exprList(lo, hi int) []Expr {
 	if lo >= hi {
 		p.unexpected(hi)
+		return nil
 	}
 	c := newCarriers(p, hi-lo)
 	list := c.list(lo, hi)

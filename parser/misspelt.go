@@ -97,13 +97,11 @@ func (e *SyntaxError) mendedBy(t *token, word string) bool {
 }
 
 // tokensOf returns the tokens of a text, none if it cannot be cut into tokens.
-func tokensOf(text string) (toks []token) {
-	defer func() {
-		if recover() != nil {
-			toks = nil
-		}
-	}()
-	toks, _ = scan(text)
+func tokensOf(text string) []token {
+	toks, _, err := scan(text)
+	if err != nil {
+		return nil
+	}
 	return toks
 }
 

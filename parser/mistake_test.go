@@ -153,6 +153,7 @@ var mistakes = []struct{ text, place, msg string }{
 	{"SELECT 1 FROM t WHERE a, b", "1:24", `syntax error at ","`},
 	{"SELECT * + 1 FROM t", "1:10", `syntax error at "+"`},
 	{"SELECT t.* AS x FROM t", "1:8", "a * must stand alone"},
+	{"SELECT (.*) FROM t", "1:9", `syntax error at "."`},
 	{"SELECT t.*.x FROM t", "1:11", `syntax error at "."`},
 	{"SELECT 1 AS OF POSITION", "1:24", "the statement ends too early"},
 	{"SELECT 1 FROM t AS OF POSITION 1.5", "1:32", "an integer or a parameter"},

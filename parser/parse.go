@@ -11,13 +11,15 @@ import (
 
 // A parser holds one statement's tokens and a cursor into them.
 //
-// Its methods fail by panicking with a *SyntaxError, which Parse returns.
+// It keeps the first mistake that its methods find. After it, the cursor is at the end, and what the methods return means
+// nothing: they go on only as far as it is no trouble, and see to it that they come to an end.
 // Methods that take a range look at the tokens from lo up to but not including hi and leave the cursor alone.
 type parser struct {
 	text string
 	toks []token      // ended by one of the kind tokEnd
 	at   int          // the cursor
 	nest int          // NOT, CASE and signs that are open around the place being read
+	err  *SyntaxError // the first mistake; nil if there is none so far
 	seen func(string) // gets every text that sqlparser is given; nil but in tests
 }
 
@@ -33,14 +35,29 @@ func Parse(text string) (*Parsed, error) {
 // parse is Parse without a look for what was meant.
 func parse(text string) (parsed *Parsed, err error) {
 	defer func() { err = caught(recover(), text, err) }()
-	toks, params := scan(text)
+	toks, params, err := scan(text)
+	if err != nil {
+		return nil, err
+	}
 	p := &parser{text: text, toks: toks}
+	st := p.whole()
+	if p.err != nil {
+		return nil, p.err
+	}
+	return &Parsed{Text: text, Statement: st, Params: params}, nil
+}
+
+// whole reads the statement that all tokens are.
+func (p *parser) whole() Statement {
 	p.trimSemicolons()
+	if p.err != nil {
+		return nil
+	}
 	st := p.statement()
 	if !p.ended() {
 		p.unexpected(p.at)
 	}
-	return &Parsed{Text: text, Statement: st, Params: params}, nil
+	return st
 }
 
 // Split cuts a script into its statements at the semicolons outside of literals and comments. Statements that hold nothing are left out.
@@ -62,23 +79,23 @@ func Split(script string) (statements []string, err error) {
 		}
 		s.checkCount()
 	}
+	if s.err != nil {
+		return statements, s.err
+	}
 	flush(len(s.toks))
 	return statements, nil
 }
 
-// caught turns what a panic left behind into an error. A *SyntaxError is the error itself; anything else is a defect of this package
-// or of the grammar behind it, and must not take the program down.
+// caught returns err, or an error for what a panic left behind: a panic is a defect of this package or of the grammar behind
+// it, never a mistake in the text, and must not take the program down.
 func caught(r any, text string, err error) error {
-	switch r := r.(type) {
-	case nil:
+	if r == nil {
 		return err
-	case *SyntaxError:
-		return r
-	default:
-		h := fnv.New64a()
-		h.Write([]byte(text))
-		return newSyntaxError(text, 0, fmt.Sprintf("internal error of the parser on the statement with hash %016x: %v", h.Sum64(), r))
 	}
+	h := fnv.New64a()
+	h.Write([]byte(text))
+	const defect = "internal error of the parser on the statement with hash %016x: %v"
+	return newSyntaxError(text, 0, fmt.Sprintf(defect, h.Sum64(), r))
 }
 
 // trimSemicolons drops the semicolons at the end and refuses all others.
@@ -93,8 +110,10 @@ func (p *parser) trimSemicolons() {
 		}
 		if i == 0 {
 			p.unexpected(i)
+		} else {
+			p.fail(i+1, "only one statement may be given at a time")
 		}
-		p.fail(i+1, "only one statement may be given at a time")
+		return
 	}
 	last := p.toks[len(p.toks)-1]
 	p.toks = append(p.toks[:end:end], last)
@@ -104,13 +123,35 @@ func (p *parser) trimSemicolons() {
 }
 
 // fail refuses the statement because of the token.
-func (p *parser) fail(i int, msg string, hint ...string) { panic(p.fault(i, msg, hint)) }
+func (p *parser) fail(i int, msg string, hint ...string) {
+	if !p.failed() {
+		p.refuse(p.fault(i, msg, hint))
+	}
+}
+
+// refuse keeps the first error.
+func (p *parser) refuse(err *SyntaxError) {
+	p.err = err
+	p.failed()
+}
+
+// failed tells whether there is a mistake, and sees to it that the cursor is at the end then, where no loop goes on.
+func (p *parser) failed() bool {
+	if p.err == nil {
+		return false
+	}
+	p.at = len(p.toks) - 1
+	return true
+}
 
 // surprised is fail where another word was expected, which may stand there with a slip of the pen.
 func (p *parser) surprised(i int, msg string, hint ...string) {
+	if p.failed() {
+		return
+	}
 	err := p.fault(i, msg, hint)
 	err.surprise = true
-	panic(err)
+	p.refuse(err)
 }
 
 func (p *parser) fault(i int, msg string, hint []string) *SyntaxError {
@@ -123,9 +164,13 @@ func (p *parser) fault(i int, msg string, hint []string) *SyntaxError {
 
 // unexpected refuses the statement because the token does not fit where it stands.
 func (p *parser) unexpected(i int) {
+	if p.failed() {
+		return
+	}
 	t := &p.toks[i]
 	if t.kind == tokEnd {
 		p.surprised(i, "the statement ends too early")
+		return
 	}
 	if i > 1 && p.toks[i-1].is(foreignOperatorWords...) && p.toks[i-2].endsOperand() {
 		i-- // it was read as a name, and what follows it came as a surprise
@@ -207,6 +252,7 @@ func (p *parser) expect(keys ...string) {
 	for _, k := range keys {
 		if !p.accept(k) {
 			p.unexpected(p.at)
+			return
 		}
 	}
 }
@@ -224,6 +270,7 @@ func (p *parser) next() *token {
 func (p *parser) name() Name {
 	if !p.tok().naming() {
 		p.unexpected(p.at)
+		return Name{}
 	}
 	t := p.next()
 	return Name{Pos: t.off, Text: t.text}
@@ -233,6 +280,7 @@ func (p *parser) name() Name {
 func (p *parser) group() (lo, hi int) {
 	if !p.word("(") {
 		p.unexpected(p.at)
+		return p.at, p.at
 	}
 	lo, hi = p.at+1, p.tok().mate
 	p.at = hi + 1
@@ -250,7 +298,7 @@ func (p *parser) skip(i int) int {
 // A span is a range of tokens.
 type span struct{ lo, hi int }
 
-// commas cuts a range at its commas outside of parentheses. No part is empty.
+// commas cuts a range at its commas outside of parentheses. No part is empty; after a mistake there are none.
 func (p *parser) commas(lo, hi int) []span {
 	var parts []span
 	from := lo
@@ -258,6 +306,7 @@ func (p *parser) commas(lo, hi int) []span {
 		if p.toks[i].is(",") {
 			if i == from {
 				p.unexpected(i)
+				return nil
 			}
 			parts = append(parts, span{from, i})
 			from = i + 1
@@ -265,6 +314,7 @@ func (p *parser) commas(lo, hi int) []span {
 	}
 	if from >= hi {
 		p.unexpected(hi)
+		return nil
 	}
 	return append(parts, span{from, hi})
 }
@@ -309,7 +359,8 @@ func (p *parser) statement() Statement {
 			return read(p)
 		}
 		if err := foreignStatement(p.text, t); err != nil {
-			panic(err)
+			p.refuse(err)
+			return nil
 		}
 	}
 	p.surprised(p.at, "a statement begins with "+strings.Join(starterWords(), ", ")+", not "+p.quote(p.at))

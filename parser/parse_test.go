@@ -243,6 +243,31 @@ func TestSplit(t *testing.T) {
 	var syntax *SyntaxError
 	require.ErrorAs(t, err, &syntax)
 	assert.Equal(t, "2:8", fmt.Sprintf("%d:%d", syntax.Line, syntax.Column))
+	for _, text := range []string{"!", "SELECT 1; )", "SELECT 1; x'", "SELECT /*"} {
+		_, err := Split(text)
+		assert.ErrorAs(t, err, &syntax, text)
+		assert.NotContains(t, syntax.Msg, "internal error", text)
+	}
+}
+
+// TestTextsWithManyMistakesGiveOne reads texts in which much is wrong behind the first mistake that is found.
+func TestTextsWithManyMistakesGiveOne(t *testing.T) {
+	for text, column := range map[string]int{
+		"SELECT a b c, (SELECT, 1 END FROM)":                             12,
+		"WITH a AS (SELECT a b c FROM), a AS 1 SELECT IN LIMIT 1, 2, 3":  29,
+		"SELECT 1 FROM (a b c, (d e f) g) h i j":                         20,
+		"SELECT CASE END, END, CAST(a), a IN b FROM x.y.z LEFT JOIN u":   13,
+		"INSERT INTO t (a, A) VALUES (), (1 2) EXPECTING, RETURNING a.b": 19,
+		"EXPECT t NO, ANY, VERSION, NO EVENT FROM ?, NO EVENT FROM u x":  12,
+		"SELECT 1 UNION, UNION 2 AS OF POSITION a AS OF POSITION b":      15,
+		"SELECT SUM(a) OVER (b ROWS x PARTITION c ORDER d), f(*, 1) 2":   60,
+	} {
+		_, err := Parse(text)
+		var syntax *SyntaxError
+		if assert.ErrorAs(t, err, &syntax, text) {
+			assert.Equal(t, column, syntax.Column, "%s\n%v", text, err)
+		}
+	}
 }
 
 func TestByteOrderMark(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// A scanner cuts a text into tokens by SQLite's lexical rules. It fails by panicking with a *SyntaxError,
-// which Parse and Split turn into their error.
+// A scanner cuts a text into tokens by SQLite's lexical rules. It keeps the first mistake that it finds; there is no token
+// behind it.
 type scanner struct {
 	text   string
 	at     int // of the next byte
@@ -16,10 +16,11 @@ type scanner struct {
 	open   []int // indexes of the parentheses that are not closed yet
 	script bool  // several statements: a semicolon closes all parentheses
 	params paramCounter
+	err    *SyntaxError // the first mistake; nil if there is none so far
 }
 
-// scan returns the tokens of the text, ended by one of the kind tokEnd.
-func scan(text string) ([]token, Params) {
+// scan returns the tokens of the text, ended by one of the kind tokEnd. Its error is a *SyntaxError.
+func scan(text string) ([]token, Params, error) {
 	s := &scanner{text: text, toks: make([]token, 0, min(16+len(text)/6, 256))}
 	s.checkText()
 	for s.next() {
@@ -28,9 +29,12 @@ func scan(text string) ([]token, Params) {
 	if n := len(s.open); n > 0 {
 		s.fail(int(s.toks[s.open[n-1]].off), "this ( is never closed")
 	}
+	if s.err != nil {
+		return nil, Params{}, s.err
+	}
 	end := Pos(len(text))
 	s.toks = append(s.toks, token{kind: tokEnd, off: end, end: end})
-	return s.toks, s.params.result()
+	return s.toks, s.params.result(), nil
 }
 
 // checkCount refuses a statement of too many tokens.
@@ -40,17 +44,20 @@ func (s *scanner) checkCount() {
 	}
 }
 
+// fail refuses the text because of what stands at a place. The scanner stops behind the token that it is in.
 func (s *scanner) fail(at int, msg string, hint ...string) {
+	if s.err != nil {
+		return
+	}
 	if len(s.toks) > 0 && !s.script {
-		if err := foreignStatement(s.text, &s.toks[0]); err != nil {
-			panic(err) // what is wrong with the rest of it does not matter
+		if s.err = foreignStatement(s.text, &s.toks[0]); s.err != nil {
+			return // what is wrong with the rest of it does not matter
 		}
 	}
-	err := newSyntaxError(s.text, Pos(at), msg)
+	s.err = newSyntaxError(s.text, Pos(at), msg)
 	if len(hint) > 0 {
-		err.Hint = hint[0]
+		s.err.Hint = hint[0]
 	}
-	panic(err)
 }
 
 // checkText looks at the text as a whole: its size, its encoding, and NULs.
@@ -62,6 +69,7 @@ func (s *scanner) checkText() {
 		for i, r := range s.text {
 			if _, size := utf8.DecodeRuneInString(s.text[i:]); r == utf8.RuneError && size == 1 {
 				s.fail(i, "the text is not valid UTF-8")
+				return
 			}
 		}
 	}
@@ -73,10 +81,10 @@ func (s *scanner) checkText() {
 	}
 }
 
-// next scans one token. It returns false at the end of the text.
+// next scans one token. It returns false at the end of the text and behind a mistake.
 func (s *scanner) next() bool {
 	s.skipBlanks()
-	if s.at >= len(s.text) {
+	if s.err != nil || s.at >= len(s.text) {
 		return false
 	}
 	c := s.text[s.at]
@@ -104,7 +112,7 @@ func (s *scanner) next() bool {
 	default:
 		s.operator()
 	}
-	return true
+	return s.err == nil
 }
 
 func (s *scanner) peek(n int) byte {
@@ -136,6 +144,7 @@ func (s *scanner) skipBlanks() {
 			end := strings.Index(s.text[s.at+2:], "*/")
 			if end < 0 {
 				s.fail(s.at, "comment is not closed")
+				return
 			}
 			s.at += end + 4
 		default:
@@ -171,6 +180,7 @@ func (s *scanner) checkLetters(text string) {
 		case r < utf8.RuneSelf:
 		case r == 0x85, r == 0xA0, r == 0x1680, r >= 0x2000 && r <= 0x200F, r == 0x2028, r == 0x2029, r == 0x202F, r == 0x205F, r == 0x3000, r == 0xFEFF:
 			s.fail(s.at+i, "there is a special blank here ("+strconv.QuoteToASCII(string(r))+")", "use an ordinary space")
+			return
 		}
 	}
 }
@@ -214,6 +224,7 @@ func (s *scanner) quoted(quote byte, unclosed string) (text string, end int) {
 		n := strings.IndexByte(s.text[i:], quote)
 		if n < 0 {
 			s.fail(s.at, unclosed)
+			return "", len(s.text)
 		}
 		i += n + 1
 		if i < len(s.text) && s.text[i] == quote {
@@ -235,6 +246,7 @@ func (s *scanner) blob() {
 	n := strings.IndexByte(s.text[s.at+2:], '\'')
 	if n < 0 {
 		s.fail(s.at, "blob is not closed")
+		return
 	}
 	digits := s.text[s.at+2 : s.at+2+n]
 	value := make([]byte, n/2)
@@ -242,6 +254,7 @@ func (s *scanner) blob() {
 		d := hexDigit(digits[i])
 		if d < 0 || n%2 != 0 {
 			s.fail(s.at, "x'...' takes an even number of hexadecimal digits")
+			return
 		}
 		value[i/2] = value[i/2]<<4 | byte(d)
 	}

@@ -27,9 +27,11 @@ func (s *scanner) param(sign byte) {
 	}
 	if sign == '@' && (s.peek(1) == '>' || s.peek(1) == '@') {
 		s.foreign(s.text[s.at : s.at+2])
+		return
 	}
 	if sign == ':' && s.peek(1) == ':' {
 		s.foreign("::")
+		return
 	}
 	for end < len(s.text) && isNameByte(s.text[end]) {
 		end++
@@ -37,6 +39,7 @@ func (s *scanner) param(sign byte) {
 	name := s.text[s.at+1 : end]
 	if name == "" || isDigit(name[0]) {
 		s.fail(s.at, "a parameter is written ?, ?3, $3, :name or @name")
+		return
 	}
 	s.checkLetters(s.text[s.at:end])
 	s.named(name, end)
@@ -86,6 +89,7 @@ func (s *scanner) operator() {
 	for _, op := range foreignOperators {
 		if strings.HasPrefix(rest, op) {
 			s.foreign(op)
+			return
 		}
 	}
 	for _, op := range marks {
@@ -109,6 +113,7 @@ func (s *scanner) mark(op string) {
 	case ")":
 		if len(s.open) == 0 {
 			s.fail(s.at, "this ) was never opened")
+			return
 		}
 		t.mate = s.open[len(s.open)-1]
 		s.open = s.open[:len(s.open)-1]

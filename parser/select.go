@@ -48,11 +48,13 @@ func (p *parser) clauseAt(i, lo, hi int) (key string, words int) {
 	switch {
 	case t.is("INTERSECT", "EXCEPT"):
 		p.unexpected(i)
+		return "", 0
 	case p.distinctFrom(i, lo):
 		return "", 0
 	case t.is("GROUP", "ORDER"):
 		if !p.toks[i+1].is("BY") {
 			p.unexpected(i + 1)
+			return "", 0
 		}
 		return t.key, 2
 	case clauseWords[t.key]:
@@ -118,8 +120,10 @@ func (s *selecting) position(cores int) Expr {
 	switch {
 	case s.asOf != nil && cores > 1:
 		s.p.fail(s.asOf.at, "AS OF POSITION holds for the whole UNION", "write it at the end")
+		return nil
 	case s.asOf != nil && c != nil:
 		s.p.fail(c.at, "AS OF POSITION is given twice")
+		return nil
 	case s.asOf != nil:
 		c = s.asOf
 	case c == nil:
@@ -147,12 +151,14 @@ func (p *parser) selectRange(lo, hi int) *Select {
 	}
 	if body >= hi || !p.toks[body].is("SELECT") {
 		p.unexpected(min(body, hi))
+		return sel
 	}
 	s := &selecting{p: p, list: p.clauses(body, hi)}
 	cores := []coreClauses{s.core()}
 	for u := s.take("UNION"); u != nil; u = s.take("UNION") {
 		if len(sel.Unions) == maxUnited-1 {
 			p.fail(u.at, "a UNION has at most 500 SELECTs")
+			return sel
 		}
 		sel.Unions = append(sel.Unions, Union{All: s.unionAll(u)})
 		cores = append(cores, s.core())
@@ -165,7 +171,9 @@ func (p *parser) selectRange(lo, hi int) *Select {
 	if len(s.list) > 0 {
 		p.unexpected(s.list[0].at)
 	}
-	p.readCores(sel, cores, tail)
+	if p.err == nil {
+		p.readCores(sel, cores, tail)
+	}
 	return sel
 }
 
@@ -203,6 +211,7 @@ func (p *parser) with(lo, hi int) (ctes []CTE, end int) {
 	p.at = lo + 1
 	if p.word("RECURSIVE") {
 		p.fail(p.at, "WITH RECURSIVE is not supported")
+		return nil, p.at
 	}
 	for {
 		at := p.at
@@ -219,6 +228,7 @@ func (p *parser) with(lo, hi int) (ctes []CTE, end int) {
 		p.expect("AS")
 		if !p.word("(") || !p.startsSelect(p.at+1) {
 			p.unexpected(p.at)
+			return nil, p.at
 		}
 		from, to := p.group()
 		ctes = append(ctes, CTE{Pos: n.Pos, Name: n.Text, Select: p.selectRange(from, to)})
@@ -232,6 +242,7 @@ func (p *parser) with(lo, hi int) (ctes []CTE, end int) {
 func (p *parser) bind(lo, hi int) Expr {
 	if lo >= hi {
 		p.unexpected(hi)
+		return nil
 	}
 	if hi > lo+2 || hi == lo+2 && !p.toks[lo].is("-") {
 		i := lo + 1
@@ -239,6 +250,7 @@ func (p *parser) bind(lo, hi int) Expr {
 			i++
 		}
 		p.unexpected(min(i, hi))
+		return nil
 	}
 	t := &p.toks[hi-1]
 	n, isInt := t.value.(int64)

@@ -7,16 +7,24 @@ func readExplain(p *parser) Statement {
 		e.Analyze = p.accept("ANALYZE")
 	}
 	if !p.word("SELECT", "WITH", "INSERT") {
-		if p.ended() {
-			p.unexpected(p.at)
-		}
-		p.surprised(p.at, "EXPLAIN takes a SELECT or an INSERT, not "+p.quote(p.at))
+		p.wants("EXPLAIN takes a SELECT or an INSERT")
+		return e
 	}
 	if e.Analyze && p.word("INSERT") {
 		p.fail(p.at, "EXPLAIN ANALYZE runs the statement and takes only a SELECT")
+		return e
 	}
 	e.Statement = p.statement()
 	return e
+}
+
+// wants refuses what stands at the cursor instead of the words that may.
+func (p *parser) wants(words string) {
+	if p.ended() {
+		p.unexpected(p.at)
+		return
+	}
+	p.surprised(p.at, words+", not "+p.quote(p.at))
 }
 
 // showWords are what SHOW shows.
@@ -27,10 +35,8 @@ func readShow(p *parser) Statement {
 	s := &Show{Pos: p.next().off}
 	s.What = showWords[p.tok().key]
 	if s.What == "" {
-		if p.ended() {
-			p.unexpected(p.at)
-		}
-		p.surprised(p.at, "SHOW takes TABLES, STREAMS, TYPES or COLUMNS FROM table, not "+p.quote(p.at))
+		p.wants("SHOW takes TABLES, STREAMS, TYPES or COLUMNS FROM table")
+		return s
 	}
 	p.at++
 	if s.What == "columns" {
@@ -43,6 +49,7 @@ func readShow(p *parser) Statement {
 	if p.accept("LIKE") {
 		if t := p.tok(); t.kind != tokString && t.kind != tokParam {
 			p.unexpected(p.at)
+			return s
 		}
 		s.Like = p.constant()
 	}

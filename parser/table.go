@@ -11,17 +11,21 @@ func (p *parser) table() *Table {
 	t := p.tok()
 	if !t.naming() {
 		p.notTable(p.at)
+		return &Table{}
 	}
 	table := &Table{Pos: t.off, Name: t.text}
 	p.at++
 	if !p.word(".") {
 		return p.checkTable(table, p.at-1)
 	}
-	p.checkSchema(p.at - 1)
+	if p.checkSchema(p.at - 1); p.err != nil {
+		return table
+	}
 	table.Schema = strings.ToLower(t.text)
 	p.at++
 	if t = p.tok(); t.kind != tokWord && t.kind != tokName {
 		p.notTable(p.at)
+		return table
 	}
 	table.Name = t.text
 	p.at++
@@ -97,7 +101,7 @@ type sourceReader struct {
 // chain reads sources that are joined from left to right, up to hi.
 func (r *sourceReader) chain(hi int) Source {
 	left := r.source(hi)
-	for r.p.at < hi {
+	for r.p.at < hi && r.p.err == nil {
 		left = r.join(left, hi)
 	}
 	return left
@@ -160,9 +164,11 @@ func (r *sourceReader) source(hi int) Source {
 	p := r.p
 	if p.at >= hi {
 		p.unexpected(hi)
+		return nil
 	}
 	if r.tables++; r.tables > maxJoined {
 		p.fail(p.at, "a FROM joins at most 64 tables")
+		return nil
 	}
 	at := p.at
 	if p.word("(") && !p.startsSelect(at+1) {
@@ -179,6 +185,7 @@ func (r *sourceReader) source(hi int) Source {
 	t := p.table()
 	if p.word("(") {
 		p.fail(p.at, "table functions are not supported")
+		return t
 	}
 	t.Alias = r.alias(hi)
 	return t

@@ -14,6 +14,7 @@ func (p *parser) window(at, lo, hi int) *Window {
 	if order < hi {
 		if !p.toks[order+1].is("BY") || frame < order {
 			p.unexpected(order + 1)
+			return w
 		}
 		w.OrderBy = p.orderList(order+2, frame)
 	}
@@ -46,6 +47,7 @@ func (p *parser) frameAt(lo, hi int) int {
 func (p *parser) orderList(lo, hi int) []Order {
 	if lo >= hi {
 		p.unexpected(hi)
+		return nil
 	}
 	c := newCarriers(p, hi-lo)
 	list := c.orders(lo, hi)
@@ -64,6 +66,7 @@ func (p *parser) frame(lo, hi int) *Frame {
 	and := p.find(lo+2, hi, "AND")
 	if and == hi {
 		p.unexpected(hi)
+		return f
 	}
 	f.Start, f.End = p.bound(lo+2, and), p.bound(and+1, hi)
 	p.checkFrame(lo, f)
@@ -93,6 +96,7 @@ func (p *parser) bound(lo, hi int) Bound {
 	}
 	if hi-lo < 2 || !p.toks[hi-1].is("PRECEDING", "FOLLOWING") {
 		p.fail(lo, "a frame's end is UNBOUNDED PRECEDING, n PRECEDING, CURRENT ROW, n FOLLOWING or UNBOUNDED FOLLOWING")
+		return Bound{}
 	}
 	kind := Preceding
 	if p.toks[hi-1].is("FOLLOWING") {
