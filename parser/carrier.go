@@ -17,6 +17,8 @@ type carriers struct {
 	marks []mark
 	into  []*Expr // where the expressions belong, in the order of the list
 	end   int     // the token behind the last of them
+
+	few [8]*Expr // into, while they are few
 }
 
 // A mark tells which token a piece of the carriers' text stands for.
@@ -33,7 +35,9 @@ const (
 
 // newCarriers makes an empty list. It is large enough for expressions of so many tokens.
 func newCarriers(p *parser, tokens int) *carriers {
-	return &carriers{p: p, buf: make([]byte, 0, 64+8*tokens), marks: make([]mark, 0, 8+tokens)}
+	c := &carriers{p: p, buf: make([]byte, 0, 64+8*tokens), marks: make([]mark, 0, 8+tokens)}
+	c.into = c.few[:0]
+	return c
 }
 
 // expr adds the expression that fills a range.
