@@ -8,9 +8,10 @@ import (
 	"github.com/xwb1989/sqlparser"
 )
 
-// carriers is a list of expressions as sqlparser gets to see it, in place of the user's text: who binds tighter is all that
-// it is asked. It holds no byte of the user's text: a name is a token's number in back quotes, everything else that stands for
-// a value is a bind variable with a token's number, and what remains is a few dozen words and marks of our own.
+// carriers is a list of expressions as sqlparser gets to see it, in place of the user's text: who
+// binds tighter is all that it is asked. It holds no byte of the user's text: a name is a token's
+// number in back quotes, everything else that stands for a value is a bind variable with a
+// token's number, and what remains is a few dozen words and marks of our own.
 type carriers struct {
 	p     *parser
 	buf   []byte
@@ -50,7 +51,8 @@ func (c *carriers) expr(into *Expr, lo, hi int) {
 	}
 }
 
-// prefix adds the expression at the beginning of a range. It returns where it ends: at hi, or at a name or AS.
+// prefix adds the expression at the beginning of a range. It returns where it ends: at hi, or at
+// a name or AS.
 func (c *carriers) prefix(into *Expr, lo, hi int) int {
 	c.begin(lo)
 	stop := c.writePrefix(lo, hi)
@@ -70,7 +72,8 @@ func (c *carriers) list(lo, hi int) []Expr {
 	return list
 }
 
-// begin writes what stands before the next expression. A row of VALUES is the plainest list that sqlparser knows.
+// begin writes what stands before the next expression. A row of VALUES is the plainest list that
+// sqlparser knows.
 func (c *carriers) begin(lo int) {
 	if len(c.into) == 0 {
 		c.raw(lo, "INSERT INTO `0` VALUES (")
@@ -79,7 +82,8 @@ func (c *carriers) begin(lo int) {
 	c.raw(c.end, ",")
 }
 
-// read has sqlparser read the list, and puts every expression in its place. After a mistake it does nothing.
+// read has sqlparser read the list, and puts every expression in its place. After a mistake it
+// does nothing.
 func (c *carriers) read() {
 	if len(c.into) == 0 || c.p.err != nil {
 		return

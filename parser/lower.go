@@ -28,8 +28,8 @@ func (l *lowerer) number(s string) int {
 	return n
 }
 
-// check panics if the token is none of the operators: then what came back is not what the text says. After a mistake in the
-// text the places of the nodes mean nothing.
+// check panics if the token is none of the operators: then what came back is not what the text
+// says. After a mistake in the text the places of the nodes mean nothing.
 func (l *lowerer) check(i int, keys ...string) {
 	if l.p.err == nil && !l.p.toks[i].is(keys...) {
 		panic(fmt.Sprintf("%v came back where the text has %s", keys, l.p.quote(i)))

@@ -11,9 +11,10 @@ import (
 
 // A parser holds one statement's tokens and a cursor into them.
 //
-// It keeps the first mistake that its methods find. After it, the cursor is at the end, and what the methods return means
-// nothing: they go on only as far as it is no trouble, and see to it that they come to an end.
-// Methods that take a range look at the tokens from lo up to but not including hi and leave the cursor alone.
+// It keeps the first mistake that its methods find. After it, the cursor is at the end, and what
+// the methods return means nothing: they go on only as far as it is no trouble, and see to it
+// that they come to an end. Methods that take a range look at the tokens from lo up to but not
+// including hi and leave the cursor alone.
 type parser struct {
 	text string
 	toks []token      // ended by one of the kind tokEnd
@@ -60,8 +61,9 @@ func (p *parser) whole() Statement {
 	return st
 }
 
-// Split cuts a script into its statements at the semicolons outside of literals and comments. Statements that hold nothing are left out.
-// A failure, such as an open string, is a *SyntaxError with a place in the script.
+// Split cuts a script into its statements at the semicolons outside of literals and comments.
+// Statements that hold nothing are left out. A failure, such as an open string, is a *SyntaxError
+// with a place in the script.
 func Split(script string) (statements []string, err error) {
 	defer func() { err = caught(recover(), script, err) }()
 	s := &scanner{text: script, script: true}
@@ -86,8 +88,9 @@ func Split(script string) (statements []string, err error) {
 	return statements, nil
 }
 
-// caught returns err, or an error for what a panic left behind: a panic is a defect of this package or of the grammar behind
-// it, never a mistake in the text, and must not take the program down.
+// caught returns err, or an error for what a panic left behind: a panic is a defect of this
+// package or of the grammar behind it, never a mistake in the text, and must not take the program
+// down.
 func caught(r any, text string, err error) error {
 	if r == nil {
 		return err
@@ -135,7 +138,8 @@ func (p *parser) refuse(err *SyntaxError) {
 	p.failed()
 }
 
-// failed tells whether there is a mistake, and sees to it that the cursor is at the end then, where no loop goes on.
+// failed tells whether there is a mistake, and sees to it that the cursor is at the end then,
+// where no loop goes on.
 func (p *parser) failed() bool {
 	if p.err == nil {
 		return false

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// A scanner cuts a text into tokens by SQLite's lexical rules. It keeps the first mistake that it finds; there is no token
-// behind it.
+// A scanner cuts a text into tokens by SQLite's lexical rules. It keeps the first mistake that it
+// finds; there is no token behind it.
 type scanner struct {
 	text   string
 	at     int // of the next byte
