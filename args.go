@@ -21,9 +21,6 @@ import (
 // or for NULL if the slice was nil.
 type list []driver.Value
 
-// CheckNamedValue converts one argument. database/sql calls it for every argument before a statement runs.
-func (c *Conn) CheckNamedValue(arg *driver.NamedValue) error { return checkArgument(arg) }
-
 // checkArgument converts what database/sql itself would not take or would take wrongly, and leaves the rest to it.
 func checkArgument(arg *driver.NamedValue) error {
 	switch v := arg.Value.(type) {
