@@ -34,16 +34,16 @@ var (
 //		...
 //	})
 type Conn struct {
-	link    *link
-	shared  *shared
+	lease   *lease
+	store   *openStore
 	session query.Session
 	recent  *statement // the last one compiled, which is often the next one as well
 	closed  bool
 }
 
 // newConn makes a connection that owns one reference to s.
-func newConn(l *link, s *shared) *Conn {
-	c := &Conn{link: l, shared: s}
+func newConn(l *lease, s *openStore) *Conn {
+	c := &Conn{lease: l, store: s}
 	readOnly := l.config.Mode == ReadOnly && l.config.Store == nil
 	c.session.Store = &connStore{Store: s.store, busyTimeout: l.config.busyTimeout(), readOnly: readOnly}
 	c.session.Settings = query.Settings{
@@ -66,13 +66,13 @@ func (c *Conn) compile(ctx context.Context, text string) (*statement, error) {
 	if c.recent != nil && c.recent.text == text {
 		return c.recent, nil
 	}
-	s, ok := c.shared.plans.Get(text)
+	s, ok := c.store.plans.Get(text)
 	if !ok {
 		var err error
 		if s, err = compile(ctx, text); err != nil {
 			return nil, err
 		}
-		c.shared.plans.Put(text, s)
+		c.store.plans.Put(text, s)
 	}
 	c.recent = s
 	return s, nil
@@ -157,11 +157,11 @@ func (c *Conn) query(ctx context.Context, s *statement, args []driver.NamedValue
 	if err != nil {
 		return nil, wrapError(ctx, "query", "", err)
 	}
-	c.shared.retain()
-	r := &rows{ctx: ctx, statement: s, tx: c.session.Tx, shared: c.shared, jsonText: c.session.Settings.JSONText}
+	c.store.retain()
+	r := &rows{ctx: ctx, statement: s, tx: c.session.Tx, store: c.store, jsonText: c.session.Settings.JSONText}
 	running := ctx
 	if s.follows() {
-		r.follow = newFollowing(ctx, c.link)
+		r.follow = newFollowing(ctx, c.lease)
 		running = r.follow.ctx
 	}
 	if s.plan.GivesRows() {
@@ -230,7 +230,7 @@ func (c *Conn) runScript(ctx context.Context, sc *script, shares [][]driver.Name
 
 // checkEnd refuses a script that begins a transaction and does not end it, as BEGIN by itself is refused.
 func (c *Conn) checkEnd(sc *script) error {
-	if c.session.Tx != nil || c.link.config.Begin {
+	if c.session.Tx != nil || c.lease.config.Begin {
 		return nil
 	}
 	for i, s := range slices.Backward(sc.statements) {
@@ -247,7 +247,7 @@ func (c *Conn) checkEnd(sc *script) error {
 // abandon rolls back what a script that failed has begun after before. With Config.Begin it is left to whoever pinned
 // the connection.
 func (c *Conn) abandon(before *query.Tx) {
-	if tx := c.session.Tx; before == nil && tx != nil && !c.link.config.Begin {
+	if tx := c.session.Tx; before == nil && tx != nil && !c.lease.config.Begin {
 		tx.Rollback()
 		c.session.Tx = nil
 	}
@@ -294,7 +294,7 @@ func (c *Conn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx
 // checkBegin refuses BEGIN as a text by itself unless Config.Begin allows it.
 func (c *Conn) checkBegin(s *statement) error {
 	t, ok := s.tree.(*parser.Transaction)
-	if !ok || t.Kind != parser.Begin || c.session.Tx != nil || c.link.config.Begin {
+	if !ok || t.Kind != parser.Begin || c.session.Tx != nil || c.lease.config.Begin {
 		return nil
 	}
 	return loneBegin(s.text, t.Pos)
@@ -341,5 +341,5 @@ func (c *Conn) Close() error {
 	}
 	c.closed = true
 	c.session.Tx = nil
-	return wrapError(context.Background(), "close", "", c.shared.release())
+	return wrapError(context.Background(), "close", "", c.store.release())
 }

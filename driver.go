@@ -94,9 +94,6 @@ import (
 	"database/sql/driver"
 	"io"
 	"runtime"
-	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/query"
@@ -210,7 +207,7 @@ func (d *Driver) Open(dsn string) (driver.Conn, error) {
 	}
 	connector := NewConnector(c)
 	conn, err := connector.Connect(context.Background())
-	connector.link.detach() // the connection keeps the store open
+	connector.lease.detach() // the connection keeps the store open
 	return conn, err
 }
 
@@ -219,31 +216,31 @@ func OpenDB(c Config) *sql.DB { return sql.OpenDB(NewConnector(c)) }
 
 // A Connector opens a store with its first connection and keeps it open for the others.
 type Connector struct {
-	link *link
+	lease *lease
 }
 
 // NewConnector returns a Connector for sql.OpenDB. It touches no disk; an invalid Config surfaces at Connect.
 // One that is dropped without Close gives its store back when the garbage collector finds it.
 func NewConnector(c Config) *Connector {
 	c = c.normal()
-	l := &link{config: c}
+	l := &lease{config: c}
 	l.ended, l.end = context.WithCancel(context.Background())
-	connector := &Connector{link: l}
+	connector := &Connector{lease: l}
 	// Cleanups share one goroutine, and closing a store may take a while.
-	runtime.AddCleanup(connector, func(l *link) { go l.detach() }, l)
+	runtime.AddCleanup(connector, func(l *lease) { go l.detach() }, l)
 	return connector
 }
 
 // Connect returns a connection. The context bounds the opening of the store, nothing after it.
 func (c *Connector) Connect(ctx context.Context) (driver.Conn, error) {
-	if err := c.link.config.validate(); err != nil {
+	if err := c.lease.config.validate(); err != nil {
 		return nil, &Error{Code: ErrConfig, Op: "open", Err: err}
 	}
-	s, err := c.link.acquire(ctx)
+	s, err := c.lease.acquire(ctx)
 	if err != nil {
 		return nil, wrapError(ctx, "open", "", err)
 	}
-	return newConn(c.link, s), nil
+	return newConn(c.lease, s), nil
 }
 
 // Driver returns the Driver.
@@ -252,135 +249,5 @@ func (c *Connector) Driver() driver.Driver { return &Driver{} }
 // Close ends rows that wait in FOLLOW and gives the Connector's reference to the store back. Other connections and rows go on;
 // the last one to be closed closes the store. Calling Close again does nothing.
 func (c *Connector) Close() error {
-	return wrapError(context.Background(), "close", "", c.link.close())
-}
-
-// A link ties a Connector and its connections to their store. It outlives the Connector, which is no more than a handle that the
-// garbage collector may find.
-type link struct {
-	config Config
-	ended  context.Context // ends with close
-	end    context.CancelFunc
-
-	checked atomic.Bool // the store has the head that the Config expects
-
-	mu     sync.Mutex // protects the fields below; never held while the link's store opens or closes
-	shared *shared    // the Connector's reference; nil before the first Connect and after detach
-	closed bool
-}
-
-// acquire returns the store with a reference for the caller.
-// Any number of goroutines may call it at once: one opens, the others wait, each no longer than its ctx lasts.
-func (l *link) acquire(ctx context.Context) (*shared, error) {
-	for {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		s, closing, err := l.begin()
-		if err != nil {
-			return nil, err
-		}
-		wait := s.opened
-		if closing {
-			wait = s.closed
-		}
-		select {
-		case <-wait:
-		case <-ctx.Done():
-			if !closing {
-				s.abandon()
-			}
-			return nil, ctx.Err()
-		}
-		switch {
-		case closing:
-		case s.err != nil:
-			l.forget(s)
-			s.release()
-			return nil, s.err
-		default:
-			if err := l.checkHead(s); err != nil {
-				l.forget(s)
-				s.release()
-				return nil, err
-			}
-			return s, nil
-		}
-	}
-}
-
-// checkHead compares the store with the head that the Config expects, once.
-func (l *link) checkHead(s *shared) error {
-	if l.config.Expect == (engine.Head{}) || l.checked.Load() {
-		return nil
-	}
-	store, ok := s.store.(interface{ CheckHead(engine.Head) error })
-	if !ok {
-		return fault(ErrUnsupported, "open", "this store has no chain that can be compared with expect")
-	}
-	err := store.CheckHead(l.config.Expect)
-	l.checked.Store(err == nil)
-	return err
-}
-
-// begin returns the store with a reference for the caller, perhaps still opening. If closing is set, there is no reference.
-func (l *link) begin() (s *shared, closing bool, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
-		return nil, false, engine.ErrClosed
-	}
-	if l.shared == nil {
-		s, closing, err := lookupStore(l.config)
-		if err != nil || closing {
-			return s, closing, err
-		}
-		l.shared = s
-	}
-	l.shared.retain()
-	return l.shared, false, nil
-}
-
-// forget lets the next Connect try to open the store again.
-func (l *link) forget(s *shared) {
-	l.mu.Lock()
-	mine := l.shared == s
-	if mine {
-		l.shared = nil
-	}
-	l.mu.Unlock()
-	if mine {
-		s.release()
-	}
-}
-
-// detach gives the Connector's reference back.
-func (l *link) detach() error {
-	l.mu.Lock()
-	s := l.shared
-	l.shared = nil
-	l.mu.Unlock()
-	if s == nil {
-		return nil
-	}
-	return s.release()
-}
-
-func (l *link) close() error {
-	l.mu.Lock()
-	l.closed = true
-	l.mu.Unlock()
-	l.end()
-	return l.detach()
-}
-
-// busyTimeout returns how long an append waits for the write lock.
-func (c Config) busyTimeout() time.Duration {
-	switch {
-	case c.BusyTimeout == 0:
-		return engine.DefaultBusyTimeout
-	case c.BusyTimeout < 0:
-		return 0
-	}
-	return c.BusyTimeout
+	return wrapError(context.Background(), "close", "", c.lease.close())
 }

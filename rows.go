@@ -27,7 +27,7 @@ type rows struct {
 	statement *statement
 	tx        *query.Tx  // the transaction of the query, nil for none
 	rows      query.Rows // nil for a statement that gives none
-	shared    *shared    // nil after Close
+	store     *openStore // nil after Close
 	jsonText  bool
 	follow    *following // nil unless the rows wait for new events
 }
@@ -37,7 +37,7 @@ func (r *rows) Columns() []string { return r.statement.names }
 
 // Next fills dest. It returns io.EOF at the end and the context's error once that has ended.
 func (r *rows) Next(dest []driver.Value) error {
-	if r.rows == nil || r.shared == nil {
+	if r.rows == nil || r.store == nil {
 		return io.EOF
 	}
 	err := r.rows.Next(dest)
@@ -52,17 +52,17 @@ func (r *rows) Next(dest []driver.Value) error {
 
 // Close gives back what the rows hold. Calling it again does nothing.
 func (r *rows) Close() error {
-	if r.shared == nil {
+	if r.store == nil {
 		return nil
 	}
-	shared := r.shared
-	r.shared = nil
+	store := r.store
+	r.store = nil
 	r.follow.stop()
 	var err error
 	if r.rows != nil {
 		err = r.rows.Close()
 	}
-	if closing := shared.release(); err == nil {
+	if closing := store.release(); err == nil {
 		err = closing
 	}
 	return wrapError(context.Background(), "close", r.statement.text, err)
@@ -72,13 +72,13 @@ func (r *rows) Close() error {
 type following struct {
 	ctx    context.Context
 	cancel context.CancelFunc
-	link   *link
-	ignore func() bool // stops listening to the link
+	lease  *lease
+	ignore func() bool // stops listening to the lease
 }
 
-// newFollowing derives a context that ends with ctx, and when the link's Connector is closed.
-func newFollowing(ctx context.Context, l *link) *following {
-	f := &following{link: l}
+// newFollowing derives a context that ends with ctx, and when the lease's Connector is closed.
+func newFollowing(ctx context.Context, l *lease) *following {
+	f := &following{lease: l}
 	f.ctx, f.cancel = context.WithCancel(ctx)
 	f.ignore = context.AfterFunc(l.ended, f.cancel)
 	return f
@@ -86,7 +86,7 @@ func newFollowing(ctx context.Context, l *link) *following {
 
 // endedByConnector tells the end of the Connector from the end of the query's own context.
 func (f *following) endedByConnector(own context.Context) bool {
-	return f != nil && own.Err() == nil && f.link.ended.Err() != nil
+	return f != nil && own.Err() == nil && f.lease.ended.Err() != nil
 }
 
 func (f *following) stop() {

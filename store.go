@@ -2,8 +2,8 @@ package eventfold
 
 import (
 	"cmp"
+	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"path/filepath"
@@ -14,9 +14,9 @@ import (
 	"github.com/eventfold/eventfold/query"
 )
 
-// A shared is one open store of this process and everything that uses it. Connectors, connections and open Rows each hold
+// An openStore is one open store of this process and everything that uses it. Connectors, connections and open Rows each hold
 // a reference; when the last one is given back the store is closed.
-type shared struct {
+type openStore struct {
 	key    storeKey
 	config Config // of whoever opened it first
 	plans  *planCache
@@ -45,16 +45,16 @@ type storeKey struct {
 // would not get the write lock.
 var registry = struct {
 	mu     sync.Mutex // protects stores; never held while a store opens or closes
-	stores map[storeKey]*shared
-}{stores: make(map[storeKey]*shared)}
+	stores map[storeKey]*openStore
+}{stores: make(map[storeKey]*openStore)}
 
 // lookupStore returns the entry of the Config's store with one more reference. If there is none it makes one and begins to
 // open it: opened tells when that is done. If the store is just being closed it returns the entry with closing set, without
 // a reference; the caller waits for closed and asks again.
-func lookupStore(c Config) (s *shared, closing bool, err error) {
+func lookupStore(c Config) (s *openStore, closing bool, err error) {
 	if c.Store != nil || c.Mode == Memory && c.Path == "" {
-		s := newShared(storeKey{}, c) // nobody else can name it, so that it needs no place in the registry
-		go s.open()                   // ends with the open
+		s := newOpenStore(storeKey{}, c) // nobody else can name it, so that it needs no place in the registry
+		go s.open()                      // ends with the open
 		return s, false, nil
 	}
 	key, handle, err := identify(&c)
@@ -82,14 +82,14 @@ func lookupStore(c Config) (s *shared, closing bool, err error) {
 
 // enterStore returns the registry's entry for the key with one more reference, or a new one. If it is closing there is no reference.
 // A new entry owns the handle; otherwise it is closed.
-func enterStore(key storeKey, c Config, handle io.Closer) (s *shared, found, closing bool) {
+func enterStore(key storeKey, c Config, handle io.Closer) (s *openStore, found, closing bool) {
 	registry.mu.Lock()
 	defer registry.mu.Unlock()
 	if s := findLocked(key); s != nil {
 		closeHandle(handle)
 		return s, true, !s.tryRetain()
 	}
-	s = newShared(key, c)
+	s = newOpenStore(key, c)
 	s.handle = handle
 	registry.stores[key] = s
 	return s, false, false
@@ -97,7 +97,7 @@ func enterStore(key storeKey, c Config, handle io.Closer) (s *shared, found, clo
 
 // moved reports whether the store is open and its files are not where it was opened any more. Who opens it then gets what is there now, while those
 // who have it keep their errors until they close it.
-func (s *shared) moved() bool {
+func (s *openStore) moved() bool {
 	select {
 	case <-s.opened:
 	default:
@@ -108,7 +108,7 @@ func (s *shared) moved() bool {
 }
 
 // forget takes the store out of the registry, so that nobody finds it any more.
-func (s *shared) forget() {
+func (s *openStore) forget() {
 	registry.mu.Lock()
 	defer registry.mu.Unlock()
 	if registry.stores[s.key] == s {
@@ -117,7 +117,7 @@ func (s *shared) forget() {
 }
 
 // findLocked prefers the store that is open for appending: a reader in the same process sees its events at once.
-func findLocked(key storeKey) *shared {
+func findLocked(key storeKey) *openStore {
 	if key.readOnly {
 		writable := key
 		writable.readOnly = false
@@ -128,8 +128,8 @@ func findLocked(key storeKey) *shared {
 	return registry.stores[key]
 }
 
-func newShared(key storeKey, c Config) *shared {
-	s := &shared{key: key, config: c, plans: newPlanCache(), memory: query.NewMemory(c.Memory), opened: make(chan struct{}), closed: make(chan struct{})}
+func newOpenStore(key storeKey, c Config) *openStore {
+	s := &openStore{key: key, config: c, plans: newPlanCache(), memory: query.NewMemory(c.Memory), opened: make(chan struct{}), closed: make(chan struct{})}
 	s.refs.Store(1)
 	return s
 }
@@ -192,7 +192,7 @@ func makeDirectory(disk engine.FS, path string) error {
 }
 
 // open opens the engine and tells all who wait.
-func (s *shared) open() {
+func (s *openStore) open() {
 	defer close(s.opened)
 	if s.config.Store != nil {
 		s.store = s.config.Store
@@ -207,32 +207,8 @@ func (s *shared) open() {
 	s.store = store
 }
 
-// engineOptions are what a Config means to the embedded engine. The time to wait for the lock is the connection's own
-// matter (see connStore), so that the engine never waits for it.
-func (c Config) engineOptions() (path string, o engine.Options) {
-	path = c.Path
-	o = engine.Options{
-		ReadOnly:     c.Mode == ReadOnly,
-		MustExist:    c.Mode == ReadWrite || c.Mode == ReadOnly,
-		BusyTimeout:  -1,
-		Sync:         c.Sync,
-		MaxEventSize: c.MaxEventSize,
-		Compress:     c.Compress,
-		Prealloc:     c.Prealloc,
-		Network:      c.Network,
-		SyncInterval: c.SyncInterval,
-		SegmentSize:  c.SegmentSize,
-		QueueLength:  c.QueueLength,
-		Now:          c.Now,
-	}
-	if c.Mode == Memory {
-		path, o.FS, o.BackupFS = "memory", engine.NewMemFS(), engine.OSFS()
-	}
-	return path, o
-}
-
 // agrees checks the keys that belong to the store.
-func (s *shared) agrees(c Config) error {
+func (s *openStore) agrees(c Config) error {
 	have, want := s.config, c
 	for _, config := range []*Config{&have, &want} {
 		if config.MaxEventSize == 0 {
@@ -279,19 +255,11 @@ func clockOf(c Config) string {
 	return "a clock of its own"
 }
 
-// describe names the store in an error.
-func (c Config) describe() string {
-	if c.Mode == Memory {
-		return fmt.Sprintf("the memory store %q", c.Path)
-	}
-	return c.Path
-}
-
 // retain takes one more reference. The caller holds one already.
-func (s *shared) retain() { s.refs.Add(1) }
+func (s *openStore) retain() { s.refs.Add(1) }
 
 // tryRetain takes one more reference unless the last one has been given back.
-func (s *shared) tryRetain() bool {
+func (s *openStore) tryRetain() bool {
 	for {
 		n := s.refs.Load()
 		if n == 0 {
@@ -304,7 +272,7 @@ func (s *shared) tryRetain() bool {
 }
 
 // release gives a reference back. The last one closes the store, and returns when it is closed.
-func (s *shared) release() error {
+func (s *openStore) release() error {
 	if s.refs.Add(-1) > 0 {
 		return nil
 	}
@@ -312,21 +280,21 @@ func (s *shared) release() error {
 }
 
 // abandon gives a reference back without waiting for the store, which may be opening still.
-func (s *shared) abandon() {
+func (s *openStore) abandon() {
 	if s.refs.Add(-1) == 0 {
 		go s.finish() // ends when the store has been opened and closed
 	}
 }
 
 // finish closes the store and takes it out of the registry, where it stays until then so that nobody opens it a second time.
-func (s *shared) finish() error {
+func (s *openStore) finish() error {
 	err := s.close()
 	s.forget()
 	close(s.closed)
 	return err
 }
 
-func (s *shared) close() error {
+func (s *openStore) close() error {
 	<-s.opened
 	defer closeHandle(s.handle)
 	if s.err != nil || s.config.Store != nil {
@@ -339,4 +307,123 @@ func closeHandle(handle io.Closer) {
 	if handle != nil {
 		handle.Close()
 	}
+}
+
+// A lease ties a Connector and its connections to their store. It outlives the Connector, which is no more than a handle that the
+// garbage collector may find.
+type lease struct {
+	config Config
+	ended  context.Context // ends with close
+	end    context.CancelFunc
+
+	checked atomic.Bool // the store has the head that the Config expects
+
+	mu     sync.Mutex // protects the fields below; never held while the lease's store opens or closes
+	store  *openStore // the Connector's reference; nil before the first Connect and after detach
+	closed bool
+}
+
+// acquire returns the store with a reference for the caller.
+// Any number of goroutines may call it at once: one opens, the others wait, each no longer than its ctx lasts.
+func (l *lease) acquire(ctx context.Context) (*openStore, error) {
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		s, closing, err := l.begin()
+		if err != nil {
+			return nil, err
+		}
+		wait := s.opened
+		if closing {
+			wait = s.closed
+		}
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			if !closing {
+				s.abandon()
+			}
+			return nil, ctx.Err()
+		}
+		switch {
+		case closing:
+		case s.err != nil:
+			l.forget(s)
+			s.release()
+			return nil, s.err
+		default:
+			if err := l.checkHead(s); err != nil {
+				l.forget(s)
+				s.release()
+				return nil, err
+			}
+			return s, nil
+		}
+	}
+}
+
+// checkHead compares the store with the head that the Config expects, once.
+func (l *lease) checkHead(s *openStore) error {
+	if l.config.Expect == (engine.Head{}) || l.checked.Load() {
+		return nil
+	}
+	store, ok := s.store.(interface{ CheckHead(engine.Head) error })
+	if !ok {
+		return fault(ErrUnsupported, "open", "this store has no chain that can be compared with expect")
+	}
+	err := store.CheckHead(l.config.Expect)
+	l.checked.Store(err == nil)
+	return err
+}
+
+// begin returns the store with a reference for the caller, perhaps still opening. If closing is set, there is no reference.
+func (l *lease) begin() (s *openStore, closing bool, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil, false, engine.ErrClosed
+	}
+	if l.store == nil {
+		s, closing, err := lookupStore(l.config)
+		if err != nil || closing {
+			return s, closing, err
+		}
+		l.store = s
+	}
+	l.store.retain()
+	return l.store, false, nil
+}
+
+// forget lets the next Connect try to open the store again.
+func (l *lease) forget(s *openStore) {
+	l.mu.Lock()
+	mine := l.store == s
+	if mine {
+		l.store = nil
+	}
+	l.mu.Unlock()
+	if mine {
+		s.release()
+	}
+}
+
+// detach gives the Connector's reference back.
+func (l *lease) detach() error {
+	l.mu.Lock()
+	s := l.store
+	l.store = nil
+	l.mu.Unlock()
+	if s == nil {
+		return nil
+	}
+	return s.release()
+}
+
+func (l *lease) close() error {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	l.end()
+	return l.detach()
 }
