@@ -90,69 +90,6 @@ func (c Config) normal() Config {
 	return c
 }
 
-// validate checks what the types of the fields leave open.
-func (c Config) validate() error {
-	if c.Store != nil {
-		return nil
-	}
-	switch {
-	case strings.ContainsRune(c.Path, 0):
-		return fmt.Errorf("the path contains a NUL")
-	case c.Path == "" && c.Mode != Memory:
-		return fmt.Errorf("no path; a store in memory has the mode Memory")
-	case c.Path == memoryPath:
-		return fmt.Errorf("%s allows no other mode than memory", memoryPath)
-	case c.Expect != (engine.Head{}) && c.Expect.Position < 1:
-		return fmt.Errorf("expect names position %d, it must be positive", c.Expect.Position)
-	case c.QueryMemory < 0:
-		return fmt.Errorf("query_memory is %d, it must not be negative", c.QueryMemory)
-	case c.SyncInterval < 0:
-		return fmt.Errorf("sync_interval is %v, it must not be negative", c.SyncInterval)
-	case c.QueueLength < 0:
-		return fmt.Errorf("queue_length is %d, it must not be negative", c.QueueLength)
-	case c.SegmentSize != 0 && (c.SegmentSize < engine.MinSegmentSize || c.SegmentSize > engine.MaxSegmentSize):
-		return fmt.Errorf("segment_size is %d, it must be from %d to %d bytes", c.SegmentSize, engine.MinSegmentSize, engine.MaxSegmentSize)
-	case c.Memory < 0:
-		return fmt.Errorf("memory is %d, it must not be negative", c.Memory)
-	case c.MaxEventSize != 0 && (c.MaxEventSize < engine.MinEventLimit || c.MaxEventSize > engine.MaxEventLimit):
-		return fmt.Errorf("max_event_size is %d, it must be from %d to %d bytes", c.MaxEventSize, engine.MinEventLimit, engine.MaxEventLimit)
-	}
-	for _, w := range []struct {
-		name    string
-		choices []choice
-		value   uint8
-	}{{"mode", modes, uint8(c.Mode)}, {"sync", syncs, uint8(c.Sync)}, {"compress", compressions, uint8(c.Compress)}, {"prealloc", preallocs, uint8(c.Prealloc)}} {
-		if wordOf(w.choices, w.value) == "" {
-			return fmt.Errorf("%s has no value %d", w.name, w.value)
-		}
-	}
-	return nil
-}
-
-// engineOptions are what a Config means to the embedded engine. The time to wait for the lock is the connection's own
-// matter (see connStore), so that the engine never waits for it.
-func (c Config) engineOptions() (path string, o engine.Options) {
-	path = c.Path
-	o = engine.Options{
-		ReadOnly:     c.Mode == ReadOnly,
-		MustExist:    c.Mode == ReadWrite || c.Mode == ReadOnly,
-		BusyTimeout:  -1,
-		Sync:         c.Sync,
-		MaxEventSize: c.MaxEventSize,
-		Compress:     c.Compress,
-		Prealloc:     c.Prealloc,
-		Network:      c.Network,
-		SyncInterval: c.SyncInterval,
-		SegmentSize:  c.SegmentSize,
-		QueueLength:  c.QueueLength,
-		Now:          c.Now,
-	}
-	if c.Mode == Memory {
-		path, o.FS, o.BackupFS = "memory", engine.NewMemFS(), engine.OSFS()
-	}
-	return path, o
-}
-
 // busyTimeout returns how long an append waits for the write lock.
 func (c Config) busyTimeout() time.Duration {
 	switch {
@@ -170,4 +107,76 @@ func (c Config) describe() string {
 		return fmt.Sprintf("the memory store %q", c.Path)
 	}
 	return c.Path
+}
+
+// validate checks what the types of the fields leave open.
+func (c Config) validate() error {
+	if c.Store != nil {
+		return nil
+	}
+	switch {
+	case strings.ContainsRune(c.Path, 0):
+		return fmt.Errorf("the path contains a NUL")
+	case c.Path == "" && c.Mode != Memory:
+		return fmt.Errorf("no path; a store in memory has the mode Memory")
+	case c.Path == memoryPath:
+		return fmt.Errorf("%s allows no other mode than memory", memoryPath)
+	}
+	for _, k := range dsnKeys {
+		if k.check == nil {
+			continue
+		}
+		if err := k.check(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// agree checks that another Config may use the store which this one has opened.
+func (c Config) agree(other Config) error {
+	for _, k := range dsnKeys {
+		if k.shared && k.value(c) != k.value(other) {
+			return other.contradicts(k.name, k.value(c), k.value(other))
+		}
+	}
+	if (c.Now == nil) != (other.Now == nil) {
+		return other.contradicts("Now", clockOf(c), clockOf(other))
+	}
+	return nil
+}
+
+// contradicts is the error of a Config whose store is open with another value.
+func (c Config) contradicts(name, have, want string) error {
+	return fault(ErrConfig, "open", "%s is already open in this process with %s=%s, not %s=%s",
+		c.describe(), name, have, name, want)
+}
+
+// clockOf says whose clock a Config has.
+func clockOf(c Config) string {
+	if c.Now == nil {
+		return "time.Now"
+	}
+	return "a clock of its own"
+}
+
+// engineOptions are what a Config means to the embedded engine. The time to wait for the lock is the connection's own
+// matter (see connStore), so that the engine never waits for it.
+func (c Config) engineOptions() (path string, o engine.Options) {
+	o = engine.Options{
+		ReadOnly:    c.Mode == ReadOnly,
+		MustExist:   c.Mode == ReadWrite || c.Mode == ReadOnly,
+		BusyTimeout: -1,
+		Now:         c.Now,
+	}
+	for _, k := range dsnKeys {
+		if k.apply != nil {
+			k.apply(c, &o)
+		}
+	}
+	if c.Mode == Memory {
+		o.FS, o.BackupFS = engine.NewMemFS(), engine.OSFS()
+		return "memory", o
+	}
+	return c.Path, o
 }

@@ -1,7 +1,6 @@
 package eventfold
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -73,7 +72,7 @@ func lookupStore(c Config) (s *openStore, closing bool, err error) {
 		s.release()
 		return lookupStore(c)
 	}
-	if err := s.agrees(c); err != nil {
+	if err := s.config.agree(c); err != nil {
 		s.release()
 		return nil, false, err
 	}
@@ -205,54 +204,6 @@ func (s *openStore) open() {
 		return
 	}
 	s.store = store
-}
-
-// agrees checks the keys that belong to the store.
-func (s *openStore) agrees(c Config) error {
-	have, want := s.config, c
-	for _, config := range []*Config{&have, &want} {
-		if config.MaxEventSize == 0 {
-			config.MaxEventSize = engine.DefaultMaxEventSize
-		}
-		if config.SyncInterval == 0 {
-			config.SyncInterval = engine.DefaultSyncInterval
-		}
-		if config.QueueLength == 0 {
-			config.QueueLength = engine.DefaultQueueLength
-		}
-		if config.Memory == 0 {
-			config.Memory = query.DefaultStoreMemory
-		}
-	}
-	for _, k := range []struct {
-		name       string
-		have, want string
-	}{
-		{"sync", wordOf(syncs, uint8(have.Sync)), wordOf(syncs, uint8(want.Sync))},
-		{"max_event_size", formatSize(int64(have.MaxEventSize)), formatSize(int64(want.MaxEventSize))},
-		{"memory", formatSize(have.Memory), formatSize(want.Memory)},
-		{"compress", wordOf(compressions, uint8(have.Compress)), wordOf(compressions, uint8(want.Compress))},
-		{"prealloc", wordOf(preallocs, uint8(have.Prealloc)), wordOf(preallocs, uint8(want.Prealloc))},
-		{"sync_interval", formatSyncInterval(have), formatSyncInterval(want)},
-		{"segment_size", cmp.Or(formatSize(have.SegmentSize), "grows"), cmp.Or(formatSize(want.SegmentSize), "grows")},
-		{"queue_length", formatQueueLength(have), formatQueueLength(want)},
-		{"Now", clockOf(have), clockOf(want)},
-		{"network", wordOf(networks, wordIf(have.Network)), wordOf(networks, wordIf(want.Network))},
-	} {
-		if k.have != k.want {
-			return fault(ErrConfig, "open", "%s is already open in this process with %s=%s, not %s=%s",
-				c.describe(), k.name, k.have, k.name, k.want)
-		}
-	}
-	return nil
-}
-
-// clockOf says whose clock a Config has.
-func clockOf(c Config) string {
-	if c.Now == nil {
-		return "time.Now"
-	}
-	return "a clock of its own"
 }
 
 // retain takes one more reference. The caller holds one already.
