@@ -220,6 +220,42 @@ func wrapError(ctx context.Context, op, text string, err error) error {
 	return e
 }
 
+// factCodes are the codes of errors with facts, the more telling ones first.
+var factCodes = []func(error) (Code, string, bool){
+	as(conflictCode),
+	as(func(e *engine.DuplicateEventError) (Code, string) { return ErrDuplicateEvent, e.Stream }),
+	as(func(e *engine.StreamNotFoundError) (Code, string) { return ErrStreamNotFound, e.Stream }),
+	as(always[*engine.InvalidError](ErrArgument)),
+	as(always[*engine.TooLargeError](ErrTooLarge)),
+	as(always[*engine.CorruptError](ErrCorrupt)),
+	as(always[*engine.HeadError](ErrCorrupt)),
+	as(always[*engine.FormatError](ErrFormat)),
+	as(always[*engine.NetworkError](ErrConfig)),
+	as(always[*engine.LockedError](ErrLocked)),
+	as(always[*engine.MovedError](ErrMoved)),
+	as(always[*parser.SyntaxError](ErrSyntax)),
+	as(func(e *query.Error) (Code, string) { return queryCodes[e.Kind], "" }),
+	as(always[syscall.Errno](ErrIO)),
+	as(always[*fs.PathError](ErrIO)),
+}
+
+// as is a row for errors of one type, whose facts say which code and which stream they have.
+func as[E error](code func(E) (Code, string)) func(error) (Code, string, bool) {
+	return func(err error) (Code, string, bool) {
+		var facts E
+		if !errors.As(err, &facts) {
+			return ErrInternal, "", false
+		}
+		c, stream := code(facts)
+		return c, stream, true
+	}
+}
+
+// always is the code of errors of one type whatever their facts are, and which are about no stream.
+func always[E error](code Code) func(E) (Code, string) {
+	return func(E) (Code, string) { return code, "" }
+}
+
 // classify finds the code and the stream of an error of the layers below.
 func classify(err error) (Code, string) {
 	if errors.As(err, new(*engine.BackupError)) { // whatever has been met at the path
@@ -230,50 +266,10 @@ func classify(err error) (Code, string) {
 			return s.code, ""
 		}
 	}
-	var (
-		conflict  *engine.ConflictError
-		duplicate *engine.DuplicateEventError
-		notFound  *engine.StreamNotFoundError
-		invalid   *engine.InvalidError
-		tooLarge  *engine.TooLargeError
-		corrupt   *engine.CorruptError
-		head      *engine.HeadError
-		format    *engine.FormatError
-		network   *engine.NetworkError
-		locked    *engine.LockedError
-		moved     *engine.MovedError
-		syntax    *parser.SyntaxError
-		statement *query.Error
-		system    syscall.Errno
-		path      *fs.PathError
-	)
-	switch {
-	case errors.As(err, &conflict):
-		return conflictCode(conflict)
-	case errors.As(err, &duplicate):
-		return ErrDuplicateEvent, duplicate.Stream
-	case errors.As(err, &notFound):
-		return ErrStreamNotFound, notFound.Stream
-	case errors.As(err, &invalid):
-		return ErrArgument, ""
-	case errors.As(err, &tooLarge):
-		return ErrTooLarge, ""
-	case errors.As(err, &corrupt), errors.As(err, &head):
-		return ErrCorrupt, ""
-	case errors.As(err, &format):
-		return ErrFormat, ""
-	case errors.As(err, &network):
-		return ErrConfig, ""
-	case errors.As(err, &locked):
-		return ErrLocked, ""
-	case errors.As(err, &moved):
-		return ErrMoved, ""
-	case errors.As(err, &syntax):
-		return ErrSyntax, ""
-	case errors.As(err, &statement):
-		return queryCodes[statement.Kind], ""
-	case errors.As(err, &system), errors.As(err, &path):
-		return ErrIO, ""
+	for _, find := range factCodes {
+		if code, stream, ok := find(err); ok {
+			return code, stream
+		}
 	}
 	return ErrInternal, ""
 }
