@@ -130,7 +130,7 @@ func (c *Conn) exec(ctx context.Context, s *statement, args []driver.NamedValue)
 	if err := c.checkBegin(s); err != nil {
 		return nil, err
 	}
-	outcome, err := c.run(ctx, s, args)
+	outcome, err := s.plan.Exec(ctx, &c.session, args)
 	if err != nil {
 		return nil, wrapError(ctx, "exec", s.text, err)
 	}
@@ -140,22 +140,10 @@ func (c *Conn) exec(ctx context.Context, s *statement, args []driver.NamedValue)
 	return result{outcome}, nil
 }
 
-func (c *Conn) run(ctx context.Context, s *statement, args []driver.NamedValue) (query.Outcome, error) {
-	s, args, err := c.expandLists(ctx, s, args)
-	if err != nil {
-		return query.Outcome{}, err
-	}
-	return s.plan.Exec(ctx, &c.session, args)
-}
-
 // query runs a statement and returns its rows.
 func (c *Conn) query(ctx context.Context, s *statement, args []driver.NamedValue) (driver.Rows, error) {
 	if err := c.checkBegin(s); err != nil {
 		return nil, err
-	}
-	s, args, err := c.expandLists(ctx, s, args)
-	if err != nil {
-		return nil, wrapError(ctx, "query", "", err)
 	}
 	c.store.retain()
 	r := &rows{ctx: ctx, statement: s, tx: c.session.Tx, store: c.store, jsonText: c.session.Settings.JSONText}
@@ -164,6 +152,7 @@ func (c *Conn) query(ctx context.Context, s *statement, args []driver.NamedValue
 		r.follow = newFollowing(ctx, c.lease)
 		running = r.follow.ctx
 	}
+	var err error
 	if s.plan.GivesRows() {
 		r.rows, err = s.plan.Query(running, &c.session, args)
 	} else {
@@ -210,7 +199,7 @@ func (c *Conn) runScript(ctx context.Context, sc *script, shares [][]driver.Name
 	before := c.session.Tx
 	total := tally{Outcome: query.Outcome{LastPosition: engine.NoPosition}}
 	for i, s := range sc.statements {
-		outcome, err := c.run(ctx, s, shares[i])
+		outcome, err := s.plan.Exec(ctx, &c.session, shares[i])
 		if err != nil {
 			c.bracket(context.WithoutCancel(ctx), around.rollback) // err is what the caller must know
 			c.abandon(before)
@@ -262,7 +251,7 @@ func (c *Conn) bracket(ctx context.Context, text string) (query.Outcome, error) 
 	if err != nil {
 		return query.Outcome{}, err
 	}
-	return c.run(ctx, s, nil)
+	return s.plan.Exec(ctx, &c.session, nil)
 }
 
 // Begin is BeginTx with the defaults.

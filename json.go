@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+
+	"github.com/eventfold/eventfold/query"
 )
 
 var (
@@ -79,15 +81,11 @@ func (t Tags) Value() (driver.Value, error) {
 	if t == nil {
 		return nil, nil
 	}
-	return list.jsonArray(tagValues(t))
-}
-
-func tagValues(t Tags) list {
-	values := make(list, len(t))
+	values := make(query.List, len(t))
 	for i, tag := range t {
 		values[i] = tag
 	}
-	return values
+	return values.JSON()
 }
 
 // Scan implements sql.Scanner.

@@ -12,9 +12,3 @@ const (
 	maxParam   = 32766
 	maxNames   = 1000 // different named parameters
 )
-
-// The limits that callers must keep who write the parameters of a statement themselves.
-const (
-	MaxParams = maxParam // parameters of one statement
-	MaxNames  = maxNames // different names of parameters in one statement
-)
