@@ -12,7 +12,8 @@ import (
 	"github.com/eventfold/eventfold/query"
 )
 
-// checkArgument converts what database/sql itself would not take or would take wrongly, and leaves the rest to it.
+// checkArgument converts what database/sql itself would not take or would take wrongly, and leaves
+// the rest to it.
 func checkArgument(arg *driver.NamedValue) error {
 	switch v := arg.Value.(type) {
 	case nil, int64, float64, bool, string, time.Time:
@@ -40,7 +41,8 @@ func checkArgument(arg *driver.NamedValue) error {
 	return checkReflected(arg)
 }
 
-// checkReflected takes arrays of 16 bytes as UUIDs, slices as lists, pointers as what they point to, and what is nil as NULL.
+// checkReflected takes arrays of 16 bytes as UUIDs, slices as lists, pointers as what they point
+// to, and what is nil as NULL.
 func checkReflected(arg *driver.NamedValue) error {
 	v := reflect.ValueOf(arg.Value)
 	switch kind := v.Kind(); {
@@ -51,7 +53,8 @@ func checkReflected(arg *driver.NamedValue) error {
 		arg.Value = v.Elem().Interface()
 		return checkArgument(arg)
 	case kind == reflect.Map || kind == reflect.Struct:
-		return fault(ErrArgument, "bind", "a %T is no argument; wrap it in eventfold.JSON to store it as JSON", arg.Value)
+		return fault(ErrArgument, "bind",
+			"a %T is no argument; wrap it in eventfold.JSON to store it as JSON", arg.Value)
 	case kind == reflect.Slice && v.Type().Elem().Kind() == reflect.Uint8 && v.IsNil():
 		arg.Value = nil
 		return nil

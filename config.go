@@ -10,62 +10,73 @@ import (
 
 // A Config says how a store is opened. The zero value with a Path is what most programs want.
 type Config struct {
-	// Path is the directory of the store. With ModeMemory it is the name of a store in memory that every Connector of this
-	// process shares, or "" for one that is the Connector's own.
+	// Path is the directory of the store. With Memory it is the name of a store in memory that
+	// every Connector of this process shares, or "" for one that is the Connector's own.
 	Path string
 	// Mode says what may be done to the store.
 	Mode Mode
-	// BusyTimeout is how long an append waits for the write lock while another process holds it.
-	// 0 means engine.DefaultBusyTimeout, which is five seconds; a negative duration means not at all.
+	// BusyTimeout is how long an append waits for the write lock while another process holds it. 0
+	// means engine.DefaultBusyTimeout, which is five seconds; a negative duration means not at all.
 	BusyTimeout time.Duration
-	// QueryMemory is how many bytes one query may hold: rows that it sorts, groups and joins, and the texts that it makes. One text
-	// may take a quarter of it. 0 means query.DefaultMemory, which is 256 MiB.
+	// QueryMemory is how many bytes one query may hold: rows that it sorts, groups and joins, and
+	// the texts that it makes. One text may take a quarter of it. 0 means query.DefaultMemory,
+	// which is 256 MiB.
 	QueryMemory int64
 	// JSONText makes the JSON columns come out as string instead of []byte.
 	JSONText bool
-	// JSONRequire refuses a payload that is not JSON, as encoding/json understands it. Without it such a payload is stored as the bytes that it is.
-	// It is about INSERT; Store.Append takes what it is given.
+	// JSONRequire refuses a payload that is not JSON, as encoding/json understands it. Without it
+	// such a payload is stored as the bytes that it is. It is about INSERT; Store.Append takes what
+	// it is given.
 	JSONRequire bool
-	// Backup allows BACKUP TO with mode ReadOnly and in read-only transactions too, which may write nothing otherwise.
+	// Backup allows BACKUP TO with mode ReadOnly and in read-only transactions too, which may write
+	// nothing otherwise.
 	Backup bool
-	// Expect is a head of the store that is known from elsewhere, such as an earlier Head of engine.FileStore or of a backup; the zero Head is none.
-	// A store whose chain at that position is another one, or which is shorter, is refused with a *HeadError.
+	// Expect is a head of the store that is known from elsewhere, such as an earlier Head of
+	// engine.FileStore or of a backup; the zero Head is none. A store whose chain at that position
+	// is another one, or which is shorter, is refused with a *HeadError.
 	Expect engine.Head
 
-	// Begin allows BEGIN as a statement by itself, whose transaction stays open on the connection: for programs that
-	// pin a sql.Conn. Otherwise it is an error, because the next statement may run on another connection of the pool,
-	// where it would be committed by itself.
+	// Begin allows BEGIN as a statement by itself, whose transaction stays open on the connection:
+	// for programs that pin a sql.Conn. Otherwise it is an error, because the next statement may
+	// run on another connection of the pool, where it would be committed by itself.
 	Begin bool
 
-	// The fields that follow belong to the store, not to the connection: all Connectors of one store in one process must
-	// give them alike.
+	// The fields that follow belong to the store, not to the connection: all Connectors of one
+	// store in one process must give them alike.
 
 	// Sync says when an append is acknowledged.
 	Sync engine.SyncMode
-	// SyncInterval is the longest time between syncs with engine.SyncInterval. 0 means engine.DefaultSyncInterval, which is 10 milliseconds.
+	// SyncInterval is the longest time between syncs with engine.SyncInterval. 0 means
+	// engine.DefaultSyncInterval, which is 10 milliseconds.
 	SyncInterval time.Duration
-	// SegmentSize is the size in bytes of every file of the log, from engine.MinSegmentSize to engine.MaxSegmentSize. 0 lets it grow with the store.
+	// SegmentSize is the size in bytes of every file of the log, from engine.MinSegmentSize to
+	// engine.MaxSegmentSize. 0 lets it grow with the store.
 	SegmentSize int64
-	// QueueLength is the number of appends that may wait for the writer before their callers do. 0 means engine.DefaultQueueLength, which is 4,096.
+	// QueueLength is the number of appends that may wait for the writer before their callers do. 0
+	// means engine.DefaultQueueLength, which is 4,096.
 	QueueLength int
-	// Now is the clock of the store, by which recorded_at is given, and of SQL's now(). nil means time.Now. It has no place in a DSN. Of two Connectors
-	// of one store either both give a clock or none does; the clock of whoever opens the store first is the one that counts.
+	// Now is the clock of the store, by which recorded_at is given, and of SQL's now(). nil means
+	// time.Now. It has no place in a DSN. Of two Connectors of one store either both give a clock
+	// or none does; the clock of whoever opens the store first is the one that counts.
 	Now func() time.Time
-	// MaxEventSize limits type, payload, metadata and tags of one event, in bytes, from engine.MinEventLimit to
-	// engine.MaxEventLimit. 0 means engine.DefaultMaxEventSize, which is 1 MiB.
+	// MaxEventSize limits type, payload, metadata and tags of one event, in bytes, from
+	// engine.MinEventLimit to engine.MaxEventLimit. 0 means engine.DefaultMaxEventSize, which is 1
+	// MiB.
 	MaxEventSize int
 	// Compress says how sealed segments are stored.
 	Compress engine.Compression
 	// Prealloc says how room for the next segment is made.
 	Prealloc engine.Prealloc
-	// Memory is how many bytes all queries of the store in this process may hold together. Each takes what it holds, beyond its first
-	// 64 KiB, from here. 0 means query.DefaultStoreMemory, which is 1 GiB.
+	// Memory is how many bytes all queries of the store in this process may hold together. Each
+	// takes what it holds, beyond its first 64 KiB, from here. 0 means query.DefaultStoreMemory,
+	// which is 1 GiB.
 	Memory int64
-	// Network opens a store on a network file system too, which is refused otherwise: see engine.Options.
+	// Network opens a store on a network file system too, which is refused otherwise: see
+	// engine.Options.
 	Network bool
 
-	// Store, if not nil, is used instead of the store at Path, which is then ignored together with the fields above it.
-	// Who opened it closes it, after the *sql.DB. It has no place in a DSN.
+	// Store, if not nil, is used instead of the store at Path, which is then ignored together with
+	// the fields above it. Who opened it closes it, after the *sql.DB. It has no place in a DSN.
 	Store engine.Store
 }
 
@@ -76,8 +87,8 @@ type Mode uint8
 const (
 	ReadWriteCreate Mode = iota // mode=rwc: read, append, and create the store if it is not there
 	ReadWrite                   // mode=rw: read and append; the store must be there
-	// mode=ro: only read; works on a read-only file system and writes nothing at all unless Backup allows it; the store must
-	// be there
+	// mode=ro: only read; works on a read-only file system and writes nothing at all unless Backup
+	// allows it; the store must be there
 	ReadOnly
 	Memory // mode=memory: read and append in memory; gone when nothing uses it any more
 )
@@ -160,8 +171,8 @@ func clockOf(c Config) string {
 	return "a clock of its own"
 }
 
-// engineOptions are what a Config means to the embedded engine. The time to wait for the lock is the connection's own
-// matter (see connStore), so that the engine never waits for it.
+// engineOptions are what a Config means to the embedded engine. The time to wait for the lock is
+// the connection's own matter (see connStore), so that the engine never waits for it.
 func (c Config) engineOptions() (path string, o engine.Options) {
 	o = engine.Options{
 		ReadOnly:    c.Mode == ReadOnly,

@@ -24,8 +24,9 @@ var (
 	_ driver.NamedValueChecker  = (*Conn)(nil)
 )
 
-// A Conn is one connection of database/sql's pool: a reference to the shared store and the open transaction, if there is one.
-// Nothing in it is locked, because database/sql uses a connection from one goroutine at a time; whatever is shared is in the store.
+// A Conn is one connection of database/sql's pool: a reference to the shared store and the open
+// transaction, if there is one. Nothing in it is locked, because database/sql uses a connection
+// from one goroutine at a time; whatever is shared is in the store.
 //
 // Programs see it through sql.Conn.Raw:
 //
@@ -57,8 +58,8 @@ func newConn(l *lease, s *openStore) *Conn {
 	return c
 }
 
-// Store returns the store, for what SQL is too slow for. It stays open as long as the connection is; do not close it.
-// Its errors are the engine's own.
+// Store returns the store, for what SQL is too slow for. It stays open as long as the connection
+// is; do not close it. Its errors are the engine's own.
 func (c *Conn) Store() engine.Store { return c.session.Store }
 
 // compile returns the plan of a text that is one statement.
@@ -83,7 +84,8 @@ func (c *Conn) Prepare(text string) (driver.Stmt, error) {
 	return c.PrepareContext(context.Background(), text)
 }
 
-// PrepareContext compiles one statement. What it names need not exist: a stream that appears later has its events.
+// PrepareContext compiles one statement. What it names need not exist: a stream that appears later
+// has its events.
 func (c *Conn) PrepareContext(ctx context.Context, text string) (driver.Stmt, error) {
 	if c.closed {
 		return nil, driver.ErrBadConn
@@ -122,7 +124,8 @@ func (c *Conn) QueryContext(ctx context.Context, text string, args []driver.Name
 	return c.query(ctx, s, args)
 }
 
-// CheckNamedValue converts one argument. database/sql calls it for every argument before a statement runs.
+// CheckNamedValue converts one argument. database/sql calls it for every argument before a
+// statement runs.
 func (c *Conn) CheckNamedValue(arg *driver.NamedValue) error { return checkArgument(arg) }
 
 // exec runs a statement for its effect.
@@ -165,8 +168,11 @@ func (c *Conn) query(ctx context.Context, s *statement, args []driver.NamedValue
 	return r, nil
 }
 
-// execScript runs a script. Its arguments are consumed from left to right; named ones are used wherever their name stands.
-func (c *Conn) execScript(ctx context.Context, text string, parts []string, args []driver.NamedValue) (driver.Result, error) {
+// execScript runs a script. Its arguments are consumed from left to right; named ones are used
+// wherever their name stands.
+func (c *Conn) execScript(
+	ctx context.Context, text string, parts []string, args []driver.NamedValue,
+) (driver.Result, error) {
 	sc := &script{text: text, parts: parts}
 	for i, part := range parts {
 		s, err := c.compile(ctx, part)
@@ -217,7 +223,8 @@ func (c *Conn) runScript(ctx context.Context, sc *script, shares [][]driver.Name
 	return total.result(), nil
 }
 
-// checkEnd refuses a script that begins a transaction and does not end it, as BEGIN by itself is refused.
+// checkEnd refuses a script that begins a transaction and does not end it, as BEGIN by itself is
+// refused.
 func (c *Conn) checkEnd(sc *script) error {
 	if c.session.Tx != nil || c.lease.config.Begin {
 		return nil
@@ -233,8 +240,8 @@ func (c *Conn) checkEnd(sc *script) error {
 	return nil
 }
 
-// abandon rolls back what a script that failed has begun after before. With Config.Begin it is left to whoever pinned
-// the connection.
+// abandon rolls back what a script that failed has begun after before. With Config.Begin it is left
+// to whoever pinned the connection.
 func (c *Conn) abandon(before *query.Tx) {
 	if tx := c.session.Tx; before == nil && tx != nil && !c.lease.config.Begin {
 		tx.Rollback()
@@ -259,8 +266,8 @@ func (c *Conn) Begin() (driver.Tx, error) {
 	return c.BeginTx(context.Background(), driver.TxOptions{})
 }
 
-// BeginTx begins a transaction: a snapshot for reading and a buffer for appending, until Commit makes one append of it.
-// It takes no lock. Commit runs under ctx.
+// BeginTx begins a transaction: a snapshot for reading and a buffer for appending, until Commit
+// makes one append of it. It takes no lock. Commit runs under ctx.
 func (c *Conn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx, error) {
 	if c.closed {
 		return nil, driver.ErrBadConn
@@ -269,7 +276,8 @@ func (c *Conn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx
 		return nil, err
 	}
 	if level := sql.IsolationLevel(options.Isolation); !levels[level] {
-		return nil, fault(ErrUnsupported, "begin", "isolation level %s cannot be given; the levels are %s, %s and %s. "+
+		return nil, fault(ErrUnsupported, "begin", "isolation level %s cannot be given; "+
+			"the levels are %s, %s and %s. "+
 			"EXPECTING NO EVENT makes a snapshot serializable in what it names",
 			level, sql.LevelDefault, sql.LevelRepeatableRead, sql.LevelSnapshot)
 	}
@@ -289,7 +297,8 @@ func (c *Conn) checkBegin(s *statement) error {
 	return loneBegin(s.text, t.Pos)
 }
 
-// Ping reports whether the store can be read and appended to. It opens nothing that is not open yet.
+// Ping reports whether the store can be read and appended to. It opens nothing that is not open
+// yet.
 func (c *Conn) Ping(ctx context.Context) error {
 	if c.closed {
 		return driver.ErrBadConn
@@ -310,7 +319,8 @@ func (c *Conn) usable(ctx context.Context) error {
 	return nil
 }
 
-// ResetSession drops what the last user of the connection has left open: a transaction begun with a BEGIN statement.
+// ResetSession drops what the last user of the connection has left open: a transaction begun with a
+// BEGIN statement.
 func (c *Conn) ResetSession(context.Context) error {
 	if c.closed {
 		return driver.ErrBadConn
@@ -319,11 +329,12 @@ func (c *Conn) ResetSession(context.Context) error {
 	return nil
 }
 
-// IsValid reports whether the connection may be used again. A store whose sync has failed can still be read,
-// and another connection would be on the same store.
+// IsValid reports whether the connection may be used again. A store whose sync has failed can still
+// be read, and another connection would be on the same store.
 func (c *Conn) IsValid() bool { return !c.closed }
 
-// Close gives the connection's reference to the store back. Rows that are still open go on. Calling it again does nothing.
+// Close gives the connection's reference to the store back. Rows that are still open go on. Calling
+// it again does nothing.
 func (c *Conn) Close() error {
 	if c.closed {
 		return nil

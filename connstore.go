@@ -8,8 +8,8 @@ import (
 	"github.com/eventfold/eventfold/engine"
 )
 
-// A connStore is the store as one connection may use it. The time to wait for the write lock and the right to append belong to
-// the connection, while the store is shared.
+// A connStore is the store as one connection may use it. The time to wait for the write lock and
+// the right to append belong to the connection, while the store is shared.
 type connStore struct {
 	engine.Store
 	busyTimeout time.Duration
@@ -19,7 +19,8 @@ type connStore struct {
 // Unwrap returns the store itself.
 func (s *connStore) Unwrap() engine.Store { return s.Store }
 
-// Append appends. While another process holds the write lock, it tries again until the busy timeout or ctx ends.
+// Append appends. While another process holds the write lock, it tries again until the busy timeout
+// or ctx ends.
 func (s *connStore) Append(ctx context.Context, batch ...engine.Append) (engine.Appended, error) {
 	if s.readOnly {
 		return engine.Appended{}, engine.ErrReadOnly

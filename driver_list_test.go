@@ -215,6 +215,22 @@ func TestASliceStandsInAConditionOfAnAppend(t *testing.T) {
 	assert.ErrorIs(t, err, eventfold.ErrConditionFailed)
 }
 
+// TestASliceStandsInFollow has a slice in a query that waits.
+func TestASliceStandsInFollow(t *testing.T) {
+	db := openDB(t, ":memory:")
+	seed(t, db, 3)
+	rows, err := db.Query(`SELECT type FROM $all WHERE type IN (?) AND position NOT IN (?) FOLLOW`, []string{"A", "B"}, []int{0, 1})
+	require.NoError(t, err)
+	defer rows.Close()
+	seed(t, db, 3)
+	for _, want := range []string{"A", "B"} {
+		var got string
+		require.True(t, rows.Next())
+		require.NoError(t, rows.Scan(&got))
+		assert.Equal(t, want, got)
+	}
+}
+
 // TestALongSliceIsHeldByQueryMemory holds that no count limits a slice, only the memory of the query does, and the context.
 func TestALongSliceIsHeldByQueryMemory(t *testing.T) {
 	long := make([]int, 200_000)

@@ -22,9 +22,10 @@ var dsnHints = map[string]string{
 
 // ParseDSN reads a data source name. It touches no disk.
 //
-// A DSN is the path of a directory, or a URI that begins with file: or eventfold:, or :memory:, followed by ?key=value&key=value.
-// Only in a URI are %xx decoded; otherwise the path is literal up to the first question mark. A URI of any other kind, such as
-// sqlite://x, is refused, and so is a host: eventfold://x would name one.
+// A DSN is the path of a directory, or a URI that begins with file: or eventfold:, or :memory:,
+// followed by ?key=value&key=value. Only in a URI are %xx decoded; otherwise the path is literal up
+// to the first question mark. A URI of any other kind, such as sqlite://x, is refused, and so is a
+// host: eventfold://x would name one.
 //
 //	/var/lib/shop/events
 //	events?mode=ro
@@ -52,7 +53,8 @@ var dsnHints = map[string]string{
 //	queue_length    a positive number of appends
 //	network         refuse, allow
 //
-// A key that is unknown or given twice and a value that is not allowed are an [*Error] with the code [ErrConfig].
+// A key that is unknown or given twice and a value that is not allowed are an [*Error] with the
+// code [ErrConfig].
 func ParseDSN(dsn string) (Config, error) {
 	c, err := parseDSN(dsn)
 	if err != nil {
@@ -73,7 +75,8 @@ func parseDSN(dsn string) (Config, error) {
 			return Config{}, err
 		}
 	default:
-		return Config{}, fmt.Errorf("%s:// is no store of this driver; write the path of a directory, file:path or file:///path", scheme)
+		return Config{}, fmt.Errorf("%s:// is no store of this driver; "+
+			"write the path of a directory, file:path or file:///path", scheme)
 	}
 	if path == "" {
 		return Config{}, fmt.Errorf("no path; a store in memory is %s", memoryPath)
@@ -88,8 +91,8 @@ func parseDSN(dsn string) (Config, error) {
 	return c, c.validate()
 }
 
-// schemeOf returns the scheme of a path that is meant as a URI, in lower case, "" for any other: whatever begins with file: or
-// eventfold:, and with :// behind a scheme. One letter is a drive.
+// schemeOf returns the scheme of a path that is meant as a URI, in lower case, "" for any other:
+// whatever begins with file: or eventfold:, and with :// behind a scheme. One letter is a drive.
 func schemeOf(path string) string {
 	scheme, rest, ok := strings.Cut(path, ":")
 	if !ok || len(scheme) < 2 || strings.Trim(strings.ToLower(scheme), "abcdefghijklmnopqrstuvwxyz0123456789+-.") != "" {
@@ -169,8 +172,9 @@ func (c *Config) parseOption(name, value string) error {
 	return fmt.Errorf("unknown key %q; the keys are %s", name, strings.Join(names, ", "))
 }
 
-// FormatDSN writes a Config as a DSN from which ParseDSN makes the same Config again.
-// The path is given plainly where it can be, and as a file: URI where it holds what a DSN would read differently.
+// FormatDSN writes a Config as a DSN from which ParseDSN makes the same Config again. The path is
+// given plainly where it can be, and as a file: URI where it holds what a DSN would read
+// differently.
 func FormatDSN(c Config) string {
 	c = c.normal()
 	var b strings.Builder

@@ -9,19 +9,20 @@ import (
 	"github.com/eventfold/eventfold/query"
 )
 
-// A dsnKey is one key of a DSN, and all that there is to know about it. TestEveryDSNKeyIsWhole holds that nothing of
-// it is forgotten.
+// A dsnKey is one key of a DSN, and all that there is to know about it. TestEveryDSNKeyIsWhole
+// holds that nothing of it is forgotten.
 type dsnKey struct {
 	name  string
 	doc   string // what its value may be, as the comment of ParseDSN has it
 	meant string // what a Config without it means, in the errors of agree; "" unless the key is shared
 
-	// shared is set if the key belongs to the store, so that all Connectors of one store in one process must agree.
+	// shared is set if the key belongs to the store, so that all Connectors of one store in one
+	// process must agree.
 	shared bool
 
 	parse  func(c *Config, value string) error
-	format func(c Config) string             // "" if the Config has nothing to say, so that the key is not written
-	check  func(c Config) error              // of a Config that no DSN has made; nil if every value of the type is allowed
+	format func(c Config) string             // "" if the Config has nothing to say
+	check  func(c Config) error              // of a Config made by hand; nil if every value is allowed
 	apply  func(c Config, o *engine.Options) // nil if the engine is not told
 }
 
@@ -91,8 +92,10 @@ var dsnKeys = []dsnKey{
 	}.key(),
 	setting[engine.Prealloc]{
 		dsnKey: dsnKey{name: "prealloc", shared: true, meant: "auto"},
-		kind: words(choice[engine.Prealloc]{"auto", engine.PreallocAuto}, choice[engine.Prealloc]{"zero", engine.PreallocZero},
-			choice[engine.Prealloc]{"reserve", engine.PreallocReserve}, choice[engine.Prealloc]{"none", engine.PreallocNone}),
+		kind: words(choice[engine.Prealloc]{"auto", engine.PreallocAuto},
+			choice[engine.Prealloc]{"zero", engine.PreallocZero},
+			choice[engine.Prealloc]{"reserve", engine.PreallocReserve},
+			choice[engine.Prealloc]{"none", engine.PreallocNone}),
 		field:  func(c *Config) *engine.Prealloc { return &c.Prealloc },
 		option: func(o *engine.Options) *engine.Prealloc { return &o.Prealloc },
 	}.key(),
@@ -122,8 +125,8 @@ var dsnKeys = []dsnKey{
 	}.key(),
 }
 
-// A setting is a key whose value is one field of a Config, and of the engine's Options if the engine is told. The zero
-// value of a field is what is meant without the key.
+// A setting is a key whose value is one field of a Config, and of the engine's Options if the
+// engine is told. The zero value of a field is what is meant without the key.
 type setting[T comparable] struct {
 	dsnKey
 	kind   kind[T]

@@ -52,7 +52,8 @@ func words[T comparable](choices ...choice[T]) kind[T] {
 	}
 }
 
-// sizes are the kind of a key that takes a number of bytes from least to most; 0 for both leaves it open.
+// sizes are the kind of a key that takes a number of bytes from least to most; 0 for both leaves it
+// open.
 func sizes[T ~int | ~int64](least, most T) kind[T] {
 	return kind[T]{
 		doc: "bytes, or a number with KiB, MiB or GiB",

@@ -15,11 +15,12 @@ import (
 	"github.com/eventfold/eventfold/query"
 )
 
-// An Error is what every call on a database of this driver returns when it fails, except that the error of a context that
-// has ended is returned as it is, and io.EOF and the sentinels of database/sql are never wrapped.
+// An Error is what every call on a database of this driver returns when it fails, except that the
+// error of a context that has ended is returned as it is, and io.EOF and the sentinels of
+// database/sql are never wrapped.
 //
-// Ask with errors.Is for a [Code], with errors.As for the facts of what is behind it: a [*ConflictError], a
-// [*DuplicateEventError] and so on.
+// Ask with errors.Is for a [Code], with errors.As for the facts of what is behind it: a
+// [*ConflictError], a [*DuplicateEventError] and so on.
 type Error struct {
 	Code   Code
 	Op     string // what was tried: open, ping, prepare, query, exec, begin, commit, next
@@ -49,27 +50,32 @@ func (e *Error) Error() string {
 // Unwrap returns what is behind the error.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Is reports whether target is the error's Code. A conflict in which both a version and a condition did not hold
-// is an ErrVersionConflict and an ErrConditionFailed. An append whose outcome is unknown because the store has moved is an ErrOutcomeUnknown and
-// an ErrMoved.
+// Is reports whether target is the error's Code. A conflict in which both a version and a condition
+// did not hold is an ErrVersionConflict and an ErrConditionFailed. An append whose outcome is
+// unknown because the store has moved is an ErrOutcomeUnknown and an ErrMoved.
 func (e *Error) Is(target error) bool {
 	code, ok := target.(Code)
 	if !ok {
 		return false
 	}
-	return code == e.Code || code == ErrConditionFailed && conditionFailed(e.Err) || code == ErrMoved && hasMoved(e.Err)
+	return code == e.Code ||
+		code == ErrConditionFailed && conditionFailed(e.Err) ||
+		code == ErrMoved && hasMoved(e.Err)
 }
 
-// SQLState returns the five characters that the SQL standard or PostgreSQL has for this kind of error.
+// SQLState returns the five characters that the SQL standard or PostgreSQL has for this kind of
+// error.
 func (e *Error) SQLState() string { return e.Code.SQLState() }
 
-// Retryable reports whether the same may succeed when it is tried again: after reading again and deciding again where
-// an expectation did not hold, and with the same event ids where the outcome is unknown.
+// Retryable reports whether the same may succeed when it is tried again: after reading again and
+// deciding again where an expectation did not hold, and with the same event ids where the outcome
+// is unknown.
 //
-// A conflict is not retryable, although its SQLState is 40001, if an expectation that failed names nothing that could
-// be read anew, because events never vanish: NO STREAM, and NO EVENT without AFTER (or with AFTER NULL or -1 in the
-// text). An argument is what was read, so that VERSION ? and AFTER ? are retryable whatever it was. Nor is a conflict
-// with an event that the transaction itself has inserted.
+// A conflict is not retryable, although its SQLState is 40001, if an expectation that failed names
+// nothing that could be read anew, because events never vanish: NO STREAM, and NO EVENT without
+// AFTER (or with AFTER NULL or -1 in the text). An argument is what was read, so that VERSION ? and
+// AFTER ? are retryable whatever it was. Nor is a conflict with an event that the transaction
+// itself has inserted.
 func (e *Error) Retryable() bool {
 	return e.Code < codeCount && codes[e.Code].retryable && !hopeless(e.Err)
 }
@@ -80,7 +86,8 @@ func hopeless(err error) bool {
 	return errors.As(err, &conflict) && slices.ContainsFunc(conflict.Checks, engine.FailedCheck.Hopeless)
 }
 
-// A Code is a kind of error. Codes are errors, so that errors.Is(err, eventfold.ErrLocked) asks for one.
+// A Code is a kind of error. Codes are errors, so that errors.Is(err, eventfold.ErrLocked) asks for
+// one.
 type Code uint8
 
 // The codes.
@@ -97,7 +104,7 @@ const (
 	ErrStreamNotFound // the stream has no events; SELECT gives no rows instead
 	ErrArgument       // the wrong number or kind of arguments, or a value that can never be stored
 	ErrValue          // a value that cannot be computed with
-	ErrMemory         // the query needs more than query_memory, or more than is left of memory: a *MemoryError tells which
+	ErrMemory         // the query needs more than query_memory, or than is left of memory: see MemoryError
 	ErrUnsupported
 	ErrTransaction    // not possible in, or without, a transaction
 	ErrReadOnly       // an append to a store or a transaction for reading only, or a disk mounted so
@@ -111,7 +118,7 @@ const (
 	ErrClosed         // the store, the connector or the connection is closed
 	ErrPoisoned       // a sync has failed; the store can only be read until all have closed it
 	ErrOutcomeUnknown // the append may or may not be durable; retry with the same event ids
-	ErrMoved          // the store has been moved, removed or replaced while it was open; close it, and open what is there now
+	ErrMoved          // the store has been moved, removed or replaced while it was open; close it
 	ErrIO             // the system has refused a read or a write
 
 	codeCount
@@ -160,7 +167,8 @@ func (c Code) Error() string {
 	return "eventfold: " + codes[c].text
 }
 
-// SQLState returns the five characters that the SQL standard or PostgreSQL has for this kind of error.
+// SQLState returns the five characters that the SQL standard or PostgreSQL has for this kind of
+// error.
 func (c Code) SQLState() string {
 	if c >= codeCount {
 		return codes[ErrInternal].state
@@ -199,8 +207,9 @@ var queryCodes = map[query.ErrorKind]Code{
 	query.ReadOnly:        ErrReadOnly,
 }
 
-// wrapError makes an *Error of what the layers below have returned while doing op on the statement text, "" for none.
-// ctx is the context of the call: if it has ended and is the reason, its error is returned as it is.
+// wrapError makes an *Error of what the layers below have returned while doing op on the statement
+// text, "" for none. ctx is the context of the call: if it has ended and is the reason, its error
+// is returned as it is.
 func wrapError(ctx context.Context, op, text string, err error) error {
 	if err == nil || err == io.EOF {
 		return err
@@ -274,7 +283,8 @@ func classify(err error) (Code, string) {
 	return ErrInternal, ""
 }
 
-// conflictCode is ErrConditionFailed if only conditions have failed. The stream is named if all failed versions are of one.
+// conflictCode is ErrConditionFailed if only conditions have failed. The stream is named if all
+// failed versions are of one.
 func conflictCode(c *engine.ConflictError) (Code, string) {
 	code, stream := ErrConditionFailed, ""
 	for i, check := range c.Checks {

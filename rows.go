@@ -21,7 +21,8 @@ var (
 	_ driver.RowsColumnTypeLength           = (*rows)(nil)
 )
 
-// rows are the result of a query. They keep the store open, so that they can be read to their end after the database is closed.
+// rows are the result of a query. They keep the store open, so that they can be read to their end
+// after the database is closed.
 type rows struct {
 	ctx       context.Context // of the query
 	statement *statement
@@ -68,7 +69,8 @@ func (r *rows) Close() error {
 	return wrapError(context.Background(), "close", r.statement.text, err)
 }
 
-// A following ends rows that wait for events when their Connector is closed. A nil following does nothing.
+// A following ends rows that wait for events when their Connector is closed. A nil following does
+// nothing.
 type following struct {
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -119,7 +121,8 @@ func (r *rows) column(i int) query.Column { return r.statement.plan.ColumnsIn(r.
 
 func (r *rows) columnType(i int) columnType { return columnTypes[r.column(i).Type] }
 
-// ColumnTypeScanType returns a type that can hold every value of the column, NULL included if it can be there.
+// ColumnTypeScanType returns a type that can hold every value of the column, NULL included if it
+// can be there.
 func (r *rows) ColumnTypeScanType(i int) reflect.Type {
 	t := r.columnType(i)
 	if r.jsonText && r.column(i).Type == query.JSON {
@@ -131,10 +134,12 @@ func (r *rows) ColumnTypeScanType(i int) reflect.Type {
 	return t.scan
 }
 
-// ColumnTypeDatabaseTypeName returns BIGINT, DOUBLE, TEXT, BLOB, JSON, TIMESTAMP, EVENT, or ANY for a column whose values differ in type.
+// ColumnTypeDatabaseTypeName returns BIGINT, DOUBLE, TEXT, BLOB, JSON, TIMESTAMP, EVENT, or ANY for
+// a column whose values differ in type.
 func (r *rows) ColumnTypeDatabaseTypeName(i int) string { return r.columnType(i).name }
 
-// ColumnTypeNullable reports whether NULL can be there, exactly: in a transaction that can be so of position, id and recorded_at.
+// ColumnTypeNullable reports whether NULL can be there, exactly: in a transaction that can be so of
+// position, id and recorded_at.
 func (r *rows) ColumnTypeNullable(i int) (nullable, ok bool) { return r.column(i).Nullable, true }
 
 // ColumnTypeLength returns the greatest length for texts and bytes.

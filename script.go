@@ -12,8 +12,9 @@ import (
 	"github.com/eventfold/eventfold/query"
 )
 
-// A script is a text of several statements. It is all or nothing: its statements run in a transaction of their own, or
-// behind a savepoint of the one that is open. Only a script that has BEGIN, COMMIT or ROLLBACK itself decides itself what is one.
+// A script is a text of several statements. It is all or nothing: its statements run in a
+// transaction of their own, or behind a savepoint of the one that is open. Only a script that has
+// BEGIN, COMMIT or ROLLBACK itself decides itself what is one.
 type script struct {
 	text       string
 	parts      []string // the statements, as they stand in text
@@ -34,7 +35,9 @@ type brackets struct{ begin, commit, rollback string }
 
 var (
 	ownTransaction  = brackets{"BEGIN", "COMMIT", "ROLLBACK"}
-	insideSavepoint = brackets{"SAVEPOINT eventfold_script", "RELEASE eventfold_script", "ROLLBACK TO eventfold_script"}
+	insideSavepoint = brackets{
+		"SAVEPOINT eventfold_script", "RELEASE eventfold_script", "ROLLBACK TO eventfold_script",
+	}
 )
 
 // A tally adds up the outcomes of a script's statements.
@@ -86,9 +89,12 @@ func (sc *script) share(args []driver.NamedValue) ([][]driver.NamedValue, error)
 		}
 		for n := range params.Count {
 			if next == len(args) {
-				return nil, fault(ErrArgument, "exec", "statement %d of the script takes %d arguments, and only %d are left", i+1, params.Count, n)
+				return nil, fault(ErrArgument, "exec",
+					"statement %d of the script takes %d arguments, and only %d are left", i+1, params.Count, n)
 			}
-			shares[i] = append(shares[i], driver.NamedValue{Name: args[next].Name, Ordinal: n + 1, Value: args[next].Value})
+			arg := args[next]
+			arg.Ordinal = n + 1
+			shares[i] = append(shares[i], arg)
 			used[next] = true
 			next++
 		}
@@ -109,8 +115,8 @@ func (sc *script) wrapError(ctx context.Context, i int, err error) error {
 	return err
 }
 
-// offset finds where statement i begins. The same text may stand in a comment before it, which the parser would not take
-// for a statement.
+// offset finds where statement i begins. The same text may stand in a comment before it, which the
+// parser would not take for a statement.
 func (sc *script) offset(i int) parser.Pos {
 	for from := 0; ; from++ {
 		at := strings.Index(sc.text[from:], sc.parts[i])

@@ -13,8 +13,9 @@ import (
 	"github.com/eventfold/eventfold/query"
 )
 
-// An openStore is one open store of this process and everything that uses it. Connectors, connections and open Rows each hold
-// a reference; when the last one is given back the store is closed.
+// An openStore is one open store of this process and everything that uses it. Connectors,
+// connections and open Rows each hold a reference; when the last one is given back the store is
+// closed.
 type openStore struct {
 	key    storeKey
 	config Config // of whoever opened it first
@@ -32,24 +33,26 @@ type openStore struct {
 	closed chan struct{} // closed when the store is, and nothing of it is left
 }
 
-// A storeKey is what makes two paths the same store: the directory's identity on this machine, or a name in memory.
-// A store that was opened for reading only is another one than the same store opened for appending.
+// A storeKey is what makes two paths the same store: the directory's identity on this machine, or a
+// name in memory. A store that was opened for reading only is another one than the same store
+// opened for appending.
 type storeKey struct {
 	device, inode uint64
 	memory        string
 	readOnly      bool
 }
 
-// registry holds the open stores of this process, because a store can be opened for appending once only: a second engine
-// would not get the write lock.
+// registry holds the open stores of this process, because a store can be opened for appending once
+// only: a second engine would not get the write lock.
 var registry = struct {
 	mu     sync.Mutex // protects stores; never held while a store opens or closes
 	stores map[storeKey]*openStore
 }{stores: make(map[storeKey]*openStore)}
 
-// lookupStore returns the entry of the Config's store with one more reference. If there is none it makes one and begins to
-// open it: opened tells when that is done. If the store is just being closed it returns the entry with closing set, without
-// a reference; the caller waits for closed and asks again.
+// lookupStore returns the entry of the Config's store with one more reference. If there is none it
+// makes one and begins to open it: opened tells when that is done. If the store is just being
+// closed it returns the entry with closing set, without a reference; the caller waits for closed
+// and asks again.
 func lookupStore(c Config) (s *openStore, closing bool, err error) {
 	if c.Store != nil || c.Mode == Memory && c.Path == "" {
 		s := newOpenStore(storeKey{}, c) // nobody else can name it, so that it needs no place in the registry
@@ -79,8 +82,8 @@ func lookupStore(c Config) (s *openStore, closing bool, err error) {
 	return s, false, nil
 }
 
-// enterStore returns the registry's entry for the key with one more reference, or a new one. If it is closing there is no reference.
-// A new entry owns the handle; otherwise it is closed.
+// enterStore returns the registry's entry for the key with one more reference, or a new one. If it
+// is closing there is no reference. A new entry owns the handle; otherwise it is closed.
 func enterStore(key storeKey, c Config, handle io.Closer) (s *openStore, found, closing bool) {
 	registry.mu.Lock()
 	defer registry.mu.Unlock()
@@ -94,8 +97,9 @@ func enterStore(key storeKey, c Config, handle io.Closer) (s *openStore, found, 
 	return s, false, false
 }
 
-// moved reports whether the store is open and its files are not where it was opened any more. Who opens it then gets what is there now, while those
-// who have it keep their errors until they close it.
+// moved reports whether the store is open and its files are not where it was opened any more. Who
+// opens it then gets what is there now, while those who have it keep their errors until they close
+// it.
 func (s *openStore) moved() bool {
 	select {
 	case <-s.opened:
@@ -115,7 +119,8 @@ func (s *openStore) forget() {
 	}
 }
 
-// findLocked prefers the store that is open for appending: a reader in the same process sees its events at once.
+// findLocked prefers the store that is open for appending: a reader in the same process sees its
+// events at once.
 func findLocked(key storeKey) *openStore {
 	if key.readOnly {
 		writable := key
@@ -128,13 +133,17 @@ func findLocked(key storeKey) *openStore {
 }
 
 func newOpenStore(key storeKey, c Config) *openStore {
-	s := &openStore{key: key, config: c, plans: newPlanCache(), memory: query.NewMemory(c.Memory), opened: make(chan struct{}), closed: make(chan struct{})}
+	s := &openStore{
+		key: key, config: c, plans: newPlanCache(), memory: query.NewMemory(c.Memory),
+		opened: make(chan struct{}), closed: make(chan struct{}),
+	}
 	s.refs.Store(1)
 	return s
 }
 
-// identify makes the path canonical, creating the directory if the mode says so, and returns the store's key.
-// The handle keeps the directory's identity from being used again while the caller decides what to do with it.
+// identify makes the path canonical, creating the directory if the mode says so, and returns the
+// store's key. The handle keeps the directory's identity from being used again while the caller
+// decides what to do with it.
 func identify(c *Config) (storeKey, io.Closer, error) {
 	if c.Mode == Memory {
 		return storeKey{memory: c.Path}, nil, nil
@@ -237,7 +246,8 @@ func (s *openStore) abandon() {
 	}
 }
 
-// finish closes the store and takes it out of the registry, where it stays until then so that nobody opens it a second time.
+// finish closes the store and takes it out of the registry, where it stays until then so that
+// nobody opens it a second time.
 func (s *openStore) finish() error {
 	err := s.close()
 	s.forget()
@@ -260,8 +270,8 @@ func closeHandle(handle io.Closer) {
 	}
 }
 
-// A lease ties a Connector and its connections to their store. It outlives the Connector, which is no more than a handle that the
-// garbage collector may find.
+// A lease ties a Connector and its connections to their store. It outlives the Connector, which is
+// no more than a handle that the garbage collector may find.
 type lease struct {
 	config Config
 	ended  context.Context // ends with close
@@ -274,8 +284,8 @@ type lease struct {
 	closed bool
 }
 
-// acquire returns the store with a reference for the caller.
-// Any number of goroutines may call it at once: one opens, the others wait, each no longer than its ctx lasts.
+// acquire returns the store with a reference for the caller. Any number of goroutines may call it
+// at once: one opens, the others wait, each no longer than its ctx lasts.
 func (l *lease) acquire(ctx context.Context) (*openStore, error) {
 	for {
 		if err := ctx.Err(); err != nil {
@@ -328,7 +338,8 @@ func (l *lease) checkHead(s *openStore) error {
 	return err
 }
 
-// begin returns the store with a reference for the caller, perhaps still opening. If closing is set, there is no reference.
+// begin returns the store with a reference for the caller, perhaps still opening. If closing is
+// set, there is no reference.
 func (l *lease) begin() (s *openStore, closing bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -33,7 +33,8 @@ func (t *tx) Commit() error {
 	return wrapError(t.ctx, "commit", "", t.tx.Commit(t.ctx))
 }
 
-// Rollback drops what the transaction has inserted. It needs no context, and so works when that of BeginTx has ended.
+// Rollback drops what the transaction has inserted. It needs no context, and so works when that of
+// BeginTx has ended.
 func (t *tx) Rollback() error {
 	t.tx.Rollback()
 	if t.conn.session.Tx == t.tx {
@@ -42,10 +43,12 @@ func (t *tx) Rollback() error {
 	return nil
 }
 
-// loneBegin is the error of a BEGIN, at a place in text, whose transaction would stay open behind its text.
+// loneBegin is the error of a BEGIN, at a place in text, whose transaction would stay open behind
+// its text.
 func loneBegin(text string, pos parser.Pos) error {
-	err := fault(ErrTransaction, "exec", "BEGIN by itself holds for one connection of the pool, and the next statement may run on another: "+
-		"use BeginTx, or write everything from BEGIN to COMMIT in one text; begin=allow in the DSN is for programs that pin a sql.Conn")
+	err := fault(ErrTransaction, "exec", "BEGIN by itself holds for one connection of the pool, "+
+		"and the next statement may run on another: use BeginTx, or write everything from BEGIN to COMMIT in one text; "+
+		"begin=allow in the DSN is for programs that pin a sql.Conn")
 	err.locate(text, pos)
 	return err
 }
