@@ -2,8 +2,9 @@ package eventfold
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
-	"errors"
+	"slices"
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
@@ -23,8 +24,9 @@ var (
 	_ driver.NamedValueChecker  = (*Conn)(nil)
 )
 
-// A Conn is one connection of database/sql's pool: a reference to the shared store and the open transaction, if there is one.
-// Nothing in it is locked, because database/sql uses a connection from one goroutine at a time; whatever is shared is in the store.
+// A Conn is one connection of database/sql's pool: a reference to the shared store and the open
+// transaction, if there is one. Nothing in it is locked, because database/sql uses a connection
+// from one goroutine at a time; whatever is shared is in the store.
 //
 // Programs see it through sql.Conn.Raw:
 //
@@ -33,16 +35,16 @@ var (
 //		...
 //	})
 type Conn struct {
-	link    *link
-	shared  *shared
+	lease   *lease
+	store   *openStore
 	session query.Session
 	recent  *statement // the last one compiled, which is often the next one as well
 	closed  bool
 }
 
 // newConn makes a connection that owns one reference to s.
-func newConn(l *link, s *shared) *Conn {
-	c := &Conn{link: l, shared: s}
+func newConn(l *lease, s *openStore) *Conn {
+	c := &Conn{lease: l, store: s}
 	readOnly := l.config.Mode == ReadOnly && l.config.Store == nil
 	c.session.Store = &connStore{Store: s.store, busyTimeout: l.config.busyTimeout(), readOnly: readOnly}
 	c.session.Settings = query.Settings{
@@ -56,54 +58,24 @@ func newConn(l *link, s *shared) *Conn {
 	return c
 }
 
-// Store returns the store, for what SQL is too slow for. It stays open as long as the connection is; do not close it.
-// Its errors are the engine's own.
+// Store returns the store, for what SQL is too slow for. It stays open as long as the connection
+// is; do not close it. Its errors are the engine's own.
 func (c *Conn) Store() engine.Store { return c.session.Store }
-
-// A statement is a compiled text. It is immutable and shared by all connections of the store.
-type statement struct {
-	text  string
-	plan  *query.Plan
-	tree  parser.Statement
-	names []string // of the columns
-}
-
-// follows reports whether the statement's rows wait for new events.
-func (s *statement) follows() bool {
-	sel, ok := s.tree.(*parser.Select)
-	return ok && sel.Follow
-}
 
 // compile returns the plan of a text that is one statement.
 func (c *Conn) compile(ctx context.Context, text string) (*statement, error) {
 	if c.recent != nil && c.recent.text == text {
 		return c.recent, nil
 	}
-	s, ok := c.shared.plans.get(text)
+	s, ok := c.store.plans.get(text)
 	if !ok {
 		var err error
 		if s, err = compile(ctx, text); err != nil {
 			return nil, err
 		}
-		c.shared.plans.put(text, s)
+		c.store.plans.put(text, s)
 	}
 	c.recent = s
-	return s, nil
-}
-
-func compile(ctx context.Context, text string) (*statement, error) {
-	parsed, err := parser.Parse(text)
-	if err != nil {
-		return nil, err
-	}
-	plan, err := query.CompileContext(ctx, parsed)
-	if err != nil {
-		return nil, err
-	}
-	s := &statement{text: text, plan: plan, tree: parsed.Statement}
-	for _, column := range plan.Columns() {
-		s.names = append(s.names, column.Name)
-	}
 	return s, nil
 }
 
@@ -112,7 +84,8 @@ func (c *Conn) Prepare(text string) (driver.Stmt, error) {
 	return c.PrepareContext(context.Background(), text)
 }
 
-// PrepareContext compiles one statement. What it names need not exist: a stream that appears later has its events.
+// PrepareContext compiles one statement. What it names need not exist: a stream that appears later
+// has its events.
 func (c *Conn) PrepareContext(ctx context.Context, text string) (driver.Stmt, error) {
 	if c.closed {
 		return nil, driver.ErrBadConn
@@ -151,12 +124,181 @@ func (c *Conn) QueryContext(ctx context.Context, text string, args []driver.Name
 	return c.query(ctx, s, args)
 }
 
+// CheckNamedValue converts one argument. database/sql calls it for every argument before a
+// statement runs.
+func (c *Conn) CheckNamedValue(arg *driver.NamedValue) error { return checkArgument(arg) }
+
+// exec runs a statement for its effect.
+func (c *Conn) exec(ctx context.Context, s *statement, args []driver.NamedValue) (driver.Result, error) {
+	if err := c.checkBegin(s); err != nil {
+		return nil, err
+	}
+	outcome, err := s.plan.Exec(ctx, &c.session, args)
+	if err != nil {
+		return nil, wrapError(ctx, "exec", s.text, err)
+	}
+	if outcome.Receipt != nil {
+		return (*receipt)(outcome.Receipt), nil
+	}
+	return result{outcome}, nil
+}
+
+// query runs a statement and returns its rows.
+func (c *Conn) query(ctx context.Context, s *statement, args []driver.NamedValue) (driver.Rows, error) {
+	if err := c.checkBegin(s); err != nil {
+		return nil, err
+	}
+	c.store.retain()
+	r := &rows{ctx: ctx, statement: s, tx: c.session.Tx, store: c.store, jsonText: c.session.Settings.JSONText}
+	running := ctx
+	if s.follows() {
+		r.follow = newFollowing(ctx, c.lease)
+		running = r.follow.ctx
+	}
+	var err error
+	if s.plan.GivesRows() {
+		r.rows, err = s.plan.Query(running, &c.session, args)
+	} else {
+		_, err = s.plan.Exec(running, &c.session, args)
+	}
+	if err != nil {
+		r.Close()
+		return nil, wrapError(ctx, "query", s.text, err)
+	}
+	return r, nil
+}
+
+// execScript runs a script. Its arguments are consumed from left to right; named ones are used
+// wherever their name stands.
+func (c *Conn) execScript(
+	ctx context.Context, text string, parts []string, args []driver.NamedValue,
+) (driver.Result, error) {
+	sc := &script{text: text, parts: parts}
+	for i, part := range parts {
+		s, err := c.compile(ctx, part)
+		if err != nil {
+			return nil, sc.wrapError(ctx, i, err)
+		}
+		sc.statements = append(sc.statements, s)
+	}
+	shares, err := sc.share(args)
+	if err != nil {
+		return nil, err
+	}
+	return c.runScript(ctx, sc, shares)
+}
+
+func (c *Conn) runScript(ctx context.Context, sc *script, shares [][]driver.NamedValue) (driver.Result, error) {
+	around := ownTransaction
+	if c.session.Tx != nil {
+		around = insideSavepoint
+	}
+	if sc.hasTransaction() {
+		around = brackets{}
+		if err := c.checkEnd(sc); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := c.bracket(ctx, around.begin); err != nil {
+		return nil, wrapError(ctx, "exec", "", err)
+	}
+	before := c.session.Tx
+	total := tally{Outcome: query.Outcome{LastPosition: engine.NoPosition}}
+	for i, s := range sc.statements {
+		outcome, err := s.plan.Exec(ctx, &c.session, shares[i])
+		if err != nil {
+			c.bracket(context.WithoutCancel(ctx), around.rollback) // err is what the caller must know
+			c.abandon(before)
+			return nil, sc.wrapError(ctx, i, err)
+		}
+		total.add(s, outcome)
+	}
+	committed, err := c.bracket(ctx, around.commit)
+	if err != nil {
+		return nil, wrapError(ctx, "exec", "", err)
+	}
+	if around == ownTransaction {
+		return result{committed}, nil
+	}
+	return total.result(), nil
+}
+
+// checkEnd refuses a script that begins a transaction and does not end it, as BEGIN by itself is
+// refused.
+func (c *Conn) checkEnd(sc *script) error {
+	if c.session.Tx != nil || c.lease.config.Begin {
+		return nil
+	}
+	for i, s := range slices.Backward(sc.statements) {
+		if t, ok := s.tree.(*parser.Transaction); ok { // the last one
+			if t.Kind == parser.Begin {
+				return loneBegin(sc.text, sc.offset(i)+t.Pos)
+			}
+			return nil
+		}
+	}
+	return nil
+}
+
+// abandon rolls back what a script that failed has begun after before. With Config.Begin it is left
+// to whoever pinned the connection.
+func (c *Conn) abandon(before *query.Tx) {
+	if tx := c.session.Tx; before == nil && tx != nil && !c.lease.config.Begin {
+		tx.Rollback()
+		c.session.Tx = nil
+	}
+}
+
+// bracket runs one of the statements around a script, "" for none.
+func (c *Conn) bracket(ctx context.Context, text string) (query.Outcome, error) {
+	if text == "" {
+		return query.Outcome{}, nil
+	}
+	s, err := c.compile(ctx, text)
+	if err != nil {
+		return query.Outcome{}, err
+	}
+	return s.plan.Exec(ctx, &c.session, nil)
+}
+
 // Begin is BeginTx with the defaults.
 func (c *Conn) Begin() (driver.Tx, error) {
 	return c.BeginTx(context.Background(), driver.TxOptions{})
 }
 
-// Ping reports whether the store can be read and appended to. It opens nothing that is not open yet.
+// BeginTx begins a transaction: a snapshot for reading and a buffer for appending, until Commit
+// makes one append of it. It takes no lock. Commit runs under ctx.
+func (c *Conn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx, error) {
+	if c.closed {
+		return nil, driver.ErrBadConn
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if level := sql.IsolationLevel(options.Isolation); !levels[level] {
+		return nil, fault(ErrUnsupported, "begin", "isolation level %s cannot be given; "+
+			"the levels are %s, %s and %s. "+
+			"EXPECTING NO EVENT makes a snapshot serializable in what it names",
+			level, sql.LevelDefault, sql.LevelRepeatableRead, sql.LevelSnapshot)
+	}
+	if c.session.Tx != nil {
+		return nil, fault(ErrTransaction, "begin", "a transaction is open already")
+	}
+	c.session.Tx = query.Begin(c.session.Store, options.ReadOnly)
+	return &tx{conn: c, ctx: ctx, tx: c.session.Tx}, nil
+}
+
+// checkBegin refuses BEGIN as a text by itself unless Config.Begin allows it.
+func (c *Conn) checkBegin(s *statement) error {
+	t, ok := s.tree.(*parser.Transaction)
+	if !ok || t.Kind != parser.Begin || c.session.Tx != nil || c.lease.config.Begin {
+		return nil
+	}
+	return loneBegin(s.text, t.Pos)
+}
+
+// Ping reports whether the store can be read and appended to. It opens nothing that is not open
+// yet.
 func (c *Conn) Ping(ctx context.Context) error {
 	if c.closed {
 		return driver.ErrBadConn
@@ -177,7 +319,8 @@ func (c *Conn) usable(ctx context.Context) error {
 	return nil
 }
 
-// ResetSession drops what the last user of the connection has left open: a transaction begun with a BEGIN statement.
+// ResetSession drops what the last user of the connection has left open: a transaction begun with a
+// BEGIN statement.
 func (c *Conn) ResetSession(context.Context) error {
 	if c.closed {
 		return driver.ErrBadConn
@@ -186,69 +329,17 @@ func (c *Conn) ResetSession(context.Context) error {
 	return nil
 }
 
-// IsValid reports whether the connection may be used again. A store whose sync has failed can still be read,
-// and another connection would be on the same store.
+// IsValid reports whether the connection may be used again. A store whose sync has failed can still
+// be read, and another connection would be on the same store.
 func (c *Conn) IsValid() bool { return !c.closed }
 
-// Close gives the connection's reference to the store back. Rows that are still open go on. Calling it again does nothing.
+// Close gives the connection's reference to the store back. Rows that are still open go on. Calling
+// it again does nothing.
 func (c *Conn) Close() error {
 	if c.closed {
 		return nil
 	}
 	c.closed = true
 	c.session.Tx = nil
-	return wrapError(context.Background(), "close", "", c.shared.release())
-}
-
-// A connStore is the store as one connection may use it. The time to wait for the write lock and the right to append belong to
-// the connection, while the store is shared.
-type connStore struct {
-	engine.Store
-	busyTimeout time.Duration
-	readOnly    bool
-}
-
-// Unwrap returns the store itself.
-func (s *connStore) Unwrap() engine.Store { return s.Store }
-
-// Append appends. While another process holds the write lock, it tries again until the busy timeout or ctx ends.
-func (s *connStore) Append(ctx context.Context, batch ...engine.Append) (engine.Appended, error) {
-	if s.readOnly {
-		return engine.Appended{}, engine.ErrReadOnly
-	}
-	appended, err := s.Store.Append(ctx, batch...)
-	if err == nil {
-		return appended, nil
-	}
-	deadline := time.Now().Add(s.busyTimeout)
-	for pause := minPause; isLocked(err) && time.Now().Add(pause).Before(deadline); pause = min(2*pause, maxPause) {
-		if err := sleep(ctx, pause); err != nil {
-			return engine.Appended{}, err
-		}
-		appended, err = s.Store.Append(ctx, batch...)
-	}
-	return appended, err
-}
-
-// The times between two attempts to get the write lock.
-const (
-	minPause = time.Millisecond
-	maxPause = 50 * time.Millisecond
-)
-
-func isLocked(err error) bool {
-	var locked *engine.LockedError
-	return errors.As(err, &locked)
-}
-
-// sleep returns ctx's error if it ends before the time is over.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return wrapError(context.Background(), "close", "", c.store.release())
 }

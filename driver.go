@@ -1,4 +1,5 @@
-// Package eventfold is an event store behind database/sql: events are appended to streams, never changed, and read with SQL.
+// Package eventfold is an event store behind database/sql: events are appended to streams, never
+// changed, and read with SQL.
 //
 // # How do I open a store?
 //
@@ -6,34 +7,38 @@
 //
 //	db, err := sql.Open("eventfold", "/var/lib/shop/events")
 //
-// A store is a directory. The first use makes the directory, the first append the log in it. [ParseDSN] tells what may follow
-// the path. A program that has its settings in hand rather than in a string calls [OpenDB] with a [Config]. sql.Open touches
-// no disk; Ping does.
+// A store is a directory. The first use makes the directory, the first append the log in it.
+// [ParseDSN] tells what may follow the path. A program that has its settings in hand rather than in
+// a string calls [OpenDB] with a [Config]. sql.Open touches no disk; Ping does.
 //
-// All databases that a process opens on one directory share one store, whatever path leads there. Any number of other
-// processes may read and follow it meanwhile. The first append takes the write lock and keeps it until the store is
-// closed; another process that appends gets [ErrLocked] after busy_timeout. With mode=ro nothing at all is written, and
-// there must be a store; BACKUP TO is refused then, unless backup=allow is given too.
+// All databases that a process opens on one directory share one store, whatever path leads there.
+// Any number of other processes may read and follow it meanwhile. The first append takes the write
+// lock and keeps it until the store is closed; another process that appends gets [ErrLocked] after
+// busy_timeout. With mode=ro nothing at all is written, and there must be a store; BACKUP TO is
+// refused then, unless backup=allow is given too.
 //
-// The files belong to the open store. If somebody removes, renames or replaces the directory, LOCK, TAIL or the last
-// segment, or restores a backup there, whoever has the store open gets [ErrMoved] within a second, appends before they are
-// acknowledged. Close the database, and open what is there now.
+// The files belong to the open store. If somebody removes, renames or replaces the directory, LOCK,
+// TAIL or the last segment, or restores a backup there, whoever has the store open gets [ErrMoved]
+// within a second, appends before they are acknowledged. Close the database, and open what is there
+// now.
 //
 // # How do I append?
 //
 //	INSERT INTO "order-7" (type, payload) VALUES (?, ?) EXPECTING NO STREAM
 //
-// When Exec returns without an error, the event is durable and visible to everybody. EXPECTING says at which version the stream
-// must be: ANY (the default), NO STREAM, STREAM EXISTS, VERSION n, or that NO EVENT FROM ... WHERE ... AFTER p matches. If
-// it is not, nothing is written and the error is a [*ConflictError] with the facts: errors.Is(err, [ErrVersionConflict]).
+// When Exec returns without an error, the event is durable and visible to everybody. EXPECTING says
+// at which version the stream must be: ANY (the default), NO STREAM, STREAM EXISTS, VERSION n, or
+// that NO EVENT FROM ... WHERE ... AFTER p matches. If it is not, nothing is written and the error
+// is a [*ConflictError] with the facts: errors.Is(err, [ErrVersionConflict]).
 //
-// An event id that the caller gives makes an append safe to repeat: if all its events are stored already it succeeds
-// and writes nothing. LastInsertId is the position of the last event, RowsAffected the number of events newly written.
-// In a transaction both may be asked again after Commit; before it there is no position.
+// An event id that the caller gives makes an append safe to repeat: if all its events are stored
+// already it succeeds and writes nothing. LastInsertId is the position of the last event,
+// RowsAffected the number of events newly written. In a transaction both may be asked again after
+// Commit; before it there is no position.
 //
-// Arguments may be whatever database/sql takes, an [ExpectedVersion], [16]byte and uuid.UUID for ids and names of
-// streams, []string for tags, [JSON] of any value for payload and metadata, [Tags] for tags, and slices for the list of
-// IN: WHERE type IN (?). What is nil is NULL.
+// Arguments may be whatever database/sql takes, an [ExpectedVersion], [16]byte and uuid.UUID for
+// ids and names of streams, []string for tags, [JSON] of any value for payload and metadata, [Tags]
+// for tags, and slices for the list of IN: WHERE type IN (?). What is nil is NULL.
 //
 // # How do I read?
 //
@@ -41,51 +46,58 @@
 //	SELECT type, COUNT(*) FROM $all GROUP BY type
 //	SELECT event FROM $all WHERE position >= ?
 //
-// A stream is a table, $all is all of them. A stream that does not exist has no rows. The pseudo-column event scans into an [Event],
-// which costs a tenth of scanning its columns. JSON columns are []byte, or string with json=text; Scan(eventfold.JSON(&v)) fills a Go value.
+// A stream is a table, $all is all of them. A stream that does not exist has no rows. The
+// pseudo-column event scans into an [Event], which costs a tenth of scanning its columns. JSON
+// columns are []byte, or string with json=text; Scan(eventfold.JSON(&v)) fills a Go value.
 //
 // # How do I follow?
 //
 //	SELECT position, type, payload FROM $all WHERE position >= ? FOLLOW
 //
-// The rows go on with new events as they commit, until the query's context ends. Keep the next position to read as a checkpoint.
-// Closing the database ends waiting rows with [ErrClosed]. FOLLOW PROGRESS also tells how far a follower has looked when nothing matches.
+// The rows go on with new events as they commit, until the query's context ends. Keep the next
+// position to read as a checkpoint. Closing the database ends waiting rows with [ErrClosed]. FOLLOW
+// PROGRESS also tells how far a follower has looked when nothing matches.
 //
 // # What is a transaction?
 //
-// Everything that is inserted between BeginTx and Commit is one append: all of it or nothing, over any number of
-// streams. SELECT sees the store as it was at BeginTx, and the transaction's own events, whose position is NULL until
-// Commit; so is their version unless an exact expectation of the transaction pins it. No lock is held meanwhile.
-// Expectations, conditions included, see what SELECT would see in their place. They are checked when the INSERT runs
-// and again by Commit, which returns the conflict with what others have appended meanwhile. The isolation levels are
-// Default, RepeatableRead and Snapshot, which are one; conditions are how one gets more. Commit runs under the context
-// of BeginTx.
+// Everything that is inserted between BeginTx and Commit is one append: all of it or nothing, over
+// any number of streams. SELECT sees the store as it was at BeginTx, and the transaction's own
+// events, whose position is NULL until Commit; so is their version unless an exact expectation of
+// the transaction pins it. No lock is held meanwhile. Expectations, conditions included, see what
+// SELECT would see in their place. They are checked when the INSERT runs and again by Commit, which
+// returns the conflict with what others have appended meanwhile. The isolation levels are Default,
+// RepeatableRead and Snapshot, which are one; conditions are how one gets more. Commit runs under
+// the context of BeginTx.
 //
-// Exec takes several statements at once, separated by semicolons, as one transaction: all or nothing. They consume
-// their arguments from left to right. BEGIN, COMMIT and ROLLBACK work as words too, in one text, or one by one on a
-// sql.Conn with begin=allow in the DSN; SAVEPOINT and its kin work in any transaction.
+// Exec takes several statements at once, separated by semicolons, as one transaction: all or
+// nothing. They consume their arguments from left to right. BEGIN, COMMIT and ROLLBACK work as
+// words too, in one text, or one by one on a sql.Conn with begin=allow in the DSN; SAVEPOINT and
+// its kin work in any transaction.
 //
 // # How do I keep a store in memory?
 //
-// The DSN :memory: is a store of its own for every sql.Open, shared by its connections. file:name?mode=memory is shared by all
-// databases of the process that name it, and is gone when the last one closes it. BACKUP TO saves it to a directory on the disk.
+// The DSN :memory: is a store of its own for every sql.Open, shared by its connections.
+// file:name?mode=memory is shared by all databases of the process that name it, and is gone when
+// the last one closes it. BACKUP TO saves it to a directory on the disk.
 //
 // # What about time?
 //
-// recorded_at is given by the store in whole microseconds, never decreases, and comes back as a time.Time in UTC. Times given as
-// arguments are instants in whole microseconds: nanoseconds are cut off; the time zone and the monotonic part do not matter. now() is
-// the store's clock, which Config.Now may give.
+// recorded_at is given by the store in whole microseconds, never decreases, and comes back as a
+// time.Time in UTC. Times given as arguments are instants in whole microseconds: nanoseconds are
+// cut off; the time zone and the monotonic part do not matter. now() is the store's clock, which
+// Config.Now may give.
 //
 // # What do errors tell?
 //
-// Every error is an [*Error] with a [Code], except that a context's error is returned as it is. An append whose outcome cannot be
-// known matches [ErrOutcomeUnknown]; repeat it with the same event ids. driver.ErrBadConn is never returned once anything
-// has been done, so that database/sql never appends twice.
+// Every error is an [*Error] with a [Code], except that a context's error is returned as it is. An
+// append whose outcome cannot be known matches [ErrOutcomeUnknown]; repeat it with the same event
+// ids. driver.ErrBadConn is never returned once anything has been done, so that database/sql never
+// appends twice.
 //
 // # Can I have it faster?
 //
-// database/sql's own work costs more than reading an event does. sql.Conn.Raw hands out a [*Conn], whose Store has cursors, batches
-// of appends and Wait.
+// database/sql's own work costs more than reading an event does. sql.Conn.Raw hands out a [*Conn],
+// whose Store has cursors, batches of appends and Wait.
 package eventfold
 
 import (
@@ -94,9 +106,6 @@ import (
 	"database/sql/driver"
 	"io"
 	"runtime"
-	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore"
@@ -151,7 +160,8 @@ type (
 	HeadError = engine.HeadError
 	// A MovedError names what is not where it was when the store was opened.
 	MovedError = engine.MovedError
-	// A MemoryError tells which limit a query has met: its own, query_memory, or that of all queries of the store together, memory.
+	// A MemoryError tells which limit a query has met: its own, query_memory, or that of all
+	// queries of the store together, memory.
 	MemoryError = query.MemoryError
 	// A LockedError names the process that holds the write lock.
 	LockedError = engine.LockedError
@@ -164,7 +174,8 @@ var (
 	StreamExists = engine.StreamExists // the stream has at least one event
 )
 
-// Exact expects the stream's last event to have version v. Exact(NoVersion) holds where NoStream does.
+// Exact expects the stream's last event to have version v. Exact(NoVersion) holds where NoStream
+// does.
 func Exact(v Version) ExpectedVersion { return engine.Exact(v) }
 
 const (
@@ -186,7 +197,8 @@ var (
 	_ io.Closer            = (*Connector)(nil)
 )
 
-// A Driver is what database/sql knows as "eventfold". It has no state; the zero value is ready for wrappers.
+// A Driver is what database/sql knows as "eventfold". It has no state; the zero value is ready for
+// wrappers.
 type Driver struct{}
 
 // OpenConnector reads the DSN. It touches no disk.
@@ -198,8 +210,8 @@ func (d *Driver) OpenConnector(dsn string) (driver.Connector, error) {
 	return NewConnector(c), nil
 }
 
-// Open opens one connection. It is what wrappers that know no connectors call, once for each connection, and so it refuses
-// :memory:, which would be another store every time.
+// Open opens one connection. It is what wrappers that know no connectors call, once for each
+// connection, and so it refuses :memory:, which would be another store every time.
 func (d *Driver) Open(dsn string) (driver.Conn, error) {
 	c, err := ParseDSN(dsn)
 	if err != nil {
@@ -211,177 +223,50 @@ func (d *Driver) Open(dsn string) (driver.Conn, error) {
 	}
 	connector := NewConnector(c)
 	conn, err := connector.Connect(context.Background())
-	connector.link.detach() // the connection keeps the store open
+	connector.lease.detach() // the connection keeps the store open
 	return conn, err
 }
 
-// OpenDB opens a database. Like sql.Open it touches no disk; what is wrong with the Config is told by the first use.
+// OpenDB opens a database. Like sql.Open it touches no disk; what is wrong with the Config is told
+// by the first use.
 func OpenDB(c Config) *sql.DB { return sql.OpenDB(NewConnector(c)) }
 
 // A Connector opens a store with its first connection and keeps it open for the others.
 type Connector struct {
-	link *link
+	lease *lease
 }
 
-// NewConnector returns a Connector for sql.OpenDB. It touches no disk; an invalid Config surfaces at Connect.
-// One that is dropped without Close gives its store back when the garbage collector finds it.
+// NewConnector returns a Connector for sql.OpenDB. It touches no disk; an invalid Config surfaces
+// at Connect. One that is dropped without Close gives its store back when the garbage collector
+// finds it.
 func NewConnector(c Config) *Connector {
 	c = c.normal()
-	l := &link{config: c}
+	l := &lease{config: c}
 	l.ended, l.end = context.WithCancel(context.Background())
-	connector := &Connector{link: l}
+	connector := &Connector{lease: l}
 	// Cleanups share one goroutine, and closing a store may take a while.
-	runtime.AddCleanup(connector, func(l *link) { go l.detach() }, l)
+	runtime.AddCleanup(connector, func(l *lease) { go l.detach() }, l)
 	return connector
 }
 
 // Connect returns a connection. The context bounds the opening of the store, nothing after it.
 func (c *Connector) Connect(ctx context.Context) (driver.Conn, error) {
-	if err := c.link.config.validate(); err != nil {
+	if err := c.lease.config.validate(); err != nil {
 		return nil, &Error{Code: ErrConfig, Op: "open", Err: err}
 	}
-	s, err := c.link.acquire(ctx)
+	s, err := c.lease.acquire(ctx)
 	if err != nil {
 		return nil, wrapError(ctx, "open", "", err)
 	}
-	return newConn(c.link, s), nil
+	return newConn(c.lease, s), nil
 }
 
 // Driver returns the Driver.
 func (c *Connector) Driver() driver.Driver { return &Driver{} }
 
-// Close ends rows that wait in FOLLOW and gives the Connector's reference to the store back. Other connections and rows go on;
-// the last one to be closed closes the store. Calling Close again does nothing.
+// Close ends rows that wait in FOLLOW and gives the Connector's reference to the store back. Other
+// connections and rows go on; the last one to be closed closes the store. Calling Close again does
+// nothing.
 func (c *Connector) Close() error {
-	return wrapError(context.Background(), "close", "", c.link.close())
-}
-
-// A link ties a Connector and its connections to their store. It outlives the Connector, which is no more than a handle that the
-// garbage collector may find.
-type link struct {
-	config Config
-	ended  context.Context // ends with close
-	end    context.CancelFunc
-
-	checked atomic.Bool // the store has the head that the Config expects
-
-	mu     sync.Mutex // protects the fields below; never held while the link's store opens or closes
-	shared *shared    // the Connector's reference; nil before the first Connect and after detach
-	closed bool
-}
-
-// acquire returns the store with a reference for the caller.
-// Any number of goroutines may call it at once: one opens, the others wait, each no longer than its ctx lasts.
-func (l *link) acquire(ctx context.Context) (*shared, error) {
-	for {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		s, closing, err := l.begin()
-		if err != nil {
-			return nil, err
-		}
-		wait := s.opened
-		if closing {
-			wait = s.closed
-		}
-		select {
-		case <-wait:
-		case <-ctx.Done():
-			if !closing {
-				s.abandon()
-			}
-			return nil, ctx.Err()
-		}
-		switch {
-		case closing:
-		case s.err != nil:
-			l.forget(s)
-			s.release()
-			return nil, s.err
-		default:
-			if err := l.checkHead(s); err != nil {
-				l.forget(s)
-				s.release()
-				return nil, err
-			}
-			return s, nil
-		}
-	}
-}
-
-// checkHead compares the store with the head that the Config expects, once.
-func (l *link) checkHead(s *shared) error {
-	if l.config.Expect == (engine.Head{}) || l.checked.Load() {
-		return nil
-	}
-	store, ok := s.store.(interface{ CheckHead(engine.Head) error })
-	if !ok {
-		return fault(ErrUnsupported, "open", "this store has no chain that can be compared with expect")
-	}
-	err := store.CheckHead(l.config.Expect)
-	l.checked.Store(err == nil)
-	return err
-}
-
-// begin returns the store with a reference for the caller, perhaps still opening. If closing is set, there is no reference.
-func (l *link) begin() (s *shared, closing bool, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
-		return nil, false, engine.ErrClosed
-	}
-	if l.shared == nil {
-		s, closing, err := lookupStore(l.config)
-		if err != nil || closing {
-			return s, closing, err
-		}
-		l.shared = s
-	}
-	l.shared.retain()
-	return l.shared, false, nil
-}
-
-// forget lets the next Connect try to open the store again.
-func (l *link) forget(s *shared) {
-	l.mu.Lock()
-	mine := l.shared == s
-	if mine {
-		l.shared = nil
-	}
-	l.mu.Unlock()
-	if mine {
-		s.release()
-	}
-}
-
-// detach gives the Connector's reference back.
-func (l *link) detach() error {
-	l.mu.Lock()
-	s := l.shared
-	l.shared = nil
-	l.mu.Unlock()
-	if s == nil {
-		return nil
-	}
-	return s.release()
-}
-
-func (l *link) close() error {
-	l.mu.Lock()
-	l.closed = true
-	l.mu.Unlock()
-	l.end()
-	return l.detach()
-}
-
-// busyTimeout returns how long an append waits for the write lock.
-func (c Config) busyTimeout() time.Duration {
-	switch {
-	case c.BusyTimeout == 0:
-		return filestore.DefaultBusyTimeout
-	case c.BusyTimeout < 0:
-		return 0
-	}
-	return c.BusyTimeout
+	return wrapError(context.Background(), "close", "", c.lease.close())
 }

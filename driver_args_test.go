@@ -1,7 +1,6 @@
 package eventfold_test
 
 import (
-	"database/sql"
 	"encoding/json"
 	"testing"
 	"time"
@@ -35,18 +34,6 @@ func TestNilArgumentsAreNull(t *testing.T) {
 		assert.ErrorIs(t, err, eventfold.ErrArgument)
 		assert.ErrorContains(t, err, "eventfold.JSON")
 	}
-}
-
-// A list that is too long says so and how much may be asked for.
-func TestAListThatIsTooLongIsToldWhatToDo(t *testing.T) {
-	db := openDB(t, ":memory:")
-	most := make([]int, 32_766)
-	assert.Equal(t, []int64{1}, column[int64](t, db, `SELECT 0 IN (?)`, most))
-	_, err := db.Query(`SELECT 0 IN (?)`, append(most, 1))
-	assert.ErrorIs(t, err, eventfold.ErrArgument)
-	assert.ErrorContains(t, err, "a slice of 32767 values for IN is too long")
-	_, err = db.Query(`SELECT 0 IN (:list)`, sql.Named("list", most[:1001]))
-	assert.ErrorContains(t, err, "ask in parts")
 }
 
 // Payload and metadata store what a Go value means in JSON.

@@ -408,8 +408,7 @@ func TestListArguments(t *testing.T) {
 		assert.Equal(t, tt.want, n, "prepared: %s", tt.text)
 		require.NoError(t, prepared.Close())
 	}
-	_, err := db.Exec(`SELECT 1 WHERE 'a' IN ($1)`, []string{"a"})
-	assert.ErrorIs(t, err, eventfold.ErrArgument)
+	assert.Equal(t, 1, one[int](t, db, `SELECT 1 WHERE 'a' IN ($1)`, []string{"a"}))
 	mustExec(t, db, `INSERT INTO tagged (type, tags) VALUES ('T', ?)`, []string{"b", "a"})
 	assert.Equal(t, `["a","b"]`, one[string](t, db, `SELECT tags FROM tagged WHERE HAS(tags, 'a')`))
 }

@@ -16,11 +16,12 @@ import (
 	"github.com/eventfold/eventfold/query"
 )
 
-// An Error is what every call on a database of this driver returns when it fails, except that the error of a context that
-// has ended is returned as it is, and io.EOF and the sentinels of database/sql are never wrapped.
+// An Error is what every call on a database of this driver returns when it fails, except that the
+// error of a context that has ended is returned as it is, and io.EOF and the sentinels of
+// database/sql are never wrapped.
 //
-// Ask with errors.Is for a [Code], with errors.As for the facts of what is behind it: a [*ConflictError], a
-// [*DuplicateEventError] and so on.
+// Ask with errors.Is for a [Code], with errors.As for the facts of what is behind it: a
+// [*ConflictError], a [*DuplicateEventError] and so on.
 type Error struct {
 	Code   Code
 	Op     string // what was tried: open, ping, prepare, query, exec, begin, commit, next
@@ -50,27 +51,32 @@ func (e *Error) Error() string {
 // Unwrap returns what is behind the error.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Is reports whether target is the error's Code. A conflict in which both a version and a condition did not hold
-// is an ErrVersionConflict and an ErrConditionFailed. An append whose outcome is unknown because the store has moved is an ErrOutcomeUnknown and
-// an ErrMoved.
+// Is reports whether target is the error's Code. A conflict in which both a version and a condition
+// did not hold is an ErrVersionConflict and an ErrConditionFailed. An append whose outcome is
+// unknown because the store has moved is an ErrOutcomeUnknown and an ErrMoved.
 func (e *Error) Is(target error) bool {
 	code, ok := target.(Code)
 	if !ok {
 		return false
 	}
-	return code == e.Code || code == ErrConditionFailed && conditionFailed(e.Err) || code == ErrMoved && hasMoved(e.Err)
+	return code == e.Code ||
+		code == ErrConditionFailed && conditionFailed(e.Err) ||
+		code == ErrMoved && hasMoved(e.Err)
 }
 
-// SQLState returns the five characters that the SQL standard or PostgreSQL has for this kind of error.
+// SQLState returns the five characters that the SQL standard or PostgreSQL has for this kind of
+// error.
 func (e *Error) SQLState() string { return e.Code.SQLState() }
 
-// Retryable reports whether the same may succeed when it is tried again: after reading again and deciding again where
-// an expectation did not hold, and with the same event ids where the outcome is unknown.
+// Retryable reports whether the same may succeed when it is tried again: after reading again and
+// deciding again where an expectation did not hold, and with the same event ids where the outcome
+// is unknown.
 //
-// A conflict is not retryable, although its SQLState is 40001, if an expectation that failed names nothing that could
-// be read anew, because events never vanish: NO STREAM, and NO EVENT without AFTER (or with AFTER NULL or -1 in the
-// text). An argument is what was read, so that VERSION ? and AFTER ? are retryable whatever it was. Nor is a conflict
-// with an event that the transaction itself has inserted.
+// A conflict is not retryable, although its SQLState is 40001, if an expectation that failed names
+// nothing that could be read anew, because events never vanish: NO STREAM, and NO EVENT without
+// AFTER (or with AFTER NULL or -1 in the text). An argument is what was read, so that VERSION ? and
+// AFTER ? are retryable whatever it was. Nor is a conflict with an event that the transaction
+// itself has inserted.
 func (e *Error) Retryable() bool {
 	return e.Code < codeCount && codes[e.Code].retryable && !hopeless(e.Err)
 }
@@ -81,7 +87,8 @@ func hopeless(err error) bool {
 	return errors.As(err, &conflict) && slices.ContainsFunc(conflict.Checks, engine.FailedCheck.Hopeless)
 }
 
-// A Code is a kind of error. Codes are errors, so that errors.Is(err, eventfold.ErrLocked) asks for one.
+// A Code is a kind of error. Codes are errors, so that errors.Is(err, eventfold.ErrLocked) asks for
+// one.
 type Code uint8
 
 // The codes.
@@ -98,7 +105,7 @@ const (
 	ErrStreamNotFound // the stream has no events; SELECT gives no rows instead
 	ErrArgument       // the wrong number or kind of arguments, or a value that can never be stored
 	ErrValue          // a value that cannot be computed with
-	ErrMemory         // the query needs more than query_memory, or more than is left of memory: a *MemoryError tells which
+	ErrMemory         // the query needs more than query_memory, or than is left of memory: see MemoryError
 	ErrUnsupported
 	ErrTransaction    // not possible in, or without, a transaction
 	ErrReadOnly       // an append to a store or a transaction for reading only, or a disk mounted so
@@ -112,7 +119,7 @@ const (
 	ErrClosed         // the store, the connector or the connection is closed
 	ErrPoisoned       // a sync has failed; the store can only be read until all have closed it
 	ErrOutcomeUnknown // the append may or may not be durable; retry with the same event ids
-	ErrMoved          // the store has been moved, removed or replaced while it was open; close it, and open what is there now
+	ErrMoved          // the store has been moved, removed or replaced while it was open; close it
 	ErrIO             // the system has refused a read or a write
 
 	codeCount
@@ -161,7 +168,8 @@ func (c Code) Error() string {
 	return "eventfold: " + codes[c].text
 }
 
-// SQLState returns the five characters that the SQL standard or PostgreSQL has for this kind of error.
+// SQLState returns the five characters that the SQL standard or PostgreSQL has for this kind of
+// error.
 func (c Code) SQLState() string {
 	if c >= codeCount {
 		return codes[ErrInternal].state
@@ -200,8 +208,9 @@ var queryCodes = map[query.ErrorKind]Code{
 	query.ReadOnly:        ErrReadOnly,
 }
 
-// wrapError makes an *Error of what the layers below have returned while doing op on the statement text, "" for none.
-// ctx is the context of the call: if it has ended and is the reason, its error is returned as it is.
+// wrapError makes an *Error of what the layers below have returned while doing op on the statement
+// text, "" for none. ctx is the context of the call: if it has ended and is the reason, its error
+// is returned as it is.
 func wrapError(ctx context.Context, op, text string, err error) error {
 	if err == nil || err == io.EOF {
 		return err
@@ -221,6 +230,42 @@ func wrapError(ctx context.Context, op, text string, err error) error {
 	return e
 }
 
+// factCodes are the codes of errors with facts, the more telling ones first.
+var factCodes = []func(error) (Code, string, bool){
+	as(conflictCode),
+	as(func(e *engine.DuplicateEventError) (Code, string) { return ErrDuplicateEvent, e.Stream }),
+	as(func(e *engine.StreamNotFoundError) (Code, string) { return ErrStreamNotFound, e.Stream }),
+	as(always[*engine.InvalidError](ErrArgument)),
+	as(always[*engine.TooLargeError](ErrTooLarge)),
+	as(always[*engine.CorruptError](ErrCorrupt)),
+	as(always[*engine.HeadError](ErrCorrupt)),
+	as(always[*engine.FormatError](ErrFormat)),
+	as(always[*engine.NetworkError](ErrConfig)),
+	as(always[*engine.LockedError](ErrLocked)),
+	as(always[*engine.MovedError](ErrMoved)),
+	as(always[*parser.SyntaxError](ErrSyntax)),
+	as(func(e *query.Error) (Code, string) { return queryCodes[e.Kind], "" }),
+	as(always[syscall.Errno](ErrIO)),
+	as(always[*fs.PathError](ErrIO)),
+}
+
+// as is a row for errors of one type, whose facts say which code and which stream they have.
+func as[E error](code func(E) (Code, string)) func(error) (Code, string, bool) {
+	return func(err error) (Code, string, bool) {
+		var facts E
+		if !errors.As(err, &facts) {
+			return ErrInternal, "", false
+		}
+		c, stream := code(facts)
+		return c, stream, true
+	}
+}
+
+// always is the code of errors of one type whatever their facts are, and which are about no stream.
+func always[E error](code Code) func(E) (Code, string) {
+	return func(E) (Code, string) { return code, "" }
+}
+
 // classify finds the code and the stream of an error of the layers below.
 func classify(err error) (Code, string) {
 	if errors.As(err, new(*filestore.BackupError)) { // whatever has been met at the path
@@ -231,55 +276,16 @@ func classify(err error) (Code, string) {
 			return s.code, ""
 		}
 	}
-	var (
-		conflict  *engine.ConflictError
-		duplicate *engine.DuplicateEventError
-		notFound  *engine.StreamNotFoundError
-		invalid   *engine.InvalidError
-		tooLarge  *engine.TooLargeError
-		corrupt   *engine.CorruptError
-		head      *engine.HeadError
-		format    *engine.FormatError
-		network   *engine.NetworkError
-		locked    *engine.LockedError
-		moved     *engine.MovedError
-		syntax    *parser.SyntaxError
-		statement *query.Error
-		system    syscall.Errno
-		path      *fs.PathError
-	)
-	switch {
-	case errors.As(err, &conflict):
-		return conflictCode(conflict)
-	case errors.As(err, &duplicate):
-		return ErrDuplicateEvent, duplicate.Stream
-	case errors.As(err, &notFound):
-		return ErrStreamNotFound, notFound.Stream
-	case errors.As(err, &invalid):
-		return ErrArgument, ""
-	case errors.As(err, &tooLarge):
-		return ErrTooLarge, ""
-	case errors.As(err, &corrupt), errors.As(err, &head):
-		return ErrCorrupt, ""
-	case errors.As(err, &format):
-		return ErrFormat, ""
-	case errors.As(err, &network):
-		return ErrConfig, ""
-	case errors.As(err, &locked):
-		return ErrLocked, ""
-	case errors.As(err, &moved):
-		return ErrMoved, ""
-	case errors.As(err, &syntax):
-		return ErrSyntax, ""
-	case errors.As(err, &statement):
-		return queryCodes[statement.Kind], ""
-	case errors.As(err, &system), errors.As(err, &path):
-		return ErrIO, ""
+	for _, find := range factCodes {
+		if code, stream, ok := find(err); ok {
+			return code, stream
+		}
 	}
 	return ErrInternal, ""
 }
 
-// conflictCode is ErrConditionFailed if only conditions have failed. The stream is named if all failed versions are of one.
+// conflictCode is ErrConditionFailed if only conditions have failed. The stream is named if all
+// failed versions are of one.
 func conflictCode(c *engine.ConflictError) (Code, string) {
 	code, stream := ErrConditionFailed, ""
 	for i, check := range c.Checks {

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+
+	"github.com/eventfold/eventfold/query"
 )
 
 var (
@@ -15,8 +17,8 @@ var (
 	_ sql.Scanner   = (*Tags)(nil)
 )
 
-// JSON lets any value be an argument for payload, metadata or tags, where it is marshalled with encoding/json, and with a pointer to
-// it be read from a column that is JSON.
+// JSON lets any value be an argument for payload, metadata or tags, where it is marshalled with
+// encoding/json, and with a pointer to it be read from a column that is JSON.
 //
 //	db.Exec(`INSERT INTO "order-7" (type, payload) VALUES (?, ?)`, "OrderPlaced", eventfold.JSON(order))
 //	db.QueryRow(`SELECT payload FROM "order-7" LIMIT 1`).Scan(eventfold.JSON(&order))
@@ -34,8 +36,8 @@ func (j JSONValue) Value() (driver.Value, error) {
 	return text, nil
 }
 
-// Scan implements sql.Scanner. What the pointer points to becomes zero before it is filled, so that nothing of an earlier row stays in it, and
-// remains zero for NULL.
+// Scan implements sql.Scanner. What the pointer points to becomes zero before it is filled, so that
+// nothing of an earlier row stays in it, and remains zero for NULL.
 func (j JSONValue) Scan(src any) error {
 	dest := reflect.ValueOf(j.v)
 	if dest.Kind() != reflect.Pointer || dest.IsNil() {
@@ -62,12 +64,14 @@ func scanJSON(src, dest any) error {
 		}
 	}
 	if err := json.Unmarshal(text, dest); err != nil {
-		return fault(ErrValue, "scan", "the value is not JSON for a %T (-> gives JSON, ->> gives a plain text): %w", dest, err)
+		return fault(ErrValue, "scan",
+			"the value is not JSON for a %T (-> gives JSON, ->> gives a plain text): %w", dest, err)
 	}
 	return nil
 }
 
-// Tags are the tags of an event as an argument and as a place to scan them into. As an argument nil is NULL, which is no tags.
+// Tags are the tags of an event as an argument and as a place to scan them into. As an argument nil
+// is NULL, which is no tags.
 //
 //	db.Exec(`INSERT INTO "order-7" (type, tags) VALUES (?, ?)`, "OrderPlaced", eventfold.Tags{"customer:9"})
 //	var tags eventfold.Tags
@@ -79,15 +83,11 @@ func (t Tags) Value() (driver.Value, error) {
 	if t == nil {
 		return nil, nil
 	}
-	return list.jsonArray(tagValues(t))
-}
-
-func tagValues(t Tags) list {
-	values := make(list, len(t))
+	values := make(query.List, len(t))
 	for i, tag := range t {
 		values[i] = tag
 	}
-	return values
+	return values.JSON()
 }
 
 // Scan implements sql.Scanner.

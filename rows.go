@@ -21,13 +21,14 @@ var (
 	_ driver.RowsColumnTypeLength           = (*rows)(nil)
 )
 
-// rows are the result of a query. They keep the store open, so that they can be read to their end after the database is closed.
+// rows are the result of a query. They keep the store open, so that they can be read to their end
+// after the database is closed.
 type rows struct {
 	ctx       context.Context // of the query
 	statement *statement
 	tx        *query.Tx  // the transaction of the query, nil for none
 	rows      query.Rows // nil for a statement that gives none
-	shared    *shared    // nil after Close
+	store     *openStore // nil after Close
 	jsonText  bool
 	follow    *following // nil unless the rows wait for new events
 }
@@ -37,7 +38,7 @@ func (r *rows) Columns() []string { return r.statement.names }
 
 // Next fills dest. It returns io.EOF at the end and the context's error once that has ended.
 func (r *rows) Next(dest []driver.Value) error {
-	if r.rows == nil || r.shared == nil {
+	if r.rows == nil || r.store == nil {
 		return io.EOF
 	}
 	err := r.rows.Next(dest)
@@ -52,33 +53,34 @@ func (r *rows) Next(dest []driver.Value) error {
 
 // Close gives back what the rows hold. Calling it again does nothing.
 func (r *rows) Close() error {
-	if r.shared == nil {
+	if r.store == nil {
 		return nil
 	}
-	shared := r.shared
-	r.shared = nil
+	store := r.store
+	r.store = nil
 	r.follow.stop()
 	var err error
 	if r.rows != nil {
 		err = r.rows.Close()
 	}
-	if closing := shared.release(); err == nil {
+	if closing := store.release(); err == nil {
 		err = closing
 	}
 	return wrapError(context.Background(), "close", r.statement.text, err)
 }
 
-// A following ends rows that wait for events when their Connector is closed. A nil following does nothing.
+// A following ends rows that wait for events when their Connector is closed. A nil following does
+// nothing.
 type following struct {
 	ctx    context.Context
 	cancel context.CancelFunc
-	link   *link
-	ignore func() bool // stops listening to the link
+	lease  *lease
+	ignore func() bool // stops listening to the lease
 }
 
-// newFollowing derives a context that ends with ctx, and when the link's Connector is closed.
-func newFollowing(ctx context.Context, l *link) *following {
-	f := &following{link: l}
+// newFollowing derives a context that ends with ctx, and when the lease's Connector is closed.
+func newFollowing(ctx context.Context, l *lease) *following {
+	f := &following{lease: l}
 	f.ctx, f.cancel = context.WithCancel(ctx)
 	f.ignore = context.AfterFunc(l.ended, f.cancel)
 	return f
@@ -86,7 +88,7 @@ func newFollowing(ctx context.Context, l *link) *following {
 
 // endedByConnector tells the end of the Connector from the end of the query's own context.
 func (f *following) endedByConnector(own context.Context) bool {
-	return f != nil && own.Err() == nil && f.link.ended.Err() != nil
+	return f != nil && own.Err() == nil && f.lease.ended.Err() != nil
 }
 
 func (f *following) stop() {
@@ -119,7 +121,8 @@ func (r *rows) column(i int) query.Column { return r.statement.plan.ColumnsIn(r.
 
 func (r *rows) columnType(i int) columnType { return columnTypes[r.column(i).Type] }
 
-// ColumnTypeScanType returns a type that can hold every value of the column, NULL included if it can be there.
+// ColumnTypeScanType returns a type that can hold every value of the column, NULL included if it
+// can be there.
 func (r *rows) ColumnTypeScanType(i int) reflect.Type {
 	t := r.columnType(i)
 	if r.jsonText && r.column(i).Type == query.JSON {
@@ -131,10 +134,12 @@ func (r *rows) ColumnTypeScanType(i int) reflect.Type {
 	return t.scan
 }
 
-// ColumnTypeDatabaseTypeName returns BIGINT, DOUBLE, TEXT, BLOB, JSON, TIMESTAMP, EVENT, or ANY for a column whose values differ in type.
+// ColumnTypeDatabaseTypeName returns BIGINT, DOUBLE, TEXT, BLOB, JSON, TIMESTAMP, EVENT, or ANY for
+// a column whose values differ in type.
 func (r *rows) ColumnTypeDatabaseTypeName(i int) string { return r.columnType(i).name }
 
-// ColumnTypeNullable reports whether NULL can be there, exactly: in a transaction that can be so of position, id and recorded_at.
+// ColumnTypeNullable reports whether NULL can be there, exactly: in a transaction that can be so of
+// position, id and recorded_at.
 func (r *rows) ColumnTypeNullable(i int) (nullable, ok bool) { return r.column(i).Nullable, true }
 
 // ColumnTypeLength returns the greatest length for texts and bytes.

@@ -12,8 +12,9 @@ import (
 	"github.com/eventfold/eventfold/query"
 )
 
-// A script is a text of several statements. It is all or nothing: its statements run in a transaction of their own, or
-// behind a savepoint of the one that is open. Only a script that has BEGIN, COMMIT or ROLLBACK itself decides itself what is one.
+// A script is a text of several statements. It is all or nothing: its statements run in a
+// transaction of their own, or behind a savepoint of the one that is open. Only a script that has
+// BEGIN, COMMIT or ROLLBACK itself decides itself what is one.
 type script struct {
 	text       string
 	parts      []string // the statements, as they stand in text
@@ -29,90 +30,15 @@ func splitScript(text string) []string {
 	return parts
 }
 
-// execScript runs a script. Its arguments are consumed from left to right; named ones are used wherever their name stands.
-func (c *Conn) execScript(ctx context.Context, text string, parts []string, args []driver.NamedValue) (driver.Result, error) {
-	sc := &script{text: text, parts: parts}
-	for i, part := range parts {
-		s, err := c.compile(ctx, part)
-		if err != nil {
-			return nil, sc.wrapError(ctx, i, err)
-		}
-		sc.statements = append(sc.statements, s)
-	}
-	shares, err := sc.share(args)
-	if err != nil {
-		return nil, err
-	}
-	return c.runScript(ctx, sc, shares)
-}
-
-// frames are the statements around those of a script: how it begins, ends well and ends badly.
-type frames struct{ begin, commit, rollback string }
+// brackets are the statements around those of a script: how it begins, ends well and ends badly.
+type brackets struct{ begin, commit, rollback string }
 
 var (
-	ownTransaction  = frames{"BEGIN", "COMMIT", "ROLLBACK"}
-	insideSavepoint = frames{"SAVEPOINT eventfold_script", "RELEASE eventfold_script", "ROLLBACK TO eventfold_script"}
+	ownTransaction  = brackets{"BEGIN", "COMMIT", "ROLLBACK"}
+	insideSavepoint = brackets{
+		"SAVEPOINT eventfold_script", "RELEASE eventfold_script", "ROLLBACK TO eventfold_script",
+	}
 )
-
-func (c *Conn) runScript(ctx context.Context, sc *script, shares [][]driver.NamedValue) (driver.Result, error) {
-	around := ownTransaction
-	if c.session.Tx != nil {
-		around = insideSavepoint
-	}
-	if sc.hasTransaction() {
-		around = frames{}
-		if err := c.checkEnd(sc); err != nil {
-			return nil, err
-		}
-	}
-	if _, err := c.frame(ctx, around.begin); err != nil {
-		return nil, wrapError(ctx, "exec", "", err)
-	}
-	before := c.session.Tx
-	total := tally{Outcome: query.Outcome{LastPosition: engine.NoPosition}}
-	for i, s := range sc.statements {
-		outcome, err := c.run(ctx, s, shares[i])
-		if err != nil {
-			c.frame(context.WithoutCancel(ctx), around.rollback) // err is what the caller must know
-			c.abandon(before)
-			return nil, sc.wrapError(ctx, i, err)
-		}
-		total.add(s, outcome)
-	}
-	committed, err := c.frame(ctx, around.commit)
-	if err != nil {
-		return nil, wrapError(ctx, "exec", "", err)
-	}
-	if around == ownTransaction {
-		return result{committed}, nil
-	}
-	return total.result(), nil
-}
-
-// checkEnd refuses a script that begins a transaction and does not end it, as BEGIN by itself is refused.
-func (c *Conn) checkEnd(sc *script) error {
-	if c.session.Tx != nil || c.link.config.Begin {
-		return nil
-	}
-	for i, s := range slices.Backward(sc.statements) {
-		if t, ok := s.tree.(*parser.Transaction); ok { // the last one
-			if t.Kind == parser.Begin {
-				return loneBegin(sc.text, sc.offset(i)+t.Pos)
-			}
-			return nil
-		}
-	}
-	return nil
-}
-
-// abandon rolls back what a script that failed has begun after before. With Config.Begin it is left to whoever pinned
-// the connection.
-func (c *Conn) abandon(before *query.Tx) {
-	if tx := c.session.Tx; before == nil && tx != nil && !c.link.config.Begin {
-		tx.Rollback()
-		c.session.Tx = nil
-	}
-}
 
 // A tally adds up the outcomes of a script's statements.
 type tally struct {
@@ -142,18 +68,6 @@ func (t *tally) result() driver.Result {
 	return result{t.Outcome}
 }
 
-// frame runs one of the statements around a script, "" for none.
-func (c *Conn) frame(ctx context.Context, text string) (query.Outcome, error) {
-	if text == "" {
-		return query.Outcome{}, nil
-	}
-	s, err := c.compile(ctx, text)
-	if err != nil {
-		return query.Outcome{}, err
-	}
-	return c.run(ctx, s, nil)
-}
-
 func (sc *script) hasTransaction() bool {
 	return slices.ContainsFunc(sc.statements, func(s *statement) bool {
 		_, ok := s.tree.(*parser.Transaction)
@@ -175,9 +89,12 @@ func (sc *script) share(args []driver.NamedValue) ([][]driver.NamedValue, error)
 		}
 		for n := range params.Count {
 			if next == len(args) {
-				return nil, fault(ErrArgument, "exec", "statement %d of the script takes %d arguments, and only %d are left", i+1, params.Count, n)
+				return nil, fault(ErrArgument, "exec",
+					"statement %d of the script takes %d arguments, and only %d are left", i+1, params.Count, n)
 			}
-			shares[i] = append(shares[i], driver.NamedValue{Name: args[next].Name, Ordinal: n + 1, Value: args[next].Value})
+			arg := args[next]
+			arg.Ordinal = n + 1
+			shares[i] = append(shares[i], arg)
 			used[next] = true
 			next++
 		}
@@ -198,8 +115,8 @@ func (sc *script) wrapError(ctx context.Context, i int, err error) error {
 	return err
 }
 
-// offset finds where statement i begins. The same text may stand in a comment before it, which the parser would not take
-// for a statement.
+// offset finds where statement i begins. The same text may stand in a comment before it, which the
+// parser would not take for a statement.
 func (sc *script) offset(i int) parser.Pos {
 	for from := 0; ; from++ {
 		at := strings.Index(sc.text[from:], sc.parts[i])

@@ -13,11 +13,5 @@ const (
 	maxNames   = 1000 // different named parameters
 )
 
-// The limits that callers must keep who write the parameters of a statement themselves.
-const (
-	MaxParams = maxParam // parameters of one statement
-	MaxNames  = maxNames // different names of parameters in one statement
-)
-
 // MaxStreamName is how many bytes the name of a stream, and so of a table, has at most. It is the engine's limit.
 const MaxStreamName = 255

@@ -39,7 +39,7 @@ type verifyStatement struct{ pos parser.Pos }
 var verifyColumns = []Column{{"result", Text, false}, {"events", Integer, false}, {"segments", Integer, false}, {"frames", Integer, false},
 	{"bytes", Integer, false}, {"indexes", Integer, false}, {"damaged_indexes", Integer, false}}
 
-func (v *verifyStatement) query(ctx context.Context, s *Session, _ []Value) (Rows, error) {
+func (v *verifyStatement) query(ctx context.Context, s *Session, _ []argument) (Rows, error) {
 	store, ok := offers[verifier](s.Store)
 	if !ok {
 		return nil, errorf(Unsupported, v.pos, "this store cannot verify itself")
@@ -55,7 +55,7 @@ func (v *verifyStatement) query(ctx context.Context, s *Session, _ []Value) (Row
 	return listRows(verifyColumns, [][]Value{row}, s), nil
 }
 
-func (v *verifyStatement) exec(ctx context.Context, s *Session, args []Value) (Outcome, error) {
+func (v *verifyStatement) exec(ctx context.Context, s *Session, args []argument) (Outcome, error) {
 	_, err := v.query(ctx, s, args)
 	return Outcome{LastPosition: engine.NoPosition}, err
 }
@@ -73,7 +73,7 @@ func (c *compilation) backup(st *parser.Backup) (planner, []Column, bool, error)
 	return &backupStatement{to: to, pos: st.Pos}, backupColumns, true, err
 }
 
-func (b *backupStatement) query(ctx context.Context, s *Session, args []Value) (Rows, error) {
+func (b *backupStatement) query(ctx context.Context, s *Session, args []argument) (Rows, error) {
 	if err := s.mayBackUp(b.pos); err != nil {
 		return nil, err
 	}
@@ -114,7 +114,7 @@ func (s *Session) mayBackUp(pos parser.Pos) error {
 	return errorf(ReadOnly, pos, "BACKUP TO writes files, and %s; backup=allow in the data source name allows it", where)
 }
 
-func (b *backupStatement) exec(ctx context.Context, s *Session, args []Value) (Outcome, error) {
+func (b *backupStatement) exec(ctx context.Context, s *Session, args []argument) (Outcome, error) {
 	_, err := b.query(ctx, s, args)
 	return Outcome{LastPosition: engine.NoPosition}, err
 }

@@ -9,7 +9,7 @@ import (
 
 // bindArgs appends the arguments of a statement to values, which is empty, in the order of its parameters. It refuses too few,
 // too many and unknown ones.
-func bindArgs(p parser.Params, args []driver.NamedValue, values []Value, keep bytesKeeper) ([]Value, error) {
+func bindArgs(p parser.Params, args []driver.NamedValue, values []argument, keep bytesKeeper) ([]argument, error) {
 	if p.Names != nil {
 		return bindNames(p.Names, args, values, keep)
 	}
@@ -21,7 +21,7 @@ func bindArgs(p parser.Params, args []driver.NamedValue, values []Value, keep by
 		if a.Name != "" {
 			return nil, errorf(BadArgument, -1, "the statement has no parameter named %q", a.Name)
 		}
-		v, err := fromDriver(a.Value, keep)
+		v, err := bindArg(a.Value, keep)
 		if err != nil {
 			return nil, err
 		}
@@ -37,7 +37,7 @@ func bindArgs(p parser.Params, args []driver.NamedValue, values []Value, keep by
 	return values, nil
 }
 
-func bindNames(names []string, args []driver.NamedValue, values []Value, keep bytesKeeper) ([]Value, error) {
+func bindNames(names []string, args []driver.NamedValue, values []argument, keep bytesKeeper) ([]argument, error) {
 	values = slices.Grow(values, len(names))[:len(names)]
 	given := make([]bool, len(names))
 	for _, a := range args {
@@ -51,7 +51,7 @@ func bindNames(names []string, args []driver.NamedValue, values []Value, keep by
 		if given[i] {
 			return nil, errorf(BadArgument, -1, "the parameter %q is given twice", a.Name)
 		}
-		v, err := fromDriver(a.Value, keep)
+		v, err := bindArg(a.Value, keep)
 		if err != nil {
 			return nil, err
 		}

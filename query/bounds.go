@@ -3,6 +3,7 @@ package query
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,10 +88,7 @@ func (b *bound) apply(w *narrowing, en *env) {
 		w.alternativesBound(b.alternatives, en)
 		return
 	}
-	values := make([]Value, len(b.operands))
-	for i, o := range b.operands {
-		values[i] = o.eval(en)
-	}
+	operands, values := b.evaluate(en)
 	if en.err != nil {
 		return
 	}
@@ -110,12 +108,35 @@ func (b *bound) apply(w *narrowing, en *env) {
 	case b.ord == ordRecordedAt:
 		w.timeBound(b.op, values)
 	case b.ord == ordID:
-		w.idBound(b.operands, values)
+		w.idBound(operands, values)
 	case b.ord == ordStream:
-		w.streams = w.textBound(w.streams, b.operands, values)
+		w.streams = w.textBound(w.streams, operands, values)
 	case b.ord == ordType:
-		w.types = w.textBound(w.types, b.operands, values)
+		w.types = w.textBound(w.types, operands, values)
 	}
+}
+
+// evaluate returns the values of the operands, each with the operand that it is of: a slice in an IN gives many.
+func (b *bound) evaluate(en *env) (operands []*expr, values []Value) {
+	operands, values = b.operands, make([]Value, len(b.operands))
+	if !slices.ContainsFunc(operands, func(o *expr) bool { return o.isList(en) }) {
+		for i, o := range operands {
+			values[i] = o.eval(en)
+		}
+		return operands, values
+	}
+	n := 0
+	for _, o := range operands {
+		n += o.elements(en)
+	}
+	if size := en.holdElements(n); size > 0 { // the set of the condition holds them for longer
+		defer en.exec.budget.release(size)
+	}
+	operands, values = make([]*expr, 0, n), make([]Value, 0, n)
+	for _, o := range b.operands {
+		o.each(en, func(one *env) { operands, values = append(operands, o), append(values, o.eval(one)) })
+	}
+	return operands, values
 }
 
 // numberBound narrows a range of integers. Several values are those of an IN.

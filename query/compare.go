@@ -430,7 +430,7 @@ func relateParam(rel relation, l, r *expr, coll collation) func(*env) truth {
 	texts := coll == collBinary && rel == equal
 	return func(e *env) truth {
 		if uint(i) < uint(len(e.args)) {
-			switch b := &e.args[i]; {
+			switch b := &e.args[i].Value; {
 			case b.kind == Int:
 				if a := left(e); a.kind == Int {
 					return rel.holds(compareInts(a.n, b.n))

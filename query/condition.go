@@ -220,11 +220,11 @@ func (c *compilation) guard(st *parser.Guard) (*guardPlan, error) {
 	return p, nil
 }
 
-func (p *guardPlan) query(ctx context.Context, s *Session, args []Value) (Rows, error) {
+func (p *guardPlan) query(ctx context.Context, s *Session, args []argument) (Rows, error) {
 	return queryNothing(p, ctx, s, args)
 }
 
-func (p *guardPlan) exec(ctx context.Context, s *Session, args []Value) (Outcome, error) {
+func (p *guardPlan) exec(ctx context.Context, s *Session, args []argument) (Outcome, error) {
 	out := Outcome{LastPosition: engine.NoPosition, Pending: s.Tx != nil}
 	en := newWriteExecution(ctx, s, args).env(nil)
 	defer en.exec.end()

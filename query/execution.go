@@ -15,7 +15,7 @@ import (
 type execution struct {
 	ctx     context.Context
 	session *Session
-	args    []Value
+	args    []argument
 	now     time.Time
 	index   engine.ReadIndex // the snapshot that every table of the statement reads
 	own     []ownEvent       // events of the open transaction, which come after the snapshot
@@ -27,6 +27,8 @@ type execution struct {
 	events     []*engine.Event         // events that evalEvent captured
 	keepEvents bool                    // an operator holds rows: captured events are kept; otherwise one is reused
 	counters   *counters               // shared likewise
+
+	elements int64 // bytes held for the elements of slices in sets of memo
 
 	memo memo // what depends on the arguments and the instant alone, computed once
 	envs *env // the environments that are in use, the last one first
@@ -42,14 +44,14 @@ type counters struct {
 }
 
 // newExecution starts a statement that reads: it takes the transaction's snapshot, or the store as it is now.
-func newExecution(ctx context.Context, s *Session, args []Value) *execution {
+func newExecution(ctx context.Context, s *Session, args []argument) *execution {
 	ex := newWriteExecution(ctx, s, args)
 	ex.snapshot()
 	return ex
 }
 
 // newWriteExecution starts a statement that may not read at all.
-func newWriteExecution(ctx context.Context, s *Session, args []Value) *execution {
+func newWriteExecution(ctx context.Context, s *Session, args []argument) *execution {
 	ex := &execution{ctx: ctx, session: s, args: args, now: s.now()}
 	ex.limitMemory(s)
 	return ex
@@ -100,6 +102,10 @@ func (ex *execution) leave(mark *env) {
 // end gives back what the statement holds, when it has ended. It may be called twice.
 func (ex *execution) end() {
 	ex.leave(nil)
+	if ex.elements > 0 {
+		ex.budget.release(ex.elements)
+		ex.elements = 0
+	}
 	if ex.budget == &ex.ownBudget {
 		ex.budget.close()
 	}

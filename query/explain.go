@@ -60,12 +60,12 @@ func (c *compilation) explainStatement(p *parser.Parsed, st *parser.Explain) (pl
 	return e, explainColumns, true, err
 }
 
-func (e *explainStatement) exec(ctx context.Context, s *Session, args []Value) (Outcome, error) {
+func (e *explainStatement) exec(ctx context.Context, s *Session, args []argument) (Outcome, error) {
 	_, err := e.query(ctx, s, args)
 	return Outcome{LastPosition: engine.NoPosition}, err
 }
 
-func (e *explainStatement) query(ctx context.Context, s *Session, args []Value) (Rows, error) {
+func (e *explainStatement) query(ctx context.Context, s *Session, args []argument) (Rows, error) {
 	x := &explainer{ex: newExecution(ctx, s, args)}
 	defer x.ex.end()
 	if e.insert != nil {
@@ -79,7 +79,7 @@ func (e *explainStatement) query(ctx context.Context, s *Session, args []Value) 
 	return listRows(explainColumns, x.steps, s), nil
 }
 
-func (e *explainStatement) explainSelect(x *explainer, ctx context.Context, s *Session, args []Value) error {
+func (e *explainStatement) explainSelect(x *explainer, ctx context.Context, s *Session, args []argument) error {
 	q := e.selects
 	if err := q.goBack(x.ex, x.ex.env(nil)); err != nil {
 		return err

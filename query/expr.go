@@ -10,7 +10,7 @@ import (
 // An env is the state in which expressions of one running statement are evaluated. One goroutine uses it.
 type env struct {
 	ctx  context.Context
-	args []Value
+	args []argument
 	now  time.Time  // one instant per statement
 	row  rowSource  // what the current row's columns are read from; set by the operator that evaluates
 	err  error      // the first error of an evaluation; the operator checks it once per row or batch
@@ -54,6 +54,7 @@ type expr struct {
 	value    Value            // if fixed
 	clock    bool             // depends on the statement's instant: now(), date('now')
 	param    int              // a bare parameter: its place in env.args, from 1; 0 for anything else
+	item     bool             // a bare parameter in the list of an IN: a slice stands for its elements
 	tags     bool             // the column tags of an event, wherever it has come through
 	pos      parser.Pos
 }
@@ -277,7 +278,10 @@ func (c *compiler) param(p *parser.Param) (*expr, error) {
 		if i < 0 || i >= len(e.args) {
 			return e.fail(&Error{Kind: BadArgument, Pos: p.Pos, Msg: "the argument is missing"})
 		}
-		return e.args[i]
+		if list := e.args[i].list; list != nil {
+			return list.value(e, p.Pos)
+		}
+		return e.args[i].Value
 	}
 	return &expr{eval: eval, typ: Any, nullable: true, constant: true, param: i + 1, pos: p.Pos}, nil
 }

@@ -19,7 +19,7 @@ func benchExpr(b *testing.B, text string, args ...any) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		e.args = append(e.args, v)
+		e.args = append(e.args, argument{Value: v})
 	}
 	test := x.condition()
 	b.ReportAllocs()

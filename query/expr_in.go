@@ -11,11 +11,25 @@ func (c *compiler) in(e *parser.In) (*expr, error) {
 	if e.Select != nil {
 		return c.binder.inSelect(x, e)
 	}
-	list, err := c.exprs(e.List)
+	list, err := c.items(e.List)
 	if err != nil {
 		return nil, err
 	}
 	return c.inList(x, list, e)
+}
+
+// items compiles the list of an IN.
+func (c *compiler) items(list []parser.Expr) ([]*expr, error) {
+	out, err := c.exprs(list)
+	markItems(out, list)
+	return out, err
+}
+
+// markItems tells bare parameters that they stand in the list of an IN.
+func markItems(items []*expr, list []parser.Expr) {
+	for i, x := range items {
+		_, x.item = list[i].(*parser.Param)
+	}
 }
 
 // inList compiles x [NOT] IN (list). Only x has a say in affinity and collation, as if each item were +item,
@@ -26,7 +40,7 @@ func (c *compiler) inList(x *expr, list []*expr, e *parser.In) (*expr, error) {
 		y.test = func(*env) truth { return truthOf(e.Not) }
 		return finish(y, x), nil
 	}
-	var constants []*expr
+	var constants []inItem
 	var others []func(*env, Value) truth
 	y.nullable = x.nullable
 	for _, item := range list {
@@ -41,7 +55,7 @@ func (c *compiler) inList(x *expr, list []*expr, e *parser.In) (*expr, error) {
 			return nil, err
 		}
 		if item.constant && (!item.isTime() || x.isTime()) {
-			constants = append(constants, m.right)
+			constants = append(constants, inItem{item, m.right})
 		} else {
 			others = append(others, m.tester(equal))
 		}
@@ -54,6 +68,9 @@ func (c *compiler) inList(x *expr, list []*expr, e *parser.In) (*expr, error) {
 	y.test = func(env *env) truth {
 		v := x.eval(env)
 		if v.kind == Null {
+			if len(others) == 0 && set(env).size == 0 { // NULL is not in a list of nothing
+				return truthOf(e.Not)
+			}
 			return unknown
 		}
 		found := inConstants(env, set, v, convert, e.Pos)
@@ -92,6 +109,7 @@ type inSet struct {
 	ints    map[int64]struct{}
 	texts   map[string]struct{}
 	others  map[string]struct{} // by key
+	size    int                 // of the list
 	coll    collation
 	hasNull bool
 	numbers bool // there are some
@@ -101,20 +119,32 @@ type inSet struct {
 // inFew is how long a list may be for searching it to beat hashing.
 const inFew = 8
 
+// An inItem is a constant item of a list.
+type inItem struct {
+	item  *expr // as it is written
+	right *expr // converted for the comparison
+}
+
 // inSetOf returns how to get the set of constant items; nil if there are none.
-func inSetOf(items []*expr, coll collation) func(*env) *inSet {
+func inSetOf(items []inItem, coll collation) func(*env) *inSet {
 	if len(items) == 0 {
 		return nil
 	}
 	build := func(e *env) *inSet {
 		s := &inSet{coll: coll}
 		for _, item := range items {
-			s.add(item.eval(e), len(items) <= inFew)
+			s.size += item.item.elements(e)
+		}
+		if size := e.holdElements(s.size); size > 0 { // until the statement ends
+			e.exec.elements += size
+		}
+		for _, item := range items {
+			item.item.each(e, func(one *env) { s.add(item.right.eval(one), s.size <= inFew) })
 		}
 		return s
 	}
 	for _, item := range items {
-		if !item.fixed {
+		if !item.right.fixed {
 			return memoized(build)
 		}
 	}

@@ -104,7 +104,7 @@ func scalarEnv(args ...driver.Value) *env {
 		if err != nil {
 			panic(err)
 		}
-		e.args = append(e.args, v)
+		e.args = append(e.args, argument{Value: v})
 	}
 	for _, col := range scalarRow {
 		e.row.values = append(e.row.values, col.value)
@@ -320,7 +320,7 @@ func TestConstantsAreComputedOnce(t *testing.T) {
 	assert.False(t, x.fixed)
 	e := scalarEnv(int64(-4))
 	assert.Equal(t, intValue(5), x.eval(e))
-	e.args[0] = intValue(-100) // an execution's arguments do not change: if they did, it would not be seen
+	e.args[0].Value = intValue(-100) // an execution's arguments do not change: if they did, it would not be seen
 	assert.Equal(t, intValue(5), x.eval(e))
 	assert.Equal(t, intValue(101), x.eval(scalarEnv(int64(-100))), "another execution")
 

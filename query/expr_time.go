@@ -135,13 +135,13 @@ func (c *compiler) tagsOperand(x *expr) error {
 		return check(x.value)
 	}
 	if b, ok := c.binder.(bindChecker); ok && x.constant {
-		b.atBind(func(e *env) error {
+		b.atBind(x.checkEach(func(e *env) error {
 			v := x.eval(e)
 			if e.err != nil {
 				return e.err
 			}
 			return check(v)
-		})
+		}))
 	}
 	return nil
 }

@@ -517,7 +517,7 @@ func (p *insertPlan) appendRow(in *insertion) {
 	in.appends = append(in.appends[:0], engine.Append{Stream: r.stream, Expect: in.expect, Events: in.events})
 }
 
-func (p *insertPlan) query(ctx context.Context, s *Session, args []Value) (Rows, error) {
+func (p *insertPlan) query(ctx context.Context, s *Session, args []argument) (Rows, error) {
 	in := &insertion{args: args}
 	defer in.execution.end()
 	done, err := p.run(s, in, in.begin(ctx, s))
@@ -527,7 +527,7 @@ func (p *insertPlan) query(ctx context.Context, s *Session, args []Value) (Rows,
 	return p.returningRows(s, done, in.rows)
 }
 
-func (p *insertPlan) exec(ctx context.Context, s *Session, args []Value) (Outcome, error) {
+func (p *insertPlan) exec(ctx context.Context, s *Session, args []argument) (Outcome, error) {
 	in := &insertion{args: args}
 	defer in.execution.end()
 	return p.outcome(s, in, in.begin(ctx, s))

@@ -14,7 +14,7 @@ import (
 type insertion struct {
 	execution execution
 	env       env
-	args      []Value
+	args      []argument
 	rows      []newRow
 	appends   []engine.Append
 	events    []engine.NewEvent

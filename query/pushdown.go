@@ -43,7 +43,11 @@ func (c *coreCompiler) boundsOf(l leaf, cond parser.Expr) (bounds []*bound, whol
 		return c.comparisonBound(l, e)
 	case *parser.In:
 		if !e.Not && e.Select == nil {
-			return c.bound(l, e.X, parser.OpEq, e.List...)
+			bounds, whole, err := c.bound(l, e.X, parser.OpEq, e.List...)
+			for _, b := range bounds {
+				markItems(b.operands, e.List)
+			}
+			return bounds, whole, err
 		}
 	case *parser.Between:
 		if e.Not {

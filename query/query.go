@@ -73,8 +73,8 @@ type Plan struct {
 
 // A planner is the part of a plan that differs between kinds of statement.
 type planner interface {
-	query(ctx context.Context, s *Session, args []Value) (Rows, error)
-	exec(ctx context.Context, s *Session, args []Value) (Outcome, error)
+	query(ctx context.Context, s *Session, args []argument) (Rows, error)
+	exec(ctx context.Context, s *Session, args []argument) (Outcome, error)
 }
 
 // Compile resolves a statement's names and types. It needs no store: a stream that does not exist has no rows.

@@ -72,10 +72,10 @@ func (c *compilation) describe(st *parser.Describe) (planner, []Column, bool, er
 	return d, describeColumns, true, nil
 }
 
-func (d *describeStatement) query(_ context.Context, s *Session, _ []Value) (Rows, error) {
+func (d *describeStatement) query(_ context.Context, s *Session, _ []argument) (Rows, error) {
 	return listRows(describeColumns, d.rows, s), nil
 }
 
-func (d *describeStatement) exec(context.Context, *Session, []Value) (Outcome, error) {
+func (d *describeStatement) exec(context.Context, *Session, []argument) (Outcome, error) {
 	return Outcome{LastPosition: engine.NoPosition}, nil
 }

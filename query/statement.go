@@ -141,7 +141,7 @@ func plainColumns(list []TableColumn) []Column {
 	return out
 }
 
-func (q *selectStatement) query(ctx context.Context, s *Session, args []Value) (Rows, error) {
+func (q *selectStatement) query(ctx context.Context, s *Session, args []argument) (Rows, error) {
 	ex := newExecution(ctx, s, args)
 	op, err := q.open(ex)
 	if err != nil {
@@ -152,7 +152,7 @@ func (q *selectStatement) query(ctx context.Context, s *Session, args []Value) (
 }
 
 // exec runs the query to its end: its rows are of no interest, its errors are.
-func (q *selectStatement) exec(ctx context.Context, s *Session, args []Value) (Outcome, error) {
+func (q *selectStatement) exec(ctx context.Context, s *Session, args []argument) (Outcome, error) {
 	if q.follow != nil {
 		return Outcome{LastPosition: engine.NoPosition}, errorf(BadStatement, q.follow.pos, "FOLLOW gives rows without end: use Query")
 	}

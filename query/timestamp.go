@@ -311,10 +311,10 @@ func (c *compiler) readAsTime(x *expr, number func() error) (*expr, error) {
 		return v
 	})
 	if b, ok := c.binder.(bindChecker); ok {
-		b.atBind(func(e *env) error {
+		b.atBind(x.checkEach(func(e *env) error {
 			y.eval(e)
 			return e.err
-		})
+		}))
 	}
 	return &y, nil
 }

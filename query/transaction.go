@@ -13,11 +13,11 @@ type transactionStatement struct {
 	pos  parser.Pos
 }
 
-func (t *transactionStatement) query(ctx context.Context, s *Session, args []Value) (Rows, error) {
+func (t *transactionStatement) query(ctx context.Context, s *Session, args []argument) (Rows, error) {
 	return queryNothing(t, ctx, s, args)
 }
 
-func (t *transactionStatement) exec(ctx context.Context, s *Session, _ []Value) (Outcome, error) {
+func (t *transactionStatement) exec(ctx context.Context, s *Session, _ []argument) (Outcome, error) {
 	none := Outcome{LastPosition: engine.NoPosition}
 	if t.kind == parser.Begin {
 		if s.Tx != nil {
@@ -53,7 +53,7 @@ func (t *transactionStatement) exec(ctx context.Context, s *Session, _ []Value) 
 }
 
 // queryNothing runs a statement without rows through Query.
-func queryNothing(p planner, ctx context.Context, s *Session, args []Value) (Rows, error) {
+func queryNothing(p planner, ctx context.Context, s *Session, args []argument) (Rows, error) {
 	if _, err := p.exec(ctx, s, args); err != nil {
 		return nil, err
 	}
@@ -67,11 +67,11 @@ type savepointStatement struct {
 	pos  parser.Pos
 }
 
-func (t *savepointStatement) query(ctx context.Context, s *Session, args []Value) (Rows, error) {
+func (t *savepointStatement) query(ctx context.Context, s *Session, args []argument) (Rows, error) {
 	return queryNothing(t, ctx, s, args)
 }
 
-func (t *savepointStatement) exec(_ context.Context, s *Session, _ []Value) (Outcome, error) {
+func (t *savepointStatement) exec(_ context.Context, s *Session, _ []argument) (Outcome, error) {
 	none := Outcome{LastPosition: engine.NoPosition}
 	if s.Tx == nil {
 		return none, errorf(BadStatement, t.pos, "a savepoint needs a transaction, and none is open")

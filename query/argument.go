@@ -1,0 +1,147 @@
+package query
+
+import (
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/eventfold/eventfold/parser"
+)
+
+// A List is an argument that is a slice. In the list of an IN it stands for its elements, anywhere else for the text of
+// a JSON array, or for NULL if it is nil. Its elements are what database/sql takes, and none is a List.
+type List []driver.Value
+
+// An argument is what was given for a parameter.
+type argument struct {
+	Value
+	list *listArgument // nil unless a List was given, and then Value is NULL
+}
+
+// A listArgument is a List while a statement runs. It does not change, and any number of goroutines use it.
+type listArgument struct {
+	null   bool // the List was nil
+	values []Value
+	json   func() (string, error) // makes the JSON array, which most statements do not ask for
+}
+
+// bindArg turns what was given for a parameter into an argument.
+func bindArg(v driver.Value, keep bytesKeeper) (argument, error) {
+	if list, ok := v.(List); ok {
+		return bindList(list, keep)
+	}
+	value, err := fromDriver(v, keep)
+	return argument{Value: value}, err
+}
+
+func bindList(list List, keep bytesKeeper) (argument, error) {
+	bound := &listArgument{null: list == nil, values: make([]Value, len(list))}
+	own := slices.Clone(list)
+	for i, v := range list {
+		value, err := fromDriver(v, keep)
+		if err != nil {
+			return argument{}, err
+		}
+		bound.values[i] = value
+		if value.kind == Bytes { // the caller may write to v when the call is over
+			own[i] = value.s
+		}
+	}
+	bound.json = sync.OnceValues(own.JSON)
+	return argument{list: bound}, nil
+}
+
+// JSON returns the text of a JSON array. Bytes are texts there.
+func (l List) JSON() (string, error) {
+	values := make([]any, len(l))
+	for i, v := range l {
+		if b, ok := v.([]byte); ok {
+			v = string(b)
+		}
+		if text, ok := v.(string); ok && !utf8.ValidString(text) {
+			return "", fmt.Errorf("element %d of the slice is not valid UTF-8", i)
+		}
+		values[i] = v
+	}
+	text, err := json.Marshal(values)
+	return string(text), err
+}
+
+// value is what the list is outside of an IN.
+func (l *listArgument) value(e *env, pos parser.Pos) Value {
+	if l.null {
+		return null
+	}
+	text, err := l.json()
+	if err != nil {
+		return e.fail(&Error{Kind: BadArgument, Pos: pos, Msg: err.Error()})
+	}
+	return textValue(text)
+}
+
+// isList reports whether x is an item of an IN for which a slice was given.
+func (x *expr) isList(e *env) bool {
+	return x.item && x.param <= len(e.args) && e.args[x.param-1].list != nil
+}
+
+// elements returns of how many elements x, which is an item of an IN, consists.
+func (x *expr) elements(e *env) int {
+	if x.isList(e) {
+		return len(e.args[x.param-1].list.values)
+	}
+	return 1
+}
+
+// each calls f with an environment for every element of x: what evaluates x there gets that element. Without a slice it is
+// called once, with e itself.
+func (x *expr) each(e *env, f func(one *env)) {
+	if !x.isList(e) {
+		f(e)
+		return
+	}
+	one := &env{ctx: e.ctx, args: slices.Clone(e.args), now: e.now}
+	for _, v := range e.args[x.param-1].list.values {
+		if !e.effort(termEffort + len(v.s)) {
+			return
+		}
+		one.args[x.param-1], one.memo = argument{Value: v}, memo{}
+		if f(one); one.err != nil {
+			e.fail(one.err)
+			return
+		}
+	}
+}
+
+// checkEach makes of a check of an argument one of every element, if x is an item of an IN.
+func (x *expr) checkEach(check func(*env) error) func(*env) error {
+	return func(e *env) (err error) {
+		x.each(e, func(one *env) {
+			if err == nil {
+				err = check(one)
+			}
+		})
+		if err == nil {
+			err = e.err
+		}
+		return err
+	}
+}
+
+// elementSize is about how many bytes an element of a slice takes: its value, and its place in a set or a filter.
+const elementSize = 96
+
+// holdElements holds the elements of the list of an IN, if they are many, and returns how many bytes that are. What is
+// refused is an error of e.
+func (e *env) holdElements(n int) int64 {
+	if e.exec == nil || e.exec.budget == nil || n <= inFew {
+		return 0
+	}
+	size := int64(n) * elementSize
+	if err := e.exec.budget.hold(size, "IN"); err != nil {
+		e.fail(err)
+	}
+	return size
+}

@@ -1,0 +1,39 @@
+package eventfold
+
+import (
+	"context"
+
+	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query"
+)
+
+// A statement is a compiled text. It is immutable and shared by all connections of the store.
+type statement struct {
+	text  string
+	plan  *query.Plan
+	tree  parser.Statement
+	names []string // of the columns
+}
+
+// follows reports whether the statement's rows wait for new events.
+func (s *statement) follows() bool {
+	sel, ok := s.tree.(*parser.Select)
+	return ok && sel.Follow
+}
+
+// compile makes a statement of a text.
+func compile(ctx context.Context, text string) (*statement, error) {
+	parsed, err := parser.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := query.CompileContext(ctx, parsed)
+	if err != nil {
+		return nil, err
+	}
+	s := &statement{text: text, plan: plan, tree: parsed.Statement}
+	for _, column := range plan.Columns() {
+		s.names = append(s.names, column.Name)
+	}
+	return s, nil
+}
