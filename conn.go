@@ -75,7 +75,10 @@ func (c *Conn) compile(ctx context.Context, text string) (*statement, error) {
 		}
 		c.store.plans.put(text, s)
 	}
-	c.recent = s
+	c.recent = nil
+	if len(text) <= planCacheBytes/8 {
+		c.recent = s
+	}
 	return s, nil
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -104,4 +106,18 @@ func TestACallThatTakesLongLooksAtTheContext(t *testing.T) {
 		ctx, cancel = context.WithCancel(context.Background())
 	}
 	cancel()
+}
+
+// TestPlansOfLongStatementsAreNotKept: a plan takes much more memory than its text, and no budget counts it.
+func TestPlansOfLongStatementsAreNotKept(t *testing.T) {
+	db := openDB(t, "file:"+t.Name()+"?mode=memory")
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range 60 {
+		mustExec(t, db, "SELECT "+strings.Repeat("version + 1,", 1900)+strconv.Itoa(i)+" FROM $all")
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	assert.Less(t, int64(after.HeapAlloc)-int64(before.HeapAlloc), int64(48<<20))
 }

@@ -5,10 +5,11 @@ import (
 	"sync"
 )
 
-// Limits of the plan cache of a store.
+// Limits of the plan cache of a store. A plan takes up to a hundred times the memory of its text, and belongs to no query
+// that would pay for it; longer statements are compiled each time.
 const (
 	planCacheEntries = 1024
-	planCacheBytes   = 8 << 20 // of statement text
+	planCacheBytes   = 512 << 10 // of statement text; a text of more than an eighth is not kept
 )
 
 // A planCache keeps the statements that were used most recently, by their texts. It is bounded in

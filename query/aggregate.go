@@ -202,6 +202,7 @@ func (c *aggregateCall) add(s *aggState, en *env, keep *keeper, buf []Value) err
 		return err
 	}
 	if more := s.size() - before; more != 0 {
+		keep.budget.discard(before) // the text that was there
 		return keep.account(more)
 	}
 	return nil

@@ -3,6 +3,7 @@ package query
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unsafe"
 )
@@ -84,10 +85,19 @@ func (e *env) begin() {
 }
 
 func (e *env) dropMade() {
-	if e.held != 0 && e.exec != nil {
-		e.exec.budget.release(e.held)
-	}
+	made, held := e.made, e.held
 	e.made, e.held = 0, 0
+	if held != 0 && e.exec != nil {
+		e.exec.budget.release(held)
+	}
+	e.discard(made)
+}
+
+// discard tells that n bytes are no longer used, which were not held, or are not any more.
+func (e *env) discard(n int64) {
+	if n >= wasteLeast && e.exec != nil && e.exec.budget != nil {
+		e.exec.budget.discard(n)
+	}
 }
 
 // unmade takes what was made since mark, which was e.made then, off the row's account and returns how much that is: somebody else
@@ -194,11 +204,21 @@ func (t *textMaker) fits(n int) bool {
 	return t.e.effort(n)
 }
 
+// grow makes room for n more bytes at once: what is left behind by growing is as large as the text.
+func (t *textMaker) grow(n int) {
+	if n > cap(t.b)-len(t.b) && max(n, len(t.b)) > smallPiece {
+		old := cap(t.b)
+		t.b = slices.Grow(t.b, n)
+		t.e.discard(int64(old))
+	}
+}
+
 // add appends a value's text.
 func (t *textMaker) add(v Value) bool {
 	if !t.fits(len(v.s)) {
 		return false
 	}
+	t.grow(len(v.s))
 	t.b = appendText(t.b, v)
 	return true
 }

@@ -2,7 +2,6 @@ package query
 
 import (
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -332,6 +331,7 @@ func extractArray(e *env, doc string, paths []func(*env) *jsonPath) Value {
 		if !t.fits(len(raw)) {
 			return null
 		}
+		t.grow(len(raw))
 		t.b = append(t.b, compactJSON(string(raw))...)
 	}
 	return t.json("]")
@@ -353,9 +353,7 @@ func (t *textMaker) addJSON(v Value) (ok bool) {
 		size = quotedSize(v.s)
 	}
 	if t.fits(size) {
-		if size > smallPiece { // at once: what is left behind by growing is as large again
-			t.b = slices.Grow(t.b, size)
-		}
+		t.grow(size)
 		t.b, ok = appendJSON(t.b, v)
 	}
 	return ok || t.e.err != nil

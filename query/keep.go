@@ -74,12 +74,15 @@ func (k *keeper) account(n int64) error {
 func (k *keeper) drop(n int64) {
 	k.taken -= n
 	k.budget.release(n)
+	k.budget.discard(n)
 }
 
 // release gives back what was accounted for.
 func (k *keeper) release() {
-	k.budget.release(k.taken)
+	taken := k.taken
 	k.taken = 0
+	k.budget.release(taken)
+	k.budget.discard(taken)
 }
 
 // forget gives back what was accounted for a row that is no longer held. Its memory is shared with rows that were kept

@@ -57,6 +57,8 @@ type budget struct {
 	share atomic.Int64 // taken from store, and free bytes
 
 	mu sync.Mutex // protects the growing and shrinking of share
+
+	waste waste
 }
 
 const (
@@ -79,6 +81,7 @@ func (b *budget) set(s *Settings) {
 	}
 	b.text = min(max(most/textParts, min(most, textLeast)), textMost)
 	b.share.Store(shareFree)
+	b.waste.due.Store(b.limit / wasteParts)
 }
 
 // A MemoryError tells which limit of memory a query has met.

@@ -92,6 +92,7 @@ func printfFunc(e *env, args []Value) Value {
 		if len(b) > limit {
 			return e.tooLong(limit)
 		}
+		e.discard(int64(len(b) - before)) // what the directive's part was put together from
 		if !e.effort(len(b) - before + i + 16) {
 			return null
 		}
@@ -154,7 +155,7 @@ func (d spec) append(b []byte, next func() Value) (out []byte, ok bool) {
 	case 'x', 'X', 'o', 'p':
 		return d.appendRadix(b, uint64(toInt(next()))), true
 	case 'f', 'e', 'E', 'g', 'G':
-		return d.pad(b, string(d.appendReal(nil, toReal(next()))), d.zero), true
+		return d.pad(b, stringOf(d.appendReal(nil, toReal(next()))), d.zero), true
 	case 'c':
 		return d.appendChar(b, next().text()), true
 	case 's', 'z':
@@ -224,14 +225,14 @@ func (d spec) zeros(digits string, before int) string {
 }
 
 func withCommas(digits string) string {
-	var b []byte
+	b := make([]byte, 0, len(digits)+len(digits)/3)
 	for i := 0; i < len(digits); i++ {
 		if i > 0 && (len(digits)-i)%3 == 0 {
 			b = append(b, ',')
 		}
 		b = append(b, digits[i])
 	}
-	return string(b)
+	return stringOf(b)
 }
 
 func (d spec) appendRadix(b []byte, n uint64) []byte {
@@ -321,6 +322,9 @@ func (d spec) rounded(f float64, n decimal, digits int) decimal {
 
 // appendDigits appends the digits around the point, precision of them behind it.
 func (d spec) appendDigits(b []byte, n *decimal, precision int, trim bool) []byte {
+	if precision > smallPiece {
+		b = slices.Grow(b, max(n.point, 0)+precision+len(".0e+308"))
+	}
 	whole := len(b)
 	if n.point <= 0 {
 		b = append(b, '0')
