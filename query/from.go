@@ -210,7 +210,7 @@ func (c *coreCompiler) placeInLeaf(i int, conds []*pendingCond) (joined, error) 
 	}
 	list := append(cheap, dear...)
 	if isScan {
-		scan.conds = list
+		scan.conds = counted(list)
 	} else if len(list) > 0 {
 		rel.input = &filteredTable{input: src.input, conds: list}
 	}

@@ -65,6 +65,9 @@ func (t *groupTable) add(en *env) error {
 	if err != nil {
 		return err
 	}
+	if n := len(t.plan.aggs); n > manyTerms && !en.effort(n*termEffort) {
+		return en.err
+	}
 	for i, a := range t.plan.aggs {
 		if err := a.add(&g.aggs[i], en, t.keep, t.buf); err != nil {
 			return err

@@ -68,7 +68,7 @@ func filtered(in operator, conds []condition) operator {
 	if len(conds) == 0 {
 		return in
 	}
-	return &filterOp{in: in, conds: conds}
+	return &filterOp{in: in, conds: counted(conds)}
 }
 
 func (f *filterOp) next(en *env) (bool, error) {
@@ -97,6 +97,19 @@ func (f *filterOp) close() error { return f.in.close() }
 
 // A condition is a compiled condition: a row passes if it is yes.
 type condition = func(*env) truth
+
+// manyTerms is how many conditions or aggregates of a row are so many that they count as an effort.
+const manyTerms = 64
+
+// counted puts before very many conditions one that looks at the context: rows are counted in batches otherwise, and such a
+// batch would take seconds.
+func counted(conds []condition) []condition {
+	if len(conds) <= manyTerms {
+		return conds
+	}
+	n := len(conds) * termEffort
+	return append([]condition{func(e *env) truth { return truthOf(e.effort(n)) }}, conds...)
+}
 
 func allTrue(conds []condition, en *env) bool {
 	for _, c := range conds {

@@ -239,5 +239,5 @@ func (b *joinBlock) joinRest(p *joinPlan, conds []*pendingCond, rel joined, text
 		*texts = append(*texts, conjunctText(w.e))
 		w.used = true
 	}
-	return list, nil
+	return counted(list), nil
 }

@@ -2,8 +2,11 @@ package query
 
 import (
 	"context"
+	"database/sql/driver"
 	"fmt"
+	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -206,4 +209,48 @@ func TestPathsThroughArraysAreFoundInOnePass(t *testing.T) {
 	for i, p := range paths {
 		assert.Equal(t, p.extract(doc), out[i], p.String())
 	}
+}
+
+// TestVeryManyTermsLookAtTheContext: a row of very many conditions or aggregates counts for more than one of a thousand rows.
+func TestVeryManyTermsLookAtTheContext(t *testing.T) {
+	store := openStore(t, engine.Options{})
+	fill(t, store, 200)
+	many := strings.Repeat("version <> position + 7 AND ", 2000) + "1"
+	for _, text := range []string{
+		"SELECT position FROM $all WHERE " + many,
+		"SELECT x FROM (SELECT version + 1 AS x, version, position FROM $all LIMIT 200) AS t WHERE " + many,
+		"SELECT a.position FROM $all a JOIN $all b ON a.position = b.position WHERE " + strings.Repeat("a.version <> b.position + 7 AND ", 2000) + "1",
+		"SELECT 1" + sums(2000) + " FROM (SELECT version FROM $all LIMIT 200) AS t",
+	} {
+		ctx := &countedContext{Context: context.Background()}
+		rows, err := mustCompile(t, text).Query(ctx, &Session{Store: store}, nil)
+		require.NoError(t, err)
+		opened := ctx.asked.Load()
+		for dest := make([]driver.Value, 1); err == nil; {
+			err = rows.Next(dest)
+		}
+		require.ErrorIs(t, err, io.EOF)
+		require.NoError(t, rows.Close())
+		assert.Greater(t, ctx.asked.Load()-opened, int64(50), text[:min(len(text), 100)])
+	}
+}
+
+// sums writes + SUM(version + 1) + SUM(version + 2) and so on.
+func sums(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, " + SUM(version + %d)", i)
+	}
+	return b.String()
+}
+
+// A countedContext counts how often it is asked whether it has ended.
+type countedContext struct {
+	context.Context
+	asked atomic.Int64
+}
+
+func (c *countedContext) Err() error {
+	c.asked.Add(1)
+	return c.Context.Err()
 }
