@@ -213,7 +213,7 @@ func TestPathsThroughArraysAreFoundInOnePass(t *testing.T) {
 
 // TestVeryManyTermsLookAtTheContext: a row of very many conditions or aggregates counts for more than one of a thousand rows.
 func TestVeryManyTermsLookAtTheContext(t *testing.T) {
-	store := openStore(t, engine.Options{})
+	store := openStore(t, filestore.Options{})
 	fill(t, store, 200)
 	many := strings.Repeat("version <> position + 7 AND ", 2000) + "1"
 	for _, text := range []string{

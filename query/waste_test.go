@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
 )
 
 // TestThrowingMuchAwayCollectsIt: what a statement throws away is collected before it is a multiple of what it may hold, and
@@ -32,7 +32,7 @@ func TestThrowingMuchAwayCollectsIt(t *testing.T) {
 // TestStatementsTellWhatTheyThrowAway: whoever makes, replaces or drops long texts again and again has them collected; ordinary
 // queries never do.
 func TestStatementsTellWhatTheyThrowAway(t *testing.T) {
-	store := openStore(t, engine.Options{})
+	store := openStore(t, filestore.Options{})
 	fill(t, store, 600)
 	s := &Session{Store: store, Settings: Settings{Memory: 8 << 20}}
 	for _, text := range []string{
