@@ -421,13 +421,20 @@ func (b *backupBase) backUp(ctx context.Context, spoil func(*crashtest.FS)) (got
 	}
 	defer s.Close()
 	from, used := f.Calls(), f.Used()
-	f.After(func(crashtest.Call) { got.room = max(got.room, f.Used()-used) })
+	var room atomic.Int64 // calls come from the store's own goroutines, too
+	f.After(func(crashtest.Call) {
+		for now := f.Used() - used; ; {
+			if most := room.Load(); most >= now || room.CompareAndSwap(most, now) {
+				return
+			}
+		}
+	})
 	spoil(f)
 	_, got.err = s.Backup(ctx, b.run.scene.target)
 	f.Faults(nil)
 	f.Limit(0)
 	f.After(nil)
-	got.calls = f.Calls() - from
+	got.calls, got.room = f.Calls()-from, room.Load()
 	if err := errors.Join(onlyBackupFault(got.err), sameForeign(b.run.before, f), o.Check(ctx, s)); err != nil {
 		return got, err
 	}
