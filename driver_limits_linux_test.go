@@ -295,8 +295,8 @@ func runHostile(dsn string) {
 	for _, name := range slices.Sorted(maps.Keys(hostile())) {
 		text := hostile()[name]
 		for mark, size := range map[string]int{veryLong: 15 << 20, tooLong: 64 << 20} {
-			if strings.Contains(text, mark) {
-				text = strings.Replace(text, mark, strings.Repeat("1", size), 1)
+			if before, after, found := strings.Cut(text, mark); found {
+				text = before + strings.Repeat("1", size) + after
 			}
 		}
 		if o := os.Getenv("EVENTFOLD_ONLY"); o != "" && !strings.Contains(name, o) {
