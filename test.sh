@@ -24,5 +24,5 @@ done
 echo "== random statements compared with SQLite, which is slow under the race detector"
 go test -C integration -run 'Same' .
 
-echo "== allocations, which the race detector would change"
-go test -run 'Alloc' . ./engine/... ./query
+echo "== allocations, memory and processor time, which the race detector would change"
+go test -run 'Alloc|HostileStatements' . ./engine/... ./query
