@@ -143,7 +143,7 @@ func (s *boltStore) sumByType() (map[string]int64, error) { return sumByScan(s.s
 
 // sumByScan is what a program does whose store knows nothing of payloads.
 func sumByScan(scan func(func(*event)) error) (map[string]int64, error) {
-	sums := map[string]int64{}
+	sums := tally{}
 	var bad error
 	err := scan(func(e *event) {
 		var order struct {
@@ -152,15 +152,33 @@ func sumByScan(scan func(func(*event)) error) (map[string]int64, error) {
 		if err := json.Unmarshal(e.payload, &order); err != nil {
 			bad = err
 		}
-		if _, known := sums[e.typ]; !known {
-			sums[strings.Clone(e.typ)] = 0 // the event's own lives only until the next one
-		}
-		sums[e.typ] += order.Amount
+		sums.add(e.typ, order.Amount)
 	})
 	if err == nil {
 		err = bad
 	}
-	return sums, err
+	return sums.values(), err
+}
+
+// A tally adds up numbers by texts that live only until the next event. It holds pointers, because assigning to a map replaces the text
+// that is its key, also where the key is there already.
+type tally map[string]*int64
+
+func (t tally) add(text string, n int64) {
+	sum := t[text]
+	if sum == nil {
+		sum = new(int64)
+		t[strings.Clone(text)] = sum
+	}
+	*sum += n
+}
+
+func (t tally) values() map[string]int64 {
+	values := make(map[string]int64, len(t))
+	for text, sum := range t {
+		values[text] = *sum
+	}
+	return values
 }
 
 func (s *boltStore) close() error { return s.db.Close() }
@@ -284,14 +302,9 @@ func (s *pebbleStore) readStream(stream string, use func(*event)) error {
 }
 
 func (s *pebbleStore) countByType() (map[string]int64, error) {
-	counts := map[string]int64{}
-	err := s.scan(func(e *event) {
-		if _, known := counts[e.typ]; !known {
-			counts[strings.Clone(e.typ)] = 0
-		}
-		counts[e.typ]++
-	})
-	return counts, err
+	counts := tally{}
+	err := s.scan(func(e *event) { counts.add(e.typ, 1) })
+	return counts.values(), err
 }
 
 func (s *pebbleStore) countOfType(typ string) (int64, error) {
