@@ -29,7 +29,7 @@ func turnsGiven(read func()) (n int) {
 // TestReadersGiveWayWhileAnAppendIsUnderWay holds that every kind of reader lets others have its processor when it begins and
 // every few hundred events, in small batches, while somebody appends, and that what an append itself reads does not.
 func TestReadersGiveWayWhileAnAppendIsUnderWay(t *testing.T) {
-	const n = 20_000
+	const n = 4_000
 	l := costLog(t, n/2)
 	stream := newHandLog(t, NewMemFS())
 	for range n / 100 {

@@ -311,7 +311,7 @@ func TestBitRot(t *testing.T) {
 	want := numbered(n)
 	detected, harmless := 0, 0
 	for _, name := range slices.Sorted(maps.Keys(img)) {
-		step := 1 + len(img[name])/700
+		step := 1 + len(img[name])/250
 		for at := 0; at < len(img[name]); at += step {
 			damaged := bytes.Clone(img[name])
 			damaged[at] ^= 1 << (at % 8)
