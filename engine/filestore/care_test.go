@@ -447,7 +447,7 @@ func TestVerifyOfNothing(t *testing.T) {
 func TestVerifyTellsErrorsFromDamage(t *testing.T) {
 	img, _ := rotated(t, true)
 	fsys := &countingFS{FS: img.fs(t)}
-	cache := &fileCache{most: func() int { return 2 }}
+	cache := newFileCache(2)
 	s := openStore(t, imageDir, Options{FS: fsys, ReadOnly: true, files: cache})
 	for cache.shrink() {
 	}

@@ -12,19 +12,27 @@ import (
 // A fileCache bounds how many files of segments and indexes are open for reading, because systems bound it (macOS at 256 for a process). A store
 // has two files for each segment, and as many segments as it likes. It is a CLOCK.
 type fileCache struct {
+	mu   sync.Mutex // protects what follows; taken after the mu of a cachedFile
 	most func() int // files open at a time, except while more than that are being read
-
-	mu   sync.Mutex // protects open and hand; taken after the mu of a cachedFile
 	open []*cachedFile
 	hand int
+}
+
+// newFileCache returns a fileCache in which at most so many files are open at a time, except while more than that are being read.
+func newFileCache(most int) *fileCache {
+	return &fileCache{most: func() int { return most }}
 }
 
 // osFiles is the fileCache of all stores of this process that are on the operating system's file system: they share its bound.
 var osFiles = &fileCache{most: sync.OnceValue(mostFiles)}
 
+// limitOpenFiles sets how many files the stores of this process keep open for reading on the operating system's file system, instead of half of
+// what the system allows.
+func limitOpenFiles(most int) { osFiles.limit(most) }
+
 // filesOf returns the fileCache of a store on a file system.
 func filesOf(fsys FS) *fileCache {
-	if _, ok := fsys.(osFS); ok {
+	if isOS(fsys) {
 		return osFiles
 	}
 	return &fileCache{most: osFiles.most}
@@ -83,6 +91,20 @@ func (c *fileCache) removeLocked(i int) {
 	if c.hand > i {
 		c.hand--
 	}
+}
+
+// limit changes how many files may be open. It closes none.
+func (c *fileCache) limit(most int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.most = func() int { return most }
+}
+
+// count returns how many files are open.
+func (c *fileCache) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.open)
 }
 
 // shrink closes half of the files that nobody reads, and reports whether it has closed any.

@@ -22,7 +22,7 @@ import (
 // EVENTFOLD_OPEN_FILES=n lets every test of this package run with at most n files open for reading.
 func init() {
 	if n, err := strconv.Atoi(os.Getenv("EVENTFOLD_OPEN_FILES")); err == nil {
-		osFiles.most = func() int { return n }
+		limitOpenFiles(n)
 	}
 }
 
@@ -84,7 +84,7 @@ func (c *countedFile) ReadAt(p []byte, off int64) (int, error) {
 func TestFileCacheBoundsWhatIsOpen(t *testing.T) {
 	const files, most, readers = 40, 5, 8
 	fsys := &countingFS{FS: NewMemFS()}
-	cache := &fileCache{most: func() int { return most }}
+	cache := newFileCache(most)
 	open := func(i int) (File, error) { return fsys.Open(fmt.Sprint(i), os.O_RDONLY) }
 	var all []File
 	for i := range files {
@@ -121,13 +121,13 @@ func TestFileCacheBoundsWhatIsOpen(t *testing.T) {
 		assert.ErrorIs(t, err, fs.ErrClosed, i)
 	}
 	assert.Zero(t, fsys.now.Load())
-	assert.Empty(t, cache.open)
+	assert.Zero(t, cache.count())
 	assert.False(t, cache.shrink())
 }
 
 // What is used again and again stays open.
 func TestFileCacheKeepsWhatIsUsed(t *testing.T) {
-	cache := &fileCache{most: func() int { return 4 }}
+	cache := newFileCache(4)
 	opened := make([]int, 30)
 	var all []File
 	for i := range opened {
@@ -152,7 +152,7 @@ func TestFileCacheKeepsWhatIsUsed(t *testing.T) {
 // A store of many segments keeps few of its files open, whatever is asked, and closes them all.
 func TestStoreKeepsFewFilesOpen(t *testing.T) {
 	fsys := &countingFS{FS: NewMemFS()}
-	fsys.cache = &fileCache{most: func() int { return 6 }}
+	fsys.cache = newFileCache(6)
 	s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: minSegmentSize, files: fsys.cache})
 	ctx := context.Background()
 	event := func(i int) []engine.NewEvent {
@@ -192,7 +192,8 @@ func TestStoreKeepsFewFilesOpen(t *testing.T) {
 	assert.Zero(t, fsys.now.Load(), "nothing stays open")
 
 	// Now the system refuses more, before the cache's own bound is reached.
-	fsys.most, fsys.cache.most = 16, func() int { return 1000 }
+	fsys.most = 16
+	fsys.cache.limit(1000)
 	s, err := Open(imageDir, Options{FS: fsys, SegmentSize: minSegmentSize, files: fsys.cache})
 	require.NoError(t, err)
 	check(s)
@@ -213,7 +214,7 @@ func TestShutFileThatIsReplaced(t *testing.T) {
 
 	r := openStore(t, imageDir, Options{FS: fsys, ReadOnly: true})
 	old := r.ReadIndex()
-	r.files.most = func() int { return 1 }
+	r.files.limit(1)
 	for r.files.shrink() {
 	}
 	w = openStore(t, imageDir, Options{FS: fsys, SegmentSize: testSegmentSize, Compress: CompressZstd})

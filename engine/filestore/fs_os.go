@@ -19,6 +19,12 @@ func OSFS() FS { return osFS{} }
 
 type osFS struct{}
 
+// isOS reports whether a file system is the operating system's.
+func isOS(fsys FS) bool {
+	_, ok := fsys.(osFS)
+	return ok
+}
+
 func (osFS) Open(name string, flag int) (File, error) {
 	return openOSFile(func() (*os.File, error) { return osOpen(name, flag) })
 }

@@ -142,7 +142,7 @@ func (s *FileStore) holdDir() error {
 		return wrap("open "+s.dir, err)
 	}
 	s.directory = c
-	if _, ok := s.opt.FS.(osFS); ok {
+	if isOS(s.opt.FS) {
 		s.names.fix()
 	}
 	info, err := s.fs.Stat(s.dir)
