@@ -7,6 +7,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // A Config says how a store is opened. The zero value with a Path is what most programs want.
@@ -187,7 +188,7 @@ func (c Config) engineOptions() (path string, o filestore.Options) {
 		}
 	}
 	if c.Mode == Memory {
-		o.FS, o.BackupFS = filestore.NewMemFS(), filestore.OSFS()
+		o.FS, o.BackupFS = vfs.NewMem(), vfs.OS()
 		return "memory", o
 	}
 	return c.Path, o

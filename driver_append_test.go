@@ -18,6 +18,7 @@ import (
 	"github.com/eventfold/eventfold"
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // placed is where an INSERT ... RETURNING says that an event is.
@@ -187,7 +188,7 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 // TestFullQueue holds that an append waits while the store's queue is full, and no longer than its context. Nothing of one
 // that stopped waiting is ever written.
 func TestFullQueue(t *testing.T) {
-	disk := &slowFS{FS: filestore.OSFS(), syncing: make(chan struct{}, 8)}
+	disk := &slowFS{FS: vfs.OS(), syncing: make(chan struct{}, 8)}
 	s, err := filestore.Open(t.TempDir(), filestore.Options{FS: disk, QueueLength: 1})
 	require.NoError(t, err)
 	defer s.Close()
@@ -218,7 +219,7 @@ func TestFullQueue(t *testing.T) {
 
 // A slowFS is a disk whose syncs wait while it is held.
 type slowFS struct {
-	filestore.FS
+	vfs.FS
 	syncing chan struct{} // gets a value when a sync begins to wait
 	held    atomic.Pointer[chan struct{}]
 }
@@ -233,7 +234,7 @@ func (f *slowFS) hold() (release func()) {
 	}
 }
 
-func (f *slowFS) Open(name string, flag int) (filestore.File, error) {
+func (f *slowFS) Open(name string, flag int) (vfs.File, error) {
 	file, err := f.FS.Open(name, flag)
 	if err != nil {
 		return nil, err
@@ -242,7 +243,7 @@ func (f *slowFS) Open(name string, flag int) (filestore.File, error) {
 }
 
 type slowFile struct {
-	filestore.File
+	vfs.File
 	fs *slowFS
 }
 
@@ -273,7 +274,7 @@ func (s *blockedStore) Append(ctx context.Context, batch ...engine.Append) (engi
 
 func openEngine(t testing.TB) engine.Store {
 	t.Helper()
-	s, err := filestore.Open("store", filestore.Options{FS: filestore.NewMemFS()})
+	s, err := filestore.Open("store", filestore.Options{FS: vfs.NewMem()})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, s.Close()) })
 	return s

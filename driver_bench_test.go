@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/eventfold/eventfold/internal/race"
 
 	"github.com/google/uuid"
@@ -111,7 +111,7 @@ func inParallel(functions []func() bool, n int) {
 
 // A rawLoop writes records over a file of zeros and syncs each: what a disk can do for one writer.
 type rawLoop struct {
-	file   filestore.File
+	file   vfs.File
 	record []byte
 	offset int64
 }
@@ -119,7 +119,7 @@ type rawLoop struct {
 const rawFileSize = 64 << 20
 
 func newRawLoop(b *testing.B, name string) *rawLoop {
-	f, err := filestore.OSFS().Open(name, os.O_RDWR|os.O_CREATE)
+	f, err := vfs.OS().Open(name, os.O_RDWR|os.O_CREATE)
 	require.NoError(b, err)
 	b.Cleanup(func() { f.Close() })
 	zeros := make([]byte, 1<<20)

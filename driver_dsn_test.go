@@ -15,6 +15,7 @@ import (
 	"github.com/eventfold/eventfold"
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 func TestParseDSN(t *testing.T) {
@@ -241,7 +242,7 @@ func TestNowIsTheClockOfTheStore(t *testing.T) {
 	other := openConfig(t, eventfold.Config{Path: config.Path})
 	assert.ErrorContains(t, other.Ping(), "is already open in this process with Now=a clock of its own")
 
-	store, err := filestore.Open("memory", filestore.Options{FS: filestore.NewMemFS(), Now: config.Now})
+	store, err := filestore.Open("memory", filestore.Options{FS: vfs.NewMem(), Now: config.Now})
 	require.NoError(t, err)
 	t.Cleanup(func() { store.Close() })
 	db = openConfig(t, eventfold.Config{Store: store})

@@ -20,6 +20,7 @@ import (
 	"github.com/eventfold/eventfold"
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 func TestErrorsHavePlaces(t *testing.T) {
@@ -192,11 +193,11 @@ func largestFile(t *testing.T, dir string) string {
 
 // A troubledFS is a disk that can be made full or read-only, or to fail its syncs.
 type troubledFS struct {
-	filestore.FS
+	vfs.FS
 	full, readOnly, failSync atomic.Bool
 }
 
-func (f *troubledFS) Open(name string, flag int) (filestore.File, error) {
+func (f *troubledFS) Open(name string, flag int) (vfs.File, error) {
 	if flag != os.O_RDONLY && f.readOnly.Load() {
 		return nil, &os.PathError{Op: "open", Path: name, Err: syscall.EROFS}
 	}
@@ -215,7 +216,7 @@ func (f *troubledFS) Lock(name, holder string) (io.Closer, error) {
 }
 
 type troubledFile struct {
-	filestore.File
+	vfs.File
 	fs *troubledFS
 }
 
@@ -252,7 +253,7 @@ func (f *troubledFile) Fdatasync() error {
 // openTroubled opens a database over a disk that can be made to fail.
 func openTroubled(t *testing.T) (*sql.DB, *troubledFS) {
 	t.Helper()
-	disk := &troubledFS{FS: filestore.OSFS()}
+	disk := &troubledFS{FS: vfs.OS()}
 	s, err := filestore.Open(t.TempDir(), filestore.Options{FS: disk})
 	require.NoError(t, err)
 	db := eventfold.OpenDB(eventfold.Config{Store: s})

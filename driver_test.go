@@ -27,6 +27,7 @@ import (
 	"github.com/eventfold/eventfold"
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // TestMain lets the test program act as another process too (see otherProcess), and holds in the end that no goroutine of
@@ -325,7 +326,7 @@ func TestMemory(t *testing.T) {
 
 // TestConfigStore holds that another engine can be put in, and that who has opened it keeps it.
 func TestConfigStore(t *testing.T) {
-	s, err := filestore.Open("anywhere", filestore.Options{FS: filestore.NewMemFS()})
+	s, err := filestore.Open("anywhere", filestore.Options{FS: vfs.NewMem()})
 	require.NoError(t, err)
 	defer s.Close()
 	db := eventfold.OpenDB(eventfold.Config{Store: s})
@@ -379,18 +380,21 @@ func requireUnlocked(t *testing.T, dir string) {
 func TestImportsPointDown(t *testing.T) {
 	const module = "github.com/eventfold/eventfold"
 	allowed := map[string][]string{ // what the production code of a package may import of this module
-		".":                 {"query", "parser", "engine/filestore", "engine"},
+		".":                 {"query", "parser", "engine/filestore", "engine/vfs", "engine"},
 		"query":             {"parser", "engine"},
 		"query/sqllogic":    {},
 		"parser":            {},
 		"engine":            {},
-		"engine/filestore":  {"engine"},
+		"engine/filestore":  {"engine", "engine/vfs", "engine/internal/sabotage"},
+		"engine/vfs":        {"engine", "engine/internal/sabotage"},
 		"engine/enginetest": {"engine"},
-		"engine/crashtest":  {"engine", "engine/filestore", "engine/enginetest", "internal/race"},
+		"engine/crashtest":  {"engine", "engine/vfs", "engine/filestore", "engine/enginetest", "internal/race"},
 		"internal/race":     {},
+
+		"engine/internal/sabotage": {},
 	}
 	files := []string{"os", "syscall", "io/ioutil", "golang.org/x/sys/unix", "golang.org/x/sys/windows"}
-	touchesFiles := map[string]bool{"engine/filestore": true, "engine/crashtest": true}
+	touchesFiles := map[string]bool{"engine/filestore": true, "engine/vfs": true, "engine/crashtest": true, "engine/internal/sabotage": true}
 	mayKnowErrno := map[string]bool{".": true} // syscall, for the numbers of errors
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
 		if err != nil {

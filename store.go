@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/eventfold/eventfold/query"
 )
 
@@ -153,7 +154,7 @@ func identify(c *Config) (storeKey, io.Closer, error) {
 	if err != nil {
 		return storeKey{}, nil, err
 	}
-	disk := filestore.OSFS()
+	disk := vfs.OS()
 	if c.Mode == ReadWriteCreate {
 		if err := makeDirectory(disk, path); err != nil {
 			return storeKey{}, nil, err
@@ -184,7 +185,7 @@ func identify(c *Config) (storeKey, io.Closer, error) {
 const readOnlyFlag = 0
 
 // makeDirectory creates a directory and those above it, and makes their names durable.
-func makeDirectory(disk filestore.FS, path string) error {
+func makeDirectory(disk vfs.FS, path string) error {
 	if _, err := disk.Stat(path); err == nil {
 		return nil
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/eventfold/eventfold"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // A deviation is one of the places where the dialect deliberately gives another answer than SQLite.
@@ -188,7 +189,7 @@ func TestDeviationsAreDocumented(t *testing.T) {
 func deviatingPair(t *testing.T) pair {
 	t.Helper()
 	nine := time.Date(2026, 1, 1, 9, 0, 0, 0, time.UTC)
-	store, err := filestore.Open("store", filestore.Options{FS: filestore.NewMemFS(), Now: func() time.Time { return nine }})
+	store, err := filestore.Open("store", filestore.Options{FS: vfs.NewMem(), Now: func() time.Time { return nine }})
 	require.NoError(t, err)
 	ours := eventfold.OpenDB(eventfold.Config{Store: store})
 	theirs, err := sql.Open("sqlite", "file::memory:")

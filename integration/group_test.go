@@ -13,22 +13,23 @@ import (
 
 	"github.com/eventfold/eventfold"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // A gatedFS lets nothing become durable while its gate is closed: appends that come meanwhile wait for one another, and then
 // share a group.
 type gatedFS struct {
-	filestore.FS
+	vfs.FS
 	gate    sync.RWMutex // held for writing while the gate is closed
 	arrived atomic.Int64 // syncs that have come to the gate
 }
 
 type gatedFile struct {
-	filestore.File
+	vfs.File
 	fs *gatedFS
 }
 
-func (f *gatedFS) Open(name string, flag int) (filestore.File, error) {
+func (f *gatedFS) Open(name string, flag int) (vfs.File, error) {
 	file, err := f.FS.Open(name, flag)
 	if err != nil {
 		return nil, err
@@ -71,7 +72,7 @@ type claim struct {
 }
 
 func claimTogether(t *testing.T, predicate string) {
-	disk := &gatedFS{FS: filestore.NewMemFS()}
+	disk := &gatedFS{FS: vfs.NewMem()}
 	store, err := filestore.Open("store", filestore.Options{FS: disk})
 	require.NoError(t, err)
 	db := eventfold.OpenDB(eventfold.Config{Store: store})

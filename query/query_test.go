@@ -20,6 +20,7 @@ import (
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/enginetest"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/eventfold/eventfold/parser"
 )
 
@@ -373,7 +374,7 @@ func TestOtherStores(t *testing.T) {
 
 // TestClosedStore: everything on a closed store is ErrClosed.
 func TestClosedStore(t *testing.T) {
-	store, err := filestore.Open("closed", filestore.Options{FS: filestore.NewMemFS()})
+	store, err := filestore.Open("closed", filestore.Options{FS: vfs.NewMem()})
 	require.NoError(t, err)
 	s := &Session{Store: store}
 	exec(t, s, "INSERT INTO a (type) VALUES ('x')")

@@ -20,6 +20,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/eventfold/eventfold/parser"
 )
 
@@ -80,7 +81,7 @@ func (tr *transcript) now() time.Time {
 
 // openStore opens a store in memory that is closed when the test ends.
 func openStore(t testing.TB, o filestore.Options) engine.Store {
-	o.FS = filestore.NewMemFS()
+	o.FS = vfs.NewMem()
 	store, err := filestore.Open("store", o)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, store.Close()) })

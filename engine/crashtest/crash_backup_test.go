@@ -22,6 +22,7 @@ import (
 	"github.com/eventfold/eventfold/engine/crashtest"
 	"github.com/eventfold/eventfold/engine/enginetest"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // backupWork begins the names of what Backup makes beside its target, as FORMAT.md says.
@@ -513,7 +514,7 @@ func TestKillDuringBackup(t *testing.T) {
 				told = max(told, made)
 			}
 		}
-		_, err := filestore.OSFS().Stat(target)
+		_, err := vfs.OS().Stat(target)
 		there := err == nil
 		if runtime.GOOS == "linux" && told > 0 { // elsewhere it may be under another name
 			require.NoError(t, err)
@@ -526,7 +527,7 @@ func TestKillDuringBackup(t *testing.T) {
 			require.NoError(t, err)
 			told = report.Head.Position
 			requirePrefix(t, s, target, told)
-			names, err := filestore.OSFS().List(root)
+			names, err := vfs.OS().List(root)
 			require.NoError(t, err)
 			require.Equal(t, []string{"backup", "store"}, names)
 		}

@@ -17,9 +17,10 @@ import (
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/crashtest"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
-func openCompressing(f filestore.FS, seed uint64, expect *engine.Head) (engine.Store, error) {
+func openCompressing(f vfs.FS, seed uint64, expect *engine.Head) (engine.Store, error) {
 	options := strictOptions(f, seed)
 	options.Compress, options.Expect = filestore.CompressZstd, expect
 	s, err := filestore.Open(crashtest.Dir, options)
@@ -68,7 +69,7 @@ func TestCrashWhileCompressing(t *testing.T) {
 	}
 	require.Greater(t, swaps, 20)
 	x := explorer(seed, crashtest.Scale(3, 512), 2)
-	x.Open = func(f filestore.FS, expect *engine.Head) (engine.Store, error) {
+	x.Open = func(f vfs.FS, expect *engine.Head) (engine.Store, error) {
 		return openCompressing(f, seed, expect)
 	}
 	err := x.Explore(t.Context(), moments)

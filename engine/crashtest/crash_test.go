@@ -15,15 +15,16 @@ import (
 	"github.com/eventfold/eventfold/engine/crashtest"
 	"github.com/eventfold/eventfold/engine/enginetest"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // strictOptions are the options of a store in the crash tests: small segments, so that there are many, and nothing that
 // makes two runs differ.
-func strictOptions(f filestore.FS, seed uint64) filestore.Options {
+func strictOptions(f vfs.FS, seed uint64) filestore.Options {
 	return filestore.Options{FS: f, SegmentSize: 32 << 10, Now: crashtest.Clock(), Rand: crashtest.Random(seed), BusyTimeout: -1}
 }
 
-func openStrict(f filestore.FS, seed uint64) (engine.Store, error) {
+func openStrict(f vfs.FS, seed uint64) (engine.Store, error) {
 	s, err := filestore.Open(crashtest.Dir, strictOptions(f, seed))
 	if err != nil {
 		return nil, err
@@ -34,7 +35,7 @@ func openStrict(f filestore.FS, seed uint64) (engine.Store, error) {
 // explorer returns an Explorer of the embedded store.
 func explorer(seed uint64, limit, depth int) *crashtest.Explorer {
 	return &crashtest.Explorer{
-		Open: func(f filestore.FS, expect *engine.Head) (engine.Store, error) {
+		Open: func(f vfs.FS, expect *engine.Head) (engine.Store, error) {
 			o := strictOptions(f, seed)
 			o.Expect = expect
 			s, err := filestore.Open(crashtest.Dir, o)

@@ -15,13 +15,13 @@ import (
 	"sync/atomic"
 
 	"github.com/eventfold/eventfold/engine"
-	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // An Explorer opens the store in every state that a power cut may leave, and asks the Oracle.
 type Explorer struct {
 	// Open opens the store in Dir. It fails if the store does not continue the receipt expect, unless that is nil.
-	Open func(f filestore.FS, expect *engine.Head) (engine.Store, error)
+	Open func(f vfs.FS, expect *engine.Head) (engine.Store, error)
 	// Deep, if not nil, checks once in a while more than the Oracle can: that indexes agree with the log, that checksums are right.
 	Deep func(ctx context.Context, s engine.Store) error
 	// Repaired tells what Open had to repair, "" for nothing. If it is nil nobody asks.

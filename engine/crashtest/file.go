@@ -6,7 +6,7 @@ import (
 	"os"
 	"syscall"
 
-	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // A file is an open inode.
@@ -202,14 +202,14 @@ func (o *file) Size() (int64, error) {
 	return o.node.cached.size, nil
 }
 
-func (o *file) Info() (filestore.FileInfo, error) {
+func (o *file) Info() (vfs.FileInfo, error) {
 	fault, end, err := o.begin(OpStat, 0, 0)
 	defer end()
 	if err != nil {
-		return filestore.FileInfo{}, err
+		return vfs.FileInfo{}, err
 	}
 	if fault.Err != nil {
-		return filestore.FileInfo{}, pathError("stat", o.name, fault.Err)
+		return vfs.FileInfo{}, pathError("stat", o.name, fault.Err)
 	}
 	return o.fs.info(o.node), nil
 }

@@ -30,7 +30,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
-	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // An FS is a strict file system in memory. All methods may be called from any number of goroutines.
@@ -276,7 +276,7 @@ func (f *FS) find(name string) (*inode, error) {
 }
 
 // Open opens or creates a file, or opens a directory for reading.
-func (f *FS) Open(name string, flag int) (filestore.File, error) {
+func (f *FS) Open(name string, flag int) (vfs.File, error) {
 	fault, end := f.begin(Call{Op: OpOpen, Name: name})
 	defer end()
 	if fault.Err != nil {
@@ -340,21 +340,21 @@ func (f *FS) List(dir string) ([]string, error) {
 }
 
 // Stat describes a name. Modified counts changes, one second each.
-func (f *FS) Stat(name string) (filestore.FileInfo, error) {
+func (f *FS) Stat(name string) (vfs.FileInfo, error) {
 	fault, end := f.begin(Call{Op: OpStat, Name: name})
 	defer end()
 	if fault.Err != nil {
-		return filestore.FileInfo{}, pathError("stat", name, fault.Err)
+		return vfs.FileInfo{}, pathError("stat", name, fault.Err)
 	}
 	n, err := f.find(name)
 	if err != nil {
-		return filestore.FileInfo{}, pathError("stat", name, err)
+		return vfs.FileInfo{}, pathError("stat", name, err)
 	}
 	return f.info(n), nil
 }
 
-func (f *FS) info(n *inode) filestore.FileInfo {
-	return filestore.FileInfo{
+func (f *FS) info(n *inode) vfs.FileInfo {
+	return vfs.FileInfo{
 		Size: n.cached.size, Dir: n.dir, Mode: 0o700, Modified: time.Unix(n.modified, 0), Device: f.device, Inode: n.id,
 	}
 }
@@ -385,16 +385,16 @@ func (f *FS) Resolve(name string) (string, error) {
 }
 
 // Space tells what the limit leaves.
-func (f *FS) Space(dir string) (filestore.Space, error) {
+func (f *FS) Space(dir string) (vfs.Space, error) {
 	fault, end := f.begin(Call{Op: OpSpace, Name: dir})
 	defer end()
 	if fault.Err != nil {
-		return filestore.Space{}, pathError("statfs", dir, fault.Err)
+		return vfs.Space{}, pathError("statfs", dir, fault.Err)
 	}
 	if _, err := f.find(dir); err != nil {
-		return filestore.Space{}, pathError("statfs", dir, err)
+		return vfs.Space{}, pathError("statfs", dir, err)
 	}
-	return filestore.Space{Free: f.free()}, nil
+	return vfs.Space{Free: f.free()}, nil
 }
 
 // Used returns how many bytes all files have together.
@@ -445,7 +445,7 @@ type lock struct {
 }
 
 // Info describes the lock file that is held.
-func (l *lock) Info() (filestore.FileInfo, error) {
+func (l *lock) Info() (vfs.FileInfo, error) {
 	l.fs.mu.Lock()
 	defer l.fs.mu.Unlock()
 	return l.fs.info(l.node), nil

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold/engine/crashtest"
-	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // Without a crash, the strict file system does what the operating system's does: any sequence of operations gives the same
@@ -37,7 +37,7 @@ func TestAgreesWithARealDirectory(t *testing.T) {
 
 // compareFS runs random operations on both and returns the first difference.
 func compareFS(t *testing.T, r *rand.Rand, steps int) string {
-	real, strict := &dirUser{fs: filestore.OSFS(), dir: t.TempDir()}, &dirUser{fs: crashtest.New(), dir: "/store"}
+	real, strict := &dirUser{fs: vfs.OS(), dir: t.TempDir()}, &dirUser{fs: crashtest.New(), dir: "/store"}
 	require.NoError(t, strict.fs.MkdirAll(strict.dir))
 	defer real.close()
 	for step := range steps {
@@ -55,9 +55,9 @@ func compareFS(t *testing.T, r *rand.Rand, steps int) string {
 
 // A dirUser does things in a directory and tells in words what happened.
 type dirUser struct {
-	fs   filestore.FS
+	fs   vfs.FS
 	dir  string
-	open []filestore.File
+	open []vfs.File
 }
 
 func (u *dirUser) close() {
@@ -181,7 +181,7 @@ func kind(err error) string {
 	return "nil"
 }
 
-func create(t *testing.T, f *crashtest.FS, name, content string) filestore.File {
+func create(t *testing.T, f *crashtest.FS, name, content string) vfs.File {
 	t.Helper()
 	file, err := f.Open(name, os.O_RDWR|os.O_CREATE)
 	require.NoError(t, err)

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // heldMark begins the first element of a name that is in a directory that is held; the number of its inode follows.
@@ -16,7 +16,7 @@ const heldMark = "\x00"
 
 // HoldDir returns the file system with the directory dir held: names in it lead to its files wherever it is moved to, as they do with
 // openat(2). Hooks and faults are told the name that dir had.
-func (f *FS) HoldDir(dir string) (filestore.FS, io.Closer, error) {
+func (f *FS) HoldDir(dir string) (vfs.FS, io.Closer, error) {
 	d, err := f.Open(dir, os.O_RDONLY)
 	if err != nil {
 		return nil, nil, err
@@ -58,18 +58,18 @@ func (h *heldFS) in(name string) string {
 	return name
 }
 
-func (h *heldFS) Open(name string, flag int) (filestore.File, error) {
+func (h *heldFS) Open(name string, flag int) (vfs.File, error) {
 	return h.FS.Open(h.in(name), flag)
 }
-func (h *heldFS) Rename(from, to string) error                 { return h.FS.Rename(h.in(from), h.in(to)) }
-func (h *heldFS) Exchange(a, b string) error                   { return h.FS.Exchange(h.in(a), h.in(b)) }
-func (h *heldFS) Link(from, to string) error                   { return h.FS.Link(h.in(from), h.in(to)) }
-func (h *heldFS) Remove(name string) error                     { return h.FS.Remove(h.in(name)) }
-func (h *heldFS) List(dir string) ([]string, error)            { return h.FS.List(h.in(dir)) }
-func (h *heldFS) Stat(name string) (filestore.FileInfo, error) { return h.FS.Stat(h.in(name)) }
-func (h *heldFS) MkdirAll(dir string) error                    { return h.FS.MkdirAll(h.in(dir)) }
-func (h *heldFS) Mkdir(dir string, mode fs.FileMode) error     { return h.FS.Mkdir(h.in(dir), mode) }
-func (h *heldFS) SyncDir(dir string) error                     { return h.FS.SyncDir(h.in(dir)) }
-func (h *heldFS) Space(dir string) (filestore.Space, error)    { return h.FS.Space(h.in(dir)) }
+func (h *heldFS) Rename(from, to string) error             { return h.FS.Rename(h.in(from), h.in(to)) }
+func (h *heldFS) Exchange(a, b string) error               { return h.FS.Exchange(h.in(a), h.in(b)) }
+func (h *heldFS) Link(from, to string) error               { return h.FS.Link(h.in(from), h.in(to)) }
+func (h *heldFS) Remove(name string) error                 { return h.FS.Remove(h.in(name)) }
+func (h *heldFS) List(dir string) ([]string, error)        { return h.FS.List(h.in(dir)) }
+func (h *heldFS) Stat(name string) (vfs.FileInfo, error)   { return h.FS.Stat(h.in(name)) }
+func (h *heldFS) MkdirAll(dir string) error                { return h.FS.MkdirAll(h.in(dir)) }
+func (h *heldFS) Mkdir(dir string, mode fs.FileMode) error { return h.FS.Mkdir(h.in(dir), mode) }
+func (h *heldFS) SyncDir(dir string) error                 { return h.FS.SyncDir(h.in(dir)) }
+func (h *heldFS) Space(dir string) (vfs.Space, error)      { return h.FS.Space(h.in(dir)) }
 
 func (h *heldFS) Lock(name, holder string) (io.Closer, error) { return h.FS.Lock(h.in(name), holder) }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -192,18 +193,18 @@ func TestCloseEndsTheWriter(t *testing.T) {
 
 // A blockedFS holds every fdatasync of a log until it is told to go on.
 type blockedFS struct {
-	FS
+	vfs.FS
 	blocked atomic.Bool
 	waiting chan struct{} // receives when a sync has begun to wait
 	goOn    chan struct{}
 }
 
 type blockedFile struct {
-	File
+	vfs.File
 	fs *blockedFS
 }
 
-func (b *blockedFS) Open(name string, flag int) (File, error) {
+func (b *blockedFS) Open(name string, flag int) (vfs.File, error) {
 	f, err := b.FS.Open(name, flag)
 	if err == nil && strings.HasSuffix(name, ".log") {
 		f = &blockedFile{f, b}
@@ -220,7 +221,7 @@ func (f *blockedFile) Fdatasync() error {
 }
 
 func TestFullQueueBlocksAndHonoursItsContext(t *testing.T) {
-	fsys := &blockedFS{FS: NewMemFS(), waiting: make(chan struct{}), goOn: make(chan struct{})}
+	fsys := &blockedFS{FS: vfs.NewMem(), waiting: make(chan struct{}), goOn: make(chan struct{})}
 	s := openStore(t, "store", Options{FS: fsys, QueueLength: 1})
 	mustAppend(t, s, "s", engine.Any, one("0")...)
 
@@ -253,7 +254,7 @@ func TestFullQueueBlocksAndHonoursItsContext(t *testing.T) {
 
 // An append whose context ends while it is queued is certainly not written, and the one behind it is.
 func TestAbandonedInTheQueue(t *testing.T) {
-	fsys := &blockedFS{FS: NewMemFS(), waiting: make(chan struct{}), goOn: make(chan struct{})}
+	fsys := &blockedFS{FS: vfs.NewMem(), waiting: make(chan struct{}), goOn: make(chan struct{})}
 	s := openStore(t, "store", Options{FS: fsys})
 	mustAppend(t, s, "s", engine.Any, one("0")...)
 	fsys.blocked.Store(true)

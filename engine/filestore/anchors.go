@@ -2,13 +2,15 @@ package filestore
 
 import (
 	"errors"
-	"github.com/eventfold/eventfold/engine"
 	"io/fs"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // lookInterval is the longest time for which an open store that is used trusts its names: after it they are looked at again.
@@ -17,7 +19,7 @@ const lookInterval = 500 * time.Millisecond
 // An anchor is a file, or the directory, that a name of an open store must lead to.
 type anchor struct {
 	name string // with directory
-	info FileInfo
+	info vfs.FileInfo
 }
 
 // Anchors tell whether the names of an open store still lead to its files. While the store is open somebody may remove, rename or replace
@@ -25,7 +27,7 @@ type anchor struct {
 //
 // Any goroutine may look; what was found to be moved once stays so.
 type anchors struct {
-	fs    FS                                // which finds names by their path
+	fs    vfs.FS                            // which finds names by their path
 	moved atomic.Pointer[engine.MovedError] // nil while all is well
 	last  atomic.Int64                      // when all was looked at last, in nanoseconds since began
 	began time.Time
@@ -35,7 +37,9 @@ type anchors struct {
 	held []anchor
 }
 
-func newAnchors(fsys FS, dir string) *anchors { return &anchors{fs: fsys, dir: dir, began: time.Now()} }
+func newAnchors(fsys vfs.FS, dir string) *anchors {
+	return &anchors{fs: fsys, dir: dir, began: time.Now()}
+}
 
 // fix makes the directory's name one that neither a change of the process's directory nor of a link changes.
 func (a *anchors) fix() {
@@ -52,11 +56,11 @@ func (a *anchors) fix() {
 }
 
 // hold notes that the name, of a file in the directory or "" for the directory itself, must lead to what info describes.
-func (a *anchors) hold(name string, info FileInfo) {
+func (a *anchors) hold(name string, info vfs.FileInfo) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.dropLocked(name)
-	a.held = append(a.held, anchor{joinPath(a.dir, name), info})
+	a.held = append(a.held, anchor{vfs.Join(a.dir, name), info})
 }
 
 // drop forgets a name.
@@ -68,7 +72,7 @@ func (a *anchors) drop(name string) {
 
 func (a *anchors) dropLocked(name string) {
 	for i, h := range a.held {
-		if h.name == joinPath(a.dir, name) {
+		if h.name == vfs.Join(a.dir, name) {
 			a.held = append(a.held[:i:i], a.held[i+1:]...)
 			return
 		}

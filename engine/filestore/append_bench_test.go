@@ -3,13 +3,15 @@ package filestore
 import (
 	"context"
 	"fmt"
-	"github.com/eventfold/eventfold/engine"
 	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // BenchmarkAppend measures durable appends: each one waits for its sync. Beside it, in alternating rounds of the same run, it
@@ -90,14 +92,14 @@ func appendMany(b *testing.B, s engine.Store, writers, n int) {
 
 // A rawLog is a zero-filled file that is written from its beginning to its end, over and over.
 type rawLog struct {
-	file File
+	file vfs.File
 	off  int64
 }
 
 const rawLogSize = 16 << 20
 
 func newRawLog(b *testing.B, dir string) *rawLog {
-	f, err := OSFS().Open(filepath.Join(dir, "raw"), os.O_RDWR|os.O_CREATE)
+	f, err := vfs.OS().Open(filepath.Join(dir, "raw"), os.O_RDWR|os.O_CREATE)
 	if err == nil {
 		err = writeZeros(f, 0, rawLogSize)
 	}

@@ -5,13 +5,14 @@ import (
 	"testing"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/require"
 )
 
 // TestAppendAllocations holds what an append allocates: the places that it returns.
 func TestAppendAllocations(t *testing.T) {
 	skipUnderRace(t)
-	s := openStore(t, "store", Options{FS: NewMemFS()})
+	s := openStore(t, "store", Options{FS: vfs.NewMem()})
 	batch := []engine.Append{{Stream: "order-1", Events: orders(1)[0].Events}}
 	n := testing.AllocsPerRun(2000, func() {
 		if _, err := s.Append(context.Background(), batch...); err != nil {
@@ -25,7 +26,7 @@ func TestAppendAllocations(t *testing.T) {
 // nothing for each event.
 func TestCommitGroupAllocations(t *testing.T) {
 	skipUnderRace(t)
-	s := openStore(t, "store", Options{FS: NewMemFS()})
+	s := openStore(t, "store", Options{FS: vfs.NewMem()})
 	const events = 1000
 	batch := orders(events)
 	renameStreams(batch)

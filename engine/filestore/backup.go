@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 )
 
@@ -68,8 +69,8 @@ func (s *FileStore) Backup(ctx context.Context, dir string) (engine.BackupReport
 type backup struct {
 	ctx     context.Context
 	store   *FileStore
-	src     FS
-	dst     FS
+	src     vfs.FS
+	dst     vfs.FS
 	linking bool // src and dst are the same, so that files of the store can be linked
 	index   *readIndex
 	mode    fs.FileMode // of directories that are made
@@ -155,19 +156,21 @@ func (b *backup) discard() {
 
 // checkHome returns the store's directory, which must be the one that was opened. A store that nothing was appended to need not
 // have one.
-func (s *FileStore) checkHome() (FileInfo, error) {
+func (s *FileStore) checkHome() (vfs.FileInfo, error) {
 	if err := s.Moved(); err != nil {
-		return FileInfo{}, err
+		return vfs.FileInfo{}, err
 	}
 	info, err := s.fs.Stat(s.dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return FileInfo{}, nil
+		return vfs.FileInfo{}, nil
 	}
 	return info, wrap("look at the directory of the store", err)
 }
 
 // sameFile reports whether two names lead to the same file. Without inodes nobody knows, and the answer is no.
-func sameFile(a, b FileInfo) bool { return a.Device == b.Device && a.Inode == b.Inode && a.Inode != 0 }
+func sameFile(a, b vfs.FileInfo) bool {
+	return a.Device == b.Device && a.Inode == b.Inode && a.Inode != 0
+}
 
 // newRun returns a random id.
 func (b *backup) newRun() (uuid.UUID, error) {

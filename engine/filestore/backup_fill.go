@@ -2,11 +2,13 @@ package filestore
 
 import (
 	"errors"
-	"github.com/eventfold/eventfold/engine"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // fill makes the working directory and the backup in it.
@@ -88,7 +90,7 @@ func (b *backup) takeWhole(seg *segment) error {
 	if errors.Is(err, fs.ErrNotExist) { // it has been replaced since Backup began, and is still open
 		var size int64
 		if size, err = from.seg.file.Size(); err == nil {
-			err = b.copyTo(from.seg.file, size, joinPath(b.work, name))
+			err = b.copyTo(from.seg.file, size, vfs.Join(b.work, name))
 		}
 	}
 	if err != nil {
@@ -103,7 +105,7 @@ func (b *backup) takeWhole(seg *segment) error {
 
 // A backupSource is where a segment is taken from.
 type backupSource struct {
-	fs   FS
+	fs   vfs.FS
 	seg  *segment
 	link bool // its files are in the file system of the target
 }
@@ -126,7 +128,7 @@ func (b *backup) take(source backupSource, from, name string) error {
 	if err != nil {
 		return wrap("back up "+from, err)
 	}
-	to := joinPath(b.work, name)
+	to := vfs.Join(b.work, name)
 	if source.link {
 		err := source.fs.Link(from, to)
 		if err == nil {
@@ -157,7 +159,7 @@ func cannotLink(err error) bool {
 }
 
 // copyTo copies the first size bytes of a file to one that is not there.
-func (b *backup) copyTo(src File, size int64, to string) error {
+func (b *backup) copyTo(src vfs.File, size int64, to string) error {
 	f, err := createNew(b.dst, to)
 	if err != nil {
 		return writeError("create "+to, err)
@@ -172,7 +174,7 @@ func (b *backup) copyTo(src File, size int64, to string) error {
 		if n == 0 {
 			return wrap("read for "+to, errors.Join(err, errSegmentShort))
 		}
-		if err := writeFull(f, buf[:n], off); err != nil {
+		if err := vfs.WriteFull(f, buf[:n], off); err != nil {
 			return writeError("write "+to, err)
 		}
 		off += int64(n)
@@ -204,7 +206,7 @@ func (b *backup) copyStart(seg *segment) (manifestSegment, error) {
 			return manifestSegment{}, err
 		}
 	}
-	to := joinPath(b.work, segmentFileName(seg.number, seg.generation))
+	to := vfs.Join(b.work, segmentFileName(seg.number, seg.generation))
 	if err := b.copyTo(seg.file, s.end.offset, to); err != nil {
 		return manifestSegment{}, err
 	}
@@ -219,13 +221,13 @@ func (b *backup) describe(m *manifest) error {
 		offset: last.end, next: last.next, sequence: 1, chain: last.lastChain}
 	tail := make([]byte, 2*tailSlotSize)
 	slot.put(tail[tailSlotSize:])
-	if err := writeNew(b.dst, joinPath(b.work, tailName), tail); err != nil {
+	if err := writeNew(b.dst, vfs.Join(b.work, tailName), tail); err != nil {
 		return err
 	}
-	if err := writeNew(b.dst, joinPath(b.work, manifestName), m.encode()); err != nil {
+	if err := writeNew(b.dst, vfs.Join(b.work, manifestName), m.encode()); err != nil {
 		return err
 	}
-	return writeError("sync "+b.work, syncNames(b.dst, b.work))
+	return writeError("sync "+b.work, vfs.SyncNames(b.dst, b.work))
 }
 
 // mark writes the file BACKUP, last of all: where it is, the backup is whole.
@@ -235,10 +237,10 @@ func (b *backup) mark() error {
 		return err
 	}
 	mark := backupMark{store: b.id(), run: run, head: b.report.Head, micros: b.now().UnixMicro()}
-	if err := writeNew(b.dst, joinPath(b.work, backupName), mark.encode()); err != nil {
+	if err := writeNew(b.dst, vfs.Join(b.work, backupName), mark.encode()); err != nil {
 		return err
 	}
-	return writeError("sync "+b.work, syncNames(b.dst, b.work))
+	return writeError("sync "+b.work, vfs.SyncNames(b.dst, b.work))
 }
 
 // checkFilled opens the backup: its segments must follow each other up to the head, and each must

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 )
 
@@ -45,8 +46,8 @@ func (m *backupMark) encode() []byte {
 var errBackupMark = errors.New("it is not what a backup has written")
 
 // readBackupMark reads the file BACKUP in dir.
-func readBackupMark(fsys FS, dir string) (*backupMark, error) {
-	b, err := readFile(fsys, joinPath(dir, backupName), maxBackupSize)
+func readBackupMark(fsys vfs.FS, dir string) (*backupMark, error) {
+	b, err := vfs.ReadFile(fsys, vfs.Join(dir, backupName), maxBackupSize)
 	if err != nil {
 		return nil, err
 	}
@@ -63,12 +64,12 @@ func readBackupMark(fsys FS, dir string) (*backupMark, error) {
 }
 
 // writeNew makes a file that was not there, durably but for its name.
-func writeNew(fsys FS, name string, content []byte) error {
+func writeNew(fsys vfs.FS, name string, content []byte) error {
 	f, err := createNew(fsys, name)
 	if err != nil {
 		return writeError("create "+name, err)
 	}
-	err = writeFull(f, content, 0)
+	err = vfs.WriteFull(f, content, 0)
 	if err == nil {
 		err = f.Fsync()
 	}
@@ -79,6 +80,6 @@ func writeNew(fsys FS, name string, content []byte) error {
 }
 
 // createNew makes a file that was not there.
-func createNew(fsys FS, name string) (File, error) {
+func createNew(fsys vfs.FS, name string) (vfs.File, error) {
 	return fsys.Open(name, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 )
 
@@ -26,11 +27,11 @@ const (
 // lockTarget takes the lock of the target, which one backup at a time holds, of whatever store.
 func (b *backup) lockTarget() (unlock func(), err error) {
 	hash := sha256.Sum256([]byte("eventfold backup lock\x00" + filepath.Base(b.dir)))
-	name := joinPath(parentOf(b.dir), backupPrefix+hex.EncodeToString(hash[:12])+backupLock)
+	name := vfs.Join(vfs.Parent(b.dir), backupPrefix+hex.EncodeToString(hash[:12])+backupLock)
 	if err := checkLockFile(b.dst, name); err != nil {
 		return nil, err
 	}
-	lock, err := b.dst.Lock(name, lockHolder(b.now()))
+	lock, err := b.dst.Lock(name, vfs.LockHolder(b.now()))
 	var locked *engine.LockedError
 	if errors.As(err, &locked) {
 		locked.Path, locked.Backup = b.dir, true
@@ -49,13 +50,13 @@ func (b *backup) lockTarget() (unlock func(), err error) {
 }
 
 // checkLockFile refuses a file that is in the place of a lock and holds something else.
-func checkLockFile(fsys FS, name string) error {
-	text, err := readFile(fsys, name, maxBackupSize)
+func checkLockFile(fsys vfs.FS, name string) error {
+	text, err := vfs.ReadFile(fsys, name, maxBackupSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	holder := strings.TrimSpace(strings.Trim(string(text), "\x00"))
-	if err != nil || holder != "" && parseLockHolder(holder).PID == 0 {
+	if err != nil || holder != "" && vfs.ParseLockHolder(holder).PID == 0 {
 		return &BackupError{Path: name, Reason: "is in the place of a lock and holds something else", Err: err}
 	}
 	return nil
@@ -82,7 +83,7 @@ func (b *backup) freeName() (string, error) {
 		if err != nil {
 			return "", err
 		}
-		name := joinPath(parentOf(b.dir), workName(b.dir, b.id(), run))
+		name := vfs.Join(vfs.Parent(b.dir), workName(b.dir, b.id(), run))
 		if _, err := b.dst.Stat(name); errors.Is(err, fs.ErrNotExist) {
 			return name, nil
 		} else if err != nil {
@@ -94,14 +95,14 @@ func (b *backup) freeName() (string, error) {
 // leftovers returns the working directories of backups to the target that were not ended. The lock
 // of the target is held, and so nobody uses them.
 func (b *backup) leftovers() []string {
-	names, err := b.dst.List(parentOf(b.dir))
+	names, err := b.dst.List(vfs.Parent(b.dir))
 	if err != nil {
 		return nil
 	}
 	var left []string
 	for _, name := range names {
 		if isWorkName(name, b.dir, b.id()) || isWorkName(name, b.dir, uuid.Nil) {
-			left = append(left, joinPath(parentOf(b.dir), name))
+			left = append(left, vfs.Join(vfs.Parent(b.dir), name))
 		}
 	}
 	return left
@@ -164,7 +165,7 @@ func (b *backup) removeFinished() {
 
 // unused reports whether nobody writes to a store.
 func (b *backup) unused(dir string) bool {
-	lock, err := b.dst.Lock(joinPath(dir, lockName), lockHolder(b.now()))
+	lock, err := b.dst.Lock(vfs.Join(dir, lockName), vfs.LockHolder(b.now()))
 	if err != nil {
 		return false
 	}
@@ -177,7 +178,7 @@ func (b *backup) unused(dir string) bool {
 //
 // First the lock file goes, then the file BACKUP, each durably: what a power cut leaves of a
 // directory without these is no backup any more, and is known as such.
-func removeBackup(fsys FS, dir string, names []string) {
+func removeBackup(fsys vfs.FS, dir string, names []string) {
 	if slices.ContainsFunc(names, isForeign) {
 		return
 	}
@@ -185,13 +186,13 @@ func removeBackup(fsys FS, dir string, names []string) {
 		if !slices.Contains(names, first) {
 			continue
 		}
-		if fsys.Remove(joinPath(dir, first)) != nil || syncNames(fsys, dir) != nil {
+		if fsys.Remove(vfs.Join(dir, first)) != nil || vfs.SyncNames(fsys, dir) != nil {
 			return
 		}
 	}
 	for _, name := range names {
 		if name != lockName && name != backupName {
-			fsys.Remove(joinPath(dir, name))
+			fsys.Remove(vfs.Join(dir, name))
 		}
 	}
 	fsys.Remove(dir)
@@ -207,7 +208,7 @@ func (b *backup) place() error {
 		return err
 	}
 	b.work = ""
-	return writeError("sync "+parentOf(b.dir), syncNames(b.dst, parentOf(b.dir)))
+	return writeError("sync "+vfs.Parent(b.dir), vfs.SyncNames(b.dst, vfs.Parent(b.dir)))
 }
 
 // move moves the working directory to a name that nothing has, or an empty directory. Neither call

@@ -3,12 +3,14 @@ package filestore
 import (
 	"errors"
 	"fmt"
-	"github.com/eventfold/eventfold/engine"
 	"io"
 	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // checkTarget follows the links of the target's name, and looks at what is there and around it. It
@@ -55,7 +57,7 @@ func (b *backup) resolve() error {
 // checkAround refuses a target that is the store's directory, or lies in it or in another store, or around the store.
 func (b *backup) checkAround() error {
 	home, info, known := b.homeOf()
-	for dir := b.dir; ; dir = parentOf(dir) {
+	for dir := b.dir; ; dir = vfs.Parent(dir) {
 		at, err := b.dst.Stat(dir)
 		if known && (dir == home || err == nil && sameFile(at, info)) {
 			reason := "lies in the store"
@@ -67,7 +69,7 @@ func (b *backup) checkAround() error {
 		if dir != b.dir && holdsStore(b.dst, dir) {
 			return &BackupError{Path: b.dir, Reason: "lies in the store " + dir}
 		}
-		if parentOf(dir) == dir {
+		if vfs.Parent(dir) == dir {
 			break
 		}
 	}
@@ -75,18 +77,18 @@ func (b *backup) checkAround() error {
 	if err != nil || !known {
 		return nil
 	}
-	for dir := home; ; dir = parentOf(dir) {
+	for dir := home; ; dir = vfs.Parent(dir) {
 		if at, err := b.dst.Stat(dir); err == nil && sameFile(at, target) {
 			return &BackupError{Path: b.dir, Reason: "holds the store itself"}
 		}
-		if parentOf(dir) == dir {
+		if vfs.Parent(dir) == dir {
 			return nil
 		}
 	}
 }
 
 // homeOf returns the store's directory, if it is in the file system of the target.
-func (b *backup) homeOf() (name string, info FileInfo, known bool) {
+func (b *backup) homeOf() (name string, info vfs.FileInfo, known bool) {
 	if !b.linking {
 		return "", info, false
 	}
@@ -98,7 +100,7 @@ func (b *backup) homeOf() (name string, info FileInfo, known bool) {
 }
 
 // holdsStore reports whether a directory holds an event store, by the first bytes of the files that every store has.
-func holdsStore(fsys FS, dir string) bool {
+func holdsStore(fsys vfs.FS, dir string) bool {
 	for _, file := range []struct {
 		name, magic string
 		at          []int64
@@ -108,7 +110,7 @@ func holdsStore(fsys FS, dir string) bool {
 		{segmentFileName(1, 0), segmentMagic, []int64{0, segmentSecondCopy}},
 		{backupName, backupMagic, []int64{0}},
 	} {
-		f, err := fsys.Open(joinPath(dir, file.name), 0)
+		f, err := fsys.Open(vfs.Join(dir, file.name), 0)
 		if err != nil {
 			continue
 		}
@@ -133,7 +135,7 @@ type earlierBackup struct {
 	head   engine.Head
 	store  *FileStore // nil once it is closed
 	index  *readIndex
-	fs     FS
+	fs     vfs.FS
 	lock   io.Closer // its write lock, or nil
 	locker bool      // there was no lock file
 }
@@ -161,7 +163,7 @@ func (e *earlierBackup) giveUp() {
 	}
 	e.close()
 	if e.lock != nil && e.locker {
-		e.fs.Remove(joinPath(e.dir, lockName))
+		e.fs.Remove(vfs.Join(e.dir, lockName))
 	}
 	e.unlock()
 }
@@ -174,7 +176,7 @@ func (b *backup) openEarlier() error {
 	if err != nil || e == nil {
 		return err
 	}
-	lock, err := b.dst.Lock(joinPath(b.dir, lockName), lockHolder(b.now()))
+	lock, err := b.dst.Lock(vfs.Join(b.dir, lockName), vfs.LockHolder(b.now()))
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -65,14 +66,14 @@ func requireBackup(t *testing.T, dir string, n int) {
 		require.NoError(t, err)
 	}
 	require.NoError(t, b.Close())
-	_, err = readBackupMark(OSFS(), dir)
+	_, err = readBackupMark(vfs.OS(), dir)
 	require.NoError(t, err)
 }
 
 // requireNames checks which names a directory has: nothing that a backup works with is left.
 func requireNames(t *testing.T, dir string, want ...string) {
 	t.Helper()
-	got, err := OSFS().List(dir)
+	got, err := vfs.OS().List(dir)
 	require.NoError(t, err)
 	slices.Sort(want)
 	require.Equal(t, want, got)
@@ -110,7 +111,7 @@ func TestBackupsAtOnceToOneDirectoryDamageNothing(t *testing.T) {
 		requireBackup(t, target, n)
 		_, err := s.Verify(context.Background())
 		require.NoError(t, err)
-		names, err := OSFS().List(root)
+		names, err := vfs.OS().List(root)
 		require.NoError(t, err)
 		require.Len(t, names, 2+round/2, "nothing is left beside: %v", names)
 		appendNumbered(t, s, n, n+3)
@@ -262,7 +263,7 @@ func TestBackupToAStoreThatIsLocked(t *testing.T) {
 	target := filepath.Join(root, "backup")
 	_, err := s.Backup(context.Background(), target)
 	require.NoError(t, err)
-	lock, err := OSFS().Lock(filepath.Join(target, lockName), "")
+	lock, err := vfs.OS().Lock(filepath.Join(target, lockName), "")
 	require.NoError(t, err)
 	before := treeOf(t, root)
 	_, err = s.Backup(context.Background(), target)
@@ -300,7 +301,7 @@ func TestBackupTakesNamesAsPeopleWriteThem(t *testing.T) {
 	link, err := os.Readlink("latest")
 	require.NoError(t, err)
 	assert.Equal(t, "monday", link, "the link stays, what it leads to is replaced")
-	names, err := OSFS().List(root)
+	names, err := vfs.OS().List(root)
 	require.NoError(t, err)
 	assert.False(t, slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, backupPrefix) }), names)
 }
@@ -396,7 +397,7 @@ func TestBackupRefusesAForeignFileInThePlaceOfItsLock(t *testing.T) {
 	require.NoError(t, err)
 	unlock, err := b.lockTarget()
 	require.NoError(t, err)
-	names, err := OSFS().List(root)
+	names, err := vfs.OS().List(root)
 	require.NoError(t, err)
 	unlock()
 	requireNames(t, root, "store")
@@ -411,7 +412,7 @@ func TestBackupRefusesAForeignFileInThePlaceOfItsLock(t *testing.T) {
 
 // linkFS fails to link.
 type linkFS struct {
-	FS
+	vfs.FS
 	err error
 }
 
@@ -427,7 +428,7 @@ func TestBackupCopiesOnlyWhatCannotBeLinked(t *testing.T) {
 		{syscall.EXDEV, true}, {syscall.EPERM, true}, {syscall.EMLINK, true}, {syscall.ENOTSUP, true}, {errors.ErrUnsupported, true},
 		{syscall.EEXIST, false}, {syscall.EIO, false}, {syscall.EACCES, false}, {syscall.ENOSPC, false},
 	} {
-		fsys := &linkFS{NewMemFS(), tt.err}
+		fsys := &linkFS{vfs.NewMem(), tt.err}
 		s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: testSegmentSize})
 		appendNumbered(t, s, 0, 300)
 		report, err := s.Backup(context.Background(), "backup")
@@ -464,7 +465,7 @@ func TestBackupIsForThoseForWhomTheStoreIs(t *testing.T) {
 			info, err := os.Stat(dir)
 			require.NoError(t, err)
 			assert.Equal(t, mode, info.Mode().Perm(), dir)
-			names, err := OSFS().List(dir)
+			names, err := vfs.OS().List(dir)
 			require.NoError(t, err)
 			for _, name := range names {
 				info, err := os.Stat(filepath.Join(dir, name))
@@ -481,7 +482,7 @@ func TestBackupIsForThoseForWhomTheStoreIs(t *testing.T) {
 
 func TestBackupOfAStoreInMemoryIsOnTheDisk(t *testing.T) {
 	target := filepath.Join(t.TempDir(), "backup")
-	s := openStore(t, "memory", Options{FS: NewMemFS(), BackupFS: OSFS(), SegmentSize: testSegmentSize})
+	s := openStore(t, "memory", Options{FS: vfs.NewMem(), BackupFS: vfs.OS(), SegmentSize: testSegmentSize})
 	for n := 0; n < 500; n += 250 {
 		appendNumbered(t, s, n, n+250)
 		report, err := s.Backup(context.Background(), target)

@@ -3,6 +3,8 @@ package filestore
 import (
 	"sync"
 	"sync/atomic"
+
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // Sizes of the blocks of index files and of the cache for them.
@@ -18,8 +20,8 @@ const (
 // a set is made when it is first used and has no pointers.
 type blockCache struct {
 	sets   []cacheSet
-	files  atomic.Uint32 // numbers given to open files
-	opened *fileCache    // bounds how many files are open; nil leaves every one open
+	files  atomic.Uint32  // numbers given to open files
+	opened *vfs.FileCache // bounds how many files are open; nil leaves every one open
 
 	filterRoom atomic.Int64 // bytes of filters that may still be kept in memory
 	runRoom    int64        // of which the last are for filters of runs

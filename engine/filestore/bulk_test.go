@@ -6,22 +6,23 @@ import (
 	"testing"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
 // A roomFS counts how room for the next segment is made.
 type roomFS struct {
-	FS
+	vfs.FS
 	zeroed, reserved atomic.Int64 // bytes
 }
 
 type roomFile struct {
-	File
+	vfs.File
 	fs *roomFS
 }
 
-func (r *roomFS) Open(name string, flag int) (File, error) {
+func (r *roomFS) Open(name string, flag int) (vfs.File, error) {
 	f, err := r.FS.Open(name, flag)
 	if err == nil && strings.HasSuffix(name, nextTemp) {
 		f = &roomFile{f, r}
@@ -45,7 +46,7 @@ func (f *roomFile) Preallocate(size int64) error {
 // are small again, it is.
 func TestBulkLoadDoesNotZero(t *testing.T) {
 	const capacity = 1 << 20
-	fsys := &roomFS{FS: NewMemFS()}
+	fsys := &roomFS{FS: vfs.NewMem()}
 	s := openStore(t, "store", Options{FS: fsys, SegmentSize: capacity})
 	large, small := strings.Repeat("x", 2*bulkFrame-1000), strings.Repeat("x", 30<<10)
 	mustAppend(t, s, "s", engine.Any, one(large)...)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -70,7 +71,7 @@ func TestVerifyFindsDamage(t *testing.T) {
 }
 
 func TestVerifyComparesIndexFiles(t *testing.T) {
-	fsys := NewMemFS()
+	fsys := vfs.NewMem()
 	s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: testSegmentSize})
 	appendNumbered(t, s, 0, 500)
 	require.Greater(t, s.Stats().Segments, 2)
@@ -88,12 +89,12 @@ func TestVerifyComparesIndexFiles(t *testing.T) {
 	s = openStore(t, imageDir, Options{FS: img.with(name, damaged).fs(t)})
 	got, err = s.Verify(context.Background())
 	require.NoError(t, err)
-	assert.Equal(t, []string{joinPath(imageDir, name)}, got.BadIndexes)
+	assert.Equal(t, []string{vfs.Join(imageDir, name)}, got.BadIndexes)
 }
 
 // A backup taken while appends go on is a store whose head the source had, and only what is new is copied the next time.
 func TestBackup(t *testing.T) {
-	fsys := NewMemFS()
+	fsys := vfs.NewMem()
 	s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: testSegmentSize})
 	ctx := context.Background()
 	report, err := s.Backup(ctx, "backup")
@@ -194,12 +195,12 @@ func TestSalvage(t *testing.T) {
 		gaps []Gap
 	}{
 		{"nothing", img, nil},
-		{"one frame", img.with(second, lose(from, to)), []Gap{{From: p, To: p + 1, File: joinPath(imageDir, second), Offset: int64(from)}}},
+		{"one frame", img.with(second, lose(from, to)), []Gap{{From: p, To: p + 1, File: vfs.Join(imageDir, second), Offset: int64(from)}}},
 		{"the trailer of a frame", img.with(second, lose(to-8, to)), nil}, // its record checks by itself
-		{"a segment", img.with(second, nil), []Gap{{From: base, To: third.base, File: joinPath(imageDir, second)}}},
+		{"a segment", img.with(second, nil), []Gap{{From: base, To: third.base, File: vfs.Join(imageDir, second)}}},
 		{"a header", img.with(second, lose(0, segmentHeaderSize)), nil},
 		{"MANIFEST and TAIL", img.with(manifestName, nil).with(tailName, nil), nil},
-		{"the last segment", img.with(segmentFileName(3, 0), nil), []Gap{{From: third.base, To: engine.Position(n), File: joinPath(imageDir, segmentFileName(3, 0))}}},
+		{"the last segment", img.with(segmentFileName(3, 0), nil), []Gap{{From: third.base, To: engine.Position(n), File: vfs.Join(imageDir, segmentFileName(3, 0))}}},
 	}
 	for _, tt := range tests {
 		fsys := tt.img.fs(t)
@@ -224,7 +225,7 @@ func TestSalvage(t *testing.T) {
 
 // Verify compares the index file of the last segment, which Close has left of its first events, up to where it ends.
 func TestVerifyComparesTheLastIndexFile(t *testing.T) {
-	fsys := NewMemFS()
+	fsys := vfs.NewMem()
 	fill := func(s *FileStore, from, to int) {
 		for from < to {
 			var batch []engine.Append
@@ -270,7 +271,7 @@ func TestVerifyComparesTheLastIndexFile(t *testing.T) {
 			s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: segmentSize, ReadOnly: readOnly})
 			report, err := s.Verify(ctx)
 			require.NoError(t, err, what)
-			assert.Equal(t, []string{joinPath(imageDir, name)}, report.BadIndexes, what)
+			assert.Equal(t, []string{vfs.Join(imageDir, name)}, report.BadIndexes, what)
 			got, err := payloads(s)
 			require.NoError(t, err)
 			require.Len(t, got, activeIndexLeast+500)
@@ -313,7 +314,7 @@ func spoilBlock(b []byte, block int, m indexMeta) {
 
 // An index file of a complete segment that is wrong though its checksums are right is not asked any more once Verify has found out.
 func TestVerifyReplacesAWrongIndex(t *testing.T) {
-	fsys := NewMemFS()
+	fsys := vfs.NewMem()
 	s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: testSegmentSize})
 	appendNumbered(t, s, 0, 500)
 	settleIndexes(t, s)
@@ -329,7 +330,7 @@ func TestVerifyReplacesAWrongIndex(t *testing.T) {
 		s = openStore(t, imageDir, Options{FS: fsys, SegmentSize: testSegmentSize, ReadOnly: readOnly})
 		report, err := s.Verify(context.Background())
 		require.NoError(t, err)
-		require.Equal(t, []string{joinPath(imageDir, name)}, report.BadIndexes)
+		require.Equal(t, []string{vfs.Join(imageDir, name)}, report.BadIndexes)
 		for n := range 3 {
 			c := s.ReadIndex().ReadStream(context.Background(), fmt.Sprint("s", n), 0, engine.Forwards)
 			found := 0
@@ -353,7 +354,7 @@ func TestVerifyReplacesAWrongIndex(t *testing.T) {
 
 // Merged indexes are compared by a process that does not use them, too.
 func TestVerifyComparesRunsOfOthers(t *testing.T) {
-	fsys := NewMemFS()
+	fsys := vfs.NewMem()
 	s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: testSegmentSize})
 	appendNumbered(t, s, 0, 6000)
 	settleIndexes(t, s)
@@ -361,7 +362,7 @@ func TestVerifyComparesRunsOfOthers(t *testing.T) {
 	run := s.indexer.runList()[0]
 	require.NoError(t, s.Close())
 	img := takeImage(t, fsys)
-	verify := func(fsys FS) engine.VerifyReport {
+	verify := func(fsys vfs.FS) engine.VerifyReport {
 		s := openStore(t, imageDir, Options{FS: fsys, ReadOnly: true})
 		report, err := s.Verify(context.Background())
 		require.NoError(t, err)
@@ -373,13 +374,13 @@ func TestVerifyComparesRunsOfOthers(t *testing.T) {
 	assert.Greater(t, report.Indexes, report.Segments-1)
 	damaged := bytes.Clone(img[name])
 	damaged[100] ^= 1
-	assert.Equal(t, []string{joinPath(imageDir, name)}, verify(img.with(name, damaged).fs(t)).BadIndexes)
+	assert.Equal(t, []string{vfs.Join(imageDir, name)}, verify(img.with(name, damaged).fs(t)).BadIndexes)
 }
 
 // Verify reads MANIFEST, too: Open would make it anew, but a store that is open does not look.
 func TestVerifyReadsManifest(t *testing.T) {
 	img, n := rotated(t, true)
-	name := joinPath(imageDir, manifestName)
+	name := vfs.Join(imageDir, manifestName)
 	changes := map[string]func(m *manifest){
 		"the end":         func(m *manifest) { m.segments[0].end += 8 },
 		"the number":      func(m *manifest) { m.segments[1].next++ },
@@ -437,7 +438,7 @@ func TestVerifyReadsManifest(t *testing.T) {
 }
 
 func TestVerifyOfNothing(t *testing.T) {
-	s := openStore(t, "not yet", Options{FS: NewMemFS()})
+	s := openStore(t, "not yet", Options{FS: vfs.NewMem()})
 	report, err := s.Verify(context.Background())
 	require.NoError(t, err)
 	assert.Equal(t, engine.VerifyReport{}, report)
@@ -447,12 +448,12 @@ func TestVerifyOfNothing(t *testing.T) {
 func TestVerifyTellsErrorsFromDamage(t *testing.T) {
 	img, _ := rotated(t, true)
 	fsys := &countingFS{FS: img.fs(t)}
-	cache := newFileCache(2)
+	cache := vfs.NewFileCache(2)
 	s := openStore(t, imageDir, Options{FS: fsys, ReadOnly: true, files: cache})
-	for cache.shrink() {
+	for cache.Shrink() {
 	}
 	fsys.most = fsys.now.Load() + 1 // the directory and TAIL stay open
-	blocked, err := fsys.Open(joinPath(imageDir, manifestName), os.O_RDONLY)
+	blocked, err := fsys.Open(vfs.Join(imageDir, manifestName), os.O_RDONLY)
 	require.NoError(t, err)
 	_, err = s.Verify(context.Background())
 	require.ErrorIs(t, err, syscall.EMFILE)

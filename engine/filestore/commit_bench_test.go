@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 )
 
@@ -17,7 +18,7 @@ import (
 func BenchmarkCommitGroup(b *testing.B) {
 	for _, events := range []int{1, 100, 1000} {
 		b.Run(fmt.Sprintf("events=%d", events), func(b *testing.B) {
-			s, err := Open("bench", Options{FS: NewMemFS()})
+			s, err := Open("bench", Options{FS: vfs.NewMem()})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -6,12 +6,13 @@ import (
 	"testing"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/require"
 )
 
 // benchSegment returns a store with one complete segment of 16 MiB of orders, compressed or not.
 func benchSegment(b *testing.B, compress Compression) *FileStore {
-	options := compressOptions(OSFS(), compress)
+	options := compressOptions(vfs.OS(), compress)
 	options.SegmentSize, options.Sync = 16<<20, SyncInterval
 	s := openStore(b, b.TempDir(), options)
 	r := rand.New(rand.NewPCG(3, 3))
@@ -30,11 +31,11 @@ func BenchmarkCompress(b *testing.B) {
 	s := benchSegment(b, CompressNone)
 	seg := s.view.Load().segments[0]
 	size := seg.sealed.Load().end
-	name := joinPath(b.TempDir(), "packed")
+	name := vfs.Join(b.TempDir(), "packed")
 	b.SetBytes(size)
 	began := cpuTime()
 	for b.Loop() {
-		f, err := createEmpty(OSFS(), name)
+		f, err := createEmpty(vfs.OS(), name)
 		require.NoError(b, err)
 		p, err := newPacker()
 		require.NoError(b, err)

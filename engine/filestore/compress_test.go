@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -47,7 +48,7 @@ func appendOrders(t testing.TB, s engine.Store, r *rand.Rand, n int) {
 }
 
 // compressOptions are those of a store of several segments with several blocks each, which is the same whenever it is made.
-func compressOptions(fsys FS, compress Compression) Options {
+func compressOptions(fsys vfs.FS, compress Compression) Options {
 	now := time.UnixMilli(1_750_000_000_000)
 	return Options{FS: fsys, SegmentSize: 256 << 10, Prealloc: PreallocNone, Compress: compress, Rand: rand.NewChaCha8([32]byte{7}),
 		Now: func() time.Time { now = now.Add(time.Millisecond); return now }}
@@ -101,7 +102,7 @@ func drain(t testing.TB, c engine.Cursor) (all []engine.Event) {
 
 // compressedStore makes a store of compressed segments and returns its files, closed, and its events.
 func compressedStore(t testing.TB, orders int) (image, []engine.Event) {
-	fsys := NewMemFS()
+	fsys := vfs.NewMem()
 	s := openStore(t, imageDir, compressOptions(fsys, CompressZstd))
 	appendOrders(t, s, rand.New(rand.NewPCG(3, 3)), orders)
 	settleCompression(t, s)
@@ -113,7 +114,7 @@ func compressedStore(t testing.TB, orders int) (image, []engine.Event) {
 // A store is the same store when its segments are compressed: events, chain, indexes and what Verify says.
 func TestCompressedIsTheSame(t *testing.T) {
 	const n = 3000
-	plainFS, packedFS := NewMemFS(), NewMemFS()
+	plainFS, packedFS := vfs.NewMem(), vfs.NewMem()
 	plain := openStore(t, imageDir, compressOptions(plainFS, CompressNone))
 	packed := openStore(t, imageDir, compressOptions(packedFS, CompressZstd))
 	appendOrders(t, plain, rand.New(rand.NewPCG(3, 3)), n)
@@ -168,7 +169,7 @@ func TestCompressedIsTheSame(t *testing.T) {
 // The size that events have on the disk when they are orders of 256 bytes, committed by the hundred and by the one.
 func TestCompressedSize(t *testing.T) {
 	for _, group := range []int{100, 1} {
-		fsys := NewMemFS()
+		fsys := vfs.NewMem()
 		s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: 1 << 20, Prealloc: PreallocNone, Compress: CompressZstd})
 		r := rand.New(rand.NewPCG(5, 5))
 		for n := 0; s.Stats().Segments < 3; n += group {
@@ -314,7 +315,7 @@ func TestSalvageOfCompressed(t *testing.T) {
 // A backup of a compressed store is one too, whole and incremental, also if segments are compressed while it is made.
 func TestBackupOfCompressed(t *testing.T) {
 	ctx := context.Background()
-	fsys := NewMemFS()
+	fsys := vfs.NewMem()
 	s := openStore(t, imageDir, compressOptions(fsys, CompressNone))
 	appendOrders(t, s, rand.New(rand.NewPCG(3, 3)), 2000)
 	settleIndexes(t, s)
@@ -442,7 +443,7 @@ func drainN(t testing.TB, c engine.Cursor, n int) (events []engine.Event) {
 
 // When the disk is full a segment stays as it is, nothing is left of the attempt, and it is made up for when there is room.
 func TestCompressWithoutRoom(t *testing.T) {
-	fsys := &faultFS{FS: NewMemFS()}
+	fsys := &faultFS{FS: vfs.NewMem()}
 	var full atomic.Bool
 	var refused atomic.Int64
 	full.Store(true)
@@ -476,7 +477,7 @@ func TestCompressWithoutRoom(t *testing.T) {
 // A store is closed while it compresses, at every step. What is there afterwards is the old file or the new one, and the next process that
 // writes removes what is of no use.
 func TestCloseWhileCompressing(t *testing.T) {
-	base := NewMemFS()
+	base := vfs.NewMem()
 	s := openStore(t, imageDir, compressOptions(base, CompressNone))
 	appendOrders(t, s, rand.New(rand.NewPCG(3, 3)), 1500)
 	settleIndexes(t, s)
@@ -538,7 +539,7 @@ func TestCloseWhileCompressing(t *testing.T) {
 
 // Which of two generations is used: the one that MANIFEST names; if it is lost the newest one that is whole.
 func TestTwoGenerations(t *testing.T) {
-	plainFS := NewMemFS()
+	plainFS := vfs.NewMem()
 	s := openStore(t, imageDir, compressOptions(plainFS, CompressNone))
 	appendOrders(t, s, rand.New(rand.NewPCG(3, 3)), 2000)
 	settleIndexes(t, s)
@@ -566,16 +567,16 @@ func TestTwoGenerations(t *testing.T) {
 		require.Equal(t, want, everything(t, s), tt.name)
 		mustAppend(t, s, "order-0", engine.Any, one("{}")...)
 		require.NoError(t, s.Close())
-		_, err := fsys.Stat(joinPath(imageDir, first))
+		_, err := fsys.Stat(vfs.Join(imageDir, first))
 		require.Equal(t, !tt.compressed, err == nil, tt.name)
-		_, err = fsys.Stat(joinPath(imageDir, second))
+		_, err = fsys.Stat(vfs.Join(imageDir, second))
 		require.Equal(t, tt.compressed, err == nil, tt.name)
 	}
 }
 
 // A segment that is damaged is left as it is: the damage is for reading and Verify to report, and the file for Salvage.
 func TestCompressorLeavesDamageAlone(t *testing.T) {
-	fsys := NewMemFS()
+	fsys := vfs.NewMem()
 	s := openStore(t, imageDir, compressOptions(fsys, CompressNone))
 	appendOrders(t, s, rand.New(rand.NewPCG(3, 3)), 2000)
 	settleIndexes(t, s)
@@ -600,7 +601,7 @@ func TestCompressorLeavesDamageAlone(t *testing.T) {
 func TestCompressedFileReads(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for _, size := range []int{segmentHeaderSize, segmentHeaderSize + 1, segmentHeaderSize + packedBlockSize, 3*packedBlockSize + 77, 20 * packedBlockSize} {
-		fsys := NewMemFS()
+		fsys := vfs.NewMem()
 		h := segmentHeader{store: uuid.New(), number: 3, base: 10}
 		content := h.encode()
 		for len(content) < size { // stretches that get smaller, and stretches that do not
@@ -615,7 +616,7 @@ func TestCompressedFileReads(t *testing.T) {
 		content = content[:size]
 		src, err := fsys.Open("src", os.O_RDWR|os.O_CREATE)
 		require.NoError(t, err)
-		require.NoError(t, writeFull(src, content, 0))
+		require.NoError(t, vfs.WriteFull(src, content, 0))
 		p, err := newPacker()
 		require.NoError(t, err)
 		f, err := fsys.Open("packed", os.O_RDWR|os.O_CREATE)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // A compressedFile reads a compressed segment as if it were not compressed: offsets are those of the bytes as they were written, and the
@@ -14,7 +16,7 @@ import (
 // A block that is damaged reads as zeros, after a second attempt, so that no frame and no record in it checks and whoever reads meets
 // damage where it is, as in a segment that is not compressed, and can go on behind it.
 type compressedFile struct {
-	file   File
+	file   vfs.File
 	name   string
 	place  place // of the segment
 	layout packedLayout
@@ -24,17 +26,17 @@ type compressedFile struct {
 	id     uint32 // of the file in the cache
 }
 
-var _ File = (*compressedFile)(nil)
+var _ vfs.File = (*compressedFile)(nil)
 
 // unpack returns f and h, the header of f, as they are to be used: of a compressed segment, a file that reads it, and the header it had.
 // Otherwise the error is errLayout, errMap, a *FormatError, or one of reading; f stays open.
-func (c *plainCache) unpack(f File, h segmentHeader, name string) (File, segmentHeader, error) {
+func (c *plainCache) unpack(f vfs.File, h segmentHeader, name string) (vfs.File, segmentHeader, error) {
 	if h.incompatible&featureCompressed == 0 {
 		return f, h, nil
 	}
 	page := make([]byte, segmentHeaderSize)
 	n, err := f.ReadAt(page, 0)
-	if n < len(page) && ignoreEOF(err) != nil {
+	if n < len(page) && vfs.IgnoreEOF(err) != nil {
 		return f, h, fmt.Errorf("eventfold: read %s: %w", name, err)
 	}
 	z := &compressedFile{file: f, name: name, place: place{store: h.store, segment: h.number}, cache: c, id: c.files.Add(1)}
@@ -52,7 +54,7 @@ func (z *compressedFile) readMap() error {
 	b := make([]byte, int(z.layout.blocks)*packedEntry)
 	for _, at := range z.layout.maps {
 		n, err := z.file.ReadAt(b, at)
-		if n < len(b) && ignoreEOF(err) != nil {
+		if n < len(b) && vfs.IgnoreEOF(err) != nil {
 			return fmt.Errorf("eventfold: read %s: %w", z.name, err)
 		}
 		if n == len(b) && crc32c(b) == z.layout.mapCRC && z.decodeMap(b) {
@@ -159,7 +161,7 @@ func (z *compressedFile) plain(i int, b []byte) (ok bool, err error) {
 	at.offset = segmentHeaderSize + int64(i)*packedBlockSize
 	for range 2 { // what does not check is read once more
 		n, err := z.file.ReadAt(stored, segmentHeaderSize+int64(begin))
-		if n < len(stored) && ignoreEOF(err) != nil {
+		if n < len(stored) && vfs.IgnoreEOF(err) != nil {
 			return false, err
 		}
 		if n == len(stored) && packedCRC(at, stored) == z.crcs[i] && z.cache.decode(stored, b) {
@@ -185,7 +187,7 @@ func (z *compressedFile) Truncate(int64) error { return z.notForWriting("truncat
 func (z *compressedFile) Preallocate(int64) error { return z.notForWriting("preallocate") }
 
 // Info describes the file as it is stored.
-func (z *compressedFile) Info() (FileInfo, error) { return z.file.Info() }
+func (z *compressedFile) Info() (vfs.FileInfo, error) { return z.file.Info() }
 
 // TryLock takes the lock of the file.
 func (z *compressedFile) TryLock() error { return z.file.TryLock() }

@@ -3,8 +3,10 @@ package filestore
 import (
 	"context"
 	"errors"
-	"github.com/eventfold/eventfold/engine"
 	"io/fs"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // compressTemp is the file that becomes the compressed generation of a segment.
@@ -70,7 +72,7 @@ func (c *compressor) compress(ctx context.Context, seg *segment, size int64) err
 	h.generation = seg.generation + 1
 	h.flags |= segmentCompressed
 	h.incompatible |= featureCompressed
-	temp, name := joinPath(s.dir, compressTemp), joinPath(s.dir, segmentFileName(seg.number, h.generation))
+	temp, name := vfs.Join(s.dir, compressTemp), vfs.Join(s.dir, segmentFileName(seg.number, h.generation))
 	err := c.write(ctx, temp, seg, &h, size)
 	if err == nil {
 		err = c.check(ctx, temp, seg, size)
@@ -82,7 +84,7 @@ func (c *compressor) compress(ctx context.Context, seg *segment, size int64) err
 		s.fs.Remove(temp)
 		return err
 	}
-	if err = writeError("sync "+s.dir, syncNames(s.fs, s.dir)); err != nil {
+	if err = writeError("sync "+s.dir, vfs.SyncNames(s.fs, s.dir)); err != nil {
 		return err // the next attempt writes it again
 	}
 	next, err := c.open(name)

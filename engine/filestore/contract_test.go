@@ -9,6 +9,7 @@ import (
 	"github.com/eventfold/eventfold/engine/crashtest"
 	"github.com/eventfold/eventfold/engine/enginetest"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // The embedded store keeps the contract, on every file system, with segments so small that every test goes through several,
@@ -20,13 +21,13 @@ func TestContract(t *testing.T) {
 	}{
 		{"on disk", func(t *testing.T) filestore.Options { return filestore.Options{} }},
 		{"in memory, small segments", func(t *testing.T) filestore.Options {
-			return filestore.Options{FS: filestore.NewMemFS(), SegmentSize: 64 << 10}
+			return filestore.Options{FS: vfs.NewMem(), SegmentSize: 64 << 10}
 		}},
 		{"strict, smallest segments", func(t *testing.T) filestore.Options {
 			return filestore.Options{FS: crashtest.New(), SegmentSize: 32 << 10, Prealloc: filestore.PreallocNone}
 		}},
 		{"synced now and then", func(t *testing.T) filestore.Options {
-			return filestore.Options{FS: filestore.NewMemFS(), Sync: filestore.SyncInterval, Prealloc: filestore.PreallocReserve}
+			return filestore.Options{FS: vfs.NewMem(), Sync: filestore.SyncInterval, Prealloc: filestore.PreallocReserve}
 		}},
 	}
 	for _, tt := range tests {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -22,32 +23,32 @@ import (
 // EVENTFOLD_OPEN_FILES=n lets every test of this package run with at most n files open for reading.
 func init() {
 	if n, err := strconv.Atoi(os.Getenv("EVENTFOLD_OPEN_FILES")); err == nil {
-		limitOpenFiles(n)
+		vfs.LimitOpenFiles(n)
 	}
 }
 
 // A countingFS counts the files that are open, and lets no more than most be.
 type countingFS struct {
-	FS
-	most          int64      // 0 means any number
-	cache         *fileCache // asked to close some when there are too many, as OSFS does
+	vfs.FS
+	most          int64          // 0 means any number
+	cache         *vfs.FileCache // asked to close some when there are too many, as vfs.OS does
 	now, greatest atomic.Int64
 }
 
 type countedFile struct {
-	File
+	vfs.File
 	fs     *countingFS
 	closed atomic.Bool
 }
 
-func (c *countingFS) Open(name string, flag int) (File, error) {
+func (c *countingFS) Open(name string, flag int) (vfs.File, error) {
 	if c.cache == nil {
 		return c.open(name, flag)
 	}
-	return openPatiently(c.cache, func() (File, error) { return c.open(name, flag) })
+	return vfs.OpenPatiently(c.cache, func() (vfs.File, error) { return c.open(name, flag) })
 }
 
-func (c *countingFS) open(name string, flag int) (File, error) {
+func (c *countingFS) open(name string, flag int) (vfs.File, error) {
 	n := c.now.Add(1)
 	if c.most != 0 && n > c.most {
 		c.now.Add(-1)
@@ -83,18 +84,18 @@ func (c *countedFile) ReadAt(p []byte, off int64) (int, error) {
 
 func TestFileCacheBoundsWhatIsOpen(t *testing.T) {
 	const files, most, readers = 40, 5, 8
-	fsys := &countingFS{FS: NewMemFS()}
-	cache := newFileCache(most)
-	open := func(i int) (File, error) { return fsys.Open(fmt.Sprint(i), os.O_RDONLY) }
-	var all []File
+	fsys := &countingFS{FS: vfs.NewMem()}
+	cache := vfs.NewFileCache(most)
+	open := func(i int) (vfs.File, error) { return fsys.Open(fmt.Sprint(i), os.O_RDONLY) }
+	var all []vfs.File
 	for i := range files {
 		f, err := fsys.Open(fmt.Sprint(i), os.O_RDWR|os.O_CREATE)
 		require.NoError(t, err)
-		require.NoError(t, writeFull(f, []byte(fmt.Sprintf("%03d", i)), 0))
+		require.NoError(t, vfs.WriteFull(f, []byte(fmt.Sprintf("%03d", i)), 0))
 		require.NoError(t, f.Close())
 		f, err = open(i)
 		require.NoError(t, err)
-		all = append(all, cache.add(f, func() (File, error) { return open(i) }))
+		all = append(all, cache.Add(f, func() (vfs.File, error) { return open(i) }))
 		require.LessOrEqual(t, fsys.now.Load(), int64(most+1))
 	}
 	var group sync.WaitGroup
@@ -113,7 +114,7 @@ func TestFileCacheBoundsWhatIsOpen(t *testing.T) {
 	}
 	group.Wait()
 	assert.LessOrEqual(t, fsys.greatest.Load(), int64(most+2*readers), "those being read or opened, beside the bound")
-	assert.True(t, cache.shrink())
+	assert.True(t, cache.Shrink())
 	for i, f := range all {
 		require.NoError(t, f.Close())
 		assert.ErrorIs(t, f.Close(), fs.ErrClosed)
@@ -121,24 +122,24 @@ func TestFileCacheBoundsWhatIsOpen(t *testing.T) {
 		assert.ErrorIs(t, err, fs.ErrClosed, i)
 	}
 	assert.Zero(t, fsys.now.Load())
-	assert.Zero(t, cache.count())
-	assert.False(t, cache.shrink())
+	assert.Zero(t, cache.Count())
+	assert.False(t, cache.Shrink())
 }
 
 // What is used again and again stays open.
 func TestFileCacheKeepsWhatIsUsed(t *testing.T) {
-	cache := newFileCache(4)
+	cache := vfs.NewFileCache(4)
 	opened := make([]int, 30)
-	var all []File
+	var all []vfs.File
 	for i := range opened {
-		f := NewMemFS()
-		open := func() (File, error) {
+		f := vfs.NewMem()
+		open := func() (vfs.File, error) {
 			opened[i]++
 			return f.Open("f", os.O_RDWR|os.O_CREATE)
 		}
 		file, err := open()
 		require.NoError(t, err)
-		all = append(all, cache.add(file, open))
+		all = append(all, cache.Add(file, open))
 	}
 	for i := range 300 {
 		all[0].Size()
@@ -151,8 +152,8 @@ func TestFileCacheKeepsWhatIsUsed(t *testing.T) {
 
 // A store of many segments keeps few of its files open, whatever is asked, and closes them all.
 func TestStoreKeepsFewFilesOpen(t *testing.T) {
-	fsys := &countingFS{FS: NewMemFS()}
-	fsys.cache = newFileCache(6)
+	fsys := &countingFS{FS: vfs.NewMem()}
+	fsys.cache = vfs.NewFileCache(6)
 	s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: minSegmentSize, files: fsys.cache})
 	ctx := context.Background()
 	event := func(i int) []engine.NewEvent {
@@ -193,7 +194,7 @@ func TestStoreKeepsFewFilesOpen(t *testing.T) {
 
 	// Now the system refuses more, before the cache's own bound is reached.
 	fsys.most = 16
-	fsys.cache.limit(1000)
+	fsys.cache.Limit(1000)
 	s, err := Open(imageDir, Options{FS: fsys, SegmentSize: minSegmentSize, files: fsys.cache})
 	require.NoError(t, err)
 	check(s)
@@ -206,7 +207,7 @@ func TestStoreKeepsFewFilesOpen(t *testing.T) {
 
 // A reader whose file has been replaced meanwhile, by another process that compresses, goes on with the one that is there.
 func TestShutFileThatIsReplaced(t *testing.T) {
-	fsys := NewMemFS()
+	fsys := vfs.NewMem()
 	w := openStore(t, imageDir, Options{FS: fsys, SegmentSize: testSegmentSize})
 	appendNumbered(t, w, 0, 500)
 	settleIndexes(t, w)
@@ -214,13 +215,13 @@ func TestShutFileThatIsReplaced(t *testing.T) {
 
 	r := openStore(t, imageDir, Options{FS: fsys, ReadOnly: true})
 	old := r.ReadIndex()
-	r.files.limit(1)
-	for r.files.shrink() {
+	r.files.Limit(1)
+	for r.files.Shrink() {
 	}
 	w = openStore(t, imageDir, Options{FS: fsys, SegmentSize: testSegmentSize, Compress: CompressZstd})
 	appendNumbered(t, w, 500, 501)
 	require.Eventually(t, func() bool { return w.Stats().Compressed == w.Stats().Segments-1 }, time.Minute, time.Millisecond)
-	_, err := fsys.Stat(joinPath(imageDir, segmentFileName(1, 0)))
+	_, err := fsys.Stat(vfs.Join(imageDir, segmentFileName(1, 0)))
 	require.ErrorIs(t, err, fs.ErrNotExist)
 
 	c := old.ReadAll(context.Background(), 0, engine.Forwards)
@@ -233,7 +234,7 @@ func TestShutFileThatIsReplaced(t *testing.T) {
 	assert.Equal(t, numbered(500), got)
 
 	// A file of the same name that is not the same is not taken for it.
-	for r.files.shrink() {
+	for r.files.Shrink() {
 	}
 	other := openStore(t, "other", Options{FS: fsys, SegmentSize: testSegmentSize})
 	appendNumbered(t, other, 0, 500)
@@ -242,14 +243,14 @@ func TestShutFileThatIsReplaced(t *testing.T) {
 	require.NoError(t, err)
 	for _, name := range names {
 		if _, _, ok := parseSegmentFileName(name); ok {
-			require.NoError(t, fsys.Rename(joinPath("other", name), joinPath(imageDir, strings.TrimSuffix(name, ".log")+".9.log")))
+			require.NoError(t, fsys.Rename(vfs.Join("other", name), vfs.Join(imageDir, strings.TrimSuffix(name, ".log")+".9.log")))
 		}
 	}
 	mine, err := fsys.List(imageDir)
 	require.NoError(t, err)
 	for _, name := range mine {
 		if strings.HasSuffix(name, ".1.log") {
-			require.NoError(t, fsys.Remove(joinPath(imageDir, name)))
+			require.NoError(t, fsys.Remove(vfs.Join(imageDir, name)))
 		}
 	}
 	c = old.ReadAll(context.Background(), 0, engine.Forwards)
@@ -262,7 +263,7 @@ func TestShutFileThatIsReplaced(t *testing.T) {
 
 // An index file that is shut, and replaced by one about more events, is not read as if it were the same.
 func TestShutIndexThatIsReplaced(t *testing.T) {
-	fsys := NewMemFS()
+	fsys := vfs.NewMem()
 	fill := func(from, to int) {
 		s := openStore(t, imageDir, Options{FS: fsys})
 		var batch []engine.Append
@@ -278,7 +279,7 @@ func TestShutIndexThatIsReplaced(t *testing.T) {
 	r := openStore(t, imageDir, Options{FS: fsys, ReadOnly: true})
 	old := r.ReadIndex()
 	require.NotNil(t, r.log.index.prefixFile(), "the index was saved")
-	for r.files.shrink() {
+	for r.files.Shrink() {
 	}
 	fill(part, 2*part)
 	for n := range 97 {

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/eventfold/eventfold/engine/internal/sabotage"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 )
 
@@ -20,7 +22,7 @@ import (
 type fileIndex struct {
 	indexFooter
 	name  string
-	file  File
+	file  vfs.File
 	cache *blockCache
 	id    uint32 // of the file in the cache
 	crc   uint32 // with which those of the blocks begin
@@ -36,7 +38,7 @@ var errIndexOther = errors.New("it is the index of another segment, or of an ear
 
 // openIndexFile opens the index file of the events that m describes. A file that is about other events, or has no
 // footer that checks, is an *indexDamage.
-func openIndexFile(fsys FS, name string, m indexMeta, cache *blockCache) (*fileIndex, error) {
+func openIndexFile(fsys vfs.FS, name string, m indexMeta, cache *blockCache) (*fileIndex, error) {
 	x, err := openAnyIndexFile(fsys, name, m, cache)
 	if err != nil {
 		return nil, err
@@ -48,8 +50,8 @@ func openIndexFile(fsys FS, name string, m indexMeta, cache *blockCache) (*fileI
 }
 
 // openAnyIndexFile opens an index file of the segment that m names. It may be about fewer or more events than m says.
-func openAnyIndexFile(fsys FS, name string, m indexMeta, cache *blockCache) (*fileIndex, error) {
-	f, err := openFile(fsys, name, os.O_RDONLY)
+func openAnyIndexFile(fsys vfs.FS, name string, m indexMeta, cache *blockCache) (*fileIndex, error) {
+	f, err := vfs.OpenFile(fsys, name, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +59,7 @@ func openAnyIndexFile(fsys FS, name string, m indexMeta, cache *blockCache) (*fi
 	if err := x.readFooter(m); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	x.file = cache.opened.add(f, func() (File, error) { return x.again(fsys) })
+	x.file = cache.opened.Add(f, func() (vfs.File, error) { return x.again(fsys) })
 	return x, nil
 }
 
@@ -86,8 +88,8 @@ func (x *fileIndex) readFooter(m indexMeta) error {
 }
 
 // again opens the file once more. It is an *indexDamage if it has been replaced by another one.
-func (x *fileIndex) again(fsys FS) (File, error) {
-	f, err := openFile(fsys, x.name, os.O_RDONLY)
+func (x *fileIndex) again(fsys vfs.FS) (vfs.File, error) {
+	f, err := vfs.OpenFile(fsys, x.name, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +135,7 @@ func (x *fileIndex) readBlock(block uint32, into []byte) error {
 		return x.damage(int64(block), err)
 	}
 	content := into[:indexBlockPayload]
-	if binary.LittleEndian.Uint32(into[indexBlockPayload:]) != blockCRC(x.crc, block, content) && !sabotaged(indexWithoutCRC) {
+	if binary.LittleEndian.Uint32(into[indexBlockPayload:]) != blockCRC(x.crc, block, content) && !sabotage.On(sabotage.IndexWithoutCRC) {
 		return x.damage(int64(block), errIndexCRC)
 	}
 	return nil

@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"testing"
 
+	"github.com/eventfold/eventfold/engine/internal/sabotage"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 )
@@ -20,15 +22,15 @@ func metaOf(src indexSource) indexMeta {
 }
 
 // fileIndexOf writes the index of events to a file in memory and opens it.
-func fileIndexOf(t testing.TB, src indexSource, cache *blockCache) (*fileIndex, FS) {
-	fs := NewMemFS()
+func fileIndexOf(t testing.TB, src indexSource, cache *blockCache) (*fileIndex, vfs.FS) {
+	fs := vfs.NewMem()
 	require.NoError(t, writeIndexFile(context.Background(), fs, "7.idx", src, metaOf(src)))
 	x, err := openIndexFile(fs, "7.idx", metaOf(src), cache)
 	require.NoError(t, err)
 	return x, fs
 }
 
-func fileContent(t testing.TB, fs FS, name string) []byte {
+func fileContent(t testing.TB, fs vfs.FS, name string) []byte {
 	f, err := fs.Open(name, os.O_RDONLY)
 	require.NoError(t, err)
 	size, err := f.Size()
@@ -185,7 +187,7 @@ func answers(x segmentIndex, model *naiveIndex) (string, error) {
 // TestIndexFileDamage changes bytes of a file, and cuts it: the answers are the same or there is an error.
 // It takes every 17th byte, or every byte if EVENTFOLD_TORTURE is set.
 func TestIndexFileDamage(t *testing.T) {
-	if sabotaged(indexWithoutCRC) {
+	if sabotage.On(sabotage.IndexWithoutCRC) {
 		t.Log("the blocks' checksums are not looked at")
 	}
 	model := &naiveIndex{corpora["few"].make(rand.New(rand.NewPCG(21, 22)))}
@@ -276,7 +278,7 @@ func sealBlocks(content []byte, m indexMeta) []byte {
 }
 
 func tryIndexFile(t *testing.T, content []byte, m indexMeta, model *naiveIndex, filters bool) {
-	fs := NewMemFS()
+	fs := vfs.NewMem()
 	f, err := fs.Open("x.idx", os.O_RDWR|os.O_CREATE)
 	require.NoError(t, err)
 	_, err = f.WriteAt(content, 0)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/require"
 )
 
@@ -205,13 +206,13 @@ func TestAFirstScanAllocatesLittle(t *testing.T) {
 // A hostileMap is a hostileFile that can be mapped. What is looked at in the map is what was read before.
 type hostileMap struct{ *hostileFile }
 
-func (f hostileMap) hold(to int64) *fileMap { return f.File.(mapper).hold(to) }
-func (f hostileMap) release()               { f.File.(mapper).release() }
+func (f hostileMap) Hold(to int64) *vfs.FileMap { return f.File.(vfs.Mapper).Hold(to) }
+func (f hostileMap) Release()                   { f.File.(vfs.Mapper).Release() }
 
 // TestFirstReadsStayBelowTheWatermark reads an active segment that can be mapped and whose file goes on behind the head.
 func TestFirstReadsStayBelowTheWatermark(t *testing.T) {
 	r := testRand(t)
-	l := newHandLog(t, dirFS{OSFS(), t.TempDir()})
+	l := newHandLog(t, dirFS{vfs.OS(), t.TempDir()})
 	for i := range 200 {
 		l.append(randomEvent(r, i), randomEvent(r, i))
 		if i%20 != 7 {
@@ -232,7 +233,7 @@ func TestFirstReadsStayBelowTheWatermark(t *testing.T) {
 // TestAFirstReadIsRepeatedIfItDoesNotCheck damages what the first read of several records brings, but not what is read after it.
 func TestAFirstReadIsRepeatedIfItDoesNotCheck(t *testing.T) {
 	r := testRand(t)
-	l := newHandLog(t, dirFS{OSFS(), t.TempDir()})
+	l := newHandLog(t, dirFS{vfs.OS(), t.TempDir()})
 	for i := range 50 {
 		e := randomEvent(r, i)
 		e.Stream = "s"
@@ -257,7 +258,7 @@ func TestAFirstReadIsRepeatedIfItDoesNotCheck(t *testing.T) {
 }
 
 // reopened returns the file anew, so that nothing of it is known to have been read.
-func reopened(t *testing.T, l *handLog, file *hostileFile) File {
+func reopened(t *testing.T, l *handLog, file *hostileFile) vfs.File {
 	f, err := l.fs.Open(l.view.segments[0].name, os.O_RDONLY)
 	require.NoError(t, err)
 	t.Cleanup(func() { f.Close() })

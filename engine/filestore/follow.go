@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 )
 
@@ -66,7 +67,7 @@ func (s *FileStore) hasNews() bool {
 		return false
 	}
 	if s.log.store != uuid.Nil && slots[0].store != s.log.store { // another store was restored into the files
-		s.names.found(&engine.MovedError{Path: joinPath(s.dir, tailName), Replaced: true})
+		s.names.found(&engine.MovedError{Path: vfs.Join(s.dir, tailName), Replaced: true})
 		return false
 	}
 	return len(s.log.tail) == 0 || slots[0] != s.log.tail[0]
@@ -77,7 +78,7 @@ func (s *FileStore) openTail() bool {
 	if s.holdDir() != nil {
 		return false
 	}
-	f, err := openFile(s.fs, joinPath(s.dir, tailName), os.O_RDONLY)
+	f, err := vfs.OpenFile(s.fs, vfs.Join(s.dir, tailName), os.O_RDONLY)
 	if err != nil {
 		return false
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -54,7 +55,7 @@ func frozenBatches() [][]engine.Append {
 
 // makeFrozen makes the frozen store with a clock and random numbers of its own.
 func makeFrozen(t testing.TB) image {
-	fsys := NewMemFS()
+	fsys := vfs.NewMem()
 	now := time.UnixMilli(1_750_000_000_000)
 	s := openStore(t, imageDir, Options{
 		FS: fsys, SegmentSize: testSegmentSize, Prealloc: PreallocNone,

@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/internal/sabotage"
 	"github.com/google/uuid"
 )
 
@@ -145,7 +146,7 @@ func frameHeaderCRC(b []byte, at place) uint32 {
 // seed folds the place into 32 bits. Two offsets of one segment never have the same seed; two segments or two stores have different
 // seeds at an offset, but for a chance of 2^-32.
 func (p place) seed() uint32 {
-	if sabotaged(skipPlaceSeed) {
+	if sabotage.On(sabotage.SkipPlaceSeed) {
 		return 0
 	}
 	const fold = 0x9E3779B97F4A7C15

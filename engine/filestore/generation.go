@@ -3,11 +3,13 @@ package filestore
 import (
 	"context"
 	"errors"
-	"github.com/eventfold/eventfold/engine"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // A complete segment never changes; what is to be stored in another way is written to a file of its own, the segment's next generation:
@@ -30,7 +32,7 @@ func (l *logState) replace(i int, next *segment) {
 
 // noticeManifest reads MANIFEST if another process has written it since it was read last, and reports whether it did.
 func (l *logState) noticeManifest() bool {
-	info, err := l.fs.Stat(joinPath(l.dir, manifestName))
+	info, err := l.fs.Stat(vfs.Join(l.dir, manifestName))
 	if err != nil || info.Inode == l.seen.Inode && info.Size == l.seen.Size && info.Modified.Equal(l.seen.Modified) {
 		return false
 	}
@@ -107,11 +109,11 @@ func (l *logState) removeLeftovers() {
 			left = append(left, file)
 		}
 	}
-	if len(left) == 0 || syncNames(l.fs, l.dir) != nil { // the system may show a MANIFEST that is not durable
+	if len(left) == 0 || vfs.SyncNames(l.fs, l.dir) != nil { // the system may show a MANIFEST that is not durable
 		return
 	}
 	for _, file := range left {
-		l.fs.Remove(joinPath(l.dir, file))
+		l.fs.Remove(vfs.Join(l.dir, file))
 	}
 }
 
@@ -130,7 +132,7 @@ func (w *manifestWriter) next() uint64 {
 	return w.described
 }
 
-func (w *manifestWriter) write(fsys FS, dir string, m *manifest, number uint64) error {
+func (w *manifestWriter) write(fsys vfs.FS, dir string, m *manifest, number uint64) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if number <= w.written {
@@ -147,7 +149,7 @@ func (w *manifestWriter) write(fsys FS, dir string, m *manifest, number uint64) 
 // and all when the store is closed: until then the system keeps the room that a removed file takes.
 type retiredFiles struct {
 	mu    sync.Mutex // protects files
-	files map[File]struct{}
+	files map[vfs.File]struct{}
 }
 
 // add takes over the file of a segment.
@@ -155,13 +157,13 @@ func (r *retiredFiles) add(seg *segment) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.files == nil {
-		r.files = map[File]struct{}{}
+		r.files = map[vfs.File]struct{}{}
 	}
 	r.files[seg.file] = struct{}{}
 	runtime.AddCleanup(seg, r.drop, seg.file)
 }
 
-func (r *retiredFiles) drop(f File) {
+func (r *retiredFiles) drop(f vfs.File) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, ok := r.files[f]; ok {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -25,7 +26,7 @@ func TestReplacedFilesAreRemovedLater(t *testing.T) {
 			}
 			return nil
 		}
-		fsys := &faultFS{FS: NewMemFS()}
+		fsys := &faultFS{FS: vfs.NewMem()}
 		o := compressOptions(fsys, CompressNone)
 		s := openStore(t, imageDir, o)
 		appendOrders(t, s, rand.New(rand.NewPCG(3, 3)), 2000)
@@ -38,14 +39,14 @@ func TestReplacedFilesAreRemovedLater(t *testing.T) {
 		s.indexer.retry = time.Millisecond
 		mustAppend(t, s, "a", engine.Any, one("x")...)
 		require.Eventually(t, func() bool { return failures.Load() > 2 }, time.Minute, time.Millisecond, what)
-		_, err := fsys.Stat(joinPath(imageDir, segmentFileName(1, 0)))
+		_, err := fsys.Stat(vfs.Join(imageDir, segmentFileName(1, 0)))
 		require.NoError(t, err, what)
 		fsys.set(nil)
 		settleCompression(t, s)
 		sealed := s.Stats().Segments - 1
 		require.Eventually(t, func() bool {
 			for n := range sealed {
-				if _, err := fsys.Stat(joinPath(imageDir, segmentFileName(int64(n+1), 0))); err == nil {
+				if _, err := fsys.Stat(vfs.Join(imageDir, segmentFileName(int64(n+1), 0))); err == nil {
 					return false
 				}
 			}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/require"
 )
 
@@ -31,7 +32,7 @@ func turnsGiven(read func()) (n int) {
 func TestReadersGiveWayWhileAnAppendIsUnderWay(t *testing.T) {
 	const n = 4_000
 	l := costLog(t, n/2)
-	stream := newHandLog(t, NewMemFS())
+	stream := newHandLog(t, vfs.NewMem())
 	for range n / 100 {
 		events := make([]engine.Event, 100)
 		for i := range events {
@@ -77,7 +78,7 @@ func TestReadersGiveWayWhileAnAppendIsUnderWay(t *testing.T) {
 
 // TestAppendsUnderWayAreCounted holds that the count is back at zero after appends that succeed, fail, and are refused.
 func TestAppendsUnderWayAreCounted(t *testing.T) {
-	s := openStore(t, "s", Options{FS: NewMemFS()})
+	s := openStore(t, "s", Options{FS: vfs.NewMem()})
 	counted := int32(-1)
 	_, err := s.Append(bg, engine.Append{Stream: "a", Events: []engine.NewEvent{{Type: "t"}}})
 	require.NoError(t, err)

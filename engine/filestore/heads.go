@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 )
 
@@ -107,7 +108,7 @@ func (w *backWalk) next() bool {
 
 // avoid goes back to before the run, which cannot be asked, to go through its segments one by one.
 func (w *backWalk) avoid(err error) {
-	if !tooManyFiles(err) {
+	if !vfs.TooManyFiles(err) {
 		w.r.shared.indexer.dropRun(w.run)
 	}
 	w.i, w.runs = w.i+int(w.run.span()), w.runs[:len(w.runs)-1]

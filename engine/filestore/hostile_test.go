@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -83,7 +84,7 @@ func TestWhateverHasTheNameOfManifestIsMadeAnew(t *testing.T) {
 				require.NoError(t, r.Close())
 			})
 			assert.Less(t, took, uint64(64<<20))
-			m, err := readManifest(OSFS(), dir)
+			m, err := readManifest(vfs.OS(), dir)
 			require.NoError(t, err)
 			assert.NotNil(t, m)
 		})
@@ -172,7 +173,7 @@ func TestAHoleTakesNoMemory(t *testing.T) {
 	require.NoError(t, os.WriteFile(name, nil, 0o644))
 	require.NoError(t, os.Truncate(name, 64<<30))
 	var err error
-	x.file, err = OSFS().Open(name, os.O_RDONLY)
+	x.file, err = vfs.OS().Open(name, os.O_RDONLY)
 	require.NoError(t, err)
 	defer x.file.Close()
 	meta := seg.indexMeta(seg.header.store, seg.sealed.Load())
@@ -261,7 +262,7 @@ func TestALinkToAFileIsFollowed(t *testing.T) {
 func TestAGroupWithALargeAppendCanBeRead(t *testing.T) {
 	gate := make(chan struct{})
 	var once atomic.Bool
-	disk := &faultFS{FS: NewMemFS()}
+	disk := &faultFS{FS: vfs.NewMem()}
 	s := openStore(t, "store", Options{FS: disk, MaxEventSize: engine.MaxEventLimit})
 	require.NoError(t, try(s, "s0", "first"))
 	disk.set(func(op, name string) error {

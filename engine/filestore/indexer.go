@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 )
 
@@ -18,7 +19,7 @@ import (
 //
 // Its goroutine runs while there is something to do. add starts it; stop ends it and waits for it.
 type indexer struct {
-	fs       FS
+	fs       vfs.FS
 	cache    *blockCache
 	mayWrite func() bool // whether this process holds the write lock
 	// rebuild indexes a sealed segment from its records, for a segment whose index is not in memory.
@@ -56,7 +57,7 @@ const (
 )
 
 // newIndexer makes the indexer of a store. Nothing runs before the first add.
-func newIndexer(fsys FS, cache *blockCache, mayWrite func() bool, rebuild func(context.Context, *segment) (*memIndex, error)) *indexer {
+func newIndexer(fsys vfs.FS, cache *blockCache, mayWrite func() bool, rebuild func(context.Context, *segment) (*memIndex, error)) *indexer {
 	x := &indexer{fs: fsys, cache: cache, mayWrite: mayWrite, rebuild: rebuild, retry: indexRetryFirst, mergeMost: mergeMost,
 		wake: make(chan struct{}, 1), damaged: map[*segment]bool{}}
 	x.ctx, x.cancel = context.WithCancel(context.Background())
@@ -68,7 +69,7 @@ func indexFileName(segment string) string { return strings.TrimSuffix(segment, "
 
 // indexName returns the name of a segment's index file, with directory. A new generation with the same content keeps it.
 func (s *segment) indexName() string {
-	return joinPath(parentOf(s.name), indexFileName(segmentFileName(s.number, s.header.content)))
+	return vfs.Join(vfs.Parent(s.name), indexFileName(segmentFileName(s.number, s.header.content)))
 }
 
 // indexMeta describes the events of a sealed segment.
@@ -282,7 +283,7 @@ func (x *indexer) process(seg *segment) (done bool, err error) {
 			seg.index.Store(&indexHolder{f})
 			return true, nil
 		}
-		if tooManyFiles(err) {
+		if vfs.TooManyFiles(err) {
 			return false, err
 		}
 	}

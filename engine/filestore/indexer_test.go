@@ -12,16 +12,17 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/require"
 )
 
 // A fullFS has no room for new index files while full is true.
 type fullFS struct {
-	FS
+	vfs.FS
 	full atomic.Bool
 }
 
-func (f *fullFS) Open(name string, flag int) (File, error) {
+func (f *fullFS) Open(name string, flag int) (vfs.File, error) {
 	if f.full.Load() && flag&os.O_CREATE != 0 {
 		return nil, &os.PathError{Op: "open", Path: name, Err: syscall.ENOSPC}
 	}
@@ -41,7 +42,7 @@ type indexerCase struct {
 }
 
 func newIndexerCase(t *testing.T, segments int) *indexerCase {
-	c := &indexerCase{t: t, fs: &fullFS{FS: NewMemFS()}, r: rand.New(rand.NewPCG(51, 52))}
+	c := &indexerCase{t: t, fs: &fullFS{FS: vfs.NewMem()}, r: rand.New(rand.NewPCG(51, 52))}
 	c.write.Store(true)
 	for range segments {
 		c.addSegment()
@@ -235,7 +236,7 @@ func TestIndexFileName(t *testing.T) {
 
 // TestActiveIndex saves the index of a real segment and goes on behind it.
 func TestActiveIndex(t *testing.T) {
-	fsys := NewMemFS()
+	fsys := vfs.NewMem()
 	store, err := Open("store", Options{FS: fsys, SegmentSize: 64 << 20})
 	require.NoError(t, err)
 	const events, batch = activeIndexLeast + 500, 500

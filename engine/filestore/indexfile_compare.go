@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io"
 	"os"
+
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // errNotSame ends the comparing of two files at the first difference.
@@ -13,7 +15,7 @@ var errNotSame = errors.New("the files differ")
 
 // A comparingFile takes what is written to it only if it is there already.
 type comparingFile struct {
-	File
+	vfs.File
 	end    int64 // behind the last byte written
 	buffer []byte
 }
@@ -35,7 +37,7 @@ func (c *comparingFile) WriteAt(p []byte, off int64) (int, error) {
 }
 
 // isSameFile reports whether the file with the name given holds exactly what write writes.
-func isSameFile(fsys FS, name string, write func(f File) error) (bool, error) {
+func isSameFile(fsys vfs.FS, name string, write func(f vfs.File) error) (bool, error) {
 	f, err := fsys.Open(name, os.O_RDONLY)
 	if err != nil {
 		return false, err
@@ -53,6 +55,6 @@ func isSameFile(fsys FS, name string, write func(f File) error) (bool, error) {
 }
 
 // isIndexFile reports whether a file is the index of the events that m describes, which are those that src knows.
-func isIndexFile(ctx context.Context, fsys FS, name string, src indexSource, m indexMeta) (bool, error) {
-	return isSameFile(fsys, name, func(f File) error { return writeIndex(ctx, f, src, m) })
+func isIndexFile(ctx context.Context, fsys vfs.FS, name string, src indexSource, m indexMeta) (bool, error) {
+	return isSameFile(fsys, name, func(f vfs.File) error { return writeIndex(ctx, f, src, m) })
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"math/bits"
 	"slices"
+
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // An indexSource is an index that can be written to a file: it knows all of the first count events of a segment.
@@ -23,12 +25,12 @@ type indexSource interface {
 // writeIndexFile writes the index of the events that m describes, which are those that src knows, under the name given.
 // The file gets its name when it is complete and synced. src must not get more events meanwhile.
 // After an error there is no new file; one that had the name before is as it was. If ctx ends first that is the error.
-func writeIndexFile(ctx context.Context, fs FS, name string, src indexSource, m indexMeta) error {
-	return replaceFile(fs, name, func(f File) error { return writeIndex(ctx, f, src, m) })
+func writeIndexFile(ctx context.Context, fs vfs.FS, name string, src indexSource, m indexMeta) error {
+	return replaceFile(fs, name, func(f vfs.File) error { return writeIndex(ctx, f, src, m) })
 }
 
 // replaceFile lets write fill an empty file, syncs it and gives it its name.
-func replaceFile(fs FS, name string, write func(f File) error) error {
+func replaceFile(fs vfs.FS, name string, write func(f vfs.File) error) error {
 	tmp := name + ".tmp"
 	f, err := createEmpty(fs, tmp)
 	if err != nil {
@@ -51,7 +53,7 @@ func replaceFile(fs FS, name string, write func(f File) error) error {
 // An indexWriter writes the blocks of an index file one after another. After its first error it does nothing.
 type indexWriter struct {
 	ctx    context.Context
-	file   File
+	file   vfs.File
 	seed   uint32
 	footer indexFooter
 	at     uint64 // address of the next byte of content
@@ -64,7 +66,7 @@ const indexWriteSize = 64 * indexBlockSize
 
 var errIndexSource = errors.New("eventfold: the index to be written knows other events")
 
-func writeIndex(ctx context.Context, f File, src indexSource, m indexMeta) error {
+func writeIndex(ctx context.Context, f vfs.File, src indexSource, m indexMeta) error {
 	if src.count() != m.count {
 		return errIndexSource
 	}
@@ -87,7 +89,7 @@ func writeIndex(ctx context.Context, f File, src indexSource, m indexMeta) error
 	return w.err
 }
 
-func newIndexWriter(ctx context.Context, f File, m indexMeta) *indexWriter {
+func newIndexWriter(ctx context.Context, f vfs.File, m indexMeta) *indexWriter {
 	w := &indexWriter{ctx: ctx, file: f, seed: m.blockSeed(), out: make([]byte, 0, indexWriteSize)}
 	w.footer.indexMeta = m
 	return w

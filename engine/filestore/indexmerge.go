@@ -4,6 +4,8 @@ import (
 	"errors"
 	"path/filepath"
 	"slices"
+
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // Merging keeps the number of files small that must be asked to prove that a stream, or an id, is new. Asking one costs
@@ -84,7 +86,7 @@ func (x *indexer) openRuns(sealed []*segment) error {
 	slices.SortFunc(found, func(a, b *indexRun) int { return int(b.span() - a.span()) })
 	var list []*indexRun
 	for _, r := range found {
-		name := joinPath(dir, indexRunName(r.from, r.to))
+		name := vfs.Join(dir, indexRunName(r.from, r.to))
 		if x.fitRun(r, name, sealed, list) {
 			list = append(list, r)
 		} else {
@@ -169,7 +171,7 @@ func (x *indexer) mergeRun(items []mergeItem) error {
 	}
 	from, to := segments[0].number, segments[len(segments)-1].number
 	dir, m := filepath.Dir(segments[0].name), indexRunMeta(segments)
-	name := joinPath(dir, indexRunName(from, to))
+	name := vfs.Join(dir, indexRunName(from, to))
 	parts, err := x.openParts(items)
 	if err == nil {
 		err = writeIndexRun(x.ctx, x.fs, name, parts, m)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // checkRuns compares the merged indexes in dir with what the index files of their segments give, and gives up those that differ.
@@ -25,7 +27,7 @@ func (x *indexer) checkRuns(ctx context.Context, dir string, segments []*segment
 		if !ok {
 			continue
 		}
-		name := joinPath(dir, file)
+		name := vfs.Join(dir, file)
 		known, same, err := x.checkRun(ctx, name, runSegments(segments, from, to))
 		if err != nil {
 			return compared, bad, err
@@ -68,7 +70,7 @@ func (x *indexer) checkRun(ctx context.Context, name string, segments []*segment
 		return false, false, nil
 	}
 	m := indexRunMeta(segments)
-	same, err = isSameFile(x.fs, name, func(f File) error { return writeRun(ctx, f, parts, m) })
+	same, err = isSameFile(x.fs, name, func(f vfs.File) error { return writeRun(ctx, f, parts, m) })
 	var damage *indexDamage
 	if errors.Is(err, fs.ErrNotExist) || errors.As(err, &damage) {
 		return false, false, nil

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"github.com/eventfold/eventfold/engine"
 	"strconv"
 	"strings"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // An indexRun is the merged index of adjacent sealed segments. It knows the streams, with their last versions, and the
@@ -39,11 +41,11 @@ func parseIndexRunName(name string) (from, to int64, ok bool) {
 }
 
 // writeIndexRun writes the run of the events that m describes. parts are the indexes, by position, that have them all.
-func writeIndexRun(ctx context.Context, fs FS, name string, parts []*fileIndex, m indexMeta) error {
-	return replaceFile(fs, name, func(f File) error { return writeRun(ctx, f, parts, m) })
+func writeIndexRun(ctx context.Context, fs vfs.FS, name string, parts []*fileIndex, m indexMeta) error {
+	return replaceFile(fs, name, func(f vfs.File) error { return writeRun(ctx, f, parts, m) })
 }
 
-func writeRun(ctx context.Context, f File, parts []*fileIndex, m indexMeta) error {
+func writeRun(ctx context.Context, f vfs.File, parts []*fileIndex, m indexMeta) error {
 	w := newIndexWriter(ctx, f, m)
 	w.footer.run = true
 	for _, p := range parts {

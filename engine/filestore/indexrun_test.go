@@ -10,18 +10,19 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/require"
 )
 
 // A mergeCase is a log of many small segments with index files, and an indexer that merges early.
 type mergeCase struct {
 	*headLog
-	fs FS
+	fs vfs.FS
 	x  *indexer
 }
 
 func newMergeCase(t *testing.T, segments int) *mergeCase {
-	c := &mergeCase{headLog: newHeadLog(t), fs: NewMemFS()}
+	c := &mergeCase{headLog: newHeadLog(t), fs: vfs.NewMem()}
 	for range segments {
 		c.seal(20 + c.r.IntN(30))
 	}
@@ -138,7 +139,7 @@ func TestMergedIndexesAreOpenedAgain(t *testing.T) {
 	want := c.spans()
 	whole := fileContent(t, c.fs, indexRunName(1, 64))
 	name := indexRunName(9, 16)
-	require.NoError(t, replaceFile(c.fs, name, func(f File) error { _, err := f.WriteAt([]byte("leftover"), 0); return err }))
+	require.NoError(t, replaceFile(c.fs, name, func(f vfs.File) error { _, err := f.WriteAt([]byte("leftover"), 0); return err }))
 	c.restart()
 	require.Empty(t, c.spans())
 	c.mergeNow()
@@ -165,7 +166,7 @@ func TestMergedIndexesAreDerived(t *testing.T) {
 func TestCheckRuns(t *testing.T) {
 	c := newMergeCase(t, 20)
 	c.mergeNow()
-	compared, bad, err := c.x.checkRuns(context.Background(), parentOf(c.view.segments[0].name), c.view.segments)
+	compared, bad, err := c.x.checkRuns(context.Background(), vfs.Parent(c.view.segments[0].name), c.view.segments)
 	require.NoError(t, err)
 	require.Equal(t, 2, compared)
 	require.Empty(t, bad)
@@ -173,7 +174,7 @@ func TestCheckRuns(t *testing.T) {
 	r := c.x.runList()[1]
 	seg := c.view.segments[r.to-1]
 	seg.index.Store(c.view.segments[0].index.Load())
-	compared, bad, err = c.x.checkRuns(context.Background(), parentOf(c.view.segments[0].name), c.view.segments)
+	compared, bad, err = c.x.checkRuns(context.Background(), vfs.Parent(c.view.segments[0].name), c.view.segments)
 	require.NoError(t, err)
 	require.Equal(t, 2, compared)
 	require.Equal(t, []string{r.name}, bad)

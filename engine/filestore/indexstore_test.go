@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/eventfold/eventfold/internal/race"
 
 	"github.com/google/uuid"
@@ -31,7 +32,7 @@ func settleIndexes(t *testing.T, s *FileStore) {
 // TestStoreOfManySegments has versions, ids and expectations decided by index files and merged ones, across restarts and
 // when some of the files have gone.
 func TestStoreOfManySegments(t *testing.T) {
-	fsys := NewMemFS()
+	fsys := vfs.NewMem()
 	r := rand.New(rand.NewPCG(81, 82))
 	ctx := context.Background()
 	versions := map[string]engine.Version{}
@@ -102,7 +103,7 @@ func TestStoreOfManySegments(t *testing.T) {
 	require.NoError(t, err)
 	for _, name := range names {
 		if strings.HasSuffix(name, ".idx") && r.IntN(3) == 0 {
-			require.NoError(t, fsys.Remove(joinPath("store", name)))
+			require.NoError(t, fsys.Remove(vfs.Join("store", name)))
 		}
 	}
 	s = open()

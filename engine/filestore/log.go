@@ -6,15 +6,18 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"github.com/eventfold/eventfold/engine/internal/sabotage"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // A log is the end of the log that is written. It belongs to the writer, who holds the store's lock.
 type log struct {
 	*logState
 	maker *segmentMaker
-	fixed int64 // Options.SegmentSize
-	most  int64 // Options.indexMost
-	file  File  // of the last segment, for writing: opened once and kept until the segment is sealed, so that no error of a sync gets lost
+	fixed int64    // Options.SegmentSize
+	most  int64    // Options.indexMost
+	file  vfs.File // of the last segment, for writing: opened once and kept until the segment is sealed, so that no error of a sync gets lost
 	tail  *tailWriter
 
 	durable       logEnd    // everything before it is synced
@@ -63,7 +66,7 @@ func (g *log) noteOpen() error {
 	if err := g.tail.sync(); err != nil {
 		return writeError("sync TAIL", err)
 	}
-	return writeError("sync "+g.dir, syncNames(g.fs, g.dir))
+	return writeError("sync "+g.dir, vfs.SyncNames(g.fs, g.dir))
 }
 
 // promise writes how much of the log is durable to TAIL.
@@ -94,9 +97,9 @@ func (g *log) write(b []byte, h *frameHeader) ([]byte, error) {
 	h.previous, h.previousCRC = g.end.previous, g.end.previousCRC
 	b, _ = sealFrame(b, h, place{g.store, g.last().number, off}, g.end.chain)
 	began := time.Now()
-	err = writeFull(g.file, b, off)
+	err = vfs.WriteFull(g.file, b, off)
 	g.ioTime += time.Since(began)
-	if err == nil || sabotaged(undoForgotten) {
+	if err == nil || sabotage.On(sabotage.UndoForgotten) {
 		g.end = g.end.after(h, b, off)
 		if g.frameMean == 0 {
 			g.frameMean = int64(len(b))
@@ -118,8 +121,8 @@ func (g *log) wipe(n int) {
 // sync makes everything that has been written durable.
 func (g *log) sync() error {
 	began := time.Now()
-	if !sabotaged(noFdatasync) {
-		if err := syncData(g.file); err != nil {
+	if !sabotage.On(sabotage.NoFdatasync) {
+		if err := vfs.SyncData(g.file); err != nil {
 			return err
 		}
 	}
@@ -136,7 +139,7 @@ func (g *log) sync() error {
 //
 // A segment is sealed only when its successor is durable, so that a seal without a successor means that a file is lost.
 func (g *log) rotate(n int, micros int64) (poison bool, err error) {
-	if sabotaged(sealBeforeSuccessor) && g.named == nil {
+	if sabotage.On(sabotage.SealBeforeSuccessor) && g.named == nil {
 		if err := g.seal(micros); err != nil {
 			return true, err
 		}
@@ -145,7 +148,7 @@ func (g *log) rotate(n int, micros int64) (poison bool, err error) {
 		return poison, err
 	}
 	if err := g.seal(micros); err != nil {
-		return !isFull(err), err
+		return !vfs.IsFull(err), err
 	}
 	old, next := g.last(), g.named
 	f, err := g.openLocked(next.name)
@@ -165,8 +168,8 @@ func (g *log) rotate(n int, micros int64) (poison bool, err error) {
 }
 
 // openLocked opens a segment for writing and takes its lock.
-func (g *log) openLocked(name string) (File, error) {
-	f, err := openFile(g.fs, name, os.O_RDWR)
+func (g *log) openLocked(name string) (vfs.File, error) {
+	f, err := vfs.OpenFile(g.fs, name, os.O_RDWR)
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +194,7 @@ func (g *log) nameNext(frame int, micros int64) (poison bool, err error) {
 		capacity: capacity, promised: segmentHeaderSize}
 	named, err := g.maker.name(f, &h)
 	if err != nil {
-		return named || !isFull(err), err
+		return named || !vfs.IsFull(err), err
 	}
 	seg, err := g.open(segmentName{number: number})
 	if err != nil {
@@ -204,7 +207,7 @@ func (g *log) nameNext(frame int, micros int64) (poison bool, err error) {
 // seal writes the seal of the last segment and syncs it.
 func (g *log) seal(micros int64) error {
 	at := place{g.store, g.last().number, sealAt(g.end.offset)}
-	if err := writeFull(g.file, sealFrameAt(at, g.end, micros), at.offset); err != nil {
+	if err := vfs.WriteFull(g.file, sealFrameAt(at, g.end, micros), at.offset); err != nil {
 		return err
 	}
 	return g.sync()

@@ -3,8 +3,11 @@ package filestore
 import (
 	"errors"
 	"fmt"
-	"github.com/eventfold/eventfold/engine"
 	"io"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/internal/sabotage"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // A logEnd is a place between two frames of a segment, with what the next frame must follow.
@@ -44,7 +47,7 @@ type logFrame struct {
 // A logScanner reads the frames of a segment one after the other and checks each: header, place, position, the link to the
 // frame before, and the checksum of all of it.
 type logScanner struct {
-	file File
+	file vfs.File
 	at   place // of the segment
 	end  logEnd
 	size int64 // of the file
@@ -100,11 +103,11 @@ func (s *logScanner) frameAt(off int64) (*logFrame, error) {
 		s.why = err
 		return nil, nil
 	}
-	if off+int64(h.size) > s.size && !sabotaged(lengthNotBounded) {
+	if off+int64(h.size) > s.size && !sabotage.On(sabotage.LengthNotBounded) {
 		s.why = errFrameCut
 		return nil, nil
 	}
-	linked := h.previous == s.end.previous && h.previousCRC == s.end.previousCRC || sabotaged(skipPreviousCRC)
+	linked := h.previous == s.end.previous && h.previousCRC == s.end.previousCRC || sabotage.On(sabotage.SkipPreviousCRC)
 	if h.first != s.end.next || !linked || h.micros < s.end.micros {
 		s.why = errFramePrevious
 		return nil, nil

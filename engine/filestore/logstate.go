@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 )
 
@@ -15,11 +16,11 @@ import (
 //
 // It has one owner at a time: the writer, once there is one, else whoever holds the store's following lock.
 type logState struct {
-	fs      FS
+	fs      vfs.FS
 	dir     string
 	indexer *indexer
 	plain   *plainCache
-	opened  *fileCache // nil leaves every file open
+	opened  *vfs.FileCache // nil leaves every file open
 	retired *retiredFiles
 
 	store    uuid.UUID  // zero while there are no segments
@@ -34,9 +35,9 @@ type logState struct {
 
 	replaced  uint64         // how many segments were replaced by a new generation of theirs
 	manifests manifestWriter // of this process
-	seen      FileInfo       // of MANIFEST, when refresh looked last
+	seen      vfs.FileInfo   // of MANIFEST, when refresh looked last
 
-	claimed     File // the last segment, open for writing and locked; nil while this process does not write
+	claimed     vfs.File // the last segment, open for writing and locked; nil while this process does not write
 	claimedName string
 
 	// What the last look at the last segment found behind end.
@@ -96,7 +97,7 @@ func (l *logState) refresh() error {
 		return err
 	}
 	if changed && l.adopt() != nil {
-		l.seen = FileInfo{} // what is open can still be read; the next time more may be there
+		l.seen = vfs.FileInfo{} // what is open can still be read; the next time more may be there
 	}
 	return nil
 }
@@ -135,11 +136,11 @@ func (l *logState) missing(number int64, first engine.Position) error {
 		name = segmentFileName(number, m.generation)
 		first = m.base
 	}
-	return &engine.CorruptError{File: joinPath(l.dir, name), Segment: number, FirstLost: first, NextGood: engine.NoPosition, Reason: "the file is missing"}
+	return &engine.CorruptError{File: vfs.Join(l.dir, name), Segment: number, FirstLost: first, NextGood: engine.NoPosition, Reason: "the file is missing"}
 }
 
 func (l *logState) readTail() error {
-	f, err := openFile(l.fs, joinPath(l.dir, tailName), os.O_RDONLY)
+	f, err := vfs.OpenFile(l.fs, vfs.Join(l.dir, tailName), os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		l.tail = nil
 		return nil
@@ -232,7 +233,7 @@ func (l *logState) files() *segmentFiles {
 
 // open opens a segment's file and checks its header against its name and the store.
 func (l *logState) open(n segmentName) (*segment, error) {
-	name := joinPath(l.dir, segmentFileName(n.number, n.generation))
+	name := vfs.Join(l.dir, segmentFileName(n.number, n.generation))
 	files := l.files()
 	f, h, compressed, err := files.read(n)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -404,7 +405,7 @@ func isSealed(seg *segment, end logEnd) (bool, error) {
 	var b [minFrameSize]byte
 	at := place{store: seg.header.store, segment: seg.number, offset: sealAt(end.offset)}
 	if n, err := seg.file.ReadAt(b[:], at.offset); n < len(b) {
-		return false, wrap("read "+seg.name, ignoreEOF(err))
+		return false, wrap("read "+seg.name, vfs.IgnoreEOF(err))
 	}
 	h, err := decodeFrameHeader(b[:], at)
 	return err == nil && h.kind == frameSeal && h.first == end.next && checkFrame(b[:], h) == nil && frameChain(b[:]) == end.chain, nil
@@ -463,7 +464,7 @@ func (l *logState) look() error {
 func (l *logState) successor() (*segment, error) {
 	number := l.last().number + 1
 	n := segmentName{number: number}
-	if _, err := l.fs.Stat(joinPath(l.dir, segmentFileName(number, 0))); errors.Is(err, fs.ErrNotExist) {
+	if _, err := l.fs.Stat(vfs.Join(l.dir, segmentFileName(number, 0))); errors.Is(err, fs.ErrNotExist) {
 		names, err := l.list()
 		if err != nil || len(names) == 0 || names[len(names)-1].number < number {
 			return nil, err

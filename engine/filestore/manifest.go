@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 )
 
@@ -165,7 +166,7 @@ func (m *manifest) last() int64 {
 
 // createEmpty creates a file. One that has the name is removed, not emptied: it may have another name, in another directory, under which it is
 // somebody's log.
-func createEmpty(fsys FS, name string) (File, error) {
+func createEmpty(fsys vfs.FS, name string) (vfs.File, error) {
 	f, err := fsys.Open(name, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 	if !errors.Is(err, fs.ErrExist) {
 		return f, err

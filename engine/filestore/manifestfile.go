@@ -2,16 +2,18 @@ package filestore
 
 import (
 	"errors"
-	"github.com/eventfold/eventfold/engine"
 	"io"
 	"io/fs"
 	"os"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // readManifest reads MANIFEST. It returns nil if there is none, and errManifest if it cannot be used, whatever has its name.
-func readManifest(fsys FS, dir string) (*manifest, error) {
-	name := joinPath(dir, manifestName)
-	f, err := openFile(fsys, name, os.O_RDONLY)
+func readManifest(fsys vfs.FS, dir string) (*manifest, error) {
+	name := vfs.Join(dir, manifestName)
+	f, err := vfs.OpenFile(fsys, name, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -35,7 +37,7 @@ func readManifest(fsys FS, dir string) (*manifest, error) {
 
 // readManifestBytes reads a file of the size given, piece by piece: memory is taken for bytes that a manifest can have, not for a size. What cannot be
 // one is cut short, and does not check.
-func readManifestBytes(f File, size int64) ([]byte, error) {
+func readManifestBytes(f vfs.File, size int64) ([]byte, error) {
 	if size > maxManifestSize {
 		return nil, nil
 	}
@@ -45,7 +47,7 @@ func readManifestBytes(f File, size int64) ([]byte, error) {
 		b = append(b, make([]byte, min(size-int64(at), manifestPiece))...)
 		n, err := f.ReadAt(b[at:], int64(at))
 		if b = b[:at+n]; n == 0 || err != nil && !errors.Is(err, io.EOF) {
-			return b, ignoreEOF(err)
+			return b, vfs.IgnoreEOF(err)
 		}
 		if !mayBeManifest(b, size) {
 			return nil, nil
@@ -55,13 +57,13 @@ func readManifestBytes(f File, size int64) ([]byte, error) {
 }
 
 // writeManifest replaces MANIFEST.
-func writeManifest(fsys FS, dir string, m *manifest) error {
-	temp := joinPath(dir, manifestTemp)
+func writeManifest(fsys vfs.FS, dir string, m *manifest) error {
+	temp := vfs.Join(dir, manifestTemp)
 	f, err := createEmpty(fsys, temp)
 	if err != nil {
 		return err
 	}
-	err = writeFull(f, m.encode(), 0)
+	err = vfs.WriteFull(f, m.encode(), 0)
 	if err == nil {
 		err = f.Fsync()
 	}
@@ -69,16 +71,16 @@ func writeManifest(fsys FS, dir string, m *manifest) error {
 		err = errClose
 	}
 	if err == nil {
-		err = renameOverDir(fsys, temp, joinPath(dir, manifestName))
+		err = renameOverDir(fsys, temp, vfs.Join(dir, manifestName))
 	}
 	if err != nil {
 		return err
 	}
-	return syncNames(fsys, dir)
+	return vfs.SyncNames(fsys, dir)
 }
 
 // renameOverDir renames a file. An empty directory that has the name makes way; one that is not empty is a *FormatError.
-func renameOverDir(fsys FS, from, to string) error {
+func renameOverDir(fsys vfs.FS, from, to string) error {
 	err := fsys.Rename(from, to)
 	if err == nil {
 		return nil
@@ -88,7 +90,7 @@ func renameOverDir(fsys FS, from, to string) error {
 		return err
 	}
 	if fsys.Remove(to) != nil {
-		return notAFile(to, os.ModeDir)
+		return vfs.NotAFile(to, os.ModeDir)
 	}
 	return fsys.Rename(from, to)
 }

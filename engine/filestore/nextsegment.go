@@ -3,6 +3,8 @@ package filestore
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // A nextSegment is next.tmp while it is made by a goroutine of its own.
@@ -10,7 +12,7 @@ type nextSegment struct {
 	capacity int64
 	pace     *zeroPace
 	done     chan struct{} // closed when file and err are there
-	file     File
+	file     vfs.File
 	err      error
 }
 
@@ -131,7 +133,7 @@ func (g *log) noticeNext() {
 }
 
 // takeNext returns next.tmp, prepared: with the usual capacity, or with what is needed if that is more.
-func (g *log) takeNext(usual, needed int64) (File, int64, error) {
+func (g *log) takeNext(usual, needed int64) (vfs.File, int64, error) {
 	if n := g.next; n != nil {
 		n.pace.raise(n.capacity)
 		<-n.done

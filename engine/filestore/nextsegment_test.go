@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -15,7 +16,7 @@ import (
 // The next segment is filled with zeros little by little, in step with the last one.
 func TestZerosKeepPaceWithTheLog(t *testing.T) {
 	const capacity = 8 << 20
-	fsys := &roomFS{FS: NewMemFS()}
+	fsys := &roomFS{FS: vfs.NewMem()}
 	s := openStore(t, "store", Options{FS: fsys, SegmentSize: capacity})
 	mustAppend(t, s, "s", engine.Any, one("x")...)
 	require.Equal(t, int64(capacity), fsys.zeroed.Load(), "the first segment, at once")
@@ -48,7 +49,7 @@ func TestZerosKeepPaceWithTheLog(t *testing.T) {
 // A segment whose index takes too much memory is full, although its file is not. The next one is prepared in time all the same.
 func TestLargeIndexEndsSegment(t *testing.T) {
 	const capacity, most = 8 << 20, 256 << 10
-	fsys := &roomFS{FS: NewMemFS()}
+	fsys := &roomFS{FS: vfs.NewMem()}
 	o := Options{FS: fsys, SegmentSize: capacity, indexMost: most}
 	s := openStore(t, "store", o)
 	const events = 20_000
@@ -108,7 +109,7 @@ func TestZeroPaceStops(t *testing.T) {
 func TestZerosThatFailAreMadeLater(t *testing.T) {
 	const capacity = 4 << 20
 	writes, failed := 0, false
-	fsys := &faultFS{FS: NewMemFS(), fail: func(op, name string) error {
+	fsys := &faultFS{FS: vfs.NewMem(), fail: func(op, name string) error {
 		if op != "write" || name != nextTemp {
 			return nil
 		}

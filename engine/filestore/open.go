@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 )
 
@@ -63,10 +64,10 @@ func (o *Options) fill() error {
 	defaultTo(&o.MaxEventSize, engine.DefaultMaxEventSize)
 	defaultTo(&o.QueueLength, DefaultQueueLength)
 	if o.FS == nil {
-		o.FS = OSFS()
+		o.FS = vfs.OS()
 	}
 	if o.files == nil {
-		o.files = filesOf(o.FS)
+		o.files = vfs.FilesOf(o.FS)
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -142,7 +143,7 @@ func (s *FileStore) holdDir() error {
 		return wrap("open "+s.dir, err)
 	}
 	s.directory = c
-	if isOS(s.opt.FS) {
+	if vfs.IsOS(s.opt.FS) {
 		s.names.fix()
 	}
 	info, err := s.fs.Stat(s.dir)
@@ -289,7 +290,7 @@ func (s *FileStore) repair() error {
 
 // cannotWrite reports whether an error means that the store can be read but not repaired now. The first append meets it again.
 func cannotWrite(err error) bool {
-	return errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission) || errors.Is(err, engine.ErrFull) || isFull(err)
+	return errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission) || errors.Is(err, engine.ErrFull) || vfs.IsFull(err)
 }
 
 // recoverLocked reads all that there is and repairs the end of the log. The caller holds the write lock, and following if others may use the store.
@@ -339,7 +340,7 @@ func (s *FileStore) noteClean() error {
 	if err := t.sync(); err != nil {
 		return writeError("sync TAIL", err)
 	}
-	return writeError("sync "+s.dir, syncNames(s.fs, s.dir))
+	return writeError("sync "+s.dir, vfs.SyncNames(s.fs, s.dir))
 }
 
 // maker returns what makes the store's segment files.
@@ -427,7 +428,7 @@ func (s *FileStore) makeDir() error {
 		return err
 	}
 	for dir := s.dir; filepath.Dir(dir) != dir; dir = filepath.Dir(dir) {
-		err := syncNames(s.fs, filepath.Dir(dir))
+		err := vfs.SyncNames(s.fs, filepath.Dir(dir))
 		if err != nil && !errors.Is(err, fs.ErrPermission) { // what may not be read was not made by us
 			return writeError("sync "+filepath.Dir(dir), err)
 		}

@@ -8,19 +8,20 @@ import (
 	"testing"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
 // A mountFS tells of a file system of which one directory is mounted from elsewhere.
 type mountFS struct {
-	FS
+	vfs.FS
 	mount string
-	space Space
+	space vfs.Space
 	err   error
 }
 
-func (m *mountFS) Space(dir string) (Space, error) {
+func (m *mountFS) Space(dir string) (vfs.Space, error) {
 	s, err := m.FS.Space(dir)
 	if err == nil && (dir == m.mount || filepath.Dir(dir) == m.mount) {
 		return m.space, m.err
@@ -29,11 +30,11 @@ func (m *mountFS) Space(dir string) (Space, error) {
 }
 
 func TestNetworkFileSystemIsRefused(t *testing.T) {
-	nfs := Space{Free: -1, Network: true, Kind: "nfs"}
+	nfs := vfs.Space{Free: -1, Network: true, Kind: "nfs"}
 	tests := []struct {
 		name    string
 		dir     string
-		space   Space
+		space   vfs.Space
 		err     error
 		options Options
 		refused bool
@@ -42,12 +43,12 @@ func TestNetworkFileSystemIsRefused(t *testing.T) {
 		{"a reader", "/net/store", nfs, nil, Options{ReadOnly: true}, true},
 		{"a store that is to be made", "/net/a/b/c", nfs, nil, Options{}, true},
 		{"allowed", "/net/store", nfs, nil, Options{Network: true}, false},
-		{"a local one", "/net/store", Space{Free: -1, Kind: "fuse.bindfs"}, nil, Options{}, false},
+		{"a local one", "/net/store", vfs.Space{Free: -1, Kind: "fuse.bindfs"}, nil, Options{}, false},
 		{"the system does not tell", "/net/store", nfs, errors.New("statfs: not implemented"), Options{}, false},
 		{"beside it", "/store", nfs, nil, Options{}, false},
 	}
 	for _, tt := range tests {
-		fsys := &mountFS{FS: NewMemFS(), mount: "/net"}
+		fsys := &mountFS{FS: vfs.NewMem(), mount: "/net"}
 		require.NoError(t, fsys.MkdirAll("/net/store"))
 		fsys.space, fsys.err = tt.space, tt.err
 		tt.options.FS = fsys
@@ -74,7 +75,7 @@ func TestNetworkFileSystemIsRefused(t *testing.T) {
 
 // Backups belong elsewhere, also on another machine.
 func TestBackupToANetworkFileSystem(t *testing.T) {
-	fsys := &mountFS{FS: NewMemFS(), mount: "/net", space: Space{Free: -1, Network: true, Kind: "nfs"}}
+	fsys := &mountFS{FS: vfs.NewMem(), mount: "/net", space: vfs.Space{Free: -1, Network: true, Kind: "nfs"}}
 	require.NoError(t, fsys.MkdirAll("/net"))
 	s := openStore(t, imageDir, Options{FS: fsys})
 	for range 2 { // the second adds to the first

@@ -1,9 +1,11 @@
 package filestore
 
 import (
-	"github.com/eventfold/eventfold/engine"
 	"io"
 	"time"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // Bounds and defaults of Options.
@@ -44,16 +46,16 @@ type Options struct {
 	// do not keep what eventfold promises. It is right if no other machine opens the store, and the server syncs what it is told to.
 	Network bool
 	// FS is the file system. nil means the operating system's.
-	FS FS
+	FS vfs.FS
 	// BackupFS is the file system that Backup writes to. nil means FS.
-	BackupFS FS
+	BackupFS vfs.FS
 	// Now is the clock. nil means time.Now.
 	Now func() time.Time
 	// Rand gives nonces and event ids. nil means crypto/rand.
 	Rand io.Reader
 
-	files     *fileCache // nil means the one of the FS
-	indexMost int64      // 0 means defaultIndexMost
+	files     *vfs.FileCache // nil means the one of the FS
+	indexMost int64          // 0 means defaultIndexMost
 }
 
 // A SyncMode says when an append is acknowledged.

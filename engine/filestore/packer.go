@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -28,7 +29,7 @@ func newPacker() (*packer, error) {
 }
 
 // pack writes the first size bytes of a segment to f, compressed, under the header h, and makes f durable.
-func (p *packer) pack(ctx context.Context, f File, seg *segment, h *segmentHeader, size int64) error {
+func (p *packer) pack(ctx context.Context, f vfs.File, seg *segment, h *segmentHeader, size int64) error {
 	defer p.encoder.Close()
 	p.end = segmentHeaderSize
 	at := place{store: h.store, segment: h.number, offset: segmentHeaderSize}
@@ -38,7 +39,7 @@ func (p *packer) pack(ctx context.Context, f File, seg *segment, h *segmentHeade
 		}
 		plain := p.plain[:min(packedBlockSize, size-at.offset)]
 		if n, err := seg.file.ReadAt(plain, at.offset); n < len(plain) {
-			return wrap("compress "+seg.name, errors.Join(errSegmentShort, ignoreEOF(err)))
+			return wrap("compress "+seg.name, errors.Join(errSegmentShort, vfs.IgnoreEOF(err)))
 		}
 		if err := p.block(f, plain, at); err != nil {
 			return writeError("compress "+seg.name, err)
@@ -49,13 +50,13 @@ func (p *packer) pack(ctx context.Context, f File, seg *segment, h *segmentHeade
 }
 
 // block writes one block. One that does not get smaller is stored as it is; its size tells.
-func (p *packer) block(f File, plain []byte, at place) error {
+func (p *packer) block(f vfs.File, plain []byte, at place) error {
 	p.packed = p.encoder.EncodeAll(plain, p.packed[:0])
 	stored := p.packed
 	if len(stored) >= len(plain) {
 		stored = plain
 	}
-	if err := writeFull(f, stored, p.end); err != nil {
+	if err := vfs.WriteFull(f, stored, p.end); err != nil {
 		return err
 	}
 	p.entries = binary.LittleEndian.AppendUint32(p.entries, uint32(len(stored)))
@@ -65,18 +66,18 @@ func (p *packer) block(f File, plain []byte, at place) error {
 }
 
 // finish writes map and header.
-func (p *packer) finish(f File, h *segmentHeader, size int64) error {
+func (p *packer) finish(f vfs.File, h *segmentHeader, size int64) error {
 	l := packedLayout{size: size, blocks: uint32(len(p.entries) / packedEntry), mapCRC: crc32c(p.entries)}
 	l.maps[0] = alignUp(p.end, pageSize)
 	l.maps[1] = alignUp(l.maps[0]+int64(len(p.entries)), pageSize)
 	for _, at := range l.maps {
-		if err := writeFull(f, p.entries, at); err != nil {
+		if err := vfs.WriteFull(f, p.entries, at); err != nil {
 			return err
 		}
 	}
 	page := h.encode()
 	l.put(page)
-	if err := writeFull(f, page, 0); err != nil {
+	if err := vfs.WriteFull(f, page, 0); err != nil {
 		return err
 	}
 	return f.Fsync()

@@ -1,8 +1,10 @@
 package filestore
 
 import (
-	"github.com/eventfold/eventfold/engine"
 	"slices"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // This file is how pointRows come by records of a file that can be mapped: they ask the index for the places of a group at once, copy what has
@@ -37,11 +39,11 @@ func (p *pointRows) copyMore() error {
 	p.s.memory.release(p.block)
 	p.block = nil
 	done := len(p.copies)
-	m := p.file.hold(max(p.offsets[done], p.offsets[len(p.offsets)-1]) + minRecordSize)
+	m := p.file.Hold(max(p.offsets[done], p.offsets[len(p.offsets)-1]) + minRecordSize)
 	if m != nil {
-		defer p.file.release()
-		if m.guard(p.copyRecords) {
-			forgetLooks(len(p.block))
+		defer p.file.Release()
+		if m.Guard(p.copyRecords) {
+			vfs.ForgetLooks(len(p.block))
 			return nil
 		}
 	}
@@ -52,7 +54,7 @@ func (p *pointRows) copyMore() error {
 }
 
 // copyRecords is copyMore for a map.
-func (p *pointRows) copyRecords(m *fileMap) {
+func (p *pointRows) copyRecords(m *vfs.FileMap) {
 	done, total := len(p.copies), 0
 	for _, off := range p.offsets[done:] { // the sizes first: the processor fetches the beginnings of several records at a time
 		b := recordIn(m, off)
@@ -76,15 +78,15 @@ func (p *pointRows) copyRecords(m *fileMap) {
 }
 
 // recordIn returns the record of a map at off as far as its length can be believed, nil if not all of it has been read before.
-func recordIn(m *fileMap, off int64) []byte {
-	if !m.has(off, minRecordSize) {
+func recordIn(m *vfs.FileMap, off int64) []byte {
+	if !m.Has(off, minRecordSize) {
 		return nil
 	}
-	size := recordSize(m.data[off:])
-	if size < minRecordSize || size > maxRecordSize || !m.has(off, size) {
+	size := recordSize(m.Data[off:])
+	if size < minRecordSize || size > maxRecordSize || !m.Has(off, size) {
 		return nil
 	}
-	return m.data[off : off+int64(size)]
+	return m.Data[off : off+int64(size)]
 }
 
 // take makes the current record of the group r, whose ord is set.

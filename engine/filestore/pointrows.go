@@ -1,9 +1,11 @@
 package filestore
 
 import (
-	"github.com/eventfold/eventfold/engine"
 	"slices"
 	"sort"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // Which records a point read fetches together. Copying 8 KiB costs about as much as one more read.
@@ -33,9 +35,9 @@ type pointRows struct {
 	wanted  int // events of the next group
 
 	// If the file can be mapped:
-	file   mapper   // nil if not; else all offsets of the group are known
-	copies [][]byte // of the group's records, as far as they have been looked for; nil if one was not to be had
-	times  []int64  // when they were recorded
+	file   vfs.Mapper // nil if not; else all offsets of the group are known
+	copies [][]byte   // of the group's records, as far as they have been looked for; nil if one was not to be had
+	times  []int64    // when they were recorded
 	run    recordRun
 }
 
@@ -83,7 +85,7 @@ func (p *pointRows) current() int64 { return p.offsets[p.done-1] }
 
 // fetch reads the next group, or asks where it is.
 func (p *pointRows) fetch() error {
-	if p.file, _ = p.s.seg.file.(mapper); p.file != nil {
+	if p.file, _ = p.s.seg.file.(vfs.Mapper); p.file != nil {
 		return p.place()
 	}
 	p.s.memory.release(p.block)

@@ -8,24 +8,25 @@ import (
 	"testing"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 )
 
 // dirFS puts the names of a handLog into a directory.
 type dirFS struct {
-	FS
+	vfs.FS
 	dir string
 }
 
-func (d dirFS) Open(name string, flag int) (File, error) {
+func (d dirFS) Open(name string, flag int) (vfs.File, error) {
 	return d.FS.Open(filepath.Join(d.dir, name), flag)
 }
 
 // benchLog makes a log of n orders of 256 bytes with 64 bytes of metadata and 12 types, frame events per group commit, in streams of
 // perStream events each. The events of a stream are spread over apart streams that grow together.
 func benchLog(tb testing.TB, n, frame, perStream, apart int) (*readIndex, []string) {
-	l := newHandLog(tb, dirFS{OSFS(), tb.TempDir()})
+	l := newHandLog(tb, dirFS{vfs.OS(), tb.TempDir()})
 	r := rand.New(rand.NewPCG(1, 2))
 	payload := []byte(fmt.Sprintf(`{"order": 1234567, "amount": 4321, "note": "%0*d"}`, 256-47, 0))[:256]
 	metadata := []byte(fmt.Sprintf(`{"user": "%0*d"}`, 64-12, 0))[:64]

@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 )
 
 // costLog makes a log of two segments with n events each, 100 to a frame: of 10 types, one of them rare, in n/10 streams.
 func costLog(t testing.TB, n int) *handLog {
-	l := newHandLog(t, NewMemFS())
+	l := newHandLog(t, vfs.NewMem())
 	for range 2 {
 		for range n / 100 {
 			frame := make([]engine.Event, 100)
@@ -128,7 +129,7 @@ func TestReadsReadLittle(t *testing.T) {
 // TestReadsStayBelowTheWatermark reads an active segment whose file goes on behind the head.
 func TestReadsStayBelowTheWatermark(t *testing.T) {
 	r := testRand(t)
-	l := newHandLog(t, NewMemFS())
+	l := newHandLog(t, vfs.NewMem())
 	for i := range 200 {
 		l.append(randomEvent(r, i), randomEvent(r, i))
 		events := slices.Clone(l.events)
@@ -265,7 +266,7 @@ func TestPartsDivideEvenly(t *testing.T) {
 func TestDamagedBeginningOfActiveIndex(t *testing.T) {
 	r := testRand(t)
 	for range 20 {
-		fsys := NewMemFS()
+		fsys := vfs.NewMem()
 		l := newHandLog(t, fsys)
 		frame := func() {
 			l.append(randomEvent(r, len(l.events)), randomEvent(r, len(l.events)))

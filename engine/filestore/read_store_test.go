@@ -15,11 +15,12 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/require"
 )
 
 // openSmall opens a store in memory whose segments are as small as they can be.
-func openSmall(t testing.TB, fsys FS) *FileStore {
+func openSmall(t testing.TB, fsys vfs.FS) *FileStore {
 	t.Helper()
 	s, err := Open("store", Options{FS: fsys, SegmentSize: minSegmentSize})
 	require.NoError(t, err)
@@ -69,14 +70,14 @@ func waitIndexed(t testing.TB, s *FileStore) {
 
 // TestStoreReadsAgreeWithModel reads a store while it grows, from memory indexes and from index files, and after opening it again.
 func TestStoreReadsAgreeWithModel(t *testing.T) {
-	t.Run("memory", func(t *testing.T) { storeReadsAgreeWithModel(t, NewMemFS(), 1500) })
+	t.Run("memory", func(t *testing.T) { storeReadsAgreeWithModel(t, vfs.NewMem(), 1500) })
 	t.Run("disk", func(t *testing.T) { // whose files are mapped
 		t.Chdir(t.TempDir())
-		storeReadsAgreeWithModel(t, OSFS(), 900)
+		storeReadsAgreeWithModel(t, vfs.OS(), 900)
 	})
 }
 
-func storeReadsAgreeWithModel(t *testing.T, fsys FS, most int) {
+func storeReadsAgreeWithModel(t *testing.T, fsys vfs.FS, most int) {
 	r := testRand(t)
 	s := openSmall(t, fsys)
 	var events []engine.Event
@@ -106,7 +107,7 @@ func storeReadsAgreeWithModel(t *testing.T, fsys FS, most int) {
 // TestDamagedIndexFilesMakeReadsSlowNotWrong damages every block of every index file of a closed store.
 func TestDamagedIndexFilesMakeReadsSlowNotWrong(t *testing.T) {
 	r := testRand(t)
-	fsys := NewMemFS()
+	fsys := vfs.NewMem()
 	s := openSmall(t, fsys)
 	events := appendRandom(t, s, r, nil, 900)
 	waitIndexed(t, s)
@@ -130,7 +131,7 @@ func TestDamagedIndexFilesMakeReadsSlowNotWrong(t *testing.T) {
 }
 
 // damageBlocks flips a bit in each block of a file but the last, which is its footer.
-func damageBlocks(t testing.TB, fsys FS, name string, r *rand.Rand) {
+func damageBlocks(t testing.TB, fsys vfs.FS, name string, r *rand.Rand) {
 	f, err := fsys.Open(name, 2)
 	require.NoError(t, err)
 	defer f.Close()
@@ -150,7 +151,7 @@ func damageBlocks(t testing.TB, fsys FS, name string, r *rand.Rand) {
 // TestReadersBesideAWriter lets readers of every kind run while events are appended and segments sealed and indexed. Each sees
 // an unbroken log that only grows.
 func TestReadersBesideAWriter(t *testing.T) {
-	s := openSmall(t, NewMemFS())
+	s := openSmall(t, vfs.NewMem())
 	const events = 3000
 	var stop atomic.Bool
 	var wg sync.WaitGroup
@@ -244,7 +245,7 @@ func TestReadersBesideAWriter(t *testing.T) {
 
 func TestReadsEndWithContextAndStore(t *testing.T) {
 	r := testRand(t)
-	s := openSmall(t, NewMemFS())
+	s := openSmall(t, vfs.NewMem())
 	events := appendRandom(t, s, r, nil, 2000)
 	index := s.ReadIndex()
 	reads := func(ctx context.Context, want error) {
@@ -297,7 +298,7 @@ func TestReadsEndWithContextAndStore(t *testing.T) {
 
 // TestSubscriptionMissesNothingAndRepeatsNothing subscribes while others append.
 func TestSubscriptionMissesNothingAndRepeatsNothing(t *testing.T) {
-	s := openSmall(t, NewMemFS())
+	s := openSmall(t, vfs.NewMem())
 	const before, after = 500, 1500
 	put := func(p int) {
 		_, err := s.Append(bg, engine.Append{Stream: fmt.Sprintf("s-%d", p%5), Events: []engine.NewEvent{{Type: []string{"even", "odd"}[p%2]}}})
@@ -366,7 +367,7 @@ func checkSubscription(t *testing.T, s engine.Store, what engine.Filter, before,
 }
 
 func TestSubscriptionEndsWithContextAndStore(t *testing.T) {
-	s := openSmall(t, NewMemFS())
+	s := openSmall(t, vfs.NewMem())
 	ctx, cancel := context.WithCancel(bg)
 	waiting := engine.Subscribe(ctx, s, engine.Filter{}, engine.ColAll)
 	b, err := waiting.Next()
@@ -398,7 +399,7 @@ func TestSubscriptionEndsWithContextAndStore(t *testing.T) {
 // TestStreamsAreFoundThroughRuns reads streams of a store whose segments' indexes have been merged.
 func TestStreamsAreFoundThroughRuns(t *testing.T) {
 	r := testRand(t)
-	s := openSmall(t, NewMemFS())
+	s := openSmall(t, vfs.NewMem())
 	s.indexer.mergeMost = 1
 	var events []engine.Event
 	for s.Stats().Segments < 20 {

@@ -14,6 +14,7 @@ import (
 	"unsafe"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/require"
 )
 
@@ -315,7 +316,7 @@ func TestBrokenIndexMakesReadsSlowNotWrong(t *testing.T) {
 // *CorruptError that names the segment.
 func TestDamageIsDetected(t *testing.T) {
 	r := testRand(t)
-	l := newHandLog(t, NewMemFS())
+	l := newHandLog(t, vfs.NewMem())
 	for i := range 40 {
 		e := randomEvent(r, i)
 		l.append(e, randomEvent(r, i))
@@ -401,7 +402,7 @@ func TestDamageThatGoesAwayIsReadAgain(t *testing.T) {
 func TestForgedFramesDoNotPanic(t *testing.T) {
 	r := testRand(t)
 	for range rounds(300) {
-		l := newHandLog(t, NewMemFS())
+		l := newHandLog(t, vfs.NewMem())
 		for i := range 12 {
 			l.append(randomEvent(r, i), randomEvent(r, i), randomEvent(r, i))
 		}

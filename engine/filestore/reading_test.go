@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 )
@@ -22,7 +23,7 @@ import (
 // A handLog is a log made by hand, frame by frame, beside the list of the events in it.
 type handLog struct {
 	t      testing.TB
-	fs     FS
+	fs     vfs.FS
 	shared *readShared
 	view   *view
 	events []engine.Event // what is in it
@@ -34,7 +35,7 @@ type handLog struct {
 	micros   int64
 }
 
-func newHandLog(t testing.TB, fsys FS) *handLog {
+func newHandLog(t testing.TB, fsys vfs.FS) *handLog {
 	l := &handLog{t: t, fs: fsys, versions: map[string]engine.Version{}, micros: 1_700_000_000_000_000}
 	l.shared = &readShared{ended: func() error { return nil }}
 	l.view = &view{store: testStore}
@@ -184,7 +185,7 @@ func randomEvent(r *rand.Rand, n int) engine.Event {
 
 // randomLog makes a log of about n events in about the given number of segments, with frames of all kinds.
 func randomLog(t testing.TB, r *rand.Rand, n, segments int) *handLog {
-	l := newHandLog(t, NewMemFS())
+	l := newHandLog(t, vfs.NewMem())
 	for len(l.events) < n {
 		frame := make([]engine.Event, 1+r.IntN(1+r.IntN(20)))
 		for i := range frame {
@@ -432,7 +433,7 @@ func typesOf(events []engine.Event) []engine.TypeInfo {
 
 // A hostileFile is a segment's file that watches and disturbs reads. Its fields are set before it is read.
 type hostileFile struct {
-	File
+	vfs.File
 	bytes  atomic.Int64                           // read so far
 	reads  atomic.Int64                           // so far
 	bound  int64                                  // reading beyond it fails the test; 0 for no bound

@@ -2,6 +2,7 @@ package filestore
 
 import (
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 )
 
@@ -98,7 +99,7 @@ func (s *segmentReader) rebuilt(asked segmentIndex, err *error) bool {
 		*err = ended
 		return false
 	}
-	if tooManyFiles(*err) { // nothing is wrong with the file
+	if vfs.TooManyFiles(*err) { // nothing is wrong with the file
 		return false
 	}
 	if m, inMemory := asked.(*memIndex); inMemory {

@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/internal/sabotage"
 	"github.com/google/uuid"
 )
 
@@ -149,7 +150,7 @@ func recordCRC(b []byte, store uuid.UUID, pos engine.Position, content uint32) u
 
 // storeFold folds a store's id into 32 bits.
 func storeFold(store uuid.UUID) uint32 {
-	if sabotaged(skipPlaceSeed) {
+	if sabotage.On(sabotage.SkipPlaceSeed) {
 		return 0
 	}
 	const fold = 0x9E3779B97F4A7C15

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/internal/sabotage"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 )
 
@@ -74,7 +76,7 @@ type recovery struct {
 // torn tail. Frames that are whole but not promised move to a new segment. Afterwards everything in the log is durable.
 func (r *recovery) run() error {
 	// The system may show a name that a process made and could not sync. What is written from here on relies on the names.
-	if err := syncNames(r.fs, r.dir); err != nil {
+	if err := vfs.SyncNames(r.fs, r.dir); err != nil {
 		return writeError("sync "+r.dir, err)
 	}
 	if r.found.seal != 0 {
@@ -156,10 +158,10 @@ func (r *recovery) repairSeal() error {
 	}
 	defer f.Close()
 	b := sealFrameAt(place{r.store, seg.number, sealAt(end.offset)}, end, r.now)
-	if err := writeFull(f, b, sealAt(end.offset)); err != nil {
+	if err := vfs.WriteFull(f, b, sealAt(end.offset)); err != nil {
 		return writeError("write the seal of "+seg.name, err)
 	}
-	if err := syncData(f); err != nil {
+	if err := vfs.SyncData(f); err != nil {
 		return writeError("sync the seal of "+seg.name, err)
 	}
 	r.report.Seals++
@@ -190,7 +192,7 @@ func (r *recovery) repairEnd() error {
 		return err
 	}
 	if len(r.found.frames) > 0 {
-		if sabotaged(continueInPlace) {
+		if sabotage.On(sabotage.ContinueInPlace) {
 			r.take(r.found.x.offset, nil)
 			return nil
 		}
@@ -215,7 +217,7 @@ func (r *recovery) saveTorn() error {
 	if err != nil {
 		return err
 	}
-	if len(r.found.frames) == 0 && !sabotaged(noZeroingOfTornTail) {
+	if len(r.found.frames) == 0 && !sabotage.On(sabotage.NoZeroingOfTornTail) {
 		err = r.zeroTorn(seg, x, min(alignUp(end, pageSize), s.size))
 	}
 	r.report.Torn = append(r.report.Torn, torn)
@@ -224,10 +226,10 @@ func (r *recovery) saveTorn() error {
 
 // copyTorn copies the bytes from x to end into a file of their own and returns its name, "" if the disk is full.
 func (r *recovery) copyTorn(s *logScanner, x, end int64) (string, error) {
-	name := joinPath(r.dir, fmt.Sprintf("torn-%d-%08x.bin", r.last().number, x))
+	name := vfs.Join(r.dir, fmt.Sprintf("torn-%d-%08x.bin", r.last().number, x))
 	f, err := createEmpty(r.fs, name)
 	if err != nil {
-		if isFull(err) {
+		if vfs.IsFull(err) {
 			return "", nil
 		}
 		return "", writeError("create "+name, err)
@@ -240,19 +242,19 @@ func (r *recovery) copyTorn(s *logScanner, x, end int64) (string, error) {
 			break
 		}
 		if err == nil {
-			err = writeFull(f, b, at-x)
+			err = vfs.WriteFull(f, b, at-x)
 		}
 		at += int64(len(b))
 	}
 	if err == nil {
 		err = f.Fsync()
 	}
-	if isFull(err) {
+	if vfs.IsFull(err) {
 		r.fs.Remove(name)
 		return "", nil
 	}
 	if err == nil {
-		err = syncNames(r.fs, r.dir)
+		err = vfs.SyncNames(r.fs, r.dir)
 	}
 	return name, writeError("save "+name, err)
 }
@@ -266,7 +268,7 @@ func (r *recovery) zeroTorn(seg *segment, x, end int64) error {
 	if err := writeZeros(f, x, end); err != nil {
 		return writeError("cut "+seg.name, err)
 	}
-	return writeError("sync "+seg.name, syncData(f))
+	return writeError("sync "+seg.name, vfs.SyncData(f))
 }
 
 // supersede copies the whole frames that nothing promises into a new segment, which takes the place of the last one from there on.
@@ -285,7 +287,7 @@ func (r *recovery) supersede() error {
 	}
 	b, promised := moveFrames(r.found.frames, &h, r.end.micros)
 	h.promised = promised
-	if err := writeFull(f, b, segmentHeaderSize); err != nil {
+	if err := vfs.WriteFull(f, b, segmentHeaderSize); err != nil {
 		f.Close()
 		r.maker.discard()
 		return writeError("copy frames to a new segment", err)
@@ -326,7 +328,7 @@ func sealFrameAt(at place, end logEnd, micros int64) []byte {
 
 // repairManifest writes MANIFEST if it is missing, damaged, or behind by a segment.
 func (r *recovery) repairManifest() error {
-	if err := r.fs.Remove(joinPath(r.dir, manifestTemp)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := r.fs.Remove(vfs.Join(r.dir, manifestTemp)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return writeError("remove "+manifestTemp, err)
 	}
 	if r.lost {

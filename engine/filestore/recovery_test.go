@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -25,12 +26,12 @@ type image map[string][]byte
 const imageDir = "store"
 
 // takeImage reads all files.
-func takeImage(t testing.TB, fsys FS) image {
+func takeImage(t testing.TB, fsys vfs.FS) image {
 	names, err := fsys.List(imageDir)
 	require.NoError(t, err)
 	img := image{}
 	for _, name := range names {
-		b, err := readFile(fsys, joinPath(imageDir, name), 1<<30)
+		b, err := vfs.ReadFile(fsys, vfs.Join(imageDir, name), 1<<30)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // an index file was given its name meanwhile
 		}
@@ -41,11 +42,11 @@ func takeImage(t testing.TB, fsys FS) image {
 }
 
 // fs returns a new file system with the image in it.
-func (img image) fs(t testing.TB) FS {
-	fsys := NewMemFS()
+func (img image) fs(t testing.TB) vfs.FS {
+	fsys := vfs.NewMem()
 	require.NoError(t, fsys.MkdirAll(imageDir))
 	for name, b := range img {
-		f, err := fsys.Open(joinPath(imageDir, name), os.O_RDWR|os.O_CREATE)
+		f, err := fsys.Open(vfs.Join(imageDir, name), os.O_RDWR|os.O_CREATE)
 		require.NoError(t, err)
 		_, err = f.WriteAt(b, 0)
 		require.NoError(t, err)
@@ -103,7 +104,7 @@ func appendNumbered(t testing.TB, s engine.Store, from, to int) {
 const testSegmentSize = 32 << 10
 
 // requireStore opens a store and checks that it has n events, that it takes one more, and that opening it again repairs nothing.
-func requireStore(t testing.TB, fsys FS, n int, why string) OpenReport {
+func requireStore(t testing.TB, fsys vfs.FS, n int, why string) OpenReport {
 	o := Options{FS: fsys, SegmentSize: testSegmentSize, BusyTimeout: -1}
 	s, err := Open(imageDir, o)
 	require.NoError(t, err, why)
@@ -139,7 +140,7 @@ func (img image) logOf() string {
 
 // lastWrite returns two images, before and after the n-th append, of a store that has not been closed, and where its frame lies.
 func lastWrite(t testing.TB, n int) (before, after image, from, to int) {
-	fsys := NewMemFS()
+	fsys := vfs.NewMem()
 	s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: testSegmentSize})
 	appendNumbered(t, s, 0, n)
 	before = takeImage(t, fsys)
@@ -178,7 +179,7 @@ func TestTornTailAtEveryByte(t *testing.T) {
 		}
 		require.Len(t, report.Torn, 1, why)
 		assert.Equal(t, int64(from), report.Torn[0].Offset, why)
-		saved, err := readFile(fsys, report.Torn[0].SavedAs, 1<<20)
+		saved, err := vfs.ReadFile(fsys, report.Torn[0].SavedAs, 1<<20)
 		require.NoError(t, err, why)
 		assert.Equal(t, torn[from:from+int(report.Torn[0].Bytes)], saved, why)
 	}
@@ -217,7 +218,7 @@ func TestDamageOfWhatWasPromised(t *testing.T) {
 		assert.Equal(t, int64(from), corrupt.Offset)
 		assert.Equal(t, engine.Position(4), corrupt.FirstLost)
 		assert.Equal(t, engine.NoPosition, corrupt.NextGood)
-		assert.Equal(t, joinPath(imageDir, name), corrupt.File)
+		assert.Equal(t, vfs.Join(imageDir, name), corrupt.File)
 
 		// Without TAIL, the promise of a later frame tells.
 		damaged = bytes.Clone(after[name])
@@ -276,7 +277,7 @@ func TestLengthIsComparedWithTheFile(t *testing.T) {
 
 // rotated returns the image of a store with several segments, closed or not, and how many events it has.
 func rotated(t testing.TB, closed bool) (image, int) {
-	fsys := NewMemFS()
+	fsys := vfs.NewMem()
 	s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: testSegmentSize})
 	n := 0
 	for s.Stats().Segments < 3 || n%10 != 5 {
@@ -408,7 +409,7 @@ func TestForeignFiles(t *testing.T) {
 		var format *engine.FormatError
 		require.ErrorAs(t, err, &format, tt.name)
 	}
-	fsys := NewMemFS()
+	fsys := vfs.NewMem()
 	f, err := fsys.Open(imageDir, os.O_RDWR|os.O_CREATE)
 	require.NoError(t, err)
 	f.Close()

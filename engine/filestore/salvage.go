@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 )
 
@@ -53,7 +54,7 @@ func Salvage(ctx context.Context, dir, to string, o Options) (SalvageReport, err
 // A salvage is one run of Salvage. One goroutine uses it; the new store's writer reads the time while that waits for it.
 type salvage struct {
 	ctx    context.Context
-	fs     FS
+	fs     vfs.FS
 	dir    string
 	dest   *FileStore
 	store  uuid.UUID
@@ -113,7 +114,7 @@ func (v *salvage) run() error {
 // missing notes that the segments from first to last are not there.
 func (v *salvage) missing(first, last int64) {
 	if first <= last {
-		v.damaged(&segment{name: joinPath(v.dir, segmentFileName(first, 0))}, 0)
+		v.damaged(&segment{name: vfs.Join(v.dir, segmentFileName(first, 0))}, 0)
 	}
 }
 
@@ -173,13 +174,13 @@ func (v *salvage) list() ([]segmentName, error) {
 
 // open opens a segment's file, whatever is in it.
 func (v *salvage) open(n segmentName) (*salvageFile, error) {
-	name := joinPath(v.dir, segmentFileName(n.number, n.generation))
+	name := vfs.Join(v.dir, segmentFileName(n.number, n.generation))
 	f, h, err := v.read(name)
 	if f == nil {
 		return nil, wrap("open "+name, err)
 	}
 	seg := &segment{number: n.number, generation: n.generation, name: name}
-	seg.file = v.dest.files.add(f, func() (File, error) {
+	seg.file = v.dest.files.Add(f, func() (vfs.File, error) {
 		f, _, err := v.read(name)
 		if f != nil {
 			err = nil
@@ -202,7 +203,7 @@ func (v *salvage) open(n segmentName) (*salvageFile, error) {
 }
 
 // read opens a segment's file, whatever is in it: f is nil only if it cannot be opened. The error says what is wrong with its header.
-func (v *salvage) read(name string) (f File, h segmentHeader, err error) {
+func (v *salvage) read(name string) (f vfs.File, h segmentHeader, err error) {
 	if f, err = v.fs.Open(name, os.O_RDONLY); err != nil {
 		return nil, h, err
 	}

@@ -3,28 +3,30 @@ package filestore
 import (
 	"errors"
 	"fmt"
-	"github.com/eventfold/eventfold/engine"
 	"io"
 	"io/fs"
 	"os"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // segmentFiles is what it takes to open a store's segments for reading.
 type segmentFiles struct {
-	fs   FS
+	fs   vfs.FS
 	dir  string
-	open *fileCache // nil leaves every file open
+	open *vfs.FileCache // nil leaves every file open
 	raw  *plainCache
 }
 
 // read opens a segment's file as it is to be read: a compressed one as if it were not. The header is the one that the segment was written with.
 // If the error is errLayout, errMap or one of decodeSegmentHeader, the file is not what its name says.
-func (s *segmentFiles) read(n segmentName) (f File, h segmentHeader, compressed bool, err error) {
-	return s.readFile(joinPath(s.dir, segmentFileName(n.number, n.generation)))
+func (s *segmentFiles) read(n segmentName) (f vfs.File, h segmentHeader, compressed bool, err error) {
+	return s.readFile(vfs.Join(s.dir, segmentFileName(n.number, n.generation)))
 }
 
-func (s *segmentFiles) readFile(name string) (f File, h segmentHeader, compressed bool, err error) {
-	if f, err = openFile(s.fs, name, os.O_RDONLY); err != nil {
+func (s *segmentFiles) readFile(name string) (f vfs.File, h segmentHeader, compressed bool, err error) {
+	if f, err = vfs.OpenFile(s.fs, name, os.O_RDONLY); err != nil {
 		return nil, h, false, wrap("open "+name, err)
 	}
 	plain := f
@@ -40,14 +42,14 @@ func (s *segmentFiles) readFile(name string) (f File, h segmentHeader, compresse
 }
 
 // keep returns what reads f, the segment's file with header h, whether or not it is open.
-func (s *segmentFiles) keep(f File, n segmentName, h segmentHeader) File {
+func (s *segmentFiles) keep(f vfs.File, n segmentName, h segmentHeader) vfs.File {
 	files := *s
-	return s.open.add(f, func() (File, error) { return files.again(n, h) })
+	return s.open.Add(f, func() (vfs.File, error) { return files.again(n, h) })
 }
 
 // again opens a segment's file once more. If another process has replaced it meanwhile, the generation that is there now serves as well: it holds
 // the same bytes at the same offsets.
-func (s *segmentFiles) again(n segmentName, h segmentHeader) (File, error) {
+func (s *segmentFiles) again(n segmentName, h segmentHeader) (vfs.File, error) {
 	f, got, _, err := s.read(n)
 	if errors.Is(err, fs.ErrNotExist) {
 		f, got, err = s.other(n)
@@ -61,14 +63,14 @@ func (s *segmentFiles) again(n segmentName, h segmentHeader) (File, error) {
 		return f, nil
 	}
 	if isHeaderDamage(err) {
-		name := joinPath(s.dir, segmentFileName(n.number, n.generation))
+		name := vfs.Join(s.dir, segmentFileName(n.number, n.generation))
 		err = &engine.CorruptError{File: name, Segment: n.number, FirstLost: h.base, NextGood: engine.NoPosition, Reason: err.Error()}
 	}
 	return nil, err
 }
 
 // other opens the newest generation of a segment.
-func (s *segmentFiles) other(n segmentName) (f File, h segmentHeader, err error) {
+func (s *segmentFiles) other(n segmentName) (f vfs.File, h segmentHeader, err error) {
 	names, err := s.fs.List(s.dir)
 	if err != nil {
 		return nil, h, err
@@ -88,7 +90,7 @@ func (s *segmentFiles) other(n segmentName) (f File, h segmentHeader, err error)
 }
 
 // readSegmentHeader reads the header of an open file.
-func readSegmentHeader(f File, name string) (segmentHeader, error) {
+func readSegmentHeader(f vfs.File, name string) (segmentHeader, error) {
 	page := make([]byte, segmentHeaderSize)
 	n, err := f.ReadAt(page, 0)
 	if n < len(page) && err != nil && !errors.Is(err, io.EOF) {

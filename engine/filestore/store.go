@@ -6,11 +6,13 @@ package filestore
 import (
 	"context"
 	"fmt"
-	"github.com/eventfold/eventfold/engine"
 	"io"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // A FileStore is the embedded event store: a log in a directory. Open makes one.
@@ -33,7 +35,7 @@ type FileStore struct {
 
 	news    broadcast // of durable
 	indexer *indexer
-	files   *fileCache
+	files   *vfs.FileCache
 	plain   plainCache
 	retired retiredFiles
 	ids     idSource
@@ -51,7 +53,7 @@ type FileStore struct {
 
 	following sync.Mutex // protects what follows, until there is a writer: then it owns log
 	log       *logState
-	tail      File      // TAIL, to look whether it has changed; nil if it was not there
+	tail      vfs.File  // TAIL, to look whether it has changed; nil if it was not there
 	directory io.Closer // the directory that is held; nil before it is there, or if the file system cannot hold one
 	followErr error     // why following has stopped
 
@@ -235,7 +237,7 @@ func (s *FileStore) diskBytes() int64 {
 	}
 	total := int64(0)
 	for _, name := range names {
-		if info, err := s.fs.Stat(joinPath(s.dir, name)); err == nil && !info.Dir {
+		if info, err := s.fs.Stat(vfs.Join(s.dir, name)); err == nil && !info.Dir {
 			total += info.Size
 		}
 	}

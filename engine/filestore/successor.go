@@ -3,9 +3,12 @@ package filestore
 import (
 	"errors"
 	"fmt"
-	"github.com/eventfold/eventfold/engine"
 	"io/fs"
 	"os"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/internal/sabotage"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // nextTemp is the file that becomes the next segment. It is prepared while the segment before it fills up.
@@ -15,22 +18,22 @@ var errStopped = errors.New("stopped")
 
 // A segmentMaker makes segment files.
 type segmentMaker struct {
-	fs       FS
+	fs       vfs.FS
 	dir      string
 	prealloc Prealloc // resolved: not PreallocAuto
 }
 
 // prepare makes next.tmp with room for capacity bytes, and makes that room durable. Zeros are written as pace allows, at once if it is nil.
 // prepare returns errStopped when the pace is stopped.
-func (m *segmentMaker) prepare(capacity int64, pace *zeroPace) (File, error) {
-	f, err := createEmpty(m.fs, joinPath(m.dir, nextTemp))
+func (m *segmentMaker) prepare(capacity int64, pace *zeroPace) (vfs.File, error) {
+	f, err := createEmpty(m.fs, vfs.Join(m.dir, nextTemp))
 	if err != nil {
 		return nil, err
 	}
 	switch m.prealloc {
 	case PreallocZero:
 		// Blocks are reserved first, so that a disk that is about to be full tells early. A file system that cannot do that has room or not.
-		if err = f.Preallocate(capacity); err == nil || !isFull(err) {
+		if err = f.Preallocate(capacity); err == nil || !vfs.IsFull(err) {
 			err = layZeros(f, capacity, pace)
 		}
 	case PreallocReserve:
@@ -49,7 +52,7 @@ func (m *segmentMaker) prepare(capacity int64, pace *zeroPace) (File, error) {
 
 // discard removes next.tmp, if it is there.
 func (m *segmentMaker) discard() error {
-	err := m.fs.Remove(joinPath(m.dir, nextTemp))
+	err := m.fs.Remove(vfs.Join(m.dir, nextTemp))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -58,9 +61,9 @@ func (m *segmentMaker) discard() error {
 
 // name gives next.tmp, which is f, its header and then, when all of it is durable, its name. It closes f. When it returns nil the
 // segment is durably there. named tells whether the name may be there, durable or not.
-func (m *segmentMaker) name(f File, h *segmentHeader) (named bool, err error) {
-	name := joinPath(m.dir, segmentFileName(h.number, h.generation))
-	if sabotaged(headerAfterRename) {
+func (m *segmentMaker) name(f vfs.File, h *segmentHeader) (named bool, err error) {
+	name := vfs.Join(m.dir, segmentFileName(h.number, h.generation))
+	if sabotage.On(sabotage.HeaderAfterRename) {
 		if named, err := m.rename(f, name); err != nil {
 			return named, err
 		}
@@ -79,19 +82,19 @@ func (m *segmentMaker) name(f File, h *segmentHeader) (named bool, err error) {
 }
 
 // rename closes next.tmp, which is f, and gives it its name, durably. (Some systems do not rename a file that is open.)
-func (m *segmentMaker) rename(f File, name string) (named bool, err error) {
+func (m *segmentMaker) rename(f vfs.File, name string) (named bool, err error) {
 	if err := f.Close(); err != nil {
 		return false, err
 	}
-	if err := m.fs.Rename(joinPath(m.dir, nextTemp), name); err != nil {
+	if err := m.fs.Rename(vfs.Join(m.dir, nextTemp), name); err != nil {
 		return false, err
 	}
-	return true, syncNames(m.fs, m.dir)
+	return true, vfs.SyncNames(m.fs, m.dir)
 }
 
 // writeHeader writes the first page of a segment and makes the file durable.
-func writeHeader(f File, h *segmentHeader) error {
-	if err := writeFull(f, h.encode(), 0); err != nil {
+func writeHeader(f vfs.File, h *segmentHeader) error {
+	if err := vfs.WriteFull(f, h.encode(), 0); err != nil {
 		return err
 	}
 	return f.Fsync()
@@ -101,7 +104,7 @@ func writeHeader(f File, h *segmentHeader) error {
 const zeroChunk = 256 << 10
 
 // layZeros fills a new file with zeros, as pace allows.
-func layZeros(f File, capacity int64, pace *zeroPace) error {
+func layZeros(f vfs.File, capacity int64, pace *zeroPace) error {
 	for off := int64(0); off < capacity; {
 		end := min(off+zeroChunk, capacity)
 		if err := pace.until(end); err != nil {
@@ -127,22 +130,22 @@ type writeBacker interface {
 }
 
 // writeBack has the operating system write part of a file to the disk, so that it does not pile up. It promises nothing.
-func writeBack(f File, off, n int64) error {
+func writeBack(f vfs.File, off, n int64) error {
 	if w, ok := f.(writeBacker); ok {
 		w.writeBack(off, n)
 		return nil
 	}
-	return syncData(f)
+	return vfs.SyncData(f)
 }
 
 // zeros is what writeZeros writes. Nobody writes to it.
 var zeros [zeroChunk]byte
 
 // writeZeros writes zeros from off up to end.
-func writeZeros(f File, off, end int64) error {
+func writeZeros(f vfs.File, off, end int64) error {
 	for off < end {
 		n := min(end-off, int64(len(zeros)))
-		if err := writeFull(f, zeros[:n], off); err != nil {
+		if err := vfs.WriteFull(f, zeros[:n], off); err != nil {
 			return err
 		}
 		off += n
@@ -155,7 +158,7 @@ func writeError(what string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if isFull(err) {
+	if vfs.IsFull(err) {
 		return fmt.Errorf("%w: %s: %w", engine.ErrFull, what, err)
 	}
 	return fmt.Errorf("eventfold: %s: %w", what, err)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"sync"
 
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 )
 
@@ -13,7 +14,7 @@ import (
 var tailBuffers = sync.Pool{New: func() any { return new([tailSlotSize + tailBytes]byte) }}
 
 // readTail returns the slots of an open TAIL that check, the newest first.
-func readTail(f File) ([]tailSlot, error) {
+func readTail(f vfs.File) ([]tailSlot, error) {
 	b := tailBuffers.Get().(*[tailSlotSize + tailBytes]byte)
 	defer tailBuffers.Put(b)
 	n, err := f.ReadAt(b[:], 0)
@@ -34,15 +35,15 @@ func readTail(f File) ([]tailSlot, error) {
 
 // A tailWriter writes TAIL. It belongs to the writer.
 type tailWriter struct {
-	file File
+	file vfs.File
 	last tailSlot // as written
 	buf  [tailBytes]byte
 	dirt bool // written since the last sync
 }
 
 // openTailWriter opens TAIL for writing, creating it if need be.
-func openTailWriter(fs FS, dir string, store uuid.UUID) (*tailWriter, error) {
-	f, err := openFile(fs, joinPath(dir, tailName), os.O_RDWR|os.O_CREATE)
+func openTailWriter(fs vfs.FS, dir string, store uuid.UUID) (*tailWriter, error) {
+	f, err := vfs.OpenFile(fs, vfs.Join(dir, tailName), os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +68,7 @@ func (w *tailWriter) makeRoom() error {
 	if err != nil || size >= 2*tailSlotSize {
 		return err
 	}
-	if err := writeFull(w.file, make([]byte, 2*tailSlotSize-size), size); err != nil {
+	if err := vfs.WriteFull(w.file, make([]byte, 2*tailSlotSize-size), size); err != nil {
 		return err
 	}
 	return w.file.Fsync()
@@ -80,7 +81,7 @@ func (w *tailWriter) write(segment int64, generation uint32, flags uint32, durab
 	w.last.sequence++
 	w.last.put(w.buf[:])
 	w.dirt = true
-	return writeFull(w.file, w.buf[:], int64(w.last.sequence%2)*tailSlotSize)
+	return vfs.WriteFull(w.file, w.buf[:], int64(w.last.sequence%2)*tailSlotSize)
 }
 
 // sync makes the slots durable, if they are not.

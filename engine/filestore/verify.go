@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/eventfold/eventfold/engine"
 	"io/fs"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // Verify reads all of the log and checks it: every checksum, the chain over all frames, positions, times, the versions of every stream, the
@@ -223,7 +225,7 @@ func (v *verification) manifest() error {
 	if err == nil && m != nil && v.agrees(m) {
 		return nil
 	}
-	v.report.BadIndexes = append(v.report.BadIndexes, joinPath(v.store.dir, manifestName))
+	v.report.BadIndexes = append(v.report.BadIndexes, vfs.Join(v.store.dir, manifestName))
 	return nil
 }
 

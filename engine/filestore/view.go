@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 )
 
@@ -22,7 +23,7 @@ type segment struct {
 	generation uint32
 	base       engine.Position // of its first event
 	name       string          // of its file, with directory
-	file       File            // ReadAt takes offsets as they were written, also if the file is stored compressed
+	file       vfs.File        // ReadAt takes offsets as they were written, also if the file is stored compressed
 	header     segmentHeader
 	compressed bool // how the file is stored
 

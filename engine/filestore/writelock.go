@@ -2,11 +2,13 @@ package filestore
 
 import (
 	"errors"
-	"github.com/eventfold/eventfold/engine"
 	"io"
 	"os"
 	"syscall"
 	"time"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // lockName is the file that says which process writes.
@@ -17,8 +19,8 @@ const lockName = "LOCK"
 // last segment has one too: see logState.claim. Whoever lacks one of them does not write.
 type writeLock struct {
 	held []io.Closer
-	lock FileInfo // of LOCK
-	tail FileInfo // of TAIL
+	lock vfs.FileInfo // of LOCK
+	tail vfs.FileInfo // of TAIL
 }
 
 // Close gives the locks back.
@@ -32,23 +34,23 @@ func (l *writeLock) Close() error {
 // tryLock takes the locks, or none of them. It never waits.
 func (s *FileStore) tryLock() (*writeLock, error) {
 	l := &writeLock{}
-	if err := l.take(s.fs, s.dir, lockHolder(s.opt.Now())); err != nil {
+	if err := l.take(s.fs, s.dir, vfs.LockHolder(s.opt.Now())); err != nil {
 		l.Close()
 		return nil, err
 	}
 	return l, nil
 }
 
-func (l *writeLock) take(fsys FS, dir, holder string) error {
-	lock, err := fsys.Lock(joinPath(dir, lockName), holder)
+func (l *writeLock) take(fsys vfs.FS, dir, holder string) error {
+	lock, err := fsys.Lock(vfs.Join(dir, lockName), holder)
 	if errors.Is(err, syscall.EISDIR) {
-		return notAFile(joinPath(dir, lockName), os.ModeDir)
+		return vfs.NotAFile(vfs.Join(dir, lockName), os.ModeDir)
 	}
 	if err != nil {
 		return err
 	}
 	l.held = append(l.held, lock)
-	if l.lock, err = infoOfLock(fsys, joinPath(dir, lockName), lock); err != nil {
+	if l.lock, err = infoOfLock(fsys, vfs.Join(dir, lockName), lock); err != nil {
 		return err
 	}
 	d, err := fsys.Open(dir, os.O_RDONLY)
@@ -59,7 +61,7 @@ func (l *writeLock) take(fsys FS, dir, holder string) error {
 	if err := d.TryLock(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		return err
 	}
-	tail, err := openFile(fsys, joinPath(dir, tailName), os.O_RDWR|os.O_CREATE)
+	tail, err := vfs.OpenFile(fsys, vfs.Join(dir, tailName), os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return err
 	}
@@ -72,8 +74,8 @@ func (l *writeLock) take(fsys FS, dir, holder string) error {
 }
 
 // infoOfLock describes the lock file that is held. An FS that does not tell is asked what the name leads to.
-func infoOfLock(fsys FS, name string, lock io.Closer) (FileInfo, error) {
-	if l, ok := lock.(interface{ Info() (FileInfo, error) }); ok {
+func infoOfLock(fsys vfs.FS, name string, lock io.Closer) (vfs.FileInfo, error) {
+	if l, ok := lock.(interface{ Info() (vfs.FileInfo, error) }); ok {
 		return l.Info()
 	}
 	return fsys.Stat(name)
@@ -114,7 +116,7 @@ func (l *logState) claim() error {
 	if l.claimed != nil && l.claimedName == name {
 		return nil
 	}
-	f, err := openFile(l.fs, name, os.O_RDWR)
+	f, err := vfs.OpenFile(l.fs, name, os.O_RDWR)
 	if err != nil {
 		return writeError("open "+name, err)
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/internal/sabotage"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 )
 
@@ -319,7 +321,7 @@ func (w *writer) write() error {
 	off := l.end.offset
 	var err error
 	if g.buf, err = l.write(g.buf, &h); err != nil {
-		if !isFull(err) {
+		if !vfs.IsFull(err) {
 			return w.failed(err, true)
 		}
 		l.wipe(len(g.buf))
@@ -341,7 +343,7 @@ func (w *writer) settleGroup(h *frameHeader, off int64) error {
 	if l.index.count() == 0 {
 		l.least = h.micros
 	}
-	if sabotaged(ackBeforeFdatasync) {
+	if sabotage.On(sabotage.AckBeforeFdatasync) {
 		w.answer(nil)
 		w.group.requests = w.group.requests[:0]
 	}
@@ -362,11 +364,11 @@ func (w *writer) settleGroup(h *frameHeader, off int64) error {
 // syncGroup syncs and indexes the group, and publishes it.
 func (w *writer) syncGroup(h *frameHeader, off int64) error {
 	l := w.log
-	if sabotaged(tailBeforeFdatasync) {
+	if sabotage.On(sabotage.TailBeforeFdatasync) {
 		l.durable = l.end
 		l.promise(0)
 	}
-	if sabotaged(publishBeforeFsync) {
+	if sabotage.On(sabotage.PublishBeforeFsync) {
 		indexFrame(l.index, h, w.group.buf, off)
 		w.show()
 		return w.syncNow()
@@ -512,7 +514,7 @@ func (g *group) begin(micros int64) {
 func (g *group) drop(err error) {
 	clear(g.requests)
 	g.requests, g.starts = g.requests[:0], g.starts[:0]
-	if err == nil || !sabotaged(undoForgotten) {
+	if err == nil || !sabotage.On(sabotage.UndoForgotten) {
 		clear(g.streams)
 		g.streams = g.streams[:0]
 		clear(g.numbers)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -21,7 +22,7 @@ import (
 
 // A faultFS asks fail before every call that changes something, by its name and the file's, and returns its error instead if it has one.
 type faultFS struct {
-	FS
+	vfs.FS
 	mu   sync.Mutex
 	fail func(op, name string) error
 }
@@ -41,7 +42,7 @@ func (f *faultFS) ask(op, name string) error {
 	return f.fail(op, filepath.Base(name))
 }
 
-func (f *faultFS) Open(name string, flag int) (File, error) {
+func (f *faultFS) Open(name string, flag int) (vfs.File, error) {
 	if err := f.ask("open", name); err != nil {
 		return nil, err
 	}
@@ -81,7 +82,7 @@ func (f *faultFS) Lock(name, holder string) (io.Closer, error) {
 }
 
 type faultFile struct {
-	File
+	vfs.File
 	fs   *faultFS
 	name string
 }
@@ -136,7 +137,7 @@ func try(s engine.Store, stream, payload string) error {
 // After a failed sync nothing is written any more, and reading goes on. Opening again recovers.
 func TestFailedSyncPoisons(t *testing.T) {
 	for _, op := range []string{"fdatasync", "write"} {
-		fsys := &faultFS{FS: NewMemFS()}
+		fsys := &faultFS{FS: vfs.NewMem()}
 		s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: testSegmentSize})
 		appendNumbered(t, s, 0, 3)
 		fsys.set(on(op, ".log", syscall.EIO))
@@ -173,7 +174,7 @@ func TestFullDisk(t *testing.T) {
 		{"quota", on("write", ".log", syscall.EDQUOT)},
 	}
 	for _, tt := range tests {
-		fsys := &faultFS{FS: NewMemFS()}
+		fsys := &faultFS{FS: vfs.NewMem()}
 		s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: testSegmentSize, Prealloc: PreallocNone})
 		appendNumbered(t, s, 0, 10)
 		fsys.set(tt.fail)
@@ -203,7 +204,7 @@ func TestFullDisk(t *testing.T) {
 func TestFailuresThatDoNotMatter(t *testing.T) {
 	for _, name := range []string{manifestTemp, manifestName, tailName, ".idx.tmp"} {
 		for _, op := range []string{"open", "write", "fsync", "fdatasync", "rename"} {
-			fsys := &faultFS{FS: NewMemFS()}
+			fsys := &faultFS{FS: vfs.NewMem()}
 			s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: testSegmentSize})
 			appendNumbered(t, s, 0, 1)
 			fsys.set(on(op, name, syscall.ENOSPC))
@@ -217,7 +218,7 @@ func TestFailuresThatDoNotMatter(t *testing.T) {
 }
 
 func TestShortWrites(t *testing.T) {
-	fsys := &faultFS{FS: NewMemFS()}
+	fsys := &faultFS{FS: vfs.NewMem()}
 	n := 0
 	fsys.set(func(op, _ string) error {
 		if n++; op == "write" && n%3 == 0 {
@@ -277,22 +278,22 @@ func TestWaitForTheLock(t *testing.T) {
 	require.Eventually(t, func() bool { return third.started.Load() }, time.Minute, time.Millisecond)
 	require.NoError(t, third.Close())
 	require.Error(t, <-done)
-	requireStore(t, closing{second, OSFS()}.close(t, dir), 2, "both wrote one event")
+	requireStore(t, closing{second, vfs.OS()}.close(t, dir), 2, "both wrote one event")
 }
 
 // closing closes a store and gives its files under the name that requireStore expects.
 type closing struct {
 	engine.Store
-	fs FS
+	fs vfs.FS
 }
 
-func (c closing) close(t *testing.T, dir string) FS {
+func (c closing) close(t *testing.T, dir string) vfs.FS {
 	require.NoError(t, c.Store.Close())
 	img := image{}
 	names, err := c.fs.List(dir)
 	require.NoError(t, err)
 	for _, name := range names {
-		img[name], err = readFile(c.fs, joinPath(dir, name), 1<<30)
+		img[name], err = vfs.ReadFile(c.fs, vfs.Join(dir, name), 1<<30)
 		require.NoError(t, err)
 	}
 	return img.fs(t)
@@ -300,7 +301,7 @@ func (c closing) close(t *testing.T, dir string) FS {
 
 // A reader follows the log over rotations, and never writes.
 func TestFollowing(t *testing.T) {
-	fsys := &faultFS{FS: NewMemFS()}
+	fsys := &faultFS{FS: vfs.NewMem()}
 	writer := openStore(t, imageDir, Options{FS: fsys.FS, SegmentSize: testSegmentSize})
 	appendNumbered(t, writer, 0, 1)
 	fsys.set(func(op, name string) error {
@@ -343,7 +344,7 @@ func TestFollowingASupersededSegment(t *testing.T) {
 
 // A log may be superseded again and again, when every recovery is followed by a crash.
 func TestSupersededAgain(t *testing.T) {
-	fsys := FS(NewMemFS())
+	fsys := vfs.FS(vfs.NewMem())
 	n := 0
 	for round := range 6 {
 		s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: testSegmentSize})
@@ -364,7 +365,7 @@ func TestSupersededAgain(t *testing.T) {
 }
 
 func TestSyncInterval(t *testing.T) {
-	fsys := &faultFS{FS: NewMemFS()}
+	fsys := &faultFS{FS: vfs.NewMem()}
 	s := openStore(t, imageDir, Options{FS: fsys, Sync: SyncInterval, SyncInterval: time.Millisecond, SegmentSize: testSegmentSize})
 	appendNumbered(t, s, 0, 300)
 	require.Eventually(t, func() bool { return s.Stats().Syncs > 0 }, time.Minute, time.Millisecond)
@@ -375,7 +376,7 @@ func TestSyncInterval(t *testing.T) {
 }
 
 func TestExpectedHead(t *testing.T) {
-	fsys := NewMemFS()
+	fsys := vfs.NewMem()
 	s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: testSegmentSize})
 	var heads []engine.Head
 	for n := range 400 {
@@ -413,7 +414,7 @@ func TestOpenWhatIsNotThere(t *testing.T) {
 	got, err := payloads(s)
 	require.NoError(t, err)
 	require.Empty(t, got)
-	_, err = OSFS().Stat(dir)
+	_, err = vfs.OS().Stat(dir)
 	require.ErrorIs(t, err, fs.ErrNotExist, "only an append makes the directory")
 	appendNumbered(t, s, 0, 1)
 	_, err = Open(t.TempDir(), Options{MustExist: true})
@@ -422,7 +423,7 @@ func TestOpenWhatIsNotThere(t *testing.T) {
 
 // An id is recognised however long ago it was stored, in which segment, and after opening again.
 func TestDuplicatesOfAnyAge(t *testing.T) {
-	fsys := NewMemFS()
+	fsys := vfs.NewMem()
 	o := Options{FS: fsys, SegmentSize: testSegmentSize}
 	s := openStore(t, imageDir, o)
 	ctx := context.Background()
@@ -464,7 +465,7 @@ func TestDuplicatesOfAnyAge(t *testing.T) {
 
 // Versions continue over segments and restarts, for streams that were silent for long.
 func TestVersionsOverSegments(t *testing.T) {
-	fsys := NewMemFS()
+	fsys := vfs.NewMem()
 	o := Options{FS: fsys, SegmentSize: testSegmentSize}
 	for round := range 4 {
 		s := openStore(t, imageDir, o)
@@ -481,7 +482,7 @@ func TestVersionsOverSegments(t *testing.T) {
 
 // A request that is refused leaves no trace in its group: what follows it there sees the streams as they are without it.
 func TestRefusedRequestLeavesNoTrace(t *testing.T) {
-	fsys := &blockedFS{FS: NewMemFS(), waiting: make(chan struct{}), goOn: make(chan struct{})}
+	fsys := &blockedFS{FS: vfs.NewMem(), waiting: make(chan struct{}), goOn: make(chan struct{})}
 	s := openStore(t, "store", Options{FS: fsys})
 	mustAppend(t, s, "a", engine.Any, one("0")...)
 	fsys.blocked.Store(true)

@@ -2,8 +2,10 @@ package filestore
 
 import (
 	"errors"
-	"github.com/eventfold/eventfold/engine"
 	"time"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // This file is what the writer does to write nothing into files that the store's names do not lead to.
@@ -16,7 +18,7 @@ func (w *writer) anchor(lock *writeLock) error {
 	}
 	names := w.s.names
 	if !tail.SameFile(lock.tail) {
-		return names.found(&engine.MovedError{Path: joinPath(w.s.dir, tailName), Replaced: true})
+		return names.found(&engine.MovedError{Path: vfs.Join(w.s.dir, tailName), Replaced: true})
 	}
 	w.unlock = lock
 	names.hold(lockName, lock.lock)
@@ -33,7 +35,7 @@ func (w *writer) anchorSegment() error {
 	if err != nil {
 		return wrap("open "+w.log.last().name, err)
 	}
-	w.segment = anchor{joinPath(w.s.names.dir, segmentFileName(w.log.last().number, w.log.last().generation)), info}
+	w.segment = anchor{vfs.Join(w.s.names.dir, segmentFileName(w.log.last().number, w.log.last().generation)), info}
 	return nil
 }
 
@@ -83,7 +85,7 @@ func (w *writer) look() error {
 		err = w.segmentInPlace()
 	}
 	if err == nil && due && !w.log.tail.untouched() {
-		err = names.found(&engine.MovedError{Path: joinPath(names.dir, tailName), Replaced: true})
+		err = names.found(&engine.MovedError{Path: vfs.Join(names.dir, tailName), Replaced: true})
 	}
 	if err != nil {
 		w.leave(err)

@@ -1,4 +1,4 @@
-package filestore_test
+package vfs_test
 
 import (
 	"bytes"
@@ -17,28 +17,28 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/crashtest"
-	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // fileSystems are what every test of the seam runs over. open returns an FS and a directory in it.
 var fileSystems = []struct {
 	name string
-	open func(t *testing.T) (filestore.FS, string)
+	open func(t *testing.T) (vfs.FS, string)
 }{
-	{"OSFS", func(t *testing.T) (filestore.FS, string) { return filestore.OSFS(), t.TempDir() }},
-	{"MemFS", func(t *testing.T) (filestore.FS, string) {
-		m := filestore.NewMemFS()
+	{"OS", func(t *testing.T) (vfs.FS, string) { return vfs.OS(), t.TempDir() }},
+	{"MemFS", func(t *testing.T) (vfs.FS, string) {
+		m := vfs.NewMem()
 		require.NoError(t, m.MkdirAll("/a/dir"))
 		return m, "/a/dir"
 	}},
-	{"crashtest.FS", func(t *testing.T) (filestore.FS, string) {
+	{"crashtest.FS", func(t *testing.T) (vfs.FS, string) {
 		f := crashtest.New()
 		require.NoError(t, f.MkdirAll("/a/dir"))
 		return f, "/a/dir"
 	}},
 }
 
-func eachFS(t *testing.T, test func(t *testing.T, fsys filestore.FS, dir string)) {
+func eachFS(t *testing.T, test func(t *testing.T, fsys vfs.FS, dir string)) {
 	for _, f := range fileSystems {
 		t.Run(f.name, func(t *testing.T) {
 			fsys, dir := f.open(t)
@@ -47,7 +47,7 @@ func eachFS(t *testing.T, test func(t *testing.T, fsys filestore.FS, dir string)
 	}
 }
 
-func write(t *testing.T, fsys filestore.FS, name, content string) {
+func write(t *testing.T, fsys vfs.FS, name, content string) {
 	t.Helper()
 	f, err := fsys.Open(name, os.O_RDWR|os.O_CREATE)
 	require.NoError(t, err)
@@ -56,7 +56,7 @@ func write(t *testing.T, fsys filestore.FS, name, content string) {
 	require.NoError(t, f.Close())
 }
 
-func read(t *testing.T, fsys filestore.FS, name string) string {
+func read(t *testing.T, fsys vfs.FS, name string) string {
 	t.Helper()
 	f, err := fsys.Open(name, os.O_RDONLY)
 	require.NoError(t, err)
@@ -72,7 +72,7 @@ func read(t *testing.T, fsys filestore.FS, name string) string {
 }
 
 func TestFSOpen(t *testing.T) {
-	eachFS(t, func(t *testing.T, fsys filestore.FS, dir string) {
+	eachFS(t, func(t *testing.T, fsys vfs.FS, dir string) {
 		a := filepath.Join(dir, "a")
 		write(t, fsys, a, "content")
 		tests := []struct {
@@ -104,7 +104,7 @@ func TestFSOpen(t *testing.T) {
 }
 
 func TestFSFile(t *testing.T) {
-	eachFS(t, func(t *testing.T, fsys filestore.FS, dir string) {
+	eachFS(t, func(t *testing.T, fsys vfs.FS, dir string) {
 		f, err := fsys.Open(filepath.Join(dir, "f"), os.O_RDWR|os.O_CREATE)
 		require.NoError(t, err)
 		size := func() int64 {
@@ -164,7 +164,7 @@ func TestFSFile(t *testing.T) {
 }
 
 func TestFSReadOnlyFile(t *testing.T) {
-	eachFS(t, func(t *testing.T, fsys filestore.FS, dir string) {
+	eachFS(t, func(t *testing.T, fsys vfs.FS, dir string) {
 		name := filepath.Join(dir, "f")
 		write(t, fsys, name, "abc")
 		f, err := fsys.Open(name, os.O_RDONLY)
@@ -178,7 +178,7 @@ func TestFSReadOnlyFile(t *testing.T) {
 }
 
 func TestFSNames(t *testing.T) {
-	eachFS(t, func(t *testing.T, fsys filestore.FS, dir string) {
+	eachFS(t, func(t *testing.T, fsys vfs.FS, dir string) {
 		at := func(name string) string { return filepath.Join(dir, name) }
 		list := func(dir string) []string {
 			names, err := fsys.List(dir)
@@ -237,7 +237,7 @@ func TestFSNames(t *testing.T) {
 }
 
 func TestFSOpenFileOutlivesItsName(t *testing.T) {
-	eachFS(t, func(t *testing.T, fsys filestore.FS, dir string) {
+	eachFS(t, func(t *testing.T, fsys vfs.FS, dir string) {
 		name := filepath.Join(dir, "f")
 		write(t, fsys, name, "before")
 		f, err := fsys.Open(name, os.O_RDWR)
@@ -256,7 +256,7 @@ func TestFSOpenFileOutlivesItsName(t *testing.T) {
 }
 
 func TestFSStat(t *testing.T) {
-	eachFS(t, func(t *testing.T, fsys filestore.FS, dir string) {
+	eachFS(t, func(t *testing.T, fsys vfs.FS, dir string) {
 		a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b")
 		write(t, fsys, a, "abc")
 		write(t, fsys, b, "")
@@ -282,7 +282,7 @@ func TestFSStat(t *testing.T) {
 }
 
 func TestFSLock(t *testing.T) {
-	eachFS(t, func(t *testing.T, fsys filestore.FS, dir string) {
+	eachFS(t, func(t *testing.T, fsys vfs.FS, dir string) {
 		name := filepath.Join(dir, "LOCK")
 		lock, err := fsys.Lock(name, "4711 example.org 2026-01-02T03:04:05Z\n")
 		require.NoError(t, err)
@@ -310,7 +310,7 @@ func TestFSLock(t *testing.T) {
 }
 
 func TestFSSpace(t *testing.T) {
-	eachFS(t, func(t *testing.T, fsys filestore.FS, dir string) {
+	eachFS(t, func(t *testing.T, fsys vfs.FS, dir string) {
 		space, err := fsys.Space(dir)
 		require.NoError(t, err)
 		assert.NotZero(t, space.Free)
@@ -322,7 +322,7 @@ func TestFSSpace(t *testing.T) {
 
 // Readers and writers at different places of one file, which grows meanwhile, do not disturb each other.
 func TestFSConcurrentFile(t *testing.T) {
-	eachFS(t, func(t *testing.T, fsys filestore.FS, dir string) {
+	eachFS(t, func(t *testing.T, fsys vfs.FS, dir string) {
 		f, err := fsys.Open(filepath.Join(dir, "f"), os.O_RDWR|os.O_CREATE)
 		require.NoError(t, err)
 		defer f.Close()
@@ -355,7 +355,7 @@ func TestFSConcurrentFile(t *testing.T) {
 
 // A long random sequence of writes, cuts and reads gives the same on every file system as on a slice.
 func TestFSRandomFile(t *testing.T) {
-	eachFS(t, func(t *testing.T, fsys filestore.FS, dir string) {
+	eachFS(t, func(t *testing.T, fsys vfs.FS, dir string) {
 		seed := rand.Uint64()
 		t.Logf("seed %d", seed)
 		r := rand.New(rand.NewPCG(seed, 0))

@@ -1,4 +1,7 @@
-package filestore
+// Package vfs is the seam between an event store and the disk: an FS is where every byte and every name passes through. There is
+// the operating system's (OS), one in memory (NewMem), and in package crashtest one that loses, tears and fails them. Beside it stands what
+// every user of an FS needs: files that are written whole, read with a bound, and kept open in a bounded number (FileCache).
+package vfs
 
 import (
 	"io"
@@ -6,8 +9,7 @@ import (
 	"time"
 )
 
-// An FS is the seam between the store and the disk: every byte and every name passes through it, so that tests can lose,
-// tear and fail them (package crashtest). Names are paths as the operating system has them.
+// An FS is a file system. Names are paths as the operating system has them.
 // A file that is created may be read and written by those who may read and write the directory that it is in.
 // Errors satisfy errors.Is with fs.ErrNotExist, fs.ErrExist, fs.ErrPermission, syscall.ENOSPC, syscall.EROFS and so on, as the os package's do.
 // All methods may be called from any number of goroutines.
@@ -60,10 +62,10 @@ type File interface {
 	TryLock() error
 }
 
-// A dirHolder is an FS that can hold a directory: the FS returned finds the names in dir in the directory that has this name now, wherever
+// A DirHolder is an FS that can hold a directory: the FS returned finds the names in dir in the directory that has this name now, wherever
 // it is moved to and whatever takes its place. Other names it finds like the FS itself. Close ends it.
 // An FS that cannot do that here returns an error that matches errors.ErrUnsupported.
-type dirHolder interface {
+type DirHolder interface {
 	HoldDir(dir string) (FS, io.Closer, error)
 }
 

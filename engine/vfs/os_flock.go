@@ -1,6 +1,6 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
-package filestore
+package vfs
 
 import (
 	"errors"
@@ -110,7 +110,7 @@ func openAt(dir int, name, full string, flag int) (*os.File, error) {
 	if errors.Is(err, unix.ENXIO) || errors.Is(err, unix.EOPNOTSUPP) { // what a socket answers, and some devices
 		var st unix.Stat_t
 		if unix.Fstatat(dir, name, &st, 0) == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
-			return nil, notAFile(full, modeOf(uint32(st.Mode)))
+			return nil, NotAFile(full, modeOf(uint32(st.Mode)))
 		}
 	}
 	if err != nil {
@@ -119,7 +119,7 @@ func openAt(dir int, name, full string, flag int) (*os.File, error) {
 	var st unix.Stat_t
 	if err = unix.Fstat(fd, &st); err == nil {
 		if mode := modeOf(uint32(st.Mode)); mode != 0 && !mode.IsDir() {
-			err = notAFile(full, mode)
+			err = NotAFile(full, mode)
 		} else {
 			err = unix.SetNonblock(fd, false)
 		}

@@ -1,4 +1,4 @@
-package filestore
+package vfs
 
 import (
 	"errors"
@@ -39,7 +39,7 @@ func osOpen(name string, flag int) (*os.File, error) {
 	f := os.NewFile(uintptr(h), name)
 	if kind, err := windows.GetFileType(h); err == nil && kind != windows.FILE_TYPE_DISK { // such as NUL and COM1, which are names everywhere
 		f.Close()
-		return nil, notAFile(name, os.ModeDevice)
+		return nil, NotAFile(name, os.ModeDevice)
 	}
 	return f, nil
 }

@@ -1,4 +1,4 @@
-package filestore
+package vfs
 
 import (
 	"errors"
@@ -9,33 +9,33 @@ import (
 	"syscall"
 )
 
-// A fileCache bounds how many files of segments and indexes are open for reading, because systems bound it (macOS at 256 for a process). A store
+// A FileCache bounds how many files of segments and indexes are open for reading, because systems bound it (macOS at 256 for a process). A store
 // has two files for each segment, and as many segments as it likes. It is a CLOCK.
-type fileCache struct {
+type FileCache struct {
 	mu   sync.Mutex // protects what follows; taken after the mu of a cachedFile
 	most func() int // files open at a time, except while more than that are being read
 	open []*cachedFile
 	hand int
 }
 
-// newFileCache returns a fileCache in which at most so many files are open at a time, except while more than that are being read.
-func newFileCache(most int) *fileCache {
-	return &fileCache{most: func() int { return most }}
+// NewFileCache returns a FileCache in which at most so many files are open at a time, except while more than that are being read.
+func NewFileCache(most int) *FileCache {
+	return &FileCache{most: func() int { return most }}
 }
 
-// osFiles is the fileCache of all stores of this process that are on the operating system's file system: they share its bound.
-var osFiles = &fileCache{most: sync.OnceValue(mostFiles)}
+// osFiles is the FileCache of all stores of this process that are on the operating system's file system: they share its bound.
+var osFiles = &FileCache{most: sync.OnceValue(mostFiles)}
 
-// limitOpenFiles sets how many files the stores of this process keep open for reading on the operating system's file system, instead of half of
+// LimitOpenFiles sets how many files the stores of this process keep open for reading on the operating system's file system, instead of half of
 // what the system allows.
-func limitOpenFiles(most int) { osFiles.limit(most) }
+func LimitOpenFiles(most int) { osFiles.Limit(most) }
 
-// filesOf returns the fileCache of a store on a file system.
-func filesOf(fsys FS) *fileCache {
-	if isOS(fsys) {
+// FilesOf returns the FileCache of a store on a file system.
+func FilesOf(fsys FS) *FileCache {
+	if IsOS(fsys) {
 		return osFiles
 	}
-	return &fileCache{most: osFiles.most}
+	return &FileCache{most: osFiles.most}
 }
 
 // Bounds of mostFiles.
@@ -54,22 +54,22 @@ func mostFiles() int {
 	return int(min(max(limit/2, fewestFiles), mostEverOpen))
 }
 
-// add takes over f, an open file. The file returned reads it. It may be closed while nobody reads, and is then opened again by open, which
+// Add takes over f, an open file. The file returned reads it. It may be closed while nobody reads, and is then opened again by open, which
 // must give the same bytes or an error. A nil cache returns f.
-func (c *fileCache) add(f File, open func() (File, error)) File {
+func (c *FileCache) Add(f File, open func() (File, error)) File {
 	if c == nil {
 		return f
 	}
 	cached := &cachedFile{cache: c, open: open, file: f}
 	c.enter(cached)
-	if _, ok := f.(mapper); ok {
+	if _, ok := f.(Mapper); ok {
 		return &cachedMap{cached}
 	}
 	return cached
 }
 
 // enter notes a file that is open, and closes others if there are too many.
-func (c *fileCache) enter(f *cachedFile) {
+func (c *FileCache) enter(f *cachedFile) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.open = slices.Insert(c.open, c.hand, f) // where the hand comes last
@@ -78,7 +78,7 @@ func (c *fileCache) enter(f *cachedFile) {
 }
 
 // leave forgets a file, if it is there.
-func (c *fileCache) leave(f *cachedFile) {
+func (c *FileCache) leave(f *cachedFile) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if i := slices.Index(c.open, f); i >= 0 {
@@ -86,29 +86,29 @@ func (c *fileCache) leave(f *cachedFile) {
 	}
 }
 
-func (c *fileCache) removeLocked(i int) {
+func (c *FileCache) removeLocked(i int) {
 	c.open = slices.Delete(c.open, i, i+1)
 	if c.hand > i {
 		c.hand--
 	}
 }
 
-// limit changes how many files may be open. It closes none.
-func (c *fileCache) limit(most int) {
+// Limit changes how many files may be open. It closes none.
+func (c *FileCache) Limit(most int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.most = func() int { return most }
 }
 
-// count returns how many files are open.
-func (c *fileCache) count() int {
+// Count returns how many files are open.
+func (c *FileCache) Count() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.open)
 }
 
-// shrink closes half of the files that nobody reads, and reports whether it has closed any.
-func (c *fileCache) shrink() bool {
+// Shrink closes half of the files that nobody reads, and reports whether it has closed any.
+func (c *FileCache) Shrink() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	before := len(c.open)
@@ -117,7 +117,7 @@ func (c *fileCache) shrink() bool {
 }
 
 // shrinkLocked closes files that nobody reads, those that were used long ago first, until most are open. It never waits for a reader.
-func (c *fileCache) shrinkLocked(most int, except *cachedFile) {
+func (c *FileCache) shrinkLocked(most int, except *cachedFile) {
 	for looks := 2 * len(c.open); looks > 0 && len(c.open) > most; looks-- {
 		if c.hand >= len(c.open) {
 			c.hand = 0
@@ -131,23 +131,23 @@ func (c *fileCache) shrinkLocked(most int, except *cachedFile) {
 	}
 }
 
-// openPatiently calls open, again after closing other files if there are too many.
-func openPatiently[T any](c *fileCache, open func() (T, error)) (T, error) {
+// OpenPatiently calls open, again after closing other files if there are too many.
+func OpenPatiently[T any](c *FileCache, open func() (T, error)) (T, error) {
 	f, err := open()
-	for attempt := 0; tooManyFiles(err) && attempt < 8 && c.shrink(); attempt++ {
+	for attempt := 0; TooManyFiles(err) && attempt < 8 && c.Shrink(); attempt++ {
 		f, err = open()
 	}
 	return f, err
 }
 
-// tooManyFiles reports whether the system refuses to open one more file. What could not be opened may be there and whole.
-func tooManyFiles(err error) bool {
+// TooManyFiles reports whether the system refuses to open one more file. What could not be opened may be there and whole.
+func TooManyFiles(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
 }
 
-// A cachedFile is a file of a fileCache.
+// A cachedFile is a file of a FileCache.
 type cachedFile struct {
-	cache *fileCache
+	cache *FileCache
 	open  func() (File, error)
 	// users is how many goroutines are reading, and less than zero, namely isShut more, while the file is shut.
 	users atomic.Int64
@@ -184,7 +184,7 @@ func (c *cachedFile) reopen() (File, error) {
 	if c.users.Add(1) > 0 { // somebody else was quicker
 		return c.file, nil
 	}
-	f, err := openPatiently(c.cache, c.open)
+	f, err := OpenPatiently(c.cache, c.open)
 	if err != nil {
 		c.users.Add(-1)
 		return nil, err
@@ -267,15 +267,15 @@ func (c *cachedFile) TryLock() error                     { return fs.ErrPermissi
 // A cachedMap is a cachedFile that can be mapped. Its map goes when it is shut.
 type cachedMap struct{ *cachedFile }
 
-var _ mapper = (*cachedMap)(nil)
+var _ Mapper = (*cachedMap)(nil)
 
-func (c *cachedMap) hold(to int64) *fileMap {
+func (c *cachedMap) Hold(to int64) *FileMap {
 	f, err := c.acquire()
 	if err != nil {
 		return nil // reading tells why
 	}
-	if m, ok := f.(mapper); ok { // another generation of the segment may have taken its place
-		if held := m.hold(to); held != nil {
+	if m, ok := f.(Mapper); ok { // another generation of the segment may have taken its place
+		if held := m.Hold(to); held != nil {
 			return held
 		}
 	}
@@ -283,7 +283,7 @@ func (c *cachedMap) hold(to int64) *fileMap {
 	return nil
 }
 
-func (c *cachedMap) release() {
-	c.file.(mapper).release()
+func (c *cachedMap) Release() {
+	c.file.(Mapper).Release()
 	c.give()
 }

@@ -1,4 +1,4 @@
-package filestore
+package vfs
 
 import (
 	"bytes"
@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// NewMemFS returns an empty file system in memory, for stores that end with their process. Syncing is free and keeps nothing.
-func NewMemFS() FS {
+// NewMem returns an empty file system in memory, for stores that end with their process. Syncing is free and keeps nothing.
+func NewMem() FS {
 	m := &memFS{device: memDevices.Add(1) | 1<<63}
 	m.nodes = map[string]*memNode{".": m.newNode(true), string(filepath.Separator): m.newNode(true)}
 	return m
@@ -302,7 +302,7 @@ func (m *memFS) Lock(name, holder string) (io.Closer, error) {
 // lockLocked takes the node's lock. The caller holds memFS.mu.
 func (n *memNode) lockLocked(name, holder string) error {
 	if n.locked {
-		e := parseLockHolder(n.holder)
+		e := ParseLockHolder(n.holder)
 		e.Path = name
 		return e
 	}

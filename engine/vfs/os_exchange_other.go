@@ -1,6 +1,6 @@
 //go:build !darwin && !linux
 
-package filestore
+package vfs
 
 import "errors"
 

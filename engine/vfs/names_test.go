@@ -1,4 +1,4 @@
-package filestore_test
+package vfs_test
 
 import (
 	"errors"
@@ -13,11 +13,11 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/crashtest"
-	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 func TestFSMkdirMakesOnlyWhatIsNotThere(t *testing.T) {
-	eachFS(t, func(t *testing.T, fsys filestore.FS, dir string) {
+	eachFS(t, func(t *testing.T, fsys vfs.FS, dir string) {
 		at := func(name string) string { return filepath.Join(dir, name) }
 		require.NoError(t, fsys.Mkdir(at("d"), 0o700))
 		info, err := fsys.Stat(at("d"))
@@ -35,7 +35,7 @@ func TestFSMkdirMakesOnlyWhatIsNotThere(t *testing.T) {
 }
 
 func TestFSExchange(t *testing.T) {
-	eachFS(t, func(t *testing.T, fsys filestore.FS, dir string) {
+	eachFS(t, func(t *testing.T, fsys vfs.FS, dir string) {
 		at := func(name string) string { return filepath.Join(dir, name) }
 		for _, name := range []string{"a", "b"} {
 			require.NoError(t, fsys.Mkdir(at(name), 0o700))
@@ -54,7 +54,7 @@ func TestFSExchange(t *testing.T) {
 }
 
 func TestFSResolveFollowsLinks(t *testing.T) {
-	eachFS(t, func(t *testing.T, fsys filestore.FS, dir string) {
+	eachFS(t, func(t *testing.T, fsys vfs.FS, dir string) {
 		at := func(name string) string { return filepath.Join(dir, name) }
 		require.NoError(t, fsys.MkdirAll(at("d/e")))
 		dir, err := fsys.Resolve(dir) // which may be behind a link itself
@@ -77,7 +77,7 @@ func TestFSResolveFollowsLinks(t *testing.T) {
 		link := os.Symlink
 		if f, ok := fsys.(*crashtest.FS); ok {
 			link = f.Symlink
-		} else if fsys != filestore.OSFS() {
+		} else if fsys != vfs.OS() {
 			return // without links
 		}
 		require.NoError(t, link("d", at("to d")))
@@ -100,7 +100,7 @@ func TestFSLockWhoseFileIsRemoved(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows removes no file that is locked")
 	}
-	eachFS(t, func(t *testing.T, fsys filestore.FS, dir string) {
+	eachFS(t, func(t *testing.T, fsys vfs.FS, dir string) {
 		name := filepath.Join(dir, "LOCK")
 		first, err := fsys.Lock(name, "")
 		require.NoError(t, err)

@@ -1,6 +1,6 @@
 //go:build dragonfly || netbsd || openbsd
 
-package filestore
+package vfs
 
 import "os"
 

@@ -1,6 +1,6 @@
 //go:build darwin || freebsd || linux
 
-package filestore
+package vfs
 
 import (
 	"errors"

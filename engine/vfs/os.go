@@ -1,9 +1,8 @@
-package filestore
+package vfs
 
 import (
 	"errors"
 	"fmt"
-	"github.com/eventfold/eventfold/engine"
 	"io"
 	"io/fs"
 	"os"
@@ -12,15 +11,17 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/eventfold/eventfold/engine"
 )
 
-// OSFS returns the operating system's file system. What differs from system to system is in fs_os_*.go.
-func OSFS() FS { return osFS{} }
+// OS returns the operating system's file system. What differs from system to system is in os_*.go.
+func OS() FS { return osFS{} }
 
 type osFS struct{}
 
-// isOS reports whether a file system is the operating system's.
-func isOS(fsys FS) bool {
+// IsOS reports whether a file system is the operating system's.
+func IsOS(fsys FS) bool {
 	_, ok := fsys.(osFS)
 	return ok
 }
@@ -31,7 +32,7 @@ func (osFS) Open(name string, flag int) (File, error) {
 
 // openOSFile makes a File of what open opens.
 func openOSFile(open func() (*os.File, error)) (File, error) {
-	return openPatiently(osFiles, func() (File, error) {
+	return OpenPatiently(osFiles, func() (File, error) {
 		f, err := open()
 		if err != nil {
 			return nil, osError(err)
@@ -95,12 +96,12 @@ func createMode(name string) fs.FileMode {
 }
 
 func (osFS) SyncDir(dir string) error {
-	_, err := openPatiently(osFiles, func() (struct{}, error) { return struct{}{}, osSyncDir(dir) })
+	_, err := OpenPatiently(osFiles, func() (struct{}, error) { return struct{}{}, osSyncDir(dir) })
 	return osError(err)
 }
 
 func (osFS) List(dir string) ([]string, error) {
-	entries, err := openPatiently(osFiles, func() ([]os.DirEntry, error) { return os.ReadDir(dir) })
+	entries, err := OpenPatiently(osFiles, func() ([]os.DirEntry, error) { return os.ReadDir(dir) })
 	if err != nil {
 		return nil, osError(err)
 	}
@@ -166,7 +167,7 @@ func lockOSFile(name, holder string, at lockPlace) (io.Closer, error) {
 
 // openLocked opens a lock file and locks it.
 func openLocked(at lockPlace) (*os.File, error) {
-	f, err := openPatiently(osFiles, at.open)
+	f, err := OpenPatiently(osFiles, at.open)
 	if err != nil {
 		return nil, osError(err)
 	}
@@ -206,13 +207,13 @@ func (l *osLock) Close() error {
 func lockedBy(f *os.File) *engine.LockedError {
 	text := make([]byte, 512)
 	n, _ := f.ReadAt(text, 0)
-	e := parseLockHolder(string(text[:n]))
+	e := ParseLockHolder(string(text[:n]))
 	e.Path = f.Name()
 	return e
 }
 
-// lockHolder is the text that this process writes into the lock file: pid, host and time in one line.
-func lockHolder(now time.Time) string {
+// LockHolder is the text that this process writes into the lock file: pid, host and time in one line.
+func LockHolder(now time.Time) string {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "localhost"
@@ -220,8 +221,8 @@ func lockHolder(now time.Time) string {
 	return fmt.Sprintf("%d %s %s\n", os.Getpid(), host, now.UTC().Format(time.RFC3339))
 }
 
-// parseLockHolder reads what lockHolder wrote. It never fails: what it does not understand stays unknown.
-func parseLockHolder(text string) *engine.LockedError {
+// ParseLockHolder reads what LockHolder wrote. It never fails: what it does not understand stays unknown.
+func ParseLockHolder(text string) *engine.LockedError {
 	e := &engine.LockedError{}
 	words := strings.Fields(text)
 	if len(words) != 3 {
@@ -243,10 +244,10 @@ type osFile struct {
 	mem mapping
 }
 
-var _ mapper = (*osFile)(nil)
+var _ Mapper = (*osFile)(nil)
 
-func (o *osFile) hold(to int64) *fileMap { return o.mem.hold(o.f, to) }
-func (o *osFile) release()               { o.mem.mu.RUnlock() }
+func (o *osFile) Hold(to int64) *FileMap { return o.mem.hold(o.f, to) }
+func (o *osFile) Release()               { o.mem.mu.RUnlock() }
 
 func (o *osFile) ReadAt(p []byte, off int64) (int, error) {
 	n, err := o.f.ReadAt(p, off)
@@ -335,8 +336,8 @@ func kindOf(mode os.FileMode) string {
 	return "a special file"
 }
 
-// notAFile returns the error for a name that leads to something that a store cannot be in.
-func notAFile(name string, mode os.FileMode) error {
+// NotAFile returns the error for a name that leads to something that a store cannot be in.
+func NotAFile(name string, mode os.FileMode) error {
 	return &engine.FormatError{File: name, Reason: "is " + kindOf(mode) + ", not a file"}
 }
 

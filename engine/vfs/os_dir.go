@@ -1,6 +1,6 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
-package filestore
+package vfs
 
 import (
 	"io"
@@ -19,11 +19,11 @@ type heldDir struct {
 	f   *os.File
 }
 
-var _ dirHolder = osFS{}
+var _ DirHolder = osFS{}
 
-// HoldDir implements dirHolder.
+// HoldDir implements DirHolder.
 func (osFS) HoldDir(dir string) (FS, io.Closer, error) {
-	f, err := openPatiently(osFiles, func() (*os.File, error) { return osOpen(dir, os.O_RDONLY|unix.O_DIRECTORY) })
+	f, err := OpenPatiently(osFiles, func() (*os.File, error) { return osOpen(dir, os.O_RDONLY|unix.O_DIRECTORY) })
 	if err != nil {
 		return nil, nil, err
 	}
@@ -112,7 +112,7 @@ func (d *heldDir) Remove(name string) error {
 }
 
 func (d *heldDir) List(dir string) ([]string, error) {
-	f, err := openPatiently(osFiles, func() (*os.File, error) { return d.open(dir, os.O_RDONLY|unix.O_DIRECTORY) })
+	f, err := OpenPatiently(osFiles, func() (*os.File, error) { return d.open(dir, os.O_RDONLY|unix.O_DIRECTORY) })
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package filestore
+package vfs
 
 import (
 	"os"
@@ -8,30 +8,30 @@ import (
 	"unsafe"
 )
 
-// A mapper is a File of which single records can be copied without asking the operating system for each.
+// A Mapper is a File of which single records can be copied without asking the operating system for each.
 //
 // It is no way around ReadAt, only a short cut to what ReadAt has read before: those bytes are in the system's cache, so that
 // looking at them does not wait for the disk, which would keep a processor from all other goroutines. Whatever cannot be
 // had in this way is read with ReadAt, which says what is wrong. Bytes are copied out and checked in the copy.
-type mapper interface {
+type Mapper interface {
 	// hold returns the file's bytes in memory up to offset to at least; nil if that cannot be. After anything but nil
 	// release must be called; Close waits for it.
-	hold(to int64) *fileMap
-	release()
+	Hold(to int64) *FileMap
+	Release()
 }
 
 // mapPage is the size of the pieces of a file that are known to have been read or not, in bytes.
 const mapPage = 4096
 
-// A fileMap is the content of a file in memory.
-type fileMap struct {
-	data []byte
+// A FileMap is the content of a file in memory.
+type FileMap struct {
+	Data []byte
 	read []atomic.Uint64 // a bit for each page that ReadAt has read
 }
 
 // note tells that ReadAt has read the n bytes at off.
-func (m *fileMap) note(off int64, n int) {
-	end := min(off+int64(n), int64(len(m.data)))
+func (m *FileMap) note(off int64, n int) {
+	end := min(off+int64(n), int64(len(m.Data)))
 	for p := off / mapPage; p*mapPage < end; p++ {
 		if w, bit := &m.read[p/64], uint64(1)<<(p%64); w.Load()&bit == 0 {
 			w.Or(bit)
@@ -39,9 +39,9 @@ func (m *fileMap) note(off int64, n int) {
 	}
 }
 
-// has reports whether ReadAt has read the n bytes at off.
-func (m *fileMap) has(off int64, n int) bool {
-	if off < 0 || off+int64(n) > int64(len(m.data)) {
+// Has reports whether ReadAt has read the n bytes at off.
+func (m *FileMap) Has(off int64, n int) bool {
+	if off < 0 || off+int64(n) > int64(len(m.Data)) {
 		return false
 	}
 	for p := off / mapPage; p*mapPage < off+int64(n); p++ {
@@ -70,11 +70,11 @@ var looks struct {
 	copied atomic.Int64 // bytes
 
 	mu   sync.Mutex // protects maps
-	maps map[*fileMap]struct{}
+	maps map[*FileMap]struct{}
 }
 
-// forgetLooks gives back the memory of all maps, if there is much of it, after n bytes were copied. Others may look at them meanwhile.
-func forgetLooks(n int) {
+// ForgetLooks gives back the memory of all maps, if there is much of it, after n bytes were copied. Others may look at them meanwhile.
+func ForgetLooks(n int) {
 	copied := looks.copied.Add(int64(n))
 	if looks.groups.Add(1)%looksAsked == 0 && residentFiles() > mostLooked+min(earnedLooks*copied, mostEarned) {
 		forgetMaps()
@@ -85,28 +85,28 @@ func forgetMaps() {
 	looks.mu.Lock()
 	defer looks.mu.Unlock()
 	for m := range looks.maps {
-		forgetPages(m.data)
+		forgetPages(m.Data)
 	}
 }
 
-func (m *fileMap) register() {
+func (m *FileMap) register() {
 	looks.mu.Lock()
 	defer looks.mu.Unlock()
 	if looks.maps == nil {
-		looks.maps = map[*fileMap]struct{}{}
+		looks.maps = map[*FileMap]struct{}{}
 	}
 	looks.maps[m] = struct{}{}
 }
 
-func (m *fileMap) unregister() {
+func (m *FileMap) unregister() {
 	looks.mu.Lock()
 	defer looks.mu.Unlock()
 	delete(looks.maps, m)
 }
 
-// guard calls look, which reads data, and reports whether it came to its end. It does not if a page cannot be brought in: then
+// Guard calls look, which reads data, and reports whether it came to its end. It does not if a page cannot be brought in: then
 // the file has become shorter, or the disk has failed.
-func (m *fileMap) guard(look func(m *fileMap)) (ok bool) {
+func (m *FileMap) Guard(look func(m *FileMap)) (ok bool) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if ok {
@@ -121,10 +121,10 @@ func (m *fileMap) guard(look func(m *fileMap)) (ok bool) {
 }
 
 // faulted reports whether a panic's value says that an address in data cannot be read.
-func (m *fileMap) faulted(r any) bool {
+func (m *FileMap) faulted(r any) bool {
 	fault, ok := r.(interface{ Addr() uintptr })
-	begin := uintptr(unsafe.Pointer(unsafe.SliceData(m.data)))
-	return ok && fault.Addr() >= begin && fault.Addr()-begin < uintptr(len(m.data))
+	begin := uintptr(unsafe.Pointer(unsafe.SliceData(m.Data)))
+	return ok && fault.Addr() >= begin && fault.Addr()-begin < uintptr(len(m.Data))
 }
 
 // mostMapped is how many bytes a process maps at most; other files are read with ReadAt only.
@@ -134,7 +134,7 @@ var mappedBytes atomic.Int64 // by this process
 
 // A mapping is the map of one open file. It is made when somebody first asks for it.
 type mapping struct {
-	current atomic.Pointer[fileMap]
+	current atomic.Pointer[FileMap]
 
 	mu      sync.RWMutex // held for reading by those who look at the bytes
 	refused bool         // the file cannot be mapped, or is closed
@@ -148,10 +148,10 @@ func (m *mapping) note(off int64, n int) {
 }
 
 // hold returns the map of f with mu held for reading, or nil.
-func (m *mapping) hold(f *os.File, to int64) *fileMap {
+func (m *mapping) hold(f *os.File, to int64) *FileMap {
 	for range 2 {
 		m.mu.RLock()
-		if c := m.current.Load(); c != nil && to <= int64(len(c.data)) {
+		if c := m.current.Load(); c != nil && to <= int64(len(c.Data)) {
 			return c
 		}
 		refused := m.refused
@@ -175,7 +175,7 @@ func (m *mapping) extend(f *os.File, to int64) bool {
 		return false
 	}
 	old := m.current.Load()
-	if old != nil && int64(len(old.data)) >= to { // somebody else has
+	if old != nil && int64(len(old.Data)) >= to { // somebody else has
 		return true
 	}
 	size := st.Size()
@@ -189,7 +189,7 @@ func (m *mapping) extend(f *os.File, to int64) bool {
 		m.refused = true // what is mapped already stays
 		return false
 	}
-	c := &fileMap{data: data, read: make([]atomic.Uint64, size/(64*mapPage)+1)}
+	c := &FileMap{Data: data, read: make([]atomic.Uint64, size/(64*mapPage)+1)}
 	if old != nil {
 		for i := range old.read {
 			c.read[i].Store(old.read[i].Load())
@@ -205,8 +205,8 @@ func (m *mapping) extend(f *os.File, to int64) bool {
 func (m *mapping) unmapLocked() {
 	if c := m.current.Swap(nil); c != nil {
 		c.unregister()
-		unmapFile(c.data)
-		mappedBytes.Add(-int64(len(c.data)))
+		unmapFile(c.Data)
+		mappedBytes.Add(-int64(len(c.Data)))
 	}
 }
 

@@ -1,5 +1,0 @@
-//go:build !saboteur
-
-package filestore
-
-func sabotaged(sabotage) bool { return false }

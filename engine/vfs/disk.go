@@ -1,0 +1,105 @@
+package vfs
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/eventfold/eventfold/engine/internal/sabotage"
+)
+
+// Join joins a directory and a name in it.
+func Join(dir, name string) string { return filepath.Join(dir, name) }
+
+// ReadFile reads a file, at most limit bytes of it.
+func ReadFile(fsys FS, name string, limit int64) ([]byte, error) {
+	f, err := OpenFile(fsys, name, os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	size, err := f.Size()
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, min(size, limit))
+	n, err := f.ReadAt(b, 0)
+	return b[:n], IgnoreEOF(err)
+}
+
+// OpenFile opens what must be a file: anything else is a *FormatError.
+func OpenFile(fsys FS, name string, flag int) (File, error) {
+	f, err := fsys.Open(name, flag)
+	if errors.Is(err, syscall.EISDIR) {
+		return nil, NotAFile(name, os.ModeDir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Info()
+	if err == nil && info.Dir {
+		err = NotAFile(name, os.ModeDir)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// WriteFull writes all of b, going on after short and interrupted writes.
+func WriteFull(f File, b []byte, off int64) error {
+	for {
+		n, err := f.WriteAt(b, off)
+		if n == len(b) {
+			return nil
+		}
+		b, off = b[n:], off+int64(n)
+		short := err == nil || errors.Is(err, io.ErrShortWrite)
+		if short && n == 0 {
+			return io.ErrShortWrite
+		}
+		if !short && !errors.Is(err, syscall.EINTR) {
+			return err
+		}
+	}
+}
+
+// IsFull reports whether an error means that there is no room on the disk.
+func IsFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+// SyncNames makes the names in dir durable.
+func SyncNames(fsys FS, dir string) error {
+	if sabotage.On(sabotage.NoDirFsync) {
+		return nil
+	}
+	return fsys.SyncDir(dir)
+}
+
+// SyncData makes a file's content durable. A failed sync is never repeated: the system may have dropped what it could not write.
+// Only a sync that was interrupted before it began is.
+func SyncData(f File) error {
+	err := f.Fdatasync()
+	for errors.Is(err, syscall.EINTR) {
+		err = f.Fdatasync()
+	}
+	if err != nil && sabotage.On(sabotage.RetryFsync) {
+		err = f.Fdatasync()
+	}
+	return err
+}
+
+// Parent returns the directory that holds a name.
+func Parent(name string) string { return filepath.Dir(filepath.Clean(name)) }
+
+// IgnoreEOF returns nil for io.EOF, which ReadAt gives at the end of a file, and every other error as it is.
+func IgnoreEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
