@@ -35,7 +35,7 @@ func BenchmarkCompress(b *testing.B) {
 	b.SetBytes(size)
 	began := cpuTime()
 	for b.Loop() {
-		f, err := createEmpty(vfs.OS(), name)
+		f, err := vfs.CreateEmpty(vfs.OS(), name)
 		require.NoError(b, err)
 		p, err := newPacker()
 		require.NoError(b, err)

@@ -123,7 +123,7 @@ func (c *compressor) write(ctx context.Context, temp string, seg *segment, h *se
 	if err != nil {
 		return err
 	}
-	f, err := createEmpty(c.s.fs, temp)
+	f, err := vfs.CreateEmpty(c.s.fs, temp)
 	if err != nil {
 		return writeError("create "+temp, err)
 	}

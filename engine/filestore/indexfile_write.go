@@ -32,7 +32,7 @@ func writeIndexFile(ctx context.Context, fs vfs.FS, name string, src indexSource
 // replaceFile lets write fill an empty file, syncs it and gives it its name.
 func replaceFile(fs vfs.FS, name string, write func(f vfs.File) error) error {
 	tmp := name + ".tmp"
-	f, err := createEmpty(fs, tmp)
+	f, err := vfs.CreateEmpty(fs, tmp)
 	if err != nil {
 		return err
 	}

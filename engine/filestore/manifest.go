@@ -4,11 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 
 	"github.com/eventfold/eventfold/engine"
-	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 )
 
@@ -162,17 +159,4 @@ func (m *manifest) last() int64 {
 		return 0
 	}
 	return m.segments[len(m.segments)-1].number
-}
-
-// createEmpty creates a file. One that has the name is removed, not emptied: it may have another name, in another directory, under which it is
-// somebody's log.
-func createEmpty(fsys vfs.FS, name string) (vfs.File, error) {
-	f, err := fsys.Open(name, os.O_RDWR|os.O_CREATE|os.O_EXCL)
-	if !errors.Is(err, fs.ErrExist) {
-		return f, err
-	}
-	if err := fsys.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	return fsys.Open(name, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 }

@@ -59,7 +59,7 @@ func readManifestBytes(f vfs.File, size int64) ([]byte, error) {
 // writeManifest replaces MANIFEST.
 func writeManifest(fsys vfs.FS, dir string, m *manifest) error {
 	temp := vfs.Join(dir, manifestTemp)
-	f, err := createEmpty(fsys, temp)
+	f, err := vfs.CreateEmpty(fsys, temp)
 	if err != nil {
 		return err
 	}

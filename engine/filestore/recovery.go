@@ -227,7 +227,7 @@ func (r *recovery) saveTorn() error {
 // copyTorn copies the bytes from x to end into a file of their own and returns its name, "" if the disk is full.
 func (r *recovery) copyTorn(s *logScanner, x, end int64) (string, error) {
 	name := vfs.Join(r.dir, fmt.Sprintf("torn-%d-%08x.bin", r.last().number, x))
-	f, err := createEmpty(r.fs, name)
+	f, err := vfs.CreateEmpty(r.fs, name)
 	if err != nil {
 		if vfs.IsFull(err) {
 			return "", nil

@@ -26,7 +26,7 @@ type segmentMaker struct {
 // prepare makes next.tmp with room for capacity bytes, and makes that room durable. Zeros are written as pace allows, at once if it is nil.
 // prepare returns errStopped when the pace is stopped.
 func (m *segmentMaker) prepare(capacity int64, pace *zeroPace) (vfs.File, error) {
-	f, err := createEmpty(m.fs, vfs.Join(m.dir, nextTemp))
+	f, err := vfs.CreateEmpty(m.fs, vfs.Join(m.dir, nextTemp))
 	if err != nil {
 		return nil, err
 	}

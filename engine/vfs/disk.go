@@ -3,6 +3,7 @@ package vfs
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -102,4 +103,17 @@ func IgnoreEOF(err error) error {
 		return nil
 	}
 	return err
+}
+
+// CreateEmpty creates a file. One that has the name is removed, not emptied: it may have another name, in another directory, under which it is
+// somebody's log.
+func CreateEmpty(fsys FS, name string) (File, error) {
+	f, err := fsys.Open(name, os.O_RDWR|os.O_CREATE|os.O_EXCL)
+	if !errors.Is(err, fs.ErrExist) {
+		return f, err
+	}
+	if err := fsys.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return fsys.Open(name, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 }
