@@ -385,13 +385,14 @@ func TestImportsPointDown(t *testing.T) {
 		"query/sqllogic":    {},
 		"parser":            {},
 		"engine":            {},
-		"engine/filestore":  {"engine", "engine/vfs", "engine/internal/sabotage"},
+		"engine/filestore":  {"engine", "engine/vfs", "engine/internal/sabotage", "engine/filestore/internal/format"},
 		"engine/vfs":        {"engine", "engine/internal/sabotage"},
 		"engine/enginetest": {"engine"},
 		"engine/crashtest":  {"engine", "engine/vfs", "engine/filestore", "engine/enginetest", "internal/race"},
 		"internal/race":     {},
 
-		"engine/internal/sabotage": {},
+		"engine/internal/sabotage":         {},
+		"engine/filestore/internal/format": {"engine", "engine/internal/sabotage"},
 	}
 	files := []string{"os", "syscall", "io/ioutil", "golang.org/x/sys/unix", "golang.org/x/sys/windows"}
 	touchesFiles := map[string]bool{"engine/filestore": true, "engine/vfs": true, "engine/crashtest": true, "engine/internal/sabotage": true}

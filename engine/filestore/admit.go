@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 )
 
 // admit decides about a request in the order that Store.Append promises, and takes its events into the group if all is well.
@@ -104,8 +106,8 @@ func (w *writer) place(r *request) {
 			v++
 			e := &r.events[k]
 			e.Position, e.Version = w.head(), v
-			size := recordSize(g.buf[at:])
-			finishRecord(g.buf[at:at+size], w.log.store, e.Position, v, 0)
+			size := format.RecordSize(g.buf[at:])
+			format.FinishRecord(g.buf[at:at+size], w.log.store, e.Position, v, 0)
 			if r.offered && a.Events[j].ID == e.ID {
 				g.ids[e.ID] = uint32(len(g.starts))
 			}
@@ -236,15 +238,15 @@ func (w *writer) stagedConflicts(c *engine.Condition, found []engine.Event) ([]e
 		if pos <= c.After || pos < c.Where.From || c.Where.To > 0 && pos >= c.Where.To {
 			continue
 		}
-		rec, err := decodeRecord(g.buf[start:])
+		rec, err := format.DecodeRecord(g.buf[start:])
 		if err != nil {
 			return nil, err
 		}
-		r := row{micros: g.micros, record: rec}
+		r := row{micros: g.micros, Record: rec}
 		if !m.passes(&r) {
 			continue
 		}
-		if r.record, err = decodeRecord(bytes.Clone(g.buf[start : int(start)+rec.size])); err != nil {
+		if r.Record, err = format.DecodeRecord(bytes.Clone(g.buf[start : int(start)+rec.Size])); err != nil {
 			return nil, err
 		}
 		broken, e, err := matchRow(c, pos, &r)

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/google/uuid"
 )
 
@@ -22,7 +23,7 @@ type request struct {
 	done  chan struct{} // holds one: the writer has answered
 
 	batch   []engine.Append
-	records []byte          // encoded, but for what finishRecord adds
+	records []byte          // encoded, but for what FinishRecord adds
 	events  []engine.Placed // one for each record, ids filled in
 	offered bool            // some event came with an id
 	stamp   int64           // of the ids that are made; 0 before the first
@@ -145,7 +146,7 @@ func (s *FileStore) encode(r *request, batch []engine.Append) error {
 		count += len(batch[i].Events)
 		for j := range batch[i].Events {
 			e := &batch[i].Events[j]
-			size += eventHeadSize + len(batch[i].Stream) + len(e.Type) + len(e.Payload) + len(e.Metadata) // tags are rare
+			size += format.EventHeadSize + len(batch[i].Stream) + len(e.Type) + len(e.Payload) + len(e.Metadata) // tags are rare
 		}
 		for _, e := range batch[i].Expect {
 			if c, ok := e.(*engine.Condition); ok {
@@ -188,7 +189,7 @@ func (s *FileStore) encodeEvent(r *request, i, j int) error {
 		return err
 	}
 	r.events = append(r.events, engine.Placed{ID: id})
-	r.records = appendRecord(r.records, recordFlags(e, len(r.events) == 1), id, a.Stream, e.Type, tags, storedMetadata(e.Metadata), e.Payload)
+	r.records = format.AppendRecord(r.records, recordFlags(e, len(r.events) == 1), id, a.Stream, e.Type, tags, storedMetadata(e.Metadata), e.Payload)
 	if size := int64(len(r.records)); size > engine.MaxAppendSize {
 		return &engine.TooLargeError{What: "append", Size: size, Limit: engine.MaxAppendSize}
 	}
@@ -207,12 +208,12 @@ func (s *FileStore) makeID(r *request) (uuid.UUID, error) {
 func recordFlags(e *engine.NewEvent, first bool) (flags uint8) {
 	switch {
 	case e.Payload == nil:
-		flags = flagNull
+		flags = format.FlagNull
 	case engine.ValidJSON(e.Payload):
-		flags = flagJSON
+		flags = format.FlagJSON
 	}
 	if first {
-		flags |= flagFirstOfAppend
+		flags |= format.FlagFirstOfAppend
 	}
 	return flags
 }

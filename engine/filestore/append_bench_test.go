@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
@@ -115,7 +116,7 @@ func newRawLog(b *testing.B, dir string) *rawLog {
 
 // run writes and syncs n times, as many bytes as the store writes for one event, and returns the time it took.
 func (r *rawLog) run(b *testing.B, n int) time.Duration {
-	buf := make([]byte, frameSize(eventHeadSize+len("account-0")+len("Deposited")+benchmarkPayload))
+	buf := make([]byte, format.FrameSize(format.EventHeadSize+len("account-0")+len("Deposited")+benchmarkPayload))
 	began := time.Now()
 	for range n {
 		if r.off+int64(len(buf)) > rawLogSize {

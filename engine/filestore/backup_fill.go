@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
@@ -49,15 +50,15 @@ func (b *backup) makeWork() error {
 
 // segments puts all segments into the working directory and returns the manifest that lists them.
 // The last one is copied up to the head, without a seal, also if it has become complete since.
-func (b *backup) segments() (*manifest, error) {
+func (b *backup) segments() (*format.Manifest, error) {
 	segs := b.index.view.segments
-	m := &manifest{store: b.id(), first: segs[0].base}
+	m := &format.Manifest{Store: b.id(), First: segs[0].base}
 	for i, seg := range segs {
 		if err := b.ctx.Err(); err != nil {
 			return nil, err
 		}
 		last := i+1 == len(segs) || segs[i+1].base >= b.index.head
-		var entry manifestSegment
+		var entry format.ManifestSegment
 		var err error
 		if last {
 			entry, err = b.copyStart(seg)
@@ -67,7 +68,7 @@ func (b *backup) segments() (*manifest, error) {
 		if err != nil {
 			return nil, err
 		}
-		m.segments = append(m.segments, entry)
+		m.Segments = append(m.Segments, entry)
 		b.report.Segments++
 		if last {
 			break // what follows was added after Backup began
@@ -77,14 +78,14 @@ func (b *backup) segments() (*manifest, error) {
 }
 
 // entry returns what MANIFEST says of a complete segment.
-func (s *sealedInfo) entry(seg *segment) manifestSegment {
-	return manifestSegment{number: seg.number, generation: seg.generation, sealed: true, base: seg.base, end: s.end,
-		next: seg.base + engine.Position(s.count), lastChain: s.lastChain, least: s.least, greatest: s.greatest}
+func (s *sealedInfo) entry(seg *segment) format.ManifestSegment {
+	return format.ManifestSegment{Number: seg.number, Generation: seg.generation, Sealed: true, Base: seg.base, End: s.end,
+		Next: seg.base + engine.Position(s.count), LastChain: s.lastChain, Least: s.least, Greatest: s.greatest}
 }
 
 // takeWhole takes a complete segment, from the earlier backup if it has it, and its index file.
 func (b *backup) takeWhole(seg *segment) error {
-	name := segmentFileName(seg.number, seg.generation)
+	name := format.SegmentFileName(seg.number, seg.generation)
 	from := b.source(seg)
 	err := b.take(from, from.seg.name, name)
 	if errors.Is(err, fs.ErrNotExist) { // it has been replaced since Backup began, and is still open
@@ -184,47 +185,47 @@ func (b *backup) copyTo(src vfs.File, size int64, to string) error {
 }
 
 // copyStart copies the last segment up to the head, and checks what it copies.
-func (b *backup) copyStart(seg *segment) (manifestSegment, error) {
+func (b *backup) copyStart(seg *segment) (format.ManifestSegment, error) {
 	s, err := newLogScanner(seg, startOf(&seg.header, 0))
 	if err != nil {
-		return manifestSegment{}, err
+		return format.ManifestSegment{}, err
 	}
 	least := int64(0)
 	for s.end.next < b.index.head {
 		f, err := s.next()
 		if err != nil {
-			return manifestSegment{}, wrap("read "+seg.name, err)
+			return format.ManifestSegment{}, wrap("read "+seg.name, err)
 		}
 		if f == nil {
-			return manifestSegment{}, &engine.CorruptError{File: seg.name, Segment: seg.number, Offset: s.end.offset,
+			return format.ManifestSegment{}, &engine.CorruptError{File: seg.name, Segment: seg.number, Offset: s.end.offset,
 				FirstLost: s.end.next, NextGood: nextGood(seg, s.end), Reason: s.why.Error()}
 		}
 		if least == 0 {
-			least = f.micros
+			least = f.Micros
 		}
 		if err := b.ctx.Err(); err != nil {
-			return manifestSegment{}, err
+			return format.ManifestSegment{}, err
 		}
 	}
-	to := vfs.Join(b.work, segmentFileName(seg.number, seg.generation))
+	to := vfs.Join(b.work, format.SegmentFileName(seg.number, seg.generation))
 	if err := b.copyTo(seg.file, s.end.offset, to); err != nil {
-		return manifestSegment{}, err
+		return format.ManifestSegment{}, err
 	}
-	return manifestSegment{number: seg.number, generation: seg.generation, base: seg.base, end: s.end.offset,
-		next: s.end.next, lastChain: s.end.chain, least: least, greatest: s.end.micros}, nil
+	return format.ManifestSegment{Number: seg.number, Generation: seg.generation, Base: seg.base, End: s.end.offset,
+		Next: s.end.next, LastChain: s.end.chain, Least: least, Greatest: s.end.micros}, nil
 }
 
 // describe writes TAIL and MANIFEST, and makes the names durable.
-func (b *backup) describe(m *manifest) error {
-	last := &m.segments[len(m.segments)-1]
-	slot := tailSlot{store: m.store, segment: last.number, generation: last.generation, flags: tailClean,
-		offset: last.end, next: last.next, sequence: 1, chain: last.lastChain}
-	tail := make([]byte, 2*tailSlotSize)
-	slot.put(tail[tailSlotSize:])
-	if err := writeNew(b.dst, vfs.Join(b.work, tailName), tail); err != nil {
+func (b *backup) describe(m *format.Manifest) error {
+	last := &m.Segments[len(m.Segments)-1]
+	slot := format.TailSlot{Store: m.Store, Segment: last.Number, Generation: last.Generation, Flags: format.TailClean,
+		Offset: last.End, Next: last.Next, Sequence: 1, Chain: last.LastChain}
+	tail := make([]byte, 2*format.TailSlotSize)
+	slot.Put(tail[format.TailSlotSize:])
+	if err := writeNew(b.dst, vfs.Join(b.work, format.TailName), tail); err != nil {
 		return err
 	}
-	if err := writeNew(b.dst, vfs.Join(b.work, manifestName), m.encode()); err != nil {
+	if err := writeNew(b.dst, vfs.Join(b.work, format.ManifestName), m.Encode()); err != nil {
 		return err
 	}
 	return writeError("sync "+b.work, vfs.SyncNames(b.dst, b.work))

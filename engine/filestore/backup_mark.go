@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 )
@@ -39,7 +40,7 @@ func (m *backupMark) encode() []byte {
 	binary.LittleEndian.PutUint64(b[40:], uint64(m.head.Position))
 	copy(b[48:], m.head.Chain[:])
 	binary.LittleEndian.PutUint64(b[80:], uint64(m.micros))
-	binary.LittleEndian.PutUint32(b[backupCRCAt:], crc32c(b[:backupCRCAt]))
+	binary.LittleEndian.PutUint32(b[backupCRCAt:], format.CRC(b[:backupCRCAt]))
 	return b
 }
 
@@ -52,7 +53,7 @@ func readBackupMark(fsys vfs.FS, dir string) (*backupMark, error) {
 		return nil, err
 	}
 	if len(b) != backupSize || string(b[:8]) != backupMagic ||
-		binary.LittleEndian.Uint32(b[backupCRCAt:]) != crc32c(b[:backupCRCAt]) {
+		binary.LittleEndian.Uint32(b[backupCRCAt:]) != format.CRC(b[:backupCRCAt]) {
 		return nil, errBackupMark
 	}
 	return &backupMark{

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
@@ -105,9 +106,9 @@ func holdsStore(fsys vfs.FS, dir string) bool {
 		name, magic string
 		at          []int64
 	}{
-		{manifestName, manifestMagic, []int64{0}},
-		{tailName, tailMagic, []int64{0, tailSlotSize}},
-		{segmentFileName(1, 0), segmentMagic, []int64{0, segmentSecondCopy}},
+		{format.ManifestName, format.ManifestMagic, []int64{0}},
+		{format.TailName, format.TailMagic, []int64{0, format.TailSlotSize}},
+		{format.SegmentFileName(1, 0), format.SegmentMagic, []int64{0, format.SegmentSecondCopy}},
 		{backupName, backupMagic, []int64{0}},
 	} {
 		f, err := fsys.Open(vfs.Join(dir, file.name), 0)
@@ -238,15 +239,15 @@ func (b *backup) refusal(dir string, names []string, err error) error {
 // isForeign reports whether a file of that name can be no file of a backup that somebody has opened or not.
 func isForeign(name string) bool {
 	switch name {
-	case backupName, manifestName, manifestTemp, tailName, lockName, nextTemp, compressTemp:
+	case backupName, format.ManifestName, format.ManifestTemp, format.TailName, lockName, nextTemp, compressTemp:
 		return false
 	}
 	if stem, ok := strings.CutSuffix(strings.TrimSuffix(name, ".tmp"), ".idx"); ok {
-		_, _, segment := parseSegmentFileName(stem + ".log")
+		_, _, segment := format.ParseSegmentFileName(stem + ".log")
 		_, _, run := parseIndexRunName(stem + ".idx")
 		return !segment && !run
 	}
-	_, _, segment := parseSegmentFileName(name)
+	_, _, segment := format.ParseSegmentFileName(name)
 	return !segment
 }
 

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
@@ -364,7 +365,7 @@ func TestBackupAfterOneThatDied(t *testing.T) {
 	// It died while it copied, and left the lock's file.
 	require.NoError(t, os.Mkdir(name(1), 0o755))
 	require.NoError(t, os.Mkdir(name(2), 0o755))
-	require.NoError(t, os.WriteFile(filepath.Join(name(2), segmentFileName(1, 0)), make([]byte, 100), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(name(2), format.SegmentFileName(1, 0)), make([]byte, 100), 0o644))
 	require.NoError(t, os.WriteFile(filepath.Join(name(2), backupName), nil, 0o644))
 	again()
 
@@ -514,7 +515,7 @@ func TestBackupOfFilesThatWereReplaced(t *testing.T) {
 	s, _ := filledStore(t, home)
 	settleIndexes(t, s)
 	other, _ := filledStore(t, filepath.Join(t.TempDir(), "other"))
-	name := segmentFileName(1, 0)
+	name := format.SegmentFileName(1, 0)
 	require.NoError(t, os.Remove(filepath.Join(home, name)))
 	require.NoError(t, os.Link(filepath.Join(other.dir, name), filepath.Join(home, name)))
 	_, err := s.Backup(context.Background(), filepath.Join(root, "backup"))

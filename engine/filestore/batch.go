@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/google/uuid"
 )
 
@@ -62,35 +63,35 @@ func (b *batchBuilder) add(pos engine.Position, r *row) {
 	t.Len++
 	t.Positions = append(t.Positions, pos)
 	if columns&engine.ColStream != 0 {
-		t.Streams = append(t.Streams, textOf(r.stream))
+		t.Streams = append(t.Streams, format.TextOf(r.Stream))
 	}
 	if columns&engine.ColVersion != 0 {
-		t.Versions = append(t.Versions, r.version)
+		t.Versions = append(t.Versions, r.Version)
 	}
 	if columns&engine.ColID != 0 {
-		t.IDs = append(t.IDs, r.id)
+		t.IDs = append(t.IDs, r.ID)
 	}
 	if columns&engine.ColType != 0 {
-		t.Types = append(t.Types, b.types.intern(r.typ))
+		t.Types = append(t.Types, b.types.intern(r.Type))
 	}
 	if columns&engine.ColPayload != 0 {
-		t.Payloads = append(t.Payloads, r.payload)
-		b.bytes += len(r.payload)
-		t.JSON = append(t.JSON, r.flags&flagJSON != 0)
+		t.Payloads = append(t.Payloads, r.Payload)
+		b.bytes += len(r.Payload)
+		t.JSON = append(t.JSON, r.Flags&format.FlagJSON != 0)
 	}
 	if columns&engine.ColMetadata != 0 {
 		t.Metadata = append(t.Metadata, r.metadataOrEmpty())
-		b.bytes += len(r.metadata)
+		b.bytes += len(r.Metadata)
 	}
 	if columns&engine.ColTags != 0 {
-		t.Tags = append(t.Tags, b.tags.decode(r.tags))
-		b.bytes += len(r.tags)
+		t.Tags = append(t.Tags, b.tags.decode(r.Tags))
+		b.bytes += len(r.Tags)
 	}
 	if columns&engine.ColTime != 0 {
 		t.Times = append(t.Times, r.micros)
 	}
 	if columns&engine.ColRedacted != 0 {
-		t.Redacted = append(t.Redacted, r.flags&flagRedacted != 0)
+		t.Redacted = append(t.Redacted, r.Flags&format.FlagRedacted != 0)
 	}
 }
 
@@ -153,7 +154,7 @@ type nameTable struct {
 // intern returns b as a string of its own.
 func (t *nameTable) intern(b []byte) string {
 	if t == nil {
-		return strings.Clone(textOf(b))
+		return strings.Clone(format.TextOf(b))
 	}
 	slot := &t.names[nameHash(b)%uint32(len(t.names))]
 	if p := slot.Load(); p != nil && *p == string(b) {

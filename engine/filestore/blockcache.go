@@ -4,6 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
@@ -65,7 +66,7 @@ func (b *heldBlock) release() {
 func blockKey(file, block uint32) uint64 { return uint64(file)<<32 | uint64(block) }
 
 func (c *blockCache) set(key uint64) *cacheSet {
-	h := fold(key^fold0, fold1)
+	h := format.Fold(key^format.Fold0, format.Fold1)
 	return &c.sets[h%uint64(len(c.sets))]
 }
 

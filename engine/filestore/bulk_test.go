@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -31,7 +32,7 @@ func (r *roomFS) Open(name string, flag int) (vfs.File, error) {
 }
 
 func (f *roomFile) WriteAt(b []byte, off int64) (int, error) {
-	if off > 0 || len(b) > segmentHeaderSize { // not the header
+	if off > 0 || len(b) > format.SegmentHeaderSize { // not the header
 		f.fs.zeroed.Add(int64(len(b)))
 	}
 	return f.File.WriteAt(b, off)

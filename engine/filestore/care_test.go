@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -42,8 +43,8 @@ func TestVerify(t *testing.T) {
 // Verify notices a change of any byte of a complete segment that Open does not read, and of its index file.
 func TestVerifyFindsDamage(t *testing.T) {
 	img, n := rotated(t, true)
-	first := segmentFileName(1, 0)
-	m, err := decodeManifest(img[manifestName], manifestName)
+	first := format.SegmentFileName(1, 0)
+	m, err := format.DecodeManifest(img[format.ManifestName], format.ManifestName)
 	require.NoError(t, err)
 	for at := 0; at < len(img[first]); at += 101 {
 		damaged := bytes.Clone(img[first])
@@ -57,8 +58,8 @@ func TestVerifyFindsDamage(t *testing.T) {
 		s.Close()
 		if err == nil {
 			// Zeros between the last frame and the seal, or of the header's page, mean nothing; neither does one of its two copies.
-			inHeader := at < segmentHeaderSize
-			inGap := int64(at) >= m.segment(1).end && int64(at) < sealAt(m.segment(1).end)
+			inHeader := at < format.SegmentHeaderSize
+			inGap := int64(at) >= m.Segment(1).End && int64(at) < format.SealAt(m.Segment(1).End)
 			require.True(t, inHeader || inGap, "byte %d", at)
 			require.Equal(t, int64(n), report.Events)
 			continue
@@ -83,7 +84,7 @@ func TestVerifyComparesIndexFiles(t *testing.T) {
 	require.NoError(t, s.Close())
 
 	img := takeImage(t, fsys)
-	name := strings.TrimSuffix(segmentFileName(1, 0), ".log") + ".idx"
+	name := strings.TrimSuffix(format.SegmentFileName(1, 0), ".log") + ".idx"
 	damaged := bytes.Clone(img[name])
 	damaged[100] ^= 1
 	s = openStore(t, imageDir, Options{FS: img.with(name, damaged).fs(t)})
@@ -164,13 +165,13 @@ func TestSalvage(t *testing.T) {
 	img, n := rotated(t, true)
 	want := numbered(n)
 	ctx := context.Background()
-	second := segmentFileName(2, 0)
+	second := format.SegmentFileName(2, 0)
 	base := func() engine.Position {
-		h, err := decodeSegmentHeader(img[second], second)
+		h, err := format.DecodeSegmentHeader(img[second], second)
 		require.NoError(t, err)
-		return h.base
+		return h.Base
 	}()
-	third, err := decodeSegmentHeader(img[segmentFileName(3, 0)], "")
+	third, err := format.DecodeSegmentHeader(img[format.SegmentFileName(3, 0)], "")
 	require.NoError(t, err)
 	frameOf := func(seg int64, skip int) (from, to int, p engine.Position) {
 		s := openStore(t, imageDir, Options{FS: img.fs(t), ReadOnly: true})
@@ -181,7 +182,7 @@ func TestSalvage(t *testing.T) {
 			f, err = sc.next()
 			require.NoError(t, err)
 		}
-		return int(f.offset), int(f.offset) + int(f.size), f.first
+		return int(f.offset), int(f.offset) + int(f.Size), f.First
 	}
 	from, to, p := frameOf(2, 5)
 	lose := func(from, to int) []byte {
@@ -197,10 +198,10 @@ func TestSalvage(t *testing.T) {
 		{"nothing", img, nil},
 		{"one frame", img.with(second, lose(from, to)), []Gap{{From: p, To: p + 1, File: vfs.Join(imageDir, second), Offset: int64(from)}}},
 		{"the trailer of a frame", img.with(second, lose(to-8, to)), nil}, // its record checks by itself
-		{"a segment", img.with(second, nil), []Gap{{From: base, To: third.base, File: vfs.Join(imageDir, second)}}},
-		{"a header", img.with(second, lose(0, segmentHeaderSize)), nil},
-		{"MANIFEST and TAIL", img.with(manifestName, nil).with(tailName, nil), nil},
-		{"the last segment", img.with(segmentFileName(3, 0), nil), []Gap{{From: third.base, To: engine.Position(n), File: vfs.Join(imageDir, segmentFileName(3, 0))}}},
+		{"a segment", img.with(second, nil), []Gap{{From: base, To: third.Base, File: vfs.Join(imageDir, second)}}},
+		{"a header", img.with(second, lose(0, format.SegmentHeaderSize)), nil},
+		{"MANIFEST and TAIL", img.with(format.ManifestName, nil).with(format.TailName, nil), nil},
+		{"the last segment", img.with(format.SegmentFileName(3, 0), nil), []Gap{{From: third.Base, To: engine.Position(n), File: vfs.Join(imageDir, format.SegmentFileName(3, 0))}}},
 	}
 	for _, tt := range tests {
 		fsys := tt.img.fs(t)
@@ -240,7 +241,7 @@ func TestVerifyComparesTheLastIndexFile(t *testing.T) {
 	s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: segmentSize})
 	fill(s, 0, activeIndexLeast+500)
 	require.NoError(t, s.Close())
-	name := indexFileName(segmentFileName(1, 0))
+	name := indexFileName(format.SegmentFileName(1, 0))
 	img := takeImage(t, fsys)
 	require.Contains(t, img, name)
 	blocks := len(img[name]) / indexBlockSize
@@ -300,9 +301,9 @@ func TestVerifyComparesTheLastIndexFile(t *testing.T) {
 
 // testIndexMeta returns what seeds the checksums of the index file of an image's first segment.
 func testIndexMeta(t *testing.T, img image) indexMeta {
-	h, err := decodeSegmentHeader(img[segmentFileName(1, 0)], "")
+	h, err := format.DecodeSegmentHeader(img[format.SegmentFileName(1, 0)], "")
 	require.NoError(t, err)
-	return indexMeta{store: h.store, number: h.number, generation: h.content}
+	return indexMeta{store: h.Store, number: h.Number, generation: h.Content}
 }
 
 // spoilBlock changes a block of an index file and makes its checksum right again.
@@ -320,7 +321,7 @@ func TestVerifyReplacesAWrongIndex(t *testing.T) {
 	settleIndexes(t, s)
 	require.NoError(t, s.Close())
 	img := takeImage(t, fsys)
-	name := indexFileName(segmentFileName(1, 0))
+	name := indexFileName(format.SegmentFileName(1, 0))
 	wrong := bytes.Clone(img[name])
 	for block := range len(wrong)/indexBlockSize - 1 {
 		spoilBlock(wrong, block, testIndexMeta(t, img))
@@ -380,22 +381,22 @@ func TestVerifyComparesRunsOfOthers(t *testing.T) {
 // Verify reads MANIFEST, too: Open would make it anew, but a store that is open does not look.
 func TestVerifyReadsManifest(t *testing.T) {
 	img, n := rotated(t, true)
-	name := vfs.Join(imageDir, manifestName)
-	changes := map[string]func(m *manifest){
-		"the end":         func(m *manifest) { m.segments[0].end += 8 },
-		"the number":      func(m *manifest) { m.segments[1].next++ },
-		"the chain":       func(m *manifest) { m.segments[0].lastChain[3] ^= 1 },
-		"the first time":  func(m *manifest) { m.segments[1].least-- },
-		"the last time":   func(m *manifest) { m.segments[0].greatest++ },
-		"the base":        func(m *manifest) { m.segments[1].base++ },
-		"the first event": func(m *manifest) { m.first++ },
-		"another store":   func(m *manifest) { m.store[0] ^= 1 },
+	name := vfs.Join(imageDir, format.ManifestName)
+	changes := map[string]func(m *format.Manifest){
+		"the end":         func(m *format.Manifest) { m.Segments[0].End += 8 },
+		"the number":      func(m *format.Manifest) { m.Segments[1].Next++ },
+		"the chain":       func(m *format.Manifest) { m.Segments[0].LastChain[3] ^= 1 },
+		"the first time":  func(m *format.Manifest) { m.Segments[1].Least-- },
+		"the last time":   func(m *format.Manifest) { m.Segments[0].Greatest++ },
+		"the base":        func(m *format.Manifest) { m.Segments[1].Base++ },
+		"the first event": func(m *format.Manifest) { m.First++ },
+		"another store":   func(m *format.Manifest) { m.Store[0] ^= 1 },
 		"all, by a bit":   nil,
-		"nothing: it lags": func(m *manifest) {
-			m.segments[1] = manifestSegment{number: 2, base: m.segments[1].base}
-			m.segments = m.segments[:2]
+		"nothing: it lags": func(m *format.Manifest) {
+			m.Segments[1] = format.ManifestSegment{Number: 2, Base: m.Segments[1].Base}
+			m.Segments = m.Segments[:2]
 		},
-		"nothing: it is so": func(*manifest) {},
+		"nothing: it is so": func(*format.Manifest) {},
 	}
 	for what, change := range changes {
 		fsys := img.fs(t)
@@ -423,7 +424,7 @@ func TestVerifyReadsManifest(t *testing.T) {
 		require.NoError(t, s.Close())
 	}
 	// Times that MANIFEST has told wrongly since the store was opened make time bounds skip events.
-	for _, change := range []func(m *manifest){changes["the first time"], changes["the last time"]} {
+	for _, change := range []func(m *format.Manifest){changes["the first time"], changes["the last time"]} {
 		fsys := img.fs(t)
 		m, err := readManifest(fsys, imageDir)
 		require.NoError(t, err)
@@ -453,7 +454,7 @@ func TestVerifyTellsErrorsFromDamage(t *testing.T) {
 	for cache.Shrink() {
 	}
 	fsys.most = fsys.now.Load() + 1 // the directory and TAIL stay open
-	blocked, err := fsys.Open(vfs.Join(imageDir, manifestName), os.O_RDONLY)
+	blocked, err := fsys.Open(vfs.Join(imageDir, format.ManifestName), os.O_RDONLY)
 	require.NoError(t, err)
 	_, err = s.Verify(context.Background())
 	require.ErrorIs(t, err, syscall.EMFILE)

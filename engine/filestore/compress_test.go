@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
@@ -140,14 +141,14 @@ func TestCompressedIsTheSame(t *testing.T) {
 	before, after := takeImage(t, plainFS), takeImage(t, packedFS)
 	logs, indexes := 0, 0
 	for name, b := range before {
-		number, _, isLog := parseSegmentFileName(name)
+		number, _, isLog := format.ParseSegmentFileName(name)
 		switch {
 		case strings.HasSuffix(name, ".idx"):
 			require.Equal(t, b, after[name], name)
 			indexes += len(b)
 		case isLog && after[name] == nil:
-			logs += len(after[segmentFileName(number, 1)])
-			require.NotEmpty(t, after[segmentFileName(number, 1)])
+			logs += len(after[format.SegmentFileName(number, 1)])
+			require.NotEmpty(t, after[format.SegmentFileName(number, 1)])
 		}
 	}
 	events := len(want) * two.Segments / (two.Segments + 1)
@@ -202,7 +203,7 @@ func TestCompressedSize(t *testing.T) {
 // Every part of a compressed segment is changed, bit by bit and sector by sector. Whoever reads all of it notices, or is given what was written.
 func TestCompressedDamage(t *testing.T) {
 	img, want := compressedStore(t, 2000)
-	name := segmentFileName(2, 1)
+	name := format.SegmentFileName(2, 1)
 	whole := img[name]
 	require.NotEmpty(t, whole)
 	file := func(at, n int, change func(b []byte)) image {
@@ -245,10 +246,10 @@ func TestCompressedDamage(t *testing.T) {
 	for at := 0; at < len(whole); at += 4096 {
 		check(file(at, 512, func(b []byte) { clear(b) }), fmt.Sprintf("sector at %d", at))
 	}
-	layout, err := decodeLayout(whole[:segmentHeaderSize], name)
+	layout, err := format.DecodeLayout(whole[:format.SegmentHeaderSize], name)
 	require.NoError(t, err)
-	require.Greater(t, int(layout.blocks), 2)
-	for _, size := range []int{0, 100, 5000, len(whole) / 2, int(layout.maps[0]) + 4} {
+	require.Greater(t, int(layout.Blocks), 2)
+	for _, size := range []int{0, 100, 5000, len(whole) / 2, int(layout.Maps[0]) + 4} {
 		check(img.with(name, whole[:size]), fmt.Sprintf("cut to %d", size))
 	}
 	t.Logf("%d damaged files noticed, %d read as they were written", found, harmless)
@@ -262,9 +263,9 @@ func TestCompressedDamage(t *testing.T) {
 		return img.with(name, c)
 	}
 	for what, at := range map[string][2]int{
-		"header": {50, segmentSecondCopy + 50},
-		"layout": {layoutAt, segmentSecondCopy + layoutAt},
-		"map":    {int(layout.maps[0]) + 5, int(layout.maps[1]) + 5},
+		"header": {50, format.SegmentSecondCopy + 50},
+		"layout": {format.LayoutAt, format.SegmentSecondCopy + format.LayoutAt},
+		"map":    {int(layout.Maps[0]) + 5, int(layout.Maps[1]) + 5},
 	} {
 		_, err := Open(imageDir, Options{FS: twice(at[0], at[1]).fs(t)})
 		var corrupt *engine.CorruptError
@@ -276,9 +277,9 @@ func TestCompressedDamage(t *testing.T) {
 		require.NoError(t, s.Close())
 	}
 	other := bytes.Clone(whole)
-	for _, at := range []int{0, segmentSecondCopy} {
-		other[at+layoutAt+36] = 9 // a codec of the future
-		copy(other[at+layoutCRCAt:], binaryCRC(other[at:at+layoutCRCAt]))
+	for _, at := range []int{0, format.SegmentSecondCopy} {
+		other[at+format.LayoutAt+36] = 9 // a codec of the future
+		copy(other[at+format.LayoutCRCAt:], binaryCRC(other[at:at+format.LayoutCRCAt]))
 	}
 	_, err = Open(imageDir, Options{FS: img.with(name, other).fs(t)})
 	var format *engine.FormatError
@@ -286,18 +287,18 @@ func TestCompressedDamage(t *testing.T) {
 }
 
 func binaryCRC(b []byte) []byte {
-	c := crc32c(b)
+	c := format.CRC(b)
 	return []byte{byte(c), byte(c >> 8), byte(c >> 16), byte(c >> 24)}
 }
 
 // Damage costs the events of a block, and Salvage saves the others, in front of it and behind.
 func TestSalvageOfCompressed(t *testing.T) {
 	img, want := compressedStore(t, 2000)
-	name := segmentFileName(2, 1)
+	name := format.SegmentFileName(2, 1)
 	b := bytes.Clone(img[name])
-	layout, err := decodeLayout(b[:segmentHeaderSize], name)
+	layout, err := format.DecodeLayout(b[:format.SegmentHeaderSize], name)
 	require.NoError(t, err)
-	b[segmentHeaderSize+(int(layout.maps[0])-segmentHeaderSize)*2/5] ^= 1
+	b[format.SegmentHeaderSize+(int(layout.Maps[0])-format.SegmentHeaderSize)*2/5] ^= 1
 	fsys := img.with(name, b).fs(t)
 	report, err := Salvage(context.Background(), imageDir, "saved", Options{FS: fsys, Compress: CompressZstd, SegmentSize: 256 << 10})
 	require.NoError(t, err)
@@ -468,9 +469,9 @@ func TestCompressWithoutRoom(t *testing.T) {
 	require.Equal(t, want, everything(t, s))
 	require.NoError(t, s.Close())
 	for name := range takeImage(t, fsys) {
-		_, generation, ok := parseSegmentFileName(name)
+		_, generation, ok := format.ParseSegmentFileName(name)
 		assert.NotEqual(t, compressTemp, name)
-		assert.True(t, !ok || generation == 1 || name == segmentFileName(int64(s.Stats().Segments), 0), name)
+		assert.True(t, !ok || generation == 1 || name == format.SegmentFileName(int64(s.Stats().Segments), 0), name)
 	}
 }
 
@@ -528,7 +529,7 @@ func TestCloseWhileCompressing(t *testing.T) {
 		files := takeImage(t, fsys)
 		assert.NotContains(t, files, compressTemp)
 		for _, seg := range again.view.Load().segments {
-			other := segmentFileName(seg.number, 1-seg.generation)
+			other := format.SegmentFileName(seg.number, 1-seg.generation)
 			assert.NotContains(t, files, other, "step %d", step)
 		}
 		require.NoError(t, again.Close())
@@ -546,10 +547,10 @@ func TestTwoGenerations(t *testing.T) {
 	require.NoError(t, s.Close())
 	before := takeImage(t, plainFS)
 	img, want := compressedStore(t, 2000)
-	first, second := segmentFileName(1, 0), segmentFileName(1, 1)
+	first, second := format.SegmentFileName(1, 0), format.SegmentFileName(1, 1)
 	both := img.with(first, before[first])
 	damaged := bytes.Clone(both[second])
-	damaged[50], damaged[segmentSecondCopy+50] = 99, 99
+	damaged[50], damaged[format.SegmentSecondCopy+50] = 99, 99
 	for _, tt := range []struct {
 		name       string
 		image      image
@@ -557,8 +558,8 @@ func TestTwoGenerations(t *testing.T) {
 	}{
 		{"MANIFEST names the new one", both, true},
 		{"MANIFEST names the old one", before.with(second, img[second]), false},
-		{"MANIFEST is lost", both.with(manifestName, nil), true},
-		{"MANIFEST is lost, and the new one damaged", both.with(manifestName, nil).with(second, damaged), false},
+		{"MANIFEST is lost", both.with(format.ManifestName, nil), true},
+		{"MANIFEST is lost, and the new one damaged", both.with(format.ManifestName, nil).with(second, damaged), false},
 		{"the one that MANIFEST names is not there", both.with(second, nil), false},
 	} {
 		fsys := tt.image.fs(t)
@@ -582,7 +583,7 @@ func TestCompressorLeavesDamageAlone(t *testing.T) {
 	settleIndexes(t, s)
 	require.NoError(t, s.Close())
 	img := takeImage(t, fsys)
-	name := segmentFileName(2, 0)
+	name := format.SegmentFileName(2, 0)
 	b := bytes.Clone(img[name])
 	b[100_000] ^= 1
 	fsys = img.with(name, b).fs(t)
@@ -600,10 +601,10 @@ func TestCompressorLeavesDamageAlone(t *testing.T) {
 // The file is an engine.File like another: it reads any bytes at any place, and cannot be written to.
 func TestCompressedFileReads(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
-	for _, size := range []int{segmentHeaderSize, segmentHeaderSize + 1, segmentHeaderSize + packedBlockSize, 3*packedBlockSize + 77, 20 * packedBlockSize} {
+	for _, size := range []int{format.SegmentHeaderSize, format.SegmentHeaderSize + 1, format.SegmentHeaderSize + format.PackedBlockSize, 3*format.PackedBlockSize + 77, 20 * format.PackedBlockSize} {
 		fsys := vfs.NewMem()
-		h := segmentHeader{store: uuid.New(), number: 3, base: 10}
-		content := h.encode()
+		h := format.SegmentHeader{Store: uuid.New(), Number: 3, Base: 10}
+		content := h.Encode()
 		for len(content) < size { // stretches that get smaller, and stretches that do not
 			part := bytes.Repeat([]byte{byte(len(content))}, 30_000)
 			if r.IntN(2) == 0 {
@@ -622,7 +623,7 @@ func TestCompressedFileReads(t *testing.T) {
 		f, err := fsys.Open("packed", os.O_RDWR|os.O_CREATE)
 		require.NoError(t, err)
 		packed := h
-		packed.incompatible, packed.flags = featureCompressed, segmentCompressed
+		packed.Incompatible, packed.Flags = format.FeatureCompressed, format.SegmentCompressed
 		require.NoError(t, p.pack(context.Background(), f, &segment{file: src}, &packed, int64(size)))
 
 		var cache plainCache
@@ -635,7 +636,7 @@ func TestCompressedFileReads(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, int64(size), got)
 		for range 300 {
-			off, n := r.IntN(size+10), r.IntN(1+r.IntN(3*packedBlockSize))
+			off, n := r.IntN(size+10), r.IntN(1+r.IntN(3*format.PackedBlockSize))
 			a, b := make([]byte, n), make([]byte, n)
 			na, errA := src.ReadAt(a, int64(off))
 			nb, errB := z.ReadAt(b, int64(off))
@@ -651,6 +652,6 @@ func TestCompressedFileReads(t *testing.T) {
 		require.NoError(t, z.Close())
 		info, err := fsys.Stat("packed")
 		require.NoError(t, err)
-		require.Less(t, info.Size, int64(size)+5*pageSize, filepath.Base("packed"))
+		require.Less(t, info.Size, int64(size)+5*format.PageSize, filepath.Base("packed"))
 	}
 }

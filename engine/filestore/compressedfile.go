@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
@@ -18,74 +19,74 @@ import (
 type compressedFile struct {
 	file   vfs.File
 	name   string
-	place  place // of the segment
-	layout packedLayout
+	place  format.Place // of the segment
+	layout format.PackedLayout
 	ends   []uint32 // of each block, its end behind the first page of the file
 	crcs   []uint32
 	cache  *plainCache
-	id     uint32 // of the file in the cache
+	ID     uint32 // of the file in the cache
 }
 
 var _ vfs.File = (*compressedFile)(nil)
 
 // unpack returns f and h, the header of f, as they are to be used: of a compressed segment, a file that reads it, and the header it had.
-// Otherwise the error is errLayout, errMap, a *FormatError, or one of reading; f stays open.
-func (c *plainCache) unpack(f vfs.File, h segmentHeader, name string) (vfs.File, segmentHeader, error) {
-	if h.incompatible&featureCompressed == 0 {
+// Otherwise the error is ErrLayout, ErrMap, a *FormatError, or one of reading; f stays open.
+func (c *plainCache) unpack(f vfs.File, h format.SegmentHeader, name string) (vfs.File, format.SegmentHeader, error) {
+	if h.Incompatible&format.FeatureCompressed == 0 {
 		return f, h, nil
 	}
-	page := make([]byte, segmentHeaderSize)
+	page := make([]byte, format.SegmentHeaderSize)
 	n, err := f.ReadAt(page, 0)
 	if n < len(page) && vfs.IgnoreEOF(err) != nil {
 		return f, h, fmt.Errorf("eventfold: read %s: %w", name, err)
 	}
-	z := &compressedFile{file: f, name: name, place: place{store: h.store, segment: h.number}, cache: c, id: c.files.Add(1)}
-	if z.layout, err = decodeLayout(page[:n], name); err != nil {
+	z := &compressedFile{file: f, name: name, place: format.Place{Store: h.Store, Segment: h.Number}, cache: c, ID: c.files.Add(1)}
+	if z.layout, err = format.DecodeLayout(page[:n], name); err != nil {
 		return f, h, err
 	}
 	if err := z.readMap(); err != nil {
 		return f, h, err
 	}
-	return z, h.unpacked(), nil
+	return z, h.Unpacked(), nil
 }
 
 // readMap reads the map of the blocks.
 func (z *compressedFile) readMap() error {
-	b := make([]byte, int(z.layout.blocks)*packedEntry)
-	for _, at := range z.layout.maps {
+	b := make([]byte, int(z.layout.Blocks)*format.PackedEntry)
+	for _, at := range z.layout.Maps {
 		n, err := z.file.ReadAt(b, at)
 		if n < len(b) && vfs.IgnoreEOF(err) != nil {
 			return fmt.Errorf("eventfold: read %s: %w", z.name, err)
 		}
-		if n == len(b) && crc32c(b) == z.layout.mapCRC && z.decodeMap(b) {
+		if n == len(b) && format.CRC(b) == z.layout.MapCRC && z.decodeMap(b) {
 			return nil
 		}
 	}
-	return errMap
+	return format.ErrMap
 }
 
 // decodeMap decodes the map, whose checksum is right.
 func (z *compressedFile) decodeMap(b []byte) bool {
-	z.ends, z.crcs = make([]uint32, z.layout.blocks), make([]uint32, z.layout.blocks)
+	z.ends, z.crcs = make([]uint32, z.layout.Blocks), make([]uint32, z.layout.Blocks)
 	end := int64(0)
 	for i := range z.ends {
-		stored := int64(binary.LittleEndian.Uint32(b[i*packedEntry:]))
+		stored := int64(binary.LittleEndian.Uint32(b[i*format.PackedEntry:]))
 		end += stored
-		if stored > int64(z.plainSize(i)) || end > maxPackedEnd {
+		if stored > int64(z.plainSize(i)) || end > format.MaxPackedEnd {
 			return false
 		}
-		z.ends[i], z.crcs[i] = uint32(end), binary.LittleEndian.Uint32(b[i*packedEntry+4:])
+		z.ends[i], z.crcs[i] = uint32(end), binary.LittleEndian.Uint32(b[i*format.PackedEntry+4:])
 	}
 	return true
 }
 
 // plainSize returns how many bytes of the segment are in block i.
 func (z *compressedFile) plainSize(i int) int {
-	return int(min(packedBlockSize, z.layout.size-segmentHeaderSize-int64(i)*packedBlockSize))
+	return int(min(format.PackedBlockSize, z.layout.Size-format.SegmentHeaderSize-int64(i)*format.PackedBlockSize))
 }
 
 // Size returns the size of the segment before it was compressed.
-func (z *compressedFile) Size() (int64, error) { return z.layout.size, nil }
+func (z *compressedFile) Size() (int64, error) { return z.layout.Size, nil }
 
 // Close closes the file.
 func (z *compressedFile) Close() error { return z.file.Close() }
@@ -98,12 +99,12 @@ func (z *compressedFile) ReadAt(p []byte, off int64) (n int, err error) {
 	for n < len(p) && err == nil {
 		at, got := off+int64(n), 0
 		switch {
-		case at >= z.layout.size:
+		case at >= z.layout.Size:
 			err = io.EOF
-		case at < segmentHeaderSize:
+		case at < format.SegmentHeaderSize:
 			got, err = z.readHeader(p[n:], at)
 		default:
-			got, err = z.readBlock(p[n:], at-segmentHeaderSize)
+			got, err = z.readBlock(p[n:], at-format.SegmentHeaderSize)
 		}
 		n += got
 	}
@@ -112,12 +113,12 @@ func (z *compressedFile) ReadAt(p []byte, off int64) (n int, err error) {
 
 // readHeader reads from the first page as it was. A damaged one reads as zeros.
 func (z *compressedFile) readHeader(p []byte, off int64) (int, error) {
-	page := make([]byte, segmentHeaderSize)
+	page := make([]byte, format.SegmentHeaderSize)
 	h, err := readSegmentHeader(z.file, z.name)
 	if err == nil {
-		h = h.unpacked()
-		page = h.encode()
-	} else if !errors.Is(err, errSegmentMagic) && !errors.Is(err, errSegmentCRC) {
+		h = h.Unpacked()
+		page = h.Encode()
+	} else if !errors.Is(err, format.ErrSegmentMagic) && !errors.Is(err, format.ErrSegmentCRC) {
 		return 0, err
 	}
 	return copy(p, page[off:]), nil
@@ -126,9 +127,9 @@ func (z *compressedFile) readHeader(p []byte, off int64) (int, error) {
 // readBlock reads from the block that has the byte at off, which counts from the end of the first page. A whole block is not kept in the cache: who
 // reads so much goes on to the next.
 func (z *compressedFile) readBlock(p []byte, off int64) (int, error) {
-	i, skip := int(off/packedBlockSize), int(off%packedBlockSize)
+	i, skip := int(off/format.PackedBlockSize), int(off%format.PackedBlockSize)
 	size := z.plainSize(i)
-	key := uint64(z.id)<<32 | uint64(i)
+	key := uint64(z.ID)<<32 | uint64(i)
 	if n, ok := z.cache.get(key, p, skip, size); ok {
 		return n, nil
 	}
@@ -158,13 +159,13 @@ func (z *compressedFile) plain(i int, b []byte) (ok bool, err error) {
 	defer z.cache.buffers.Put(buf)
 	stored := buf[:z.ends[i]-begin]
 	at := z.place
-	at.offset = segmentHeaderSize + int64(i)*packedBlockSize
+	at.Offset = format.SegmentHeaderSize + int64(i)*format.PackedBlockSize
 	for range 2 { // what does not check is read once more
-		n, err := z.file.ReadAt(stored, segmentHeaderSize+int64(begin))
+		n, err := z.file.ReadAt(stored, format.SegmentHeaderSize+int64(begin))
 		if n < len(stored) && vfs.IgnoreEOF(err) != nil {
 			return false, err
 		}
-		if n == len(stored) && packedCRC(at, stored) == z.crcs[i] && z.cache.decode(stored, b) {
+		if n == len(stored) && format.PackedCRC(at, stored) == z.crcs[i] && z.cache.decode(stored, b) {
 			return true, nil
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
@@ -56,10 +57,10 @@ func (c *compressor) choose() (seg *segment, size int64) {
 		_, indexed := seg.index.Load().segmentIndex.(*fileIndex)
 		switch {
 		case sealed == nil || !indexed || seg.compressed || c.refused[seg.number]:
-		case segments[i+1].header.supersedes():
+		case segments[i+1].header.Supersedes():
 			return seg, sealed.end // it has no seal
 		default:
-			return seg, sealAt(sealed.end) + minFrameSize
+			return seg, format.SealAt(sealed.end) + format.MinFrameSize
 		}
 	}
 	return nil, 0
@@ -69,10 +70,10 @@ func (c *compressor) choose() (seg *segment, size int64) {
 func (c *compressor) compress(ctx context.Context, seg *segment, size int64) error {
 	s := c.s
 	h := seg.header
-	h.generation = seg.generation + 1
-	h.flags |= segmentCompressed
-	h.incompatible |= featureCompressed
-	temp, name := vfs.Join(s.dir, compressTemp), vfs.Join(s.dir, segmentFileName(seg.number, h.generation))
+	h.Generation = seg.generation + 1
+	h.Flags |= format.SegmentCompressed
+	h.Incompatible |= format.FeatureCompressed
+	temp, name := vfs.Join(s.dir, compressTemp), vfs.Join(s.dir, format.SegmentFileName(seg.number, h.Generation))
 	err := c.write(ctx, temp, seg, &h, size)
 	if err == nil {
 		err = c.check(ctx, temp, seg, size)
@@ -118,7 +119,7 @@ func (c *compressor) removeReplaced(save func() error) error {
 }
 
 // write writes the compressed generation of a segment, durably.
-func (c *compressor) write(ctx context.Context, temp string, seg *segment, h *segmentHeader, size int64) error {
+func (c *compressor) write(ctx context.Context, temp string, seg *segment, h *format.SegmentHeader, size int64) error {
 	p, err := newPacker()
 	if err != nil {
 		return err
@@ -140,7 +141,7 @@ func (c *compressor) open(name string) (*segment, error) {
 	if err != nil {
 		return nil, wrap("open "+name, err)
 	}
-	return &segment{number: h.number, generation: h.generation, base: h.base, name: name, file: f, header: h, compressed: compressed}, nil
+	return &segment{number: h.Number, generation: h.Generation, base: h.Base, name: name, file: f, header: h, compressed: compressed}, nil
 }
 
 // check reads what was written as a reader will, all of it: the old file is about to be removed. A *CorruptError means that the segment is damaged, or

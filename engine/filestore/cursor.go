@@ -3,8 +3,10 @@ package filestore
 import (
 	"context"
 	"errors"
-	"github.com/eventfold/eventfold/engine"
 	"time"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 )
 
 // ReadAll implements ReadIndex.
@@ -57,26 +59,26 @@ func (b *eventBuffer) Event() *engine.Event { return &b.event }
 func (b *eventBuffer) set(pos engine.Position, r *row) {
 	e := &b.event
 	e.Position = pos
-	e.Stream = textOf(r.stream)
-	e.Version = r.version
-	e.ID = r.id
-	e.Type = textOf(r.typ)
-	e.Payload = r.payload
+	e.Stream = format.TextOf(r.Stream)
+	e.Version = r.Version
+	e.ID = r.ID
+	e.Type = format.TextOf(r.Type)
+	e.Payload = r.Payload
 	e.Metadata = r.metadataOrEmpty()
-	e.Tags = b.tags.decode(r.tags)
+	e.Tags = b.tags.decode(r.Tags)
 	e.RecordedAt = time.UnixMicro(r.micros).UTC()
-	e.JSON = r.flags&flagJSON != 0
-	e.Redacted = r.flags&flagRedacted != 0
+	e.JSON = r.Flags&format.FlagJSON != 0
+	e.Redacted = r.Flags&format.FlagRedacted != 0
 }
 
 // emptyMetadata is what an event without metadata has.
 var emptyMetadata = []byte("{}")
 
 func (r *row) metadataOrEmpty() []byte {
-	if len(r.metadata) == 0 {
+	if len(r.Metadata) == 0 {
 		return emptyMetadata
 	}
-	return r.metadata
+	return r.Metadata
 }
 
 // A tagMemory makes the lists of tags: many lists share one piece of memory, which is never used again.
@@ -92,8 +94,8 @@ func (m *tagMemory) decode(b []byte) []string {
 		m.free = make([]string, 0, piece)
 	}
 	tags := m.free[:0]
-	eachTag(b, func(tag []byte) bool {
-		tags = append(tags, textOf(tag))
+	format.EachTag(b, func(tag []byte) bool {
+		tags = append(tags, format.TextOf(tag))
 		return len(tags) < engine.MaxTags
 	})
 	n := len(tags)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/google/uuid"
 )
 
@@ -12,7 +13,7 @@ import (
 type storedEvent struct {
 	position engine.Position
 	micros   int64
-	record
+	format.Record
 }
 
 // recognise looks up every id that the request offers. If exactly its events are stored already it is a retry: known is true and the
@@ -24,16 +25,16 @@ func (w *writer) recognise(r *request) (known bool, err error) {
 	result := make([]engine.Placed, len(r.events))
 	for i := range r.batch {
 		for j := range r.batch[i].Events {
-			offered, err := decodeRecord(rest)
+			offered, err := format.DecodeRecord(rest)
 			if err != nil {
 				return false, err
 			}
-			rest = rest[offered.size:]
+			rest = rest[offered.Size:]
 			k++
 			if r.batch[i].Events[j].ID == uuid.Nil {
 				continue
 			}
-			found, err := w.find(offered.id)
+			found, err := w.find(offered.ID)
 			if err != nil {
 				return false, err
 			}
@@ -48,7 +49,7 @@ func (w *writer) recognise(r *request) (known bool, err error) {
 			}
 			ordered = ordered && found.position == first.position+engine.Position(stored)
 			stored++
-			result[k-1] = engine.Placed{Position: found.position, Version: found.version, ID: found.id}
+			result[k-1] = engine.Placed{Position: found.position, Version: found.Version, ID: found.ID}
 		}
 	}
 	switch {
@@ -64,32 +65,32 @@ func (w *writer) recognise(r *request) (known bool, err error) {
 }
 
 // compare returns an error if the stored event is not the one offered.
-func (e *storedEvent) compare(offered *record) error {
+func (e *storedEvent) compare(offered *format.Record) error {
 	switch {
-	case !bytes.Equal(e.stream, offered.stream):
+	case !bytes.Equal(e.Stream, offered.Stream):
 		return e.duplicate(engine.DifferentStream)
-	case !bytes.Equal(e.typ, offered.typ), !bytes.Equal(e.tags, offered.tags), !bytes.Equal(e.metadata, offered.metadata),
-		!bytes.Equal(e.payload, offered.payload), (e.flags^offered.flags)&flagNull != 0:
+	case !bytes.Equal(e.Type, offered.Type), !bytes.Equal(e.Tags, offered.Tags), !bytes.Equal(e.Metadata, offered.Metadata),
+		!bytes.Equal(e.Payload, offered.Payload), (e.Flags^offered.Flags)&format.FlagNull != 0:
 		return e.duplicate(engine.DifferentContent)
 	}
 	return nil
 }
 
 func (e *storedEvent) duplicate(kind engine.DuplicateKind) error {
-	return &engine.DuplicateEventError{ID: e.id, Kind: kind, Stream: string(e.stream), Position: e.position}
+	return &engine.DuplicateEventError{ID: e.ID, Kind: kind, Stream: string(e.Stream), Position: e.position}
 }
 
 // find returns the event with the id, nil if there is none.
 func (w *writer) find(id uuid.UUID) (*storedEvent, error) {
 	g := &w.group
 	if n, ok := g.ids[id]; ok {
-		rec, err := decodeRecord(g.buf[g.starts[n]:])
-		return &storedEvent{position: w.log.end.next + engine.Position(n), micros: g.micros, record: rec}, err
+		rec, err := format.DecodeRecord(g.buf[g.starts[n]:])
+		return &storedEvent{position: w.log.end.next + engine.Position(n), micros: g.micros, Record: rec}, err
 	}
 	var found *storedEvent
 	err := w.s.current().eachCandidate(id, func(s *segmentReader, ord uint32) (more bool, err error) {
 		e, err := s.stored(ord)
-		if err == nil && e.id == id {
+		if err == nil && e.ID == id {
 			found = e
 		}
 		return found == nil, err
@@ -113,13 +114,13 @@ func (s *segmentReader) stored(ord uint32) (*storedEvent, error) {
 		if err != nil {
 			return nil, err
 		}
-		e.record, err = decodeRecord(b)
-		if n := recordSize(b); err == errRecordCut && n > size && n <= maxRecordSize {
+		e.Record, err = format.DecodeRecord(b)
+		if n := format.RecordSize(b); err == format.ErrRecordCut && n > size && n <= format.MaxRecordSize {
 			size = n
 			continue
 		}
 		if err == nil {
-			err = checkRecord(b, s.store, e.position)
+			err = format.CheckRecord(b, s.store, e.position)
 		}
 		if err != nil {
 			return nil, s.corrupt(off, ord, engine.NoPosition, err)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -154,7 +155,7 @@ func TestFileCacheKeepsWhatIsUsed(t *testing.T) {
 func TestStoreKeepsFewFilesOpen(t *testing.T) {
 	fsys := &countingFS{FS: vfs.NewMem()}
 	fsys.cache = vfs.NewFileCache(6)
-	s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: minSegmentSize, files: fsys.cache})
+	s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: format.MinSegmentSize, files: fsys.cache})
 	ctx := context.Background()
 	event := func(i int) []engine.NewEvent {
 		return []engine.NewEvent{{Type: "T" + strconv.Itoa(i%3), Payload: []byte(fmt.Sprintf(`{"n":%d,"x":"%s"}`, i, strings.Repeat("x", 900)))}}
@@ -195,7 +196,7 @@ func TestStoreKeepsFewFilesOpen(t *testing.T) {
 	// Now the system refuses more, before the cache's own bound is reached.
 	fsys.most = 16
 	fsys.cache.Limit(1000)
-	s, err := Open(imageDir, Options{FS: fsys, SegmentSize: minSegmentSize, files: fsys.cache})
+	s, err := Open(imageDir, Options{FS: fsys, SegmentSize: format.MinSegmentSize, files: fsys.cache})
 	require.NoError(t, err)
 	check(s)
 	mustAppend(t, s, "s0", engine.Exact(events/streams-1), event(events)...)
@@ -221,7 +222,7 @@ func TestShutFileThatIsReplaced(t *testing.T) {
 	w = openStore(t, imageDir, Options{FS: fsys, SegmentSize: testSegmentSize, Compress: CompressZstd})
 	appendNumbered(t, w, 500, 501)
 	require.Eventually(t, func() bool { return w.Stats().Compressed == w.Stats().Segments-1 }, time.Minute, time.Millisecond)
-	_, err := fsys.Stat(vfs.Join(imageDir, segmentFileName(1, 0)))
+	_, err := fsys.Stat(vfs.Join(imageDir, format.SegmentFileName(1, 0)))
 	require.ErrorIs(t, err, fs.ErrNotExist)
 
 	c := old.ReadAll(context.Background(), 0, engine.Forwards)
@@ -242,7 +243,7 @@ func TestShutFileThatIsReplaced(t *testing.T) {
 	names, err := fsys.List("other")
 	require.NoError(t, err)
 	for _, name := range names {
-		if _, _, ok := parseSegmentFileName(name); ok {
+		if _, _, ok := format.ParseSegmentFileName(name); ok {
 			require.NoError(t, fsys.Rename(vfs.Join("other", name), vfs.Join(imageDir, strings.TrimSuffix(name, ".log")+".9.log")))
 		}
 	}

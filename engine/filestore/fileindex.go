@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/internal/sabotage"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
@@ -24,7 +25,7 @@ type fileIndex struct {
 	name  string
 	file  vfs.File
 	cache *blockCache
-	id    uint32 // of the file in the cache
+	ID    uint32 // of the file in the cache
 	crc   uint32 // with which those of the blocks begin
 	seed  uint64 // of the hashes
 
@@ -55,7 +56,7 @@ func openAnyIndexFile(fsys vfs.FS, name string, m indexMeta, cache *blockCache) 
 	if err != nil {
 		return nil, err
 	}
-	x := &fileIndex{name: name, file: f, cache: cache, id: cache.newFile(), crc: m.blockSeed(), seed: indexSeed(m.store)}
+	x := &fileIndex{name: name, file: f, cache: cache, ID: cache.newFile(), crc: m.blockSeed(), seed: format.IndexSeed(m.store)}
 	if err := x.readFooter(m); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -177,7 +178,7 @@ func (r *blockReader) load(block uint32) ([]byte, error) {
 	r.held.release()
 	r.block = block
 	var ok bool
-	if r.held, ok = r.x.cache.get(r.x.id, block); ok {
+	if r.held, ok = r.x.cache.get(r.x.ID, block); ok {
 		return r.held.payload, nil
 	}
 	buffer := blockBuffers.Get().(*[indexBlockSize]byte)
@@ -185,7 +186,7 @@ func (r *blockReader) load(block uint32) ([]byte, error) {
 		blockBuffers.Put(buffer)
 		return nil, err
 	}
-	r.held = r.x.cache.put(r.x.id, block, buffer[:indexBlockPayload])
+	r.held = r.x.cache.put(r.x.ID, block, buffer[:indexBlockPayload])
 	if r.held.holders != nil { // else the buffer itself is held
 		blockBuffers.Put(buffer)
 	}
@@ -344,17 +345,17 @@ func (x *fileIndex) since(micros int64, limit uint32) (uint32, error) {
 	return first + uint32(i), failed
 }
 
-func (x *fileIndex) idSpan() idSpan { return x.span }
+func (x *fileIndex) idSpan() format.IDSpan { return x.span }
 
 func (x *fileIndex) candidates(id uuid.UUID, limit uint32, dst []uint32) ([]uint32, error) {
-	if !x.span.mayHold(&id) || x.count() == 0 {
+	if !x.span.MayHold(&id) || x.count() == 0 {
 		return dst, nil
 	}
 	r := x.reader()
 	defer r.done()
-	fingerprint := uint32(hashID(x.seed, &id) >> 32)
-	if !isOrdered(&id) {
-		if has, err := r.mayHave(idFilter, idFilterHash(fingerprint)); !has || err != nil {
+	fingerprint := uint32(format.HashID(x.seed, &id) >> 32)
+	if !format.IsOrdered(&id) {
+		if has, err := r.mayHave(idFilter, format.IDFilterHash(fingerprint)); !has || err != nil {
 			return dst, err
 		}
 	}
@@ -447,18 +448,18 @@ func (r *blockReader) mayHave(d dictionary, hash uint64) (bool, error) {
 	if size == 0 {
 		return false, nil // a filter of no keys
 	}
-	at := bloomPlace(hash, size)
+	at := format.BloomPlace(hash, size)
 	if f.bits != nil {
-		return bloomHas(f.bits[at:], hash), nil
+		return format.BloomHas(f.bits[at:], hash), nil
 	}
-	b, err := r.bytes(section, uint64(at), bloomBlock)
-	return err == nil && bloomHas(b, hash), err
+	b, err := r.bytes(section, uint64(at), format.BloomBlock)
+	return err == nil && format.BloomHas(b, hash), err
 }
 
 // excludes reports whether a filter that is in memory proves that the file has no key with the hash.
 func (x *fileIndex) excludes(d dictionary, hash uint64) bool {
 	f := x.filters[d].Load()
-	return f != nil && len(f.bits) > 0 && !bloomHas(f.bits[bloomPlace(hash, len(f.bits)):], hash)
+	return f != nil && len(f.bits) > 0 && !format.BloomHas(f.bits[format.BloomPlace(hash, len(f.bits)):], hash)
 }
 
 // loadFilter decides whether a filter is kept in memory, and reads it if so.

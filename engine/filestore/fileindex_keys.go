@@ -3,9 +3,11 @@ package filestore
 import (
 	"bytes"
 	"encoding/binary"
-	"github.com/eventfold/eventfold/engine"
 	"math"
 	"sort"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 )
 
 // A fenceTable tells which leaf of a dictionary may hold a key.
@@ -172,7 +174,7 @@ func (r *blockReader) openLeaf(c *leafCursor, d dictionary, leaf uint32) error {
 
 // find looks a key up.
 func (r *blockReader) find(d dictionary, key []byte) (_ leafEntry, found bool, err error) {
-	if has, err := r.mayHave(d, hashKey(r.x.seed, key)); !has || err != nil {
+	if has, err := r.mayHave(d, format.HashKey(r.x.seed, key)); !has || err != nil {
 		return leafEntry{}, false, err
 	}
 	t, err := r.fenceTable(d)
@@ -348,7 +350,7 @@ func (e *leafEntry) named(key string) indexEntry {
 func (x *fileIndex) lookup(d dictionary, key string, limit uint32) (indexEntry, bool, error) {
 	r := x.reader()
 	defer r.done()
-	e, found, err := r.find(d, bytesOf(key))
+	e, found, err := r.find(d, format.BytesOf(key))
 	if err != nil || !found || e.first >= limit {
 		return indexEntry{}, false, err
 	}
@@ -359,7 +361,7 @@ func (x *fileIndex) lookup(d dictionary, key string, limit uint32) (indexEntry, 
 func (x *fileIndex) postings(d dictionary, key string, lo, hi uint32, dst []uint32) ([]uint32, error) {
 	r := x.reader()
 	defer r.done()
-	e, found, err := r.find(d, bytesOf(key))
+	e, found, err := r.find(d, format.BytesOf(key))
 	if err != nil || !found || e.last < lo || e.first >= hi {
 		return dst, err
 	}
@@ -382,14 +384,14 @@ func (x *fileIndex) postings(d dictionary, key string, lo, hi uint32, dst []uint
 func (x *fileIndex) keys(d dictionary, prefix string, limit uint32, yield func(indexEntry) bool) error {
 	lists := x.reader()
 	defer lists.done()
-	w, err := x.walk(d, bytesOf(prefix))
+	w, err := x.walk(d, format.BytesOf(prefix))
 	if err != nil {
 		return err
 	}
 	defer w.done()
 	for {
 		ok, err := w.next()
-		if err != nil || !ok || !bytes.HasPrefix(w.key, bytesOf(prefix)) {
+		if err != nil || !ok || !bytes.HasPrefix(w.key, format.BytesOf(prefix)) {
 			return err
 		}
 		if w.entry.first >= limit {

@@ -92,8 +92,8 @@ func TestFileIndexLongLists(t *testing.T) {
 	r := rand.New(rand.NewPCG(15, 16))
 	var e indexedEvent
 	for i := range uint32(events) {
-		binary.LittleEndian.PutUint32(e.id[:], i)
-		e.offset, e.frame, e.typ = int64(i), int64(i), []byte("T")
+		binary.LittleEndian.PutUint32(e.ID[:], i)
+		e.offset, e.frame, e.Type = int64(i), int64(i), []byte("T")
 		e.stream = fmt.Appendf(nil, "s%d", min(r.IntN(6), r.IntN(40), r.IntN(1000)))
 		m.add(&e)
 	}
@@ -165,7 +165,7 @@ func answers(x segmentIndex, model *naiveIndex) (string, error) {
 		frame, first, err1 := x.frame(ord)
 		micros, err2 := x.recordedAt(ord)
 		at, err3 := x.since(e.micros, n)
-		ids, err4 := x.candidates(e.id, n, nil)
+		ids, err4 := x.candidates(e.ID, n, nil)
 		ords, err5 := x.postings(byStream, string(e.stream), 0, n, nil)
 		stream, ok, err6 := x.lookup(byStream, string(e.stream), ord+1)
 		out = fmt.Append(out, off, frame, first, micros, at, ids, ords, stream, ok)
@@ -296,8 +296,8 @@ func tryIndexFile(t *testing.T, content []byte, m indexMeta, model *naiveIndex, 
 	_ = x.keys(byTag, "", x.count(), func(indexEntry) bool { return true })
 	for _, e := range model.events[:3] {
 		_, _, _ = x.lookup(byStream, string(e.stream), x.count())
-		_, _ = x.postings(byType, string(e.typ), 0, x.count(), nil)
-		_, _ = x.candidates(e.id, x.count(), nil)
+		_, _ = x.postings(byType, string(e.Type), 0, x.count(), nil)
+		_, _ = x.candidates(e.ID, x.count(), nil)
 	}
 	runtime.ReadMemStats(&after)
 	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(4*len(content)+1<<20))
@@ -313,7 +313,7 @@ func BenchmarkIndexLookup(b *testing.B) {
 	for range events {
 		e := g.next()
 		m.add(e)
-		ids = append(ids, e.id)
+		ids = append(ids, e.ID)
 	}
 	x, fs := fileIndexOf(b, m, newBlockCache(indexCacheSize, indexFilterSize))
 	content := fileContent(b, fs, "7.idx")

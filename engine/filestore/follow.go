@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 )
@@ -66,8 +67,8 @@ func (s *FileStore) hasNews() bool {
 	if err != nil || len(slots) == 0 {
 		return false
 	}
-	if s.log.store != uuid.Nil && slots[0].store != s.log.store { // another store was restored into the files
-		s.names.found(&engine.MovedError{Path: vfs.Join(s.dir, tailName), Replaced: true})
+	if s.log.store != uuid.Nil && slots[0].Store != s.log.store { // another store was restored into the files
+		s.names.found(&engine.MovedError{Path: vfs.Join(s.dir, format.TailName), Replaced: true})
 		return false
 	}
 	return len(s.log.tail) == 0 || slots[0] != s.log.tail[0]
@@ -78,7 +79,7 @@ func (s *FileStore) openTail() bool {
 	if s.holdDir() != nil {
 		return false
 	}
-	f, err := vfs.OpenFile(s.fs, vfs.Join(s.dir, tailName), os.O_RDONLY)
+	f, err := vfs.OpenFile(s.fs, vfs.Join(s.dir, format.TailName), os.O_RDONLY)
 	if err != nil {
 		return false
 	}
@@ -88,6 +89,6 @@ func (s *FileStore) openTail() bool {
 		return false
 	}
 	s.tail = f
-	s.names.hold(tailName, info)
+	s.names.hold(format.TailName, info)
 	return true
 }

@@ -2,14 +2,16 @@ package filestore
 
 import (
 	"encoding/binary"
+
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 )
 
 // A row is an event found in the log. Its record points into a block.
 type row struct {
 	ord    uint32 // position minus the segment's base
 	micros int64  // recorded_at
-	record
+	format.Record
 }
 
 // frameRows yields the events lo <= ordinal < hi of one segment in either direction. It reads whole frames, in large blocks,
@@ -51,7 +53,7 @@ func (f *frameRows) begin(s *segmentReader, lo, hi uint32, dir engine.Direction,
 
 // beginWhole makes the rows of a whole segment ready, forwards, without asking its index.
 func (f *frameRows) beginWhole(s *segmentReader) {
-	*f = frameRows{s: s, hi: s.limit, size: largeBlock, behind: segmentHeaderSize}
+	*f = frameRows{s: s, hi: s.limit, size: largeBlock, behind: format.SegmentHeaderSize}
 }
 
 // seekForwards goes to the frame that holds event lo.
@@ -67,7 +69,7 @@ func (f *frameRows) seekForwards() (err error) {
 		if f.s.behind(h) > f.lo {
 			return nil
 		}
-		f.behind, f.next = f.behind+int64(h.size), f.s.behind(h)
+		f.behind, f.next = f.behind+int64(h.Size), f.s.behind(h)
 	}
 }
 
@@ -82,7 +84,7 @@ func (f *frameRows) seekBackwards() error {
 		if err != nil {
 			return err
 		}
-		off, first = at+int64(h.size), f.s.behind(h)
+		off, first = at+int64(h.Size), f.s.behind(h)
 		if first >= f.hi {
 			f.before, f.frameAt, f.next = at, off, first
 			return nil
@@ -103,12 +105,12 @@ func (f *frameRows) nextRow(r *row) (bool, error) {
 		at = int(f.starts[f.left])
 	}
 	var err error
-	if err = r.decode(f.records[at:]); err != nil {
-		return false, f.s.corrupt(f.frameAt+frameHeaderSize+int64(at), f.ord, engine.NoPosition, err)
+	if err = r.Decode(f.records[at:]); err != nil {
+		return false, f.s.corrupt(f.frameAt+format.FrameHeaderSize+int64(at), f.ord, engine.NoPosition, err)
 	}
-	r.ord, r.micros = f.ord, f.micros+int64(r.addMicros)
+	r.ord, r.micros = f.ord, f.micros+int64(r.AddMicros)
 	if f.dir == engine.Forwards {
-		f.offset += r.size
+		f.offset += r.Size
 		f.ord++
 	} else {
 		f.ord--
@@ -131,11 +133,11 @@ func (f *frameRows) advanceForwards() (bool, error) {
 			return false, err
 		}
 		first := f.next
-		f.frameAt, f.behind, f.next = f.behind, f.behind+int64(h.size), f.s.behind(h)
-		if h.kind != frameEvents {
+		f.frameAt, f.behind, f.next = f.behind, f.behind+int64(h.Size), f.s.behind(h)
+		if h.Kind != format.FrameEvents {
 			continue
 		}
-		f.records, f.micros, f.offset = frameRecords(b), h.micros, 0
+		f.records, f.micros, f.offset = format.FrameRecords(b), h.Micros, 0
 		f.ord, f.left = first, min(f.next, f.hi)-first
 		return true, f.skipTo(f.lo)
 	}
@@ -145,9 +147,9 @@ func (f *frameRows) advanceForwards() (bool, error) {
 // skipTo passes over the records of the current frame before event lo.
 func (f *frameRows) skipTo(lo uint32) error {
 	for f.ord < lo {
-		n := recordSize(f.records[f.offset:])
-		if n < minRecordSize || n > len(f.records)-f.offset {
-			return f.s.corrupt(f.frameAt+frameHeaderSize+int64(f.offset), f.ord, engine.NoPosition, errFrameRecords)
+		n := format.RecordSize(f.records[f.offset:])
+		if n < format.MinRecordSize || n > len(f.records)-f.offset {
+			return f.s.corrupt(f.frameAt+format.FrameHeaderSize+int64(f.offset), f.ord, engine.NoPosition, format.ErrFrameRecords)
 		}
 		f.offset += n
 		f.ord++
@@ -157,32 +159,32 @@ func (f *frameRows) skipTo(lo uint32) error {
 }
 
 func (f *frameRows) advanceBackwards() (bool, error) {
-	for f.next > f.lo && f.before >= segmentHeaderSize {
+	for f.next > f.lo && f.before >= format.SegmentHeaderSize {
 		h, b, err := f.frameBefore()
 		if err != nil {
 			return false, err
 		}
-		f.frameAt, f.before = f.before, int64(h.previous)
-		if h.kind != frameEvents {
+		f.frameAt, f.before = f.before, int64(h.Previous)
+		if h.Kind != format.FrameEvents {
 			continue
 		}
-		f.records, f.micros = frameRecords(b), h.micros
+		f.records, f.micros = format.FrameRecords(b), h.Micros
 		return true, f.locate(h)
 	}
 	if f.next > f.lo {
-		return false, f.s.corrupt(f.frameAt, f.lo, engine.NoPosition, errFramePrevious)
+		return false, f.s.corrupt(f.frameAt, f.lo, engine.NoPosition, format.ErrFramePrevious)
 	}
 	return false, nil
 }
 
 // locate notes where the wanted records of the current frame begin, so that they can be read from the last to the first.
-func (f *frameRows) locate(h frameHeader) error {
-	first, off := f.next-h.count, 0
+func (f *frameRows) locate(h format.FrameHeader) error {
+	first, off := f.next-h.Count, 0
 	f.starts = f.starts[:0]
 	for ord := first; ord < min(f.next, f.hi); ord++ {
-		n := recordSize(f.records[off:])
-		if n < minRecordSize || n > len(f.records)-off {
-			return f.s.corrupt(f.frameAt+frameHeaderSize+int64(off), ord, engine.NoPosition, errFrameRecords)
+		n := format.RecordSize(f.records[off:])
+		if n < format.MinRecordSize || n > len(f.records)-off {
+			return f.s.corrupt(f.frameAt+format.FrameHeaderSize+int64(off), ord, engine.NoPosition, format.ErrFrameRecords)
 		}
 		if ord >= f.lo {
 			f.starts = append(f.starts, uint32(off))
@@ -196,21 +198,21 @@ func (f *frameRows) locate(h frameHeader) error {
 }
 
 // headerAhead returns the header of the frame that begins at f.behind, or at the next page; f.behind is then moved there.
-func (f *frameRows) headerAhead() (frameHeader, error) {
+func (f *frameRows) headerAhead() (format.FrameHeader, error) {
 	retried := false
 	for {
-		b, err := f.ahead(frameHeaderSize)
+		b, err := f.ahead(format.FrameHeaderSize)
 		if err != nil {
-			return frameHeader{}, err
+			return format.FrameHeader{}, err
 		}
-		h, err := decodeFrameHeader(b, f.s.at(f.behind))
+		h, err := format.DecodeFrameHeader(b, f.s.at(f.behind))
 		switch {
-		case err == nil && h.first != f.s.seg.base+engine.Position(f.next):
+		case err == nil && h.First != f.s.seg.base+engine.Position(f.next):
 			return h, f.s.corrupt(f.behind, f.next, engine.NoPosition, errFrameOrder)
 		case err == nil:
 			return h, nil
-		case f.behind%pageSize != 0 && (isPadding(b) || retried && err == errFrameMagic):
-			f.behind, retried = alignUp(f.behind, pageSize), false
+		case f.behind%format.PageSize != 0 && (isPadding(b) || retried && err == format.ErrFrameMagic):
+			f.behind, retried = format.AlignUp(f.behind, format.PageSize), false
 		case retried:
 			return h, f.s.corrupt(f.behind, f.next, engine.NoPosition, err)
 		default: // what does not check is read once more
@@ -222,25 +224,25 @@ func (f *frameRows) headerAhead() (frameHeader, error) {
 
 // isPadding reports whether the bytes before a page are as the writer leaves them.
 func isPadding(b []byte) bool {
-	return len(b) >= frameAlign && binary.LittleEndian.Uint64(b) == 0
+	return len(b) >= format.FrameAlign && binary.LittleEndian.Uint64(b) == 0
 }
 
 // frameAhead returns the whole frame that begins at f.behind, or at the next page.
-func (f *frameRows) frameAhead() (h frameHeader, b []byte, err error) {
+func (f *frameRows) frameAhead() (h format.FrameHeader, b []byte, err error) {
 	for range 2 { // what does not check is read once more
 		if h, err = f.headerAhead(); err != nil {
 			return h, nil, err
 		}
-		if b, err = f.ahead(int(h.size)); err != nil {
+		if b, err = f.ahead(int(h.Size)); err != nil {
 			return h, nil, err
 		}
-		if err = checkFrame(b, h); err == nil {
-			return h, b[:h.size], nil
+		if err = format.CheckFrame(b, h); err == nil {
+			return h, b[:h.Size], nil
 		}
 		f.drop()
-		f.size = max(f.size, int(h.size)) // in one go
+		f.size = max(f.size, int(h.Size)) // in one go
 	}
-	return h, nil, f.s.corrupt(f.behind, f.next, h.first+engine.Position(h.count), err)
+	return h, nil, f.s.corrupt(f.behind, f.next, h.First+engine.Position(h.Count), err)
 }
 
 // drop forgets the block, so that its bytes are read again.
@@ -260,7 +262,7 @@ func (f *frameRows) ahead(n int) ([]byte, error) {
 		return nil, err
 	}
 	// With the next frame's header the read after this one has the right size.
-	size := int(min(int64(max(f.size, n+frameHeaderSize)), end-f.behind))
+	size := int(min(int64(max(f.size, n+format.FrameHeaderSize)), end-f.behind))
 	if size <= 0 {
 		return nil, nil
 	}
@@ -279,15 +281,15 @@ func (f *frameRows) ahead(n int) ([]byte, error) {
 }
 
 // frameBefore returns the whole frame that begins at f.before and ends at or before f.frameAt, and holds the events before f.next.
-func (f *frameRows) frameBefore() (h frameHeader, b []byte, err error) {
+func (f *frameRows) frameBefore() (h format.FrameHeader, b []byte, err error) {
 	next := engine.NoPosition
 	for range 2 { // what does not check is read once more
 		if b, err = f.around(f.before, f.frameAt); err != nil {
 			return h, nil, err
 		}
-		if h, err = decodeFrameHeader(b, f.s.at(f.before)); err == nil {
-			next = h.first + engine.Position(h.count)
-			if err = checkFrame(b, h); err == nil {
+		if h, err = format.DecodeFrameHeader(b, f.s.at(f.before)); err == nil {
+			next = h.First + engine.Position(h.Count)
+			if err = format.CheckFrame(b, h); err == nil {
 				break
 			}
 		}
@@ -299,14 +301,14 @@ func (f *frameRows) frameBefore() (h frameHeader, b []byte, err error) {
 	if err != nil {
 		return h, nil, f.s.corrupt(f.before, f.lo, next, err)
 	}
-	return h, b[:h.size], nil
+	return h, b[:h.Size], nil
 }
 
 // around returns the bytes of the segment in [from, to), reading a block that ends at to if need be.
 func (f *frameRows) around(from, to int64) ([]byte, error) {
 	if f.block == nil || from < f.blockAt {
 		size := max(f.size, int(to-from))
-		at := max(to-int64(size), segmentHeaderSize)
+		at := max(to-int64(size), format.SegmentHeaderSize)
 		block := f.s.memory.get(int(to - at))
 		if err := f.s.readInto(block, at); err != nil {
 			return nil, err

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
@@ -32,12 +33,12 @@ func (l *logState) replace(i int, next *segment) {
 
 // noticeManifest reads MANIFEST if another process has written it since it was read last, and reports whether it did.
 func (l *logState) noticeManifest() bool {
-	info, err := l.fs.Stat(vfs.Join(l.dir, manifestName))
+	info, err := l.fs.Stat(vfs.Join(l.dir, format.ManifestName))
 	if err != nil || info.Inode == l.seen.Inode && info.Size == l.seen.Size && info.Modified.Equal(l.seen.Modified) {
 		return false
 	}
 	m, err := readManifest(l.fs, l.dir)
-	if err != nil || m == nil || m.store != l.store {
+	if err != nil || m == nil || m.Store != l.store {
 		return false // it tells nothing, and what is known remains true
 	}
 	l.manifest, l.lost, l.seen = m, false, info
@@ -59,9 +60,9 @@ func (l *logState) adopt() error {
 		if err != nil {
 			return err
 		}
-		if next.base != seg.base || next.header.chainIn != seg.header.chainIn {
+		if next.base != seg.base || next.header.ChainIn != seg.header.ChainIn {
 			next.file.Close()
-			return l.headerError(names[at], next.name, errSegmentFields)
+			return l.headerError(names[at], next.name, format.ErrSegmentFields)
 		}
 		l.replace(i, next)
 	}
@@ -71,8 +72,8 @@ func (l *logState) adopt() error {
 // choose returns which of the generations of a segment that are there is to be used: the one that MANIFEST names. If it names none of them, the
 // newest; there must be something wrong with a file that has its name and is not complete, but an older one that is there serves as well.
 func (l *logState) choose(number int64, generations []uint32) uint32 {
-	if m := l.manifest.segment(number); m != nil && slices.Contains(generations, m.generation) {
-		return m.generation
+	if m := l.manifest.Segment(number); m != nil && slices.Contains(generations, m.Generation) {
+		return m.Generation
 	}
 	slices.Sort(generations)
 	newest := generations[len(generations)-1]
@@ -103,7 +104,7 @@ func (l *logState) removeLeftovers() {
 	}
 	var left []string
 	for _, file := range files {
-		number, generation, ok := parseSegmentFileName(file)
+		number, generation, ok := format.ParseSegmentFileName(file)
 		i := number - l.segments[0].number
 		if file == compressTemp || strings.HasSuffix(file, ".idx.tmp") || ok && i >= 0 && i < int64(len(l.segments)) && l.segments[i].generation != generation {
 			left = append(left, file)
@@ -132,7 +133,7 @@ func (w *manifestWriter) next() uint64 {
 	return w.described
 }
 
-func (w *manifestWriter) write(fsys vfs.FS, dir string, m *manifest, number uint64) error {
+func (w *manifestWriter) write(fsys vfs.FS, dir string, m *format.Manifest, number uint64) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if number <= w.written {

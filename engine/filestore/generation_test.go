@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -19,8 +20,8 @@ func TestReplacedFilesAreRemovedLater(t *testing.T) {
 	for _, what := range []string{"MANIFEST cannot be written", "the file cannot be removed"} {
 		var failures atomic.Int64
 		fails := func(op, name string) error {
-			if what == "MANIFEST cannot be written" && op == "open" && name == manifestTemp ||
-				what == "the file cannot be removed" && op == "remove" && name == segmentFileName(1, 0) {
+			if what == "MANIFEST cannot be written" && op == "open" && name == format.ManifestTemp ||
+				what == "the file cannot be removed" && op == "remove" && name == format.SegmentFileName(1, 0) {
 				failures.Add(1)
 				return syscall.EIO
 			}
@@ -39,14 +40,14 @@ func TestReplacedFilesAreRemovedLater(t *testing.T) {
 		s.indexer.retry = time.Millisecond
 		mustAppend(t, s, "a", engine.Any, one("x")...)
 		require.Eventually(t, func() bool { return failures.Load() > 2 }, time.Minute, time.Millisecond, what)
-		_, err := fsys.Stat(vfs.Join(imageDir, segmentFileName(1, 0)))
+		_, err := fsys.Stat(vfs.Join(imageDir, format.SegmentFileName(1, 0)))
 		require.NoError(t, err, what)
 		fsys.set(nil)
 		settleCompression(t, s)
 		sealed := s.Stats().Segments - 1
 		require.Eventually(t, func() bool {
 			for n := range sealed {
-				if _, err := fsys.Stat(vfs.Join(imageDir, segmentFileName(int64(n+1), 0))); err == nil {
+				if _, err := fsys.Stat(vfs.Join(imageDir, format.SegmentFileName(int64(n+1), 0))); err == nil {
 					return false
 				}
 			}

@@ -2,7 +2,9 @@ package filestore
 
 import (
 	"context"
+
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 )
 
 // Head returns the head of the log with its chain value: a receipt for everything before it. Kept elsewhere it proves later, through
@@ -24,7 +26,7 @@ func (r *readIndex) headAt(p engine.Position) (engine.Head, error) {
 	i := r.find(p - 1)
 	s := r.reader(context.Background(), i, new(blockMemory))
 	if p <= s.seg.base {
-		return engine.Head{Position: s.seg.base, Chain: s.seg.header.chainIn}, nil
+		return engine.Head{Position: s.seg.base, Chain: s.seg.header.ChainIn}, nil
 	}
 	off, first, err := s.frame(uint32(p - 1 - s.seg.base))
 	if err != nil {
@@ -39,31 +41,31 @@ func (r *readIndex) headAt(p engine.Position) (engine.Head, error) {
 		case next == p:
 			return s.headBehind(at)
 		case next < p:
-			off, first = at+int64(h.size), s.behind(h)
-		case h.previous == 0:
-			return engine.Head{Position: s.seg.base, Chain: s.seg.header.chainIn}, nil
+			off, first = at+int64(h.Size), s.behind(h)
+		case h.Previous == 0:
+			return engine.Head{Position: s.seg.base, Chain: s.seg.header.ChainIn}, nil
 		default:
-			return s.headBehind(int64(h.previous))
+			return s.headBehind(int64(h.Previous))
 		}
 	}
 }
 
 // headBehind returns the head behind the frame at off.
 func (s *segmentReader) headBehind(off int64) (engine.Head, error) {
-	head := make([]byte, frameHeaderSize)
+	head := make([]byte, format.FrameHeaderSize)
 	if err := s.readInto(head, off); err != nil {
 		return engine.Head{}, err
 	}
-	h, err := decodeFrameHeader(head, s.at(off))
+	h, err := format.DecodeFrameHeader(head, s.at(off))
 	if err != nil {
 		return engine.Head{}, s.corrupt(off, 0, engine.NoPosition, err)
 	}
-	b := make([]byte, h.size)
+	b := make([]byte, h.Size)
 	if err := s.readInto(b, off); err != nil {
 		return engine.Head{}, err
 	}
-	if err := checkFrame(b, h); err != nil {
-		return engine.Head{}, s.corrupt(off, uint32(h.first-s.seg.base), engine.NoPosition, err)
+	if err := format.CheckFrame(b, h); err != nil {
+		return engine.Head{}, s.corrupt(off, uint32(h.First-s.seg.base), engine.NoPosition, err)
 	}
-	return engine.Head{Position: h.first + engine.Position(h.count), Chain: frameChain(b)}, nil
+	return engine.Head{Position: h.First + engine.Position(h.Count), Chain: format.FrameChain(b)}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 )
@@ -47,7 +48,7 @@ func (h *heads) committed(stream string, v engine.Version) { h.cache.put(stream,
 
 // sealedVersion asks the segments before the last, the newest first, and in their place the runs about them.
 func (r *readIndex) sealedVersion(stream string) (engine.Version, error) {
-	hash := hashKey(indexSeed(r.view.store), bytesOf(stream))
+	hash := format.HashKey(format.IndexSeed(r.view.store), format.BytesOf(stream))
 	for at := r.walkBack(); at.next(); {
 		if at.run != nil {
 			v, ok, err := at.run.lastVersion(stream, hash)

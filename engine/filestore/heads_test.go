@@ -46,7 +46,7 @@ func (l *headLog) append(stream string) engine.Version {
 	id := corpus{v4: 5}.id(l.r, int64(l.head)*1000)
 	l.ids = append(l.ids, id)
 	l.active().index.Load().segmentIndex.(*memIndex).add(&indexedEvent{offset: int64(l.head), frame: int64(l.head),
-		stream: []byte(stream), typ: []byte("T"), version: l.versions[stream], id: id, micros: int64(l.head) * 1000})
+		stream: []byte(stream), Type: []byte("T"), version: l.versions[stream], ID: id, micros: int64(l.head) * 1000})
 	l.head++
 	return l.versions[stream]
 }

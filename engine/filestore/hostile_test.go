@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -43,7 +44,7 @@ func grown(do func()) uint64 {
 func TestWhateverHasTheNameOfManifestIsMadeAnew(t *testing.T) {
 	sparse := func(size int64, head func(b []byte)) func(name string) error {
 		return func(name string) error {
-			b := make([]byte, manifestHead)
+			b := make([]byte, format.ManifestHead)
 			head(b)
 			if err := os.WriteFile(name, b, 0o644); err != nil {
 				return err
@@ -60,9 +61,9 @@ func TestWhateverHasTheNameOfManifestIsMadeAnew(t *testing.T) {
 		},
 		"a hole":          sparse(64<<30, func([]byte) {}),
 		"a hole in bound": sparse(200<<20, func([]byte) {}),
-		"a hole with a head": sparse(manifestHead+int64(segments)*manifestEntry+4, func(b []byte) {
-			copy(b, manifestMagic)
-			binary.LittleEndian.PutUint16(b[8:], formatMajor)
+		"a hole with a head": sparse(format.ManifestHead+int64(segments)*format.ManifestEntry+4, func(b []byte) {
+			copy(b, format.ManifestMagic)
+			binary.LittleEndian.PutUint16(b[8:], format.Major)
 			binary.LittleEndian.PutUint32(b[12:], segments)
 		}),
 		"missing": func(string) error { return nil },
@@ -70,7 +71,7 @@ func TestWhateverHasTheNameOfManifestIsMadeAnew(t *testing.T) {
 	for name, put := range tests {
 		t.Run(name, func(t *testing.T) {
 			dir, want := settled(t)
-			file := filepath.Join(dir, manifestName)
+			file := filepath.Join(dir, format.ManifestName)
 			require.NoError(t, os.Remove(file))
 			require.NoError(t, put(file))
 			took := grown(func() {
@@ -112,7 +113,7 @@ func TestAnIndexThatClaimsTooMuchIsDamaged(t *testing.T) {
 	for name, claim := range claims {
 		t.Run(name, func(t *testing.T) {
 			dir, want := settled(t)
-			index := filepath.Join(dir, indexFileName(segmentFileName(1, 0)))
+			index := filepath.Join(dir, indexFileName(format.SegmentFileName(1, 0)))
 			exaggerate(t, index, blocks, claim)
 			took := grown(func() {
 				s := openStore(t, dir, Options{ReadOnly: true})
@@ -168,7 +169,7 @@ func TestAHoleTakesNoMemory(t *testing.T) {
 	s := openStore(t, dir, Options{})
 	seg := s.current().view.segments[0]
 	name := filepath.Join(dir, "hole.idx")
-	x := &fileIndex{name: name, cache: s.indexer.cache, id: s.indexer.cache.newFile()}
+	x := &fileIndex{name: name, cache: s.indexer.cache, ID: s.indexer.cache.newFile()}
 	x.sections[keysSection(byStream, keysFences)].size = 64 << 30
 	require.NoError(t, os.WriteFile(name, nil, 0o644))
 	require.NoError(t, os.Truncate(name, 64<<30))
@@ -176,7 +177,7 @@ func TestAHoleTakesNoMemory(t *testing.T) {
 	x.file, err = vfs.OS().Open(name, os.O_RDONLY)
 	require.NoError(t, err)
 	defer x.file.Close()
-	meta := seg.indexMeta(seg.header.store, seg.sealed.Load())
+	meta := seg.indexMeta(seg.header.Store, seg.sealed.Load())
 	x.crc = meta.blockSeed()
 	r := x.reader()
 	defer r.done()
@@ -201,8 +202,8 @@ func done(t *testing.T, do func()) {
 
 // What is no file in the place of any of the store's is refused, or made anew where it is derived. Opening, appending and closing never hang.
 func TestNoSpecialFileHangsAStore(t *testing.T) {
-	names := []string{manifestName, tailName, lockName, segmentFileName(1, 0), segmentFileName(2, 0), indexFileName(segmentFileName(1, 0)),
-		nextTemp, manifestTemp, "000000000001.idx.tmp"}
+	names := []string{format.ManifestName, format.TailName, lockName, format.SegmentFileName(1, 0), format.SegmentFileName(2, 0), indexFileName(format.SegmentFileName(1, 0)),
+		nextTemp, format.ManifestTemp, "000000000001.idx.tmp"}
 	for kind, put := range specialFiles {
 		for _, name := range names {
 			t.Run(kind+" "+name, func(t *testing.T) {
@@ -238,7 +239,7 @@ func TestNoSpecialFileHangsAStore(t *testing.T) {
 func TestALinkToAFileIsFollowed(t *testing.T) {
 	dir, want := settled(t)
 	elsewhere := t.TempDir()
-	for _, name := range []string{tailName, lockName, segmentFileName(1, 0)} {
+	for _, name := range []string{format.TailName, lockName, format.SegmentFileName(1, 0)} {
 		require.NoError(t, os.Rename(filepath.Join(dir, name), filepath.Join(elsewhere, name)))
 		require.NoError(t, os.Symlink(filepath.Join(elsewhere, name), filepath.Join(dir, name)))
 	}
@@ -249,8 +250,8 @@ func TestALinkToAFileIsFollowed(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, append(want, "x"), got)
 
-	require.NoError(t, os.Remove(filepath.Join(dir, tailName)))
-	require.NoError(t, os.Symlink(filepath.Join(elsewhere, "none"), filepath.Join(dir, tailName)))
+	require.NoError(t, os.Remove(filepath.Join(dir, format.TailName)))
+	require.NoError(t, os.Symlink(filepath.Join(elsewhere, "none"), filepath.Join(dir, format.TailName)))
 	var moved *engine.MovedError
 	require.ErrorAs(t, s.Moved(), &moved)
 	require.NoError(t, s.Close())

@@ -52,10 +52,10 @@ type indexedEvent struct {
 	offset  int64 // of its record
 	frame   int64 // of the frame that holds it
 	stream  []byte
-	typ     []byte
+	Type    []byte
 	tags    [][]byte // sorted, without repeats
 	version engine.Version
-	id      uuid.UUID
+	ID      uuid.UUID
 	micros  int64 // recorded_at
 }
 

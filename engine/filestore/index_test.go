@@ -22,7 +22,7 @@ func (n *naiveIndex) has(ord uint32, d dictionary, key string) bool {
 	case byStream:
 		return string(e.stream) == key
 	case byType:
-		return string(e.typ) == key
+		return string(e.Type) == key
 	}
 	return slices.ContainsFunc(e.tags, func(t []byte) bool { return string(t) == key })
 }
@@ -33,7 +33,7 @@ func (n *naiveIndex) keysOf(ord uint32, d dictionary) [][]byte {
 	case byStream:
 		return [][]byte{e.stream}
 	case byType:
-		return [][]byte{e.typ}
+		return [][]byte{e.Type}
 	}
 	return e.tags
 }
@@ -104,7 +104,7 @@ func (n *naiveIndex) keys(d dictionary, prefix string, limit uint32, yield func(
 
 func (n *naiveIndex) candidates(id uuid.UUID, limit uint32, dst []uint32) ([]uint32, error) {
 	for ord := range limit {
-		if n.events[ord].id == id {
+		if n.events[ord].ID == id {
 			dst = append(dst, ord)
 		}
 	}
@@ -149,7 +149,7 @@ func (c corpus) make(r *rand.Rand) []indexedEvent {
 				versions[stream] = engine.Version(r.IntN(3)) * 1_000_000 // as if it had begun in an earlier segment
 			}
 			*e = indexedEvent{offset: offset, frame: frame, stream: []byte(stream), version: versions[stream],
-				typ: fmt.Appendf(nil, "Type%d", min(r.IntN(c.types), r.IntN(c.types))), id: c.id(r, micros)}
+				Type: fmt.Appendf(nil, "Type%d", min(r.IntN(c.types), r.IntN(c.types))), ID: c.id(r, micros)}
 			versions[stream]++
 			for _, tag := range r.Perm(max(c.tags, 1))[:r.IntN(min(c.tags, 3)+1)] {
 				e.tags = append(e.tags, fmt.Appendf(nil, "tag:%d", tag))
@@ -211,9 +211,9 @@ func compareIndexes(t *testing.T, r *rand.Rand, want *naiveIndex, got segmentInd
 		require.NoError(t, err)
 		require.Equal(t, want.events[ord].micros, micros, "time of %d", ord)
 		compareTimes(t, want, got, want.events[ord].micros, limit)
-		compareCandidates(t, want, got, want.events[ord].id, limit)
+		compareCandidates(t, want, got, want.events[ord].ID, limit)
 		compareKey(t, r, want, got, byStream, string(want.events[ord].stream), limit)
-		compareKey(t, r, want, got, byType, string(want.events[ord].typ), limit)
+		compareKey(t, r, want, got, byType, string(want.events[ord].Type), limit)
 		for _, tag := range want.events[ord].tags {
 			compareKey(t, r, want, got, byTag, string(tag), limit)
 		}

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 )
@@ -69,12 +70,12 @@ func indexFileName(segment string) string { return strings.TrimSuffix(segment, "
 
 // indexName returns the name of a segment's index file, with directory. A new generation with the same content keeps it.
 func (s *segment) indexName() string {
-	return vfs.Join(vfs.Parent(s.name), indexFileName(segmentFileName(s.number, s.header.content)))
+	return vfs.Join(vfs.Parent(s.name), indexFileName(format.SegmentFileName(s.number, s.header.Content)))
 }
 
 // indexMeta describes the events of a sealed segment.
 func (s *segment) indexMeta(store uuid.UUID, sealed *sealedInfo) indexMeta {
-	return indexMeta{store: store, number: s.number, generation: s.header.content, base: s.base,
+	return indexMeta{store: store, number: s.number, generation: s.header.Content, base: s.base,
 		count: sealed.count, end: sealed.end, chain: sealed.lastChain}
 }
 
@@ -108,7 +109,7 @@ func (x *indexer) keep(f *fileIndex) {
 // the place where these begin. ok is false if there is no such file, or none that fits; then the segment must be read from
 // its beginning.
 func (x *indexer) openActive(seg *segment, store uuid.UUID, promised int64) (m *memIndex, end logEnd, ok bool) {
-	meta := indexMeta{store: store, number: seg.number, generation: seg.header.content, base: seg.base}
+	meta := indexMeta{store: store, number: seg.number, generation: seg.header.Content, base: seg.base}
 	f, err := openAnyIndexFile(x.fs, seg.indexName(), meta, x.cache)
 	if err != nil {
 		return nil, logEnd{}, false
@@ -130,7 +131,7 @@ func (x *indexer) saveActive(seg *segment, store uuid.UUID, m *memIndex, end log
 	if m.count()-m.skip < activeIndexLeast && !damaged {
 		return nil
 	}
-	meta := indexMeta{store: store, number: seg.number, generation: seg.header.content, base: seg.base,
+	meta := indexMeta{store: store, number: seg.number, generation: seg.header.Content, base: seg.base,
 		count: m.count(), end: end.offset, chain: end.chain}
 	return writeIndexFile(context.Background(), x.fs, seg.indexName(), m, meta)
 }
@@ -276,7 +277,7 @@ func (x *indexer) process(seg *segment) (done bool, err error) {
 	if _, ok := holder.segmentIndex.(*fileIndex); ok && !damaged {
 		return true, nil
 	}
-	m, name := seg.indexMeta(seg.header.store, sealed), seg.indexName()
+	m, name := seg.indexMeta(seg.header.Store, sealed), seg.indexName()
 	if !damaged {
 		f, err := x.openFile(name, m)
 		if err == nil {

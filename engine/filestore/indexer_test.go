@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/require"
 )
@@ -67,7 +68,7 @@ func (c *indexerCase) restart() {
 func (c *indexerCase) addSegment() {
 	model := &naiveIndex{corpora["few"].make(c.r)}
 	n := int64(len(c.segments) + 1)
-	seg := &segment{number: n, name: segmentFileName(n, 0), base: engine.Position(n) * 1000, header: segmentHeader{store: testStore}}
+	seg := &segment{number: n, name: format.SegmentFileName(n, 0), base: engine.Position(n) * 1000, header: format.SegmentHeader{Store: testStore}}
 	seg.index.Store(&indexHolder{memIndexOf(model.events)})
 	seg.sealed.Store(&sealedInfo{end: 1 << 20, count: uint32(len(model.events)), lastChain: [32]byte{byte(n)}})
 	c.segments, c.models = append(c.segments, seg), append(c.models, model)
@@ -264,7 +265,7 @@ func TestActiveIndex(t *testing.T) {
 	require.NoError(t, err)
 	for f, err := s.next(); f != nil; f, err = s.next() {
 		require.NoError(t, err)
-		indexFrame(whole, &f.frameHeader, f.bytes, f.offset)
+		indexFrame(whole, &f.FrameHeader, f.bytes, f.offset)
 	}
 	require.EqualValues(t, events, whole.count())
 	require.NoError(t, x.saveActive(seg, l.store, whole, want))

@@ -8,6 +8,7 @@ import (
 	"math"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/google/uuid"
 )
 
@@ -70,7 +71,7 @@ type section struct{ start, size uint64 }
 // An indexFooter is the decoded last block.
 type indexFooter struct {
 	indexMeta
-	span     idSpan
+	span     format.IDSpan
 	run      bool
 	blocks   uint32 // of the file, the footer included
 	sections [indexSections]section
@@ -88,17 +89,17 @@ func (f *indexFooter) encode() []byte {
 	binary.LittleEndian.PutUint64(b[48:], uint64(f.end))
 	copy(b[56:], f.chain[:])
 	binary.LittleEndian.PutUint32(b[88:], f.count)
-	if f.span.ordered {
+	if f.span.Ordered {
 		b[92] |= indexFlagOrdered
 	}
-	if f.span.others {
+	if f.span.Others {
 		b[92] |= indexFlagOthers
 	}
 	if f.run {
 		b[92] |= indexFlagRun
 	}
-	copy(b[96:], f.span.least[:])
-	copy(b[112:], f.span.most[:])
+	copy(b[96:], f.span.Least[:])
+	copy(b[112:], f.span.Most[:])
 	binary.LittleEndian.PutUint32(b[128:], f.blocks)
 	binary.LittleEndian.PutUint32(b[132:], indexSections)
 	for i, s := range f.sections {
@@ -135,10 +136,10 @@ func decodeIndexFooter(b []byte, blocks uint32) (*indexFooter, error) {
 	f.end = int64(binary.LittleEndian.Uint64(b[48:]))
 	copy(f.chain[:], b[56:])
 	f.count = binary.LittleEndian.Uint32(b[88:])
-	f.span.ordered, f.span.others = b[92]&indexFlagOrdered != 0, b[92]&indexFlagOthers != 0
+	f.span.Ordered, f.span.Others = b[92]&indexFlagOrdered != 0, b[92]&indexFlagOthers != 0
 	f.run = b[92]&indexFlagRun != 0
-	copy(f.span.least[:], b[96:])
-	copy(f.span.most[:], b[112:])
+	copy(f.span.Least[:], b[96:])
+	copy(f.span.Most[:], b[112:])
 	for i := range f.sections {
 		f.sections[i] = section{binary.LittleEndian.Uint64(b[indexTableAt+16*i:]), binary.LittleEndian.Uint64(b[indexTableAt+16*i+8:])}
 	}
@@ -163,13 +164,13 @@ func (f *indexFooter) check() error {
 		f.sections[sectionTimeGroups].size == groups*columnGroupSize &&
 		f.sections[sectionFrames].size == groups*frameEntrySize &&
 		f.sections[sectionIDs].size == uint64(f.count)*idEntrySize &&
-		f.sections[sectionIDFilter].size%bloomBlock == 0
+		f.sections[sectionIDFilter].size%format.BloomBlock == 0
 	for d := range int(dictionaries) {
 		at := sectionKeys + d*sectionsPerKeys
 		ok = ok && f.keysFit(dictionary(d)) && f.sections[at+keysLeaves].start%indexBlockPayload == 0 && f.sections[at+keysLeaves].size%indexBlockPayload == 0 &&
-			f.sections[at+keysFilter].size%bloomBlock == 0
+			f.sections[at+keysFilter].size%format.BloomBlock == 0
 	}
-	if !ok || !f.run && int64(f.count) > mostEvents(f.end) {
+	if !ok || !f.run && int64(f.count) > format.MostEvents(f.end) {
 		return errIndexSections
 	}
 	return nil
@@ -185,7 +186,7 @@ func (f *indexFooter) keysFit(d dictionary) bool {
 	leaves := size(keysLeaves) / indexBlockPayload
 	return leaves <= keys/leastLeafKeys+1 &&
 		size(keysFences) <= 8+4*(leaves+1)+leaves*math.MaxUint8 &&
-		size(keysFilter) <= (keys*bloomBitsPerKey/(bloomBlock*8)+1)*bloomBlock &&
+		size(keysFilter) <= (keys*format.BloomBitsPerKey/(format.BloomBlock*8)+1)*format.BloomBlock &&
 		size(keysPostings) <= keys*(binary.MaxVarintLen32+1)
 }
 
@@ -198,14 +199,14 @@ func (m *indexMeta) blockSeed() uint32 {
 	copy(b[:], m.store[:])
 	binary.LittleEndian.PutUint64(b[16:], uint64(m.number))
 	binary.LittleEndian.PutUint32(b[24:], m.generation)
-	return crc32.Checksum(b[:], castagnoli)
+	return crc32.Checksum(b[:], format.Castagnoli)
 }
 
 // blockCRC returns the checksum of a block's content at its place.
 func blockCRC(seed, block uint32, content []byte) uint32 {
 	var b [4]byte
 	binary.LittleEndian.PutUint32(b[:], block)
-	return crc32.Update(crc32.Update(seed, castagnoli, b[:]), castagnoli, content)
+	return crc32.Update(crc32.Update(seed, format.Castagnoli, b[:]), format.Castagnoli, content)
 }
 
 // An indexDamage reports that an index file cannot be used. The events are not harmed: the index can be rebuilt from them.

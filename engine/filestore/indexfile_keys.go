@@ -2,6 +2,8 @@ package filestore
 
 import (
 	"encoding/binary"
+
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 )
 
 // A dictionary's keys are in leaves, each a block, in byte order. An entry is
@@ -49,7 +51,7 @@ type keysWriter struct {
 func (w *indexWriter) newKeys(d dictionary) *keysWriter {
 	w.pad()
 	w.begin(keysSection(d, keysLeaves))
-	return &keysWriter{w: w, seed: indexSeed(w.footer.store), streams: d == byStream}
+	return &keysWriter{w: w, seed: format.IndexSeed(w.footer.store), streams: d == byStream}
 }
 
 // keysSection returns the number of a section of a dictionary.
@@ -72,8 +74,8 @@ func (w *indexWriter) keys(d dictionary, src indexSource) {
 		if e.count > 1 {
 			k.postings = appendPostings(k.postings, e.first, k.ords)
 		}
-		k.add(bytesOf(e.key), &e, list)
-		k.hashes = append(k.hashes, hashKey(k.seed, bytesOf(e.key)))
+		k.add(format.BytesOf(e.key), &e, list)
+		k.hashes = append(k.hashes, format.HashKey(k.seed, format.BytesOf(e.key)))
 		return w.err == nil
 	})
 	if err != nil {
@@ -81,7 +83,7 @@ func (w *indexWriter) keys(d dictionary, src indexSource) {
 	}
 	k.finish(d)
 	w.section(keysSection(d, keysPostings), k.postings)
-	w.section(keysSection(d, keysFilter), newBloom(k.hashes))
+	w.section(keysSection(d, keysFilter), format.NewBloom(k.hashes))
 }
 
 // finish writes the last leaf and the fences.

@@ -7,6 +7,7 @@ import (
 	"math/bits"
 	"slices"
 
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
@@ -18,8 +19,8 @@ type indexSource interface {
 	count() uint32
 	// fingerprints appends fingerprint<<32 | ordinal of the ids of all events, in any order.
 	fingerprints(dst []uint64) ([]uint64, error)
-	// idSpan returns the bounds of the ids of all events.
-	idSpan() idSpan
+	// IDSpan returns the bounds of the ids of all events.
+	idSpan() format.IDSpan
 }
 
 // writeIndexFile writes the index of the events that m describes, which are those that src knows, under the name given.
@@ -242,7 +243,7 @@ func (w *indexWriter) idSections(each func(yield func(id uint64) bool) error) {
 	})
 	w.end(sectionIDs)
 	w.begin(sectionIDFilter)
-	if err == nil && w.footer.span.others { // ids of version 7 are excluded by the span
+	if err == nil && w.footer.span.Others { // ids of version 7 are excluded by the span
 		err = w.idFilter(each)
 	}
 	w.end(sectionIDFilter)
@@ -253,19 +254,19 @@ func (w *indexWriter) idSections(each func(yield func(id uint64) bool) error) {
 
 // idFilter writes the filter of the ids, block by block.
 func (w *indexWriter) idFilter(each func(yield func(id uint64) bool) error) error {
-	var block [bloomBlock]byte
-	place, size := 0, bloomSize(int(w.footer.count))
+	var block [format.BloomBlock]byte
+	place, size := 0, format.BloomSize(int(w.footer.count))
 	next := func() {
 		w.write(block[:])
 		clear(block[:])
-		place += bloomBlock
+		place += format.BloomBlock
 	}
 	err := each(func(id uint64) bool {
-		hash := idFilterHash(uint32(id >> 32))
-		for place < bloomPlace(hash, size) {
+		hash := format.IDFilterHash(uint32(id >> 32))
+		for place < format.BloomPlace(hash, size) {
 			next()
 		}
-		bloomAdd(block[:], hash)
+		format.BloomAdd(block[:], hash)
 		return w.err == nil
 	})
 	for place < size && err == nil && w.err == nil {

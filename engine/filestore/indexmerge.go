@@ -250,7 +250,7 @@ func (x *indexer) dropRun(r *indexRun) {
 // indexRunMeta describes the events of adjacent sealed segments.
 func indexRunMeta(segments []*segment) indexMeta {
 	last := segments[len(segments)-1]
-	m := indexMeta{store: last.header.store, number: last.number, generation: uint32(len(segments)), base: segments[0].base,
+	m := indexMeta{store: last.header.Store, number: last.number, generation: uint32(len(segments)), base: segments[0].base,
 		chain: last.sealed.Load().lastChain}
 	for _, seg := range segments {
 		m.count += seg.sealed.Load().count

@@ -3,7 +3,9 @@ package filestore
 import (
 	"encoding/binary"
 	"errors"
+
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 )
 
 var errIndexResume = errors.New("no frame of the segment ends where the index does, or it has another chain value")
@@ -24,14 +26,14 @@ func behindIndex(x *fileIndex, seg *segment) (logEnd, error) {
 		if err != nil {
 			return logEnd{}, err
 		}
-		next := off + int64(h.size)
+		next := off + int64(h.Size)
 		if next < x.end {
 			off = next
 			continue
 		}
 		end := logEnd{offset: next, next: x.base + engine.Position(x.count()), chain: [32]byte(trailer), previous: uint32(off),
-			previousCRC: binary.LittleEndian.Uint32(trailer[trailerCRCAt:]), micros: max(micros, h.micros)}
-		if next != x.end || end.chain != x.chain || h.first+engine.Position(h.count) != end.next {
+			previousCRC: binary.LittleEndian.Uint32(trailer[format.TrailerCRCAt:]), micros: max(micros, h.Micros)}
+		if next != x.end || end.chain != x.chain || h.First+engine.Position(h.Count) != end.next {
 			return logEnd{}, x.damage(-1, errIndexResume)
 		}
 		return end, nil
@@ -39,20 +41,20 @@ func behindIndex(x *fileIndex, seg *segment) (logEnd, error) {
 }
 
 // frameOf reads header and trailer of the frame at off. What lies between is not checked.
-func frameOf(x *fileIndex, seg *segment, off int64) (h frameHeader, trailer []byte, err error) {
-	b := make([]byte, frameHeaderSize)
+func frameOf(x *fileIndex, seg *segment, off int64) (h format.FrameHeader, trailer []byte, err error) {
+	b := make([]byte, format.FrameHeaderSize)
 	if _, err = seg.file.ReadAt(b, off); err != nil {
 		return h, nil, err
 	}
-	if h, err = decodeFrameHeader(b, place{store: x.store, segment: seg.number, offset: off}); err != nil {
+	if h, err = format.DecodeFrameHeader(b, format.Place{Store: x.store, Segment: seg.number, Offset: off}); err != nil {
 		return h, nil, x.damage(-1, err)
 	}
-	trailer = b[:frameTrailerSize]
-	if _, err = seg.file.ReadAt(trailer, off+int64(h.size)-frameTrailerSize); err != nil {
+	trailer = b[:format.FrameTrailerSize]
+	if _, err = seg.file.ReadAt(trailer, off+int64(h.Size)-format.FrameTrailerSize); err != nil {
 		return h, nil, err
 	}
-	if binary.LittleEndian.Uint32(trailer[trailerMagicAt:]) != frameEndMagic {
-		return h, nil, x.damage(-1, errFrameTrailer)
+	if binary.LittleEndian.Uint32(trailer[format.TrailerMagicAt:]) != format.FrameEndMagic {
+		return h, nil, x.damage(-1, format.ErrFrameTrailer)
 	}
 	return h, trailer, nil
 }

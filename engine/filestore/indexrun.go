@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
@@ -49,7 +50,7 @@ func writeRun(ctx context.Context, f vfs.File, parts []*fileIndex, m indexMeta) 
 	w := newIndexWriter(ctx, f, m)
 	w.footer.run = true
 	for _, p := range parts {
-		w.footer.span.join(&p.span)
+		w.footer.span.Join(&p.span)
 	}
 	for i := range sectionIDs {
 		w.section(i, nil)
@@ -74,11 +75,11 @@ func (w *indexWriter) runStreams(parts []*fileIndex) {
 	})
 	k.finish(byStream)
 	w.section(keysSection(byStream, keysPostings), nil)
-	filter := make([]byte, bloomSize(k.count))
+	filter := make([]byte, format.BloomSize(k.count))
 	if err == nil && w.err == nil { // only now it is known how many streams there are
 		err = mergeStreams(parts, w.footer.base, func(key []byte, _ *indexEntry) bool {
-			hash := hashKey(k.seed, key)
-			bloomAdd(filter[bloomPlace(hash, len(filter)):], hash)
+			hash := format.HashKey(k.seed, key)
+			format.BloomAdd(filter[format.BloomPlace(hash, len(filter)):], hash)
 			return w.ctx.Err() == nil
 		})
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/require"
 )
@@ -38,7 +39,7 @@ func (c *mergeCase) seal(events int) {
 	}
 	seg := c.active()
 	m := seg.index.Load().segmentIndex.(*memIndex)
-	seg.name, seg.header.store = segmentFileName(seg.number, 0), testStore
+	seg.name, seg.header.Store = format.SegmentFileName(seg.number, 0), testStore
 	sealed := &sealedInfo{end: 64 << 20, count: m.count(), lastChain: [32]byte{byte(seg.number), byte(seg.number >> 8)}}
 	seg.sealed.Store(sealed)
 	require.NoError(c.t, writeIndexFile(context.Background(), c.fs, indexFileName(seg.name), m, seg.indexMeta(testStore, sealed)))
@@ -316,21 +317,25 @@ func TestIDFilterRarelyErrs(t *testing.T) {
 	const keys = 40_000
 	r := rand.New(rand.NewPCG(61, 62))
 	hashes := map[string]func() uint64{
-		"ids":  func() uint64 { return idFilterHash(r.Uint32()) },
-		"keys": func() uint64 { var b [8]byte; binary.LittleEndian.PutUint64(b[:], r.Uint64()); return hashKey(1, b[:]) },
+		"ids": func() uint64 { return format.IDFilterHash(r.Uint32()) },
+		"keys": func() uint64 {
+			var b [8]byte
+			binary.LittleEndian.PutUint64(b[:], r.Uint64())
+			return format.HashKey(1, b[:])
+		},
 	}
 	for name, hash := range hashes {
 		in := make([]uint64, keys)
 		for i := range in {
 			in[i] = hash()
 		}
-		filter := newBloom(in)
+		filter := format.NewBloom(in)
 		for _, h := range in {
-			require.True(t, bloomHas(filter[bloomPlace(h, len(filter)):], h))
+			require.True(t, format.BloomHas(filter[format.BloomPlace(h, len(filter)):], h))
 		}
 		wrong := 0
 		for range keys {
-			if h := hash(); bloomHas(filter[bloomPlace(h, len(filter)):], h) {
+			if h := hash(); format.BloomHas(filter[format.BloomPlace(h, len(filter)):], h) {
 				wrong++
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/eventfold/eventfold/internal/race"
 
@@ -43,7 +44,7 @@ func TestStoreOfManySegments(t *testing.T) {
 	}
 	var all []placed
 	open := func() *FileStore {
-		s, err := Open("store", Options{FS: fsys, SegmentSize: minSegmentSize})
+		s, err := Open("store", Options{FS: fsys, SegmentSize: format.MinSegmentSize})
 		require.NoError(t, err)
 		return s
 	}

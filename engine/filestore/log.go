@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/internal/sabotage"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
@@ -82,20 +83,20 @@ const defaultIndexMost = 16 << 20
 
 // fits reports whether a frame with n bytes of records fits into the last segment, and the seal behind it.
 func (g *log) fits(n int) bool {
-	return g.named == nil && g.index.size() < g.most && sealAt(g.end.offset+int64(frameSize(n)))+pageSize <= g.last().header.capacity
+	return g.named == nil && g.index.size() < g.most && format.SealAt(g.end.offset+int64(format.FrameSize(n)))+format.PageSize <= g.last().header.Capacity
 }
 
 // write writes a frame to the end of the log. b holds room for the frame's header, and then its records, which the frame's trailer is appended to.
 // The frame returned is the grown b. When write fails the end of the log is where it was.
-func (g *log) write(b []byte, h *frameHeader) ([]byte, error) {
+func (g *log) write(b []byte, h *format.FrameHeader) ([]byte, error) {
 	nonce, err := g.nonces.next()
 	if err != nil {
 		return b, writeError("make a nonce", err)
 	}
 	off := g.end.offset
-	h.first, h.nonce, h.synced = g.end.next, nonce, g.durable.offset
-	h.previous, h.previousCRC = g.end.previous, g.end.previousCRC
-	b, _ = sealFrame(b, h, place{g.store, g.last().number, off}, g.end.chain)
+	h.First, h.Nonce, h.Synced = g.end.next, nonce, g.durable.offset
+	h.Previous, h.PreviousCRC = g.end.previous, g.end.previousCRC
+	b, _ = format.SealFrame(b, h, format.Place{Store: g.store, Segment: g.last().number, Offset: off}, g.end.chain)
 	began := time.Now()
 	err = vfs.WriteFull(g.file, b, off)
 	g.ioTime += time.Since(began)
@@ -144,7 +145,7 @@ func (g *log) rotate(n int, micros int64) (poison bool, err error) {
 			return true, err
 		}
 	}
-	if poison, err := g.nameNext(frameSize(n), micros); err != nil {
+	if poison, err := g.nameNext(format.FrameSize(n), micros); err != nil {
 		return poison, err
 	}
 	if err := g.seal(micros); err != nil {
@@ -186,12 +187,12 @@ func (g *log) nameNext(frame int, micros int64) (poison bool, err error) {
 		return false, nil
 	}
 	number := g.last().number + 1
-	f, capacity, err := g.takeNext(segmentCapacity(number, g.fixed, 0), segmentCapacity(number, g.fixed, frame))
+	f, capacity, err := g.takeNext(format.SegmentCapacity(number, g.fixed, 0), format.SegmentCapacity(number, g.fixed, frame))
 	if err != nil {
 		return false, err
 	}
-	h := segmentHeader{store: g.store, number: number, base: g.end.next, created: micros, chainIn: g.end.chain,
-		capacity: capacity, promised: segmentHeaderSize}
+	h := format.SegmentHeader{Store: g.store, Number: number, Base: g.end.next, Created: micros, ChainIn: g.end.chain,
+		Capacity: capacity, Promised: format.SegmentHeaderSize}
 	named, err := g.maker.name(f, &h)
 	if err != nil {
 		return named || !vfs.IsFull(err), err
@@ -206,8 +207,8 @@ func (g *log) nameNext(frame int, micros int64) (poison bool, err error) {
 
 // seal writes the seal of the last segment and syncs it.
 func (g *log) seal(micros int64) error {
-	at := place{g.store, g.last().number, sealAt(g.end.offset)}
-	if err := vfs.WriteFull(g.file, sealFrameAt(at, g.end, micros), at.offset); err != nil {
+	at := format.Place{Store: g.store, Segment: g.last().number, Offset: format.SealAt(g.end.offset)}
+	if err := vfs.WriteFull(g.file, sealFrameAt(at, g.end, micros), at.Offset); err != nil {
 		return err
 	}
 	return g.sync()
@@ -222,16 +223,16 @@ func (g *log) settle() error {
 	if errOpen != nil {
 		return err
 	}
-	f.Truncate(sealAt(seg.sealed.Load().end) + minFrameSize)
+	f.Truncate(format.SealAt(seg.sealed.Load().end) + format.MinFrameSize)
 	f.Close()
 	return err
 }
 
 // describeDurable returns the manifest of what is durable now.
-func (g *log) describeDurable() *manifest {
+func (g *log) describeDurable() *format.Manifest {
 	m := g.describe()
-	last := &m.segments[len(m.segments)-1]
-	last.end, last.next, last.lastChain, last.greatest = g.durable.offset, g.durable.next, g.durable.chain, g.durable.micros
+	last := &m.Segments[len(m.Segments)-1]
+	last.End, last.Next, last.LastChain, last.Greatest = g.durable.offset, g.durable.next, g.durable.chain, g.durable.micros
 	return m
 }
 
@@ -243,7 +244,7 @@ func (g *log) close(poisoned bool) error {
 		poisoned = err != nil
 	}
 	g.dropNext()
-	if !poisoned && !g.unclean && g.named == nil && g.promise(tailClean) == nil {
+	if !poisoned && !g.unclean && g.named == nil && g.promise(format.TailClean) == nil {
 		g.tail.sync()
 	}
 	g.closeFiles()

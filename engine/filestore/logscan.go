@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/internal/sabotage"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
@@ -21,23 +22,23 @@ type logEnd struct {
 }
 
 // startOf returns the place before a segment's first frame. micros is the time of the last event before it.
-func startOf(h *segmentHeader, micros int64) logEnd {
-	return logEnd{offset: segmentHeaderSize, next: h.base, chain: h.chainIn, micros: micros}
+func startOf(h *format.SegmentHeader, micros int64) logEnd {
+	return logEnd{offset: format.SegmentHeaderSize, next: h.Base, chain: h.ChainIn, micros: micros}
 }
 
 // after returns the place behind the whole frame b, which begins at off.
-func (e logEnd) after(h *frameHeader, b []byte, off int64) logEnd {
-	e.offset = off + int64(h.size)
-	e.next += engine.Position(h.count)
-	e.chain = frameChain(b)
-	e.previous, e.previousCRC = uint32(off), frameCRC(b)
-	e.micros = max(e.micros, h.micros)
+func (e logEnd) after(h *format.FrameHeader, b []byte, off int64) logEnd {
+	e.offset = off + int64(h.Size)
+	e.next += engine.Position(h.Count)
+	e.chain = format.FrameChain(b)
+	e.previous, e.previousCRC = uint32(off), format.FrameCRC(b)
+	e.micros = max(e.micros, h.Micros)
 	return e
 }
 
 // A logFrame is a whole frame that checks, with the places before and behind it.
 type logFrame struct {
-	frameHeader
+	format.FrameHeader
 	offset int64
 	bytes  []byte
 	owned  bool   // bytes stay as they are
@@ -48,7 +49,7 @@ type logFrame struct {
 // frame before, and the checksum of all of it.
 type logScanner struct {
 	file vfs.File
-	at   place // of the segment
+	at   format.Place // of the segment
 	end  logEnd
 	size int64 // of the file
 	// why tells, when next has returned nothing, why no frame begins at end.
@@ -71,21 +72,21 @@ func newLogScanner(seg *segment, end logEnd) (*logScanner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("eventfold: %s: %w", seg.name, err)
 	}
-	return &logScanner{file: seg.file, at: place{store: seg.header.store, segment: seg.number}, end: end, size: size}, nil
+	return &logScanner{file: seg.file, at: format.Place{Store: seg.header.Store, Segment: seg.number}, end: end, size: size}, nil
 }
 
 // next returns the next frame, whose bytes live until the next call, and nil if none begins at end. An error is one of reading, not of what was read.
 // A seal begins on a page of its own; everything else where the frame before ends.
 func (s *logScanner) next() (*logFrame, error) {
 	f, err := s.frameAt(s.end.offset)
-	if page := alignUp(s.end.offset, pageSize); f == nil && err == nil && page != s.end.offset {
+	if page := format.AlignUp(s.end.offset, format.PageSize); f == nil && err == nil && page != s.end.offset {
 		why := s.why
-		if f, err = s.frameAt(page); f == nil || f.kind != frameSeal {
+		if f, err = s.frameAt(page); f == nil || f.Kind != format.FrameSeal {
 			f, s.why = nil, why
 		}
 	}
 	if f != nil && err == nil {
-		f.end = s.end.after(&f.frameHeader, f.bytes, f.offset)
+		f.end = s.end.after(&f.FrameHeader, f.bytes, f.offset)
 		s.end = f.end
 	}
 	return f, err
@@ -93,52 +94,52 @@ func (s *logScanner) next() (*logFrame, error) {
 
 // frameAt returns the frame at off if one checks there that follows s.end.
 func (s *logScanner) frameAt(off int64) (*logFrame, error) {
-	s.at.offset = off
-	b, err := s.read(off, frameHeaderSize)
+	s.at.Offset = off
+	b, err := s.read(off, format.FrameHeaderSize)
 	if err != nil {
 		return nil, err
 	}
-	h, err := decodeFrameHeader(b, s.at)
+	h, err := format.DecodeFrameHeader(b, s.at)
 	if err != nil {
 		s.why = err
 		return nil, nil
 	}
-	if off+int64(h.size) > s.size && !sabotage.On(sabotage.LengthNotBounded) {
-		s.why = errFrameCut
+	if off+int64(h.Size) > s.size && !sabotage.On(sabotage.LengthNotBounded) {
+		s.why = format.ErrFrameCut
 		return nil, nil
 	}
-	linked := h.previous == s.end.previous && h.previousCRC == s.end.previousCRC || sabotage.On(sabotage.SkipPreviousCRC)
-	if h.first != s.end.next || !linked || h.micros < s.end.micros {
-		s.why = errFramePrevious
+	linked := h.Previous == s.end.previous && h.PreviousCRC == s.end.previousCRC || sabotage.On(sabotage.SkipPreviousCRC)
+	if h.First != s.end.next || !linked || h.Micros < s.end.micros {
+		s.why = format.ErrFramePrevious
 		return nil, nil
 	}
-	if b, err = s.read(off, int(h.size)); err != nil {
+	if b, err = s.read(off, int(h.Size)); err != nil {
 		return nil, err
 	}
-	if s.why = checkFrame(b, h); s.why != nil {
+	if s.why = format.CheckFrame(b, h); s.why != nil {
 		return nil, nil
 	}
 	if s.why = checkRecords(b, h); s.why != nil {
 		return nil, nil
 	}
-	return &logFrame{frameHeader: h, offset: off, bytes: b[:h.size]}, nil
+	return &logFrame{FrameHeader: h, offset: off, bytes: b[:h.Size]}, nil
 }
 
 // checkRecords checks that the records of a whole frame fill it.
-func checkRecords(b []byte, h frameHeader) error {
-	if h.kind != frameEvents {
+func checkRecords(b []byte, h format.FrameHeader) error {
+	if h.Kind != format.FrameEvents {
 		return nil
 	}
-	rest := frameRecords(b[:h.size])
-	for range h.count {
-		r, err := decodeRecord(rest)
+	rest := format.FrameRecords(b[:h.Size])
+	for range h.Count {
+		r, err := format.DecodeRecord(rest)
 		if err != nil {
-			return errFrameRecords
+			return format.ErrFrameRecords
 		}
-		rest = rest[r.size:]
+		rest = rest[r.Size:]
 	}
-	if len(rest) >= frameAlign {
-		return errFrameRecords
+	if len(rest) >= format.FrameAlign {
+		return format.ErrFrameRecords
 	}
 	return nil
 }
@@ -163,51 +164,51 @@ func (s *logScanner) read(off int64, n int) ([]byte, error) {
 }
 
 // indexFrame adds the events of a frame to an index.
-func indexFrame(m *memIndex, h *frameHeader, b []byte, off int64) {
-	if h.kind != frameEvents {
+func indexFrame(m *memIndex, h *format.FrameHeader, b []byte, off int64) {
+	if h.Kind != format.FrameEvents {
 		return
 	}
 	var e indexedEvent
-	at := frameHeaderSize
-	for range h.count {
-		r, err := decodeRecord(b[at:])
+	at := format.FrameHeaderSize
+	for range h.Count {
+		r, err := format.DecodeRecord(b[at:])
 		if err != nil {
 			return // checkRecords has decoded them all
 		}
-		e = indexedEvent{offset: off + int64(at), frame: off, stream: r.stream, typ: r.typ, tags: e.tags[:0],
-			version: r.version, id: r.id, micros: h.micros + int64(r.addMicros)}
-		eachTag(r.tags, func(tag []byte) bool {
+		e = indexedEvent{offset: off + int64(at), frame: off, stream: r.Stream, Type: r.Type, tags: e.tags[:0],
+			version: r.Version, ID: r.ID, micros: h.Micros + int64(r.AddMicros)}
+		format.EachTag(r.Tags, func(tag []byte) bool {
 			e.tags = append(e.tags, tag)
 			return true
 		})
 		m.add(&e)
-		at += r.size
+		at += r.Size
 	}
 }
 
 // laterFrame looks for the header of a frame anywhere at or behind off, at a multiple of 8, that accept accepts, and
 // returns where it is. It sees headers that are in their place, whether or not what follows them checks.
-func (s *logScanner) laterFrame(off int64, accept func(h *frameHeader, at int64) bool) (frameHeader, int64, bool, error) {
-	off = alignUp(off, frameAlign)
-	for off+frameHeaderSize <= s.size {
+func (s *logScanner) laterFrame(off int64, accept func(h *format.FrameHeader, at int64) bool) (format.FrameHeader, int64, bool, error) {
+	off = format.AlignUp(off, format.FrameAlign)
+	for off+format.FrameHeaderSize <= s.size {
 		b, err := s.read(off, int(min(scanBlock, s.size-off)))
-		if err != nil || len(b) < frameHeaderSize {
-			return frameHeader{}, 0, false, err
+		if err != nil || len(b) < format.FrameHeaderSize {
+			return format.FrameHeader{}, 0, false, err
 		}
 		at := 0
-		for ; at+frameHeaderSize <= len(b); at += frameAlign {
-			if b[at] != frameMagic&0xff || b[at+1] != frameMagic>>8&0xff {
+		for ; at+format.FrameHeaderSize <= len(b); at += format.FrameAlign {
+			if b[at] != format.FrameMagic&0xff || b[at+1] != format.FrameMagic>>8&0xff {
 				continue
 			}
-			s.at.offset = off + int64(at)
-			h, err := decodeFrameHeader(b[at:], s.at)
-			if err == nil && accept(&h, s.at.offset) {
-				return h, s.at.offset, true, nil
+			s.at.Offset = off + int64(at)
+			h, err := format.DecodeFrameHeader(b[at:], s.at)
+			if err == nil && accept(&h, s.at.Offset) {
+				return h, s.at.Offset, true, nil
 			}
 		}
 		off += int64(at)
 	}
-	return frameHeader{}, 0, false, nil
+	return format.FrameHeader{}, 0, false, nil
 }
 
 // lastWritten returns the offset behind the last byte at or behind off that is not zero, or off.

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 )
@@ -29,9 +30,9 @@ type logState struct {
 	index    *memIndex  // of the last segment, up to end
 	least    int64      // recorded_at of the last segment's first event, microseconds
 
-	manifest *manifest // as it was last read; nil if there is none or it is damaged
-	lost     bool      // MANIFEST is damaged, or missing beside segments
-	tail     []tailSlot
+	manifest *format.Manifest // as it was last read; nil if there is none or it is damaged
+	lost     bool             // MANIFEST is damaged, or missing beside segments
+	tail     []format.TailSlot
 
 	replaced  uint64         // how many segments were replaced by a new generation of theirs
 	manifests manifestWriter // of this process
@@ -122,25 +123,25 @@ func (l *logState) loadNothing() error {
 	if l.manifest == nil && len(l.tail) == 0 {
 		return nil
 	}
-	number := max(l.manifest.last(), 1)
+	number := max(l.manifest.Last(), 1)
 	if len(l.tail) > 0 {
-		number = max(number, l.tail[0].segment)
+		number = max(number, l.tail[0].Segment)
 	}
 	return l.missing(number, 0)
 }
 
 // missing returns the error for a segment whose file is not there.
 func (l *logState) missing(number int64, first engine.Position) error {
-	name := segmentFileName(number, 0)
-	if m := l.manifest.segment(number); m != nil {
-		name = segmentFileName(number, m.generation)
-		first = m.base
+	name := format.SegmentFileName(number, 0)
+	if m := l.manifest.Segment(number); m != nil {
+		name = format.SegmentFileName(number, m.Generation)
+		first = m.Base
 	}
 	return &engine.CorruptError{File: vfs.Join(l.dir, name), Segment: number, FirstLost: first, NextGood: engine.NoPosition, Reason: "the file is missing"}
 }
 
 func (l *logState) readTail() error {
-	f, err := vfs.OpenFile(l.fs, vfs.Join(l.dir, tailName), os.O_RDONLY)
+	f, err := vfs.OpenFile(l.fs, vfs.Join(l.dir, format.TailName), os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		l.tail = nil
 		return nil
@@ -158,7 +159,7 @@ func (l *logState) readTail() error {
 
 func (l *logState) readManifest() error {
 	m, err := readManifest(l.fs, l.dir)
-	if errors.Is(err, errManifest) {
+	if errors.Is(err, format.ErrManifest) {
 		l.lost, l.manifest = true, nil
 		return nil
 	}
@@ -183,7 +184,7 @@ func (l *logState) list() ([]segmentName, error) {
 	found := map[int64][]uint32{} // generations
 	least, most := int64(0), int64(0)
 	for _, file := range files {
-		number, generation, ok := parseSegmentFileName(file)
+		number, generation, ok := format.ParseSegmentFileName(file)
 		if !ok {
 			continue
 		}
@@ -194,7 +195,7 @@ func (l *logState) list() ([]segmentName, error) {
 		found[number] = append(found[number], generation)
 	}
 	if l.manifest != nil { // what lies before it has been given up and only waits to be removed
-		least = l.manifest.segments[0].number
+		least = l.manifest.Segments[0].Number
 	}
 	var names []segmentName
 	for number := least; number <= most && most > 0; number++ {
@@ -208,7 +209,7 @@ func (l *logState) list() ([]segmentName, error) {
 
 // checkNames checks that no segment is missing at the end.
 func (l *logState) checkNames(names []segmentName) error {
-	if known := l.manifest.last(); known > names[len(names)-1].number {
+	if known := l.manifest.Last(); known > names[len(names)-1].number {
 		return l.missing(known, 0)
 	}
 	return nil
@@ -217,8 +218,8 @@ func (l *logState) checkNames(names []segmentName) error {
 // checkTail checks that the segment that TAIL speaks of is there.
 func (l *logState) checkTail() error {
 	for _, t := range l.tail {
-		if t.store == l.store && len(l.segments) > 0 && t.segment > l.last().number {
-			return l.missing(t.segment, t.next)
+		if t.Store == l.store && len(l.segments) > 0 && t.Segment > l.last().number {
+			return l.missing(t.Segment, t.Next)
 		}
 	}
 	return nil
@@ -233,19 +234,19 @@ func (l *logState) files() *segmentFiles {
 
 // open opens a segment's file and checks its header against its name and the store.
 func (l *logState) open(n segmentName) (*segment, error) {
-	name := vfs.Join(l.dir, segmentFileName(n.number, n.generation))
+	name := vfs.Join(l.dir, format.SegmentFileName(n.number, n.generation))
 	files := l.files()
 	f, h, compressed, err := files.read(n)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errGone
 	}
-	if err == nil && (h.number != n.number || h.generation != n.generation || h.base < 0) {
-		err = errSegmentFields
+	if err == nil && (h.Number != n.number || h.Generation != n.generation || h.Base < 0) {
+		err = format.ErrSegmentFields
 	}
-	if err == nil && l.store != uuid.Nil && h.store != l.store {
+	if err == nil && l.store != uuid.Nil && h.Store != l.store {
 		err = &engine.FormatError{File: name, Reason: "belongs to another store"}
 	}
-	if err == nil && l.store == uuid.Nil && l.manifest != nil && h.store != l.manifest.store {
+	if err == nil && l.store == uuid.Nil && l.manifest != nil && h.Store != l.manifest.Store {
 		err = &engine.FormatError{File: name, Reason: "belongs to another store than MANIFEST"}
 	}
 	if err != nil {
@@ -254,13 +255,13 @@ func (l *logState) open(n segmentName) (*segment, error) {
 		}
 		return nil, l.headerError(n, name, err)
 	}
-	l.store = h.store
-	return &segment{number: n.number, generation: n.generation, base: h.base, name: name, file: files.keep(f, n, h), header: h, compressed: compressed}, nil
+	l.store = h.Store
+	return &segment{number: n.number, generation: n.generation, base: h.Base, name: name, file: files.keep(f, n, h), header: h, compressed: compressed}, nil
 }
 
 // headerError turns what is wrong with the header of a segment into the error that users see. A lone file without our magic is not ours.
 func (l *logState) headerError(n segmentName, name string, err error) error {
-	if errors.Is(err, errSegmentMagic) && l.store == uuid.Nil && l.manifest == nil && len(l.tail) == 0 {
+	if errors.Is(err, format.ErrSegmentMagic) && l.store == uuid.Nil && l.manifest == nil && len(l.tail) == 0 {
 		return &engine.FormatError{File: name, Reason: err.Error()}
 	}
 	if !isHeaderDamage(err) {
@@ -270,19 +271,19 @@ func (l *logState) headerError(n segmentName, name string, err error) error {
 	if len(l.segments) > 0 {
 		first = l.end.next
 	}
-	if m := l.manifest.segment(n.number); m != nil {
-		first = m.base
+	if m := l.manifest.Segment(n.number); m != nil {
+		first = m.Base
 	}
 	e := &engine.CorruptError{File: name, Segment: n.number, FirstLost: first, NextGood: engine.NoPosition, Reason: err.Error()}
-	if m := l.manifest.segment(n.number + 1); m != nil {
-		e.NextGood = m.base
+	if m := l.manifest.Segment(n.number + 1); m != nil {
+		e.NextGood = m.Base
 	}
 	return e
 }
 
 // isHeaderDamage reports whether an error of opening a segment comes from what is in the file.
 func isHeaderDamage(err error) bool {
-	for _, damage := range [...]error{errSegmentMagic, errSegmentCRC, errSegmentFields, errLayout, errMap} {
+	for _, damage := range [...]error{format.ErrSegmentMagic, format.ErrSegmentCRC, format.ErrSegmentFields, format.ErrLayout, format.ErrMap} {
 		if errors.Is(err, damage) {
 			return true
 		}
@@ -302,8 +303,8 @@ func (l *logState) follow(seg *segment, last bool) error {
 	l.least = 0
 	l.found.frames, l.found.x, l.found.seal = nil, l.end, 0
 	seg.index.Store(&indexHolder{l.index})
-	m := l.manifest.segment(seg.number)
-	if last || m == nil || !m.sealed || m.generation != seg.generation || l.lost {
+	m := l.manifest.Segment(seg.number)
+	if last || m == nil || !m.Sealed || m.Generation != seg.generation || l.lost {
 		l.startBehindIndex(seg)
 	} else {
 		l.trust(seg, m)
@@ -312,13 +313,13 @@ func (l *logState) follow(seg *segment, last bool) error {
 }
 
 // trust takes a sealed segment from MANIFEST. complete will compare it with its successor.
-func (l *logState) trust(seg *segment, m *manifestSegment) {
+func (l *logState) trust(seg *segment, m *format.ManifestSegment) {
 	l.index = nil
-	l.least = m.least
-	l.end = logEnd{offset: m.end, next: m.next, chain: m.lastChain, micros: m.greatest}
+	l.least = m.Least
+	l.end = logEnd{offset: m.End, next: m.Next, chain: m.LastChain, micros: m.Greatest}
 	l.found.x = l.end
-	seg.index.Store(&indexHolder{l.indexer.openSealed(seg, indexMeta{store: l.store, number: seg.number, generation: seg.header.content,
-		base: seg.base, count: uint32(m.next - m.base), end: m.end, chain: m.lastChain})})
+	seg.index.Store(&indexHolder{l.indexer.openSealed(seg, indexMeta{store: l.store, number: seg.number, generation: seg.header.Content,
+		base: seg.base, count: uint32(m.Next - m.Base), end: m.End, chain: m.LastChain})})
 }
 
 // startBehindIndex uses the index file that was written when the store was closed, if there is one about frames that are there and
@@ -339,7 +340,7 @@ func (l *logState) startBehindIndex(seg *segment) {
 // complete makes the last segment end where next begins: next exists, so everything before it was durable.
 func (l *logState) complete(next *segment) error {
 	if len(l.segments) == 0 {
-		if next.base != 0 && (l.manifest == nil || l.manifest.segments[0].base != next.base) {
+		if next.base != 0 && (l.manifest == nil || l.manifest.Segments[0].Base != next.base) {
 			return &engine.CorruptError{File: next.name, Segment: next.number, FirstLost: 0, NextGood: next.base,
 				Reason: "there must have been segments before it"}
 		}
@@ -351,12 +352,12 @@ func (l *logState) complete(next *segment) error {
 			return err
 		}
 	}
-	if next.header.supersedes() && l.end.next > next.base && l.index != nil {
+	if next.header.Supersedes() && l.end.next > next.base && l.index != nil {
 		if err := l.cutBack(next); err != nil {
 			return err
 		}
 	}
-	if l.end.next != next.base || l.end.chain != next.header.chainIn {
+	if l.end.next != next.base || l.end.chain != next.header.ChainIn {
 		return l.damage(l.found.x, l.found.why, next.base)
 	}
 	if err := l.checkSeal(seg, next); err != nil {
@@ -377,15 +378,15 @@ func (l *logState) cutBack(next *segment) error {
 	if err != nil {
 		return err
 	}
-	l.end.offset, l.end.chain = off, next.header.chainIn
+	l.end.offset, l.end.chain = off, next.header.ChainIn
 	l.end.next = l.last().base + engine.Position(first)
 	return nil
 }
 
 // checkSeal checks the seal of a complete segment if MANIFEST says that it was durable. A superseded segment has none.
 func (l *logState) checkSeal(seg, next *segment) error {
-	m := l.manifest.segment(seg.number)
-	if next.header.supersedes() || m == nil || !m.sealed {
+	m := l.manifest.Segment(seg.number)
+	if next.header.Supersedes() || m == nil || !m.Sealed {
 		return nil
 	}
 	sealed, err := isSealed(seg, l.end)
@@ -394,7 +395,7 @@ func (l *logState) checkSeal(seg, next *segment) error {
 	}
 	if !sealed {
 		e := l.damage(l.end, errors.New("the seal of the segment is damaged"), next.base)
-		e.Offset = sealAt(l.end.offset)
+		e.Offset = format.SealAt(l.end.offset)
 		return e
 	}
 	return nil
@@ -402,20 +403,20 @@ func (l *logState) checkSeal(seg, next *segment) error {
 
 // isSealed reports whether a segment that ends at end has its seal.
 func isSealed(seg *segment, end logEnd) (bool, error) {
-	var b [minFrameSize]byte
-	at := place{store: seg.header.store, segment: seg.number, offset: sealAt(end.offset)}
-	if n, err := seg.file.ReadAt(b[:], at.offset); n < len(b) {
+	var b [format.MinFrameSize]byte
+	at := format.Place{Store: seg.header.Store, Segment: seg.number, Offset: format.SealAt(end.offset)}
+	if n, err := seg.file.ReadAt(b[:], at.Offset); n < len(b) {
 		return false, wrap("read "+seg.name, vfs.IgnoreEOF(err))
 	}
-	h, err := decodeFrameHeader(b[:], at)
-	return err == nil && h.kind == frameSeal && h.first == end.next && checkFrame(b[:], h) == nil && frameChain(b[:]) == end.chain, nil
+	h, err := format.DecodeFrameHeader(b[:], at)
+	return err == nil && h.Kind == format.FrameSeal && h.First == end.next && format.CheckFrame(b[:], h) == nil && format.FrameChain(b[:]) == end.chain, nil
 }
 
 // damage returns the error for damage at a place in the last segment. next is the next position known to be good.
 func (l *logState) damage(at logEnd, why error, next engine.Position) *engine.CorruptError {
 	seg := l.last()
 	if why == nil {
-		why = errFramePrevious
+		why = format.ErrFramePrevious
 	}
 	e := &engine.CorruptError{File: seg.name, Segment: seg.number, Offset: at.offset, FirstLost: at.next, NextGood: next, Reason: why.Error()}
 	if good := nextGood(seg, at); good != engine.NoPosition {
@@ -431,11 +432,11 @@ func nextGood(seg *segment, damaged logEnd) engine.Position {
 	if err != nil {
 		return engine.NoPosition
 	}
-	h, _, ok, _ := s.laterFrame(damaged.offset+frameAlign, func(h *frameHeader, _ int64) bool { return h.first >= damaged.next && h.count > 0 })
+	h, _, ok, _ := s.laterFrame(damaged.offset+format.FrameAlign, func(h *format.FrameHeader, _ int64) bool { return h.First >= damaged.next && h.Count > 0 })
 	if !ok {
 		return engine.NoPosition
 	}
-	return h.first
+	return h.First
 }
 
 // look reads what has been added to the last segment, and to the segments behind it.
@@ -464,14 +465,14 @@ func (l *logState) look() error {
 func (l *logState) successor() (*segment, error) {
 	number := l.last().number + 1
 	n := segmentName{number: number}
-	if _, err := l.fs.Stat(vfs.Join(l.dir, segmentFileName(number, 0))); errors.Is(err, fs.ErrNotExist) {
+	if _, err := l.fs.Stat(vfs.Join(l.dir, format.SegmentFileName(number, 0))); errors.Is(err, fs.ErrNotExist) {
 		names, err := l.list()
 		if err != nil || len(names) == 0 || names[len(names)-1].number < number {
 			return nil, err
 		}
 		n = names[number-names[0].number]
 	} else if err != nil {
-		return nil, fmt.Errorf("eventfold: %s: %w", segmentFileName(number, 0), err)
+		return nil, fmt.Errorf("eventfold: %s: %w", format.SegmentFileName(number, 0), err)
 	}
 	return l.open(n)
 }
@@ -479,13 +480,13 @@ func (l *logState) successor() (*segment, error) {
 // promise returns the offset in the last segment below which everything was durable, as far as header, MANIFEST and TAIL tell.
 func (l *logState) promise() int64 {
 	seg := l.last()
-	s := max(seg.header.promised, segmentHeaderSize)
-	if m := l.manifest.segment(seg.number); m != nil && m.generation == seg.generation {
-		s = max(s, m.end)
+	s := max(seg.header.Promised, format.SegmentHeaderSize)
+	if m := l.manifest.Segment(seg.number); m != nil && m.Generation == seg.generation {
+		s = max(s, m.End)
 	}
 	for _, t := range l.tail {
-		if t.store == l.store && t.segment == seg.number && t.generation == seg.generation {
-			s = max(s, t.offset)
+		if t.Store == l.store && t.Segment == seg.number && t.Generation == seg.generation {
+			s = max(s, t.Offset)
 		}
 	}
 	return s
@@ -494,7 +495,7 @@ func (l *logState) promise() int64 {
 // scan reads the last segment from its end on. Frames that are promised are indexed and advance end, others are kept in found.
 // If there is a successor, all up to where that begins is promised, and nothing behind it belongs to the log.
 // It returns a *CorruptError if what is promised is not there.
-func (l *logState) scan(successor *segmentHeader) error {
+func (l *logState) scan(successor *format.SegmentHeader) error {
 	seg := l.last()
 	s, err := newLogScanner(seg, l.end)
 	if err != nil {
@@ -510,14 +511,14 @@ func (l *logState) scan(successor *segmentHeader) error {
 		if f == nil {
 			break
 		}
-		if f.kind == frameSeal {
+		if f.Kind == format.FrameSeal {
 			l.found.seal = f.offset
 		} else {
 			l.hold(f)
 		}
-		promised = max(promised, f.synced)
+		promised = max(promised, f.Synced)
 		l.take(promised, successor)
-		if f.kind == frameSeal {
+		if f.Kind == format.FrameSeal {
 			break
 		}
 	}
@@ -529,8 +530,8 @@ func (l *logState) scan(successor *segmentHeader) error {
 }
 
 // reaches reports whether a segment ends where its successor begins.
-func reaches(end logEnd, successor *segmentHeader) bool {
-	return successor != nil && end.next == successor.base && end.chain == successor.chainIn
+func reaches(end logEnd, successor *format.SegmentHeader) bool {
+	return successor != nil && end.next == successor.Base && end.chain == successor.ChainIn
 }
 
 // hold keeps a frame until it is known to be promised.
@@ -540,16 +541,16 @@ func (l *logState) hold(f *logFrame) {
 }
 
 // take indexes the kept frames that are promised by now. What remains gets bytes of its own.
-func (l *logState) take(promised int64, successor *segmentHeader) {
+func (l *logState) take(promised int64, successor *format.SegmentHeader) {
 	for len(l.found.frames) > 0 && !reaches(l.end, successor) {
 		f := l.found.frames[0]
-		if f.end.offset > promised && (successor == nil || f.end.next > successor.base) {
+		if f.end.offset > promised && (successor == nil || f.end.next > successor.Base) {
 			break
 		}
-		if l.least == 0 && f.count > 0 {
-			l.least = f.micros
+		if l.least == 0 && f.Count > 0 {
+			l.least = f.Micros
 		}
-		indexFrame(l.index, &f.frameHeader, f.bytes, f.offset)
+		indexFrame(l.index, &f.FrameHeader, f.bytes, f.offset)
 		l.end = f.end
 		l.found.frames = l.found.frames[1:]
 	}

@@ -7,18 +7,19 @@ import (
 	"os"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
-// readManifest reads MANIFEST. It returns nil if there is none, and errManifest if it cannot be used, whatever has its name.
-func readManifest(fsys vfs.FS, dir string) (*manifest, error) {
-	name := vfs.Join(dir, manifestName)
+// readManifest reads MANIFEST. It returns nil if there is none, and ErrManifest if it cannot be used, whatever has its name.
+func readManifest(fsys vfs.FS, dir string) (*format.Manifest, error) {
+	name := vfs.Join(dir, format.ManifestName)
 	f, err := vfs.OpenFile(fsys, name, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if errors.As(err, new(*engine.FormatError)) { // a directory, a named pipe
-		return nil, errManifest
+		return nil, format.ErrManifest
 	}
 	if err != nil {
 		return nil, err
@@ -32,24 +33,24 @@ func readManifest(fsys vfs.FS, dir string) (*manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	return decodeManifest(b, name)
+	return format.DecodeManifest(b, name)
 }
 
 // readManifestBytes reads a file of the size given, piece by piece: memory is taken for bytes that a manifest can have, not for a size. What cannot be
 // one is cut short, and does not check.
 func readManifestBytes(f vfs.File, size int64) ([]byte, error) {
-	if size > maxManifestSize {
+	if size > format.MaxManifestSize {
 		return nil, nil
 	}
 	var b []byte
 	for int64(len(b)) < size {
 		at := len(b)
-		b = append(b, make([]byte, min(size-int64(at), manifestPiece))...)
+		b = append(b, make([]byte, min(size-int64(at), format.ManifestPiece))...)
 		n, err := f.ReadAt(b[at:], int64(at))
 		if b = b[:at+n]; n == 0 || err != nil && !errors.Is(err, io.EOF) {
 			return b, vfs.IgnoreEOF(err)
 		}
-		if !mayBeManifest(b, size) {
+		if !format.MayBeManifest(b, size) {
 			return nil, nil
 		}
 	}
@@ -57,13 +58,13 @@ func readManifestBytes(f vfs.File, size int64) ([]byte, error) {
 }
 
 // writeManifest replaces MANIFEST.
-func writeManifest(fsys vfs.FS, dir string, m *manifest) error {
-	temp := vfs.Join(dir, manifestTemp)
+func writeManifest(fsys vfs.FS, dir string, m *format.Manifest) error {
+	temp := vfs.Join(dir, format.ManifestTemp)
 	f, err := vfs.CreateEmpty(fsys, temp)
 	if err != nil {
 		return err
 	}
-	err = vfs.WriteFull(f, m.encode(), 0)
+	err = vfs.WriteFull(f, m.Encode(), 0)
 	if err == nil {
 		err = f.Fsync()
 	}
@@ -71,7 +72,7 @@ func writeManifest(fsys vfs.FS, dir string, m *manifest) error {
 		err = errClose
 	}
 	if err == nil {
-		err = renameOverDir(fsys, temp, vfs.Join(dir, manifestName))
+		err = renameOverDir(fsys, temp, vfs.Join(dir, format.ManifestName))
 	}
 	if err != nil {
 		return err

@@ -7,13 +7,14 @@ import (
 	"testing"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/stretchr/testify/require"
 )
 
 // TestMapShowsDamage changes a record on the disk after it was read, and cuts the file behind it.
 func TestMapShowsDamage(t *testing.T) {
 	dir := t.TempDir()
-	s, err := Open(dir, Options{SegmentSize: minSegmentSize})
+	s, err := Open(dir, Options{SegmentSize: format.MinSegmentSize})
 	require.NoError(t, err)
 	defer s.Close()
 	for i := range 200 {
@@ -41,7 +42,7 @@ func TestMapShowsDamage(t *testing.T) {
 	f, err := os.OpenFile(seg.name, os.O_RDWR, 0)
 	require.NoError(t, err)
 	defer f.Close()
-	_, err = f.WriteAt([]byte{1}, off+eventHeadSize+100)
+	_, err = f.WriteAt([]byte{1}, off+format.EventHeadSize+100)
 	require.NoError(t, err)
 	n, err := read()
 	var corrupt *engine.CorruptError

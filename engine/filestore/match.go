@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/google/uuid"
 )
 
@@ -83,18 +84,18 @@ func microsUp(t time.Time) int64 {
 // passes reports whether the event passes. r.micros counts only with m.timed.
 func (m *matcher) passes(r *row) bool {
 	return m.all ||
-		m.types.has(r.typ) &&
-			m.streams.has(r.stream) &&
-			bytes.HasPrefix(r.stream, m.prefix) &&
-			r.version >= m.minVersion && r.version <= m.maxVersion &&
+		m.types.has(r.Type) &&
+			m.streams.has(r.Stream) &&
+			bytes.HasPrefix(r.Stream, m.prefix) &&
+			r.Version >= m.minVersion && r.Version <= m.maxVersion &&
 			(!m.timed || r.micros >= m.since && r.micros < m.before) &&
-			m.hasID(r.id) && m.hasTags(r.tags) && (!m.bounded || m.passesAny(r))
+			m.hasID(r.ID) && m.hasTags(r.Tags) && (!m.bounded || m.passesAny(r))
 }
 
 // passesAny reports whether the event passes one of the alternatives.
 func (m *matcher) passesAny(r *row) bool {
 	for i := range m.any {
-		if a := &m.any[i]; a.types.has(r.typ) && a.streams.has(r.stream) && a.hasTags(r.tags) {
+		if a := &m.any[i]; a.types.has(r.Type) && a.streams.has(r.Stream) && a.hasTags(r.Tags) {
 			return true
 		}
 	}
@@ -112,7 +113,7 @@ func (m *matcher) hasID(id uuid.UUID) bool {
 func (m *matcher) hasTags(encoded []byte) bool {
 	for _, want := range m.tags {
 		found := false
-		eachTag(encoded, func(tag []byte) bool {
+		format.EachTag(encoded, func(tag []byte) bool {
 			found = string(tag) == want
 			return !found
 		})

@@ -7,6 +7,7 @@ import (
 	"unsafe"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/google/uuid"
 )
 
@@ -29,8 +30,8 @@ type memIndex struct {
 	times   arena[memTime]
 	timed   atomic.Uint32 // times that readers may look at
 	dicts   [dictionaries]memKeys
-	ids     hashSlots // fingerprint -> ordinal
-	span    idSpan    // read only when no more events are added
+	ids     hashSlots     // fingerprint -> ordinal
+	span    format.IDSpan // read only when no more events are added
 
 	text     arena[byte]
 	textEnd  uint32
@@ -49,7 +50,7 @@ type memTime struct {
 
 // newMemIndex makes the empty index of a segment with that base position, in the store with that id.
 func newMemIndex(base engine.Position, store uuid.UUID) *memIndex {
-	m := &memIndex{base: base, seed: indexSeed(store)}
+	m := &memIndex{base: base, seed: format.IndexSeed(store)}
 	m.offsets.shift, m.frames.shift, m.times.shift = wordShift, entryShift, entryShift
 	m.text.shift, m.words.shift = textShift, wordShift
 	for d := range m.dicts {
@@ -66,13 +67,13 @@ func (m *memIndex) add(e *indexedEvent) {
 	*m.offsets.grow(ord - m.skip) = uint32(e.offset)
 	m.addFrame(uint32(e.frame), ord)
 	m.addTime(e.micros, ord)
-	m.dicts[byStream].add(hashKey(m.seed, e.stream), e.stream, ord, e.version)
-	m.dicts[byType].add(hashKey(m.seed, e.typ), e.typ, ord, 0)
+	m.dicts[byStream].add(format.HashKey(m.seed, e.stream), e.stream, ord, e.version)
+	m.dicts[byType].add(format.HashKey(m.seed, e.Type), e.Type, ord, 0)
 	for _, tag := range e.tags {
-		m.dicts[byTag].add(hashKey(m.seed, tag), tag, ord, 0)
+		m.dicts[byTag].add(format.HashKey(m.seed, tag), tag, ord, 0)
 	}
-	m.ids.insert(uint32(hashID(m.seed, &e.id)>>32), ord)
-	m.span.add(&e.id)
+	m.ids.insert(uint32(format.HashID(m.seed, &e.ID)>>32), ord)
+	m.span.Add(&e.ID)
 	m.events.Store(ord + 1)
 }
 
@@ -163,7 +164,7 @@ func (m *memIndex) recordedAt(ord uint32) (int64, error) {
 
 func (m *memIndex) lookup(d dictionary, key string, limit uint32) (entry indexEntry, ok bool, err error) {
 	k := &m.dicts[d]
-	if e := k.find(hashKey(m.seed, bytesOf(key)), bytesOf(key)); e != nil {
+	if e := k.find(format.HashKey(m.seed, format.BytesOf(key)), format.BytesOf(key)); e != nil {
 		entry, ok = k.entry(e, key, limit)
 	}
 	if m.skip == 0 {
@@ -183,7 +184,7 @@ func (m *memIndex) postings(d dictionary, key string, lo, hi uint32, dst []uint3
 		}
 	}
 	k := &m.dicts[d]
-	e := k.find(hashKey(m.seed, bytesOf(key)), bytesOf(key))
+	e := k.find(format.HashKey(m.seed, format.BytesOf(key)), format.BytesOf(key))
 	if e == nil || hi <= m.skip {
 		return dst, nil
 	}
@@ -205,7 +206,7 @@ func (m *memIndex) candidates(id uuid.UUID, limit uint32, dst []uint32) (_ []uin
 			return dst, err
 		}
 	}
-	m.ids.find(uint32(hashID(m.seed, &id)>>32), func(ord uint32) bool {
+	m.ids.find(uint32(format.HashID(m.seed, &id)>>32), func(ord uint32) bool {
 		if ord < limit {
 			dst = append(dst, ord)
 		}
@@ -232,4 +233,4 @@ func (m *memIndex) fingerprints(dst []uint64) (_ []uint64, err error) {
 	return dst, nil
 }
 
-func (m *memIndex) idSpan() idSpan { return m.span }
+func (m *memIndex) idSpan() format.IDSpan { return m.span }

@@ -2,10 +2,12 @@ package filestore
 
 import (
 	"bytes"
-	"github.com/eventfold/eventfold/engine"
 	"math/bits"
 	"sort"
 	"sync/atomic"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 )
 
 // memKeys is one dictionary of a memIndex: keys with the ordinals of their events.
@@ -221,7 +223,7 @@ func (d *memKeys) each(prefix string, limit uint32, yield func(indexEntry) bool)
 		if e.first >= limit {
 			break // entries are in order of their first events
 		}
-		if bytes.HasPrefix(d.key(e), bytesOf(prefix)) {
+		if bytes.HasPrefix(d.key(e), format.BytesOf(prefix)) {
 			found = append(found, i)
 		}
 	}

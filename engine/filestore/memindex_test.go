@@ -50,9 +50,9 @@ func TestMemIndexLongLists(t *testing.T) {
 	const events = 60_000
 	m := newMemIndex(0, testStore)
 	var odd []uint32
-	e := indexedEvent{typ: []byte("T")}
+	e := indexedEvent{Type: []byte("T")}
 	for i := range uint32(events) {
-		binary.LittleEndian.PutUint32(e.id[:], i)
+		binary.LittleEndian.PutUint32(e.ID[:], i)
 		e.offset, e.frame, e.stream = int64(i), int64(i), fmt.Appendf(nil, "s%d", i%2)
 		if i%2 == 1 {
 			odd = append(odd, i)
@@ -124,7 +124,7 @@ func TestMemIndexReadersNeverDisagree(t *testing.T) {
 // comparePrefix asks about one event below limit. It is called from several goroutines, so it does not use require.
 func comparePrefix(t *testing.T, r *rand.Rand, model *naiveIndex, m *memIndex, limit uint32) {
 	e := &model.events[r.Uint32N(limit)]
-	for d, key := range map[dictionary]string{byStream: string(e.stream), byType: string(e.typ)} {
+	for d, key := range map[dictionary]string{byStream: string(e.stream), byType: string(e.Type)} {
 		want, _, _ := model.lookup(d, key, limit)
 		got, ok, err := m.lookup(d, key, limit)
 		if !ok || err != nil || got != want {
@@ -136,10 +136,10 @@ func comparePrefix(t *testing.T, r *rand.Rand, model *naiveIndex, m *memIndex, l
 			t.Errorf("postings %q below %d: got %v, want %v", key, limit, ords, wantOrds)
 		}
 	}
-	ids, _ := m.candidates(e.id, limit, nil)
-	want, _ := model.candidates(e.id, limit, nil)
+	ids, _ := m.candidates(e.ID, limit, nil)
+	want, _ := model.candidates(e.ID, limit, nil)
 	if len(ids) == 0 || ids[0] != want[0] {
-		t.Errorf("id %s below %d: got %v, want %v", e.id, limit, ids, want)
+		t.Errorf("id %s below %d: got %v, want %v", e.ID, limit, ids, want)
 	}
 	at, _ := m.since(e.micros, limit)
 	wantAt, _ := model.since(e.micros, limit)
@@ -159,7 +159,7 @@ type generator struct {
 	e                 indexedEvent
 	n                 int
 	rnd               *rand.Rand
-	name, typ         []byte
+	name, Type        []byte
 }
 
 func newGenerator(streams, perFrame int) *generator {
@@ -173,10 +173,10 @@ func (g *generator) next() *indexedEvent {
 		g.e.micros += 150
 	}
 	g.name = strconv.AppendInt(append(g.name[:0], "account-"...), int64(g.rnd.IntN(g.streams)), 10)
-	g.typ = append(append(g.typ[:0], "Event"...), byte('0'+g.n%10))
-	g.e.stream, g.e.typ = g.name, g.typ
-	binary.LittleEndian.PutUint64(g.e.id[:8], g.rnd.Uint64())
-	binary.LittleEndian.PutUint64(g.e.id[8:], g.rnd.Uint64())
+	g.Type = append(append(g.Type[:0], "Event"...), byte('0'+g.n%10))
+	g.e.stream, g.e.Type = g.name, g.Type
+	binary.LittleEndian.PutUint64(g.e.ID[:8], g.rnd.Uint64())
+	binary.LittleEndian.PutUint64(g.e.ID[8:], g.rnd.Uint64())
 	g.e.offset += 208
 	g.n++
 	return &g.e
@@ -220,7 +220,7 @@ func BenchmarkMemIndexAdd(b *testing.B) {
 				for j := range events {
 					e := g.next()
 					events[j] = *e
-					events[j].stream, events[j].typ = append([]byte(nil), e.stream...), append([]byte(nil), e.typ...)
+					events[j].stream, events[j].Type = append([]byte(nil), e.stream...), append([]byte(nil), e.Type...)
 				}
 				b.StartTimer()
 				for j := range min(batch, b.N-i) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -26,8 +27,8 @@ var moves = []struct {
 		other := filepath.Join(filepath.Dir(d), "other")
 		return errors.Join(os.WriteFile(other, nil, 0o644), os.Remove(filepath.Join(d, lockName)), os.Symlink(other, filepath.Join(d, lockName)))
 	}},
-	{"TAIL is removed", func(d string) error { return os.Remove(filepath.Join(d, tailName)) }},
-	{"the last segment is removed", func(d string) error { return os.Remove(filepath.Join(d, segmentFileName(1, 0))) }},
+	{"TAIL is removed", func(d string) error { return os.Remove(filepath.Join(d, format.TailName)) }},
+	{"the last segment is removed", func(d string) error { return os.Remove(filepath.Join(d, format.SegmentFileName(1, 0))) }},
 	{"the directory is removed", os.RemoveAll},
 	{"the directory is renamed", func(d string) error { return os.Rename(d, d+".aside") }},
 	{"the directory is renamed, another one made", func(d string) error { return errors.Join(os.Rename(d, d+".aside"), os.Mkdir(d, 0o755)) }},
@@ -181,7 +182,7 @@ func TestTwoWritersAtOnceAreImpossible(t *testing.T) {
 		{"nothing is done", func(string) error { return nil }},
 		{"LOCK is removed", func(d string) error { return os.Remove(filepath.Join(d, lockName)) }},
 		{"all but the log is removed", func(d string) error {
-			return errors.Join(os.Remove(filepath.Join(d, lockName)), os.Remove(filepath.Join(d, tailName)), os.Remove(filepath.Join(d, manifestName)))
+			return errors.Join(os.Remove(filepath.Join(d, lockName)), os.Remove(filepath.Join(d, format.TailName)), os.Remove(filepath.Join(d, format.ManifestName)))
 		}},
 		{"the directory is renamed, and again", func(d string) error { return errors.Join(os.Rename(d, d+"2"), os.Rename(d+"2", d)) }},
 		{"a copy is made of links", func(d string) error { return errors.Join(os.Rename(d, d+"2"), linkFiles(d+"2", d)) }},
@@ -190,7 +191,7 @@ func TestTwoWritersAtOnceAreImpossible(t *testing.T) {
 		}},
 		{"a copy is made of links to the log alone", func(d string) error {
 			err := errors.Join(os.Rename(d, d+"2"), linkFiles(d+"2", d))
-			return errors.Join(err, os.Remove(filepath.Join(d, lockName)), os.Remove(filepath.Join(d, tailName)))
+			return errors.Join(err, os.Remove(filepath.Join(d, lockName)), os.Remove(filepath.Join(d, format.TailName)))
 		}},
 	}
 	for _, tt := range tests {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/eventfold/eventfold/internal/race"
 
@@ -26,7 +27,7 @@ func asked(r *readIndex) (n int) {
 
 // manySegments makes a store of so many segments, with about 60 streams each that are in no other.
 func manySegments(tb testing.TB, segments int) *FileStore {
-	s := openStore(tb, imageDir, Options{FS: vfs.NewMem(), SegmentSize: minSegmentSize, Sync: SyncInterval})
+	s := openStore(tb, imageDir, Options{FS: vfs.NewMem(), SegmentSize: format.MinSegmentSize, Sync: SyncInterval})
 	fillSegments(tb, s, segments)
 	return s
 }

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
@@ -77,7 +78,7 @@ func zeroTarget(end, size, capacity int64) int64 {
 
 // prepareNext begins to prepare the next segment when a quarter of the last one is full, and lets the preparation keep pace with it.
 func (g *log) prepareNext() {
-	size := g.last().header.capacity
+	size := g.last().header.Capacity
 	filled := max(g.end.offset, int64(float64(size)*float64(g.index.size())/float64(g.most)))
 	if g.named != nil || filled < size/8*prepareFrom {
 		return
@@ -92,7 +93,7 @@ func (g *log) prepareNext() {
 }
 
 func (g *log) beginNext() *nextSegment {
-	n := &nextSegment{capacity: segmentCapacity(g.last().number+1, g.fixed, 0), pace: newZeroPace(), done: make(chan struct{})}
+	n := &nextSegment{capacity: format.SegmentCapacity(g.last().number+1, g.fixed, 0), pace: newZeroPace(), done: make(chan struct{})}
 	maker := g.nextMaker()
 	// It ends when the file is made, early when stop is closed; takeNext and dropNext wait for it.
 	go func() {

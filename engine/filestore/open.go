@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 )
@@ -53,7 +54,7 @@ const (
 
 // rebuildIndex indexes a complete segment by reading it.
 func (s *FileStore) rebuildIndex(ctx context.Context, seg *segment) (*memIndex, error) {
-	r := segmentReader{ctx: ctx, shared: &s.shared, memory: new(blockMemory), store: seg.header.store, seg: seg}
+	r := segmentReader{ctx: ctx, shared: &s.shared, memory: new(blockMemory), store: seg.header.Store, seg: seg}
 	return r.scanIndex()
 }
 
@@ -75,8 +76,8 @@ func (o *Options) fill() error {
 	switch {
 	case o.MaxEventSize < engine.MinEventLimit || o.MaxEventSize > engine.MaxEventLimit:
 		return invalidOption("MaxEventSize", "must be from %d to %d bytes", engine.MinEventLimit, engine.MaxEventLimit)
-	case o.SegmentSize != 0 && (o.SegmentSize < minSegmentSize || o.SegmentSize > maxSegmentSize):
-		return invalidOption("SegmentSize", "must be 0 or from %d to %d bytes", minSegmentSize, maxSegmentSize)
+	case o.SegmentSize != 0 && (o.SegmentSize < format.MinSegmentSize || o.SegmentSize > format.MaxSegmentSize):
+		return invalidOption("SegmentSize", "must be 0 or from %d to %d bytes", format.MinSegmentSize, format.MaxSegmentSize)
 	case o.QueueLength < 0:
 		return invalidOption("QueueLength", "must not be negative")
 	case o.SyncInterval < 0:
@@ -191,7 +192,7 @@ func (s *FileStore) checkDir() error {
 	}
 	foreign := ""
 	for _, file := range files {
-		if _, _, ok := parseSegmentFileName(file); ok || file == manifestName {
+		if _, _, ok := format.ParseSegmentFileName(file); ok || file == format.ManifestName {
 			return nil
 		}
 		if foreign == "" && !isOurs(file) {
@@ -224,7 +225,7 @@ func (s *FileStore) checkNetwork() error {
 // isOurs reports whether a file in a directory without segments may be there.
 func isOurs(file string) bool {
 	switch file {
-	case lockName, tailName, manifestTemp, nextTemp, backupName:
+	case lockName, format.TailName, format.ManifestTemp, nextTemp, backupName:
 		return true
 	}
 	return strings.HasPrefix(file, ".") || file == "lost+found"
@@ -251,12 +252,12 @@ func (l *logState) isClean() bool {
 	if len(l.segments) == 0 {
 		return true
 	}
-	if l.lost || len(l.tail) == 0 || len(l.found.frames) > 0 || l.found.seal != 0 || l.manifest.last() != l.last().number {
+	if l.lost || len(l.tail) == 0 || len(l.found.frames) > 0 || l.found.seal != 0 || l.manifest.Last() != l.last().number {
 		return false
 	}
 	t := &l.tail[0]
-	return t.clean() && t.store == l.store && t.segment == l.last().number && t.generation == l.last().generation &&
-		t.offset == l.found.x.offset && t.next == l.found.x.next && t.chain == l.found.x.chain
+	return t.Clean() && t.Store == l.store && t.Segment == l.last().number && t.Generation == l.last().generation &&
+		t.Offset == l.found.x.offset && t.Next == l.found.x.next && t.Chain == l.found.x.chain
 }
 
 // repair recovers the log if it was not closed, unless another process is writing it.
@@ -334,7 +335,7 @@ func (s *FileStore) noteClean() error {
 		return writeError("open TAIL", err)
 	}
 	defer t.file.Close()
-	if err := t.write(s.log.last().number, s.log.last().generation, tailClean, &s.log.end); err != nil {
+	if err := t.write(s.log.last().number, s.log.last().generation, format.TailClean, &s.log.end); err != nil {
 		return writeError("write TAIL", err)
 	}
 	if err := t.sync(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -15,8 +16,8 @@ func TestOptionsThatCannotBe(t *testing.T) {
 	}{
 		{"MaxEventSize", Options{MaxEventSize: engine.MinEventLimit - 1}},
 		{"MaxEventSize", Options{MaxEventSize: engine.MaxEventLimit + 1}},
-		{"SegmentSize", Options{SegmentSize: minSegmentSize - 1}},
-		{"SegmentSize", Options{SegmentSize: maxSegmentSize + 1}},
+		{"SegmentSize", Options{SegmentSize: format.MinSegmentSize - 1}},
+		{"SegmentSize", Options{SegmentSize: format.MaxSegmentSize + 1}},
 		{"SegmentSize", Options{SegmentSize: -1}},
 		{"QueueLength", Options{QueueLength: -1}},
 		{"SyncInterval", Options{SyncInterval: -1}},

@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // Bounds and defaults of Options.
 const (
-	MinSegmentSize       = minSegmentSize // the least Options.SegmentSize, in bytes
-	MaxSegmentSize       = maxSegmentSize // the greatest Options.SegmentSize, in bytes
+	MinSegmentSize       = format.MinSegmentSize // the least Options.SegmentSize, in bytes
+	MaxSegmentSize       = format.MaxSegmentSize // the greatest Options.SegmentSize, in bytes
 	DefaultQueueLength   = 4096
 	DefaultSyncInterval  = 10 * time.Millisecond
 	DefaultBusyTimeout   = 5 * time.Second

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/google/uuid"
 )
 
@@ -27,9 +28,9 @@ func (r *request) ownConflicts(ctx context.Context, c *engine.Condition, n int, 
 			if err != nil {
 				return nil, err
 			}
-			record := rest[:own.size]
-			rest = rest[own.size:]
-			if m.ids != nil && own.id == uuid.Nil || !m.passes(&own) {
+			record := rest[:own.Size]
+			rest = rest[own.Size:]
+			if m.ids != nil && own.ID == uuid.Nil || !m.passes(&own) {
 				continue
 			}
 			if own, err = r.unplaced(bytes.Clone(record), i, j); err != nil {
@@ -63,11 +64,11 @@ func ownMatcher(c *engine.Condition) (m matcher, some bool) {
 // unplaced decodes the record of event j of append i, which stands at the beginning of b, without what is not known of
 // it.
 func (r *request) unplaced(b []byte, i, j int) (row, error) {
-	rec, err := decodeRecord(b)
+	rec, err := format.DecodeRecord(b)
 	if err != nil {
 		return row{}, err
 	}
-	rec.version, rec.addMicros = engine.NoVersion, 0
-	rec.id = r.batch[i].Events[j].ID
-	return row{record: rec}, nil
+	rec.Version, rec.AddMicros = engine.NoVersion, 0
+	rec.ID = r.batch[i].Events[j].ID
+	return row{Record: rec}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/klauspost/compress/zstd"
 )
@@ -21,36 +22,36 @@ type packer struct {
 
 func newPacker() (*packer, error) {
 	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedDefault),
-		zstd.WithWindowSize(packedBlockSize), zstd.WithSingleSegment(true), zstd.WithEncoderCRC(false), zstd.WithLowerEncoderMem(true))
+		zstd.WithWindowSize(format.PackedBlockSize), zstd.WithSingleSegment(true), zstd.WithEncoderCRC(false), zstd.WithLowerEncoderMem(true))
 	if err != nil {
 		return nil, fmt.Errorf("eventfold: compress: %w", err)
 	}
-	return &packer{encoder: encoder, plain: make([]byte, packedBlockSize)}, nil
+	return &packer{encoder: encoder, plain: make([]byte, format.PackedBlockSize)}, nil
 }
 
 // pack writes the first size bytes of a segment to f, compressed, under the header h, and makes f durable.
-func (p *packer) pack(ctx context.Context, f vfs.File, seg *segment, h *segmentHeader, size int64) error {
+func (p *packer) pack(ctx context.Context, f vfs.File, seg *segment, h *format.SegmentHeader, size int64) error {
 	defer p.encoder.Close()
-	p.end = segmentHeaderSize
-	at := place{store: h.store, segment: h.number, offset: segmentHeaderSize}
-	for at.offset < size {
+	p.end = format.SegmentHeaderSize
+	at := format.Place{Store: h.Store, Segment: h.Number, Offset: format.SegmentHeaderSize}
+	for at.Offset < size {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		plain := p.plain[:min(packedBlockSize, size-at.offset)]
-		if n, err := seg.file.ReadAt(plain, at.offset); n < len(plain) {
+		plain := p.plain[:min(format.PackedBlockSize, size-at.Offset)]
+		if n, err := seg.file.ReadAt(plain, at.Offset); n < len(plain) {
 			return wrap("compress "+seg.name, errors.Join(errSegmentShort, vfs.IgnoreEOF(err)))
 		}
 		if err := p.block(f, plain, at); err != nil {
 			return writeError("compress "+seg.name, err)
 		}
-		at.offset += int64(len(plain))
+		at.Offset += int64(len(plain))
 	}
 	return writeError("compress "+seg.name, p.finish(f, h, size))
 }
 
 // block writes one block. One that does not get smaller is stored as it is; its size tells.
-func (p *packer) block(f vfs.File, plain []byte, at place) error {
+func (p *packer) block(f vfs.File, plain []byte, at format.Place) error {
 	p.packed = p.encoder.EncodeAll(plain, p.packed[:0])
 	stored := p.packed
 	if len(stored) >= len(plain) {
@@ -60,23 +61,23 @@ func (p *packer) block(f vfs.File, plain []byte, at place) error {
 		return err
 	}
 	p.entries = binary.LittleEndian.AppendUint32(p.entries, uint32(len(stored)))
-	p.entries = binary.LittleEndian.AppendUint32(p.entries, packedCRC(at, stored))
+	p.entries = binary.LittleEndian.AppendUint32(p.entries, format.PackedCRC(at, stored))
 	p.end += int64(len(stored))
 	return nil
 }
 
 // finish writes map and header.
-func (p *packer) finish(f vfs.File, h *segmentHeader, size int64) error {
-	l := packedLayout{size: size, blocks: uint32(len(p.entries) / packedEntry), mapCRC: crc32c(p.entries)}
-	l.maps[0] = alignUp(p.end, pageSize)
-	l.maps[1] = alignUp(l.maps[0]+int64(len(p.entries)), pageSize)
-	for _, at := range l.maps {
+func (p *packer) finish(f vfs.File, h *format.SegmentHeader, size int64) error {
+	l := format.PackedLayout{Size: size, Blocks: uint32(len(p.entries) / format.PackedEntry), MapCRC: format.CRC(p.entries)}
+	l.Maps[0] = format.AlignUp(p.end, format.PageSize)
+	l.Maps[1] = format.AlignUp(l.Maps[0]+int64(len(p.entries)), format.PageSize)
+	for _, at := range l.Maps {
 		if err := vfs.WriteFull(f, p.entries, at); err != nil {
 			return err
 		}
 	}
-	page := h.encode()
-	l.put(page)
+	page := h.Encode()
+	l.Put(page)
 	if err := vfs.WriteFull(f, page, 0); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -34,7 +35,7 @@ type plainShard struct {
 }
 
 func (c *plainCache) shard(key uint64) *plainShard {
-	return &c.shards[fold(key^fold0, fold1)%plainShards]
+	return &c.shards[format.Fold(key^format.Fold0, format.Fold1)%plainShards]
 }
 
 // get copies bytes of a block, which has size bytes, to p, from skip on. ok is false if the cache does not have it.
@@ -45,7 +46,7 @@ func (c *plainCache) get(key uint64, p []byte, skip, size int) (n int, ok bool) 
 	for i := range s.keys {
 		if s.keys[i] == key {
 			s.used[i] = true
-			at := i * packedBlockSize
+			at := i * format.PackedBlockSize
 			return copy(p, s.data[at+skip:at+size]), true
 		}
 	}
@@ -58,7 +59,7 @@ func (c *plainCache) put(key uint64, block []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.data == nil {
-		s.data = make([]byte, plainWays*packedBlockSize)
+		s.data = make([]byte, plainWays*format.PackedBlockSize)
 	}
 	for i := range s.keys {
 		if s.keys[i] == key {
@@ -70,7 +71,7 @@ func (c *plainCache) put(key uint64, block []byte) {
 		s.hand = (s.hand + 1) % plainWays
 	}
 	s.keys[s.hand] = key
-	copy(s.data[int(s.hand)*packedBlockSize:], block)
+	copy(s.data[int(s.hand)*format.PackedBlockSize:], block)
 	s.hand = (s.hand + 1) % plainWays
 }
 
@@ -84,13 +85,13 @@ func (c *plainCache) decode(stored, b []byte) bool {
 	c.preparing.Do(func() {
 		// The options are valid, so that there is no error. Nothing runs in the background, and so nothing needs to be closed.
 		c.decoder, _ = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-			zstd.WithDecoderMaxMemory(packedBlockSize), zstd.WithDecoderMaxWindow(packedBlockSize), zstd.WithDecodeAllCapLimit(true))
+			zstd.WithDecoderMaxMemory(format.PackedBlockSize), zstd.WithDecoderMaxWindow(format.PackedBlockSize), zstd.WithDecodeAllCapLimit(true))
 	})
 	got, err := c.decoder.DecodeAll(stored, b[:0:len(b)])
 	return err == nil && len(got) == len(b)
 }
 
-type packedBuffer = [packedBlockSize]byte
+type packedBuffer = [format.PackedBlockSize]byte
 
 // buffer returns memory for a block. Whoever asks for it puts it back into buffers.
 func (c *plainCache) buffer() *packedBuffer {

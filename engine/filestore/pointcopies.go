@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
@@ -39,7 +40,7 @@ func (p *pointRows) copyMore() error {
 	p.s.memory.release(p.block)
 	p.block = nil
 	done := len(p.copies)
-	m := p.file.Hold(max(p.offsets[done], p.offsets[len(p.offsets)-1]) + minRecordSize)
+	m := p.file.Hold(max(p.offsets[done], p.offsets[len(p.offsets)-1]) + format.MinRecordSize)
 	if m != nil {
 		defer p.file.Release()
 		if m.Guard(p.copyRecords) {
@@ -79,11 +80,11 @@ func (p *pointRows) copyRecords(m *vfs.FileMap) {
 
 // recordIn returns the record of a map at off as far as its length can be believed, nil if not all of it has been read before.
 func recordIn(m *vfs.FileMap, off int64) []byte {
-	if !m.Has(off, minRecordSize) {
+	if !m.Has(off, format.MinRecordSize) {
 		return nil
 	}
-	size := recordSize(m.Data[off:])
-	if size < minRecordSize || size > maxRecordSize || !m.Has(off, size) {
+	size := format.RecordSize(m.Data[off:])
+	if size < format.MinRecordSize || size > format.MaxRecordSize || !m.Has(off, size) {
 		return nil
 	}
 	return m.Data[off : off+int64(size)]
@@ -120,8 +121,8 @@ func (p *pointRows) missing() ([]byte, error) {
 		}
 		b = p.run.from(off)
 	}
-	size := recordSize(b)
-	if size < minRecordSize || size > maxRecordSize {
+	size := format.RecordSize(b)
+	if size < format.MinRecordSize || size > format.MaxRecordSize {
 		return nil, nil // it does not check
 	}
 	if size > len(b) {
@@ -165,7 +166,7 @@ func (p *pointRows) readRun() error {
 // from returns the bytes from an offset on, nil if not even a record's size is there.
 func (r *recordRun) from(off int64) []byte {
 	i := off - r.at
-	if i < 0 || i+minRecordSize > int64(len(r.b)) {
+	if i < 0 || i+format.MinRecordSize > int64(len(r.b)) {
 		return nil
 	}
 	return r.b[i:]

@@ -5,6 +5,7 @@ import (
 	"sort"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
@@ -218,7 +219,7 @@ func (p *pointRows) locate() {
 		if before == unknown {
 			continue
 		}
-		off := before + int64(recordSize(p.at(before)))
+		off := before + int64(format.RecordSize(p.at(before)))
 		if p.accept(&r, p.at(off)) == nil {
 			p.offsets[i] = off
 		} else if off, err := p.s.offset(r.ord); err == nil { // if not, find will say so
@@ -234,7 +235,7 @@ func (p *pointRows) find(r *row) error {
 		off = p.behind
 	}
 	if p.accept(r, p.at(off)) == nil {
-		p.offsets[p.done], p.behind = off, off+int64(r.size)
+		p.offsets[p.done], p.behind = off, off+int64(r.Size)
 		return nil
 	}
 	off, err := p.s.offset(r.ord)
@@ -247,7 +248,7 @@ func (p *pointRows) find(r *row) error {
 			return err
 		}
 	}
-	p.behind = off + int64(r.size)
+	p.behind = off + int64(r.Size)
 	return nil
 }
 
@@ -274,10 +275,10 @@ func (p *pointRows) at(off int64) []byte {
 
 // accept decodes and checks the record at the beginning of b.
 func (p *pointRows) accept(r *row, b []byte) (err error) {
-	if err = r.decode(b); err != nil {
+	if err = r.Decode(b); err != nil {
 		return err
 	}
-	return checkRecord(b, p.s.store, p.s.seg.base+engine.Position(r.ord))
+	return format.CheckRecord(b, p.s.store, p.s.seg.base+engine.Position(r.ord))
 }
 
 // behindRecord returns an offset at or behind the end of event ord, whose record is at off; before it, if that would be far off.
@@ -285,7 +286,7 @@ func (s *segmentReader) behindRecord(ord uint32, off int64) (int64, error) {
 	if ord+1 < s.limit {
 		next, err := s.offset(ord + 1)
 		if err != nil || next > off {
-			return min(next, off+maxRecordSize), err
+			return min(next, off+format.MaxRecordSize), err
 		}
 	}
 	end, err := s.bound()
@@ -295,7 +296,7 @@ func (s *segmentReader) behindRecord(ord uint32, off int64) (int64, error) {
 // record reads the record at off, unchecked, into memory that only the current event or batch may point into.
 func (s *segmentReader) record(off int64) ([]byte, error) {
 	b, err := s.read(off, pointGuess)
-	if n := recordSize(b); err == nil && n > len(b) && n <= maxRecordSize {
+	if n := format.RecordSize(b); err == nil && n > len(b) && n <= format.MaxRecordSize {
 		b, err = s.read(off, n)
 	}
 	return b, err

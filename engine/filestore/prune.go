@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/google/uuid"
 )
 
@@ -52,7 +53,7 @@ func (r *readIndex) plan(f engine.Filter) scanPlan {
 	}
 	if len(f.Streams) <= fewStreams {
 		for _, stream := range f.Streams {
-			p.hashes = append(p.hashes, hashKey(indexSeed(r.view.store), bytesOf(stream)))
+			p.hashes = append(p.hashes, format.HashKey(format.IndexSeed(r.view.store), format.BytesOf(stream)))
 		}
 	}
 	m := &p.match

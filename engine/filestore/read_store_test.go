@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/require"
 )
@@ -22,7 +23,7 @@ import (
 // openSmall opens a store in memory whose segments are as small as they can be.
 func openSmall(t testing.TB, fsys vfs.FS) *FileStore {
 	t.Helper()
-	s, err := Open("store", Options{FS: fsys, SegmentSize: minSegmentSize})
+	s, err := Open("store", Options{FS: fsys, SegmentSize: format.MinSegmentSize})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
@@ -123,7 +124,7 @@ func TestDamagedIndexFilesMakeReadsSlowNotWrong(t *testing.T) {
 	}
 	require.Positive(t, damaged)
 	for range 3 {
-		s, err := Open("store", Options{FS: fsys, SegmentSize: minSegmentSize, ReadOnly: true})
+		s, err := Open("store", Options{FS: fsys, SegmentSize: format.MinSegmentSize, ReadOnly: true})
 		require.NoError(t, err)
 		compareReads(t, r, s.ReadIndex(), events, 30)
 		require.NoError(t, s.Close())

@@ -14,6 +14,7 @@ import (
 	"unsafe"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/require"
 )
@@ -321,8 +322,8 @@ func TestDamageIsDetected(t *testing.T) {
 		e := randomEvent(r, i)
 		l.append(e, randomEvent(r, i))
 		if i == 20 {
-			l.off = alignUp(l.off, pageSize)
-			l.frame(frameNote, len(l.events), 0, []byte("a note"))
+			l.off = format.AlignUp(l.off, format.PageSize)
+			l.frame(format.FrameNote, len(l.events), 0, []byte("a note"))
 			l.seal()
 		}
 	}
@@ -331,7 +332,7 @@ func TestDamageIsDetected(t *testing.T) {
 		file := l.hostile(i)
 		size, err := file.Size()
 		require.NoError(t, err)
-		for at := int64(segmentHeaderSize); at < size; at += 1 + r.Int64N(41) {
+		for at := int64(format.SegmentHeaderSize); at < size; at += 1 + r.Int64N(41) {
 			flip := byte(1 << r.IntN(8))
 			file.damage = func(b []byte, off, _ int64) {
 				if at >= off && at < off+int64(len(b)) {
@@ -441,29 +442,29 @@ func TestForgedFramesDoNotPanic(t *testing.T) {
 
 // forgeFrame changes some bytes of the frame at off and corrects the checksums of its header, its first record and itself.
 func forgeFrame(t *testing.T, r *rand.Rand, l *handLog, seg *segment, off int64, first uint32) {
-	header := make([]byte, frameHeaderSize)
+	header := make([]byte, format.FrameHeaderSize)
 	_, err := seg.file.ReadAt(header, off)
 	require.NoError(t, err)
-	h, err := decodeFrameHeader(header, place{l.view.store, seg.number, off})
+	h, err := format.DecodeFrameHeader(header, format.Place{Store: l.view.store, Segment: seg.number, Offset: off})
 	require.NoError(t, err)
-	b := make([]byte, h.size)
+	b := make([]byte, h.Size)
 	_, err = seg.file.ReadAt(b, off)
 	require.NoError(t, err)
 	for range 1 + r.IntN(2) {
-		at := frameSizeAt + r.IntN(frameHeaderSize-frameSizeAt)
+		at := format.FrameSizeAt + r.IntN(format.FrameHeaderSize-format.FrameSizeAt)
 		if r.IntN(2) == 0 {
-			at = frameHeaderSize + r.IntN(eventHeadSize)
+			at = format.FrameHeaderSize + r.IntN(format.EventHeadSize)
 		}
 		b[at] = []byte{0, 1, 255, byte(r.Uint32())}[r.IntN(4)]
 	}
-	record := b[frameHeaderSize:]
-	if n := recordSize(record); n >= eventHeadSize && n <= len(record) {
-		crc := recordCRC(record, l.view.store, seg.base+engine.Position(first), crc32c(record[eventHeadSize:n]))
-		binary.LittleEndian.PutUint32(record[recordCRCAt:], crc)
+	record := b[format.FrameHeaderSize:]
+	if n := format.RecordSize(record); n >= format.EventHeadSize && n <= len(record) {
+		crc := format.RecordCRC(record, l.view.store, seg.base+engine.Position(first), format.CRC(record[format.EventHeadSize:n]))
+		binary.LittleEndian.PutUint32(record[format.RecordCRCAt:], crc)
 	}
-	binary.LittleEndian.PutUint32(b[frameHeaderCRCAt:], frameHeaderCRC(b, place{l.view.store, seg.number, off}))
-	if size := binary.LittleEndian.Uint32(b[frameSizeAt:]); size >= minFrameSize && int(size) <= len(b) {
-		putFrameTrailer(b[:size], frameChain(b[:size]))
+	binary.LittleEndian.PutUint32(b[format.FrameHeaderCRCAt:], format.FrameHeaderCRC(b, format.Place{Store: l.view.store, Segment: seg.number, Offset: off}))
+	if size := binary.LittleEndian.Uint32(b[format.FrameSizeAt:]); size >= format.MinFrameSize && int(size) <= len(b) {
+		format.PutFrameTrailer(b[:size], format.FrameChain(b[:size]))
 	}
 	_, err = seg.file.WriteAt(b, off)
 	require.NoError(t, err)

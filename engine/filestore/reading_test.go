@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -54,17 +55,17 @@ func (l *handLog) segment() {
 	v := *l.view
 	v.segments = append(slices.Clone(v.segments), seg)
 	l.view = &v
-	l.off, l.before = segmentHeaderSize, 0
+	l.off, l.before = format.SegmentHeaderSize, 0
 }
 
 func (l *handLog) last() *segment { return l.view.segments[len(l.view.segments)-1] }
 
 // frame writes one frame at the place where the log ends.
-func (l *handLog) frame(kind frameKind, first, count int, records []byte) {
+func (l *handLog) frame(kind format.FrameKind, first, count int, records []byte) {
 	seg := l.last()
-	h := frameHeader{first: engine.Position(first), count: uint32(count), kind: kind, micros: l.micros, previous: uint32(l.before)}
-	at := place{store: l.view.store, segment: seg.number, offset: l.off}
-	b, chain := sealFrame(append(make([]byte, frameHeaderSize), records...), &h, at, l.chain)
+	h := format.FrameHeader{First: engine.Position(first), Count: uint32(count), Kind: kind, Micros: l.micros, Previous: uint32(l.before)}
+	at := format.Place{Store: l.view.store, Segment: seg.number, Offset: l.off}
+	b, chain := format.SealFrame(append(make([]byte, format.FrameHeaderSize), records...), &h, at, l.chain)
 	_, err := seg.file.WriteAt(b, l.off)
 	require.NoError(l.t, err)
 	indexFrame(seg.index.Load().segmentIndex.(*memIndex), &h, b, l.off)
@@ -83,31 +84,31 @@ func (l *handLog) append(events ...engine.Event) {
 		e.RecordedAt = time.UnixMicro(l.micros + int64(add)).UTC()
 		var flags uint8
 		if e.JSON {
-			flags |= flagJSON
+			flags |= format.FlagJSON
 		}
 		if e.Redacted {
-			flags |= flagRedacted
+			flags |= format.FlagRedacted
 		}
 		if e.Payload == nil {
-			flags |= flagNull
+			flags |= format.FlagNull
 		}
 		start := len(b)
-		b = appendRecord(b, flags, e.ID, e.Stream, e.Type, e.Tags, e.Metadata, e.Payload)
-		finishRecord(b[start:], testStore, e.Position, e.Version, add)
+		b = format.AppendRecord(b, flags, e.ID, e.Stream, e.Type, e.Tags, e.Metadata, e.Payload)
+		format.FinishRecord(b[start:], testStore, e.Position, e.Version, add)
 		if e.Metadata == nil {
 			e.Metadata = []byte("{}")
 		}
 		l.events = append(l.events, e)
 	}
-	l.frame(frameEvents, first, len(events), b)
+	l.frame(format.FrameEvents, first, len(events), b)
 	l.micros += int64(len(events)) + 5
 }
 
 // seal completes the segment and begins the next.
 func (l *handLog) seal() {
 	seg := l.last()
-	l.off = alignUp(l.off, pageSize)
-	l.frame(frameSeal, len(l.events), 0, nil)
+	l.off = format.AlignUp(l.off, format.PageSize)
+	l.frame(format.FrameSeal, len(l.events), 0, nil)
 	of := l.events[seg.base:]
 	info := &sealedInfo{end: l.off, count: uint32(len(of)), lastChain: l.chain}
 	if len(of) > 0 {
@@ -197,9 +198,9 @@ func randomLog(t testing.TB, r *rand.Rand, n, segments int) *handLog {
 		l.append(frame...)
 		switch r.IntN(20) {
 		case 0:
-			l.frame(frameNote, len(l.events), 0, []byte("a note"))
+			l.frame(format.FrameNote, len(l.events), 0, []byte("a note"))
 		case 1:
-			l.off = alignUp(l.off, pageSize)
+			l.off = format.AlignUp(l.off, format.PageSize)
 		}
 		if r.IntN(n) < len(frame)*segments {
 			switch r.IntN(5) {
@@ -479,7 +480,7 @@ func (l *handLog) naive(make func(*naiveIndex) segmentIndex) {
 			require.NoError(l.t, err)
 			frame, _, err := seg.index.Load().frame(uint32(ord))
 			require.NoError(l.t, err)
-			x := indexedEvent{offset: off, frame: frame, stream: []byte(e.Stream), typ: []byte(e.Type), version: e.Version, id: e.ID,
+			x := indexedEvent{offset: off, frame: frame, stream: []byte(e.Stream), Type: []byte(e.Type), version: e.Version, ID: e.ID,
 				micros: e.RecordedAt.UnixMicro()}
 			for _, tag := range e.Tags {
 				x.tags = append(x.tags, []byte(tag))

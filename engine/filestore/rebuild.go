@@ -167,7 +167,7 @@ func (s *segmentReader) scanFirst(events uint32, end int64) (*memIndex, error) {
 			return nil, s.corrupt(f.behind, f.next, engine.NoPosition, err)
 		}
 		indexFrame(m, &h, b, f.behind)
-		f.behind, f.next = f.behind+int64(h.size), s.behind(h)
+		f.behind, f.next = f.behind+int64(h.Size), s.behind(h)
 		first.memory.recycle()
 	}
 	return m, nil

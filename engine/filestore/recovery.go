@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/internal/sabotage"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
@@ -102,8 +103,8 @@ func (r *recovery) run() error {
 func (r *recovery) checkChain() {
 	end := r.end
 	for i, f := range r.found.frames {
-		if nextChain(end.chain, f.bytes, len(f.bytes)) != f.end.chain {
-			r.found.frames, r.found.x, r.found.why = r.found.frames[:i], end, errFrameCRC
+		if format.NextChain(end.chain, f.bytes, len(f.bytes)) != f.end.chain {
+			r.found.frames, r.found.x, r.found.why = r.found.frames[:i], end, format.ErrFrameCRC
 			return
 		}
 		end = f.end
@@ -117,7 +118,7 @@ func (l *logState) checkLater() error {
 		return err
 	}
 	x := l.found.x.offset
-	h, _, ok, err := s.laterFrame(x, func(h *frameHeader, _ int64) bool { return h.synced > x })
+	h, _, ok, err := s.laterFrame(x, func(h *format.FrameHeader, _ int64) bool { return h.Synced > x })
 	if err != nil {
 		return fmt.Errorf("eventfold: read %s: %w", l.last().name, err)
 	}
@@ -128,22 +129,22 @@ func (l *logState) checkLater() error {
 	if f, err := s.frameAt(x); err != nil || f != nil {
 		return err
 	}
-	return l.damage(l.found.x, l.found.why, h.first)
+	return l.damage(l.found.x, l.found.why, h.First)
 }
 
 // repairSeal writes the seal of the last but one segment again unless it is certain that it is durable: the cache of the
 // system may show what is not on the disk.
 func (r *recovery) repairSeal() error {
 	n := len(r.segments)
-	if n < 2 || r.last().header.supersedes() {
+	if n < 2 || r.last().header.Supersedes() {
 		return nil
 	}
 	seg := r.segments[n-2]
 	sealed := seg.sealed.Load()
-	m := r.manifest.segment(seg.number)
-	certain := m != nil && m.sealed || r.end.offset > segmentHeaderSize || seg.generation > 0 // only what is durable gets a new generation
+	m := r.manifest.Segment(seg.number)
+	certain := m != nil && m.Sealed || r.end.offset > format.SegmentHeaderSize || seg.generation > 0 // only what is durable gets a new generation
 	for _, t := range r.tail {
-		certain = certain || t.store == r.store && t.segment > seg.number
+		certain = certain || t.Store == r.store && t.Segment > seg.number
 	}
 	if certain {
 		return nil
@@ -157,8 +158,8 @@ func (r *recovery) repairSeal() error {
 		return writeError("open "+seg.name, err)
 	}
 	defer f.Close()
-	b := sealFrameAt(place{r.store, seg.number, sealAt(end.offset)}, end, r.now)
-	if err := vfs.WriteFull(f, b, sealAt(end.offset)); err != nil {
+	b := sealFrameAt(format.Place{Store: r.store, Segment: seg.number, Offset: format.SealAt(end.offset)}, end, r.now)
+	if err := vfs.WriteFull(f, b, format.SealAt(end.offset)); err != nil {
 		return writeError("write the seal of "+seg.name, err)
 	}
 	if err := vfs.SyncData(f); err != nil {
@@ -218,7 +219,7 @@ func (r *recovery) saveTorn() error {
 		return err
 	}
 	if len(r.found.frames) == 0 && !sabotage.On(sabotage.NoZeroingOfTornTail) {
-		err = r.zeroTorn(seg, x, min(alignUp(end, pageSize), s.size))
+		err = r.zeroTorn(seg, x, min(format.AlignUp(end, format.PageSize), s.size))
 	}
 	r.report.Torn = append(r.report.Torn, torn)
 	return err
@@ -279,15 +280,15 @@ func (r *recovery) supersede() error {
 	for _, f := range r.found.frames {
 		size += len(f.bytes)
 	}
-	h := segmentHeader{store: r.store, number: old.number + 1, flags: segmentSupersedes, base: r.end.next,
-		created: r.now, chainIn: r.end.chain, capacity: segmentCapacity(old.number+1, r.fixed, size)}
-	f, err := r.maker.prepare(h.capacity, nil)
+	h := format.SegmentHeader{Store: r.store, Number: old.number + 1, Flags: format.SegmentSupersedes, Base: r.end.next,
+		Created: r.now, ChainIn: r.end.chain, Capacity: format.SegmentCapacity(old.number+1, r.fixed, size)}
+	f, err := r.maker.prepare(h.Capacity, nil)
 	if err != nil {
 		return writeError("make room for a new segment", err)
 	}
 	b, promised := moveFrames(r.found.frames, &h, r.end.micros)
-	h.promised = promised
-	if err := vfs.WriteFull(f, b, segmentHeaderSize); err != nil {
+	h.Promised = promised
+	if err := vfs.WriteFull(f, b, format.SegmentHeaderSize); err != nil {
 		f.Close()
 		r.maker.discard()
 		return writeError("copy frames to a new segment", err)
@@ -303,37 +304,37 @@ func (r *recovery) supersede() error {
 }
 
 // moveFrames encodes frames for the beginning of the segment h: what tells their place changes, their content and chain do not.
-func moveFrames(frames []*logFrame, h *segmentHeader, micros int64) (b []byte, promised int64) {
+func moveFrames(frames []*logFrame, h *format.SegmentHeader, micros int64) (b []byte, promised int64) {
 	end := startOf(h, micros)
 	for _, f := range frames {
-		at := place{store: h.store, segment: h.number, offset: end.offset}
-		header := f.frameHeader
-		header.synced, header.previous, header.previousCRC = 0, end.previous, end.previousCRC
+		at := format.Place{Store: h.Store, Segment: h.Number, Offset: end.offset}
+		header := f.FrameHeader
+		header.Synced, header.Previous, header.PreviousCRC = 0, end.previous, end.previousCRC
 		moved := bytes.Clone(f.bytes)
-		putFrameHeader(moved, header, at)
-		putFrameTrailer(moved, f.end.chain)
-		end = end.after(&header, moved, at.offset)
+		format.PutFrameHeader(moved, header, at)
+		format.PutFrameTrailer(moved, f.end.chain)
+		end = end.after(&header, moved, at.Offset)
 		b = append(b, moved...)
 	}
 	return b, end.offset
 }
 
 // sealFrameAt returns a seal for a segment that ends at end.
-func sealFrameAt(at place, end logEnd, micros int64) []byte {
-	h := frameHeader{first: end.next, kind: frameSeal, micros: max(micros, end.micros), synced: end.offset,
-		previous: end.previous, previousCRC: end.previousCRC}
-	b, _ := sealFrame(make([]byte, frameHeaderSize, minFrameSize), &h, at, end.chain)
+func sealFrameAt(at format.Place, end logEnd, micros int64) []byte {
+	h := format.FrameHeader{First: end.next, Kind: format.FrameSeal, Micros: max(micros, end.micros), Synced: end.offset,
+		Previous: end.previous, PreviousCRC: end.previousCRC}
+	b, _ := format.SealFrame(make([]byte, format.FrameHeaderSize, format.MinFrameSize), &h, at, end.chain)
 	return b
 }
 
 // repairManifest writes MANIFEST if it is missing, damaged, or behind by a segment.
 func (r *recovery) repairManifest() error {
-	if err := r.fs.Remove(vfs.Join(r.dir, manifestTemp)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return writeError("remove "+manifestTemp, err)
+	if err := r.fs.Remove(vfs.Join(r.dir, format.ManifestTemp)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return writeError("remove "+format.ManifestTemp, err)
 	}
 	if r.lost {
 		r.report.Manifest = true
-	} else if r.manifest.last() == r.last().number {
+	} else if r.manifest.Last() == r.last().number {
 		return nil
 	}
 	return r.writeManifest()
@@ -345,7 +346,7 @@ func (l *logState) writeManifest() error {
 }
 
 // saveManifest writes MANIFEST.
-func (l *logState) saveManifest(m *manifest) error {
+func (l *logState) saveManifest(m *format.Manifest) error {
 	if err := l.manifests.write(l.fs, l.dir, m, l.manifests.next()); err != nil {
 		return writeError("write MANIFEST", err)
 	}
@@ -354,27 +355,27 @@ func (l *logState) saveManifest(m *manifest) error {
 }
 
 // describe returns the manifest of the log as it is now.
-func (l *logState) describe() *manifest {
-	m := &manifest{store: l.store, segments: make([]manifestSegment, len(l.segments))}
+func (l *logState) describe() *format.Manifest {
+	m := &format.Manifest{Store: l.store, Segments: make([]format.ManifestSegment, len(l.segments))}
 	if l.manifest != nil {
-		m.first = l.manifest.first
+		m.First = l.manifest.First
 	}
 	for i, seg := range l.segments {
-		e := manifestSegment{number: seg.number, generation: seg.generation, base: seg.base, next: l.end.next,
-			end: l.end.offset, lastChain: l.end.chain, least: l.least, greatest: l.end.micros}
+		e := format.ManifestSegment{Number: seg.number, Generation: seg.generation, Base: seg.base, Next: l.end.next,
+			End: l.end.offset, LastChain: l.end.chain, Least: l.least, Greatest: l.end.micros}
 		if sealed := seg.sealed.Load(); sealed != nil {
-			e.sealed, e.next, e.end = true, seg.base+engine.Position(sealed.count), sealed.end
-			e.lastChain, e.least, e.greatest = sealed.lastChain, sealed.least, sealed.greatest
+			e.Sealed, e.Next, e.End = true, seg.base+engine.Position(sealed.count), sealed.end
+			e.LastChain, e.Least, e.Greatest = sealed.lastChain, sealed.least, sealed.greatest
 		}
-		m.segments[i] = e
+		m.Segments[i] = e
 	}
 	return m
 }
 
 // create makes the first segment of a new store.
 func (l *logState) create(maker *segmentMaker, fixed, now int64, store uuid.UUID) error {
-	h := segmentHeader{store: store, number: 1, created: now, promised: segmentHeaderSize, capacity: segmentCapacity(1, fixed, 0)}
-	f, err := maker.prepare(h.capacity, nil)
+	h := format.SegmentHeader{Store: store, Number: 1, Created: now, Promised: format.SegmentHeaderSize, Capacity: format.SegmentCapacity(1, fixed, 0)}
+	f, err := maker.prepare(h.Capacity, nil)
 	if err != nil {
 		return writeError("make room for the first segment", err)
 	}

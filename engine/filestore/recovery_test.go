@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -152,7 +153,7 @@ func lastWrite(t testing.TB, n int) (before, after image, from, to int) {
 	}
 	for to = len(a); a[to-1] == b[to-1]; to-- {
 	}
-	return before, after, from, alignUp(to, frameAlign)
+	return before, after, from, format.AlignUp(to, format.FrameAlign)
 }
 
 // A write that was cut short at any byte is cut off, and reported; the append was never acknowledged.
@@ -222,10 +223,10 @@ func TestDamageOfWhatWasPromised(t *testing.T) {
 
 		// Without TAIL, the promise of a later frame tells.
 		damaged = bytes.Clone(after[name])
-		damaged[segmentHeaderSize+100] ^= 1
-		_, err = Open(imageDir, Options{FS: after.with(name, damaged).with(tailName, nil).fs(t)})
+		damaged[format.SegmentHeaderSize+100] ^= 1
+		_, err = Open(imageDir, Options{FS: after.with(name, damaged).with(format.TailName, nil).fs(t)})
 		require.ErrorAs(t, err, &corrupt)
-		assert.Equal(t, int64(segmentHeaderSize), corrupt.Offset)
+		assert.Equal(t, int64(format.SegmentHeaderSize), corrupt.Offset)
 		assert.Equal(t, engine.Position(0), corrupt.FirstLost)
 		assert.Equal(t, engine.Position(1), corrupt.NextGood)
 	}
@@ -256,14 +257,14 @@ func TestFrameOfALostAttempt(t *testing.T) {
 func TestLengthIsComparedWithTheFile(t *testing.T) {
 	before, after, from, _ := lastWrite(t, 4)
 	name := before.logOf()
-	header, err := decodeSegmentHeader(before[name], name)
+	header, err := format.DecodeSegmentHeader(before[name], name)
 	require.NoError(t, err)
-	at := place{store: header.store, segment: header.number, offset: int64(from)}
-	h, err := decodeFrameHeader(after[name][from:], at)
+	at := format.Place{Store: header.Store, Segment: header.Number, Offset: int64(from)}
+	h, err := format.DecodeFrameHeader(after[name][from:], at)
 	require.NoError(t, err)
-	h.size = maxFrameSize &^ (frameAlign - 1)
+	h.Size = format.MaxFrameSize &^ (format.FrameAlign - 1)
 	forged := bytes.Clone(before[name])
-	putFrameHeader(forged[from:], h, at)
+	format.PutFrameHeader(forged[from:], h, at)
 	fsys := before.with(name, forged).fs(t)
 	var start, end runtime.MemStats
 	runtime.ReadMemStats(&start)
@@ -296,12 +297,12 @@ func TestRotation(t *testing.T) {
 		report := requireStore(t, img.fs(t), n, "closed or not")
 		assert.Empty(t, report.String())
 
-		report = requireStore(t, img.with(manifestName, nil).fs(t), n, "without MANIFEST")
+		report = requireStore(t, img.with(format.ManifestName, nil).fs(t), n, "without MANIFEST")
 		assert.Equal(t, OpenReport{Manifest: true}, report)
-		report = requireStore(t, img.with(manifestName, []byte("junk")).fs(t), n, "with a damaged MANIFEST")
+		report = requireStore(t, img.with(format.ManifestName, []byte("junk")).fs(t), n, "with a damaged MANIFEST")
 		assert.Equal(t, OpenReport{Manifest: true}, report)
-		requireStore(t, img.with(tailName, nil).fs(t), n, "without TAIL")
-		requireStore(t, img.with(tailName, []byte("junk")).fs(t), n, "with a damaged TAIL")
+		requireStore(t, img.with(format.TailName, nil).fs(t), n, "without TAIL")
+		requireStore(t, img.with(format.TailName, []byte("junk")).fs(t), n, "with a damaged TAIL")
 		requireStore(t, img.with(nextTemp, []byte("junk")).fs(t), n, "with a rest of a successor")
 	}
 }
@@ -380,18 +381,18 @@ func TestForeignFiles(t *testing.T) {
 		return b
 	}
 	img, _ := rotated(t, true)
-	first := segmentFileName(1, 0)
+	first := format.SegmentFileName(1, 0)
 	h := bytes.Clone(img[first])
-	for _, copyAt := range []int{0, segmentSecondCopy} {
+	for _, copyAt := range []int{0, format.SegmentSecondCopy} {
 		h[copyAt+8] = 2
-		putCRC(h[copyAt:copyAt+segmentCopySize], segmentCRCAt)
+		putCRC(h[copyAt:copyAt+format.SegmentCopySize], format.SegmentCRCAt)
 	}
 	features := bytes.Clone(img[first])
-	for _, copyAt := range []int{0, segmentSecondCopy} {
+	for _, copyAt := range []int{0, format.SegmentSecondCopy} {
 		features[copyAt+12+3] = 0x80 // the last to be given out
-		putCRC(features[copyAt:copyAt+segmentCopySize], segmentCRCAt)
+		putCRC(features[copyAt:copyAt+format.SegmentCopySize], format.SegmentCRCAt)
 	}
-	m := newer(img[manifestName], 8)
+	m := newer(img[format.ManifestName], 8)
 	putCRC(m, len(m)-4)
 	tests := []struct {
 		name string
@@ -402,7 +403,7 @@ func TestForeignFiles(t *testing.T) {
 		{"an empty segment", image{first: {}}},
 		{"a newer segment", img.with(first, h)},
 		{"unknown features", img.with(first, features)},
-		{"a newer MANIFEST", img.with(manifestName, m)},
+		{"a newer MANIFEST", img.with(format.ManifestName, m)},
 	}
 	for _, tt := range tests {
 		_, err := Open(imageDir, Options{FS: tt.img.fs(t)})
@@ -419,6 +420,6 @@ func TestForeignFiles(t *testing.T) {
 }
 
 func putCRC(b []byte, at int) {
-	sum := crc32c(b[:at])
+	sum := format.CRC(b[:at])
 	b[at], b[at+1], b[at+2], b[at+3] = byte(sum), byte(sum>>8), byte(sum>>16), byte(sum>>24)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 )
@@ -92,7 +93,7 @@ func (v *salvage) run() error {
 			v.missing(files[i-1].seg.number+1, f.seg.number-1)
 		}
 		until := engine.Position(1<<63 - 1)
-		if i+1 < len(files) && files[i+1].known && files[i+1].seg.header.supersedes() {
+		if i+1 < len(files) && files[i+1].known && files[i+1].seg.header.Supersedes() {
 			until = files[i+1].seg.base // the rest is there again
 		}
 		if err := v.file(f, until); err != nil {
@@ -114,7 +115,7 @@ func (v *salvage) run() error {
 // missing notes that the segments from first to last are not there.
 func (v *salvage) missing(first, last int64) {
 	if first <= last {
-		v.damaged(&segment{name: vfs.Join(v.dir, segmentFileName(first, 0))}, 0)
+		v.damaged(&segment{name: vfs.Join(v.dir, format.SegmentFileName(first, 0))}, 0)
 	}
 }
 
@@ -135,8 +136,8 @@ func (v *salvage) list() ([]segmentName, error) {
 		m = nil // damaged
 	}
 	if m != nil {
-		v.store, v.promised, v.last = m.store, m.segments[len(m.segments)-1].next, m.last()
-		v.next = m.first
+		v.store, v.promised, v.last = m.Store, m.Segments[len(m.Segments)-1].Next, m.Last()
+		v.next = m.First
 	}
 	l := logState{fs: v.fs, dir: v.dir}
 	if err := l.readTail(); err != nil {
@@ -144,22 +145,22 @@ func (v *salvage) list() ([]segmentName, error) {
 	}
 	for _, t := range l.tail {
 		if v.store == uuid.Nil {
-			v.store = t.store
+			v.store = t.Store
 		}
-		if t.store == v.store {
-			v.promised, v.last = max(v.promised, t.next), max(v.last, t.segment)
+		if t.Store == v.store {
+			v.promised, v.last = max(v.promised, t.Next), max(v.last, t.Segment)
 		}
 	}
 	newest := map[int64]uint32{}
 	for _, file := range files {
-		number, generation, ok := parseSegmentFileName(file)
+		number, generation, ok := format.ParseSegmentFileName(file)
 		if !ok {
 			continue
 		}
-		e := m.segment(number)
+		e := m.Segment(number)
 		known, seen := newest[number]
-		if !seen || generation > known || e != nil && generation == e.generation {
-			if !seen || e == nil || known != e.generation {
+		if !seen || generation > known || e != nil && generation == e.Generation {
+			if !seen || e == nil || known != e.Generation {
 				newest[number] = generation
 			}
 		}
@@ -174,7 +175,7 @@ func (v *salvage) list() ([]segmentName, error) {
 
 // open opens a segment's file, whatever is in it.
 func (v *salvage) open(n segmentName) (*salvageFile, error) {
-	name := vfs.Join(v.dir, segmentFileName(n.number, n.generation))
+	name := vfs.Join(v.dir, format.SegmentFileName(n.number, n.generation))
 	f, h, err := v.read(name)
 	if f == nil {
 		return nil, wrap("open "+name, err)
@@ -192,18 +193,18 @@ func (v *salvage) open(n segmentName) (*salvageFile, error) {
 		seg.file.Close()
 		return nil, err
 	}
-	if err != nil || h.number != n.number {
+	if err != nil || h.Number != n.number {
 		return &salvageFile{seg: seg}, nil
 	}
 	if v.store == uuid.Nil {
-		v.store = h.store
+		v.store = h.Store
 	}
-	seg.header, seg.base = h, h.base
+	seg.header, seg.base = h, h.Base
 	return &salvageFile{seg: seg, known: true}, nil
 }
 
 // read opens a segment's file, whatever is in it: f is nil only if it cannot be opened. The error says what is wrong with its header.
-func (v *salvage) read(name string) (f vfs.File, h segmentHeader, err error) {
+func (v *salvage) read(name string) (f vfs.File, h format.SegmentHeader, err error) {
 	if f, err = v.fs.Open(name, os.O_RDONLY); err != nil {
 		return nil, h, err
 	}
@@ -216,19 +217,19 @@ func (v *salvage) read(name string) (f vfs.File, h segmentHeader, err error) {
 // file saves the events of one segment that lie before position until.
 func (v *salvage) file(f *salvageFile, until engine.Position) error {
 	seg := f.seg
-	seg.header.store = v.store
-	s, err := newLogScanner(seg, logEnd{offset: segmentHeaderSize})
+	seg.header.Store = v.store
+	s, err := newLogScanner(seg, logEnd{offset: format.SegmentHeaderSize})
 	if err != nil {
 		return err
 	}
 	if !f.known {
 		v.damaged(seg, 0)
 	}
-	for off := int64(segmentHeaderSize); ; {
+	for off := int64(format.SegmentHeaderSize); ; {
 		if err := v.ctx.Err(); err != nil {
 			return err
 		}
-		h, at, ok, err := s.laterFrame(off, func(*frameHeader, int64) bool { return true })
+		h, at, ok, err := s.laterFrame(off, func(*format.FrameHeader, int64) bool { return true })
 		if err != nil {
 			return wrap("read "+seg.name, err)
 		}
@@ -240,7 +241,7 @@ func (v *salvage) file(f *salvageFile, until engine.Position) error {
 			}
 			return nil
 		}
-		if at != off && h.kind != frameSeal {
+		if at != off && h.Kind != format.FrameSeal {
 			v.damaged(seg, off)
 		}
 		if off, err = v.frame(s, seg, &h, at, until); err != nil {
@@ -250,33 +251,33 @@ func (v *salvage) file(f *salvageFile, until engine.Position) error {
 }
 
 // frame saves the events of the frame at off that check, and returns where to look for the next.
-func (v *salvage) frame(s *logScanner, seg *segment, h *frameHeader, off int64, until engine.Position) (int64, error) {
-	b, err := s.read(off, int(min(int64(h.size), s.size-off)))
+func (v *salvage) frame(s *logScanner, seg *segment, h *format.FrameHeader, off int64, until engine.Position) (int64, error) {
+	b, err := s.read(off, int(min(int64(h.Size), s.size-off)))
 	if err != nil {
 		return 0, wrap("read "+seg.name, err)
 	}
-	whole := checkFrame(b, *h) == nil
-	behind := off + int64(h.size)
+	whole := format.CheckFrame(b, *h) == nil
+	behind := off + int64(h.Size)
 	if !whole {
 		v.damaged(seg, off)
-		behind = off + frameHeaderSize // its length may be wrong in spite of the checksum; other frames may begin behind its header
+		behind = off + format.FrameHeaderSize // its length may be wrong in spite of the checksum; other frames may begin behind its header
 	}
-	if h.kind != frameEvents {
+	if h.Kind != format.FrameEvents {
 		return behind, nil
 	}
-	at := frameHeaderSize
-	for n := range h.count {
-		r, err := decodeRecord(b[at:])
+	at := format.FrameHeaderSize
+	for n := range h.Count {
+		r, err := format.DecodeRecord(b[at:])
 		if err != nil {
 			break
 		}
-		pos := h.first + engine.Position(n)
-		if pos < until && (whole || checkRecord(b[at:], seg.header.store, pos) == nil) {
-			if err := v.save(pos, &r, h.micros+int64(r.addMicros)); err != nil {
+		pos := h.First + engine.Position(n)
+		if pos < until && (whole || format.CheckRecord(b[at:], seg.header.Store, pos) == nil) {
+			if err := v.save(pos, &r, h.Micros+int64(r.AddMicros)); err != nil {
 				return 0, err
 			}
 		}
-		at += r.size
+		at += r.Size
 	}
 	return behind, v.flush()
 }
@@ -294,11 +295,11 @@ func (v *salvage) gap(to engine.Position) {
 }
 
 // save takes an event into the append that is being collected.
-func (v *salvage) save(pos engine.Position, r *record, micros int64) error {
+func (v *salvage) save(pos engine.Position, r *format.Record, micros int64) error {
 	if pos < v.next {
 		return nil // it was in a segment before
 	}
-	if len(v.batch) > 0 && (pos > v.next || r.flags&flagFirstOfAppend != 0) {
+	if len(v.batch) > 0 && (pos > v.next || r.Flags&format.FlagFirstOfAppend != 0) {
 		if err := v.flush(); err != nil {
 			return err
 		}
@@ -311,11 +312,11 @@ func (v *salvage) save(pos engine.Position, r *record, micros int64) error {
 		v.first, v.micros = pos, micros
 	}
 	v.next = pos + 1
-	e := engine.NewEvent{ID: r.id, Type: string(r.typ), Payload: r.payload, Metadata: r.metadata, Tags: decodeTags(r.tags)}
-	if last := len(v.batch) - 1; last >= 0 && v.batch[last].Stream == string(r.stream) {
+	e := engine.NewEvent{ID: r.ID, Type: string(r.Type), Payload: r.Payload, Metadata: r.Metadata, Tags: format.DecodeTags(r.Tags)}
+	if last := len(v.batch) - 1; last >= 0 && v.batch[last].Stream == string(r.Stream) {
 		v.batch[last].Events = append(v.batch[last].Events, e)
 	} else {
-		v.batch = append(v.batch, engine.Append{Stream: string(r.stream), Events: []engine.NewEvent{e}})
+		v.batch = append(v.batch, engine.Append{Stream: string(r.Stream), Events: []engine.NewEvent{e}})
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/google/uuid"
 )
 
@@ -34,8 +35,8 @@ type segmentReader struct {
 }
 
 // at returns the place of a frame, which seeds its checksum.
-func (s *segmentReader) at(off int64) place {
-	return place{store: s.store, segment: s.seg.number, offset: off}
+func (s *segmentReader) at(off int64) format.Place {
+	return format.Place{Store: s.store, Segment: s.seg.number, Offset: off}
 }
 
 // bound returns the offset at which reading ends: behind the last frame of a sealed segment, behind the frame of the last event
@@ -57,7 +58,7 @@ func (s *segmentReader) bound() (int64, error) {
 		if err != nil {
 			return 0, err
 		}
-		off, first = at+int64(h.size), s.behind(h)
+		off, first = at+int64(h.Size), s.behind(h)
 		if first >= s.limit {
 			s.end = off
 			return off, nil
@@ -66,19 +67,19 @@ func (s *segmentReader) bound() (int64, error) {
 }
 
 // behind returns the ordinal of the first event behind a frame.
-func (s *segmentReader) behind(h frameHeader) uint32 {
-	return uint32(h.first + engine.Position(h.count) - s.seg.base)
+func (s *segmentReader) behind(h format.FrameHeader) uint32 {
+	return uint32(h.First + engine.Position(h.Count) - s.seg.base)
 }
 
 // header reads the header of the frame that begins at off, or at the next page, with event ord, and returns where it is.
-func (s *segmentReader) header(off int64, ord uint32) (h frameHeader, at int64, err error) {
-	var b [frameHeaderSize]byte
-	page := alignUp(off, pageSize)
+func (s *segmentReader) header(off int64, ord uint32) (h format.FrameHeader, at int64, err error) {
+	var b [format.FrameHeaderSize]byte
+	page := format.AlignUp(off, format.PageSize)
 	for _, at := range [...]int64{off, off, page, page} { // what does not check is read once more
 		if err = s.readInto(b[:], at); err != nil {
 			return h, at, err
 		}
-		if h, err = decodeFrameHeader(b[:], s.at(at)); err == nil {
+		if h, err = format.DecodeFrameHeader(b[:], s.at(at)); err == nil {
 			return h, at, nil
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -37,7 +38,7 @@ func TestReadersThatWereFirst(t *testing.T) {
 	w := openStore(t, crashed, Options{SegmentSize: testSegmentSize})
 	appendNumbered(t, w, 0, 500)
 	copyFiles(t, crashed, dir)
-	require.NoError(t, os.Remove(filepath.Join(dir, tailName))) // so that there is something to recover
+	require.NoError(t, os.Remove(filepath.Join(dir, format.TailName))) // so that there is something to recover
 
 	type reader struct {
 		s      *FileStore
@@ -86,8 +87,8 @@ func TestNothingToCleanUp(t *testing.T) {
 	w := openStore(t, alive, o)
 	appendNumbered(t, w, 0, 500)
 	copyFiles(t, alive, dir)
-	for _, name := range []string{nextTemp, manifestTemp, compressTemp, "000000000001.idx.tmp", "000000000001-000000000008.idx.tmp",
-		segmentFileName(1, 1)} {
+	for _, name := range []string{nextTemp, format.ManifestTemp, compressTemp, "000000000001.idx.tmp", "000000000001-000000000008.idx.tmp",
+		format.SegmentFileName(1, 1)} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("half of somethi"), 0o644))
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(dir, lockName), []byte("99999999 gone 2020-01-01T00:00:00Z\n"), 0o644))
@@ -100,9 +101,9 @@ func TestNothingToCleanUp(t *testing.T) {
 	assert.Empty(t, report.BadIndexes)
 	require.NoError(t, s.Close())
 
-	want := map[string]bool{lockName: true, tailName: true, manifestName: true}
+	want := map[string]bool{lockName: true, format.TailName: true, format.ManifestName: true}
 	for n := range report.Segments {
-		name := segmentFileName(int64(n+1), 0)
+		name := format.SegmentFileName(int64(n+1), 0)
 		want[name] = true
 		if n+1 < report.Segments {
 			want[indexFileName(name)] = true

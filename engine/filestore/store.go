@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
@@ -265,8 +266,8 @@ func (s *FileStore) Stats() engine.Stats {
 		Segments:      len(v.segments),
 		QueueCapacity: s.opt.QueueLength,
 		Followers:     int(s.news.waiters.Load()),
-		FormatMajor:   formatMajor,
-		FormatMinor:   formatMinor,
+		FormatMajor:   format.Major,
+		FormatMinor:   format.Minor,
 		Poisoned:      s.poisoned.Load(),
 		Writable:      s.writing.Load(),
 	}

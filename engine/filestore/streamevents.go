@@ -2,7 +2,9 @@ package filestore
 
 import (
 	"context"
+
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 )
 
 // ReadStream implements ReadIndex.
@@ -91,7 +93,7 @@ func (c *streamEvents) lookup() (hit streamHit, ok bool, err error) {
 	if !c.walking {
 		c.walking = true
 		c.older = c.index.walkBack()
-		c.hash = hashKey(indexSeed(c.index.view.store), bytesOf(c.stream))
+		c.hash = format.HashKey(format.IndexSeed(c.index.view.store), format.BytesOf(c.stream))
 		if hit, ok, err = c.lookupIn(c.older.i); ok || err != nil {
 			return hit, ok, err
 		}
@@ -153,7 +155,7 @@ func (c *streamEvents) Next() bool {
 
 // check checks that the current row is the event that is expected.
 func (c *streamEvents) check() error {
-	if string(c.row.stream) != c.stream || c.row.version != c.next {
+	if string(c.row.Stream) != c.stream || c.row.Version != c.next {
 		return c.reader.corrupt(c.points.current(), c.row.ord, engine.NoPosition, errVersionOrder)
 	}
 	if c.dir == engine.Forwards {

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/internal/sabotage"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
@@ -61,8 +62,8 @@ func (m *segmentMaker) discard() error {
 
 // name gives next.tmp, which is f, its header and then, when all of it is durable, its name. It closes f. When it returns nil the
 // segment is durably there. named tells whether the name may be there, durable or not.
-func (m *segmentMaker) name(f vfs.File, h *segmentHeader) (named bool, err error) {
-	name := vfs.Join(m.dir, segmentFileName(h.number, h.generation))
+func (m *segmentMaker) name(f vfs.File, h *format.SegmentHeader) (named bool, err error) {
+	name := vfs.Join(m.dir, format.SegmentFileName(h.Number, h.Generation))
 	if sabotage.On(sabotage.HeaderAfterRename) {
 		if named, err := m.rename(f, name); err != nil {
 			return named, err
@@ -93,8 +94,8 @@ func (m *segmentMaker) rename(f vfs.File, name string) (named bool, err error) {
 }
 
 // writeHeader writes the first page of a segment and makes the file durable.
-func writeHeader(f vfs.File, h *segmentHeader) error {
-	if err := vfs.WriteFull(f, h.encode(), 0); err != nil {
+func writeHeader(f vfs.File, h *format.SegmentHeader) error {
+	if err := vfs.WriteFull(f, h.Encode(), 0); err != nil {
 		return err
 	}
 	return f.Fsync()

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
@@ -48,16 +49,16 @@ type verification struct {
 // segment checks segment i.
 func (v *verification) segment(i int) error {
 	seg := v.index.view.segments[i]
-	if i > 0 && (seg.base != v.end.next || seg.header.chainIn != v.end.chain) {
-		return v.corrupt(seg, segmentHeaderSize, errSegmentFields)
+	if i > 0 && (seg.base != v.end.next || seg.header.ChainIn != v.end.chain) {
+		return v.corrupt(seg, format.SegmentHeaderSize, format.ErrSegmentFields)
 	}
 	h, err := readSegmentHeader(seg.file, seg.name)
 	if err != nil && !isHeaderDamage(err) {
 		return err
 	}
-	h.generation = seg.header.generation // another one may have taken its place, see segmentFiles
+	h.Generation = seg.header.Generation // another one may have taken its place, see segmentFiles
 	if err != nil || h != seg.header {
-		return v.corrupt(seg, 0, errSegmentCRC)
+		return v.corrupt(seg, 0, format.ErrSegmentCRC)
 	}
 	last := i+1 == len(v.index.view.segments)
 	m := newMemIndex(seg.base, v.index.view.store)
@@ -79,13 +80,13 @@ func (v *verification) segment(i int) error {
 	if got := v.sealed(m, least); got != *sealed {
 		return v.corrupt(seg, v.end.offset, errors.New("the segment ends elsewhere, or at another time, than MANIFEST says"))
 	}
-	if next := v.index.view.segments[i+1]; !next.header.supersedes() {
+	if next := v.index.view.segments[i+1]; !next.header.Supersedes() {
 		whole, err := isSealed(seg, v.end)
 		if err != nil {
 			return err
 		}
 		if !whole {
-			return v.corrupt(seg, sealAt(v.end.offset), errors.New("the seal of the segment is damaged"))
+			return v.corrupt(seg, format.SealAt(v.end.offset), errors.New("the seal of the segment is damaged"))
 		}
 	}
 	return v.indexFile(seg, sealed, m)
@@ -116,19 +117,19 @@ func (v *verification) frames(seg *segment, limit engine.Position, m *memIndex, 
 		if f == nil {
 			return least, v.corrupt(seg, s.end.offset, s.why)
 		}
-		if nextChain(v.end.chain, f.bytes, len(f.bytes)) != f.end.chain {
+		if format.NextChain(v.end.chain, f.bytes, len(f.bytes)) != f.end.chain {
 			return least, v.corrupt(seg, f.offset, errors.New("the chain value does not follow from the one before and the events"))
 		}
 		if err := v.records(seg, f, m); err != nil {
 			return least, err
 		}
-		indexFrame(m, &f.frameHeader, f.bytes, f.offset)
-		if least == 0 && f.count > 0 {
-			least = f.micros
+		indexFrame(m, &f.FrameHeader, f.bytes, f.offset)
+		if least == 0 && f.Count > 0 {
+			least = f.Micros
 		}
 		v.report.Frames++
-		v.report.Events += int64(f.count)
-		v.report.Bytes += int64(f.size)
+		v.report.Events += int64(f.Count)
+		v.report.Bytes += int64(f.Size)
 		if err := v.compareActive(check, m, s.end); err != nil {
 			return least, err
 		}
@@ -138,32 +139,32 @@ func (v *verification) frames(seg *segment, limit engine.Position, m *memIndex, 
 
 // records checks the records of a frame: each checksum, and that versions follow each other within the segment.
 func (v *verification) records(seg *segment, f *logFrame, m *memIndex) error {
-	if f.kind != frameEvents {
+	if f.Kind != format.FrameEvents {
 		return nil
 	}
 	inFrame := map[string]engine.Version{}
-	rest := frameRecords(f.bytes)
-	for n := range f.count {
-		r, err := decodeRecord(rest)
+	rest := format.FrameRecords(f.bytes)
+	for n := range f.Count {
+		r, err := format.DecodeRecord(rest)
 		if err == nil {
-			err = checkRecord(rest, seg.header.store, f.first+engine.Position(n))
+			err = format.CheckRecord(rest, seg.header.Store, f.First+engine.Position(n))
 		}
 		if err != nil {
 			return v.corrupt(seg, f.offset, err)
 		}
-		last, ok := inFrame[string(r.stream)]
+		last, ok := inFrame[string(r.Stream)]
 		if !ok {
-			e, known, err := m.lookup(byStream, string(r.stream), m.count())
+			e, known, err := m.lookup(byStream, string(r.Stream), m.count())
 			if err != nil {
 				return err
 			}
 			last, ok = e.lastVersion(), known
 		}
-		if ok && r.version != last+1 {
-			return v.corrupt(seg, f.offset, fmt.Errorf("version %d of stream %q follows version %d", r.version, r.stream, last))
+		if ok && r.Version != last+1 {
+			return v.corrupt(seg, f.offset, fmt.Errorf("version %d of stream %q follows version %d", r.Version, r.Stream, last))
 		}
-		inFrame[string(r.stream)] = r.version
-		rest = rest[r.size:]
+		inFrame[string(r.Stream)] = r.Version
+		rest = rest[r.Size:]
 	}
 	return nil
 }
@@ -179,7 +180,7 @@ func (v *verification) versions(i int, m *memIndex) error {
 			before = engine.NoVersion
 		}
 		if failed = err; err == nil && before+1 != e.firstVersion {
-			failed = v.corrupt(seg, segmentHeaderSize, fmt.Errorf("version %d of stream %q follows version %d", e.firstVersion, e.key, before))
+			failed = v.corrupt(seg, format.SegmentHeaderSize, fmt.Errorf("version %d of stream %q follows version %d", e.firstVersion, e.key, before))
 		}
 		if failed == nil {
 			failed = v.ctx.Err()
@@ -219,29 +220,29 @@ func (v *verification) manifest() error {
 		return nil
 	}
 	m, err := readManifest(v.store.fs, v.store.dir)
-	if err != nil && !errors.Is(err, errManifest) {
+	if err != nil && !errors.Is(err, format.ErrManifest) {
 		return err
 	}
 	if err == nil && m != nil && v.agrees(m) {
 		return nil
 	}
-	v.report.BadIndexes = append(v.report.BadIndexes, vfs.Join(v.store.dir, manifestName))
+	v.report.BadIndexes = append(v.report.BadIndexes, vfs.Join(v.store.dir, format.ManifestName))
 	return nil
 }
 
 // agrees reports whether MANIFEST says of the segments that it lists what they hold. It may lag behind.
-func (v *verification) agrees(m *manifest) bool {
+func (v *verification) agrees(m *format.Manifest) bool {
 	segments := v.index.view.segments
-	if m.store != v.index.view.store || m.segments[0].number != segments[0].number || m.first != segments[0].base {
+	if m.Store != v.index.view.store || m.Segments[0].Number != segments[0].number || m.First != segments[0].base {
 		return false
 	}
 	for _, seg := range segments[:len(segments)-1] {
-		e := m.segment(seg.number)
-		if e == nil || !e.sealed { // MANIFEST lags
+		e := m.Segment(seg.number)
+		if e == nil || !e.Sealed { // MANIFEST lags
 			continue
 		}
 		want := seg.sealed.Load().entry(seg)
-		want.generation = e.generation // the segment may have been replaced meanwhile
+		want.Generation = e.Generation // the segment may have been replaced meanwhile
 		if *e != want {
 			return false
 		}
@@ -252,7 +253,7 @@ func (v *verification) agrees(m *manifest) bool {
 // corrupt returns the error for damage of a segment at off, behind what has been checked.
 func (v *verification) corrupt(seg *segment, off int64, why error) error {
 	if why == nil {
-		why = errFramePrevious
+		why = format.ErrFramePrevious
 	}
 	return &engine.CorruptError{File: seg.name, Segment: seg.number, Offset: off, FirstLost: max(v.end.next, seg.base),
 		NextGood: nextGood(seg, logEnd{offset: off, next: max(v.end.next, seg.base)}), Reason: why.Error()}

@@ -23,7 +23,7 @@ func (a *activeIndex) close() {
 // segment, which has become complete since Verify began.
 func (v *verification) openActive(seg *segment) (*activeIndex, error) {
 	name := seg.indexName()
-	m := indexMeta{store: v.index.view.store, number: seg.number, generation: seg.header.content, base: seg.base}
+	m := indexMeta{store: v.index.view.store, number: seg.number, generation: seg.header.Content, base: seg.base}
 	f, err := openAnyIndexFile(v.store.fs, name, m, newBlockCache(1, 0))
 	var damage *indexDamage
 	switch {

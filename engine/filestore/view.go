@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 )
@@ -24,7 +25,7 @@ type segment struct {
 	base       engine.Position // of its first event
 	name       string          // of its file, with directory
 	file       vfs.File        // ReadAt takes offsets as they were written, also if the file is stored compressed
-	header     segmentHeader
+	header     format.SegmentHeader
 	compressed bool // how the file is stored
 
 	// sealed is nil while the segment is active.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
@@ -61,7 +62,7 @@ func (l *writeLock) take(fsys vfs.FS, dir, holder string) error {
 	if err := d.TryLock(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		return err
 	}
-	tail, err := vfs.OpenFile(fsys, vfs.Join(dir, tailName), os.O_RDWR|os.O_CREATE)
+	tail, err := vfs.OpenFile(fsys, vfs.Join(dir, format.TailName), os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/internal/sabotage"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
@@ -249,7 +250,7 @@ func (w *writer) claim(r *request) {
 // Those that had queued up behind the last group count, or there would be two crowds for ever that take turns.
 func (w *writer) gather(began time.Time) (waited time.Duration) {
 	patience := w.pace / 4
-	for len(w.group.buf) < maxGroupSize {
+	for len(w.group.buf) < format.MaxGroupSize {
 		select {
 		case r := <-w.requests:
 			w.claim(r)
@@ -293,7 +294,7 @@ func (w *writer) commit() {
 func (w *writer) write() error {
 	g, l := &w.group, w.log
 	rotated := false
-	if n := len(g.buf) - frameHeaderSize; !l.fits(n) {
+	if n := len(g.buf) - format.FrameHeaderSize; !l.fits(n) {
 		if err := w.inPlace(); err != nil { // the next segment would get its name elsewhere
 			return err
 		}
@@ -317,7 +318,7 @@ func (w *writer) write() error {
 		}
 		w.s.publish(l.logState, engine.Position(w.s.durable.Load()))
 	}
-	h := frameHeader{count: uint32(len(g.starts)), kind: frameEvents, micros: g.micros}
+	h := format.FrameHeader{Count: uint32(len(g.starts)), Kind: format.FrameEvents, Micros: g.micros}
 	off := l.end.offset
 	var err error
 	if g.buf, err = l.write(g.buf, &h); err != nil {
@@ -338,10 +339,10 @@ func (w *writer) write() error {
 }
 
 // settleGroup makes the group that has been written durable, and visible to readers.
-func (w *writer) settleGroup(h *frameHeader, off int64) error {
+func (w *writer) settleGroup(h *format.FrameHeader, off int64) error {
 	l := w.log
 	if l.index.count() == 0 {
-		l.least = h.micros
+		l.least = h.Micros
 	}
 	if sabotage.On(sabotage.AckBeforeFdatasync) {
 		w.answer(nil)
@@ -362,7 +363,7 @@ func (w *writer) settleGroup(h *frameHeader, off int64) error {
 }
 
 // syncGroup syncs and indexes the group, and publishes it.
-func (w *writer) syncGroup(h *frameHeader, off int64) error {
+func (w *writer) syncGroup(h *format.FrameHeader, off int64) error {
 	l := w.log
 	if sabotage.On(sabotage.TailBeforeFdatasync) {
 		l.durable = l.end
@@ -387,7 +388,7 @@ func (w *writer) syncGroup(h *frameHeader, off int64) error {
 
 // syncBeside syncs while another goroutine indexes the group. Readers do not see in an index what has not been published, and after a sync
 // that failed nothing is ever published again.
-func (w *writer) syncBeside(h frameHeader, off int64) error {
+func (w *writer) syncBeside(h format.FrameHeader, off int64) error {
 	var indexed sync.WaitGroup
 	indexed.Go(func() { indexFrame(w.log.index, &h, w.group.buf, off) })
 	defer indexed.Wait()
@@ -504,10 +505,10 @@ func (w *writer) shutdown() {
 // begin makes the group empty, for events recorded at the given time.
 func (g *group) begin(micros int64) {
 	g.micros = micros
-	if cap(g.buf) < frameHeaderSize {
-		g.buf = make([]byte, frameHeaderSize, firstGroupSize)
+	if cap(g.buf) < format.FrameHeaderSize {
+		g.buf = make([]byte, format.FrameHeaderSize, firstGroupSize)
 	}
-	g.buf = g.buf[:frameHeaderSize]
+	g.buf = g.buf[:format.FrameHeaderSize]
 }
 
 // drop forgets the group, which was committed if err is nil.
@@ -520,7 +521,7 @@ func (g *group) drop(err error) {
 		clear(g.numbers)
 	}
 	clear(g.ids)
-	if cap(g.buf) > 2*maxGroupSize {
+	if cap(g.buf) > 2*format.MaxGroupSize {
 		g.buf = nil
 	}
 }

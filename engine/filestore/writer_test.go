@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
@@ -202,7 +203,7 @@ func TestFullDisk(t *testing.T) {
 
 // Manifest, TAIL, cutting and index files may fail without any harm.
 func TestFailuresThatDoNotMatter(t *testing.T) {
-	for _, name := range []string{manifestTemp, manifestName, tailName, ".idx.tmp"} {
+	for _, name := range []string{format.ManifestTemp, format.ManifestName, format.TailName, ".idx.tmp"} {
 		for _, op := range []string{"open", "write", "fsync", "fdatasync", "rename"} {
 			fsys := &faultFS{FS: vfs.NewMem()}
 			s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: testSegmentSize})
@@ -325,7 +326,7 @@ func TestFollowing(t *testing.T) {
 // A reader that is open while another process recovers the log sees the same events in the new segment.
 func TestFollowingASupersededSegment(t *testing.T) {
 	_, after, _, _ := lastWrite(t, 40) // whose last frame nothing promises without TAIL
-	fsys := after.with(tailName, nil).fs(t)
+	fsys := after.with(format.TailName, nil).fs(t)
 	reader := openStore(t, imageDir, Options{FS: fsys, ReadOnly: true})
 	got, err := payloads(reader)
 	require.NoError(t, err)
@@ -352,7 +353,7 @@ func TestSupersededAgain(t *testing.T) {
 		n += 2
 		img := takeImage(t, fsys)
 		require.NoError(t, s.Close())
-		fsys = img.with(tailName, nil).fs(t)
+		fsys = img.with(format.TailName, nil).fs(t)
 		s = openStore(t, imageDir, Options{FS: fsys, SegmentSize: testSegmentSize})
 		report := s.OpenReport()
 		assert.Equal(t, int64(1), report.Superseded, "round %d", round)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
@@ -18,11 +19,11 @@ func (w *writer) anchor(lock *writeLock) error {
 	}
 	names := w.s.names
 	if !tail.SameFile(lock.tail) {
-		return names.found(&engine.MovedError{Path: vfs.Join(w.s.dir, tailName), Replaced: true})
+		return names.found(&engine.MovedError{Path: vfs.Join(w.s.dir, format.TailName), Replaced: true})
 	}
 	w.unlock = lock
 	names.hold(lockName, lock.lock)
-	names.hold(tailName, tail)
+	names.hold(format.TailName, tail)
 	if err := w.anchorSegment(); err != nil {
 		return err
 	}
@@ -35,7 +36,7 @@ func (w *writer) anchorSegment() error {
 	if err != nil {
 		return wrap("open "+w.log.last().name, err)
 	}
-	w.segment = anchor{vfs.Join(w.s.names.dir, segmentFileName(w.log.last().number, w.log.last().generation)), info}
+	w.segment = anchor{vfs.Join(w.s.names.dir, format.SegmentFileName(w.log.last().number, w.log.last().generation)), info}
 	return nil
 }
 
@@ -85,7 +86,7 @@ func (w *writer) look() error {
 		err = w.segmentInPlace()
 	}
 	if err == nil && due && !w.log.tail.untouched() {
-		err = names.found(&engine.MovedError{Path: vfs.Join(names.dir, tailName), Replaced: true})
+		err = names.found(&engine.MovedError{Path: vfs.Join(names.dir, format.TailName), Replaced: true})
 	}
 	if err != nil {
 		w.leave(err)

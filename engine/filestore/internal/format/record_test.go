@@ -1,4 +1,4 @@
-package filestore
+package format
 
 import (
 	"encoding/binary"
@@ -14,8 +14,8 @@ var testID = uuid.MustParse("0190163d-8694-739b-aea5-966c26f8ad91")
 
 // testRecord returns a finished record at position 7, version 3.
 func testRecord(flags uint8, tags []string, metadata, payload []byte) []byte {
-	b := appendRecord(nil, flags, testID, "account-1", "Deposited", tags, metadata, payload)
-	finishRecord(b, formatStore, 7, 3, 11)
+	b := AppendRecord(nil, flags, testID, "account-1", "Deposited", tags, metadata, payload)
+	FinishRecord(b, formatStore, 7, 3, 11)
 	return b
 }
 
@@ -27,50 +27,50 @@ func TestRecordRoundTrip(t *testing.T) {
 		metadata []byte
 		payload  []byte
 	}{
-		{"json", flagJSON | flagFirstOfAppend, nil, nil, []byte(`{"amount":40}`)},
-		{"null", flagNull, nil, nil, nil},
+		{"json", FlagJSON | FlagFirstOfAppend, nil, nil, []byte(`{"amount":40}`)},
+		{"null", FlagNull, nil, nil, nil},
 		{"empty payload", 0, nil, nil, []byte{}},
-		{"everything", flagJSON, []string{"a", "order:17"}, []byte(`{"by":"me"}`), []byte("1")},
-		{"binary", flagRedacted, []string{string(make([]byte, 255))}, []byte{0}, []byte{0, 255, 0}},
+		{"everything", FlagJSON, []string{"a", "order:17"}, []byte(`{"by":"me"}`), []byte("1")},
+		{"binary", FlagRedacted, []string{string(make([]byte, 255))}, []byte{0}, []byte{0, 255, 0}},
 	}
 	for _, tt := range tests {
 		b := testRecord(tt.flags, tt.tags, tt.metadata, tt.payload)
-		r, err := decodeRecord(append(b, "more"...))
+		r, err := DecodeRecord(append(b, "more"...))
 		require.NoError(t, err, tt.name)
-		require.NoError(t, checkRecord(b, formatStore, 7), tt.name)
-		assert.Equal(t, len(b), r.size, tt.name)
-		assert.Equal(t, tt.flags, r.flags, tt.name)
-		assert.Equal(t, engine.Version(3), r.version, tt.name)
-		assert.Equal(t, uint32(11), r.addMicros, tt.name)
-		assert.Equal(t, testID, r.id, tt.name)
-		assert.Equal(t, "account-1", string(r.stream), tt.name)
-		assert.Equal(t, "Deposited", string(r.typ), tt.name)
-		assert.Equal(t, tt.tags, decodeTags(r.tags), tt.name)
-		assert.Equal(t, string(tt.metadata), string(r.metadata), tt.name)
-		assert.Equal(t, tt.payload, r.payload, tt.name)
+		require.NoError(t, CheckRecord(b, formatStore, 7), tt.name)
+		assert.Equal(t, len(b), r.Size, tt.name)
+		assert.Equal(t, tt.flags, r.Flags, tt.name)
+		assert.Equal(t, engine.Version(3), r.Version, tt.name)
+		assert.Equal(t, uint32(11), r.AddMicros, tt.name)
+		assert.Equal(t, testID, r.ID, tt.name)
+		assert.Equal(t, "account-1", string(r.Stream), tt.name)
+		assert.Equal(t, "Deposited", string(r.Type), tt.name)
+		assert.Equal(t, tt.tags, DecodeTags(r.Tags), tt.name)
+		assert.Equal(t, string(tt.metadata), string(r.Metadata), tt.name)
+		assert.Equal(t, tt.payload, r.Payload, tt.name)
 	}
 }
 
 // Every byte of a record, changed, is noticed: by the lengths or by the checksum. So is another position.
 func TestRecordDamage(t *testing.T) {
-	good := testRecord(flagJSON, []string{"a", "b"}, []byte(`{"x":1}`), []byte(`{"amount":40}`))
-	assert.ErrorIs(t, checkRecord(good, formatStore, 8), errRecordCRC)
-	assert.ErrorIs(t, checkRecord(good, uuid.UUID{1}, 7), errRecordCRC, "another store's")
-	assert.ErrorIs(t, checkRecord(good, formatStore, 7+1<<32), errRecordCRC)
+	good := testRecord(FlagJSON, []string{"a", "b"}, []byte(`{"x":1}`), []byte(`{"amount":40}`))
+	assert.ErrorIs(t, CheckRecord(good, formatStore, 8), errRecordCRC)
+	assert.ErrorIs(t, CheckRecord(good, uuid.UUID{1}, 7), errRecordCRC, "another store's")
+	assert.ErrorIs(t, CheckRecord(good, formatStore, 7+1<<32), errRecordCRC)
 	for i := range good {
 		for _, flip := range []byte{1, 0x80, 0xff} {
 			b := append([]byte(nil), good...)
 			b[i] ^= flip
-			_, err := decodeRecord(b)
+			_, err := DecodeRecord(b)
 			if err == nil {
-				err = checkRecord(b, formatStore, 7)
+				err = CheckRecord(b, formatStore, 7)
 			}
 			assert.Error(t, err, "byte %d xor %#x", i, flip)
 		}
 	}
 	for n := range good {
-		_, err := decodeRecord(good[:n])
-		assert.ErrorIs(t, err, errRecordCut, "cut to %d bytes", n)
+		_, err := DecodeRecord(good[:n])
+		assert.ErrorIs(t, err, ErrRecordCut, "cut to %d bytes", n)
 	}
 }
 
@@ -86,13 +86,13 @@ func TestRecordLengths(t *testing.T) {
 		{"length below head", errRecordLength, func(b []byte) { binary.LittleEndian.PutUint32(b, 47) }},
 		{"huge length", errRecordLength, func(b []byte) { binary.LittleEndian.PutUint32(b, 1<<32-1) }},
 		{"huge metadata", errRecordLength, func(b []byte) { binary.LittleEndian.PutUint32(b[recordMetadataAt:], 1<<32-1) }},
-		{"null with a payload", errRecordLength, func(b []byte) { b[recordFlagsAt] |= flagNull }},
-		{"longer than there is", errRecordCut, func(b []byte) { binary.LittleEndian.PutUint32(b, uint32(len(b)+1)) }},
+		{"null with a payload", errRecordLength, func(b []byte) { b[recordFlagsAt] |= FlagNull }},
+		{"longer than there is", ErrRecordCut, func(b []byte) { binary.LittleEndian.PutUint32(b, uint32(len(b)+1)) }},
 	}
 	for _, tt := range tests {
 		b := testRecord(0, nil, nil, []byte("payload"))
 		tt.harm(b)
-		_, err := decodeRecord(b)
+		_, err := DecodeRecord(b)
 		assert.ErrorIs(t, err, tt.want, tt.name)
 	}
 }
@@ -100,31 +100,31 @@ func TestRecordLengths(t *testing.T) {
 func TestDecodeRecordAllocatesNothing(t *testing.T) {
 	b := testRecord(0, []string{"a"}, nil, []byte("payload"))
 	assert.Zero(t, testing.AllocsPerRun(100, func() {
-		if _, err := decodeRecord(b); err != nil || checkRecord(b, formatStore, 7) != nil {
+		if _, err := DecodeRecord(b); err != nil || CheckRecord(b, formatStore, 7) != nil {
 			t.Fatal("not decoded")
 		}
 	}))
 }
 
 func FuzzDecodeRecord(f *testing.F) {
-	f.Add(testRecord(flagJSON, []string{"a", "b"}, []byte(`{"x":1}`), []byte(`{"amount":40}`)))
-	f.Add(testRecord(flagNull, nil, nil, nil))
+	f.Add(testRecord(FlagJSON, []string{"a", "b"}, []byte(`{"x":1}`), []byte(`{"amount":40}`)))
+	f.Add(testRecord(FlagNull, nil, nil, nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		r, err := decodeRecord(b)
+		r, err := DecodeRecord(b)
 		if err != nil {
 			return
 		}
-		if r.size > len(b) || len(r.stream)+len(r.typ)+len(r.tags)+len(r.metadata)+len(r.payload)+eventHeadSize != r.size {
+		if r.Size > len(b) || len(r.Stream)+len(r.Type)+len(r.Tags)+len(r.Metadata)+len(r.Payload)+EventHeadSize != r.Size {
 			t.Fatalf("the parts of %+v do not make its size", r)
 		}
-		decodeTags(r.tags)
-		checkRecord(b, formatStore, 7)
+		DecodeTags(r.Tags)
+		CheckRecord(b, formatStore, 7)
 		// Encoded again it is the same, if its tags are as the encoder writes them.
-		again := appendRecord(nil, r.flags, r.id, string(r.stream), string(r.typ), decodeTags(r.tags), r.metadata, r.payload)
-		finishRecord(again, formatStore, 7, r.version, r.addMicros)
-		if checkRecord(b, formatStore, 7) == nil && len(again) == r.size {
+		again := AppendRecord(nil, r.Flags, r.ID, string(r.Stream), string(r.Type), DecodeTags(r.Tags), r.Metadata, r.Payload)
+		FinishRecord(again, formatStore, 7, r.Version, r.AddMicros)
+		if CheckRecord(b, formatStore, 7) == nil && len(again) == r.Size {
 			copy(again[recordReservedAt:recordMicrosAt], b[recordReservedAt:recordMicrosAt])
-			require.Equal(t, b[recordFlagsAt:r.size], again[recordFlagsAt:])
+			require.Equal(t, b[recordFlagsAt:r.Size], again[recordFlagsAt:])
 		}
 	})
 }
