@@ -33,19 +33,11 @@ func writeIndexFile(ctx context.Context, fs vfs.FS, name string, src indexSource
 // replaceFile lets write fill an empty file, syncs it and gives it its name.
 func replaceFile(fs vfs.FS, name string, write func(f vfs.File) error) error {
 	tmp := name + ".tmp"
-	f, err := vfs.CreateEmpty(fs, tmp)
+	err := vfs.WriteNew(fs, tmp, write)
 	if err != nil {
 		return err
 	}
-	err = write(f)
-	if err == nil {
-		err = f.Fsync()
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = fs.Rename(tmp, name)
-	}
-	if err != nil {
+	if err = fs.Rename(tmp, name); err != nil {
 		_ = fs.Remove(tmp) // the next attempt overwrites it in any case
 	}
 	return err

@@ -60,17 +60,7 @@ func readManifestBytes(f vfs.File, size int64) ([]byte, error) {
 // writeManifest replaces MANIFEST.
 func writeManifest(fsys vfs.FS, dir string, m *format.Manifest) error {
 	temp := vfs.Join(dir, format.ManifestTemp)
-	f, err := vfs.CreateEmpty(fsys, temp)
-	if err != nil {
-		return err
-	}
-	err = vfs.WriteFull(f, m.Encode(), 0)
-	if err == nil {
-		err = f.Fsync()
-	}
-	if errClose := f.Close(); err == nil {
-		err = errClose
-	}
+	err := vfs.WriteNew(fsys, temp, func(f vfs.File) error { return vfs.WriteFull(f, m.Encode(), 0) })
 	if err == nil {
 		err = renameOverDir(fsys, temp, vfs.Join(dir, format.ManifestName))
 	}

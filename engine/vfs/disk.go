@@ -117,3 +117,21 @@ func CreateEmpty(fsys FS, name string) (File, error) {
 	}
 	return fsys.Open(name, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 }
+
+// WriteNew makes a file of what fill writes into it, and syncs it, so that it can be renamed. What has the name already is removed first.
+// After an error there is no file.
+func WriteNew(fsys FS, name string, fill func(f File) error) error {
+	f, err := CreateEmpty(fsys, name)
+	if err != nil {
+		return err
+	}
+	err = fill(f)
+	if err == nil {
+		err = f.Fsync()
+	}
+	err = errors.Join(err, f.Close())
+	if err != nil {
+		_ = fsys.Remove(name) // the next attempt removes it in any case
+	}
+	return err
+}
