@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
@@ -244,7 +245,7 @@ func isForeign(name string) bool {
 	}
 	if stem, ok := strings.CutSuffix(strings.TrimSuffix(name, ".tmp"), ".idx"); ok {
 		_, _, segment := format.ParseSegmentFileName(stem + ".log")
-		_, _, run := parseIndexRunName(stem + ".idx")
+		_, _, run := index.ParseRunName(stem + ".idx")
 		return !segment && !run
 	}
 	_, _, segment := format.ParseSegmentFileName(name)

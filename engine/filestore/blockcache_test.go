@@ -7,13 +7,14 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
 // blockOf makes the content of a block, which tells its place everywhere.
 func blockOf(file, block uint32) []byte {
-	b := make([]byte, indexBlockPayload)
+	b := make([]byte, index.BlockPayload)
 	for at := 0; at < len(b); at += 4 {
 		binary.LittleEndian.PutUint32(b[at:], file*1_000_003+block)
 	}
@@ -21,94 +22,94 @@ func blockOf(file, block uint32) []byte {
 }
 
 func isBlock(b []byte, file, block uint32) bool {
-	return len(b) == indexBlockPayload && binary.LittleEndian.Uint32(b) == file*1_000_003+block &&
+	return len(b) == index.BlockPayload && binary.LittleEndian.Uint32(b) == file*1_000_003+block &&
 		binary.LittleEndian.Uint32(b[len(b)-4:]) == file*1_000_003+block
 }
 
 func TestBlockCacheKeepsWhatIsHeld(t *testing.T) {
-	c := newBlockCache(1, 0) // one set
-	var held []heldBlock
-	for block := range uint32(cacheWays) {
-		held = append(held, c.put(1, block, blockOf(1, block)))
+	c := index.NewBlockCache(1, 0) // one set
+	var held []index.HeldBlock
+	for block := range uint32(index.CacheWays) {
+		held = append(held, c.Put(1, block, blockOf(1, block)))
 	}
 	own := blockOf(1, 99)
-	b := c.put(1, 99, own)
-	assert.Nil(t, b.holders, "a block replaced one that is held")
-	assert.Same(t, &own[0], &b.payload[0])
+	b := c.Put(1, 99, own)
+	assert.Nil(t, b.Holders, "a block replaced one that is held")
+	assert.Same(t, &own[0], &b.Payload[0])
 	for block, h := range held {
-		require.True(t, isBlock(h.payload, 1, uint32(block)))
+		require.True(t, isBlock(h.Payload, 1, uint32(block)))
 	}
-	held[5].release()
-	b = c.put(1, 99, own)
-	assert.NotNil(t, b.holders, "there is room for it now")
-	_, ok := c.get(1, 5)
+	held[5].Release()
+	b = c.Put(1, 99, own)
+	assert.NotNil(t, b.Holders, "there is room for it now")
+	_, ok := c.Get(1, 5)
 	assert.False(t, ok, "the released block made room")
 	for block, h := range held {
 		if block != 5 {
-			require.True(t, isBlock(h.payload, 1, uint32(block)))
+			require.True(t, isBlock(h.Payload, 1, uint32(block)))
 		}
 	}
 }
 
 func TestBlockCacheForgetsTheUnused(t *testing.T) {
-	c := newBlockCache(1, 0)
+	c := index.NewBlockCache(1, 0)
 	for block := range uint32(1000) {
-		b := c.put(1, block, blockOf(1, block))
-		b.release()
-		hot, ok := c.get(1, 0)
+		b := c.Put(1, block, blockOf(1, block))
+		b.Release()
+		hot, ok := c.Get(1, 0)
 		require.True(t, ok, "block 0 is used all the time, at %d", block)
-		require.True(t, isBlock(hot.payload, 1, 0))
-		hot.release()
+		require.True(t, isBlock(hot.Payload, 1, 0))
+		hot.Release()
 	}
-	_, ok := c.get(1, 1)
+	_, ok := c.Get(1, 1)
 	require.False(t, ok)
-	_, ok = c.get(2, 0)
+	_, ok = c.Get(2, 0)
 	require.False(t, ok, "a block of another file")
 }
 
 func TestBlockCacheConcurrently(t *testing.T) {
-	c := newBlockCache(4*cacheWays*indexBlockSize, 0)
+	c := index.NewBlockCache(4*index.CacheWays*index.BlockSize, 0)
 	var users sync.WaitGroup
 	for user := range 4 {
 		users.Go(func() {
 			r := rand.New(rand.NewPCG(71, uint64(user)))
 			for range 2000 {
 				file, block := 1+r.Uint32N(3), r.Uint32N(60)
-				b, ok := c.get(file, block)
+				b, ok := c.Get(file, block)
 				if !ok {
-					b = c.put(file, block, blockOf(file, block))
+					b = c.Put(file, block, blockOf(file, block))
 				}
 				runtime.Gosched()
-				if !isBlock(b.payload, file, block) {
+				if !isBlock(b.Payload, file, block) {
 					t.Errorf("block %d of file %d has other content", block, file)
 				}
-				b.release()
+				b.Release()
 			}
 		})
 	}
 	users.Wait()
-	for i := range c.sets {
-		for w := range cacheWays {
-			require.Zero(t, c.sets[i].holders[w].Load())
+	for i := range c.Sets {
+		for w := range index.CacheWays {
+			require.Zero(t, c.Sets[i].Holders[w].Load())
 		}
 	}
 }
 
 func TestFilterMemoryIsBounded(t *testing.T) {
-	c := newBlockCache(1, 100)
-	require.True(t, c.reserveFilter(60, true))
-	require.False(t, c.reserveFilter(60, true))
-	require.True(t, c.reserveFilter(40, true))
-	c.releaseFilter(60)
-	require.True(t, c.reserveFilter(60, true))
+	c := index.NewBlockCache(1, 100)
+	require.True(t, c.ReserveFilter(60, true))
+	require.False(t, c.ReserveFilter(60, true))
+	require.True(t, c.ReserveFilter(40, true))
+	c.ReleaseFilter(60)
+	require.True(t, c.ReserveFilter(60, true))
 }
 
 // However many segments are read, half of the room stays for the filters of runs.
 func TestFiltersOfRunsHaveRoom(t *testing.T) {
-	c := newBlockCache(1, 100)
-	require.True(t, c.reserveFilter(30, false))
-	require.False(t, c.reserveFilter(30, false))
-	require.True(t, c.reserveFilter(50, true))
-	require.True(t, c.reserveFilter(20, true))
-	require.False(t, c.reserveFilter(1, false))
+	c := index.NewBlockCache(1, 100)
+	require.True(t, c.ReserveFilter(30, false))
+	require.False(t, c.ReserveFilter(30, false))
+	require.True(t, c.ReserveFilter(50, true))
+	require.True(t, c.ReserveFilter(20, true))
+	require.False(t, c.ReserveFilter(1, false))
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -244,7 +245,7 @@ func TestVerifyComparesTheLastIndexFile(t *testing.T) {
 	name := indexFileName(format.SegmentFileName(1, 0))
 	img := takeImage(t, fsys)
 	require.Contains(t, img, name)
-	blocks := len(img[name]) / indexBlockSize
+	blocks := len(img[name]) / index.BlockSize
 	ctx := context.Background()
 
 	intact := openStore(t, imageDir, Options{FS: img.fs(t), SegmentSize: segmentSize})
@@ -260,7 +261,7 @@ func TestVerifyComparesTheLastIndexFile(t *testing.T) {
 
 	right := img[name]
 	spoil := map[string]func(b []byte){
-		"a bit":           func(b []byte) { b[(blocks/2)*indexBlockSize+77] ^= 1 },
+		"a bit":           func(b []byte) { b[(blocks/2)*index.BlockSize+77] ^= 1 },
 		"the last block":  func(b []byte) { b[len(b)-9] ^= 1 },
 		"with a checksum": func(b []byte) { spoilBlock(b, 1, testIndexMeta(t, img)) },
 	}
@@ -300,17 +301,17 @@ func TestVerifyComparesTheLastIndexFile(t *testing.T) {
 }
 
 // testIndexMeta returns what seeds the checksums of the index file of an image's first segment.
-func testIndexMeta(t *testing.T, img image) indexMeta {
+func testIndexMeta(t *testing.T, img image) index.Meta {
 	h, err := format.DecodeSegmentHeader(img[format.SegmentFileName(1, 0)], "")
 	require.NoError(t, err)
-	return indexMeta{store: h.Store, number: h.Number, generation: h.Content}
+	return index.Meta{Store: h.Store, Number: h.Number, Generation: h.Content}
 }
 
 // spoilBlock changes a block of an index file and makes its checksum right again.
-func spoilBlock(b []byte, block int, m indexMeta) {
-	content := b[block*indexBlockSize:][:indexBlockPayload]
+func spoilBlock(b []byte, block int, m index.Meta) {
+	content := b[block*index.BlockSize:][:index.BlockPayload]
 	content[40] ^= 4
-	binary.LittleEndian.PutUint32(b[block*indexBlockSize+indexBlockPayload:], blockCRC(m.blockSeed(), uint32(block), content))
+	binary.LittleEndian.PutUint32(b[block*index.BlockSize+index.BlockPayload:], index.BlockCRC(m.BlockSeed(), uint32(block), content))
 }
 
 // An index file of a complete segment that is wrong though its checksums are right is not asked any more once Verify has found out.
@@ -323,7 +324,7 @@ func TestVerifyReplacesAWrongIndex(t *testing.T) {
 	img := takeImage(t, fsys)
 	name := indexFileName(format.SegmentFileName(1, 0))
 	wrong := bytes.Clone(img[name])
-	for block := range len(wrong)/indexBlockSize - 1 {
+	for block := range len(wrong)/index.BlockSize - 1 {
 		spoilBlock(wrong, block, testIndexMeta(t, img))
 	}
 	for _, readOnly := range []bool{false, true} {
@@ -369,7 +370,7 @@ func TestVerifyComparesRunsOfOthers(t *testing.T) {
 		require.NoError(t, err)
 		return report
 	}
-	name := indexRunName(run.from, run.to)
+	name := index.RunName(run.From, run.To)
 	report := verify(img.fs(t))
 	assert.Empty(t, report.BadIndexes)
 	assert.Greater(t, report.Indexes, report.Segments-1)

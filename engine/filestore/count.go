@@ -2,7 +2,9 @@ package filestore
 
 import (
 	"context"
+
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 )
 
 // Count implements ReadIndex. The indexes can tell unless the filter asks for ids, or for versions of any stream, or for
@@ -87,13 +89,13 @@ func (p *scanPlan) count(s *segmentReader, lo, hi uint32) (int64, error) {
 
 // countPrefix counts the events of the streams that begin with the prefix.
 func (p *scanPlan) countPrefix(s *segmentReader, lo, hi uint32) (n int64, err error) {
-	err = s.keys(byStream, p.filter.Prefix, hi, func(e indexEntry) bool {
-		n += int64(e.count)
+	err = s.Keys(index.ByStream, p.filter.Prefix, hi, func(e index.Entry) bool {
+		n += int64(e.Count)
 		return true
 	})
 	if err == nil && lo > 0 {
-		err = s.keys(byStream, p.filter.Prefix, lo, func(e indexEntry) bool {
-			n -= int64(e.count)
+		err = s.Keys(index.ByStream, p.filter.Prefix, lo, func(e index.Entry) bool {
+			n -= int64(e.Count)
 			return true
 		})
 	}
@@ -104,16 +106,16 @@ func (p *scanPlan) countPrefix(s *segmentReader, lo, hi uint32) (n int64, err er
 func (p *scanPlan) countKeys(s *segmentReader, c *condition, lo, hi uint32) (n int64, err error) {
 	for k := range c.keys {
 		e := &c.keys[k]
-		i, j := uint32(0), e.count
-		if c.dictionary == byStream {
+		i, j := uint32(0), e.Count
+		if c.dictionary == index.ByStream {
 			i, j = p.versions(e)
 		}
-		if lo > e.first { // the events before lo do not count
-			before, _, err := s.lookup(c.dictionary, e.key, lo)
+		if lo > e.First { // the events before lo do not count
+			before, _, err := s.Lookup(c.dictionary, e.Key, lo)
 			if err != nil {
 				return 0, err
 			}
-			i = max(i, before.count)
+			i = max(i, before.Count)
 		}
 		n += int64(max(i, j) - i)
 	}

@@ -100,11 +100,11 @@ func (w *writer) find(id uuid.UUID) (*storedEvent, error) {
 
 // stored reads one event.
 func (s *segmentReader) stored(ord uint32) (*storedEvent, error) {
-	off, err := s.offset(ord)
+	off, err := s.Offset(ord)
 	if err != nil {
 		return nil, err
 	}
-	micros, err := s.recordedAt(ord)
+	micros, err := s.RecordedAt(ord)
 	if err != nil {
 		return nil, err
 	}

@@ -279,7 +279,7 @@ func TestShutIndexThatIsReplaced(t *testing.T) {
 	fill(0, part)
 	r := openStore(t, imageDir, Options{FS: fsys, ReadOnly: true})
 	old := r.ReadIndex()
-	require.NotNil(t, r.log.index.prefixFile(), "the index was saved")
+	require.NotNil(t, r.log.index.PrefixFile(), "the index was saved")
 	for r.files.Shrink() {
 	}
 	fill(part, 2*part)

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"testing"
 
+	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/internal/sabotage"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
@@ -17,15 +18,15 @@ import (
 )
 
 // metaOf describes all events of an index, as of segment 7.
-func metaOf(src indexSource) indexMeta {
-	return indexMeta{store: testStore, number: 7, generation: 1, base: 1000, count: src.count(), end: 64 << 20, chain: [32]byte{1, 2, 3}}
+func metaOf(src index.Source) index.Meta {
+	return index.Meta{Store: testStore, Number: 7, Generation: 1, Base: 1000, Count: src.Count(), End: 64 << 20, Chain: [32]byte{1, 2, 3}}
 }
 
 // fileIndexOf writes the index of events to a file in memory and opens it.
-func fileIndexOf(t testing.TB, src indexSource, cache *blockCache) (*fileIndex, vfs.FS) {
+func fileIndexOf(t testing.TB, src index.Source, cache *index.BlockCache) (*index.File, vfs.FS) {
 	fs := vfs.NewMem()
-	require.NoError(t, writeIndexFile(context.Background(), fs, "7.idx", src, metaOf(src)))
-	x, err := openIndexFile(fs, "7.idx", metaOf(src), cache)
+	require.NoError(t, index.WriteFile(context.Background(), fs, "7.idx", src, metaOf(src)))
+	x, err := index.OpenFile(fs, "7.idx", metaOf(src), cache)
 	require.NoError(t, err)
 	return x, fs
 }
@@ -47,11 +48,11 @@ func TestFileIndexIsLikeTheModel(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(11, 12))
 			model := &naiveIndex{c.make(r)}
-			x, _ := fileIndexOf(t, memIndexOf(model.events), newBlockCache(1<<20, 1<<20))
-			for _, limit := range []uint32{x.count(), x.count()/2 + 1, 1} {
+			x, _ := fileIndexOf(t, memIndexOf(model.events), index.NewBlockCache(1<<20, 1<<20))
+			for _, limit := range []uint32{x.Count(), x.Count()/2 + 1, 1} {
 				compareIndexes(t, r, model, x, limit)
 			}
-			require.NoError(t, x.close())
+			require.NoError(t, x.Close())
 		})
 	}
 }
@@ -60,58 +61,58 @@ func TestFileIndexIsLikeTheModel(t *testing.T) {
 func TestFileIndexWithoutMemory(t *testing.T) {
 	r := rand.New(rand.NewPCG(13, 14))
 	model := &naiveIndex{corpora["mixed"].make(r)}
-	x, _ := fileIndexOf(t, memIndexOf(model.events), newBlockCache(1, 0))
-	compareIndexes(t, r, model, x, x.count())
-	for d := range x.filters {
-		require.Nil(t, x.filters[d].Load().bits)
+	x, _ := fileIndexOf(t, memIndexOf(model.events), index.NewBlockCache(1, 0))
+	compareIndexes(t, r, model, x, x.Count())
+	for d := range x.Filters {
+		require.Nil(t, x.Filters[d].Load().Bits)
 	}
 }
 
 func TestFileIndexOfNothing(t *testing.T) {
-	x, _ := fileIndexOf(t, newMemIndex(0, testStore), newBlockCache(1, 0))
-	for d := range dictionaries {
+	x, _ := fileIndexOf(t, index.NewMemory(0, testStore), index.NewBlockCache(1, 0))
+	for d := range index.Dictionaries {
 		require.Empty(t, indexKeysOf(t, x, d, "", 0, -1))
-		_, ok, err := x.lookup(d, "a", 0)
+		_, ok, err := x.Lookup(d, "a", 0)
 		require.NoError(t, err)
 		require.False(t, ok)
 	}
-	ord, err := x.since(5, 0)
+	ord, err := x.Since(5, 0)
 	require.NoError(t, err)
 	require.Zero(t, ord)
-	ords, err := x.candidates(uuid.New(), 0, nil)
+	ords, err := x.Candidates(uuid.New(), 0, nil)
 	require.NoError(t, err)
 	require.Empty(t, ords)
-	_, err = x.offset(0)
+	_, err = x.Offset(0)
 	require.Error(t, err)
 }
 
 // TestFileIndexLongLists has lists with skips, of which the model would make too much work.
 func TestFileIndexLongLists(t *testing.T) {
 	const events = 30_000
-	m := newMemIndex(0, testStore)
+	m := index.NewMemory(0, testStore)
 	r := rand.New(rand.NewPCG(15, 16))
-	var e indexedEvent
+	var e index.Event
 	for i := range uint32(events) {
 		binary.LittleEndian.PutUint32(e.ID[:], i)
-		e.offset, e.frame, e.Type = int64(i), int64(i), []byte("T")
-		e.stream = fmt.Appendf(nil, "s%d", min(r.IntN(6), r.IntN(40), r.IntN(1000)))
-		m.add(&e)
+		e.Offset, e.Frame, e.Type = int64(i), int64(i), []byte("T")
+		e.Stream = fmt.Appendf(nil, "s%d", min(r.IntN(6), r.IntN(40), r.IntN(1000)))
+		m.Add(&e)
 	}
-	x, _ := fileIndexOf(t, m, newBlockCache(1<<20, 1<<20))
+	x, _ := fileIndexOf(t, m, index.NewBlockCache(1<<20, 1<<20))
 	for range 400 {
 		lo, hi, key := r.Uint32N(events), r.Uint32N(events+1), fmt.Sprintf("s%d", r.IntN(8))
-		want, err := m.postings(byStream, key, lo, hi, nil)
+		want, err := m.Postings(index.ByStream, key, lo, hi, nil)
 		require.NoError(t, err)
-		got, err := x.postings(byStream, key, lo, hi, nil)
+		got, err := x.Postings(index.ByStream, key, lo, hi, nil)
 		require.NoError(t, err)
 		require.Equal(t, want, got, "%s from %d to %d", key, lo, hi)
-		wantEntry, wantOK, _ := m.lookup(byStream, key, hi)
-		entry, ok, err := x.lookup(byStream, key, hi)
+		wantEntry, wantOK, _ := m.Lookup(index.ByStream, key, hi)
+		entry, ok, err := x.Lookup(index.ByStream, key, hi)
 		require.NoError(t, err)
 		require.Equal(t, wantOK, ok)
 		require.Equal(t, wantEntry, entry)
 	}
-	all, err := x.postings(byType, "T", 0, events, nil)
+	all, err := x.Postings(index.ByType, "T", 0, events, nil)
 	require.NoError(t, err)
 	require.Len(t, all, events)
 }
@@ -122,11 +123,11 @@ func TestIndexFilesAreEqual(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			events := c.make(rand.New(rand.NewPCG(17, 18)))
 			m := memIndexOf(events)
-			x, fs := fileIndexOf(t, m, newBlockCache(1<<20, 0))
+			x, fs := fileIndexOf(t, m, index.NewBlockCache(1<<20, 0))
 			once := fileContent(t, fs, "7.idx")
-			_, fs = fileIndexOf(t, memIndexOf(events), newBlockCache(1, 0))
+			_, fs = fileIndexOf(t, memIndexOf(events), index.NewBlockCache(1, 0))
 			require.Equal(t, once, fileContent(t, fs, "7.idx"), "from the events again")
-			_, fs = fileIndexOf(t, x, newBlockCache(1, 0))
+			_, fs = fileIndexOf(t, x, index.NewBlockCache(1, 0))
 			require.Equal(t, once, fileContent(t, fs, "7.idx"), "from the file")
 		})
 	}
@@ -134,48 +135,48 @@ func TestIndexFilesAreEqual(t *testing.T) {
 
 func TestOpenIndexFileRefusesOthers(t *testing.T) {
 	m := memIndexOf(corpora["few"].make(rand.New(rand.NewPCG(19, 20))))
-	_, fs := fileIndexOf(t, m, newBlockCache(1, 0))
-	tests := map[string]func(*indexMeta){
-		"store":      func(m *indexMeta) { m.store[3]++ },
-		"number":     func(m *indexMeta) { m.number++ },
-		"generation": func(m *indexMeta) { m.generation++ },
-		"base":       func(m *indexMeta) { m.base++ },
-		"count":      func(m *indexMeta) { m.count++ },
-		"end":        func(m *indexMeta) { m.end += 8 },
-		"chain":      func(m *indexMeta) { m.chain[31]++ },
+	_, fs := fileIndexOf(t, m, index.NewBlockCache(1, 0))
+	tests := map[string]func(*index.Meta){
+		"store":      func(m *index.Meta) { m.Store[3]++ },
+		"number":     func(m *index.Meta) { m.Number++ },
+		"generation": func(m *index.Meta) { m.Generation++ },
+		"base":       func(m *index.Meta) { m.Base++ },
+		"count":      func(m *index.Meta) { m.Count++ },
+		"end":        func(m *index.Meta) { m.End += 8 },
+		"chain":      func(m *index.Meta) { m.Chain[31]++ },
 	}
 	for name, change := range tests {
 		meta := metaOf(m)
 		change(&meta)
-		_, err := openIndexFile(fs, "7.idx", meta, newBlockCache(1, 0))
-		var damage *indexDamage
+		_, err := index.OpenFile(fs, "7.idx", meta, index.NewBlockCache(1, 0))
+		var damage *index.Damage
 		require.ErrorAs(t, err, &damage, name)
 	}
-	_, err := openIndexFile(fs, "8.idx", metaOf(m), newBlockCache(1, 0))
+	_, err := index.OpenFile(fs, "8.idx", metaOf(m), index.NewBlockCache(1, 0))
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
 // answers asks an index everything, and returns the answers as one text, or the first error.
-func answers(x segmentIndex, model *naiveIndex) (string, error) {
+func answers(x index.Index, model *naiveIndex) (string, error) {
 	var out []byte
 	n := uint32(len(model.events))
 	for ord := range n {
 		e := &model.events[ord]
-		off, err := x.offset(ord)
-		frame, first, err1 := x.frame(ord)
-		micros, err2 := x.recordedAt(ord)
-		at, err3 := x.since(e.micros, n)
-		ids, err4 := x.candidates(e.ID, n, nil)
-		ords, err5 := x.postings(byStream, string(e.stream), 0, n, nil)
-		stream, ok, err6 := x.lookup(byStream, string(e.stream), ord+1)
+		off, err := x.Offset(ord)
+		frame, first, err1 := x.Frame(ord)
+		micros, err2 := x.RecordedAt(ord)
+		at, err3 := x.Since(e.Micros, n)
+		ids, err4 := x.Candidates(e.ID, n, nil)
+		ords, err5 := x.Postings(index.ByStream, string(e.Stream), 0, n, nil)
+		stream, ok, err6 := x.Lookup(index.ByStream, string(e.Stream), ord+1)
 		out = fmt.Append(out, off, frame, first, micros, at, ids, ords, stream, ok)
 		if err := errors.Join(err, err1, err2, err3, err4, err5, err6); err != nil {
 			return "", err
 		}
 	}
-	for d := range dictionaries {
-		err := x.keys(d, "", n, func(e indexEntry) bool { out = fmt.Append(out, e); return true })
-		_, ok, err1 := x.lookup(d, "absent", n)
+	for d := range index.Dictionaries {
+		err := x.Keys(d, "", n, func(e index.Entry) bool { out = fmt.Append(out, e); return true })
+		_, ok, err1 := x.Lookup(d, "absent", n)
 		out = fmt.Append(out, ok)
 		if err := errors.Join(err, err1); err != nil {
 			return "", err
@@ -192,22 +193,22 @@ func TestIndexFileDamage(t *testing.T) {
 	}
 	model := &naiveIndex{corpora["few"].make(rand.New(rand.NewPCG(21, 22)))}
 	m := memIndexOf(model.events)
-	x, fs := fileIndexOf(t, m, newBlockCache(1<<20, 0))
+	x, fs := fileIndexOf(t, m, index.NewBlockCache(1<<20, 0))
 	want, err := answers(x, model)
 	require.NoError(t, err)
 	content := fileContent(t, fs, "7.idx")
 	f, err := fs.Open("7.idx", os.O_RDWR)
 	require.NoError(t, err)
-	cache := newBlockCache(1, 1<<20)
+	cache := index.NewBlockCache(1, 1<<20)
 	detected, harmless := 0, 0
 	try := func(what string, at int) {
-		x, err := openIndexFile(fs, "7.idx", metaOf(m), cache)
+		x, err := index.OpenFile(fs, "7.idx", metaOf(m), cache)
 		got := ""
 		if err == nil {
 			got, err = answers(x, model)
-			require.NoError(t, x.close())
+			require.NoError(t, x.Close())
 		}
-		var damage *indexDamage
+		var damage *index.Damage
 		switch {
 		case errors.As(err, &damage):
 			detected++
@@ -242,7 +243,7 @@ func TestIndexFileDamage(t *testing.T) {
 	}
 	t.Logf("%d bytes: damage was %d times detected, %d times harmless", len(content), detected, harmless)
 	require.Positive(t, detected)
-	x, err = openIndexFile(fs, "7.idx", metaOf(m), cache)
+	x, err = index.OpenFile(fs, "7.idx", metaOf(m), cache)
 	require.NoError(t, err)
 	got, err := answers(x, model)
 	require.NoError(t, err)
@@ -254,11 +255,11 @@ func FuzzIndexFile(f *testing.F) {
 	events := corpora["few"].make(rand.New(rand.NewPCG(23, 24)))
 	model := &naiveIndex{events}
 	m := memIndexOf(events)
-	_, fs := fileIndexOf(f, m, newBlockCache(1, 0))
+	_, fs := fileIndexOf(f, m, index.NewBlockCache(1, 0))
 	whole := fileContent(f, fs, "7.idx")
 	f.Add(uint32(0), uint32(0), []byte{}, true)
 	f.Add(uint32(5000), uint32(3), []byte{0xff, 0xff, 0xff, 0xff, 0x7f}, true)
-	f.Add(uint32(len(whole)-indexBlockSize+indexTableAt), uint32(8), []byte{0xff, 0xff, 0xff}, false)
+	f.Add(uint32(len(whole)-index.BlockSize+index.TableAt), uint32(8), []byte{0xff, 0xff, 0xff}, false)
 	f.Fuzz(func(t *testing.T, at, step uint32, change []byte, filters bool) {
 		content := append([]byte(nil), whole...)
 		for i, c := range change {
@@ -269,15 +270,15 @@ func FuzzIndexFile(f *testing.F) {
 }
 
 // sealBlocks gives every block the checksum of its content.
-func sealBlocks(content []byte, m indexMeta) []byte {
-	for at := 0; at+indexBlockSize <= len(content); at += indexBlockSize {
-		b := content[at : at+indexBlockSize]
-		binary.LittleEndian.PutUint32(b[indexBlockPayload:], blockCRC(m.blockSeed(), uint32(at/indexBlockSize), b[:indexBlockPayload]))
+func sealBlocks(content []byte, m index.Meta) []byte {
+	for at := 0; at+index.BlockSize <= len(content); at += index.BlockSize {
+		b := content[at : at+index.BlockSize]
+		binary.LittleEndian.PutUint32(b[index.BlockPayload:], index.BlockCRC(m.BlockSeed(), uint32(at/index.BlockSize), b[:index.BlockPayload]))
 	}
 	return content
 }
 
-func tryIndexFile(t *testing.T, content []byte, m indexMeta, model *naiveIndex, filters bool) {
+func tryIndexFile(t *testing.T, content []byte, m index.Meta, model *naiveIndex, filters bool) {
 	fs := vfs.NewMem()
 	f, err := fs.Open("x.idx", os.O_RDWR|os.O_CREATE)
 	require.NoError(t, err)
@@ -289,33 +290,33 @@ func tryIndexFile(t *testing.T, content []byte, m indexMeta, model *naiveIndex, 
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	x, err := openIndexFile(fs, "x.idx", m, newBlockCache(1, room))
+	x, err := index.OpenFile(fs, "x.idx", m, index.NewBlockCache(1, room))
 	if err != nil {
 		return
 	}
-	_ = x.keys(byTag, "", x.count(), func(indexEntry) bool { return true })
+	_ = x.Keys(index.ByTag, "", x.Count(), func(index.Entry) bool { return true })
 	for _, e := range model.events[:3] {
-		_, _, _ = x.lookup(byStream, string(e.stream), x.count())
-		_, _ = x.postings(byType, string(e.Type), 0, x.count(), nil)
-		_, _ = x.candidates(e.ID, x.count(), nil)
+		_, _, _ = x.Lookup(index.ByStream, string(e.Stream), x.Count())
+		_, _ = x.Postings(index.ByType, string(e.Type), 0, x.Count(), nil)
+		_, _ = x.Candidates(e.ID, x.Count(), nil)
 	}
 	runtime.ReadMemStats(&after)
 	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(4*len(content)+1<<20))
 	_, _ = answers(x, model)
-	_ = writeIndexFile(context.Background(), fs, "y.idx", x, m)
+	_ = index.WriteFile(context.Background(), fs, "y.idx", x, m)
 }
 
 func BenchmarkIndexLookup(b *testing.B) {
 	const events = 600_000
 	g := newGenerator(events/10, 10)
-	m := newMemIndex(0, testStore)
+	m := index.NewMemory(0, testStore)
 	var ids []uuid.UUID
 	for range events {
 		e := g.next()
-		m.add(e)
+		m.Add(e)
 		ids = append(ids, e.ID)
 	}
-	x, fs := fileIndexOf(b, m, newBlockCache(indexCacheSize, indexFilterSize))
+	x, fs := fileIndexOf(b, m, index.NewBlockCache(indexCacheSize, indexFilterSize))
 	content := fileContent(b, fs, "7.idx")
 	b.Logf("%.1f bytes per event", float64(len(content))/events)
 	names := make([]string, 1024)
@@ -324,7 +325,7 @@ func BenchmarkIndexLookup(b *testing.B) {
 	}
 	for _, way := range []struct {
 		name  string
-		index segmentIndex
+		index index.Index
 	}{{"memory", m}, {"file", x}} {
 		run := func(name string, do func(i int) error) {
 			b.Run(name+"/"+way.name, func(b *testing.B) {
@@ -337,40 +338,46 @@ func BenchmarkIndexLookup(b *testing.B) {
 			})
 		}
 		var ords []uint32
-		run("stream", func(i int) error { _, _, err := way.index.lookup(byStream, names[i%1024], events); return err })
-		run("absent", func(i int) (err error) { _, _, err = way.index.lookup(byStream, names[i%1024][1:], events); return })
+		run("stream", func(i int) error { _, _, err := way.index.Lookup(index.ByStream, names[i%1024], events); return err })
+		run("absent", func(i int) (err error) {
+			_, _, err = way.index.Lookup(index.ByStream, names[i%1024][1:], events)
+			return
+		})
 		run("postings", func(i int) (err error) {
-			ords, err = way.index.postings(byStream, names[i%1024], 0, events, ords[:0])
+			ords, err = way.index.Postings(index.ByStream, names[i%1024], 0, events, ords[:0])
 			return
 		})
 		run("id", func(i int) (err error) {
-			ords, err = way.index.candidates(ids[i*7919%events], events, ords[:0])
+			ords, err = way.index.Candidates(ids[i*7919%events], events, ords[:0])
 			return
 		})
 		run("absent id", func(i int) (err error) {
 			id := ids[i*7919%events]
 			id[3]++
-			ords, err = way.index.candidates(id, events, ords[:0])
+			ords, err = way.index.Candidates(id, events, ords[:0])
 			return
 		})
-		run("offset", func(i int) error { _, err := way.index.offset(uint32(i * 7919 % events)); return err })
-		run("since", func(i int) error { _, err := way.index.since(int64(i*7919%(events*15)), events); return err })
-		run("type of 60000", func(i int) (err error) { ords, err = way.index.postings(byType, "Event3", 0, events, ords[:0]); return })
+		run("offset", func(i int) error { _, err := way.index.Offset(uint32(i * 7919 % events)); return err })
+		run("since", func(i int) error { _, err := way.index.Since(int64(i*7919%(events*15)), events); return err })
+		run("type of 60000", func(i int) (err error) {
+			ords, err = way.index.Postings(index.ByType, "Event3", 0, events, ords[:0])
+			return
+		})
 	}
 	b.Run("write", func(b *testing.B) {
 		for range b.N {
-			if err := writeIndexFile(context.Background(), fs, "8.idx", m, metaOf(m)); err != nil {
+			if err := index.WriteFile(context.Background(), fs, "8.idx", m, metaOf(m)); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
 	b.Run("open", func(b *testing.B) {
 		for range b.N {
-			x, err := openIndexFile(fs, "7.idx", metaOf(m), x.cache)
+			x, err := index.OpenFile(fs, "7.idx", metaOf(m), x.Cache)
 			if err != nil {
 				b.Fatal(err)
 			}
-			_ = x.close()
+			_ = x.Close()
 		}
 	})
 }

@@ -9,38 +9,39 @@ import (
 	"testing"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/require"
 )
 
 // A countingIndex counts the events that its index is asked about one by one or in groups.
 type countingIndex struct {
-	segmentIndex
+	index.Index
 	asked  *atomic.Int64 // events whose place was asked for
 	groups *atomic.Int64 // times that places was asked
 }
 
-func (c countingIndex) offset(ord uint32) (int64, error) {
+func (c countingIndex) Offset(ord uint32) (int64, error) {
 	c.asked.Add(1)
-	return c.segmentIndex.offset(ord)
+	return c.Index.Offset(ord)
 }
 
-func (c countingIndex) recordedAt(ord uint32) (int64, error) {
+func (c countingIndex) RecordedAt(ord uint32) (int64, error) {
 	c.asked.Add(1)
-	return c.segmentIndex.recordedAt(ord)
+	return c.Index.RecordedAt(ord)
 }
 
-func (c countingIndex) places(ords []uint32, time bool, offsets, micros []int64) (_, _ []int64, err error) {
+func (c countingIndex) Places(ords []uint32, time bool, offsets, micros []int64) (_, _ []int64, err error) {
 	c.asked.Add(int64(len(ords)))
 	c.groups.Add(1)
-	return c.segmentIndex.(placer).places(ords, time, offsets, micros)
+	return c.Index.(index.Placer).Places(ords, time, offsets, micros)
 }
 
 // countQuestions makes the indexes of a store count what they are asked.
 func countQuestions(s *FileStore) (asked, groups *atomic.Int64) {
 	asked, groups = new(atomic.Int64), new(atomic.Int64)
 	for _, seg := range s.view.Load().segments {
-		seg.index.Store(&indexHolder{countingIndex{seg.index.Load().segmentIndex, asked, groups}})
+		seg.index.Store(&indexHolder{countingIndex{seg.index.Load().Index, asked, groups}})
 	}
 	return asked, groups
 }
@@ -53,7 +54,7 @@ func cacheIndexes(t *testing.T, s *FileStore) {
 		for ord := range ords {
 			ords[ord] = uint32(ord)
 		}
-		_, _, err := seg.index.Load().segmentIndex.(placer).places(ords, true, nil, nil)
+		_, _, err := seg.index.Load().Index.(index.Placer).Places(ords, true, nil, nil)
 		require.NoError(t, err)
 	}
 }

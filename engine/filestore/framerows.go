@@ -58,7 +58,7 @@ func (f *frameRows) beginWhole(s *segmentReader) {
 
 // seekForwards goes to the frame that holds event lo.
 func (f *frameRows) seekForwards() (err error) {
-	if f.behind, f.next, err = f.s.frame(f.lo); err != nil {
+	if f.behind, f.next, err = f.s.Frame(f.lo); err != nil {
 		return err
 	}
 	for {
@@ -75,7 +75,7 @@ func (f *frameRows) seekForwards() (err error) {
 
 // seekBackwards goes behind the frame that holds event hi-1.
 func (f *frameRows) seekBackwards() error {
-	off, first, err := f.s.frame(f.hi - 1)
+	off, first, err := f.s.Frame(f.hi - 1)
 	if err != nil {
 		return err
 	}

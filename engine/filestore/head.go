@@ -28,7 +28,7 @@ func (r *readIndex) headAt(p engine.Position) (engine.Head, error) {
 	if p <= s.seg.base {
 		return engine.Head{Position: s.seg.base, Chain: s.seg.header.ChainIn}, nil
 	}
-	off, first, err := s.frame(uint32(p - 1 - s.seg.base))
+	off, first, err := s.Frame(uint32(p - 1 - s.seg.base))
 	if err != nil {
 		return engine.Head{}, err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 )
@@ -51,7 +52,7 @@ func (r *readIndex) sealedVersion(stream string) (engine.Version, error) {
 	hash := format.HashKey(format.IndexSeed(r.view.store), format.BytesOf(stream))
 	for at := r.walkBack(); at.next(); {
 		if at.run != nil {
-			v, ok, err := at.run.lastVersion(stream, hash)
+			v, ok, err := at.run.LastVersion(stream, hash)
 			if ok && err == nil {
 				return v, nil
 			}
@@ -60,7 +61,7 @@ func (r *readIndex) sealedVersion(stream string) (engine.Version, error) {
 			}
 			continue
 		}
-		if x, ok := r.view.segments[at.i].index.Load().segmentIndex.(*fileIndex); ok && x.excludes(byStream, hash) {
+		if x, ok := r.view.segments[at.i].index.Load().Index.(*index.File); ok && x.Excludes(index.ByStream, hash) {
 			continue
 		}
 		if v, ok, err := r.versionIn(at.i, stream); ok || err != nil {
@@ -73,9 +74,9 @@ func (r *readIndex) sealedVersion(stream string) (engine.Version, error) {
 // A backWalk goes through the sealed segments from the newest to the oldest, by runs where there are some.
 type backWalk struct {
 	r    *readIndex
-	runs []*indexRun // not yet come to
-	i    int         // segment; of a run the first
-	run  *indexRun   // nil for a segment by itself
+	runs []*index.Run // not yet come to
+	i    int          // segment; of a run the first
+	run  *index.Run   // nil for a segment by itself
 }
 
 // walkBack begins behind the last segment but one.
@@ -94,13 +95,13 @@ func (w *backWalk) next() bool {
 		return false
 	}
 	number := w.r.view.segments[w.i].number
-	for len(w.runs) > 0 && w.runs[len(w.runs)-1].to > number {
+	for len(w.runs) > 0 && w.runs[len(w.runs)-1].To > number {
 		w.runs = w.runs[:len(w.runs)-1]
 	}
-	if n := len(w.runs); n > 0 && w.runs[n-1].to == number {
+	if n := len(w.runs); n > 0 && w.runs[n-1].To == number {
 		run := w.runs[n-1]
-		first := w.i - int(run.span()) + 1
-		if first >= 0 && w.r.view.segments[first].base == run.base && run.base+engine.Position(run.count()) <= w.r.head {
+		first := w.i - int(run.Span()) + 1
+		if first >= 0 && w.r.view.segments[first].base == run.Base && run.Base+engine.Position(run.Count()) <= w.r.head {
 			w.i, w.run = first, run
 		}
 	}
@@ -112,7 +113,7 @@ func (w *backWalk) avoid(err error) {
 	if !vfs.TooManyFiles(err) {
 		w.r.shared.indexer.dropRun(w.run)
 	}
-	w.i, w.runs = w.i+int(w.run.span()), w.runs[:len(w.runs)-1]
+	w.i, w.runs = w.i+int(w.run.Span()), w.runs[:len(w.runs)-1]
 }
 
 // versionIn asks segment i alone.
@@ -121,15 +122,15 @@ func (r *readIndex) versionIn(i int, stream string) (engine.Version, bool, error
 	if limit == 0 {
 		return engine.NoVersion, false, nil
 	}
-	e, ok, err := r.view.segments[i].index.Load().lookup(byStream, stream, limit)
+	e, ok, err := r.view.segments[i].index.Load().Lookup(index.ByStream, stream, limit)
 	if err != nil {
 		s := r.reader(context.Background(), i, new(blockMemory)) // it knows what to do about a damaged index
-		e, ok, err = s.lookup(byStream, stream, limit)
+		e, ok, err = s.Lookup(index.ByStream, stream, limit)
 	}
 	if err != nil || !ok {
 		return engine.NoVersion, false, err
 	}
-	return e.lastVersion(), true, nil
+	return e.LastVersion(), true, nil
 }
 
 // eachCandidate calls visit with the events that may have the id, the newest segment first, until visit returns false or
@@ -146,12 +147,12 @@ func (r *readIndex) eachCandidate(id uuid.UUID, visit func(s *segmentReader, ord
 			continue
 		}
 		var damage error
-		if ords, damage = at.run.candidates(id, at.run.count(), ords[:0]); damage != nil {
+		if ords, damage = at.run.Candidates(id, at.run.Count(), ords[:0]); damage != nil {
 			at.avoid(damage)
 			continue
 		}
 		for _, ord := range ords {
-			p := at.run.base + engine.Position(ord)
+			p := at.run.Base + engine.Position(ord)
 			i := r.find(p)
 			s := r.reader(context.Background(), i, new(blockMemory))
 			if more, err = visit(&s, uint32(p-s.seg.base)); err != nil || !more {
@@ -168,13 +169,13 @@ func (r *readIndex) candidatesIn(i int, id uuid.UUID, ords *[]uint32, visit func
 	if limit == 0 {
 		return true, nil
 	}
-	*ords, err = r.view.segments[i].index.Load().candidates(id, limit, (*ords)[:0])
+	*ords, err = r.view.segments[i].index.Load().Candidates(id, limit, (*ords)[:0])
 	if err == nil && len(*ords) == 0 {
 		return true, nil
 	}
 	s := r.reader(context.Background(), i, new(blockMemory))
 	if err != nil {
-		if *ords, err = s.candidates(id, limit, (*ords)[:0]); err != nil {
+		if *ords, err = s.Candidates(id, limit, (*ords)[:0]); err != nil {
 			return false, err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -18,20 +19,20 @@ type headLog struct {
 	view     view
 	head     engine.Position
 	versions map[string]engine.Version
-	cache    *blockCache
+	cache    *index.BlockCache
 	r        *rand.Rand
 	ids      []uuid.UUID // by position
 }
 
 func newHeadLog(t *testing.T) *headLog {
-	l := &headLog{t: t, view: view{store: testStore}, versions: map[string]engine.Version{}, cache: newBlockCache(1<<20, 1<<20), r: rand.New(rand.NewPCG(41, 42))}
+	l := &headLog{t: t, view: view{store: testStore}, versions: map[string]engine.Version{}, cache: index.NewBlockCache(1<<20, 1<<20), r: rand.New(rand.NewPCG(41, 42))}
 	l.begin()
 	return l
 }
 
 func (l *headLog) begin() {
 	seg := &segment{number: int64(len(l.view.segments) + 1), base: l.head}
-	seg.index.Store(&indexHolder{newMemIndex(l.head, testStore)})
+	seg.index.Store(&indexHolder{index.NewMemory(l.head, testStore)})
 	l.view.segments = append(l.view.segments, seg)
 }
 
@@ -45,8 +46,8 @@ func (l *headLog) append(stream string) engine.Version {
 	l.versions[stream]++
 	id := corpus{v4: 5}.id(l.r, int64(l.head)*1000)
 	l.ids = append(l.ids, id)
-	l.active().index.Load().segmentIndex.(*memIndex).add(&indexedEvent{offset: int64(l.head), frame: int64(l.head),
-		stream: []byte(stream), Type: []byte("T"), version: l.versions[stream], ID: id, micros: int64(l.head) * 1000})
+	l.active().index.Load().Index.(*index.Memory).Add(&index.Event{Offset: int64(l.head), Frame: int64(l.head),
+		Stream: []byte(stream), Type: []byte("T"), Version: l.versions[stream], ID: id, Micros: int64(l.head) * 1000})
 	l.head++
 	return l.versions[stream]
 }
@@ -54,8 +55,8 @@ func (l *headLog) append(stream string) engine.Version {
 // rotate seals the active segment. If file is true its index goes to a file.
 func (l *headLog) rotate(file bool) {
 	seg := l.active()
-	m := seg.index.Load().segmentIndex.(*memIndex)
-	seg.sealed.Store(&sealedInfo{count: m.count()})
+	m := seg.index.Load().Index.(*index.Memory)
+	seg.sealed.Store(&sealedInfo{count: m.Count()})
 	if file {
 		x, _ := fileIndexOf(l.t, m, l.cache)
 		seg.index.Store(&indexHolder{x})
@@ -165,15 +166,15 @@ func BenchmarkHeads(b *testing.B) {
 	for _, runs := range []int{1, 16, 160} {
 		b.Run(fmt.Sprintf("absent/runs=%d", runs), func(b *testing.B) {
 			g := newGenerator(1<<30, 10)
-			cache := newBlockCache(indexCacheSize, 64<<20)
+			cache := index.NewBlockCache(indexCacheSize, 64<<20)
 			v := &view{store: testStore}
 			base := engine.Position(0)
 			const events = 20_000
 			for n := range runs + 1 {
-				m := newMemIndex(base, testStore)
+				m := index.NewMemory(base, testStore)
 				seg := &segment{number: int64(n), base: base}
 				for range events {
-					m.add(g.next())
+					m.Add(g.next())
 				}
 				base += events
 				seg.index.Store(&indexHolder{m})

@@ -14,6 +14,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -95,19 +96,19 @@ func TestWhateverHasTheNameOfManifestIsMadeAnew(t *testing.T) {
 // An index file that claims more than its events can need is damaged: it takes no memory, the answers are right, and it is made anew.
 func TestAnIndexThatClaimsTooMuchIsDamaged(t *testing.T) {
 	const blocks = 16 << 20 // 64 GiB, of which a few blocks are there
-	claims := map[string]func(f *indexFooter){
-		"fences": func(f *indexFooter) {
-			f.sections[keysSection(byStream, keysFences)].size = blocks / 2 * indexBlockPayload
+	claims := map[string]func(f *index.Footer){
+		"fences": func(f *index.Footer) {
+			f.Sections[index.KeysSection(index.ByStream, index.KeysFences)].Size = blocks / 2 * index.BlockPayload
 		},
-		"leaves": func(f *indexFooter) {
-			f.sections[keysSection(byStream, keysLeaves)].size = blocks / 2 * indexBlockPayload
+		"leaves": func(f *index.Footer) {
+			f.Sections[index.KeysSection(index.ByStream, index.KeysLeaves)].Size = blocks / 2 * index.BlockPayload
 		},
-		"filter":      func(f *indexFooter) { f.sections[keysSection(byStream, keysFilter)].size = 1 << 30 },
-		"postings":    func(f *indexFooter) { f.sections[keysSection(byType, keysPostings)].size = 1 << 34 },
-		"ids' filter": func(f *indexFooter) { f.sections[sectionIDFilter].size = 1 << 30 },
-		"leaves and fences of them": func(f *indexFooter) {
-			f.sections[keysSection(byTag, keysLeaves)].size = blocks / 4 * indexBlockPayload
-			f.sections[keysSection(byTag, keysFences)].size = blocks / 4 * 255
+		"filter":      func(f *index.Footer) { f.Sections[index.KeysSection(index.ByStream, index.KeysFilter)].Size = 1 << 30 },
+		"postings":    func(f *index.Footer) { f.Sections[index.KeysSection(index.ByType, index.KeysPostings)].Size = 1 << 34 },
+		"ids' filter": func(f *index.Footer) { f.Sections[index.SectionIDFilter].Size = 1 << 30 },
+		"leaves and fences of them": func(f *index.Footer) {
+			f.Sections[index.KeysSection(index.ByTag, index.KeysLeaves)].Size = blocks / 4 * index.BlockPayload
+			f.Sections[index.KeysSection(index.ByTag, index.KeysFences)].Size = blocks / 4 * 255
 		},
 	}
 	for name, claim := range claims {
@@ -137,28 +138,28 @@ func TestAnIndexThatClaimsTooMuchIsDamaged(t *testing.T) {
 
 // exaggerate makes a file of so many blocks of an index file, with a footer whose checksum is right and that claim has changed. Later sections move
 // behind.
-func exaggerate(t *testing.T, name string, blocks uint32, claim func(f *indexFooter)) {
+func exaggerate(t *testing.T, name string, blocks uint32, claim func(f *index.Footer)) {
 	b, err := os.ReadFile(name)
 	require.NoError(t, err)
-	was := uint32(len(b) / indexBlockSize)
-	footer, err := decodeIndexFooter(b[int(was-1)*indexBlockSize:], was)
+	was := uint32(len(b) / index.BlockSize)
+	footer, err := index.DecodeFooter(b[int(was-1)*index.BlockSize:], was)
 	require.NoError(t, err)
 	claim(footer)
-	footer.blocks = blocks
+	footer.Blocks = blocks
 	at := uint64(0)
-	for i := range footer.sections {
-		s := &footer.sections[i]
-		s.start = max(s.start, at)
-		if (i-sectionKeys)%sectionsPerKeys == keysLeaves && i >= sectionKeys {
-			s.start = (s.start + indexBlockPayload - 1) / indexBlockPayload * indexBlockPayload
+	for i := range footer.Sections {
+		s := &footer.Sections[i]
+		s.Start = max(s.Start, at)
+		if (i-index.SectionKeys)%index.SectionsPerKeys == index.KeysLeaves && i >= index.SectionKeys {
+			s.Start = (s.Start + index.BlockPayload - 1) / index.BlockPayload * index.BlockPayload
 		}
-		at = s.start + s.size
+		at = s.Start + s.Size
 	}
-	content := footer.encode()
-	page := binary.LittleEndian.AppendUint32(content, blockCRC(footer.blockSeed(), blocks-1, content))
+	content := footer.Encode()
+	page := binary.LittleEndian.AppendUint32(content, index.BlockCRC(footer.BlockSeed(), blocks-1, content))
 	f, err := os.OpenFile(name, os.O_RDWR, 0o644)
 	require.NoError(t, err)
-	_, err = f.WriteAt(page, int64(blocks-1)*indexBlockSize)
+	_, err = f.WriteAt(page, int64(blocks-1)*index.BlockSize)
 	require.NoError(t, err)
 	require.NoError(t, f.Close())
 }
@@ -169,19 +170,19 @@ func TestAHoleTakesNoMemory(t *testing.T) {
 	s := openStore(t, dir, Options{})
 	seg := s.current().view.segments[0]
 	name := filepath.Join(dir, "hole.idx")
-	x := &fileIndex{name: name, cache: s.indexer.cache, ID: s.indexer.cache.newFile()}
-	x.sections[keysSection(byStream, keysFences)].size = 64 << 30
+	x := &index.File{Name: name, Cache: s.indexer.cache, ID: s.indexer.cache.NewFile()}
+	x.Sections[index.KeysSection(index.ByStream, index.KeysFences)].Size = 64 << 30
 	require.NoError(t, os.WriteFile(name, nil, 0o644))
 	require.NoError(t, os.Truncate(name, 64<<30))
 	var err error
-	x.file, err = vfs.OS().Open(name, os.O_RDONLY)
+	x.File, err = vfs.OS().Open(name, os.O_RDONLY)
 	require.NoError(t, err)
-	defer x.file.Close()
+	defer x.File.Close()
 	meta := seg.indexMeta(seg.header.Store, seg.sealed.Load())
-	x.crc = meta.blockSeed()
-	r := x.reader()
-	defer r.done()
-	took := grown(func() { _, err = r.all(keysSection(byStream, keysFences)) })
+	x.CRC = meta.BlockSeed()
+	r := x.Reader()
+	defer r.Done()
+	took := grown(func() { _, err = r.All(index.KeysSection(index.ByStream, index.KeysFences)) })
 	require.Error(t, err)
 	assert.Less(t, took, uint64(8<<20))
 }

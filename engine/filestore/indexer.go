@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 )
@@ -21,18 +22,18 @@ import (
 // Its goroutine runs while there is something to do. add starts it; stop ends it and waits for it.
 type indexer struct {
 	fs       vfs.FS
-	cache    *blockCache
+	cache    *index.BlockCache
 	mayWrite func() bool // whether this process holds the write lock
 	// rebuild indexes a sealed segment from its records, for a segment whose index is not in memory.
-	rebuild func(ctx context.Context, seg *segment) (*memIndex, error)
+	rebuild func(ctx context.Context, seg *segment) (*index.Memory, error)
 	retry   time.Duration // how long to wait after a failure, to begin with
 
 	// spare, if not nil, does one piece of other work in the background when no index is wanted, and reports whether there may be more. It ends
 	// early when ctx does. It is called only while this process may write.
 	spare func(ctx context.Context) (more bool, err error)
 
-	runs      atomic.Pointer[[]*indexRun] // merged indexes; changes under mu
-	mergeMost int                         // see the constant
+	runs      atomic.Pointer[[]*index.Run] // merged indexes; changes under mu
+	mergeMost int                          // see the constant
 
 	ctx     context.Context // ends with stop
 	cancel  context.CancelFunc
@@ -42,7 +43,7 @@ type indexer struct {
 	mu      sync.Mutex // protects what follows
 	pending []*segment
 	damaged map[*segment]bool // the file must be written anew
-	open    []*fileIndex      // opened so far; closed by close
+	open    []*index.File     // opened so far; closed by close
 	active  bool              // the goroutine runs
 	stopped bool
 	lastErr error // of the last attempt; nil after one that succeeded
@@ -58,7 +59,7 @@ const (
 )
 
 // newIndexer makes the indexer of a store. Nothing runs before the first add.
-func newIndexer(fsys vfs.FS, cache *blockCache, mayWrite func() bool, rebuild func(context.Context, *segment) (*memIndex, error)) *indexer {
+func newIndexer(fsys vfs.FS, cache *index.BlockCache, mayWrite func() bool, rebuild func(context.Context, *segment) (*index.Memory, error)) *indexer {
 	x := &indexer{fs: fsys, cache: cache, mayWrite: mayWrite, rebuild: rebuild, retry: indexRetryFirst, mergeMost: mergeMost,
 		wake: make(chan struct{}, 1), damaged: map[*segment]bool{}}
 	x.ctx, x.cancel = context.WithCancel(context.Background())
@@ -73,24 +74,24 @@ func (s *segment) indexName() string {
 	return vfs.Join(vfs.Parent(s.name), indexFileName(format.SegmentFileName(s.number, s.header.Content)))
 }
 
-// indexMeta describes the events of a sealed segment.
-func (s *segment) indexMeta(store uuid.UUID, sealed *sealedInfo) indexMeta {
-	return indexMeta{store: store, number: s.number, generation: s.header.Content, base: s.base,
-		count: sealed.count, end: sealed.end, chain: sealed.lastChain}
+// Meta describes the events of a sealed segment.
+func (s *segment) indexMeta(store uuid.UUID, sealed *sealedInfo) index.Meta {
+	return index.Meta{Store: store, Number: s.number, Generation: s.header.Content, Base: s.base,
+		Count: sealed.count, End: sealed.end, Chain: sealed.lastChain}
 }
 
 // openSealed returns the index of the segment that m describes: its file, or one that says that the file is missing.
-// The caller gives the segment to add if it is not a *fileIndex.
-func (x *indexer) openSealed(seg *segment, m indexMeta) segmentIndex {
+// The caller gives the segment to add if it is not a *File.
+func (x *indexer) openSealed(seg *segment, m index.Meta) index.Index {
 	f, err := x.openFile(seg.indexName(), m)
 	if err != nil {
-		return missingIndex{&indexDamage{seg.indexName(), -1, err}}
+		return missingIndex{&index.Damage{File: seg.indexName(), Block: -1, Err: err}}
 	}
 	return f
 }
 
-func (x *indexer) openFile(name string, m indexMeta) (*fileIndex, error) {
-	f, err := openIndexFile(x.fs, name, m, x.cache)
+func (x *indexer) openFile(name string, m index.Meta) (*index.File, error) {
+	f, err := index.OpenFile(x.fs, name, m, x.cache)
 	if err == nil {
 		x.keep(f)
 	}
@@ -98,7 +99,7 @@ func (x *indexer) openFile(name string, m indexMeta) (*fileIndex, error) {
 }
 
 // keep notes a file that close is to close.
-func (x *indexer) keep(f *fileIndex) {
+func (x *indexer) keep(f *index.File) {
 	x.mu.Lock()
 	x.open = append(x.open, f)
 	x.mu.Unlock()
@@ -108,32 +109,32 @@ func (x *indexer) keep(f *fileIndex) {
 // offset below which the segment is known to be durable. It returns the index, to which later events can be added, and
 // the place where these begin. ok is false if there is no such file, or none that fits; then the segment must be read from
 // its beginning.
-func (x *indexer) openActive(seg *segment, store uuid.UUID, promised int64) (m *memIndex, end logEnd, ok bool) {
-	meta := indexMeta{store: store, number: seg.number, generation: seg.header.Content, base: seg.base}
-	f, err := openAnyIndexFile(x.fs, seg.indexName(), meta, x.cache)
+func (x *indexer) openActive(seg *segment, store uuid.UUID, promised int64) (m *index.Memory, end logEnd, ok bool) {
+	meta := index.Meta{Store: store, Number: seg.number, Generation: seg.header.Content, Base: seg.base}
+	f, err := index.OpenAnyFile(x.fs, seg.indexName(), meta, x.cache)
 	if err != nil {
 		return nil, logEnd{}, false
 	}
-	if f.count() > 0 && f.end <= promised {
+	if f.Count() > 0 && f.End <= promised {
 		if end, err = behindIndex(f, seg); err == nil {
 			x.keep(f)
-			return newMemIndexBehind(f), end, true
+			return index.NewMemoryBehind(f), end, true
 		}
 	}
-	f.close()
+	f.Close()
 	return nil, logEnd{}, false
 }
 
 // saveActive writes the index of the last segment, of which everything up to end is durable, so that the next Open need
 // not read it. It does nothing if reading is quicker.
-func (x *indexer) saveActive(seg *segment, store uuid.UUID, m *memIndex, end logEnd) error {
-	damaged := m.skip > 0 && m.prefixFile() == nil
-	if m.count()-m.skip < activeIndexLeast && !damaged {
+func (x *indexer) saveActive(seg *segment, store uuid.UUID, m *index.Memory, end logEnd) error {
+	damaged := m.Skip > 0 && m.PrefixFile() == nil
+	if m.Count()-m.Skip < activeIndexLeast && !damaged {
 		return nil
 	}
-	meta := indexMeta{store: store, number: seg.number, generation: seg.header.Content, base: seg.base,
-		count: m.count(), end: end.offset, chain: end.chain}
-	return writeIndexFile(context.Background(), x.fs, seg.indexName(), m, meta)
+	meta := index.Meta{Store: store, Number: seg.number, Generation: seg.header.Content, Base: seg.base,
+		Count: m.Count(), End: end.offset, Chain: end.chain}
+	return index.WriteFile(context.Background(), x.fs, seg.indexName(), m, meta)
 }
 
 // activeIndexLeast is the number of new events for which saveActive writes a file. Reading fewer takes a few milliseconds.
@@ -193,7 +194,7 @@ func (x *indexer) close() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for _, f := range x.open {
-		f.close()
+		f.Close()
 	}
 	x.open, x.pending = nil, nil
 }
@@ -274,7 +275,7 @@ func (x *indexer) process(seg *segment) (done bool, err error) {
 	x.mu.Lock()
 	damaged := x.damaged[seg]
 	x.mu.Unlock()
-	if _, ok := holder.segmentIndex.(*fileIndex); ok && !damaged {
+	if _, ok := holder.Index.(*index.File); ok && !damaged {
 		return true, nil
 	}
 	m, name := seg.indexMeta(seg.header.Store, sealed), seg.indexName()
@@ -306,10 +307,10 @@ func (x *indexer) process(seg *segment) (done bool, err error) {
 }
 
 // make writes the index file of a segment, from memory if its index is there, else from its records.
-func (x *indexer) make(seg *segment, holder *indexHolder, name string, m indexMeta) error {
-	if src, ok := holder.segmentIndex.(*memIndex); ok && src.count() == m.count {
-		err := writeIndexFile(x.ctx, x.fs, name, src, m)
-		var damage *indexDamage // of the file that src begins in
+func (x *indexer) make(seg *segment, holder *indexHolder, name string, m index.Meta) error {
+	if src, ok := holder.Index.(*index.Memory); ok && src.Count() == m.Count {
+		err := index.WriteFile(x.ctx, x.fs, name, src, m)
+		var damage *index.Damage // of the file that src begins in
 		if !errors.As(err, &damage) {
 			return err
 		}
@@ -318,28 +319,30 @@ func (x *indexer) make(seg *segment, holder *indexHolder, name string, m indexMe
 	if err != nil {
 		return err
 	}
-	return writeIndexFile(x.ctx, x.fs, name, src, m)
+	return index.WriteFile(x.ctx, x.fs, name, src, m)
 }
 
-// A missingIndex stands for the index file of a sealed segment that is not there. Every answer is an *indexDamage, upon
+// A missingIndex stands for the index file of a sealed segment that is not there. Every answer is an *Damage, upon
 // which the segment's index is rebuilt in memory.
-type missingIndex struct{ why *indexDamage }
+type missingIndex struct{ why *index.Damage }
 
-func (m missingIndex) offset(uint32) (int64, error)        { return 0, m.why }
-func (m missingIndex) frame(uint32) (int64, uint32, error) { return 0, 0, m.why }
-func (m missingIndex) since(int64, uint32) (uint32, error) { return 0, m.why }
-func (m missingIndex) recordedAt(uint32) (int64, error)    { return 0, m.why }
+func (m missingIndex) Offset(uint32) (int64, error)        { return 0, m.why }
+func (m missingIndex) Frame(uint32) (int64, uint32, error) { return 0, 0, m.why }
+func (m missingIndex) Since(int64, uint32) (uint32, error) { return 0, m.why }
+func (m missingIndex) RecordedAt(uint32) (int64, error)    { return 0, m.why }
 
-func (m missingIndex) lookup(dictionary, string, uint32) (indexEntry, bool, error) {
-	return indexEntry{}, false, m.why
+func (m missingIndex) Lookup(index.Dictionary, string, uint32) (index.Entry, bool, error) {
+	return index.Entry{}, false, m.why
 }
 
-func (m missingIndex) postings(_ dictionary, _ string, _, _ uint32, dst []uint32) ([]uint32, error) {
+func (m missingIndex) Postings(_ index.Dictionary, _ string, _, _ uint32, dst []uint32) ([]uint32, error) {
 	return dst, m.why
 }
 
-func (m missingIndex) keys(dictionary, string, uint32, func(indexEntry) bool) error { return m.why }
+func (m missingIndex) Keys(index.Dictionary, string, uint32, func(index.Entry) bool) error {
+	return m.why
+}
 
-func (m missingIndex) candidates(_ uuid.UUID, _ uint32, dst []uint32) ([]uint32, error) {
+func (m missingIndex) Candidates(_ uuid.UUID, _ uint32, dst []uint32) ([]uint32, error) {
 	return dst, m.why
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/require"
 )
@@ -58,7 +59,7 @@ func (c *indexerCase) restart() {
 	if c.x != nil {
 		c.x.close()
 	}
-	c.x = newIndexer(c.fs, newBlockCache(1<<20, 1<<20), c.write.Load, func(ctx context.Context, seg *segment) (*memIndex, error) {
+	c.x = newIndexer(c.fs, index.NewBlockCache(1<<20, 1<<20), c.write.Load, func(ctx context.Context, seg *segment) (*index.Memory, error) {
 		c.rebuilt.Add(1)
 		return memIndexOf(c.models[seg.number-1].events), ctx.Err()
 	})
@@ -74,7 +75,7 @@ func (c *indexerCase) addSegment() {
 	c.segments, c.models = append(c.segments, seg), append(c.models, model)
 }
 
-func (c *indexerCase) meta(i int) indexMeta {
+func (c *indexerCase) meta(i int) index.Meta {
 	return c.segments[i].indexMeta(testStore, c.segments[i].sealed.Load())
 }
 
@@ -88,8 +89,8 @@ func (c *indexerCase) addAll() {
 func (c *indexerCase) wait() {
 	c.t.Helper()
 	for i, seg := range c.segments {
-		require.Eventually(c.t, func() bool { _, ok := seg.index.Load().segmentIndex.(*fileIndex); return ok }, 10*time.Second, time.Millisecond)
-		x := seg.index.Load().segmentIndex
+		require.Eventually(c.t, func() bool { _, ok := seg.index.Load().Index.(*index.File); return ok }, 10*time.Second, time.Millisecond)
+		x := seg.index.Load().Index
 		compareIndexes(c.t, c.r, c.models[i], x, uint32(len(c.models[i].events)))
 	}
 }
@@ -121,10 +122,10 @@ func TestIndexerOpensWhatIsThere(t *testing.T) {
 	require.NoError(t, c.fs.Remove("000000000002.idx"))
 	c.restart()
 	c.reopen()
-	missing, ok := c.segments[1].index.Load().segmentIndex.(missingIndex)
+	missing, ok := c.segments[1].index.Load().Index.(missingIndex)
 	require.True(t, ok)
-	_, _, err := missing.lookup(byStream, "a", 1)
-	var damage *indexDamage
+	_, _, err := missing.Lookup(index.ByStream, "a", 1)
+	var damage *index.Damage
 	require.ErrorAs(t, err, &damage)
 	c.addAll()
 	c.wait()
@@ -171,7 +172,7 @@ func TestIndexerOnAFullDisk(t *testing.T) {
 		return errors.Is(c.x.lastErr, syscall.ENOSPC)
 	}, 10*time.Second, time.Millisecond)
 	for i, seg := range c.segments {
-		compareIndexes(t, c.r, c.models[i], seg.index.Load().segmentIndex, uint32(len(c.models[i].events)))
+		compareIndexes(t, c.r, c.models[i], seg.index.Load().Index, uint32(len(c.models[i].events)))
 	}
 	c.fs.full.Store(false)
 	c.wait()
@@ -187,7 +188,7 @@ func TestIndexerThatMayNotWrite(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, names)
 	for i := range c.segments { // the other process
-		require.NoError(t, writeIndexFile(context.Background(), c.fs, indexFileName(c.segments[i].name), memIndexOf(c.models[i].events), c.meta(i)))
+		require.NoError(t, index.WriteFile(context.Background(), c.fs, indexFileName(c.segments[i].name), memIndexOf(c.models[i].events), c.meta(i)))
 	}
 	c.wait()
 	// Having found damage it keeps its own index and leaves the file alone.
@@ -196,7 +197,7 @@ func TestIndexerThatMayNotWrite(t *testing.T) {
 	seg.index.Store(&indexHolder{mem})
 	c.x.rewrite(seg)
 	require.Eventually(t, func() bool { c.x.mu.Lock(); defer c.x.mu.Unlock(); return len(c.x.pending) == 0 }, 10*time.Second, time.Millisecond)
-	require.Equal(t, segmentIndex(mem), seg.index.Load().segmentIndex)
+	require.Equal(t, index.Index(mem), seg.index.Load().Index)
 }
 
 // TestIndexerStops in the middle of its work. What it leaves behind does not disturb the next one.
@@ -221,7 +222,7 @@ func TestIndexerWaitsForTheSeal(t *testing.T) {
 	sealed := c.segments[0].sealed.Swap(nil)
 	c.addAll()
 	time.Sleep(5 * time.Millisecond)
-	require.IsType(t, &memIndex{}, c.segments[0].index.Load().segmentIndex)
+	require.IsType(t, &index.Memory{}, c.segments[0].index.Load().Index)
 	c.segments[0].sealed.Store(sealed)
 	c.wait()
 }
@@ -255,26 +256,26 @@ func TestActiveIndex(t *testing.T) {
 	appendMany(0, events)
 	require.NoError(t, store.Close())
 
-	x := newIndexer(fsys, newBlockCache(1<<20, 1<<20), func() bool { return true }, nil)
+	x := newIndexer(fsys, index.NewBlockCache(1<<20, 1<<20), func() bool { return true }, nil)
 	l := &logState{fs: fsys, dir: "store", indexer: x}
 	require.NoError(t, l.load())
 	want := l.end
 	seg := l.last()
-	whole := newMemIndex(seg.base, l.store)
+	whole := index.NewMemory(seg.base, l.store)
 	s, err := newLogScanner(seg, startOf(&seg.header, 0))
 	require.NoError(t, err)
 	for f, err := s.next(); f != nil; f, err = s.next() {
 		require.NoError(t, err)
 		indexFrame(whole, &f.FrameHeader, f.bytes, f.offset)
 	}
-	require.EqualValues(t, events, whole.count())
+	require.EqualValues(t, events, whole.Count())
 	require.NoError(t, x.saveActive(seg, l.store, whole, want))
 
 	m, end, ok := x.openActive(seg, l.store, want.offset)
 	require.True(t, ok)
 	require.Equal(t, s.end, end)
 	require.Equal(t, want, end)
-	require.EqualValues(t, events, m.count())
+	require.EqualValues(t, events, m.Count())
 	_, _, ok = x.openActive(seg, l.store, want.offset-8)
 	require.False(t, ok, "an index of what is not promised was used")
 
@@ -284,13 +285,13 @@ func TestActiveIndex(t *testing.T) {
 	require.NoError(t, x.saveActive(seg, l.store, m, end))
 	_, err = fsys.Stat(indexFileName(seg.name))
 	require.ErrorIs(t, err, os.ErrNotExist)
-	m.replacePrefix(whole)
+	m.ReplacePrefix(whole)
 	require.NoError(t, x.saveActive(seg, l.store, m, end))
 	require.Equal(t, before, fileContent(t, fsys, indexFileName(seg.name)))
 
 	// A segment with other content is not taken for the one that was indexed.
-	meta := indexMeta{store: l.store, number: seg.number, base: seg.base, count: whole.count(), end: end.offset, chain: [32]byte{1}}
-	require.NoError(t, writeIndexFile(context.Background(), fsys, indexFileName(seg.name), whole, meta))
+	meta := index.Meta{Store: l.store, Number: seg.number, Base: seg.base, Count: whole.Count(), End: end.offset, Chain: [32]byte{1}}
+	require.NoError(t, index.WriteFile(context.Background(), fsys, indexFileName(seg.name), whole, meta))
 	_, _, ok = x.openActive(seg, l.store, want.offset)
 	require.False(t, ok)
 	x.close()

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
@@ -25,7 +26,7 @@ func (x *indexer) begin(segments func() []*segment) {
 	defer x.mu.Unlock()
 	x.segments = segments
 	for _, seg := range segments() { // what a reader has left in memory
-		if _, ok := seg.index.Load().segmentIndex.(*fileIndex); !ok && seg.sealed.Load() != nil {
+		if _, ok := seg.index.Load().Index.(*index.File); !ok && seg.sealed.Load() != nil {
 			x.wantLocked(seg)
 		}
 	}
@@ -33,7 +34,7 @@ func (x *indexer) begin(segments func() []*segment) {
 }
 
 // runList returns the runs by position. They do not overlap.
-func (x *indexer) runList() []*indexRun {
+func (x *indexer) runList() []*index.Run {
 	if list := x.runs.Load(); list != nil {
 		return *list
 	}
@@ -77,16 +78,16 @@ func (x *indexer) openRuns(sealed []*segment) error {
 	if err != nil {
 		return err
 	}
-	var found []*indexRun
+	var found []*index.Run
 	for _, name := range names {
-		if from, to, ok := parseIndexRunName(name); ok {
-			found = append(found, &indexRun{from: from, to: to})
+		if from, to, ok := index.ParseRunName(name); ok {
+			found = append(found, &index.Run{From: from, To: to})
 		}
 	}
-	slices.SortFunc(found, func(a, b *indexRun) int { return int(b.span() - a.span()) })
-	var list []*indexRun
+	slices.SortFunc(found, func(a, b *index.Run) int { return int(b.Span() - a.Span()) })
+	var list []*index.Run
 	for _, r := range found {
-		name := vfs.Join(dir, indexRunName(r.from, r.to))
+		name := vfs.Join(dir, index.RunName(r.From, r.To))
 		if x.fitRun(r, name, sealed, list) {
 			list = append(list, r)
 		} else {
@@ -100,30 +101,30 @@ func (x *indexer) openRuns(sealed []*segment) error {
 }
 
 // fitRun opens a run if it is about segments of the store that no run of the list is about.
-func (x *indexer) fitRun(r *indexRun, name string, sealed []*segment, list []*indexRun) bool {
+func (x *indexer) fitRun(r *index.Run, name string, sealed []*segment, list []*index.Run) bool {
 	first := sealed[0].number
-	if r.from < first || r.to > sealed[len(sealed)-1].number {
+	if r.From < first || r.To > sealed[len(sealed)-1].number {
 		return false
 	}
 	for _, other := range list {
-		if r.from <= other.to && other.from <= r.to {
+		if r.From <= other.To && other.From <= r.To {
 			return false
 		}
 	}
-	f, err := x.openFile(name, indexRunMeta(sealed[r.from-first:r.to-first+1]))
-	r.fileIndex = f
-	return err == nil && f.run
+	f, err := x.openFile(name, indexRunMeta(sealed[r.From-first:r.To-first+1]))
+	r.File = f
+	return err == nil && f.Run
 }
 
-func (x *indexer) setRunsLocked(list []*indexRun) {
-	slices.SortFunc(list, func(a, b *indexRun) int { return int(a.from - b.from) })
+func (x *indexer) setRunsLocked(list []*index.Run) {
+	slices.SortFunc(list, func(a, b *index.Run) int { return int(a.From - b.From) })
 	x.runs.Store(&list)
 }
 
 // A mergeItem is a run, or a sealed segment that no run is about.
 type mergeItem struct {
-	file     *fileIndex // nil if the segment has no index file yet
-	run      *indexRun  // nil for a segment
+	file     *index.File // nil if the segment has no index file yet
+	run      *index.Run  // nil for a segment
 	segments []*segment
 }
 
@@ -132,16 +133,16 @@ func (x *indexer) mergeItems(sealed []*segment) []mergeItem {
 	var items []mergeItem
 	runs := x.runList()
 	for i := 0; i < len(sealed); {
-		for len(runs) > 0 && runs[0].from < sealed[i].number {
+		for len(runs) > 0 && runs[0].From < sealed[i].number {
 			runs = runs[1:]
 		}
-		if len(runs) > 0 && runs[0].from == sealed[i].number && int(runs[0].span()) <= len(sealed)-i {
-			n := int(runs[0].span())
-			items = append(items, mergeItem{file: runs[0].fileIndex, run: runs[0], segments: sealed[i : i+n]})
+		if len(runs) > 0 && runs[0].From == sealed[i].number && int(runs[0].Span()) <= len(sealed)-i {
+			n := int(runs[0].Span())
+			items = append(items, mergeItem{file: runs[0].File, run: runs[0], segments: sealed[i : i+n]})
 			i += n
 			continue
 		}
-		f, _ := sealed[i].index.Load().segmentIndex.(*fileIndex)
+		f, _ := sealed[i].index.Load().Index.(*index.File)
 		items = append(items, mergeItem{file: f, segments: sealed[i : i+1]})
 		i++
 	}
@@ -171,13 +172,13 @@ func (x *indexer) mergeRun(items []mergeItem) error {
 	}
 	from, to := segments[0].number, segments[len(segments)-1].number
 	dir, m := filepath.Dir(segments[0].name), indexRunMeta(segments)
-	name := vfs.Join(dir, indexRunName(from, to))
+	name := vfs.Join(dir, index.RunName(from, to))
 	parts, err := x.openParts(items)
 	if err == nil {
-		err = writeIndexRun(x.ctx, x.fs, name, parts, m)
+		err = index.WriteRunFile(x.ctx, x.fs, name, parts, m)
 	}
 	for _, p := range parts {
-		p.close()
+		p.Close()
 	}
 	if err != nil {
 		x.giveUp(items, err)
@@ -189,12 +190,12 @@ func (x *indexer) mergeRun(items []mergeItem) error {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	list := []*indexRun{{f, from, to}}
+	list := []*index.Run{{File: f, From: from, To: to}}
 	for _, r := range x.runList() {
-		if r.to < from || r.from > to {
+		if r.To < from || r.From > to {
 			list = append(list, r)
 		} else {
-			x.fs.Remove(r.name) // it stays open for whoever is asking it
+			x.fs.Remove(r.Name) // it stays open for whoever is asking it
 		}
 	}
 	x.setRunsLocked(list)
@@ -202,10 +203,10 @@ func (x *indexer) mergeRun(items []mergeItem) error {
 }
 
 // openParts opens the items' files once more, with a small cache of their own.
-func (x *indexer) openParts(items []mergeItem) (parts []*fileIndex, err error) {
-	cache := newBlockCache(mergeCache, 0)
+func (x *indexer) openParts(items []mergeItem) (parts []*index.File, err error) {
+	cache := index.NewBlockCache(mergeCache, 0)
 	for _, item := range items {
-		p, err := openIndexFile(x.fs, item.file.name, item.file.indexMeta, cache)
+		p, err := index.OpenFile(x.fs, item.file.Name, item.file.Meta, cache)
 		if err != nil {
 			return parts, err
 		}
@@ -216,13 +217,13 @@ func (x *indexer) openParts(items []mergeItem) (parts []*fileIndex, err error) {
 
 // giveUp has the item made anew whose file is damaged, if that is what err says.
 func (x *indexer) giveUp(items []mergeItem, err error) {
-	var damage *indexDamage
+	var damage *index.Damage
 	if !errors.As(err, &damage) {
 		return
 	}
 	for _, item := range items {
 		switch {
-		case item.file.name != damage.file:
+		case item.file.Name != damage.File:
 		case item.run != nil:
 			x.dropRun(item.run)
 		default:
@@ -232,10 +233,10 @@ func (x *indexer) giveUp(items []mergeItem, err error) {
 }
 
 // dropRun gives a damaged run up. Its segments are asked one by one until they are merged again.
-func (x *indexer) dropRun(r *indexRun) {
+func (x *indexer) dropRun(r *index.Run) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	var list []*indexRun
+	var list []*index.Run
 	for _, other := range x.runList() {
 		if other != r {
 			list = append(list, other)
@@ -243,17 +244,17 @@ func (x *indexer) dropRun(r *indexRun) {
 	}
 	x.setRunsLocked(list)
 	if x.mayWrite() {
-		x.fs.Remove(r.name)
+		x.fs.Remove(r.Name)
 	}
 }
 
 // indexRunMeta describes the events of adjacent sealed segments.
-func indexRunMeta(segments []*segment) indexMeta {
+func indexRunMeta(segments []*segment) index.Meta {
 	last := segments[len(segments)-1]
-	m := indexMeta{store: last.header.Store, number: last.number, generation: uint32(len(segments)), base: segments[0].base,
-		chain: last.sealed.Load().lastChain}
+	m := index.Meta{Store: last.header.Store, Number: last.number, Generation: uint32(len(segments)), Base: segments[0].base,
+		Chain: last.sealed.Load().lastChain}
 	for _, seg := range segments {
-		m.count += seg.sealed.Load().count
+		m.Count += seg.sealed.Load().count
 	}
 	return m
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 
+	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
@@ -18,12 +19,12 @@ func (x *indexer) checkRuns(ctx context.Context, dir string, segments []*segment
 	if err != nil {
 		return 0, nil, err
 	}
-	loaded := map[string]*indexRun{}
+	loaded := map[string]*index.Run{}
 	for _, r := range x.runList() {
-		loaded[r.name] = r
+		loaded[r.Name] = r
 	}
 	for _, file := range names {
-		from, to, ok := parseIndexRunName(file)
+		from, to, ok := index.ParseRunName(file)
 		if !ok {
 			continue
 		}
@@ -70,8 +71,8 @@ func (x *indexer) checkRun(ctx context.Context, name string, segments []*segment
 		return false, false, nil
 	}
 	m := indexRunMeta(segments)
-	same, err = isSameFile(x.fs, name, func(f vfs.File) error { return writeRun(ctx, f, parts, m) })
-	var damage *indexDamage
+	same, err = index.IsSame(x.fs, name, func(f vfs.File) error { return index.WriteRun(ctx, f, parts, m) })
+	var damage *index.Damage
 	if errors.Is(err, fs.ErrNotExist) || errors.As(err, &damage) {
 		return false, false, nil
 	}
@@ -79,9 +80,9 @@ func (x *indexer) checkRun(ctx context.Context, name string, segments []*segment
 }
 
 // partsOf returns the index files of segments, nil if they do not all have one.
-func partsOf(segments []*segment) (parts []*fileIndex) {
+func partsOf(segments []*segment) (parts []*index.File) {
 	for _, seg := range segments {
-		f, ok := seg.index.Load().segmentIndex.(*fileIndex)
+		f, ok := seg.index.Load().Index.(*index.File)
 		if !ok {
 			return nil
 		}

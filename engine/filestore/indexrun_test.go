@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/require"
 )
@@ -38,11 +39,11 @@ func (c *mergeCase) seal(events int) {
 		c.append(fmt.Sprintf("s%d", min(c.r.IntN(4000), c.r.IntN(4000))))
 	}
 	seg := c.active()
-	m := seg.index.Load().segmentIndex.(*memIndex)
+	m := seg.index.Load().Index.(*index.Memory)
 	seg.name, seg.header.Store = format.SegmentFileName(seg.number, 0), testStore
-	sealed := &sealedInfo{end: 64 << 20, count: m.count(), lastChain: [32]byte{byte(seg.number), byte(seg.number >> 8)}}
+	sealed := &sealedInfo{end: 64 << 20, count: m.Count(), lastChain: [32]byte{byte(seg.number), byte(seg.number >> 8)}}
 	seg.sealed.Store(sealed)
-	require.NoError(c.t, writeIndexFile(context.Background(), c.fs, indexFileName(seg.name), m, seg.indexMeta(testStore, sealed)))
+	require.NoError(c.t, index.WriteFile(context.Background(), c.fs, indexFileName(seg.name), m, seg.indexMeta(testStore, sealed)))
 	c.begin()
 }
 
@@ -51,14 +52,14 @@ func (c *mergeCase) restart() {
 	if c.x != nil {
 		c.x.close()
 	}
-	c.x = newIndexer(c.fs, newBlockCache(1<<20, 1<<20), func() bool { return true }, func(_ context.Context, seg *segment) (*memIndex, error) {
+	c.x = newIndexer(c.fs, index.NewBlockCache(1<<20, 1<<20), func() bool { return true }, func(_ context.Context, seg *segment) (*index.Memory, error) {
 		panic("every segment has its file")
 	})
 	c.x.mergeMost = 4
 	for _, seg := range c.view.segments {
 		if sealed := seg.sealed.Load(); sealed != nil {
 			x := c.x.openSealed(seg, seg.indexMeta(testStore, sealed))
-			require.IsType(c.t, &fileIndex{}, x)
+			require.IsType(c.t, &index.File{}, x)
 			seg.index.Store(&indexHolder{x})
 		}
 	}
@@ -111,7 +112,7 @@ func (c *mergeCase) check() {
 func (c *mergeCase) spans() []int64 {
 	var spans []int64
 	for _, r := range c.x.runList() {
-		spans = append(spans, r.span())
+		spans = append(spans, r.Span())
 	}
 	return spans
 }
@@ -138,16 +139,16 @@ func TestMergedIndexesAreOpenedAgain(t *testing.T) {
 	c := newMergeCase(t, 70)
 	c.mergeNow()
 	want := c.spans()
-	whole := fileContent(t, c.fs, indexRunName(1, 64))
-	name := indexRunName(9, 16)
-	require.NoError(t, replaceFile(c.fs, name, func(f vfs.File) error { _, err := f.WriteAt([]byte("leftover"), 0); return err }))
+	whole := fileContent(t, c.fs, index.RunName(1, 64))
+	name := index.RunName(9, 16)
+	require.NoError(t, index.ReplaceFile(c.fs, name, func(f vfs.File) error { _, err := f.WriteAt([]byte("leftover"), 0); return err }))
 	c.restart()
 	require.Empty(t, c.spans())
 	c.mergeNow()
 	require.Equal(t, want, c.spans())
 	_, err := c.fs.Stat(name)
 	require.ErrorIs(t, err, os.ErrNotExist, "the leftover")
-	require.Equal(t, whole, fileContent(t, c.fs, indexRunName(1, 64)))
+	require.Equal(t, whole, fileContent(t, c.fs, index.RunName(1, 64)))
 	c.check()
 }
 
@@ -155,12 +156,12 @@ func TestMergedIndexesAreOpenedAgain(t *testing.T) {
 func TestMergedIndexesAreDerived(t *testing.T) {
 	c := newMergeCase(t, 64)
 	c.mergeNow()
-	want := fileContent(t, c.fs, indexRunName(1, 64))
-	var parts []*fileIndex
+	want := fileContent(t, c.fs, index.RunName(1, 64))
+	var parts []*index.File
 	for _, seg := range c.view.segments[:64] {
-		parts = append(parts, seg.index.Load().segmentIndex.(*fileIndex))
+		parts = append(parts, seg.index.Load().Index.(*index.File))
 	}
-	require.NoError(t, writeIndexRun(context.Background(), c.fs, "again.idx", parts, indexRunMeta(c.view.segments[:64])))
+	require.NoError(t, index.WriteRunFile(context.Background(), c.fs, "again.idx", parts, indexRunMeta(c.view.segments[:64])))
 	require.Equal(t, want, fileContent(t, c.fs, "again.idx"))
 }
 
@@ -173,20 +174,20 @@ func TestCheckRuns(t *testing.T) {
 	require.Empty(t, bad)
 	// One of them becomes the run of other events, with checksums that are right.
 	r := c.x.runList()[1]
-	seg := c.view.segments[r.to-1]
+	seg := c.view.segments[r.To-1]
 	seg.index.Store(c.view.segments[0].index.Load())
 	compared, bad, err = c.x.checkRuns(context.Background(), vfs.Parent(c.view.segments[0].name), c.view.segments)
 	require.NoError(t, err)
 	require.Equal(t, 2, compared)
-	require.Equal(t, []string{r.name}, bad)
+	require.Equal(t, []string{r.Name}, bad)
 	require.Len(t, c.x.runList(), 1)
 }
 
 func TestIsIndexFile(t *testing.T) {
 	m := memIndexOf(corpora["few"].make(rand.New(rand.NewPCG(63, 64))))
-	_, fs := fileIndexOf(t, m, newBlockCache(1, 0))
+	_, fs := fileIndexOf(t, m, index.NewBlockCache(1, 0))
 	same := func() bool {
-		same, err := isIndexFile(context.Background(), fs, "7.idx", m, metaOf(m))
+		same, err := index.IsFile(context.Background(), fs, "7.idx", m, metaOf(m))
 		require.NoError(t, err)
 		return same
 	}
@@ -195,11 +196,11 @@ func TestIsIndexFile(t *testing.T) {
 	require.NoError(t, err)
 	size, err := f.Size()
 	require.NoError(t, err)
-	for _, length := range []int64{size + 1, size - 1, indexBlockSize, 0} {
+	for _, length := range []int64{size + 1, size - 1, index.BlockSize, 0} {
 		require.NoError(t, f.Truncate(length))
 		require.False(t, same(), "%d bytes", length)
 	}
-	require.NoError(t, writeIndexFile(context.Background(), fs, "7.idx", m, metaOf(m)))
+	require.NoError(t, index.WriteFile(context.Background(), fs, "7.idx", m, metaOf(m)))
 	require.True(t, same())
 }
 
@@ -208,9 +209,9 @@ func TestMergedIndexThatIsDamagedIsGivenUp(t *testing.T) {
 	c.mergeNow()
 	spans := c.spans()
 	for _, r := range c.x.runList() {
-		f, err := c.fs.Open(r.name, os.O_RDWR)
+		f, err := c.fs.Open(r.Name, os.O_RDWR)
 		require.NoError(t, err)
-		for at := int64(100); at < int64(r.blocks-1)*indexBlockSize; at += indexBlockSize {
+		for at := int64(100); at < int64(r.Blocks-1)*index.BlockSize; at += index.BlockSize {
 			_, err = f.WriteAt([]byte{0xa5, 0x5a}, at)
 			require.NoError(t, err)
 		}
@@ -260,7 +261,7 @@ func (r *readIndex) versionBefore(t *testing.T, stream string, head engine.Posit
 		if seg.base >= head {
 			break
 		}
-		ords, err := seg.index.Load().postings(byStream, stream, 0, uint32(head-seg.base), nil)
+		ords, err := seg.index.Load().Postings(index.ByStream, stream, 0, uint32(head-seg.base), nil)
 		require.NoError(t, err)
 		v += engine.Version(len(ords))
 	}
@@ -270,7 +271,7 @@ func (r *readIndex) versionBefore(t *testing.T, stream string, head engine.Posit
 func TestMergeWindow(t *testing.T) {
 	items := func(spans ...int) (items []mergeItem) {
 		for _, n := range spans {
-			item := mergeItem{file: &fileIndex{}, segments: make([]*segment, max(n, -n))}
+			item := mergeItem{file: &index.File{}, segments: make([]*segment, max(n, -n))}
 			if n < 0 {
 				item.file = nil // it has no index file yet
 			}
@@ -302,12 +303,12 @@ func TestMergeWindow(t *testing.T) {
 }
 
 func TestIndexRunNames(t *testing.T) {
-	from, to, ok := parseIndexRunName(indexRunName(17, 24))
+	from, to, ok := index.ParseRunName(index.RunName(17, 24))
 	require.True(t, ok)
 	require.Equal(t, []int64{17, 24}, []int64{from, to})
 	for _, name := range []string{"", "000000000001.idx", "000000000001-000000000001.idx", "000000000009-000000000008.idx",
 		"1-8.idx", "000000000001-000000000008.log", "000000000001-000000000008", "000000000001-x.idx"} {
-		_, _, ok := parseIndexRunName(name)
+		_, _, ok := index.ParseRunName(name)
 		require.False(t, ok, name)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/internal/sabotage"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
@@ -83,7 +84,7 @@ const defaultIndexMost = 16 << 20
 
 // fits reports whether a frame with n bytes of records fits into the last segment, and the seal behind it.
 func (g *log) fits(n int) bool {
-	return g.named == nil && g.index.size() < g.most && format.SealAt(g.end.offset+int64(format.FrameSize(n)))+format.PageSize <= g.last().header.Capacity
+	return g.named == nil && g.index.Size() < g.most && format.SealAt(g.end.offset+int64(format.FrameSize(n)))+format.PageSize <= g.last().header.Capacity
 }
 
 // write writes a frame to the end of the log. b holds room for the frame's header, and then its records, which the frame's trailer is appended to.
@@ -163,7 +164,7 @@ func (g *log) rotate(n int, micros int64) (poison bool, err error) {
 	g.segments = append(g.segments[:len(g.segments):len(g.segments)], next)
 	g.end = startOf(&next.header, g.end.micros)
 	g.durable = g.end
-	g.index, g.least = newMemIndex(next.base, g.store), 0
+	g.index, g.least = index.NewMemory(next.base, g.store), 0
 	next.index.Store(&indexHolder{g.index})
 	return false, nil
 }

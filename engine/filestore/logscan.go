@@ -7,6 +7,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/internal/sabotage"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
@@ -164,24 +165,24 @@ func (s *logScanner) read(off int64, n int) ([]byte, error) {
 }
 
 // indexFrame adds the events of a frame to an index.
-func indexFrame(m *memIndex, h *format.FrameHeader, b []byte, off int64) {
+func indexFrame(m *index.Memory, h *format.FrameHeader, b []byte, off int64) {
 	if h.Kind != format.FrameEvents {
 		return
 	}
-	var e indexedEvent
+	var e index.Event
 	at := format.FrameHeaderSize
 	for range h.Count {
 		r, err := format.DecodeRecord(b[at:])
 		if err != nil {
 			return // checkRecords has decoded them all
 		}
-		e = indexedEvent{offset: off + int64(at), frame: off, stream: r.Stream, Type: r.Type, tags: e.tags[:0],
-			version: r.Version, ID: r.ID, micros: h.Micros + int64(r.AddMicros)}
+		e = index.Event{Offset: off + int64(at), Frame: off, Stream: r.Stream, Type: r.Type, Tags: e.Tags[:0],
+			Version: r.Version, ID: r.ID, Micros: h.Micros + int64(r.AddMicros)}
 		format.EachTag(r.Tags, func(tag []byte) bool {
-			e.tags = append(e.tags, tag)
+			e.Tags = append(e.Tags, tag)
 			return true
 		})
-		m.add(&e)
+		m.Add(&e)
 		at += r.Size
 	}
 }

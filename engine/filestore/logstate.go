@@ -8,6 +8,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 )
@@ -24,11 +25,11 @@ type logState struct {
 	opened  *vfs.FileCache // nil leaves every file open
 	retired *retiredFiles
 
-	store    uuid.UUID  // zero while there are no segments
-	segments []*segment // all but the last are complete
-	end      logEnd     // in the last segment, behind the last frame that is promised
-	index    *memIndex  // of the last segment, up to end
-	least    int64      // recorded_at of the last segment's first event, microseconds
+	store    uuid.UUID     // zero while there are no segments
+	segments []*segment    // all but the last are complete
+	end      logEnd        // in the last segment, behind the last frame that is promised
+	index    *index.Memory // of the last segment, up to end
+	least    int64         // recorded_at of the last segment's first event, microseconds
 
 	manifest *format.Manifest // as it was last read; nil if there is none or it is damaged
 	lost     bool             // MANIFEST is damaged, or missing beside segments
@@ -299,7 +300,7 @@ func (l *logState) follow(seg *segment, last bool) error {
 	}
 	l.segments = append(l.segments, seg)
 	l.end = startOf(&seg.header, l.end.micros)
-	l.index = newMemIndex(seg.base, l.store)
+	l.index = index.NewMemory(seg.base, l.store)
 	l.least = 0
 	l.found.frames, l.found.x, l.found.seal = nil, l.end, 0
 	seg.index.Store(&indexHolder{l.index})
@@ -318,8 +319,8 @@ func (l *logState) trust(seg *segment, m *format.ManifestSegment) {
 	l.least = m.Least
 	l.end = logEnd{offset: m.End, next: m.Next, chain: m.LastChain, micros: m.Greatest}
 	l.found.x = l.end
-	seg.index.Store(&indexHolder{l.indexer.openSealed(seg, indexMeta{store: l.store, number: seg.number, generation: seg.header.Content,
-		base: seg.base, count: uint32(m.Next - m.Base), end: m.End, chain: m.LastChain})})
+	seg.index.Store(&indexHolder{l.indexer.openSealed(seg, index.Meta{Store: l.store, Number: seg.number, Generation: seg.header.Content,
+		Base: seg.base, Count: uint32(m.Next - m.Base), End: m.End, Chain: m.LastChain})})
 }
 
 // startBehindIndex uses the index file that was written when the store was closed, if there is one about frames that are there and
@@ -329,7 +330,7 @@ func (l *logState) startBehindIndex(seg *segment) {
 	if !ok {
 		return
 	}
-	least, err := index.recordedAt(0)
+	least, err := index.RecordedAt(0)
 	if err != nil {
 		return
 	}
@@ -365,7 +366,7 @@ func (l *logState) complete(next *segment) error {
 	}
 	seg.sealed.Store(&sealedInfo{end: l.end.offset, count: uint32(next.base - seg.base), least: l.least,
 		greatest: l.end.micros, lastChain: l.end.chain})
-	if _, ok := seg.index.Load().segmentIndex.(*fileIndex); !ok {
+	if _, ok := seg.index.Load().Index.(*index.File); !ok {
 		l.indexer.add(seg)
 	}
 	return nil
@@ -374,7 +375,7 @@ func (l *logState) complete(next *segment) error {
 // cutBack takes the last segment back to the place where next supersedes it. Frames behind it had been promised to this reader only by
 // what the process that recovered the log could no longer see; next begins with the same frames.
 func (l *logState) cutBack(next *segment) error {
-	off, first, err := l.index.frame(uint32(next.base - l.last().base))
+	off, first, err := l.index.Frame(uint32(next.base - l.last().base))
 	if err != nil {
 		return err
 	}

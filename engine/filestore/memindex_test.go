@@ -11,15 +11,16 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/internal/race"
 
 	"github.com/stretchr/testify/require"
 )
 
-func memIndexOf(events []indexedEvent) *memIndex {
-	m := newMemIndex(0, testStore)
+func memIndexOf(events []index.Event) *index.Memory {
+	m := index.NewMemory(0, testStore)
 	for i := range events {
-		m.add(&events[i])
+		m.Add(&events[i])
 	}
 	return m
 }
@@ -30,7 +31,7 @@ func TestMemIndexIsLikeTheModel(t *testing.T) {
 			r := rand.New(rand.NewPCG(1, 2))
 			model := &naiveIndex{c.make(r)}
 			m := memIndexOf(model.events)
-			for _, limit := range []uint32{m.count(), m.count()/2 + 1, 1} {
+			for _, limit := range []uint32{m.Count(), m.Count()/2 + 1, 1} {
 				compareIndexes(t, r, model, m, limit)
 			}
 		})
@@ -38,43 +39,43 @@ func TestMemIndexIsLikeTheModel(t *testing.T) {
 }
 
 func TestMemIndexRefusesUnknownOrdinals(t *testing.T) {
-	m := newMemIndex(0, testStore)
-	_, err := m.offset(0)
+	m := index.NewMemory(0, testStore)
+	_, err := m.Offset(0)
 	require.Error(t, err)
-	_, _, err = m.frame(0)
+	_, _, err = m.Frame(0)
 	require.Error(t, err)
 }
 
 // TestMemIndexLongLists has keys whose postings fill many blocks.
 func TestMemIndexLongLists(t *testing.T) {
 	const events = 60_000
-	m := newMemIndex(0, testStore)
+	m := index.NewMemory(0, testStore)
 	var odd []uint32
-	e := indexedEvent{Type: []byte("T")}
+	e := index.Event{Type: []byte("T")}
 	for i := range uint32(events) {
 		binary.LittleEndian.PutUint32(e.ID[:], i)
-		e.offset, e.frame, e.stream = int64(i), int64(i), fmt.Appendf(nil, "s%d", i%2)
+		e.Offset, e.Frame, e.Stream = int64(i), int64(i), fmt.Appendf(nil, "s%d", i%2)
 		if i%2 == 1 {
 			odd = append(odd, i)
 		}
-		m.add(&e)
+		m.Add(&e)
 	}
 	r := rand.New(rand.NewPCG(3, 4))
 	for range 200 {
 		lo, hi := r.Uint32N(events), r.Uint32N(events+1)
-		got, err := m.postings(byStream, "s1", lo, hi, nil)
+		got, err := m.Postings(index.ByStream, "s1", lo, hi, nil)
 		require.NoError(t, err)
 		want := []uint32(nil)
 		if from, to := lo/2, hi/2; from < to {
 			want = odd[from:to]
 		}
 		require.True(t, slices.Equal(want, got), "from %d to %d", lo, hi)
-		entry, ok, err := m.lookup(byStream, "s1", hi)
+		entry, ok, err := m.Lookup(index.ByStream, "s1", hi)
 		require.NoError(t, err)
 		require.Equal(t, hi >= 2, ok)
-		require.Equal(t, hi/2, entry.count)
+		require.Equal(t, hi/2, entry.Count)
 	}
-	all, err := m.postings(byType, "T", 0, events, nil)
+	all, err := m.Postings(index.ByType, "T", 0, events, nil)
 	require.NoError(t, err)
 	require.Len(t, all, events)
 	for i, ord := range all {
@@ -90,7 +91,7 @@ func TestMemIndexReadersNeverDisagree(t *testing.T) {
 	c := corpora["mixed"]
 	c.events = 600
 	model := &naiveIndex{c.make(r)}
-	m := newMemIndex(0, testStore)
+	m := index.NewMemory(0, testStore)
 	var durable, checks atomic.Uint32
 	var readers sync.WaitGroup
 	for reader := range 4 {
@@ -109,7 +110,7 @@ func TestMemIndexReadersNeverDisagree(t *testing.T) {
 		})
 	}
 	for i := range model.events {
-		m.add(&model.events[i])
+		m.Add(&model.events[i])
 		if r.IntN(4) == 0 {
 			durable.Store(uint32(i + 1))
 			for checks.Load() < uint32(i) { // the readers keep up
@@ -122,32 +123,32 @@ func TestMemIndexReadersNeverDisagree(t *testing.T) {
 }
 
 // comparePrefix asks about one event below limit. It is called from several goroutines, so it does not use require.
-func comparePrefix(t *testing.T, r *rand.Rand, model *naiveIndex, m *memIndex, limit uint32) {
+func comparePrefix(t *testing.T, r *rand.Rand, model *naiveIndex, m *index.Memory, limit uint32) {
 	e := &model.events[r.Uint32N(limit)]
-	for d, key := range map[dictionary]string{byStream: string(e.stream), byType: string(e.Type)} {
-		want, _, _ := model.lookup(d, key, limit)
-		got, ok, err := m.lookup(d, key, limit)
+	for d, key := range map[index.Dictionary]string{index.ByStream: string(e.Stream), index.ByType: string(e.Type)} {
+		want, _, _ := model.Lookup(d, key, limit)
+		got, ok, err := m.Lookup(d, key, limit)
 		if !ok || err != nil || got != want {
 			t.Errorf("lookup %q below %d: got %+v %v %v, want %+v", key, limit, got, ok, err, want)
 		}
-		ords, _ := m.postings(d, key, 0, limit, nil)
-		wantOrds, _ := model.postings(d, key, 0, limit, nil)
+		ords, _ := m.Postings(d, key, 0, limit, nil)
+		wantOrds, _ := model.Postings(d, key, 0, limit, nil)
 		if fmt.Sprint(ords) != fmt.Sprint(wantOrds) {
 			t.Errorf("postings %q below %d: got %v, want %v", key, limit, ords, wantOrds)
 		}
 	}
-	ids, _ := m.candidates(e.ID, limit, nil)
-	want, _ := model.candidates(e.ID, limit, nil)
+	ids, _ := m.Candidates(e.ID, limit, nil)
+	want, _ := model.Candidates(e.ID, limit, nil)
 	if len(ids) == 0 || ids[0] != want[0] {
 		t.Errorf("id %s below %d: got %v, want %v", e.ID, limit, ids, want)
 	}
-	at, _ := m.since(e.micros, limit)
-	wantAt, _ := model.since(e.micros, limit)
+	at, _ := m.Since(e.Micros, limit)
+	wantAt, _ := model.Since(e.Micros, limit)
 	if at != wantAt {
-		t.Errorf("since %d below %d: got %d, want %d", e.micros, limit, at, wantAt)
+		t.Errorf("since %d below %d: got %d, want %d", e.Micros, limit, at, wantAt)
 	}
 	keys := 0
-	_ = m.keys(byType, "", limit, func(indexEntry) bool { keys++; return true })
+	_ = m.Keys(index.ByType, "", limit, func(index.Entry) bool { keys++; return true })
 	if keys == 0 {
 		t.Errorf("no types below %d", limit)
 	}
@@ -156,28 +157,28 @@ func comparePrefix(t *testing.T, r *rand.Rand, model *naiveIndex, m *memIndex, l
 // A generator makes cheap events for large indexes. It allocates nothing per event.
 type generator struct {
 	streams, perFrame int
-	e                 indexedEvent
+	e                 index.Event
 	n                 int
 	rnd               *rand.Rand
 	name, Type        []byte
 }
 
 func newGenerator(streams, perFrame int) *generator {
-	return &generator{streams: streams, perFrame: perFrame, rnd: rand.New(rand.NewPCG(8, 9)), e: indexedEvent{offset: 4096, frame: 4096}}
+	return &generator{streams: streams, perFrame: perFrame, rnd: rand.New(rand.NewPCG(8, 9)), e: index.Event{Offset: 4096, Frame: 4096}}
 }
 
-func (g *generator) next() *indexedEvent {
+func (g *generator) next() *index.Event {
 	if g.n%g.perFrame == 0 {
-		g.e.offset += 104
-		g.e.frame = g.e.offset - 64
-		g.e.micros += 150
+		g.e.Offset += 104
+		g.e.Frame = g.e.Offset - 64
+		g.e.Micros += 150
 	}
 	g.name = strconv.AppendInt(append(g.name[:0], "account-"...), int64(g.rnd.IntN(g.streams)), 10)
 	g.Type = append(append(g.Type[:0], "Event"...), byte('0'+g.n%10))
-	g.e.stream, g.e.Type = g.name, g.Type
+	g.e.Stream, g.e.Type = g.name, g.Type
 	binary.LittleEndian.PutUint64(g.e.ID[:8], g.rnd.Uint64())
 	binary.LittleEndian.PutUint64(g.e.ID[8:], g.rnd.Uint64())
-	g.e.offset += 208
+	g.e.Offset += 208
 	g.n++
 	return &g.e
 }
@@ -192,9 +193,9 @@ func TestMemIndexIsInvisibleToTheCollector(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	m := newMemIndex(0, testStore)
+	m := index.NewMemory(0, testStore)
 	for range events {
-		m.add(g.next())
+		m.Add(g.next())
 	}
 	runtime.GC()
 	runtime.ReadMemStats(&after)
@@ -210,21 +211,21 @@ func BenchmarkMemIndexAdd(b *testing.B) {
 		b.Run(fmt.Sprintf("streams=%d", streams), func(b *testing.B) {
 			g := newGenerator(streams, 10)
 			const batch = 1024
-			m := newMemIndex(0, testStore)
-			events := make([]indexedEvent, batch)
+			m := index.NewMemory(0, testStore)
+			events := make([]index.Event, batch)
 			for i := 0; i < b.N; i += batch {
 				b.StopTimer()
 				if i%(1<<19) == 0 {
-					m = newMemIndex(0, testStore) // a segment's worth
+					m = index.NewMemory(0, testStore) // a segment's worth
 				}
 				for j := range events {
 					e := g.next()
 					events[j] = *e
-					events[j].stream, events[j].Type = append([]byte(nil), e.stream...), append([]byte(nil), e.Type...)
+					events[j].Stream, events[j].Type = append([]byte(nil), e.Stream...), append([]byte(nil), e.Type...)
 				}
 				b.StartTimer()
 				for j := range min(batch, b.N-i) {
-					m.add(&events[j])
+					m.Add(&events[j])
 				}
 			}
 		})

@@ -79,7 +79,7 @@ func zeroTarget(end, size, capacity int64) int64 {
 // prepareNext begins to prepare the next segment when a quarter of the last one is full, and lets the preparation keep pace with it.
 func (g *log) prepareNext() {
 	size := g.last().header.Capacity
-	filled := max(g.end.offset, int64(float64(size)*float64(g.index.size())/float64(g.most)))
+	filled := max(g.end.offset, int64(float64(size)*float64(g.index.Size())/float64(g.most)))
 	if g.named != nil || filled < size/8*prepareFrom {
 		return
 	}

@@ -59,7 +59,7 @@ func TestLargeIndexEndsSegment(t *testing.T) {
 		if n == 0 {
 			require.Equal(t, int64(capacity), fsys.zeroed.Load(), "the first segment, at once")
 		}
-		size := s.writer.log.index.size() // the writer waits for the next append
+		size := s.writer.log.index.Size() // the writer waits for the next append
 		if largest < most/2 && size >= most/2 {
 			require.Eventually(t, func() bool { return fsys.zeroed.Load() > capacity }, 10*time.Second, time.Millisecond, "the next segment is begun, though this one is nearly empty")
 			require.Equal(t, 1, s.Stats().Segments)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 )
@@ -29,8 +30,8 @@ func Open(dir string, o Options) (*FileStore, error) {
 	}
 	s := &FileStore{dir: dir, fs: &storeFS{path: o.FS}, opt: o, closing: make(chan struct{}), files: o.files, names: newAnchors(o.FS, dir)}
 	s.shared.ended = s.ended
-	cache := newBlockCache(indexCacheSize, indexFilterSize)
-	cache.opened = s.files
+	cache := index.NewBlockCache(indexCacheSize, indexFilterSize)
+	cache.Opened = s.files
 	s.indexer = newIndexer(s.fs, cache, s.writing.Load, s.rebuildIndex)
 	s.shared.damaged = func(seg *segment, _ error) { s.indexer.rewrite(seg) }
 	s.shared.indexer = s.indexer
@@ -53,7 +54,7 @@ const (
 )
 
 // rebuildIndex indexes a complete segment by reading it.
-func (s *FileStore) rebuildIndex(ctx context.Context, seg *segment) (*memIndex, error) {
+func (s *FileStore) rebuildIndex(ctx context.Context, seg *segment) (*index.Memory, error) {
 	r := segmentReader{ctx: ctx, shared: &s.shared, memory: new(blockMemory), store: seg.header.Store, seg: seg}
 	return r.scanIndex()
 }

@@ -2,6 +2,7 @@ package filestore
 
 import (
 	"context"
+
 	"github.com/eventfold/eventfold/engine"
 )
 
@@ -69,7 +70,7 @@ func (r *readIndex) ranges(p *scanPlan) (found []positionRange) {
 func (r *readIndex) frameStart(p engine.Position) engine.Position {
 	i := r.find(p)
 	s := r.reader(context.Background(), i, new(blockMemory))
-	_, first, err := s.frame(uint32(p - s.seg.base))
+	_, first, err := s.Frame(uint32(p - s.seg.base))
 	if err != nil {
 		return p
 	}

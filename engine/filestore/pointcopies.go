@@ -23,7 +23,7 @@ type recordRun struct {
 // place takes the next group of events, and asks the index for the places of all of them.
 func (p *pointRows) place() (err error) {
 	n := min(p.wanted, len(p.ords))
-	if p.offsets, p.times, err = p.s.places(p.ords[:n], p.time, p.offsets, p.times); err != nil {
+	if p.offsets, p.times, err = p.s.Places(p.ords[:n], p.time, p.offsets, p.times); err != nil {
 		return err
 	}
 	p.wanted = min(4*p.wanted, maxGroup)
@@ -180,7 +180,7 @@ func (s *segmentReader) nearEnd(ord uint32, off int64) (end int64, err error) {
 		return min(sealed.end, end), nil
 	}
 	if s.newest == 0 {
-		if s.newest, err = s.offset(s.limit - 1); err != nil {
+		if s.newest, err = s.Offset(s.limit - 1); err != nil {
 			return 0, err
 		}
 	}

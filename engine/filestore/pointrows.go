@@ -76,7 +76,7 @@ func (p *pointRows) nextRow(r *row) (bool, error) {
 	r.micros = p.micros
 	var err error
 	if p.time && !p.even {
-		r.micros, err = p.s.recordedAt(r.ord)
+		r.micros, err = p.s.RecordedAt(r.ord)
 	}
 	return true, err
 }
@@ -118,12 +118,12 @@ func (p *pointRows) fetch() error {
 
 // clock finds out whether all events from first to last were recorded at the same time, as those of one append are.
 func (p *pointRows) clock(first, last uint32) (err error) {
-	if p.micros, err = p.s.recordedAt(first); err != nil {
+	if p.micros, err = p.s.RecordedAt(first); err != nil {
 		return err
 	}
 	p.even = true
 	if first != last {
-		greatest, err := p.s.recordedAt(last)
+		greatest, err := p.s.RecordedAt(last)
 		p.even = greatest == p.micros
 		return err
 	}
@@ -132,7 +132,7 @@ func (p *pointRows) clock(first, last uint32) (err error) {
 
 // gather moves the next group out of ords: the next event, and up to wanted events that are near each other.
 func (p *pointRows) gather() error {
-	off, err := p.s.offset(p.ords[0])
+	off, err := p.s.Offset(p.ords[0])
 	if err != nil {
 		return err
 	}
@@ -172,7 +172,7 @@ func (p *pointRows) gatherRun(limit int) (more bool, err error) {
 	}
 	last, more := int64(0), true
 	fits := func(end int) bool { // the events before number end
-		if last, err = p.s.offset(p.ords[end-1]); err != nil {
+		if last, err = p.s.Offset(p.ords[end-1]); err != nil {
 			return false
 		}
 		return distance(last, p.offsets[0]) <= largeBlock
@@ -197,7 +197,7 @@ func (p *pointRows) gatherRun(limit int) (more bool, err error) {
 // gatherNear adds the next event to the group if its record is near the last.
 func (p *pointRows) gatherNear() (more bool, err error) {
 	i := len(p.offsets)
-	off, err := p.s.offset(p.ords[i])
+	off, err := p.s.Offset(p.ords[i])
 	if err != nil || distance(off, p.offsets[i-1]) > pointGap || distance(off, p.offsets[0]) > largeBlock {
 		return false, err
 	}
@@ -222,7 +222,7 @@ func (p *pointRows) locate() {
 		off := before + int64(format.RecordSize(p.at(before)))
 		if p.accept(&r, p.at(off)) == nil {
 			p.offsets[i] = off
-		} else if off, err := p.s.offset(r.ord); err == nil { // if not, find will say so
+		} else if off, err := p.s.Offset(r.ord); err == nil { // if not, find will say so
 			p.offsets[i] = off
 		}
 	}
@@ -238,7 +238,7 @@ func (p *pointRows) find(r *row) error {
 		p.offsets[p.done], p.behind = off, off+int64(r.Size)
 		return nil
 	}
-	off, err := p.s.offset(r.ord)
+	off, err := p.s.Offset(r.ord)
 	if err != nil {
 		return err
 	}
@@ -284,7 +284,7 @@ func (p *pointRows) accept(r *row, b []byte) (err error) {
 // behindRecord returns an offset at or behind the end of event ord, whose record is at off; before it, if that would be far off.
 func (s *segmentReader) behindRecord(ord uint32, off int64) (int64, error) {
 	if ord+1 < s.limit {
-		next, err := s.offset(ord + 1)
+		next, err := s.Offset(ord + 1)
 		if err != nil || next > off {
 			return min(next, off+format.MaxRecordSize), err
 		}

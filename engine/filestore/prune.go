@@ -8,6 +8,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/google/uuid"
 )
 
@@ -72,12 +73,12 @@ func (p *scanPlan) excludes(seg *segment) bool {
 	if len(p.hashes) == 0 {
 		return false
 	}
-	x, isFile := seg.index.Load().segmentIndex.(*fileIndex)
+	x, isFile := seg.index.Load().Index.(*index.File)
 	if !isFile {
 		return false
 	}
 	for _, hash := range p.hashes {
-		if !x.excludes(byStream, hash) {
+		if !x.Excludes(index.ByStream, hash) {
 			return false
 		}
 	}
@@ -97,19 +98,19 @@ func (p *scanPlan) within(s *segmentReader) (lo, hi uint32, err error) {
 	if sealed := s.seg.sealed.Load(); sealed != nil && (sealed.least >= p.match.before || sealed.greatest < p.match.since) {
 		return 0, 0, nil
 	}
-	first, err := s.since(p.match.since, hi)
+	first, err := s.Since(p.match.since, hi)
 	if err != nil {
 		return 0, 0, err
 	}
-	behind, err := s.since(p.match.before, hi)
+	behind, err := s.Since(p.match.before, hi)
 	return max(lo, first), min(hi, behind), err
 }
 
 // A condition is what a segment's index knows about one part of a filter: an event must have one of the keys, or fulfil one of the
 // alternatives, which are conditions that must hold together.
 type condition struct {
-	dictionary dictionary
-	keys       []indexEntry  // those that the segment has, below the plan's bound
+	dictionary index.Dictionary
+	keys       []index.Entry // those that the segment has, below the plan's bound
 	any        [][]condition // instead of keys
 	share      float64       // estimate: which part of the events has one of them
 }
@@ -147,23 +148,23 @@ func (p *scanPlan) conditions(s *segmentReader, lo, hi uint32) (found []conditio
 // named asks about one of the streams, one of the types, and all of the tags; nil means no condition.
 func (p *scanPlan) named(s *segmentReader, streams, types, tags []string, lo, hi uint32) (found []condition, none bool, err error) {
 	found = make([]condition, 0, 2+len(tags))
-	add := func(d dictionary, names []string) (bool, error) {
+	add := func(d index.Dictionary, names []string) (bool, error) {
 		c, err := p.condition(s, d, names, lo, hi)
 		found = append(found, c)
 		return err == nil && len(c.keys) > 0, err
 	}
 	if types != nil {
-		if ok, err := add(byType, types); !ok {
+		if ok, err := add(index.ByType, types); !ok {
 			return nil, err == nil, err
 		}
 	}
 	for i := range tags {
-		if ok, err := add(byTag, tags[i:i+1]); !ok {
+		if ok, err := add(index.ByTag, tags[i:i+1]); !ok {
 			return nil, err == nil, err
 		}
 	}
 	if streams != nil {
-		if ok, err := add(byStream, streams); !ok {
+		if ok, err := add(index.ByStream, streams); !ok {
 			return nil, err == nil, err
 		}
 	}
@@ -195,27 +196,27 @@ func (p *scanPlan) alternatives(s *segmentReader, lo, hi uint32) (c condition, b
 }
 
 // condition looks the names up.
-func (p *scanPlan) condition(s *segmentReader, d dictionary, names []string, lo, hi uint32) (condition, error) {
+func (p *scanPlan) condition(s *segmentReader, d index.Dictionary, names []string, lo, hi uint32) (condition, error) {
 	c := condition{dictionary: d}
 	events := 0.0
 	for _, name := range names {
-		e, ok, err := s.lookup(d, name, hi)
+		e, ok, err := s.Lookup(d, name, hi)
 		if err != nil {
 			return c, err
 		}
-		if !ok || e.last < lo {
+		if !ok || e.Last < lo {
 			continue
 		}
-		n := float64(e.count)
-		if d == byStream {
+		n := float64(e.Count)
+		if d == index.ByStream {
 			i, j := p.versions(&e)
 			n = float64(j - i)
 		}
 		if n == 0 {
 			continue
 		}
-		if e.first < lo { // as if they were spread evenly
-			n *= float64(e.last-lo+1) / float64(e.last-e.first+1)
+		if e.First < lo { // as if they were spread evenly
+			n *= float64(e.Last-lo+1) / float64(e.Last-e.First+1)
 		}
 		events += n
 		c.keys = append(c.keys, e)
@@ -227,13 +228,13 @@ func (p *scanPlan) condition(s *segmentReader, d dictionary, names []string, lo,
 // prefixed lists the streams that begin with the filter's prefix, unless they have too many events for the list to be of
 // use; then known is false. An index in memory is not asked, because it would have to sort its keys.
 func (p *scanPlan) prefixed(s *segmentReader, lo, hi uint32) (c condition, known bool, err error) {
-	if _, inMemory := s.index.(*memIndex); inMemory {
+	if _, inMemory := s.index.(*index.Memory); inMemory {
 		return c, false, nil
 	}
-	c.dictionary = byStream
+	c.dictionary = index.ByStream
 	events := uint32(0)
-	err = s.keys(byStream, p.filter.Prefix, hi, func(e indexEntry) bool {
-		if i, j := p.versions(&e); i < j && e.last >= lo {
+	err = s.Keys(index.ByStream, p.filter.Prefix, hi, func(e index.Entry) bool {
+		if i, j := p.versions(&e); i < j && e.Last >= lo {
 			events += j - i
 			c.keys = append(c.keys, e)
 		}
@@ -244,12 +245,12 @@ func (p *scanPlan) prefixed(s *segmentReader, lo, hi uint32) (c condition, known
 }
 
 // versions returns which of a stream's events in a segment pass the bounds of version: numbers i to before j of them.
-func (p *scanPlan) versions(e *indexEntry) (i, j uint32) {
-	if p.match.minVersion > e.lastVersion() || p.match.maxVersion < e.firstVersion {
+func (p *scanPlan) versions(e *index.Entry) (i, j uint32) {
+	if p.match.minVersion > e.LastVersion() || p.match.maxVersion < e.FirstVersion {
 		return 0, 0
 	}
-	i = uint32(max(0, p.match.minVersion-e.firstVersion))
-	j = uint32(min(p.match.maxVersion, e.lastVersion()) - e.firstVersion + 1)
+	i = uint32(max(0, p.match.minVersion-e.FirstVersion))
+	j = uint32(min(p.match.maxVersion, e.LastVersion()) - e.FirstVersion + 1)
 	return i, j
 }
 
@@ -260,13 +261,13 @@ func (p *scanPlan) ordinals(s *segmentReader, c *condition, lo, hi uint32) (ords
 	}
 	for k := range c.keys {
 		e := &c.keys[k]
-		i, j := uint32(0), e.count
-		if c.dictionary == byStream {
+		i, j := uint32(0), e.Count
+		if c.dictionary == index.ByStream {
 			i, j = p.versions(e)
 		}
-		if i == 0 && j == e.count {
-			ords = slices.Grow(ords, int(min(e.count, hi-lo, maxGroup)))
-			ords, err = s.postings(c.dictionary, e.key, lo, hi, ords)
+		if i == 0 && j == e.Count {
+			ords = slices.Grow(ords, int(min(e.Count, hi-lo, maxGroup)))
+			ords, err = s.Postings(c.dictionary, e.Key, lo, hi, ords)
 		} else {
 			n := len(ords)
 			ords, err = s.part(e, i, j, ords)
@@ -311,25 +312,25 @@ var errIndexCount = errors.New("eventfold: the index has fewer events of a strea
 
 // part appends to dst the ordinals of events i to before j of the stream e. It asks the index from the nearer end of the stream
 // and no further than needed, guessing how far that is from an even spread.
-func (s *segmentReader) part(e *indexEntry, i, j uint32, dst []uint32) ([]uint32, error) {
-	if e.count == 1 && j > i {
-		return append(dst, e.first), nil
+func (s *segmentReader) part(e *index.Entry, i, j uint32, dst []uint32) ([]uint32, error) {
+	if e.Count == 1 && j > i {
+		return append(dst, e.First), nil
 	}
 	n := len(dst)
 	dst = slices.Grow(dst, int(min(j-i, maxChunk)))
-	front := j <= e.count-i
-	want := e.count - i // from the end that is asked
+	front := j <= e.Count-i
+	want := e.Count - i // from the end that is asked
 	if front {
 		want = j
 	}
-	span := uint64(e.last - e.first)
-	for reach := 2*span*uint64(want)/uint64(e.count) + 64; ; reach *= 4 {
+	span := uint64(e.Last - e.First)
+	for reach := 2*span*uint64(want)/uint64(e.Count) + 64; ; reach *= 4 {
 		reach = min(reach, span)
-		lo, hi := e.first, e.first+uint32(reach)+1
+		lo, hi := e.First, e.First+uint32(reach)+1
 		if !front {
-			lo, hi = e.last-uint32(reach), e.last+1
+			lo, hi = e.Last-uint32(reach), e.Last+1
 		}
-		ords, err := s.postings(byStream, e.key, lo, hi, dst[:n])
+		ords, err := s.Postings(index.ByStream, e.Key, lo, hi, dst[:n])
 		if err != nil {
 			return nil, err
 		}
@@ -355,7 +356,7 @@ func (s *segmentReader) part(e *indexEntry, i, j uint32, dst []uint32) ([]uint32
 // identified returns, ascending, the events in [lo, hi) that may have one of the filter's ids.
 func (p *scanPlan) identified(s *segmentReader, ids []uuid.UUID, lo, hi uint32) (ords []uint32, err error) {
 	for _, id := range ids {
-		if ords, err = s.candidates(id, hi, ords); err != nil {
+		if ords, err = s.Candidates(id, hi, ords); err != nil {
 			return nil, err
 		}
 	}

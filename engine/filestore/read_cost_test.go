@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -275,17 +276,17 @@ func TestDamagedBeginningOfActiveIndex(t *testing.T) {
 			frame()
 		}
 		seg := l.last()
-		m := indexMeta{store: l.view.store, number: seg.number, base: 0, count: uint32(len(l.events)), end: l.off, chain: l.chain}
-		require.NoError(t, writeIndexFile(bg, fsys, "x.idx", seg.index.Load().segmentIndex.(*memIndex), m))
+		m := index.Meta{Store: l.view.store, Number: seg.number, Base: 0, Count: uint32(len(l.events)), End: l.off, Chain: l.chain}
+		require.NoError(t, index.WriteFile(bg, fsys, "x.idx", seg.index.Load().Index.(*index.Memory), m))
 		damageBlocks(t, fsys, "x.idx", r)
-		file, err := openIndexFile(fsys, "x.idx", m, newBlockCache(1<<20, 1<<20))
+		file, err := index.OpenFile(fsys, "x.idx", m, index.NewBlockCache(1<<20, 1<<20))
 		require.NoError(t, err)
-		seg.index.Store(&indexHolder{newMemIndexBehind(file)})
+		seg.index.Store(&indexHolder{index.NewMemoryBehind(file)})
 		for range r.IntN(30) {
 			frame()
 		}
 		compareReads(t, r, l.index(), l.events, 20)
-		require.Nil(t, seg.index.Load().segmentIndex.(*memIndex).prefixFile())
-		require.NoError(t, file.close())
+		require.Nil(t, seg.index.Load().Index.(*index.Memory).PrefixFile())
+		require.NoError(t, file.Close())
 	}
 }

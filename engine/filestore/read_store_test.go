@@ -16,6 +16,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/require"
 )
@@ -138,8 +139,8 @@ func damageBlocks(t testing.TB, fsys vfs.FS, name string, r *rand.Rand) {
 	defer f.Close()
 	size, err := f.Size()
 	require.NoError(t, err)
-	for off := int64(0); off < size-indexBlockSize; off += indexBlockSize {
-		at := off + r.Int64N(indexBlockSize)
+	for off := int64(0); off < size-index.BlockSize; off += index.BlockSize {
+		at := off + r.Int64N(index.BlockSize)
 		var b [1]byte
 		_, err := f.ReadAt(b[:], at)
 		require.NoError(t, err)

@@ -3,10 +3,11 @@ package filestore
 import (
 	"context"
 	"fmt"
-	"github.com/eventfold/eventfold/engine"
 	"sort"
 	"sync"
 	"sync/atomic"
+
+	"github.com/eventfold/eventfold/engine"
 )
 
 // readShared is what all ReadIndexes of one store have in common.
@@ -104,7 +105,7 @@ func (r *readIndex) reader(ctx context.Context, i int, memory *blockMemory) segm
 		memory: memory,
 		store:  r.view.store,
 		seg:    seg,
-		index:  seg.index.Load().segmentIndex,
+		index:  seg.index.Load().Index,
 		limit:  r.limit(i),
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/require"
 )
@@ -138,7 +139,7 @@ func TestReadsWithoutMemoryIndexAgreeWithModel(t *testing.T) {
 	r := testRand(t)
 	for range rounds(5) {
 		l := randomLog(t, r, 1+r.IntN(500), r.IntN(6))
-		l.naive(func(n *naiveIndex) segmentIndex { return sparseIndex{n} })
+		l.naive(func(n *naiveIndex) index.Index { return sparseIndex{n} })
 		compareReads(t, r, l.index(), l.events, 60)
 		h := r.IntN(len(l.events) + 1)
 		compareReads(t, r, l.index().At(engine.Position(h)), l.events[:h], 20)
@@ -299,14 +300,14 @@ func TestBrokenIndexMakesReadsSlowNotWrong(t *testing.T) {
 			told = append(told, seg)
 		}
 		l.mem()
-		l.naive(func(n *naiveIndex) segmentIndex {
+		l.naive(func(n *naiveIndex) index.Index {
 			left := new(atomic.Int64)
 			left.Store(int64(answers))
 			return brokenIndex{n, left}
 		})
 		compareReads(t, r, l.index(), l.events, 3)
 		for _, seg := range told {
-			require.IsType(t, &memIndex{}, seg.index.Load().segmentIndex)
+			require.IsType(t, &index.Memory{}, seg.index.Load().Index)
 		}
 		rebuilt += len(told)
 	}
@@ -410,7 +411,7 @@ func TestForgedFramesDoNotPanic(t *testing.T) {
 		l.seal()
 		l.append(randomEvent(r, 20), randomEvent(r, 21))
 		seg := l.view.segments[r.IntN(2)]
-		off, first, err := seg.index.Load().frame(uint32(r.IntN(2)))
+		off, first, err := seg.index.Load().Frame(uint32(r.IntN(2)))
 		require.NoError(t, err)
 		forgeFrame(t, r, l, seg, off, first)
 		check := func(err error) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -51,7 +52,7 @@ func (l *handLog) segment() {
 	f, err := l.fs.Open(name, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 	require.NoError(l.t, err)
 	seg := &segment{number: n, base: engine.Position(len(l.events)), name: name, file: f}
-	seg.index.Store(&indexHolder{newMemIndex(seg.base, l.view.store)})
+	seg.index.Store(&indexHolder{index.NewMemory(seg.base, l.view.store)})
 	v := *l.view
 	v.segments = append(slices.Clone(v.segments), seg)
 	l.view = &v
@@ -68,7 +69,7 @@ func (l *handLog) frame(kind format.FrameKind, first, count int, records []byte)
 	b, chain := format.SealFrame(append(make([]byte, format.FrameHeaderSize), records...), &h, at, l.chain)
 	_, err := seg.file.WriteAt(b, l.off)
 	require.NoError(l.t, err)
-	indexFrame(seg.index.Load().segmentIndex.(*memIndex), &h, b, l.off)
+	indexFrame(seg.index.Load().Index.(*index.Memory), &h, b, l.off)
 	l.chain, l.before, l.off = chain, l.off, l.off+int64(len(b))
 }
 
@@ -126,7 +127,7 @@ func (l *handLog) supersede(r *rand.Rand) {
 		return
 	}
 	ord := uint32(r.IntN(len(l.events) - int(seg.base)))
-	off, first, err := seg.index.Load().frame(ord)
+	off, first, err := seg.index.Load().Frame(ord)
 	require.NoError(l.t, err)
 	cut := seg.base + engine.Position(first)
 	moved := slices.Clone(l.events[cut:])
@@ -465,8 +466,8 @@ func (l *handLog) hostile(i int) *hostileFile {
 	return f
 }
 
-// naive gives every sealed segment an index that is not a *memIndex, as index files are, made with make.
-func (l *handLog) naive(make func(*naiveIndex) segmentIndex) {
+// naive gives every sealed segment an index that is not a *Memory, as index files are, made with make.
+func (l *handLog) naive(make func(*naiveIndex) index.Index) {
 	for i, seg := range l.view.segments {
 		sealed := seg.sealed.Load()
 		if sealed == nil {
@@ -476,14 +477,14 @@ func (l *handLog) naive(make func(*naiveIndex) segmentIndex) {
 		of := l.events[seg.base : seg.base+engine.Position(sealed.count)]
 		for ord := range of {
 			e := &of[ord]
-			off, err := seg.index.Load().offset(uint32(ord))
+			off, err := seg.index.Load().Offset(uint32(ord))
 			require.NoError(l.t, err)
-			frame, _, err := seg.index.Load().frame(uint32(ord))
+			frame, _, err := seg.index.Load().Frame(uint32(ord))
 			require.NoError(l.t, err)
-			x := indexedEvent{offset: off, frame: frame, stream: []byte(e.Stream), Type: []byte(e.Type), version: e.Version, ID: e.ID,
-				micros: e.RecordedAt.UnixMicro()}
+			x := index.Event{Offset: off, Frame: frame, Stream: []byte(e.Stream), Type: []byte(e.Type), Version: e.Version, ID: e.ID,
+				Micros: e.RecordedAt.UnixMicro()}
 			for _, tag := range e.Tags {
-				x.tags = append(x.tags, []byte(tag))
+				x.Tags = append(x.Tags, []byte(tag))
 			}
 			n.events = append(n.events, x)
 		}
@@ -494,11 +495,11 @@ func (l *handLog) naive(make func(*naiveIndex) segmentIndex) {
 // sparseIndex knows only every 64th event's frame, so that readers have to look for the others.
 type sparseIndex struct{ *naiveIndex }
 
-func (s sparseIndex) frame(ord uint32) (int64, uint32, error) { return s.naiveIndex.frame(ord &^ 63) }
+func (s sparseIndex) Frame(ord uint32) (int64, uint32, error) { return s.naiveIndex.Frame(ord &^ 63) }
 
 // brokenIndex fails after some answers.
 type brokenIndex struct {
-	segmentIndex
+	index.Index
 	answers *atomic.Int64 // to come
 }
 
@@ -511,50 +512,50 @@ func (b brokenIndex) broken() error {
 	return nil
 }
 
-func (b brokenIndex) offset(ord uint32) (int64, error) {
-	off, err := b.segmentIndex.offset(ord)
+func (b brokenIndex) Offset(ord uint32) (int64, error) {
+	off, err := b.Index.Offset(ord)
 	return off, cmp.Or(b.broken(), err)
 }
 
-func (b brokenIndex) frame(ord uint32) (int64, uint32, error) {
-	off, first, err := b.segmentIndex.frame(ord)
+func (b brokenIndex) Frame(ord uint32) (int64, uint32, error) {
+	off, first, err := b.Index.Frame(ord)
 	return off, first, cmp.Or(b.broken(), err)
 }
 
-func (b brokenIndex) since(micros int64, limit uint32) (uint32, error) {
-	ord, err := b.segmentIndex.since(micros, limit)
+func (b brokenIndex) Since(micros int64, limit uint32) (uint32, error) {
+	ord, err := b.Index.Since(micros, limit)
 	return ord, cmp.Or(b.broken(), err)
 }
 
-func (b brokenIndex) recordedAt(ord uint32) (int64, error) {
-	micros, err := b.segmentIndex.recordedAt(ord)
+func (b brokenIndex) RecordedAt(ord uint32) (int64, error) {
+	micros, err := b.Index.RecordedAt(ord)
 	return micros, cmp.Or(b.broken(), err)
 }
 
-func (b brokenIndex) lookup(d dictionary, key string, limit uint32) (indexEntry, bool, error) {
-	e, ok, err := b.segmentIndex.lookup(d, key, limit)
+func (b brokenIndex) Lookup(d index.Dictionary, key string, limit uint32) (index.Entry, bool, error) {
+	e, ok, err := b.Index.Lookup(d, key, limit)
 	return e, ok, cmp.Or(b.broken(), err)
 }
 
-func (b brokenIndex) postings(d dictionary, key string, lo, hi uint32, dst []uint32) ([]uint32, error) {
-	ords, err := b.segmentIndex.postings(d, key, lo, hi, dst)
+func (b brokenIndex) Postings(d index.Dictionary, key string, lo, hi uint32, dst []uint32) ([]uint32, error) {
+	ords, err := b.Index.Postings(d, key, lo, hi, dst)
 	if err := b.broken(); err != nil {
 		return append(dst, 1, 2, 3), err // half an answer
 	}
 	return ords, err
 }
 
-func (b brokenIndex) keys(d dictionary, prefix string, limit uint32, yield func(indexEntry) bool) error {
+func (b brokenIndex) Keys(d index.Dictionary, prefix string, limit uint32, yield func(index.Entry) bool) error {
 	var broken error
-	err := b.segmentIndex.keys(d, prefix, limit, func(e indexEntry) bool {
+	err := b.Index.Keys(d, prefix, limit, func(e index.Entry) bool {
 		broken = b.broken()
 		return broken == nil && yield(e)
 	})
 	return cmp.Or(broken, err)
 }
 
-func (b brokenIndex) candidates(id uuid.UUID, limit uint32, dst []uint32) ([]uint32, error) {
-	ords, err := b.segmentIndex.candidates(id, limit, dst)
+func (b brokenIndex) Candidates(id uuid.UUID, limit uint32, dst []uint32) ([]uint32, error) {
+	ords, err := b.Index.Candidates(id, limit, dst)
 	if err := b.broken(); err != nil {
 		return append(dst, 1, 2, 3), err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/google/uuid"
 )
 
@@ -28,7 +29,7 @@ type segmentReader struct {
 	memory *blockMemory
 	store  uuid.UUID
 	seg    *segment
-	index  segmentIndex
+	index  index.Index
 	limit  uint32 // number of events
 	end    int64  // see bound; 0 until it is known
 	newest int64  // offset of the last event's record; 0 until it is known
@@ -49,7 +50,7 @@ func (s *segmentReader) bound() (int64, error) {
 		s.end = sealed.end
 		return s.end, nil
 	}
-	off, first, err := s.frame(s.limit - 1)
+	off, first, err := s.Frame(s.limit - 1)
 	if err != nil {
 		return 0, err
 	}
@@ -144,17 +145,17 @@ func (s *segmentReader) corrupt(off int64, ord uint32, next engine.Position, rea
 	}
 }
 
-// places answers as the index does, or as one built anew does if that is damaged. What offsets and micros held is overwritten.
-func (s *segmentReader) places(ords []uint32, time bool, offsets, micros []int64) (_, _ []int64, err error) {
+// Places answers as the index does, or as one built anew does if that is damaged. What offsets and micros held is overwritten.
+func (s *segmentReader) Places(ords []uint32, time bool, offsets, micros []int64) (_, _ []int64, err error) {
 	offsets = slices.Grow(offsets[:0], len(ords))
 	if time {
 		micros = slices.Grow(micros[:0], len(ords))
 	}
 	ask := func() error {
-		if p, ok := s.index.(placer); ok {
-			offsets, micros, err = p.places(ords, time, offsets[:0], micros[:0])
+		if p, ok := s.index.(index.Placer); ok {
+			offsets, micros, err = p.Places(ords, time, offsets[:0], micros[:0])
 		} else {
-			offsets, micros, err = placesOneByOne(s.index, ords, time, offsets[:0], micros[:0])
+			offsets, micros, err = index.PlacesOneByOne(s.index, ords, time, offsets[:0], micros[:0])
 		}
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 )
 
 // ReadStream implements ReadIndex.
@@ -31,7 +32,7 @@ type streamEvents struct {
 	reader segmentReader  // of the current segment
 	older  backWalk       // through the segments in which the stream has not been looked up
 	hits   []streamHit    // segments to be read, the next one last
-	entry  indexEntry     // of the stream in the current segment
+	entry  index.Entry    // of the stream in the current segment
 	i, j   uint32         // which of the entry's events are still to be read
 	next   engine.Version // of the next event
 	chunk  uint32         // events whose places are asked for next
@@ -52,7 +53,7 @@ const maxChunk = 1 << 16
 // A streamHit is a segment that has events of the stream.
 type streamHit struct {
 	segment int
-	entry   indexEntry
+	entry   index.Entry
 }
 
 // begin finds the segment of the first event to be read.
@@ -64,7 +65,7 @@ func (c *streamEvents) begin(from engine.Version) error {
 	if !ok {
 		return &engine.StreamNotFoundError{Stream: c.stream}
 	}
-	last := hit.entry.lastVersion()
+	last := hit.entry.LastVersion()
 	if c.dir == engine.Backwards {
 		c.next = min(from, last)
 		c.done = from < 0
@@ -75,7 +76,7 @@ func (c *streamEvents) begin(from engine.Version) error {
 	c.done = c.next > last
 	for !c.done && ok {
 		c.hits = append(c.hits, hit)
-		if hit.entry.firstVersion <= c.next {
+		if hit.entry.FirstVersion <= c.next {
 			return nil
 		}
 		if hit, ok, err = c.lookup(); err != nil {
@@ -83,7 +84,7 @@ func (c *streamEvents) begin(from engine.Version) error {
 		}
 	}
 	if !c.done { // the stream's first events are not stored any more
-		c.next = c.hits[len(c.hits)-1].entry.firstVersion
+		c.next = c.hits[len(c.hits)-1].entry.FirstVersion
 	}
 	return nil
 }
@@ -103,8 +104,8 @@ func (c *streamEvents) lookup() (hit streamHit, ok bool, err error) {
 			c.older.enter(c.stream, c.hash)
 			continue
 		}
-		x, isFile := c.index.view.segments[c.older.i].index.Load().segmentIndex.(*fileIndex)
-		if isFile && x.excludes(byStream, c.hash) {
+		x, isFile := c.index.view.segments[c.older.i].index.Load().Index.(*index.File)
+		if isFile && x.Excludes(index.ByStream, c.hash) {
 			continue
 		}
 		if hit, ok, err = c.lookupIn(c.older.i); ok || err != nil {
@@ -121,17 +122,17 @@ func (c *streamEvents) lookupIn(i int) (hit streamHit, ok bool, err error) {
 	}
 	s := c.index.reader(c.reader.ctx, i, &c.memory)
 	hit.segment = i
-	hit.entry, ok, err = s.lookup(byStream, c.stream, s.limit)
+	hit.entry, ok, err = s.Lookup(index.ByStream, c.stream, s.limit)
 	return hit, ok, err
 }
 
 // enter goes through the run's segments one by one if the run knows the stream; otherwise it stays before them all.
 func (w *backWalk) enter(stream string, hash uint64) {
-	_, known, err := w.run.lastVersion(stream, hash)
+	_, known, err := w.run.LastVersion(stream, hash)
 	if err != nil {
 		w.avoid(err)
 	} else if known {
-		w.i, w.runs = w.i+int(w.run.span()), w.runs[:len(w.runs)-1]
+		w.i, w.runs = w.i+int(w.run.Span()), w.runs[:len(w.runs)-1]
 	}
 }
 
@@ -209,11 +210,11 @@ func (c *streamEvents) enter() error {
 	hit := c.hits[len(c.hits)-1]
 	c.hits = c.hits[:len(c.hits)-1]
 	c.reader = c.index.reader(c.reader.ctx, hit.segment, &c.memory)
-	c.entry, c.i, c.j = hit.entry, 0, hit.entry.count
+	c.entry, c.i, c.j = hit.entry, 0, hit.entry.Count
 	if c.dir == engine.Forwards {
-		c.i = uint32(max(0, c.next-c.entry.firstVersion))
+		c.i = uint32(max(0, c.next-c.entry.FirstVersion))
 	} else {
-		c.j = uint32(max(0, min(c.next, c.entry.lastVersion())-c.entry.firstVersion+1))
+		c.j = uint32(max(0, min(c.next, c.entry.LastVersion())-c.entry.FirstVersion+1))
 	}
 	return nil
 }

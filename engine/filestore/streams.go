@@ -3,9 +3,11 @@ package filestore
 import (
 	"container/heap"
 	"context"
-	"github.com/eventfold/eventfold/engine"
 	"iter"
 	"time"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 )
 
 // Streams implements ReadIndex. It merges the segments' lists of streams, which are sorted.
@@ -62,7 +64,7 @@ func (c *streamList) Next() bool {
 // merge makes the next stream of the segments' lists, of which there is one, the current one.
 func (c *streamList) merge() error {
 	first := true
-	for len(c.lists) > 0 && (first || c.lists[0].entry.key == c.stream.Stream) {
+	for len(c.lists) > 0 && (first || c.lists[0].entry.Key == c.stream.Stream) {
 		l := c.lists[0]
 		if err := c.add(l, first); err != nil {
 			return err
@@ -84,19 +86,19 @@ func (c *streamList) merge() error {
 func (c *streamList) add(l *segmentStreams, first bool) error {
 	e, base := &l.entry, l.reader.seg.base
 	if first {
-		at, err := l.reader.recordedAt(e.first)
+		at, err := l.reader.RecordedAt(e.First)
 		if err != nil {
 			return err
 		}
-		c.stream = engine.StreamInfo{Stream: e.key, FirstPosition: base + engine.Position(e.first), CreatedAt: time.UnixMicro(at).UTC()}
+		c.stream = engine.StreamInfo{Stream: e.Key, FirstPosition: base + engine.Position(e.First), CreatedAt: time.UnixMicro(at).UTC()}
 	}
-	at, err := l.reader.recordedAt(e.last)
+	at, err := l.reader.RecordedAt(e.Last)
 	if err != nil {
 		return err
 	}
-	c.stream.Events += int64(e.count)
-	c.stream.Version = e.lastVersion()
-	c.stream.LastPosition = base + engine.Position(e.last)
+	c.stream.Events += int64(e.Count)
+	c.stream.Version = e.LastVersion()
+	c.stream.LastPosition = base + engine.Position(e.Last)
 	c.stream.UpdatedAt = time.UnixMicro(at).UTC()
 	return nil
 }
@@ -117,16 +119,16 @@ func (c *streamList) Close() error {
 type segmentStreams struct {
 	reader  segmentReader
 	segment int
-	entry   indexEntry
-	next    func() (indexEntry, bool)
+	entry   index.Entry
+	next    func() (index.Entry, bool)
 	stop    func()
 	err     error
 }
 
 // keys returns the segment's streams as a sequence. An error ends it and is left in l.err.
-func (l *segmentStreams) keys(prefix string) iter.Seq[indexEntry] {
-	return func(yield func(indexEntry) bool) {
-		l.err = l.reader.keys(byStream, prefix, l.reader.limit, yield)
+func (l *segmentStreams) keys(prefix string) iter.Seq[index.Entry] {
+	return func(yield func(index.Entry) bool) {
+		l.err = l.reader.Keys(index.ByStream, prefix, l.reader.limit, yield)
 	}
 }
 
@@ -143,7 +145,7 @@ func (h streamHeap) Len() int { return len(h) }
 
 func (h streamHeap) Less(i, j int) bool {
 	a, b := h[i], h[j]
-	return a.entry.key < b.entry.key || a.entry.key == b.entry.key && a.segment < b.segment
+	return a.entry.Key < b.entry.Key || a.entry.Key == b.entry.Key && a.segment < b.segment
 }
 
 func (h streamHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }

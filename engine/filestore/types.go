@@ -2,9 +2,11 @@ package filestore
 
 import (
 	"context"
-	"github.com/eventfold/eventfold/engine"
 	"maps"
 	"slices"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 )
 
 // Types implements ReadIndex.
@@ -19,14 +21,14 @@ func (r *readIndex) Types(ctx context.Context) ([]engine.TypeInfo, error) {
 		if s.limit == 0 {
 			continue // behind the head; or its only frames were moved to the next segment
 		}
-		err := s.keys(byType, "", s.limit, func(e indexEntry) bool {
-			t := types[e.key]
+		err := s.Keys(index.ByType, "", s.limit, func(e index.Entry) bool {
+			t := types[e.Key]
 			if t == nil {
-				t = &engine.TypeInfo{Type: e.key, FirstPosition: seg.base + engine.Position(e.first)}
-				types[e.key] = t
+				t = &engine.TypeInfo{Type: e.Key, FirstPosition: seg.base + engine.Position(e.First)}
+				types[e.Key] = t
 			}
-			t.Events += int64(e.count)
-			t.LastPosition = seg.base + engine.Position(e.last)
+			t.Events += int64(e.Count)
+			t.LastPosition = seg.base + engine.Position(e.Last)
 			return true
 		})
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
@@ -61,7 +62,7 @@ func (v *verification) segment(i int) error {
 		return v.corrupt(seg, 0, format.ErrSegmentCRC)
 	}
 	last := i+1 == len(v.index.view.segments)
-	m := newMemIndex(seg.base, v.index.view.store)
+	m := index.NewMemory(seg.base, v.index.view.store)
 	var check *activeIndex
 	if last {
 		if check, err = v.openActive(seg); err != nil {
@@ -93,12 +94,12 @@ func (v *verification) segment(i int) error {
 }
 
 // sealed returns what is to be known of the complete segment that has just been read.
-func (v *verification) sealed(m *memIndex, least int64) sealedInfo {
-	return sealedInfo{end: v.end.offset, count: m.count(), least: least, greatest: v.end.micros, lastChain: v.end.chain}
+func (v *verification) sealed(m *index.Memory, least int64) sealedInfo {
+	return sealedInfo{end: v.end.offset, count: m.Count(), least: least, greatest: v.end.micros, lastChain: v.end.chain}
 }
 
 // frames checks the frames of a segment up to position limit, and indexes them. It returns the time of the first one that has events.
-func (v *verification) frames(seg *segment, limit engine.Position, m *memIndex, check *activeIndex) (least int64, err error) {
+func (v *verification) frames(seg *segment, limit engine.Position, m *index.Memory, check *activeIndex) (least int64, err error) {
 	s, err := newLogScanner(seg, startOf(&seg.header, v.end.micros))
 	if err != nil {
 		return 0, err
@@ -138,7 +139,7 @@ func (v *verification) frames(seg *segment, limit engine.Position, m *memIndex, 
 }
 
 // records checks the records of a frame: each checksum, and that versions follow each other within the segment.
-func (v *verification) records(seg *segment, f *logFrame, m *memIndex) error {
+func (v *verification) records(seg *segment, f *logFrame, m *index.Memory) error {
 	if f.Kind != format.FrameEvents {
 		return nil
 	}
@@ -154,11 +155,11 @@ func (v *verification) records(seg *segment, f *logFrame, m *memIndex) error {
 		}
 		last, ok := inFrame[string(r.Stream)]
 		if !ok {
-			e, known, err := m.lookup(byStream, string(r.Stream), m.count())
+			e, known, err := m.Lookup(index.ByStream, string(r.Stream), m.Count())
 			if err != nil {
 				return err
 			}
-			last, ok = e.lastVersion(), known
+			last, ok = e.LastVersion(), known
 		}
 		if ok && r.Version != last+1 {
 			return v.corrupt(seg, f.offset, fmt.Errorf("version %d of stream %q follows version %d", r.Version, r.Stream, last))
@@ -170,17 +171,17 @@ func (v *verification) records(seg *segment, f *logFrame, m *memIndex) error {
 }
 
 // versions checks that every stream of a segment, whose index is m, goes on where the earlier segments leave it.
-func (v *verification) versions(i int, m *memIndex) error {
+func (v *verification) versions(i int, m *index.Memory) error {
 	seg := v.index.view.segments[i]
 	earlier := v.index.At(seg.base)
 	var failed error
-	err := m.keys(byStream, "", m.count(), func(e indexEntry) bool {
-		before, ok, err := earlier.StreamVersion(e.key)
+	err := m.Keys(index.ByStream, "", m.Count(), func(e index.Entry) bool {
+		before, ok, err := earlier.StreamVersion(e.Key)
 		if !ok {
 			before = engine.NoVersion
 		}
-		if failed = err; err == nil && before+1 != e.firstVersion {
-			failed = v.corrupt(seg, format.SegmentHeaderSize, fmt.Errorf("version %d of stream %q follows version %d", e.firstVersion, e.key, before))
+		if failed = err; err == nil && before+1 != e.FirstVersion {
+			failed = v.corrupt(seg, format.SegmentHeaderSize, fmt.Errorf("version %d of stream %q follows version %d", e.FirstVersion, e.Key, before))
 		}
 		if failed == nil {
 			failed = v.ctx.Err()
@@ -191,9 +192,9 @@ func (v *verification) versions(i int, m *memIndex) error {
 }
 
 // indexFile compares the index file of a segment, if there is one, with the one that its events give.
-func (v *verification) indexFile(seg *segment, sealed *sealedInfo, m *memIndex) error {
+func (v *verification) indexFile(seg *segment, sealed *sealedInfo, m *index.Memory) error {
 	name := seg.indexName()
-	same, err := isIndexFile(v.ctx, v.store.fs, name, m, seg.indexMeta(v.index.view.store, sealed))
+	same, err := index.IsFile(v.ctx, v.store.fs, name, m, seg.indexMeta(v.index.view.store, sealed))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -206,7 +207,7 @@ func (v *verification) indexFile(seg *segment, sealed *sealedInfo, m *memIndex) 
 	}
 	v.report.BadIndexes = append(v.report.BadIndexes, name)
 	holder := seg.index.Load()
-	if _, file := holder.segmentIndex.(*fileIndex); file { // nobody asks it any more, also if all its checksums are right
+	if _, file := holder.Index.(*index.File); file { // nobody asks it any more, also if all its checksums are right
 		seg.index.CompareAndSwap(holder, &indexHolder{m})
 	}
 	v.store.indexer.rewrite(seg)

@@ -4,18 +4,20 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+
+	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 )
 
 // An activeIndex is the index file of the last segment's first events, which Verify compares with them as soon as it has read so many.
 type activeIndex struct {
 	seg     *segment
-	file    *fileIndex
+	file    *index.File
 	decided bool
 }
 
 func (a *activeIndex) close() {
 	if a != nil {
-		a.file.close()
+		a.file.Close()
 	}
 }
 
@@ -23,9 +25,9 @@ func (a *activeIndex) close() {
 // segment, which has become complete since Verify began.
 func (v *verification) openActive(seg *segment) (*activeIndex, error) {
 	name := seg.indexName()
-	m := indexMeta{store: v.index.view.store, number: seg.number, generation: seg.header.Content, base: seg.base}
-	f, err := openAnyIndexFile(v.store.fs, name, m, newBlockCache(1, 0))
-	var damage *indexDamage
+	m := index.Meta{Store: v.index.view.store, Number: seg.number, Generation: seg.header.Content, Base: seg.base}
+	f, err := index.OpenAnyFile(v.store.fs, name, m, index.NewBlockCache(1, 0))
+	var damage *index.Damage
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
@@ -40,19 +42,19 @@ func (v *verification) openActive(seg *segment) (*activeIndex, error) {
 }
 
 // compareActive compares the file with m, whose events end at end, if it is about as many.
-func (v *verification) compareActive(a *activeIndex, m *memIndex, end logEnd) error {
-	if a == nil || a.decided || m.count() < a.file.count() {
+func (v *verification) compareActive(a *activeIndex, m *index.Memory, end logEnd) error {
+	if a == nil || a.decided || m.Count() < a.file.Count() {
 		return nil
 	}
 	a.decided = true
 	v.report.Indexes++
-	same := m.count() == a.file.count() // else the file ends inside a frame
+	same := m.Count() == a.file.Count() // else the file ends inside a frame
 	if same {
-		meta := a.file.indexMeta
-		meta.end, meta.chain = end.offset, end.chain
+		meta := a.file.Meta
+		meta.End, meta.Chain = end.offset, end.chain
 		var err error
-		if same, err = isIndexFile(v.ctx, v.store.fs, a.file.name, m, meta); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return wrap("read "+a.file.name, err)
+		if same, err = index.IsFile(v.ctx, v.store.fs, a.file.Name, m, meta); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return wrap("read "+a.file.Name, err)
 		}
 	}
 	if !same && !v.replacedActive(a) {
@@ -63,27 +65,27 @@ func (v *verification) compareActive(a *activeIndex, m *memIndex, end logEnd) er
 
 // replacedActive reports whether another file has taken the name since it was opened.
 func (v *verification) replacedActive(a *activeIndex) bool {
-	now, err := openAnyIndexFile(v.store.fs, a.file.name, a.file.indexMeta, newBlockCache(1, 0))
+	now, err := index.OpenAnyFile(v.store.fs, a.file.Name, a.file.Meta, index.NewBlockCache(1, 0))
 	if err != nil {
 		return errors.Is(err, fs.ErrNotExist)
 	}
-	defer now.close()
-	return now.indexFooter != a.file.indexFooter
+	defer now.Close()
+	return now.Footer != a.file.Footer
 }
 
 // badActive notes that the index file of the last segment is damaged. If this store has begun with it, its events are read again; Close then writes a new file.
-func (v *verification) badActive(seg *segment, file *fileIndex) {
+func (v *verification) badActive(seg *segment, file *index.File) {
 	v.report.BadIndexes = append(v.report.BadIndexes, seg.indexName())
-	live, ok := seg.index.Load().segmentIndex.(*memIndex)
+	live, ok := seg.index.Load().Index.(*index.Memory)
 	if !ok {
 		v.store.indexer.rewrite(seg)
 		return
 	}
-	prefix := live.prefixFile()
-	if prefix == nil || file != nil && prefix.indexFooter != file.indexFooter {
+	prefix := live.PrefixFile()
+	if prefix == nil || file != nil && prefix.Footer != file.Footer {
 		return
 	}
 	r := v.index.reader(context.Background(), len(v.index.view.segments)-1, new(blockMemory))
-	damage := error(&indexDamage{seg.indexName(), -1, errIndexOther})
+	damage := error(&index.Damage{File: seg.indexName(), Block: -1, Err: index.ErrOther})
 	r.rebuiltPrefix(live, &damage) // what fails here fails again when somebody asks
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 )
@@ -30,12 +31,12 @@ type segment struct {
 
 	// sealed is nil while the segment is active.
 	sealed atomic.Pointer[sealedInfo]
-	// index is never nil. It is swapped once, from a *memIndex to a *fileIndex that gives the same answers.
+	// index is never nil. It is swapped once, from a *Memory to a *File that gives the same answers.
 	index atomic.Pointer[indexHolder]
 }
 
 // An indexHolder lets an interface travel through an atomic pointer.
-type indexHolder struct{ segmentIndex }
+type indexHolder struct{ index.Index }
 
 // sealedInfo is what is known of a segment that gets no more events.
 type sealedInfo struct {

@@ -341,7 +341,7 @@ func (w *writer) write() error {
 // settleGroup makes the group that has been written durable, and visible to readers.
 func (w *writer) settleGroup(h *format.FrameHeader, off int64) error {
 	l := w.log
-	if l.index.count() == 0 {
+	if l.index.Count() == 0 {
 		l.least = h.Micros
 	}
 	if sabotage.On(sabotage.AckBeforeFdatasync) {

@@ -1,4 +1,4 @@
-package filestore
+package index
 
 import (
 	"bytes"
@@ -46,7 +46,7 @@ func parseFences(raw []byte, leaves uint64) (*fenceTable, bool) {
 }
 
 // fenceTable returns the fences of a dictionary, reading them at first use.
-func (r *blockReader) fenceTable(d dictionary) (*fenceTable, error) {
+func (r *blockReader) fenceTable(d Dictionary) (*fenceTable, error) {
 	x := r.x
 	if t := x.fences[d].Load(); t != nil {
 		return t, nil
@@ -56,11 +56,11 @@ func (r *blockReader) fenceTable(d dictionary) (*fenceTable, error) {
 	if t := x.fences[d].Load(); t != nil {
 		return t, nil
 	}
-	raw, err := r.all(keysSection(d, keysFences))
+	raw, err := r.All(KeysSection(d, KeysFences))
 	if err != nil {
 		return nil, err
 	}
-	t, ok := parseFences(raw, x.sections[keysSection(d, keysLeaves)].size/indexBlockPayload)
+	t, ok := parseFences(raw, x.Sections[KeysSection(d, KeysLeaves)].Size/BlockPayload)
 	if !ok {
 		return nil, r.garbled()
 	}
@@ -160,20 +160,20 @@ func takeUvarint(b *[]byte, v *uint64) bool {
 }
 
 // openLeaf reads a leaf. The cursor is good until r is used again.
-func (r *blockReader) openLeaf(c *leafCursor, d dictionary, leaf uint32) error {
-	b, err := r.from(keysSection(d, keysLeaves), uint64(leaf)*indexBlockPayload)
+func (r *blockReader) openLeaf(c *leafCursor, d Dictionary, leaf uint32) error {
+	b, err := r.from(KeysSection(d, KeysLeaves), uint64(leaf)*BlockPayload)
 	if err != nil {
 		return err
 	}
-	c.streams = d == byStream
-	if len(b) != indexBlockPayload || !c.open(b) {
+	c.streams = d == ByStream
+	if len(b) != BlockPayload || !c.open(b) {
 		return r.garbled()
 	}
 	return nil
 }
 
 // find looks a key up.
-func (r *blockReader) find(d dictionary, key []byte) (_ leafEntry, found bool, err error) {
+func (r *blockReader) find(d Dictionary, key []byte) (_ leafEntry, found bool, err error) {
 	if has, err := r.mayHave(d, format.HashKey(r.x.seed, key)); !has || err != nil {
 		return leafEntry{}, false, err
 	}
@@ -193,7 +193,7 @@ func (r *blockReader) find(d dictionary, key []byte) (_ leafEntry, found bool, e
 		return leafEntry{}, false, r.garbled()
 	}
 	for c.left > 0 {
-		if !c.next() || c.entry.last >= r.x.count() {
+		if !c.next() || c.entry.last >= r.x.Count() {
 			return leafEntry{}, false, r.garbled()
 		}
 		if order := bytes.Compare(c.key, key); order >= 0 {
@@ -214,8 +214,8 @@ type postingScan struct {
 }
 
 // scan begins at, or some way before, the first ordinal of the key that is not less than lo.
-func (r *blockReader) scan(d dictionary, e *leafEntry, lo uint32) (s postingScan, err error) {
-	s = postingScan{r: r, section: keysSection(d, keysPostings), left: e.count - 1, ord: e.first}
+func (r *blockReader) scan(d Dictionary, e *leafEntry, lo uint32) (s postingScan, err error) {
+	s = postingScan{r: r, section: KeysSection(d, KeysPostings), left: e.count - 1, ord: e.first}
 	skips := uint32(0)
 	if s.left > postingSkip {
 		skips = s.left / postingSkip
@@ -257,7 +257,7 @@ func (s *postingScan) next() error {
 }
 
 func (s *postingScan) advance(delta uint64, n int) error {
-	if delta == 0 || delta >= uint64(s.r.x.count()-s.ord) {
+	if delta == 0 || delta >= uint64(s.r.x.Count()-s.ord) {
 		return s.r.garbled()
 	}
 	s.ord += uint32(delta)
@@ -289,7 +289,7 @@ func (s *postingScan) appendTo(dst []uint32, lo, hi uint32) ([]uint32, error) {
 
 // appendShort does the work of appendTo as far as differences of one byte are at hand and the ordinals below hi.
 func (s *postingScan) appendShort(dst []uint32, lo, hi uint32) []uint32 {
-	hi = min(hi, s.r.x.count()) // so that no ordinal needs another check
+	hi = min(hi, s.r.x.Count()) // so that no ordinal needs another check
 	ord, n := s.ord, 0
 	for _, delta := range s.buffer[:min(len(s.buffer), int(s.left))] {
 		next := ord + uint32(delta)
@@ -308,7 +308,7 @@ func (s *postingScan) appendShort(dst []uint32, lo, hi uint32) []uint32 {
 
 // fill gets content that has the next difference whole.
 func (s *postingScan) fill() (err error) {
-	size := s.r.x.sections[s.section].size
+	size := s.r.x.Sections[s.section].Size
 	if s.at >= size {
 		return s.r.garbled()
 	}
@@ -320,7 +320,7 @@ func (s *postingScan) fill() (err error) {
 }
 
 // below returns what a key has below limit, which is more than its first ordinal.
-func (r *blockReader) below(d dictionary, e leafEntry, limit uint32) (leafEntry, error) {
+func (r *blockReader) below(d Dictionary, e leafEntry, limit uint32) (leafEntry, error) {
 	if e.last < limit {
 		return e, nil
 	}
@@ -343,24 +343,24 @@ func (r *blockReader) below(d dictionary, e leafEntry, limit uint32) (leafEntry,
 	}
 }
 
-func (e *leafEntry) named(key string) indexEntry {
-	return indexEntry{key: key, count: e.count, first: e.first, last: e.last, firstVersion: e.firstVersion}
+func (e *leafEntry) named(key string) Entry {
+	return Entry{Key: key, Count: e.count, First: e.first, Last: e.last, FirstVersion: e.firstVersion}
 }
 
-func (x *fileIndex) lookup(d dictionary, key string, limit uint32) (indexEntry, bool, error) {
-	r := x.reader()
-	defer r.done()
+func (x *File) Lookup(d Dictionary, key string, limit uint32) (Entry, bool, error) {
+	r := x.Reader()
+	defer r.Done()
 	e, found, err := r.find(d, format.BytesOf(key))
 	if err != nil || !found || e.first >= limit {
-		return indexEntry{}, false, err
+		return Entry{}, false, err
 	}
 	e, err = r.below(d, e, limit)
 	return e.named(key), err == nil, err
 }
 
-func (x *fileIndex) postings(d dictionary, key string, lo, hi uint32, dst []uint32) ([]uint32, error) {
-	r := x.reader()
-	defer r.done()
+func (x *File) Postings(d Dictionary, key string, lo, hi uint32, dst []uint32) ([]uint32, error) {
+	r := x.Reader()
+	defer r.Done()
 	e, found, err := r.find(d, format.BytesOf(key))
 	if err != nil || !found || e.last < lo || e.first >= hi {
 		return dst, err
@@ -381,9 +381,9 @@ func (x *fileIndex) postings(d dictionary, key string, lo, hi uint32, dst []uint
 	return s.appendTo(dst, lo, hi)
 }
 
-func (x *fileIndex) keys(d dictionary, prefix string, limit uint32, yield func(indexEntry) bool) error {
-	lists := x.reader()
-	defer lists.done()
+func (x *File) Keys(d Dictionary, prefix string, limit uint32, yield func(Entry) bool) error {
+	lists := x.Reader()
+	defer lists.Done()
 	w, err := x.walk(d, format.BytesOf(prefix))
 	if err != nil {
 		return err
@@ -410,7 +410,7 @@ func (x *fileIndex) keys(d dictionary, prefix string, limit uint32, yield func(i
 // A keyWalk goes through a dictionary in the order of its keys. done must be called.
 type keyWalk struct {
 	leafCursor
-	d      dictionary
+	d      Dictionary
 	r      *blockReader
 	leaf   uint32 // the next
 	leaves uint32
@@ -418,11 +418,11 @@ type keyWalk struct {
 }
 
 // walk begins with the first key that is not before from.
-func (x *fileIndex) walk(d dictionary, from []byte) (*keyWalk, error) {
-	r := x.reader()
+func (x *File) walk(d Dictionary, from []byte) (*keyWalk, error) {
+	r := x.Reader()
 	t, err := r.fenceTable(d)
 	if err != nil {
-		r.done()
+		r.Done()
 		return nil, err
 	}
 	w := &keyWalk{leafCursor: leafCursor{key: r.key[:0]}, d: d, r: r, leaves: t.leaves, from: from}
@@ -430,7 +430,7 @@ func (x *fileIndex) walk(d dictionary, from []byte) (*keyWalk, error) {
 	return w, nil
 }
 
-func (w *keyWalk) done() { w.r.done() }
+func (w *keyWalk) done() { w.r.Done() }
 
 // next goes to the next key. It reports false if there is none.
 func (w *keyWalk) next() (bool, error) {
@@ -447,7 +447,7 @@ func (w *keyWalk) next() (bool, error) {
 				return false, w.r.garbled()
 			}
 		}
-		if !w.leafCursor.next() || w.entry.last >= w.r.x.count() {
+		if !w.leafCursor.next() || w.entry.last >= w.r.x.Count() {
 			return false, w.r.garbled()
 		}
 		if bytes.Compare(w.key, w.from) >= 0 {

@@ -1,4 +1,4 @@
-package filestore
+package index
 
 import (
 	"bytes"
@@ -12,24 +12,24 @@ import (
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
-// An indexRun is the merged index of adjacent sealed segments. It knows the streams, with their last versions, and the
+// An Run is the merged index of adjacent sealed segments. It knows the streams, with their last versions, and the
 // ids, and nothing else: it lets the writer prove that a stream or an id is new by asking one file in the place of many.
 // Ordinals count from the base of the first of its segments. It is derived from their index files, which stay.
 //
 // The file has the format of an index file without columns, frames, types, tags and postings. It is bound to all events
 // up to its end by the chain value there.
-type indexRun struct {
-	*fileIndex
-	from, to int64 // numbers of the first and the last segment
+type Run struct {
+	*File
+	From, To int64 // numbers of the first and the last segment
 }
 
-// span returns the number of segments.
-func (r *indexRun) span() int64 { return r.to - r.from + 1 }
+// Span returns the number of segments.
+func (r *Run) Span() int64 { return r.To - r.From + 1 }
 
-func indexRunName(from, to int64) string { return fmt.Sprintf("%012d-%012d.idx", from, to) }
+func RunName(from, to int64) string { return fmt.Sprintf("%012d-%012d.idx", from, to) }
 
-// parseIndexRunName undoes indexRunName. ok is false for any other name.
-func parseIndexRunName(name string) (from, to int64, ok bool) {
+// ParseRunName undoes RunName. ok is false for any other name.
+func ParseRunName(name string) (from, to int64, ok bool) {
 	a, b, _ := strings.Cut(strings.TrimSuffix(name, ".idx"), "-")
 	from, err := strconv.ParseInt(a, 10, 64)
 	if err != nil {
@@ -38,52 +38,52 @@ func parseIndexRunName(name string) (from, to int64, ok bool) {
 	if to, err = strconv.ParseInt(b, 10, 64); err != nil {
 		return 0, 0, false
 	}
-	return from, to, from < to && indexRunName(from, to) == name
+	return from, to, from < to && RunName(from, to) == name
 }
 
-// writeIndexRun writes the run of the events that m describes. parts are the indexes, by position, that have them all.
-func writeIndexRun(ctx context.Context, fs vfs.FS, name string, parts []*fileIndex, m indexMeta) error {
-	return replaceFile(fs, name, func(f vfs.File) error { return writeRun(ctx, f, parts, m) })
+// WriteRunFile writes the run of the events that m describes. parts are the indexes, by position, that have them all.
+func WriteRunFile(ctx context.Context, fs vfs.FS, name string, parts []*File, m Meta) error {
+	return ReplaceFile(fs, name, func(f vfs.File) error { return WriteRun(ctx, f, parts, m) })
 }
 
-func writeRun(ctx context.Context, f vfs.File, parts []*fileIndex, m indexMeta) error {
+func WriteRun(ctx context.Context, f vfs.File, parts []*File, m Meta) error {
 	w := newIndexWriter(ctx, f, m)
-	w.footer.run = true
+	w.footer.Run = true
 	for _, p := range parts {
 		w.footer.span.Join(&p.span)
 	}
 	for i := range sectionIDs {
 		w.section(i, nil)
 	}
-	w.idSections(func(yield func(uint64) bool) error { return mergeIDs(parts, m.base, yield) })
+	w.idSections(func(yield func(uint64) bool) error { return mergeIDs(parts, m.Base, yield) })
 	w.runStreams(parts)
-	for _, d := range [...]dictionary{byType, byTag} {
+	for _, d := range [...]Dictionary{ByType, ByTag} {
 		w.newKeys(d).finish(d)
-		w.section(keysSection(d, keysPostings), nil)
-		w.section(keysSection(d, keysFilter), nil)
+		w.section(KeysSection(d, KeysPostings), nil)
+		w.section(KeysSection(d, KeysFilter), nil)
 	}
 	w.finish()
 	return w.err
 }
 
 // runStreams writes the streams of a run and their filter.
-func (w *indexWriter) runStreams(parts []*fileIndex) {
-	k := w.newKeys(byStream)
-	err := mergeStreams(parts, w.footer.base, func(key []byte, e *indexEntry) bool {
+func (w *indexWriter) runStreams(parts []*File) {
+	k := w.newKeys(ByStream)
+	err := mergeStreams(parts, w.footer.Base, func(key []byte, e *Entry) bool {
 		k.add(key, e, 0)
 		return w.err == nil
 	})
-	k.finish(byStream)
-	w.section(keysSection(byStream, keysPostings), nil)
+	k.finish(ByStream)
+	w.section(KeysSection(ByStream, KeysPostings), nil)
 	filter := make([]byte, format.BloomSize(k.count))
 	if err == nil && w.err == nil { // only now it is known how many streams there are
-		err = mergeStreams(parts, w.footer.base, func(key []byte, _ *indexEntry) bool {
+		err = mergeStreams(parts, w.footer.Base, func(key []byte, _ *Entry) bool {
 			hash := format.HashKey(k.seed, key)
 			format.BloomAdd(filter[format.BloomPlace(hash, len(filter)):], hash)
 			return w.ctx.Err() == nil
 		})
 	}
-	w.section(keysSection(byStream, keysFilter), filter)
+	w.section(KeysSection(ByStream, KeysFilter), filter)
 	if err != nil {
 		w.fail(err)
 	}
@@ -91,7 +91,7 @@ func (w *indexWriter) runStreams(parts []*fileIndex) {
 
 // mergeStreams yields the streams of adjacent indexes in the order of their names, with ordinals from base.
 // key and entry live until yield returns.
-func mergeStreams(parts []*fileIndex, base engine.Position, yield func(key []byte, e *indexEntry) bool) error {
+func mergeStreams(parts []*File, base engine.Position, yield func(key []byte, e *Entry) bool) error {
 	walks := make([]*keyWalk, 0, len(parts))
 	defer func() {
 		for _, w := range walks {
@@ -100,7 +100,7 @@ func mergeStreams(parts []*fileIndex, base engine.Position, yield func(key []byt
 	}()
 	more := make([]bool, len(parts)) // whether a walk has a key
 	for i, p := range parts {
-		w, err := p.walk(byStream, nil)
+		w, err := p.walk(ByStream, nil)
 		if err != nil {
 			return err
 		}
@@ -121,13 +121,13 @@ func mergeStreams(parts []*fileIndex, base engine.Position, yield func(key []byt
 			return nil
 		}
 		key = append(key[:0], walks[least].key...)
-		var e indexEntry
+		var e Entry
 		for i := least; i < len(walks); i++ {
 			w := walks[i]
 			if !more[i] || !bytes.Equal(w.key, key) {
 				continue
 			}
-			e.addPart(&w.entry, uint32(parts[i].base-base))
+			e.addPart(&w.entry, uint32(parts[i].Base-base))
 			var err error
 			if more[i], err = w.next(); err != nil {
 				return err
@@ -140,29 +140,29 @@ func mergeStreams(parts []*fileIndex, base engine.Position, yield func(key []byt
 }
 
 // addPart adds what a later index knows of a stream, whose ordinals are shift less.
-func (e *indexEntry) addPart(part *leafEntry, shift uint32) {
-	if e.count == 0 {
-		e.first, e.firstVersion = part.first+shift, part.firstVersion
+func (e *Entry) addPart(part *leafEntry, shift uint32) {
+	if e.Count == 0 {
+		e.First, e.FirstVersion = part.first+shift, part.firstVersion
 	}
-	e.count += part.count
-	e.last = part.last + shift
+	e.Count += part.count
+	e.Last = part.last + shift
 }
 
 // mergeIDs yields fingerprint<<32 | ordinal of the ids of adjacent indexes, sorted, with ordinals from base.
-func mergeIDs(parts []*fileIndex, base engine.Position, yield func(id uint64) bool) error {
+func mergeIDs(parts []*File, base engine.Position, yield func(id uint64) bool) error {
 	const none = ^uint64(0) // no ordinal is that large
 	readers, next, heads := make([]*blockReader, len(parts)), make([]uint32, len(parts)), make([]uint64, len(parts))
 	for i, p := range parts {
-		readers[i] = p.reader()
-		defer readers[i].done()
+		readers[i] = p.Reader()
+		defer readers[i].Done()
 	}
 	step := func(i int) error {
-		if next[i] == parts[i].count() {
+		if next[i] == parts[i].Count() {
 			heads[i] = none
 			return nil
 		}
 		fingerprint, ord, err := readers[i].idEntry(next[i])
-		heads[i] = uint64(fingerprint)<<32 | uint64(ord+uint32(parts[i].base-base))
+		heads[i] = uint64(fingerprint)<<32 | uint64(ord+uint32(parts[i].Base-base))
 		next[i]++
 		return err
 	}
@@ -187,14 +187,14 @@ func mergeIDs(parts []*fileIndex, base engine.Position, yield func(id uint64) bo
 	}
 }
 
-// lastVersion returns the version of a stream's last event in the run. ok is false if it has none.
-func (r *indexRun) lastVersion(stream string, hash uint64) (v engine.Version, ok bool, err error) {
-	if r.excludes(byStream, hash) {
+// LastVersion returns the version of a stream's last event in the run. ok is false if it has none.
+func (r *Run) LastVersion(stream string, hash uint64) (v engine.Version, ok bool, err error) {
+	if r.Excludes(ByStream, hash) {
 		return engine.NoVersion, false, nil
 	}
-	e, ok, err := r.lookup(byStream, stream, r.count())
+	e, ok, err := r.Lookup(ByStream, stream, r.Count())
 	if err != nil || !ok {
 		return engine.NoVersion, false, err
 	}
-	return e.lastVersion(), true, nil
+	return e.LastVersion(), true, nil
 }

@@ -1,4 +1,4 @@
-package filestore
+package index
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 )
 
-// memKeys is one dictionary of a memIndex: keys with the ordinals of their events.
+// memKeys is one dictionary of a Memory: keys with the ordinals of their events.
 //
 // The first ordinal of a key is in its entry, the others are in blocks of words: 2, 4, 8 ... and at last maxPostings
 // of them, each behind a word with the address of the block before. So a key with one event costs no block, a long list
@@ -201,9 +201,9 @@ func (l postingList) appendTo(dst []uint32, lo, hi uint32) []uint32 {
 }
 
 // entry describes a key below limit; ok is false if no event below limit has it.
-func (d *memKeys) entry(e *memEntry, key string, limit uint32) (_ indexEntry, ok bool) {
+func (d *memKeys) entry(e *memEntry, key string, limit uint32) (_ Entry, ok bool) {
 	if e.first >= limit {
-		return indexEntry{}, false
+		return Entry{}, false
 	}
 	l := d.list(e)
 	last := l.at(l.count - 1)
@@ -211,11 +211,11 @@ func (d *memKeys) entry(e *memEntry, key string, limit uint32) (_ indexEntry, ok
 		l.count = l.before(limit)
 		last = d.list(e).at(l.count - 1)
 	}
-	return indexEntry{key: key, count: l.count, first: l.first, last: last, firstVersion: e.firstVersion}, true
+	return Entry{Key: key, Count: l.count, First: l.first, Last: last, FirstVersion: e.firstVersion}, true
 }
 
 // each yields the keys with the prefix in byte order.
-func (d *memKeys) each(prefix string, limit uint32, yield func(indexEntry) bool) {
+func (d *memKeys) each(prefix string, limit uint32, yield func(Entry) bool) {
 	var found []uint32
 	n := d.count.Load()
 	for i := range n {

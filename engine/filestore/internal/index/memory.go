@@ -1,4 +1,4 @@
-package filestore
+package index
 
 import (
 	"fmt"
@@ -11,16 +11,16 @@ import (
 	"github.com/google/uuid"
 )
 
-// A memIndex is the index of the active segment, and of a sealed one until its index file is written.
+// A Memory is the index of the active segment, and of a sealed one until its index file is written.
 //
 // One goroutine, the writer's, calls add; any number read. Nothing is ever moved or removed: readers find what was
 // added before the number of events that they pass as limit was stored, and walk back past what came later.
 // No event and no key costs a pointer, so the garbage collector has nothing to walk.
-type memIndex struct {
+type Memory struct {
 	base engine.Position
 	seed uint64 // of the hashes
 
-	skip   uint32                      // events that prefix knows and this index does not
+	Skip   uint32                      // events that prefix knows and this index does not
 	prefix atomic.Pointer[indexPrefix] // nil if skip is 0
 
 	events  atomic.Uint32 // skip and those added
@@ -29,7 +29,7 @@ type memIndex struct {
 	framed  atomic.Uint32 // frames that readers may look at
 	times   arena[memTime]
 	timed   atomic.Uint32 // times that readers may look at
-	dicts   [dictionaries]memKeys
+	dicts   [Dictionaries]memKeys
 	ids     hashSlots     // fingerprint -> ordinal
 	span    format.IDSpan // read only when no more events are added
 
@@ -48,9 +48,9 @@ type memTime struct {
 	first  uint32
 }
 
-// newMemIndex makes the empty index of a segment with that base position, in the store with that id.
-func newMemIndex(base engine.Position, store uuid.UUID) *memIndex {
-	m := &memIndex{base: base, seed: format.IndexSeed(store)}
+// NewMemory makes the empty index of a segment with that base position, in the store with that id.
+func NewMemory(base engine.Position, store uuid.UUID) *Memory {
+	m := &Memory{base: base, seed: format.IndexSeed(store)}
 	m.offsets.shift, m.frames.shift, m.times.shift = wordShift, entryShift, entryShift
 	m.text.shift, m.words.shift = textShift, wordShift
 	for d := range m.dicts {
@@ -61,23 +61,23 @@ func newMemIndex(base engine.Position, store uuid.UUID) *memIndex {
 	return m
 }
 
-// add adds the next event. Only one goroutine may call it. Nothing of e is kept.
-func (m *memIndex) add(e *indexedEvent) {
+// Add adds the next event. Only one goroutine may call it. Nothing of e is kept.
+func (m *Memory) Add(e *Event) {
 	ord := m.events.Load()
-	*m.offsets.grow(ord - m.skip) = uint32(e.offset)
-	m.addFrame(uint32(e.frame), ord)
-	m.addTime(e.micros, ord)
-	m.dicts[byStream].add(format.HashKey(m.seed, e.stream), e.stream, ord, e.version)
-	m.dicts[byType].add(format.HashKey(m.seed, e.Type), e.Type, ord, 0)
-	for _, tag := range e.tags {
-		m.dicts[byTag].add(format.HashKey(m.seed, tag), tag, ord, 0)
+	*m.offsets.grow(ord - m.Skip) = uint32(e.Offset)
+	m.addFrame(uint32(e.Frame), ord)
+	m.addTime(e.Micros, ord)
+	m.dicts[ByStream].add(format.HashKey(m.seed, e.Stream), e.Stream, ord, e.Version)
+	m.dicts[ByType].add(format.HashKey(m.seed, e.Type), e.Type, ord, 0)
+	for _, tag := range e.Tags {
+		m.dicts[ByTag].add(format.HashKey(m.seed, tag), tag, ord, 0)
 	}
 	m.ids.insert(uint32(format.HashID(m.seed, &e.ID)>>32), ord)
 	m.span.Add(&e.ID)
 	m.events.Store(ord + 1)
 }
 
-func (m *memIndex) addFrame(offset, ord uint32) {
+func (m *Memory) addFrame(offset, ord uint32) {
 	n := m.framed.Load()
 	if n > 0 && m.frames.grow(n-1).offset == offset {
 		return
@@ -86,7 +86,7 @@ func (m *memIndex) addFrame(offset, ord uint32) {
 	m.framed.Store(n + 1)
 }
 
-func (m *memIndex) addTime(micros int64, ord uint32) {
+func (m *Memory) addTime(micros int64, ord uint32) {
 	n := m.timed.Load()
 	if n > 0 && m.times.grow(n-1).micros >= micros {
 		return // times never decrease along positions
@@ -95,9 +95,9 @@ func (m *memIndex) addTime(micros int64, ord uint32) {
 	m.timed.Store(n + 1)
 }
 
-// size returns about how many bytes of memory the index takes. Only the goroutine that adds may call it.
-func (m *memIndex) size() int64 {
-	size := int64(m.textEnd) + 4*int64(m.wordsEnd) + 4*int64(m.count()-m.skip) + m.ids.size()
+// Size returns about how many bytes of memory the index takes. Only the goroutine that adds may call it.
+func (m *Memory) Size() int64 {
+	size := int64(m.textEnd) + 4*int64(m.wordsEnd) + 4*int64(m.Count()-m.Skip) + m.ids.size()
 	size += int64(m.framed.Load())*int64(unsafe.Sizeof(memFrame{})) + int64(m.timed.Load())*int64(unsafe.Sizeof(memTime{}))
 	for d := range m.dicts {
 		size += m.dicts[d].slots.size() + int64(m.dicts[d].count.Load())*int64(unsafe.Sizeof(memEntry{}))
@@ -105,25 +105,25 @@ func (m *memIndex) size() int64 {
 	return size
 }
 
-// count returns the number of events.
-func (m *memIndex) count() uint32 { return m.events.Load() }
+// Count returns the number of events.
+func (m *Memory) Count() uint32 { return m.events.Load() }
 
-func (m *memIndex) offset(ord uint32) (int64, error) {
-	if n := m.count(); ord >= n {
+func (m *Memory) Offset(ord uint32) (int64, error) {
+	if n := m.Count(); ord >= n {
 		return 0, noOrdinal(ord, n)
 	}
-	if ord < m.skip {
-		return m.prefix.Load().offset(ord)
+	if ord < m.Skip {
+		return m.prefix.Load().Offset(ord)
 	}
-	return int64(*m.offsets.at(ord - m.skip)), nil
+	return int64(*m.offsets.at(ord - m.Skip)), nil
 }
 
-func (m *memIndex) frame(ord uint32) (off int64, first uint32, err error) {
-	if n := m.count(); ord >= n {
+func (m *Memory) Frame(ord uint32) (off int64, first uint32, err error) {
+	if n := m.Count(); ord >= n {
 		return 0, 0, noOrdinal(ord, n)
 	}
-	if ord < m.skip {
-		return m.prefix.Load().frame(ord)
+	if ord < m.Skip {
+		return m.prefix.Load().Frame(ord)
 	}
 	i := sort.Search(int(m.framed.Load()), func(i int) bool { return m.frames.at(uint32(i)).first > ord })
 	f := m.frames.at(uint32(i - 1))
@@ -135,10 +135,10 @@ func noOrdinal(ord, count uint32) error {
 	return fmt.Errorf("event %d of a segment with %d events", ord, count)
 }
 
-func (m *memIndex) since(micros int64, limit uint32) (uint32, error) {
-	if m.skip > 0 {
-		bound := min(limit, m.skip)
-		if ord, err := m.prefix.Load().since(micros, bound); ord < bound || err != nil {
+func (m *Memory) Since(micros int64, limit uint32) (uint32, error) {
+	if m.Skip > 0 {
+		bound := min(limit, m.Skip)
+		if ord, err := m.prefix.Load().Since(micros, bound); ord < bound || err != nil {
 			return ord, err
 		}
 	}
@@ -150,59 +150,59 @@ func (m *memIndex) since(micros int64, limit uint32) (uint32, error) {
 	return min(m.times.at(uint32(i)).first, limit), nil
 }
 
-// recordedAt implements segmentIndex.
-func (m *memIndex) recordedAt(ord uint32) (int64, error) {
-	if n := m.count(); ord >= n {
+// RecordedAt implements Index.
+func (m *Memory) RecordedAt(ord uint32) (int64, error) {
+	if n := m.Count(); ord >= n {
 		return 0, noOrdinal(ord, n)
 	}
-	if ord < m.skip {
-		return m.prefix.Load().recordedAt(ord)
+	if ord < m.Skip {
+		return m.prefix.Load().RecordedAt(ord)
 	}
 	i := sort.Search(int(m.timed.Load()), func(i int) bool { return m.times.at(uint32(i)).first > ord })
 	return m.times.at(uint32(i - 1)).micros, nil
 }
 
-func (m *memIndex) lookup(d dictionary, key string, limit uint32) (entry indexEntry, ok bool, err error) {
+func (m *Memory) Lookup(d Dictionary, key string, limit uint32) (entry Entry, ok bool, err error) {
 	k := &m.dicts[d]
 	if e := k.find(format.HashKey(m.seed, format.BytesOf(key)), format.BytesOf(key)); e != nil {
 		entry, ok = k.entry(e, key, limit)
 	}
-	if m.skip == 0 {
+	if m.Skip == 0 {
 		return entry, ok, nil
 	}
-	before, known, err := m.prefix.Load().lookup(d, key, min(limit, m.skip))
+	before, known, err := m.prefix.Load().Lookup(d, key, min(limit, m.Skip))
 	if err != nil || !known {
 		return entry, ok && err == nil, err
 	}
 	return before.and(entry), true, nil
 }
 
-func (m *memIndex) postings(d dictionary, key string, lo, hi uint32, dst []uint32) (_ []uint32, err error) {
-	if lo < m.skip {
-		if dst, err = m.prefix.Load().postings(d, key, lo, min(hi, m.skip), dst); err != nil {
+func (m *Memory) Postings(d Dictionary, key string, lo, hi uint32, dst []uint32) (_ []uint32, err error) {
+	if lo < m.Skip {
+		if dst, err = m.prefix.Load().Postings(d, key, lo, min(hi, m.Skip), dst); err != nil {
 			return dst, err
 		}
 	}
 	k := &m.dicts[d]
 	e := k.find(format.HashKey(m.seed, format.BytesOf(key)), format.BytesOf(key))
-	if e == nil || hi <= m.skip {
+	if e == nil || hi <= m.Skip {
 		return dst, nil
 	}
 	l := k.list(e)
 	return l.appendTo(dst, l.before(lo), l.before(hi)), nil
 }
 
-func (m *memIndex) keys(d dictionary, prefix string, limit uint32, yield func(indexEntry) bool) error {
-	if m.skip > 0 {
+func (m *Memory) Keys(d Dictionary, prefix string, limit uint32, yield func(Entry) bool) error {
+	if m.Skip > 0 {
 		return m.mergedKeys(d, prefix, limit, yield)
 	}
 	m.dicts[d].each(prefix, limit, yield)
 	return nil
 }
 
-func (m *memIndex) candidates(id uuid.UUID, limit uint32, dst []uint32) (_ []uint32, err error) {
-	if m.skip > 0 {
-		if dst, err = m.prefix.Load().candidates(id, min(limit, m.skip), dst); err != nil {
+func (m *Memory) Candidates(id uuid.UUID, limit uint32, dst []uint32) (_ []uint32, err error) {
+	if m.Skip > 0 {
+		if dst, err = m.prefix.Load().Candidates(id, min(limit, m.Skip), dst); err != nil {
 			return dst, err
 		}
 	}
@@ -215,8 +215,8 @@ func (m *memIndex) candidates(id uuid.UUID, limit uint32, dst []uint32) (_ []uin
 	return dst, nil
 }
 
-func (m *memIndex) fingerprints(dst []uint64) (_ []uint64, err error) {
-	if m.skip > 0 {
+func (m *Memory) fingerprints(dst []uint64) (_ []uint64, err error) {
+	if m.Skip > 0 {
 		if dst, err = m.prefix.Load().fingerprints(dst); err != nil {
 			return dst, err
 		}
@@ -233,4 +233,4 @@ func (m *memIndex) fingerprints(dst []uint64) (_ []uint64, err error) {
 	return dst, nil
 }
 
-func (m *memIndex) idSpan() format.IDSpan { return m.span }
+func (m *Memory) idSpan() format.IDSpan { return m.span }

@@ -1,4 +1,4 @@
-package filestore
+package index
 
 import (
 	"context"
@@ -11,27 +11,27 @@ import (
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
-// An indexSource is an index that can be written to a file: it knows all of the first count events of a segment.
+// An Source is an index that can be written to a file: it knows all of the first count events of a segment.
 // Index files of equal events are equal whatever source they are written from.
-type indexSource interface {
-	segmentIndex
+type Source interface {
+	Index
 	// count returns the number of events.
-	count() uint32
+	Count() uint32
 	// fingerprints appends fingerprint<<32 | ordinal of the ids of all events, in any order.
 	fingerprints(dst []uint64) ([]uint64, error)
 	// IDSpan returns the bounds of the ids of all events.
 	idSpan() format.IDSpan
 }
 
-// writeIndexFile writes the index of the events that m describes, which are those that src knows, under the name given.
+// WriteFile writes the index of the events that m describes, which are those that src knows, under the name given.
 // The file gets its name when it is complete and synced. src must not get more events meanwhile.
 // After an error there is no new file; one that had the name before is as it was. If ctx ends first that is the error.
-func writeIndexFile(ctx context.Context, fs vfs.FS, name string, src indexSource, m indexMeta) error {
-	return replaceFile(fs, name, func(f vfs.File) error { return writeIndex(ctx, f, src, m) })
+func WriteFile(ctx context.Context, fs vfs.FS, name string, src Source, m Meta) error {
+	return ReplaceFile(fs, name, func(f vfs.File) error { return writeIndex(ctx, f, src, m) })
 }
 
-// replaceFile lets write fill an empty file, syncs it and gives it its name.
-func replaceFile(fs vfs.FS, name string, write func(f vfs.File) error) error {
+// ReplaceFile lets write fill an empty file, syncs it and gives it its name.
+func ReplaceFile(fs vfs.FS, name string, write func(f vfs.File) error) error {
 	tmp := name + ".tmp"
 	err := vfs.WriteNew(fs, tmp, write)
 	if err != nil {
@@ -48,43 +48,43 @@ type indexWriter struct {
 	ctx    context.Context
 	file   vfs.File
 	seed   uint32
-	footer indexFooter
+	footer Footer
 	at     uint64 // address of the next byte of content
 	out    []byte // blocks not written yet, the last of them without its CRC
 	outAt  int64  // offset in the file of out
 	err    error
 }
 
-const indexWriteSize = 64 * indexBlockSize
+const indexWriteSize = 64 * BlockSize
 
 var errIndexSource = errors.New("eventfold: the index to be written knows other events")
 
-func writeIndex(ctx context.Context, f vfs.File, src indexSource, m indexMeta) error {
-	if src.count() != m.count {
+func writeIndex(ctx context.Context, f vfs.File, src Source, m Meta) error {
+	if src.Count() != m.Count {
 		return errIndexSource
 	}
 	w := newIndexWriter(ctx, f, m)
 	w.footer.span = src.idSpan()
-	w.column(sectionOffsetGroups, sectionOffsets, m.count, func(ord uint32) (uint64, error) {
-		off, err := src.offset(ord)
+	w.column(sectionOffsetGroups, sectionOffsets, m.Count, func(ord uint32) (uint64, error) {
+		off, err := src.Offset(ord)
 		return uint64(off), err
 	})
-	w.column(sectionTimeGroups, sectionTimes, m.count, func(ord uint32) (uint64, error) {
-		micros, err := src.recordedAt(ord)
+	w.column(sectionTimeGroups, sectionTimes, m.Count, func(ord uint32) (uint64, error) {
+		micros, err := src.RecordedAt(ord)
 		return uint64(micros), err
 	})
 	w.frames(src)
 	w.ids(src)
-	for d := range dictionaries {
+	for d := range Dictionaries {
 		w.keys(d, src)
 	}
 	w.finish()
 	return w.err
 }
 
-func newIndexWriter(ctx context.Context, f vfs.File, m indexMeta) *indexWriter {
-	w := &indexWriter{ctx: ctx, file: f, seed: m.blockSeed(), out: make([]byte, 0, indexWriteSize)}
-	w.footer.indexMeta = m
+func newIndexWriter(ctx context.Context, f vfs.File, m Meta) *indexWriter {
+	w := &indexWriter{ctx: ctx, file: f, seed: m.BlockSeed(), out: make([]byte, 0, indexWriteSize)}
+	w.footer.Meta = m
 	return w
 }
 
@@ -92,7 +92,7 @@ func newIndexWriter(ctx context.Context, f vfs.File, m indexMeta) *indexWriter {
 func (w *indexWriter) write(p []byte) {
 	w.at += uint64(len(p))
 	for len(p) > 0 && w.err == nil {
-		room := indexBlockPayload - len(w.out)%indexBlockSize
+		room := BlockPayload - len(w.out)%BlockSize
 		n := min(room, len(p))
 		w.out = append(w.out, p[:n]...)
 		p = p[n:]
@@ -104,9 +104,9 @@ func (w *indexWriter) write(p []byte) {
 
 // endBlock appends the checksum of the block that has become full.
 func (w *indexWriter) endBlock() {
-	block := uint32((w.outAt + int64(len(w.out))) / indexBlockSize)
-	content := w.out[len(w.out)-indexBlockPayload:]
-	w.out = binary.LittleEndian.AppendUint32(w.out, blockCRC(w.seed, block, content))
+	block := uint32((w.outAt + int64(len(w.out))) / BlockSize)
+	content := w.out[len(w.out)-BlockPayload:]
+	w.out = binary.LittleEndian.AppendUint32(w.out, BlockCRC(w.seed, block, content))
 	if len(w.out) == indexWriteSize {
 		w.flush()
 	}
@@ -126,8 +126,8 @@ func (w *indexWriter) flush() {
 
 // pad fills the block with zeros, unless it is empty.
 func (w *indexWriter) pad() {
-	if in := w.at % indexBlockPayload; in > 0 {
-		w.write(make([]byte, indexBlockPayload-in))
+	if in := w.at % BlockPayload; in > 0 {
+		w.write(make([]byte, BlockPayload-in))
 	}
 }
 
@@ -138,32 +138,32 @@ func (w *indexWriter) fail(err error) {
 }
 
 // begin and end stand around the writing of a section's content.
-func (w *indexWriter) begin(i int) { w.footer.sections[i].start = w.at }
-func (w *indexWriter) end(i int)   { w.footer.sections[i].size = w.at - w.footer.sections[i].start }
+func (w *indexWriter) begin(i int) { w.footer.Sections[i].Start = w.at }
+func (w *indexWriter) end(i int)   { w.footer.Sections[i].Size = w.at - w.footer.Sections[i].Start }
 
 // section writes content as a section.
 func (w *indexWriter) section(i int, content []byte) {
-	w.footer.sections[i] = section{w.at, uint64(len(content))}
+	w.footer.Sections[i] = section{w.at, uint64(len(content))}
 	w.write(content)
 }
 
 func (w *indexWriter) finish() {
 	w.pad()
-	w.footer.blocks = uint32(w.at/indexBlockPayload) + 1
-	w.write(w.footer.encode())
+	w.footer.Blocks = uint32(w.at/BlockPayload) + 1
+	w.write(w.footer.Encode())
 	w.flush()
 }
 
-// A column holds one number per event, never decreasing, in groups of indexGroup events. Of a group there is in one
+// A column holds one number per event, never decreasing, in groups of Group events. Of a group there is in one
 // section its first number, u64, and address<<8 | width, u64; and in another, at that address, for every event the
 // difference from the first number in width bytes.
 const columnGroupSize = 16
 
 func (w *indexWriter) column(groupsAt, at int, count uint32, value func(ord uint32) (uint64, error)) {
 	var groups, data []byte
-	var group [indexGroup]uint64
-	for first := uint32(0); first < count; first += indexGroup {
-		n := min(indexGroup, count-first)
+	var group [Group]uint64
+	for first := uint32(0); first < count; first += Group {
+		n := min(Group, count-first)
 		for i := range n {
 			v, err := value(first + i)
 			if err != nil {
@@ -189,10 +189,10 @@ func (w *indexWriter) column(groupsAt, at int, count uint32, value func(ord uint
 // begins at or before the first event of a group.
 const frameEntrySize = 8
 
-func (w *indexWriter) frames(src indexSource) {
+func (w *indexWriter) frames(src Source) {
 	var table []byte
-	for ord := uint32(0); ord < w.footer.count; ord += indexGroup {
-		off, first, err := src.frame(ord)
+	for ord := uint32(0); ord < w.footer.Count; ord += Group {
+		off, first, err := src.Frame(ord)
 		if err != nil {
 			w.fail(err)
 			return
@@ -206,8 +206,8 @@ func (w *indexWriter) frames(src indexSource) {
 // idEntrySize is the size of an id's entry: fingerprint and ordinal, u32 each, sorted.
 const idEntrySize = 8
 
-func (w *indexWriter) ids(src indexSource) {
-	all, err := src.fingerprints(make([]uint64, 0, w.footer.count))
+func (w *indexWriter) ids(src Source) {
+	all, err := src.fingerprints(make([]uint64, 0, w.footer.Count))
 	if err != nil {
 		w.fail(err)
 		return
@@ -234,11 +234,11 @@ func (w *indexWriter) idSections(each func(yield func(id uint64) bool) error) {
 		return w.err == nil
 	})
 	w.end(sectionIDs)
-	w.begin(sectionIDFilter)
+	w.begin(SectionIDFilter)
 	if err == nil && w.footer.span.Others { // ids of version 7 are excluded by the span
 		err = w.idFilter(each)
 	}
-	w.end(sectionIDFilter)
+	w.end(SectionIDFilter)
 	if err != nil {
 		w.fail(err)
 	}
@@ -247,7 +247,7 @@ func (w *indexWriter) idSections(each func(yield func(id uint64) bool) error) {
 // idFilter writes the filter of the ids, block by block.
 func (w *indexWriter) idFilter(each func(yield func(id uint64) bool) error) error {
 	var block [format.BloomBlock]byte
-	place, size := 0, format.BloomSize(int(w.footer.count))
+	place, size := 0, format.BloomSize(int(w.footer.Count))
 	next := func() {
 		w.write(block[:])
 		clear(block[:])

@@ -1,4 +1,4 @@
-package filestore
+package index
 
 import (
 	"encoding/binary"
@@ -11,7 +11,7 @@ import (
 //	shared u8, rest u8, rest bytes     the key: so many bytes of the key before it, and then these
 //	count uvarint                      events
 //	first uvarint                      ordinal of the first of them
-//	firstVersion uvarint               streams only
+//	FirstVersion uvarint               streams only
 //	last-first uvarint                 if count > 1
 //	postings uvarint                   if count > 1: where in the postings section its list is
 //
@@ -48,54 +48,54 @@ type keysWriter struct {
 	ords     []uint32
 }
 
-func (w *indexWriter) newKeys(d dictionary) *keysWriter {
+func (w *indexWriter) newKeys(d Dictionary) *keysWriter {
 	w.pad()
-	w.begin(keysSection(d, keysLeaves))
-	return &keysWriter{w: w, seed: format.IndexSeed(w.footer.store), streams: d == byStream}
+	w.begin(KeysSection(d, KeysLeaves))
+	return &keysWriter{w: w, seed: format.IndexSeed(w.footer.Store), streams: d == ByStream}
 }
 
-// keysSection returns the number of a section of a dictionary.
-func keysSection(d dictionary, section int) int {
-	return sectionKeys + int(d)*sectionsPerKeys + section
+// KeysSection returns the number of a section of a dictionary.
+func KeysSection(d Dictionary, section int) int {
+	return SectionKeys + int(d)*SectionsPerKeys + section
 }
 
 // keys writes the four sections of a dictionary.
-func (w *indexWriter) keys(d dictionary, src indexSource) {
+func (w *indexWriter) keys(d Dictionary, src Source) {
 	k := w.newKeys(d)
-	err := src.keys(d, "", w.footer.count, func(e indexEntry) bool {
-		if e.count > 1 {
+	err := src.Keys(d, "", w.footer.Count, func(e Entry) bool {
+		if e.Count > 1 {
 			var err error
-			if k.ords, err = src.postings(d, e.key, e.first+1, w.footer.count, k.ords[:0]); err != nil {
+			if k.ords, err = src.Postings(d, e.Key, e.First+1, w.footer.Count, k.ords[:0]); err != nil {
 				w.fail(err)
 				return false
 			}
 		}
 		list := len(k.postings)
-		if e.count > 1 {
-			k.postings = appendPostings(k.postings, e.first, k.ords)
+		if e.Count > 1 {
+			k.postings = appendPostings(k.postings, e.First, k.ords)
 		}
-		k.add(format.BytesOf(e.key), &e, list)
-		k.hashes = append(k.hashes, format.HashKey(k.seed, format.BytesOf(e.key)))
+		k.add(format.BytesOf(e.Key), &e, list)
+		k.hashes = append(k.hashes, format.HashKey(k.seed, format.BytesOf(e.Key)))
 		return w.err == nil
 	})
 	if err != nil {
 		w.fail(err)
 	}
 	k.finish(d)
-	w.section(keysSection(d, keysPostings), k.postings)
-	w.section(keysSection(d, keysFilter), format.NewBloom(k.hashes))
+	w.section(KeysSection(d, KeysPostings), k.postings)
+	w.section(KeysSection(d, KeysFilter), format.NewBloom(k.hashes))
 }
 
 // finish writes the last leaf and the fences.
-func (k *keysWriter) finish(d dictionary) {
+func (k *keysWriter) finish(d Dictionary) {
 	k.endLeaf()
-	k.w.end(keysSection(d, keysLeaves))
-	k.w.section(keysSection(d, keysFences), k.fenceTable())
+	k.w.end(KeysSection(d, KeysLeaves))
+	k.w.section(KeysSection(d, KeysFences), k.fenceTable())
 }
 
 // add writes the entry of a key. If it has more than one event, list is where in the postings section the ordinals of the others are.
-func (k *keysWriter) add(key []byte, e *indexEntry, list int) {
-	if len(k.leaf)+leafEntryMost+2*len(k.restarts)+6 > indexBlockPayload {
+func (k *keysWriter) add(key []byte, e *Entry, list int) {
+	if len(k.leaf)+leafEntryMost+2*len(k.restarts)+6 > BlockPayload {
 		k.endLeaf()
 	}
 	shared := 0
@@ -111,13 +111,13 @@ func (k *keysWriter) add(key []byte, e *indexEntry, list int) {
 	}
 	k.leaf = append(k.leaf, byte(shared), byte(len(key)-shared))
 	k.leaf = append(k.leaf, key[shared:]...)
-	k.leaf = binary.AppendUvarint(k.leaf, uint64(e.count))
-	k.leaf = binary.AppendUvarint(k.leaf, uint64(e.first))
+	k.leaf = binary.AppendUvarint(k.leaf, uint64(e.Count))
+	k.leaf = binary.AppendUvarint(k.leaf, uint64(e.First))
 	if k.streams {
-		k.leaf = binary.AppendUvarint(k.leaf, uint64(e.firstVersion))
+		k.leaf = binary.AppendUvarint(k.leaf, uint64(e.FirstVersion))
 	}
-	if e.count > 1 {
-		k.leaf = binary.AppendUvarint(k.leaf, uint64(e.last-e.first))
+	if e.Count > 1 {
+		k.leaf = binary.AppendUvarint(k.leaf, uint64(e.Last-e.First))
 		k.leaf = binary.AppendUvarint(k.leaf, uint64(list))
 	}
 	k.entries, k.count = k.entries+1, k.count+1
@@ -167,7 +167,7 @@ func (k *keysWriter) endLeaf() {
 	trailer = binary.LittleEndian.AppendUint16(trailer, uint16(len(k.restarts)))
 	trailer = binary.LittleEndian.AppendUint16(trailer, uint16(k.entries))
 	k.w.write(k.leaf)
-	k.w.write(make([]byte, indexBlockPayload-len(k.leaf)-len(trailer)))
+	k.w.write(make([]byte, BlockPayload-len(k.leaf)-len(trailer)))
 	k.w.write(trailer)
 	k.leaf, k.restarts, k.entries = k.leaf[:0], k.restarts[:0], 0
 }

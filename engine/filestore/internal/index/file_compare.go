@@ -1,4 +1,4 @@
-package filestore
+package index
 
 import (
 	"bytes"
@@ -36,8 +36,8 @@ func (c *comparingFile) WriteAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// isSameFile reports whether the file with the name given holds exactly what write writes.
-func isSameFile(fsys vfs.FS, name string, write func(f vfs.File) error) (bool, error) {
+// IsSame reports whether the file with the name given holds exactly what write writes.
+func IsSame(fsys vfs.FS, name string, write func(f vfs.File) error) (bool, error) {
 	f, err := fsys.Open(name, os.O_RDONLY)
 	if err != nil {
 		return false, err
@@ -54,7 +54,7 @@ func isSameFile(fsys vfs.FS, name string, write func(f vfs.File) error) (bool, e
 	return err == nil && size == c.end, err
 }
 
-// isIndexFile reports whether a file is the index of the events that m describes, which are those that src knows.
-func isIndexFile(ctx context.Context, fsys vfs.FS, name string, src indexSource, m indexMeta) (bool, error) {
-	return isSameFile(fsys, name, func(f vfs.File) error { return writeIndex(ctx, f, src, m) })
+// IsFile reports whether a file is the index of the events that m describes, which are those that src knows.
+func IsFile(ctx context.Context, fsys vfs.FS, name string, src Source, m Meta) (bool, error) {
+	return IsSame(fsys, name, func(f vfs.File) error { return writeIndex(ctx, f, src, m) })
 }

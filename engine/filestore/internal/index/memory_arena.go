@@ -1,4 +1,4 @@
-package filestore
+package index
 
 import "sync/atomic"
 

@@ -1,4 +1,4 @@
-package filestore
+package index
 
 import (
 	"encoding/binary"
@@ -17,86 +17,86 @@ import (
 	"github.com/google/uuid"
 )
 
-// A fileIndex answers from an index file. Blocks come through the store's cache, every block read from the disk is
+// A File answers from an index file. Blocks come through the store's cache, every block read from the disk is
 // checked; fences and, while there is room, filters are read at first use and stay in memory.
-// An answer that cannot be given because the file is damaged is an *indexDamage.
-type fileIndex struct {
-	indexFooter
-	name  string
-	file  vfs.File
-	cache *blockCache
+// An answer that cannot be given because the file is damaged is an *Damage.
+type File struct {
+	Footer
+	Name  string
+	File  vfs.File
+	Cache *BlockCache
 	ID    uint32 // of the file in the cache
-	crc   uint32 // with which those of the blocks begin
+	CRC   uint32 // with which those of the blocks begin
 	seed  uint64 // of the hashes
 
 	loading  sync.Mutex // held by whoever reads fences or a filter
-	fences   [dictionaries]atomic.Pointer[fenceTable]
-	filters  [dictionaries + 1]atomic.Pointer[filter] // the last is that of the ids
+	fences   [Dictionaries]atomic.Pointer[fenceTable]
+	Filters  [Dictionaries + 1]atomic.Pointer[filter] // the last is that of the ids
 	reserved int64                                    // bytes of filters in memory; under loading
 }
 
-var errIndexOther = errors.New("it is the index of another segment, or of an earlier state of this one")
+var ErrOther = errors.New("it is the index of another segment, or of an earlier state of this one")
 
-// openIndexFile opens the index file of the events that m describes. A file that is about other events, or has no
-// footer that checks, is an *indexDamage.
-func openIndexFile(fsys vfs.FS, name string, m indexMeta, cache *blockCache) (*fileIndex, error) {
-	x, err := openAnyIndexFile(fsys, name, m, cache)
+// OpenFile opens the index file of the events that m describes. A file that is about other events, or has no
+// footer that checks, is an *Damage.
+func OpenFile(fsys vfs.FS, name string, m Meta, cache *BlockCache) (*File, error) {
+	x, err := OpenAnyFile(fsys, name, m, cache)
 	if err != nil {
 		return nil, err
 	}
-	if x.indexMeta != m {
-		return nil, errors.Join(&indexDamage{name, -1, errIndexOther}, x.close())
+	if x.Meta != m {
+		return nil, errors.Join(&Damage{name, -1, ErrOther}, x.Close())
 	}
 	return x, nil
 }
 
-// openAnyIndexFile opens an index file of the segment that m names. It may be about fewer or more events than m says.
-func openAnyIndexFile(fsys vfs.FS, name string, m indexMeta, cache *blockCache) (*fileIndex, error) {
+// OpenAnyFile opens an index file of the segment that m names. It may be about fewer or more events than m says.
+func OpenAnyFile(fsys vfs.FS, name string, m Meta, cache *BlockCache) (*File, error) {
 	f, err := vfs.OpenFile(fsys, name, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
-	x := &fileIndex{name: name, file: f, cache: cache, ID: cache.newFile(), crc: m.blockSeed(), seed: format.IndexSeed(m.store)}
+	x := &File{Name: name, File: f, Cache: cache, ID: cache.NewFile(), CRC: m.BlockSeed(), seed: format.IndexSeed(m.Store)}
 	if err := x.readFooter(m); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	x.file = cache.opened.Add(f, func() (vfs.File, error) { return x.again(fsys) })
+	x.File = cache.Opened.Add(f, func() (vfs.File, error) { return x.again(fsys) })
 	return x, nil
 }
 
-func (x *fileIndex) readFooter(m indexMeta) error {
-	size, err := x.file.Size()
+func (x *File) readFooter(m Meta) error {
+	size, err := x.File.Size()
 	if err != nil {
-		return x.damage(-1, err)
+		return x.Damage(-1, err)
 	}
-	if size == 0 || size%indexBlockSize != 0 || size/indexBlockSize > 1<<31 {
-		return x.damage(-1, errIndexSize)
+	if size == 0 || size%BlockSize != 0 || size/BlockSize > 1<<31 {
+		return x.Damage(-1, errIndexSize)
 	}
-	blocks := uint32(size / indexBlockSize)
-	block := make([]byte, indexBlockSize)
+	blocks := uint32(size / BlockSize)
+	block := make([]byte, BlockSize)
 	if err := x.readBlock(blocks-1, block); err != nil {
 		return err
 	}
-	footer, err := decodeIndexFooter(block, blocks)
+	footer, err := DecodeFooter(block, blocks)
 	if err != nil {
-		return x.damage(int64(blocks-1), err)
+		return x.Damage(int64(blocks-1), err)
 	}
-	if footer.store != m.store || footer.number != m.number || footer.generation != m.generation || footer.base != m.base {
-		return x.damage(-1, errIndexOther)
+	if footer.Store != m.Store || footer.Number != m.Number || footer.Generation != m.Generation || footer.Base != m.Base {
+		return x.Damage(-1, ErrOther)
 	}
-	x.indexFooter = *footer
+	x.Footer = *footer
 	return nil
 }
 
-// again opens the file once more. It is an *indexDamage if it has been replaced by another one.
-func (x *fileIndex) again(fsys vfs.FS) (vfs.File, error) {
-	f, err := vfs.OpenFile(fsys, x.name, os.O_RDONLY)
+// again opens the file once more. It is an *Damage if it has been replaced by another one.
+func (x *File) again(fsys vfs.FS) (vfs.File, error) {
+	f, err := vfs.OpenFile(fsys, x.Name, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}
-	y := &fileIndex{name: x.name, file: f, crc: x.crc}
-	if err = y.readFooter(x.indexMeta); err == nil && y.indexFooter != x.indexFooter {
-		err = x.damage(-1, errIndexOther)
+	y := &File{Name: x.Name, File: f, CRC: x.CRC}
+	if err = y.readFooter(x.Meta); err == nil && y.Footer != x.Footer {
+		err = x.Damage(-1, ErrOther)
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
@@ -104,21 +104,21 @@ func (x *fileIndex) again(fsys vfs.FS) (vfs.File, error) {
 	return f, nil
 }
 
-// close releases the file and the memory. Calls that come later, or run now, may return fs.ErrClosed.
-func (x *fileIndex) close() error {
+// Close releases the file and the memory. Calls that come later, or run now, may return fs.ErrClosed.
+func (x *File) Close() error {
 	x.loading.Lock()
-	x.cache.releaseFilter(x.reserved)
+	x.Cache.ReleaseFilter(x.reserved)
 	x.reserved = 0
 	x.loading.Unlock()
-	return x.file.Close()
+	return x.File.Close()
 }
 
-// damage says what is wrong with a block, or with the file if block is -1.
-func (x *fileIndex) damage(block int64, err error) error {
+// Damage says what is wrong with a block, or with the file if block is -1.
+func (x *File) Damage(block int64, err error) error {
 	if errors.Is(err, fs.ErrClosed) {
 		return err
 	}
-	return &indexDamage{x.name, block, err}
+	return &Damage{x.Name, block, err}
 }
 
 var (
@@ -127,26 +127,26 @@ var (
 )
 
 // readBlock reads a block from the disk and checks it.
-func (x *fileIndex) readBlock(block uint32, into []byte) error {
-	n, err := x.file.ReadAt(into, int64(block)*indexBlockSize)
-	if n < indexBlockSize {
+func (x *File) readBlock(block uint32, into []byte) error {
+	n, err := x.File.ReadAt(into, int64(block)*BlockSize)
+	if n < BlockSize {
 		if err == nil {
 			err = io.ErrUnexpectedEOF
 		}
-		return x.damage(int64(block), err)
+		return x.Damage(int64(block), err)
 	}
-	content := into[:indexBlockPayload]
-	if binary.LittleEndian.Uint32(into[indexBlockPayload:]) != blockCRC(x.crc, block, content) && !sabotage.On(sabotage.IndexWithoutCRC) {
-		return x.damage(int64(block), errIndexCRC)
+	content := into[:BlockPayload]
+	if binary.LittleEndian.Uint32(into[BlockPayload:]) != BlockCRC(x.CRC, block, content) && !sabotage.On(sabotage.IndexWithoutCRC) {
+		return x.Damage(int64(block), errIndexCRC)
 	}
 	return nil
 }
 
 // A blockReader reads the content of an index file for one goroutine. It holds at most one block. done releases it.
 type blockReader struct {
-	x     *fileIndex
+	x     *File
 	block uint32
-	held  heldBlock
+	held  HeldBlock
 	split [64]byte            // content that lies in two blocks
 	key   [math.MaxUint8]byte // of a leafCursor
 }
@@ -154,51 +154,51 @@ type blockReader struct {
 // blockReaders are those that nobody uses; their buffers would otherwise be made for every question.
 var blockReaders = sync.Pool{New: func() any { return new(blockReader) }}
 
-// reader returns a reader, of which done must be called.
-func (x *fileIndex) reader() *blockReader {
+// Reader returns a reader, of which done must be called.
+func (x *File) Reader() *blockReader {
 	r := blockReaders.Get().(*blockReader)
 	r.x = x
 	return r
 }
 
-func (r *blockReader) done() {
-	r.held.release()
+func (r *blockReader) Done() {
+	r.held.Release()
 	r.x = nil
 	blockReaders.Put(r)
 }
 
 // blockBuffers are for blocks on their way from the disk to the cache.
-var blockBuffers = sync.Pool{New: func() any { return new([indexBlockSize]byte) }}
+var blockBuffers = sync.Pool{New: func() any { return new([BlockSize]byte) }}
 
 // load returns the content of a block. It stays as it is until the next load, or done.
 func (r *blockReader) load(block uint32) ([]byte, error) {
-	if r.held.payload != nil && r.block == block {
-		return r.held.payload, nil
+	if r.held.Payload != nil && r.block == block {
+		return r.held.Payload, nil
 	}
-	r.held.release()
+	r.held.Release()
 	r.block = block
 	var ok bool
-	if r.held, ok = r.x.cache.get(r.x.ID, block); ok {
-		return r.held.payload, nil
+	if r.held, ok = r.x.Cache.Get(r.x.ID, block); ok {
+		return r.held.Payload, nil
 	}
-	buffer := blockBuffers.Get().(*[indexBlockSize]byte)
+	buffer := blockBuffers.Get().(*[BlockSize]byte)
 	if err := r.x.readBlock(block, buffer[:]); err != nil {
 		blockBuffers.Put(buffer)
 		return nil, err
 	}
-	r.held = r.x.cache.put(r.x.ID, block, buffer[:indexBlockPayload])
-	if r.held.holders != nil { // else the buffer itself is held
+	r.held = r.x.Cache.Put(r.x.ID, block, buffer[:BlockPayload])
+	if r.held.Holders != nil { // else the buffer itself is held
 		blockBuffers.Put(buffer)
 	}
-	return r.held.payload, nil
+	return r.held.Payload, nil
 }
 
 // bytes returns the n bytes of content at an address of a section. They stay as they are until the next call.
 // n is at most len(r.split).
 func (r *blockReader) bytes(section int, at uint64, n int) ([]byte, error) {
-	s := r.x.sections[section]
-	if at > s.size || uint64(n) > s.size-at {
-		return nil, r.x.damage(int64((s.start+at)/indexBlockPayload), errIndexDecode)
+	s := r.x.Sections[section]
+	if at > s.Size || uint64(n) > s.Size-at {
+		return nil, r.x.Damage(int64((s.Start+at)/BlockPayload), errIndexDecode)
 	}
 	b, err := r.from(section, at)
 	if err != nil || len(b) >= n {
@@ -214,20 +214,20 @@ func (r *blockReader) bytes(section int, at uint64, n int) ([]byte, error) {
 
 // from returns the content from an address of a section to the end of the block or of the section.
 func (r *blockReader) from(section int, at uint64) ([]byte, error) {
-	s := r.x.sections[section]
-	address := s.start + at
-	b, err := r.load(uint32(address / indexBlockPayload))
+	s := r.x.Sections[section]
+	address := s.Start + at
+	b, err := r.load(uint32(address / BlockPayload))
 	if err != nil {
 		return nil, err
 	}
-	b = b[address%indexBlockPayload:]
-	return b[:min(uint64(len(b)), s.size-at)], nil
+	b = b[address%BlockPayload:]
+	return b[:min(uint64(len(b)), s.Size-at)], nil
 }
 
-// all reads a whole section into new memory. That grows with what has been read and checked: a section's size alone, in a file of holes, takes none.
-func (r *blockReader) all(section int) ([]byte, error) {
-	out := make([]byte, 0, min(r.x.sections[section].size, indexReadFirst))
-	for uint64(len(out)) < r.x.sections[section].size {
+// All reads a whole section into new memory. That grows with what has been read and checked: a section's size alone, in a file of holes, takes none.
+func (r *blockReader) All(section int) ([]byte, error) {
+	out := make([]byte, 0, min(r.x.Sections[section].Size, indexReadFirst))
+	for uint64(len(out)) < r.x.Sections[section].Size {
 		b, err := r.from(section, uint64(len(out)))
 		if err != nil {
 			return nil, err
@@ -241,15 +241,15 @@ func (r *blockReader) all(section int) ([]byte, error) {
 const indexReadFirst = 256 << 10
 
 // garbled says that content which checks makes no sense.
-func (r *blockReader) garbled() error { return r.x.damage(int64(r.block), errIndexDecode) }
+func (r *blockReader) garbled() error { return r.x.Damage(int64(r.block), errIndexDecode) }
 
 // column returns the number of event ord from a column.
 func (r *blockReader) column(groups, data int, ord uint32) (uint64, error) {
-	base, at, width, err := r.group(groups, ord/indexGroup)
+	base, at, width, err := r.group(groups, ord/Group)
 	if err != nil {
 		return 0, err
 	}
-	return r.member(data, base, at, width, ord%indexGroup)
+	return r.member(data, base, at, width, ord%Group)
 }
 
 // group returns the first number of a group and where its differences are.
@@ -278,36 +278,36 @@ func (r *blockReader) member(section int, base, at uint64, width int, i uint32) 
 	return base + binary.LittleEndian.Uint64(wide[:]), nil
 }
 
-func (x *fileIndex) offset(ord uint32) (int64, error) {
-	if ord >= x.count() {
-		return 0, noOrdinal(ord, x.count())
+func (x *File) Offset(ord uint32) (int64, error) {
+	if ord >= x.Count() {
+		return 0, noOrdinal(ord, x.Count())
 	}
-	r := x.reader()
-	defer r.done()
+	r := x.Reader()
+	defer r.Done()
 	off, err := r.column(sectionOffsetGroups, sectionOffsets, ord)
 	return int64(off), err
 }
 
-func (x *fileIndex) recordedAt(ord uint32) (int64, error) {
-	if ord >= x.count() {
-		return 0, noOrdinal(ord, x.count())
+func (x *File) RecordedAt(ord uint32) (int64, error) {
+	if ord >= x.Count() {
+		return 0, noOrdinal(ord, x.Count())
 	}
-	r := x.reader()
-	defer r.done()
+	r := x.Reader()
+	defer r.Done()
 	micros, err := r.column(sectionTimeGroups, sectionTimes, ord)
 	return int64(micros), err
 }
 
-// count returns the number of events.
-func (x *fileIndex) count() uint32 { return x.indexMeta.count }
+// Count returns the number of events.
+func (x *File) Count() uint32 { return x.Meta.Count }
 
-func (x *fileIndex) frame(ord uint32) (off int64, first uint32, err error) {
-	if ord >= x.count() {
-		return 0, 0, noOrdinal(ord, x.count())
+func (x *File) Frame(ord uint32) (off int64, first uint32, err error) {
+	if ord >= x.Count() {
+		return 0, 0, noOrdinal(ord, x.Count())
 	}
-	r := x.reader()
-	defer r.done()
-	b, err := r.bytes(sectionFrames, uint64(ord/indexGroup)*frameEntrySize, frameEntrySize)
+	r := x.Reader()
+	defer r.Done()
+	b, err := r.bytes(sectionFrames, uint64(ord/Group)*frameEntrySize, frameEntrySize)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -318,11 +318,11 @@ func (x *fileIndex) frame(ord uint32) (off int64, first uint32, err error) {
 	return off, first, nil
 }
 
-func (x *fileIndex) since(micros int64, limit uint32) (uint32, error) {
-	r := x.reader()
-	defer r.done()
-	limit = min(limit, x.count())
-	groups := int((limit + indexGroup - 1) / indexGroup)
+func (x *File) Since(micros int64, limit uint32) (uint32, error) {
+	r := x.Reader()
+	defer r.Done()
+	limit = min(limit, x.Count())
+	groups := int((limit + Group - 1) / Group)
 	var failed error
 	g := sort.Search(groups, func(g int) bool { // the first group that begins at or after micros
 		base, _, _, err := r.group(sectionTimeGroups, uint32(g))
@@ -332,12 +332,12 @@ func (x *fileIndex) since(micros int64, limit uint32) (uint32, error) {
 	if failed != nil || g == 0 {
 		return 0, failed
 	}
-	first := uint32(g-1) * indexGroup
+	first := uint32(g-1) * Group
 	base, at, width, err := r.group(sectionTimeGroups, uint32(g-1))
 	if err != nil {
 		return 0, err
 	}
-	i := sort.Search(int(min(indexGroup, limit-first)), func(i int) bool {
+	i := sort.Search(int(min(Group, limit-first)), func(i int) bool {
 		t, err := r.member(sectionTimes, base, at, width, uint32(i))
 		failed = errors.Join(failed, err)
 		return int64(t) >= micros
@@ -345,14 +345,14 @@ func (x *fileIndex) since(micros int64, limit uint32) (uint32, error) {
 	return first + uint32(i), failed
 }
 
-func (x *fileIndex) idSpan() format.IDSpan { return x.span }
+func (x *File) idSpan() format.IDSpan { return x.span }
 
-func (x *fileIndex) candidates(id uuid.UUID, limit uint32, dst []uint32) ([]uint32, error) {
-	if !x.span.MayHold(&id) || x.count() == 0 {
+func (x *File) Candidates(id uuid.UUID, limit uint32, dst []uint32) ([]uint32, error) {
+	if !x.span.MayHold(&id) || x.Count() == 0 {
 		return dst, nil
 	}
-	r := x.reader()
-	defer r.done()
+	r := x.Reader()
+	defer r.Done()
 	fingerprint := uint32(format.HashID(x.seed, &id) >> 32)
 	if !format.IsOrdered(&id) {
 		if has, err := r.mayHave(idFilter, format.IDFilterHash(fingerprint)); !has || err != nil {
@@ -363,7 +363,7 @@ func (x *fileIndex) candidates(id uuid.UUID, limit uint32, dst []uint32) ([]uint
 		if err != nil {
 			return dst, err
 		}
-		if i == x.count() {
+		if i == x.Count() {
 			return dst, nil
 		}
 		var f, ord uint32
@@ -387,7 +387,7 @@ func (r *blockReader) idEntry(i uint32) (fingerprint, ord uint32, err error) {
 // findID returns the number of the first id entry whose fingerprint is not less. Fingerprints are spread evenly, so the
 // search begins where the entry must be, give or take the square root of their number.
 func (r *blockReader) findID(fingerprint uint32) (uint32, error) {
-	n := int64(r.x.count())
+	n := int64(r.x.Count())
 	guess := int64(uint64(fingerprint) * uint64(n) >> 32)
 	var failed error
 	notLess := func(i int64) bool {
@@ -408,10 +408,10 @@ func (r *blockReader) findID(fingerprint uint32) (uint32, error) {
 	return uint32(i), failed
 }
 
-func (x *fileIndex) fingerprints(dst []uint64) ([]uint64, error) {
-	r := x.reader()
-	defer r.done()
-	for i := range x.count() {
+func (x *File) fingerprints(dst []uint64) ([]uint64, error) {
+	r := x.Reader()
+	defer r.Done()
+	for i := range x.Count() {
 		f, ord, err := r.idEntry(i)
 		if err != nil {
 			return dst, err
@@ -422,21 +422,21 @@ func (x *fileIndex) fingerprints(dst []uint64) ([]uint64, error) {
 }
 
 // idFilter is the number of the filter of ids, behind those of the dictionaries.
-const idFilter = dictionaries
+const idFilter = Dictionaries
 
-func filterSection(d dictionary) int {
+func filterSection(d Dictionary) int {
 	if d == idFilter {
-		return sectionIDFilter
+		return SectionIDFilter
 	}
-	return keysSection(d, keysFilter)
+	return KeysSection(d, KeysFilter)
 }
 
 // A filter is a Bloom filter in memory, or the knowledge that it stays on the disk.
-type filter struct{ bits []byte } // nil if it stays on the disk
+type filter struct{ Bits []byte } // nil if it stays on the disk
 
 // mayHave asks a filter for a hash.
-func (r *blockReader) mayHave(d dictionary, hash uint64) (bool, error) {
-	f := r.x.filters[d].Load()
+func (r *blockReader) mayHave(d Dictionary, hash uint64) (bool, error) {
+	f := r.x.Filters[d].Load()
 	if f == nil {
 		var err error
 		if f, err = r.loadFilter(d); err != nil {
@@ -444,43 +444,43 @@ func (r *blockReader) mayHave(d dictionary, hash uint64) (bool, error) {
 		}
 	}
 	section := filterSection(d)
-	size := int(r.x.sections[section].size)
+	size := int(r.x.Sections[section].Size)
 	if size == 0 {
 		return false, nil // a filter of no keys
 	}
 	at := format.BloomPlace(hash, size)
-	if f.bits != nil {
-		return format.BloomHas(f.bits[at:], hash), nil
+	if f.Bits != nil {
+		return format.BloomHas(f.Bits[at:], hash), nil
 	}
 	b, err := r.bytes(section, uint64(at), format.BloomBlock)
 	return err == nil && format.BloomHas(b, hash), err
 }
 
-// excludes reports whether a filter that is in memory proves that the file has no key with the hash.
-func (x *fileIndex) excludes(d dictionary, hash uint64) bool {
-	f := x.filters[d].Load()
-	return f != nil && len(f.bits) > 0 && !format.BloomHas(f.bits[format.BloomPlace(hash, len(f.bits)):], hash)
+// Excludes reports whether a filter that is in memory proves that the file has no key with the hash.
+func (x *File) Excludes(d Dictionary, hash uint64) bool {
+	f := x.Filters[d].Load()
+	return f != nil && len(f.Bits) > 0 && !format.BloomHas(f.Bits[format.BloomPlace(hash, len(f.Bits)):], hash)
 }
 
 // loadFilter decides whether a filter is kept in memory, and reads it if so.
-func (r *blockReader) loadFilter(d dictionary) (*filter, error) {
+func (r *blockReader) loadFilter(d Dictionary) (*filter, error) {
 	x := r.x
 	x.loading.Lock()
 	defer x.loading.Unlock()
-	if f := x.filters[d].Load(); f != nil {
+	if f := x.Filters[d].Load(); f != nil {
 		return f, nil
 	}
 	f := &filter{}
-	size := int64(x.sections[filterSection(d)].size)
-	if x.cache.reserveFilter(size, x.run) {
-		bits, err := r.all(filterSection(d))
+	size := int64(x.Sections[filterSection(d)].Size)
+	if x.Cache.ReserveFilter(size, x.Run) {
+		bits, err := r.All(filterSection(d))
 		if err != nil {
-			x.cache.releaseFilter(size)
+			x.Cache.ReleaseFilter(size)
 			return nil, err
 		}
-		f.bits = bits
+		f.Bits = bits
 		x.reserved += size
 	}
-	x.filters[d].Store(f)
+	x.Filters[d].Store(f)
 	return f, nil
 }

@@ -1,0 +1,65 @@
+package index
+
+import (
+	"github.com/eventfold/eventfold/engine"
+	"github.com/google/uuid"
+)
+
+// A Dictionary names one of the three sets of keys by which a segment's events are found.
+type Dictionary uint8
+
+const (
+	ByStream Dictionary = iota
+	ByType
+	ByTag
+	Dictionaries
+)
+
+// A Index tells where the events of one segment are. An ordinal is a position minus the segment's base position.
+// It is a *Memory for the active segment (and for a sealed one that has no index file yet) and a *File for a sealed one.
+// Readers pass the number of events they may see as limit: ordinals at or beyond it do not exist for them.
+// All methods may be called from any number of goroutines while the writer adds events beyond every reader's limit.
+type Index interface {
+	// offset returns where in the segment's file the record of event ord begins.
+	Offset(ord uint32) (int64, error)
+	// frame returns the offset and the first ordinal of a frame at or before event ord, from which a checked scan to it is short.
+	Frame(ord uint32) (off int64, first uint32, err error)
+	// since returns the first ordinal below limit recorded at or after micros, or limit if there is none.
+	Since(micros int64, limit uint32) (uint32, error)
+	// recordedAt returns when event ord was recorded, in microseconds since 1970 UTC, exactly. It lets a reader of single
+	// records do without their frames' headers, and lists of streams without reading events.
+	RecordedAt(ord uint32) (int64, error)
+	// lookup finds a key. ok is false if no event below limit has it.
+	Lookup(d Dictionary, key string, limit uint32) (e Entry, ok bool, err error)
+	// postings appends to dst the ordinals in [lo, hi) of the events that have the key, ascending.
+	Postings(d Dictionary, key string, lo, hi uint32, dst []uint32) ([]uint32, error)
+	// keys yields the keys that begin with prefix in byte order, with what they have below limit.
+	Keys(d Dictionary, prefix string, limit uint32, yield func(Entry) bool) error
+	// candidates appends the ordinals below limit of events that may have the id; the caller compares the stored id.
+	Candidates(id uuid.UUID, limit uint32, dst []uint32) ([]uint32, error)
+}
+
+// An Entry is what an index knows about one key.
+type Entry struct {
+	Key          string
+	Count        uint32         // events with the key, below the limit
+	First, Last  uint32         // ordinals of the first and the last of them
+	FirstVersion engine.Version // streams: the version of the first of them, so that the last has FirstVersion+count-1
+}
+
+// An Event is what an index is told about an event. Its slices are not kept.
+type Event struct {
+	Offset  int64 // of its record
+	Frame   int64 // of the frame that holds it
+	Stream  []byte
+	Type    []byte
+	Tags    [][]byte // sorted, without repeats
+	Version engine.Version
+	ID      uuid.UUID
+	Micros  int64 // recorded_at
+}
+
+// LastVersion returns the version of the last event of a stream's entry.
+func (e *Entry) LastVersion() engine.Version {
+	return e.FirstVersion + engine.Version(e.Count) - 1
+}
