@@ -385,7 +385,7 @@ func TestImportsPointDown(t *testing.T) {
 		"query/sqllogic":    {},
 		"parser":            {},
 		"engine":            {},
-		"engine/filestore":  {"engine", "engine/vfs", "engine/internal/sabotage", "engine/filestore/internal/format"},
+		"engine/filestore":  {"engine", "engine/vfs", "engine/internal/sabotage", "engine/filestore/internal/format", "engine/filestore/internal/index"},
 		"engine/vfs":        {"engine", "engine/internal/sabotage"},
 		"engine/enginetest": {"engine"},
 		"engine/crashtest":  {"engine", "engine/vfs", "engine/filestore", "engine/enginetest", "internal/race"},
@@ -393,6 +393,7 @@ func TestImportsPointDown(t *testing.T) {
 
 		"engine/internal/sabotage":         {},
 		"engine/filestore/internal/format": {"engine", "engine/internal/sabotage"},
+		"engine/filestore/internal/index":  {"engine", "engine/vfs", "engine/internal/sabotage", "engine/filestore/internal/format"},
 	}
 	files := []string{"os", "syscall", "io/ioutil", "golang.org/x/sys/unix", "golang.org/x/sys/windows"}
 	touchesFiles := map[string]bool{"engine/filestore": true, "engine/vfs": true, "engine/crashtest": true, "engine/internal/sabotage": true}

@@ -53,6 +53,7 @@ func (c FailedCheck) Hopeless() bool {
 	return c.Condition.Fixed || n > 0 && c.Conflicts[n-1].Position == NoPosition
 }
 
+// String implements fmt.Stringer.
 func (c FailedCheck) String() string {
 	if c.Condition == nil {
 		if c.Actual == NoVersion {
@@ -71,6 +72,7 @@ func (c FailedCheck) String() string {
 		c.Condition.After, c.Condition.Text, e.Position, e.Type, e.Stream)
 }
 
+// Error implements error.
 func (e *ConflictError) Error() string {
 	texts := make([]string, len(e.Checks))
 	for i, c := range e.Checks {
@@ -99,11 +101,13 @@ const (
 	RepeatedID                            // the append has the id twice
 )
 
+// String implements fmt.Stringer.
 func (k DuplicateKind) String() string {
 	return [...]string{"with different content", "in another stream", "but other ids of the append are not",
 		"but not in this order", "twice in one append"}[k]
 }
 
+// Error implements error.
 func (e *DuplicateEventError) Error() string {
 	if e.Kind == RepeatedID {
 		return fmt.Sprintf("eventfold: event id %s is given twice in one append", e.ID)
@@ -114,6 +118,7 @@ func (e *DuplicateEventError) Error() string {
 // A StreamNotFoundError reports that a stream has no events.
 type StreamNotFoundError struct{ Stream string }
 
+// Error implements error.
 func (e *StreamNotFoundError) Error() string {
 	return fmt.Sprintf("eventfold: there is no stream %q", e.Stream)
 }
@@ -126,6 +131,7 @@ type InvalidError struct {
 	Reason string
 }
 
+// Error implements error.
 func (e *InvalidError) Error() string { return "eventfold: " + e.Field + " " + e.Reason }
 
 // A TooLargeError reports an event or an append above its limit, in bytes.
@@ -135,6 +141,7 @@ type TooLargeError struct {
 	Limit int64
 }
 
+// Error implements error.
 func (e *TooLargeError) Error() string {
 	return fmt.Sprintf("eventfold: the %s has %d bytes, the limit is %d", e.What, e.Size, e.Limit)
 }
@@ -150,6 +157,7 @@ type CorruptError struct {
 	Reason    string
 }
 
+// Error implements error.
 func (e *CorruptError) Error() string {
 	next := "nothing after it is known to be good"
 	if e.NextGood != NoPosition {
@@ -165,11 +173,13 @@ type FormatError struct {
 	Reason string
 }
 
+// Error implements error.
 func (e *FormatError) Error() string { return fmt.Sprintf("eventfold: %s: %s", e.File, e.Reason) }
 
 // A NoStoreError reports that there is no store to open, and that none may be made. It matches fs.ErrNotExist.
 type NoStoreError struct{ Path string }
 
+// Error implements error.
 func (e *NoStoreError) Error() string { return "eventfold: there is no store at " + e.Path }
 
 // Unwrap returns fs.ErrNotExist.
@@ -181,6 +191,7 @@ type NetworkError struct {
 	Kind string // what the system calls the file system; "" if unknown
 }
 
+// Error implements error.
 func (e *NetworkError) Error() string {
 	kind := ""
 	if e.Kind != "" {
@@ -198,6 +209,7 @@ type LockedError struct {
 	Backup bool      // a backup to Path is being made
 }
 
+// Error implements error.
 func (e *LockedError) Error() string {
 	what := e.Path + " is locked"
 	if e.Backup {
@@ -217,6 +229,7 @@ type MovedError struct {
 	Replaced bool   // something else has the name now; otherwise nothing has
 }
 
+// Error implements error.
 func (e *MovedError) Error() string {
 	what := "is not there any more"
 	if e.Replaced {
@@ -231,6 +244,7 @@ type HeadError struct {
 	Actual   Head // at the expected position, or at the end of the log if that comes first
 }
 
+// Error implements error.
 func (e *HeadError) Error() string {
 	return fmt.Sprintf("eventfold: expected chain %x at position %d, found %x at position %d",
 		e.Expected.Chain[:8], e.Expected.Position, e.Actual.Chain[:8], e.Actual.Position)

@@ -35,6 +35,7 @@ var opNames = [ops]string{
 	"syncdir", "rename", "link", "remove", "mkdirall", "mkdir", "exchange",
 }
 
+// String implements fmt.Stringer.
 func (o Op) String() string { return opNames[o] }
 
 // Changes reports whether the operation changes what a crash may leave. Opening can, by creating a file.

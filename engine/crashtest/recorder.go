@@ -17,6 +17,7 @@ type Moment struct {
 	Before bool // before the call had its effect
 }
 
+// String implements fmt.Stringer.
 func (m *Moment) String() string {
 	when := "after"
 	if m.Before {

@@ -129,6 +129,7 @@ type RandomReader struct {
 	r  *rand.Rand
 }
 
+// Read implements io.Reader.
 func (r *RandomReader) Read(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

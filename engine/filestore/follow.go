@@ -2,7 +2,6 @@ package filestore
 
 import (
 	"errors"
-	"os"
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
@@ -79,7 +78,7 @@ func (s *FileStore) openTail() bool {
 	if s.holdDir() != nil {
 		return false
 	}
-	f, err := vfs.OpenFile(s.fs, vfs.Join(s.dir, format.TailName), os.O_RDONLY)
+	f, err := vfs.OpenToRead(s.fs, vfs.Join(s.dir, format.TailName))
 	if err != nil {
 		return false
 	}

@@ -16,7 +16,7 @@ func Join(dir, name string) string { return filepath.Join(dir, name) }
 
 // ReadFile reads a file, at most limit bytes of it.
 func ReadFile(fsys FS, name string, limit int64) ([]byte, error) {
-	f, err := OpenFile(fsys, name, os.O_RDONLY)
+	f, err := OpenToRead(fsys, name)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +30,10 @@ func ReadFile(fsys FS, name string, limit int64) ([]byte, error) {
 	return b[:n], IgnoreEOF(err)
 }
 
-// OpenFile opens what must be a file: anything else is a *FormatError.
+// OpenToRead opens for reading what must be a file: anything else is a *FormatError.
+func OpenToRead(fsys FS, name string) (File, error) { return OpenFile(fsys, name, os.O_RDONLY) }
+
+// OpenFile opens, with the flags of FS.Open, what must be a file: anything else is a *FormatError.
 func OpenFile(fsys FS, name string, flag int) (File, error) {
 	f, err := fsys.Open(name, flag)
 	if errors.Is(err, syscall.EISDIR) {

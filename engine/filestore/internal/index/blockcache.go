@@ -56,6 +56,7 @@ type HeldBlock struct {
 	Holders *atomic.Int32 // nil for a block of the caller's own
 }
 
+// Release lets the block's memory be used for another one. The block must not be looked at afterwards.
 func (b *HeldBlock) Release() {
 	if b.Holders != nil {
 		b.Holders.Add(-1)
@@ -133,7 +134,7 @@ func (s *cacheSet) victimLocked(key uint64) int {
 	return -1
 }
 
-// ReserveFilter asks to keep a filter of so many bytes in memory; releaseFilter gives them back. Half of the room is for runs: the writer asks
+// ReserveFilter asks to keep a filter of so many bytes in memory; ReleaseFilter gives them back. Half of the room is for runs: the writer asks
 // them about every new stream, while a reader that asks a segment's filter block by block is slower only by that.
 func (c *BlockCache) ReserveFilter(size int64, run bool) bool {
 	least := c.runRoom
@@ -147,4 +148,5 @@ func (c *BlockCache) ReserveFilter(size int64, run bool) bool {
 	return false
 }
 
+// ReleaseFilter gives back what ReserveFilter has given, bytes.
 func (c *BlockCache) ReleaseFilter(size int64) { c.filterRoom.Add(size) }

@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"math"
-	"os"
 	"sort"
 	"sync"
 	"sync/atomic"
@@ -35,6 +34,7 @@ type File struct {
 	reserved int64                                    // bytes of filters in memory; under loading
 }
 
+// ErrOther is why a file that is whole is not the index that is asked for.
 var ErrOther = errors.New("it is the index of another segment, or of an earlier state of this one")
 
 // OpenFile opens the index file of the events that m describes. A file that is about other events, or has no
@@ -52,7 +52,7 @@ func OpenFile(fsys vfs.FS, name string, m Meta, cache *BlockCache) (*File, error
 
 // OpenAnyFile opens an index file of the segment that m names. It may be about fewer or more events than m says.
 func OpenAnyFile(fsys vfs.FS, name string, m Meta, cache *BlockCache) (*File, error) {
-	f, err := vfs.OpenFile(fsys, name, os.O_RDONLY)
+	f, err := vfs.OpenToRead(fsys, name)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func (x *File) readFooter(m Meta) error {
 
 // again opens the file once more. It is an *Damage if it has been replaced by another one.
 func (x *File) again(fsys vfs.FS) (vfs.File, error) {
-	f, err := vfs.OpenFile(fsys, x.Name, os.O_RDONLY)
+	f, err := vfs.OpenToRead(fsys, x.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -278,6 +278,7 @@ func (r *blockReader) member(section int, base, at uint64, width int, i uint32) 
 	return base + binary.LittleEndian.Uint64(wide[:]), nil
 }
 
+// Offset implements Index.
 func (x *File) Offset(ord uint32) (int64, error) {
 	if ord >= x.Count() {
 		return 0, noOrdinal(ord, x.Count())
@@ -288,6 +289,7 @@ func (x *File) Offset(ord uint32) (int64, error) {
 	return int64(off), err
 }
 
+// RecordedAt implements Index.
 func (x *File) RecordedAt(ord uint32) (int64, error) {
 	if ord >= x.Count() {
 		return 0, noOrdinal(ord, x.Count())
@@ -301,6 +303,7 @@ func (x *File) RecordedAt(ord uint32) (int64, error) {
 // Count returns the number of events.
 func (x *File) Count() uint32 { return x.Meta.Count }
 
+// Frame implements Index.
 func (x *File) Frame(ord uint32) (off int64, first uint32, err error) {
 	if ord >= x.Count() {
 		return 0, 0, noOrdinal(ord, x.Count())
@@ -318,6 +321,7 @@ func (x *File) Frame(ord uint32) (off int64, first uint32, err error) {
 	return off, first, nil
 }
 
+// Since implements Index.
 func (x *File) Since(micros int64, limit uint32) (uint32, error) {
 	r := x.Reader()
 	defer r.Done()
@@ -347,6 +351,7 @@ func (x *File) Since(micros int64, limit uint32) (uint32, error) {
 
 func (x *File) idSpan() format.IDSpan { return x.span }
 
+// Candidates implements Index.
 func (x *File) Candidates(id uuid.UUID, limit uint32, dst []uint32) ([]uint32, error) {
 	if !x.span.MayHold(&id) || x.Count() == 0 {
 		return dst, nil

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 
 	"github.com/eventfold/eventfold/engine/vfs"
 )
@@ -38,7 +37,7 @@ func (c *comparingFile) WriteAt(p []byte, off int64) (int, error) {
 
 // IsSame reports whether the file with the name given holds exactly what write writes.
 func IsSame(fsys vfs.FS, name string, write func(f vfs.File) error) (bool, error) {
-	f, err := fsys.Open(name, os.O_RDONLY)
+	f, err := vfs.OpenToRead(fsys, name)
 	if err != nil {
 		return false, err
 	}

@@ -216,6 +216,7 @@ type Damage struct {
 	Err   error
 }
 
+// Error names the file and, if one is known, the block.
 func (e *Damage) Error() string {
 	if e.Block < 0 {
 		return fmt.Sprintf("index file %s: %v", e.File, e.Err)
@@ -223,4 +224,5 @@ func (e *Damage) Error() string {
 	return fmt.Sprintf("index file %s, block %d: %v", e.File, e.Block, e.Err)
 }
 
+// Unwrap returns what is wrong with the file.
 func (e *Damage) Unwrap() error { return e.Err }

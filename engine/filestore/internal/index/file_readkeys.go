@@ -347,6 +347,7 @@ func (e *leafEntry) named(key string) Entry {
 	return Entry{Key: key, Count: e.count, First: e.first, Last: e.last, FirstVersion: e.firstVersion}
 }
 
+// Lookup implements Index.
 func (x *File) Lookup(d Dictionary, key string, limit uint32) (Entry, bool, error) {
 	r := x.Reader()
 	defer r.Done()
@@ -358,6 +359,7 @@ func (x *File) Lookup(d Dictionary, key string, limit uint32) (Entry, bool, erro
 	return e.named(key), err == nil, err
 }
 
+// Postings implements Index.
 func (x *File) Postings(d Dictionary, key string, lo, hi uint32, dst []uint32) ([]uint32, error) {
 	r := x.Reader()
 	defer r.Done()
@@ -381,6 +383,7 @@ func (x *File) Postings(d Dictionary, key string, lo, hi uint32, dst []uint32) (
 	return s.appendTo(dst, lo, hi)
 }
 
+// Keys implements Index.
 func (x *File) Keys(d Dictionary, prefix string, limit uint32, yield func(Entry) bool) error {
 	lists := x.Reader()
 	defer lists.Done()

@@ -108,6 +108,7 @@ func (m *Memory) Size() int64 {
 // Count returns the number of events.
 func (m *Memory) Count() uint32 { return m.events.Load() }
 
+// Offset implements Index.
 func (m *Memory) Offset(ord uint32) (int64, error) {
 	if n := m.Count(); ord >= n {
 		return 0, noOrdinal(ord, n)
@@ -118,6 +119,7 @@ func (m *Memory) Offset(ord uint32) (int64, error) {
 	return int64(*m.offsets.at(ord - m.Skip)), nil
 }
 
+// Frame implements Index.
 func (m *Memory) Frame(ord uint32) (off int64, first uint32, err error) {
 	if n := m.Count(); ord >= n {
 		return 0, 0, noOrdinal(ord, n)
@@ -135,6 +137,7 @@ func noOrdinal(ord, count uint32) error {
 	return fmt.Errorf("event %d of a segment with %d events", ord, count)
 }
 
+// Since implements Index.
 func (m *Memory) Since(micros int64, limit uint32) (uint32, error) {
 	if m.Skip > 0 {
 		bound := min(limit, m.Skip)
@@ -162,6 +165,7 @@ func (m *Memory) RecordedAt(ord uint32) (int64, error) {
 	return m.times.at(uint32(i - 1)).micros, nil
 }
 
+// Lookup implements Index.
 func (m *Memory) Lookup(d Dictionary, key string, limit uint32) (entry Entry, ok bool, err error) {
 	k := &m.dicts[d]
 	if e := k.find(format.HashKey(m.seed, format.BytesOf(key)), format.BytesOf(key)); e != nil {
@@ -177,6 +181,7 @@ func (m *Memory) Lookup(d Dictionary, key string, limit uint32) (entry Entry, ok
 	return before.and(entry), true, nil
 }
 
+// Postings implements Index.
 func (m *Memory) Postings(d Dictionary, key string, lo, hi uint32, dst []uint32) (_ []uint32, err error) {
 	if lo < m.Skip {
 		if dst, err = m.prefix.Load().Postings(d, key, lo, min(hi, m.Skip), dst); err != nil {
@@ -192,6 +197,7 @@ func (m *Memory) Postings(d Dictionary, key string, lo, hi uint32, dst []uint32)
 	return l.appendTo(dst, l.before(lo), l.before(hi)), nil
 }
 
+// Keys implements Index.
 func (m *Memory) Keys(d Dictionary, prefix string, limit uint32, yield func(Entry) bool) error {
 	if m.Skip > 0 {
 		return m.mergedKeys(d, prefix, limit, yield)
@@ -200,6 +206,7 @@ func (m *Memory) Keys(d Dictionary, prefix string, limit uint32, yield func(Entr
 	return nil
 }
 
+// Candidates implements Index.
 func (m *Memory) Candidates(id uuid.UUID, limit uint32, dst []uint32) (_ []uint32, err error) {
 	if m.Skip > 0 {
 		if dst, err = m.prefix.Load().Candidates(id, min(limit, m.Skip), dst); err != nil {

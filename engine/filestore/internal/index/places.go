@@ -3,10 +3,11 @@ package index
 // A Placer is a Index that tells the places of many events at once, for less than one question each.
 type Placer interface {
 	// places appends for each of the events ords, which ascend or descend, what offset returns of it, and to micros, if
-	// time is true, what recordedAt does.
+	// time is true, what RecordedAt does.
 	Places(ords []uint32, time bool, offsets, micros []int64) (_, _ []int64, err error)
 }
 
+// Places implements Placer.
 func (x *File) Places(ords []uint32, time bool, offsets, micros []int64) (_, _ []int64, err error) {
 	offsets, err = x.columnOf(ords, sectionOffsetGroups, sectionOffsets, offsets)
 	if err == nil && time {

@@ -26,6 +26,7 @@ type Run struct {
 // Span returns the number of segments.
 func (r *Run) Span() int64 { return r.To - r.From + 1 }
 
+// RunName returns the name of the run over the segments from one number to another, both included.
 func RunName(from, to int64) string { return fmt.Sprintf("%012d-%012d.idx", from, to) }
 
 // ParseRunName undoes RunName. ok is false for any other name.
@@ -46,6 +47,7 @@ func WriteRunFile(ctx context.Context, fs vfs.FS, name string, parts []*File, m 
 	return ReplaceFile(fs, name, func(f vfs.File) error { return WriteRun(ctx, f, parts, m) })
 }
 
+// WriteRun writes to f what WriteRunFile writes.
 func WriteRun(ctx context.Context, f vfs.File, parts []*File, m Meta) error {
 	w := newIndexWriter(ctx, f, m)
 	w.footer.Run = true

@@ -20,6 +20,7 @@ type BackupError struct {
 	Err    error // what was met, or nil
 }
 
+// Error implements error.
 func (e *BackupError) Error() string {
 	if e.Err != nil {
 		return fmt.Sprintf("eventfold: no backup to %s: it %s: %s", e.Path, e.Reason, plainText(e.Err))

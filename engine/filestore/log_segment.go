@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
@@ -27,7 +26,7 @@ func (s *segmentFiles) read(n segmentName) (f vfs.File, h format.SegmentHeader, 
 }
 
 func (s *segmentFiles) readFile(name string) (f vfs.File, h format.SegmentHeader, compressed bool, err error) {
-	if f, err = vfs.OpenFile(s.fs, name, os.O_RDONLY); err != nil {
+	if f, err = vfs.OpenToRead(s.fs, name); err != nil {
 		return nil, h, false, wrap("open "+name, err)
 	}
 	plain := f

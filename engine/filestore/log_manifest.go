@@ -14,7 +14,7 @@ import (
 // readManifest reads MANIFEST. It returns nil if there is none, and ErrManifest if it cannot be used, whatever has its name.
 func readManifest(fsys vfs.FS, dir string) (*format.Manifest, error) {
 	name := vfs.Join(dir, format.ManifestName)
-	f, err := vfs.OpenFile(fsys, name, os.O_RDONLY)
+	f, err := vfs.OpenToRead(fsys, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
@@ -142,7 +141,7 @@ func (l *logState) missing(number int64, first engine.Position) error {
 }
 
 func (l *logState) readTail() error {
-	f, err := vfs.OpenFile(l.fs, vfs.Join(l.dir, format.TailName), os.O_RDONLY)
+	f, err := vfs.OpenToRead(l.fs, vfs.Join(l.dir, format.TailName))
 	if errors.Is(err, fs.ErrNotExist) {
 		l.tail = nil
 		return nil
