@@ -154,7 +154,7 @@ func appendKey(dst []byte, v Value, c collation) []byte {
 		if c == collRtrim {
 			v.s = strings.TrimRight(v.s, " ")
 		}
-		if micros, ok := canonicalTime(v.s); ok {
+		if micros, ok := canonicalTime(v.s, c); ok {
 			return appendKey64(dst, keyTime, uint64(micros))
 		}
 		return appendTextKey(dst, keyText, v.s, c)

@@ -226,7 +226,7 @@ func TestCalendar(t *testing.T) {
 		require.Equal(t, micros, c.unixMicros())
 		s := formatTime(micros)
 		require.Equal(t, at.Format("2006-01-02T15:04:05.000000Z"), s)
-		back, ok := canonicalTime(s)
+		back, ok := canonicalTime(s, collBinary)
 		require.True(t, ok, s)
 		require.Equal(t, micros, back)
 		m := moment{ms: floorDiv(micros, 1000), hasMs: true}

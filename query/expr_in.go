@@ -64,7 +64,7 @@ func (c *compiler) inList(x *expr, list []*expr, e *parser.In) (*expr, error) {
 	if x.isTime() || unchanged(x.affinity, x.typ) {
 		convert = nil
 	}
-	set := inSetOf(constants, x.collate)
+	set := inSetOf(constants, inSet{coll: x.collate, dates: x.typ == Any})
 	y.test = func(env *env) truth {
 		v := x.eval(env)
 		if v.kind == Null {
@@ -109,11 +109,14 @@ type inSet struct {
 	ints    map[int64]struct{}
 	texts   map[string]struct{}
 	others  map[string]struct{} // by key
-	size    int                 // of the list
+	times   map[int64]struct{}
+	read    map[int64]struct{} // texts, as the times that they are beside one, if dates is set
+	size    int                // of the list
 	coll    collation
+	dates   bool // what is looked up may be a time, which its type does not tell
 	hasNull bool
 	numbers bool // there are some
-	times   bool
+	hasTime bool
 }
 
 // inFew is how long a list may be for searching it to beat hashing.
@@ -125,13 +128,14 @@ type inItem struct {
 	right *expr // converted for the comparison
 }
 
-// inSetOf returns how to get the set of constant items; nil if there are none.
-func inSetOf(items []inItem, coll collation) func(*env) *inSet {
+// inSetOf returns how to get the set of constant items, to which empty is what it is without them; nil if there are none.
+func inSetOf(items []inItem, empty inSet) func(*env) *inSet {
 	if len(items) == 0 {
 		return nil
 	}
 	build := func(e *env) *inSet {
-		s := &inSet{coll: coll}
+		copied := empty
+		s := &copied
 		for _, item := range items {
 			s.size += item.item.elements(e)
 		}
@@ -154,7 +158,7 @@ func inSetOf(items []inItem, coll collation) func(*env) *inSet {
 
 func (s *inSet) add(v Value, few bool) {
 	s.numbers = s.numbers || v.kind.isNumber()
-	s.times = s.times || v.kind == Time
+	s.hasTime = s.hasTime || v.kind == Time
 	switch {
 	case v.kind == Null:
 		s.hasNull = true
@@ -162,10 +166,24 @@ func (s *inSet) add(v Value, few bool) {
 		s.few = append(s.few, v)
 	case v.kind == Int:
 		addTo(&s.ints, v.n)
+	case v.kind == Time:
+		addTo(&s.times, v.n)
 	case v.kind == String && s.coll == collBinary:
 		addTo(&s.texts, v.s)
+		s.addDate(v)
 	default:
 		addTo(&s.others, string(appendKey(nil, v, s.coll)))
+		s.addDate(v)
+	}
+}
+
+// addDate notes the time that a text is beside a time.
+func (s *inSet) addDate(v Value) {
+	if !s.dates {
+		return
+	}
+	if t := readTime(v, s.coll); t.kind == Time {
+		addTo(&s.read, t.n)
 	}
 }
 
@@ -178,7 +196,7 @@ func addTo[K comparable](m *map[K]struct{}, key K) {
 
 // mixes reports whether looking up v would compare a time with a number.
 func (s *inSet) mixes(v Value) bool {
-	return v.kind == Time && s.numbers || v.kind.isNumber() && s.times
+	return v.kind == Time && s.numbers || v.kind.isNumber() && s.hasTime
 }
 
 // has looks up v, which is not NULL.
@@ -193,34 +211,25 @@ func (s *inSet) has(v Value) truth {
 }
 
 func (s *inSet) contains(v Value) bool {
-	text := v.kind == String && s.coll == collBinary
-	for i := range s.few {
-		w := &s.few[i]
-		if text && w.kind == String {
-			if v.s == w.s {
-				return true
-			}
-		} else if equal.between(v, *w, s.coll) == yes {
-			return true
-		}
+	if s.few != nil && s.fewContain(v) {
+		return true
 	}
 	switch {
 	case v.kind == Int:
-		if _, ok := s.ints[v.n]; ok {
+		if holds(s.ints, v.n) {
 			return true
 		}
 	case v.kind == Float:
-		if n, ok := isInt(v.f); ok {
-			if _, ok := s.ints[n]; ok {
-				return true
-			}
-		}
-	case v.kind == String && s.coll == collBinary:
-		if _, ok := s.texts[v.s]; ok {
+		if n, ok := isInt(v.f); ok && holds(s.ints, n) {
 			return true
 		}
-	case v.kind == Time && s.texts != nil:
-		if _, ok := s.texts[v.text()]; ok {
+	case v.kind == Time:
+		return holds(s.times, v.n) || holds(s.read, v.n)
+	case v.kind == String && s.coll == collBinary && holds(s.texts, v.s):
+		return true
+	}
+	if v.kind == String && s.times != nil {
+		if t := readTime(v, s.coll); t.kind == Time && holds(s.times, t.n) {
 			return true
 		}
 	}
@@ -230,4 +239,30 @@ func (s *inSet) contains(v Value) bool {
 	var buf [64]byte
 	_, ok := s.others[string(appendKey(buf[:0], v, s.coll))]
 	return ok
+}
+
+func holds[K comparable](m map[K]struct{}, key K) bool {
+	_, ok := m[key]
+	return ok
+}
+
+// fewContain compares v with one value after the other.
+func (s *inSet) fewContain(v Value) bool {
+	text := v.kind == String && s.coll == collBinary
+	for i := range s.few {
+		w := &s.few[i]
+		switch {
+		case text && w.kind == String:
+			if v.s == w.s {
+				return true
+			}
+		case (v.kind == Time) != (w.kind == Time):
+			if equal.between(readTime(v, s.coll), readTime(*w, s.coll), s.coll) == yes {
+				return true
+			}
+		case equal.between(v, *w, s.coll) == yes:
+			return true
+		}
+	}
+	return false
 }

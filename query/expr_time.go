@@ -94,7 +94,16 @@ func compareTimes(e *env, rel relation, a, b Value, coll collation, pos parser.P
 		e.fail(timeBesideNumber(pos))
 		return unknown
 	}
-	return rel.holds(compareValues(timeAffinity(a), timeAffinity(b), coll))
+	return rel.holds(compareValues(readTime(a, coll), readTime(b, coll), coll))
+}
+
+// readTime is what a value is beside a time: a text that holds a time is that time. Spaces at its end do not matter where the
+// collation takes texts with and without them for the same.
+func readTime(v Value, coll collation) Value {
+	if v.kind == String && coll == collRtrim {
+		v.s = strings.TrimRight(v.s, " ")
+	}
+	return timeAffinity(v)
 }
 
 // besideTimes is the list as it is compared among itself: beside a time, texts are read as times and numbers are errors.

@@ -26,6 +26,28 @@ type joinKey struct {
 	left, right *expr
 	convert     func(Value) Value // what comparing does to both values first; nil for nothing
 	collate     collation
+	open        bool // the types do not tell whether a time is compared with something else
+}
+
+// keyKinds tells what the values of an open key have been that hashing does not compare as "=" does: beside a time a text is read,
+// and a number is an error.
+type keyKinds struct {
+	times, numbers bool
+	dates          bool // texts that are times beside one, in another way than a time is written
+}
+
+func kindsOf(v Value, key []byte, c collation) keyKinds {
+	dates := v.kind == String && key[0] == keyText && readTime(v, c).kind == Time
+	return keyKinds{times: v.kind == Time, numbers: v.kind.isNumber(), dates: dates}
+}
+
+func (k keyKinds) with(o keyKinds) keyKinds {
+	return keyKinds{k.times || o.times, k.numbers || o.numbers, k.dates || o.dates}
+}
+
+// undecided reports whether values with different keys may be equal, or not comparable at all.
+func (k keyKinds) undecided(o keyKinds) bool {
+	return k.times && (o.numbers || o.dates) || o.times && (k.numbers || k.dates)
 }
 
 func newJoinPlan(left, right input, outer bool) *joinPlan {
@@ -63,6 +85,7 @@ func newJoinKey(left, right *expr) (key joinKey, ok bool) {
 	if left.isTime() {
 		return key, true
 	}
+	key.open = left.typ == Any || right.typ == Any
 	key.convert = conversionFor(commonAffinity(left.affinity, right.affinity))
 	return key, true
 }
@@ -73,6 +96,7 @@ func (p *joinPlan) open(ex *execution, outer *env) (operator, error) {
 		return nil, err
 	}
 	join := &joinOp{plan: p, ex: ex, outer: outer, left: left, leftEnv: ex.env(outer), row: make([]Value, len(p.reads))}
+	join.kinds = make([]keyKinds, len(p.keys))
 	return filtered(join, p.where), nil
 }
 
@@ -89,7 +113,8 @@ type joinOp struct {
 	keep    *keeper
 	right   [][]Value // rows of the right side: the slots that it fills, the others are not set
 	byKey   map[string][]int32
-	all     []int32 // without keys: every row of the right side
+	all     []int32    // every row of the right side, if they are candidates for some row
+	kinds   []keyKinds // by key, of the right side
 	key     []byte
 	found   []int32 // candidates for the current row of the left side
 	matched bool
@@ -131,15 +156,34 @@ func (j *joinOp) advance() (bool, error) {
 			j.row[i] = r.e.eval(j.leftEnv)
 		}
 	}
-	j.found = j.all
-	if len(j.plan.keys) > 0 {
-		j.found = nil
-		if key, ok := j.keyOf(j.leftEnv, false); ok {
-			j.found = j.byKey[string(key)]
-		}
+	if j.found, err = j.candidates(); err != nil {
+		return false, err
 	}
 	j.active, j.matched = true, false
 	return true, j.leftEnv.err
+}
+
+// candidates returns the rows of the right side that may match the current row of the left side.
+func (j *joinOp) candidates() ([]int32, error) {
+	if len(j.plan.keys) == 0 {
+		return j.all, nil
+	}
+	key, decided := j.keyOf(j.leftEnv, false)
+	switch {
+	case key == nil:
+		return nil, nil
+	case decided:
+		return j.byKey[string(key)], nil
+	case j.all == nil: // the conditions decide
+		if err := j.keep.account(int64(len(j.right)) * 4); err != nil {
+			return nil, err
+		}
+		j.all = make([]int32, len(j.right))
+		for i := range j.all {
+			j.all[i] = int32(i)
+		}
+	}
+	return j.all, nil
 }
 
 // match makes the next joined row of the current left row current; false if there is no more.
@@ -222,8 +266,8 @@ func (j *joinOp) keepRight(row []Value, en *env) error {
 	if len(j.plan.keys) == 0 {
 		j.all = append(j.all, n)
 	} else {
-		key, ok := j.keyOf(en, true)
-		if !ok { // NULL equals nothing
+		key, _ := j.keyOf(en, true)
+		if key == nil { // NULL equals nothing
 			return en.err
 		}
 		if list, known := j.byKey[string(key)]; known {
@@ -243,10 +287,12 @@ func (j *joinOp) keepRight(row []Value, en *env) error {
 	return en.err
 }
 
-// keyOf encodes what a row is joined on; ok is false if a part of it is NULL.
-func (j *joinOp) keyOf(en *env, right bool) (key []byte, ok bool) {
-	j.key = j.key[:0]
-	for _, k := range j.plan.keys {
+// keyOf encodes what a row is joined on, nil if a part of it is NULL. decided tells of a row of the left side that those of the
+// right side with another key do not match it.
+func (j *joinOp) keyOf(en *env, right bool) (key []byte, decided bool) {
+	j.key, decided = j.key[:0], true
+	for i := range j.plan.keys {
+		k := &j.plan.keys[i]
 		side := k.left
 		if right {
 			side = k.right
@@ -258,16 +304,24 @@ func (j *joinOp) keyOf(en *env, right bool) (key []byte, ok bool) {
 		if k.convert != nil {
 			v = k.convert(v)
 		}
+		start := len(j.key)
 		j.key = appendKey(j.key, v, k.collate)
+		switch {
+		case !k.open:
+		case right:
+			j.kinds[i] = j.kinds[i].with(kindsOf(v, j.key[start:], k.collate))
+		default:
+			decided = decided && !j.kinds[i].undecided(kindsOf(v, j.key[start:], k.collate))
+		}
 	}
-	return j.key, true
+	return j.key, decided
 }
 
 func (j *joinOp) close() error {
 	if j.keep != nil {
 		j.keep.release()
 	}
-	j.right, j.byKey = nil, nil
+	j.right, j.byKey, j.all = nil, nil, nil
 	return j.left.close()
 }
 

@@ -329,10 +329,10 @@ func numericAffinity(v Value) Value {
 	return v
 }
 
-// textAffinity turns numbers and times into texts.
+// textAffinity turns numbers into texts. A time remains one, beside which the text is read.
 func textAffinity(v Value) Value {
 	switch v.kind {
-	case Int, Float, Time:
+	case Int, Float:
 		return textValue(v.text())
 	}
 	return v

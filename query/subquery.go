@@ -158,7 +158,7 @@ func (s *stage) inSelect(x *expr, in *parser.In) (*expr, error) {
 	}
 	col := p.plan.columns[0]
 	item := &expr{affinity: col.affinity, typ: col.Type, collate: col.collate}
-	m := membership{sub: p, convert: conversionFor(commonAffinity(x.affinity, item.affinity)), collate: commonCollation(x, item)}
+	m := membership{sub: p, dates: x.typ == Any, convert: conversionFor(commonAffinity(x.affinity, item.affinity)), collate: commonCollation(x, item)}
 	if x.isTime() != item.isTime() {
 		if x.typ.isNumber() || item.typ.isNumber() {
 			return nil, timeBesideNumber(x.pos)
@@ -184,6 +184,7 @@ type membership struct {
 	sub     *subPlan
 	convert func(Value) Value
 	collate collation
+	dates   bool // what is looked up may be a time, which its type does not tell
 	pos     parser.Pos
 }
 
@@ -211,7 +212,7 @@ func (m *membership) set(en *env) *inSet {
 	if r != nil && r.set != nil {
 		return r.set
 	}
-	set := &inSet{coll: m.collate}
+	set := &inSet{coll: m.collate, dates: m.dates}
 	keep := newKeeper(en.exec.budget, "IN (SELECT ...)")
 	m.sub.each(en, func(row []Value) bool {
 		v := row[0]
@@ -235,5 +236,5 @@ func (m *membership) set(en *env) *inSet {
 
 // empty reports whether the set has no values at all, not even NULL.
 func (s *inSet) empty() bool {
-	return !s.hasNull && len(s.few)+len(s.ints)+len(s.texts)+len(s.others) == 0
+	return !s.hasNull && len(s.few)+len(s.ints)+len(s.times)+len(s.texts)+len(s.others) == 0
 }

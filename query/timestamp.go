@@ -129,9 +129,16 @@ func appendPadded(dst []byte, n, width int) []byte {
 	return append(dst, digits[i:]...)
 }
 
-// canonicalTime returns the time whose text is s, if there is one.
-func canonicalTime(s string) (micros int64, ok bool) {
-	if len(s) != 27 || s[10] != 'T' || s[26] != 'Z' || s[19] != '.' {
+// canonicalTime returns the time whose text the collation takes for s, if there is one.
+func canonicalTime(s string, c collation) (micros int64, ok bool) {
+	if len(s) != 27 || s[19] != '.' {
+		return 0, false
+	}
+	t, z := s[10], s[26]
+	if c == collNocase {
+		t, z = t&^('a'-'A'), z&^('a'-'A')
+	}
+	if t != 'T' || z != 'Z' {
 		return 0, false
 	}
 	return parseTime(s)
