@@ -128,7 +128,7 @@ type inItem struct {
 	right *expr // converted for the comparison
 }
 
-// inSetOf returns how to get the set of constant items, to which empty is what it is without them; nil if there are none.
+// inSetOf returns how to get the set of constant items, which begins as empty is; nil if there are none.
 func inSetOf(items []inItem, empty inSet) func(*env) *inSet {
 	if len(items) == 0 {
 		return nil

@@ -29,8 +29,8 @@ type joinKey struct {
 	open        bool // the types do not tell whether a time is compared with something else
 }
 
-// keyKinds tells what the values of an open key have been that hashing does not compare as "=" does: beside a time a text is read,
-// and a number is an error.
+// keyKinds tells what the values of an open key have been that hashing does not compare as "=" does:
+// beside a time a text is read, and a number is an error.
 type keyKinds struct {
 	times, numbers bool
 	dates          bool // texts that are times beside one, in another way than a time is written
@@ -287,8 +287,8 @@ func (j *joinOp) keepRight(row []Value, en *env) error {
 	return en.err
 }
 
-// keyOf encodes what a row is joined on, nil if a part of it is NULL. decided tells of a row of the left side that those of the
-// right side with another key do not match it.
+// keyOf encodes what a row is joined on, nil if a part of it is NULL. decided tells of a row of the left side
+// that those of the right side with another key do not match it.
 func (j *joinOp) keyOf(en *env, right bool) (key []byte, decided bool) {
 	j.key, decided = j.key[:0], true
 	for i := range j.plan.keys {
