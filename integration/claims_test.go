@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // A claimCall is one transaction: INSERTs one after the other, each of rows that claim names, on the condition that
@@ -55,7 +56,7 @@ func TestConditionsAreLinearizable(t *testing.T) {
 		require.NoError(t, err)
 		clients := recorder[claimCall, bool]{6, 30, func(r *rand.Rand) claimCall { return randomClaim(r, 40) },
 			func(call claimCall) (bool, error) { return makeClaim(t.Context(), db, call) }}
-		history := clients.history(t, seed(t)+uint64(round))
+		history := clients.history(t, testenv.Seed(t)+uint64(round))
 		require.NoError(t, db.Close())
 		require.Equal(t, porcupine.Ok, porcupine.CheckOperationsTimeout(claimModel, history, time.Minute), "%d operations", len(history))
 		granted := 0

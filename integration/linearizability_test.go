@@ -13,6 +13,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // An appendCall is one append with an expected version, or a read of the stream's version if read is true.
@@ -65,7 +66,7 @@ func TestExpectedVersionsAreLinearizable(t *testing.T) {
 		require.NoError(t, err)
 		clients := recorder[appendCall, appendReply]{8, 150, func(r *rand.Rand) appendCall { return randomCall(r, s) },
 			func(call appendCall) (appendReply, error) { return makeCall(s, call) }}
-		history := clients.history(t, seed(t)+uint64(round))
+		history := clients.history(t, testenv.Seed(t)+uint64(round))
 		require.NoError(t, s.Close())
 		require.Equal(t, porcupine.Ok, porcupine.CheckOperationsTimeout(streamModel, history, time.Minute), "%d operations", len(history))
 		t.Logf("%d operations are linearizable", len(history))

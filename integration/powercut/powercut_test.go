@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strconv"
 	"testing"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // An ack is an append that was acknowledged when so many operations had been recorded.
@@ -51,13 +51,7 @@ func work(t *testing.T, m *machine, events int) (acks []ack) {
 
 // images returns how many disks to try.
 func images(t *testing.T) int {
-	text := os.Getenv("EVENTFOLD_IMAGES")
-	if text == "" {
-		return 60
-	}
-	n, err := strconv.Atoi(text)
-	require.NoError(t, err)
-	return n
+	return testenv.Number(t, "EVENTFOLD_IMAGES", 60)
 }
 
 const sector = 512
