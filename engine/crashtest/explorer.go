@@ -15,7 +15,6 @@ import (
 	"sync/atomic"
 
 	"github.com/eventfold/eventfold/engine"
-	"github.com/eventfold/eventfold/engine/filestore"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/eventfold/eventfold/internal/testenv"
 )
