@@ -16,11 +16,15 @@ import (
 )
 
 // pages are the documents whose names of Go are held against the code. CHANGELOG.md tells of names that are no more.
-func pages(t *testing.T) []string {
+func pages(t *testing.T) (list []string) {
 	t.Helper()
-	list, err := filepath.Glob("*.md")
-	require.NoError(t, err)
-	return append(list, "../README.md", "../CONTRIBUTING.md", "../engine/filestore/FORMAT.md", "../parser/GRAMMAR.md")
+	require.NoError(t, filepath.WalkDir("..", func(path string, e fs.DirEntry, err error) error {
+		if err == nil && filepath.Ext(path) == ".md" && e.Name() != "CHANGELOG.md" {
+			list = append(list, path)
+		}
+		return err
+	}))
+	return list
 }
 
 // goNames are the names of the repository: of its files, of what each package declares, fields and methods as Type.Name, and of its tests.
