@@ -18,7 +18,8 @@ type Config struct {
 	// Mode says what may be done to the store.
 	Mode Mode
 	// BusyTimeout is how long an append waits for the write lock while another process holds it. 0
-	// means filestore.DefaultBusyTimeout, which is five seconds; a negative duration means not at all.
+	// means filestore.DefaultBusyTimeout, which is five seconds; a negative duration means not at
+	// all.
 	BusyTimeout time.Duration
 	// QueryMemory is how many bytes one query may hold: rows that it sorts, groups and joins, and
 	// the texts that it makes. One text may take a quarter of it. 0 means query.DefaultMemory,
@@ -34,8 +35,8 @@ type Config struct {
 	// nothing otherwise.
 	Backup bool
 	// Expect is a head of the store that is known from elsewhere, such as an earlier Head of
-	// filestore.FileStore or of a backup; the zero Head is none. A store whose chain at that position
-	// is another one, or which is shorter, is refused with a *HeadError.
+	// filestore.FileStore or of a backup; the zero Head is none. A store whose chain at that
+	// position is another one, or which is shorter, is refused with a *HeadError.
 	Expect engine.Head
 
 	// Begin allows BEGIN as a statement by itself, whose transaction stays open on the connection:

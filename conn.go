@@ -46,7 +46,11 @@ type Conn struct {
 func newConn(l *lease, s *openStore) *Conn {
 	c := &Conn{lease: l, store: s}
 	readOnly := l.config.Mode == ReadOnly && l.config.Store == nil
-	c.session.Store = &connStore{Store: s.store, busyTimeout: l.config.busyTimeout(), readOnly: readOnly}
+	c.session.Store = &connStore{
+		Store:       s.store,
+		busyTimeout: l.config.busyTimeout(),
+		readOnly:    readOnly,
+	}
 	c.session.Settings = query.Settings{
 		Memory: l.config.QueryMemory, Shared: s.memory, Followers: &s.follow,
 		JSONText: l.config.JSONText, JSONRequired: l.config.JSONRequire,
@@ -102,7 +106,9 @@ func (c *Conn) PrepareContext(ctx context.Context, text string) (driver.Stmt, er
 }
 
 // ExecContext runs a statement, or a script of several, which is all or nothing.
-func (c *Conn) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
+func (c *Conn) ExecContext(
+	ctx context.Context, text string, args []driver.NamedValue,
+) (driver.Result, error) {
 	if c.closed {
 		return nil, driver.ErrBadConn
 	}
@@ -117,7 +123,9 @@ func (c *Conn) ExecContext(ctx context.Context, text string, args []driver.Named
 }
 
 // QueryContext runs one statement. If it has no rows the result is empty and without columns.
-func (c *Conn) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
+func (c *Conn) QueryContext(
+	ctx context.Context, text string, args []driver.NamedValue,
+) (driver.Rows, error) {
 	if c.closed {
 		return nil, driver.ErrBadConn
 	}
@@ -133,7 +141,9 @@ func (c *Conn) QueryContext(ctx context.Context, text string, args []driver.Name
 func (c *Conn) CheckNamedValue(arg *driver.NamedValue) error { return checkArgument(arg) }
 
 // exec runs a statement for its effect.
-func (c *Conn) exec(ctx context.Context, s *statement, args []driver.NamedValue) (driver.Result, error) {
+func (c *Conn) exec(
+	ctx context.Context, s *statement, args []driver.NamedValue,
+) (driver.Result, error) {
 	if err := c.checkBegin(s); err != nil {
 		return nil, err
 	}
@@ -148,12 +158,20 @@ func (c *Conn) exec(ctx context.Context, s *statement, args []driver.NamedValue)
 }
 
 // query runs a statement and returns its rows.
-func (c *Conn) query(ctx context.Context, s *statement, args []driver.NamedValue) (driver.Rows, error) {
+func (c *Conn) query(
+	ctx context.Context, s *statement, args []driver.NamedValue,
+) (driver.Rows, error) {
 	if err := c.checkBegin(s); err != nil {
 		return nil, err
 	}
 	c.store.retain()
-	r := &rows{ctx: ctx, statement: s, tx: c.session.Tx, store: c.store, jsonText: c.session.Settings.JSONText}
+	r := &rows{
+		ctx:       ctx,
+		statement: s,
+		tx:        c.session.Tx,
+		store:     c.store,
+		jsonText:  c.session.Settings.JSONText,
+	}
 	running := ctx
 	if s.follows() {
 		r.follow = newFollowing(ctx, c.lease)
@@ -192,7 +210,9 @@ func (c *Conn) execScript(
 	return c.runScript(ctx, sc, shares)
 }
 
-func (c *Conn) runScript(ctx context.Context, sc *script, shares [][]driver.NamedValue) (driver.Result, error) {
+func (c *Conn) runScript(
+	ctx context.Context, sc *script, shares [][]driver.NamedValue,
+) (driver.Result, error) {
 	around := ownTransaction
 	if c.session.Tx != nil {
 		around = insideSavepoint
@@ -211,7 +231,8 @@ func (c *Conn) runScript(ctx context.Context, sc *script, shares [][]driver.Name
 	for i, s := range sc.statements {
 		outcome, err := s.plan.Exec(ctx, &c.session, shares[i])
 		if err != nil {
-			c.bracket(context.WithoutCancel(ctx), around.rollback) // err is what the caller must know
+			// err is what the caller must know
+			c.bracket(context.WithoutCancel(ctx), around.rollback)
 			c.abandon(before)
 			return nil, sc.wrapError(ctx, i, err)
 		}

@@ -30,7 +30,10 @@ func (s *connStore) Append(ctx context.Context, batch ...engine.Append) (engine.
 		return appended, nil
 	}
 	deadline := time.Now().Add(s.busyTimeout)
-	for pause := minPause; isLocked(err) && time.Now().Add(pause).Before(deadline); pause = min(2*pause, maxPause) {
+	waits := func(pause time.Duration) bool {
+		return isLocked(err) && time.Now().Add(pause).Before(deadline)
+	}
+	for pause := minPause; waits(pause); pause = min(2*pause, maxPause) {
 		if err := sleep(ctx, pause); err != nil {
 			return engine.Appended{}, err
 		}

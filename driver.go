@@ -218,8 +218,8 @@ func (d *Driver) Open(dsn string) (driver.Conn, error) {
 		return nil, err
 	}
 	if c.Mode == Memory && c.Path == "" {
-		return nil, fault(ErrConfig, "open", "%s opened connection by connection would be a new store each time; "+
-			"write file:name?mode=memory, which is shared in the process", memoryPath)
+		return nil, fault(ErrConfig, "open", "%s opened connection by connection would be a "+
+			"new store each time; write file:name?mode=memory, which is shared in the process", memoryPath)
 	}
 	connector := NewConnector(c)
 	conn, err := connector.Connect(context.Background())

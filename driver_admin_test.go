@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A backup made while events are appended is a store that verifies, and holds what the source held at its position.
+// A backup made while events are appended is a store that verifies, and holds what the source held
+// at its position.
 func TestBackupAndVerify(t *testing.T) {
 	dir := t.TempDir()
 	db := openDB(t, filepath.Join(dir, "store"))
@@ -25,7 +26,8 @@ func TestBackupAndVerify(t *testing.T) {
 				return
 			default:
 			}
-			if _, err := db.Exec(`INSERT INTO ? (type, payload) VALUES ('B', ?)`, fmt.Sprint("s-", n%5), fmt.Sprintf(`{"n": %d}`, n)); err != nil {
+			if _, err := db.Exec(`INSERT INTO ? (type, payload) VALUES ('B', ?)`, fmt.Sprint("s-", n%5),
+				fmt.Sprintf(`{"n": %d}`, n)); err != nil {
 				done <- err
 				return
 			}
@@ -40,13 +42,16 @@ func TestBackupAndVerify(t *testing.T) {
 		require.NoError(t, err)
 		var result string
 		var verified, rest int64
-		require.NoError(t, backup.QueryRow(`VERIFY`).Scan(&result, &verified, new(any), new(any), new(any), new(any), new(any)))
+		require.NoError(t,
+			backup.QueryRow(`VERIFY`).Scan(&result, &verified, new(any), new(any), new(any), new(any), new(any)))
 		assert.Equal(t, "ok", result)
 		assert.Equal(t, events, verified)
 		require.NoError(t, backup.QueryRow(`SELECT COUNT(*) FROM $all`).Scan(&rest))
 		assert.Equal(t, events, rest)
-		want := column[string](t, db, `SELECT stream || '/' || version || '/' || id || '/' || payload FROM $all WHERE position < ?`, events)
-		assert.Equal(t, want, column[string](t, backup, `SELECT stream || '/' || version || '/' || id || '/' || payload FROM $all`))
+		want := column[string](t, db,
+			`SELECT stream || '/' || version || '/' || id || '/' || payload FROM $all WHERE position < ?`, events)
+		assert.Equal(t, want,
+			column[string](t, backup, `SELECT stream || '/' || version || '/' || id || '/' || payload FROM $all`))
 		require.NoError(t, backup.Close())
 	}
 	close(stop)

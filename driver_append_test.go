@@ -33,7 +33,8 @@ func appendOne(t testing.TB, db *sql.DB, text string, args ...any) (p placed) {
 func TestAppendsAreNumberedFromZero(t *testing.T) {
 	db := openDB(t, t.TempDir())
 	for i := range int64(3) {
-		assert.Equal(t, placed{i, i}, appendOne(t, db, `INSERT INTO "account-1" (type, payload) VALUES (?, ?)`, "Deposited", `{}`))
+		assert.Equal(t, placed{i, i},
+			appendOne(t, db, `INSERT INTO "account-1" (type, payload) VALUES (?, ?)`, "Deposited", `{}`))
 	}
 	assert.Equal(t, placed{3, 0}, appendOne(t, db, `INSERT INTO "account-2" (type) VALUES ('Opened')`))
 
@@ -46,7 +47,8 @@ func TestAppendsAreNumberedFromZero(t *testing.T) {
 	assert.Equal(t, int64(2), affected)
 }
 
-// TestConcurrentAppends holds that positions are unique and without gaps whoever appends, and that the versions of each stream are too.
+// TestConcurrentAppends holds that positions are unique and without gaps whoever appends, and that
+// the versions of each stream are too.
 func TestConcurrentAppends(t *testing.T) {
 	for _, writers := range []int{10, 100} {
 		t.Run(fmt.Sprintf("writers=%d", writers), func(t *testing.T) {
@@ -57,7 +59,8 @@ func TestConcurrentAppends(t *testing.T) {
 			for w := range writers {
 				group.Go(func() {
 					for range each {
-						result, err := db.Exec(`INSERT INTO ? (type, payload) VALUES (?, ?)`, fmt.Sprintf("s-%d", w%7), "Added", `{}`)
+						result, err := db.Exec(`INSERT INTO ? (type, payload) VALUES (?, ?)`, fmt.Sprintf("s-%d", w%7),
+							"Added", `{}`)
 						if !assert.NoError(t, err) {
 							return
 						}
@@ -130,10 +133,12 @@ func TestExpecting(t *testing.T) {
 	assert.Equal(t, events, one[int](t, db, `SELECT COUNT(*) FROM $all`), "nothing was written by those that failed")
 
 	mustExec(t, db, `INSERT INTO "account-1" (type) VALUES ('Added') EXPECTING VERSION ?`, events-1)
-	_, err := db.Exec(`INSERT INTO "account-2" (type) VALUES ('Added') EXPECTING NO EVENT FROM "account-1" WHERE type = 'Added'`)
+	_, err := db.Exec(`INSERT INTO "account-2" (type) VALUES ('Added') EXPECTING NO EVENT FROM "account-1" WHERE ` +
+		`type = 'Added'`)
 	assert.ErrorIs(t, err, eventfold.ErrConditionFailed)
 	assert.NotErrorIs(t, err, eventfold.ErrVersionConflict)
-	_, err = db.Exec(`INSERT INTO "account-2" (type) VALUES ('Added') EXPECTING STREAM EXISTS, NO EVENT FROM "account-1" WHERE type = 'Added'`)
+	_, err = db.Exec(`INSERT INTO "account-2" (type) VALUES ('Added') EXPECTING STREAM EXISTS, NO EVENT FROM ` +
+		`"account-1" WHERE type = 'Added'`)
 	assert.ErrorIs(t, err, eventfold.ErrConditionFailed, "both have failed")
 	assert.ErrorIs(t, err, eventfold.ErrVersionConflict, "both have failed")
 }
@@ -141,7 +146,8 @@ func TestExpecting(t *testing.T) {
 func TestReadByStreamAndGlobally(t *testing.T) {
 	db := openDB(t, ":memory:")
 	for i := range 6 {
-		mustExec(t, db, `INSERT INTO ? (type, payload) VALUES (?, ?)`, []string{"a", "b"}[i%2], "Added", fmt.Sprintf(`{"n":%d}`, i))
+		mustExec(t, db, `INSERT INTO ? (type, payload) VALUES (?, ?)`, []string{"a", "b"}[i%2], "Added",
+			fmt.Sprintf(`{"n":%d}`, i))
 	}
 	assert.Equal(t, []string{`{"n":0}`, `{"n":2}`, `{"n":4}`}, column[string](t, db, `SELECT payload FROM a`))
 	assert.Equal(t, []int64{0, 1, 2}, column[int64](t, db, `SELECT version FROM b`))
@@ -185,8 +191,8 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 	assert.ErrorIs(t, err, engine.ErrClosed)
 }
 
-// TestFullQueue holds that an append waits while the store's queue is full, and no longer than its context. Nothing of one
-// that stopped waiting is ever written.
+// TestFullQueue holds that an append waits while the store's queue is full, and no longer than its
+// context. Nothing of one that stopped waiting is ever written.
 func TestFullQueue(t *testing.T) {
 	disk := &slowFS{FS: vfs.OS(), syncing: make(chan struct{}, 8)}
 	s, err := filestore.Open(t.TempDir(), filestore.Options{FS: disk, QueueLength: 1})
@@ -313,13 +319,15 @@ func TestIdempotency(t *testing.T) {
 	require.ErrorIs(t, err, eventfold.ErrDuplicateEvent)
 	var facts *eventfold.DuplicateEventError
 	require.ErrorAs(t, err, &facts)
-	assert.Equal(t, eventfold.DuplicateEventError{ID: id, Kind: engine.DifferentContent, Stream: "a", Position: 1}, *facts)
+	assert.Equal(t, eventfold.DuplicateEventError{ID: id, Kind: engine.DifferentContent, Stream: "a", Position: 1},
+		*facts)
 	_, err = db.Exec(`INSERT INTO a (id, type) VALUES (?, 'A'), (?, 'A')`, other, other)
 	assert.ErrorIs(t, err, eventfold.ErrDuplicateEvent)
 	assert.Equal(t, 3, one[int](t, db, `SELECT COUNT(*) FROM $all`))
 }
 
-// TestReturningIsCommittedBeforeTheFirstRow holds that nobody has to call Next for the append to happen, and that Exec takes it as well.
+// TestReturningIsCommittedBeforeTheFirstRow holds that nobody has to call Next for the append to
+// happen, and that Exec takes it as well.
 func TestReturningIsCommittedBeforeTheFirstRow(t *testing.T) {
 	db := openDB(t, ":memory:")
 	rows, err := db.Query(`INSERT INTO a (type) VALUES ('A') RETURNING position`)
@@ -337,7 +345,8 @@ func TestReturningIsCommittedBeforeTheFirstRow(t *testing.T) {
 	assert.Equal(t, 3, one[int](t, db, `SELECT COUNT(*) FROM a`))
 }
 
-// TestMixedUse lets readers, writers, transactions and followers of one database run beside each other; -race is the point.
+// TestMixedUse lets readers, writers, transactions and followers of one database run beside each
+// other; -race is the point.
 func TestMixedUse(t *testing.T) {
 	db := openDB(t, t.TempDir())
 	ctx, cancel := context.WithCancel(context.Background())
@@ -372,12 +381,15 @@ func TestMixedUse(t *testing.T) {
 		reading.Go(func() {
 			for ctx.Err() == nil {
 				var events, last int64
-				if !assert.NoError(t, db.QueryRow(`SELECT COUNT(*), COALESCE(MAX(position), -1) FROM $all`).Scan(&events, &last)) {
+				if !assert.NoError(t,
+					db.QueryRow(`SELECT COUNT(*), COALESCE(MAX(position), -1) FROM $all`).Scan(&events, &last)) {
 					return
 				}
 				assert.Equal(t, events, last+1, "a query sees one head")
 				var a, b int64
-				assert.NoError(t, db.QueryRow(`SELECT COUNT(*) FILTER (WHERE stream = 'tx-1'), COUNT(*) FILTER (WHERE stream = 'tx-2') FROM $all`).Scan(&a, &b))
+				assert.NoError(t,
+					db.QueryRow(`SELECT COUNT(*) FILTER (WHERE stream = 'tx-1'), COUNT(*) FILTER (WHERE stream = `+
+						`'tx-2') FROM $all`).Scan(&a, &b))
 				assert.Equal(t, a, b, "a transaction is there entirely or not at all")
 			}
 		})

@@ -16,19 +16,23 @@ import (
 func TestNilArgumentsAreNull(t *testing.T) {
 	db := openDB(t, ":memory:")
 	type bytes []byte
-	for _, nothing := range []any{nil, []int(nil), []string(nil), []byte(nil), bytes(nil), json.RawMessage(nil), map[string]int(nil),
-		(*int)(nil), (*string)(nil), (*[]string)(nil), (*uuid.UUID)(nil), (*time.Time)(nil), (*[16]byte)(nil), eventfold.Tags(nil)} {
+	for _, nothing := range []any{nil, []int(nil), []string(nil), []byte(nil), bytes(nil), json.RawMessage(nil),
+		map[string]int(nil),
+		(*int)(nil), (*string)(nil), (*[]string)(nil), (*uuid.UUID)(nil), (*time.Time)(nil), (*[16]byte)(nil),
+		eventfold.Tags(nil)} {
 		var null bool
 		require.NoError(t, db.QueryRow(`SELECT ? IS NULL`, nothing).Scan(&null), "%T", nothing)
 		assert.True(t, null, "%T", nothing)
 	}
 	full := []string{"a"}
-	for want, something := range map[string]any{"[]": []int{}, `["a"]`: &full, "": bytes{}, "{}": eventfold.JSON(map[string]int{})} {
+	for want, something := range map[string]any{"[]": []int{}, `["a"]`: &full, "": bytes{},
+		"{}": eventfold.JSON(map[string]int{})} {
 		var got string
 		require.NoError(t, db.QueryRow(`SELECT ?`, something).Scan(&got), "%T", something)
 		assert.Equal(t, want, got)
 	}
-	assert.Equal(t, []int64{1}, column[int64](t, db, `SELECT 1 NOT IN (?)`, []int(nil)), "a list of nothing is a list all the same")
+	assert.Equal(t, []int64{1}, column[int64](t, db, `SELECT 1 NOT IN (?)`, []int(nil)),
+		"a list of nothing is a list all the same")
 	for _, no := range []any{map[string]int{"a": 1}, struct{ A int }{1}, &struct{ A int }{1}} {
 		_, err := db.Query(`SELECT ?`, no)
 		assert.ErrorIs(t, err, eventfold.ErrArgument)
@@ -49,14 +53,17 @@ func TestBoolsAndTimesAreStoredAsJSON(t *testing.T) {
 		assert.Equal(t, want, column[string](t, db, `SELECT payload FROM s`))
 		assert.Equal(t, want, column[string](t, db, `SELECT metadata FROM s`))
 		assert.Equal(t, []int64{6}, column[int64](t, db, `SELECT SUM(json_valid(payload)) FROM s`))
-		assert.Equal(t, []string{"1"}, column[string](t, db, `SELECT ? || ''`, true), "elsewhere a truth is a number, as in SQLite")
+		assert.Equal(t, []string{"1"}, column[string](t, db, `SELECT ? || ''`, true),
+			"elsewhere a truth is a number, as in SQLite")
 	}
 }
 
-// json=require refuses what is no JSON, and says where it is wrong: in the statement and in the text.
+// json=require refuses what is no JSON, and says where it is wrong: in the statement and in the
+// text.
 func TestJSONRequireRefusesAPayloadThatIsNoJSON(t *testing.T) {
 	db := openDB(t, ":memory:?json=text,require")
-	for _, lax := range []string{`{a:1}`, `{'a': 1}`, `[1,]`, `{"a": +1}`, `{"a": 1} // x`, `NaN`, `0x1F`, ``, `{`, `x`, "\"\xff\x01\""} {
+	for _, lax := range []string{`{a:1}`, `{'a': 1}`, `[1,]`, `{"a": +1}`, `{"a": 1} // x`, `NaN`, `0x1F`, ``, `{`, `x`,
+		"\"\xff\x01\""} {
 		for _, payload := range []any{lax, []byte(lax)} {
 			_, err := db.Exec("INSERT INTO s (type,\n  payload) VALUES ('A',\n  ?)", payload)
 			var e *eventfold.Error
@@ -67,9 +74,11 @@ func TestJSONRequireRefusesAPayloadThatIsNoJSON(t *testing.T) {
 			assert.ErrorContains(t, err, "at byte")
 		}
 	}
-	_, err := db.Exec(`INSERT INTO s (type, payload) VALUES ('A', '{"a": 1}'), ('A', NULL), ('A', ?)`, eventfold.JSON(1))
+	_, err := db.Exec(`INSERT INTO s (type, payload) VALUES ('A', '{"a": 1}'), ('A', NULL), ('A', ?)`,
+		eventfold.JSON(1))
 	require.NoError(t, err)
-	assert.Equal(t, []int64{3}, column[int64](t, db, `SELECT COUNT(*) FROM $all`), "of a refused INSERT nothing is there")
+	assert.Equal(t, []int64{3}, column[int64](t, db, `SELECT COUNT(*) FROM $all`),
+		"of a refused INSERT nothing is there")
 	var payload any
 	require.NoError(t, db.QueryRow(`SELECT payload FROM s`).Scan(&payload))
 	assert.IsType(t, "", payload)
@@ -144,7 +153,8 @@ func TestTimeArgumentsAreCutToMicroseconds(t *testing.T) {
 	for _, year := range []int{1969, 2026} {
 		at := time.Date(year, 3, 4, 5, 6, 7, 123456999, time.UTC)
 		var got, text time.Time
-		require.NoError(t, db.QueryRow(`SELECT timestamp(?), timestamp(?)`, at, at.Format(time.RFC3339Nano)).Scan(&got, &text))
+		require.NoError(t,
+			db.QueryRow(`SELECT timestamp(?), timestamp(?)`, at, at.Format(time.RFC3339Nano)).Scan(&got, &text))
 		assert.Equal(t, at.Truncate(time.Microsecond), got)
 		assert.Equal(t, got, text)
 	}

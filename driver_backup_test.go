@@ -34,7 +34,8 @@ func TestBackupIsRefusedToReaders(t *testing.T) {
 	_, errTransaction := transaction.Exec(`BACKUP TO ?`, target)
 	_, errExplain := reader.Exec(`EXPLAIN ANALYZE BACKUP TO ?`, target)
 	for name, err := range map[string]error{
-		"exec": errExec, "query": reader.QueryRow(`BACKUP TO ?`, target).Scan(new(any)), "script": errScript, "prepared": errPrepared,
+		"exec": errExec, "query": reader.QueryRow(`BACKUP TO ?`, target).Scan(new(any)), "script": errScript,
+		"prepared":    errPrepared,
 		"transaction": errTransaction,
 	} {
 		assert.ErrorIs(t, err, eventfold.ErrReadOnly, name)
@@ -63,7 +64,8 @@ func TestBackupIsAllowedToReadersWhoHaveTheRight(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, transaction.Rollback())
 	for _, name := range []string{"one", "two"} {
-		assert.Equal(t, []string{"A"}, column[string](t, openDB(t, filepath.Join(root, name)+"?mode=ro"), `SELECT type FROM $all`))
+		assert.Equal(t, []string{"A"},
+			column[string](t, openDB(t, filepath.Join(root, name)+"?mode=ro"), `SELECT type FROM $all`))
 	}
 	_, err = reader.Exec(`INSERT INTO a (type) VALUES ('B')`)
 	require.ErrorIs(t, err, eventfold.ErrReadOnly)
@@ -76,7 +78,8 @@ func TestBackupIsRefusedBySQL(t *testing.T) {
 	db := openDB(t, store)
 	mustExec(t, db, `INSERT INTO a (type) VALUES ('A')`)
 	require.NoError(t, os.MkdirAll(filepath.Join(root, "files", "mine"), 0o755))
-	for _, target := range []string{store, store + "/", filepath.Join(store, "backup"), root, filepath.Join(root, "files"), filepath.Join(root, "no", "directory")} {
+	for _, target := range []string{store, store + "/", filepath.Join(store, "backup"), root,
+		filepath.Join(root, "files"), filepath.Join(root, "no", "directory")} {
 		_, err := db.Exec(`BACKUP TO ?`, target)
 		var facts *eventfold.BackupError
 		require.ErrorAs(t, err, &facts, target)
@@ -112,7 +115,8 @@ func TestStoreInMemoryIsBackedUpToTheDisk(t *testing.T) {
 	mustExec(t, db, `INSERT INTO a (type) VALUES ('A')`)
 	for range 2 {
 		mustExec(t, db, `BACKUP TO ?`, filepath.Join(root, "backup"))
-		assert.Equal(t, []string{"A"}, column[string](t, openDB(t, filepath.Join(root, "backup")+"?mode=ro"), `SELECT type FROM a`))
+		assert.Equal(t, []string{"A"},
+			column[string](t, openDB(t, filepath.Join(root, "backup")+"?mode=ro"), `SELECT type FROM a`))
 	}
 	assert.Empty(t, column[string](t, openDB(t, filepath.Join(root, "empty")+"?mode=ro"), `SELECT type FROM $all`))
 }

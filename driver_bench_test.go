@@ -31,10 +31,12 @@ var order256 = func() []byte {
 	return []byte(head + strings.Repeat("x", 256-len(head)-len(tail)) + tail)
 }()
 
-// BenchmarkAppend measures durable appends through database/sql: every one waits for its sync, and checks its stream's version.
-// Beside it, in rounds that take turns, runs a bare loop of pwrite and fdatasync of as many bytes over a file of zeros; ratio is the
-// appends' rate divided by that loop's. It should be near 1 with one writer and grow with their number; if it does not, group
-// commit is broken. sync-us is a sync of the log, cpu-ns what the writer's path costs per append apart from writes and syncs.
+// BenchmarkAppend measures durable appends through database/sql: every one waits for its sync, and
+// checks its stream's version. Beside it, in rounds that take turns, runs a bare loop of pwrite and
+// fdatasync of as many bytes over a file of zeros; ratio is the appends' rate divided by that
+// loop's. It should be near 1 with one writer and grow with their number; if it does not, group
+// commit is broken. sync-us is a sync of the log, cpu-ns what the writer's path costs per append
+// apart from writes and syncs.
 func BenchmarkAppend(b *testing.B) {
 	for _, writers := range []int{1, 8, 64, 256} {
 		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) { benchmarkAppend(b, writers) })
@@ -144,8 +146,9 @@ func (r *rawLoop) rate(b *testing.B, d time.Duration) float64 {
 	return float64(n) / time.Since(began).Seconds()
 }
 
-// BenchmarkRows measures reading through database/sql. columns scans all ten columns, raw takes them as sql.RawBytes, and event
-// scans the one pseudo-column, which should be several times faster.
+// BenchmarkRows measures reading through database/sql. columns scans all ten columns, raw takes
+// them as sql.RawBytes, and event scans the one pseudo-column, which should be several times
+// faster.
 func BenchmarkRows(b *testing.B) {
 	db := openDB(b, ":memory:")
 	const events = 50_000
@@ -155,9 +158,14 @@ func BenchmarkRows(b *testing.B) {
 		dest       func() []any
 	}{
 		{"columns", `SELECT * FROM $all`, func() []any {
-			return []any{new(int64), new(string), new(int64), new(string), new(string), new([]byte), new([]byte), new([]byte), new(time.Time)}
+			return []any{
+				new(int64), new(string), new(int64), new(string), new(string), new([]byte), new([]byte), new([]byte),
+				new(time.Time),
+			}
 		}},
-		{"raw", `SELECT stream, type, payload FROM $all`, func() []any { return []any{new(sql.RawBytes), new(sql.RawBytes), new(sql.RawBytes)} }},
+		{"raw", `SELECT stream, type, payload FROM $all`, func() []any {
+			return []any{new(sql.RawBytes), new(sql.RawBytes), new(sql.RawBytes)}
+		}},
 		{"event", `SELECT event FROM $all`, func() []any { return []any{new(engine.Event)} }},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
@@ -183,7 +191,8 @@ func scanAll(t testing.TB, db *sql.DB, text string, dest []any) (n int) {
 	return n
 }
 
-// BenchmarkQueryRow measures a whole query of one row; prepared should cost about as much as text, because of the plan cache.
+// BenchmarkQueryRow measures a whole query of one row; prepared should cost about as much as text,
+// because of the plan cache.
 func BenchmarkQueryRow(b *testing.B) {
 	db := openDB(b, ":memory:")
 	seed(b, db, 1000)
@@ -208,7 +217,8 @@ func BenchmarkQueryRow(b *testing.B) {
 	}
 }
 
-// BenchmarkResetSession measures what is added to every use of a pooled connection; more than some nanoseconds would be bad news.
+// BenchmarkResetSession measures what is added to every use of a pooled connection; more than some
+// nanoseconds would be bad news.
 func BenchmarkResetSession(b *testing.B) {
 	db := openDB(b, ":memory:")
 	conn, err := db.Conn(context.Background())
@@ -223,7 +233,8 @@ func BenchmarkResetSession(b *testing.B) {
 	}))
 }
 
-// TestAllocations holds ceilings for the hot paths, the allocations of database/sql included. They may be lowered.
+// TestAllocations holds ceilings for the hot paths, the allocations of database/sql included. They
+// may be lowered.
 func TestAllocations(t *testing.T) {
 	if strconv.IntSize < 64 {
 		t.Skip("a word of 32 bits does not hold an int64, which is allocated instead")
@@ -272,7 +283,8 @@ func TestAllocations(t *testing.T) {
 	t.Logf("insert: %.1f allocations, in a transaction %.1f", perInsert, perBuffered)
 }
 
-// BenchmarkExec measures one append after the other in memory, where syncs are free: what database/sql, the driver and the writer cost.
+// BenchmarkExec measures one append after the other in memory, where syncs are free: what
+// database/sql, the driver and the writer cost.
 func BenchmarkExec(b *testing.B) {
 	db := openDB(b, ":memory:")
 	insert, err := db.Prepare(`INSERT INTO "order-1" (type, payload) VALUES (?, ?)`)
@@ -287,10 +299,12 @@ func BenchmarkExec(b *testing.B) {
 	}
 }
 
-// BenchmarkBulkLoad measures transactions of 1,000 INSERTs in memory, where syncs are free. ns/event should be below 2,000.
+// BenchmarkBulkLoad measures transactions of 1,000 INSERTs in memory, where syncs are free.
+// ns/event should be below 2,000.
 func BenchmarkBulkLoad(b *testing.B) {
 	db := openDB(b, ":memory:")
-	insert, err := db.Prepare(`INSERT INTO $all (stream, type, payload, metadata, expected_version) VALUES (?, ?, ?, ?, ?)`)
+	insert, err := db.Prepare(`INSERT INTO $all (stream, type, payload, metadata, expected_version) VALUES (?, ?, ?, ` +
+		`?, ?)`)
 	require.NoError(b, err)
 	defer insert.Close()
 	const events = 1000
@@ -301,7 +315,8 @@ func BenchmarkBulkLoad(b *testing.B) {
 		require.NoError(b, err)
 		in := tx.Stmt(insert)
 		for i := range events {
-			if _, err := in.Exec(fmt.Sprintf("order-%d-%d", n, i/10), "OrderPlaced", order256, metadata, i%10-1); err != nil {
+			if _, err := in.Exec(fmt.Sprintf("order-%d-%d", n, i/10), "OrderPlaced", order256, metadata,
+				i%10-1); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -310,9 +325,9 @@ func BenchmarkBulkLoad(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/events, "ns/event")
 }
 
-// BenchmarkTransactionWithIDs measures transactions of 100 INSERTs with ids that the client has made, as the promise of
-// idempotency wants it, into a store of 100,000 events in memory. It should stay below one and a half of
-// ids=store: more means that ids are looked up statement by statement.
+// BenchmarkTransactionWithIDs measures transactions of 100 INSERTs with ids that the client has
+// made, as the promise of idempotency wants it, into a store of 100,000 events in memory. It should
+// stay below one and a half of ids=store: more means that ids are looked up statement by statement.
 func BenchmarkTransactionWithIDs(b *testing.B) {
 	for _, made := range []string{"store", "client"} {
 		b.Run("ids="+made, func(b *testing.B) {

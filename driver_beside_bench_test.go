@@ -14,10 +14,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// BenchmarkBesideReaders measures durable appends of 1 and 64 writers beside nobody, beside four clients that sum over 100,000 events and
-// beside a hundred that read single events, as fast as they can, and what these read then and while nobody writes. Each b.N is a
-// round of 300 ms of writers alone, of both, and of readers alone. of-alone is the rate of appends beside readers divided by that without, the median of
-// the rounds. Far below the writers' share of the processors it means that appends wait for readers that keep a processor for 10 ms.
+// BenchmarkBesideReaders measures durable appends of 1 and 64 writers beside nobody, beside four
+// clients that sum over 100,000 events and beside a hundred that read single events, as fast as
+// they can, and what these read then and while nobody writes. Each b.N is a round of 300 ms of
+// writers alone, of both, and of readers alone. of-alone is the rate of appends beside readers
+// divided by that without, the median of the rounds. Far below the writers' share of the processors
+// it means that appends wait for readers that keep a processor for 10 ms.
 func BenchmarkBesideReaders(b *testing.B) {
 	for _, writers := range []int{1, 64} {
 		for _, readers := range []struct {
@@ -26,15 +28,20 @@ func BenchmarkBesideReaders(b *testing.B) {
 			text    string
 			args    func(n int64) []any
 		}{
-			{"4 sums", 4, `SELECT SUM(payload->>'$.total') FROM $all WHERE position < ?`, func(int64) []any { return []any{besideEvents} }},
-			{"100 points", 100, `SELECT payload FROM $all WHERE position = ?`, func(n int64) []any { return []any{n * 7919 % besideEvents} }},
+			{"4 sums", 4, `SELECT SUM(payload->>'$.total') FROM $all WHERE position < ?`, func(int64) []any {
+				return []any{besideEvents}
+			}},
+			{"100 points", 100, `SELECT payload FROM $all WHERE position = ?`, func(n int64) []any {
+				return []any{n * 7919 % besideEvents}
+			}},
 		} {
 			b.Run(fmt.Sprintf("writers=%d/%s", writers, readers.name), func(b *testing.B) {
 				db := openDB(b, b.TempDir())
 				db.SetMaxOpenConns(writers + readers.clients)
 				db.SetMaxIdleConns(writers + readers.clients)
 				fillBeside(b, db)
-				benchmarkBeside(b, appenders(b, db, writers), queriers(b, db, readers.clients, readers.text, readers.args))
+				benchmarkBeside(b, appenders(b, db, writers),
+					queriers(b, db, readers.clients, readers.text, readers.args))
 			})
 		}
 	}
@@ -102,7 +109,9 @@ func benchmarkBeside(b *testing.B, writers, readers []func() bool) {
 		at     float64
 		unit   string
 	}{
-		{alone, 0.5, "appends-alone/s"}, {beside, 0.5, "appends/s"}, {ratios, 0.5, "of-alone"}, {latencies, 0.5, "p50-ms"}, {latencies, 0.99, "p99-ms"},
+		{alone, 0.5, "appends-alone/s"}, {beside, 0.5, "appends/s"}, {ratios, 0.5, "of-alone"}, {
+			latencies, 0.5, "p50-ms",
+		}, {latencies, 0.99, "p99-ms"},
 		{reads, 0.5, "reads/s"}, {readsAlone, 0.5, "reads-alone/s"},
 	} {
 		slices.Sort(m.values)
@@ -110,8 +119,9 @@ func benchmarkBeside(b *testing.B, writers, readers []func() bool) {
 	}
 }
 
-// together calls the functions over and over for a while, and returns how often a second each kind was called, and how many
-// milliseconds each call of a writer took. A call that has begun counts, and is waited for.
+// together calls the functions over and over for a while, and returns how often a second each kind
+// was called, and how many milliseconds each call of a writer took. A call that has begun counts,
+// and is waited for.
 func together(writers, readers []func() bool) (writes, reads float64, took []float64) {
 	var wrote, read atomic.Int64
 	var mu sync.Mutex // protects took

@@ -13,7 +13,8 @@ import (
 	"github.com/eventfold/eventfold/engine/filestore"
 )
 
-// The head that $stats tells, kept elsewhere, lets a store be opened only if it holds all that was there.
+// The head that $stats tells, kept elsewhere, lets a store be opened only if it holds all that was
+// there.
 func TestExpectedHead(t *testing.T) {
 	dir, other := t.TempDir(), t.TempDir()
 	for _, path := range []string{dir, other} {
@@ -50,7 +51,8 @@ func TestExpectedHead(t *testing.T) {
 			assert.ErrorAs(t, err, &facts, wrong)
 		}
 	}
-	assert.NoError(t, openDB(t, other).Ping(), "a refused store is closed, or shared with those who do not expect anything")
+	assert.NoError(t, openDB(t, other).Ping(),
+		"a refused store is closed, or shared with those who do not expect anything")
 }
 
 // A disk that fills up is told by $stats before the first append fails.

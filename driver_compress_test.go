@@ -9,7 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The key compress of a DSN makes the engine compress complete segments, and what was stored is read as before, also without the key.
+// The key compress of a DSN makes the engine compress complete segments, and what was stored is
+// read as before, also without the key.
 func TestCompressKey(t *testing.T) {
 	dir := t.TempDir()
 	db := openDB(t, dir+"?compress=zstd")

@@ -47,14 +47,21 @@ func TestParseDSN(t *testing.T) {
 		{"e?query_memory=1000", eventfold.Config{Path: "e", QueryMemory: 1000}},
 		{"e?max_event_size=64KiB", eventfold.Config{Path: "e", MaxEventSize: 64 << 10}},
 		{"e?max_event_size=16MiB", eventfold.Config{Path: "e", MaxEventSize: 16 << 20}},
-		{"e?compress=zstd&prealloc=none", eventfold.Config{Path: "e", Compress: filestore.CompressZstd, Prealloc: filestore.PreallocNone}},
+		{"e?compress=zstd&prealloc=none", eventfold.Config{
+			Path:     "e",
+			Compress: filestore.CompressZstd,
+			Prealloc: filestore.PreallocNone,
+		}},
 		{"e?network=allow", eventfold.Config{Path: "e", Network: true}},
 		{"e?network=refuse", eventfold.Config{Path: "e"}},
 		{"e?begin=allow", eventfold.Config{Path: "e", Begin: true}},
 		{"e?begin=refuse", eventfold.Config{Path: "e"}},
 		{"e?mode=ro&backup=allow", eventfold.Config{Path: "e", Mode: eventfold.ReadOnly, Backup: true}},
 		{"e?backup=writers", eventfold.Config{Path: "e"}},
-		{"e?expect=17:" + strings.Repeat("ab", 32), eventfold.Config{Path: "e", Expect: engine.Head{Position: 17, Chain: [32]byte(bytes.Repeat([]byte{0xab}, 32))}}},
+		{"e?expect=17:" + strings.Repeat("ab", 32), eventfold.Config{
+			Path:   "e",
+			Expect: engine.Head{Position: 17, Chain: [32]byte(bytes.Repeat([]byte{0xab}, 32))},
+		}},
 		{"eventfold:///tmp/x?mode=ro", eventfold.Config{Path: "/tmp/x", Mode: eventfold.ReadOnly}},
 		{"eventfold:a%20b", eventfold.Config{Path: "a b"}},
 		{"EventFold:/x", eventfold.Config{Path: "/x"}},
@@ -71,7 +78,11 @@ func TestParseDSN(t *testing.T) {
 		{"e?json=require", eventfold.Config{Path: "e", JSONRequire: true}},
 		{"e?json=bytes,require", eventfold.Config{Path: "e", JSONRequire: true}},
 		{"e?json=require,text", eventfold.Config{Path: "e", JSONText: true, JSONRequire: true}},
-		{"e?sync=interval&sync_interval=5ms", eventfold.Config{Path: "e", Sync: filestore.SyncInterval, SyncInterval: 5 * time.Millisecond}},
+		{"e?sync=interval&sync_interval=5ms", eventfold.Config{
+			Path:         "e",
+			Sync:         filestore.SyncInterval,
+			SyncInterval: 5 * time.Millisecond,
+		}},
 		{"e?segment_size=64MiB&queue_length=16", eventfold.Config{Path: "e", SegmentSize: 64 << 20, QueueLength: 16}},
 		{"e?prealloc=reserve", eventfold.Config{Path: "e", Prealloc: filestore.PreallocReserve}},
 	}
@@ -154,17 +165,21 @@ func TestFormatDSN(t *testing.T) {
 		{eventfold.Config{Path: "sqlite://x"}, "file:sqlite://x"},
 		{eventfold.Config{Mode: eventfold.Memory}, ":memory:"},
 		{eventfold.Config{Path: ":memory:", JSONText: true}, ":memory:?json=text"},
-		{eventfold.Config{Path: "e", Mode: eventfold.ReadOnly, BusyTimeout: -1, QueryMemory: 3 << 20}, "e?mode=ro&busy_timeout=0&query_memory=3MiB"},
+		{eventfold.Config{Path: "e", Mode: eventfold.ReadOnly, BusyTimeout: -1, QueryMemory: 3 << 20},
+			"e?mode=ro&busy_timeout=0&query_memory=3MiB"},
 	}
 	for _, tt := range tests {
 		assert.Equal(t, tt.want, eventfold.FormatDSN(tt.config))
 	}
 }
 
-// FuzzDSN holds that whatever ParseDSN accepts comes back from FormatDSN as it was, and that no path is read wrongly.
+// FuzzDSN holds that whatever ParseDSN accepts comes back from FormatDSN as it was, and that no
+// path is read wrongly.
 func FuzzDSN(f *testing.F) {
-	for _, dsn := range []string{"a", "a?mode=ro&json=text", "file:///a%20b%3F?sync=interval", ":memory:", "file::memory:?busy_timeout=1m0s",
-		"file:////a%3f", "file:x%2fy?query_memory=1025", "a?max_event_size=65536&prealloc=zero&compress=zstd", "file:\xff%00", "a?&&"} {
+	for _, dsn := range []string{"a", "a?mode=ro&json=text", "file:///a%20b%3F?sync=interval", ":memory:",
+		"file::memory:?busy_timeout=1m0s",
+		"file:////a%3f", "file:x%2fy?query_memory=1025", "a?max_event_size=65536&prealloc=zero&compress=zstd",
+		"file:\xff%00", "a?&&"} {
 		f.Add(dsn)
 	}
 	f.Fuzz(func(t *testing.T, dsn string) {
@@ -223,7 +238,8 @@ func openConfig(t *testing.T, c eventfold.Config) *sql.DB {
 	return db
 }
 
-// now(), recorded_at and the times that the store compares are of one clock, which the Config can give.
+// now(), recorded_at and the times that the store compares are of one clock, which the Config can
+// give.
 func TestNowIsTheClockOfTheStore(t *testing.T) {
 	at := time.Date(2031, 2, 3, 4, 5, 6, 7000, time.UTC)
 	config := eventfold.Config{Path: filepath.Join(t.TempDir(), "store"), Now: func() time.Time { return at }}
@@ -250,7 +266,8 @@ func TestNowIsTheClockOfTheStore(t *testing.T) {
 	assert.Equal(t, []time.Time{at, at}, []time.Time{now, recorded}, "also of a store that is given")
 }
 
-// The options of the engine that belong to the store reach it, and contradict each other when they differ.
+// The options of the engine that belong to the store reach it, and contradict each other when they
+// differ.
 func TestConfigReachesTheEngine(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	db := openDB(t, dir+"?segment_size=64KiB&queue_length=7&sync=interval&sync_interval=1ms")
@@ -270,7 +287,8 @@ func TestConfigReachesTheEngine(t *testing.T) {
 		assert.ErrorContains(t, other.Ping(), c.text)
 		other.Close()
 	}
-	for _, c := range []eventfold.Config{{SyncInterval: -1}, {QueueLength: -1}, {SegmentSize: 1}, {SegmentSize: 2 << 30}} {
+	for _, c := range []eventfold.Config{{SyncInterval: -1}, {QueueLength: -1}, {SegmentSize: 1},
+		{SegmentSize: 2 << 30}} {
 		c.Path = "e"
 		assert.ErrorIs(t, openConfig(t, c).Ping(), eventfold.ErrConfig)
 	}

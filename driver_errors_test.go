@@ -62,7 +62,8 @@ func TestErrorsHavePlaces(t *testing.T) {
 	}
 }
 
-// failEveryWay runs a statement in each of the ways that database/sql has, and returns their errors.
+// failEveryWay runs a statement in each of the ways that database/sql has, and returns their
+// errors.
 func failEveryWay(db *sql.DB, text string) map[string]error {
 	_, execErr := db.Exec(text)
 	rows, queryErr := db.Query(text)
@@ -138,7 +139,8 @@ func TestForeignPaths(t *testing.T) {
 	assert.Equal(t, "mine", string(text))
 }
 
-// TestNewerFormat holds that a store of a later version is told apart from a damaged one, and opens again unharmed.
+// TestNewerFormat holds that a store of a later version is told apart from a damaged one, and opens
+// again unharmed.
 func TestNewerFormat(t *testing.T) {
 	dir := t.TempDir()
 	db := openDB(t, dir)
@@ -276,7 +278,8 @@ func TestFullDisk(t *testing.T) {
 	}
 	written--
 	require.ErrorIs(t, err, eventfold.ErrFull)
-	assert.Equal(t, written, one[int](t, db, `SELECT COUNT(*) FROM a`), "reading goes on, and the failed append wrote nothing")
+	assert.Equal(t, written, one[int](t, db, `SELECT COUNT(*) FROM a`),
+		"reading goes on, and the failed append wrote nothing")
 	disk.full.Store(false)
 	mustExec(t, db, `INSERT INTO a (type, payload) VALUES ('C', ?)`, large)
 	assert.Equal(t, written+1, one[int](t, db, `SELECT COUNT(*) FROM a`))
@@ -319,8 +322,10 @@ func TestCodes(t *testing.T) {
 		{engine.ErrPoisoned, eventfold.ErrPoisoned, "58030", false},
 		{engine.ErrOutcomeUnknown, eventfold.ErrOutcomeUnknown, "40003", true},
 		{errors.Join(engine.ErrOutcomeUnknown, context.Canceled), eventfold.ErrOutcomeUnknown, "40003", true},
-		{&engine.ConflictError{Checks: []engine.FailedCheck{{Stream: "a"}}}, eventfold.ErrVersionConflict, "40001", true},
-		{&engine.ConflictError{Checks: []engine.FailedCheck{{Condition: &engine.Condition{}}}}, eventfold.ErrConditionFailed, "40001", true},
+		{&engine.ConflictError{Checks: []engine.FailedCheck{{Stream: "a"}}}, eventfold.ErrVersionConflict, "40001",
+			true},
+		{&engine.ConflictError{Checks: []engine.FailedCheck{{Condition: &engine.Condition{}}}},
+			eventfold.ErrConditionFailed, "40001", true},
 		{&engine.DuplicateEventError{}, eventfold.ErrDuplicateEvent, "23505", false},
 		{&engine.StreamNotFoundError{Stream: "a"}, eventfold.ErrStreamNotFound, "02000", false},
 		{&engine.InvalidError{}, eventfold.ErrArgument, "22023", false},

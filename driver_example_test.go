@@ -87,10 +87,12 @@ func Example_transaction() {
 			return err
 		}
 		defer tx.Rollback()
-		if _, err := tx.Exec(`INSERT INTO "account-1" (type, payload) VALUES ('Sent', '{"amount": 5}')`); err != nil {
+		if _, err := tx.Exec(`
+			INSERT INTO "account-1" (type, payload) VALUES ('Sent', '{"amount": 5}')`); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(`INSERT INTO "account-2" (type, payload) VALUES ('Received', '{"amount": 5}')`); err != nil {
+		if _, err := tx.Exec(`
+			INSERT INTO "account-2" (type, payload) VALUES ('Received', '{"amount": 5}')`); err != nil {
 			return err
 		}
 		return tx.Commit()

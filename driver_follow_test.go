@@ -43,7 +43,8 @@ func nextTold(t *testing.T, rows *sql.Rows) (row told) {
 	return row
 }
 
-// A follower whose filter nothing passes is told how far it has looked, so that its checkpoint moves with the log.
+// A follower whose filter nothing passes is told how far it has looked, so that its checkpoint
+// moves with the log.
 func TestFollowProgressTellsAnIdleFollowerTheHead(t *testing.T) {
 	db := openDB(t, ":memory:")
 	statement := `SELECT position, type FROM $all WHERE type = 'Wanted' AND position >= ? FOLLOW PROGRESS`
@@ -74,7 +75,8 @@ func TestFollowProgressTellsAnIdleFollowerTheHead(t *testing.T) {
 	late, err := prepared.Query(100)
 	require.NoError(t, err)
 	defer late.Close()
-	assert.Equal(t, told{position: 99, progress: true}, nextTold(t, late), "a checkpoint ahead of the log does not go back")
+	assert.Equal(t, told{position: 99, progress: true}, nextTold(t, late),
+		"a checkpoint ahead of the log does not go back")
 }
 
 // What is selected decides where progress stands, and LIMIT counts events.
@@ -95,7 +97,8 @@ func TestFollowProgressKeepsToTheColumnsOfTheSelect(t *testing.T) {
 	assert.Equal(t, eventfold.Event{Position: 1, Version: eventfold.NoVersion}, e)
 	assert.True(t, progress)
 
-	rows = follow(t, db, `SELECT payload->>'$.n' + 1 AS n, position AS p FROM $all WHERE type > 'A' LIMIT 2 FOLLOW PROGRESS`)
+	rows = follow(t, db,
+		`SELECT payload->>'$.n' + 1 AS n, position AS p FROM $all WHERE type > 'A' LIMIT 2 FOLLOW PROGRESS`)
 	columns, err := rows.Columns()
 	require.NoError(t, err)
 	assert.Equal(t, []string{"n", "p", "progress"}, columns)
@@ -136,7 +139,8 @@ func TestFollowProgressReachesAnotherReader(t *testing.T) {
 	assert.Equal(t, told{position: 1, progress: true}, nextTold(t, rows))
 }
 
-// $followers tells of every FOLLOW of the process; the lag of one that has seen everything is 0, also where nothing matched.
+// $followers tells of every FOLLOW of the process; the lag of one that has seen everything is 0,
+// also where nothing matched.
 func TestFollowersAreListedWithTheirLag(t *testing.T) {
 	db := openDB(t, ":memory:")
 	_, err := db.Exec(`INSERT INTO s (type) VALUES ('A'), ('B'), ('B')`)
@@ -170,7 +174,9 @@ func TestFollowersAreListedWithTheirLag(t *testing.T) {
 	require.Eventually(t, func() bool { return list() == nil && lag == 0 }, 20*time.Second, time.Millisecond)
 	_, err = db.Exec(`INSERT INTO s (type) VALUES ('B')`)
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return list() == nil && lag == 0 && position == 3 }, 20*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool {
+		return list() == nil && lag == 0 && position == 3
+	}, 20*time.Second, time.Millisecond)
 	assert.Equal(t, int64(1), given)
 	assert.Equal(t, []int64{0}, column[int64](t, db, `SELECT value FROM $stats WHERE name = 'follow_lag'`))
 	cancel()
@@ -179,13 +185,15 @@ func TestFollowersAreListedWithTheirLag(t *testing.T) {
 	require.Eventually(t, func() bool { return list() == sql.ErrNoRows }, 20*time.Second, time.Millisecond)
 }
 
-// Figures are numbers and what they say in words stands beside them, so that whoever collects them need not look at each.
+// Figures are numbers and what they say in words stands beside them, so that whoever collects them
+// need not look at each.
 func TestStatsAreNumbersOfAKnownKind(t *testing.T) {
 	for _, dsn := range []string{":memory:", filepath.Join(t.TempDir(), "store")} {
 		db := openDB(t, dsn)
 		for range 2 { // the store is empty at first
 			assert.Empty(t, column[string](t, db,
-				`SELECT name FROM $stats WHERE typeof(value) NOT IN ('integer', 'real') OR kind NOT IN ('counter', 'gauge') OR typeof(text) NOT IN ('text', 'null')`))
+				`SELECT name FROM $stats WHERE typeof(value) NOT IN ('integer', 'real') OR kind NOT IN ('counter', `+
+					`'gauge') OR typeof(text) NOT IN ('text', 'null')`))
 			_, err := db.Exec(`INSERT INTO s (type) VALUES ('A')`)
 			require.NoError(t, err)
 		}

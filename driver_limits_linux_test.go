@@ -28,8 +28,9 @@ import (
 	"github.com/eventfold/eventfold"
 )
 
-// What a statement of a user who may only read may take: much more than the 64 MiB that it may hold, because the garbage
-// collector lets memory double before it collects, and never more than this.
+// What a statement of a user who may only read may take: much more than the 64 MiB that it may
+// hold, because the garbage collector lets memory double before it collects, and never more than
+// this.
 const (
 	hostileMemory = 256 << 20
 	hostileGrace  = time.Second // of processor time, beyond the context
@@ -97,70 +98,98 @@ const (
 func hostile() map[string]string {
 	return map[string]string{
 		// texts
-		"hex of hex":               "SELECT length(" + nested("hex", long, 10) + ")",
-		"hex of hex of rows":       "SELECT length(" + nested("hex", large, 10) + ")" + rows,
-		"quote of quote":           "SELECT length(" + nested("quote", "'''' || "+long, 100) + ")",
-		"upper of many":            "SELECT " + list("upper("+long+" || %d)", 1000),
-		"upper of many rows":       "SELECT " + list("length(upper("+large+" || %d))", 1000) + rows,
-		"json_array doubles":       chain("'aaaaaaaa' AS x", "json_array(x, x) AS x", "length(x)", 40),
-		"concat doubles":           chain("'aaaaaaaa' AS x", "x || x AS x", "length(x)", 400),
-		"replace doubles":          chain("'aaaaaaaa' AS x", "replace(x, 'a', 'aa') AS x", "length(x)", 400),
-		"columns double":           chain(list("'aaaaaaaa' AS x%d", 50), list("x%d || x%d AS x%d", 50), "length(x0)", 40),
-		"json_quote":               "SELECT length(" + nested("json_quote", "CAST("+nested("json_quote", "'\"' || "+long, 1)+" AS TEXT) || ''", 30) + ")",
-		"json_quote of controls":   "SELECT length(json_quote(replace(" + long + ", 'a', char(1))))",
-		"json_object":              "SELECT length(json_object(" + list("'k%d', "+large, 300) + "))" + rows,
-		"json_extract":             "SELECT length(json_extract('[\"' || " + large + " || '\"]'," + list("'$[0]'", 500) + "))" + rows,
-		"json_extract of elements": "SELECT length(json_extract('[0' || replace(" + large + ", 'a', ',1') || ']'," + list("'$[%d]'", 500) + "))" + rows,
-		"concat of many":           "SELECT length(concat(" + list(large, 500) + "))" + rows,
-		"max of many":              "SELECT length(max(" + list(large+"||%d", 500) + "))" + rows,
-		"array of many":            "SELECT length(json_array(" + list(large, 500) + "))" + rows,
-		"sorted by many":           "SELECT 1" + rows + " ORDER BY " + list("upper("+large+"||%d)", 200),
-		"printf widths":            "SELECT length(printf('" + strings.Repeat("%15000000d", 200) + "', 1))",
-		"printf precision":         "SELECT length(printf('%.15000000f', 1.5)), length(printf('%!.15000000e', 1.5)), length(printf('%,.15000000d', 1))",
-		"printf columns":           "SELECT " + list("length(printf('%15000000d', length(type) + %d))", 100) + rows,
-		"unused results":           "SELECT COUNT(x) FROM (SELECT " + large + " AS x" + rows + ") AS t",
-		"case of many":             "SELECT " + list("CASE WHEN length("+large+") > %d THEN 1 END", 300) + rows,
-		"substr of rows":           "SELECT substr(" + long + ", -length(type) - position)" + rows,
-		"trim of rows":             "SELECT rtrim(" + long + " || position, '0123456789')" + rows,
-		"long cast":                "SELECT CAST(replace(" + large + ", 'a', '1') AS INTEGER) + replace(" + large + ", 'a', '1')" + rows,
-		"unhex":                    "SELECT unhex(" + nested("hex", large, 1) + ")" + rows,
-		"strftime":                 "SELECT length(strftime(replace(" + long + ", 'a', '%J'), type)), length(strftime(replace(printf('%.*c',7500000,'a'), 'a', '%J'), '2026-01-01'))",
-		"date_format":              "SELECT length(date_format('2026-01-01', replace(printf('%.*c',7500000 + length(type),'a'), 'a', '%W')))" + rows,
-		"char of many":             "SELECT length(" + nested("json_quote", "char("+list("1", 30000)+")", 8) + ")",
+		"hex of hex":         "SELECT length(" + nested("hex", long, 10) + ")",
+		"hex of hex of rows": "SELECT length(" + nested("hex", large, 10) + ")" + rows,
+		"quote of quote":     "SELECT length(" + nested("quote", "'''' || "+long, 100) + ")",
+		"upper of many":      "SELECT " + list("upper("+long+" || %d)", 1000),
+		"upper of many rows": "SELECT " + list("length(upper("+large+" || %d))", 1000) + rows,
+		"json_array doubles": chain("'aaaaaaaa' AS x", "json_array(x, x) AS x", "length(x)", 40),
+		"concat doubles":     chain("'aaaaaaaa' AS x", "x || x AS x", "length(x)", 400),
+		"replace doubles":    chain("'aaaaaaaa' AS x", "replace(x, 'a', 'aa') AS x", "length(x)", 400),
+		"columns double": chain(list("'aaaaaaaa' AS x%d", 50), list("x%d || x%d AS x%d", 50), "length(x0)",
+			40),
+		"json_quote": "SELECT length(" +
+			nested("json_quote", "CAST("+nested("json_quote", "'\"' || "+long, 1)+" AS TEXT) || ''", 30) + ")",
+		"json_quote of controls": "SELECT length(json_quote(replace(" + long + ", 'a', char(1))))",
+		"json_object":            "SELECT length(json_object(" + list("'k%d', "+large, 300) + "))" + rows,
+		"json_extract": "SELECT length(json_extract('[\"' || " + large + " || '\"]'," +
+			list("'$[0]'", 500) + "))" + rows,
+		"json_extract of elements": "SELECT length(json_extract('[0' || replace(" + large + ", 'a', ',1') || ']'," +
+			list("'$[%d]'", 500) + "))" + rows,
+		"concat of many": "SELECT length(concat(" + list(large, 500) + "))" + rows,
+		"max of many":    "SELECT length(max(" + list(large+"||%d", 500) + "))" + rows,
+		"array of many":  "SELECT length(json_array(" + list(large, 500) + "))" + rows,
+		"sorted by many": "SELECT 1" + rows + " ORDER BY " + list("upper("+large+"||%d)", 200),
+		"printf widths":  "SELECT length(printf('" + strings.Repeat("%15000000d", 200) + "', 1))",
+		"printf precision": "SELECT length(printf('%.15000000f', 1.5)), length(printf('%!.15000000e', 1.5)), " +
+			"length(printf('%,.15000000d', 1))",
+		"printf columns": "SELECT " + list("length(printf('%15000000d', length(type) + %d))", 100) + rows,
+		"unused results": "SELECT COUNT(x) FROM (SELECT " + large + " AS x" + rows + ") AS t",
+		"case of many":   "SELECT " + list("CASE WHEN length("+large+") > %d THEN 1 END", 300) + rows,
+		"substr of rows": "SELECT substr(" + long + ", -length(type) - position)" + rows,
+		"trim of rows":   "SELECT rtrim(" + long + " || position, '0123456789')" + rows,
+		"long cast": "SELECT CAST(replace(" + large + ", 'a', '1') AS INTEGER) + replace(" + large +
+			", 'a', '1')" + rows,
+		"unhex": "SELECT unhex(" + nested("hex", large, 1) + ")" + rows,
+		"strftime": "SELECT length(strftime(replace(" + long +
+			", 'a', '%J'), type)), length(strftime(replace(printf('%.*c',7500000,'a'), 'a', '%J'), '2026-01-01'))",
+		"date_format": "SELECT length(date_format('2026-01-01', replace(printf('%.*c',7500000 + " +
+			"length(type),'a'), 'a', '%W')))" + rows,
+		"char of many": "SELECT length(" + nested("json_quote", "char("+list("1", 30000)+")", 8) + ")",
 		// groups
-		"max by stream":     "SELECT COUNT(*), SUM(length(m)) FROM (SELECT stream, max(printf('%.*c',100000,type)) AS m" + rows + " GROUP BY stream) AS t",
-		"max by position":   "SELECT COUNT(*), SUM(length(m)) FROM (SELECT position, max(printf('%.*c',300000,type)) AS m" + rows + " GROUP BY position) AS t",
-		"last by stream":    "SELECT COUNT(*), SUM(length(m)) FROM (SELECT stream, last(payload || printf('%.*c',20000,'a')) AS m" + rows + " GROUP BY stream) AS t",
-		"first by stream":   "SELECT COUNT(*), SUM(length(m)) FROM (SELECT stream, first(printf('%.*c',20000,type)) AS m" + rows + " GROUP BY stream) AS t",
-		"group_concat":      "SELECT length(group_concat(" + large + ")), length(group_concat(" + large + ", " + long + "))" + rows,
-		"group by long":     "SELECT COUNT(*) FROM (SELECT COUNT(*)" + rows + " GROUP BY printf('%1000000d', position)) AS t",
-		"distinct long":     "SELECT COUNT(DISTINCT printf('%1000000d', position)), COUNT(DISTINCT " + large + ")" + rows,
-		"select distinct":   "SELECT DISTINCT printf('%1000000d', position)" + rows,
-		"max of long":       "SELECT MAX(printf('%.*c',1000000,type)), MIN(" + large + ")" + rows + " GROUP BY type",
-		"payloads sorted":   "SELECT payload, type" + rows + " ORDER BY payload DESC",
-		"payloads nocase":   "SELECT MAX(payload COLLATE NOCASE)" + rows + " GROUP BY payload COLLATE NOCASE",
-		"events sorted":     "SELECT event" + rows + " ORDER BY type, payload",
-		"window":            "SELECT SUM(length(l)) FROM (SELECT LAG(" + large + ") OVER (ORDER BY position) AS l" + rows + ") AS t",
-		"window max":        "SELECT SUM(length(l)) FROM (SELECT MAX(printf('%100000d', position)) OVER (ORDER BY position ROWS BETWEEN 5 PRECEDING AND CURRENT ROW) AS l" + rows + ") AS t",
-		"window concat":     "SELECT SUM(length(l)) FROM (SELECT GROUP_CONCAT(type || printf('%1000d', 1)) OVER (ORDER BY position ROWS BETWEEN 5000 PRECEDING AND CURRENT ROW) AS l" + rows + ") AS t",
-		"window order":      "SELECT ROW_NUMBER() OVER (PARTITION BY printf('%100000d', version) ORDER BY printf('%100000d', position))" + rows,
-		"in select":         "SELECT COUNT(*)" + rows + " WHERE printf('%100000d', position) IN (SELECT printf('%100000d', position)" + rows + ")",
-		"join on long":      "SELECT COUNT(*) FROM $all a JOIN $all b ON printf('%100000d', a.position) = printf('%100000d', b.position)",
-		"join of all":       "SELECT COUNT(*) FROM $all a, $all b, $all c WHERE a.type || b.type || c.type = 'x'",
-		"correlated":        "SELECT (SELECT max(printf('%.*c',1000000,b.type)) FROM $all b WHERE b.position <= a.position)" + " FROM $all a",
-		"union of long":     "SELECT COUNT(*) FROM (SELECT " + large + " AS x" + rows + " UNION SELECT payload || " + large + rows + ") AS t",
-		"kept twice":        "WITH a AS (SELECT printf('%100000d', position) AS x" + rows + ") SELECT COUNT(*) FROM a, a AS b",
+		"max by stream": "SELECT COUNT(*), SUM(length(m)) FROM (SELECT stream, max(printf('%.*c',100000,type)) " +
+			"AS m" + rows + " GROUP BY stream) AS t",
+		"max by position": "SELECT COUNT(*), SUM(length(m)) FROM (SELECT position, max(printf('%.*c',300000,type)) " +
+			"AS m" + rows + " GROUP BY position) AS t",
+		"last by stream": "SELECT COUNT(*), SUM(length(m)) FROM (SELECT stream, last(payload || " +
+			"printf('%.*c',20000,'a')) AS m" + rows + " GROUP BY stream) AS t",
+		"first by stream": "SELECT COUNT(*), SUM(length(m)) FROM (SELECT stream, first(printf('%.*c',20000,type)) " +
+			"AS m" + rows + " GROUP BY stream) AS t",
+		"group_concat": "SELECT length(group_concat(" + large + ")), length(group_concat(" + large + ", " + long +
+			"))" + rows,
+		"group by long": "SELECT COUNT(*) FROM (SELECT COUNT(*)" + rows +
+			" GROUP BY printf('%1000000d', position)) AS t",
+		"distinct long": "SELECT COUNT(DISTINCT printf('%1000000d', position)), COUNT(DISTINCT " + large + ")" +
+			rows,
+		"select distinct": "SELECT DISTINCT printf('%1000000d', position)" + rows,
+		"max of long":     "SELECT MAX(printf('%.*c',1000000,type)), MIN(" + large + ")" + rows + " GROUP BY type",
+		"payloads sorted": "SELECT payload, type" + rows + " ORDER BY payload DESC",
+		"payloads nocase": "SELECT MAX(payload COLLATE NOCASE)" + rows + " GROUP BY payload COLLATE NOCASE",
+		"events sorted":   "SELECT event" + rows + " ORDER BY type, payload",
+		"window": "SELECT SUM(length(l)) FROM (SELECT LAG(" + large + ") OVER (ORDER BY position) AS l" +
+			rows + ") AS t",
+		"window max": "SELECT SUM(length(l)) FROM (SELECT MAX(printf('%100000d', position)) OVER (ORDER BY " +
+			"position ROWS BETWEEN 5 PRECEDING AND CURRENT ROW) AS l" + rows + ") AS t",
+		"window concat": "SELECT SUM(length(l)) FROM (SELECT GROUP_CONCAT(type || printf('%1000d', 1)) OVER " +
+			"(ORDER BY position ROWS BETWEEN 5000 PRECEDING AND CURRENT ROW) AS l" + rows + ") AS t",
+		"window order": "SELECT ROW_NUMBER() OVER (PARTITION BY printf('%100000d', version) ORDER BY " +
+			"printf('%100000d', position))" + rows,
+		"in select": "SELECT COUNT(*)" + rows +
+			" WHERE printf('%100000d', position) IN (SELECT printf('%100000d', position)" + rows + ")",
+		"join on long": "SELECT COUNT(*) FROM $all a JOIN $all b ON printf('%100000d', a.position) = " +
+			"printf('%100000d', b.position)",
+		"join of all": "SELECT COUNT(*) FROM $all a, $all b, $all c WHERE a.type || b.type || c.type = 'x'",
+		"correlated": "SELECT (SELECT max(printf('%.*c',1000000,b.type)) FROM $all b WHERE b.position <= " +
+			"a.position)" + " FROM $all a",
+		"union of long": "SELECT COUNT(*) FROM (SELECT " + large + " AS x" + rows + " UNION SELECT payload || " +
+			large + rows + ") AS t",
+		"kept twice": "WITH a AS (SELECT printf('%100000d', position) AS x" + rows +
+			") SELECT COUNT(*) FROM a, a AS b",
 		"columns of events": "SELECT " + list("payload || %d", 1000) + rows,
 		"tags":              "SELECT " + list("tags || %d", 1000) + rows,
 		// time
-		"like":                  "SELECT " + long + " LIKE '%' || printf('%.*c',40000,'a') || 'b%'",
-		"like of rows":          "SELECT COUNT(*)" + rows + " WHERE " + large + " LIKE '%' || printf('%.*c',40000,'a') || 'b%'",
-		"like of underscores":   "SELECT " + long + " LIKE '%' || replace(printf('%.*c',20000,'x'), 'x', '_a') || 'b%'",
-		"like of an end":        "SELECT " + long + " LIKE '%' || replace(printf('%.*c',20000,'x'), 'x', 'a_') || 'b'",
-		"like of parts":         "SELECT " + long + " LIKE replace(printf('%.*c',20000,'x'), 'x', '%a') || 'b%'",
-		"many likes":            "SELECT " + list("length(printf('%.*c',1000+%d,'a') LIKE '%' || replace(printf('%.*c',20000,'x'), 'x', 'a%'))", 3000) + rows,
-		"glob":                  "SELECT glob('*' || printf('%.*c',40000,'a') || 'b*', " + long + ")",
-		"glob of classes":       "SELECT glob('*' || replace(printf('%.*c',10000,'x'), 'x', '[a]') || 'b*', " + long + ")",
+		"like": "SELECT " + long + " LIKE '%' || printf('%.*c',40000,'a') || 'b%'",
+		"like of rows": "SELECT COUNT(*)" + rows + " WHERE " + large +
+			" LIKE '%' || printf('%.*c',40000,'a') || 'b%'",
+		"like of underscores": "SELECT " + long + " LIKE '%' || replace(printf('%.*c',20000,'x'), 'x', '_a') || 'b%'",
+		"like of an end":      "SELECT " + long + " LIKE '%' || replace(printf('%.*c',20000,'x'), 'x', 'a_') || 'b'",
+		"like of parts":       "SELECT " + long + " LIKE replace(printf('%.*c',20000,'x'), 'x', '%a') || 'b%'",
+		"many likes": "SELECT " +
+			list("length(printf('%.*c',1000+%d,'a') LIKE '%' || replace(printf('%.*c',20000,'x'), 'x', 'a%'))", 3000) +
+			rows,
+		"glob": "SELECT glob('*' || printf('%.*c',40000,'a') || 'b*', " + long + ")",
+		"glob of classes": "SELECT glob('*' || replace(printf('%.*c',10000,'x'), 'x', '[a]') || 'b*', " + long +
+			")",
 		"glob of questions":     "SELECT glob('*' || printf('%.*c',40000,'?') || 'b', " + long + ")",
 		"glob of a class":       "SELECT glob('*[' || printf('%.*c',40000,'b') || ']*', " + long + ")",
 		"regexp":                "SELECT " + long + " REGEXP '(a|b|ab)*(a?){900}c$'",
@@ -169,43 +198,57 @@ func hostile() map[string]string {
 		"regexp of some groups": "SELECT " + long + " REGEXP replace(printf('%.*c',300,'a'),'a','(a|b)*')",
 		"many regexps":          "SELECT " + list("'a%d' REGEXP '(a|b|%d){200}'", 3000),
 		"many regexps of rows":  "SELECT " + list("type REGEXP '(a|b|%d){200}' || type", 2000) + rows,
-		"trim":                  "SELECT length(trim(replace(printf('%.*c',5000000,'a'), 'a', 'é'), replace(printf('%.*c',5000000,'a'), 'a', 'ü') || 'é'))",
-		"rtrim":                 "SELECT length(rtrim(replace(printf('%.*c',5000000,'a'), 'a', 'é'), replace(printf('%.*c',5000000,'a'), 'a', 'ü') || 'é'))",
-		"unhex of others":       "SELECT length(unhex(replace(" + long + ", 'a', 'z'), replace(" + long + ", 'a', 'y') || 'z'))",
-		"in of expressions":     "SELECT COUNT(*)" + rows + " WHERE type IN (" + list("version || %d", 24000) + ")",
-		"in of many":            "SELECT COUNT(*)" + rows + " WHERE type IN (" + list("'x%d'", 49000) + ")",
-		"or of many":            "SELECT COUNT(*)" + rows + " WHERE " + strings.TrimSuffix(strings.Repeat("version = position + 7 OR ", 16000), "OR "),
-		"and of many":           "SELECT COUNT(*)" + rows + " WHERE " + strings.TrimSuffix(strings.Repeat("version <> position + 7 AND ", 16000), "AND "),
-		"sum of many":           "SELECT SUM(" + strings.TrimSuffix(strings.Repeat("version + ", 49000), "+ ") + ")" + rows,
-		"path of many":          "SELECT json_extract(" + long + ", '$' || replace(printf('%.*c',5000000,'x'), 'x', '[0]'))",
-		"path too long":         "SELECT payload -> '$" + strings.Repeat("[0]", 100000) + "'" + rows,
-		"paths of many":         "SELECT " + list("payload ->> '$.a%d'", 2000) + rows,
-		"elements of many":      "SELECT " + list("payload ->> '$[%d]'", 2000) + rows,
-		"from the end":          "SELECT json_extract(replace(printf('%.*c',5000000,'x'), 'x', '[') || replace(printf('%.*c',5000000,'x'), 'x', ']'), '$" + strings.Repeat("[#-1]", 900) + "')" + rows,
-		"deep json":             "SELECT json_valid(replace(" + long + ", 'a', '[')), json_valid('[' || replace(" + large + ", 'a', '1,') || '1]')" + rows,
-		"instr":                 "SELECT instr(" + large + ", printf('%.*c',7000000,'a') || 'b'), replace(" + large + ", printf('%.*c',1000000,'a') || 'b', 'c')" + rows,
-		"length of rows":        "SELECT length(" + long + ") + unicode(" + long + ") + instr(" + long + ", type)" + rows,
-		"left and right":        "SELECT left(" + long + ", 7000000 + length(type)), right(" + long + ", length(type))" + rows,
-		"compared":              "SELECT COUNT(*)" + rows + " WHERE " + long + " || type COLLATE NOCASE > " + long + " || 'x' COLLATE NOCASE",
-		"doubled names":         doubled(40, "COUNT(*)"),
-		"doubled, correlated":   "SELECT (" + doubled(30, "COUNT(*) + a.position") + ") FROM $all a",
-		"explained":             "EXPLAIN " + doubled(60, "x"),
-		"explained, analyzed":   "EXPLAIN ANALYZE SELECT " + large + rows + " ORDER BY 1",
+		"trim": "SELECT length(trim(replace(printf('%.*c',5000000,'a'), 'a', 'é'), " +
+			"replace(printf('%.*c',5000000,'a'), 'a', 'ü') || 'é'))",
+		"rtrim": "SELECT length(rtrim(replace(printf('%.*c',5000000,'a'), 'a', 'é'), " +
+			"replace(printf('%.*c',5000000,'a'), 'a', 'ü') || 'é'))",
+		"unhex of others": "SELECT length(unhex(replace(" + long + ", 'a', 'z'), replace(" + long +
+			", 'a', 'y') || 'z'))",
+		"in of expressions": "SELECT COUNT(*)" + rows + " WHERE type IN (" + list("version || %d", 24000) + ")",
+		"in of many":        "SELECT COUNT(*)" + rows + " WHERE type IN (" + list("'x%d'", 49000) + ")",
+		"or of many": "SELECT COUNT(*)" + rows + " WHERE " +
+			strings.TrimSuffix(strings.Repeat("version = position + 7 OR ", 16000), "OR "),
+		"and of many": "SELECT COUNT(*)" + rows + " WHERE " +
+			strings.TrimSuffix(strings.Repeat("version <> position + 7 AND ", 16000), "AND "),
+		"sum of many": "SELECT SUM(" + strings.TrimSuffix(strings.Repeat("version + ", 49000), "+ ") + ")" +
+			rows,
+		"path of many": "SELECT json_extract(" + long +
+			", '$' || replace(printf('%.*c',5000000,'x'), 'x', '[0]'))",
+		"path too long":    "SELECT payload -> '$" + strings.Repeat("[0]", 100000) + "'" + rows,
+		"paths of many":    "SELECT " + list("payload ->> '$.a%d'", 2000) + rows,
+		"elements of many": "SELECT " + list("payload ->> '$[%d]'", 2000) + rows,
+		"from the end": "SELECT json_extract(replace(printf('%.*c',5000000,'x'), 'x', '[') || " +
+			"replace(printf('%.*c',5000000,'x'), 'x', ']'), '$" + strings.Repeat("[#-1]", 900) + "')" + rows,
+		"deep json": "SELECT json_valid(replace(" + long + ", 'a', '[')), json_valid('[' || replace(" +
+			large + ", 'a', '1,') || '1]')" + rows,
+		"instr": "SELECT instr(" + large + ", printf('%.*c',7000000,'a') || 'b'), replace(" + large +
+			", printf('%.*c',1000000,'a') || 'b', 'c')" + rows,
+		"length of rows": "SELECT length(" + long + ") + unicode(" + long + ") + instr(" + long + ", type)" +
+			rows,
+		"left and right": "SELECT left(" + long + ", 7000000 + length(type)), right(" + long +
+			", length(type))" + rows,
+		"compared": "SELECT COUNT(*)" + rows + " WHERE " + long + " || type COLLATE NOCASE > " + long +
+			" || 'x' COLLATE NOCASE",
+		"doubled names":       doubled(40, "COUNT(*)"),
+		"doubled, correlated": "SELECT (" + doubled(30, "COUNT(*) + a.position") + ") FROM $all a",
+		"explained":           "EXPLAIN " + doubled(60, "x"),
+		"explained, analyzed": "EXPLAIN ANALYZE SELECT " + large + rows + " ORDER BY 1",
 		// texts of statements
-		"parentheses":     "SELECT " + strings.Repeat("(", 99000),
-		"closed":          "SELECT " + strings.Repeat("(", 49000) + "1" + strings.Repeat(")", 49000),
-		"not not":         "SELECT " + strings.Repeat("NOT ", 99000) + "1",
-		"minus minus":     "SELECT " + strings.Repeat("- ", 99000) + "1",
-		"case case":       "SELECT " + strings.Repeat("CASE WHEN 1 THEN ", 20000) + "1" + strings.Repeat(" END", 20000),
-		"a or a":          "SELECT " + strings.TrimSuffix(strings.Repeat("a OR ", 49000), "OR "),
-		"a minus a":       "SELECT " + strings.TrimSuffix(strings.Repeat("1 - ", 49000), "- "),
-		"a times a":       "SELECT " + strings.TrimSuffix(strings.Repeat("1 * ", 900), "* ") + rows,
-		"arrows":          "SELECT payload" + strings.Repeat(" -> 'a'", 900) + rows,
-		"names":           chain("1 AS x", "x", "x", 8000),
-		"unions":          strings.TrimSuffix(strings.Repeat("SELECT 1 UNION ", 20000), "UNION "),
-		"500 unions":      strings.TrimSuffix(strings.Repeat("SELECT position FROM $all UNION ", 500), "UNION "),
-		"sub-queries":     strings.Repeat("SELECT * FROM (", 20000) + "SELECT 1" + strings.Repeat(") AS t", 20000),
-		"140 sub-queries": strings.Repeat("SELECT * FROM (", 140) + "SELECT * FROM $all" + strings.Repeat(") AS t", 140),
+		"parentheses": "SELECT " + strings.Repeat("(", 99000),
+		"closed":      "SELECT " + strings.Repeat("(", 49000) + "1" + strings.Repeat(")", 49000),
+		"not not":     "SELECT " + strings.Repeat("NOT ", 99000) + "1",
+		"minus minus": "SELECT " + strings.Repeat("- ", 99000) + "1",
+		"case case":   "SELECT " + strings.Repeat("CASE WHEN 1 THEN ", 20000) + "1" + strings.Repeat(" END", 20000),
+		"a or a":      "SELECT " + strings.TrimSuffix(strings.Repeat("a OR ", 49000), "OR "),
+		"a minus a":   "SELECT " + strings.TrimSuffix(strings.Repeat("1 - ", 49000), "- "),
+		"a times a":   "SELECT " + strings.TrimSuffix(strings.Repeat("1 * ", 900), "* ") + rows,
+		"arrows":      "SELECT payload" + strings.Repeat(" -> 'a'", 900) + rows,
+		"names":       chain("1 AS x", "x", "x", 8000),
+		"unions":      strings.TrimSuffix(strings.Repeat("SELECT 1 UNION ", 20000), "UNION "),
+		"500 unions":  strings.TrimSuffix(strings.Repeat("SELECT position FROM $all UNION ", 500), "UNION "),
+		"sub-queries": strings.Repeat("SELECT * FROM (", 20000) + "SELECT 1" + strings.Repeat(") AS t", 20000),
+		"140 sub-queries": strings.Repeat("SELECT * FROM (", 140) + "SELECT * FROM $all" +
+			strings.Repeat(") AS t", 140),
 		"nested selects":  strings.Repeat("SELECT (", 140) + "SELECT COUNT(*) FROM $all" + strings.Repeat(")", 140),
 		"many columns":    "SELECT " + list("version + %d AS x%d", 2000) + rows + " ORDER BY " + list("x%d + 1", 20000),
 		"many orders":     "SELECT " + list("version + %d", 2000) + rows + " ORDER BY " + list("version + %d", 20000),
@@ -213,7 +256,8 @@ func hostile() map[string]string {
 		"many aggregates": "SELECT " + list("SUM(version + %d)", 2000) + rows,
 		"more aggregates": "SELECT " + strings.TrimSuffix(strings.Repeat("SUM(version) + ", 15000), "+ ") + rows,
 		"many windows":    "SELECT " + list("SUM(version + %d) OVER (ORDER BY position)", 2000) + rows,
-		"joined tables":   "SELECT COUNT(*) FROM " + list("$all AS t%d", 64) + " WHERE " + strings.TrimSuffix(strings.Repeat("t1.type = t2.type AND ", 4000), "AND "),
+		"joined tables": "SELECT COUNT(*) FROM " + list("$all AS t%d", 64) + " WHERE " +
+			strings.TrimSuffix(strings.Repeat("t1.type = t2.type AND ", 4000), "AND "),
 		"joined names":    "SELECT COUNT(*) FROM " + list("(SELECT 1 AS x) AS t%d", 64),
 		"a long name":     "SELECT \"" + veryLong + "\"" + rows,
 		"a long string":   "SELECT length(upper('" + veryLong + "'))" + rows,
@@ -225,8 +269,8 @@ func hostile() map[string]string {
 	}
 }
 
-// TestHostileStatementsHurtNobodyElse: whatever a user who may only read asks for, the process that asks it takes little more
-// memory than it was given, and stops soon after it is told to.
+// TestHostileStatementsHurtNobodyElse: whatever a user who may only read asks for, the process that
+// asks it takes little more memory than it was given, and stops soon after it is told to.
 func TestHostileStatementsHurtNobodyElse(t *testing.T) {
 	if dsn := testenv.Get("EVENTFOLD_TEST_HOSTILE"); dsn != "" {
 		runHostile(dsn)
@@ -267,8 +311,10 @@ func hostileStore(t *testing.T) string {
 		for i := range 4000 {
 			a := eventfold.Append{Stream: fmt.Sprintf("stream-%d", i)}
 			for k := range 5 {
-				a.Events = append(a.Events, eventfold.NewEvent{Type: fmt.Sprintf("T%d", k), Tags: []string{"tag", "tog"},
-					Payload: fmt.Appendf(nil, `{"n": %d, "list": [1, 2, 3, {"deep": [%d]}], "text": "%s"}`, i, k, strings.Repeat("x", 100))})
+				a.Events = append(a.Events,
+					eventfold.NewEvent{Type: fmt.Sprintf("T%d", k), Tags: []string{"tag", "tog"},
+						Payload: fmt.Appendf(nil, `{"n": %d, "list": [1, 2, 3, {"deep": [%d]}], "text": "%s"}`, i, k,
+							strings.Repeat("x", 100))})
 			}
 			if _, err := store.Append(context.Background(), a); err != nil {
 				return err
@@ -308,7 +354,8 @@ func runHostile(dsn string) {
 		}
 		runtime.GC()
 		debug.FreeOSMemory()
-		os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // begins the peak anew; if it may not, the peak is of all statements
+		// begins the peak anew; if it may not, the peak is of all statements
+		os.WriteFile("/proc/self/clear_refs", []byte("5"), 0)
 		fmt.Printf("statement %s: ", name)
 		stuck := time.AfterFunc(hostileTime()+stuckAfter, func() { panic("stuck in " + name) }) // which shows where
 		before, began := cpuTime(), time.Now()
@@ -320,11 +367,13 @@ func runHostile(dsn string) {
 			bad = "BAD "
 		}
 		fmt.Printf("%s%d MiB, %v, %v of processor time, %v after its end: %.150q\n", bad, peak>>20,
-			time.Since(began).Round(time.Millisecond), took.Round(time.Millisecond), over.Round(time.Millisecond), fmt.Sprint(err))
+			time.Since(began).Round(time.Millisecond), took.Round(time.Millisecond), over.Round(time.Millisecond),
+			fmt.Sprint(err))
 	}
 }
 
-// runLimited reads all rows of a statement and tells how much processor time it took after its context had ended.
+// runLimited reads all rows of a statement and tells how much processor time it took after its
+// context had ended.
 func runLimited(db *sql.DB, text string) (over time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), hostileTime())
 	defer cancel()

@@ -20,11 +20,13 @@ import (
 func payloads(t *testing.T, db *sql.DB, events, size int) {
 	t.Helper()
 	for i := range events {
-		mustExec(t, db, "INSERT INTO s (type, payload) VALUES (?, ?)", fmt.Sprint("T", i%7), fmt.Sprintf(`"%d%s"`, i, strings.Repeat("x", size)))
+		mustExec(t, db, "INSERT INTO s (type, payload) VALUES (?, ?)", fmt.Sprint("T", i%7),
+			fmt.Sprintf(`"%d%s"`, i, strings.Repeat("x", size)))
 	}
 }
 
-// TestAQueryThatNeedsTooMuchMemorySaysWhichLimitItMet: the query's own, or that of all queries of the store.
+// TestAQueryThatNeedsTooMuchMemorySaysWhichLimitItMet: the query's own, or that of all queries of
+// the store.
 func TestAQueryThatNeedsTooMuchMemorySaysWhichLimitItMet(t *testing.T) {
 	dsn := "file:" + t.Name() + "?mode=memory&memory=4MiB&query_memory="
 	db := openDB(t, dsn+"3MiB")
@@ -77,7 +79,8 @@ func TestManySortsAtOnceStayWithinTheStoresMemory(t *testing.T) {
 	assert.Equal(t, int64(0), one[int64](t, db, "SELECT value FROM $stats WHERE name = 'memory_used'"))
 }
 
-// TestConnectorsOfAStoreAgreeAboutItsMemory: it is one budget, so that two of different size contradict each other.
+// TestConnectorsOfAStoreAgreeAboutItsMemory: it is one budget, so that two of different size
+// contradict each other.
 func TestConnectorsOfAStoreAgreeAboutItsMemory(t *testing.T) {
 	dir := t.TempDir()
 	mustExec(t, openDB(t, dir+"?memory=64MiB"), "INSERT INTO s (type) VALUES ('a')")
@@ -108,7 +111,8 @@ func TestACallThatTakesLongLooksAtTheContext(t *testing.T) {
 	cancel()
 }
 
-// TestPlansOfLongStatementsAreNotKept: a plan takes much more memory than its text, and no budget counts it.
+// TestPlansOfLongStatementsAreNotKept: a plan takes much more memory than its text, and no budget
+// counts it.
 func TestPlansOfLongStatementsAreNotKept(t *testing.T) {
 	db := openDB(t, "file:"+t.Name()+"?mode=memory")
 	var before, after runtime.MemStats

@@ -18,7 +18,8 @@ import (
 	"github.com/eventfold/eventfold"
 )
 
-// expanded returns a statement with one placeholder for every element of a slice, and its arguments.
+// expanded returns a statement with one placeholder for every element of a slice, and its
+// arguments.
 func expanded(text string, args []any) (string, []any) {
 	var out strings.Builder
 	var all []any
@@ -109,10 +110,13 @@ var listed = []string{
 	`SELECT 1 + (2 IN (?)), CASE 'A' WHEN 'A' THEN 'A' IN (?) END`,
 	`SELECT COUNT(*) FROM $all GROUP BY type IN (?) ORDER BY 1`,
 	`SELECT type, SUM(position IN (?)) FROM $all GROUP BY type HAVING type IN (?) ORDER BY type`,
-	`SELECT a.position FROM $all a JOIN $all b ON a.position = b.position WHERE b.type IN (?) AND a.stream NOT IN (?) ORDER BY 1`,
-	`SELECT a.position, b.position FROM $all a LEFT JOIN $all b ON a.position = b.position AND b.type IN (?) ORDER BY 1`,
+	`SELECT a.position FROM $all a JOIN $all b ON a.position = b.position WHERE b.type IN (?) AND a.stream NOT IN ` +
+		`(?) ORDER BY 1`,
+	`SELECT a.position, b.position FROM $all a LEFT JOIN $all b ON a.position = b.position AND b.type IN (?) ORDER ` +
+		`BY 1`,
 	`SELECT position FROM (SELECT * FROM $all) WHERE type IN (?)`,
-	`SELECT position FROM $all o WHERE EXISTS (SELECT 1 FROM $all i WHERE i.stream = o.stream AND i.type IN (?) AND i.position < o.position)`,
+	`SELECT position FROM $all o WHERE EXISTS (SELECT 1 FROM $all i WHERE i.stream = o.stream AND i.type IN (?) AND ` +
+		`i.position < o.position)`,
 	`EXPLAIN SELECT * FROM $all WHERE type IN (?) AND stream IN (?)`,
 	`EXPLAIN SELECT * FROM $all WHERE position IN (?) OR type IN (?)`,
 	`EXPLAIN SELECT * FROM $all WHERE id IN (?) AND recorded_at IN (?)`,
@@ -122,12 +126,13 @@ var listed = []string{
 
 var filters = regexp.MustCompile(`(?m)^ *filter\|.*$`)
 
-// TestASliceInINIsItsElements holds that a slice for IN gives what as many placeholders give, wherever the IN stands,
-// whatever its elements are, and however many there are.
+// TestASliceInINIsItsElements holds that a slice for IN gives what as many placeholders give,
+// wherever the IN stands, whatever its elements are, and however many there are.
 func TestASliceInINIsItsElements(t *testing.T) {
 	db := openDB(t, ":memory:")
 	seed(t, db, 30)
-	mustExec(t, db, `INSERT INTO tagged (type, payload, tags) VALUES ('T', '{"n": 4}', ?), ('7', '{"n": "4"}', NULL)`, []string{"b", "a"})
+	mustExec(t, db, `INSERT INTO tagged (type, payload, tags) VALUES ('T', '{"n": 4}', ?), ('7', '{"n": "4"}', NULL)`,
+		[]string{"b", "a"})
 	ids := column[string](t, db, `SELECT id FROM $all ORDER BY position LIMIT 3`)
 	times := column[time.Time](t, db, `SELECT recorded_at FROM $all ORDER BY position LIMIT 3`)
 	long := make([]any, 20)
@@ -135,10 +140,15 @@ func TestASliceInINIsItsElements(t *testing.T) {
 		long[i] = []any{"A", "s-1", i, float64(i), fmt.Sprint(i), nil, []byte("A"), ids[i%3], true}[i%9]
 	}
 	lists := []any{
-		[]string{}, []string(nil), []string{"A"}, []string{"A", "B", "A"}, []string{"a", "4"}, []string{"s-1", "s-2"}, []string{""},
-		[]int{3}, []int64{3, 5, -1}, []float64{4, 2.5, 1e300}, []bool{true}, []any{nil}, []any{nil, "A", 3}, []any{nil, nil},
+		[]string{}, []string(nil), []string{"A"}, []string{"A", "B", "A"}, []string{"a", "4"}, []string{"s-1", "s-2"},
+		[]string{""},
+		[]int{3}, []int64{3, 5, -1}, []float64{4, 2.5, 1e300}, []bool{true}, []any{nil}, []any{nil, "A", 3}, []any{
+			nil, nil,
+		},
 		[][]byte{[]byte("A"), nil}, ids, []uuid.UUID{uuid.MustParse(ids[0])}, []any{ids[1], strings.ToUpper(ids[2])},
-		times, []any{times[0], times[1].Format(time.RFC3339Nano)}, []any{times[0], 7}, []string{"2026-01-01", "no time"}, []string{`["a","b"]`},
+		times, []any{times[0], times[1].Format(time.RFC3339Nano)}, []any{times[0], 7}, []string{
+			"2026-01-01", "no time",
+		}, []string{`["a","b"]`},
 		long, slices.Repeat([]any{"x"}, 40),
 	}
 	for _, text := range listed {
@@ -178,7 +188,8 @@ func TestOnePlanServesSlicesOfAllLengths(t *testing.T) {
 	}
 }
 
-// TestASliceIsOneArgumentWhereverItStands uses parameters by name and by number in an IN and elsewhere, where they are JSON.
+// TestASliceIsOneArgumentWhereverItStands uses parameters by name and by number in an IN and
+// elsewhere, where they are JSON.
 func TestASliceIsOneArgumentWhereverItStands(t *testing.T) {
 	db := openDB(t, ":memory:")
 	for _, arg := range []any{sql.Named("l", []string{"a", "b"}), []string{"a", "b"}} {
@@ -197,14 +208,17 @@ func TestASliceIsOneArgumentWhereverItStands(t *testing.T) {
 	assert.Equal(t, "1|\n", answer(db, `SELECT 'a' IN (?)`, []any{bad}))
 }
 
-// TestASliceStandsInAConditionOfAnAppend has a slice in EXPECTING, which the store's writer looks at.
+// TestASliceStandsInAConditionOfAnAppend has a slice in EXPECTING, which the store's writer looks
+// at.
 func TestASliceStandsInAConditionOfAnAppend(t *testing.T) {
 	db := openDB(t, ":memory:")
 	seed(t, db, 9)
-	text := `INSERT INTO s (type, tags) VALUES ('X', ?) EXPECTING NO EVENT FROM $all WHERE type IN (?) AND position NOT IN (?)`
+	text := `INSERT INTO s (type, tags) VALUES ('X', ?) EXPECTING NO EVENT FROM $all WHERE type IN (?) AND position ` +
+		`NOT IN (?)`
 	_, err := db.Exec(text, []string{"t"}, []string{"A"}, []int{1, 2})
 	assert.ErrorIs(t, err, eventfold.ErrConditionFailed)
-	_, err = db.Exec(text, []string{"t"}, []string{"A", "B"}, column[int64](t, db, `SELECT position FROM $all WHERE type IN (?)`, []string{"A", "B"}))
+	_, err = db.Exec(text, []string{"t"}, []string{"A", "B"},
+		column[int64](t, db, `SELECT position FROM $all WHERE type IN (?)`, []string{"A", "B"}))
 	assert.NoError(t, err)
 	_, err = db.Exec(text, []string{"t"}, []string{}, []int(nil))
 	assert.NoError(t, err)
@@ -219,7 +233,8 @@ func TestASliceStandsInAConditionOfAnAppend(t *testing.T) {
 func TestASliceStandsInFollow(t *testing.T) {
 	db := openDB(t, ":memory:")
 	seed(t, db, 3)
-	rows, err := db.Query(`SELECT type FROM $all WHERE type IN (?) AND position NOT IN (?) FOLLOW`, []string{"A", "B"}, []int{0, 1})
+	rows, err := db.Query(`SELECT type FROM $all WHERE type IN (?) AND position NOT IN (?) FOLLOW`, []string{"A", "B"},
+		[]int{0, 1})
 	require.NoError(t, err)
 	defer rows.Close()
 	seed(t, db, 3)
@@ -231,7 +246,8 @@ func TestASliceStandsInFollow(t *testing.T) {
 	}
 }
 
-// TestALongSliceIsHeldByQueryMemory holds that no count limits a slice, only the memory of the query does, and the context.
+// TestALongSliceIsHeldByQueryMemory holds that no count limits a slice, only the memory of the
+// query does, and the context.
 func TestALongSliceIsHeldByQueryMemory(t *testing.T) {
 	long := make([]int, 200_000)
 	for i := range long {

@@ -22,7 +22,8 @@ func openMovable(t *testing.T, dsn string) *sql.DB {
 	return db
 }
 
-// A directory that is removed and made anew is another store: who has the first one open gets an error, who opens it then gets what is there.
+// A directory that is removed and made anew is another store: who has the first one open gets an
+// error, who opens it then gets what is there.
 func TestOpeningAgainOpensWhatIsThereNow(t *testing.T) {
 	for _, how := range []struct {
 		name   string
@@ -86,10 +87,12 @@ func TestFollowEndsWhenTheStoreHasMoved(t *testing.T) {
 	}
 }
 
-// Where there is no store, one that must exist is an error that says so, whether or not there is a directory.
+// Where there is no store, one that must exist is an error that says so, whether or not there is a
+// directory.
 func TestNoStoreIsToldPlainly(t *testing.T) {
 	for _, mode := range []string{"ro", "rw"} {
-		for _, dir := range []string{t.TempDir(), filepath.Join(t.TempDir(), "none"), filepath.Join(t.TempDir(), "no", "ne")} {
+		for _, dir := range []string{t.TempDir(), filepath.Join(t.TempDir(), "none"),
+			filepath.Join(t.TempDir(), "no", "ne")} {
 			err := openMovable(t, dir+"?mode="+mode).Ping()
 			require.ErrorIs(t, err, eventfold.ErrNotExist, mode)
 			require.ErrorIs(t, err, fs.ErrNotExist)
@@ -98,16 +101,19 @@ func TestNoStoreIsToldPlainly(t *testing.T) {
 	}
 }
 
-// Tags that are no UTF-8 are refused like streams and types, however they are written: decoding would make one tag of different ones.
+// Tags that are no UTF-8 are refused like streams and types, however they are written: decoding
+// would make one tag of different ones.
 func TestTagsAreUTF8(t *testing.T) {
 	db := openMovable(t, filepath.Join(t.TempDir(), "store"))
-	for _, tags := range []any{"[\"\xff\"]", `["\ud800"]`, `["a", "b\udc00c"]`, `["\ud800\ud800"]`, `["\uD83Dx"]`, `["\\", "\ud800"]`, []byte("[\"a\xc3\"]"),
+	for _, tags := range []any{"[\"\xff\"]", `["\ud800"]`, `["a", "b\udc00c"]`, `["\ud800\ud800"]`, `["\uD83Dx"]`,
+		`["\\", "\ud800"]`, []byte("[\"a\xc3\"]"),
 		[]string{"\xff"}, []string{"a", "\xed\xa0\x80"}} {
 		_, err := db.Exec("INSERT INTO a (type, tags) VALUES ('A', ?)", tags)
 		require.Error(t, err, "%q", tags)
 		assert.Contains(t, err.Error(), "not valid UTF-8", "%q", tags)
 	}
-	for _, tags := range []any{`["\ud83d\ude00"]`, `["\ufffd"]`, `["\uFFFD\\ud800"]`, "[\"\uFFFD\"]", `["\u0041\"\\"]`, []string{"é"}} {
+	for _, tags := range []any{`["\ud83d\ude00"]`, `["\ufffd"]`, `["\uFFFD\\ud800"]`, "[\"\uFFFD\"]", `["\u0041\"\\"]`,
+		[]string{"é"}} {
 		_, err := db.Exec("INSERT INTO a (type, tags) VALUES ('A', ?)", tags)
 		require.NoError(t, err, "%q", tags)
 	}

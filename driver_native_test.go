@@ -19,7 +19,11 @@ func TestBothVocabulariesOfErrorsHold(t *testing.T) {
 	mustExec(t, db, `INSERT INTO a (type) VALUES ('A')`)
 	s, release := store(t, db)
 
-	_, err := s.Append(ctx, engine.Append{Stream: "a", Expect: []engine.Expectation{engine.NoStream}, Events: someEvent})
+	_, err := s.Append(ctx, engine.Append{
+		Stream: "a",
+		Expect: []engine.Expectation{engine.NoStream},
+		Events: someEvent,
+	})
 	require.ErrorIs(t, err, eventfold.ErrVersionConflict)
 	require.ErrorAs(t, err, new(*engine.ConflictError))
 	require.ErrorAs(t, err, new(*eventfold.Error))

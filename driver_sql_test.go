@@ -27,14 +27,16 @@ func seed(t testing.TB, db *sql.DB, n int) {
 	insert, err := tx.Prepare(`INSERT INTO ? (type, payload) VALUES (?, ?)`)
 	require.NoError(t, err)
 	for i := range n {
-		_, err := insert.Exec(fmt.Sprintf("s-%d", i%10), string("ABC"[i%3]), fmt.Sprintf(`{"n":%d,"who":"customer %d"}`, i, i%100))
+		_, err := insert.Exec(fmt.Sprintf("s-%d", i%10), string("ABC"[i%3]),
+			fmt.Sprintf(`{"n":%d,"who":"customer %d"}`, i, i%100))
 		require.NoError(t, err)
 	}
 	require.NoError(t, tx.Commit())
 }
 
-// TestRowsOutliveTheirDatabase holds what database/sql does when a database is closed while rows are open: it closes the
-// connector first, lets the rows go on, and closes them and their connection when the user does.
+// TestRowsOutliveTheirDatabase holds what database/sql does when a database is closed while rows
+// are open: it closes the connector first, lets the rows go on, and closes them and their
+// connection when the user does.
 func TestRowsOutliveTheirDatabase(t *testing.T) {
 	dir := t.TempDir()
 	db := openDB(t, dir)
@@ -59,7 +61,8 @@ func TestRowsOutliveTheirDatabase(t *testing.T) {
 	requireUnlocked(t, dir)
 }
 
-// TestAnyOrderOfClosing holds that connector, connection, statement and rows may be closed in every order, and twice.
+// TestAnyOrderOfClosing holds that connector, connection, statement and rows may be closed in every
+// order, and twice.
 func TestAnyOrderOfClosing(t *testing.T) {
 	orders := [][]int{{0, 1, 2, 3}, {3, 2, 1, 0}, {1, 0, 3, 2}, {2, 3, 0, 1}, {1, 3, 0, 2}, {3, 0, 2, 1}}
 	for _, order := range orders {
@@ -84,7 +87,10 @@ func TestAnyOrderOfClosing(t *testing.T) {
 				open = open || later != 2 // a statement holds nothing
 			}
 			if open {
-				_, err := s.Append(context.Background(), engine.Append{Stream: "a", Events: []engine.NewEvent{{Type: "A"}}})
+				_, err := s.Append(context.Background(), engine.Append{
+					Stream: "a",
+					Events: []engine.NewEvent{{Type: "A"}},
+				})
 				require.NoError(t, err, "order %v: closed too early, after %d", order, i)
 			}
 		}
@@ -98,7 +104,8 @@ func TestAnyOrderOfClosing(t *testing.T) {
 	requireNoLeaks(t)
 }
 
-// TestConnectorThatNobodyCloses holds that a wrapper which forgets Close does not keep the store open for ever.
+// TestConnectorThatNobodyCloses holds that a wrapper which forgets Close does not keep the store
+// open for ever.
 func TestConnectorThatNobodyCloses(t *testing.T) {
 	dir := t.TempDir()
 	forgotten := func() engine.Store {
@@ -116,13 +123,15 @@ func TestConnectorThatNobodyCloses(t *testing.T) {
 		_, err := s.Append(context.Background(), engine.Append{Stream: "a", Events: []engine.NewEvent{{Type: "A"}}})
 		return err != nil
 	}, time.Minute, time.Millisecond)
-	// The store refuses appends before it has given its lock back, which is done by a goroutine that nobody can wait for.
+	// The store refuses appends before it has given its lock back, which is done by a goroutine
+	// that nobody can wait for.
 	p := otherProcess(t, "append", dir+"?busy_timeout=1m")
 	require.Equal(t, "appended", p.line())
 	require.NoError(t, p.end())
 }
 
-// A plainDriver is what some wrappers make of a driver: it knows no connectors, and its connections none of the optional methods.
+// A plainDriver is what some wrappers make of a driver: it knows no connectors, and its connections
+// none of the optional methods.
 type plainDriver struct{}
 
 type plainConn struct{ driver.Conn }
@@ -139,7 +148,8 @@ func TestWithoutOptionalMethods(t *testing.T) {
 	require.NoError(t, err)
 	id := uuid.New()
 	mustExec(t, db, `INSERT INTO a (id, type, payload) VALUES (?, ?, ?)`, id, "A", eventfold.JSON([]int{1}))
-	mustExec(t, db, `INSERT INTO a (type, payload) VALUES (:t, :p)`, sql.Named("t", "B"), sql.Named("p", json.RawMessage(nil)))
+	mustExec(t, db, `INSERT INTO a (type, payload) VALUES (:t, :p)`, sql.Named("t", "B"),
+		sql.Named("p", json.RawMessage(nil)))
 	tx, err := db.Begin()
 	require.NoError(t, err)
 	mustExec(t, tx, `INSERT INTO b (type) VALUES ('C')`)
@@ -153,7 +163,8 @@ func TestWithoutOptionalMethods(t *testing.T) {
 	requireUnlocked(t, dir)
 }
 
-// TestCancelledTransactionKeepsTheConnection holds that the store in memory is still there after a context has ended inside a transaction.
+// TestCancelledTransactionKeepsTheConnection holds that the store in memory is still there after a
+// context has ended inside a transaction.
 func TestCancelledTransactionKeepsTheConnection(t *testing.T) {
 	db := openDB(t, "file:cancelled?mode=memory")
 	db.SetMaxOpenConns(1)
@@ -168,8 +179,9 @@ func TestCancelledTransactionKeepsTheConnection(t *testing.T) {
 	assert.Zero(t, db.Stats().MaxIdleClosed+db.Stats().MaxLifetimeClosed)
 }
 
-// TestNextHonoursItsContext holds that a row which takes long to find, or is not there yet, does not outlast the context.
-// A Next that ignored it would block database/sql's Close as well, and so this test would hang.
+// TestNextHonoursItsContext holds that a row which takes long to find, or is not there yet, does
+// not outlast the context. A Next that ignored it would block database/sql's Close as well, and so
+// this test would hang.
 func TestNextHonoursItsContext(t *testing.T) {
 	db := openDB(t, ":memory:")
 	seed(t, db, 20_000)
@@ -197,14 +209,16 @@ func TestNextHonoursItsContext(t *testing.T) {
 	requireNoGoroutinesBesides(t, db)
 }
 
-// requireNoGoroutinesBesides holds that nothing runs for this database but the database itself and its store.
+// requireNoGoroutinesBesides holds that nothing runs for this database but the database itself and
+// its store.
 func requireNoGoroutinesBesides(t *testing.T, db *sql.DB) {
 	t.Helper()
 	require.NoError(t, db.Close())
 	requireNoLeaks(t)
 }
 
-// TestCloseEndsFollowers holds that rows that wait for events end with ErrClosed when their database is closed, and only those.
+// TestCloseEndsFollowers holds that rows that wait for events end with ErrClosed when their
+// database is closed, and only those.
 func TestCloseEndsFollowers(t *testing.T) {
 	dir := t.TempDir()
 	db, other := openDB(t, dir), openDB(t, dir)
@@ -250,9 +264,11 @@ func (s *failingStore) Stats() engine.Stats {
 	return stats
 }
 
-// TestNoAppendIsTriedTwice holds that whatever an append returns, database/sql does not try it again.
+// TestNoAppendIsTriedTwice holds that whatever an append returns, database/sql does not try it
+// again.
 func TestNoAppendIsTriedTwice(t *testing.T) {
-	for _, err := range []error{engine.ErrOutcomeUnknown, engine.ErrPoisoned, engine.ErrClosed, engine.ErrFull, io.ErrUnexpectedEOF} {
+	for _, err := range []error{engine.ErrOutcomeUnknown, engine.ErrPoisoned, engine.ErrClosed, engine.ErrFull,
+		io.ErrUnexpectedEOF} {
 		s := &failingStore{Store: openEngine(t), err: err}
 		db := eventfold.OpenDB(eventfold.Config{Store: s})
 		_, got := db.Exec(`INSERT INTO a (type) VALUES ('A')`)
@@ -373,7 +389,8 @@ func TestArguments(t *testing.T) {
 		assert.Equal(t, tt.want, got, tt.name)
 	}
 	for name, arg := range map[string]any{
-		"map": map[string]int{}, "struct": order{}, "chan": make(chan int), "huge": uint64(1 << 63), "list of lists": [][]string{{"a"}},
+		"map": map[string]int{}, "struct": order{}, "chan": make(chan int), "huge": uint64(1 << 63),
+		"list of lists":  [][]string{{"a"}},
 		"unmarshallable": eventfold.JSON(make(chan int)),
 	} {
 		_, err := db.Exec(`SELECT ?`, arg)
@@ -396,10 +413,13 @@ func TestListArguments(t *testing.T) {
 		{`SELECT COUNT(*) FROM $all WHERE type IN (?)`, []any{[]string{}}, 0},
 		{`SELECT COUNT(*) FROM $all WHERE type NOT IN (?)`, []any{[]string{}}, 30},
 		{`SELECT COUNT(*) FROM $all WHERE type NOT IN (?) AND position < ?`, []any{[]string{"A"}, 10}, 6},
-		{`SELECT COUNT(*) FROM $all WHERE position >= ? AND stream IN (?) AND type IN (?)`, []any{10, []string{"s-1", "s-2"}, []string{"A"}}, 2},
+		{`SELECT COUNT(*) FROM $all WHERE position >= ? AND stream IN (?) AND type IN (?)`, []any{
+			10, []string{"s-1", "s-2"}, []string{"A"},
+		}, 2},
 		{`SELECT COUNT(*) FROM $all WHERE id IN (?)`, []any{parsed}, 2},
 		{`SELECT COUNT(*) FROM $all WHERE type IN (?, 'C')`, []any{[]string{"A"}}, 20},
-		{`SELECT COUNT(*) FROM $all WHERE type IN (:t) OR stream IN (:t)`, []any{sql.Named("t", []string{"A", "s-1"})}, 12},
+		{`SELECT COUNT(*) FROM $all WHERE type IN (:t) OR stream IN (:t)`, []any{sql.Named("t", []string{"A", "s-1"})},
+			12},
 		{`SELECT COUNT(*) FROM $all WHERE type = ?`, []any{"A"}, 10},
 	}
 	for _, tt := range tests {
@@ -416,7 +436,8 @@ func TestListArguments(t *testing.T) {
 	assert.Equal(t, `["a","b"]`, one[string](t, db, `SELECT tags FROM tagged WHERE HAS(tags, 'a')`))
 }
 
-// TestPreparedStatementLivesLong holds that a prepared statement sees streams that did not exist when it was prepared.
+// TestPreparedStatementLivesLong holds that a prepared statement sees streams that did not exist
+// when it was prepared.
 func TestPreparedStatementLivesLong(t *testing.T) {
 	db := openDB(t, ":memory:")
 	count, err := db.Prepare(`SELECT COUNT(*) FROM later WHERE version >= ?`)
@@ -451,10 +472,18 @@ func TestScripts(t *testing.T) {
 		args []any
 		code eventfold.Code
 	}{
-		"conflict":      {`INSERT INTO c (type) VALUES ('A'); INSERT INTO a (type) VALUES ('B') EXPECTING NO STREAM`, nil, eventfold.ErrVersionConflict},
-		"syntax":        {`INSERT INTO c (type) VALUES ('A'); INSERT INTO`, nil, eventfold.ErrSyntax},
-		"too few":       {`INSERT INTO c (type) VALUES (?); INSERT INTO c (type) VALUES (?)`, []any{"A"}, eventfold.ErrArgument},
-		"too many":      {`INSERT INTO c (type) VALUES (?); INSERT INTO c (type) VALUES (?)`, []any{"A", "B", "C"}, eventfold.ErrArgument},
+		"conflict": {
+			`INSERT INTO c (type) VALUES ('A'); INSERT INTO a (type) VALUES ('B') EXPECTING NO STREAM`, nil,
+			eventfold.ErrVersionConflict,
+		},
+		"syntax": {`INSERT INTO c (type) VALUES ('A'); INSERT INTO`, nil, eventfold.ErrSyntax},
+		"too few": {
+			`INSERT INTO c (type) VALUES (?); INSERT INTO c (type) VALUES (?)`, []any{"A"}, eventfold.ErrArgument,
+		},
+		"too many": {
+			`INSERT INTO c (type) VALUES (?); INSERT INTO c (type) VALUES (?)`, []any{"A", "B", "C"},
+			eventfold.ErrArgument,
+		},
 		"unknown table": {`INSERT INTO c (type) VALUES ('A'); SELECT * FROM $nothing`, nil, eventfold.ErrUnknownTable},
 	} {
 		_, err := db.Exec(script.text, script.args...)
@@ -466,7 +495,8 @@ func TestScripts(t *testing.T) {
 	require.ErrorAs(t, err, &full)
 	assert.Equal(t, []int{3, 18}, []int{full.Line, full.Column}, "the place in the whole script")
 
-	mustExec(t, db, `INSERT INTO n (type) VALUES (:x); INSERT INTO n (type) VALUES (:y); INSERT INTO n (type) VALUES (:x)`,
+	mustExec(t, db, `INSERT INTO n (type) VALUES (:x); INSERT INTO n (type) VALUES (:y); INSERT INTO n (type) VALUES `+
+		`(:x)`,
 		sql.Named("x", "X"), sql.Named("y", "Y"))
 	assert.Equal(t, []string{"X", "Y", "X"}, column[string](t, db, `SELECT type FROM n`))
 	_, err = db.Query(`SELECT 1; SELECT 2`)

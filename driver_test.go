@@ -25,8 +25,8 @@ import (
 	"github.com/eventfold/eventfold/internal/testenv"
 )
 
-// TestMain lets the test program act as another process too (see otherProcess), and holds in the end that no goroutine of
-// this module is left.
+// TestMain lets the test program act as another process too (see otherProcess), and holds in the
+// end that no goroutine of this module is left.
 func TestMain(m *testing.M) {
 	if script := testenv.Get("EVENTFOLD_TEST_PROCESS"); script != "" {
 		os.Exit(runProcess(script))
@@ -39,7 +39,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// leakedGoroutines returns the stacks of goroutines that run code of this module or of database/sql, once they have had time to end.
+// leakedGoroutines returns the stacks of goroutines that run code of this module or of
+// database/sql, once they have had time to end.
 func leakedGoroutines() string {
 	var left string
 	for range 200 {
@@ -126,8 +127,8 @@ func store(t testing.TB, db *sql.DB) (s engine.Store, release func()) {
 	return s, func() { require.NoError(t, conn.Close()) }
 }
 
-// processes are what the test program can do as another process: each works on a DSN, prints lines and reads its standard
-// input to know when to end.
+// processes are what the test program can do as another process: each works on a DSN, prints lines
+// and reads its standard input to know when to end.
 var processes = map[string]func(db *sql.DB) error{
 	"append": func(db *sql.DB) error { // appends once, says so, and keeps the store open
 		_, err := db.Exec(`INSERT INTO other (type) VALUES ('FromOther')`)
@@ -196,7 +197,8 @@ func (p *process) end() error {
 	return p.cmd.Wait()
 }
 
-// TestOneStorePerPath holds that all databases of one directory are one store, whatever the path says.
+// TestOneStorePerPath holds that all databases of one directory are one store, whatever the path
+// says.
 func TestOneStorePerPath(t *testing.T) {
 	root := t.TempDir()
 	dir := filepath.Join(root, "store")
@@ -206,7 +208,8 @@ func TestOneStorePerPath(t *testing.T) {
 	link := filepath.Join(root, "link")
 	require.NoError(t, os.Symlink(dir, link))
 	t.Chdir(root)
-	for _, dsn := range []string{dir, "store", "./store/../store", link, "file:store", "file://" + dir + "?mode=rw", dir + "?busy_timeout=1s&json=text"} {
+	for _, dsn := range []string{dir, "store", "./store/../store", link, "file:store", "file://" + dir + "?mode=rw",
+		dir + "?busy_timeout=1s&json=text"} {
 		db := openDB(t, dsn)
 		mustExec(t, db, `INSERT INTO b (type) VALUES ('B')`) // would wait for the lock if it were another store
 		want := one[int](t, first, `SELECT COUNT(*) FROM $all`)
@@ -218,8 +221,8 @@ func TestOneStorePerPath(t *testing.T) {
 	assert.ErrorIs(t, err, eventfold.ErrReadOnly)
 }
 
-// TestStoreStaysWhereItWasOpened holds that an open store does not move with the working directory or with a link, and that one whose directory is
-// renamed is opened again under its new name.
+// TestStoreStaysWhereItWasOpened holds that an open store does not move with the working directory
+// or with a link, and that one whose directory is renamed is opened again under its new name.
 func TestStoreStaysWhereItWasOpened(t *testing.T) {
 	root := t.TempDir()
 	at := func(name string) string { return filepath.Join(root, name) }
@@ -271,12 +274,15 @@ func TestConflictingOptionsNameBothValues(t *testing.T) {
 	assert.NoError(t, openDB(t, dir).Ping(), "the first database is closed, the next one decides anew")
 }
 
-// TestManyOpenAtOnce holds that the open is done once, and that those who wait for it do so no longer than their context.
+// TestManyOpenAtOnce holds that the open is done once, and that those who wait for it do so no
+// longer than their context.
 func TestManyOpenAtOnce(t *testing.T) {
 	dir := t.TempDir()
 	const programs, rounds = 2, 50
 	var group sync.WaitGroup
-	for range programs { // a store that is just being closed is opened again, and never twice: nobody finds the lock taken
+	// a store that is just being closed is opened again, and never twice: nobody finds the lock
+	// taken
+	for range programs {
 		group.Go(func() {
 			for range rounds {
 				db, err := sql.Open("eventfold", dir+"?busy_timeout=0")
@@ -307,13 +313,15 @@ func TestMemory(t *testing.T) {
 	assert.Equal(t, 1, one[int](t, a, `SELECT COUNT(*) FROM s`), "one store for all connections of a database")
 	assert.Equal(t, 0, one[int](t, b, `SELECT COUNT(*) FROM s`), "another database has another store")
 
-	named, same, other := openDB(t, "file:one?mode=memory"), openDB(t, "file:one?mode=memory"), openDB(t, "file:two?mode=memory")
+	named, same, other := openDB(t, "file:one?mode=memory"), openDB(t, "file:one?mode=memory"),
+		openDB(t, "file:two?mode=memory")
 	mustExec(t, named, `INSERT INTO s (type) VALUES ('A')`)
 	assert.Equal(t, 1, one[int](t, same, `SELECT COUNT(*) FROM s`))
 	assert.Equal(t, 0, one[int](t, other, `SELECT COUNT(*) FROM s`))
 	require.NoError(t, named.Close())
 	require.NoError(t, same.Close())
-	assert.Equal(t, 0, one[int](t, openDB(t, "file:one?mode=memory"), `SELECT COUNT(*) FROM s`), "gone with its last database")
+	assert.Equal(t, 0, one[int](t, openDB(t, "file:one?mode=memory"), `SELECT COUNT(*) FROM s`),
+		"gone with its last database")
 
 	_, err := new(eventfold.Driver).Open(":memory:")
 	assert.ErrorContains(t, err, "file:name?mode=memory")
@@ -330,7 +338,8 @@ func TestConfigStore(t *testing.T) {
 	assert.Equal(t, engine.Position(1), s.ReadIndex().Head(), "still open")
 }
 
-// TestOtherProcess holds that many processes read what one appends, and that the second one to append is told who holds the lock.
+// TestOtherProcess holds that many processes read what one appends, and that the second one to
+// append is told who holds the lock.
 func TestOtherProcess(t *testing.T) {
 	dir := t.TempDir()
 	reader := openDB(t, dir+"?busy_timeout=0")

@@ -17,7 +17,8 @@ const (
 	claimOnce = claim + ` EXPECTING NO EVENT FROM $all WHERE HAS(tags, 'username:ann')`
 )
 
-// TestANameCannotBeClaimedTwiceInOneTransaction: a condition sees what the statements before it have inserted.
+// TestANameCannotBeClaimedTwiceInOneTransaction: a condition sees what the statements before it
+// have inserted.
 func TestANameCannotBeClaimedTwiceInOneTransaction(t *testing.T) {
 	db := openDB(t, ":memory:")
 	tx := begin(t, db, nil)
@@ -41,7 +42,8 @@ func TestANameCannotBeClaimedTwiceInOneTransaction(t *testing.T) {
 	assert.ErrorIs(t, err, eventfold.ErrConditionFailed)
 	mustExec(t, tx, `INSERT INTO other (type) VALUES ('T') EXPECTING NO EVENT FROM other`)
 	require.NoError(t, tx.Commit())
-	assert.Equal(t, []string{"u", "other"}, column[string](t, db, `SELECT stream FROM $all`), "the transaction goes on behind a statement that failed")
+	assert.Equal(t, []string{"u", "other"}, column[string](t, db, `SELECT stream FROM $all`),
+		"the transaction goes on behind a statement that failed")
 
 	_, err = db.Exec(claim + "; " + claimOnce)
 	assert.ErrorIs(t, err, eventfold.ErrConditionFailed)
@@ -57,13 +59,15 @@ func TestANameCannotBeClaimedTwiceInOneTransaction(t *testing.T) {
 	}
 }
 
-// TestTheRowsOfOneInsertAreOneDecision: a condition does not see the rows of its own INSERT, into however many streams.
+// TestTheRowsOfOneInsertAreOneDecision: a condition does not see the rows of its own INSERT, into
+// however many streams.
 func TestTheRowsOfOneInsertAreOneDecision(t *testing.T) {
 	for _, text := range []string{
 		`INSERT INTO u (type, tags) VALUES ('Claimed', '["username:ann"]'), ('Claimed', '["username:ann"]')
 			EXPECTING NO EVENT FROM $all WHERE HAS(tags, 'username:ann')`,
-		`INSERT INTO $all (stream, type, tags) VALUES ('u', 'Claimed', '["username:ann"]'), ('v', 'Claimed', '["username:ann"]'),
-			('u', 'Claimed', '["username:ann"]') EXPECTING NO EVENT FROM $all WHERE HAS(tags, 'username:ann'), ANY`,
+		`INSERT INTO $all (stream, type, tags) VALUES ('u', 'Claimed', '["username:ann"]'),
+			('v', 'Claimed', '["username:ann"]'), ('u', 'Claimed', '["username:ann"]')
+			EXPECTING NO EVENT FROM $all WHERE HAS(tags, 'username:ann'), ANY`,
 		claimOnce,
 	} {
 		for _, inside := range []bool{false, true} {
@@ -80,31 +84,43 @@ func TestTheRowsOfOneInsertAreOneDecision(t *testing.T) {
 			assert.ErrorIs(t, err, eventfold.ErrConditionFailed, text)
 		}
 	}
-	_, err := openDB(t, ":memory:").Exec(`INSERT INTO $all (stream, type) VALUES ('u', 'T'), ('v', 'T') EXPECTING NO EVENT FROM u, NO STREAM`)
+	_, err := openDB(t,
+		":memory:").Exec(`INSERT INTO $all (stream, type) VALUES ('u', 'T'), ('v', 'T') EXPECTING NO EVENT FROM u, ` +
+		`NO STREAM`)
 	assert.ErrorIs(t, err, eventfold.ErrArgument)
 	assert.ErrorContains(t, err, "expected_version")
 }
 
-// TestAConditionSeesWhatASelectSees: at every place of a transaction, NO EVENT fails for a predicate if SELECT finds a
-// row for it. What has passed is not refused by COMMIT, which knows the places.
+// TestAConditionSeesWhatASelectSees: at every place of a transaction, NO EVENT fails for a
+// predicate if SELECT finds a row for it. What has passed is not refused by COMMIT, which knows the
+// places.
 func TestAConditionSeesWhatASelectSees(t *testing.T) {
 	predicates := []string{
-		"type = 'Own'", "type = 'Stored'", "type LIKE 'ow%'", "type IN ('Own', 'Other')", "HAS(tags, 'x')", "HAS(tags, 'x') AND HAS(tags, 'y')",
-		"HAS(tags, 'x') OR type = 'None'", "stream = 'own'", "stream LIKE 'ow%'", "stream <> 'stored'", "payload->>'$.n' > 1", "payload IS NULL",
-		"position >= 0", "position > 1", "position >= 1000", "position < 1000", "position IS NULL", "position IS NOT NULL", "COALESCE(position, 7) = 7",
-		"recorded_at >= '2020-01-01'", "recorded_at < '2999-01-01'", "recorded_at IS NULL", "version >= 0", "version < 10", "version IS NULL",
-		"version = 0", "version IS NOT 0", "COALESCE(version, -1) = -1", "version BETWEEN 1 AND 3", "NOT version > 5", "id IS NULL",
-		"id = '0190f7a2-0000-7000-8000-000000000001'", "id <> '0190f7a2-0000-7000-8000-000000000001'", "id = '00000000-0000-0000-0000-000000000000'",
-		"metadata->>'$.by' = 'me'", "1 = 1", "1 = 0", "type = 'Own' AND position IS NULL", "type = 'Own' AND version IS NOT NULL",
+		"type = 'Own'", "type = 'Stored'", "type LIKE 'ow%'", "type IN ('Own', 'Other')", "HAS(tags, 'x')",
+		"HAS(tags, 'x') AND HAS(tags, 'y')",
+		"HAS(tags, 'x') OR type = 'None'", "stream = 'own'", "stream LIKE 'ow%'", "stream <> 'stored'",
+		"payload->>'$.n' > 1", "payload IS NULL",
+		"position >= 0", "position > 1", "position >= 1000", "position < 1000", "position IS NULL",
+		"position IS NOT NULL", "COALESCE(position, 7) = 7",
+		"recorded_at >= '2020-01-01'", "recorded_at < '2999-01-01'", "recorded_at IS NULL", "version >= 0",
+		"version < 10", "version IS NULL",
+		"version = 0", "version IS NOT 0", "COALESCE(version, -1) = -1", "version BETWEEN 1 AND 3", "NOT version > 5",
+		"id IS NULL",
+		"id = '0190f7a2-0000-7000-8000-000000000001'", "id <> '0190f7a2-0000-7000-8000-000000000001'",
+		"id = '00000000-0000-0000-0000-000000000000'",
+		"metadata->>'$.by' = 'me'", "1 = 1", "1 = 0", "type = 'Own' AND position IS NULL",
+		"type = 'Own' AND version IS NOT NULL",
 	}
 	places := map[string]string{
-		"an own event":          `INSERT INTO own (type, payload, tags) VALUES ('Own', '{"n": 2}', '["x", "y"]')`,
-		"with an id":            `INSERT INTO own (type, id) VALUES ('Own', '0190f7a2-0000-7000-8000-000000000001')`,
-		"with a version":        `INSERT INTO own (type, tags, metadata) VALUES ('Own', '["x"]', '{"by": "me"}'), ('Other', NULL, NULL) EXPECTING NO STREAM`,
-		"behind a stored one":   `INSERT INTO stored (type) VALUES ('Own') EXPECTING VERSION 1`,
-		"rolled back":           `SAVEPOINT p; INSERT INTO own (type, tags) VALUES ('Own', '["x"]'); ROLLBACK TO p`,
-		"nothing but a pin":     `EXPECT own NO STREAM`,
-		"many, of many streams": `INSERT INTO $all (stream, type) VALUES ('own', 'Own'), ('other', 'Own'), ('own', 'None')`,
+		"an own event": `INSERT INTO own (type, payload, tags) VALUES ('Own', '{"n": 2}', '["x", "y"]')`,
+		"with an id":   `INSERT INTO own (type, id) VALUES ('Own', '0190f7a2-0000-7000-8000-000000000001')`,
+		"with a version": `INSERT INTO own (type, tags, metadata) VALUES ('Own', '["x"]', '{"by": "me"}'), ` +
+			`('Other', NULL, NULL) EXPECTING NO STREAM`,
+		"behind a stored one": `INSERT INTO stored (type) VALUES ('Own') EXPECTING VERSION 1`,
+		"rolled back":         `SAVEPOINT p; INSERT INTO own (type, tags) VALUES ('Own', '["x"]'); ROLLBACK TO p`,
+		"nothing but a pin":   `EXPECT own NO STREAM`,
+		"many, of many streams": `INSERT INTO $all (stream, type) VALUES ('own', 'Own'), ('other', 'Own'), ('own', ` +
+			`'None')`,
 	}
 	for place, text := range places {
 		for _, table := range []string{"$all", "own", "stored"} {
@@ -126,8 +142,8 @@ func TestAConditionSeesWhatASelectSees(t *testing.T) {
 	}
 }
 
-// conditionsThatPass compares NO EVENT with SELECT for every predicate, and returns those that hold as a list for
-// EXPECT.
+// conditionsThatPass compares NO EVENT with SELECT for every predicate, and returns those that hold
+// as a list for EXPECT.
 func conditionsThatPass(t *testing.T, tx *sql.Tx, table, after string, predicates []string, place string) string {
 	t.Helper()
 	var passed []string
@@ -163,7 +179,8 @@ func TestAClaimThatIsRolledBackIsFree(t *testing.T) {
 	assert.Equal(t, 1, one[int](t, db, `SELECT COUNT(*) FROM $all`))
 }
 
-// TestRetryableTellsWhetherReadingAgainHelps: a conflict with an expectation that names nothing read is final.
+// TestRetryableTellsWhetherReadingAgainHelps: a conflict with an expectation that names nothing
+// read is final.
 func TestRetryableTellsWhetherReadingAgainHelps(t *testing.T) {
 	tests := []struct {
 		expecting string

@@ -20,7 +20,8 @@ func outcome(t *testing.T, r sql.Result) (position int64, rows int64, err error)
 	return position, rows, err
 }
 
-// TestAResultOfATransactionKnowsItsPositionAfterCommit: LastInsertId and RowsAffected may be asked for at any time.
+// TestAResultOfATransactionKnowsItsPositionAfterCommit: LastInsertId and RowsAffected may be asked
+// for at any time.
 func TestAResultOfATransactionKnowsItsPositionAfterCommit(t *testing.T) {
 	db := openDB(t, ":memory:")
 	tx := begin(t, db, nil)
@@ -48,7 +49,8 @@ func TestAResultOfATransactionKnowsItsPositionAfterCommit(t *testing.T) {
 	assert.Zero(t, rows)
 }
 
-// TestAResultOfWhatWasNotCommittedHasNoPosition: after Rollback, a conflict at Commit, and ROLLBACK TO.
+// TestAResultOfWhatWasNotCommittedHasNoPosition: after Rollback, a conflict at Commit, and ROLLBACK
+// TO.
 func TestAResultOfWhatWasNotCommittedHasNoPosition(t *testing.T) {
 	db := openDB(t, ":memory:")
 	gone := func(r sql.Result) {
@@ -89,7 +91,8 @@ func TestAResultOfWhatWasNotCommittedHasNoPosition(t *testing.T) {
 	}
 }
 
-// TestAResultOfARetryInATransactionIsTheOriginals: nothing is written, and the positions are those from before.
+// TestAResultOfARetryInATransactionIsTheOriginals: nothing is written, and the positions are those
+// from before.
 func TestAResultOfARetryInATransactionIsTheOriginals(t *testing.T) {
 	db := openDB(t, ":memory:")
 	const insert = `INSERT INTO a (type, id) VALUES ('A', '0190f7a2-0000-7000-8000-000000000001') EXPECTING NO STREAM`
@@ -104,19 +107,21 @@ func TestAResultOfARetryInATransactionIsTheOriginals(t *testing.T) {
 	assert.Zero(t, rows)
 }
 
-// TestAScriptWithItsOwnTransactionCountsEachEventOnce holds that COMMIT's count replaces that of the INSERTs.
+// TestAScriptWithItsOwnTransactionCountsEachEventOnce holds that COMMIT's count replaces that of
+// the INSERTs.
 func TestAScriptWithItsOwnTransactionCountsEachEventOnce(t *testing.T) {
 	db := openDB(t, ":memory:")
 	r := mustExec(t, db, `BEGIN; INSERT INTO a (type) VALUES ('A'), ('B'); COMMIT; INSERT INTO a (type) VALUES ('C');
-		BEGIN; INSERT INTO a (type) VALUES ('D'); ROLLBACK; START TRANSACTION; INSERT INTO a (type) VALUES ('E'); COMMIT`)
+		BEGIN; INSERT INTO a (type) VALUES ('D'); ROLLBACK;
+		START TRANSACTION; INSERT INTO a (type) VALUES ('E'); COMMIT`)
 	position, rows, err := outcome(t, r)
 	require.NoError(t, err)
 	assert.Equal(t, int64(3), position)
 	assert.Equal(t, int64(4), rows)
 }
 
-// TestABeginByItselfIsAnError: behind a pool the INSERT that follows would be committed by itself, and ROLLBACK would
-// come too late.
+// TestABeginByItselfIsAnError: behind a pool the INSERT that follows would be committed by itself,
+// and ROLLBACK would come too late.
 func TestABeginByItselfIsAnError(t *testing.T) {
 	ctx := context.Background()
 	db := openDB(t, ":memory:")
@@ -167,11 +172,12 @@ func TestABeginByItselfIsAnError(t *testing.T) {
 	assert.Equal(t, 2, one[int](t, db, `SELECT COUNT(*) FROM $all`))
 }
 
-// TestAScriptThatFailsLeavesNoTransactionOpen: what it has begun is rolled back, unless whoever pinned the connection
-// has asked for it.
+// TestAScriptThatFailsLeavesNoTransactionOpen: what it has begun is rolled back, unless whoever
+// pinned the connection has asked for it.
 func TestAScriptThatFailsLeavesNoTransactionOpen(t *testing.T) {
 	ctx := context.Background()
-	const script = `BEGIN; INSERT INTO a (type) VALUES ('A'); INSERT INTO a (type) VALUES ('B') EXPECTING NO STREAM; COMMIT`
+	const script = `BEGIN; INSERT INTO a (type) VALUES ('A'); INSERT INTO a (type) VALUES ('B') EXPECTING NO STREAM; ` +
+		`COMMIT`
 	for _, begins := range []string{"refuse", "allow"} {
 		conn, err := openDB(t, ":memory:?begin="+begins).Conn(ctx)
 		require.NoError(t, err)
@@ -194,7 +200,8 @@ func TestSerializableNamesItsWay(t *testing.T) {
 	assert.ErrorContains(t, err, "EXPECTING NO EVENT")
 }
 
-// TestExpectedVersionsAreArguments: for EXPECTING VERSION and for the column, as they are and by pointer.
+// TestExpectedVersionsAreArguments: for EXPECTING VERSION and for the column, as they are and by
+// pointer.
 func TestExpectedVersionsAreArguments(t *testing.T) {
 	exact := eventfold.Exact(1)
 	var none *eventfold.ExpectedVersion

@@ -36,15 +36,18 @@ func TestTransactionIsOneAppend(t *testing.T) {
 	assert.Equal(t, int64(1), affected)
 
 	mustExec(t, db, `INSERT INTO c (type) VALUES ('Meanwhile')`)
-	assert.Equal(t, []string{"Before", "A", "B", "C", "D"}, column[string](t, tx, `SELECT type FROM $all`), "the snapshot, and its own events")
+	assert.Equal(t, []string{"Before", "A", "B", "C", "D"}, column[string](t, tx, `SELECT type FROM $all`),
+		"the snapshot, and its own events")
 	assert.Equal(t, []int64{0, 1, 2}, column[int64](t, tx, `SELECT version FROM a`))
 	assert.Equal(t, 4, one[int](t, tx, `SELECT COUNT(*) FROM $all WHERE position IS NULL`))
-	assert.Equal(t, []string{"Before", "Meanwhile"}, column[string](t, db, `SELECT type FROM $all`), "nobody else sees them")
+	assert.Equal(t, []string{"Before", "Meanwhile"}, column[string](t, db, `SELECT type FROM $all`),
+		"nobody else sees them")
 
 	require.NoError(t, tx.Commit())
 	assert.Equal(t, []string{"Before", "Meanwhile", "A", "B", "C", "D"}, column[string](t, db, `SELECT type FROM $all`))
 	assert.Equal(t, []string{"A", "D"}, column[string](t, db, `SELECT type FROM a WHERE version > 0`))
-	assert.Equal(t, 1, one[int](t, db, `SELECT COUNT(DISTINCT recorded_at) FROM $all WHERE position > 1`), "one append has one time")
+	assert.Equal(t, 1, one[int](t, db, `SELECT COUNT(DISTINCT recorded_at) FROM $all WHERE position > 1`),
+		"one append has one time")
 }
 
 func TestRollbackWritesNothing(t *testing.T) {
@@ -58,7 +61,8 @@ func TestRollbackWritesNothing(t *testing.T) {
 	require.NoError(t, tx.Commit(), "an empty transaction is fine")
 }
 
-// TestCommitReportsConflicts holds that expectations are checked twice: at once, and against the store as it is at Commit.
+// TestCommitReportsConflicts holds that expectations are checked twice: at once, and against the
+// store as it is at Commit.
 func TestCommitReportsConflicts(t *testing.T) {
 	db := openDB(t, ":memory:")
 	mustExec(t, db, `INSERT INTO a (type) VALUES ('A')`)
@@ -139,10 +143,12 @@ func TestSavepoints(t *testing.T) {
 	_, err = tx.Exec(`INSERT INTO b (type) VALUES ('E'); INSERT INTO a (type) VALUES ('E') EXPECTING NO STREAM`)
 	assert.ErrorIs(t, err, eventfold.ErrVersionConflict)
 	require.NoError(t, tx.Commit())
-	assert.Equal(t, []string{"A", "D"}, column[string](t, db, `SELECT type FROM $all`), "a script that fails takes back only itself")
+	assert.Equal(t, []string{"A", "D"}, column[string](t, db, `SELECT type FROM $all`),
+		"a script that fails takes back only itself")
 }
 
-// TestTextualTransaction holds that BEGIN and COMMIT work as statements on one connection, and that nothing of them reaches its next user.
+// TestTextualTransaction holds that BEGIN and COMMIT work as statements on one connection, and that
+// nothing of them reaches its next user.
 func TestTextualTransaction(t *testing.T) {
 	ctx := context.Background()
 	db := openDB(t, ":memory:?begin=allow")
@@ -161,7 +167,8 @@ func TestTextualTransaction(t *testing.T) {
 	require.NoError(t, exec(`COMMIT`))
 	assert.Error(t, exec(`COMMIT`), "none is open")
 
-	require.NoError(t, exec(`BEGIN; INSERT INTO a (type) VALUES ('B'); COMMIT; BEGIN; INSERT INTO a (type) VALUES ('C'); ROLLBACK`))
+	require.NoError(t,
+		exec(`BEGIN; INSERT INTO a (type) VALUES ('B'); COMMIT; BEGIN; INSERT INTO a (type) VALUES ('C'); ROLLBACK`))
 	require.NoError(t, exec(`BEGIN`))
 	require.NoError(t, exec(`INSERT INTO a (type) VALUES ('Left open')`))
 	require.NoError(t, conn.Close())
@@ -175,7 +182,8 @@ func TestTextualTransaction(t *testing.T) {
 	assert.Equal(t, 3, one[int](t, db, `SELECT COUNT(*) FROM a`))
 }
 
-// TestCommitRunsUnderTheContextOfBegin holds that an ended context ends the transaction, and that nothing is written.
+// TestCommitRunsUnderTheContextOfBegin holds that an ended context ends the transaction, and that
+// nothing is written.
 func TestCommitRunsUnderTheContextOfBegin(t *testing.T) {
 	s := &blockedStore{Store: openEngine(t), entered: make(chan struct{}, 1), admit: make(chan struct{})}
 	db := eventfold.OpenDB(eventfold.Config{Store: s})
@@ -202,7 +210,8 @@ func TestNoFollowInTransaction(t *testing.T) {
 	assert.Error(t, err)
 }
 
-// TestColumnTypesInATransaction: a tool that makes its destinations from the column types can read a transaction's own events.
+// TestColumnTypesInATransaction: a tool that makes its destinations from the column types can read
+// a transaction's own events.
 func TestColumnTypesInATransaction(t *testing.T) {
 	db := openDB(t, ":memory:")
 	tx := begin(t, db, nil)

@@ -10,7 +10,8 @@ import (
 	"github.com/eventfold/eventfold"
 )
 
-// TestAVersionIsNotGivenOutThatCommitMayChange: two transactions append to one stream, expecting nothing of it.
+// TestAVersionIsNotGivenOutThatCommitMayChange: two transactions append to one stream, expecting
+// nothing of it.
 func TestAVersionIsNotGivenOutThatCommitMayChange(t *testing.T) {
 	db := openDB(t, ":memory:")
 	a, b := begin(t, db, nil), begin(t, db, nil)
@@ -19,7 +20,8 @@ func TestAVersionIsNotGivenOutThatCommitMayChange(t *testing.T) {
 		assert.Nil(t, one[any](t, tx, `SELECT version FROM s`))
 		assert.Nil(t, one[any](t, tx, `SELECT version FROM $streams WHERE stream = 's'`))
 		assert.Nil(t, one[any](t, tx, `SELECT MAX(version) FROM $all`))
-		assert.Equal(t, 0, one[int](t, tx, `SELECT COUNT(*) FROM s WHERE version >= 0 OR version < 0`), "a predicate sees what is shown")
+		assert.Equal(t, 0, one[int](t, tx, `SELECT COUNT(*) FROM s WHERE version >= 0 OR version < 0`),
+			"a predicate sees what is shown")
 		assert.Equal(t, 1, one[int](t, tx, `SELECT COUNT(*) FROM s WHERE version IS NULL`))
 		var e eventfold.Event
 		require.NoError(t, tx.QueryRow(`SELECT event FROM s`).Scan(&e))
@@ -30,8 +32,8 @@ func TestAVersionIsNotGivenOutThatCommitMayChange(t *testing.T) {
 	assert.Equal(t, []int64{0, 1}, column[int64](t, db, `SELECT version FROM s`))
 }
 
-// TestAnExactExpectationMakesVersionsKnown: what a statement expects decides whether the versions of its stream are
-// known from then on.
+// TestAnExactExpectationMakesVersionsKnown: what a statement expects decides whether the versions
+// of its stream are known from then on.
 func TestAnExactExpectationMakesVersionsKnown(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -44,15 +46,22 @@ func TestAnExactExpectationMakesVersionsKnown(t *testing.T) {
 		{"no event", `INSERT INTO s (type) VALUES ('T') EXPECTING NO EVENT FROM s WHERE type = 'X'`, false},
 		{"another stream's version", `EXPECT n NO STREAM; INSERT INTO s (type) VALUES ('T')`, false},
 		{"version", `INSERT INTO s (type) VALUES ('T') EXPECTING VERSION 0`, true},
-		{"version beside others", `INSERT INTO s (type) VALUES ('T') EXPECTING STREAM EXISTS, VERSION 0, NO EVENT FROM s WHERE type = 'X'`, true},
+		{"version beside others",
+			`INSERT INTO s (type) VALUES ('T') EXPECTING STREAM EXISTS, VERSION 0, NO EVENT FROM s WHERE type = 'X'`,
+			true},
 		{"column", `INSERT INTO s (type, expected_version) VALUES ('T', 0)`, true},
-		{"column of $all", `INSERT INTO $all (stream, type, expected_version) VALUES ('n', 'T', 'no stream'), ('s', 'T', 0)`, true},
+		{"column of $all",
+			`INSERT INTO $all (stream, type, expected_version) VALUES ('n', 'T', 'no stream'), ('s', 'T', 0)`, true},
 		{"column that says any", `INSERT INTO s (type, expected_version) VALUES ('T', 'any')`, false},
 		{"guard before", `EXPECT s VERSION 0; INSERT INTO s (type) VALUES ('T')`, true},
 		{"guard behind", `INSERT INTO s (type) VALUES ('T'); EXPECT s VERSION 1`, true},
-		{"guard that is rolled back", `SAVEPOINT p; EXPECT s VERSION 0; ROLLBACK TO p; INSERT INTO s (type) VALUES ('T')`, false},
-		{"guard that is kept", `EXPECT s VERSION 0; SAVEPOINT p; INSERT INTO s (type) VALUES ('X'); ROLLBACK TO p; INSERT INTO s (type) VALUES ('T')`, true},
-		{"guard that is released", `SAVEPOINT p; EXPECT s VERSION 0; RELEASE p; INSERT INTO s (type) VALUES ('T')`, true},
+		{"guard that is rolled back",
+			`SAVEPOINT p; EXPECT s VERSION 0; ROLLBACK TO p; INSERT INTO s (type) VALUES ('T')`, false},
+		{"guard that is kept",
+			`EXPECT s VERSION 0; SAVEPOINT p; INSERT INTO s (type) VALUES ('X'); ROLLBACK TO p; INSERT INTO s (type) ` +
+				`VALUES ('T')`, true},
+		{"guard that is released", `SAVEPOINT p; EXPECT s VERSION 0; RELEASE p; INSERT INTO s (type) VALUES ('T')`,
+			true},
 		{"no stream", `INSERT INTO n (type) VALUES ('T') EXPECTING NO STREAM`, true},
 		{"minus one", `INSERT INTO n (type) VALUES ('T') EXPECTING VERSION -1`, true},
 	}
@@ -62,12 +71,15 @@ func TestAnExactExpectationMakesVersionsKnown(t *testing.T) {
 			mustExec(t, db, `INSERT INTO s (type) VALUES ('Stored')`)
 			tx := begin(t, db, nil)
 			mustExec(t, tx, tt.text)
-			mustExec(t, tx, `INSERT INTO ? (type) VALUES ('Next')`, one[string](t, tx, `SELECT LAST(stream) FROM $all WHERE type = 'T'`))
+			mustExec(t, tx, `INSERT INTO ? (type) VALUES ('Next')`,
+				one[string](t, tx, `SELECT LAST(stream) FROM $all WHERE type = 'T'`))
 			before := column[any](t, tx, `SELECT version FROM $all WHERE type IN ('T', 'Next')`)
-			streams := column[any](t, tx, `SELECT MAX(version) FROM $streams WHERE stream = (SELECT LAST(stream) FROM $all)`)
+			streams := column[any](t, tx,
+				`SELECT MAX(version) FROM $streams WHERE stream = (SELECT LAST(stream) FROM $all)`)
 			require.NoError(t, tx.Commit())
 			if tt.known {
-				assert.Equal(t, column[any](t, db, `SELECT version FROM $all WHERE type IN ('T', 'Next')`), before, "what COMMIT gives")
+				assert.Equal(t, column[any](t, db, `SELECT version FROM $all WHERE type IN ('T', 'Next')`), before,
+					"what COMMIT gives")
 				assert.Equal(t, column[any](t, db, `SELECT MAX(version) FROM $all WHERE type = 'Next'`), streams)
 			} else {
 				assert.Equal(t, []any{nil}, uniques(before))

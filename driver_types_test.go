@@ -15,7 +15,8 @@ import (
 	"github.com/eventfold/eventfold"
 )
 
-// A columnFact is what a column tells of itself, and the Go type of its values, nil among them if one is NULL.
+// A columnFact is what a column tells of itself, and the Go type of its values, nil among them if
+// one is NULL.
 type columnFact struct {
 	expression string
 	typeName   string
@@ -24,7 +25,8 @@ type columnFact struct {
 	values     string
 }
 
-// typeMatrix is what programs rely on; a change here breaks them. The rows are an event with a payload and one without.
+// typeMatrix is what programs rely on; a change here breaks them. The rows are an event with a
+// payload and one without.
 var typeMatrix = []columnFact{
 	{"position", "BIGINT", reflect.TypeFor[int64](), false, "int64 int64"},
 	{"stream", "TEXT", reflect.TypeFor[string](), false, "string string"},
@@ -65,7 +67,8 @@ func openTyped(t *testing.T, dsn string) *sql.DB {
 	return db
 }
 
-// TestTypeMatrix holds that types are as listed, with rows and without, and that every ScanType takes every value of its column.
+// TestTypeMatrix holds that types are as listed, with rows and without, and that every ScanType
+// takes every value of its column.
 func TestTypeMatrix(t *testing.T) {
 	db := openTyped(t, ":memory:")
 	for _, where := range []string{"", " WHERE 1=0"} {
@@ -117,8 +120,10 @@ func checkColumn(t *testing.T, db *sql.DB, fact columnFact, text string, withRow
 
 func TestJSONText(t *testing.T) {
 	db := openTyped(t, ":memory:?json=text")
-	checkColumn(t, db, columnFact{"payload", "JSON", reflect.TypeFor[sql.NullString](), true, "string <nil>"}, `SELECT payload FROM a`, true)
-	checkColumn(t, db, columnFact{"metadata", "JSON", reflect.TypeFor[string](), false, "string string"}, `SELECT metadata FROM a`, true)
+	checkColumn(t, db, columnFact{"payload", "JSON", reflect.TypeFor[sql.NullString](), true, "string <nil>"},
+		`SELECT payload FROM a`, true)
+	checkColumn(t, db, columnFact{"metadata", "JSON", reflect.TypeFor[string](), false, "string string"},
+		`SELECT metadata FROM a`, true)
 }
 
 func TestJSONScans(t *testing.T) {
@@ -138,7 +143,9 @@ func TestColumnNames(t *testing.T) {
 	defer rows.Close()
 	names, err := rows.Columns()
 	require.NoError(t, err)
-	assert.Equal(t, []string{"position", "stream", "version", "id", "type", "payload", "metadata", "tags", "recorded_at", "n", "1 + 1"}, names)
+	assert.Equal(t, []string{
+		"position", "stream", "version", "id", "type", "payload", "metadata", "tags", "recorded_at", "n", "1 + 1",
+	}, names)
 }
 
 // TestBytesAreTheCallersOwn holds that what Scanners and RawBytes see is never written to again.

@@ -58,7 +58,11 @@ var dsnHints = map[string]string{
 func ParseDSN(dsn string) (Config, error) {
 	c, err := parseDSN(dsn)
 	if err != nil {
-		return Config{}, &Error{Code: ErrConfig, Op: "open", Err: fmt.Errorf("data source name: %w", err)}
+		return Config{}, &Error{
+			Code: ErrConfig,
+			Op:   "open",
+			Err:  fmt.Errorf("data source name: %w", err),
+		}
 	}
 	return c, nil
 }
@@ -95,11 +99,13 @@ func parseDSN(dsn string) (Config, error) {
 // whatever begins with file: or eventfold:, and with :// behind a scheme. One letter is a drive.
 func schemeOf(path string) string {
 	scheme, rest, ok := strings.Cut(path, ":")
-	if !ok || len(scheme) < 2 || strings.Trim(strings.ToLower(scheme), "abcdefghijklmnopqrstuvwxyz0123456789+-.") != "" {
+	if !ok || len(scheme) < 2 ||
+		strings.Trim(strings.ToLower(scheme), "abcdefghijklmnopqrstuvwxyz0123456789+-.") != "" {
 		return ""
 	}
 	scheme = strings.ToLower(scheme)
-	if scheme == "file" || scheme == "eventfold" || strings.HasPrefix(rest, "//") && !strings.HasPrefix(scheme, ".") {
+	foreign := strings.HasPrefix(rest, "//") && !strings.HasPrefix(scheme, ".")
+	if scheme == "file" || scheme == "eventfold" || foreign {
 		return scheme
 	}
 	return ""
@@ -113,7 +119,8 @@ func uriPath(scheme, uri string) (string, error) {
 	if rest, ok := strings.CutPrefix(uri, "//"); ok {
 		host, _, _ := strings.Cut(rest, "/")
 		if host != "" && host != "localhost" {
-			return "", fmt.Errorf("%s://%s names a host; a path is written %[1]s:path or %[1]s:///path", scheme, host)
+			return "", fmt.Errorf("%s://%s names a host; a path is written %[1]s:path or "+
+				"%[1]s:///path", scheme, host)
 		}
 		uri = rest[len(host):]
 	}

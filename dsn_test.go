@@ -42,9 +42,10 @@ var notInADSN = map[string]string{
 	"Store": "an open store cannot be written",
 }
 
-// TestEveryDSNKeyIsWhole fails if a part of a key is forgotten: a row without a sample here or a line in the comment of
-// ParseDSN, a field of Config without a row, a value that is not written as it is read, an option that does not reach
-// the engine, one of the store's that connectors need not agree on, and a number that is not checked.
+// TestEveryDSNKeyIsWhole fails if a part of a key is forgotten: a row without a sample here or a
+// line in the comment of ParseDSN, a field of Config without a row, a value that is not written as
+// it is read, an option that does not reach the engine, one of the store's that connectors need not
+// agree on, and a number that is not checked.
 func TestEveryDSNKeyIsWhole(t *testing.T) {
 	comment := commentOfParseDSN(t)
 	set := make(map[string]bool)

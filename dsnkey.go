@@ -15,7 +15,7 @@ import (
 type dsnKey struct {
 	name  string
 	doc   string // what its value may be, as the comment of ParseDSN has it
-	meant string // what a Config without it means, in the errors of agree; "" unless the key is shared
+	meant string // what a Config without it means, for agree; "" unless the key is shared
 
 	// shared is set if the key belongs to the store, so that all Connectors of one store in one
 	// process must agree.
@@ -23,7 +23,7 @@ type dsnKey struct {
 
 	parse  func(c *Config, value string) error
 	format func(c Config) string                // "" if the Config has nothing to say
-	check  func(c Config) error                 // of a Config made by hand; nil if every value is allowed
+	check  func(c Config) error                 // of a Config made by hand; nil allows every value
 	apply  func(c Config, o *filestore.Options) // nil if the engine is not told
 }
 
@@ -58,7 +58,11 @@ var dsnKeys = []dsnKey{
 		field:  func(c *Config) *int64 { return &c.Memory },
 	}.key(),
 	setting[int]{
-		dsnKey: dsnKey{name: "max_event_size", shared: true, meant: formatSize(engine.DefaultMaxEventSize)},
+		dsnKey: dsnKey{
+			name:   "max_event_size",
+			shared: true,
+			meant:  formatSize(engine.DefaultMaxEventSize),
+		},
 		kind:   sizes[int](engine.MinEventLimit, engine.MaxEventLimit),
 		field:  func(c *Config) *int { return &c.MaxEventSize },
 		option: func(o *filestore.Options) *int { return &o.MaxEventSize },
@@ -101,7 +105,11 @@ var dsnKeys = []dsnKey{
 		option: func(o *filestore.Options) *filestore.Prealloc { return &o.Prealloc },
 	}.key(),
 	setting[time.Duration]{
-		dsnKey: dsnKey{name: "sync_interval", shared: true, meant: filestore.DefaultSyncInterval.String()},
+		dsnKey: dsnKey{
+			name:   "sync_interval",
+			shared: true,
+			meant:  filestore.DefaultSyncInterval.String(),
+		},
 		kind:   intervals,
 		field:  func(c *Config) *time.Duration { return &c.SyncInterval },
 		option: func(o *filestore.Options) *time.Duration { return &o.SyncInterval },
@@ -113,7 +121,11 @@ var dsnKeys = []dsnKey{
 		option: func(o *filestore.Options) *int64 { return &o.SegmentSize },
 	}.key(),
 	setting[int]{
-		dsnKey: dsnKey{name: "queue_length", shared: true, meant: counts.format(filestore.DefaultQueueLength)},
+		dsnKey: dsnKey{
+			name:   "queue_length",
+			shared: true,
+			meant:  counts.format(filestore.DefaultQueueLength),
+		},
 		kind:   counts,
 		field:  func(c *Config) *int { return &c.QueueLength },
 		option: func(o *filestore.Options) *int { return &o.QueueLength },
@@ -185,7 +197,8 @@ func parseJSONWords(c *Config, value string) error {
 		case (word == "bytes" || word == "text") && shape == "":
 			shape = word
 		default:
-			return fmt.Errorf("it must be one of bytes, text, and require or not, separated by a comma")
+			return fmt.Errorf("it must be one of bytes, text, and require or not, separated by a " +
+				"comma")
 		}
 	}
 	c.JSONText, c.JSONRequire = shape == "text", require

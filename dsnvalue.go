@@ -15,7 +15,8 @@ type kind[T comparable] struct {
 	doc    string
 	parse  func(value string) (T, error)
 	format func(v T) string
-	check  func(name string, v T) error // of a value in a Config that is not the zero one; nil if all are allowed
+	// of a value in a Config that is not the zero one; nil if all are allowed
+	check func(name string, v T) error
 }
 
 // A choice is one word and the value that it stands for.
@@ -60,7 +61,8 @@ func sizes[T ~int | ~int64](least, most T) kind[T] {
 		parse: func(value string) (T, error) {
 			n, err := parseSize(value)
 			if err == nil && most != 0 && (n < int64(least) || n > int64(most)) {
-				return 0, fmt.Errorf("it must be from %s to %s", formatSize(int64(least)), formatSize(int64(most)))
+				return 0, fmt.Errorf("it must be from %s to %s", formatSize(int64(least)),
+					formatSize(int64(most)))
 			}
 			return T(n), err
 		},
@@ -144,7 +146,8 @@ var heads = kind[engine.Head]{
 		p, err := strconv.ParseUint(position, 10, 63)
 		b, errChain := hex.DecodeString(chain)
 		if err != nil || errChain != nil || len(b) != len(head.Chain) || p == 0 {
-			return head, fmt.Errorf("it must be a position, a colon and %d hexadecimal digits", 2*len(head.Chain))
+			const form = "it must be a position, a colon and %d hexadecimal digits"
+			return head, fmt.Errorf(form, 2*len(head.Chain))
 		}
 		return engine.Head{Position: engine.Position(p), Chain: [32]byte(b)}, nil
 	},

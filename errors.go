@@ -28,8 +28,9 @@ type Error struct {
 	Stream string // the stream that the error is about, "" if it is about none or several
 	Line   int    // of the place in the statement, from 1; 0 if there is none
 	Column int    // of the place in the statement, in characters, from 1; 0 if there is none
-	SQL    string // the line of the statement, and a line with a caret below the place; "" if there is none
-	Err    error  // what is behind it, never nil
+	// the line of the statement, and a line with a caret below the place; "" if there is none
+	SQL string
+	Err error // what is behind it, never nil
 }
 
 // Error begins with eventfold: and stays on one line.
@@ -85,7 +86,8 @@ func (e *Error) Retryable() bool {
 // hopeless reports whether an error is a conflict that no newer snapshot would resolve.
 func hopeless(err error) bool {
 	var conflict *engine.ConflictError
-	return errors.As(err, &conflict) && slices.ContainsFunc(conflict.Checks, engine.FailedCheck.Hopeless)
+	return errors.As(err, &conflict) &&
+		slices.ContainsFunc(conflict.Checks, engine.FailedCheck.Hopeless)
 }
 
 // A Code is a kind of error. Codes are errors, so that errors.Is(err, eventfold.ErrLocked) asks for
@@ -97,31 +99,31 @@ const (
 	ErrInternal        Code = iota // a fault of this package
 	ErrVersionConflict             // a stream is not at the version that EXPECTING names
 	ErrConditionFailed             // an event matches EXPECTING NO EVENT
-	ErrDuplicateEvent              // an event id is stored already, and this is not a retry of the same append
+	ErrDuplicateEvent              // an event id is stored already, and this is no retry of its append
 	ErrSyntax                      // the statement cannot be read
 	ErrStatement                   // the statement can be read and has no meaning
-	ErrUnknownColumn
-	ErrUnknownTable
-	ErrUnknownFunction
-	ErrStreamNotFound // the stream has no events; SELECT gives no rows instead
-	ErrArgument       // the wrong number or kind of arguments, or a value that can never be stored
-	ErrValue          // a value that cannot be computed with
-	ErrMemory         // the query needs more than query_memory, or than is left of memory: see MemoryError
-	ErrUnsupported
-	ErrTransaction    // not possible in, or without, a transaction
-	ErrReadOnly       // an append to a store or a transaction for reading only, or a disk mounted so
-	ErrLocked         // another process holds the write lock, or makes a backup to the same directory
-	ErrCorrupt        // bytes that were promised to be durable are missing or damaged
-	ErrFormat         // a foreign file, or a store of a later version
-	ErrFull           // the disk is full
-	ErrTooLarge       // an event or an append is larger than its limit
-	ErrConfig         // the data source name or Config is wrong, or contradicts the one that the store is open with
-	ErrNotExist       // there is no store, and mode forbids creating one
-	ErrClosed         // the store, the connector or the connection is closed
-	ErrPoisoned       // a sync has failed; the store can only be read until all have closed it
-	ErrOutcomeUnknown // the append may or may not be durable; retry with the same event ids
-	ErrMoved          // the store has been moved, removed or replaced while it was open; close it
-	ErrIO             // the system has refused a read or a write
+	ErrUnknownColumn               // no table of the statement has the column
+	ErrUnknownTable                // neither a stream nor one of the tables that begin with $
+	ErrUnknownFunction             // there is no such function
+	ErrStreamNotFound              // the stream has no events; SELECT gives no rows instead
+	ErrArgument                    // the wrong number or kind of arguments, or what can never be stored
+	ErrValue                       // a value that cannot be computed with
+	ErrMemory                      // more than query_memory, or than is left of memory: see MemoryError
+	ErrUnsupported                 // the dialect or this store does not have it
+	ErrTransaction                 // not possible in, or without, a transaction
+	ErrReadOnly                    // an append to a store, a transaction or a disk for reading only
+	ErrLocked                      // another process holds the write lock, or backs up to the directory
+	ErrCorrupt                     // bytes that were promised to be durable are missing or damaged
+	ErrFormat                      // a foreign file, or a store of a later version
+	ErrFull                        // the disk is full
+	ErrTooLarge                    // an event or an append is larger than its limit
+	ErrConfig                      // the DSN or Config is wrong, or not that of the store that is open
+	ErrNotExist                    // there is no store, and mode forbids creating one
+	ErrClosed                      // the store, the connector or the connection is closed
+	ErrPoisoned                    // a sync has failed; only reading goes on until all have closed it
+	ErrOutcomeUnknown              // the append may or may not be durable; retry with the same event ids
+	ErrMoved                       // the store has been moved, removed or replaced; close it
+	ErrIO                          // the system has refused a read or a write
 
 	codeCount
 )
@@ -226,7 +228,8 @@ func wrapError(ctx context.Context, op, text string, err error) error {
 	if err == nil || err == io.EOF {
 		return err
 	}
-	if ended := ctx.Err(); ended != nil && errors.Is(err, ended) && !errors.Is(err, engine.ErrOutcomeUnknown) {
+	if ended := ctx.Err(); ended != nil && errors.Is(err, ended) &&
+		!errors.Is(err, engine.ErrOutcomeUnknown) {
 		return ended
 	}
 	var done *Error
@@ -316,7 +319,9 @@ func conflictCode(c *engine.ConflictError) (Code, string) {
 func conditionFailed(err error) bool {
 	var conflict *engine.ConflictError
 	return errors.As(err, &conflict) &&
-		slices.ContainsFunc(conflict.Checks, func(c engine.FailedCheck) bool { return c.Condition != nil })
+		slices.ContainsFunc(conflict.Checks, func(c engine.FailedCheck) bool {
+			return c.Condition != nil
+		})
 }
 
 // hasMoved reports whether an error says that the store has moved.

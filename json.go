@@ -41,7 +41,8 @@ func (j JSONValue) Value() (driver.Value, error) {
 func (j JSONValue) Scan(src any) error {
 	dest := reflect.ValueOf(j.v)
 	if dest.Kind() != reflect.Pointer || dest.IsNil() {
-		return fault(ErrArgument, "scan", "a %T cannot be filled; write Scan(eventfold.JSON(&v))", j.v)
+		return fault(ErrArgument, "scan", "a %T cannot be filled; write Scan(eventfold.JSON(&v))",
+			j.v)
 	}
 	dest.Elem().SetZero()
 	return scanJSON(src, j.v)

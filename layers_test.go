@@ -26,7 +26,9 @@ const modulePath = "github.com/eventfold/eventfold"
 var layers = map[string][]string{
 	".": {"query", "parser", "engine/filestore", "engine/vfs", "engine"},
 
-	"query":                   {"parser", "engine", "query/internal/value", "query/internal/jsonpath"},
+	"query": {
+		"parser", "engine", "query/internal/value", "query/internal/jsonpath",
+	},
 	"query/internal/jsonpath": {"query/internal/value"},
 	"query/internal/value":    {},
 	"query/sqllogic":          {},
@@ -62,7 +64,8 @@ var touchers = map[string][]string{
 		"engine/vfs", "engine/filestore", "engine/crashtest",
 		"engine/internal/sabotage", "internal/testenv", // for the environment
 	},
-	"syscall":                      {"engine/vfs", "engine/filestore", "engine/crashtest", "."}, // the root has the numbers of errors
+	// the root has the numbers of errors
+	"syscall":                      {"engine/vfs", "engine/filestore", "engine/crashtest", "."},
 	"golang.org/x/sys/unix":        {"engine/vfs", "engine/filestore", "engine/crashtest"},
 	"golang.org/x/sys/windows":     {"engine/vfs", "engine/filestore"},
 	"github.com/xwb1989/sqlparser": {"parser"},

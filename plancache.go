@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// Limits of the plan cache of a store. A plan takes up to a hundred times the memory of its text, and belongs to no query
-// that would pay for it; longer statements are compiled each time.
+// Limits of the plan cache of a store. A plan takes up to a hundred times the memory of its text,
+// and belongs to no query that would pay for it; longer statements are compiled each time.
 const (
 	planCacheEntries = 1024
 	planCacheBytes   = 512 << 10 // of statement text; a text of more than an eighth is not kept

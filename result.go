@@ -19,7 +19,8 @@ type result struct{ query.Outcome }
 // was a duplicate.
 func (r result) LastInsertId() (int64, error) {
 	if r.LastPosition == engine.NoPosition {
-		return 0, fault(ErrUnsupported, "exec", "no event was appended, so that there is no position")
+		return 0, fault(ErrUnsupported, "exec",
+			"no event was appended, so that there is no position")
 	}
 	return int64(r.LastPosition), nil
 }

@@ -107,13 +107,17 @@ type columnType struct {
 
 // columnTypes never depend on a row: they are known before the first one.
 var columnTypes = map[query.Type]columnType{
-	query.Any:       {"ANY", reflect.TypeFor[any](), reflect.TypeFor[any](), false},
-	query.Integer:   {"BIGINT", reflect.TypeFor[int64](), reflect.TypeFor[sql.NullInt64](), false},
-	query.Real:      {"DOUBLE", reflect.TypeFor[float64](), reflect.TypeFor[sql.NullFloat64](), false},
-	query.Text:      {"TEXT", reflect.TypeFor[string](), reflect.TypeFor[sql.NullString](), true},
-	query.Blob:      {"BLOB", reflect.TypeFor[[]byte](), reflect.TypeFor[[]byte](), true},
-	query.JSON:      {"JSON", reflect.TypeFor[[]byte](), reflect.TypeFor[[]byte](), true},
-	query.Timestamp: {"TIMESTAMP", reflect.TypeFor[time.Time](), reflect.TypeFor[sql.NullTime](), false},
+	query.Any:     {"ANY", reflect.TypeFor[any](), reflect.TypeFor[any](), false},
+	query.Integer: {"BIGINT", reflect.TypeFor[int64](), reflect.TypeFor[sql.NullInt64](), false},
+	query.Real: {
+		"DOUBLE", reflect.TypeFor[float64](), reflect.TypeFor[sql.NullFloat64](), false,
+	},
+	query.Text: {"TEXT", reflect.TypeFor[string](), reflect.TypeFor[sql.NullString](), true},
+	query.Blob: {"BLOB", reflect.TypeFor[[]byte](), reflect.TypeFor[[]byte](), true},
+	query.JSON: {"JSON", reflect.TypeFor[[]byte](), reflect.TypeFor[[]byte](), true},
+	query.Timestamp: {
+		"TIMESTAMP", reflect.TypeFor[time.Time](), reflect.TypeFor[sql.NullTime](), false,
+	},
 	query.EventType: {"EVENT", reflect.TypeFor[Event](), reflect.TypeFor[Event](), false},
 }
 

@@ -100,7 +100,8 @@ func (sc *script) share(args []driver.NamedValue) ([][]driver.NamedValue, error)
 		}
 	}
 	if unused := slices.Index(used, false); unused >= 0 {
-		return nil, fault(ErrArgument, "exec", "argument %d is used by no statement of the script", unused+1)
+		return nil, fault(ErrArgument, "exec", "argument %d is used by no statement of the script",
+			unused+1)
 	}
 	return shares, nil
 }
@@ -124,7 +125,8 @@ func (sc *script) offset(i int) parser.Pos {
 			return 0
 		}
 		from += at
-		if before := splitScript(sc.text[:from+len(sc.parts[i])]); len(before) == i+1 && before[i] == sc.parts[i] {
+		if before := splitScript(sc.text[:from+len(sc.parts[i])]); len(before) == i+1 &&
+			before[i] == sc.parts[i] {
 			return parser.Pos(from)
 		}
 	}

@@ -30,7 +30,8 @@ type openStore struct {
 	opened chan struct{}
 	store  engine.Store
 	err    error
-	handle io.Closer // on the directory, so that its inode is not given to another one; nil in memory
+	// on the directory, so that its inode is not given to another one; nil in memory
+	handle io.Closer
 
 	closed chan struct{} // closed when the store is, and nothing of it is left
 }
@@ -57,8 +58,9 @@ var registry = struct {
 // and asks again.
 func lookupStore(c Config) (s *openStore, closing bool, err error) {
 	if c.Store != nil || c.Mode == Memory && c.Path == "" {
-		s := newOpenStore(storeKey{}, c) // nobody else can name it, so that it needs no place in the registry
-		go s.open()                      // ends with the open
+		// nobody else can name it, so that it needs no place in the registry
+		s := newOpenStore(storeKey{}, c)
+		go s.open() // ends with the open
 		return s, false, nil
 	}
 	key, handle, err := identify(&c)
@@ -70,7 +72,9 @@ func lookupStore(c Config) (s *openStore, closing bool, err error) {
 	case closing:
 		return s, true, nil
 	case !found:
-		go s.open() // ends with the open; if everybody has stopped waiting by then, the last to leave closes the store
+		// ends with the open; if everybody has stopped waiting by then, the last to leave closes
+		// the store
+		go s.open()
 		return s, false, nil
 	case s.moved():
 		s.forget()
@@ -136,7 +140,8 @@ func findLocked(key storeKey) *openStore {
 
 func newOpenStore(key storeKey, c Config) *openStore {
 	s := &openStore{
-		key: key, config: c, plans: newPlanCache(planCacheEntries, planCacheBytes), memory: query.NewMemory(c.Memory),
+		key: key, config: c, plans: newPlanCache(planCacheEntries, planCacheBytes),
+		memory: query.NewMemory(c.Memory),
 		opened: make(chan struct{}), closed: make(chan struct{}),
 	}
 	s.refs.Store(1)
@@ -172,13 +177,17 @@ func identify(c *Config) (storeKey, io.Closer, error) {
 	}
 	info, err := disk.Stat(c.Path)
 	if err == nil && !info.Dir {
-		err = &engine.FormatError{File: c.Path, Reason: "a store is a directory, and this is a file"}
+		err = &engine.FormatError{
+			File:   c.Path,
+			Reason: "a store is a directory, and this is a file",
+		}
 	}
 	if err != nil {
 		handle.Close()
 		return storeKey{}, nil, err
 	}
-	return storeKey{device: info.Device, inode: info.Inode, readOnly: c.Mode == ReadOnly}, handle, nil
+	return storeKey{device: info.Device, inode: info.Inode, readOnly: c.Mode == ReadOnly}, handle,
+		nil
 }
 
 // readOnlyFlag is os.O_RDONLY, which is 0 on every system.
@@ -281,7 +290,8 @@ type lease struct {
 
 	checked atomic.Bool // the store has the head that the Config expects
 
-	mu     sync.Mutex // protects the fields below; never held while the lease's store opens or closes
+	// protects the fields below; never held while the lease's store opens or closes
+	mu     sync.Mutex
 	store  *openStore // the Connector's reference; nil before the first Connect and after detach
 	closed bool
 }
@@ -333,7 +343,8 @@ func (l *lease) checkHead(s *openStore) error {
 	}
 	store, ok := s.store.(interface{ CheckHead(engine.Head) error })
 	if !ok {
-		return fault(ErrUnsupported, "open", "this store has no chain that can be compared with expect")
+		return fault(ErrUnsupported, "open",
+			"this store has no chain that can be compared with expect")
 	}
 	err := store.CheckHead(l.config.Expect)
 	l.checked.Store(err == nil)

@@ -47,7 +47,8 @@ func (t *tx) Rollback() error {
 // its text.
 func loneBegin(text string, pos parser.Pos) error {
 	err := fault(ErrTransaction, "exec", "BEGIN by itself holds for one connection of the pool, "+
-		"and the next statement may run on another: use BeginTx, or write everything from BEGIN to COMMIT in one text; "+
+		"and the next statement may run on another: use BeginTx, or write everything from BEGIN "+
+		"to COMMIT in one text; "+
 		"begin=allow in the DSN is for programs that pin a sql.Conn")
 	err.locate(text, pos)
 	return err

@@ -10,7 +10,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// An event is what every store is given: an order's JSON payload of 256 bytes and 64 bytes of metadata.
+// An event is what every store is given: an order's JSON payload of 256 bytes and 64 bytes of
+// metadata.
 type event struct {
 	position int64 // set by readers
 	stream   string
@@ -48,7 +49,9 @@ func (m maker) stream() string {
 }
 
 func (m maker) event(stream string, version int64) event {
-	payload := fmt.Appendf(make([]byte, 0, payloadSize), `{"order":%d,"customer":"c-%06d","amount":%d,"currency":"EUR","lines":[{"sku":"A-%04d","n":%d},{"sku":"B-%04d","n":%d}],"note":"`,
+	payload := fmt.Appendf(make([]byte, 0, payloadSize),
+		`{"order":%d,"customer":"c-%06d","amount":%d,"currency":"EUR",`+
+			`"lines":[{"sku":"A-%04d","n":%d},{"sku":"B-%04d","n":%d}],"note":"`,
 		m.IntN(1e9), m.IntN(1e6), m.IntN(100000), m.IntN(1e4), m.IntN(9), m.IntN(1e4), m.IntN(9))
 	for len(payload) < payloadSize-2 {
 		payload = append(payload, 'a'+byte(m.IntN(26)))
@@ -59,7 +62,13 @@ func (m maker) event(stream string, version int64) event {
 		metadata = append(metadata, '0'+byte(m.IntN(10)))
 	}
 	metadata = append(metadata, '"', '}')
-	return event{stream: stream, version: version, typ: typeNames[m.IntN(eventTypes)], payload: payload, metadata: metadata}
+	return event{
+		stream:   stream,
+		version:  version,
+		typ:      typeNames[m.IntN(eventTypes)],
+		payload:  payload,
+		metadata: metadata,
+	}
 }
 
 // encode is how the key-value stores and logs among the peers hold an event.
@@ -75,7 +84,8 @@ func (e *event) encode(dst []byte) []byte {
 
 var errShort = errors.New("a stored event is too short")
 
-// decode reads what encode wrote. The event shares memory with b, its strings too, as eventfold's events do: whoever keeps it copies it.
+// decode reads what encode wrote. The event shares memory with b, its strings too, as eventfold's
+// events do: whoever keeps it copies it.
 func (e *event) decode(b []byte) error {
 	if len(b) < 14 {
 		return errShort

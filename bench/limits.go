@@ -19,7 +19,8 @@ import (
 
 const recordBytes = 512 // about one of our records: head, names, payload, metadata
 
-// measureSync writes one record after another over zeros and syncs each, as a store with one client does.
+// measureSync writes one record after another over zeros and syncs each, as a store with one client
+// does.
 func measureSync(dir string, d time.Duration) (perSecond float64, err error) {
 	f, err := os.Create(filepath.Join(dir, "zeros"))
 	if err != nil {
@@ -102,7 +103,8 @@ func measureRows(rows int) (perSecond float64, err error) {
 	return float64(rows) / time.Since(start).Seconds(), err
 }
 
-// measureEvents scans rows of one column, which is a pointer to an event, out of a driver that does nothing.
+// measureEvents scans rows of one column, which is a pointer to an event, out of a driver that does
+// nothing.
 func measureEvents(rows int) (perSecond float64, err error) {
 	db := sql.OpenDB(idle{rows: rows, pointers: true})
 	defer db.Close()
@@ -115,7 +117,8 @@ func measureEvents(rows int) (perSecond float64, err error) {
 	return float64(rows) / time.Since(start).Seconds(), err
 }
 
-// measureShortQueries asks a prepared query with ten rows of the table's width again and again of a driver that does nothing.
+// measureShortQueries asks a prepared query with ten rows of the table's width again and again of a
+// driver that does nothing.
 func measureShortQueries(d time.Duration) (perSecond float64, err error) {
 	db := sql.OpenDB(idle{rows: shortStream})
 	defer db.Close()

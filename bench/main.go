@@ -1,9 +1,11 @@
-// Bench measures eventfold beside the stores that a Go programmer could pick instead, all on one workload and in one run.
+// Bench measures eventfold beside the stores that a Go programmer could pick instead, all on one
+// workload and in one run.
 //
 //	go run -C bench . [-rounds 3] [-events 1000000] [-peers eventfold,SQLite] [-out ../docs]
 //
-// Every measurement runs in a process of its own; within a round the processes take turns; the report has medians over the rounds
-// and ratios within a round. It writes performance-table.md and the charts into the output directory.
+// Every measurement runs in a process of its own; within a round the processes take turns; the
+// report has medians over the rounds and ratios within a round. It writes performance-table.md and
+// the charts into the output directory.
 package main
 
 import (

@@ -13,8 +13,8 @@ import (
 type peer interface {
 	// open opens the store in dir, creating it if need be.
 	open(dir string) error
-	// append appends one event to its stream if the stream has e.version events, and returns when it is durable.
-	// Clients call it at once, each with its own number from 0.
+	// append appends one event to its stream if the stream has e.version events, and returns when
+	// it is durable. Clients call it at once, each with its own number from 0.
 	append(ctx context.Context, client int, e *event) error
 	// appendAll appends the events in one transaction, with the check of append for each.
 	appendAll(ctx context.Context, events []event) error
@@ -47,7 +47,8 @@ func (unsupported) sumByType() (map[string]int64, error)   { return nil, errUnsu
 // errVersion is how the peers that have no such check of their own refuse an append.
 var errVersion = errors.New("the stream is at another version")
 
-// peers are the stores, in the order of the table. Ours come first: once through database/sql, once through the engine.
+// peers are the stores, in the order of the table. Ours come first: once through database/sql, once
+// through the engine.
 var peers = []struct {
 	name string
 	make func() peer

@@ -23,7 +23,8 @@ func (s *eventfoldSQL) open(dir string) (err error) {
 		return err
 	}
 	s.db.SetMaxIdleConns(256)
-	s.insert, err = s.db.Prepare(`INSERT INTO $all (stream, type, payload, metadata, expected_version) VALUES (?, ?, ?, ?, ?)`)
+	s.insert, err = s.db.Prepare(
+		`INSERT INTO $all (stream, type, payload, metadata, expected_version) VALUES (?, ?, ?, ?, ?)`)
 	if err != nil {
 		return err
 	}
@@ -157,8 +158,8 @@ func (s *eventfoldEngine) readStream(stream string, use func(*event)) error {
 	return useCursor(s.store.ReadIndex().ReadStream(context.Background(), stream, 0, engine.Forwards), use)
 }
 
-// useCursor lets the cursor use its memory again, as events are used one after the other. So do the peers: bbolt's are good until the end
-// of the transaction, pebble's until the iterator moves on.
+// useCursor lets the cursor use its memory again, as events are used one after the other. So do the
+// peers: bbolt's are good until the end of the transaction, pebble's until the iterator moves on.
 func useCursor(c engine.Cursor, use func(*event)) error {
 	defer c.Close()
 	c.(engine.Reuser).Reuse()

@@ -5,8 +5,9 @@ import (
 	"errors"
 )
 
-// A grouped store puts a group commit in front of another: one goroutine gathers what clients want to append and commits it in one
-// transaction, which is what people build when SQLite's one sync per append becomes too slow.
+// A grouped store puts a group commit in front of another: one goroutine gathers what clients want
+// to append and commits it in one transaction, which is what people build when SQLite's one sync
+// per append becomes too slow.
 type grouped struct {
 	store    peer
 	requests chan groupRequest // from append; closed by close

@@ -13,7 +13,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// A jetstreamStore is a NATS server in this process that syncs every message, with one subject per event stream.
+// A jetstreamStore is a NATS server in this process that syncs every message, with one subject per
+// event stream.
 type jetstreamStore struct {
 	server *server.Server
 	conn   *nats.Conn
@@ -25,7 +26,14 @@ type jetstreamStore struct {
 
 func (s *jetstreamStore) open(dir string) (err error) {
 	s.last = map[string]uint64{}
-	s.server, err = server.NewServer(&server.Options{DontListen: true, JetStream: true, StoreDir: dir, SyncAlways: true, NoLog: true, NoSigs: true})
+	s.server, err = server.NewServer(&server.Options{
+		DontListen: true,
+		JetStream:  true,
+		StoreDir:   dir,
+		SyncAlways: true,
+		NoLog:      true,
+		NoSigs:     true,
+	})
 	if err != nil {
 		return err
 	}
@@ -39,7 +47,11 @@ func (s *jetstreamStore) open(dir string) (err error) {
 	if s.js, err = jetstream.New(s.conn); err != nil {
 		return err
 	}
-	_, err = s.js.CreateOrUpdateStream(context.Background(), jetstream.StreamConfig{Name: "events", Subjects: []string{"e.>"}, Storage: jetstream.FileStorage})
+	_, err = s.js.CreateOrUpdateStream(context.Background(), jetstream.StreamConfig{
+		Name:     "events",
+		Subjects: []string{"e.>"},
+		Storage:  jetstream.FileStorage,
+	})
 	return err
 }
 
@@ -60,7 +72,8 @@ func (s *jetstreamStore) append(ctx context.Context, _ int, e *event) error {
 	return nil
 }
 
-// appendAll publishes without waiting for each answer. JetStream has no transaction here; it is what its users do to load.
+// appendAll publishes without waiting for each answer. JetStream has no transaction here; it is
+// what its users do to load.
 func (s *jetstreamStore) appendAll(ctx context.Context, events []event) error {
 	futures := make([]jetstream.PubAckFuture, len(events))
 	for i := range events {

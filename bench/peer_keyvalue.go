@@ -14,7 +14,8 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Both key-value stores lay events out alike: position -> event; stream, version -> position; type -> number of events.
+// Both key-value stores lay events out alike: position -> event; stream, version -> position; type
+// -> number of events.
 
 var (
 	bucketEvents  = []byte("events")
@@ -28,8 +29,8 @@ func streamKey(stream string, version int64) []byte {
 	return binary.BigEndian.AppendUint64(append(append([]byte(nil), stream...), 0), uint64(version))
 }
 
-// A boltStore is bbolt with Batch, which commits what several goroutines write in one transaction, after waiting 10 ms for more. Who is alone
-// uses Update, which does not wait.
+// A boltStore is bbolt with Batch, which commits what several goroutines write in one transaction,
+// after waiting 10 ms for more. Who is alone uses Update, which does not wait.
 type boltStore struct {
 	db      *bbolt.DB
 	clients atomic.Int32 // that are appending
@@ -51,7 +52,8 @@ func (s *boltStore) open(dir string) (err error) {
 
 func boltPut(tx *bbolt.Tx, e *event) error {
 	streams, events := tx.Bucket(bucketStreams), tx.Bucket(bucketEvents)
-	if streams.Get(streamKey(e.stream, e.version)) != nil || e.version > 0 && streams.Get(streamKey(e.stream, e.version-1)) == nil {
+	if streams.Get(streamKey(e.stream, e.version)) != nil || e.version > 0 &&
+		streams.Get(streamKey(e.stream, e.version-1)) == nil {
 		return errVersion
 	}
 	position, err := events.NextSequence()
@@ -160,8 +162,8 @@ func sumByScan(scan func(func(*event)) error) (map[string]int64, error) {
 	return sums.values(), err
 }
 
-// A tally adds up numbers by texts that live only until the next event. It holds pointers, because assigning to a map replaces the text
-// that is its key, also where the key is there already.
+// A tally adds up numbers by texts that live only until the next event. It holds pointers, because
+// assigning to a map replaces the text that is its key, also where the key is there already.
 type tally map[string]*int64
 
 func (t tally) add(text string, n int64) {
@@ -183,7 +185,8 @@ func (t tally) values() map[string]int64 {
 
 func (s *boltStore) close() error { return s.db.Close() }
 
-// A pebbleStore is pebble with Sync, which commits what several goroutines write in one sync of its log.
+// A pebbleStore is pebble with Sync, which commits what several goroutines write in one sync of its
+// log.
 type pebbleStore struct {
 	db *pebble.DB
 
@@ -233,7 +236,8 @@ func (s *pebbleStore) put(batch *pebble.Batch, e *event) error {
 	return batch.Set(append([]byte("s"), streamKey(e.stream, e.version)...), key, nil)
 }
 
-// commit writes in order under the lock and waits for the sync outside it, so that clients share syncs.
+// commit writes in order under the lock and waits for the sync outside it, so that clients share
+// syncs.
 func (s *pebbleStore) commit(events []event) error {
 	batch := s.db.NewBatch()
 	defer batch.Close()

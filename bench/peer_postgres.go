@@ -69,7 +69,8 @@ func (s *postgresStore) open(dir string) error {
 			return fmt.Errorf("initdb: %w: %s", err, out)
 		}
 	}
-	s.server = exec.Command(postgres, "-D", data, "-k", dir, "-c", "listen_addresses=", "-c", "max_connections=300", "-c", "shared_buffers=512MB")
+	s.server = exec.Command(postgres, "-D", data, "-k", dir, "-c", "listen_addresses=", "-c", "max_connections=300",
+		"-c", "shared_buffers=512MB")
 	s.server.SysProcAttr, s.server.Dir = as, dir
 	if err := s.server.Start(); err != nil {
 		return err
@@ -77,8 +78,9 @@ func (s *postgresStore) open(dir string) error {
 	s.table.dialect = sqlDialect{
 		driver: "pgx",
 		dsn:    func(dir string) string { return "host=" + dir + " user=bench dbname=postgres sslmode=disable" },
-		schema: []string{`CREATE TABLE IF NOT EXISTS events (position BIGSERIAL PRIMARY KEY, stream TEXT NOT NULL, version BIGINT NOT NULL,
-			type TEXT NOT NULL, payload JSONB NOT NULL, metadata JSONB NOT NULL, UNIQUE (stream, version))`,
+		schema: []string{`CREATE TABLE IF NOT EXISTS events (position BIGSERIAL PRIMARY KEY,
+			stream TEXT NOT NULL, version BIGINT NOT NULL, type TEXT NOT NULL,
+			payload JSONB NOT NULL, metadata JSONB NOT NULL, UNIQUE (stream, version))`,
 			`CREATE INDEX IF NOT EXISTS by_type ON events (type)`},
 		insert: `INSERT INTO events (stream, version, type, payload, metadata) VALUES ($1, $2, $3, $4, $5)`,
 		amount: `(payload->>'amount')::bigint`,

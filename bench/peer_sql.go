@@ -22,23 +22,26 @@ type sqlDialect struct {
 	noAppends bool   // only the reading workloads make sense
 }
 
-const sqliteTable = `CREATE TABLE IF NOT EXISTS events (position INTEGER PRIMARY KEY AUTOINCREMENT, stream TEXT NOT NULL, version INTEGER NOT NULL,
-	type TEXT NOT NULL, payload BLOB NOT NULL, metadata BLOB NOT NULL, UNIQUE (stream, version))`
+const sqliteTable = `CREATE TABLE IF NOT EXISTS events (position INTEGER PRIMARY KEY AUTOINCREMENT,
+	stream TEXT NOT NULL, version INTEGER NOT NULL, type TEXT NOT NULL,
+	payload BLOB NOT NULL, metadata BLOB NOT NULL, UNIQUE (stream, version))`
 
-// SQLite's own page cache of 2 MB and its checkpoint every 1,000 pages suit small files. Both drivers have 64 MiB instead. For mattn's the
-// second can only be said to each connection.
+// SQLite's own page cache of 2 MB and its checkpoint every 1,000 pages suit small files. Both
+// drivers have 64 MiB instead. For mattn's the second can only be said to each connection.
 func init() {
-	sql.Register("sqlite3 with large checkpoints", &sqlite3.SQLiteDriver{ConnectHook: func(c *sqlite3.SQLiteConn) error {
-		_, err := c.Exec("PRAGMA wal_autocheckpoint = 16384", nil)
-		return err
-	}})
+	sql.Register("sqlite3 with large checkpoints",
+		&sqlite3.SQLiteDriver{ConnectHook: func(c *sqlite3.SQLiteConn) error {
+			_, err := c.Exec("PRAGMA wal_autocheckpoint = 16384", nil)
+			return err
+		}})
 }
 
 var (
 	mattn = sqlDialect{
 		driver: "sqlite3 with large checkpoints",
 		dsn: func(dir string) string {
-			return "file:" + filepath.Join(dir, "events.db") + "?_journal_mode=WAL&_synchronous=FULL&_busy_timeout=60000&_txlock=immediate&_cache_size=-65536"
+			return "file:" + filepath.Join(dir, "events.db") +
+				"?_journal_mode=WAL&_synchronous=FULL&_busy_timeout=60000&_txlock=immediate&_cache_size=-65536"
 		},
 		schema: []string{sqliteTable, `CREATE INDEX IF NOT EXISTS by_type ON events (type)`},
 		insert: `INSERT INTO events (stream, version, type, payload, metadata) VALUES (?, ?, ?, ?, ?)`,
@@ -47,7 +50,9 @@ var (
 	modernc = sqlDialect{
 		driver: "sqlite",
 		dsn: func(dir string) string {
-			return "file:" + filepath.Join(dir, "events.db") + "?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(60000)&_pragma=cache_size(-65536)&_pragma=wal_autocheckpoint(16384)&_txlock=immediate"
+			return "file:" + filepath.Join(dir, "events.db") +
+				"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(60000)" +
+				"&_pragma=cache_size(-65536)&_pragma=wal_autocheckpoint(16384)&_txlock=immediate"
 		},
 		schema: mattn.schema,
 		insert: mattn.insert,
@@ -57,7 +62,8 @@ var (
 		driver: "duckdb",
 		dsn:    func(dir string) string { return filepath.Join(dir, "events.duckdb") },
 		schema: []string{`CREATE SEQUENCE IF NOT EXISTS positions`,
-			`CREATE TABLE IF NOT EXISTS events (position BIGINT DEFAULT nextval('positions'), stream VARCHAR, version BIGINT, type VARCHAR, payload VARCHAR, metadata VARCHAR)`},
+			`CREATE TABLE IF NOT EXISTS events (position BIGINT DEFAULT nextval('positions'), stream VARCHAR, ` +
+				`version BIGINT, type VARCHAR, payload VARCHAR, metadata VARCHAR)`},
 		insert:    mattn.insert,
 		amount:    `CAST(json_extract(payload, '$.amount') AS BIGINT)`,
 		noAppends: true,
@@ -87,7 +93,8 @@ func (s *sqlStore) open(dir string) (err error) {
 	if s.insert, err = s.db.Prepare(s.dialect.insert); err != nil {
 		return err
 	}
-	s.stream, err = s.db.Prepare("SELECT " + readColumns + " FROM events WHERE stream = " + s.dialect.param() + " ORDER BY version")
+	s.stream, err = s.db.Prepare("SELECT " + readColumns + " FROM events WHERE stream = " + s.dialect.param() +
+		" ORDER BY version")
 	return err
 }
 

@@ -8,7 +8,8 @@ import (
 	"github.com/tidwall/wal"
 )
 
-// A walStore is a write-ahead log and nothing else: no streams to read, no versions on disk. It is the lower reference.
+// A walStore is a write-ahead log and nothing else: no streams to read, no versions on disk. It is
+// the lower reference.
 type walStore struct {
 	unsupported
 	log *wal.Log

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Every peer stores the data set and gives the same answers, or says that it does not do that: a benchmark of stores that
-// do different things would say nothing.
+// Every peer stores the data set and gives the same answers, or says that it does not do that: a
+// benchmark of stores that do different things would say nothing.
 func TestPeersAgree(t *testing.T) {
 	const events = 4000
 	counts, sums := map[string]int64{}, map[string]int64{}
@@ -49,7 +49,8 @@ func TestPeersAgree(t *testing.T) {
 			assert.Equal(t, events, n)
 
 			n = 0
-			if err := s.readStream(short[0], func(e *event) { assert.EqualValues(t, n, e.version); n++ }); !errors.Is(err, errUnsupported) {
+			count := func(e *event) { assert.EqualValues(t, n, e.version); n++ }
+			if err := s.readStream(short[0], count); !errors.Is(err, errUnsupported) {
 				require.NoError(t, err)
 				assert.Equal(t, shortStream, n)
 			}
@@ -82,7 +83,8 @@ func TestOursAreNoPeers(t *testing.T) {
 
 func TestMedianAndTargets(t *testing.T) {
 	r := round{values: map[string]map[string]float64{
-		oursSQL: {"append 1": 90, "sum per type": 10}, limitsName: {"sync": 100}, duckPeer: {"sum per type": 20}, boltPeer: {"sum per type": 15},
+		oursSQL: {"append 1": 90, "sum per type": 10}, limitsName: {"sync": 100}, duckPeer: {"sum per type": 20},
+		boltPeer: {"sum per type": 15},
 	}}
 	assert.InDelta(t, 0.9, target{who: oursSQL, metric: "append 1", than: limitsName, other: "sync"}.in(r), 1e-9)
 	assert.InDelta(t, 2, target{who: oursSQL, metric: "sum per type", than: duckPeer, less: true}.in(r), 1e-9)

@@ -15,10 +15,14 @@ import (
 
 // The metrics of the table, with their units and the digits that they are worth.
 var metrics = []struct{ name, unit, format string }{
-	{"append 1", "events/s", "%.0f"}, {"append 8", "events/s", "%.0f"}, {"append 64", "events/s", "%.0f"}, {"append 256", "events/s", "%.0f"},
-	{"append 64 p99", "µs", "%.0f"}, {"append 256 p99", "µs", "%.0f"}, {"batches of 100", "events/s", "%.0f"}, {"load", "events/s", "%.0f"},
-	{"scan", "events/s", "%.0f"}, {"scan events", "events/s", "%.0f"}, {"streams of 10", "streams/s", "%.0f"}, {"streams of 1000", "streams/s", "%.0f"},
-	{"count per type", "ms", "%.3f"}, {"count one type", "ms", "%.3f"}, {"sum per type", "ms", "%.1f"}, {"reopen", "ms", "%.1f"},
+	{"append 1", "events/s", "%.0f"}, {"append 8", "events/s", "%.0f"}, {"append 64", "events/s", "%.0f"},
+	{"append 256", "events/s", "%.0f"},
+	{"append 64 p99", "µs", "%.0f"}, {"append 256 p99", "µs", "%.0f"}, {"batches of 100", "events/s", "%.0f"},
+	{"load", "events/s", "%.0f"},
+	{"scan", "events/s", "%.0f"}, {"scan events", "events/s", "%.0f"}, {"streams of 10", "streams/s", "%.0f"},
+	{"streams of 1000", "streams/s", "%.0f"},
+	{"count per type", "ms", "%.3f"}, {"count one type", "ms", "%.3f"}, {"sum per type", "ms", "%.1f"},
+	{"reopen", "ms", "%.1f"},
 	{"memory", "MB", "%.0f"}, {"disk", "bytes/event", "%.0f"},
 }
 
@@ -45,7 +49,8 @@ func (b *bench) value(peer, metric string) float64 {
 
 func (b *bench) report(dir string) error {
 	var s strings.Builder
-	fmt.Fprintf(&s, "Measured by `go run -C bench . -rounds %d -events %d` on %s/%s with %d processors; medians over the rounds.\n\n",
+	fmt.Fprintf(&s, "Measured by `go run -C bench . -rounds %d -events %d` on %s/%s with %d processors; medians over "+
+		"the rounds.\n\n",
 		len(b.rounds), b.events, runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
 	s.WriteString(b.limits())
 	s.WriteString(b.figures())
@@ -66,16 +71,21 @@ func (b *bench) report(dir string) error {
 func (b *bench) limits() string {
 	limit := func(metric string) float64 { return b.value(limitsName, metric) }
 	var s strings.Builder
-	fmt.Fprintf(&s, "Limits of the machine: %.0f writes with a sync per second (%.0f µs each), memcpy %.1f GB/s, CRC32C %.1f GB/s, %.1f M length-prefixed records/s. ",
+	fmt.Fprintf(&s, "Limits of the machine: %.0f writes with a sync per second (%.0f µs each), memcpy %.1f GB/s, "+
+		"CRC32C %.1f GB/s, %.1f M length-prefixed records/s. ",
 		limit("sync"), 1e6/limit("sync"), limit("memcpy")/1e9, limit("crc32c")/1e9, limit("records")/1e6)
-	fmt.Fprintf(&s, "database/sql over a driver that does nothing: %.2f M rows/s, %.2f M pointers to events/s, %.0f queries of ten rows/s.\n\n",
+	fmt.Fprintf(&s, "database/sql over a driver that does nothing: %.2f M rows/s, %.2f M pointers to events/s, %.0f "+
+		"queries of ten rows/s.\n\n",
 		limit("rows")/1e6, limit("events")/1e6, limit("short queries"))
 	for _, ours := range []string{oursSQL, oursEngine} {
 		var costs []string
 		for _, clients := range clientCounts {
-			costs = append(costs, fmt.Sprintf("%s µs with %d", format("%.2f", b.value(ours, fmt.Sprintf("append %d writer", clients))), clients))
+			costs = append(costs,
+				fmt.Sprintf("%s µs with %d", format("%.2f", b.value(ours, fmt.Sprintf("append %d writer", clients))),
+					clients))
 		}
-		fmt.Fprintf(&s, "What an append costs on the writer's path besides write and sync, %s: %s clients.\n\n", ours, strings.Join(costs, ", "))
+		fmt.Fprintf(&s, "What an append costs on the writer's path besides write and sync, %s: %s clients.\n\n", ours,
+			strings.Join(costs, ", "))
 	}
 	return s.String()
 }
@@ -128,7 +138,10 @@ func (b *bench) targets() string {
 		if target.other != "" {
 			than += ": " + target.other
 		}
-		t.AppendRow(table.Row{target.who, target.metric, than, want, fmt.Sprintf("%.2f", figure), map[bool]string{true: "yes", false: "no"}[target.reached(figure)]})
+		t.AppendRow(table.Row{
+			target.who, target.metric, than, want, fmt.Sprintf("%.2f", figure),
+			map[bool]string{true: "yes", false: "no"}[target.reached(figure)],
+		})
 	}
 	return t.RenderMarkdown()
 }
@@ -166,7 +179,8 @@ func (b *bench) chart(file, title string, names []string) error {
 	var labels []string
 	values := make([][]float64, len(names))
 	for _, peer := range slices.Backward(b.names) { // the chart counts from below
-		// The labels are placed by the width that they have in a font which few viewers have: spaces leave room for wider ones.
+		// The labels are placed by the width that they have in a font which few viewers have:
+		// spaces leave room for wider ones.
 		if math.IsNaN(b.value(peer, names[0])) {
 			continue
 		}
@@ -191,7 +205,10 @@ func (b *bench) chart(file, title string, names []string) error {
 		func(o *charts.ChartOption) { o.ValueFormatter = shortNumber },
 	}
 	if len(names) > 1 {
-		options = append(options, charts.LegendOptionFunc(charts.LegendOption{SeriesNames: names, Offset: charts.OffsetRight}))
+		options = append(options, charts.LegendOptionFunc(charts.LegendOption{
+			SeriesNames: names,
+			Offset:      charts.OffsetRight,
+		}))
 	}
 	painter, err := charts.HorizontalBarRender(values, options...)
 	if err != nil {

@@ -22,7 +22,8 @@ func allocated(path string) (int64, error) {
 	return info.Size(), nil
 }
 
-// busyTicks returns the ticks (1/100 s) that all processors have been busy since the machine started, 0 where the system does not tell.
+// busyTicks returns the ticks (1/100 s) that all processors have been busy since the machine
+// started, 0 where the system does not tell.
 func busyTicks() (busy float64) {
 	stat, err := os.ReadFile("/proc/stat")
 	if err != nil {

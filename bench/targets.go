@@ -64,7 +64,8 @@ var targets = []target{
 	{who: oursZstd, metric: "disk", want: 150, less: true},
 }
 
-// in returns the target's figure in one round: a ratio, or the value itself if the target is absolute. NaN means not measured.
+// in returns the target's figure in one round: a ratio, or the value itself if the target is
+// absolute. NaN means not measured.
 func (t target) in(r round) float64 {
 	figure, ok := r.values[t.who][t.metric]
 	if !ok {

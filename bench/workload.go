@@ -109,7 +109,8 @@ func (j job) appends(p peer) (results []result, err error) {
 	return append(results, result{"batches of 100", rate}), err
 }
 
-// writerCost begins to count, if p is one of ours, and returns what tells how many microseconds of its own an append has cost the writer since.
+// writerCost begins to count, if p is one of ours, and returns what tells how many microseconds of
+// its own an append has cost the writer since.
 func writerCost(p peer) func() (micros float64, ok bool) {
 	counts, ours := p.(statistician)
 	if !ours {
@@ -121,12 +122,13 @@ func writerCost(p peer) func() (micros float64, ok bool) {
 		if err != nil || errAfter != nil || after.Appends == before.Appends {
 			return 0, false
 		}
-		return float64((after.WriterCPU - before.WriterCPU).Nanoseconds()) / 1000 / float64(after.Appends-before.Appends), true
+		spent := float64((after.WriterCPU - before.WriterCPU).Nanoseconds()) / 1000
+		return spent / float64(after.Appends-before.Appends), true
 	}
 }
 
-// madeEvents is how many different events a client of appendWith has. Making one takes as long as some stores take to append it, so they
-// are made before the clock starts.
+// madeEvents is how many different events a client of appendWith has. Making one takes as long as
+// some stores take to append it, so they are made before the clock starts.
 const madeEvents = 64
 
 // appendWith returns events per second and latencies in microseconds.
@@ -200,8 +202,8 @@ const (
 	loadDeadline = 2 * time.Minute // a store that takes longer has no data set to read
 )
 
-// dataset yields the events of the data set in batches: half of them in streams of 10, half in streams of 1,000, mixed.
-// It is the same for every peer.
+// dataset yields the events of the data set in batches: half of them in streams of 10, half in
+// streams of 1,000, mixed. It is the same for every peer.
 func dataset(events int, yield func(batch []event) error) (short, long []string, err error) {
 	m := newMaker(42)
 	longs := make([]string, max(events/2/longStream, 1))
@@ -317,11 +319,15 @@ func (j job) reads(p peer) (results []result, err error) {
 		{"streams of 1000", func() (float64, error) { return j.streams(p, long) }},
 		{"scan", func() (float64, error) { return j.scan(p.scan) }},
 		{"scan events", func() (float64, error) { return j.scanEvents(p) }},
-		{"count per type", func() (float64, error) { return j.timed(func() error { _, err := p.countByType(); return err }) }},
+		{"count per type", func() (float64, error) {
+			return j.timed(func() error { _, err := p.countByType(); return err })
+		}},
 		{"count one type", func() (float64, error) {
 			return j.timed(func() error { _, err := p.countOfType(typeNames[3]); return err })
 		}},
-		{"sum per type", func() (float64, error) { return j.timed(func() error { _, err := p.sumByType(); return err }) }},
+		{"sum per type", func() (float64, error) {
+			return j.timed(func() error { _, err := p.sumByType(); return err })
+		}},
 	} {
 		value, err := w.measure()
 		if err := add(w.metric, value, err); err != nil {

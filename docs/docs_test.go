@@ -125,7 +125,8 @@ func open(t *testing.T) *sql.Conn {
 	return conn
 }
 
-// run runs one statement and returns its rows as text, as many as are wanted if it never ends by itself.
+// run runs one statement and returns its rows as text, as many as are wanted if it never ends by
+// itself.
 func run(t *testing.T, db *sql.Conn, text string, wanted int) (got []string, err error) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -15,7 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// pages are the documents whose names of Go are held against the code. CHANGELOG.md tells of names that are no more.
+// pages are the documents whose names of Go are held against the code. CHANGELOG.md tells of names
+// that are no more.
 func pages(t *testing.T) (list []string) {
 	t.Helper()
 	require.NoError(t, filepath.WalkDir("..", func(path string, e fs.DirEntry, err error) error {
@@ -27,7 +28,8 @@ func pages(t *testing.T) (list []string) {
 	return list
 }
 
-// goNames are the names of the repository: of its files, of what each package declares, fields and methods as Type.Name, and of its tests.
+// goNames are the names of the repository: of its files, of what each package declares, fields and
+// methods as Type.Name, and of its tests.
 type goNames struct {
 	files    map[string]bool
 	declared map[string]bool // "package.Name", "package.Type.Name"
@@ -109,14 +111,15 @@ func receiver(d *ast.FuncDecl) string {
 }
 
 var (
-	goFile     = regexp.MustCompile(`\b[a-z0-9_]+\.go\b`)
-	goTest     = regexp.MustCompile(`\b(?:Test|Fuzz)[A-Z][A-Za-z0-9]+`)
-	goName     = regexp.MustCompile(`\b(?:engine|filestore|eventfold|query|parser|enginetest)\.[A-Z][A-Za-z]+(?:\.[A-Z][A-Za-z]+)?`)
+	goFile = regexp.MustCompile(`\b[a-z0-9_]+\.go\b`)
+	goTest = regexp.MustCompile(`\b(?:Test|Fuzz)[A-Z][A-Za-z0-9]+`)
+	goName = regexp.MustCompile(
+		`\b(?:engine|filestore|eventfold|query|parser|enginetest)\.[A-Z][A-Za-z]+(?:\.[A-Z][A-Za-z]+)?`)
 	configName = regexp.MustCompile("`Config\\.[A-Z][A-Za-z]+")
 )
 
-// TestDocumentsNameWhatThereIs: a file, a test, a function, a type or a field that a document names is there. Of a test the beginning of
-// its name will do, as it does for go test -run.
+// TestDocumentsNameWhatThereIs: a file, a test, a function, a type or a field that a document names
+// is there. Of a test the beginning of its name will do, as it does for go test -run.
 func TestDocumentsNameWhatThereIs(t *testing.T) {
 	names := readNames(t)
 	found := 0

@@ -29,25 +29,35 @@ type gormEvent struct {
 	RecordedAt time.Time `gorm:"->"`
 }
 
-// TestGorm: the dialect postgres works as it is, mysql without gorm's own transaction around each Create.
+// TestGorm: the dialect postgres works as it is, mysql without gorm's own transaction around each
+// Create.
 func TestGorm(t *testing.T) {
 	dialects := map[string]func(*sql.DB) gorm.Dialector{
 		"postgres": func(db *sql.DB) gorm.Dialector { return postgres.New(postgres.Config{Conn: db}) },
 		"mysql":    func(db *sql.DB) gorm.Dialector { return mysql.New(mysql.Config{Conn: db}) },
 	}
 	for name, dialect := range dialects {
-		g, err := gorm.Open(dialect(openStore(t)), &gorm.Config{SkipDefaultTransaction: name == "mysql", Logger: logger.Discard})
+		g, err := gorm.Open(dialect(openStore(t)), &gorm.Config{
+			SkipDefaultTransaction: name == "mysql",
+			Logger:                 logger.Discard,
+		})
 		require.NoError(t, err, name)
 		orders := func() *gorm.DB { return g.Table("order-1") }
-		require.NoError(t, orders().Create(map[string]any{"type": "Placed", "payload": `{"n": 1}`, "expected_version": "no stream"}).Error, name)
-		require.NoError(t, orders().Create([]map[string]any{{"type": "Paid", "payload": "{}"}, {"type": "Sent", "payload": "{}"}}).Error, name)
+		require.NoError(t, orders().Create(map[string]any{
+			"type": "Placed", "payload": `{"n": 1}`, "expected_version": "no stream",
+		}).Error, name)
+		require.NoError(t, orders().Create([]map[string]any{
+			{"type": "Paid", "payload": "{}"}, {"type": "Sent", "payload": "{}"},
+		}).Error, name)
 		require.NoError(t, orders().Create(&gormEvent{Type: "Paid", Payload: `{"n": 2}`}).Error, name)
 		requireConflict(t, orders().Create(map[string]any{"type": "Paid", "expected_version": 7}).Error, "order-1", 3)
 
 		var list []gormEvent
 		require.NoError(t, orders().Where("type = ?", "Paid").Order("version DESC").Limit(10).Find(&list).Error, name)
 		require.Len(t, list, 2, name)
-		assert.Equal(t, []any{int64(3), `{"n": 2}`, false}, []any{list[0].Version, list[0].Payload, list[0].RecordedAt.IsZero()}, name)
+		assert.Equal(t, []any{int64(3), `{"n": 2}`, false}, []any{
+			list[0].Version, list[0].Payload, list[0].RecordedAt.IsZero(),
+		}, name)
 		var n int64
 		require.NoError(t, g.Table("$all").Where("type IN ?", []string{"Paid", "Sent"}).Count(&n).Error, name)
 		assert.Equal(t, int64(3), n, name)
@@ -76,7 +86,8 @@ type bunEvent struct {
 	RecordedAt    time.Time `bun:",scanonly"`
 }
 
-// TestBun: models, RETURNING, maps with expected_version, transactions; any of its dialects will do.
+// TestBun: models, RETURNING, maps with expected_version, transactions; any of its dialects will
+// do.
 func TestBun(t *testing.T) {
 	ctx := context.Background()
 	for _, dialect := range []schema.Dialect{pgdialect.New(), sqlitedialect.New()} {
@@ -92,7 +103,9 @@ func TestBun(t *testing.T) {
 		requireConflict(t, err, "order-1", 2)
 
 		var list []bunEvent
-		require.NoError(t, b.NewSelect().Model(&list).Column("version", "type", "recorded_at").Where("type <> ?", "Paid").Order("version DESC").Scan(ctx))
+		require.NoError(t,
+			b.NewSelect().Model(&list).Column("version", "type", "recorded_at").Where("type <> ?",
+				"Paid").Order("version DESC").Scan(ctx))
 		require.Len(t, list, 2)
 		assert.Equal(t, int64(2), list[0].Version)
 		n, err := b.NewSelect().TableExpr("$all").Where("type IN (?)", bun.List([]string{"Paid", "Sent"})).Count(ctx)

@@ -16,15 +16,17 @@ import (
 	"github.com/eventfold/eventfold/internal/testenv"
 )
 
-// A claimCall is one transaction: INSERTs one after the other, each of rows that claim names, on the condition that
-// nobody has claimed any of them. Without INSERTs it asks whether a name is claimed.
+// A claimCall is one transaction: INSERTs one after the other, each of rows that claim names, on
+// the condition that nobody has claimed any of them. Without INSERTs it asks whether a name is
+// claimed.
 type claimCall struct {
 	inserts [][]int
 	name    int
 }
 
-// claimModel is the set of names that are claimed, as bits. The transaction succeeds if each INSERT finds its names
-// free in what is there and what the INSERTs before it have claimed; the rows of one INSERT may claim a name twice.
+// claimModel is the set of names that are claimed, as bits. The transaction succeeds if each INSERT
+// finds its names free in what is there and what the INSERTs before it have claimed; the rows of
+// one INSERT may claim a name twice.
 var claimModel = porcupine.Model{
 	Init: func() any { return uint64(0) },
 	Step: func(state, input, output any) (bool, any) {
@@ -48,8 +50,8 @@ var claimModel = porcupine.Model{
 	DescribeOperation: func(input, output any) string { return fmt.Sprintf("%+v -> %v", input, output) },
 }
 
-// TestConditionsAreLinearizable lets goroutines claim names in transactions of several INSERTs, and asks porcupine for
-// an order that explains who got them.
+// TestConditionsAreLinearizable lets goroutines claim names in transactions of several INSERTs, and
+// asks porcupine for an order that explains who got them.
 func TestConditionsAreLinearizable(t *testing.T) {
 	for round := range max(1, budget(t, "EVENTFOLD_LINEARIZABLE_ROUNDS", 5)) {
 		db, err := sql.Open("eventfold", t.TempDir())
@@ -58,7 +60,8 @@ func TestConditionsAreLinearizable(t *testing.T) {
 			func(call claimCall) (bool, error) { return makeClaim(t.Context(), db, call) }}
 		history := clients.history(t, testenv.Seed(t)+uint64(round))
 		require.NoError(t, db.Close())
-		require.Equal(t, porcupine.Ok, porcupine.CheckOperationsTimeout(claimModel, history, time.Minute), "%d operations", len(history))
+		require.Equal(t, porcupine.Ok, porcupine.CheckOperationsTimeout(claimModel, history, time.Minute),
+			"%d operations", len(history))
 		granted := 0
 		for _, op := range history {
 			if op.Output.(bool) && op.Input.(claimCall).inserts != nil {
@@ -89,7 +92,8 @@ func randomClaim(r *rand.Rand, names int) claimCall {
 func makeClaim(ctx context.Context, db *sql.DB, call claimCall) (bool, error) {
 	if call.inserts == nil {
 		var n int
-		err := db.QueryRowContext(ctx, `SELECT COUNT(*) FROM $all WHERE type = ?`, fmt.Sprint("name-", call.name)).Scan(&n)
+		err := db.QueryRowContext(ctx, `SELECT COUNT(*) FROM $all WHERE type = ?`,
+			fmt.Sprint("name-", call.name)).Scan(&n)
 		return n > 0, err
 	}
 	tx, err := db.BeginTx(ctx, nil)
@@ -119,17 +123,23 @@ func claimNames(ctx context.Context, tx *sql.Tx, i int, names []int) error {
 	first, last := types[0], types[len(types)-1]
 	text := `INSERT INTO $all (stream, type) VALUES (?, ?), (?, ?) EXPECTING NO EVENT FROM $all WHERE type IN (?, ?)`
 	if i%2 == 1 { // one that the indexes cannot decide alone
-		text = `INSERT INTO $all (stream, type) VALUES (?, ?), (?, ?) EXPECTING NO EVENT FROM $all WHERE type || '' IN (?, ?)`
+		text = `INSERT INTO $all (stream, type) VALUES (?, ?), (?, ?) EXPECTING NO EVENT FROM $all WHERE type || '' ` +
+			`IN (?, ?)`
 	}
 	_, err := tx.ExecContext(ctx, text, fmt.Sprint("s-", i), first, "t", last, first, last)
 	return err
 }
 
-// TestTheCheckerSeesANameClaimedTwice: two INSERTs of one transaction that both get a name have no order that explains
-// it.
+// TestTheCheckerSeesANameClaimedTwice: two INSERTs of one transaction that both get a name have no
+// order that explains it.
 func TestTheCheckerSeesANameClaimedTwice(t *testing.T) {
 	check := func(inserts [][]int) bool {
-		return porcupine.CheckOperations(claimModel, []porcupine.Operation{{Input: claimCall{inserts: inserts}, Call: 0, Output: true, Return: 1}})
+		return porcupine.CheckOperations(claimModel, []porcupine.Operation{{
+			Input:  claimCall{inserts: inserts},
+			Call:   0,
+			Output: true,
+			Return: 1,
+		}})
 	}
 	require.False(t, check([][]int{{7}, {3, 7}}))
 	require.True(t, check([][]int{{7, 7}, {3}}))

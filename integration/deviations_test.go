@@ -24,13 +24,15 @@ type deviation struct {
 	cases []deviating
 }
 
-// deviating is a statement and what each side answers: its rows, written "a | b; c | d", or a part of its error.
+// deviating is a statement and what each side answers: its rows, written "a | b; c | d", or a part
+// of its error.
 type deviating struct {
 	sql          string
 	theirs, ours string
 }
 
-// The prefixes of the answers that are errors: when the statement is prepared, and at the latest when its rows are read.
+// The prefixes of the answers that are errors: when the statement is prepared, and at the latest
+// when its rows are read.
 const (
 	refused = "refused: "
 	fails   = "error: "
@@ -42,27 +44,36 @@ var deviations = []deviation{
 		{`SELECT COUNT(*) FROM "$all" WHERE type = "Opened"`, "2", refused + "strings take single quotes"},
 		{`SELECT COUNT(*) FROM "$all" WHERE "type" = 'Opened'`, "2", "2"},
 	}},
-	{"unknown names", "Unknown columns, functions and `$` tables are errors when the statement is prepared", []deviating{
-		{`SELECT rowid FROM "$all" ORDER BY 1 LIMIT 1`, "1", refused + `there is no column "rowid"`},
-		{`SELECT nosuch(1)`, refused + "no such function", refused + "no such function: nosuch()"},
-		{`SELECT * FROM "$nosuch"`, refused + "no such table", refused + `there is no table "$nosuch"`},
-		{`SELECT COUNT(*) FROM "a stream that is not there"`, refused + "no such table", "0"},
-	}},
+	{"unknown names", "Unknown columns, functions and `$` tables are errors when the statement is prepared",
+		[]deviating{
+			{`SELECT rowid FROM "$all" ORDER BY 1 LIMIT 1`, "1", refused + `there is no column "rowid"`},
+			{`SELECT nosuch(1)`, refused + "no such function", refused + "no such function: nosuch()"},
+			{`SELECT * FROM "$nosuch"`, refused + "no such table", refused + `there is no table "$nosuch"`},
+			{`SELECT COUNT(*) FROM "a stream that is not there"`, refused + "no such table", "0"},
+		}},
 	{"bare columns", "A column that is neither grouped nor aggregated is an error.", []deviating{
-		{`SELECT type, position FROM "$all" GROUP BY type ORDER BY type`, "Noted | 2; Opened | 0", refused + `column "position" is neither grouped nor aggregated`},
-		{`SELECT stream, MAX(position) FROM "$all"`, "account-1 | 2", refused + `column "stream" is neither grouped nor aggregated`},
-		{`SELECT upper(type) AS stream, COUNT(*) FROM "$all" GROUP BY stream`, "OPENED | 3", "OPENED | 2; NOTED | 1"}, // the result of that name, since the column makes no sense
-		{`SELECT upper(type) AS type, COUNT(*) FROM "$all" GROUP BY type ORDER BY 1`, "NOTED | 1; OPENED | 2", "NOTED | 1; OPENED | 2"},
-		{`SELECT type, MIN(position) FROM "$all" GROUP BY type ORDER BY type`, "Noted | 2; Opened | 0", "Noted | 2; Opened | 0"},
+		{`SELECT type, position FROM "$all" GROUP BY type ORDER BY type`, "Noted | 2; Opened | 0",
+			refused + `column "position" is neither grouped nor aggregated`},
+		{`SELECT stream, MAX(position) FROM "$all"`, "account-1 | 2",
+			refused + `column "stream" is neither grouped nor aggregated`},
+		// the result of that name, since the column makes no sense
+		{`SELECT upper(type) AS stream, COUNT(*) FROM "$all" GROUP BY stream`, "OPENED | 3", "OPENED | 2; NOTED | 1"},
+		{`SELECT upper(type) AS type, COUNT(*) FROM "$all" GROUP BY type ORDER BY 1`, "NOTED | 1; OPENED | 2",
+			"NOTED | 1; OPENED | 2"},
+		{`SELECT type, MIN(position) FROM "$all" GROUP BY type ORDER BY type`, "Noted | 2; Opened | 0",
+			"Noted | 2; Opened | 0"},
 	}},
 	{"times", "`recorded_at` is a time, not text.", []deviating{
-		// The events are of nine o'clock. As text, the T of 09:00 is greater than the blank of any hour.
+		// The events are of nine o'clock. As text, the T of 09:00 is greater than the blank of any
+		// hour.
 		{`SELECT COUNT(*) FROM "$all" WHERE recorded_at > '2026-01-01 10:00'`, "3", "0"},
 		{`SELECT COUNT(*) FROM "$all" WHERE recorded_at < '2026-01-01T12:00:00+01:00'`, "3", "3"},
 		{`SELECT COUNT(*) FROM "$all" WHERE recorded_at = '2026-01-01 10:00:00+01:00'`, "0", "3"},
 		{`SELECT COUNT(*) FROM "$all" WHERE recorded_at < 'soon'`, "3", fails + "soon"},
-		{`SELECT COUNT(*) FROM "$all" WHERE recorded_at > 1767258000`, "3", refused + "a time cannot be compared with a number"},
-		{`SELECT COUNT(*) FROM "$all" WHERE recorded_at IN (1, 2)`, "0", refused + "a time cannot be compared with a number"},
+		{`SELECT COUNT(*) FROM "$all" WHERE recorded_at > 1767258000`, "3",
+			refused + "a time cannot be compared with a number"},
+		{`SELECT COUNT(*) FROM "$all" WHERE recorded_at IN (1, 2)`, "0",
+			refused + "a time cannot be compared with a number"},
 		{`SELECT MAX(recorded_at) - MIN(recorded_at) FROM "$all"`, "0", "0"}, // ours are seconds, theirs years
 		{`SELECT recorded_at - '2026-01-01' FROM "$all" LIMIT 1`, "0", "32400"},
 		{`SELECT recorded_at + 1 FROM "$all" LIMIT 1`, "2027", refused + "a time is not a number"},
@@ -87,10 +98,13 @@ var deviations = []deviation{
 		{`SELECT payload ->> '$.n' FROM "$all" WHERE type = 'Noted'`, fails + "malformed JSON", "NULL"},
 		{`SELECT payload -> 'n' IS NULL FROM "$all" ORDER BY position`, fails + "malformed JSON", "0; 0; 1"},
 		{`SELECT SUM(payload ->> '$.n') FROM "$all"`, fails + "malformed JSON", "3"},
-		{`SELECT json_type(payload), json_array_length(payload), json_extract(payload, '$.n'), json(payload) FROM "$all" WHERE type = 'Noted'`, fails + "malformed JSON", "NULL | NULL | NULL | NULL"},
+		{`SELECT json_type(payload), json_array_length(payload), json_extract(payload, '$.n'), json(payload) FROM ` +
+			`"$all" WHERE type = 'Noted'`, fails + "malformed JSON", "NULL | NULL | NULL | NULL"},
 		{`SELECT x'414243' -> '$', json_type(x'41')`, fails + "malformed JSON", "NULL | NULL"},
-		{`SELECT json(x'5b315d'), json(x'7b613a317d')`, `[1] | {"a":1}`, "[1] | NULL"},      // JSON5 is read in texts only
-		{`SELECT 'no {JSON' ->> '$.n'`, fails + "malformed JSON", fails + "malformed JSON"}, // a text that is no payload
+		// JSON5 is read in texts only
+		{`SELECT json(x'5b315d'), json(x'7b613a317d')`, `[1] | {"a":1}`, "[1] | NULL"},
+		// a text that is no payload
+		{`SELECT 'no {JSON' ->> '$.n'`, fails + "malformed JSON", fails + "malformed JSON"},
 	}},
 	{"invalid numbers", "Invalid numbers are errors", []deviating{
 		{`SELECT 1e`, refused + "unrecognized token", refused + "not a number: 1e"},
@@ -107,10 +121,12 @@ var deviations = []deviation{
 	}},
 	{"JSON texts", "Whether a text is JSON depends on what made it.", []deviating{
 		{`SELECT json_array((SELECT json('[1]')))`, `["[1]"]`, "[[1]]"},
-		{`SELECT json_array(x) FROM (SELECT json('[1]') AS x UNION ALL SELECT '[2]')`, `["[1]"]; ["[2]"]`, `[[1]]; ["[2]"]`},
+		{`SELECT json_array(x) FROM (SELECT json('[1]') AS x UNION ALL SELECT '[2]')`, `["[1]"]; ["[2]"]`,
+			`[[1]]; ["[2]"]`},
 		{`SELECT json_array(payload) FROM "$all" LIMIT 1`, `["{\"n\": 1}"]`, `[{"n":1}]`},
 		{`SELECT json_array(CAST(json('[1]') AS TEXT))`, "[[1]]", `["[1]"]`},
-		{`SELECT json_array(json('[1]'), '[1]', '[[1]]' -> 0, '[[1]]' ->> 0)`, `[[1],"[1]",[1],"[1]"]`, `[[1],"[1]",[1],"[1]"]`},
+		{`SELECT json_array(json('[1]'), '[1]', '[[1]]' -> 0, '[[1]]' ->> 0)`, `[[1],"[1]",[1],"[1]"]`,
+			`[[1],"[1]",[1],"[1]"]`},
 	}},
 	{"JSON is UTF-8", "JSON is UTF-8.", []deviating{
 		{`SELECT hex('"\ud83d"' ->> '$')`, "EDA0BD", "EFBFBD"},
@@ -120,7 +136,8 @@ var deviations = []deviation{
 	{"depth", "JSON may be nested 10,000 deep.", []deviating{
 		{`SELECT json_valid(printf('%.*c', 1001, '[') || printf('%.*c', 1001, ']'))`, "0", "1"},
 		{`SELECT json_valid(printf('%.*c', 10001, '[') || printf('%.*c', 10001, ']'))`, "0", "0"},
-		{`SELECT json_array_length(printf('%.*c', 1001, '[') || printf('%.*c', 1001, ']'))`, fails + "malformed JSON", "1"},
+		{`SELECT json_array_length(printf('%.*c', 1001, '[') || printf('%.*c', 1001, ']'))`, fails + "malformed JSON",
+			"1"},
 		{`SELECT json_valid(printf('%.*c', 1000, '[') || printf('%.*c', 1000, ']'))`, "1", "1"},
 	}},
 	{"paths", "What is no JSON path, and no ESCAPE, is an error in any case.", []deviating{
@@ -135,11 +152,14 @@ var deviations = []deviation{
 		{`SELECT x'41' LIKE 'a' ESCAPE 'xy'`, "0", refused + "ESCAPE takes a single character"},
 	}},
 	{"NUL", "A NUL is a character like any other.", []deviating{
-		{`SELECT hex(printf(CAST(x'610062' AS TEXT))), hex(quote(CAST(x'610062' AS TEXT)))`, "61 | 276127", "610062 | 2761006227"},
+		{`SELECT hex(printf(CAST(x'610062' AS TEXT))), hex(quote(CAST(x'610062' AS TEXT)))`, "61 | 276127",
+			"610062 | 2761006227"},
 		{`SELECT 'a' LIKE CAST(x'610062' AS TEXT), glob('a', CAST(x'610062' AS TEXT))`, "1 | 1", "0 | 0"},
-		{`SELECT hex(substr(CAST(x'610062' AS TEXT), 2)), hex(trim(CAST(x'6100' AS TEXT), char(0)))`, " | 6100", "0062 | 61"},
+		{`SELECT hex(substr(CAST(x'610062' AS TEXT), 2)), hex(trim(CAST(x'6100' AS TEXT), char(0)))`, " | 6100",
+			"0062 | 61"},
 		{`SELECT json_valid('1' || char(0)), '{"a":1}' -> ('a' || char(0)) IS NULL`, "1 | 0", "0 | 1"},
-		{`SELECT length(CAST(x'610062' AS TEXT)), octet_length(CAST(x'610062' AS TEXT)), instr(CAST(x'610062' AS TEXT), 'b')`, "1 | 3 | 3", "1 | 3 | 3"},
+		{`SELECT length(CAST(x'610062' AS TEXT)), octet_length(CAST(x'610062' AS TEXT)), instr(CAST(x'610062' AS ` +
+			`TEXT), 'b')`, "1 | 3 | 3", "1 | 3 | 3"},
 	}},
 	{"no UTF-8", "`trim` and `unhex` compare characters.", []deviating{
 		{`SELECT hex(trim('é', x'c3'))`, "A9", "C3A9"},
@@ -200,7 +220,8 @@ func deviatingPair(t *testing.T) pair {
 		assert.NoError(t, theirs.Close())
 		assert.NoError(t, store.Close())
 	})
-	_, err = ours.Exec(`INSERT INTO "account-1" (type, payload) VALUES ('Opened', '{"n": 1}'), ('Opened', '{"n": 2}'), ('Noted', 'no {JSON')`)
+	_, err = ours.Exec(`INSERT INTO "account-1" (type, payload) VALUES ('Opened', '{"n": 1}'), ('Opened', '{"n": ` +
+		`2}'), ('Noted', 'no {JSON')`)
 	require.NoError(t, err)
 	copyEvents(t, ours, theirs)
 	return pair{ours, theirs}

@@ -21,8 +21,8 @@ import (
 	"github.com/eventfold/eventfold/parser"
 )
 
-// budget returns the number in the environment variable name, or its default, of which the race detector gets a tenth, but something:
-// it has nothing to find in one goroutine.
+// budget returns the number in the environment variable name, or its default, of which the race
+// detector gets a tenth, but something: it has nothing to find in one goroutine.
 func budget(t *testing.T, name string, otherwise int) int {
 	t.Helper()
 	if race.Enabled {
@@ -54,7 +54,9 @@ func appendEvents(t *testing.T, ours querier, r *rand.Rand, events int) {
 	t.Helper()
 	for range events {
 		_, err := ours.Exec(`INSERT INTO $all (stream, type, payload, metadata, tags) VALUES (?, ?, ?, ?, ?)`,
-			[]string{"order-1", "order-2", "account-7", "x"}[r.IntN(4)], []string{"Opened", "Deposited", "Closed", "opened"}[r.IntN(4)],
+			[]string{"order-1", "order-2", "account-7", "x"}[r.IntN(4)], []string{
+				"Opened", "Deposited", "Closed", "opened",
+			}[r.IntN(4)],
 			randomPayload(r), []any{nil, `{"by":"ada"}`}[r.IntN(2)], []any{nil, `["a","b"]`}[r.IntN(2)])
 		require.NoError(t, err)
 	}
@@ -65,12 +67,16 @@ func randomPayload(r *rand.Rand) any {
 		return nil
 	}
 	value := func() string {
-		return []string{"1", "2", "-7", "0", "2.5", "1e3", "9007199254740993", "true", "false", "null", `"12"`, `"a"`, `"B"`, `"é"`, `"x\"y"`, `"\u0041"`}[r.IntN(16)]
+		return []string{
+			"1", "2", "-7", "0", "2.5", "1e3", "9007199254740993", "true", "false", "null", `"12"`, `"a"`, `"B"`, `"é"`,
+			`"x\"y"`, `"\u0041"`,
+		}[r.IntN(16)]
 	}
 	number := func() string { return fmt.Sprint(r.IntN(50) - 10) }
 	text := func() string { return []string{`"a"`, `"b"`, `"A"`, `"order-1"`, `""`, `"12abc"`, "null"}[r.IntN(7)] }
 	return fmt.Sprintf(`{"n":%s,"s":%s,"f":%s,"b":%s,"o":{"k":%s,"j":[1,{"x":2}]},"l":[%s,%s],"a b":%s}`,
-		number(), text(), []string{"0.5", "2.25", "-1.0", "1e2"}[r.IntN(4)], []string{"true", "false"}[r.IntN(2)], value(), value(), value(), value())
+		number(), text(), []string{"0.5", "2.25", "-1.0", "1e2"}[r.IntN(4)], []string{"true", "false"}[r.IntN(2)],
+		value(), value(), value(), value())
 }
 
 const columns = "position, stream, version, id, type, payload, metadata, tags, recorded_at"
@@ -78,7 +84,8 @@ const columns = "position, stream, version, id, type, payload, metadata, tags, r
 func copyEvents(t *testing.T, ours querier, theirs *sql.DB) {
 	t.Helper()
 	dropStreams(t, theirs)
-	_, err := theirs.Exec(`DROP TABLE IF EXISTS "$all"; CREATE TABLE "$all" (position INTEGER, stream TEXT, version INTEGER, id TEXT, type TEXT, payload TEXT, metadata TEXT, tags TEXT, recorded_at TEXT)`)
+	_, err := theirs.Exec(`DROP TABLE IF EXISTS "$all"; CREATE TABLE "$all" (position INTEGER, stream TEXT, version ` +
+		`INTEGER, id TEXT, type TEXT, payload TEXT, metadata TEXT, tags TEXT, recorded_at TEXT)`)
 	require.NoError(t, err)
 	rows, err := ours.Query("SELECT " + columns + " FROM $all")
 	require.NoError(t, err)
@@ -102,7 +109,8 @@ var comparedStreams = []string{"order-1", "order-2", "account-7", "x", "no such 
 func makeStreams(t *testing.T, theirs *sql.DB) {
 	t.Helper()
 	for _, stream := range comparedStreams {
-		_, err := theirs.Exec(fmt.Sprintf(`CREATE VIEW "%s" AS SELECT * FROM "$all" WHERE stream = '%s'`, stream, stream))
+		_, err := theirs.Exec(fmt.Sprintf(`CREATE VIEW "%s" AS SELECT * FROM "$all" WHERE stream = '%s'`, stream,
+			stream))
 		require.NoError(t, err)
 	}
 }
@@ -161,9 +169,11 @@ func query(db querier, text string, args ...any) (rows [][]any, err error) {
 	return readRows(db, func([]*sql.ColumnType, []any) error { return nil }, text, args...)
 }
 
-// declared is query, and holds that every value is what its column's type says, which is known before the first row.
+// declared is query, and holds that every value is what its column's type says, which is known
+// before the first row.
 func declared(db querier, text string) (rows [][]any, err error) {
-	huge := strings.Contains(text, "9223372036854775807") || strings.Contains(text, "4294967296") // arithmetic on integers may overflow into a real number
+	// arithmetic on integers may overflow into a real number
+	huge := strings.Contains(text, "9223372036854775807") || strings.Contains(text, "4294967296")
 	return readRows(db, func(types []*sql.ColumnType, row []any) error {
 		for i, v := range row {
 			nullable, ok := types[i].Nullable()
@@ -182,10 +192,13 @@ func declared(db querier, text string) (rows [][]any, err error) {
 
 // goTypes are what the values of the types of columns come out as.
 var goTypes = map[string]string{
-	"BIGINT": "int64", "DOUBLE": "float64", "TEXT": "string", "JSON": "[]uint8", "BLOB": "[]uint8", "TIMESTAMP": "time.Time",
+	"BIGINT": "int64", "DOUBLE": "float64", "TEXT": "string", "JSON": "[]uint8", "BLOB": "[]uint8",
+	"TIMESTAMP": "time.Time",
 }
 
-func readRows(db querier, check func([]*sql.ColumnType, []any) error, text string, args ...any) (rows [][]any, err error) {
+func readRows(
+	db querier, check func([]*sql.ColumnType, []any) error, text string, args ...any,
+) (rows [][]any, err error) {
 	result, err := db.Query(text, args...)
 	if err != nil {
 		return nil, err
@@ -276,7 +289,8 @@ func TestSameAnswersAsSQLite(t *testing.T) {
 	t.Logf("%d statements, %d refused by both, %d differences", n, bothFailed, failed)
 }
 
-// TestSameJoinsAsSQLite runs joins of many tables, in random orders, on both. EVENTFOLD_JOINS sets how many.
+// TestSameJoinsAsSQLite runs joins of many tables, in random orders, on both. EVENTFOLD_JOINS sets
+// how many.
 func TestSameJoinsAsSQLite(t *testing.T) {
 	g := &generator{Rand: rand.New(rand.NewPCG(testenv.Seed(t), 5))}
 	n := budget(t, "EVENTFOLD_JOINS", 1500)
@@ -296,8 +310,8 @@ func TestSameJoinsAsSQLite(t *testing.T) {
 	t.Logf("%d statements, %d with rows, %d differences", n, rows, failed)
 }
 
-// TestSameAnswersInATransaction runs random statements in a transaction that has appended events: they are rows without a position, an id
-// and a time.
+// TestSameAnswersInATransaction runs random statements in a transaction that has appended events:
+// they are rows without a position, an id and a time.
 func TestSameAnswersInATransaction(t *testing.T) {
 	g := &generator{Rand: rand.New(rand.NewPCG(testenv.Seed(t), 3))}
 	n := budget(t, "EVENTFOLD_STATEMENTS", 5000) / 5
@@ -337,7 +351,8 @@ func TestSameAnswersAsOf(t *testing.T) {
 	p := newPair(t, g.Rand, events)
 	g.times = timesOf(t, p.theirs)
 	dropStreams(t, p.theirs)
-	_, err := p.theirs.Exec(`ALTER TABLE "$all" RENAME TO log; CREATE TABLE bound (p INTEGER); INSERT INTO bound VALUES (0);
+	_, err := p.theirs.Exec(`ALTER TABLE "$all" RENAME TO log;
+		CREATE TABLE bound (p INTEGER); INSERT INTO bound VALUES (0);
 		CREATE VIEW "$all" AS SELECT * FROM log WHERE position <= (SELECT p FROM bound)`)
 	require.NoError(t, err)
 	makeStreams(t, p.theirs)
@@ -361,8 +376,11 @@ func TestSameAnswersAsOf(t *testing.T) {
 	t.Logf("%d statements, %d differences", n, failed)
 }
 
-// sameAnswer reports whether both answered s alike, as far as s says what is to be alike. If not, the test fails, but goes on.
-func sameAnswer(t *testing.T, s statement, text string, ours [][]any, ourErr error, theirs [][]any, theirErr error) bool {
+// sameAnswer reports whether both answered s alike, as far as s says what is to be alike. If not,
+// the test fails, but goes on.
+func sameAnswer(
+	t *testing.T, s statement, text string, ours [][]any, ourErr error, theirs [][]any, theirErr error,
+) bool {
 	if s.loose {
 		onlyReals(ours)
 		onlyReals(theirs)
@@ -387,8 +405,9 @@ func clip(rows [][]any) string {
 	return text
 }
 
-// TestSameTreesAsSQLite renders parsed expressions fully parenthesised and lets SQLite evaluate both texts: a slip in
-// precedence or associativity gives another value. EVENTFOLD_EXPRESSIONS sets how many.
+// TestSameTreesAsSQLite renders parsed expressions fully parenthesised and lets SQLite evaluate
+// both texts: a slip in precedence or associativity gives another value. EVENTFOLD_EXPRESSIONS sets
+// how many.
 func TestSameTreesAsSQLite(t *testing.T) {
 	g := &generator{Rand: rand.New(rand.NewPCG(testenv.Seed(t), 2)), free: true}
 	db, err := sql.Open("sqlite", "file::memory:")
@@ -419,7 +438,8 @@ func TestSameTreesAsSQLite(t *testing.T) {
 // mixed strings operators together without parentheses, which is where precedence matters.
 func (g *generator) mixed(depth int) string {
 	if depth == 0 {
-		return g.pick("1", "2", "0", "3.5", "'a'", "'1'", "NULL", "7", "''", "-2", "+3", `'{"a":[1,2]}'`, "'$.a'", "(1 + 2)")
+		return g.pick("1", "2", "0", "3.5", "'a'", "'1'", "NULL", "7", "''", "-2", "+3", `'{"a":[1,2]}'`, "'$.a'",
+			"(1 + 2)")
 	}
 	d := depth - 1
 	return g.oneOf(
@@ -427,7 +447,9 @@ func (g *generator) mixed(depth int) string {
 		func() string { return g.mixed(d) + g.pick(" + ", " - ", " * ", " / ", " % ", " || ") + g.mixed(d) },
 		func() string { return g.mixed(d) + g.pick(" AND ", " OR ") + g.mixed(d) },
 		func() string {
-			return g.mixed(d) + g.pick(" = ", " < ", " <= ", " > ", " >= ", " <> ", " IS ", " IS NOT ", " IS DISTINCT FROM ") + g.mixed(d)
+			return g.mixed(d) +
+				g.pick(" = ", " < ", " <= ", " > ", " >= ", " <> ", " IS ", " IS NOT ", " IS DISTINCT FROM ") +
+				g.mixed(d)
 		},
 		func() string { return "NOT " + g.mixed(d) },
 		func() string { return g.pick("-", "+", "- ") + g.mixed(0) },

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// A joinCase is a join of several tables while it is being generated. Their names are t1, t2 and so on.
+// A joinCase is a join of several tables while it is being generated. Their names are t1, t2 and so
+// on.
 type joinCase struct {
 	*generator
 	tables []string // by number
@@ -20,7 +21,8 @@ type joinCond struct {
 	tables []int
 }
 
-// joins joins three to six tables in any order, most of them linked by equalities, some by LEFT JOIN.
+// joins joins three to six tables in any order, most of them linked by equalities, some by LEFT
+// JOIN.
 func (g *generator) joins() statement {
 	c := &joinCase{generator: g}
 	n := 3 + g.IntN(4)
@@ -44,13 +46,20 @@ func (g *generator) joins() statement {
 	list := strings.Join(results, ", ")
 	switch g.IntN(4) {
 	case 0:
-		return statement{sql: "SELECT COUNT(*), COUNT(t0.version), SUM(t1.version), MAX(t2.position) FROM " + from + where, ordered: true}
+		return statement{
+			sql:     "SELECT COUNT(*), COUNT(t0.version), SUM(t1.version), MAX(t2.position) FROM " + from + where,
+			ordered: true,
+		}
 	case 1:
 		return statement{sql: "SELECT " + list + ", t1.type FROM " + from + where}
 	case 2:
-		return statement{sql: "SELECT position, (SELECT COUNT(*) FROM " + from + correlated(where) + ") FROM \"order-1\" AS o WHERE position < 40"}
+		return statement{sql: "SELECT position, (SELECT COUNT(*) FROM " + from + correlated(where) +
+			") FROM \"order-1\" AS o WHERE position < 40"}
 	}
-	return statement{sql: "SELECT " + list + ", t0.type FROM " + from + where + " ORDER BY " + list + g.limit(), ordered: true}
+	return statement{
+		sql:     "SELECT " + list + ", t0.type FROM " + from + where + " ORDER BY " + list + g.limit(),
+		ordered: true,
+	}
 }
 
 // correlated makes a sub-query's WHERE depend on the row of the enclosing query.
@@ -66,8 +75,10 @@ func (c *joinCase) addTable() {
 	small := c.chance(60)
 	text := c.pick(`"order-1"`, `"account-7"`, `(SELECT * FROM "$all" WHERE type = 'Opened')`, `"order-1"`)
 	if small {
-		text = c.pick(`(SELECT * FROM "$all" WHERE position < 9)`, `(SELECT * FROM "$all" WHERE version = 2)`, `(SELECT * FROM "order-2" WHERE version < 5)`,
-			`(SELECT max(position) AS position, stream, max(version) AS version, 'Opened' AS type, NULL AS payload FROM "$all" GROUP BY stream)`,
+		text = c.pick(`(SELECT * FROM "$all" WHERE position < 9)`, `(SELECT * FROM "$all" WHERE version = 2)`,
+			`(SELECT * FROM "order-2" WHERE version < 5)`,
+			`(SELECT max(position) AS position, stream, max(version) AS version, 'Opened' AS type, NULL AS payload `+
+				`FROM "$all" GROUP BY stream)`,
 			`(SELECT * FROM "$all" WHERE position < 9)`, `"no such stream"`)
 	}
 	c.tables, c.small = append(c.tables, text), append(c.small, small)
@@ -91,7 +102,8 @@ func (c *joinCase) link(i int) {
 		func() string { return x + "stream = " + y + "stream AND " + x + "version = " + y + "version" },
 	)
 	if c.small[i] && c.small[j] && c.chance(40) {
-		text = c.pick(x+"stream = "+y+"stream", x+"type = "+y+"type", x+"type = "+y+"type COLLATE NOCASE", x+"position > "+y+"version", "1")
+		text = c.pick(x+"stream = "+y+"stream", x+"type = "+y+"type", x+"type = "+y+"type COLLATE NOCASE",
+			x+"position > "+y+"version", "1")
 	}
 	if k := c.IntN(i); k != j && c.chance(15) {
 		text, tables = fmt.Sprintf("%sversion = %sversion + t%d.version - 1", x, y, k), append(tables, k)
@@ -103,7 +115,8 @@ func (c *joinCase) link(i int) {
 
 // restrict adds a condition on table i alone.
 func (c *joinCase) restrict(i int) {
-	text := c.pick("%s.version = 2", "%s.type = 'Opened'", "%s.stream = 'order-1'", "%s.version < 4", "%s.version IN (1, 2)", "%s.payload IS NULL",
+	text := c.pick("%s.version = 2", "%s.type = 'Opened'", "%s.stream = 'order-1'", "%s.version < 4",
+		"%s.version IN (1, 2)", "%s.payload IS NULL",
 		"%s.position IS NULL", "3 = %s.version", "%s.type LIKE 'O%%'", "1 = 1", "coalesce(%s.version, 2) = 2")
 	if strings.Contains(text, "%s") {
 		text = fmt.Sprintf(text, fmt.Sprintf("t%d", i))
@@ -136,7 +149,8 @@ func (c *joinCase) item(tables []int) string {
 		return text
 	}
 	on := c.take(tables, func(w joinCond) bool { return len(w.tables) > 1 && c.chance(70) })
-	return fmt.Sprintf("(%s%s%s AS t%d ON %s)", text, c.pick(" JOIN ", " LEFT JOIN "), c.tables[tables[1]], tables[1], strings.Join(append(on, "1"), " AND "))
+	return fmt.Sprintf("(%s%s%s AS t%d ON %s)", text, c.pick(" JOIN ", " LEFT JOIN "), c.tables[tables[1]], tables[1],
+		strings.Join(append(on, "1"), " AND "))
 }
 
 // join writes how an item is joined to what stands before it.
@@ -148,7 +162,9 @@ func (c *joinCase) join(before, tables []int, item string) string {
 		return item
 	case kind == " LEFT JOIN ":
 		on := c.take(there, func(w joinCond) bool {
-			return slices.ContainsFunc(w.tables, func(i int) bool { return slices.Contains(tables, i) }) && !c.chance(15)
+			return slices.ContainsFunc(w.tables, func(i int) bool {
+				return slices.Contains(tables, i)
+			}) && !c.chance(15)
 		})
 		if i := tables[0]; len(on) == 0 && !c.small[i] {
 			on = []string{fmt.Sprintf("t%d.version = t%d.version", i, before[0])}
@@ -157,12 +173,15 @@ func (c *joinCase) join(before, tables []int, item string) string {
 	case kind == " JOIN " && c.chance(20) && len(tables) == 1 && len(before) == 1:
 		return kind + item + c.pick(" USING (version)", " USING (stream, version)")
 	case kind == " JOIN ":
-		return kind + item + " ON " + strings.Join(append(c.take(there, func(joinCond) bool { return c.chance(50) }), "1"), " AND ")
+		return kind + item + " ON " + strings.Join(append(c.take(there, func(joinCond) bool {
+			return c.chance(50)
+		}), "1"), " AND ")
 	}
 	return kind + item
 }
 
-// take removes the conditions on tables that are there, as far as wanted says so, and returns their texts.
+// take removes the conditions on tables that are there, as far as wanted says so, and returns their
+// texts.
 func (c *joinCase) take(done []int, wanted func(joinCond) bool) []string {
 	var texts []string
 	c.conds = slices.DeleteFunc(c.conds, func(w joinCond) bool {

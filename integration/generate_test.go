@@ -55,13 +55,15 @@ func (g *generator) real() string {
 }
 
 func (g *generator) textLiteral() string {
-	return g.pick("'Opened'", "'Deposited'", "'order-1'", "'a'", "'A'", "'b'", "''", "'12'", "'12abc'", "'-3.5'", "'é'", "'x''y'", "'100%'", "'a_b'", "' pad '")
+	return g.pick("'Opened'", "'Deposited'", "'order-1'", "'a'", "'A'", "'b'", "''", "'12'", "'12abc'", "'-3.5'", "'é'",
+		"'x''y'", "'100%'", "'a_b'", "' pad '")
 }
 
 // path gives a JSON operand: an extraction from the payload.
 func (g *generator) path() string {
 	op := g.pick("->>", "->>", "->>", "->")
-	at := g.pick("'$.n'", "'$.n'", "'$.s'", "'n'", "'s'", "'$.f'", "'$.b'", "'$.z'", "'$.o.k'", "'$.l[0]'", "'$.l[#-1]'", "'$.l'", "'$.o'", "'$.none'", `'$."a b"'`)
+	at := g.pick("'$.n'", "'$.n'", "'$.s'", "'n'", "'s'", "'$.f'", "'$.b'", "'$.z'", "'$.o.k'", "'$.l[0]'",
+		"'$.l[#-1]'", "'$.l'", "'$.o'", "'$.none'", `'$."a b"'`)
 	return "(" + g.column("payload") + " " + op + " " + at + ")"
 }
 
@@ -70,11 +72,13 @@ func (g *generator) moment() string {
 	if !g.free && g.chance(50) {
 		return g.column("recorded_at")
 	}
-	return g.pick("'2026-03-04 05:06:07'", "'2024-02-29'", "'1999-12-31T23:59:59.999Z'", "'2026-01-31 10:20'", "'12:30:45'", "'2026-07-01 00:00:00+02:00'", "'nonsense'", "NULL", "''")
+	return g.pick("'2026-03-04 05:06:07'", "'2024-02-29'", "'1999-12-31T23:59:59.999Z'", "'2026-01-31 10:20'",
+		"'12:30:45'", "'2026-07-01 00:00:00+02:00'", "'nonsense'", "NULL", "''")
 }
 
 func (g *generator) modifiers() string {
-	return g.pick("", "", "", ", '+1 day'", ", '-3 months'", ", 'start of month'", ", 'start of year', '+2 hours'", ", '+1.5 seconds'", ", 'weekday 1'", ", '+1 year', '-1 day'")
+	return g.pick("", "", "", ", '+1 day'", ", '-3 months'", ", 'start of month'", ", 'start of year', '+2 hours'",
+		", '+1.5 seconds'", ", 'weekday 1'", ", '+1 year', '-1 day'")
 }
 
 func (g *generator) document() string {
@@ -100,7 +104,8 @@ func (g *generator) numeric(depth int) string {
 			return "(" + g.numeric(d) + g.pick(" + ", " - ", " * ", " / ", " % ") + g.numeric(d) + ")"
 		},
 		func() string {
-			return g.numeric(d) + g.pick(" + ", " - ", " * ", " / ", " % ") + g.numeric(d) + g.pick(" + ", " - ", " * ") + g.numeric(0)
+			return g.numeric(d) + g.pick(" + ", " - ", " * ", " / ", " % ") + g.numeric(d) +
+				g.pick(" + ", " - ", " * ") + g.numeric(0)
 		},
 		func() string { return "-(" + g.numeric(d) + ")" },
 		func() string { return "abs(" + g.numeric(0) + ")" },
@@ -116,7 +121,8 @@ func (g *generator) numeric(depth int) string {
 		func() string { return "sign(" + g.numeric(d) + ")" },
 		func() string { return g.pick("unixepoch", "julianday") + "(" + g.moment() + g.modifiers() + ")" },
 		func() string {
-			return "CAST(strftime('" + g.pick("%Y", "%m", "%d", "%H", "%M", "%S", "%s", "%j", "%w") + "', " + g.moment() + g.modifiers() + ") AS INTEGER)"
+			return "CAST(strftime('" + g.pick("%Y", "%m", "%d", "%H", "%M", "%S", "%s", "%j", "%w") + "', " +
+				g.moment() + g.modifiers() + ") AS INTEGER)"
 		},
 		func() string {
 			if g.free {
@@ -147,7 +153,8 @@ func (g *generator) text(depth int) string {
 			return g.pick("upper", "lower", "trim", "ltrim", "rtrim", "hex", "quote", "typeof") + "(" + g.any(d) + ")"
 		},
 		func() string {
-			return "substr(" + g.text(d) + ", " + fmt.Sprint(g.IntN(9)-4) + g.pick("", ", "+fmt.Sprint(g.IntN(6)-2)) + ")"
+			return "substr(" + g.text(d) + ", " + fmt.Sprint(g.IntN(9)-4) + g.pick("", ", "+fmt.Sprint(g.IntN(6)-2)) +
+				")"
 		},
 		func() string { return "replace(" + g.text(d) + ", " + g.textLiteral() + ", " + g.textLiteral() + ")" },
 		func() string { return "CAST(" + g.any(d) + " AS TEXT)" },
@@ -156,16 +163,19 @@ func (g *generator) text(depth int) string {
 		func() string { return "iif(" + g.condition(d) + ", " + g.text(d) + ", " + g.text(d) + ")" },
 		func() string { return g.pick("date", "time", "datetime") + "(" + g.moment() + g.modifiers() + ")" },
 		func() string {
-			return "strftime('" + g.pick("%Y-%m-%d", "%H:%M:%f", "%j %W %w", "%d/%m %%") + "', " + g.moment() + g.modifiers() + ")"
+			return "strftime('" + g.pick("%Y-%m-%d", "%H:%M:%f", "%j %W %w", "%d/%m %%") + "', " + g.moment() +
+				g.modifiers() + ")"
 		},
 		func() string {
-			return "printf('" + g.pick("%5d|%s", "%-8s|%s", "%05.2f %s", "%x,%q", "%+d %Q", "%10.3e|%s", "%,d %s") + "', " + g.numeric(0) + ", " + g.text(0) + ")"
+			return "printf('" + g.pick("%5d|%s", "%-8s|%s", "%05.2f %s", "%x,%q", "%+d %Q", "%10.3e|%s", "%,d %s") +
+				"', " + g.numeric(0) + ", " + g.text(0) + ")"
 		},
 		func() string {
 			if g.free {
 				return "json_type('[1]', '$[0]')"
 			}
-			return g.pick("json_type", "json_extract") + "(" + g.document() + g.pick(", '$.n'", ", '$.o'", ", '$.l[1]'", ", '$[0]'", ", '$.by'", ", '$'") + ")"
+			return g.pick("json_type", "json_extract") + "(" + g.document() +
+				g.pick(", '$.n'", ", '$.o'", ", '$.l[1]'", ", '$[0]'", ", '$.by'", ", '$'") + ")"
 		},
 		func() string { // not of a CAST, which here makes a text of JSON and in SQLite does not
 			if g.free {
@@ -190,7 +200,8 @@ func (g *generator) any(depth int) string {
 		choices = append(choices,
 			func() string { return "(" + g.condition(d) + ")" },
 			func() string {
-				return "CASE WHEN " + g.condition(d) + " THEN " + g.any(d) + " WHEN " + g.condition(d) + " THEN " + g.any(d) + g.pick(" END", " ELSE "+g.any(d)+" END")
+				return "CASE WHEN " + g.condition(d) + " THEN " + g.any(d) + " WHEN " + g.condition(d) + " THEN " +
+					g.any(d) + g.pick(" END", " ELSE "+g.any(d)+" END")
 			},
 			func() string {
 				return "CASE " + g.any(d) + " WHEN " + g.any(d) + " THEN " + g.any(d) + " ELSE " + g.any(d) + " END"
@@ -209,7 +220,8 @@ func (g *generator) operand(depth int) string {
 }
 
 func (g *generator) comparison(depth int) string {
-	return g.operand(depth) + g.pick(" = ", " <> ", " < ", " <= ", " > ", " >= ", " IS ", " IS NOT ", " == ", " != ") + g.operand(depth)
+	return g.operand(depth) + g.pick(" = ", " <> ", " < ", " <= ", " > ", " >= ", " IS ", " IS NOT ", " == ", " != ") +
+		g.operand(depth)
 }
 
 func (g *generator) condition(depth int) string {
@@ -231,7 +243,8 @@ func (g *generator) condition(depth int) string {
 		},
 		func() string { return g.operand(d) + " " + not + "BETWEEN " + g.numeric(0) + " AND " + g.numeric(0) },
 		func() string {
-			return g.text(d) + " " + not + "LIKE " + g.pick("'O%'", "'%e%'", "'_pened'", "'order-_'", "'%'", "''", "'a\\_b' ESCAPE '\\'", "'É%'", "'X''Y'")
+			return g.text(d) + " " + not + "LIKE " +
+				g.pick("'O%'", "'%e%'", "'_pened'", "'order-_'", "'%'", "''", "'a\\_b' ESCAPE '\\'", "'É%'", "'X''Y'")
 		},
 	)
 }
@@ -251,18 +264,21 @@ func (g *generator) bound() string {
 			return g.column("position") + g.pick(" < ", " >= ") + g.pick("12.5", "'17'", "'abc'", "NULL", "-3", "1e18")
 		},
 		func() string {
-			return g.column("stream") + g.pick(" = ", " <> ", " > ") + g.pick("'order-1'", "'order-2'", "'account-7'", "'ORDER-1'", "'none'")
+			return g.column("stream") + g.pick(" = ", " <> ", " > ") +
+				g.pick("'order-1'", "'order-2'", "'account-7'", "'ORDER-1'", "'none'")
 		},
 		func() string { return g.column("stream") + " IN ('order-1', 'account-7', 'none')" },
 		func() string {
-			return g.column("stream") + g.pick(" LIKE 'order-%'", " LIKE 'ORDER-%'", " LIKE '%7'", " NOT LIKE 'order-%'")
+			return g.column("stream") +
+				g.pick(" LIKE 'order-%'", " LIKE 'ORDER-%'", " LIKE '%7'", " NOT LIKE 'order-%'")
 		},
 		func() string {
 			return g.column("type") + g.pick(" = ", " <> ") + g.pick("'Opened'", "'Deposited'", "'opened'", "'none'")
 		},
 		func() string { return g.column("type") + " IN ('Opened', 'Closed')" },
 		func() string {
-			return g.column("type") + g.pick(" = ", " <> ", " < ", " >= ") + g.pick("'opened'", "'CLOSED'", "'none'") + " COLLATE NOCASE"
+			return g.column("type") + g.pick(" = ", " <> ", " < ", " >= ") + g.pick("'opened'", "'CLOSED'", "'none'") +
+				" COLLATE NOCASE"
 		},
 		func() string {
 			return g.column("recorded_at") + g.pick(" = ", " <> ", " < ", " <= ", " > ", " >= ") + g.time()
@@ -274,7 +290,8 @@ func (g *generator) bound() string {
 	)
 }
 
-// time is a literal that recorded_at can be compared with. SQLite compares texts, and so it is written as its texts are.
+// time is a literal that recorded_at can be compared with. SQLite compares texts, and so it is
+// written as its texts are.
 func (g *generator) time() string {
 	if len(g.times) == 0 {
 		return "'2026-01-01T00:00:00.000000Z'"
@@ -355,8 +372,8 @@ func (g *generator) direction() string {
 	return g.pick("", " ASC", " DESC", " DESC", " NULLS LAST", " DESC NULLS FIRST", " ASC NULLS LAST")
 }
 
-// A statement is a random query; ordered tells whether its rows have one order only. With loose, 1 and 1.0 are the same:
-// UNION keeps one of equal values, and nothing says which.
+// A statement is a random query; ordered tells whether its rows have one order only. With loose, 1
+// and 1.0 are the same: UNION keeps one of equal values, and nothing says which.
 type statement struct {
 	sql     string
 	ordered bool
@@ -379,8 +396,8 @@ func (g *generator) plain() statement {
 	return statement{sql: s + " ORDER BY " + g.orderKey() + g.direction() + ", position" + g.limit(), ordered: true}
 }
 
-// orderKey is an expression that no ORDER BY could take for a constant: newer versions of SQLite lose the order of what comes
-// after a constant DESC.
+// orderKey is an expression that no ORDER BY could take for a constant: newer versions of SQLite
+// lose the order of what comes after a constant DESC.
 func (g *generator) orderKey() string {
 	return g.oneOf(
 		func() string { return g.column("type") },
@@ -435,7 +452,8 @@ func (g *generator) distinct() statement {
 
 func (g *generator) derived() statement {
 	inner := "SELECT " + g.key() + " AS k, " + g.aggregate() + " AS v FROM " + g.table() + g.where() + " GROUP BY 1"
-	return statement{sql: "SELECT k, v, " + g.pick("v IS NULL", "typeof(k)", "k || v", "v + 1") + " FROM (" + inner + ") AS d" +
+	return statement{sql: "SELECT k, v, " + g.pick("v IS NULL", "typeof(k)", "k || v", "v + 1") + " FROM (" + inner +
+		") AS d" +
 		g.pick("", " WHERE v > 1", " WHERE k IS NOT NULL", " WHERE d.k > 'a'") + g.pick("", " ORDER BY k")}
 }
 
@@ -449,9 +467,11 @@ func (g *generator) union() statement {
 }
 
 func (g *generator) with() statement {
-	return statement{sql: "WITH a AS (SELECT type AS t, position AS p, " + g.any(1) + " AS x FROM " + g.table() + g.where() + "), " +
+	return statement{sql: "WITH a AS (SELECT type AS t, position AS p, " + g.any(1) + " AS x FROM " + g.table() +
+		g.where() + "), " +
 		"b AS (SELECT t, COUNT(*) AS n, MAX(p) AS last FROM a GROUP BY t) " +
-		g.pick("SELECT * FROM b ORDER BY t", "SELECT t, n FROM b WHERE n > 3 ORDER BY n, t", "SELECT COUNT(*), MIN(x), MAX(x) FROM a"), ordered: true}
+		g.pick("SELECT * FROM b ORDER BY t", "SELECT t, n FROM b WHERE n > 3 ORDER BY n, t", "SELECT COUNT(*), "+
+			"MIN(x), MAX(x) FROM a"), ordered: true}
 }
 
 func (g *generator) subquery() statement {
@@ -461,35 +481,47 @@ func (g *generator) subquery() statement {
 		func() string { return outer + "position < " + inner },
 		func() string { return "SELECT " + inner + ", COUNT(*) FROM \"$all\"" },
 		func() string {
-			return outer + "type " + g.pick("", "NOT ") + "IN (" + g.pick("SELECT type FROM "+g.table()+g.where(), "(SELECT type FROM "+g.table()+")") + ")"
+			return outer + "type " + g.pick("", "NOT ") + "IN (" +
+				g.pick("SELECT type FROM "+g.table()+g.where(), "(SELECT type FROM "+g.table()+")") + ")"
 		},
 		func() string {
-			return outer + g.pick("", "NOT ") + "EXISTS (SELECT 1 FROM \"$all\" AS i WHERE i.stream = o.stream AND i.version = o.version + 1)"
+			return outer + g.pick("", "NOT ") +
+				"EXISTS (SELECT 1 FROM \"$all\" AS i WHERE i.stream = o.stream AND i.version = o.version + 1)"
 		},
 		func() string {
-			return "SELECT position, (SELECT COUNT(*) FROM \"$all\" AS i WHERE i.type = o.type AND i.position < o.position) FROM \"$all\" AS o WHERE o.position < 40"
+			return "SELECT position, (SELECT COUNT(*) FROM \"$all\" AS i WHERE i.type = o.type AND i.position < " +
+				"o.position) FROM \"$all\" AS o WHERE o.position < 40"
 		},
 	)}
 }
 
 func (g *generator) join() statement {
 	kind := g.pick(" JOIN ", " LEFT JOIN ", " INNER JOIN ")
-	on := g.pick("a.stream = b.stream AND a.version = b.version + 1", "a.version = b.version", "a.type = b.type AND a.position < 60",
+	on := g.pick("a.stream = b.stream AND a.version = b.version + 1", "a.version = b.version", "a.type = b.type AND "+
+		"a.position < 60",
 		"(a.payload ->> '$.n') = (b.payload ->> '$.n')", "a.position = b.version AND b.type = 'Opened'")
 	g.alias = g.pick("a.", "b.")
 	extra := g.pick("", " WHERE "+g.bound())
 	g.alias = ""
-	return statement{sql: "SELECT a.position, b.position, b.type FROM " + g.table() + " AS a" + kind + `"order-1" AS b ON ` + on + extra +
+	return statement{sql: "SELECT a.position, b.position, b.type FROM " + g.table() + " AS a" + kind +
+		`"order-1" AS b ON ` + on + extra +
 		" ORDER BY a.position, b.position" + g.limit(), ordered: true}
 }
 
 func (g *generator) window() statement {
-	over := "(PARTITION BY " + g.pick("type", "stream", "version % 3") + " ORDER BY " + g.pick("position", "version, position", "position DESC") + ")"
-	f := g.pick("ROW_NUMBER()", "RANK()", "COUNT(*)", "SUM(version)", "LAG(type)", "LAG(version, 2, -1)", "LEAD(position)", "FIRST_VALUE(type)",
+	over := "(PARTITION BY " + g.pick("type", "stream", "version % 3") + " ORDER BY " +
+		g.pick("position", "version, position", "position DESC") + ")"
+	f := g.pick("ROW_NUMBER()", "RANK()", "COUNT(*)", "SUM(version)", "LAG(type)", "LAG(version, 2, -1)",
+		"LEAD(position)", "FIRST_VALUE(type)",
 		"LAST_VALUE(position)", "AVG(version)", "MIN(type)", "DENSE_RANK()")
 	if g.chance(25) {
-		over = "(ORDER BY position ROWS BETWEEN " + g.pick("UNBOUNDED PRECEDING", "2 PRECEDING", "CURRENT ROW") + " AND " + g.pick("CURRENT ROW", "1 FOLLOWING", "UNBOUNDED FOLLOWING") + ")"
+		over = "(ORDER BY position ROWS BETWEEN " + g.pick("UNBOUNDED PRECEDING", "2 PRECEDING", "CURRENT ROW") +
+			" AND " + g.pick("CURRENT ROW", "1 FOLLOWING", "UNBOUNDED FOLLOWING") + ")"
 		f = g.pick("SUM(version)", "COUNT(*)", "MAX(position)", "FIRST_VALUE(position)", "LAST_VALUE(position)")
 	}
-	return statement{sql: "SELECT position, " + f + " OVER " + over + " AS w FROM " + g.table() + g.where() + " ORDER BY position" + g.limit(), ordered: true}
+	return statement{
+		sql: "SELECT position, " + f + " OVER " + over + " AS w FROM " + g.table() + g.where() +
+			" ORDER BY position" + g.limit(),
+		ordered: true,
+	}
 }

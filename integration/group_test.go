@@ -16,8 +16,8 @@ import (
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
-// A gatedFS lets nothing become durable while its gate is closed: appends that come meanwhile wait for one another, and then
-// share a group.
+// A gatedFS lets nothing become durable while its gate is closed: appends that come meanwhile wait
+// for one another, and then share a group.
 type gatedFS struct {
 	vfs.FS
 	gate    sync.RWMutex // held for writing while the gate is closed
@@ -44,8 +44,9 @@ func (f *gatedFile) Fdatasync() error {
 	return f.File.Fdatasync()
 }
 
-// TestConditionsInOneGroup: appends that are committed together see each other's events, with the real predicate. Of four that want
-// the same name one gets it, and the others are told by whom; no name stands in the way of another.
+// TestConditionsInOneGroup: appends that are committed together see each other's events, with the
+// real predicate. Of four that want the same name one gets it, and the others are told by whom; no
+// name stands in the way of another.
 func TestConditionsInOneGroup(t *testing.T) {
 	predicates := []string{
 		"payload->>'$.name' = ?",
@@ -99,14 +100,19 @@ func claimTogether(t *testing.T, predicate string) {
 	arrived := disk.arrived.Load()
 	var first claim
 	try(&first, `INSERT INTO before (type) VALUES ('Holds the gate')`)
-	require.Eventually(t, func() bool { return disk.arrived.Load() > arrived && store.Stats().QueueLength == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool {
+		return disk.arrived.Load() > arrived && store.Stats().QueueLength == 0
+	}, 10*time.Second, time.Millisecond)
 	for w := range claims {
 		c := &claims[w]
 		c.name = fmt.Sprintf("name-%d", w%names)
-		try(c, `INSERT INTO $all (stream, type, payload, tags) VALUES (?, 'Claimed', ?, ?) EXPECTING NO EVENT FROM $all WHERE `+predicate,
+		try(c, `INSERT INTO $all (stream, type, payload, tags) VALUES (?, 'Claimed', ?, ?) EXPECTING NO EVENT FROM `+
+			`$all WHERE `+predicate,
 			fmt.Sprintf("claim-%d", w), eventfold.JSON(map[string]string{"name": c.name}), []string{c.name}, c.name)
 	}
-	require.Eventually(t, func() bool { return store.Stats().QueueLength == claimants }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool {
+		return store.Stats().QueueLength == claimants
+	}, 10*time.Second, time.Millisecond)
 	disk.gate.Unlock()
 	wg.Wait()
 	require.NoError(t, first.err)
@@ -114,7 +120,8 @@ func claimTogether(t *testing.T, predicate string) {
 	checkClaims(t, claims)
 }
 
-// checkClaims holds that each name was given once, and that whoever did not get it was told who did.
+// checkClaims holds that each name was given once, and that whoever did not get it was told who
+// did.
 func checkClaims(t *testing.T, claims []claim) {
 	winners := map[string]int64{}
 	for _, c := range claims {

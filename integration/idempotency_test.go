@@ -12,8 +12,9 @@ import (
 	"github.com/eventfold/eventfold/engine"
 )
 
-// TestRetries sends INSERTs again, changed in every way that there is: what is the same is a success that writes nothing, and whatever
-// is not is told apart by its kind. The expectations of a retry are not looked at: they held when it was written.
+// TestRetries sends INSERTs again, changed in every way that there is: what is the same is a
+// success that writes nothing, and whatever is not is told apart by its kind. The expectations of a
+// retry are not looked at: they held when it was written.
 func TestRetries(t *testing.T) {
 	const columns = `INSERT INTO $all (stream, type, payload, metadata, tags, id) VALUES `
 	const row = `(?, ?, ?, ?, ?, ?)`
@@ -32,22 +33,68 @@ func TestRetries(t *testing.T) {
 	}{
 		{"the same", [][]any{first, second}, nil},
 		{"its tags in another order", [][]any{with(first, 4, `["y", "x"]`), second}, nil},
-		{"another type", [][]any{with(first, 1, "Paid"), second}, &engine.DuplicateEventError{ID: a, Kind: engine.DifferentContent, Stream: "order-1", Position: 1}},
-		{"another payload", [][]any{with(first, 2, `{"n":1}`), second}, &engine.DuplicateEventError{ID: a, Kind: engine.DifferentContent, Stream: "order-1", Position: 1}},
-		{"other metadata", [][]any{first, with(second, 3, `{"by": "bob"}`)}, &engine.DuplicateEventError{ID: b, Kind: engine.DifferentContent, Stream: "order-2", Position: 2}},
-		{"other tags", [][]any{with(first, 4, `["x"]`), second}, &engine.DuplicateEventError{ID: a, Kind: engine.DifferentContent, Stream: "order-1", Position: 1}},
-		{"another stream", [][]any{with(first, 0, "order-3"), second}, &engine.DuplicateEventError{ID: a, Kind: engine.DifferentStream, Stream: "order-1", Position: 1}},
-		{"another order", [][]any{second, first}, &engine.DuplicateEventError{ID: b, Kind: engine.Reordered, Stream: "order-2", Position: 2}},
-		{"a new event behind it", [][]any{first, second, with(second, 5, c)}, &engine.DuplicateEventError{ID: a, Kind: engine.Partial, Stream: "order-1", Position: 1}},
-		{"an event without an id behind it", [][]any{first, second, with(second, 5, nil)}, &engine.DuplicateEventError{ID: a, Kind: engine.Partial, Stream: "order-1", Position: 1}},
-		{"an id twice", [][]any{with(first, 5, c), with(second, 5, c)}, &engine.DuplicateEventError{ID: c, Kind: engine.RepeatedID, Position: engine.NoPosition}},
+		{"another type", [][]any{with(first, 1, "Paid"), second}, &engine.DuplicateEventError{
+			ID:       a,
+			Kind:     engine.DifferentContent,
+			Stream:   "order-1",
+			Position: 1,
+		}},
+		{"another payload", [][]any{with(first, 2, `{"n":1}`), second}, &engine.DuplicateEventError{
+			ID:       a,
+			Kind:     engine.DifferentContent,
+			Stream:   "order-1",
+			Position: 1,
+		}},
+		{"other metadata", [][]any{first, with(second, 3, `{"by": "bob"}`)}, &engine.DuplicateEventError{
+			ID:       b,
+			Kind:     engine.DifferentContent,
+			Stream:   "order-2",
+			Position: 2,
+		}},
+		{"other tags", [][]any{with(first, 4, `["x"]`), second}, &engine.DuplicateEventError{
+			ID:       a,
+			Kind:     engine.DifferentContent,
+			Stream:   "order-1",
+			Position: 1,
+		}},
+		{"another stream", [][]any{with(first, 0, "order-3"), second}, &engine.DuplicateEventError{
+			ID:       a,
+			Kind:     engine.DifferentStream,
+			Stream:   "order-1",
+			Position: 1,
+		}},
+		{"another order", [][]any{second, first}, &engine.DuplicateEventError{
+			ID:       b,
+			Kind:     engine.Reordered,
+			Stream:   "order-2",
+			Position: 2,
+		}},
+		{"a new event behind it", [][]any{first, second, with(second, 5, c)}, &engine.DuplicateEventError{
+			ID:       a,
+			Kind:     engine.Partial,
+			Stream:   "order-1",
+			Position: 1,
+		}},
+		{"an event without an id behind it", [][]any{first, second, with(second, 5, nil)}, &engine.DuplicateEventError{
+			ID:       a,
+			Kind:     engine.Partial,
+			Stream:   "order-1",
+			Position: 1,
+		}},
+		{"an id twice", [][]any{with(first, 5, c), with(second, 5, c)}, &engine.DuplicateEventError{
+			ID:       c,
+			Kind:     engine.RepeatedID,
+			Position: engine.NoPosition,
+		}},
 	}
 	db := openStore(t)
 	_, err := db.Exec(`INSERT INTO before (type, id) VALUES ('Before', ?)`, stored)
 	require.NoError(t, err)
 	_, err = db.Exec(columns+row+", "+row, append(append([]any(nil), first...), second...)...)
 	require.NoError(t, err)
-	rows, err := query(db, `INSERT INTO before (type, id) VALUES ('Before', ?) EXPECTING NO STREAM, NO EVENT FROM $all RETURNING position, duplicate`, stored)
+	rows, err := query(db,
+		`INSERT INTO before (type, id) VALUES ('Before', ?) EXPECTING NO STREAM, NO EVENT FROM $all RETURNING `+
+			`position, duplicate`, stored)
 	require.NoError(t, err)
 	assert.Equal(t, "0 | 1", answer(rows))
 	for _, tt := range tests {
@@ -78,7 +125,8 @@ func TestRetries(t *testing.T) {
 	}
 }
 
-// inTransaction appends in a transaction, where COMMIT decides unless the statement itself is at odds.
+// inTransaction appends in a transaction, where COMMIT decides unless the statement itself is at
+// odds.
 func inTransaction(t *testing.T, db *sql.DB, text string, args []any, want *engine.DuplicateEventError) {
 	t.Helper()
 	tx, err := db.Begin()

@@ -16,14 +16,16 @@ import (
 	"github.com/eventfold/eventfold/internal/testenv"
 )
 
-// An appendCall is one append with an expected version, or a read of the stream's version if read is true.
+// An appendCall is one append with an expected version, or a read of the stream's version if read
+// is true.
 type appendCall struct {
 	stream string
 	expect engine.ExpectedVersion
 	read   bool
 }
 
-// An appendReply is its outcome: the version given, or the actual version of a refusal or of a read.
+// An appendReply is its outcome: the version given, or the actual version of a refusal or of a
+// read.
 type appendReply struct {
 	ok      bool
 	version engine.Version
@@ -58,8 +60,9 @@ var streamModel = porcupine.Model{
 	DescribeOperation: func(input, output any) string { return fmt.Sprintf("%+v -> %+v", input, output) },
 }
 
-// TestExpectedVersionsAreLinearizable lets goroutines append to few streams with every kind of expected version, records when each
-// call began and ended, and asks porcupine for an order that explains all answers.
+// TestExpectedVersionsAreLinearizable lets goroutines append to few streams with every kind of
+// expected version, records when each call began and ended, and asks porcupine for an order that
+// explains all answers.
 func TestExpectedVersionsAreLinearizable(t *testing.T) {
 	for round := range budget(t, "EVENTFOLD_LINEARIZABLE_ROUNDS", 5) {
 		s, err := filestore.Open(t.TempDir(), filestore.Options{})
@@ -68,7 +71,8 @@ func TestExpectedVersionsAreLinearizable(t *testing.T) {
 			func(call appendCall) (appendReply, error) { return makeCall(s, call) }}
 		history := clients.history(t, testenv.Seed(t)+uint64(round))
 		require.NoError(t, s.Close())
-		require.Equal(t, porcupine.Ok, porcupine.CheckOperationsTimeout(streamModel, history, time.Minute), "%d operations", len(history))
+		require.Equal(t, porcupine.Ok, porcupine.CheckOperationsTimeout(streamModel, history, time.Minute),
+			"%d operations", len(history))
 		t.Logf("%d operations are linearizable", len(history))
 	}
 }
@@ -82,7 +86,10 @@ func randomCall(r *rand.Rand, s engine.Store) appendCall {
 	if err != nil {
 		last = 0
 	}
-	expect := []engine.ExpectedVersion{engine.Any, engine.NoStream, engine.StreamExists, engine.Exact(last), engine.Exact(last), engine.Exact(last + 1)}[r.IntN(6)]
+	expect := []engine.ExpectedVersion{
+		engine.Any, engine.NoStream, engine.StreamExists, engine.Exact(last), engine.Exact(last),
+		engine.Exact(last + 1),
+	}[r.IntN(6)]
 	return appendCall{stream: stream, expect: expect}
 }
 
@@ -91,7 +98,11 @@ func makeCall(s engine.Store, call appendCall) (appendReply, error) {
 		v, _, err := s.ReadIndex().StreamVersion(call.stream)
 		return appendReply{true, v}, err
 	}
-	done, err := s.Append(context.Background(), engine.Append{Stream: call.stream, Expect: []engine.Expectation{call.expect}, Events: []engine.NewEvent{{Type: "T"}}})
+	done, err := s.Append(context.Background(), engine.Append{
+		Stream: call.stream,
+		Expect: []engine.Expectation{call.expect},
+		Events: []engine.NewEvent{{Type: "T"}},
+	})
 	var conflict *engine.ConflictError
 	if errors.As(err, &conflict) {
 		return appendReply{false, conflict.Checks[0].Actual}, nil

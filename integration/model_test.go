@@ -36,8 +36,8 @@ func (e *modelEvent) tags() any {
 	return []string{e.tag}
 }
 
-// An insert is one INSERT: events of one stream, or of several if stream is "", with what it expects. Without events it
-// is an EXPECT.
+// An insert is one INSERT: events of one stream, or of several if stream is "", with what it
+// expects. Without events it is an EXPECT.
 type insert struct {
 	stream string
 	events []modelEvent
@@ -96,7 +96,8 @@ func (m *machine) drawEvents(t *rapid.T, stream string) []modelEvent {
 		if of == "" {
 			of = rapid.SampledFrom(streams).Draw(t, "of stream")
 		}
-		events[i] = modelEvent{stream: of, typ: rapid.SampledFrom(typeNames).Draw(t, "type"), n: rapid.IntRange(0, 9).Draw(t, "n"),
+		events[i] = modelEvent{stream: of, typ: rapid.SampledFrom(typeNames).Draw(t, "type"),
+			n:   rapid.IntRange(0, 9).Draw(t, "n"),
 			tag: rapid.SampledFrom(tagNames).Draw(t, "tag")}
 		if withIDs {
 			events[i].id = uuid.UUID(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "id")).String()
@@ -142,12 +143,14 @@ func (m *machine) drawCondition(t *rapid.T) expectation {
 		{"$all WHERE HAS(tags, 'x:1')", func(e *modelEvent) bool { return e.tag == "x:1" }},
 		{fmt.Sprintf("$all WHERE payload->>'$.n' > %d", n), func(e *modelEvent) bool { return e.n > n }},
 		{"\"b\" WHERE type LIKE 'M%'", func(e *modelEvent) bool { return e.stream == "b" && e.typ == "Moved" }},
-		{fmt.Sprintf("$all WHERE stream LIKE 'a-%%' AND (type IN ('Closed', 'Moved') OR payload->>'$.n' = %d)", n), func(e *modelEvent) bool {
-			return strings.HasPrefix(e.stream, "a-") && (e.typ != "Opened" || e.n == n)
-		}},
+		{fmt.Sprintf("$all WHERE stream LIKE 'a-%%' AND (type IN ('Closed', 'Moved') OR payload->>'$.n' = %d)", n),
+			func(e *modelEvent) bool {
+				return strings.HasPrefix(e.stream, "a-") && (e.typ != "Opened" || e.n == n)
+			}},
 		{"$all", func(*modelEvent) bool { return true }},
 	}[rapid.IntRange(0, 5).Draw(t, "condition")]
-	return expectation{sql: "NO EVENT FROM " + where.sql + " AFTER ?", args: []any{after}, code: eventfold.ErrConditionFailed,
+	return expectation{sql: "NO EVENT FROM " + where.sql + " AFTER ?", args: []any{after},
+		code: eventfold.ErrConditionFailed,
 		holds: func(log []modelEvent, _ int) bool {
 			for i := after + 1; i < len(log); i++ {
 				if where.matches(&log[i]) {
@@ -189,7 +192,8 @@ func (in *insert) statement() (text string, args []any) {
 	return text, append(args, in.expect.args...)
 }
 
-// stage returns what the log would be with the inserts at its end, or the code of the first that is refused.
+// stage returns what the log would be with the inserts at its end, or the code of the first that is
+// refused.
 func (m *machine) stage(base int, inserts []insert) ([]modelEvent, eventfold.Code, bool) {
 	log := slices.Clone(m.log[:base])
 	for _, in := range inserts {
@@ -361,7 +365,8 @@ func (m *machine) Commit(t *rapid.T) {
 	err := m.tx.Commit()
 	m.tx = nil
 	if !ok {
-		require.True(t, errors.Is(err, eventfold.ErrVersionConflict) || errors.Is(err, eventfold.ErrConditionFailed), "%v", err)
+		require.True(t, errors.Is(err, eventfold.ErrVersionConflict) ||
+			errors.Is(err, eventfold.ErrConditionFailed), "%v", err)
 		m.checkDropped(t, m.results)
 		return
 	}
@@ -426,7 +431,8 @@ func read(t *rapid.T, db execer, query string, args ...any) (rows []string) {
 	return rows
 }
 
-// Read compares what the store says with the model: outside a transaction all of the log, inside the snapshot and its own events.
+// Read compares what the store says with the model: outside a transaction all of the log, inside
+// the snapshot and its own events.
 func (m *machine) Read(t *rapid.T) {
 	m.compare(t, m.db, m.log, len(m.log), nil)
 	if m.tx == nil {
@@ -437,8 +443,8 @@ func (m *machine) Read(t *rapid.T) {
 	m.compare(t, m.tx, log, m.snapshot, pinned(m.buffer))
 }
 
-// compare compares the answers for a log of which so many events are committed. The versions of the others are known
-// where they are pinned.
+// compare compares the answers for a log of which so many events are committed. The versions of the
+// others are known where they are pinned.
 func (m *machine) compare(t *rapid.T, db execer, log []modelEvent, committed int, pinned map[string]bool) {
 	stream := rapid.SampledFrom(streams).Draw(t, "stream")
 	var all, one, unknown []string
@@ -465,10 +471,12 @@ func (m *machine) compare(t *rapid.T, db execer, log []modelEvent, committed int
 		counts[e.typ]++
 	}
 	require.Equal(t, all, read(t, db, "SELECT position, stream, version, type, payload, tags FROM $all"))
-	require.Equal(t, slices.Concat(unknown, one), read(t, db, "SELECT version, type FROM $all WHERE stream = ? ORDER BY version", stream))
+	require.Equal(t, slices.Concat(unknown, one),
+		read(t, db, "SELECT version, type FROM $all WHERE stream = ? ORDER BY version", stream))
 	require.Equal(t, slices.Concat(one, unknown), read(t, db, `SELECT version, type FROM "`+stream+`"`))
 	slices.Reverse(one)
-	require.Equal(t, slices.Concat(one, unknown), read(t, db, `SELECT version, type FROM "`+stream+`" ORDER BY version DESC`))
+	require.Equal(t, slices.Concat(one, unknown),
+		read(t, db, `SELECT version, type FROM "`+stream+`" ORDER BY version DESC`))
 	var byType []string
 	for _, typ := range slices.Sorted(func(yield func(string) bool) {
 		for typ := range counts {
@@ -482,7 +490,8 @@ func (m *machine) compare(t *rapid.T, db execer, log []modelEvent, committed int
 	require.Equal(t, byType, read(t, db, "SELECT type, COUNT(*) FROM $all GROUP BY type ORDER BY type"))
 	if committed > 0 {
 		p := rapid.IntRange(-1, committed-1).Draw(t, "as of")
-		require.Equal(t, []string{fmt.Sprint(p + 1)}, read(t, m.db, fmt.Sprintf("SELECT COUNT(*) FROM $all AS OF POSITION %d", p)))
+		require.Equal(t, []string{fmt.Sprint(p + 1)},
+			read(t, m.db, fmt.Sprintf("SELECT COUNT(*) FROM $all AS OF POSITION %d", p)))
 	}
 }
 
@@ -493,8 +502,9 @@ func (m *machine) Check(t *rapid.T) {
 	require.Equal(t, len(m.log), n)
 }
 
-// TestModel runs random mixes of appends, conditions, retries, transactions, savepoints and reads against a model, with reopening
-// in between. rapid shrinks a failure to the shortest that it finds; -rapid.checks sets how many runs there are.
+// TestModel runs random mixes of appends, conditions, retries, transactions, savepoints and reads
+// against a model, with reopening in between. rapid shrinks a failure to the shortest that it
+// finds; -rapid.checks sets how many runs there are.
 func TestModel(t *testing.T) {
 	dir := t.TempDir()
 	run := 0
@@ -510,8 +520,10 @@ func TestModel(t *testing.T) {
 			require.NoError(t, os.RemoveAll(m.dir))
 		}()
 		t.Repeat(map[string]func(*rapid.T){
-			"append": m.Append, "append again": m.Append, "retry": m.Retry, "begin": m.Begin, "insert": m.Insert, "insert again": m.Insert,
-			"savepoint": m.Savepoint, "commit": m.Commit, "rollback": m.Rollback, "reopen": m.Reopen, "read": m.Read, "": m.Check,
+			"append": m.Append, "append again": m.Append, "retry": m.Retry, "begin": m.Begin, "insert": m.Insert,
+			"insert again": m.Insert,
+			"savepoint":    m.Savepoint, "commit": m.Commit, "rollback": m.Rollback, "reopen": m.Reopen, "read": m.Read,
+			"": m.Check,
 		})
 	})
 }

@@ -43,7 +43,8 @@ func checkedPayload(position int64) []byte {
 	return fmt.Appendf(nil, `{"sum": %d, "text": "%s"}`, crc32.ChecksumIEEE([]byte(text)), text)
 }
 
-// follow is a reader process: it reads everything from the first event on, checks each, and says now and then how far it is.
+// follow is a reader process: it reads everything from the first event on, checks each, and says
+// now and then how far it is.
 func follow(store string) error {
 	db, err := sql.Open("eventfold", store+"?mode=ro")
 	if err != nil {
@@ -113,15 +114,18 @@ func (r *reader) kill() error {
 	return <-r.done
 }
 
-// TestReadersInOtherProcesses lets four processes follow what this one writes, kills readers and starts them again.
-// EVENTFOLD_SECONDS sets how long.
+// TestReadersInOtherProcesses lets four processes follow what this one writes, kills readers and
+// starts them again. EVENTFOLD_SECONDS sets how long.
 func TestReadersInOtherProcesses(t *testing.T) {
 	const readers = 4
 	store := filepath.Join(t.TempDir(), "store")
 	s, err := filestore.Open(store, filestore.Options{SegmentSize: 256 << 10})
 	require.NoError(t, err)
 	// The reader is there before the writer has taken the lock.
-	_, err = s.Append(t.Context(), engine.Append{Stream: "s-0", Events: []engine.NewEvent{{Type: "T", Payload: checkedPayload(0)}}})
+	_, err = s.Append(t.Context(), engine.Append{
+		Stream: "s-0",
+		Events: []engine.NewEvent{{Type: "T", Payload: checkedPayload(0)}},
+	})
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
 
@@ -140,7 +144,10 @@ func TestReadersInOtherProcesses(t *testing.T) {
 	var writer sync.WaitGroup
 	writer.Go(func() { // ends with ctx
 		for p := int64(1); ctx.Err() == nil; p++ {
-			_, err := s.Append(context.WithoutCancel(ctx), engine.Append{Stream: fmt.Sprint("s-", p%7), Events: []engine.NewEvent{{Type: "T", Payload: checkedPayload(p)}}})
+			_, err := s.Append(context.WithoutCancel(ctx), engine.Append{
+				Stream: fmt.Sprint("s-", p%7),
+				Events: []engine.NewEvent{{Type: "T", Payload: checkedPayload(p)}},
+			})
 			if err != nil {
 				t.Error(err)
 				return

@@ -13,8 +13,9 @@ import (
 	"github.com/eventfold/eventfold"
 )
 
-// What follows has the shape of what sqlc generates: queries with their names in a comment, prepared once, run on a database or in a
-// transaction. sqlc's own parser knows no EXPECTING, so the expected version is a column.
+// What follows has the shape of what sqlc generates: queries with their names in a comment,
+// prepared once, run on a database or in a transaction. sqlc's own parser knows no EXPECTING, so
+// the expected version is a column.
 
 type dbtx interface {
 	ExecContext(context.Context, string, ...any) (sql.Result, error)
@@ -99,7 +100,13 @@ func TestSQLCStyle(t *testing.T) {
 	defer read.Close()
 	q := &generatedQueries{db: db, read: read}
 
-	opened := appendEventParams{Stream: "account-7", Type: "Opened", Payload: json.RawMessage(`{"owner": "Ada"}`), ID: uuid.New(), ExpectedVersion: "no stream"}
+	opened := appendEventParams{
+		Stream:          "account-7",
+		Type:            "Opened",
+		Payload:         json.RawMessage(`{"owner": "Ada"}`),
+		ID:              uuid.New(),
+		ExpectedVersion: "no stream",
+	}
 	for _, written := range []int64{1, 0} { // the second is a retry
 		result, err := q.appendEvent(ctx, opened)
 		require.NoError(t, err)
@@ -115,7 +122,12 @@ func TestSQLCStyle(t *testing.T) {
 	require.NoError(t, err)
 	defer tx.Rollback()
 	in := q.withTx(tx)
-	_, err = in.appendEvent(ctx, appendEventParams{Stream: "account-7", Type: "Closed", ID: uuid.New(), ExpectedVersion: 0})
+	_, err = in.appendEvent(ctx, appendEventParams{
+		Stream:          "account-7",
+		Type:            "Closed",
+		ID:              uuid.New(),
+		ExpectedVersion: 0,
+	})
 	require.NoError(t, err)
 	items, err := in.readStream(ctx, "account-7", 1)
 	require.NoError(t, err)
@@ -123,7 +135,8 @@ func TestSQLCStyle(t *testing.T) {
 	require.NoError(t, tx.Commit())
 	items, err = q.readStream(ctx, "account-7", 1)
 	require.NoError(t, err)
-	assert.Equal(t, []readStreamRow{{Position: sql.NullInt64{Int64: 1, Valid: true}, Version: 1, Type: "Closed"}}, items)
+	assert.Equal(t, []readStreamRow{{Position: sql.NullInt64{Int64: 1, Valid: true}, Version: 1, Type: "Closed"}},
+		items)
 	var n int
 	require.NoError(t, db.QueryRowContext(ctx, countByType, "Opened", "Closed").Scan(&n))
 	assert.Equal(t, 2, n)
@@ -135,8 +148,8 @@ func TestSQLCStyle(t *testing.T) {
 	assert.Equal(t, "SELECT tipe FROM \"$all\"\n       ^", e.SQL)
 }
 
-// TestIntrospection asks what the reader of information_schema in xo/usql asks, word for word, as \dn, \dt and \d do, and what
-// programs send to look at a database they do not know.
+// TestIntrospection asks what the reader of information_schema in xo/usql asks, word for word, as
+// \dn, \dt and \d do, and what programs send to look at a database they do not know.
 func TestIntrospection(t *testing.T) {
 	db := openStore(t)
 	_, err := db.Exec(`INSERT INTO "order-1" (type) VALUES ('Placed')`)
@@ -146,24 +159,37 @@ func TestIntrospection(t *testing.T) {
 		args []any
 		want string
 	}{
-		{"SELECT\n  schema_name,\n  catalog_name\nFROM information_schema.schemata\n\nWHERE schema_name NOT IN (?)\nORDER BY catalog_name, schema_name",
+		{"SELECT\n  schema_name,\n  catalog_name\nFROM information_schema.schemata\n\nWHERE schema_name NOT IN " +
+			"(?)\nORDER BY catalog_name, schema_name",
 			[]any{"information_schema"}, "main | eventfold"},
-		{"SELECT\n  table_catalog,\n  table_schema,\n  table_name,\n  table_type\nFROM information_schema.tables\n WHERE table_schema NOT IN (?) AND table_type IN (?, ?, ?, ?, ?)\nORDER BY table_catalog, table_schema, table_type, table_name",
+		{"SELECT\n  table_catalog,\n  table_schema,\n  table_name,\n  table_type\nFROM information_schema.tables\n " +
+			"WHERE table_schema NOT IN (?) AND table_type IN (?, ?, ?, ?, ?)\nORDER BY table_catalog, table_schema, " +
+			"table_type, table_name",
 			[]any{"information_schema", "TABLE", "BASE TABLE", "SYSTEM TABLE", "SYNONYM", "VIEW"},
-			"eventfold | main | $all | BASE TABLE; eventfold | main | $followers | VIEW; eventfold | main | $stats | VIEW; eventfold | main | $streams | VIEW; eventfold | main | $types | VIEW"},
-		{"SELECT\n  table_catalog,\n  table_schema,\n  table_name,\n  table_type\nFROM information_schema.tables\n WHERE table_schema NOT IN (?) AND table_name LIKE ?\nORDER BY table_catalog, table_schema, table_type, table_name",
+			"eventfold | main | $all | BASE TABLE; eventfold | main | $followers | VIEW; eventfold | main | $stats | " +
+				"VIEW; eventfold | main | $streams | VIEW; eventfold | main | $types | VIEW"},
+		{"SELECT\n  table_catalog,\n  table_schema,\n  table_name,\n  table_type\nFROM information_schema.tables\n " +
+			"WHERE table_schema NOT IN (?) AND table_name LIKE ?\nORDER BY table_catalog, table_schema, table_type, " +
+			"table_name",
 			[]any{"information_schema", "$al%"}, "eventfold | main | $all | BASE TABLE"},
-		{"SELECT\n  table_catalog,\n  table_schema,\n  table_name,\n  column_name,\n  ordinal_position,\n  data_type,\n  COALESCE(column_default, ''),\n  COALESCE(is_nullable, '') AS is_nullable,\n" +
-			"  COALESCE(character_maximum_length, numeric_precision, datetime_precision, 0),\n  COALESCE(numeric_scale, 0),\n  COALESCE(numeric_precision_radix, 10),\n  COALESCE(character_octet_length, 0) FROM information_schema.columns\n\n" +
-			"WHERE table_schema LIKE ? AND table_schema NOT IN (?) AND table_name LIKE ?\nORDER BY table_catalog, table_schema, table_name, ordinal_position LIMIT 1000",
+		{"SELECT\n  table_catalog,\n  table_schema,\n  table_name,\n  column_name,\n  ordinal_position,\n  " +
+			"data_type,\n  COALESCE(column_default, ''),\n  COALESCE(is_nullable, '') AS is_nullable,\n" +
+			"  COALESCE(character_maximum_length, numeric_precision, datetime_precision, 0),\n  " +
+			"COALESCE(numeric_scale, 0),\n  COALESCE(numeric_precision_radix, 10),\n  " +
+			"COALESCE(character_octet_length, 0) FROM information_schema.columns\n\n" +
+			"WHERE table_schema LIKE ? AND table_schema NOT IN (?) AND table_name LIKE ?\nORDER BY table_catalog, " +
+			"table_schema, table_name, ordinal_position LIMIT 1000",
 			[]any{"main", "information_schema", "$types"},
-			"eventfold | main | $types | type | 1 | TEXT |  | NO | 0 | 0 | 10 | 0; eventfold | main | $types | events | 2 | BIGINT |  | NO | 64 | 0 | 2 | 0; " +
-				"eventfold | main | $types | first_position | 3 | BIGINT |  | YES | 64 | 0 | 2 | 0; eventfold | main | $types | last_position | 4 | BIGINT |  | YES | 64 | 0 | 2 | 0"},
+			"eventfold | main | $types | type | 1 | TEXT |  | NO | 0 | 0 | 10 | 0; eventfold | main | $types | " +
+				"events | 2 | BIGINT |  | NO | 64 | 0 | 2 | 0; " +
+				"eventfold | main | $types | first_position | 3 | BIGINT |  | YES | 64 | 0 | 2 | 0; eventfold | main " +
+				"| $types | last_position | 4 | BIGINT |  | YES | 64 | 0 | 2 | 0"},
 		{"SELECT version();", nil, "eventfold 1.0"},
 		{"SELECT current_user", nil, "eventfold"},
 		{"SELECT 1", nil, "1"},
 		{`SELECT * FROM "order-1" WHERE 1=0`, nil, ""},
-		{`SELECT "main"."$all"."type", COUNT(*) AS "count" FROM "main"."$all" GROUP BY "main"."$all"."type" ORDER BY "count" DESC LIMIT 2000`, nil, "Placed | 1"},
+		{`SELECT "main"."$all"."type", COUNT(*) AS "count" FROM "main"."$all" GROUP BY "main"."$all"."type" ORDER BY ` +
+			`"count" DESC LIMIT 2000`, nil, "Placed | 1"},
 		{`SELECT stream, category FROM $streams WHERE category = ? LIMIT 1000`, []any{"order"}, "order-1 | order"},
 	}
 	for _, tt := range tests {

@@ -26,7 +26,8 @@ func (s sqliteFile) Query(text string) ([][]any, error) {
 
 func (s sqliteFile) Sort(error) sqllogic.Sort { return sqllogic.Invalid }
 
-// TestSQLiteAnswersTheFilesOfQuery holds that the expected answers of query/testdata/slt are true: SQLite gives all of them.
+// TestSQLiteAnswersTheFilesOfQuery holds that the expected answers of query/testdata/slt are true:
+// SQLite gives all of them.
 func TestSQLiteAnswersTheFilesOfQuery(t *testing.T) {
 	files, err := filepath.Glob("../query/testdata/slt/*.slt")
 	require.NoError(t, err)
@@ -37,7 +38,9 @@ func TestSQLiteAnswersTheFilesOfQuery(t *testing.T) {
 		db, err := sql.Open("sqlite", "file::memory:")
 		require.NoError(t, err)
 		db.SetMaxOpenConns(1) // each connection would have a database of its own
-		c, err := sqllogic.Run(file, sqliteFile{db}, func(line int, text string) { t.Errorf("%s:%d: %s", path, line, text) })
+		c, err := sqllogic.Run(file, sqliteFile{db}, func(line int, text string) {
+			t.Errorf("%s:%d: %s", path, line, text)
+		})
 		require.NoError(t, err)
 		assert.NoError(t, db.Close())
 		assert.NoError(t, file.Close())

@@ -42,7 +42,8 @@ func openStore(t *testing.T) *sql.DB {
 	return db
 }
 
-// requireConflict holds that an error tells that the stream was not at the version its writer expected, however it was wrapped.
+// requireConflict holds that an error tells that the stream was not at the version its writer
+// expected, however it was wrapped.
 func requireConflict(t *testing.T, err error, stream string, actual eventfold.Version) {
 	t.Helper()
 	require.ErrorIs(t, err, eventfold.ErrVersionConflict)
@@ -76,14 +77,18 @@ func requireFollow(t *testing.T, cancel context.CancelFunc, rows nexter, there i
 	assert.ErrorIs(t, rows.Err(), context.Canceled)
 }
 
-// TestSqlx: struct scans, named arguments, bulk inserts that keep what stands behind VALUES, In and Rebind.
+// TestSqlx: struct scans, named arguments, bulk inserts that keep what stands behind VALUES, In and
+// Rebind.
 func TestSqlx(t *testing.T) {
 	sqlx.BindDriver("eventfold", sqlx.QUESTION)
 	db := sqlx.NewDb(openStore(t), "eventfold")
 	require.NoError(t, db.Ping())
 
-	opened := []map[string]any{{"type": "Opened", "payload": `{"owner": "Ada"}`}, {"type": "Deposited", "payload": `{"amount": 40}`}}
-	result, err := db.NamedExec(`INSERT INTO "account-7" (type, payload) VALUES (:type, :payload) EXPECTING NO STREAM`, opened)
+	opened := []map[string]any{
+		{"type": "Opened", "payload": `{"owner": "Ada"}`}, {"type": "Deposited", "payload": `{"amount": 40}`},
+	}
+	result, err := db.NamedExec(`INSERT INTO "account-7" (type, payload) VALUES (:type, :payload) EXPECTING NO STREAM`,
+		opened)
 	require.NoError(t, err)
 	affected, err := result.RowsAffected()
 	require.NoError(t, err)
@@ -91,7 +96,8 @@ func TestSqlx(t *testing.T) {
 	last, err := result.LastInsertId()
 	require.NoError(t, err)
 	assert.EqualValues(t, 1, last)
-	_, err = db.NamedExec(`INSERT INTO "account-7" (type, payload) VALUES (:type, :payload) EXPECTING NO STREAM`, opened)
+	_, err = db.NamedExec(`INSERT INTO "account-7" (type, payload) VALUES (:type, :payload) EXPECTING NO STREAM`,
+		opened)
 	requireConflict(t, err, "account-7", 1)
 
 	var events []storedEvent
@@ -100,13 +106,16 @@ func TestSqlx(t *testing.T) {
 	assert.JSONEq(t, `{"amount": 40}`, string(events[1].Payload))
 	assert.Equal(t, time.UTC, events[1].RecordedAt.Location())
 
-	text, args, err := sqlx.In("SELECT type FROM $all WHERE type IN (?) AND stream = ? ORDER BY position", []string{"Opened", "Deposited"}, "account-7")
+	text, args, err := sqlx.In("SELECT type FROM $all WHERE type IN (?) AND stream = ? ORDER BY position", []string{
+		"Opened", "Deposited",
+	}, "account-7")
 	require.NoError(t, err)
 	var types []string
 	require.NoError(t, db.Select(&types, db.Rebind(text), args...))
 	assert.Equal(t, []string{"Opened", "Deposited"}, types)
 
-	statement, err := db.PrepareNamed(`SELECT COUNT(*) AS n, SUM(payload->>'$.amount') AS total FROM $all WHERE type = :type`)
+	statement, err := db.PrepareNamed(`SELECT COUNT(*) AS n, SUM(payload->>'$.amount') AS total FROM $all WHERE type ` +
+		`= :type`)
 	require.NoError(t, err)
 	defer statement.Close()
 	var sums struct {
@@ -154,7 +163,8 @@ func TestSquirrel(t *testing.T) {
 	assert.Equal(t, "account-7", stream)
 	assert.Equal(t, 80.0, sum)
 
-	dollars := squirrel.Select("version").From("$all").Where(squirrel.Eq{"stream": "account-7"}).PlaceholderFormat(squirrel.Dollar).Suffix("FOLLOW")
+	dollars := squirrel.Select("version").From("$all").Where(squirrel.Eq{"stream": "account-7"}).
+		PlaceholderFormat(squirrel.Dollar).Suffix("FOLLOW")
 	text, args, err := dollars.ToSql()
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -163,8 +173,9 @@ func TestSquirrel(t *testing.T) {
 	requireFollow(t, cancel, rows, 2)
 }
 
-// TestGoqu: every name is quoted, every argument is written into the text, columns come in alphabetical order, and a clause
-// behind VALUES cannot be written: expected_version is for such builders.
+// TestGoqu: every name is quoted, every argument is written into the text, columns come in
+// alphabetical order, and a clause behind VALUES cannot be written: expected_version is for such
+// builders.
 func TestGoqu(t *testing.T) {
 	raw := openStore(t)
 	db := goqu.New("default", raw)
@@ -184,7 +195,8 @@ func TestGoqu(t *testing.T) {
 		Note    string `db:"note"`
 	}
 	err := db.From("$all").Select("version", "type", goqu.L("payload->>'$.note'").As("note")).
-		Where(goqu.C("stream").Eq("account-7"), goqu.C("recorded_at").Gt(time.Unix(0, 0)), goqu.Or(goqu.C("version").In(0, 1), goqu.C("type").Like("X%"))).
+		Where(goqu.C("stream").Eq("account-7"), goqu.C("recorded_at").Gt(time.Unix(0, 0)),
+			goqu.Or(goqu.C("version").In(0, 1), goqu.C("type").Like("X%"))).
 		Order(goqu.C("version").Desc()).Limit(10).ScanStructs(&events)
 	require.NoError(t, err)
 	require.Len(t, events, 2)
@@ -212,12 +224,14 @@ func TestScany(t *testing.T) {
 		Duplicate bool
 	}
 	for _, duplicate := range []bool{false, true} {
-		err := sqlscan.Get(ctx, db, &placed, `INSERT INTO "order-1" (type, payload, id) VALUES (?, ?, ?) EXPECTING NO STREAM RETURNING position, version, duplicate`,
+		err := sqlscan.Get(ctx, db, &placed, `INSERT INTO "order-1" (type, payload, id) VALUES (?, ?, ?) EXPECTING `+
+			`NO STREAM RETURNING position, version, duplicate`,
 			"Placed", eventfold.JSON(map[string]int{"total": 12}), id)
 		require.NoError(t, err)
 		assert.Equal(t, duplicate, placed.Duplicate)
 	}
-	err := sqlscan.Get(ctx, db, &placed, `INSERT INTO "order-1" (type) VALUES (?) EXPECTING VERSION 7 RETURNING position, version, duplicate`, "Paid")
+	err := sqlscan.Get(ctx, db, &placed,
+		`INSERT INTO "order-1" (type) VALUES (?) EXPECTING VERSION 7 RETURNING position, version, duplicate`, "Paid")
 	requireConflict(t, err, "order-1", 0)
 
 	var events []storedEvent

@@ -27,7 +27,9 @@ type counting struct {
 	execs, rows atomic.Int64
 }
 
-func (c *counting) ConnExecContext(ctx context.Context, conn driver.ExecerContext, query string, args []driver.NamedValue) (driver.Result, error) {
+func (c *counting) ConnExecContext(
+	ctx context.Context, conn driver.ExecerContext, query string, args []driver.NamedValue,
+) (driver.Result, error) {
 	c.execs.Add(1)
 	return conn.ExecContext(ctx, query, args)
 }
@@ -81,7 +83,8 @@ func wrapped(t *testing.T, db *sql.DB) {
 
 	// Arguments that database/sql does not know, names, and the outcome.
 	id := uuid.New()
-	result, err := db.ExecContext(ctx, `INSERT INTO "account-7" (type, payload, tags, id) VALUES (@type, @payload, @tags, @id) EXPECTING NO STREAM`,
+	result, err := db.ExecContext(ctx, `INSERT INTO "account-7" (type, payload, tags, id) VALUES (@type, @payload, `+
+		`@tags, @id) EXPECTING NO STREAM`,
 		sql.Named("type", "Opened"), sql.Named("payload", eventfold.JSON(map[string]string{"owner": "Ada"})),
 		sql.Named("tags", `["branch:1"]`), sql.Named("id", id))
 	require.NoError(t, err)
@@ -105,7 +108,8 @@ func wrapped(t *testing.T, db *sql.DB) {
 	require.NoError(t, insert.Close())
 
 	// Values and what the columns tell of themselves.
-	rows, err := db.QueryContext(ctx, `SELECT id, payload, recorded_at, event FROM "account-7" WHERE HAS(tags, 'branch:1')`)
+	rows, err := db.QueryContext(ctx,
+		`SELECT id, payload, recorded_at, event FROM "account-7" WHERE HAS(tags, 'branch:1')`)
 	require.NoError(t, err)
 	types, err := rows.ColumnTypes()
 	require.NoError(t, err)
@@ -162,7 +166,8 @@ func wrapped(t *testing.T, db *sql.DB) {
 func requireFree(t *testing.T, dsn string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		db, err := sql.Open("eventfold", dsn+"?max_event_size=65536") // refused while the store is open with other options
+		// refused while the store is open with other options
+		db, err := sql.Open("eventfold", dsn+"?max_event_size=65536")
 		require.NoError(t, err)
 		defer db.Close()
 		defer runtime.GC() // some wrappers never close a Connector, whose hold on the store ends when it is collected

@@ -105,17 +105,23 @@ func (p *parser) star(star int) (table string) {
 func (p *parser) checkStar(lo int) {
 	t := p.tok()
 	switch {
-	case p.closes(0), t.is(","), clauseWords[t.key], p.clauseAhead():
+	case p.itemEnds():
 		return
 	case !t.is("AS") && !t.naming():
 		p.misplaced(p.at)
 		return
 	}
 	p.alias()
-	if next := p.tok(); !p.closes(0) && !next.is(",") && !clauseWords[next.key] && !p.clauseAhead() {
+	if !p.itemEnds() {
 		p.unexpected(p.at)
 	}
 	p.fail(lo, "a * must stand alone")
+}
+
+// itemEnds tells whether the next item of a SELECT list or the next clause is at the cursor.
+func (p *parser) itemEnds() bool {
+	t := p.tok()
+	return p.closes(0) || t.is(",") || clauseWords[t.key] || p.clauseAhead()
 }
 
 // orders reads the items of an ORDER BY.

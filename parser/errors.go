@@ -32,11 +32,12 @@ func (e *SyntaxError) Error() string {
 	return s
 }
 
-// Excerpt returns the line of the text that the error is in, shortened if it is long, and below it a caret under the place.
+// Excerpt returns the line of the text that the error is in, shortened if it is long, and below it
+// a caret under the place.
 func (e *SyntaxError) Excerpt() string { return Excerpt(e.Text, e.Pos) }
 
-// Locate returns the line and the column of a place in the text, both from 1. Columns count characters.
-// A place behind the text is taken as its end.
+// Locate returns the line and the column of a place in the text, both from 1. Columns count
+// characters. A place behind the text is taken as its end.
 func Locate(text string, pos Pos) (line, column int) {
 	at := clamp(text, pos)
 	before := text[:at]
@@ -49,7 +50,8 @@ const (
 	excerptBytes = (excerptSide + 1) * utf8.UTFMax // more than so many characters take
 )
 
-// Excerpt returns the line that a place is in, shortened if it is long, and below it a caret under the place.
+// Excerpt returns the line that a place is in, shortened if it is long, and below it a caret under
+// the place.
 func Excerpt(text string, pos Pos) string {
 	at := clamp(text, pos)
 	start := strings.LastIndexByte(text[:at], '\n') + 1
@@ -57,7 +59,8 @@ func Excerpt(text string, pos Pos) string {
 	if i := strings.IndexByte(text[at:], '\n'); i >= 0 {
 		end = at + i
 	}
-	start, end = max(start, at-excerptBytes), min(end, at+excerptBytes) // the line may have millions of characters
+	// the line may have millions of characters
+	start, end = max(start, at-excerptBytes), min(end, at+excerptBytes)
 	for start < at && !utf8.RuneStart(text[start]) {
 		start++
 	}
@@ -72,7 +75,8 @@ func Excerpt(text string, pos Pos) string {
 	if len(after) > excerptSide {
 		after, tail = after[:excerptSide], "..."
 	}
-	return lead + string(before) + string(after) + tail + "\n" + strings.Repeat(" ", len(lead)+len(before)) + "^"
+	return lead + string(before) + string(after) + tail + "\n" +
+		strings.Repeat(" ", len(lead)+len(before)) + "^"
 }
 
 // printable replaces what would move the caret: tabs, other controls and invalid UTF-8.

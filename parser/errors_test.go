@@ -28,8 +28,10 @@ func TestLocate(t *testing.T) {
 }
 
 func TestExcerpt(t *testing.T) {
-	assert.Equal(t, "WHERE a AND AND b\n            ^", Excerpt("SELECT *\nWHERE a AND AND b\nLIMIT 1", Pos(len("SELECT *\nWHERE a AND "))))
+	assert.Equal(t, "WHERE a AND AND b\n            ^",
+		Excerpt("SELECT *\nWHERE a AND AND b\nLIMIT 1", Pos(len("SELECT *\nWHERE a AND "))))
 	assert.Equal(t, "a b\n  ^", Excerpt("a\tb", 2))
 	long := strings.Repeat("x", 100) + "!" + strings.Repeat("y", 100)
-	assert.Equal(t, "..."+strings.Repeat("x", 60)+"!"+strings.Repeat("y", 59)+"...\n"+strings.Repeat(" ", 63)+"^", Excerpt(long, 100))
+	assert.Equal(t, "..."+strings.Repeat("x", 60)+"!"+strings.Repeat("y", 59)+"...\n"+strings.Repeat(" ", 63)+"^",
+		Excerpt(long, 100))
 }

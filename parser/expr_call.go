@@ -72,7 +72,8 @@ func (e *emitter) behindCall(call *Call) {
 	}
 }
 
-// arguments writes what stands in the parentheses of an ordinary call, and tells how many there are.
+// arguments writes what stands in the parentheses of an ordinary call, and tells how many there
+// are.
 func (e *emitter) arguments(call *Call) (n int) {
 	p := e.p
 	if p.word(")") {

@@ -31,7 +31,9 @@ type mark struct {
 
 // The letters of bind variables.
 const (
-	carryValue  = 't' // a constant, a parameter, or an operand that has been read already: a sub-query, EXISTS, DATE '...', INTERVAL
+	// A constant, a parameter, or an operand that has been read already: a sub-query, EXISTS,
+	// DATE '...', INTERVAL.
+	carryValue  = 't'
 	carrySelect = 'q' // after IN: a sub-query or an empty list; the token is its parenthesis
 )
 

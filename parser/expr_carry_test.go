@@ -13,7 +13,8 @@ import (
 
 // rawWords are all the words that sqlparser may get to see. Everything else is a carrier or a mark.
 var rawWords = []string{
-	"INSERT", "INTO", "VALUES", "DISTINCT", "AND", "OR", "NOT", "IS", "NULL", "TRUE", "FALSE", "IN", "LIKE", "ESCAPE", "REGEXP", "BETWEEN", "DIV", "COLLATE",
+	"INSERT", "INTO", "VALUES", "DISTINCT", "AND", "OR", "NOT", "IS", "NULL", "TRUE", "FALSE", "IN", "LIKE", "ESCAPE",
+	"REGEXP", "BETWEEN", "DIV", "COLLATE",
 	"CASE", "WHEN", "THEN", "ELSE", "END", "_binary", "binary",
 }
 
@@ -47,7 +48,8 @@ func read(text string, seen func(string)) (err error) {
 	return nil
 }
 
-// TestNothingOfTheUserReachesSqlparser holds for every text of the tests: only carriers, marks and our words get through.
+// TestNothingOfTheUserReachesSqlparser holds for every text of the tests: only carriers, marks and
+// our words get through.
 func TestNothingOfTheUserReachesSqlparser(t *testing.T) {
 	texts := 0
 	for _, text := range corpus() {
@@ -62,8 +64,8 @@ func TestNothingOfTheUserReachesSqlparser(t *testing.T) {
 	assert.Greater(t, texts, 200)
 }
 
-// TestRawWordsAreReserved holds that no word that sqlparser sees could be a name for it: one that could be might be taken as an alias
-// or a column where the grammar wanted something else.
+// TestRawWordsAreReserved holds that no word that sqlparser sees could be a name for it: one that
+// could be might be taken as an alias or a column where the grammar wanted something else.
 func TestRawWordsAreReserved(t *testing.T) {
 	accepts := func(text string) bool {
 		_, err := sqlparser.ParseNext(sqlparser.NewStringTokenizer(text))
@@ -77,7 +79,8 @@ func TestRawWordsAreReserved(t *testing.T) {
 	}
 }
 
-// TestCarriersThatDoNotFit holds that what sqlparser would hand back against the text is noticed: it is an internal error, never a tree.
+// TestCarriersThatDoNotFit holds that what sqlparser would hand back against the text is noticed:
+// it is an internal error, never a tree.
 func TestCarriersThatDoNotFit(t *testing.T) {
 	toks, _, err := scan("SELECT a + b, c")
 	require.NoError(t, err)

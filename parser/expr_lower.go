@@ -8,11 +8,13 @@ import (
 	"github.com/xwb1989/sqlparser"
 )
 
-// A lowerer turns what sqlparser made of the carriers into our tree. Every leaf is a carrier's number, which leads back to a token, and an operator
-// stands behind the last token of its left operand; so every node gets its place, and every operator is checked against the text.
+// A lowerer turns what sqlparser made of the carriers into our tree. Every leaf is a carrier's
+// number, which leads back to a token, and an operator stands behind the last token of its left
+// operand; so every node gets its place, and every operator is checked against the text.
 type lowerer struct{ p *parser }
 
-// A node is an expression with the tokens that it reaches over, from first up to and including last.
+// A node is an expression with the tokens that it reaches over, from first up to and including
+// last.
 type node struct {
 	expr        Expr
 	first, last int
@@ -50,7 +52,8 @@ func (l *lowerer) deeper(at int, nodes ...node) int {
 	return d
 }
 
-// node lowers an expression. Chains that lean to the left, which may be very long, are walked in a loop.
+// node lowers an expression. Chains that lean to the left, which may be very long, are walked in a
+// loop.
 func (l *lowerer) node(e sqlparser.Expr) node {
 	var spine []sqlparser.Expr
 	for {
@@ -113,7 +116,8 @@ func (l *lowerer) join(x node, e sqlparser.Expr) node {
 // chainWords are the operators whose chains are flat, as they are written.
 var chainWords = map[Op]string{OpAnd: "AND", OpOr: "OR", OpAdd: "+", OpConcat: "||"}
 
-// chain adds a term to a chain of one operator. Parentheses around the beginning of a chain change nothing.
+// chain adds a term to a chain of one operator. Parentheses around the beginning of a chain change
+// nothing.
 func (l *lowerer) chain(op Op, x node, right sqlparser.Expr) node {
 	l.check(x.last+1, chainWords[op])
 	y := l.node(right)
@@ -122,7 +126,12 @@ func (l *lowerer) chain(op Op, x node, right sqlparser.Expr) node {
 		x.last, x.depth = y.last, max(x.depth, l.deeper(y.first, y))
 		return x
 	}
-	return node{expr: &Nary{Op: op, Terms: []Expr{x.expr, y.expr}}, first: x.first, last: y.last, depth: l.deeper(x.last+1, x, y)}
+	return node{
+		expr:  &Nary{Op: op, Terms: []Expr{x.expr, y.expr}},
+		first: x.first,
+		last:  y.last,
+		depth: l.deeper(x.last+1, x, y),
+	}
 }
 
 // binaryOps are the operators that sqlparser calls binary, with what stands in the text.
@@ -130,8 +139,11 @@ var binaryOps = map[string]struct {
 	op   Op
 	word string
 }{
-	sqlparser.MinusStr: {OpSub, "-"}, sqlparser.MultStr: {OpMul, "*"}, sqlparser.DivStr: {OpDiv, "/"},
-	sqlparser.ModStr: {OpMod, "%"}, sqlparser.IntDivStr: {OpIntDiv, "DIV"},
+	sqlparser.MinusStr:  {OpSub, "-"},
+	sqlparser.MultStr:   {OpMul, "*"},
+	sqlparser.DivStr:    {OpDiv, "/"},
+	sqlparser.ModStr:    {OpMod, "%"},
+	sqlparser.IntDivStr: {OpIntDiv, "DIV"},
 }
 
 // arithmetic lowers + - * / % DIV and what is carried as ^: || -> ->>.
@@ -163,7 +175,12 @@ func (l *lowerer) arithmetic(x node, e *sqlparser.BinaryExpr) node {
 // binary makes x op y. The operator is the token behind x.
 func (l *lowerer) binary(op Op, x, y node) node {
 	at := x.last + 1
-	return node{expr: &Binary{Pos: l.pos(at), Op: op, X: x.expr, Y: y.expr}, first: x.first, last: y.last, depth: l.deeper(at, x, y)}
+	return node{
+		expr:  &Binary{Pos: l.pos(at), Op: op, X: x.expr, Y: y.expr},
+		first: x.first,
+		last:  y.last,
+		depth: l.deeper(at, x, y),
+	}
 }
 
 // comparisonOps are the comparisons, by what sqlparser calls them.
@@ -171,9 +188,12 @@ var comparisonOps = map[string]struct {
 	op    Op
 	words []string
 }{
-	sqlparser.EqualStr: {OpEq, []string{"=", "=="}}, sqlparser.NotEqualStr: {OpNe, []string{"<>", "!="}},
-	sqlparser.LessThanStr: {OpLt, []string{"<"}}, sqlparser.LessEqualStr: {OpLe, []string{"<="}},
-	sqlparser.GreaterThanStr: {OpGt, []string{">"}}, sqlparser.GreaterEqualStr: {OpGe, []string{">="}},
+	sqlparser.EqualStr:        {OpEq, []string{"=", "=="}},
+	sqlparser.NotEqualStr:     {OpNe, []string{"<>", "!="}},
+	sqlparser.LessThanStr:     {OpLt, []string{"<"}},
+	sqlparser.LessEqualStr:    {OpLe, []string{"<="}},
+	sqlparser.GreaterThanStr:  {OpGt, []string{">"}},
+	sqlparser.GreaterEqualStr: {OpGe, []string{">="}},
 }
 
 func (l *lowerer) comparison(x node, e *sqlparser.ComparisonExpr) node {
@@ -248,5 +268,10 @@ func (l *lowerer) isSuffix(x node, e *sqlparser.IsExpr) node {
 func (l *lowerer) collate(x node, name string) node {
 	i := l.number(name)
 	l.check(i-1, "COLLATE")
-	return node{expr: &Collate{Pos: l.pos(i - 1), X: x.expr, Name: strings.ToUpper(l.p.toks[i].text)}, first: x.first, last: i, depth: l.deeper(i, x)}
+	return node{
+		expr:  &Collate{Pos: l.pos(i - 1), X: x.expr, Name: strings.ToUpper(l.p.toks[i].text)},
+		first: x.first,
+		last:  i,
+		depth: l.deeper(i, x),
+	}
 }

@@ -6,10 +6,12 @@ import (
 	"testing"
 )
 
-// FuzzLower makes an expression of the fuzzer's bytes and holds that what comes back through the carriers is the tree that a reader by
-// precedence gives that never sees them, with every name at its place in the text, and that both refuse the same texts.
+// FuzzLower makes an expression of the fuzzer's bytes and holds that what comes back through the
+// carriers is the tree that a reader by precedence gives that never sees them, with every name at
+// its place in the text, and that both refuse the same texts.
 func FuzzLower(f *testing.F) {
-	for _, seed := range []string{"", "a", "abcdefghijklmnop", "\x00\x11\x22\x33\x44\x55\x66\x77", "(((a)b)c)", "zzzyyyxxxwwwvvv", "NOT a AND b", "\xff\x01\xfe\x02\xfd\x03"} {
+	for _, seed := range []string{"", "a", "abcdefghijklmnop", "\x00\x11\x22\x33\x44\x55\x66\x77", "(((a)b)c)",
+		"zzzyyyxxxwwwvvv", "NOT a AND b", "\xff\x01\xfe\x02\xfd\x03"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, choices []byte) {
@@ -38,7 +40,8 @@ func FuzzLower(f *testing.F) {
 	})
 }
 
-// An expressionMaker writes an expression: every choice is a byte of the fuzzer, 0 when there are none left.
+// An expressionMaker writes an expression: every choice is a byte of the fuzzer, 0 when there are
+// none left.
 type expressionMaker struct {
 	choices []byte
 	text    strings.Builder
@@ -84,7 +87,10 @@ func (e *expressionMaker) operand(depth int) {
 	}
 }
 
-var madeOperators = []string{"OR", "AND", "=", "<>", "<", "<=", ">", ">=", "IS", "REGEXP", "+", "-", "*", "/", "%", "DIV", "||", "->", "->>", "ISNULL", "NOTNULL", "COLLATE", "+", "||", "AND", "*"}
+var madeOperators = []string{
+	"OR", "AND", "=", "<>", "<", "<=", ">", ">=", "IS", "REGEXP", "+", "-", "*", "/", "%", "DIV", "||", "->", "->>",
+	"ISNULL", "NOTNULL", "COLLATE", "+", "||", "AND", "*",
+}
 
 // rest writes operators and operands until a choice ends it.
 func (e *expressionMaker) rest(depth int) {
@@ -105,7 +111,8 @@ func (e *expressionMaker) rest(depth int) {
 	}
 }
 
-// A precedenceReader reads the tokens of an expressionMaker in the plainest way: one function per level.
+// A precedenceReader reads the tokens of an expressionMaker in the plainest way: one function per
+// level.
 type precedenceReader struct{ tokens []string }
 
 func (r *precedenceReader) whole() (tree string, ok bool) {
@@ -203,8 +210,10 @@ func (r *precedenceReader) signed() string {
 }
 
 var drawnOperators = map[Op]string{
-	OpAnd: "AND", OpOr: "OR", OpAdd: "+", OpConcat: "||", OpSub: "-", OpMul: "*", OpDiv: "/", OpMod: "%", OpIntDiv: "DIV", OpEq: "=", OpNe: "<>",
-	OpLt: "<", OpLe: "<=", OpGt: ">", OpGe: ">=", OpIs: "IS", OpIsNot: "IS NOT", OpRegexp: "REGEXP", OpArrow: "->", OpArrowText: "->>", OpNot: "NOT", OpNeg: "-", OpPlus: "+",
+	OpAnd: "AND", OpOr: "OR", OpAdd: "+", OpConcat: "||", OpSub: "-", OpMul: "*", OpDiv: "/", OpMod: "%",
+	OpIntDiv: "DIV", OpEq: "=", OpNe: "<>",
+	OpLt: "<", OpLe: "<=", OpGt: ">", OpGe: ">=", OpIs: "IS", OpIsNot: "IS NOT", OpRegexp: "REGEXP", OpArrow: "->",
+	OpArrowText: "->>", OpNot: "NOT", OpNeg: "-", OpPlus: "+",
 }
 
 // drawn writes a tree as a precedenceReader does.

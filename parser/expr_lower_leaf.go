@@ -25,7 +25,12 @@ func (l *lowerer) leaf(e sqlparser.Expr) node {
 		x := l.node(e.Expr)
 		at := x.first - 1
 		l.check(at, "NOT")
-		return node{expr: &Unary{Pos: l.pos(at), Op: OpNot, X: x.expr}, first: at, last: x.last, depth: l.deeper(at, x)}
+		return node{
+			expr:  &Unary{Pos: l.pos(at), Op: OpNot, X: x.expr},
+			first: at,
+			last:  x.last,
+			depth: l.deeper(at, x),
+		}
 	case *sqlparser.UnaryExpr:
 		return l.signed(e)
 	case *sqlparser.CaseExpr:
@@ -40,7 +45,8 @@ func (l *lowerer) leaf(e sqlparser.Expr) node {
 	panic(fmt.Sprintf("%T came back", e))
 }
 
-// signed lowers signs and the COLLATEs behind them. In SQLite a sign binds tighter than COLLATE, in sqlparser it does not.
+// signed lowers signs and the COLLATEs behind them. In SQLite a sign binds tighter than COLLATE, in
+// sqlparser it does not.
 func (l *lowerer) signed(e sqlparser.Expr) node {
 	var signs, collations []string
 	for {
@@ -79,10 +85,16 @@ func (l *lowerer) sign(x node, word string) node {
 			return node{expr: &Literal{Pos: l.pos(at), Value: v}, first: at, last: x.last, depth: 1}
 		}
 	}
-	return node{expr: &Unary{Pos: l.pos(at), Op: op, X: x.expr}, first: at, last: x.last, depth: l.deeper(at, x)}
+	return node{
+		expr:  &Unary{Pos: l.pos(at), Op: op, X: x.expr},
+		first: at,
+		last:  x.last,
+		depth: l.deeper(at, x),
+	}
 }
 
-// negative returns minus a number. The least integer has no positive counterpart, so its digits are looked at.
+// negative returns minus a number. The least integer has no positive counterpart, so its digits are
+// looked at.
 func (l *lowerer) negative(x node) (v any, ok bool) {
 	literal, ok := x.expr.(*Literal)
 	if !ok {
@@ -92,7 +104,8 @@ func (l *lowerer) negative(x node) (v any, ok bool) {
 	case int64:
 		return -n, n != math.MinInt64
 	case float64:
-		if t := &l.p.toks[x.first]; t.kind == tokNumber && strings.TrimLeft(t.text, "0") == "9223372036854775808" {
+		if t := &l.p.toks[x.first]; t.kind == tokNumber &&
+			strings.TrimLeft(t.text, "0") == "9223372036854775808" {
 			return int64(math.MinInt64), true
 		}
 		return -n, n != 0
@@ -126,7 +139,8 @@ func (l *lowerer) value(v *sqlparser.SQLVal) node {
 
 // nowWords are the functions that may be called without parentheses.
 var nowWords = map[string]bool{
-	"CURRENT_TIMESTAMP": true, "CURRENT_DATE": true, "CURRENT_TIME": true, "CURRENT_USER": true, "LOCALTIME": true, "LOCALTIMESTAMP": true,
+	"CURRENT_TIMESTAMP": true, "CURRENT_DATE": true, "CURRENT_TIME": true, "CURRENT_USER": true,
+	"LOCALTIME": true, "LOCALTIMESTAMP": true,
 }
 
 // column lowers a name with up to two qualifiers.
@@ -137,7 +151,12 @@ func (l *lowerer) column(c *sqlparser.ColName) node {
 	col := &Column{Pos: t.off, Name: t.text, Quoted: t.kind == tokName}
 	if c.Qualifier.Name.IsEmpty() {
 		if t.kind == tokWord && nowWords[t.key] {
-			return node{expr: &Call{Pos: t.off, Name: strings.ToLower(t.key)}, first: first, last: last, depth: 1}
+			return node{
+				expr:  &Call{Pos: t.off, Name: strings.ToLower(t.key)},
+				first: first,
+				last:  last,
+				depth: 1,
+			}
 		}
 		return node{expr: col, first: first, last: last, depth: 1}
 	}

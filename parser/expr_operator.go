@@ -11,7 +11,8 @@ var operatorWords = map[string]string{
 // tighter than * and looser than a sign, which is the place of || and -> in SQLite; a word behind
 // it tells the three apart.
 var operatorMarks = map[string]string{
-	"||": "^", "->": "^ _binary", "->>": "^ binary", "+": "+", "-": "-", "*": "*", "/": "/", "%": "%",
+	"||": "^", "->": "^ _binary", "->>": "^ binary", "+": "+", "-": "-", "*": "*", "/": "/",
+	"%": "%",
 	"=": "=", "==": "=", "<>": "<>", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">=",
 }
 

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// FuzzScan holds that the tokens are in the text and in order, that parentheses find each other, and that an error has its place in the text.
+// FuzzScan holds that the tokens are in the text and in order, that parentheses find each other,
+// and that an error has its place in the text.
 func FuzzScan(f *testing.F) {
 	for _, text := range corpus() {
 		f.Add(text)
@@ -49,8 +50,8 @@ func checkError(t *testing.T, text string, err error) {
 	}
 }
 
-// FuzzParse holds that there is no panic and no internal error, that nothing but carriers reaches sqlparser, that an error has its place in
-// the text, and that a rendered tree parses into itself.
+// FuzzParse holds that there is no panic and no internal error, that nothing but carriers reaches
+// sqlparser, that an error has its place in the text, and that a rendered tree parses into itself.
 func FuzzParse(f *testing.F) {
 	for _, text := range corpus() {
 		f.Add(text)

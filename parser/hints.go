@@ -68,7 +68,8 @@ var foreignStatements = map[string]string{
 	"TABLE":    "write SELECT * FROM ...",
 }
 
-// foreignStatement returns the error for a statement that begins with a word of another dialect, or nil.
+// foreignStatement returns the error for a statement that begins with a word of another dialect, or
+// nil.
 func foreignStatement(text string, first *token) *SyntaxError {
 	word := strings.ToUpper(first.text)
 	hint, ok := foreignStatements[word]
@@ -80,7 +81,8 @@ func foreignStatement(text string, first *token) *SyntaxError {
 	return err
 }
 
-// foreignWords tells for words inside a statement at which the grammar stopped what to write instead.
+// foreignWords tells for words inside a statement at which the grammar stopped what to write
+// instead.
 var foreignWords = map[string]string{
 	"ILIKE":     "LIKE already ignores the case of ASCII letters",
 	"GLOB":      "write LIKE or REGEXP",
@@ -96,7 +98,8 @@ var foreignWords = map[string]string{
 	"WINDOW":    "write the window in parentheses after OVER",
 	"FETCH":     "write LIMIT n",
 	"FOR":       "there are no row locks; EXPECTING VERSION guards an append",
-	"CONFLICT":  "an id is unique anyway and a repeated append is recognised; EXPECTING guards an append",
+	"CONFLICT": "an id is unique anyway and a repeated append is recognised; EXPECTING guards " +
+		"an append",
 	"SEPARATOR": "write GROUP_CONCAT(x, separator)",
 	"FOLLOW":    "FOLLOW stands at the end",
 	"DEFAULT":   "leave the column out",

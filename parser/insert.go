@@ -76,7 +76,8 @@ func (p *parser) rows(width int) [][]Expr {
 	return slices.Collect(slices.Chunk(values, width))
 }
 
-// checkWidth compares the number of a row's values with that of the columns, or of the first row if the columns are not listed.
+// checkWidth compares the number of a row's values with that of the columns, or of the first row if
+// the columns are not listed.
 func (p *parser) checkWidth(open, values, width int) int {
 	if width != 0 && values != width {
 		p.fail(open, fmt.Sprintf("this row has %s, not %d", plural(values, "value"), width))
@@ -143,7 +144,8 @@ func (p *parser) expectation(word string) Expectation {
 		if p.word("NO", "STREAM") && p.toks[i+1].kind != tokEnd {
 			i++
 		}
-		p.surprised(i, word+" takes ANY, NO STREAM, STREAM EXISTS, VERSION n or NO EVENT FROM ..., not "+p.quote(i))
+		p.surprised(i,
+			word+" takes ANY, NO STREAM, STREAM EXISTS, VERSION n or NO EVENT FROM ..., not "+p.quote(i))
 	}
 	return e
 }

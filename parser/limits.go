@@ -1,6 +1,7 @@
 package parser
 
-// The limits on what one statement may be. They bound the memory and the time that a hostile text can cost.
+// The limits on what one statement may be. They bound the memory and the time that a hostile text
+// can cost.
 const (
 	maxText    = 16 << 20 // bytes
 	maxTokens  = 100_000
@@ -13,5 +14,6 @@ const (
 	maxNames   = 1000 // different named parameters
 )
 
-// MaxStreamName is how many bytes the name of a stream, and so of a table, has at most. It is the engine's limit.
+// MaxStreamName is how many bytes the name of a stream, and so of a table, has at most. It is the
+// engine's limit.
 const MaxStreamName = 255

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// EditDistance is the number of letters to add, drop or change to make b of a. Two neighbours that have changed places count as one.
+// EditDistance is the number of letters to add, drop or change to make b of a. Two neighbours that
+// have changed places count as one.
 func EditDistance(a, b string) int {
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {
@@ -32,20 +33,34 @@ func EditDistance(a, b string) int {
 
 // confusions are words that people write for keywords that they do not resemble enough.
 var confusions = map[string][]string{
-	"EXPECTED": {"EXPECTING"}, "EXPECTS": {"EXPECTING"}, "EXPECT": {"EXPECTING"}, "EXPECTATION": {"EXPECTING"},
-	"GROUPBY": {"GROUP BY"}, "ORDERBY": {"ORDER BY"}, "RETURNS": {"RETURNING"}, "FOLLOWING": {"FOLLOW"}, "SUBSCRIBE": {"FOLLOW"}, "TAIL": {"FOLLOW"},
+	"EXPECTED":    {"EXPECTING"},
+	"EXPECTS":     {"EXPECTING"},
+	"EXPECT":      {"EXPECTING"},
+	"EXPECTATION": {"EXPECTING"},
+	"GROUPBY":     {"GROUP BY"},
+	"ORDERBY":     {"ORDER BY"},
+	"RETURNS":     {"RETURNING"},
+	"FOLLOWING":   {"FOLLOW"},
+	"SUBSCRIBE":   {"FOLLOW"},
+	"TAIL":        {"FOLLOW"},
 }
 
 // namesOfOthers are reserved words that people use as names.
-var namesOfOthers = []string{"ORDER", "GROUP", "LIMIT", "DEFAULT", "LEFT", "RIGHT", "FULL", "VALUES", "CROSS", "INNER", "OUTER", "NATURAL"}
+var namesOfOthers = []string{
+	"ORDER", "GROUP", "LIMIT", "DEFAULT", "LEFT", "RIGHT", "FULL", "VALUES", "CROSS", "INNER",
+	"OUTER", "NATURAL",
+}
 
-// maxCorrected is the length of the longest text that is read again to find out what was meant, in bytes.
+// maxCorrected is the length of the longest text that is read again to find out what was meant, in
+// bytes.
 const maxCorrected = 64 << 10
 
-// correct looks for a word near the place of an error that is a keyword but for a letter or two, or else for a name that needs quotes. What
-// it suggests is expected at that place: with the word replaced the text can be read, or further than without. The error then tells of that word.
+// correct looks for a word near the place of an error that is a keyword but for a letter or two, or
+// else for a name that needs quotes. What it suggests is expected at that place: with the word
+// replaced the text can be read, or further than without. The error then tells of that word.
 func correct(e *SyntaxError) {
-	if !e.surprise || len(e.Text) > maxCorrected || e.Hint != "" && e.Hint != foreignWords["FOLLOW"] {
+	hinted := e.Hint != "" && e.Hint != foreignWords["FOLLOW"]
+	if !e.surprise || hinted || len(e.Text) > maxCorrected {
 		return
 	}
 	toks := tokensOf(e.Text)
@@ -59,7 +74,8 @@ func correct(e *SyntaxError) {
 	}
 	for _, mend := range []func(toks []token, i int) []string{spellings, quotations} {
 		for _, i := range places {
-			if i >= 0 && i < len(toks) && toks[i].kind == tokWord && e.mend(&toks[i], mend(toks, i)) {
+			if i >= 0 && i < len(toks) && toks[i].kind == tokWord &&
+				e.mend(&toks[i], mend(toks, i)) {
 				return
 			}
 		}
@@ -85,7 +101,8 @@ func (e *SyntaxError) mend(t *token, words []string) bool {
 	return false
 }
 
-// mendedBy reports whether the text can be read, or further than to the error and the word, if word stands in the place of the token.
+// mendedBy reports whether the text can be read, or further than to the error and the word, if word
+// stands in the place of the token.
 func (e *SyntaxError) mendedBy(t *token, word string) bool {
 	_, err := parse(e.Text[:t.off] + word + e.Text[t.end:])
 	again, failed := err.(*SyntaxError)
@@ -108,7 +125,9 @@ func tokensOf(text string) []token {
 // quotations are how a reserved word is written that is meant as a name, none if it is not.
 func quotations(toks []token, i int) []string {
 	t := &toks[i]
-	missing := toks[i+1].kind == tokEnd && (i == 0 || !toks[i-1].is("FROM", "INTO", "JOIN", "EXPECT", "DESCRIBE", "DESC")) // what it begins
+	// what it begins
+	named := i > 0 && toks[i-1].is("FROM", "INTO", "JOIN", "EXPECT", "DESCRIBE", "DESC")
+	missing := toks[i+1].kind == tokEnd && !named // what it begins
 	if !t.reserved() || missing || !slices.Contains(namesOfOthers, t.key) {
 		return nil
 	}
@@ -119,7 +138,8 @@ func quotations(toks []token, i int) []string {
 func spellings(toks []token, i int) []string {
 	word := strings.ToUpper(toks[i].text)
 	list := slices.Clone(confusions[word])
-	if toks[i].key != "" || len(word) < 2 || len(word) > longestKeyword+2 || strings.ContainsRune(word, '$') {
+	if toks[i].key != "" || len(word) < 2 || len(word) > longestKeyword+2 ||
+		strings.ContainsRune(word, '$') {
 		return list
 	}
 	near := map[string]int{}
@@ -132,7 +152,9 @@ func spellings(toks []token, i int) []string {
 			near[key] = d
 		}
 	}
-	keys := slices.SortedFunc(maps.Keys(near), func(a, b string) int { return cmp.Or(cmp.Compare(near[a], near[b]), strings.Compare(a, b)) })
+	keys := slices.SortedFunc(maps.Keys(near), func(a, b string) int {
+		return cmp.Or(cmp.Compare(near[a], near[b]), strings.Compare(a, b))
+	})
 	return append(list, keys...)
 }
 

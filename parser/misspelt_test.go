@@ -82,10 +82,13 @@ func TestMisspeltKeywordsAreToldTheirSpelling(t *testing.T) {
 	}
 }
 
-// TestNothingIsSuggestedThatDoesNotHelp: a word that looks like a keyword is no misspelling where the keyword would not help.
+// TestNothingIsSuggestedThatDoesNotHelp: a word that looks like a keyword is no misspelling where
+// the keyword would not help.
 func TestNothingIsSuggestedThatDoesNotHelp(t *testing.T) {
-	for _, text := range []string{"SELECT FROM t", "SELECT a FROM t WHERE", "SELECT a FROM t u v", "SELECT 1 LIMIT", "SELECT a FROM t from2 x y",
-		"SELECT a,, form FROM t", "COMMIT now", "SELECT 1 FROM t LIMIT 1, 2 OFFSET 3", "xyzzy", strings.Repeat("SELCT ", 20_000)} {
+	for _, text := range []string{"SELECT FROM t", "SELECT a FROM t WHERE", "SELECT a FROM t u v", "SELECT 1 LIMIT",
+		"SELECT a FROM t from2 x y",
+		"SELECT a,, form FROM t", "COMMIT now", "SELECT 1 FROM t LIMIT 1, 2 OFFSET 3", "xyzzy",
+		strings.Repeat("SELCT ", 20_000)} {
 		_, err := Parse(text)
 		var syntax *SyntaxError
 		require.ErrorAs(t, err, &syntax, text)
@@ -95,7 +98,8 @@ func TestNothingIsSuggestedThatDoesNotHelp(t *testing.T) {
 
 // TestAsOfInFrontOfWhere reads AS OF POSITION in both places.
 func TestAsOfInFrontOfWhere(t *testing.T) {
-	for _, text := range []string{"SELECT a FROM t AS OF POSITION 5 WHERE b = 1 GROUP BY a ORDER BY a LIMIT 2", "SELECT a FROM t AS OF POSITION 5 GROUP BY a ORDER BY a LIMIT 2",
+	for _, text := range []string{"SELECT a FROM t AS OF POSITION 5 WHERE b = 1 GROUP BY a ORDER BY a LIMIT 2",
+		"SELECT a FROM t AS OF POSITION 5 GROUP BY a ORDER BY a LIMIT 2",
 		"SELECT a FROM t AS x JOIN u ON 1 AS OF POSITION 5 WHERE b = 1"} {
 		parsed, err := Parse(text)
 		require.NoError(t, err)
@@ -106,14 +110,20 @@ func TestAsOfInFrontOfWhere(t *testing.T) {
 		assert.NotNil(t, again.Statement.(*Select).AsOf)
 	}
 	for text, msg := range map[string]string{
-		"SELECT a FROM t AS OF POSITION 5 WHERE b = 1 AS OF POSITION 6":                     "given twice",
-		"SELECT a FROM t AS OF POSITION 5 WHERE b = 1 UNION SELECT a FROM u":                "holds for the whole UNION (write it at the end)",
-		"SELECT a FROM t AS OF POSITION 5 JOIN u ON 1":                                      "holds for all tables",
-		"SELECT a FROM t AS OF POSITION 'x'":                                                "a number or a parameter must stand here",
-		"INSERT INTO t (type) VALUES ('x') EXPECTING VERSION 'a'":                           "a number or a parameter must stand here",
-		"INSERT INTO t (type) VALUES ('x') EXPECTING NO EVENT FROM $all AFTER 'x'":          "a number or a parameter must stand here",
-		"INSERT INTO t (type) VALUES ('x') EXPECTING VERSION \"a\"":                         "a number or a parameter must stand here",
-		fmt.Sprintf("INSERT INTO t (type) VALUES ('x') EXPECTING VERSION %s", "(SELECT 1)"): "a number or a parameter must stand here",
+		"SELECT a FROM t AS OF POSITION 5 WHERE b = 1 AS OF POSITION 6": "given twice",
+		"SELECT a FROM t AS OF POSITION 5 WHERE b = 1 UNION SELECT a FROM u": "holds for the whole " +
+			"UNION (write it at the end)",
+		"SELECT a FROM t AS OF POSITION 5 JOIN u ON 1": "holds for all tables",
+		"SELECT a FROM t AS OF POSITION 'x'": "a number or a " +
+			"parameter must stand here",
+		"INSERT INTO t (type) VALUES ('x') EXPECTING VERSION 'a'": "a number or a " +
+			"parameter must stand here",
+		"INSERT INTO t (type) VALUES ('x') EXPECTING NO EVENT FROM $all AFTER 'x'": "a number or a " +
+			"parameter must stand here",
+		"INSERT INTO t (type) VALUES ('x') EXPECTING VERSION \"a\"": "a number or a " +
+			"parameter must stand here",
+		fmt.Sprintf("INSERT INTO t (type) VALUES ('x') EXPECTING VERSION %s",
+			"(SELECT 1)"): "a number or a parameter must stand here",
 	} {
 		_, err := Parse(text)
 		assert.ErrorContains(t, err, msg, text)
@@ -125,7 +135,8 @@ func TestEditDistance(t *testing.T) {
 	for _, d := range []struct {
 		a, b string
 		want int
-	}{{"", "", 0}, {"", "ab", 2}, {"FORM", "FROM", 1}, {"GRUOP", "GROUP", 1}, {"SELCT", "SELECT", 1}, {"kitten", "sitting", 3}, {"abc", "abc", 0}, {"ca", "abc", 3}} {
+	}{{"", "", 0}, {"", "ab", 2}, {"FORM", "FROM", 1}, {"GRUOP", "GROUP", 1}, {"SELCT", "SELECT", 1},
+		{"kitten", "sitting", 3}, {"abc", "abc", 0}, {"ca", "abc", 3}} {
 		assert.Equal(t, d.want, EditDistance(d.a, d.b), "%s %s", d.a, d.b)
 		assert.Equal(t, d.want, EditDistance(d.b, d.a), "%s %s", d.b, d.a)
 	}

@@ -197,7 +197,8 @@ var mistakes = []struct{ text, place, msg string }{
 	{"INSERT OR IGNORE INTO t VALUES (1)", "1:8", "recognised"},
 	{"INSERT INTO t (type) VALUES ('a') ON CONFLICT DO NOTHING", "1:35", "ON CONFLICT is not supported"},
 	{"INSERT INTO 't' VALUES (1)", "1:13", "names take double quotes"},
-	{"INSERT INTO t (type) VALUES ('x') EXPECTING SOMETHING", "1:45", `EXPECTING takes ANY, NO STREAM, STREAM EXISTS, VERSION n or NO EVENT FROM ..., not "SOMETHING"`},
+	{"INSERT INTO t (type) VALUES ('x') EXPECTING SOMETHING", "1:45",
+		`EXPECTING takes ANY, NO STREAM, STREAM EXISTS, VERSION n or NO EVENT FROM ..., not "SOMETHING"`},
 	{"INSERT INTO t (type) VALUES ('x') EXPECTING", "1:44", "the statement ends too early"},
 	{"INSERT INTO t (type) VALUES ('x') EXPECTING VERSION x", "1:53", `syntax error at "x"`},
 	{"INSERT INTO t (type) VALUES ('x') EXPECTING NO EVENT FROM u WHERE AFTER 3", "1:73", `syntax error at "3"`},
@@ -252,12 +253,16 @@ func TestMistakes(t *testing.T) {
 func TestLimits(t *testing.T) {
 	x := strings.Repeat
 	for _, l := range []struct{ ok, bad, msg string }{
-		{"SELECT " + x("(", 150) + "1" + x(")", 150), "SELECT " + x("(", 151) + "1" + x(")", 151), "parentheses are nested more than 150 deep"},
-		{"SELECT " + x("f(", 150) + "1" + x(")", 150), "SELECT " + x("f(", 5000), "parentheses are nested more than 150 deep"},
+		{"SELECT " + x("(", 150) + "1" + x(")", 150), "SELECT " + x("(", 151) + "1" + x(")", 151),
+			"parentheses are nested more than 150 deep"},
+		{"SELECT " + x("f(", 150) + "1" + x(")", 150), "SELECT " + x("f(", 5000),
+			"parentheses are nested more than 150 deep"},
 		{"SELECT " + x("NOT ", 200) + "1", "SELECT " + x("NOT ", 201) + "1", "nested more than 200 deep"},
 		{"SELECT " + x("- ", 200) + "a", "SELECT " + x("+ ", 100) + x("- ", 101) + "a", "nested more than 200 deep"},
-		{"SELECT " + x("CASE WHEN 1 THEN ", 200) + "1" + x(" END", 200), "SELECT " + x("CASE ", 201) + "1", "nested more than 200 deep"},
-		{"SELECT " + x("NOT a AND ", 5000) + "1", "SELECT " + x("NOT (", 140) + x("- ", 61) + "1" + x(")", 140), "nested more than 200 deep"},
+		{"SELECT " + x("CASE WHEN 1 THEN ", 200) + "1" + x(" END", 200), "SELECT " + x("CASE ", 201) + "1",
+			"nested more than 200 deep"},
+		{"SELECT " + x("NOT a AND ", 5000) + "1", "SELECT " + x("NOT (", 140) + x("- ", 61) + "1" + x(")", 140),
+			"nested more than 200 deep"},
 		{"SELECT 1" + x(" - -a", 900), "SELECT 1" + x(" - -a", 1000), "more than 1,000 levels deep"},
 		{"SELECT a" + x(" IS NULL", 900), "SELECT a" + x(" IS NULL", 1000), "more than 1,000 levels deep"},
 		{"SELECT a" + x(" COLLATE b", 900), "SELECT a" + x(" COLLATE b", 30_000), "more than 1,000 levels deep"},
@@ -265,7 +270,8 @@ func TestLimits(t *testing.T) {
 		{"SELECT 1 -- " + x("x", 1<<20), "SELECT 1 -- " + x("x", 16<<20), "longer than 16 MiB"},
 		{"SELECT 1 FROM t" + x(", t", 63), "SELECT 1 FROM t" + x(" LEFT JOIN t ON 1", 64), "at most 64 tables"},
 		{"SELECT 1" + x(" UNION SELECT 1", 499), "SELECT 1" + x(" UNION SELECT 1", 500), "at most 500 SELECTs"},
-		{"SELECT 1 FROM " + x("(SELECT 1 FROM ", 149) + "t" + x(")", 149), "SELECT " + x("(SELECT ", 151) + "1" + x(")", 151), "parentheses are nested more than 150 deep"},
+		{"SELECT 1 FROM " + x("(SELECT 1 FROM ", 149) + "t" + x(")", 149),
+			"SELECT " + x("(SELECT ", 151) + "1" + x(")", 151), "parentheses are nested more than 150 deep"},
 	} {
 		_, err := Parse(l.ok)
 		assert.NoError(t, err, shorten(l.ok))

@@ -181,8 +181,11 @@ func (p *parser) unexpected(i int) {
 	p.surprised(i, "syntax error at "+p.quote(i), p.hint(i))
 }
 
-// foreignOperatorWords are operators and clauses of other dialects whose words are names in this one.
-var foreignOperatorWords = []string{"ILIKE", "GLOB", "MATCH", "SIMILAR", "RLIKE", "XOR", "FOR", "WINDOW", "FETCH"}
+// foreignOperatorWords are operators and clauses of other dialects whose words are names in this
+// one.
+var foreignOperatorWords = []string{
+	"ILIKE", "GLOB", "MATCH", "SIMILAR", "RLIKE", "XOR", "FOR", "WINDOW", "FETCH",
+}
 
 // hint returns what to write instead of the token, or "".
 func (p *parser) hint(i int) string {
@@ -287,10 +290,11 @@ var starters = map[string]func(*parser) Statement{}
 
 func init() {
 	for word, read := range map[string]func(*parser) Statement{
-		"SELECT": readSelect, "WITH": readSelect, "INSERT": readInsert, "EXPLAIN": readExplain, "EXPECT": readGuard,
-		"SHOW": readShow, "DESCRIBE": readDescribe, "DESC": readDescribe,
-		"BEGIN": readTransaction, "START": readTransaction, "COMMIT": readTransaction, "END": readTransaction, "ROLLBACK": readTransaction,
-		"SAVEPOINT": readSavepoint, "RELEASE": readSavepoint, "BACKUP": readBackup, "VERIFY": readVerify,
+		"SELECT": readSelect, "WITH": readSelect, "INSERT": readInsert, "EXPLAIN": readExplain,
+		"EXPECT": readGuard, "SHOW": readShow, "DESCRIBE": readDescribe, "DESC": readDescribe,
+		"BEGIN": readTransaction, "START": readTransaction, "COMMIT": readTransaction,
+		"END": readTransaction, "ROLLBACK": readTransaction, "SAVEPOINT": readSavepoint,
+		"RELEASE": readSavepoint, "BACKUP": readBackup, "VERIFY": readVerify,
 	} {
 		starters[word] = read
 	}
@@ -308,7 +312,8 @@ func (p *parser) statement() Statement {
 			return nil
 		}
 	}
-	p.surprised(p.at, "a statement begins with "+strings.Join(starterWords(), ", ")+", not "+p.quote(p.at))
+	p.surprised(p.at,
+		"a statement begins with "+strings.Join(starterWords(), ", ")+", not "+p.quote(p.at))
 	return nil
 }
 

@@ -11,8 +11,10 @@ var parsed = []struct {
 	name, text string
 	allocs     float64 // at most
 }{
-	{"insert", `INSERT INTO "account-7" (type, payload) VALUES (?, ?) EXPECTING VERSION ? RETURNING position, version`, 50},
-	{"select", `SELECT type, COUNT(*) AS n, SUM(payload->>'$.amount') FROM $all WHERE recorded_at >= '2026-01-01' AND position > ? GROUP BY type ORDER BY n DESC LIMIT 10`, 150},
+	{"insert", `INSERT INTO "account-7" (type, payload) VALUES (?, ?) EXPECTING VERSION ? RETURNING position, version`,
+		50},
+	{"select", `SELECT type, COUNT(*) AS n, SUM(payload->>'$.amount') FROM $all WHERE recorded_at >= '2026-01-01' ` +
+		`AND position > ? GROUP BY type ORDER BY n DESC LIMIT 10`, 150},
 }
 
 func TestParseAllocations(t *testing.T) {

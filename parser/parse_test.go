@@ -40,7 +40,8 @@ var expressions = []struct{ text, want string }{
 	{`$all.type`, `"$all"."type"`},
 	{`ordü`, `"ordü"`},
 	{`key + position + version + event`, `("key" + "position" + "version" + "event")`},
-	{`interval + date + timestamp + first + offset + rows`, `("interval" + "date" + "timestamp" + "first" + "offset" + "rows")`},
+	{`interval + date + timestamp + first + offset + rows`,
+		`("interval" + "date" + "timestamp" + "first" + "offset" + "rows")`},
 	// precedence
 	{`1 + 2 * 3`, `(1 + (2 * 3))`},
 	{`1 - 2 - 3`, `((1 - 2) - 3)`},
@@ -89,13 +90,15 @@ var expressions = []struct{ text, want string }{
 	{`(SELECT MAX(position) FROM $all) + 1`, `((SELECT max("position") FROM "$all") + 1)`},
 	// CASE
 	{`CASE a WHEN 1 THEN 'x' ELSE 'y' END`, `CASE "a" WHEN 1 THEN 'x' ELSE 'y' END`},
-	{`CASE WHEN a THEN CASE b WHEN 1 THEN 2 END WHEN NOT c THEN 3 END + 1`, `(CASE WHEN "a" THEN CASE "b" WHEN 1 THEN 2 END WHEN (NOT "c") THEN 3 END + 1)`},
+	{`CASE WHEN a THEN CASE b WHEN 1 THEN 2 END WHEN NOT c THEN 3 END + 1`,
+		`(CASE WHEN "a" THEN CASE "b" WHEN 1 THEN 2 END WHEN (NOT "c") THEN 3 END + 1)`},
 	// calls
 	{`COUNT(*)`, `count(*)`},
 	{`COUNT(DISTINCT type)`, `count(DISTINCT "type")`},
 	{`COUNT(ALL type)`, `count("type")`},
 	{`f()`, `f()`},
-	{`left(a, 1) || replace(a, 'b', 'c') || if(a, b, c)`, `(left("a", 1) || replace("a", 'b', 'c') || if("a", "b", "c"))`},
+	{`left(a, 1) || replace(a, 'b', 'c') || if(a, b, c)`,
+		`(left("a", 1) || replace("a", 'b', 'c') || if("a", "b", "c"))`},
 	{`GROUP_CONCAT(type, ', ')`, `group_concat("type", ', ')`},
 	{`CAST(a AS double  precision)`, `CAST("a" AS DOUBLE PRECISION)`},
 	{`cast(a + 1 as decimal(10, 2))`, `CAST(("a" + 1) AS DECIMAL(10,2))`},
@@ -117,9 +120,12 @@ var expressions = []struct{ text, want string }{
 	{`COUNT(*) FILTER (WHERE a = 1)`, `count(*) FILTER (WHERE ("a" = 1))`},
 	{`SUM(a) FILTER (WHERE b) + 1`, `(sum("a") FILTER (WHERE "b") + 1)`},
 	{`SUM(a) OVER ()`, `sum("a") OVER ()`},
-	{`LAG(a, 1) OVER (PARTITION BY b, c + 1 ORDER BY d DESC NULLS LAST, e)`, `lag("a", 1) OVER (PARTITION BY "b", ("c" + 1) ORDER BY "d" DESC NULLS LAST, "e")`},
-	{`SUM(a) FILTER (WHERE c) OVER (ORDER BY b ROWS 2 PRECEDING)`, `sum("a") FILTER (WHERE "c") OVER (ORDER BY "b" ROWS BETWEEN 2 PRECEDING AND CURRENT ROW)`},
-	{`SUM(a) OVER (ORDER BY b RANGE BETWEEN UNBOUNDED PRECEDING AND 1 + 1 FOLLOWING) * 2`, `(sum("a") OVER (ORDER BY "b" RANGE BETWEEN UNBOUNDED PRECEDING AND (1 + 1) FOLLOWING) * 2)`},
+	{`LAG(a, 1) OVER (PARTITION BY b, c + 1 ORDER BY d DESC NULLS LAST, e)`,
+		`lag("a", 1) OVER (PARTITION BY "b", ("c" + 1) ORDER BY "d" DESC NULLS LAST, "e")`},
+	{`SUM(a) FILTER (WHERE c) OVER (ORDER BY b ROWS 2 PRECEDING)`,
+		`sum("a") FILTER (WHERE "c") OVER (ORDER BY "b" ROWS BETWEEN 2 PRECEDING AND CURRENT ROW)`},
+	{`SUM(a) OVER (ORDER BY b RANGE BETWEEN UNBOUNDED PRECEDING AND 1 + 1 FOLLOWING) * 2`,
+		`(sum("a") OVER (ORDER BY "b" RANGE BETWEEN UNBOUNDED PRECEDING AND (1 + 1) FOLLOWING) * 2)`},
 	// parameters
 	{`? + ?5 + ?`, `(?1 + ?5 + ?6)`},
 	{`$2 + ?`, `(?2 + ?3)`},
@@ -200,13 +206,17 @@ func TestPlaces(t *testing.T) {
 }
 
 func TestTextOfResults(t *testing.T) {
-	parsed, err := Parse("SELECT count( * ) , (a)+b AS x, sum(c) FILTER (WHERE d) \"y z\", CASE WHEN 1 THEN 2 END, DATE '2020-01-01' d, t.* FROM t")
+	parsed, err := Parse("SELECT count( * ) , (a)+b AS x, sum(c) FILTER (WHERE d) \"y z\", CASE WHEN 1 THEN 2 END, " +
+		"DATE '2020-01-01' d, t.* FROM t")
 	require.NoError(t, err)
 	var got []string
 	for _, r := range parsed.Statement.(*Select).First.Results {
 		got = append(got, fmt.Sprintf("%s|%s|%s", r.Text, r.Alias, r.StarTable))
 	}
-	assert.Equal(t, []string{"count( * )||", "(a)+b|x|", "sum(c) FILTER (WHERE d)|y z|", "CASE WHEN 1 THEN 2 END||", "DATE '2020-01-01'|d|", "||t"}, got)
+	assert.Equal(t, []string{
+		"count( * )||", "(a)+b|x|", "sum(c) FILTER (WHERE d)|y z|", "CASE WHEN 1 THEN 2 END||", "DATE '2020-01-01'|d|",
+		"||t",
+	}, got)
 }
 
 func TestParameters(t *testing.T) {
@@ -250,7 +260,8 @@ func TestSplit(t *testing.T) {
 	}
 }
 
-// TestTextsWithManyMistakesGiveOne reads texts in which much is wrong: the first mistake is told of.
+// TestTextsWithManyMistakesGiveOne reads texts in which much is wrong: the first mistake is told
+// of.
 func TestTextsWithManyMistakesGiveOne(t *testing.T) {
 	for text, column := range map[string]int{
 		"SELECT a b c, (SELECT, 1 END FROM)":                             12,
@@ -290,12 +301,14 @@ func TestWordsOfClausesAreNamesWhereAnOperandStands(t *testing.T) {
 	for text, want := range map[string]string{
 		"SELECT a FROM t WHERE follow":                  `SELECT "a" FROM "t" WHERE "follow"`,
 		"SELECT a FROM t ORDER BY desc DESC, - asc ASC": `SELECT "a" FROM "t" ORDER BY "desc" DESC, (- "asc")`,
-		"SELECT offset OFFSET FROM t OFFSET offset":     `SELECT "offset" AS "OFFSET" FROM "t" LIMIT -1 OFFSET "offset"`,
-		"SELECT a IS NOT DISTINCT FROM from_ FROM t":    `SELECT ("a" IS "from_") FROM "t"`,
-		"SELECT f(a) filter FROM t over":                `SELECT f("a") AS "filter" FROM "t" AS "over"`,
+		"SELECT offset OFFSET FROM t OFFSET offset": `SELECT "offset" AS "OFFSET" FROM "t" LIMIT -1 OFFSET ` +
+			`"offset"`,
+		"SELECT a IS NOT DISTINCT FROM from_ FROM t": `SELECT ("a" IS "from_") FROM "t"`,
+		"SELECT f(a) filter FROM t over":             `SELECT f("a") AS "filter" FROM "t" AS "over"`,
 		"SELECT SUM(a) OVER (ORDER BY rows ROWS 1 + range PRECEDING)": `SELECT sum("a") OVER (ORDER BY "rows" ROWS ` +
 			`BETWEEN (1 + "range") PRECEDING AND CURRENT ROW)`,
-		"SELECT a FROM t JOIN u ON LEFT(a, 1) = b LEFT JOIN v ON 1": `SELECT "a" FROM "t" JOIN "u" ON (left("a", 1) = "b") ` +
+		"SELECT a FROM t JOIN u ON LEFT(a, 1) = b LEFT JOIN v ON 1": `SELECT "a" FROM "t" JOIN "u" ON (left("a", 1) ` +
+			`= "b") ` +
 			`LEFT JOIN "v" ON 1`,
 	} {
 		parsed, err := Parse(text)

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Render returns an expression as text in which every operator has its parentheses, so that the text shows the tree.
-// SQLite reads it the same way, except for what only this dialect has.
+// Render returns an expression as text in which every operator has its parentheses, so that the
+// text shows the tree. SQLite reads it the same way, except for what only this dialect has.
 func Render(e Expr) string {
 	var r renderer
 	r.expr(e)
@@ -55,8 +55,10 @@ func (r *renderer) joined(exprs []Expr, separator string) {
 }
 
 var operatorTexts = map[Op]string{
-	OpAnd: " AND ", OpOr: " OR ", OpAdd: " + ", OpConcat: " || ", OpSub: " - ", OpMul: " * ", OpDiv: " / ", OpMod: " % ", OpIntDiv: " DIV ",
-	OpEq: " = ", OpNe: " <> ", OpLt: " < ", OpLe: " <= ", OpGt: " > ", OpGe: " >= ", OpIs: " IS ", OpIsNot: " IS NOT ", OpRegexp: " REGEXP ",
+	OpAnd: " AND ", OpOr: " OR ", OpAdd: " + ", OpConcat: " || ", OpSub: " - ", OpMul: " * ",
+	OpDiv: " / ", OpMod: " % ", OpIntDiv: " DIV ",
+	OpEq: " = ", OpNe: " <> ", OpLt: " < ", OpLe: " <= ", OpGt: " > ", OpGe: " >= ", OpIs: " IS ",
+	OpIsNot: " IS NOT ", OpRegexp: " REGEXP ",
 	OpArrow: " -> ", OpArrowText: " ->> ", OpNot: "NOT ", OpNeg: "- ", OpPlus: "+ ",
 }
 
@@ -215,7 +217,9 @@ func (r *renderer) bound(b Bound) {
 	if b.Offset != nil {
 		r.text(b.Offset, " ")
 	}
-	r.text([...]string{"UNBOUNDED PRECEDING", "PRECEDING", "CURRENT ROW", "FOLLOWING", "UNBOUNDED FOLLOWING"}[b.Kind])
+	r.text([...]string{
+		"UNBOUNDED PRECEDING", "PRECEDING", "CURRENT ROW", "FOLLOWING", "UNBOUNDED FOLLOWING",
+	}[b.Kind])
 }
 
 func (r *renderer) orderBy(orders []Order) {

@@ -196,7 +196,9 @@ func (r *renderer) expectations(list []Expectation) {
 		if i > 0 {
 			r.text(", ")
 		}
-		r.text([...]string{"ANY", "NO STREAM", "STREAM EXISTS", "VERSION ", "NO EVENT FROM "}[e.Kind])
+		r.text([...]string{
+			"ANY", "NO STREAM", "STREAM EXISTS", "VERSION ", "NO EVENT FROM ",
+		}[e.Kind])
 		r.optional("", e.Version)
 		if e.From != nil {
 			r.table(e.From)
@@ -208,7 +210,9 @@ func (r *renderer) expectations(list []Expectation) {
 
 func (r *renderer) show(s *Show) {
 	r.text("SHOW ")
-	r.text(map[string]string{"tables": "TABLES", "streams": "STREAMS", "types": "TYPES", "columns": "COLUMNS FROM "}[s.What])
+	r.text(map[string]string{
+		"tables": "TABLES", "streams": "STREAMS", "types": "TYPES", "columns": "COLUMNS FROM ",
+	}[s.What])
 	if s.Table != nil {
 		r.table(s.Table)
 	}

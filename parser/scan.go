@@ -2,6 +2,7 @@ package parser
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -19,7 +20,8 @@ type scanner struct {
 	err    *SyntaxError // the first mistake; nil if there is none so far
 }
 
-// scan returns the tokens of the text, ended by one of the kind tokEnd. Its error is a *SyntaxError.
+// scan returns the tokens of the text, ended by one of the kind tokEnd. Its error is a
+// *SyntaxError.
 func scan(text string) ([]token, Params, error) {
 	s := &scanner{text: text, toks: make([]token, 0, min(16+len(text)/6, 256))}
 	s.checkText()
@@ -44,7 +46,8 @@ func (s *scanner) checkCount() {
 	}
 }
 
-// fail refuses the text because of what stands at a place. The scanner stops behind the token that it is in.
+// fail refuses the text because of what stands at a place. The scanner stops behind the token that
+// it is in.
 func (s *scanner) fail(at int, msg string, hint ...string) {
 	if s.err != nil {
 		return
@@ -155,7 +158,8 @@ func (s *scanner) skipBlanks() {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// isWordStart tells whether an unquoted word may begin with the byte. Every character beyond ASCII counts as a letter.
+// isWordStart tells whether an unquoted word may begin with the byte. Every character beyond ASCII
+// counts as a letter.
 func isWordStart(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' || c >= utf8.RuneSelf
 }
@@ -173,13 +177,20 @@ func (s *scanner) word() {
 	s.add(token{kind: tokWord, text: text, key: keyOf(text)}, end)
 }
 
-// checkLetters refuses the blanks beyond ASCII, which look like a space and would be part of a name.
+// specialBlanks are the blanks beyond ASCII, but for those from U+2000 to U+200F.
+var specialBlanks = []rune{
+	0x85, 0xA0, 0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000, 0xFEFF,
+}
+
+// checkLetters refuses the blanks beyond ASCII, which look like a space and would be part of a
+// name.
 func (s *scanner) checkLetters(text string) {
 	for i, r := range text {
 		switch {
 		case r < utf8.RuneSelf:
-		case r == 0x85, r == 0xA0, r == 0x1680, r >= 0x2000 && r <= 0x200F, r == 0x2028, r == 0x2029, r == 0x202F, r == 0x205F, r == 0x3000, r == 0xFEFF:
-			s.fail(s.at+i, "there is a special blank here ("+strconv.QuoteToASCII(string(r))+")", "use an ordinary space")
+		case r >= 0x2000 && r <= 0x200F, slices.Contains(specialBlanks, r):
+			s.fail(s.at+i, "there is a special blank here ("+strconv.QuoteToASCII(string(r))+")",
+				"use an ordinary space")
 			return
 		}
 	}

@@ -61,7 +61,11 @@ func (s *scanner) positional(end int) {
 		s.fail(s.at, "a statement takes at most 32766 parameters")
 	}
 	s.params.count = max(s.params.count, index)
-	s.add(token{kind: tokParam, text: s.text[s.at:end], value: &Param{Pos: Pos(s.at), Index: index}}, end)
+	s.add(token{
+		kind:  tokParam,
+		text:  s.text[s.at:end],
+		value: &Param{Pos: Pos(s.at), Index: index},
+	}, end)
 }
 
 func (s *scanner) named(name string, end int) {
@@ -74,11 +78,18 @@ func (s *scanner) named(name string, end int) {
 		}
 		s.params.names = append(s.params.names, name)
 	}
-	s.add(token{kind: tokParam, text: s.text[s.at:end], value: &Param{Pos: Pos(s.at), Name: name}}, end)
+	s.add(token{
+		kind:  tokParam,
+		text:  s.text[s.at:end],
+		value: &Param{Pos: Pos(s.at), Name: name},
+	}, end)
 }
 
 // marks are the operators and marks of the dialect, longer ones before their beginnings.
-var marks = []string{"->>", "->", "||", "==", "<>", "<=", ">=", "!=", "<", ">", "=", "+", "-", "*", "/", "%", "(", ")", ",", ".", ";"}
+var marks = []string{
+	"->>", "->", "||", "==", "<>", "<=", ">=", "!=", "<", ">", "=", "+", "-", "*", "/", "%", "(",
+	")", ",", ".", ";",
+}
 
 // foreignOperators are those of other dialects that would otherwise be read as two of ours.
 var foreignOperators = []string{"//", "<<", ">>", "<=>", "<@", "@>", "#>>", "#>", "&&", "~*", "!~"}
@@ -127,7 +138,8 @@ func (s *scanner) foreign(op string) {
 	s.fail(s.at, "syntax error at "+strconv.Quote(op), foreignHints[op])
 }
 
-// wantsBareName tells whether a table's name stands next, which may hold signs and begin with a digit without quotes.
+// wantsBareName tells whether a table's name stands next, which may hold signs and begin with a
+// digit without quotes.
 func (s *scanner) wantsBareName() bool {
 	n := len(s.toks)
 	if n == 0 || n > 1 && s.toks[n-2].key == "." {
@@ -147,7 +159,8 @@ func (s *scanner) wantsBareName() bool {
 // begins tells whether the token is the first of its statement.
 func (s *scanner) begins(i int) bool { return i == 0 || s.toks[i-1].key == ";" }
 
-// fromOfSelect tells whether the word FROM introduces a table: not as in IS DISTINCT FROM or EXTRACT(... FROM ...).
+// fromOfSelect tells whether the word FROM introduces a table: not as in IS DISTINCT FROM or
+// EXTRACT(... FROM ...).
 func (s *scanner) fromOfSelect(i int) bool {
 	if i > 0 && s.toks[i-1].is("DISTINCT") {
 		return false
@@ -159,10 +172,12 @@ func (s *scanner) fromOfSelect(i int) bool {
 	return s.toks[first].is("SELECT", "WITH")
 }
 
-// bareName scans a table's name without quotes. It stops before a comment and before a dot that a quoted name follows.
+// bareName scans a table's name without quotes. It stops before a comment and before a dot that a
+// quoted name follows.
 func (s *scanner) bareName() {
 	end := s.at
-	for end < len(s.text) && (isNameByte(s.text[end]) || strings.IndexByte("$-./:@#", s.text[end]) >= 0) {
+	for end < len(s.text) &&
+		(isNameByte(s.text[end]) || strings.IndexByte("$-./:@#", s.text[end]) >= 0) {
 		if rest := s.text[end:]; strings.HasPrefix(rest, "--") || strings.HasPrefix(rest, "/*") {
 			break
 		}
@@ -174,7 +189,8 @@ func (s *scanner) bareName() {
 	text := s.text[s.at:end]
 	s.checkLetters(text)
 	if last := text[len(text)-1]; !isNameByte(last) && last != '$' {
-		s.fail(end-1, "a name without quotes does not end with "+strconv.Quote(string(last)), `names with signs take double quotes: "..."`)
+		s.fail(end-1, "a name without quotes does not end with "+strconv.Quote(string(last)),
+			`names with signs take double quotes: "..."`)
 	}
 	kind, key := tokName, keyOf(text)
 	if key != "" {
@@ -189,7 +205,9 @@ var schemas = []string{"main", "eventfold", "information_schema"}
 // bareParts adds the token of a bare name, or three if it begins with a schema.
 func (s *scanner) bareParts(text string, kind tokenKind, key string, end int) {
 	first, rest, dotted := strings.Cut(text, ".")
-	if dotted && rest != "" && slices.ContainsFunc(schemas, func(name string) bool { return strings.EqualFold(name, first) }) {
+	if dotted && rest != "" && slices.ContainsFunc(schemas, func(name string) bool {
+		return strings.EqualFold(name, first)
+	}) {
 		s.add(token{kind: tokName, text: first}, s.at+len(first))
 		s.mark(".")
 		s.add(token{kind: tokName, text: rest}, end)

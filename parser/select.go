@@ -5,10 +5,11 @@ func readSelect(p *parser) Statement { return p.query() }
 
 // A selectReader reads one SELECT with all that belongs to it, WITH and UNION included.
 type selectReader struct {
-	p     *parser
-	sel   *Select
-	asOf  bool // AS OF POSITION has been read
-	early int  // the token of an AS OF POSITION that stands in front of other clauses; 0 if there is none
+	p    *parser
+	sel  *Select
+	asOf bool // AS OF POSITION has been read
+	// the token of an AS OF POSITION that stands in front of other clauses; 0 if there is none
+	early int
 }
 
 // query reads the SELECT at the cursor, with its WITH. It stops behind it, wherever that is: what

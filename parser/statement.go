@@ -28,7 +28,9 @@ func (p *parser) wants(words string) {
 }
 
 // showWords are what SHOW shows.
-var showWords = map[string]string{"TABLES": "tables", "STREAMS": "streams", "TYPES": "types", "COLUMNS": "columns"}
+var showWords = map[string]string{
+	"TABLES": "tables", "STREAMS": "streams", "TYPES": "types", "COLUMNS": "columns",
+}
 
 // readShow reads SHOW.
 func readShow(p *parser) Statement {

@@ -20,41 +20,62 @@ var statements = []struct{ text, want string }{
 	{`SELECT 1 FROM main.$all`, `SELECT 1 FROM main."$all"`},
 	{`SELECT 1 FROM EventFold.events`, `SELECT 1 FROM eventfold."events"`},
 	{`SELECT 1 FROM main."a b", "main".x`, `SELECT 1 FROM main."a b" JOIN main."x"`},
-	{`SELECT 1 FROM information_schema.tables WHERE table_schema = 'main'`, `SELECT 1 FROM information_schema."tables" WHERE ("table_schema" = 'main')`},
+	{`SELECT 1 FROM information_schema.tables WHERE table_schema = 'main'`,
+		`SELECT 1 FROM information_schema."tables" WHERE ("table_schema" = 'main')`},
 	{"SELECT 1 FROM `$all` `x`", `SELECT 1 FROM "$all" AS "x"`},
 	{`SELECT 1 FROM stream`, `SELECT 1 FROM "stream"`},
 	{`SELECT 1 FROM follow`, `SELECT 1 FROM "follow"`},
 	// clauses
-	{`SELECT a, b FROM t GROUP BY a, b HAVING COUNT(*) > 1 ORDER BY 1 DESC, b NULLS FIRST, c ASC NULLS LAST`, `SELECT "a", "b" FROM "t" GROUP BY "a", "b" HAVING (count(*) > 1) ORDER BY 1 DESC, "b" NULLS FIRST, "c" NULLS LAST`},
+	{`SELECT a, b FROM t GROUP BY a, b HAVING COUNT(*) > 1 ORDER BY 1 DESC, b NULLS FIRST, c ASC NULLS LAST`,
+		`SELECT "a", "b" FROM "t" GROUP BY "a", "b" HAVING (count(*) > 1) ORDER BY 1 DESC, "b" NULLS FIRST, "c" ` +
+			`NULLS LAST`},
 	{`SELECT 1 LIMIT ? OFFSET ?`, `SELECT 1 LIMIT ?1 OFFSET ?2`},
 	{`SELECT 1 LIMIT 3, 4`, `SELECT 1 LIMIT 4 OFFSET 3`},
 	{`SELECT 1 LIMIT ALL`, `SELECT 1`},
 	{`SELECT 1 LIMIT ALL OFFSET 2`, `SELECT 1 LIMIT -1 OFFSET 2`},
 	{`SELECT 1 FROM t OFFSET 2`, `SELECT 1 FROM "t" LIMIT -1 OFFSET 2`},
-	{`SELECT date, offset FROM t ORDER BY offset LIMIT 1 OFFSET 2`, `SELECT "date", "offset" FROM "t" ORDER BY "offset" LIMIT 1 OFFSET 2`},
-	{`SELECT 2 * follow FROM t WHERE a IS NOT DISTINCT FROM b FOLLOW`, `SELECT (2 * "follow") FROM "t" WHERE ("a" IS "b") FOLLOW`},
+	{`SELECT date, offset FROM t ORDER BY offset LIMIT 1 OFFSET 2`,
+		`SELECT "date", "offset" FROM "t" ORDER BY "offset" LIMIT 1 OFFSET 2`},
+	{`SELECT 2 * follow FROM t WHERE a IS NOT DISTINCT FROM b FOLLOW`,
+		`SELECT (2 * "follow") FROM "t" WHERE ("a" IS "b") FOLLOW`},
 	{`SELECT * FROM t FOLLOW`, `SELECT * FROM "t" FOLLOW`},
 	{`SELECT * FROM t AS follow`, `SELECT * FROM "t" AS "follow"`},
 	{`SELECT 2 * follow`, `SELECT (2 * "follow")`},
 	{`SELECT 1 FROM t AS OF POSITION -1`, `SELECT 1 FROM "t" AS OF POSITION -1`},
-	{`SELECT 1 FROM t x ORDER BY a DESC LIMIT 3 AS OF POSITION ? FOLLOW`, `SELECT 1 FROM "t" AS "x" ORDER BY "a" DESC LIMIT 3 AS OF POSITION ?1 FOLLOW`},
-	{`SELECT 1 UNION SELECT 2 UNION ALL SELECT 3 ORDER BY 1 LIMIT 2`, `SELECT 1 UNION SELECT 2 UNION ALL SELECT 3 ORDER BY 1 LIMIT 2`},
-	{`WITH a AS (SELECT 1), b AS (SELECT 2 UNION SELECT 3) SELECT * FROM a, b`, `WITH "a" AS (SELECT 1), "b" AS (SELECT 2 UNION SELECT 3) SELECT * FROM "a" JOIN "b"`},
-	{`SELECT x FROM (SELECT a AS x FROM (WITH q AS (SELECT 1 a) SELECT a FROM q)) AS d`, `SELECT "x" FROM (SELECT "a" AS "x" FROM (WITH "q" AS (SELECT 1 AS "a") SELECT "a" FROM "q")) AS "d"`},
+	{`SELECT 1 FROM t x ORDER BY a DESC LIMIT 3 AS OF POSITION ? FOLLOW`,
+		`SELECT 1 FROM "t" AS "x" ORDER BY "a" DESC LIMIT 3 AS OF POSITION ?1 FOLLOW`},
+	{`SELECT 1 UNION SELECT 2 UNION ALL SELECT 3 ORDER BY 1 LIMIT 2`,
+		`SELECT 1 UNION SELECT 2 UNION ALL SELECT 3 ORDER BY 1 LIMIT 2`},
+	{`WITH a AS (SELECT 1), b AS (SELECT 2 UNION SELECT 3) SELECT * FROM a, b`,
+		`WITH "a" AS (SELECT 1), "b" AS (SELECT 2 UNION SELECT 3) SELECT * FROM "a" JOIN "b"`},
+	{`SELECT x FROM (SELECT a AS x FROM (WITH q AS (SELECT 1 a) SELECT a FROM q)) AS d`,
+		`SELECT "x" FROM (SELECT "a" AS "x" FROM (WITH "q" AS (SELECT 1 AS "a") SELECT "a" FROM "q")) AS "d"`},
 	{`SELECT 1 FROM (SELECT 1)`, `SELECT 1 FROM (SELECT 1)`},
 	// joins
-	{`SELECT 1 FROM a JOIN b ON a.x = b.x LEFT OUTER JOIN c ON b.y = c.y AND left(c.z, 1) = 'q' CROSS JOIN d`, `SELECT 1 FROM "a" JOIN "b" ON ("a"."x" = "b"."x") LEFT JOIN "c" ON (("b"."y" = "c"."y") AND (left("c"."z", 1) = 'q')) JOIN "d"`},
+	{`SELECT 1 FROM a JOIN b ON a.x = b.x LEFT OUTER JOIN c ON b.y = c.y AND left(c.z, 1) = 'q' CROSS JOIN d`,
+		`SELECT 1 FROM "a" JOIN "b" ON ("a"."x" = "b"."x") LEFT JOIN "c" ON (("b"."y" = "c"."y") AND (left("c"."z", ` +
+			`1) = 'q')) JOIN "d"`},
 	{`SELECT 1 FROM a INNER JOIN b USING (x, "y")`, `SELECT 1 FROM "a" JOIN "b" USING ("x", "y")`},
-	{`SELECT 1 FROM a, b LEFT JOIN c ON a.x = c.x, d`, `SELECT 1 FROM "a" JOIN "b" LEFT JOIN "c" ON ("a"."x" = "c"."x") JOIN "d"`},
-	{`SELECT 1 FROM a JOIN (b JOIN c ON b.x = c.x) ON a.x = b.x JOIN d USING (x)`, `SELECT 1 FROM "a" JOIN ("b" JOIN "c" ON ("b"."x" = "c"."x")) ON ("a"."x" = "b"."x") JOIN "d" USING ("x")`},
+	{`SELECT 1 FROM a, b LEFT JOIN c ON a.x = c.x, d`,
+		`SELECT 1 FROM "a" JOIN "b" LEFT JOIN "c" ON ("a"."x" = "c"."x") JOIN "d"`},
+	{`SELECT 1 FROM a JOIN (b JOIN c ON b.x = c.x) ON a.x = b.x JOIN d USING (x)`,
+		`SELECT 1 FROM "a" JOIN ("b" JOIN "c" ON ("b"."x" = "c"."x")) ON ("a"."x" = "b"."x") JOIN "d" USING ("x")`},
 	{`SELECT 1 FROM a-1 JOIN b-2 ON 1`, `SELECT 1 FROM "a-1" JOIN "b-2" ON 1`},
 	// INSERT
-	{`INSERT INTO "account-7" (type, payload) VALUES (?, ?), (?, ?) EXPECTING VERSION 3 RETURNING position, version`, `INSERT INTO "account-7" ("type", "payload") VALUES (?1, ?2), (?3, ?4) EXPECTING VERSION 3 RETURNING "position", "version"`},
-	{`INSERT INTO $all (stream, type) VALUES ('a', upper('b') || 'c') EXPECTING NO STREAM`, `INSERT INTO "$all" ("stream", "type") VALUES ('a', (upper('b') || 'c')) EXPECTING NO STREAM`},
+	{`INSERT INTO "account-7" (type, payload) VALUES (?, ?), (?, ?) EXPECTING VERSION 3 RETURNING position, version`,
+		`INSERT INTO "account-7" ("type", "payload") VALUES (?1, ?2), (?3, ?4) EXPECTING VERSION 3 RETURNING ` +
+			`"position", "version"`},
+	{`INSERT INTO $all (stream, type) VALUES ('a', upper('b') || 'c') EXPECTING NO STREAM`,
+		`INSERT INTO "$all" ("stream", "type") VALUES ('a', (upper('b') || 'c')) EXPECTING NO STREAM`},
 	{`INSERT INTO ? (type) VALUES (?) EXPECTING VERSION ?`, `INSERT INTO ?1 ("type") VALUES (?2) EXPECTING VERSION ?3`},
-	{`insert into order-1 values ('a', '{"x":1}') expecting any, stream exists returning *`, `INSERT INTO "order-1" VALUES ('a', '{"x":1}') EXPECTING ANY, STREAM EXISTS RETURNING *`},
-	{`INSERT INTO t (type) VALUES ('x') EXPECTING NO EVENT FROM $all WHERE payload->>'a' = 'x' OR HAS(tags, 'y') AFTER -1, NO STREAM RETURNING id`, `INSERT INTO "t" ("type") VALUES ('x') EXPECTING NO EVENT FROM "$all" WHERE ((("payload" ->> 'a') = 'x') OR has("tags", 'y')) AFTER -1, NO STREAM RETURNING "id"`},
-	{`INSERT INTO t (type) VALUES ('x') EXPECTING NO EVENT FROM order-1 AFTER NULL, NO EVENT FROM u WHERE after > 1`, `INSERT INTO "t" ("type") VALUES ('x') EXPECTING NO EVENT FROM "order-1" AFTER NULL, NO EVENT FROM "u" WHERE ("after" > 1)`},
+	{`insert into order-1 values ('a', '{"x":1}') expecting any, stream exists returning *`,
+		`INSERT INTO "order-1" VALUES ('a', '{"x":1}') EXPECTING ANY, STREAM EXISTS RETURNING *`},
+	{`INSERT INTO t (type) VALUES ('x') EXPECTING NO EVENT FROM $all WHERE payload->>'a' = 'x' OR HAS(tags, 'y') ` +
+		`AFTER -1, NO STREAM RETURNING id`, `INSERT INTO "t" ("type") VALUES ('x') EXPECTING NO EVENT FROM "$all" ` +
+		`WHERE ((("payload" ->> 'a') = 'x') OR has("tags", 'y')) AFTER -1, NO STREAM RETURNING "id"`},
+	{`INSERT INTO t (type) VALUES ('x') EXPECTING NO EVENT FROM order-1 AFTER NULL, NO EVENT FROM u WHERE after > 1`,
+		`INSERT INTO "t" ("type") VALUES ('x') EXPECTING NO EVENT FROM "order-1" AFTER NULL, NO EVENT FROM "u" WHERE ` +
+			`("after" > 1)`},
 	// the rest
 	{`EXPECT account-9 VERSION 12`, `EXPECT "account-9" VERSION 12`},
 	{`EXPECT ? NO STREAM, NO EVENT FROM t WHERE a = 1`, `EXPECT ?1 NO STREAM, NO EVENT FROM "t" WHERE ("a" = 1)`},
@@ -81,10 +102,15 @@ var statements = []struct{ text, want string }{
 	{`BACKUP TO '/tmp/x' || ?`, `BACKUP TO ('/tmp/x' || ?1)`},
 	{`VERIFY`, `VERIFY`},
 	// what tools send
-	{`SELECT "main"."$all"."type" AS "type", COUNT(*) AS "count" FROM "main"."$all" WHERE ("main"."$all"."recorded_at" >= timestamp '2026-01-01 00:00:00') GROUP BY "main"."$all"."type" ORDER BY "count" DESC, "main"."$all"."type" ASC LIMIT 2000`,
-		`SELECT "$all"."type" AS "type", count(*) AS "count" FROM main."$all" WHERE ("$all"."recorded_at" >= timestamp('2026-01-01 00:00:00')) GROUP BY "$all"."type" ORDER BY "count" DESC, "$all"."type" LIMIT 2000`},
-	{`SELECT floor(extract(epoch from recorded_at)/300)*300 AS "time" FROM $all WHERE recorded_at BETWEEN FROM_UNIXTIME(1) AND FROM_UNIXTIME(2) GROUP BY 1`,
-		`SELECT (floor((extract('epoch', "recorded_at") / 300)) * 300) AS "time" FROM "$all" WHERE ("recorded_at" BETWEEN from_unixtime(1) AND from_unixtime(2)) GROUP BY 1`},
+	{`SELECT "main"."$all"."type" AS "type", COUNT(*) AS "count" FROM "main"."$all" WHERE ` +
+		`("main"."$all"."recorded_at" >= timestamp '2026-01-01 00:00:00') GROUP BY "main"."$all"."type" ORDER BY ` +
+		`"count" DESC, "main"."$all"."type" ASC LIMIT 2000`,
+		`SELECT "$all"."type" AS "type", count(*) AS "count" FROM main."$all" WHERE ("$all"."recorded_at" >= ` +
+			`timestamp('2026-01-01 00:00:00')) GROUP BY "$all"."type" ORDER BY "count" DESC, "$all"."type" LIMIT 2000`},
+	{`SELECT floor(extract(epoch from recorded_at)/300)*300 AS "time" FROM $all WHERE recorded_at BETWEEN ` +
+		`FROM_UNIXTIME(1) AND FROM_UNIXTIME(2) GROUP BY 1`,
+		`SELECT (floor((extract('epoch', "recorded_at") / 300)) * 300) AS "time" FROM "$all" WHERE ("recorded_at" ` +
+			`BETWEEN from_unixtime(1) AND from_unixtime(2)) GROUP BY 1`},
 }
 
 func TestStatements(t *testing.T) {

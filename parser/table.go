@@ -52,7 +52,8 @@ func (p *parser) checkTable(table *Table, i int) *Table {
 // checkSchema refuses a qualifier of a table that is not one of the schemas.
 func (p *parser) checkSchema(i int) {
 	if !slices.Contains(schemas, strings.ToLower(p.toks[i].text)) {
-		p.fail(i, "there is no schema "+p.quote(i), `a stream's name with a dot takes double quotes: "a.b"`)
+		p.fail(i, "there is no schema "+p.quote(i),
+			`a stream's name with a dot takes double quotes: "a.b"`)
 	}
 }
 
@@ -60,9 +61,12 @@ func (p *parser) checkSchema(i int) {
 func (p *parser) notTable(i int) {
 	switch t := &p.toks[i]; {
 	case t.kind == tokString:
-		p.fail(i, "a table's name must stand here, not the string "+p.quote(i), "names take double quotes")
+		p.fail(i, "a table's name must stand here, not the string "+p.quote(i),
+			"names take double quotes")
 	case t.kind == tokParam:
-		p.fail(i, "a table's name must stand here, not a parameter", "a name can be bound in INSERT INTO ? and EXPECT ?; elsewhere write FROM $all WHERE stream = ?")
+		p.fail(i, "a table's name must stand here, not a parameter",
+			"a name can be bound in INSERT INTO ? and EXPECT ?; elsewhere write FROM $all WHERE "+
+				"stream = ?")
 	}
 	p.unexpected(i)
 }

@@ -20,36 +20,50 @@ type token struct {
 	off, end Pos    // its bytes in the text
 	text     string // a word as it was written, the decoded name, or the operator
 	key      string // of a word that is a keyword: itself in upper case; of an operator: itself
-	value    any    // of a literal or a parameter: the Literal's value or a *Param; of what has been read: see carry
-	mate     int    // of a parenthesis: the index of the one that belongs to it; of what has been read: its last token
+	// of a literal or a parameter: the Literal's value or a *Param; of what has been read: see
+	// carry
+	value any
+	// of a parenthesis: the index of the one that belongs to it; of what has been read: its last
+	// token
+	mate int
 }
 
-// keywords holds every word that means something somewhere in the grammar, and whether it is reserved.
-// A reserved word is never a name unless it is quoted, follows a dot, or names a function (see functionWords).
+// keywords holds every word that means something somewhere in the grammar, and whether it is
+// reserved. A reserved word is never a name unless it is quoted, follows a dot, or names a function
+// (see functionWords).
 var keywords = map[string]bool{
-	"ALL": true, "AND": true, "AS": true, "BETWEEN": true, "CASE": true, "COLLATE": true, "CROSS": true, "DEFAULT": true, "DISTINCT": true,
-	"ELSE": true, "END": true, "ESCAPE": true, "EXCEPT": true, "EXISTS": true, "FROM": true, "FULL": true, "GROUP": true,
-	"HAVING": true, "IN": true, "INNER": true, "INTERSECT": true, "INTO": true, "IS": true, "ISNULL": true, "JOIN": true,
-	"LEFT": true, "LIKE": true, "LIMIT": true, "NATURAL": true, "NOT": true, "NOTNULL": true, "NULL": true, "ON": true,
-	"OR": true, "ORDER": true, "OUTER": true, "RIGHT": true, "SELECT": true, "THEN": true, "TRUE": true, "FALSE": true,
-	"UNION": true, "USING": true, "VALUES": true, "WHEN": true, "WHERE": true, "WITH": true,
+	"ALL": true, "AND": true, "AS": true, "BETWEEN": true, "CASE": true, "COLLATE": true,
+	"CROSS": true, "DEFAULT": true, "DISTINCT": true, "ELSE": true, "END": true, "ESCAPE": true,
+	"EXCEPT": true, "EXISTS": true, "FALSE": true, "FROM": true, "FULL": true, "GROUP": true,
+	"HAVING": true, "IN": true, "INNER": true, "INTERSECT": true, "INTO": true, "IS": true,
+	"ISNULL": true, "JOIN": true, "LEFT": true, "LIKE": true, "LIMIT": true, "NATURAL": true,
+	"NOT": true, "NOTNULL": true, "NULL": true, "ON": true, "OR": true, "ORDER": true,
+	"OUTER": true, "RIGHT": true, "SELECT": true, "THEN": true, "TRUE": true, "UNION": true,
+	"USING": true, "VALUES": true, "WHEN": true, "WHERE": true, "WITH": true,
 
-	"AFTER": false, "ANALYZE": false, "ANY": false, "ASC": false, "BACKUP": false, "BEGIN": false, "BOTH": false, "BY": false,
-	"CAST": false, "COLUMNS": false, "COMMIT": false, "CURRENT": false, "CURRENT_DATE": false, "CURRENT_TIME": false,
-	"CURRENT_TIMESTAMP": false, "CURRENT_USER": false, "DATE": false, "DEFERRED": false, "DELETE": false, "DESC": false,
-	"DESCRIBE": false, "DIV": false, "EVENT": false, "EXCLUSIVE": false, "EXPECT": false, "EXPECTING": false, "EXPLAIN": false,
-	"EXTRACT": false, "FETCH": false, "FILTER": false, "FIRST": false, "FOLLOW": false, "FOLLOWING": false, "FOR": false, "GLOB": false,
-	"GROUPS": false, "ILIKE": false, "IMMEDIATE": false, "INSERT": false, "INTERVAL": false, "LAST": false, "LEADING": false,
-	"LOCALTIME": false, "LOCALTIMESTAMP": false, "MATCH": false, "NO": false, "NULLS": false, "OF": false, "OFFSET": false, "OVER": false,
-	"PARTITION": false, "PLAN": false, "POSITION": false, "PRECEDING": false, "PROGRESS": false, "QUERY": false, "RANGE": false, "RECURSIVE": false,
-	"REGEXP": false, "RELEASE": false, "REPLACE": false, "RETURNING": false, "RLIKE": false, "ROLLBACK": false, "ROW": false, "ROWS": false,
-	"SAVEPOINT": false, "SEPARATOR": false, "SHOW": false, "START": false, "STREAM": false, "STREAMS": false, "SUBSTR": false,
-	"SUBSTRING": false, "TABLES": false, "TIME": false, "TIMESTAMP": false, "TO": false, "TRAILING": false, "TRANSACTION": false,
-	"TRIM": false, "TYPES": false, "UNBOUNDED": false, "UPDATE": false, "VERIFY": false, "VERSION": false, "WINDOW": false,
-	"WORK": false, "XOR": false, "CONFLICT": false, "DUPLICATE": false, "SIMILAR": false,
+	"AFTER": false, "ANALYZE": false, "ANY": false, "ASC": false, "BACKUP": false, "BEGIN": false,
+	"BOTH": false, "BY": false, "CAST": false, "COLUMNS": false, "COMMIT": false,
+	"CONFLICT": false, "CURRENT": false, "CURRENT_DATE": false, "CURRENT_TIME": false,
+	"CURRENT_TIMESTAMP": false, "CURRENT_USER": false, "DATE": false, "DEFERRED": false,
+	"DELETE": false, "DESC": false, "DESCRIBE": false, "DIV": false, "DUPLICATE": false,
+	"EVENT": false, "EXCLUSIVE": false, "EXPECT": false, "EXPECTING": false, "EXPLAIN": false,
+	"EXTRACT": false, "FETCH": false, "FILTER": false, "FIRST": false, "FOLLOW": false,
+	"FOLLOWING": false, "FOR": false, "GLOB": false, "GROUPS": false, "ILIKE": false,
+	"IMMEDIATE": false, "INSERT": false, "INTERVAL": false, "LAST": false, "LEADING": false,
+	"LOCALTIME": false, "LOCALTIMESTAMP": false, "MATCH": false, "NO": false, "NULLS": false,
+	"OF": false, "OFFSET": false, "OVER": false, "PARTITION": false, "PLAN": false,
+	"POSITION": false, "PRECEDING": false, "PROGRESS": false, "QUERY": false, "RANGE": false,
+	"RECURSIVE": false, "REGEXP": false, "RELEASE": false, "REPLACE": false, "RETURNING": false,
+	"RLIKE": false, "ROLLBACK": false, "ROW": false, "ROWS": false, "SAVEPOINT": false,
+	"SEPARATOR": false, "SHOW": false, "SIMILAR": false, "START": false, "STREAM": false,
+	"STREAMS": false, "SUBSTR": false, "SUBSTRING": false, "TABLES": false, "TIME": false,
+	"TIMESTAMP": false, "TO": false, "TRAILING": false, "TRANSACTION": false, "TRIM": false,
+	"TYPES": false, "UNBOUNDED": false, "UPDATE": false, "VERIFY": false, "VERSION": false,
+	"WINDOW": false, "WORK": false, "XOR": false,
 }
 
-// functionWords are the reserved words that name a function where an operand is expected and a parenthesis follows.
+// functionWords are the reserved words that name a function where an operand is expected and a
+// parenthesis follows.
 var functionWords = map[string]bool{"LEFT": true, "RIGHT": true, "LIKE": true}
 
 const longestKeyword = 17
@@ -109,7 +123,8 @@ func (t *token) literal() bool { return t.kind >= tokString && t.kind <= tokPara
 
 // startsOperand tells whether an operand may begin with the token.
 func (t *token) startsOperand() bool {
-	return t.literal() || t.naming() || t.is("(", "-", "+", "NOT", "CASE", "EXISTS", "NULL", "TRUE", "FALSE")
+	return t.literal() || t.naming() ||
+		t.is("(", "-", "+", "NOT", "CASE", "EXISTS", "NULL", "TRUE", "FALSE")
 }
 
 // endsOperand tells whether an operand may end with the token.

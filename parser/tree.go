@@ -20,10 +20,12 @@ type Params struct {
 	Names []string // the names in order of first use; nil for positional parameters
 }
 
-// A Statement is one of *Select, *Insert, *Guard, *Show, *Describe, *Explain, *Transaction, *Savepoint, *Backup, *Verify.
+// A Statement is one of *Select, *Insert, *Guard, *Show, *Describe, *Explain, *Transaction,
+// *Savepoint, *Backup, *Verify.
 type Statement interface{ statement() }
 
-// A Select is a whole query: WITH, one core or several joined by UNION, and what applies to all of it.
+// A Select is a whole query: WITH, one core or several joined by UNION, and what applies to all of
+// it.
 type Select struct {
 	Pos     Pos
 	With    []CTE
@@ -69,13 +71,15 @@ type Result struct {
 	StarTable string // for t.*
 	Expr      Expr   // nil for a star
 	Alias     string // "" without one
-	Text      string // the expression as the user wrote it; the column's name where there is no alias
+	// the expression as the user wrote it; the column's name where there is no alias
+	Text string
 }
 
 // A Source is one of *Table, *Derived, *Join.
 type Source interface{ source() }
 
-// A Table names an event stream or one of the tables whose names begin with $ or stand in information_schema.
+// A Table names an event stream or one of the tables whose names begin with $ or stand in
+// information_schema.
 type Table struct {
 	Pos    Pos
 	Schema string // "", "main", "eventfold" or "information_schema", lower case
@@ -247,8 +251,8 @@ func (*Table) source()   {}
 func (*Derived) source() {}
 func (*Join) source()    {}
 
-// An Expr is one of *Literal, *Param, *Column, *Unary, *Binary, *Nary, *In, *Like, *Between, *Case, *Cast, *Call,
-// *Subquery, *Exists, *Collate, *Interval.
+// An Expr is one of *Literal, *Param, *Column, *Unary, *Binary, *Nary, *In, *Like, *Between, *Case,
+// *Cast, *Call, *Subquery, *Exists, *Collate, *Interval.
 type Expr interface {
 	expr()
 	// At returns the place of the expression: of its left-most leaf, or of its operator.
@@ -360,9 +364,10 @@ type (
 		X    Expr
 		Type string
 	}
-	// A Call is a function, an aggregate or a window function.
-	// EXTRACT(unit FROM x) is extract('unit', x), SUBSTRING(x FROM a FOR b) is substring(x, a, b), TRIM([BOTH|LEADING|TRAILING] y FROM x)
-	// is trim/ltrim/rtrim(x, y), DATE '...' is date('...'), TIMESTAMP '...' is timestamp('...').
+	// A Call is a function, an aggregate or a window function. EXTRACT(unit FROM x) is
+	// extract('unit', x), SUBSTRING(x FROM a FOR b) is substring(x, a, b),
+	// TRIM([BOTH|LEADING|TRAILING] y FROM x) is trim/ltrim/rtrim(x, y), DATE '...' is date('...'),
+	// TIMESTAMP '...' is timestamp('...').
 	Call struct {
 		Pos      Pos
 		Name     string // lower case
@@ -405,7 +410,8 @@ type (
 		X    Expr
 		Name string
 	}
-	// An Interval is INTERVAL x unit, an operand of + and - beside a time. Unit is lower case, singular.
+	// An Interval is INTERVAL x unit, an operand of + and - beside a time. Unit is lower case,
+	// singular.
 	Interval struct {
 		Pos  Pos
 		X    Expr

@@ -29,8 +29,8 @@ func Contains(e Expr, is func(Expr) bool) bool {
 	return found
 }
 
-// Replace returns e with every outermost expression for which f gives another one replaced;
-// f returns nil for one that stays. e itself is not changed. What Walk does not enter stays as it is.
+// Replace returns e with every outermost expression for which f gives another one replaced; f
+// returns nil for one that stays. e itself is not changed. What Walk does not enter stays as it is.
 func Replace(e Expr, f func(Expr) Expr) Expr {
 	if e == nil {
 		return nil

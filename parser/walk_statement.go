@@ -1,7 +1,7 @@
 package parser
 
-// WalkStatement visits every expression of a statement, parents first: those in its sub-queries too,
-// and parameters that stand for the name of a table.
+// WalkStatement visits every expression of a statement, parents first: those in its sub-queries
+// too, and parameters that stand for the name of a table.
 func WalkStatement(s Statement, visit func(Expr)) { statementWalker(visit).statement(s) }
 
 // A statementWalker is what WalkStatement calls for every expression.

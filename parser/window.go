@@ -76,7 +76,8 @@ func (p *parser) bound() Bound {
 	case p.accept("FOLLOWING"):
 		return Bound{Kind: Following, Offset: offset}
 	}
-	const bounds = "a frame's end is UNBOUNDED PRECEDING, n PRECEDING, CURRENT ROW, n FOLLOWING or UNBOUNDED FOLLOWING"
+	const bounds = "a frame's end is UNBOUNDED PRECEDING, n PRECEDING, CURRENT ROW, n FOLLOWING " +
+		"or UNBOUNDED FOLLOWING"
 	p.fail(at, bounds)
 	return Bound{}
 }

@@ -1,9 +1,11 @@
-// Scale measures a store of many events in many streams: how long it takes to open after a clean close and after kill -9, how much memory the
-// process holds, and how long a random stream takes to read. Every measurement runs in a process of its own.
+// Scale measures a store of many events in many streams: how long it takes to open after a clean
+// close and after kill -9, how much memory the process holds, and how long a random stream takes to
+// read. Every measurement runs in a process of its own.
 //
 //	go run -C bench ./scale [-events 1000000,10000000] [-apart 100] [-dir /tmp]
 //
-// All streams grow at the same time, so that each has its events in ten places far from each other; with -apart only so many grow together.
+// All streams grow at the same time, so that each has its events in ten places far from each other;
+// with -apart only so many grow together.
 package main
 
 import (
@@ -50,7 +52,8 @@ func main() {
 		}
 		return
 	}
-	fmt.Println("| events | streams | load events/s | bytes/event | open, closed (ms) | open, killed (ms) | first read (ms) | memory (MB) | stream of 10, median (µs) | 99 % (µs) | new stream append (µs) |")
+	fmt.Println("| events | streams | load events/s | bytes/event | open, closed (ms) | open, killed (ms) | first " +
+		"read (ms) | memory (MB) | stream of 10, median (µs) | 99 % (µs) | new stream append (µs) |")
 	fmt.Println("|---|---|---|---|---|---|---|---|---|---|---|")
 	for _, size := range strings.Split(*sizes, ",") {
 		events, err := strconv.Atoi(size)
@@ -76,8 +79,11 @@ func measure(dir string, n, apart int) error {
 	defer os.RemoveAll(base)
 	store := filepath.Join(base, "store")
 	all := figures{}
-	for _, step := range []struct{ name, suffix string }{{"load", ""}, {"open", " closed"}, {"crash", ""}, {"open", " killed"}} {
-		out, err := exec.Command(os.Args[0], "-step", step.name, "-n", strconv.Itoa(n), "-apart", strconv.Itoa(apart), "-store", store).Output()
+	for _, step := range []struct{ name, suffix string }{
+		{"load", ""}, {"open", " closed"}, {"crash", ""}, {"open", " killed"},
+	} {
+		out, err := exec.Command(os.Args[0], "-step", step.name, "-n", strconv.Itoa(n), "-apart", strconv.Itoa(apart),
+			"-store", store).Output()
 		var got figures
 		if step.name == "crash" { // it kills itself
 			continue
@@ -92,7 +98,8 @@ func measure(dir string, n, apart int) error {
 			all[k+step.suffix] = v
 		}
 	}
-	fmt.Printf("| %d | %d | %.0f | %.0f | %.1f | %.1f | %.2f | %.0f | %.0f | %.0f | %.0f |\n", n, n/perStream, all["rate"], all["disk"], all["open closed"], all["open killed"],
+	fmt.Printf("| %d | %d | %.0f | %.0f | %.1f | %.1f | %.2f | %.0f | %.0f | %.0f | %.0f |\n", n, n/perStream,
+		all["rate"], all["disk"], all["open closed"], all["open killed"],
 		all["first killed"], all["memory killed"], all["median closed"], all["p99 closed"], all["new closed"])
 	return nil
 }
@@ -129,7 +136,10 @@ func load(store string, n, apart int) (figures, error) {
 			for len(payload) < payloadSize-2 {
 				payload = append(payload, 'a'+byte(r.IntN(26)))
 			}
-			batch[i] = engine.Append{Stream: streamName(streamOf(at+i, streams, apart)), Events: []engine.NewEvent{{Type: fmt.Sprint("Type", r.IntN(12)), Payload: append(payload, '"', '}')}}}
+			batch[i] = engine.Append{
+				Stream: streamName(streamOf(at+i, streams, apart)),
+				Events: []engine.NewEvent{{Type: fmt.Sprint("Type", r.IntN(12)), Payload: append(payload, '"', '}')}},
+			}
 		}
 		if _, err := s.Append(context.Background(), batch...); err != nil {
 			return nil, err
@@ -153,20 +163,7 @@ func open(store string, n, _ int) (figures, error) {
 	opened := time.Since(start)
 	streams := n / perStream
 	r := rand.New(rand.NewPCG(2, 2))
-	read := func() (time.Duration, error) {
-		start, found := time.Now(), 0
-		c := s.ReadIndex().ReadStream(context.Background(), streamName(r.IntN(streams)), 0, engine.Forwards)
-		for c.Next() {
-			found++
-		}
-		if err := c.Err(); err != nil {
-			return 0, err
-		}
-		if found < perStream {
-			return 0, fmt.Errorf("a stream has %d events", found)
-		}
-		return time.Since(start), c.Close()
-	}
+	read := func() (time.Duration, error) { return readOne(s, streamName(r.IntN(streams))) }
 	first, err := read()
 	if err != nil {
 		return nil, err
@@ -181,19 +178,44 @@ func open(store string, n, _ int) (figures, error) {
 	}
 	slices.Sort(times)
 	micros := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }
-	out := figures{"open": micros(opened) / 1000, "first": micros(first) / 1000, "median": micros(times[len(times)/2]), "p99": micros(times[len(times)*99/100])}
+	out := figures{
+		"open":   micros(opened) / 1000,
+		"first":  micros(first) / 1000,
+		"median": micros(times[len(times)/2]),
+		"p99":    micros(times[len(times)*99/100]),
+	}
 	debug.FreeOSMemory()
 	out["memory"] = resident()
 	began := time.Now()
 	const appends = 200
 	for i := range appends {
-		_, err := s.Append(context.Background(), engine.Append{Stream: fmt.Sprintf("new-%d-%d", os.Getpid(), i), Expect: []engine.Expectation{engine.NoStream}, Events: []engine.NewEvent{{Type: "T"}}})
+		_, err := s.Append(context.Background(), engine.Append{
+			Stream: fmt.Sprintf("new-%d-%d", os.Getpid(), i),
+			Expect: []engine.Expectation{engine.NoStream},
+			Events: []engine.NewEvent{{Type: "T"}},
+		})
 		if err != nil {
 			return nil, err
 		}
 	}
 	out["new"] = micros(time.Since(began)) / appends
 	return out, s.Close()
+}
+
+// readOne reads a stream and returns how long it took.
+func readOne(s engine.Store, stream string) (time.Duration, error) {
+	start, found := time.Now(), 0
+	c := s.ReadIndex().ReadStream(context.Background(), stream, 0, engine.Forwards)
+	for c.Next() {
+		found++
+	}
+	if err := c.Err(); err != nil {
+		return 0, err
+	}
+	if found < perStream {
+		return 0, fmt.Errorf("a stream has %d events", found)
+	}
+	return time.Since(start), c.Close()
 }
 
 // crash appends and kills its own process.
@@ -203,7 +225,8 @@ func crash(store string, _, _ int) (figures, error) {
 		return nil, err
 	}
 	for i := range 1000 {
-		if _, err := s.Append(context.Background(), engine.Append{Stream: fmt.Sprint("crash-", i), Events: []engine.NewEvent{{Type: "T"}}}); err != nil {
+		if _, err := s.Append(context.Background(),
+			engine.Append{Stream: fmt.Sprint("crash-", i), Events: []engine.NewEvent{{Type: "T"}}}); err != nil {
 			return nil, err
 		}
 	}

@@ -11,7 +11,8 @@ import (
 const maxCourses = 3 // of one student
 
 func (d *decider) defineCourse(ctx context.Context, course string, capacity int) error {
-	_, err := d.db.ExecContext(ctx, `INSERT INTO ? (type, payload, tags) VALUES ('CourseDefined', ?, ?) EXPECTING NO STREAM`,
+	_, err := d.db.ExecContext(ctx, `INSERT INTO ? (type, payload, tags) VALUES ('CourseDefined', ?, ?)
+		EXPECTING NO STREAM`,
 		"course-"+course, fmt.Sprintf(`{"capacity": %d}`, capacity), []string{"course:" + course})
 	return err
 }

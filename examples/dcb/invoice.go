@@ -5,13 +5,15 @@ import (
 	"fmt"
 )
 
-// Invoice numbers without gaps: every invoice has the number after the last one, and no number is given twice.
+// Invoice numbers without gaps: every invoice has the number after the last one, and no number is
+// given twice.
 
 func (d *decider) invoice(ctx context.Context, customer string) error {
 	return d.decide(func() error {
 		var last, number *int64
 		err := d.db.QueryRowContext(ctx, `
-			SELECT MAX(position), MAX(payload->>'$.number') FROM $all WHERE type = 'InvoiceCreated'`).Scan(&last, &number)
+			SELECT MAX(position), MAX(payload->>'$.number') FROM $all
+			WHERE type = 'InvoiceCreated'`).Scan(&last, &number)
 		if err != nil {
 			return err
 		}

@@ -1,5 +1,6 @@
-// Dcb shows the five worked examples of dcb.events on eventfold: decisions that are consistent across streams, because the
-// append is refused when an event that would have changed the decision has come in since it was read.
+// Dcb shows the five worked examples of dcb.events on eventfold: decisions that are consistent
+// across streams, because the append is refused when an event that would have changed the decision
+// has come in since it was read.
 //
 //	go run ./examples/dcb
 package main
@@ -33,7 +34,8 @@ func main() {
 // writers is the number of goroutines that compete in each example.
 const writers = 16
 
-// A decider reads what a decision depends on, decides, and appends; it counts the appends that had to be decided again.
+// A decider reads what a decision depends on, decides, and appends; it counts the appends that had
+// to be decided again.
 type decider struct {
 	db        *sql.DB
 	conflicts atomic.Int64
@@ -55,7 +57,8 @@ type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-// compete runs ask in as many goroutines as there are writers and counts what was granted and what was refused.
+// compete runs ask in as many goroutines as there are writers and counts what was granted and what
+// was refused.
 func compete(ask func(writer int) error) (granted, refused int, err error) {
 	var mu sync.Mutex // protects the results
 	var group sync.WaitGroup

@@ -54,10 +54,12 @@ func TestCoursesAreNeverOverbooked(t *testing.T) {
 		return nil
 	})
 	require.NoError(t, err)
-	perCourse := d.number(t, `SELECT MAX(n) FROM (SELECT COUNT(*) AS n FROM $all WHERE type = 'StudentSubscribed' GROUP BY stream)`)
+	perCourse := d.number(t,
+		`SELECT MAX(n) FROM (SELECT COUNT(*) AS n FROM $all WHERE type = 'StudentSubscribed' GROUP BY stream)`)
 	assert.LessOrEqual(t, perCourse, capacity)
 	for w := range writers {
-		n := d.number(t, `SELECT COUNT(*) FROM $all WHERE type = 'StudentSubscribed' AND HAS(tags, ?)`, fmt.Sprint("student:", w))
+		n := d.number(t, `SELECT COUNT(*) FROM $all WHERE type = 'StudentSubscribed' AND HAS(tags, ?)`,
+			fmt.Sprint("student:", w))
 		assert.LessOrEqual(t, n, maxCourses)
 	}
 	total := d.number(t, `SELECT COUNT(*) FROM $all WHERE type = 'StudentSubscribed'`)
@@ -88,7 +90,9 @@ func TestNoSpuriousConflicts(t *testing.T) {
 func TestUsernameIsUniqueAndFreedAgain(t *testing.T) {
 	ctx, d := t.Context(), newDecider(t)
 	for round := range 5 {
-		granted, refused, err := compete(func(w int) error { return d.register(ctx, fmt.Sprintf("%d-%d", round, w), "ada") })
+		granted, refused, err := compete(func(w int) error {
+			return d.register(ctx, fmt.Sprintf("%d-%d", round, w), "ada")
+		})
 		require.NoError(t, err)
 		assert.Equal(t, 1, granted)
 		assert.Equal(t, writers-1, refused)
@@ -128,7 +132,9 @@ func TestTokenConfirmsOnce(t *testing.T) {
 	require.NoError(t, d.signUp(ctx, "ada@example.com", "x7"))
 	assert.Equal(t, refusal("there is no such token"), d.confirm(ctx, "ada@example.com", "x8", time.Hour))
 	assert.Equal(t, refusal("the token has expired"), d.confirm(ctx, "ada@example.com", "x7", 0))
-	granted, _, err := compete(func(int) error { return d.confirm(context.WithoutCancel(ctx), "ada@example.com", "x7", time.Hour) })
+	granted, _, err := compete(func(int) error {
+		return d.confirm(context.WithoutCancel(ctx), "ada@example.com", "x7", time.Hour)
+	})
 	require.NoError(t, err)
 	assert.Equal(t, 1, granted)
 	assert.Equal(t, 1, d.number(t, `SELECT COUNT(*) FROM $all WHERE type = 'SignUpConfirmed'`))

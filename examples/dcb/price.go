@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Dynamic price: an order is taken at the price that the customer saw, as long as that price is the current one or was
-// the current one less than a grace period ago.
+// Dynamic price: an order is taken at the price that the customer saw, as long as that price is the
+// current one or was the current one less than a grace period ago.
 
 func (d *decider) setPrice(ctx context.Context, product string, price int) error {
 	_, err := d.db.ExecContext(ctx, `INSERT INTO ? (type, payload, tags) VALUES ('PriceSet', ?, ?)`,

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Opt-in token: whoever signs up gets a token by mail, and it confirms the address once, for a while.
+// Opt-in token: whoever signs up gets a token by mail, and it confirms the address once, for a
+// while.
 
 func (d *decider) signUp(ctx context.Context, email, token string) error {
 	_, err := d.db.ExecContext(ctx, `INSERT INTO ? (type, payload, tags) VALUES ('SignUpInitiated', ?, ?)`,

@@ -2,14 +2,16 @@ package main
 
 import "context"
 
-// Unique username: of all who want a name, one gets it; once its account is closed, it can be had again.
+// Unique username: of all who want a name, one gets it; once its account is closed, it can be had
+// again.
 
 func (d *decider) register(ctx context.Context, account, username string) error {
 	tag := "username:" + username
 	return d.decide(func() error {
 		var last *int64
 		var state *string
-		err := d.db.QueryRowContext(ctx, `SELECT MAX(position), LAST(type) FROM $all WHERE HAS(tags, ?)`, tag).Scan(&last, &state)
+		err := d.db.QueryRowContext(ctx, `SELECT MAX(position), LAST(type) FROM $all WHERE HAS(tags, ?)`,
+			tag).Scan(&last, &state)
 		if err != nil {
 			return err
 		}

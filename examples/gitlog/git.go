@@ -101,7 +101,12 @@ func parseCommit(line string) (*commit, error) {
 		return nil, fmt.Errorf("git log printed %q", line)
 	}
 	c := &commit{hash: fields[0], author: "author-" + fields[1]}
-	c.payload = payload{Commit: fields[0], Name: fields[2], Date: fields[3], Subject: strings.Join(fields[4:len(fields)-1], " ")}
+	c.payload = payload{
+		Commit:  fields[0],
+		Name:    fields[2],
+		Date:    fields[3],
+		Subject: strings.Join(fields[4:len(fields)-1], " "),
+	}
 	for len(c.author) > 255 || !utf8.ValidString(c.author) {
 		c.author = c.author[:len(c.author)-1]
 	}

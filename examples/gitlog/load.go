@@ -8,7 +8,8 @@ import (
 // batchSize is the number of commits that become durable together.
 const batchSize = 500
 
-// load appends every commit that the store does not have. It returns how many commits it read and how many events are new.
+// load appends every commit that the store does not have. It returns how many commits it read and
+// how many events are new.
 func load(ctx context.Context, db *sql.DB, repository string) (read, appended int64, err error) {
 	known, err := db.PrepareContext(ctx, `SELECT COUNT(*) FROM $all WHERE id = ?`)
 	if err != nil {

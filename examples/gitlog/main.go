@@ -1,5 +1,6 @@
-// Gitlog reads the history of a git repository into an event store, one stream per author, and prints a report with SQL.
-// A commit's event id is made of its hash, so running it again appends only what is new.
+// Gitlog reads the history of a git repository into an event store, one stream per author, and
+// prints a report with SQL. A commit's event id is made of its hash, so running it again appends
+// only what is new.
 //
 //	go run ./examples/gitlog [-store directory] [-repository directory]
 package main
@@ -21,7 +22,8 @@ import (
 
 func main() {
 	repository := flag.String("repository", ".", "a directory inside the git `repository` to read")
-	store := flag.String("store", "", "the `directory` of the event store (default: one per repository in the user's cache)")
+	store := flag.String("store", "",
+		"the `directory` of the event store (default: one per repository in the user's cache)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

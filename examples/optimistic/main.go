@@ -1,5 +1,6 @@
-// Optimistic lets several goroutines withdraw from one account. Each reads the balance, decides, and appends with the version
-// that it has seen; when somebody else was faster it reads and decides again. The balance never goes below zero.
+// Optimistic lets several goroutines withdraw from one account. Each reads the balance, decides,
+// and appends with the version that it has seen; when somebody else was faster it reads and decides
+// again. The balance never goes below zero.
 package main
 
 import (
@@ -34,7 +35,8 @@ var errTooLittle = errors.New("the balance is too low")
 func withdraw(ctx context.Context, db *sql.DB, amount int64) (retries int64, err error) {
 	for {
 		var version, balance int64
-		err = db.QueryRowContext(ctx, `SELECT MAX(version), SUM(payload->>'$.amount') FROM "account-7"`).Scan(&version, &balance)
+		err = db.QueryRowContext(ctx, `SELECT MAX(version), SUM(payload->>'$.amount') FROM "account-7"`).Scan(&version,
+			&balance)
 		if err != nil {
 			return retries, err
 		}
@@ -56,7 +58,8 @@ func run(ctx context.Context, dsn string, out io.Writer) error {
 		return err
 	}
 	defer db.Close()
-	_, err = db.ExecContext(ctx, `INSERT INTO "account-7" (type, payload) VALUES ('Deposited', '{"amount": 100}') EXPECTING NO STREAM`)
+	_, err = db.ExecContext(ctx,
+		`INSERT INTO "account-7" (type, payload) VALUES ('Deposited', '{"amount": 100}') EXPECTING NO STREAM`)
 	if err != nil {
 		return err
 	}
@@ -84,6 +87,7 @@ func run(ctx context.Context, dsn string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%d withdrawn, %d refused, balance %d (%d retries)\n", done.Load(), refused.Load(), balance, retried.Load())
+	fmt.Fprintf(out, "%d withdrawn, %d refused, balance %d (%d retries)\n", done.Load(), refused.Load(), balance,
+		retried.Load())
 	return nil
 }

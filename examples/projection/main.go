@@ -1,6 +1,7 @@
 // Projection keeps a table of account balances up to date in SQLite, by following the event store.
-// The checkpoint lives in the same SQLite database and moves in the same transaction as the balances, so that every event
-// counts exactly once however often the program is stopped. Run it twice to see it go on where it stopped.
+// The checkpoint lives in the same SQLite database and moves in the same transaction as the
+// balances, so that every event counts exactly once however often the program is stopped. Run it
+// twice to see it go on where it stopped.
 //
 //	go run -C examples/projection . [-store directory] [-database file]
 package main

@@ -16,7 +16,9 @@ func apply(ctx context.Context, target *sql.DB, account string, amount, next int
 		return err
 	}
 	defer tx.Rollback() // does nothing after Commit
-	_, err = tx.ExecContext(ctx, `INSERT INTO balance VALUES (?, ?) ON CONFLICT (account) DO UPDATE SET amount = amount + excluded.amount`, account, amount)
+	_, err = tx.ExecContext(ctx,
+		`INSERT INTO balance VALUES (?, ?) ON CONFLICT (account) DO UPDATE SET amount = amount + excluded.amount`,
+		account, amount)
 	if err != nil {
 		return err
 	}

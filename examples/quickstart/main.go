@@ -63,7 +63,8 @@ func run(ctx context.Context, dsn string, out io.Writer) error {
 	}
 
 	var count, sum int64
-	err = db.QueryRowContext(ctx, `SELECT COUNT(*), SUM(payload->>'$.amount') FROM $all WHERE type = 'Deposited'`).Scan(&count, &sum)
+	err = db.QueryRowContext(ctx,
+		`SELECT COUNT(*), SUM(payload->>'$.amount') FROM $all WHERE type = 'Deposited'`).Scan(&count, &sum)
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,12 @@
 //go:build linux
 
-// Package powercut cuts the power under a real ext4. Its tests put ext4 on a loop device whose file is served by this process through
-// FUSE: every block that the kernel writes and every flush that it asks for passes by and is recorded. From the record
-// they build the disks that a power cut could have left, mount each, and open the store on it.
+// Package powercut cuts the power under a real ext4. Its tests put ext4 on a loop device whose file
+// is served by this process through FUSE: every block that the kernel writes and every flush that
+// it asks for passes by and is recorded. From the record they build the disks that a power cut
+// could have left, mount each, and open the store on it.
 //
-// It needs root that may mount, FUSE, a free loop device and ext4, and is skipped where the machine lacks one of them. It is a module of
-// its own so that its dependencies reach nobody else.
+// It needs root that may mount, FUSE, a free loop device and ext4, and is skipped where the machine
+// lacks one of them. It is a module of its own so that its dependencies reach nobody else.
 package powercut
 
 import (
@@ -142,8 +143,10 @@ func makeFileSystem(dir string) ([]byte, error) {
 	if err := os.Truncate(name, diskSize); err != nil {
 		return nil, err
 	}
-	// Everything that ext4 would initialise in the background is initialised now, so that the record holds only what the store causes.
-	if err := command("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard", name); err != nil {
+	// Everything that ext4 would initialise in the background is initialised now, so that the
+	// record holds only what the store causes.
+	if err := command("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard",
+		name); err != nil {
 		return nil, err
 	}
 	return os.ReadFile(name)
@@ -175,7 +178,11 @@ func newMachine(dir string) (m *machine, err error) {
 			return nil, err
 		}
 	}
-	m.server, err = fs.Mount(served, &root{disk: m.disk}, &fs.Options{MountOptions: fuse.MountOptions{DirectMountStrict: true, Name: "powercut", MaxWrite: 1 << 20}})
+	m.server, err = fs.Mount(served, &root{disk: m.disk}, &fs.Options{MountOptions: fuse.MountOptions{
+		DirectMountStrict: true,
+		Name:              "powercut",
+		MaxWrite:          1 << 20,
+	}})
 	if err != nil {
 		return nil, err
 	}

@@ -44,14 +44,16 @@ var needs = []need{
 	{"mounting", needMount},
 }
 
-// lacks reports whether an error of a check says that the machine does not have something or does not allow it. Any other error
-// is a fault, of the machine or of the test.
+// lacks reports whether an error of a check says that the machine does not have something or does
+// not allow it. Any other error is a fault, of the machine or of the test.
 func lacks(err error) bool {
-	return slices.ContainsFunc([]error{fs.ErrNotExist, fs.ErrPermission, exec.ErrNotFound, syscall.ENODEV, syscall.ENXIO, syscall.ENOSYS},
+	return slices.ContainsFunc([]error{fs.ErrNotExist, fs.ErrPermission, exec.ErrNotFound, syscall.ENODEV,
+		syscall.ENXIO, syscall.ENOSYS},
 		func(known error) bool { return errors.Is(err, known) })
 }
 
-// needExt4 looks for ext4 among what the kernel knows, and loads it if it is a module that is not in use yet.
+// needExt4 looks for ext4 among what the kernel knows, and loads it if it is a module that is not
+// in use yet.
 func needExt4(*testing.T) error {
 	_ = exec.Command("modprobe", "ext4").Run() // the list below tells whether it is there
 	list, err := os.ReadFile("/proc/filesystems")
@@ -69,7 +71,8 @@ func opens(name string) error {
 	return f.Close()
 }
 
-// needLoop asks for a free loop device and opens it: a container may have the control and not the devices.
+// needLoop asks for a free loop device and opens it: a container may have the control and not the
+// devices.
 func needLoop(*testing.T) error {
 	const getFree = 0x4c82 // LOOP_CTL_GET_FREE
 	control, err := os.OpenFile("/dev/loop-control", os.O_RDWR, 0)
@@ -84,7 +87,8 @@ func needLoop(*testing.T) error {
 	return opens(fmt.Sprint("/dev/loop", n))
 }
 
-// needMount mounts something that needs nothing but the permission to mount, which root does not have in most containers.
+// needMount mounts something that needs nothing but the permission to mount, which root does not
+// have in most containers.
 func needMount(t *testing.T) error {
 	dir := t.TempDir()
 	if err := syscall.Mount("none", dir, "tmpfs", 0, ""); err != nil {
@@ -93,7 +97,8 @@ func needMount(t *testing.T) error {
 	return syscall.Unmount(dir, 0)
 }
 
-// newTestMachine skips the test where the machine lacks something that it needs. Whatever goes wrong beyond that fails it.
+// newTestMachine skips the test where the machine lacks something that it needs. Whatever goes
+// wrong beyond that fails it.
 func newTestMachine(t *testing.T) *machine {
 	t.Helper()
 	for _, n := range needs {
@@ -109,13 +114,17 @@ func newTestMachine(t *testing.T) *machine {
 	return m
 }
 
-// TestOnlyWhatIsMissingSkips: that a machine has no such device is a reason to skip, that something fails is none.
+// TestOnlyWhatIsMissingSkips: that a machine has no such device is a reason to skip, that something
+// fails is none.
 func TestOnlyWhatIsMissingSkips(t *testing.T) {
-	for _, err := range []error{opens("/dev/nothing-here"), &fs.PathError{Op: "open", Path: "/dev/fuse", Err: syscall.EPERM}, syscall.EACCES,
-		fmt.Errorf("mounting: %w", syscall.EPERM), &exec.Error{Name: "losetup", Err: exec.ErrNotFound}, syscall.ENODEV, syscall.ENXIO} {
+	for _, err := range []error{opens("/dev/nothing-here"),
+		&fs.PathError{Op: "open", Path: "/dev/fuse", Err: syscall.EPERM}, syscall.EACCES,
+		fmt.Errorf("mounting: %w", syscall.EPERM), &exec.Error{Name: "losetup", Err: exec.ErrNotFound}, syscall.ENODEV,
+		syscall.ENXIO} {
 		assert.True(t, lacks(err), err)
 	}
-	for _, err := range []error{nil, errors.New("exit status 1"), &exec.ExitError{}, syscall.EIO, syscall.ENOSPC, syscall.EBUSY, syscall.EINVAL, syscall.EMFILE} {
+	for _, err := range []error{nil, errors.New("exit status 1"), &exec.ExitError{}, syscall.EIO, syscall.ENOSPC,
+		syscall.EBUSY, syscall.EINVAL, syscall.EMFILE} {
 		assert.False(t, lacks(err), err)
 	}
 }

@@ -27,7 +27,8 @@ type ack struct {
 
 func payload(n int) []byte { return fmt.Appendf(nil, `{"n": %d, "text": "%0*d"}`, n, n%700, n) }
 
-// work appends until there are enough acknowledged events, closing and opening the store now and then.
+// work appends until there are enough acknowledged events, closing and opening the store now and
+// then.
 func work(t *testing.T, m *machine, events int) (acks []ack) {
 	t.Helper()
 	options := filestore.Options{SegmentSize: 64 << 10}
@@ -40,10 +41,15 @@ func work(t *testing.T, m *machine, events int) (acks []ack) {
 			require.NoError(t, err)
 		}
 		stream := fmt.Sprint("s-", n%5)
-		done, err := s.Append(t.Context(), engine.Append{Stream: stream, Events: []engine.NewEvent{{Type: "T", Payload: payload(n)}}})
+		done, err := s.Append(t.Context(), engine.Append{
+			Stream: stream,
+			Events: []engine.NewEvent{{Type: "T", Payload: payload(n)}},
+		})
 		require.NoError(t, err)
-		acks = append(acks, ack{m.disk.recorded(), engine.Event{Position: done.Events[0].Position, Stream: stream, Version: done.Events[0].Version,
-			ID: done.Events[0].ID, Payload: payload(n)}})
+		acks = append(acks,
+			ack{m.disk.recorded(),
+				engine.Event{Position: done.Events[0].Position, Stream: stream, Version: done.Events[0].Version,
+					ID: done.Events[0].ID, Payload: payload(n)}})
 	}
 	require.NoError(t, s.Close())
 	return acks
@@ -56,8 +62,8 @@ func images(t *testing.T) int {
 
 const sector = 512
 
-// cut returns the disk after a power cut behind the first n operations: everything before the last flush among them, and of the sectors
-// written since then any.
+// cut returns the disk after a power cut behind the first n operations: everything before the last
+// flush among them, and of the sectors written since then any.
 func (m *machine) cut(r *rand.Rand, n int) []byte {
 	image := append([]byte(nil), m.start...)
 	flushed := n
@@ -78,7 +84,8 @@ func (m *machine) cut(r *rand.Rand, n int) []byte {
 	return image
 }
 
-// TestPowerCutsOnExt4 opens the store on many disks that a power cut could have left. EVENTFOLD_IMAGES sets how many.
+// TestPowerCutsOnExt4 opens the store on many disks that a power cut could have left.
+// EVENTFOLD_IMAGES sets how many.
 func TestPowerCutsOnExt4(t *testing.T) {
 	m := newTestMachine(t)
 	acks := work(t, m, 150)
@@ -99,7 +106,8 @@ func TestPowerCutsOnExt4(t *testing.T) {
 	t.Logf("%d images, %d violations", n, violations)
 }
 
-// check mounts an image, which replays the journal, and compares the store on it with what was acknowledged before the cut.
+// check mounts an image, which replays the journal, and compares the store on it with what was
+// acknowledged before the cut.
 func check(t *testing.T, dir string, image []byte, at int, acks []ack) (err error) {
 	name, mounted := filepath.Join(dir, "image"), filepath.Join(dir, "mounted")
 	require.NoError(t, os.WriteFile(name, image, 0o600))
@@ -121,7 +129,8 @@ func check(t *testing.T, dir string, image []byte, at int, acks []ack) (err erro
 	n := 0
 	for ; c.Next(); n++ {
 		got, want := c.Event(), acks[min(n, len(acks)-1)].event
-		if n >= len(acks) || got.Position != want.Position || got.Stream != want.Stream || got.Version != want.Version || got.ID != want.ID || string(got.Payload) != string(want.Payload) {
+		if n >= len(acks) || got.Position != want.Position || got.Stream != want.Stream ||
+			got.Version != want.Version || got.ID != want.ID || string(got.Payload) != string(want.Payload) {
 			return fmt.Errorf("event %d is %+v, want %+v", n, got, want)
 		}
 	}
