@@ -172,6 +172,7 @@ const (
 	ReadOnly    // the transaction is read-only
 )
 
+// Error tells what is wrong, and what to write instead if there is something to say.
 func (e *Error) Error() string {
 	s := e.Msg
 	if e.Hint != "" {
@@ -183,4 +184,5 @@ func (e *Error) Error() string {
 	return s
 }
 
+// Unwrap returns what is behind the error, nil if there is nothing.
 func (e *Error) Unwrap() error { return e.Err }

@@ -44,6 +44,7 @@ func (c *Counts) Add(d Counts) {
 	c.Skipped += d.Skipped
 }
 
+// String writes the counts in one line, for a log.
 func (c Counts) String() string {
 	return fmt.Sprintf("%d passed, %d wrong, %d refused, %d skipped", c.Passed, c.Wrong, c.Refused, c.Skipped)
 }
