@@ -43,7 +43,7 @@ const (
 	SectionKeys // the first of SectionsPerKeys for every dictionary
 
 	SectionsPerKeys = 4
-	indexSections   = SectionKeys + 3*SectionsPerKeys
+	indexSections   = SectionKeys + int(Dictionaries)*SectionsPerKeys
 )
 
 // The sections of one dictionary, counted from its first.
@@ -101,7 +101,7 @@ func (f *Footer) Encode() []byte {
 	copy(b[96:], f.span.Least[:])
 	copy(b[112:], f.span.Most[:])
 	binary.LittleEndian.PutUint32(b[128:], f.Blocks)
-	binary.LittleEndian.PutUint32(b[132:], indexSections)
+	binary.LittleEndian.PutUint32(b[132:], uint32(indexSections))
 	for i, s := range f.Sections {
 		binary.LittleEndian.PutUint64(b[TableAt+16*i:], s.Start)
 		binary.LittleEndian.PutUint64(b[TableAt+16*i+8:], s.Size)
@@ -122,7 +122,7 @@ func DecodeFooter(b []byte, blocks uint32) (*Footer, error) {
 	if string(b[:8]) != indexMagic {
 		return nil, errIndexMagic
 	}
-	if binary.LittleEndian.Uint32(b[8:]) != indexVersion || binary.LittleEndian.Uint32(b[132:]) != indexSections {
+	if binary.LittleEndian.Uint32(b[8:]) != indexVersion || binary.LittleEndian.Uint32(b[132:]) != uint32(indexSections) {
 		return nil, errIndexVersion
 	}
 	f := &Footer{Blocks: binary.LittleEndian.Uint32(b[128:])}

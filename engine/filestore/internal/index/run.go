@@ -59,7 +59,10 @@ func WriteRun(ctx context.Context, f vfs.File, parts []*File, m Meta) error {
 	}
 	w.idSections(func(yield func(uint64) bool) error { return mergeIDs(parts, m.Base, yield) })
 	w.runStreams(parts)
-	for _, d := range [...]Dictionary{ByType, ByTag} {
+	for d := range Dictionaries {
+		if d == ByStream {
+			continue // a run has the streams alone
+		}
 		w.newKeys(d).finish(d)
 		w.section(KeysSection(d, KeysPostings), nil)
 		w.section(KeysSection(d, KeysFilter), nil)
