@@ -70,7 +70,7 @@ func FuzzParse(f *testing.F) {
 			checkError(t, text, err)
 			return
 		}
-		rendered := RenderStatement(parsed.Statement)
+		rendered := renderStatement(parsed.Statement)
 		again, err := Parse(rendered)
 		if err != nil {
 			if atLimit(err) {
@@ -78,7 +78,7 @@ func FuzzParse(f *testing.F) {
 			}
 			t.Fatalf("%s\nrendered %s\n%v", text, rendered, err)
 		}
-		if twice := RenderStatement(again.Statement); twice != rendered {
+		if twice := renderStatement(again.Statement); twice != rendered {
 			t.Fatalf("%s\nrendered %s\nthen     %s", text, rendered, twice)
 		}
 	})

@@ -105,7 +105,7 @@ func TestAsOfInFrontOfWhere(t *testing.T) {
 		require.NoError(t, err)
 		sel := parsed.Statement.(*Select)
 		assert.Equal(t, int64(5), sel.AsOf.(*Literal).Value)
-		again, err := Parse(RenderStatement(sel))
+		again, err := Parse(renderStatement(sel))
 		require.NoError(t, err)
 		assert.NotNil(t, again.Statement.(*Select).AsOf)
 	}

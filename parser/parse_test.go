@@ -158,10 +158,10 @@ func TestRenderingIsStable(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		rendered := RenderStatement(parsed.Statement)
+		rendered := renderStatement(parsed.Statement)
 		again, err := Parse(rendered)
 		if assert.NoError(t, err, "%s\nrendered %s", text, rendered) {
-			assert.Equal(t, rendered, RenderStatement(again.Statement), text)
+			assert.Equal(t, rendered, renderStatement(again.Statement), text)
 		}
 	}
 }
@@ -284,7 +284,7 @@ func TestTextsWithManyMistakesGiveOne(t *testing.T) {
 func TestByteOrderMark(t *testing.T) {
 	parsed, err := Parse("\uFEFFSELECT type\v\f")
 	require.NoError(t, err)
-	assert.Equal(t, `SELECT "type"`, RenderStatement(parsed.Statement))
+	assert.Equal(t, `SELECT "type"`, renderStatement(parsed.Statement))
 }
 
 func TestFlatChains(t *testing.T) {
@@ -313,7 +313,7 @@ func TestWordsOfClausesAreNamesWhereAnOperandStands(t *testing.T) {
 	} {
 		parsed, err := Parse(text)
 		if assert.NoError(t, err, text) {
-			assert.Equal(t, want, RenderStatement(parsed.Statement), text)
+			assert.Equal(t, want, renderStatement(parsed.Statement), text)
 		}
 	}
 }

@@ -15,13 +15,6 @@ func Render(e Expr) string {
 	return r.String()
 }
 
-// RenderStatement returns a statement as text, its expressions as Render gives them.
-func RenderStatement(s Statement) string {
-	var r renderer
-	r.statement(s)
-	return r.String()
-}
-
 type renderer struct{ strings.Builder }
 
 // text writes strings and expressions one after the other.

@@ -117,7 +117,7 @@ func TestStatements(t *testing.T) {
 	for _, s := range statements {
 		parsed, err := Parse(s.text)
 		if assert.NoError(t, err, s.text) {
-			assert.Equal(t, s.want, RenderStatement(parsed.Statement), s.text)
+			assert.Equal(t, s.want, renderStatement(parsed.Statement), s.text)
 		}
 	}
 }
