@@ -5,6 +5,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // What a store may offer besides the contract.
@@ -48,11 +49,11 @@ func (v *verifyStatement) query(ctx context.Context, s *Session, _ []argument) (
 	if err != nil {
 		return nil, err
 	}
-	row := []Value{textValue("ok")}
+	row := []value.Value{value.OfText("ok")}
 	for _, n := range []int64{int64(r.Head.Position), int64(r.Segments), r.Frames, r.Bytes, int64(r.Indexes), int64(len(r.BadIndexes))} {
-		row = append(row, intValue(n))
+		row = append(row, value.OfInt(n))
 	}
-	return listRows(verifyColumns, [][]Value{row}, s), nil
+	return listRows(verifyColumns, [][]value.Value{row}, s), nil
 }
 
 func (v *verifyStatement) exec(ctx context.Context, s *Session, args []argument) (Outcome, error) {
@@ -87,15 +88,15 @@ func (b *backupStatement) query(ctx context.Context, s *Session, args []argument
 	if en.err != nil {
 		return nil, en.err
 	}
-	if dir.kind != String || dir.s == "" {
+	if dir.Kind != value.String || dir.S == "" {
 		return nil, errorf(BadArgument, b.pos, "BACKUP TO takes the path of a directory")
 	}
-	r, err := store.Backup(ctx, dir.s)
+	r, err := store.Backup(ctx, dir.S)
 	if err != nil {
 		return nil, err
 	}
-	row := []Value{intValue(int64(r.Head.Position)), intValue(int64(r.Segments)), intValue(r.Copied), intValue(r.Linked)}
-	return listRows(backupColumns, [][]Value{row}, s), nil
+	row := []value.Value{value.OfInt(int64(r.Head.Position)), value.OfInt(int64(r.Segments)), value.OfInt(r.Copied), value.OfInt(r.Linked)}
+	return listRows(backupColumns, [][]value.Value{row}, s), nil
 }
 
 // mayBackUp refuses BACKUP TO where nothing may be written, unless the connection was given the right to it.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // An aggregate is one aggregate function. A new one is one more entry of aggregates.
@@ -13,10 +14,10 @@ type aggregate struct {
 	star     bool
 	typ      func(args []*expr) (t Type, nullable bool)
 	// step adds a row. v are the arguments' values; the first is not NULL, unless all arguments are constants.
-	step func(s *aggState, call *aggregateCall, v []Value) error
+	step func(s *aggState, call *aggregateCall, v []value.Value) error
 	// merge adds to s what comes after it, from another part of the rows. nil: the function cannot be computed in parts.
 	merge func(s, after *aggState, call *aggregateCall) error
-	final func(s *aggState) (Value, error)
+	final func(s *aggState) (value.Value, error)
 	grows bool // the state grows with every row
 	holds bool // the state holds a value
 }
@@ -29,7 +30,7 @@ type aggState struct {
 	real     bool  // some value was no integer
 	total    float64
 	rest     float64 // what rounding took from total (Neumaier's variant of Kahan's summation)
-	value    Value
+	value    value.Value
 	text     []byte // of value, or what group_concat has put together
 	distinct map[string]struct{}
 }
@@ -77,7 +78,7 @@ type aggregateCall struct {
 	distinct bool
 	filter   condition      // nil without FILTER
 	column   *parser.Column // the argument, if it is a plain column
-	collate  collation
+	collate  value.Collation
 	star     bool // COUNT(*): rows are counted whatever they hold
 	pos      parser.Pos
 	text     string
@@ -165,8 +166,8 @@ func (s *stage) newAggregateCall(c *parser.Call, inner *stage) (*aggregateCall, 
 }
 
 // add gives a row to the aggregate's state.
-func (c *aggregateCall) add(s *aggState, en *env, keep *keeper, buf []Value) error {
-	if c.filter != nil && c.filter(en) != yes {
+func (c *aggregateCall) add(s *aggState, en *env, keep *keeper, buf []value.Value) error {
+	if c.filter != nil && c.filter(en) != value.Yes {
 		return en.err
 	}
 	if c.star {
@@ -177,7 +178,7 @@ func (c *aggregateCall) add(s *aggState, en *env, keep *keeper, buf []Value) err
 	for i, a := range c.args {
 		v[i] = a.eval(en)
 	}
-	if en.err != nil || v[0].kind == Null {
+	if en.err != nil || v[0].Kind == value.Null {
 		return en.err
 	}
 	if c.distinct {
@@ -186,7 +187,7 @@ func (c *aggregateCall) add(s *aggState, en *env, keep *keeper, buf []Value) err
 			return err
 		}
 	}
-	if !en.effort(len(v[0].s)) {
+	if !en.Effort(len(v[0].S)) {
 		return en.err
 	}
 	if c.def.grows {
@@ -212,10 +213,10 @@ func (c *aggregateCall) add(s *aggState, en *env, keep *keeper, buf []Value) err
 func (s *aggState) size() int64 { return int64(cap(s.text)) }
 
 // grow makes room for one more of the texts that are put together.
-func (s *aggState) grow(v []Value, keep *keeper) error {
-	need := len(s.text) + len(v[0].s) + shortText
+func (s *aggState) grow(v []value.Value, keep *keeper) error {
+	need := len(s.text) + len(v[0].S) + shortText
 	if len(v) > 1 {
-		need += len(v[1].s)
+		need += len(v[1].S)
 	}
 	if need <= cap(s.text) {
 		return nil
@@ -233,9 +234,9 @@ func (s *aggState) grow(v []Value, keep *keeper) error {
 const shortText = 40
 
 // firstTime notes a value and reports whether it is new.
-func (s *aggState) firstTime(v Value, c collation, keep *keeper) (bool, error) {
+func (s *aggState) firstTime(v value.Value, c value.Collation, keep *keeper) (bool, error) {
 	var room [64]byte
-	key := appendKey(room[:0], v, c)
+	key := value.AppendKey(room[:0], v, c)
 	if _, ok := s.distinct[string(key)]; ok {
 		return false, nil
 	}
@@ -246,7 +247,7 @@ func (s *aggState) firstTime(v Value, c collation, keep *keeper) (bool, error) {
 	return true, keep.account(int64(len(key)) + 48)
 }
 
-func stepCount(s *aggState, _ *aggregateCall, _ []Value) error {
+func stepCount(s *aggState, _ *aggregateCall, _ []value.Value) error {
 	s.n++
 	return nil
 }
@@ -256,28 +257,28 @@ func mergeCount(s, after *aggState, _ *aggregateCall) error {
 	return nil
 }
 
-func finalCount(s *aggState) (Value, error) { return intValue(s.n), nil }
+func finalCount(s *aggState) (value.Value, error) { return value.OfInt(s.n), nil }
 
 // stepSum adds a number. Integers are added exactly as long as there is nothing else.
-func stepSum(s *aggState, c *aggregateCall, v []Value) error {
+func stepSum(s *aggState, c *aggregateCall, v []value.Value) error {
 	s.n++
 	x := v[0]
-	if x.kind == Time {
+	if x.Kind == value.Time {
 		return timeAsNumber(c.pos)
 	}
-	if x.kind != Int && x.kind != Float {
-		x = toNumber(numericAffinity(x))
-		if x.kind == Int && numericAffinity(v[0]).kind != Int { // a text that is a number only at its beginning
-			x = realValue(float64(x.n))
+	if x.Kind != value.Int && x.Kind != value.Float {
+		x = value.ToNumber(value.AsNumber(x))
+		if x.Kind == value.Int && value.AsNumber(v[0]).Kind != value.Int { // a text that is a number only at its beginning
+			x = value.OfReal(float64(x.N))
 		}
 	}
-	if x.kind == Int {
-		s.addInt(x.n)
-		s.addReal(float64(x.n))
+	if x.Kind == value.Int {
+		s.addInt(x.N)
+		s.addReal(float64(x.N))
 		return nil
 	}
 	s.real = true
-	s.addReal(x.f)
+	s.addReal(x.F)
 	return nil
 }
 
@@ -320,37 +321,37 @@ func (s *aggState) float() float64 {
 	return s.total // beyond the range of numbers, where nothing can be put right
 }
 
-func finalSum(s *aggState) (Value, error) {
+func finalSum(s *aggState) (value.Value, error) {
 	switch {
 	case s.n == 0:
 		return null, nil
 	case s.real:
-		return realValue(s.float()), nil
+		return value.OfReal(s.float()), nil
 	case s.overflow:
 		return null, &Error{Kind: BadValue, Pos: -1, Msg: "integer overflow in SUM", Hint: "TOTAL adds real numbers"}
 	}
-	return intValue(s.sum), nil
+	return value.OfInt(s.sum), nil
 }
 
-func finalTotal(s *aggState) (Value, error) { return realValue(s.float()), nil }
+func finalTotal(s *aggState) (value.Value, error) { return value.OfReal(s.float()), nil }
 
-func finalAvg(s *aggState) (Value, error) {
+func finalAvg(s *aggState) (value.Value, error) {
 	if s.n == 0 {
 		return null, nil
 	}
-	return realValue(s.float() / float64(s.n)), nil
+	return value.OfReal(s.float() / float64(s.n)), nil
 }
 
-func stepMin(s *aggState, c *aggregateCall, v []Value) error {
-	if s.n == 0 || compareValues(v[0], s.value, c.collate) < 0 {
+func stepMin(s *aggState, c *aggregateCall, v []value.Value) error {
+	if s.n == 0 || value.Compare(v[0], s.value, c.collate) < 0 {
 		s.set(v[0])
 	}
 	s.n++
 	return nil
 }
 
-func stepMax(s *aggState, c *aggregateCall, v []Value) error {
-	if s.n == 0 || compareValues(v[0], s.value, c.collate) > 0 {
+func stepMax(s *aggState, c *aggregateCall, v []value.Value) error {
+	if s.n == 0 || value.Compare(v[0], s.value, c.collate) > 0 {
 		s.set(v[0])
 	}
 	s.n++
@@ -358,23 +359,23 @@ func stepMax(s *aggState, c *aggregateCall, v []Value) error {
 }
 
 // set keeps a value. A text is copied, so that it does not keep alive the block it was read from.
-func (s *aggState) set(v Value) {
-	if v.s != "" {
-		if cap(s.text) > keptBytes && cap(s.text)/4 > len(v.s) {
+func (s *aggState) set(v value.Value) {
+	if v.S != "" {
+		if cap(s.text) > keptBytes && cap(s.text)/4 > len(v.S) {
 			s.text = nil
 		}
-		s.text = append(s.text[:0], v.s...)
-		v.s = stringOf(s.text)
+		s.text = append(s.text[:0], v.S...)
+		v.S = value.StringOf(s.text)
 	}
 	s.value = v
 }
 
 func mergeMin(s, after *aggState, c *aggregateCall) error {
-	return mergeValue(s, after, func() bool { return compareValues(after.value, s.value, c.collate) < 0 })
+	return mergeValue(s, after, func() bool { return value.Compare(after.value, s.value, c.collate) < 0 })
 }
 
 func mergeMax(s, after *aggState, c *aggregateCall) error {
-	return mergeValue(s, after, func() bool { return compareValues(after.value, s.value, c.collate) > 0 })
+	return mergeValue(s, after, func() bool { return value.Compare(after.value, s.value, c.collate) > 0 })
 }
 
 // mergeValue takes the later part's value if the earlier has none, or if it is better.
@@ -386,7 +387,7 @@ func mergeValue(s, after *aggState, better func() bool) error {
 	return nil
 }
 
-func stepFirst(s *aggState, _ *aggregateCall, v []Value) error {
+func stepFirst(s *aggState, _ *aggregateCall, v []value.Value) error {
 	if s.n == 0 {
 		s.set(v[0])
 	}
@@ -394,7 +395,7 @@ func stepFirst(s *aggState, _ *aggregateCall, v []Value) error {
 	return nil
 }
 
-func stepLast(s *aggState, _ *aggregateCall, v []Value) error {
+func stepLast(s *aggState, _ *aggregateCall, v []value.Value) error {
 	s.set(v[0])
 	s.n++
 	return nil
@@ -408,24 +409,24 @@ func mergeLast(s, after *aggState, _ *aggregateCall) error {
 	return mergeValue(s, after, func() bool { return true })
 }
 
-func finalValue(s *aggState) (Value, error) { return s.value, nil }
+func finalValue(s *aggState) (value.Value, error) { return s.value, nil }
 
 // stepConcat appends a text behind the separator, which is a comma unless it is given.
-func stepConcat(s *aggState, _ *aggregateCall, v []Value) error {
+func stepConcat(s *aggState, _ *aggregateCall, v []value.Value) error {
 	if s.n++; s.n > 1 {
 		if len(v) < 2 {
 			s.text = append(s.text, ',')
 		} else {
-			s.text = appendText(s.text, v[1])
+			s.text = value.AppendText(s.text, v[1])
 		}
 	}
-	s.text = appendText(s.text, v[0])
+	s.text = value.AppendText(s.text, v[0])
 	return nil
 }
 
-func finalConcat(s *aggState) (Value, error) {
+func finalConcat(s *aggState) (value.Value, error) {
 	if s.n == 0 {
 		return null, nil
 	}
-	return textValue(stringOf(s.text)), nil
+	return value.OfText(value.StringOf(s.text)), nil
 }

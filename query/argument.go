@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // A List is an argument that is a slice. In the list of an IN it stands for its elements, anywhere else for the text of
@@ -17,14 +19,14 @@ type List []driver.Value
 
 // An argument is what was given for a parameter.
 type argument struct {
-	Value
+	value.Value
 	list *listArgument // nil unless a List was given, and then Value is NULL
 }
 
 // A listArgument is a List while a statement runs. It does not change, and any number of goroutines use it.
 type listArgument struct {
 	null   bool // the List was nil
-	values []Value
+	values []value.Value
 	json   func() (string, error) // makes the JSON array, which most statements do not ask for
 }
 
@@ -33,21 +35,21 @@ func bindArg(v driver.Value, keep bytesKeeper) (argument, error) {
 	if list, ok := v.(List); ok {
 		return bindList(list, keep)
 	}
-	value, err := fromDriver(v, keep)
-	return argument{Value: value}, err
+	one, err := fromDriver(v, keep)
+	return argument{Value: one}, err
 }
 
 func bindList(list List, keep bytesKeeper) (argument, error) {
-	bound := &listArgument{null: list == nil, values: make([]Value, len(list))}
+	bound := &listArgument{null: list == nil, values: make([]value.Value, len(list))}
 	own := slices.Clone(list)
 	for i, v := range list {
-		value, err := fromDriver(v, keep)
+		one, err := fromDriver(v, keep)
 		if err != nil {
 			return argument{}, err
 		}
-		bound.values[i] = value
-		if value.kind == Bytes { // the caller may write to v when the call is over
-			own[i] = value.s
+		bound.values[i] = one
+		if one.Kind == value.Bytes { // the caller may write to v when the call is over
+			own[i] = one.S
 		}
 	}
 	bound.json = sync.OnceValues(own.JSON)
@@ -71,7 +73,7 @@ func (l List) JSON() (string, error) {
 }
 
 // value is what the list is outside of an IN.
-func (l *listArgument) value(e *env, pos parser.Pos) Value {
+func (l *listArgument) value(e *env, pos parser.Pos) value.Value {
 	if l.null {
 		return null
 	}
@@ -79,7 +81,7 @@ func (l *listArgument) value(e *env, pos parser.Pos) Value {
 	if err != nil {
 		return e.fail(&Error{Kind: BadArgument, Pos: pos, Msg: err.Error()})
 	}
-	return textValue(text)
+	return value.OfText(text)
 }
 
 // isList reports whether x is an item of an IN for which a slice was given.
@@ -102,9 +104,9 @@ func (x *expr) each(e *env, f func(one *env)) {
 		f(e)
 		return
 	}
-	one := &env{ctx: e.ctx, args: slices.Clone(e.args), now: e.now}
+	one := newEnv(env{ctx: e.ctx, args: slices.Clone(e.args), now: e.now})
 	for _, v := range e.args[x.param-1].list.values {
-		if !e.effort(termEffort + len(v.s)) {
+		if !e.Effort(termEffort + len(v.S)) {
 			return
 		}
 		one.args[x.param-1], one.memo = argument{Value: v}, memo{}
@@ -144,4 +146,35 @@ func (e *env) holdElements(n int) int64 {
 		e.fail(err)
 	}
 	return size
+}
+
+// fromDriver turns an argument into a Value. Times are cut to microseconds; a nil []byte is NULL, as database/sql hands
+// over a nil json.RawMessage.
+func fromDriver(v driver.Value, keep bytesKeeper) (value.Value, error) {
+	switch v := v.(type) {
+	case nil:
+		return null, nil
+	case int64:
+		return value.OfInt(v), nil
+	case float64:
+		return value.OfReal(v), nil
+	case bool:
+		truth := value.OfBool(v)
+		truth.Flag = true
+		return truth, nil
+	case string:
+		return value.OfText(v), nil
+	case []byte:
+		if v == nil {
+			return null, nil
+		}
+		return value.OfBlob(keep.text(v)), nil
+	case time.Time:
+		micros, ok := value.UnixMicro(v)
+		if !ok {
+			return null, &Error{Kind: BadArgument, Pos: -1, Msg: "the time " + v.String() + " is outside of the years 0000 to 9999"}
+		}
+		return value.OfTime(micros), nil
+	}
+	return null, &Error{Kind: BadArgument, Pos: -1, Msg: fmt.Sprintf("an argument cannot be a %T", v)}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // A bound is a condition on one column of an event table that lets the engine read less.
@@ -94,7 +95,7 @@ func (b *bound) apply(w *narrowing, en *env) {
 	}
 	switch {
 	case b.gate:
-		w.empty = w.empty || values[0].truth() != yes
+		w.empty = w.empty || values[0].Truth() != value.Yes
 	case b.tag:
 		w.tagBound(values[0])
 	case b.like:
@@ -117,8 +118,8 @@ func (b *bound) apply(w *narrowing, en *env) {
 }
 
 // evaluate returns the values of the operands, each with the operand that it is of: a slice in an IN gives many.
-func (b *bound) evaluate(en *env) (operands []*expr, values []Value) {
-	operands, values = b.operands, make([]Value, len(b.operands))
+func (b *bound) evaluate(en *env) (operands []*expr, values []value.Value) {
+	operands, values = b.operands, make([]value.Value, len(b.operands))
 	if !slices.ContainsFunc(operands, func(o *expr) bool { return o.isList(en) }) {
 		for i, o := range operands {
 			values[i] = o.eval(en)
@@ -132,7 +133,7 @@ func (b *bound) evaluate(en *env) (operands []*expr, values []Value) {
 	if size := en.holdElements(n); size > 0 { // the set of the condition holds them for longer
 		defer en.exec.budget.release(size)
 	}
-	operands, values = make([]*expr, 0, n), make([]Value, 0, n)
+	operands, values = make([]*expr, 0, n), make([]value.Value, 0, n)
 	for _, o := range b.operands {
 		o.each(en, func(one *env) { operands, values = append(operands, o), append(values, o.eval(one)) })
 	}
@@ -140,7 +141,7 @@ func (b *bound) evaluate(en *env) (operands []*expr, values []Value) {
 }
 
 // numberBound narrows a range of integers. Several values are those of an IN.
-func (w *narrowing) numberBound(s *span, op parser.Op, values []Value) {
+func (w *narrowing) numberBound(s *span, op parser.Op, values []value.Value) {
 	lo, hi := int64(math.MaxInt64), int64(math.MinInt64)
 	for _, v := range values {
 		l, h, some, exact := numberSpan(op, v)
@@ -158,18 +159,18 @@ func (w *narrowing) numberBound(s *span, op parser.Op, values []Value) {
 }
 
 // numberSpan returns the integers n for which "n op v" may hold; some is false if there are none.
-func numberSpan(op parser.Op, v Value) (lo, hi int64, some, exact bool) {
-	if v.kind == String {
-		v = numericAffinity(v)
+func numberSpan(op parser.Op, v value.Value) (lo, hi int64, some, exact bool) {
+	if v.Kind == value.String {
+		v = value.AsNumber(v)
 	}
-	switch v.kind {
-	case Null:
+	switch v.Kind {
+	case value.Null:
 		return 0, 0, false, true
-	case Int:
-		return intSpan(op, v.n)
-	case Float:
-		return floatSpan(op, v.f)
-	case String, Bytes: // every number is smaller than any text
+	case value.Int:
+		return intSpan(op, v.N)
+	case value.Float:
+		return floatSpan(op, v.F)
+	case value.String, value.Bytes: // every number is smaller than any text
 		if op == parser.OpLt || op == parser.OpLe {
 			return math.MinInt64, math.MaxInt64, true, true
 		}
@@ -224,14 +225,14 @@ func floatSpan(op parser.Op, f float64) (lo, hi int64, some, exact bool) {
 }
 
 // timeBound narrows recorded_at. Texts that are no times give no bound: comparing with them is an error, or decided by the filter.
-func (w *narrowing) timeBound(op parser.Op, values []Value) {
+func (w *narrowing) timeBound(op parser.Op, values []value.Value) {
 	lo, hi := int64(math.MaxInt64), int64(math.MinInt64)
 	for _, v := range values {
-		micros, ok := v.n, v.kind == Time
-		if v.kind == String {
-			micros, ok = parseTime(v.s)
+		micros, ok := v.N, v.Kind == value.Time
+		if v.Kind == value.String {
+			micros, ok = value.ParseTime(v.S)
 		}
-		if v.kind == Null {
+		if v.Kind == value.Null {
 			continue
 		}
 		if !ok {
@@ -251,13 +252,13 @@ func (w *narrowing) timeBound(op parser.Op, values []Value) {
 
 // textBound narrows a set of names to those that are among the values, too. A value that is not a text gives no bound,
 // because comparing it may convert it.
-func (w *narrowing) textBound(set []string, operands []*expr, values []Value) []string {
+func (w *narrowing) textBound(set []string, operands []*expr, values []value.Value) []string {
 	list := []string{}
 	for i, v := range values {
 		switch {
-		case v.kind == Null:
-		case v.kind == String && plainText(operands[i]):
-			list = append(list, v.s)
+		case v.Kind == value.Null:
+		case v.Kind == value.String && plainText(operands[i]):
+			list = append(list, v.S)
 		default:
 			w.inexact = true
 			return set
@@ -274,7 +275,7 @@ func (w *narrowing) textBound(set []string, operands []*expr, values []Value) []
 
 // plainText reports whether a text that e gives is compared with a column of texts byte by byte.
 func plainText(e *expr) bool {
-	return (e.affinity == affNone || e.affinity == affText) && e.collate == collBinary
+	return (e.affinity == value.AffNone || e.affinity == value.AffText) && e.collate == value.Binary
 }
 
 func intersect(a, b []string) []string {
@@ -304,13 +305,13 @@ func unique(list []string) []string {
 }
 
 // idBound narrows id. The column's text is the canonical one, so that any other text equals no id.
-func (w *narrowing) idBound(operands []*expr, values []Value) {
+func (w *narrowing) idBound(operands []*expr, values []value.Value) {
 	list := []uuid.UUID{}
 	for i, v := range values {
 		switch {
-		case v.kind == Null:
-		case v.kind == String && plainText(operands[i]):
-			if id, err := uuid.Parse(v.s); err == nil && id.String() == v.s {
+		case v.Kind == value.Null:
+		case v.Kind == value.String && plainText(operands[i]):
+			if id, err := uuid.Parse(v.S); err == nil && id.String() == v.S {
 				list = append(list, id)
 			}
 		default:
@@ -327,11 +328,11 @@ func (w *narrowing) idBound(operands []*expr, values []Value) {
 }
 
 // tagBound adds a tag that every event must have.
-func (w *narrowing) tagBound(v Value) {
-	switch v.kind {
-	case String:
-		w.tags = append(w.tags, v.s)
-	case Null:
+func (w *narrowing) tagBound(v value.Value) {
+	switch v.Kind {
+	case value.String:
+		w.tags = append(w.tags, v.S)
+	case value.Null:
 		w.empty = true
 	default:
 		w.inexact = true
@@ -369,24 +370,24 @@ func (w *narrowing) alternativesBound(alternatives [][]*bound, en *env) {
 
 // likeBound narrows the stream to the beginning of a LIKE pattern, up to its first wildcard or ASCII letter: LIKE takes
 // upper and lower case of those for the same.
-func (w *narrowing) likeBound(v Value) {
+func (w *narrowing) likeBound(v value.Value) {
 	w.inexact = true
-	if v.kind == Null {
+	if v.Kind == value.Null {
 		w.empty = true
 		return
 	}
-	if v.kind != String {
+	if v.Kind != value.String {
 		return
 	}
-	end := strings.IndexFunc(v.s, func(r rune) bool {
+	end := strings.IndexFunc(v.S, func(r rune) bool {
 		return r == '%' || r == '_' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
 	})
-	prefix := v.s
+	prefix := v.S
 	if end >= 0 {
-		prefix = v.s[:end]
+		prefix = v.S[:end]
 	}
-	if likePrefix(v.s) != "" && len(v.s) <= maxPattern {
-		w.like = v.s
+	if likePrefix(v.S) != "" && len(v.S) <= value.MaxPattern {
+		w.like = v.S
 	}
 	if len(prefix) > len(w.prefix) {
 		w.prefix = prefix
@@ -404,10 +405,10 @@ func (w *narrowing) describe(b *strings.Builder, head engine.Position) {
 	if w.time != everything {
 		lo, hi := "", ""
 		if w.time.lo != math.MinInt64 {
-			lo = timeValue(w.time.lo).text()
+			lo = value.OfTime(w.time.lo).Text()
 		}
 		if w.time.hi != math.MaxInt64 {
-			hi = timeValue(w.time.hi).text()
+			hi = value.OfTime(w.time.hi).Text()
 		}
 		fmt.Fprintf(b, " times [%s, %s]", lo, hi)
 	}

@@ -3,24 +3,27 @@ package query
 import (
 	"strings"
 
+	"github.com/eventfold/eventfold/internal/jsontext"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/jsonpath"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // A caster is what CAST to one family of types does.
 type caster struct {
 	typ      Type
-	affinity affinity
-	convert  func(e *env, v Value, pos parser.Pos) Value // v is never NULL
+	affinity value.Affinity
+	convert  func(e *env, v value.Value, pos parser.Pos) value.Value // v is never NULL
 }
 
 var (
-	castInteger   = caster{Integer, affInteger, func(_ *env, v Value, _ parser.Pos) Value { return intValue(toInt(v)) }}
-	castText      = caster{Text, affText, func(_ *env, v Value, _ parser.Pos) Value { return textValue(v.text()) }}
-	castBlob      = caster{Blob, affBlob, func(_ *env, v Value, _ parser.Pos) Value { return blobValue(v.text()) }}
-	castReal      = caster{Real, affReal, func(_ *env, v Value, _ parser.Pos) Value { return realValue(toReal(v)) }}
-	castNumeric   = caster{Any, affNumeric, func(_ *env, v Value, _ parser.Pos) Value { return toNumeric(v) }}
-	castTimestamp = caster{Timestamp, affTime, toTimestamp}
-	castJSON      = caster{JSON, affNone, toJSON}
+	castInteger   = caster{Integer, value.AffInteger, func(_ *env, v value.Value, _ parser.Pos) value.Value { return value.OfInt(value.ToInt(v)) }}
+	castText      = caster{Text, value.AffText, func(_ *env, v value.Value, _ parser.Pos) value.Value { return value.OfText(v.Text()) }}
+	castBlob      = caster{Blob, value.AffBlob, func(_ *env, v value.Value, _ parser.Pos) value.Value { return value.OfBlob(v.Text()) }}
+	castReal      = caster{Real, value.AffReal, func(_ *env, v value.Value, _ parser.Pos) value.Value { return value.OfReal(value.ToReal(v)) }}
+	castNumeric   = caster{Any, value.AffNumeric, func(_ *env, v value.Value, _ parser.Pos) value.Value { return value.ToNumeric(v) }}
+	castTimestamp = caster{Timestamp, value.AffTime, toTimestamp}
+	castJSON      = caster{JSON, value.AffNone, toJSON}
 )
 
 // casts says how the name of a type is understood: by the first of these words that it contains. The order and the words
@@ -68,15 +71,15 @@ func (c *compiler) cast(e *parser.Cast) (*expr, error) {
 	if number && x.isTime() {
 		return nil, timeAsNumber(x.pos)
 	}
-	eval := func(e *env) Value {
+	eval := func(e *env) value.Value {
 		v := x.eval(e)
 		switch {
-		case v.kind == Null:
+		case v.Kind == value.Null:
 			return v
-		case v.kind == Time && number:
+		case v.Kind == value.Time && number:
 			return e.fail(timeAsNumber(x.pos))
 		}
-		if !e.effort(len(v.s)) {
+		if !e.Effort(len(v.S)) {
 			return null
 		}
 		return to.convert(e, v, x.pos)
@@ -85,41 +88,27 @@ func (c *compiler) cast(e *parser.Cast) (*expr, error) {
 	return finish(y, x), nil
 }
 
-// toNumeric is CAST(v AS NUMERIC): numbers stay as they are, texts become integers if nothing is lost.
-func toNumeric(v Value) Value {
-	if v.kind == Int || v.kind == Float {
-		return v
-	}
-	n := toNumber(v)
-	if n.kind == Float {
-		if i, ok := isInt(n.f); ok && i >= -1<<51 && i < 1<<51 {
-			return intValue(i)
-		}
-	}
-	return n
-}
-
 // toTimestamp is CAST(v AS TIMESTAMP): texts are parsed, numbers are seconds since 1970. What is no time gives NULL.
-func toTimestamp(_ *env, v Value, _ parser.Pos) Value {
-	if micros, ok := toTime(v); ok {
-		return timeValue(micros)
+func toTimestamp(_ *env, v value.Value, _ parser.Pos) value.Value {
+	if micros, ok := value.ToTime(v); ok {
+		return value.OfTime(micros)
 	}
 	return null
 }
 
 // toJSON is CAST(v AS JSON): texts must be JSON or JSON5, numbers are.
-func toJSON(e *env, v Value, pos parser.Pos) Value {
+func toJSON(e *env, v value.Value, pos parser.Pos) value.Value {
 	switch {
-	case v.json:
+	case v.JSON:
 		return v
-	case v.kind == Time:
-		return jsonValue(quoteJSON(v.text()))
-	case v.kind == Int || v.kind == Float:
-		return jsonValue(jsonNumber(v))
+	case v.Kind == value.Time:
+		return value.OfJSON(jsontext.Quote(v.Text()))
+	case v.Kind == value.Int || v.Kind == value.Float:
+		return value.OfJSON(jsonpath.Number(v))
 	}
 	doc, ok := document(e, v, pos)
 	if !ok {
 		return e.fail(malformedJSON(pos)) // of a blob: a text has failed with it
 	}
-	return jsonValue(doc)
+	return value.OfJSON(doc)
 }

@@ -3,18 +3,20 @@ package query
 import (
 	"slices"
 	"time"
-	"unsafe"
 
 	"github.com/google/uuid"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/internal/jsontext"
+	"github.com/eventfold/eventfold/query/internal/effort"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // An eventColumn is one column of an event table.
 type eventColumn struct {
 	TableColumn
 	needs engine.ColumnSet
-	eval  func(*env) Value // reads the row en.row.i of en.row.batch.events
+	eval  func(*env) value.Value // reads the row en.row.i of en.row.batch.events
 }
 
 // Ordinals of the columns that the planner knows by name.
@@ -33,16 +35,16 @@ const (
 
 // eventColumns are the columns of every event table, in the order of SELECT *. A new computed column is one more line.
 var eventColumns = []eventColumn{
-	ordPosition:   {column("position", Integer, affInteger), 0, evalPosition},
-	ordStream:     {column("stream", Text, affText), engine.ColStream, evalStream},
-	ordVersion:    {column("version", Integer, affInteger), engine.ColVersion, evalVersion},
-	ordID:         {column("id", Text, affText), engine.ColID, evalID},
-	ordType:       {column("type", Text, affText), engine.ColType, evalType},
-	ordPayload:    {nullable(column("payload", JSON, affText)), engine.ColPayload, evalPayload},
-	ordMetadata:   {column("metadata", JSON, affText), engine.ColMetadata, evalMetadata},
-	ordTags:       {TableColumn{Column: Column{Name: "tags", Type: JSON}, affinity: affText, tags: true}, engine.ColTags, evalTags},
-	ordRecordedAt: {column("recorded_at", Timestamp, affTime), engine.ColTime, evalRecordedAt},
-	ordEvent:      {hidden(column("event", EventType, affNone)), engine.ColAll, evalEvent},
+	ordPosition:   {column("position", Integer, value.AffInteger), 0, evalPosition},
+	ordStream:     {column("stream", Text, value.AffText), engine.ColStream, evalStream},
+	ordVersion:    {column("version", Integer, value.AffInteger), engine.ColVersion, evalVersion},
+	ordID:         {column("id", Text, value.AffText), engine.ColID, evalID},
+	ordType:       {column("type", Text, value.AffText), engine.ColType, evalType},
+	ordPayload:    {nullable(column("payload", JSON, value.AffText)), engine.ColPayload, evalPayload},
+	ordMetadata:   {column("metadata", JSON, value.AffText), engine.ColMetadata, evalMetadata},
+	ordTags:       {TableColumn{Column: Column{Name: "tags", Type: JSON}, affinity: value.AffText, tags: true}, engine.ColTags, evalTags},
+	ordRecordedAt: {column("recorded_at", Timestamp, value.AffTime), engine.ColTime, evalRecordedAt},
+	ordEvent:      {hidden(column("event", EventType, value.AffNone)), engine.ColAll, evalEvent},
 }
 
 // eventSchema is the schema of every event table.
@@ -64,7 +66,7 @@ var pendingSchema = func() []TableColumn {
 	return schema
 }()
 
-func column(name string, t Type, a affinity) TableColumn {
+func column(name string, t Type, a value.Affinity) TableColumn {
 	return TableColumn{Column: Column{Name: name, Type: t}, affinity: a}
 }
 
@@ -72,71 +74,71 @@ func nullable(c TableColumn) TableColumn { c.Nullable = true; return c }
 
 func hidden(c TableColumn) TableColumn { c.hidden = true; return c }
 
-func evalPosition(en *env) Value {
+func evalPosition(en *env) value.Value {
 	if en.row.batch.pending {
-		return Value{}
+		return value.Value{}
 	}
-	return Value{kind: Int, n: int64(en.row.batch.events.Positions[en.row.i])}
+	return value.Value{Kind: value.Int, N: int64(en.row.batch.events.Positions[en.row.i])}
 }
 
-func evalStream(en *env) Value {
-	return Value{kind: String, s: en.row.batch.events.Streams[en.row.i]}
+func evalStream(en *env) value.Value {
+	return value.Value{Kind: value.String, S: en.row.batch.events.Streams[en.row.i]}
 }
 
 // evalVersion gives NULL for an event of a transaction whose version depends on what others append before COMMIT.
-func evalVersion(en *env) Value {
+func evalVersion(en *env) value.Value {
 	v := en.row.batch.events.Versions[en.row.i]
 	if v == engine.NoVersion {
-		return Value{}
+		return value.Value{}
 	}
-	return Value{kind: Int, n: int64(v)}
+	return value.Value{Kind: value.Int, N: int64(v)}
 }
 
 // evalID gives NULL for an event of a transaction to which COMMIT will assign an id.
-func evalID(en *env) Value {
+func evalID(en *env) value.Value {
 	if en.row.batch.pending && en.row.batch.events.IDs[en.row.i] == uuid.Nil {
-		return Value{}
+		return value.Value{}
 	}
-	return Value{kind: String, s: en.row.batch.events.IDs[en.row.i].String()}
+	return value.Value{Kind: value.String, S: en.row.batch.events.IDs[en.row.i].String()}
 }
 
-func evalType(en *env) Value {
-	return Value{kind: String, s: en.row.batch.events.Types[en.row.i]}
+func evalType(en *env) value.Value {
+	return value.Value{Kind: value.String, S: en.row.batch.events.Types[en.row.i]}
 }
 
-func evalPayload(en *env) Value {
+func evalPayload(en *env) value.Value {
 	b := en.row.batch.events
 	p := b.Payloads[en.row.i]
 	if p == nil {
-		return Value{}
+		return value.Value{}
 	}
 	if !b.JSON[en.row.i] {
-		return Value{kind: Bytes, s: stringOf(p)}
+		return value.Value{Kind: value.Bytes, S: value.StringOf(p)}
 	}
-	return Value{kind: String, json: true, s: stringOf(p)}
+	return value.Value{Kind: value.String, JSON: true, S: value.StringOf(p)}
 }
 
-func evalMetadata(en *env) Value {
-	return Value{kind: String, json: true, s: stringOf(en.row.batch.events.Metadata[en.row.i])}
+func evalMetadata(en *env) value.Value {
+	return value.Value{Kind: value.String, JSON: true, S: value.StringOf(en.row.batch.events.Metadata[en.row.i])}
 }
 
-func evalTags(en *env) Value {
+func evalTags(en *env) value.Value {
 	text := tagsText(en.row.batch.events.Tags[en.row.i])
-	if len(text) > smallPiece && !en.count(len(text)) {
+	if len(text) > effort.SmallPiece && !en.Hold(len(text)) {
 		return null
 	}
-	return Value{kind: String, json: true, s: text}
+	return value.Value{Kind: value.String, JSON: true, S: text}
 }
 
-func evalRecordedAt(en *env) Value {
+func evalRecordedAt(en *env) value.Value {
 	if en.row.batch.pending {
-		return Value{}
+		return value.Value{}
 	}
-	return Value{kind: Time, n: en.row.batch.events.Times[en.row.i]}
+	return value.Value{Kind: value.Time, N: en.row.batch.events.Times[en.row.i]}
 }
 
 // evalEvent gives the event's index in the execution's list of events: a Value cannot hold the event itself.
-func evalEvent(en *env) Value {
+func evalEvent(en *env) value.Value {
 	e, err := en.exec.captured()
 	if err != nil {
 		return en.fail(err)
@@ -147,7 +149,7 @@ func evalEvent(en *env) Value {
 			return en.fail(err)
 		}
 	}
-	return Value{kind: Int, n: int64(len(en.exec.events) - 1)}
+	return value.Value{Kind: value.Int, N: int64(len(en.exec.events) - 1)}
 }
 
 // textsSize is how many bytes the texts of an event take.
@@ -181,17 +183,6 @@ func fillEvent(e *engine.Event, b *tableBatch, i int) {
 	e.RecordedAt = time.UnixMicro(events.Times[i]).UTC()
 }
 
-// stringOf gives bytes that are never written again as a string, without copying them.
-func stringOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
-
-// bytesOf gives a string's bytes without copying them. Nobody may write to them.
-func bytesOf(s string) []byte {
-	if s == "" {
-		return []byte{} // not nil, which is NULL
-	}
-	return unsafe.Slice(unsafe.StringData(s), len(s))
-}
-
 // tagsText gives tags as a JSON array.
 func tagsText(tags []string) string {
 	if len(tags) == 0 {
@@ -202,7 +193,7 @@ func tagsText(tags []string) string {
 		if i > 0 {
 			text = append(text, ',')
 		}
-		text = appendQuotedJSON(text, t)
+		text = jsontext.AppendQuoted(text, t)
 	}
 	return string(append(text, ']'))
 }

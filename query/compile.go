@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // A compilation turns one statement's tree into a plan.
@@ -324,7 +325,7 @@ func (q *queryScope) outer(c *parser.Column) (*expr, bool, error) {
 	}
 	e := *inner
 	e.constant = false
-	e.eval = func(en *env) Value { return inner.eval(en.row.outer) }
+	e.eval = func(en *env) value.Value { return inner.eval(en.row.outer) }
 	return &e, true, nil
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // An expectPlan is one compiled item of EXPECTING or EXPECT.
@@ -146,20 +147,20 @@ func (p *expectPlan) afterPosition(en *env) (engine.Position, error) {
 	if p.after == nil {
 		return engine.NoPosition, nil
 	}
-	v := numericAffinity(p.after.eval(en))
+	v := value.AsNumber(p.after.eval(en))
 	if en.err != nil {
 		return 0, en.err
 	}
-	if v.kind == Null {
+	if v.Kind == value.Null {
 		return engine.NoPosition, nil
 	}
-	if v.kind != Int || v.n < int64(engine.NoPosition) {
+	if v.Kind != value.Int || v.N < int64(engine.NoPosition) {
 		return 0, errorf(BadArgument, p.pos, "AFTER takes a position, or -1 or NULL for the whole log")
 	}
-	if last := int64(en.exec.snapshot().Head()) - 1; v.n > last {
-		return 0, errorf(BadArgument, p.pos, "AFTER %d is beyond the last position, %d", v.n, last)
+	if last := int64(en.exec.snapshot().Head()) - 1; v.N > last {
+		return 0, errorf(BadArgument, p.pos, "AFTER %d is beyond the last position, %d", v.N, last)
 	}
-	return engine.Position(v.n), nil
+	return engine.Position(v.N), nil
 }
 
 // mostConflicts is how many of the events that break a condition are reported.
@@ -256,14 +257,14 @@ func (p *guardPlan) exec(ctx context.Context, s *Session, args []argument) (Outc
 }
 
 // payloadValue gives a payload as a value: JSON if it is, otherwise a blob.
-func payloadValue(p []byte) Value {
+func payloadValue(p []byte) value.Value {
 	switch {
 	case p == nil:
 		return null
 	case engine.ValidJSON(p):
-		return jsonValue(stringOf(p))
+		return value.OfJSON(value.StringOf(p))
 	}
-	return blobValue(stringOf(p))
+	return value.OfBlob(value.StringOf(p))
 }
 
 func validJSON(p []byte) bool { return p != nil && engine.ValidJSON(p) }

@@ -2,6 +2,7 @@ package query
 
 import (
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // A cteScope is one name that WITH has defined, with those that were defined before it.
@@ -74,7 +75,7 @@ func (t *cteTable) open(ex *execution, outer *env) (operator, error) {
 			return nil, err
 		}
 		if ex.ctes == nil {
-			ex.ctes = map[*cteScope][][]Value{}
+			ex.ctes = map[*cteScope][][]value.Value{}
 		}
 		ex.ctes[t.cte] = rows
 	}
@@ -82,7 +83,7 @@ func (t *cteTable) open(ex *execution, outer *env) (operator, error) {
 }
 
 // compute reads all rows of the name's SELECT.
-func (t *cteTable) compute(ex *execution) (rows [][]Value, err error) {
+func (t *cteTable) compute(ex *execution) (rows [][]value.Value, err error) {
 	defer ex.leave(ex.envs)
 	op, err := t.cte.plan.open(ex, nil)
 	if err != nil {

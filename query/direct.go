@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // A directedScan gives rows in the order of ORDER BY by reading the log in that direction, so that LIMIT ends the reading.
@@ -50,7 +51,7 @@ func (s *tableScan) ofOneStream() bool {
 	}
 	for _, b := range s.bounds {
 		// Whatever the operand gives: texts that equal it byte by byte are equal.
-		if b.ord == ordStream && b.op == parser.OpEq && len(b.operands) == 1 && b.operands[0].collate == collBinary {
+		if b.ord == ordStream && b.op == parser.OpEq && len(b.operands) == 1 && b.operands[0].collate == value.Binary {
 			return true
 		}
 	}
@@ -169,7 +170,7 @@ func typesShortcut(g *groupOp) (bool, error) {
 		return false, err
 	}
 	for _, t := range types {
-		group, err := g.table.insert(t.Type, []Value{textValue(t.Type)})
+		group, err := g.table.insert(t.Type, []value.Value{value.OfText(t.Type)})
 		if err != nil {
 			return false, err
 		}

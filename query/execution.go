@@ -8,6 +8,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // An execution is what the operators and sub-queries of one running statement share.
@@ -22,11 +23,11 @@ type execution struct {
 	streams ownStreams       // of the open transaction
 	budget  *budget          // shared with the workers of parallel aggregation
 
-	once       map[int]*onceResult     // results of uncorrelated sub-queries, by their number
-	ctes       map[*cteScope][][]Value // rows of the names of WITH that are used more than once
-	events     []*engine.Event         // events that evalEvent captured
-	keepEvents bool                    // an operator holds rows: captured events are kept; otherwise one is reused
-	counters   *counters               // shared likewise
+	once       map[int]*onceResult           // results of uncorrelated sub-queries, by their number
+	ctes       map[*cteScope][][]value.Value // rows of the names of WITH that are used more than once
+	events     []*engine.Event               // events that evalEvent captured
+	keepEvents bool                          // an operator holds rows: captured events are kept; otherwise one is reused
+	counters   *counters                     // shared likewise
 
 	elements int64 // bytes held for the elements of slices in sets of memo
 
@@ -85,7 +86,9 @@ func (s *Session) now() time.Time {
 
 // env returns a new environment for expressions. outer is the enclosing query's, nil for none.
 func (ex *execution) env(outer *env) *env {
-	e := &env{ctx: ex.ctx, args: ex.args, now: ex.now, exec: ex, row: rowSource{outer: outer}, before: ex.envs}
+	e := newEnv(env{
+		ctx: ex.ctx, args: ex.args, now: ex.now, exec: ex, row: rowSource{outer: outer}, before: ex.envs,
+	})
 	ex.envs = e
 	return e
 }

@@ -7,20 +7,21 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // An explainer collects the steps of a plan, the innermost first.
 type explainer struct {
 	ex    *execution
 	depth int
-	steps [][]Value
+	steps [][]value.Value
 	told  map[*cteScope]bool // names of WITH that are explained already
 	err   error
 }
 
 // step adds a step.
 func (x *explainer) step(what, format string, args ...any) {
-	x.steps = append(x.steps, []Value{textValue(strings.Repeat("  ", x.depth) + what), textValue(fmt.Sprintf(format, args...))})
+	x.steps = append(x.steps, []value.Value{value.OfText(strings.Repeat("  ", x.depth) + what), value.OfText(fmt.Sprintf(format, args...))})
 }
 
 // inner explains the input of a step with several, indented.

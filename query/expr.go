@@ -5,141 +5,90 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/effort"
+	"github.com/eventfold/eventfold/query/internal/jsonpath"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // An env is the state in which expressions of one running statement are evaluated. One goroutine uses it.
 type env struct {
+	effort.Meter
 	ctx  context.Context
 	args []argument
-	now  time.Time  // one instant per statement
-	row  rowSource  // what the current row's columns are read from; set by the operator that evaluates
-	err  error      // the first error of an evaluation; the operator checks it once per row or batch
-	memo memo       // what is remembered without an execution, and of rows
-	call []Value    // arguments of the functions being called, the innermost last
-	exec *execution // what the statement's operators and sub-queries share
+	now  time.Time     // one instant per statement
+	row  rowSource     // what the current row's columns are read from; set by the operator that evaluates
+	err  error         // the first error of an evaluation; the operator checks it once per row or batch
+	memo memo          // what is remembered without an execution, and of rows
+	call []value.Value // arguments of the functions being called, the innermost last
+	exec *execution    // what the statement's operators and sub-queries share
 
 	made, held int64 // bytes of texts that were made for the current row, and how many of them the budget knows of
-	work       int   // bytes that were looked at since the context was
 	before     *env  // made before this one by the same execution
 }
 
+// null is SQL's NULL.
+var null = value.Value{}
+
+// newEnv returns an environment whose work is measured.
+func newEnv(e env) *env {
+	e.Meter = effort.For(&e)
+	return &e
+}
+
 // fail remembers the first error of an evaluation and gives NULL in its place.
-func (e *env) fail(err error) Value {
+func (e *env) fail(err error) value.Value {
 	if e.err == nil {
 		e.err = err
 	}
-	e.work = effortStep // nothing that asks is worth its effort any more
+	e.AskAfter(0) // nothing that asks is worth its effort any more
 	return null
 }
 
 // A rowSource is the current row of an operator: a batch of events with an index, or a slice of values.
 type rowSource struct {
-	batch  *tableBatch // columnar input
-	i      int         // row of the batch
-	values []Value     // row-wise input: results of operators, groups, joins
-	outer  *env        // the enclosing query of a correlated sub-query; nil for none
+	batch  *tableBatch   // columnar input
+	i      int           // row of the batch
+	values []value.Value // row-wise input: results of operators, groups, joins
+	outer  *env          // the enclosing query of a correlated sub-query; nil for none
 }
 
 // An expr is a compiled expression. It never changes and is shared by all who run the plan.
 type expr struct {
-	eval     func(*env) Value
-	test     func(*env) truth // what eval gives, as a condition; nil where eval is all there is (see condition)
-	typ      Type             // static type
-	nullable bool             // may be NULL
-	affinity affinity         // of a column or CAST, for comparisons
-	collate  collation        // explicit, or of the column
-	explicit bool             // collate was written with COLLATE, here or in an operand
-	constant bool             // depends on no row: literals, parameters and functions of them
-	fixed    bool             // constant and known now: value holds it
-	value    Value            // if fixed
-	clock    bool             // depends on the statement's instant: now(), date('now')
-	param    int              // a bare parameter: its place in env.args, from 1; 0 for anything else
-	item     bool             // a bare parameter in the list of an IN: a slice stands for its elements
-	tags     bool             // the column tags of an event, wherever it has come through
+	eval     func(*env) value.Value
+	test     func(*env) value.Truth // what eval gives, as a condition; nil where eval is all there is (see condition)
+	typ      Type                   // static type
+	nullable bool                   // may be NULL
+	affinity value.Affinity         // of a column or CAST, for comparisons
+	collate  value.Collation        // explicit, or of the column
+	explicit bool                   // collate was written with COLLATE, here or in an operand
+	constant bool                   // depends on no row: literals, parameters and functions of them
+	fixed    bool                   // constant and known now: value holds it
+	value    value.Value            // if fixed
+	clock    bool                   // depends on the statement's instant: now(), date('now')
+	param    int                    // a bare parameter: its place in env.args, from 1; 0 for anything else
+	item     bool                   // a bare parameter in the list of an IN: a slice stands for its elements
+	tags     bool                   // the column tags of an event, wherever it has come through
 	pos      parser.Pos
 }
 
-// A truth is the value of a condition.
-type truth uint8
-
-const (
-	no truth = iota
-	yes
-	unknown
-)
-
-func (t truth) value() Value {
-	if t == unknown {
-		return null
-	}
-	return Value{kind: Int, n: int64(t)}
-}
-
-func (t truth) not() truth {
-	if t == unknown {
-		return unknown
-	}
-	return t ^ 1
-}
-
-func truthOf(b bool) truth {
-	if b {
-		return yes
-	}
-	return no
-}
-
 // condition returns x as a condition: what WHERE, HAVING, ON, CASE and FILTER evaluate.
-func (x *expr) condition() func(*env) truth {
+func (x *expr) condition() func(*env) value.Truth {
 	if x.test != nil {
 		return x.test
 	}
 	if x.fixed {
-		t := x.value.truth()
-		return func(*env) truth { return t }
+		t := x.value.Truth()
+		return func(*env) value.Truth { return t }
 	}
 	eval := x.eval
-	return func(e *env) truth { return eval(e).truth() }
-}
-
-// truth returns v as a condition: NULL is unknown, numbers are true unless zero, texts count by their numeric prefix.
-func (v Value) truth() truth {
-	switch v.kind {
-	case Null:
-		return unknown
-	case Int:
-		return truthOf(v.n != 0)
-	case Float:
-		return truthOf(v.f != 0)
-	}
-	return truthOf(toReal(v) != 0)
+	return func(e *env) value.Truth { return eval(e).Truth() }
 }
 
 // isTime reports whether texts compared with x are parsed as times.
-func (x *expr) isTime() bool { return x.affinity == affTime || x.typ == Timestamp }
-
-type affinity uint8
-
-const (
-	affNone affinity = iota
-	affInteger
-	affReal
-	affText
-	affNumeric
-	affTime // recorded_at: text compared with it is parsed as a time
-	affBlob // of a column without a type and CAST AS BLOB: nothing is converted, not even beside a column of type TEXT
-)
-
-type collation uint8
-
-const (
-	collBinary collation = iota
-	collNocase
-	collRtrim // blanks at the end do not count
-)
+func (x *expr) isTime() bool { return x.affinity == value.AffTime || x.typ == Timestamp }
 
 // collations are the collations by name.
-var collations = map[string]collation{"BINARY": collBinary, "NOCASE": collNocase, "RTRIM": collRtrim}
+var collations = map[string]value.Collation{"BINARY": value.Binary, "NOCASE": value.Nocase, "RTRIM": value.Rtrim}
 
 // A binder resolves what an expression alone cannot: columns, aggregates, windows and sub-queries.
 // The planner implements it; the scalar compiler calls it.
@@ -164,7 +113,7 @@ type (
 	pathBinder interface {
 		// path is asked about column -> 'constant path', column ->> 'constant path' and json_extract, chains included.
 		// col is what column returned. A nil result means that the compiler shall do it itself.
-		path(col *expr, p *jsonPath, as reading) (*expr, error)
+		path(col *expr, p *jsonpath.Path, as reading) (*expr, error)
 	}
 	// A bindChecker runs checks of the arguments before the first row: a text that is compared with a time must be one.
 	// Without it they run when the expression is first evaluated.
@@ -240,23 +189,23 @@ func literal(l *parser.Literal) (*expr, error) {
 	case nil:
 		return fixed(null, l.Pos), nil
 	case int64:
-		return fixed(intValue(v), l.Pos), nil
+		return fixed(value.OfInt(v), l.Pos), nil
 	case float64:
-		return fixed(realValue(v), l.Pos), nil
+		return fixed(value.OfReal(v), l.Pos), nil
 	case string:
-		return fixed(textValue(v), l.Pos), nil
+		return fixed(value.OfText(v), l.Pos), nil
 	case []byte:
-		return fixed(blobValue(string(v)), l.Pos), nil
+		return fixed(value.OfBlob(string(v)), l.Pos), nil
 	case bool:
-		return fixed(boolValue(v), l.Pos), nil
+		return fixed(value.OfBool(v), l.Pos), nil
 	}
 	return nil, &Error{Kind: BadStatement, Pos: l.Pos, Msg: "a literal of an unknown kind"}
 }
 
 // fixed is an expression whose value is known.
-func fixed(v Value, pos parser.Pos) *expr {
+func fixed(v value.Value, pos parser.Pos) *expr {
 	return &expr{
-		eval: func(*env) Value { return v }, typ: v.staticType(), nullable: v.isNull(),
+		eval: func(*env) value.Value { return v }, typ: staticType(v), nullable: v.IsNull(),
 		constant: true, fixed: true, value: v, pos: pos,
 	}
 }
@@ -274,7 +223,7 @@ func (c *compiler) param(p *parser.Param) (*expr, error) {
 			return nil, err
 		}
 	}
-	eval := func(e *env) Value {
+	eval := func(e *env) value.Value {
 		if i < 0 || i >= len(e.args) {
 			return e.fail(&Error{Kind: BadArgument, Pos: p.Pos, Msg: "the argument is missing"})
 		}
@@ -328,7 +277,7 @@ func finish(x *expr, operands ...*expr) *expr {
 	}
 	if x.eval == nil {
 		test := x.test
-		x.eval = func(e *env) Value { return test(e).value() }
+		x.eval = func(e *env) value.Value { return test(e).Value() }
 	}
 	if !x.constant {
 		return x
@@ -337,4 +286,12 @@ func finish(x *expr, operands ...*expr) *expr {
 		return fold(x)
 	}
 	return once(x)
+}
+
+// staticType returns the Type of a value that is known.
+func staticType(v value.Value) Type {
+	if v.JSON {
+		return JSON
+	}
+	return [...]Type{value.Null: Any, value.Int: Integer, value.Float: Real, value.Time: Timestamp, value.String: Text, value.Bytes: Blob}[v.Kind]
 }

@@ -5,6 +5,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/eventfold/eventfold/query/internal/jsonpath"
 )
 
 // benchExpr measures one evaluation of an expression on the row of the tests.
@@ -60,7 +62,7 @@ const benchDocument = `{"order_id":"ord-00012345","customer":{"id":"cus-0099","n
 // would be bad news.
 func BenchmarkJSONPath(b *testing.B) {
 	for _, path := range []string{"$.order_id", "$.customer.tier", "$.items[1].price", "$.amount", "$.missing"} {
-		p, err := parsePath(path)
+		p, err := jsonpath.Parse(path)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -68,39 +70,39 @@ func BenchmarkJSONPath(b *testing.B) {
 			b.SetBytes(int64(len(benchDocument)))
 			b.ReportAllocs()
 			for b.Loop() {
-				p.extract(benchDocument).sql()
+				p.Extract(benchDocument).SQL()
 			}
 		})
 	}
 	b.Run("five at once", func(b *testing.B) {
-		var paths []*jsonPath
+		var paths []*jsonpath.Path
 		for _, path := range []string{"$.order_id", "$.customer.tier", "$.customer.id", "$.items[1].price", "$.amount"} {
-			p, err := parsePath(path)
+			p, err := jsonpath.Parse(path)
 			if err != nil {
 				b.Fatal(err)
 			}
 			paths = append(paths, p)
 		}
-		prepared, out := newJSONPaths(paths), make([]rawJSON, len(paths))
+		prepared, out := jsonpath.NewPaths(paths), make([]jsonpath.Raw, len(paths))
 		b.SetBytes(int64(len(benchDocument)))
 		b.ReportAllocs()
 		for b.Loop() {
-			prepared.extract(benchDocument, out)
+			prepared.Extract(benchDocument, out)
 		}
 	})
 }
 
 // TestJSONPathAllocations holds that looking up paths allocates nothing.
 func TestJSONPathAllocations(t *testing.T) {
-	var paths []*jsonPath
+	var paths []*jsonpath.Path
 	for _, path := range []string{"$.order_id", "$.customer.tier", "$.items[1].price", "$.amount", "$.missing"} {
-		p, err := parsePath(path)
+		p, err := jsonpath.Parse(path)
 		require.NoError(t, err)
-		assert.Zero(t, testing.AllocsPerRun(100, func() { p.extract(benchDocument).sql() }), path)
+		assert.Zero(t, testing.AllocsPerRun(100, func() { p.Extract(benchDocument).SQL() }), path)
 		paths = append(paths, p)
 	}
-	prepared, out := newJSONPaths(paths), make([]rawJSON, len(paths))
-	assert.Zero(t, testing.AllocsPerRun(100, func() { prepared.extract(benchDocument, out) }), "all at once")
+	prepared, out := jsonpath.NewPaths(paths), make([]jsonpath.Raw, len(paths))
+	assert.Zero(t, testing.AllocsPerRun(100, func() { prepared.Extract(benchDocument, out) }), "all at once")
 }
 
 // BenchmarkFormat measures texts of values.

@@ -1,6 +1,9 @@
 package query
 
-import "github.com/eventfold/eventfold/parser"
+import (
+	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/value"
+)
 
 // in compiles x [NOT] IN (list) and hands x [NOT] IN (SELECT ...) to the binder.
 func (c *compiler) in(e *parser.In) (*expr, error) {
@@ -37,17 +40,17 @@ func markItems(items []*expr, list []parser.Expr) {
 func (c *compiler) inList(x *expr, list []*expr, e *parser.In) (*expr, error) {
 	y := &expr{typ: Integer, pos: e.Pos}
 	if len(list) == 0 {
-		y.test = func(*env) truth { return truthOf(e.Not) }
+		y.test = func(*env) value.Truth { return value.TruthOf(e.Not) }
 		return finish(y, x), nil
 	}
 	var constants []inItem
-	var others []func(*env, Value) truth
+	var others []func(*env, value.Value) value.Truth
 	y.nullable = x.nullable
 	for _, item := range list {
 		y.nullable = y.nullable || item.nullable
 		plain := *item
 		if !item.isTime() || x.isTime() {
-			plain.affinity = affNone
+			plain.affinity = value.AffNone
 		}
 		plain.explicit, plain.collate = x.explicit, x.collate
 		m, err := c.match(x, &plain)
@@ -57,40 +60,40 @@ func (c *compiler) inList(x *expr, list []*expr, e *parser.In) (*expr, error) {
 		if item.constant && (!item.isTime() || x.isTime()) {
 			constants = append(constants, inItem{item, m.right})
 		} else {
-			others = append(others, m.tester(equal))
+			others = append(others, m.tester(value.Equal))
 		}
 	}
-	convert := conversionFor(x.affinity)
+	convert := value.Conversion(x.affinity)
 	if x.isTime() || unchanged(x.affinity, x.typ) {
 		convert = nil
 	}
 	set := inSetOf(constants, x.collate)
-	y.test = func(env *env) truth {
+	y.test = func(env *env) value.Truth {
 		v := x.eval(env)
-		if v.kind == Null {
+		if v.Kind == value.Null {
 			if len(others) == 0 && set(env).size == 0 { // NULL is not in a list of nothing
-				return truthOf(e.Not)
+				return value.TruthOf(e.Not)
 			}
-			return unknown
+			return value.Unknown
 		}
 		found := inConstants(env, set, v, convert, e.Pos)
-		for i := 0; i < len(others) && found != yes; i++ {
-			if env.work += termEffort + len(v.s); env.work >= effortStep && !env.wanted() {
-				return unknown
+		for i := 0; i < len(others) && found != value.Yes; i++ {
+			if !env.Effort(termEffort + len(v.S)) {
+				return value.Unknown
 			}
-			found = or(found, others[i](env, v))
+			found = value.Or(found, others[i](env, v))
 		}
 		if e.Not {
-			return found.not()
+			return found.Not()
 		}
 		return found
 	}
 	return finish(y, append(list, x)...), nil
 }
 
-func inConstants(e *env, set func(*env) *inSet, v Value, convert func(Value) Value, pos parser.Pos) truth {
+func inConstants(e *env, set func(*env) *inSet, v value.Value, convert func(value.Value) value.Value, pos parser.Pos) value.Truth {
 	if set == nil {
-		return no
+		return value.No
 	}
 	if convert != nil {
 		v = convert(v)
@@ -98,19 +101,19 @@ func inConstants(e *env, set func(*env) *inSet, v Value, convert func(Value) Val
 	s := set(e)
 	if s.mixes(v) {
 		e.fail(timeBesideNumber(pos))
-		return unknown
+		return value.Unknown
 	}
 	return s.has(v)
 }
 
 // An inSet is a set of values to look up.
 type inSet struct {
-	few     []Value // all values of a short list, searched one by one
+	few     []value.Value // all values of a short list, searched one by one
 	ints    map[int64]struct{}
 	texts   map[string]struct{}
 	others  map[string]struct{} // by key
 	size    int                 // of the list
-	coll    collation
+	coll    value.Collation
 	hasNull bool
 	numbers bool // there are some
 	times   bool
@@ -126,7 +129,7 @@ type inItem struct {
 }
 
 // inSetOf returns how to get the set of constant items; nil if there are none.
-func inSetOf(items []inItem, coll collation) func(*env) *inSet {
+func inSetOf(items []inItem, coll value.Collation) func(*env) *inSet {
 	if len(items) == 0 {
 		return nil
 	}
@@ -148,24 +151,24 @@ func inSetOf(items []inItem, coll collation) func(*env) *inSet {
 			return memoized(build)
 		}
 	}
-	s := build(new(env))
+	s := build(newEnv(env{}))
 	return func(*env) *inSet { return s }
 }
 
-func (s *inSet) add(v Value, few bool) {
-	s.numbers = s.numbers || v.kind.isNumber()
-	s.times = s.times || v.kind == Time
+func (s *inSet) add(v value.Value, few bool) {
+	s.numbers = s.numbers || v.Kind.IsNumber()
+	s.times = s.times || v.Kind == value.Time
 	switch {
-	case v.kind == Null:
+	case v.Kind == value.Null:
 		s.hasNull = true
 	case few:
 		s.few = append(s.few, v)
-	case v.kind == Int:
-		addTo(&s.ints, v.n)
-	case v.kind == String && s.coll == collBinary:
-		addTo(&s.texts, v.s)
+	case v.Kind == value.Int:
+		addTo(&s.ints, v.N)
+	case v.Kind == value.String && s.coll == value.Binary:
+		addTo(&s.texts, v.S)
 	default:
-		addTo(&s.others, string(appendKey(nil, v, s.coll)))
+		addTo(&s.others, string(value.AppendKey(nil, v, s.coll)))
 	}
 }
 
@@ -177,50 +180,50 @@ func addTo[K comparable](m *map[K]struct{}, key K) {
 }
 
 // mixes reports whether looking up v would compare a time with a number.
-func (s *inSet) mixes(v Value) bool {
-	return v.kind == Time && s.numbers || v.kind.isNumber() && s.times
+func (s *inSet) mixes(v value.Value) bool {
+	return v.Kind == value.Time && s.numbers || v.Kind.IsNumber() && s.times
 }
 
 // has looks up v, which is not NULL.
-func (s *inSet) has(v Value) truth {
+func (s *inSet) has(v value.Value) value.Truth {
 	if s.contains(v) {
-		return yes
+		return value.Yes
 	}
 	if s.hasNull {
-		return unknown
+		return value.Unknown
 	}
-	return no
+	return value.No
 }
 
-func (s *inSet) contains(v Value) bool {
-	text := v.kind == String && s.coll == collBinary
+func (s *inSet) contains(v value.Value) bool {
+	text := v.Kind == value.String && s.coll == value.Binary
 	for i := range s.few {
 		w := &s.few[i]
-		if text && w.kind == String {
-			if v.s == w.s {
+		if text && w.Kind == value.String {
+			if v.S == w.S {
 				return true
 			}
-		} else if equal.between(v, *w, s.coll) == yes {
+		} else if value.Equal.Between(v, *w, s.coll) == value.Yes {
 			return true
 		}
 	}
 	switch {
-	case v.kind == Int:
-		if _, ok := s.ints[v.n]; ok {
+	case v.Kind == value.Int:
+		if _, ok := s.ints[v.N]; ok {
 			return true
 		}
-	case v.kind == Float:
-		if n, ok := isInt(v.f); ok {
+	case v.Kind == value.Float:
+		if n, ok := value.IsInt(v.F); ok {
 			if _, ok := s.ints[n]; ok {
 				return true
 			}
 		}
-	case v.kind == String && s.coll == collBinary:
-		if _, ok := s.texts[v.s]; ok {
+	case v.Kind == value.String && s.coll == value.Binary:
+		if _, ok := s.texts[v.S]; ok {
 			return true
 		}
-	case v.kind == Time && s.texts != nil:
-		if _, ok := s.texts[v.text()]; ok {
+	case v.Kind == value.Time && s.texts != nil:
+		if _, ok := s.texts[v.Text()]; ok {
 			return true
 		}
 	}
@@ -228,6 +231,6 @@ func (s *inSet) contains(v Value) bool {
 		return false
 	}
 	var buf [64]byte
-	_, ok := s.others[string(appendKey(buf[:0], v, s.coll))]
+	_, ok := s.others[string(value.AppendKey(buf[:0], v, s.coll))]
 	return ok
 }

@@ -1,52 +1,33 @@
 package query
 
-import "github.com/eventfold/eventfold/parser"
-
-// and is the three-valued AND.
-func and(a, b truth) truth {
-	if a == no || b == no {
-		return no
-	}
-	if a == unknown || b == unknown {
-		return unknown
-	}
-	return yes
-}
-
-// or is the three-valued OR.
-func or(a, b truth) truth {
-	if a == yes || b == yes {
-		return yes
-	}
-	if a == unknown || b == unknown {
-		return unknown
-	}
-	return no
-}
+import (
+	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/value"
+)
 
 // conjunction is AND over any number of conditions. It stops at the first that is false.
-func conjunction(tests []func(*env) truth) func(*env) truth {
+func conjunction(tests []func(*env) value.Truth) func(*env) value.Truth {
 	if len(tests) == 2 {
 		a, b := tests[0], tests[1]
-		return func(e *env) truth {
+		return func(e *env) value.Truth {
 			t := a(e)
-			if t == no {
-				return no
+			if t == value.No {
+				return value.No
 			}
-			return and(t, b(e))
+			return value.And(t, b(e))
 		}
 	}
-	return func(e *env) truth {
-		if !e.effort(len(tests)) {
-			return unknown
+	return func(e *env) value.Truth {
+		if !e.Effort(len(tests)) {
+			return value.Unknown
 		}
-		all := yes
+		all := value.Yes
 		for _, test := range tests {
 			switch test(e) {
-			case no:
-				return no
-			case unknown:
-				all = unknown
+			case value.No:
+				return value.No
+			case value.Unknown:
+				all = value.Unknown
 			}
 		}
 		return all
@@ -54,18 +35,18 @@ func conjunction(tests []func(*env) truth) func(*env) truth {
 }
 
 // disjunction is OR over any number of conditions. It stops at the first that is true.
-func disjunction(tests []func(*env) truth) func(*env) truth {
-	return func(e *env) truth {
-		if !e.effort(len(tests)) {
-			return unknown
+func disjunction(tests []func(*env) value.Truth) func(*env) value.Truth {
+	return func(e *env) value.Truth {
+		if !e.Effort(len(tests)) {
+			return value.Unknown
 		}
-		any := no
+		any := value.No
 		for _, test := range tests {
 			switch test(e) {
-			case yes:
-				return yes
-			case unknown:
-				any = unknown
+			case value.Yes:
+				return value.Yes
+			case value.Unknown:
+				any = value.Unknown
 			}
 		}
 		return any
@@ -74,7 +55,7 @@ func disjunction(tests []func(*env) truth) func(*env) truth {
 
 // logic compiles a chain of AND or OR.
 func (c *compiler) logic(op parser.Op, terms []*expr) *expr {
-	tests := make([]func(*env) truth, len(terms))
+	tests := make([]func(*env) value.Truth, len(terms))
 	x := &expr{typ: Integer, pos: terms[0].pos}
 	for i, t := range terms {
 		tests[i] = t.condition()
@@ -112,16 +93,16 @@ func (c *compiler) unary(e *parser.Unary) (*expr, error) {
 	switch e.Op {
 	case parser.OpNot:
 		cond := x.condition()
-		test := func(e *env) truth { return cond(e).not() }
+		test := func(e *env) value.Truth { return cond(e).Not() }
 		return finish(&expr{test: test, typ: Integer, nullable: x.nullable, pos: e.Pos}, x), nil
 	case parser.OpNeg:
-		if l, ok := e.X.(*parser.Literal); ok && x.value.kind == Float && x.fixed {
-			return fixed(realValue(-x.value.f), l.Pos), nil // 0 - 0.0 would not be -0.0
+		if l, ok := e.X.(*parser.Literal); ok && x.value.Kind == value.Float && x.fixed {
+			return fixed(value.OfReal(-x.value.F), l.Pos), nil // 0 - 0.0 would not be -0.0
 		}
-		return c.arithmetic(parser.OpSub, fixed(intValue(0), e.Pos), x, e.Pos)
+		return c.arithmetic(parser.OpSub, fixed(value.OfInt(0), e.Pos), x, e.Pos)
 	}
 	y := *x // +x is x without its affinity
-	y.affinity = affNone
+	y.affinity = value.AffNone
 	return &y, nil
 }
 
@@ -199,33 +180,33 @@ func (c *compiler) caseOf(e *parser.Case) (*expr, error) {
 
 // A branch is one WHEN ... THEN ... of a CASE.
 type branch struct {
-	test func(*env, Value) truth // of the operand's value, which is NULL without an operand
-	then func(*env) Value
+	test func(*env, value.Value) value.Truth // of the operand's value, which is NULL without an operand
+	then func(*env) value.Value
 }
 
 func (c *compiler) branch(operand, cond, then *expr) (branch, error) {
 	if operand == nil {
 		test := cond.condition()
-		return branch{func(e *env, _ Value) truth { return test(e) }, then.eval}, nil
+		return branch{func(e *env, _ value.Value) value.Truth { return test(e) }, then.eval}, nil
 	}
 	m, err := c.match(operand, cond)
 	if err != nil {
 		return branch{}, err
 	}
-	return branch{m.tester(equal), then.eval}, nil
+	return branch{m.tester(value.Equal), then.eval}, nil
 }
 
-func firstBranch(operand *expr, branches []branch, otherwise *expr) func(*env) Value {
-	return func(e *env) Value {
-		var v Value
+func firstBranch(operand *expr, branches []branch, otherwise *expr) func(*env) value.Value {
+	return func(e *env) value.Value {
+		var v value.Value
 		if operand != nil {
 			v = operand.eval(e)
 		}
-		if !e.effort(len(branches)) {
+		if !e.Effort(len(branches)) {
 			return null
 		}
 		for i := range branches {
-			if branches[i].test(e, v) == yes {
+			if branches[i].test(e, v) == value.Yes {
 				return branches[i].then(e)
 			}
 		}
@@ -240,7 +221,7 @@ func commonType(list ...*expr) (t Type, nullable bool) {
 	for _, x := range list {
 		nullable = nullable || x.nullable
 		switch {
-		case x.fixed && x.value.isNull():
+		case x.fixed && x.value.IsNull():
 		case first:
 			t, first = x.typ, false
 		case x.typ != t:

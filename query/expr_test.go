@@ -12,29 +12,31 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/jsonpath"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // A scalarColumn is a column of the one row that tests of expressions have.
 type scalarColumn struct {
 	name     string
-	value    Value
+	value    value.Value
 	typ      Type
-	affinity affinity
+	affinity value.Affinity
 }
 
 // scalarRow is the row of the tests. The names say what the columns are.
 var scalarRow = []scalarColumn{
-	{"n", intValue(10), Integer, affInteger},
-	{"f", realValue(2.5), Real, affReal},
-	{"s", textValue("10"), Text, affText},
-	{"word", textValue("Hello"), Text, affText},
-	{"nothing", null, Integer, affInteger},
-	{"payload", jsonValue(`{"a":1,"b":{"c":[1,2,3]},"s":"x"}`), JSON, affText},
-	{"raw", blobValue("\x00\x01"), JSON, affText}, // a payload that is not JSON
-	{"tags", jsonValue(`["course:c1","student:s1"]`), JSON, affText},
-	{"recorded_at", timeValue(time.Date(2026, 1, 2, 3, 4, 5, 123456000, time.UTC).UnixMicro()), Timestamp, affTime},
-	{"untyped", textValue("10"), Any, affNone},
-	{"loose", textValue("1.0"), Any, affNumeric},
+	{"n", value.OfInt(10), Integer, value.AffInteger},
+	{"f", value.OfReal(2.5), Real, value.AffReal},
+	{"s", value.OfText("10"), Text, value.AffText},
+	{"word", value.OfText("Hello"), Text, value.AffText},
+	{"nothing", null, Integer, value.AffInteger},
+	{"payload", value.OfJSON(`{"a":1,"b":{"c":[1,2,3]},"s":"x"}`), JSON, value.AffText},
+	{"raw", value.OfBlob("\x00\x01"), JSON, value.AffText}, // a payload that is not JSON
+	{"tags", value.OfJSON(`["course:c1","student:s1"]`), JSON, value.AffText},
+	{"recorded_at", value.OfTime(time.Date(2026, 1, 2, 3, 4, 5, 123456000, time.UTC).UnixMicro()), Timestamp, value.AffTime},
+	{"untyped", value.OfText("10"), Any, value.AffNone},
+	{"loose", value.OfText("1.0"), Any, value.AffNumeric},
 }
 
 // A scalarBinder binds the columns of scalarRow, and remembers what it was asked.
@@ -47,8 +49,8 @@ type scalarBinder struct {
 func (b *scalarBinder) column(c *parser.Column) (*expr, error) {
 	for i, col := range scalarRow {
 		if c.Table == "" && strings.EqualFold(c.Name, col.name) {
-			eval := func(e *env) Value { return e.row.values[i] }
-			return &expr{eval: eval, typ: col.typ, nullable: col.value.isNull(), affinity: col.affinity, pos: c.Pos}, nil
+			eval := func(e *env) value.Value { return e.row.values[i] }
+			return &expr{eval: eval, typ: col.typ, nullable: col.value.IsNull(), affinity: col.affinity, pos: c.Pos}, nil
 		}
 	}
 	return nil, &Error{Kind: UnknownColumn, Pos: c.Pos, Msg: "no such column: " + c.Name}
@@ -62,11 +64,13 @@ func (b *scalarBinder) call(c *parser.Call) (*expr, bool, error) {
 }
 
 func (b *scalarBinder) subquery(s *parser.Subquery) (*expr, error) {
-	return fixed(intValue(7), s.Pos), nil
+	return fixed(value.OfInt(7), s.Pos), nil
 }
-func (b *scalarBinder) exists(s *parser.Exists) (*expr, error) { return fixed(intValue(1), s.Pos), nil }
+func (b *scalarBinder) exists(s *parser.Exists) (*expr, error) {
+	return fixed(value.OfInt(1), s.Pos), nil
+}
 func (b *scalarBinder) inSelect(x *expr, in *parser.In) (*expr, error) {
-	return fixed(boolValue(in.Not), in.Pos), nil
+	return fixed(value.OfBool(in.Not), in.Pos), nil
 }
 
 func (b *scalarBinder) param(p *parser.Param) (int, error) {
@@ -78,7 +82,7 @@ func (b *scalarBinder) param(p *parser.Param) (int, error) {
 	return 0, &Error{Kind: BadArgument, Pos: p.Pos, Msg: "no parameter is named " + p.Name}
 }
 
-func (b *scalarBinder) path(_ *expr, p *jsonPath, as reading) (*expr, error) {
+func (b *scalarBinder) path(_ *expr, p *jsonpath.Path, as reading) (*expr, error) {
 	b.paths = append(b.paths, fmt.Sprint(p, " ", as.typ == Any))
 	return nil, nil
 }
@@ -98,7 +102,7 @@ func compileScalar(text string) (*expr, *scalarBinder, error) {
 
 // scalarEnv is an execution on scalarRow, at noon of the 25th of November 2026.
 func scalarEnv(args ...driver.Value) *env {
-	e := &env{ctx: context.Background(), now: time.Date(2026, 11, 25, 12, 0, 0, 654321000, time.UTC)}
+	e := newEnv(env{ctx: context.Background(), now: time.Date(2026, 11, 25, 12, 0, 0, 654321000, time.UTC)})
 	for _, a := range args {
 		v, err := fromDriver(a, bytesKeeper{})
 		if err != nil {
@@ -114,7 +118,7 @@ func scalarEnv(args ...driver.Value) *env {
 
 // runScalar evaluates an expression. It holds what is true of every expression: as a condition it says the same, its static
 // type and nullability are kept, and it gives the same again.
-func runScalar(t testing.TB, text string, args ...driver.Value) (Value, error) {
+func runScalar(t testing.TB, text string, args ...driver.Value) (value.Value, error) {
 	x, b, err := compileScalar(text)
 	if err != nil {
 		return null, err
@@ -129,12 +133,12 @@ func runScalar(t testing.TB, text string, args ...driver.Value) (Value, error) {
 	if e.err != nil {
 		return null, e.err
 	}
-	assert.Equal(t, v.truth(), x.condition()(e), "%s as a condition", text)
+	assert.Equal(t, v.Truth(), x.condition()(e), "%s as a condition", text)
 	assert.Equal(t, v, x.eval(e), "%s a second time", text)
-	if v.isNull() {
+	if v.IsNull() {
 		assert.True(t, x.nullable, "%s is NULL but not nullable", text)
-	} else if x.typ != Any && !(x.typ == Integer && v.kind == Float) {
-		assert.Equal(t, x.typ.storage(), v.staticType().storage(), "the static type of %s", text)
+	} else if x.typ != Any && !(x.typ == Integer && v.Kind == value.Float) {
+		assert.Equal(t, x.typ.storage(), staticType(v).storage(), "the static type of %s", text)
 	}
 	return v, nil
 }
@@ -155,7 +159,7 @@ func checkFacts(t *testing.T, facts []fact) {
 	for _, f := range facts {
 		v, err := runScalar(t, f.text)
 		if assert.NoError(t, err, f.text) {
-			assert.Equal(t, f.want, quoteSQL(v), f.text)
+			assert.Equal(t, f.want, value.QuoteSQL(v), f.text)
 		}
 	}
 }
@@ -292,7 +296,7 @@ func TestParameters(t *testing.T) {
 	for _, tt := range tests {
 		v, err := runScalar(t, tt.text, tt.args...)
 		require.NoError(t, err, tt.text)
-		assert.Equal(t, tt.want, quoteSQL(v), tt.text)
+		assert.Equal(t, tt.want, value.QuoteSQL(v), tt.text)
 	}
 	_, err := runScalar(t, "word REGEXP ?", "(")
 	var e *Error
@@ -308,7 +312,7 @@ func TestConstantsAreComputedOnce(t *testing.T) {
 	x, _, err := compileScalar("lower('ABC') || 1 + 2 * 3")
 	require.NoError(t, err)
 	assert.True(t, x.fixed)
-	assert.Equal(t, intValue(6), x.value) // || binds more tightly than *, * than +
+	assert.Equal(t, value.OfInt(6), x.value) // || binds more tightly than *, * than +
 
 	x, _, err = compileScalar("n + 1")
 	require.NoError(t, err)
@@ -319,10 +323,10 @@ func TestConstantsAreComputedOnce(t *testing.T) {
 	assert.True(t, x.constant)
 	assert.False(t, x.fixed)
 	e := scalarEnv(int64(-4))
-	assert.Equal(t, intValue(5), x.eval(e))
-	e.args[0].Value = intValue(-100) // an execution's arguments do not change: if they did, it would not be seen
-	assert.Equal(t, intValue(5), x.eval(e))
-	assert.Equal(t, intValue(101), x.eval(scalarEnv(int64(-100))), "another execution")
+	assert.Equal(t, value.OfInt(5), x.eval(e))
+	e.args[0].Value = value.OfInt(-100) // an execution's arguments do not change: if they did, it would not be seen
+	assert.Equal(t, value.OfInt(5), x.eval(e))
+	assert.Equal(t, value.OfInt(101), x.eval(scalarEnv(int64(-100))), "another execution")
 
 	for text, clock := range map[string]bool{
 		"now()": true, "date()": true, "date('now')": true, "unixepoch('now', '-1 day') + 1": true, "current_timestamp": true,
@@ -413,9 +417,9 @@ func TestLongChains(t *testing.T) {
 		require.NoError(t, e.err, op)
 		want := map[string]string{" + ": "100000", " AND ": "1", " OR ": "1"}[op]
 		if op == " || " {
-			assert.Len(t, v.s, 20000)
+			assert.Len(t, v.S, 20000)
 		} else {
-			assert.Equal(t, want, quoteSQL(v), op)
+			assert.Equal(t, want, value.QuoteSQL(v), op)
 		}
 	}
 }

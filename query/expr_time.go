@@ -1,10 +1,12 @@
 package query
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // A time is what the kind of its value says, not where it stands: it stays one through sub-queries, CTEs, CASE, COALESCE, MIN, MAX and
@@ -23,8 +25,6 @@ func timeBesideNumber(pos parser.Pos) error {
 		Hint: "write from_unixtime(n) for the time n seconds after 1970, unixepoch(x) for the number of a time"}
 }
 
-func (k Kind) isNumber() bool { return k == Int || k == Float }
-
 func (t Type) isNumber() bool { return t == Integer || t == Real }
 
 // numberOperand is x as the operand of something that takes numbers: a time is an error.
@@ -37,9 +37,9 @@ func numberOperand(x *expr) (*expr, error) {
 	}
 	y, eval := *x, x.eval
 	y.test = nil
-	y.eval = func(e *env) Value {
+	y.eval = func(e *env) value.Value {
 		v := eval(e)
-		if v.kind == Time {
+		if v.Kind == value.Time {
 			return e.fail(timeAsNumber(x.pos))
 		}
 		return v
@@ -65,36 +65,36 @@ func (c *compiler) timeDifference(l, r *expr, pos parser.Pos) (*expr, error) {
 		}
 	}
 	left, right := sides[0].eval, sides[1].eval
-	x.eval = func(e *env) Value { return difference(left(e), right(e)) }
+	x.eval = func(e *env) value.Value { return difference(left(e), right(e)) }
 	return finish(x, l, r), nil
 }
 
 // difference is the seconds from b to a, NULL unless both are times.
-func difference(a, b Value) Value {
-	if a.kind != Time || b.kind != Time {
+func difference(a, b value.Value) value.Value {
+	if a.Kind != value.Time || b.Kind != value.Time {
 		return null
 	}
-	return realValue(float64(a.n-b.n) / float64(second))
+	return value.OfReal(float64(a.N-b.N) / float64(value.Second))
 }
 
 // computeTimes computes a op b where at least one value is a time, which the static types did not tell.
-func computeTimes(e *env, op parser.Op, a, b Value, pos parser.Pos) Value {
+func computeTimes(e *env, op parser.Op, a, b value.Value, pos parser.Pos) value.Value {
 	switch {
-	case a.kind == Null || b.kind == Null:
+	case a.Kind == value.Null || b.Kind == value.Null:
 		return null
-	case op != parser.OpSub || a.kind.isNumber() || b.kind.isNumber():
+	case op != parser.OpSub || a.Kind.IsNumber() || b.Kind.IsNumber():
 		return e.fail(timeAsNumber(pos))
 	}
-	return difference(timeAffinity(a), timeAffinity(b))
+	return difference(value.AsTime(a), value.AsTime(b))
 }
 
 // compareTimes compares a time with a value of another kind, which the static types did not tell.
-func compareTimes(e *env, rel relation, a, b Value, coll collation, pos parser.Pos) truth {
-	if a.kind.isNumber() || b.kind.isNumber() {
+func compareTimes(e *env, rel value.Comparison, a, b value.Value, coll value.Collation, pos parser.Pos) value.Truth {
+	if a.Kind.IsNumber() || b.Kind.IsNumber() {
 		e.fail(timeBesideNumber(pos))
-		return unknown
+		return value.Unknown
 	}
-	return rel.holds(compareValues(timeAffinity(a), timeAffinity(b), coll))
+	return rel.Holds(value.Compare(value.AsTime(a), value.AsTime(b), coll))
 }
 
 // besideTimes is the list as it is compared among itself: beside a time, texts are read as times and numbers are errors.
@@ -125,11 +125,11 @@ func (c *compiler) besideTimes(list []*expr) ([]*expr, error) {
 // tagsOperand checks what the column tags is compared with, as a whole: a text that is no JSON array equals no tags. It is an error, since
 // whoever writes it means HAS.
 func (c *compiler) tagsOperand(x *expr) error {
-	check := func(v Value) error {
-		if v.kind != String && v.kind != Bytes || strings.HasPrefix(v.s, "[") && engine.ValidJSON(bytesOf(v.s)) {
+	check := func(v value.Value) error {
+		if v.Kind != value.String && v.Kind != value.Bytes || strings.HasPrefix(v.S, "[") && engine.ValidJSON(value.BytesOf(v.S)) {
 			return nil
 		}
-		return noTags(v.s, x.pos)
+		return noTags(v.S, x.pos)
 	}
 	if x.fixed {
 		return check(x.value)
@@ -151,13 +151,82 @@ func noTags(text string, pos parser.Pos) error {
 		text = "..."
 	}
 	return &Error{Kind: BadValue, Pos: pos, Msg: "tags is a JSON array, which is never like this text",
-		Hint: "write HAS(tags, " + quoteSQL(textValue(text)) + ")"}
+		Hint: "write HAS(tags, " + value.QuoteSQL(value.OfText(text)) + ")"}
 }
 
 // checkTagsPattern refuses a LIKE pattern that no JSON array is like.
 func checkTagsPattern(x, pattern *expr) error {
-	if !x.tags || !pattern.fixed || pattern.value.kind != String || pattern.value.s != "" && strings.IndexByte("[%_", pattern.value.s[0]) >= 0 {
+	if !x.tags || !pattern.fixed || pattern.value.Kind != value.String || pattern.value.S != "" && strings.IndexByte("[%_", pattern.value.S[0]) >= 0 {
 		return nil
 	}
-	return noTags(strings.Trim(pattern.value.s, "%_"), pattern.pos)
+	return noTags(strings.Trim(pattern.value.S, "%_"), pattern.pos)
+}
+
+func noTime(v value.Value, pos parser.Pos) error {
+	s := v.Text()
+	if len(s) > 40 {
+		s = s[:40] + "..."
+	}
+	return &Error{Kind: BadValue, Pos: pos, Msg: strconv.Quote(s) + " is no time", Hint: "write it as '2026-01-02', '2026-01-02 03:04:05' or '2026-01-02T03:04:05.123456Z'"}
+}
+
+// checkTimeLiteral refuses a literal text that is no time, and a literal blob.
+func checkTimeLiteral(x *expr) error {
+	if x.fixed && (x.value.Kind == value.String || x.value.Kind == value.Bytes) {
+		if _, ok := value.ParseTime(x.value.S); !ok || x.value.Kind == value.Bytes {
+			return noTime(x.value, x.pos)
+		}
+	}
+	return nil
+}
+
+// timeOperand is what x becomes when it is compared with a time. A text that is no time is an error: of the statement
+// if it is a literal, of the execution if it is a parameter or computed from one, and none if it comes from a row.
+// A number is an error wherever it comes from.
+func (c *compiler) timeOperand(x *expr) (*expr, error) {
+	if x.typ.isNumber() {
+		return nil, timeBesideNumber(x.pos)
+	}
+	return c.readAsTime(x, func() error { return timeBesideNumber(x.pos) })
+}
+
+// readAsTime is x with its texts read as times; number makes the error for a number.
+func (c *compiler) readAsTime(x *expr, number func() error) (*expr, error) {
+	if err := checkTimeLiteral(x); err != nil {
+		return nil, err
+	}
+	eval := x.eval
+	y := *x
+	y.test, y.param = nil, 0
+	if x.fixed {
+		y.value = value.AsTime(x.value)
+		v := y.value
+		y.eval = func(*env) value.Value { return v }
+		return &y, nil
+	}
+	y.eval = func(e *env) value.Value {
+		v := eval(e)
+		if v.Kind.IsNumber() {
+			return e.fail(number())
+		}
+		return value.AsTime(v)
+	}
+	if !x.constant {
+		return &y, nil
+	}
+	read := y.eval
+	y.eval = memoized(func(e *env) value.Value {
+		v := read(e)
+		if v.Kind == value.String || v.Kind == value.Bytes {
+			return e.fail(noTime(v, x.pos))
+		}
+		return v
+	})
+	if b, ok := c.binder.(bindChecker); ok {
+		b.atBind(x.checkEach(func(e *env) error {
+			y.eval(e)
+			return e.err
+		}))
+	}
+	return &y, nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // A followPlan is a SELECT that goes on with events as they commit, until its context ends or LIMIT is reached.
@@ -94,9 +95,9 @@ func (f *followPlan) operate(ex *execution, sub *engine.Subscription, limit int6
 	src := &followSource{sub: sub, followers: ex.session.Settings.Followers, progress: f.progress}
 	src.follower = src.followers.enter(f.text, f.scan.def.name(), ex.now, sub.Reached())
 	op := &followOp{src: src, plan: f, scan: &scanOp{src: src, conds: f.scan.conds}}
-	rows := &projectOp{in: filtered(op.scan, core.where), en: ex.env(nil), plan: core, row: make([]Value, len(core.results))}
+	rows := &projectOp{in: filtered(op.scan, core.where), en: ex.env(nil), plan: core, row: make([]value.Value, len(core.results))}
 	op.in = limited(rows, limit, 0)
-	op.row = make([]Value, len(core.results)+1)
+	op.row = make([]value.Value, len(core.results)+1)
 	return op
 }
 
@@ -133,7 +134,7 @@ type followOp struct {
 	src  *followSource
 	scan *scanOp // over src
 	plan *followPlan
-	row  []Value // the results of a row, and whether it tells progress
+	row  []value.Value // the results of a row, and whether it tells progress
 }
 
 func (f *followOp) next(en *env) (bool, error) {
@@ -145,7 +146,7 @@ func (f *followOp) next(en *env) (bool, error) {
 		f.src.follower.gave(f.scan.batch.events.Positions[f.scan.i])
 		if f.plan.progress {
 			copy(f.row, en.row.values)
-			f.row[len(f.row)-1] = intValue(0)
+			f.row[len(f.row)-1] = value.OfInt(0)
 			en.row.values = f.row
 		}
 		return true, nil
@@ -165,17 +166,17 @@ func (f *followOp) fillProgress(en *env) error {
 		f.row[i] = null
 		switch {
 		case f.plan.position[i]:
-			f.row[i] = intValue(int64(last))
+			f.row[i] = value.OfInt(int64(last))
 		case c.Type == EventType:
 			e, err := en.exec.captured()
 			if err != nil {
 				return err
 			}
 			*e = engine.Event{Position: last, Version: engine.NoVersion}
-			f.row[i] = intValue(int64(len(en.exec.events) - 1))
+			f.row[i] = value.OfInt(int64(len(en.exec.events) - 1))
 		}
 	}
-	f.row[len(f.row)-1] = intValue(1)
+	f.row[len(f.row)-1] = value.OfInt(1)
 	return nil
 }
 

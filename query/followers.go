@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // Followers are the statements with FOLLOW that run on a store in this process, for $followers. The zero value is empty and ready;
@@ -92,13 +93,13 @@ func (f *Followers) lag(head engine.Position) int64 {
 }
 
 var followerColumns = []TableColumn{
-	column("id", Integer, affInteger),
-	column("statement", Text, affText),
-	column("source", Text, affText),
-	column("since", Timestamp, affTime),
-	column("position", Integer, affInteger),
-	column("lag", Integer, affInteger),
-	column("rows", Integer, affInteger),
+	column("id", Integer, value.AffInteger),
+	column("statement", Text, value.AffText),
+	column("source", Text, value.AffText),
+	column("since", Timestamp, value.AffTime),
+	column("position", Integer, value.AffInteger),
+	column("lag", Integer, value.AffInteger),
+	column("rows", Integer, value.AffInteger),
 }
 
 // followerRows are the rows of $followers. The lag is that behind the statement's snapshot.
@@ -106,9 +107,9 @@ func followerRows(_ context.Context, ex *execution, _ Bounds) rowMaker {
 	list := &rowList{}
 	for _, f := range ex.session.Settings.Followers.all() {
 		next := f.next.Load()
-		list.rows = append(list.rows, []Value{
-			intValue(f.id), textValue(f.text), textValue(f.source), timeValue(f.since.UnixMicro()),
-			intValue(next - 1), intValue(max(0, int64(ex.index.Head())-next)), intValue(f.rows.Load()),
+		list.rows = append(list.rows, []value.Value{
+			value.OfInt(f.id), value.OfText(f.text), value.OfText(f.source), value.OfTime(f.since.UnixMicro()),
+			value.OfInt(next - 1), value.OfInt(max(0, int64(ex.index.Head())-next)), value.OfInt(f.rows.Load()),
 		})
 	}
 	return list

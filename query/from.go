@@ -2,6 +2,7 @@ package query
 
 import (
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // collectSources compiles the tables and sub-queries of FROM, from left to right.
@@ -273,7 +274,7 @@ func (m *materialized) open(ex *execution, outer *env) (operator, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &materializeOp{in: in, en: ex.env(outer), reads: m.reads, row: make([]Value, len(m.reads))}, nil
+	return &materializeOp{in: in, en: ex.env(outer), reads: m.reads, row: make([]value.Value, len(m.reads))}, nil
 }
 
 func (m *materialized) explain(x *explainer) { m.in.explain(x) }
@@ -282,7 +283,7 @@ type materializeOp struct {
 	in    operator
 	en    *env
 	reads []*expr
-	row   []Value
+	row   []value.Value
 }
 
 func (m *materializeOp) next(en *env) (bool, error) {

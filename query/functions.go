@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/eventfold/eventfold/internal/ascii"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/jsonpath"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // A function is one scalar function. Exactly one of f0 to f3, fn and compile says what it does.
@@ -15,13 +18,13 @@ type function struct {
 	nulls    nullRule
 	numeric  bool // its arguments are numbers, and a time is none
 
-	f0      func(e *env) Value
-	f1      func(e *env, a Value) Value
-	f2      func(e *env, a, b Value) Value
-	f3      func(e *env, a, b, c Value) Value
-	fn      func(e *env, args []Value) Value
+	f0      func(e *env) value.Value
+	f1      func(e *env, a value.Value) value.Value
+	f2      func(e *env, a, b value.Value) value.Value
+	f3      func(e *env, a, b, c value.Value) value.Value
+	fn      func(e *env, args []value.Value) value.Value
 	compile func(c *compiler, f *function, args []*expr, pos parser.Pos) (*expr, error)
-	ofJSON  func(rawJSON) Value // for jsonAt
+	ofJSON  func(jsonpath.Raw) value.Value // for jsonAt
 }
 
 // A nullRule says how a function treats NULLs.
@@ -147,8 +150,8 @@ func (f *function) plain(args []*expr, pos parser.Pos) *expr {
 }
 
 // withPos gives errors of a function, which do not know where it stands, their place.
-func withPos(eval func(*env) Value, pos parser.Pos) func(*env) Value {
-	return func(e *env) Value {
+func withPos(eval func(*env) value.Value, pos parser.Pos) func(*env) value.Value {
+	return func(e *env) value.Value {
 		if e.err != nil {
 			return eval(e)
 		}
@@ -164,20 +167,20 @@ func withPos(eval func(*env) Value, pos parser.Pos) func(*env) Value {
 	}
 }
 
-func callOne(f func(*env, Value) Value, a func(*env) Value, strict bool) func(*env) Value {
-	return func(e *env) Value {
+func callOne(f func(*env, value.Value) value.Value, a func(*env) value.Value, strict bool) func(*env) value.Value {
+	return func(e *env) value.Value {
 		v := a(e)
-		if strict && v.kind == Null || !e.effort(len(v.s)) {
+		if strict && v.Kind == value.Null || !e.Effort(len(v.S)) {
 			return null
 		}
 		return f(e, v)
 	}
 }
 
-func callTwo(f func(*env, Value, Value) Value, a, b func(*env) Value, strict bool) func(*env) Value {
-	return func(e *env) Value {
+func callTwo(f func(*env, value.Value, value.Value) value.Value, a, b func(*env) value.Value, strict bool) func(*env) value.Value {
+	return func(e *env) value.Value {
 		v, w := a(e), b(e)
-		if strict && (v.kind == Null || w.kind == Null) || !e.effort(len(v.s)+len(w.s)) {
+		if strict && (v.Kind == value.Null || w.Kind == value.Null) || !e.Effort(len(v.S)+len(w.S)) {
 			return null
 		}
 		return f(e, v, w)
@@ -185,12 +188,12 @@ func callTwo(f func(*env, Value, Value) Value, a, b func(*env) Value, strict boo
 }
 
 // callThree calls a function whose last arguments may be missing; they are NULL then.
-func callThree(f func(*env, Value, Value, Value) Value, args []*expr, strict bool) func(*env) Value {
-	return func(e *env) Value {
-		var v [3]Value
+func callThree(f func(*env, value.Value, value.Value, value.Value) value.Value, args []*expr, strict bool) func(*env) value.Value {
+	return func(e *env) value.Value {
+		var v [3]value.Value
 		for i, a := range args {
 			v[i] = a.eval(e)
-			if strict && v[i].kind == Null || !e.effort(len(v[i].s)) {
+			if strict && v[i].Kind == value.Null || !e.Effort(len(v[i].S)) {
 				return null
 			}
 		}
@@ -199,12 +202,12 @@ func callThree(f func(*env, Value, Value, Value) Value, args []*expr, strict boo
 }
 
 // callMany calls a function with any number of arguments. They lie on the env's stack while it runs.
-func callMany(f func(*env, []Value) Value, args []*expr, strict bool) func(*env) Value {
-	return func(e *env) Value {
+func callMany(f func(*env, []value.Value) value.Value, args []*expr, strict bool) func(*env) value.Value {
+	return func(e *env) value.Value {
 		base := len(e.call)
 		for _, a := range args {
 			v := a.eval(e)
-			if strict && v.kind == Null || !e.effort(len(v.s)) {
+			if strict && v.Kind == value.Null || !e.Effort(len(v.S)) {
 				e.call = e.call[:base]
 				return null
 			}
@@ -217,7 +220,7 @@ func callMany(f func(*env, []Value) Value, args []*expr, strict bool) func(*env)
 }
 
 // funcError is an error of a function, which does not know where it stands.
-func funcError(e *env, msg string) Value {
+func funcError(e *env, msg string) value.Value {
 	return e.fail(&Error{Kind: BadValue, Pos: -1, Msg: msg})
 }
 
@@ -304,11 +307,11 @@ var generalFunctions = []function{
 	{name: "likely", min: 1, max: 1, compile: compileSame},
 	{name: "unlikely", min: 1, max: 1, compile: compileSame},
 	{name: "likelihood", min: 2, max: 2, compile: compileSame},
-	{name: "typeof", min: 1, max: 1, typ: Text, nulls: nullNever, f1: func(_ *env, v Value) Value { return textValue(v.typeName()) }},
-	{name: "version", typ: Text, nulls: nullNever, f0: func(*env) Value { return textValue(versionText) }},
-	{name: "current_user", typ: Text, nulls: nullNever, f0: func(*env) Value { return textValue("eventfold") }},
-	{name: "database", typ: Text, nulls: nullNever, f0: func(*env) Value { return textValue("main") }},
-	{name: "category", min: 1, max: 1, typ: Text, f1: func(e *env, v Value) Value { return textValue(e.piece(categoryOf(v.text()), v.s)) }},
+	{name: "typeof", min: 1, max: 1, typ: Text, nulls: nullNever, f1: func(_ *env, v value.Value) value.Value { return value.OfText(v.TypeName()) }},
+	{name: "version", typ: Text, nulls: nullNever, f0: func(*env) value.Value { return value.OfText(versionText) }},
+	{name: "current_user", typ: Text, nulls: nullNever, f0: func(*env) value.Value { return value.OfText("eventfold") }},
+	{name: "database", typ: Text, nulls: nullNever, f0: func(*env) value.Value { return value.OfText("main") }},
+	{name: "category", min: 1, max: 1, typ: Text, f1: func(e *env, v value.Value) value.Value { return value.OfText(e.piece(categoryOf(v.Text()), v.S)) }},
 	{name: "has", min: 2, max: 2, typ: Integer, compile: (*compiler).has},
 }
 
@@ -337,7 +340,7 @@ func isUUID(s string) bool {
 			if c != '-' {
 				return false
 			}
-		case hexDigit(c) < 0:
+		case ascii.HexDigit(c) < 0:
 			return false
 		}
 	}
@@ -352,9 +355,9 @@ func compileCoalesce(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*e
 	for _, a := range args {
 		x.nullable = x.nullable && a.nullable
 	}
-	x.eval = func(e *env) Value {
+	x.eval = func(e *env) value.Value {
 		for _, a := range args {
-			if v := a.eval(e); v.kind != Null {
+			if v := a.eval(e); v.Kind != value.Null {
 				return v
 			}
 		}
@@ -372,14 +375,14 @@ func compileNullif(c *compiler, _ *function, args []*expr, pos parser.Pos) (*exp
 	if err != nil {
 		return nil, err
 	}
-	convert := func(v Value) Value { return v }
+	convert := func(v value.Value) value.Value { return v }
 	if sides[0] != a {
-		convert = timeAffinity
+		convert = value.AsTime
 	}
 	b = sides[1]
-	x.eval = func(e *env) Value {
+	x.eval = func(e *env) value.Value {
 		v, w := a.eval(e), b.eval(e)
-		if !e.effort(len(v.s)) || compareValues(convert(v), w, coll) == 0 {
+		if !e.Effort(len(v.S)) || value.Compare(convert(v), w, coll) == 0 {
 			return null
 		}
 		return v
@@ -388,13 +391,13 @@ func compileNullif(c *compiler, _ *function, args []*expr, pos parser.Pos) (*exp
 }
 
 // firstCollation is the collation of the first argument that has one.
-func firstCollation(args []*expr) collation {
+func firstCollation(args []*expr) value.Collation {
 	for _, a := range args {
-		if a.explicit || a.affinity != affNone {
+		if a.explicit || a.affinity != value.AffNone {
 			return a.collate
 		}
 	}
-	return collBinary
+	return value.Binary
 }
 
 // compileIif is CASE written as a function: conditions and results in turn, perhaps a last result without a condition.
@@ -408,7 +411,7 @@ func compileIif(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*expr, 
 	results := []*expr{otherwise}
 	for i := range branches {
 		test := pairs[2*i].condition()
-		branches[i] = branch{func(e *env, _ Value) truth { return test(e) }, pairs[2*i+1].eval}
+		branches[i] = branch{func(e *env, _ value.Value) value.Truth { return test(e) }, pairs[2*i+1].eval}
 		results = append(results, pairs[2*i+1])
 	}
 	x := &expr{eval: firstBranch(nil, branches, otherwise), pos: pos}
@@ -426,17 +429,17 @@ func compileExtreme(c *compiler, f *function, args []*expr, pos parser.Pos) (*ex
 		return nil, err
 	}
 	largest := f.name == "max"
-	x.eval = func(e *env) Value {
+	x.eval = func(e *env) value.Value {
 		best := args[0].eval(e)
 		for _, a := range args[1:] {
 			v := a.eval(e)
-			if best.kind == Null || v.kind == Null {
+			if best.Kind == value.Null || v.Kind == value.Null {
 				return null
 			}
-			if !e.effort(len(v.s)) {
+			if !e.Effort(len(v.S)) {
 				return null
 			}
-			order := compareValues(best, v, coll)
+			order := value.Compare(best, v, coll)
 			if largest && order < 0 || !largest && order >= 0 {
 				best = v
 			}
@@ -449,7 +452,7 @@ func compileExtreme(c *compiler, f *function, args []*expr, pos parser.Pos) (*ex
 // compileSame is the first argument: hints for another planner mean nothing to ours.
 func compileSame(_ *compiler, _ *function, args []*expr, _ parser.Pos) (*expr, error) {
 	x := *args[0]
-	x.affinity = affNone
+	x.affinity = value.AffNone
 	return &x, nil
 }
 
@@ -457,8 +460,8 @@ var jsonFunctions = []function{
 	{name: "json", min: 1, max: 1, typ: JSON, nulls: nullMaybe, compile: compileJSON},
 	{name: "json_valid", min: 1, max: 2, typ: Integer, nulls: nullOwn, fn: jsonValidFunc},
 	{name: "json_extract", min: 2, max: -1, compile: (*compiler).jsonExtract},
-	{name: "json_type", min: 1, max: 2, typ: Text, compile: (*compiler).jsonAt, ofJSON: jsonKind},
-	{name: "json_array_length", min: 1, max: 2, typ: Integer, compile: (*compiler).jsonAt, ofJSON: jsonLength},
+	{name: "json_type", min: 1, max: 2, typ: Text, compile: (*compiler).jsonAt, ofJSON: jsonpath.Raw.Kind},
+	{name: "json_array_length", min: 1, max: 2, typ: Integer, compile: (*compiler).jsonAt, ofJSON: jsonpath.Raw.Length},
 	{name: "json_quote", min: 1, max: 1, typ: JSON, compile: (*compiler).jsonQuote},
 	{name: "json_array", min: 0, max: -1, typ: JSON, compile: (*compiler).jsonMake},
 	{name: "json_object", min: 0, max: -1, typ: JSON, compile: (*compiler).jsonMake},

@@ -1,6 +1,10 @@
 package query
 
-import "math"
+import (
+	"math"
+
+	"github.com/eventfold/eventfold/query/internal/value"
+)
 
 var mathFunctions = []function{
 	{name: "abs", min: 1, max: 1, f1: absFunc},
@@ -10,11 +14,11 @@ var mathFunctions = []function{
 	wholeFunc("floor", math.Floor),
 	wholeFunc("trunc", math.Trunc),
 	{name: "log", min: 1, max: 2, typ: Real, nulls: nullMaybe, fn: logFunc},
-	{name: "pi", typ: Real, nulls: nullNever, f0: func(*env) Value { return realValue(math.Pi) }},
+	{name: "pi", typ: Real, nulls: nullNever, f0: func(*env) value.Value { return value.OfReal(math.Pi) }},
 	realFunc("sqrt", math.Sqrt),
 	realFunc("exp", math.Exp),
-	realFunc("ln", positive(naturalLog)),
-	realFunc("log10", positive(log10)),
+	realFunc("ln", positive(value.NaturalLog)),
+	realFunc("log10", positive(value.Log10)),
 	realFunc("log2", positive(math.Log2)),
 	realFunc("sin", math.Sin), realFunc("cos", math.Cos), realFunc("tan", math.Tan),
 	realFunc("asin", math.Asin), realFunc("acos", math.Acos), realFunc("atan", math.Atan),
@@ -22,34 +26,34 @@ var mathFunctions = []function{
 	realFunc("asinh", math.Asinh), realFunc("acosh", math.Acosh), realFunc("atanh", math.Atanh),
 	realFunc("degrees", func(f float64) float64 { return f * (180 / math.Pi) }),
 	realFunc("radians", func(f float64) float64 { return f * (math.Pi / 180) }),
-	realFunc2("pow", power), realFunc2("mod", math.Mod), realFunc2("atan2", angle),
+	realFunc2("pow", value.Power), realFunc2("mod", math.Mod), realFunc2("atan2", value.Angle),
 }
 
 // numericArg returns v as a number if it is one: a text must be a number from end to end.
-func numericArg(v Value) (Value, bool) {
-	v = numericAffinity(v)
-	return v, v.kind == Int || v.kind == Float
+func numericArg(v value.Value) (value.Value, bool) {
+	v = value.AsNumber(v)
+	return v, v.Kind == value.Int || v.Kind == value.Float
 }
 
 // realFunc is a function of one number that gives a real, NULL for what is no number and outside of its domain.
 func realFunc(name string, f func(float64) float64) function {
-	return function{name: name, min: 1, max: 1, typ: Real, nulls: nullMaybe, f1: func(_ *env, v Value) Value {
+	return function{name: name, min: 1, max: 1, typ: Real, nulls: nullMaybe, f1: func(_ *env, v value.Value) value.Value {
 		n, ok := numericArg(v)
 		if !ok {
 			return null
 		}
-		return realValue(f(n.real()))
+		return value.OfReal(f(n.Real()))
 	}}
 }
 
 func realFunc2(name string, f func(a, b float64) float64) function {
-	return function{name: name, min: 2, max: 2, typ: Real, nulls: nullMaybe, f2: func(_ *env, v, w Value) Value {
+	return function{name: name, min: 2, max: 2, typ: Real, nulls: nullMaybe, f2: func(_ *env, v, w value.Value) value.Value {
 		a, ok := numericArg(v)
 		b, ok2 := numericArg(w)
 		if !ok || !ok2 {
 			return null
 		}
-		return realValue(f(a.real(), b.real()))
+		return value.OfReal(f(a.Real(), b.Real()))
 	}}
 }
 
@@ -67,109 +71,69 @@ func positive(f func(float64) float64) func(float64) float64 {
 // its logarithm in assembly for amd64 takes all of them for about smallestNormal, and its power is made of that. The functions below scale
 // such numbers first, by a power of two.
 
-// naturalLog is math.Log for all numbers above zero.
-func naturalLog(x float64) float64 {
-	if x >= smallestNormal {
-		return math.Log(x)
-	}
-	fraction, exponent := math.Frexp(x)
-	return math.Log(fraction) + float64(exponent)*math.Ln2
-}
-
-// power is math.Pow for all numbers. The two factors go to zero or to infinity together, so that they never make a NaN.
-func power(x, y float64) float64 {
-	if x == 0 || math.Abs(x) >= smallestNormal {
-		return math.Pow(x, y)
-	}
-	const bits = 54
-	return math.Pow(math.Ldexp(x, bits), y) * math.Pow(2, -bits*y)
-}
-
-// angle is math.Atan2, which gives the wrong sign where y/x is so small that it becomes zero.
-func angle(y, x float64) float64 {
-	if x < 0 && y/x == 0 {
-		return math.Copysign(math.Pi, y)
-	}
-	return math.Atan2(y, x)
-}
-
-// log10 is exact for powers of ten, which math.Log10 is not.
-func log10(x float64) float64 {
-	if x < smallestNormal {
-		return naturalLog(x) / math.Ln10
-	}
-	f := math.Log10(x)
-	if whole := math.Round(f); math.Pow10(int(whole)) == x {
-		return whole
-	}
-	return f
-}
-
 // wholeFunc rounds reals to whole reals and leaves integers alone.
 func wholeFunc(name string, f func(float64) float64) function {
-	return function{name: name, min: 1, max: 1, nulls: nullMaybe, f1: func(_ *env, v Value) Value {
+	return function{name: name, min: 1, max: 1, nulls: nullMaybe, f1: func(_ *env, v value.Value) value.Value {
 		n, ok := numericArg(v)
 		switch {
 		case !ok:
 			return null
-		case n.kind == Int:
+		case n.Kind == value.Int:
 			return n
 		}
-		return realValue(f(n.f))
+		return value.OfReal(f(n.F))
 	}}
 }
 
-func absFunc(e *env, v Value) Value {
-	if v.kind != Int {
-		f := toReal(v)
+func absFunc(e *env, v value.Value) value.Value {
+	if v.Kind != value.Int {
+		f := value.ToReal(v)
 		if f < 0 {
 			f = -f
 		}
-		return realValue(f) // which leaves -0.0 as it is, as SQLite does
+		return value.OfReal(f) // which leaves -0.0 as it is, as SQLite does
 	}
-	if v.n == math.MinInt64 {
+	if v.N == math.MinInt64 {
 		return funcError(e, "integer overflow")
 	}
-	return intValue(max(v.n, -v.n))
+	return value.OfInt(max(v.N, -v.N))
 }
 
-func signFunc(_ *env, v Value) Value {
+func signFunc(_ *env, v value.Value) value.Value {
 	n, ok := numericArg(v)
 	if !ok {
 		return null
 	}
-	return intValue(int64(compareFloats(n.real(), 0)))
+	return value.OfInt(int64(value.CompareFloats(n.Real(), 0)))
 }
 
 // logFunc is log(x) to base 10 and log(base, x).
-func logFunc(_ *env, args []Value) Value {
+func logFunc(_ *env, args []value.Value) value.Value {
 	first, ok := numericArg(args[0])
-	if !ok || first.real() <= 0 {
+	if !ok || first.Real() <= 0 {
 		return null
 	}
 	if len(args) == 1 {
-		return realValue(log10(first.real()))
+		return value.OfReal(value.Log10(first.Real()))
 	}
-	base, x := naturalLog(first.real()), toReal(args[1])
+	base, x := value.NaturalLog(first.Real()), value.ToReal(args[1])
 	if base <= 0 || x <= 0 {
 		return null
 	}
-	return realValue(naturalLog(x) / base)
+	return value.OfReal(value.NaturalLog(x) / base)
 }
 
 // roundFunc rounds halves away from zero, to at most 30 digits after the point.
-func roundFunc(_ *env, args []Value) Value {
-	f, n := toReal(args[0]), int64(0)
+func roundFunc(_ *env, args []value.Value) value.Value {
+	f, n := value.ToReal(args[0]), int64(0)
 	if len(args) > 1 {
-		n = max(0, min(30, toInt(args[1])))
+		n = max(0, min(30, value.ToInt(args[1])))
 	}
 	switch {
 	case math.Abs(f) > 4503599627370496: // has no digits after the point
-		return realValue(f)
+		return value.OfReal(f)
 	case n == 0:
-		return realValue(float64(int64(f + math.Copysign(0.5, f)))) // which makes 0.0 of -0.0, as SQLite does
+		return value.OfReal(float64(int64(f + math.Copysign(0.5, f)))) // which makes 0.0 of -0.0, as SQLite does
 	}
-	d := decodeReal(f)
-	d.roundAt(int(n))
-	return realValue(d.real())
+	return value.OfReal(value.RoundTo(f, int(n)))
 }

@@ -2,48 +2,39 @@ package query
 
 import (
 	"math"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/eventfold/eventfold/internal/ascii"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 var textFunctions = []function{
 	{name: "length", min: 1, max: 1, typ: Integer, f1: lengthFunc},
-	{name: "octet_length", min: 1, max: 1, typ: Integer, f1: func(_ *env, v Value) Value { return intValue(int64(len(v.text()))) }},
-	{name: "lower", min: 1, max: 1, typ: Text, f1: mapFunc(&lowerTable)},
-	{name: "upper", min: 1, max: 1, typ: Text, f1: mapFunc(&upperTable)},
-	{name: "trim", min: 1, max: 2, typ: Text, fn: func(e *env, a []Value) Value { return trimFunc(e, a, true, true) }},
-	{name: "ltrim", min: 1, max: 2, typ: Text, fn: func(e *env, a []Value) Value { return trimFunc(e, a, true, false) }},
-	{name: "rtrim", min: 1, max: 2, typ: Text, fn: func(e *env, a []Value) Value { return trimFunc(e, a, false, true) }},
+	{name: "octet_length", min: 1, max: 1, typ: Integer, f1: func(_ *env, v value.Value) value.Value { return value.OfInt(int64(len(v.Text()))) }},
+	{name: "lower", min: 1, max: 1, typ: Text, f1: mapFunc(&ascii.LowerTable)},
+	{name: "upper", min: 1, max: 1, typ: Text, f1: mapFunc(&ascii.UpperTable)},
+	{name: "trim", min: 1, max: 2, typ: Text, fn: func(e *env, a []value.Value) value.Value { return trimFunc(e, a, true, true) }},
+	{name: "ltrim", min: 1, max: 2, typ: Text, fn: func(e *env, a []value.Value) value.Value { return trimFunc(e, a, true, false) }},
+	{name: "rtrim", min: 1, max: 2, typ: Text, fn: func(e *env, a []value.Value) value.Value { return trimFunc(e, a, false, true) }},
 	{name: "substr", min: 2, max: 3, typ: Text, compile: compileSubstr},
 	{name: "left", min: 2, max: 2, typ: Text, f2: leftFunc},
 	{name: "right", min: 2, max: 2, typ: Text, f2: rightFunc},
 	{name: "replace", min: 3, max: 3, typ: Text, nulls: nullOwn, f3: replaceFunc},
 	{name: "instr", min: 2, max: 2, typ: Integer, f2: instrFunc},
-	{name: "position", min: 2, max: 2, typ: Integer, f2: func(e *env, a, b Value) Value { return instrFunc(e, b, a) }},
-	{name: "concat", min: 1, max: -1, typ: Text, nulls: nullNever, fn: func(e *env, a []Value) Value { return joinFunc(e, "", a) }},
+	{name: "position", min: 2, max: 2, typ: Integer, f2: func(e *env, a, b value.Value) value.Value { return instrFunc(e, b, a) }},
+	{name: "concat", min: 1, max: -1, typ: Text, nulls: nullNever, fn: func(e *env, a []value.Value) value.Value { return joinFunc(e, "", a) }},
 	{name: "concat_ws", min: 2, max: -1, typ: Text, nulls: nullOwn, fn: concatWsFunc},
 	{name: "hex", min: 1, max: 1, typ: Text, nulls: nullNever, f1: hexFunc},
 	{name: "unhex", min: 1, max: 2, typ: Blob, nulls: nullMaybe, fn: unhexFunc},
 	{name: "quote", min: 1, max: 1, typ: Text, nulls: nullNever, f1: quoteFunc},
 	{name: "char", min: 0, max: -1, typ: Text, nulls: nullNever, fn: charFunc},
 	{name: "unicode", min: 1, max: 1, typ: Integer, nulls: nullMaybe, f1: unicodeFunc},
-	{name: "printf", min: 0, max: -1, typ: Text, nulls: nullOwn, fn: printfFunc},
+	{name: "printf", min: 0, max: -1, typ: Text, nulls: nullOwn, fn: func(e *env, a []value.Value) value.Value { return value.Printf(&e.Meter, a) }},
 	{name: "glob", min: 2, max: 2, typ: Integer, nulls: nullOwn, f2: globFunc},
 	{name: "like", min: 2, max: 3, typ: Integer, compile: compileLikeFunc},
 }
-
-var upperTable = func() (t [256]byte) {
-	for i := range t {
-		t[i] = byte(i)
-		if i >= 'a' && i <= 'z' {
-			t[i] = byte(i) - 'a' + 'A'
-		}
-	}
-	return t
-}()
 
 // compileLikeFunc is like(pattern, x[, escape]), which is x LIKE pattern.
 func compileLikeFunc(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
@@ -52,65 +43,48 @@ func compileLikeFunc(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*e
 }
 
 // globFunc is glob(pattern, x). As with LIKE, blobs match nothing.
-func globFunc(e *env, pattern, v Value) Value {
+func globFunc(e *env, pattern, v value.Value) value.Value {
 	switch {
-	case pattern.kind == Bytes || v.kind == Bytes:
-		return intValue(0)
-	case pattern.kind == Null || v.kind == Null:
+	case pattern.Kind == value.Bytes || v.Kind == value.Bytes:
+		return value.OfInt(0)
+	case pattern.Kind == value.Null || v.Kind == value.Null:
 		return null
 	}
-	p := pattern.text()
-	if len(p) > maxPattern {
+	p := pattern.Text()
+	if len(p) > value.MaxPattern {
 		return e.fail(longPattern(-1))
 	}
-	return boolValue(globMatch(e, p, v.text()))
+	return value.OfBool(value.Glob(&e.Meter, p, v.Text()))
 }
 
 // lengthFunc is the number of characters of a text, up to a NUL, or of bytes of a blob.
-func lengthFunc(_ *env, v Value) Value {
-	if v.kind == Bytes {
-		return intValue(int64(len(v.s)))
+func lengthFunc(_ *env, v value.Value) value.Value {
+	if v.Kind == value.Bytes {
+		return value.OfInt(int64(len(v.S)))
 	}
-	s := v.text()
+	s := v.Text()
 	if i := strings.IndexByte(s, 0); i >= 0 {
 		s = s[:i]
 	}
-	return intValue(int64(charCount(s)))
-}
-
-// charCount counts characters as nextChar steps over them.
-func charCount(s string) (n int) {
-	for i := 0; i < len(s); i = nextChar(s, i) {
-		n++
-	}
-	return n
-}
-
-// charOffset returns the offset of the n-th character from 0, len(s) if there are not so many.
-func charOffset(s string, n int64) int {
-	i := 0
-	for ; n > 0 && i < len(s); n-- {
-		i = nextChar(s, i)
-	}
-	return i
+	return value.OfInt(int64(value.CharCount(s)))
 }
 
 // mapFunc is a text with each byte replaced by the table's.
-func mapFunc(table *[256]byte) func(e *env, v Value) Value {
-	return func(e *env, v Value) Value {
-		s := v.text()
-		if !e.room(len(s)) {
+func mapFunc(table *[256]byte) func(e *env, v value.Value) value.Value {
+	return func(e *env, v value.Value) value.Value {
+		s := v.Text()
+		if !e.Room(len(s)) {
 			return null
 		}
-		return textValue(mapBytes(s, table))
+		return value.OfText(ascii.Map(s, table))
 	}
 }
 
 // trimFunc takes characters from the ends of a text: blanks, or those of the second argument.
-func trimFunc(e *env, args []Value, left, right bool) Value {
-	s, set := args[0].text(), newCharSet(" ")
+func trimFunc(e *env, args []value.Value, left, right bool) value.Value {
+	s, set := args[0].Text(), newCharSet(" ")
 	if len(args) > 1 {
-		set = newCharSet(args[1].text())
+		set = newCharSet(args[1].Text())
 	}
 	whole := s
 	if left {
@@ -119,7 +93,7 @@ func trimFunc(e *env, args []Value, left, right bool) Value {
 	if right {
 		s = strings.TrimRightFunc(s, set.has)
 	}
-	return textValue(e.piece(s, whole))
+	return value.OfText(e.piece(s, whole))
 }
 
 // A charSet is a set of characters. To look one up takes the same time however many there are.
@@ -153,12 +127,12 @@ func (s *charSet) has(r rune) bool {
 
 // compileSubstr is substr(x, start[, length]). Of a blob it takes bytes.
 func compileSubstr(_ *compiler, f *function, args []*expr, pos parser.Pos) (*expr, error) {
-	x := f.with(func(e *env, v, start, length Value) Value {
+	x := f.with(func(e *env, v, start, length value.Value) value.Value {
 		if len(args) == 2 {
-			length = intValue(math.MaxInt64)
+			length = value.OfInt(math.MaxInt64)
 		}
-		part := substr(v, toInt(start), toInt(length))
-		part.s = e.piece(part.s, v.s)
+		part := value.Substr(v, value.ToInt(start), value.ToInt(length))
+		part.S = e.piece(part.S, v.S)
 		return part
 	}).plain(args, pos)
 	switch args[0].typ {
@@ -171,102 +145,63 @@ func compileSubstr(_ *compiler, f *function, args []*expr, pos parser.Pos) (*exp
 }
 
 // with is f with another implementation.
-func (f function) with(f3 func(e *env, a, b, c Value) Value) *function {
+func (f function) with(f3 func(e *env, a, b, c value.Value) value.Value) *function {
 	f.f3 = f3
 	return &f
 }
 
-// substr takes length characters from start, which counts from 1, or from the end if it is negative. The place before
-// the first character is 0; characters that are not there are not taken. A negative length takes the characters before start.
-// Of a blob without bytes nothing can be taken: the result is NULL, as in SQLite.
-func substr(v Value, start, length int64) Value {
-	s := v.text()
-	blob := v.kind == Bytes
-	if blob && s == "" {
-		return null
-	}
-	if start < 0 {
-		size := int64(len(s))
-		if !blob {
-			size = int64(charCount(s))
-		}
-		start += size + 1
-	}
-	from, to := start, start+length
-	if length < 0 {
-		from, to = to, start
-	}
-	if length > 0 && to < start || length == math.MaxInt64 { // as far as it goes
-		to = math.MaxInt64
-	}
-	from, to = max(from, 1), max(to, 1)
-	switch {
-	case from >= to:
-		s = ""
-	case blob:
-		s = s[min(from-1, int64(len(s))):min(to-1, int64(len(s)))]
-	default:
-		begin := charOffset(s, from-1)
-		s = s[begin : begin+charOffset(s[begin:], to-from)]
-	}
-	if blob {
-		return blobValue(s)
-	}
-	return textValue(s)
-}
-
 // leftFunc is left(x, n), the first n characters.
-func leftFunc(e *env, v, n Value) Value {
-	s := v.text()
-	return textValue(e.piece(s[:charOffset(s, toInt(n))], s))
+func leftFunc(e *env, v, n value.Value) value.Value {
+	s := v.Text()
+	return value.OfText(e.piece(s[:value.CharOffset(s, value.ToInt(n))], s))
 }
 
 // rightFunc is right(x, n), the last n characters.
-func rightFunc(e *env, v, n Value) Value {
-	s, keep := v.text(), max(toInt(n), 0)
-	return textValue(e.piece(s[charOffset(s, int64(charCount(s))-keep):], s))
+func rightFunc(e *env, v, n value.Value) value.Value {
+	s, keep := v.Text(), max(value.ToInt(n), 0)
+	return value.OfText(e.piece(s[value.CharOffset(s, int64(value.CharCount(s))-keep):], s))
 }
 
 // replaceFunc is replace(x, old, new). Without an old text, the new one does not matter.
-func replaceFunc(e *env, v, old, new Value) Value {
-	s, from, to := v.text(), old.text(), new.text()
+func replaceFunc(e *env, v, old, new value.Value) value.Value {
+	s, from, to := v.Text(), old.Text(), new.Text()
 	switch {
-	case v.kind == Null || old.kind == Null:
+	case v.Kind == value.Null || old.Kind == value.Null:
 		return null
 	case from == "":
-		return textValue(s)
-	case new.kind == Null:
+		return value.OfText(s)
+	case new.Kind == value.Null:
 		return null
 	}
 	size := int64(len(s)) + int64(strings.Count(s, from))*int64(len(to)-len(from))
-	if !e.room(int(min(size, math.MaxInt32))) {
+	if !e.Room(int(min(size, math.MaxInt32))) {
 		return null
 	}
-	return textValue(strings.ReplaceAll(s, from, to))
+	return value.OfText(strings.ReplaceAll(s, from, to))
 }
 
 // instrFunc is the place of the first b in a, counted from 1 in characters, or in bytes if both are blobs; 0 if there is none.
-func instrFunc(_ *env, a, b Value) Value {
-	s := a.text()
-	i := strings.Index(s, b.text())
+func instrFunc(_ *env, a, b value.Value) value.Value {
+	s := a.Text()
+	i := strings.Index(s, b.Text())
 	switch {
 	case i < 0:
-		return intValue(0)
-	case a.kind == Bytes && b.kind == Bytes:
-		return intValue(int64(i) + 1)
+		return value.OfInt(0)
+	case a.Kind == value.Bytes && b.Kind == value.Bytes:
+		return value.OfInt(int64(i) + 1)
 	}
-	return intValue(int64(charCount(s[:i])) + 1)
+	return value.OfInt(int64(value.CharCount(s[:i])) + 1)
 }
 
 // joinFunc joins texts, leaving out NULLs.
-func joinFunc(e *env, separator string, args []Value) Value {
+func joinFunc(e *env, separator string, args []value.Value) value.Value {
 	t := textMaker{e: e}
 	first := true
 	for _, v := range args {
-		if v.kind == Null {
+		if v.Kind == value.Null {
 			continue
 		}
-		if !first && !t.add(textValue(separator)) {
+		if !first && !t.add(value.OfText(separator)) {
 			return null
 		}
 		first = false
@@ -277,145 +212,84 @@ func joinFunc(e *env, separator string, args []Value) Value {
 	return e.text(t.b)
 }
 
-func concatWsFunc(e *env, args []Value) Value {
-	if args[0].kind == Null {
+func concatWsFunc(e *env, args []value.Value) value.Value {
+	if args[0].Kind == value.Null {
 		return null
 	}
-	return joinFunc(e, args[0].text(), args[1:])
+	return joinFunc(e, args[0].Text(), args[1:])
 }
 
 // hexFunc is the bytes of a text as hexadecimal digits.
-func hexFunc(e *env, v Value) Value {
-	s := v.text()
-	if !e.room(2 * len(s)) {
+func hexFunc(e *env, v value.Value) value.Value {
+	s := v.Text()
+	if !e.Room(2 * len(s)) {
 		return null
 	}
-	return textValue(stringOf(appendHex(make([]byte, 0, 2*len(s)), s)))
-}
-
-func appendHex(dst []byte, s string) []byte {
-	const digits = "0123456789ABCDEF"
-	for i := 0; i < len(s); i++ {
-		dst = append(dst, digits[s[i]>>4], digits[s[i]&15])
-	}
-	return dst
-}
-
-// hexDigit returns the value of a hexadecimal digit, -1 for anything else.
-func hexDigit(c byte) int {
-	switch {
-	case isDigit(c):
-		return int(c - '0')
-	case c|0x20 >= 'a' && c|0x20 <= 'f':
-		return int(c|0x20-'a') + 10
-	}
-	return -1
+	return value.OfText(value.StringOf(value.AppendHex(make([]byte, 0, 2*len(s)), s)))
 }
 
 // unhexFunc decodes pairs of hexadecimal digits, between which the characters of the second argument may stand.
-func unhexFunc(e *env, args []Value) Value {
-	s, ignore := args[0].text(), newCharSet("")
+func unhexFunc(e *env, args []value.Value) value.Value {
+	s, ignore := args[0].Text(), newCharSet("")
 	if len(args) > 1 {
-		ignore = newCharSet(args[1].text())
+		ignore = newCharSet(args[1].Text())
 	}
-	if !e.room(len(s) / 2) {
+	if !e.Room(len(s) / 2) {
 		return null
 	}
 	b := make([]byte, 0, len(s)/2)
 	for i := 0; i < len(s); {
-		if hexDigit(s[i]) < 0 {
-			end := nextChar(s, i)
+		if ascii.HexDigit(s[i]) < 0 {
+			end := value.NextChar(s, i)
 			if r, _ := utf8.DecodeRuneInString(s[i:end]); !ignore.has(r) {
 				return null
 			}
 			i = end
 			continue
 		}
-		if i+1 >= len(s) || hexDigit(s[i+1]) < 0 {
+		if i+1 >= len(s) || ascii.HexDigit(s[i+1]) < 0 {
 			return null
 		}
-		b = append(b, byte(hexDigit(s[i])<<4|hexDigit(s[i+1])))
+		b = append(b, byte(ascii.HexDigit(s[i])<<4|ascii.HexDigit(s[i+1])))
 		i += 2
 	}
-	return blobValue(stringOf(b))
+	return value.OfBlob(value.StringOf(b))
 }
 
 // quoteFunc is a value as a literal of SQL.
-func quoteFunc(e *env, v Value) Value {
-	size := len(v.s) + 2
-	switch v.kind {
-	case Bytes:
-		size += len(v.s) + 1
-	case String:
-		size += strings.Count(v.s, "'")
+func quoteFunc(e *env, v value.Value) value.Value {
+	size := len(v.S) + 2
+	switch v.Kind {
+	case value.Bytes:
+		size += len(v.S) + 1
+	case value.String:
+		size += strings.Count(v.S, "'")
 	}
-	if !e.room(size) {
+	if !e.Room(size) {
 		return null
 	}
-	return textValue(quoteSQL(v))
+	return value.OfText(value.QuoteSQL(v))
 }
-
-// quoteSQL returns v as a literal of SQL.
-func quoteSQL(v Value) string {
-	switch v.kind {
-	case Null:
-		return "NULL"
-	case Int:
-		return formatInt(v.n)
-	case Float:
-		return quoteReal(v.f)
-	case Bytes:
-		b := make([]byte, 0, 2*len(v.s)+3)
-		return stringOf(append(appendHex(append(b, "X'"...), v.s), '\''))
-	}
-	s := v.text()
-	b := append(make([]byte, 0, len(s)+strings.Count(s, "'")+2), '\'')
-	for {
-		i := strings.IndexByte(s, '\'')
-		if i < 0 {
-			return stringOf(append(append(b, s...), '\''))
-		}
-		b = append(append(b, s[:i+1]...), '\'')
-		s = s[i+1:]
-	}
-}
-
-// quoteReal returns a text that is read as exactly f.
-func quoteReal(f float64) string {
-	s := formatReal(min(max(f, -maxReal), maxReal))
-	if back, err := strconv.ParseFloat(s, 64); err == nil && back == f {
-		return s
-	}
-	switch {
-	case f > maxReal:
-		return "9.0e+999"
-	case f < -maxReal:
-		return "-9.0e+999"
-	}
-	return formatE(f, 20)
-}
-
-const maxReal = 1.7976931348623157e308
 
 // charFunc is the text of characters given by their numbers.
-func charFunc(_ *env, args []Value) Value {
+func charFunc(_ *env, args []value.Value) value.Value {
 	b := make([]byte, 0, len(args))
 	for _, v := range args {
-		n := toInt(v)
+		n := value.ToInt(v)
 		if n < 0 || n > utf8.MaxRune {
 			n = utf8.RuneError
 		}
 		b = utf8.AppendRune(b, rune(n))
 	}
-	return textValue(string(b))
+	return value.OfText(string(b))
 }
 
 // unicodeFunc is the number of the first character.
-func unicodeFunc(_ *env, v Value) Value {
-	s := v.text()
+func unicodeFunc(_ *env, v value.Value) value.Value {
+	s := v.Text()
 	if s == "" || s[0] == 0 {
 		return null
 	}
 	r, _ := utf8.DecodeRuneInString(s)
-	return intValue(int64(r))
+	return value.OfInt(int64(r))
 }

@@ -1,23 +1,24 @@
 package query
 
 import (
-	"math"
 	"strings"
 
+	"github.com/eventfold/eventfold/internal/ascii"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 var timeFunctions = []function{
-	{name: "date", min: 0, max: -1, typ: Text, nulls: nullOwn, fn: dateFunc},
-	{name: "time", min: 0, max: -1, typ: Text, nulls: nullOwn, fn: timeFunc},
-	{name: "datetime", min: 0, max: -1, typ: Text, nulls: nullOwn, fn: datetimeFunc},
-	{name: "julianday", min: 0, max: -1, typ: Real, nulls: nullOwn, fn: juliandayFunc},
+	{name: "date", min: 0, max: -1, typ: Text, nulls: nullOwn, fn: momentFunc((*value.Moment).Date)},
+	{name: "time", min: 0, max: -1, typ: Text, nulls: nullOwn, fn: momentFunc((*value.Moment).Clock)},
+	{name: "datetime", min: 0, max: -1, typ: Text, nulls: nullOwn, fn: momentFunc((*value.Moment).DateAndClock)},
+	{name: "julianday", min: 0, max: -1, typ: Real, nulls: nullOwn, fn: momentFunc((*value.Moment).JulianDay)},
 	{name: "unixepoch", min: 0, max: -1, typ: Integer, nulls: nullOwn, fn: unixepochFunc},
 	{name: "strftime", min: 1, max: -1, typ: Text, nulls: nullOwn, fn: strftimeFunc},
 
 	{name: "now", min: 0, max: 1, typ: Timestamp, nulls: nullNever, fn: nowFunc},
-	{name: "current_date", min: 0, max: 0, typ: Text, nulls: nullNever, fn: dateFunc},
-	{name: "current_time", min: 0, max: 1, typ: Text, nulls: nullNever, fn: func(e *env, _ []Value) Value { return timeFunc(e, nil) }},
+	{name: "current_date", min: 0, max: 0, typ: Text, nulls: nullNever, fn: momentFunc((*value.Moment).Date)},
+	{name: "current_time", min: 0, max: 1, typ: Text, nulls: nullNever, fn: func(e *env, _ []value.Value) value.Value { return momentFunc((*value.Moment).Clock)(e, nil) }},
 	{name: "unix_timestamp", min: 0, max: 1, typ: Integer, nulls: nullOwn, fn: unixTimestampFunc},
 	{name: "from_unixtime", min: 1, max: 2, typ: Timestamp, compile: compileFromUnixtime},
 	{name: "timestamp", min: 1, max: 1, typ: Timestamp, compile: compileTimestamp},
@@ -31,8 +32,8 @@ var timeFunctions = []function{
 		return shifted(a[0], a[1], -1, pos)
 	}},
 	{name: "date_format", min: 2, max: 2, typ: Text, nulls: nullMaybe, f2: dateFormatFunc},
-	partFunc("year", dateParts["year"]), partFunc("month", dateParts["month"]), partFunc("day", dateParts["day"]),
-	partFunc("hour", dateParts["hour"]), partFunc("minute", dateParts["minute"]), partFunc("second", wholePart(func(c civil) int { return c.second })),
+	partFunc("year", value.DateParts["year"]), partFunc("month", value.DateParts["month"]), partFunc("day", value.DateParts["day"]),
+	partFunc("hour", value.DateParts["hour"]), partFunc("minute", value.DateParts["minute"]), partFunc("second", value.WholeSecond),
 }
 
 // clockless are the functions of time that never read the clock. Of the others, all do without arguments.
@@ -56,56 +57,93 @@ func usesClock(f *function, args []*expr) bool {
 	}
 	v := values[0]
 	if v.fixed {
-		s := lowerASCII(v.value.text())
+		s := ascii.Lower(v.value.Text())
 		return s == "now" || strings.HasPrefix(s, "subsec")
 	}
 	return v.typ != Timestamp && v.typ != Integer && v.typ != Real
 }
 
-func nowFunc(e *env, _ []Value) Value { return timeValue(e.now.UnixMicro()) }
+func nowFunc(e *env, _ []value.Value) value.Value { return value.OfTime(e.now.UnixMicro()) }
 
 // timeArg returns the time that an argument means: a time, any text that SQLite's date functions read, or seconds since 1970.
-func timeArg(e *env, v Value) (micros int64, ok bool) {
-	if micros, ok = toTime(v); ok || v.kind != String {
-		return micros, ok
+func timeArg(e *env, v value.Value) (micros int64, ok bool) { return value.AnyTime(e.now, v) }
+
+// momentArgs returns the moment that the arguments of a date function mean; ok is false for NULL.
+func momentArgs(e *env, args []value.Value) (m value.Moment, ok bool) {
+	m, ok, err := value.MomentOf(e.now, args)
+	if err != nil {
+		e.fail(&Error{Kind: BadArgument, Pos: -1, Msg: err.Error(),
+			Hint: "leave 'localtime' out, and add the difference, as in '+02:00'"})
 	}
-	m, ok := momentOf(e, []Value{v})
-	return m.ms * 1000, ok && m.ms >= minTime/1000
+	return m, ok
 }
 
-func unixTimestampFunc(e *env, args []Value) Value {
+// momentFunc is a date function of SQLite that gives something of a moment.
+func momentFunc(of func(*value.Moment) value.Value) func(e *env, args []value.Value) value.Value {
+	return func(e *env, args []value.Value) value.Value {
+		m, ok := momentArgs(e, args)
+		if !ok {
+			return null
+		}
+		return of(&m)
+	}
+}
+
+func unixepochFunc(e *env, args []value.Value) value.Value {
+	if len(args) == 1 && args[0].Kind == value.Time {
+		return value.OfInt(value.FloorDiv(args[0].N, value.Second))
+	}
+	return momentFunc((*value.Moment).UnixEpoch)(e, args)
+}
+
+func strftimeFunc(e *env, args []value.Value) value.Value {
+	if args[0].Kind == value.Null {
+		return null
+	}
+	m, ok := momentArgs(e, args[1:])
+	if !ok {
+		return null
+	}
+	s, ok := m.Format(&e.Meter, args[0].Text())
+	if !ok {
+		return null
+	}
+	return value.OfText(s)
+}
+
+func unixTimestampFunc(e *env, args []value.Value) value.Value {
 	if len(args) == 0 {
-		return intValue(e.now.Unix())
+		return value.OfInt(e.now.Unix())
 	}
 	micros, ok := timeArg(e, args[0])
 	if !ok {
 		return null
 	}
-	return intValue(floorDiv(micros, second))
+	return value.OfInt(value.FloorDiv(micros, value.Second))
 }
 
 // timeExpr is a function that gives a time.
-func timeExpr(pos parser.Pos, eval func(e *env) Value, args []*expr) *expr {
-	return finish(&expr{typ: Timestamp, affinity: affTime, nullable: true, pos: pos, eval: eval}, args...)
+func timeExpr(pos parser.Pos, eval func(e *env) value.Value, args []*expr) *expr {
+	return finish(&expr{typ: Timestamp, affinity: value.AffTime, nullable: true, pos: pos, eval: eval}, args...)
 }
 
 // compileFromUnixtime is from_unixtime(seconds), a time, or from_unixtime(seconds, format), a text.
 func compileFromUnixtime(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
 	x := args[0]
-	eval := func(e *env) Value {
-		n := toNumber(x.eval(e))
-		micros, ok := toTime(n)
+	eval := func(e *env) value.Value {
+		n := value.ToNumber(x.eval(e))
+		micros, ok := value.ToTime(n)
 		if !ok {
 			return null
 		}
-		return timeValue(micros)
+		return value.OfTime(micros)
 	}
 	if len(args) == 1 {
 		return timeExpr(pos, eval, args), nil
 	}
-	text := &expr{typ: Text, nullable: true, pos: pos, eval: func(e *env) Value {
+	text := &expr{typ: Text, nullable: true, pos: pos, eval: func(e *env) value.Value {
 		t, format := eval(e), args[1].eval(e)
-		if t.kind == Null || format.kind == Null {
+		if t.Kind == value.Null || format.Kind == value.Null {
 			return null
 		}
 		return dateFormatFunc(e, t, format)
@@ -120,79 +158,56 @@ func compileTimestamp(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*
 	if err := checkTimeLiteral(x); err != nil {
 		return nil, err
 	}
-	return timeExpr(pos, func(e *env) Value {
+	return timeExpr(pos, func(e *env) value.Value {
 		micros, ok := timeArg(e, x.eval(e))
 		if !ok {
 			return null
 		}
-		return timeValue(micros)
+		return value.OfTime(micros)
 	}, args), nil
 }
 
 // compileDateTrunc is date_trunc(unit, x): the beginning of the unit that x lies in. Weeks begin on Monday.
 func compileDateTrunc(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
 	unit, x := args[0], args[1]
-	if unit.fixed && unit.value.kind != Null {
-		name := unitName(unit.value.text())
-		truncate, ok := truncation(name)
+	if unit.fixed && unit.value.Kind != value.Null {
+		name := value.UnitName(unit.value.Text())
+		truncate, ok := value.Truncation(name)
 		if !ok {
-			return nil, unknownUnit(unit.value.text(), unit.pos)
+			return nil, unknownUnit(unit.value.Text(), unit.pos)
 		}
-		return timeExpr(pos, func(e *env) Value {
+		return timeExpr(pos, func(e *env) value.Value {
 			micros, ok := timeArg(e, x.eval(e))
 			if !ok {
 				return null
 			}
-			return timeResult(truncate(micros))
+			return value.TimeResult(truncate(micros))
 		}, args), nil
 	}
-	return timeExpr(pos, func(e *env) Value {
+	return timeExpr(pos, func(e *env) value.Value {
 		name, v := unit.eval(e), x.eval(e)
 		micros, ok := timeArg(e, v)
-		if !ok || name.kind == Null {
+		if !ok || name.Kind == value.Null {
 			return null
 		}
-		truncate, ok := truncation(unitName(name.text()))
+		truncate, ok := value.Truncation(value.UnitName(name.Text()))
 		if !ok {
-			return e.fail(unknownUnit(name.text(), unit.pos))
+			return e.fail(unknownUnit(name.Text(), unit.pos))
 		}
-		return timeResult(truncate(micros))
+		return value.TimeResult(truncate(micros))
 	}, args), nil
-}
-
-// truncation returns the function that finds the beginning of the unit that a time lies in.
-func truncation(name string) (truncate func(micros int64) int64, ok bool) {
-	u, ok := timeUnits[name]
-	switch {
-	case !ok:
-		return nil, false
-	case name == "week":
-		const monday = 4 * day // 1970-01-05
-		return func(micros int64) int64 { return floorDiv(micros-monday, 7*day)*7*day + monday }, true
-	case u.micros > 0:
-		return func(micros int64) int64 { return floorDiv(micros, u.micros) * u.micros }, true
-	}
-	var first int64 // in months: centuries begin with a year that ends in 1
-	if name == "century" || name == "millennium" {
-		first = 12
-	}
-	return func(micros int64) int64 {
-		c := civilOf(micros)
-		months := floorDiv(int64(c.year)*12+int64(c.month-1)-first, u.months)*u.months + first
-		return civil{year: int(floorDiv(months, 12)), month: int(months-floorDiv(months, 12)*12) + 1, day: 1}.unixMicros()
-	}, true
 }
 
 // compileDateBin is date_bin(interval, x[, origin]): the beginning of the interval that x lies in, counted from the origin,
 // which is 1970-01-01 unless it is given.
 func compileDateBin(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
 	length := intervalOf(args[0])
-	if a := args[0]; a.fixed && a.value.kind != Null {
-		if iv, ok := parseInterval(a.value.text()); !ok || iv.months != 0 || iv.micros <= 0 {
+	if a := args[0]; a.fixed && a.value.Kind != value.Null {
+		if iv, ok := value.ParseInterval(a.value.Text()); !ok || iv.Months != 0 || iv.Micros <= 0 {
 			return nil, badInterval(a.value, a.pos)
 		}
 	}
-	return timeExpr(pos, func(e *env) Value {
+	return timeExpr(pos, func(e *env) value.Value {
 		iv := length(e)
 		micros, ok := timeArg(e, args[1].eval(e))
 		origin, ok2 := int64(0), true
@@ -202,56 +217,11 @@ func compileDateBin(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*ex
 		if iv == nil || !ok || !ok2 {
 			return null
 		}
-		if iv.months != 0 || iv.micros <= 0 {
+		if iv.Months != 0 || iv.Micros <= 0 {
 			return e.fail(&Error{Kind: BadValue, Pos: args[0].pos, Msg: "date_bin takes an interval above zero, without months"})
 		}
-		return timeResult(floorDiv(micros-origin, iv.micros)*iv.micros + origin)
+		return value.TimeResult(value.FloorDiv(micros-origin, iv.Micros)*iv.Micros + origin)
 	}, args), nil
-}
-
-// A datePart is one number taken out of a time.
-type datePart struct {
-	typ Type
-	of  func(micros int64) Value
-}
-
-func wholePart(f func(c civil) int) datePart {
-	return datePart{Integer, func(micros int64) Value { return intValue(int64(f(civilOf(micros)))) }}
-}
-
-// secondPart is the part of a time within its minute, with a fraction, in units of so many microseconds.
-func secondPart(micros int64, unit float64) Value {
-	c := civilOf(micros)
-	return realValue(float64(c.second*1000000+c.micros) / unit)
-}
-
-func momentPart(f func(m *moment) int) datePart {
-	return datePart{Integer, func(micros int64) Value {
-		m := moment{ms: floorDiv(micros, 1000), hasMs: true}
-		m.needFields()
-		return intValue(int64(f(&m)))
-	}}
-}
-
-var dateParts = map[string]datePart{
-	"epoch":       {Real, func(micros int64) Value { return realValue(float64(micros) / 1e6) }},
-	"julian":      {Real, func(micros int64) Value { return realValue((float64(micros)/1000 - julianEpoch) / dayMs) }},
-	"year":        wholePart(func(c civil) int { return c.year }),
-	"quarter":     wholePart(func(c civil) int { return (c.month + 2) / 3 }),
-	"month":       wholePart(func(c civil) int { return c.month }),
-	"day":         wholePart(func(c civil) int { return c.day }),
-	"hour":        wholePart(func(c civil) int { return c.hour }),
-	"minute":      wholePart(func(c civil) int { return c.minute }),
-	"second":      {Real, func(micros int64) Value { return secondPart(micros, 1e6) }},
-	"millisecond": {Real, func(micros int64) Value { return secondPart(micros, 1e3) }},
-	"microsecond": wholePart(func(c civil) int { return c.second*1000000 + c.micros }),
-	"decade":      wholePart(func(c civil) int { return int(floorDiv(int64(c.year), 10)) }),
-	"century":     wholePart(func(c civil) int { return int(floorDiv(int64(c.year)-1, 100)) + 1 }),
-	"dow":         momentPart(func(m *moment) int { return m.weekday() }),
-	"isodow":      momentPart(func(m *moment) int { return (m.weekday()+6)%7 + 1 }),
-	"doy":         momentPart(func(m *moment) int { return m.dayOfYear() + 1 }),
-	"week":        momentPart(func(m *moment) int { _, w := m.isoWeek(); return w }),
-	"isoyear":     momentPart(func(m *moment) int { y, _ := m.isoWeek(); return y }),
 }
 
 // compileDatePart is date_part(unit, x) and EXTRACT(unit FROM x).
@@ -260,131 +230,45 @@ func compileDatePart(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*e
 	if !unit.fixed {
 		return nil, &Error{Kind: BadArgument, Pos: unit.pos, Msg: "the unit must be a literal"}
 	}
-	part, ok := dateParts[unitName(unit.value.text())]
+	part, ok := value.DateParts[value.UnitName(unit.value.Text())]
 	if !ok {
-		return nil, unknownUnit(unit.value.text(), unit.pos)
+		return nil, unknownUnit(unit.value.Text(), unit.pos)
 	}
 	return partOf(part, args[1], pos), nil
 }
 
-func partOf(part datePart, x *expr, pos parser.Pos) *expr {
-	y := &expr{typ: part.typ, nullable: true, pos: pos}
-	y.eval = func(e *env) Value {
+func partOf(part value.DatePart, x *expr, pos parser.Pos) *expr {
+	y := &expr{typ: Real, nullable: true, pos: pos}
+	if part.Whole {
+		y.typ = Integer
+	}
+	y.eval = func(e *env) value.Value {
 		micros, ok := timeArg(e, x.eval(e))
 		if !ok {
 			return null
 		}
-		return part.of(micros)
+		return part.Of(micros)
 	}
 	return finish(y, x)
 }
 
 // partFunc is year(x) and its like: a whole number, also of seconds, which EXTRACT gives with their fraction.
-func partFunc(name string, part datePart) function {
+func partFunc(name string, part value.DatePart) function {
 	return function{name: name, min: 1, max: 1, typ: Integer, compile: func(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
 		return partOf(part, args[0], pos), nil
 	}}
 }
 
 // dateFormatFunc is MySQL's date_format(x, format). A letter that means nothing is an error: MySQL leaves it as it is, and nobody sees the slip.
-func dateFormatFunc(e *env, v, format Value) Value {
+func dateFormatFunc(e *env, v, format value.Value) value.Value {
 	micros, ok := timeArg(e, v)
 	if !ok {
 		return null
 	}
-	var m moment
-	m.setTime(micros)
-	m.second = float64(floorDiv(micros, second)%60) + float64(micros-floorDiv(micros, second)*second)/1e6
-	if m.second < 0 {
-		m.second += 60
-	}
-	m.needMs()
-	s, ok := m.strftime(e, format.text(), mysqlDirectives)
+	s, ok := value.DateFormat(&e.Meter, micros, format.Text())
 	if !ok {
-		return e.fail(&Error{Kind: BadArgument, Pos: -1, Msg: "date_format knows no " + unknownDirective(format.text(), mysqlDirectives),
+		return e.fail(&Error{Kind: BadArgument, Pos: -1, Msg: "date_format knows no " + value.UnknownDirective(format.Text()),
 			Hint: "its letters are MySQL's; strftime has SQLite's, and %% is a percent sign"})
 	}
-	return textValue(s)
-}
-
-// unknownDirective returns the first directive of a format that means nothing.
-func unknownDirective(format string, directives map[byte]directive) string {
-	for i := 0; i < len(format); i++ {
-		if format[i] != '%' {
-			continue
-		}
-		if i++; i == len(format) {
-			break
-		}
-		if directives[format[i]] == nil {
-			return format[i-1 : nextChar(format, i)]
-		}
-	}
-	return "% at the end"
-}
-
-var (
-	weekdayNames = [...]string{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"}
-	monthNames   = [...]string{"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"}
-)
-
-// mysqlDirectives are the letters of date_format.
-var mysqlDirectives = func() map[byte]directive {
-	d := make(map[byte]directive)
-	for theirs, ours := range map[byte]byte{
-		'd': 'd', 'H': 'H', 'h': 'I', 'I': 'I', 'j': 'j', 'm': 'm', 'i': 'M', 'p': 'p', 's': 'S', 'S': 'S',
-		'T': 'T', 'v': 'V', 'x': 'G', 'Y': 'Y', 'w': 'w', '%': '%',
-	} {
-		d[theirs] = strftimeDirectives[ours]
-	}
-	text := func(of func(m *moment) string) directive {
-		return func(b []byte, m *moment) []byte { return append(b, of(m)...) }
-	}
-	d['e'] = padded(1, func(m *moment) int { return m.day })
-	d['c'] = padded(1, func(m *moment) int { return m.month })
-	d['k'] = padded(1, func(m *moment) int { return m.hour })
-	d['l'] = padded(1, func(m *moment) int { return m.hour12() })
-	d['y'] = padded(2, func(m *moment) int { return m.year % 100 })
-	d['f'] = padded(6, func(m *moment) int { return int(math.Round((m.second - math.Floor(m.second)) * 1e6)) })
-	d['D'] = func(b []byte, m *moment) []byte { return spec{precision: -1}.appendOrdinal(b, int64(m.day)) }
-	d['W'] = text(func(m *moment) string { return weekdayNames[m.weekday()] })
-	d['a'] = text(func(m *moment) string { return weekdayNames[m.weekday()][:3] })
-	d['M'] = text(func(m *moment) string { return monthNames[m.month-1] })
-	d['b'] = text(func(m *moment) string { return monthNames[m.month-1][:3] })
-	d['r'] = func(b []byte, m *moment) []byte {
-		s, _ := m.strftime(new(env), "%I:%M:%S %p", strftimeDirectives)
-		return append(b, s...)
-	}
-	// Weeks: %U and %V begin on Sunday, the first has the year's first Sunday in it; %u begins on Monday, the first has four days or more of
-	// the year in it, as has that of %v. %U and %u call 0 what lies before, %V and %v count it as the last of the year before, which %X and
-	// %x are.
-	d['U'] = padded(2, func(m *moment) int { return m.sundayWeek() })
-	d['u'] = padded(2, func(m *moment) int { return m.mondayWeek() })
-	d['V'] = padded(2, func(m *moment) int { _, week := m.sundayYearWeek(); return week })
-	d['X'] = padded(4, func(m *moment) int { year, _ := m.sundayYearWeek(); return year })
-	return d
-}()
-
-// sundayWeek is the number of the week in its year; weeks begin on Sunday, and the days before the first Sunday are in week 0.
-func (m *moment) sundayWeek() int { return (m.dayOfYear() + 7 - m.weekday()) / 7 }
-
-// sundayYearWeek is the week as sundayWeek counts it, but that the days before the first Sunday are in the last week of the year before.
-func (m *moment) sundayYearWeek() (year, week int) {
-	sunday := moment{ms: m.ms - int64(m.weekday())*dayMs, hasMs: true}
-	sunday.needDate()
-	return sunday.year, sunday.sundayWeek()
-}
-
-// mondayWeek is the number of the week in its year; weeks begin on Monday, and the first has at least four days of the year.
-func (m *moment) mondayWeek() int {
-	year, week := m.isoWeek()
-	switch {
-	case year < m.year:
-		return 0
-	case year > m.year: // MySQL's mode 1 does not count into the next year
-		before := moment{ms: m.ms - 7*dayMs, hasMs: true}
-		_, week = before.isoWeek()
-		return week + 1
-	}
-	return week
+	return value.OfText(s)
 }

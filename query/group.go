@@ -4,6 +4,7 @@ import (
 	"unsafe"
 
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // A groupPlan is GROUP BY and the aggregates of a core. Its rows hold the values of the GROUP BY expressions, then
@@ -35,7 +36,7 @@ func newGroupPlan(c *coreCompiler, where []condition) *groupPlan {
 
 // A group is one row of a groupTable.
 type group struct {
-	keys []Value
+	keys []value.Value
 	aggs []aggState
 }
 
@@ -48,14 +49,14 @@ type groupTable struct {
 	whole  *group                 // without GROUP BY, the only group
 	recent [recentTexts]knownText // groups whose only key is a type, by where its text is
 	key    []byte
-	values []Value
-	buf    []Value
+	values []value.Value
+	buf    []value.Value
 }
 
 func newGroupTable(p *groupPlan, b *budget) *groupTable {
 	return &groupTable{
 		plan: p, keep: newKeeper(b, "GROUP BY"), byKey: map[string]*group{},
-		values: make([]Value, len(p.keys)), buf: make([]Value, p.args),
+		values: make([]value.Value, len(p.keys)), buf: make([]value.Value, p.args),
 	}
 }
 
@@ -65,7 +66,7 @@ func (t *groupTable) add(en *env) error {
 	if err != nil {
 		return err
 	}
-	if n := len(t.plan.aggs); n > manyTerms && !en.effort(n*termEffort) {
+	if n := len(t.plan.aggs); n > manyTerms && !en.Effort(n*termEffort) {
 		return en.err
 	}
 	for i, a := range t.plan.aggs {
@@ -99,8 +100,8 @@ func (t *groupTable) find(en *env) (*group, error) {
 		return nil, en.err
 	}
 	var known *knownText
-	if t.plan.byType && t.values[0].kind == String {
-		text := t.values[0].s
+	if t.plan.byType && t.values[0].Kind == value.String {
+		text := t.values[0].S
 		known = &t.recent[uintptr(unsafe.Pointer(unsafe.StringData(text)))>>4%recentTexts]
 		if known.group != nil && len(known.text) == len(text) && unsafe.StringData(known.text) == unsafe.StringData(text) {
 			return known.group, nil
@@ -108,10 +109,10 @@ func (t *groupTable) find(en *env) (*group, error) {
 	}
 	t.key = t.key[:0]
 	for i, v := range t.values {
-		if !en.effort(len(v.s)) {
+		if !en.Effort(len(v.S)) {
 			return nil, en.err
 		}
-		t.key = appendKey(t.key, v, t.plan.keys[i].collate)
+		t.key = value.AppendKey(t.key, v, t.plan.keys[i].collate)
 	}
 	g, ok := t.byKey[string(t.key)]
 	if !ok {
@@ -124,14 +125,14 @@ func (t *groupTable) find(en *env) (*group, error) {
 		t.whole = g
 	}
 	if known != nil {
-		*known = knownText{t.values[0].s, g}
+		*known = knownText{t.values[0].S, g}
 	}
 	return g, nil
 }
 
 const aggStateSize = int64(unsafe.Sizeof(aggState{}))
 
-func (t *groupTable) insert(key string, values []Value) (*group, error) {
+func (t *groupTable) insert(key string, values []value.Value) (*group, error) {
 	kept, err := t.keep.row(values)
 	if err != nil {
 		return nil, err
@@ -148,7 +149,7 @@ func (t *groupTable) merge(after *groupTable) error {
 	for _, g := range after.groups {
 		key := t.key[:0]
 		for i, v := range g.keys {
-			key = appendKey(key, v, t.plan.keys[i].collate)
+			key = value.AppendKey(key, v, t.plan.keys[i].collate)
 		}
 		t.key = key
 		into, ok := t.byKey[string(key)]
@@ -177,7 +178,7 @@ type groupOp struct {
 	outer *env
 	table *groupTable
 	at    int
-	row   []Value
+	row   []value.Value
 }
 
 func (g *groupOp) next(en *env) (bool, error) {

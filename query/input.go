@@ -2,6 +2,7 @@ package query
 
 import (
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // An input is a source of rows in a plan: a table, a sub-query in FROM, a join. It is immutable once the plan is compiled.
@@ -26,13 +27,13 @@ type operator interface {
 }
 
 // boundColumn makes the expression that reads a column.
-func boundColumn(c TableColumn, eval func(*env) Value) *expr {
+func boundColumn(c TableColumn, eval func(*env) value.Value) *expr {
 	return &expr{eval: eval, typ: c.Type, nullable: c.Nullable, affinity: c.affinity, collate: c.collate, tags: c.tags, pos: -1}
 }
 
 // slotExpr reads slot i of a row of values.
-func slotExpr(i int) func(*env) Value {
-	return func(en *env) Value { return en.row.values[i] }
+func slotExpr(i int) func(*env) value.Value {
+	return func(en *env) value.Value { return en.row.values[i] }
 }
 
 // one is the input of a SELECT without FROM: a single row without columns.
@@ -96,7 +97,7 @@ func (f *filterOp) next(en *env) (bool, error) {
 func (f *filterOp) close() error { return f.in.close() }
 
 // A condition is a compiled condition: a row passes if it is yes.
-type condition = func(*env) truth
+type condition = func(*env) value.Truth
 
 // manyTerms is how many conditions or aggregates of a row are so many that they count as an effort.
 const manyTerms = 64
@@ -108,12 +109,12 @@ func counted(conds []condition) []condition {
 		return conds
 	}
 	n := len(conds) * termEffort
-	return append([]condition{func(e *env) truth { return truthOf(e.effort(n)) }}, conds...)
+	return append([]condition{func(e *env) value.Truth { return value.TruthOf(e.Effort(n)) }}, conds...)
 }
 
 func allTrue(conds []condition, en *env) bool {
 	for _, c := range conds {
-		if c(en) != yes {
+		if c(en) != value.Yes {
 			return false
 		}
 	}

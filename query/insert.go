@@ -13,7 +13,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/internal/jsontext"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // An insertPlan is a compiled INSERT.
@@ -49,7 +51,7 @@ type newRow struct {
 // A writeColumn is a column that INSERT can give.
 type writeColumn struct {
 	name string
-	set  func(r *newRow, v Value) string // what is wrong with the value, "" for nothing
+	set  func(r *newRow, v value.Value) string // what is wrong with the value, "" for nothing
 }
 
 // writeColumns are the columns that INSERT can give. Those of eventColumns that are missing are assigned by the store.
@@ -75,7 +77,7 @@ func writeColumnNamed(name string) *writeColumn {
 	return nil
 }
 
-func setStream(r *newRow, v Value) string {
+func setStream(r *newRow, v value.Value) string {
 	name, ok := nameOf(v)
 	if !ok {
 		return "takes a text"
@@ -84,10 +86,10 @@ func setStream(r *newRow, v Value) string {
 	return checkStream(name)
 }
 
-func setType(r *newRow, v Value) string {
+func setType(r *newRow, v value.Value) string {
 	name, ok := nameOf(v)
 	switch {
-	case v.kind == Null:
+	case v.Kind == value.Null:
 		return "cannot be NULL"
 	case !ok:
 		return "takes a text"
@@ -103,18 +105,20 @@ func setType(r *newRow, v Value) string {
 }
 
 // textOf returns a text, or a blob that is one: some callers bind names as []byte.
-func textOf(v Value) (string, bool) { return v.s, v.kind == String || v.kind == Bytes }
+func textOf(v value.Value) (string, bool) {
+	return v.S, v.Kind == value.String || v.Kind == value.Bytes
+}
 
 // nameOf returns a text of its own: errors hold names for longer than arguments last.
-func nameOf(v Value) (string, bool) {
-	if v.kind == Bytes {
-		return strings.Clone(v.s), true
+func nameOf(v value.Value) (string, bool) {
+	if v.Kind == value.Bytes {
+		return strings.Clone(v.S), true
 	}
 	return textOf(v)
 }
 
-func setPayload(r *newRow, v Value) string {
-	if v.kind == Null {
+func setPayload(r *newRow, v value.Value) string {
+	if v.Kind == value.Null {
 		return ""
 	}
 	text := storedJSON(v)
@@ -125,8 +129,8 @@ func setPayload(r *newRow, v Value) string {
 	return ""
 }
 
-func setMetadata(r *newRow, v Value) string {
-	if v.kind == Null {
+func setMetadata(r *newRow, v value.Value) string {
+	if v.Kind == value.Null {
 		return ""
 	}
 	text := storedJSON(v)
@@ -138,14 +142,14 @@ func setMetadata(r *newRow, v Value) string {
 }
 
 // storedJSON is what a value is stored as where JSON is: a text as it is, a bool of Go as true or false, and a time as a string.
-func storedJSON(v Value) []byte {
+func storedJSON(v value.Value) []byte {
 	switch {
-	case v.kind == Time:
-		return []byte(`"` + v.text() + `"`)
-	case v.flag:
-		return strconv.AppendBool(nil, v.n != 0)
+	case v.Kind == value.Time:
+		return []byte(`"` + v.Text() + `"`)
+	case v.Flag:
+		return strconv.AppendBool(nil, v.N != 0)
 	}
-	return bytesOf(v.text())
+	return value.BytesOf(v.Text())
 }
 
 // whyNotJSON says what is wrong with a text that is not JSON, and at which byte.
@@ -158,8 +162,8 @@ func whyNotJSON(text []byte) string {
 	return "it cannot be read"
 }
 
-func setID(r *newRow, v Value) string {
-	if v.kind == Null {
+func setID(r *newRow, v value.Value) string {
+	if v.Kind == value.Null {
 		return ""
 	}
 	text, ok := textOf(v)
@@ -167,7 +171,7 @@ func setID(r *newRow, v Value) string {
 		return "takes a UUID, as a text or as 16 bytes"
 	}
 	id, err := uuid.Parse(text)
-	if v.kind == Bytes && len(text) == len(id) {
+	if v.Kind == value.Bytes && len(text) == len(id) {
 		id, err = uuid.FromBytes([]byte(text))
 	}
 	if err != nil {
@@ -180,8 +184,8 @@ func setID(r *newRow, v Value) string {
 	return ""
 }
 
-func setTags(r *newRow, v Value) string {
-	if v.kind == Null {
+func setTags(r *newRow, v value.Value) string {
+	if v.Kind == value.Null {
 		return ""
 	}
 	text, ok := textOf(v)
@@ -196,7 +200,7 @@ func setTags(r *newRow, v Value) string {
 	if json.Unmarshal([]byte(text), &list) != nil || slices.Contains(list, nil) {
 		return "takes a JSON array of strings"
 	}
-	if losesText(text) {
+	if jsontext.LosesText(text) {
 		return "holds a tag that is not valid UTF-8"
 	}
 	tags := make([]string, len(list))
@@ -231,37 +235,15 @@ func plainTags(text string) (tags []string, ok bool) {
 	return tags, true
 }
 
-// losesText reports whether a JSON text has bytes that are no UTF-8, or escapes that are halves of a surrogate pair: decoding it gives U+FFFD in their
-// place, so that different texts become one.
-func losesText(text string) bool {
-	if !utf8.ValidString(text) {
-		return true
-	}
-	var b []byte
-	for i := strings.IndexByte(text, '\\') + 1; i > 0 && i < len(text); {
-		end := 0
-		b, end = appendEscape(b[:0], text, i)
-		if r, _ := utf8.DecodeRune(b); r == utf8.RuneError && !strings.EqualFold(text[i:end], "ufffd") {
-			return true
-		}
-		next := strings.IndexByte(text[end:], '\\')
-		if next < 0 {
-			return false
-		}
-		i = end + next + 1
-	}
-	return false
-}
-
 // expectedWords are the texts that expected_version takes.
 var expectedWords = map[string]engine.ExpectedVersion{
 	"any": engine.Any, "no stream": engine.NoStream, "exists": engine.StreamExists, "stream exists": engine.StreamExists,
 }
 
 // setExpected takes NULL for ANY: it is what a query builder writes for a field that is not set.
-func setExpected(r *newRow, v Value) string {
+func setExpected(r *newRow, v value.Value) string {
 	e, ok := expectedVersion(v)
-	if !ok && v.kind != Null {
+	if !ok && v.Kind != value.Null {
 		return "takes a version, 'any', 'no stream' or 'exists'"
 	}
 	r.expected, r.expects = e, true
@@ -270,12 +252,12 @@ func setExpected(r *newRow, v Value) string {
 
 // expectedVersion reads what engine.ExpectedVersion is as a value: a version, -1 for a stream that was not there, or a
 // word.
-func expectedVersion(v Value) (e engine.ExpectedVersion, ok bool) {
-	switch v = numericAffinity(v); v.kind {
-	case Int:
-		return engine.Exact(engine.Version(v.n)), v.n >= int64(engine.NoVersion)
-	case String:
-		e, ok = expectedWords[strings.ToLower(v.s)]
+func expectedVersion(v value.Value) (e engine.ExpectedVersion, ok bool) {
+	switch v = value.AsNumber(v); v.Kind {
+	case value.Int:
+		return engine.Exact(engine.Version(v.N)), v.N >= int64(engine.NoVersion)
+	case value.String:
+		e, ok = expectedWords[strings.ToLower(v.S)]
 	}
 	return e, ok
 }

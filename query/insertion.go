@@ -7,6 +7,8 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/effort"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // An insertion is the memory that one execution of an INSERT works in. A session has one for all its INSERTs without RETURNING, one after
@@ -26,6 +28,7 @@ func (in *insertion) begin(ctx context.Context, s *Session) *env {
 	in.execution = execution{ctx: ctx, session: s, args: in.args, now: s.now()}
 	in.execution.limitMemory(s)
 	in.env = env{ctx: ctx, args: in.args, now: in.execution.now, exec: &in.execution}
+	in.env.Meter = effort.For(&in.env)
 	in.execution.envs = &in.env
 	return &in.env
 }
@@ -88,7 +91,7 @@ type bytesKeeper struct {
 func (k bytesKeeper) text(b []byte) string {
 	switch {
 	case k.borrow:
-		return stringOf(b)
+		return value.StringOf(b)
 	case k.copies != nil:
 		return k.copies.add(b)
 	}
@@ -114,7 +117,7 @@ func (h *textHeap) add(b []byte) string {
 		h.chunk = make([]byte, 0, max(len(b), min(max(2*cap(h.chunk), firstTextChunk), lastTextChunk)))
 	}
 	h.chunk = append(h.chunk, b...)
-	return stringOf(h.chunk[len(h.chunk)-len(b):])
+	return value.StringOf(h.chunk[len(h.chunk)-len(b):])
 }
 
 // The sizes of the chunks of keepIn, which double.

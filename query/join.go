@@ -1,5 +1,7 @@
 package query
 
+import "github.com/eventfold/eventfold/query/internal/value"
+
 // A joinPlan joins two relations. Rows of the right side are kept in memory, by the hash of what they are joined on
 // if there is an equality, as a list otherwise; rows of the left side stream.
 type joinPlan struct {
@@ -24,8 +26,8 @@ type joinRead struct {
 // A joinKey is one equality between the sides.
 type joinKey struct {
 	left, right *expr
-	convert     func(Value) Value // what comparing does to both values first; nil for nothing
-	collate     collation
+	convert     func(value.Value) value.Value // what comparing does to both values first; nil for nothing
+	collate     value.Collation
 }
 
 func newJoinPlan(left, right input, outer bool) *joinPlan {
@@ -63,7 +65,7 @@ func newJoinKey(left, right *expr) (key joinKey, ok bool) {
 	if left.isTime() {
 		return key, true
 	}
-	key.convert = conversionFor(commonAffinity(left.affinity, right.affinity))
+	key.convert = value.Conversion(value.CommonAffinity(left.affinity, right.affinity))
 	return key, true
 }
 
@@ -72,7 +74,7 @@ func (p *joinPlan) open(ex *execution, outer *env) (operator, error) {
 	if err != nil {
 		return nil, err
 	}
-	join := &joinOp{plan: p, ex: ex, outer: outer, left: left, leftEnv: ex.env(outer), row: make([]Value, len(p.reads))}
+	join := &joinOp{plan: p, ex: ex, outer: outer, left: left, leftEnv: ex.env(outer), row: make([]value.Value, len(p.reads))}
 	return filtered(join, p.where), nil
 }
 
@@ -83,11 +85,11 @@ type joinOp struct {
 	outer   *env
 	left    operator
 	leftEnv *env
-	row     []Value // the joined row
+	row     []value.Value // the joined row
 
 	built   bool
 	keep    *keeper
-	right   [][]Value // rows of the right side: the slots that it fills, the others are not set
+	right   [][]value.Value // rows of the right side: the slots that it fills, the others are not set
 	byKey   map[string][]int32
 	all     []int32 // without keys: every row of the right side
 	key     []byte
@@ -174,7 +176,7 @@ func (j *joinOp) match(en *env) (bool, error) {
 	}
 	for i, r := range j.plan.reads {
 		if r.right {
-			j.row[i] = Value{}
+			j.row[i] = value.Value{}
 		}
 	}
 	return true, nil
@@ -199,7 +201,7 @@ func (j *joinOp) readRight(right operator) error {
 	en := j.ex.env(j.outer)
 	j.keep = newKeeper(j.ex.budget, "JOIN")
 	j.byKey = map[string][]int32{}
-	row := make([]Value, len(j.plan.reads))
+	row := make([]value.Value, len(j.plan.reads))
 	for {
 		en.begin()
 		ok, err := right.next(en)
@@ -217,7 +219,7 @@ func (j *joinOp) readRight(right operator) error {
 	}
 }
 
-func (j *joinOp) keepRight(row []Value, en *env) error {
+func (j *joinOp) keepRight(row []value.Value, en *env) error {
 	n := int32(len(j.right))
 	if len(j.plan.keys) == 0 {
 		j.all = append(j.all, n)
@@ -252,13 +254,13 @@ func (j *joinOp) keyOf(en *env, right bool) (key []byte, ok bool) {
 			side = k.right
 		}
 		v := side.eval(en)
-		if v.kind == Null || !en.effort(len(v.s)) {
+		if v.Kind == value.Null || !en.Effort(len(v.S)) {
 			return nil, false
 		}
 		if k.convert != nil {
 			v = k.convert(v)
 		}
-		j.key = appendKey(j.key, v, k.collate)
+		j.key = value.AppendKey(j.key, v, k.collate)
 	}
 	return j.key, true
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // explained returns the steps of a statement's plan, one a line.
@@ -138,9 +139,9 @@ func TestSixtyFourTablesAreJoined(t *testing.T) {
 	var from, where []string
 	for i := range maxTables {
 		m := &memTable{label: fmt.Sprintf("t%d", i), columns: []TableColumn{
-			nullable(column(fmt.Sprintf("a%d", i), Integer, affInteger)), nullable(column(fmt.Sprintf("b%d", i), Integer, affInteger))}}
+			nullable(column(fmt.Sprintf("a%d", i), Integer, value.AffInteger)), nullable(column(fmt.Sprintf("b%d", i), Integer, value.AffInteger))}}
 		for k := range 10 {
-			m.rows = append(m.rows, []Value{intValue(int64(k)), intValue(int64((k + 3) % 10))})
+			m.rows = append(m.rows, []value.Value{value.OfInt(int64(k)), value.OfInt(int64((k + 3) % 10))})
 		}
 		db.tables.tables[m.label] = m
 		from = append(from, m.label)

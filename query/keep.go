@@ -1,13 +1,15 @@
 package query
 
+import "github.com/eventfold/eventfold/query/internal/value"
+
 // A keeper copies rows that an operator holds for longer than the row lasts, and accounts for them.
 // Texts are copied, too: a short one would keep alive the whole block of the log that it was read from.
 type keeper struct {
 	budget *budget
 	clause string
-	values []Value // room for rows
-	bytes  []byte  // room for texts
-	taken  int64   // accounted so far, released by release
+	values []value.Value // room for rows
+	bytes  []byte        // room for texts
+	taken  int64         // accounted so far, released by release
 }
 
 func newKeeper(b *budget, clause string) *keeper { return &keeper{budget: b, clause: clause} }
@@ -19,32 +21,32 @@ const (
 )
 
 // row returns a copy of the row.
-func (k *keeper) row(row []Value) ([]Value, error) {
+func (k *keeper) row(row []value.Value) ([]value.Value, error) {
 	size := int64(len(row) * valueSize)
 	for i := range row {
-		size += int64(len(row[i].s))
+		size += int64(len(row[i].S))
 	}
 	if err := k.account(size + 24); err != nil {
 		return nil, err
 	}
 	if len(k.values) < len(row) {
-		k.values = make([]Value, max(keptValues, len(row)))
+		k.values = make([]value.Value, max(keptValues, len(row)))
 	}
 	kept := k.values[:len(row):len(row)]
 	k.values = k.values[len(row):]
 	for i, v := range row {
-		v.s = k.text(v.s)
+		v.S = k.text(v.S)
 		kept[i] = v
 	}
 	return kept, nil
 }
 
 // value returns a copy of a value.
-func (k *keeper) value(v Value) (Value, error) {
-	if err := k.account(int64(len(v.s))); err != nil {
+func (k *keeper) value(v value.Value) (value.Value, error) {
+	if err := k.account(int64(len(v.S))); err != nil {
 		return v, err
 	}
-	v.s = k.text(v.s)
+	v.S = k.text(v.S)
 	return v, nil
 }
 
@@ -59,7 +61,7 @@ func (k *keeper) text(s string) string {
 		k.bytes = make([]byte, keptBytes)
 	}
 	n := copy(k.bytes, s)
-	kept := stringOf(k.bytes[:n:n])
+	kept := value.StringOf(k.bytes[:n:n])
 	k.bytes = k.bytes[n:]
 	return kept
 }
@@ -87,10 +89,10 @@ func (k *keeper) release() {
 
 // forget gives back what was accounted for a row that is no longer held. Its memory is shared with rows that were kept
 // at the same time, so the account is lower than the truth until those go, too; row copies bound that to their chunks.
-func (k *keeper) forget(row []Value) {
+func (k *keeper) forget(row []value.Value) {
 	size := int64(len(row)*valueSize) + 24
 	for i := range row {
-		size += int64(len(row[i].s))
+		size += int64(len(row[i].S))
 	}
 	k.drop(size)
 }

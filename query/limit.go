@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // A limitPlan is LIMIT and OFFSET.
@@ -57,15 +58,15 @@ func (p *limitPlan) number(e *expr, clause string, none int64, ex *execution, ou
 	if en.err != nil {
 		return 0, en.err
 	}
-	if v = numericAffinity(v); v.kind == Float {
-		if n, ok := isInt(v.f); ok {
-			v = intValue(n)
+	if v = value.AsNumber(v); v.Kind == value.Float {
+		if n, ok := value.IsInt(v.F); ok {
+			v = value.OfInt(n)
 		}
 	}
-	if v.kind != Int {
+	if v.Kind != value.Int {
 		return 0, errorf(BadValue, e.pos, "%s takes an integer", clause)
 	}
-	return v.n, nil
+	return v.N, nil
 }
 
 // wanted is how many rows an operator below LIMIT and OFFSET has to give, -1 for all.

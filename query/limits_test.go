@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/query/internal/jsonpath"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // TestTextsAreHeldAgainstTheBudget: whatever function makes a text, a row of many such texts is more than a query may hold,
@@ -163,7 +165,7 @@ func TestLimitsAreToldByErrors(t *testing.T) {
 
 // TestGroupsOfAPatternDoNotMatter: a pattern matches the same texts with and without its groups, also where it is read in pieces.
 func TestGroupsOfAPatternDoNotMatter(t *testing.T) {
-	en := &env{ctx: context.Background()}
+	en := newEnv(env{ctx: context.Background()})
 	for _, tt := range []struct {
 		pattern string
 		short   string
@@ -184,30 +186,30 @@ func TestGroupsOfAPatternDoNotMatter(t *testing.T) {
 
 // TestLongTextsAreKeysToo: of a long text, a key holds a digest: equal texts still have equal keys, and others have others.
 func TestLongTextsAreKeysToo(t *testing.T) {
-	a := strings.Repeat("a", 3*longKey+5)
-	key := func(s string, c collation) string { return string(appendKey(nil, textValue(s), c)) }
-	assert.Less(t, len(key(a, collBinary)), 100)
-	assert.Equal(t, key(a, collBinary), key(strings.Clone(a), collBinary))
-	assert.NotEqual(t, key(a, collBinary), key(a[:len(a)-1]+"b", collBinary))
-	assert.NotEqual(t, key(a, collBinary), key(strings.ToUpper(a), collBinary))
-	assert.Equal(t, key(a, collNocase), key(strings.ToUpper(a), collNocase))
-	assert.NotEqual(t, key(a, collNocase), string(appendKey(nil, blobValue(a), collNocase)))
+	a := strings.Repeat("a", 3*value.LongKey+5)
+	key := func(s string, c value.Collation) string { return string(value.AppendKey(nil, value.OfText(s), c)) }
+	assert.Less(t, len(key(a, value.Binary)), 100)
+	assert.Equal(t, key(a, value.Binary), key(strings.Clone(a), value.Binary))
+	assert.NotEqual(t, key(a, value.Binary), key(a[:len(a)-1]+"b", value.Binary))
+	assert.NotEqual(t, key(a, value.Binary), key(strings.ToUpper(a), value.Binary))
+	assert.Equal(t, key(a, value.Nocase), key(strings.ToUpper(a), value.Nocase))
+	assert.NotEqual(t, key(a, value.Nocase), string(value.AppendKey(nil, value.OfBlob(a), value.Nocase)))
 }
 
 // TestPathsThroughArraysAreFoundInOnePass: many elements of one array, from its front and from its end, are the same in one pass as one by one.
 func TestPathsThroughArraysAreFoundInOnePass(t *testing.T) {
 	doc := `[0, [1, 2, {"a": [3, 4]}], "x", {"b": 5}, [6, [7, 8]], 9]`
-	var paths []*jsonPath
+	var paths []*jsonpath.Path
 	for _, p := range []string{"$[5]", "$[0]", "$[1][2].a[1]", "$[1][0]", "$[#-1]", "$[#-6]", "$[#-7]", "$[6]", "$[4][#-1][0]", "$[4][1][#-1]",
 		"$[3].b", "$[#-3].b", "$[#]", "$[2]", "$[1]", "$[#-5][#-1].a"} {
-		parsed, err := parsePath(p)
+		parsed, err := jsonpath.Parse(p)
 		require.NoError(t, err, p)
 		paths = append(paths, parsed)
 	}
-	out := make([]rawJSON, len(paths))
-	extractAll(doc, paths, out)
+	out := make([]jsonpath.Raw, len(paths))
+	jsonpath.ExtractAll(doc, paths, out)
 	for i, p := range paths {
-		assert.Equal(t, p.extract(doc), out[i], p.String())
+		assert.Equal(t, p.Extract(doc), out[i], p.String())
 	}
 }
 

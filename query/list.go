@@ -1,9 +1,13 @@
 package query
 
-import "context"
+import (
+	"context"
+
+	"github.com/eventfold/eventfold/query/internal/value"
+)
 
 // A listOp gives rows that are there already.
-type listOp struct{ rows [][]Value }
+type listOp struct{ rows [][]value.Value }
 
 func (l *listOp) next(en *env) (bool, error) {
 	if len(l.rows) == 0 {
@@ -16,7 +20,7 @@ func (l *listOp) next(en *env) (bool, error) {
 func (l *listOp) close() error { return nil }
 
 // listRows gives the rows of a list. They outlive the context of the statement, whose work is done.
-func listRows(columns []Column, rows [][]Value, s *Session) Rows {
+func listRows(columns []Column, rows [][]value.Value, s *Session) Rows {
 	ex := &execution{ctx: context.Background(), session: s}
 	return newRows(columns, &listOp{rows: rows}, ex.env(nil))
 }

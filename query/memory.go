@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+
+	"github.com/eventfold/eventfold/query/internal/effort"
 )
 
 // A Memory is what all queries of a store may hold together. Any number of goroutines use it.
@@ -66,7 +68,6 @@ const (
 	shareChunk = 256 << 10 // bytes that it takes at once
 	textParts  = 4         // one text may be so great a part of the budget
 	textLeast  = 64 << 10  // or all of a budget that is smaller than this
-	textMost   = 1 << 30   // and it is never longer than this
 )
 
 // set gives the statement of a session its budget.
@@ -79,7 +80,7 @@ func (b *budget) set(s *Settings) {
 	if b.store != nil {
 		most = min(most, b.store.limit)
 	}
-	b.text = min(max(most/textParts, min(most, textLeast)), textMost)
+	b.text = min(max(most/textParts, min(most, textLeast)), effort.MaxText)
 	b.share.Store(shareFree)
 	b.waste.due.Store(b.limit / wasteParts)
 }

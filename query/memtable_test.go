@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // A memCatalog is tables in memory, which tests make with CREATE TABLE and fill with INSERT.
@@ -16,7 +17,7 @@ type memCatalog struct{ tables map[string]*memTable }
 type memTable struct {
 	label   string
 	columns []TableColumn
-	rows    [][]Value
+	rows    [][]value.Value
 }
 
 func (c *memCatalog) table(t *parser.Table) (tableDef, error) {
@@ -80,7 +81,7 @@ func splitTop(s string) []string {
 }
 
 // declaredAffinity is SQLite's rule for the affinity of a column.
-func declaredAffinity(kind string) affinity {
+func declaredAffinity(kind string) value.Affinity {
 	has := func(list ...string) bool {
 		for _, s := range list {
 			if strings.Contains(kind, s) {
@@ -91,15 +92,15 @@ func declaredAffinity(kind string) affinity {
 	}
 	switch {
 	case has("INT"):
-		return affInteger
+		return value.AffInteger
 	case has("CHAR", "CLOB", "TEXT"):
-		return affText
+		return value.AffText
 	case kind == "" || has("BLOB"):
-		return affBlob
+		return value.AffBlob
 	case has("REAL", "FLOA", "DOUB"):
-		return affReal
+		return value.AffReal
 	}
-	return affNumeric
+	return value.AffNumeric
 }
 
 // insert runs INSERT INTO ... VALUES.
@@ -129,13 +130,13 @@ func (c *memCatalog) insert(st *parser.Insert) error {
 		if len(row) != len(places) {
 			return errorf(BadStatement, st.Pos, "%d values for %d columns", len(row), len(places))
 		}
-		values := make([]Value, len(t.columns))
+		values := make([]value.Value, len(t.columns))
 		for k, e := range row {
 			x, err := constants.compile(e)
 			if err != nil {
 				return err
 			}
-			en := &env{}
+			en := newEnv(env{})
 			v := x.eval(en)
 			if en.err != nil {
 				return en.err
@@ -148,18 +149,18 @@ func (c *memCatalog) insert(st *parser.Insert) error {
 }
 
 // stored is what a column keeps of a value.
-func stored(v Value, a affinity) Value {
+func stored(v value.Value, a value.Affinity) value.Value {
 	switch a {
-	case affText:
-		return textAffinity(v)
-	case affReal:
-		if v = numericAffinity(v); v.kind == Int {
-			return realValue(float64(v.n))
+	case value.AffText:
+		return value.AsText(v)
+	case value.AffReal:
+		if v = value.AsNumber(v); v.Kind == value.Int {
+			return value.OfReal(float64(v.N))
 		}
-	case affInteger, affNumeric:
-		if v = numericAffinity(v); v.kind == Float {
-			if n, ok := isInt(v.f); ok {
-				return intValue(n)
+	case value.AffInteger, value.AffNumeric:
+		if v = value.AsNumber(v); v.Kind == value.Float {
+			if n, ok := value.IsInt(v.F); ok {
+				return value.OfInt(n)
 			}
 		}
 	}

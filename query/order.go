@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // A sortKey is one term of ORDER BY.
@@ -13,10 +14,10 @@ type sortKey struct {
 	e          *expr // nil for a column of a UNION
 	desc       bool
 	nullsFirst bool
-	collate    collation
+	collate    value.Collation
 }
 
-func newSortKey(o parser.Order, result int, e *expr, c collation) sortKey {
+func newSortKey(o parser.Order, result int, e *expr, c value.Collation) sortKey {
 	k := sortKey{result: result, e: e, desc: o.Desc, nullsFirst: !o.Desc, collate: c}
 	switch o.Nulls {
 	case parser.NullsFirst:
@@ -28,17 +29,17 @@ func newSortKey(o parser.Order, result int, e *expr, c collation) sortKey {
 }
 
 // compare orders two values of the term.
-func (k *sortKey) compare(a, b Value) int {
-	if a.kind == Null || b.kind == Null {
+func (k *sortKey) compare(a, b value.Value) int {
+	if a.Kind == value.Null || b.Kind == value.Null {
 		switch {
-		case a.kind == b.kind:
+		case a.Kind == b.Kind:
 			return 0
-		case (a.kind == Null) == k.nullsFirst:
+		case (a.Kind == value.Null) == k.nullsFirst:
 			return -1
 		}
 		return 1
 	}
-	c := compareValues(a, b, k.collate)
+	c := value.Compare(a, b, k.collate)
 	if k.desc {
 		return -c
 	}
@@ -46,7 +47,7 @@ func (k *sortKey) compare(a, b Value) int {
 }
 
 // compareKeys orders two rows by their sort keys.
-func compareKeys(keys []sortKey, a, b []Value) int {
+func compareKeys(keys []sortKey, a, b []value.Value) int {
 	for i := range keys {
 		if c := keys[i].compare(a[i], b[i]); c != 0 {
 			return c
@@ -74,14 +75,14 @@ type projection interface {
 	// advance moves to the next input row.
 	advance() (bool, error)
 	// sortKeys computes the current row's sort keys.
-	sortKeys(dst []Value) error
+	sortKeys(dst []value.Value) error
 	// results computes the current row. The slice is reused.
-	results() ([]Value, error)
+	results() ([]value.Value, error)
 }
 
 type sortedRow struct {
-	keys   []Value
-	values []Value
+	keys   []value.Value
+	values []value.Value
 	serial int
 }
 
@@ -116,7 +117,7 @@ func (s *sortOp) build(en *env) error {
 	}
 	s.rows = top.rows
 	slices.SortFunc(s.rows, func(a, b sortedRow) int {
-		if !en.effort(sortEffort(a.keys, b.keys)) {
+		if !en.Effort(sortEffort(a.keys, b.keys)) {
 			return 0
 		}
 		if c := compareKeys(s.keys, a.keys, b.keys); c != 0 {
@@ -128,17 +129,17 @@ func (s *sortOp) build(en *env) error {
 }
 
 // sortEffort is about how many bytes comparing two rows looks at, and some for the comparison itself.
-func sortEffort(a, b []Value) int {
+func sortEffort(a, b []value.Value) int {
 	n := termEffort
 	for i := range a {
-		n += min(len(a[i].s), len(b[i].s))
+		n += min(len(a[i].S), len(b[i].S))
 	}
 	return n
 }
 
 // read puts the rows that will be read, in no order, into top.
 func (s *sortOp) read(en *env, top *topRows) error {
-	keys := make([]Value, len(s.keys))
+	keys := make([]value.Value, len(s.keys))
 	for serial := 0; ; serial++ {
 		if serial%batchRows == 0 {
 			if err := en.ctx.Err(); err != nil {
@@ -152,7 +153,7 @@ func (s *sortOp) read(en *env, top *topRows) error {
 		if err := s.in.sortKeys(keys); err != nil {
 			return err
 		}
-		if !en.effort(sortEffort(keys, keys)) {
+		if !en.Effort(sortEffort(keys, keys)) {
 			return en.err
 		}
 		full := s.limit >= 0 && int64(len(top.rows)) >= s.limit
@@ -167,7 +168,7 @@ func (s *sortOp) read(en *env, top *topRows) error {
 	}
 }
 
-func (s *sortOp) keepRow(keys []Value, serial int) (sortedRow, error) {
+func (s *sortOp) keepRow(keys []value.Value, serial int) (sortedRow, error) {
 	values, err := s.in.results()
 	if err != nil {
 		return sortedRow{}, err

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // An ownEvent is a buffered event of a transaction.
@@ -43,7 +44,7 @@ func (s ownStreams) add(b *engine.Batch, e *ownEvent) {
 	b.Types = append(b.Types, e.event.Type)
 	b.Payloads = append(b.Payloads, e.event.Payload)
 	b.JSON = append(b.JSON, validJSON(e.event.Payload))
-	b.Metadata = append(b.Metadata, bytesOf(metadataText(e.event.Metadata)))
+	b.Metadata = append(b.Metadata, value.BytesOf(metadataText(e.event.Metadata)))
 	b.Tags = append(b.Tags, e.event.Tags)
 	b.Times = append(b.Times, 0)
 	b.Redacted = append(b.Redacted, false)

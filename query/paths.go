@@ -2,6 +2,8 @@ package query
 
 import (
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/jsonpath"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // A pathSet looks up the JSON paths of a scan's rows: all that one column is asked for at once, and once per row.
@@ -14,9 +16,9 @@ type pathSet struct {
 type pathGroup struct {
 	ord      int // of the column
 	filter   bool
-	paths    []*jsonPath
-	places   map[string]int // in paths, by their keys; used while the statement is compiled
-	prepared *jsonPaths     // set when the statement has been compiled
+	paths    []*jsonpath.Path
+	places   map[string]int  // in paths, by their keys; used while the statement is compiled
+	prepared *jsonpath.Paths // set when the statement has been compiled
 	key      *memoKey
 }
 
@@ -26,15 +28,15 @@ type pathValues struct {
 	row    int
 	ok     bool // the row has a document
 	doc    string
-	found  []rawJSON
+	found  []jsonpath.Raw
 }
 
 func newPathSet() *pathSet { return &pathSet{} }
 
 // add returns where a path is looked up, which is a group that has it already if there is one.
-func (s *pathSet) add(ord int, p *jsonPath, filter bool) (*pathGroup, int) {
+func (s *pathSet) add(ord int, p *jsonpath.Path, filter bool) (*pathGroup, int) {
 	var into *pathGroup
-	key := p.key()
+	key := p.Key()
 	for _, g := range s.groups {
 		if g.ord != ord {
 			continue
@@ -58,12 +60,12 @@ func (s *pathSet) add(ord int, p *jsonPath, filter bool) (*pathGroup, int) {
 // prepare is called once, when no more paths will be added.
 func (s *pathSet) prepare() {
 	for _, g := range s.groups {
-		g.prepared = newJSONPaths(g.paths)
+		g.prepared = jsonpath.NewPaths(g.paths)
 	}
 }
 
 // path implements pathBinder for columns of JSON that are read directly from an event table.
-func (s *stage) path(col *expr, p *jsonPath, as reading) (*expr, error) {
+func (s *stage) path(col *expr, p *jsonpath.Path, as reading) (*expr, error) {
 	scan, ok := s.from.(*tableScan)
 	ord, known := s.ordinals[col]
 	if !ok || !known || s.grouped || scan.events() == nil || ord != ordPayload && ord != ordMetadata {
@@ -71,7 +73,7 @@ func (s *stage) path(col *expr, p *jsonPath, as reading) (*expr, error) {
 	}
 	group, i := scan.paths.add(ord, p, s.clause == "WHERE")
 	e := &expr{typ: as.typ, nullable: true, pos: col.pos}
-	e.eval = func(en *env) Value {
+	e.eval = func(en *env) value.Value {
 		raw, doc, ok := group.find(en, i)
 		if !ok {
 			return null
@@ -82,19 +84,19 @@ func (s *stage) path(col *expr, p *jsonPath, as reading) (*expr, error) {
 }
 
 // find returns what path i leads to on the current row, and in which document; ok is false if the row has no document.
-func (g *pathGroup) find(en *env, i int) (raw rawJSON, doc string, ok bool) {
+func (g *pathGroup) find(en *env, i int) (raw jsonpath.Raw, doc string, ok bool) {
 	if len(g.paths) == 1 {
 		doc, ok := g.document(en)
-		if !ok || !en.effort(len(doc)) {
+		if !ok || !en.Effort(len(doc)) {
 			return "", "", false
 		}
-		return g.paths[0].extractFor(en, doc), doc, true
+		return g.paths[0].ExtractFor(&en.Meter, doc), doc, true
 	}
 	v := g.values(en)
 	if v.serial != en.row.batch.serial || v.row != en.row.i {
 		v.serial, v.row = en.row.batch.serial, en.row.i
 		if v.doc, v.ok = g.document(en); v.ok {
-			g.prepared.extractFor(en, v.doc, v.found)
+			g.prepared.ExtractFor(&en.Meter, v.doc, v.found)
 		}
 	}
 	return v.found[i], v.doc, v.ok
@@ -104,7 +106,7 @@ func (g *pathGroup) values(en *env) *pathValues {
 	if v, ok := en.memo.get(g.key); ok {
 		return v.(*pathValues)
 	}
-	v := &pathValues{found: make([]rawJSON, len(g.paths))}
+	v := &pathValues{found: make([]jsonpath.Raw, len(g.paths))}
 	en.memo.put(g.key, v)
 	return v
 }
@@ -113,10 +115,10 @@ func (g *pathGroup) values(en *env) *pathValues {
 func (g *pathGroup) document(en *env) (doc string, ok bool) {
 	b := en.row.batch.events
 	if g.ord == ordMetadata {
-		return stringOf(b.Metadata[en.row.i]), true
+		return value.StringOf(b.Metadata[en.row.i]), true
 	}
 	p := b.Payloads[en.row.i]
-	return stringOf(p), p != nil && b.JSON[en.row.i]
+	return value.StringOf(p), p != nil && b.JSON[en.row.i]
 }
 
 // hasTag compiles HAS(tags, tag) on the tags that the engine has decoded. handled is false for anything else.
@@ -137,18 +139,18 @@ func (s *stage) hasTag(c *parser.Call) (e *expr, handled bool, err error) {
 		return nil, true, err
 	}
 	scan.use(ordTags)
-	test := func(en *env) truth {
+	test := func(en *env) value.Truth {
 		v := tag.eval(en)
-		if v.kind == Null {
-			return unknown
+		if v.Kind == value.Null {
+			return value.Unknown
 		}
-		text := v.text()
+		text := v.Text()
 		for _, t := range en.row.batch.events.Tags[en.row.i] {
 			if t == text {
-				return yes
+				return value.Yes
 			}
 		}
-		return no
+		return value.No
 	}
-	return &expr{eval: func(en *env) Value { return test(en).value() }, test: test, typ: Integer, nullable: tag.nullable, pos: c.Pos}, true, nil
+	return &expr{eval: func(en *env) value.Value { return test(en).Value() }, test: test, typ: Integer, nullable: tag.nullable, pos: c.Pos}, true, nil
 }

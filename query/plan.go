@@ -1,5 +1,7 @@
 package query
 
+import "github.com/eventfold/eventfold/query/internal/value"
+
 // open starts a SELECT. Its rows are in en.row.values, one value per column.
 func (p *selectPlan) open(ex *execution, outer *env) (operator, error) {
 	limit, offset, err := p.limit.window(ex, outer)
@@ -40,14 +42,14 @@ func (p *corePlan) open(ex *execution, outer *env, limit int64) (operator, error
 		return nil, err
 	}
 	if p.group != nil {
-		in = filtered(&groupOp{plan: p.group, ex: ex, outer: outer, row: make([]Value, len(p.group.keys)+len(p.group.aggs))}, p.having)
+		in = filtered(&groupOp{plan: p.group, ex: ex, outer: outer, row: make([]value.Value, len(p.group.keys)+len(p.group.aggs))}, p.having)
 	} else {
 		in = filtered(in, p.where)
 	}
 	if p.windows != nil {
 		in = p.windows.open(ex, outer, in)
 	}
-	var rows projection = &projectOp{in: in, en: ex.env(outer), plan: p, row: make([]Value, len(p.results))}
+	var rows projection = &projectOp{in: in, en: ex.env(outer), plan: p, row: make([]value.Value, len(p.results))}
 	if p.distinct {
 		rows = newDistinct(rows, p.columns, ex, "DISTINCT")
 	}

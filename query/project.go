@@ -1,11 +1,13 @@
 package query
 
+import "github.com/eventfold/eventfold/query/internal/value"
+
 // A projectOp computes the results and the sort keys of its input's rows.
 type projectOp struct {
 	in   operator
 	en   *env // of the input's row
 	plan *corePlan
-	row  []Value
+	row  []value.Value
 }
 
 func (p *projectOp) next(en *env) (bool, error) {
@@ -22,7 +24,7 @@ func (p *projectOp) advance() (bool, error) {
 	return p.in.next(p.en)
 }
 
-func (p *projectOp) results() ([]Value, error) {
+func (p *projectOp) results() ([]value.Value, error) {
 	for i, e := range p.plan.results {
 		if e != nil {
 			p.row[i] = e.eval(p.en)
@@ -31,7 +33,7 @@ func (p *projectOp) results() ([]Value, error) {
 	return p.row, p.en.err
 }
 
-func (p *projectOp) sortKeys(dst []Value) error {
+func (p *projectOp) sortKeys(dst []value.Value) error {
 	for i := range p.plan.order {
 		dst[i] = p.plan.order[i].e.eval(p.en)
 	}
@@ -43,11 +45,11 @@ func (p *projectOp) close() error { return p.in.close() }
 // A distinctOp passes every row once.
 type distinctOp struct {
 	projection
-	collates []collation
+	collates []value.Collation
 	seen     map[string]struct{}
 	keep     *keeper
 	key      []byte
-	row      []Value // results of the current row
+	row      []value.Value // results of the current row
 }
 
 func newDistinct(in projection, columns []TableColumn, ex *execution, clause string) *distinctOp {
@@ -75,10 +77,10 @@ func (d *distinctOp) advance() (bool, error) {
 }
 
 // add notes a row and reports whether it is new.
-func (d *distinctOp) add(row []Value) (bool, error) {
+func (d *distinctOp) add(row []value.Value) (bool, error) {
 	d.key = d.key[:0]
 	for i, v := range row {
-		d.key = appendKey(d.key, v, d.collates[i])
+		d.key = value.AppendKey(d.key, v, d.collates[i])
 	}
 	if _, ok := d.seen[string(d.key)]; ok {
 		return false, nil
@@ -87,7 +89,7 @@ func (d *distinctOp) add(row []Value) (bool, error) {
 	return true, d.keep.account(int64(len(d.key)) + 48)
 }
 
-func (d *distinctOp) results() ([]Value, error) { return d.row, nil }
+func (d *distinctOp) results() ([]value.Value, error) { return d.row, nil }
 
 func (d *distinctOp) next(en *env) (bool, error) {
 	ok, err := d.advance()
@@ -116,9 +118,9 @@ func (r *rowProjection) advance() (bool, error) {
 	return r.operator.next(r.en)
 }
 
-func (r *rowProjection) results() ([]Value, error) { return r.en.row.values, nil }
+func (r *rowProjection) results() ([]value.Value, error) { return r.en.row.values, nil }
 
-func (r *rowProjection) sortKeys(dst []Value) error {
+func (r *rowProjection) sortKeys(dst []value.Value) error {
 	for i := range r.keys {
 		dst[i] = r.en.row.values[r.keys[i].result]
 	}

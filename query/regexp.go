@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // Limits of REGEXP. A regular expression takes time in proportion to the text times the size of its program.
@@ -28,7 +29,7 @@ type regexpProgram struct {
 // match reports whether the expression matches somewhere in s.
 func (r *regexpProgram) match(e *env, s string) bool {
 	if cost := len(s) * r.size; len(s) <= atOnce && cost <= atOnce {
-		return e.effort(cost) && r.re.MatchString(s)
+		return e.Effort(cost) && r.re.MatchString(s)
 	}
 	return r.re.MatchReader(&runeReader{e: e, text: s, cost: r.size})
 }
@@ -42,7 +43,7 @@ type runeReader struct {
 
 // ReadRune implements io.RuneReader.
 func (r *runeReader) ReadRune() (c rune, size int, err error) {
-	if r.text == "" || !r.e.effort(r.cost) {
+	if r.text == "" || !r.e.Effort(r.cost) {
 		return 0, 0, io.EOF
 	}
 	c, size = utf8.DecodeRuneInString(r.text)
@@ -57,16 +58,16 @@ func (c *compiler) regexp(x, pattern *expr, pos parser.Pos) (*expr, error) {
 		return nil, err
 	}
 	y := &expr{typ: Integer, nullable: x.nullable || pattern.nullable, pos: pos}
-	y.test = func(e *env) truth {
+	y.test = func(e *env) value.Truth {
 		v := x.eval(e)
-		if v.kind == Null {
-			return unknown
+		if v.Kind == value.Null {
+			return value.Unknown
 		}
 		r := re(e)
 		if r == nil {
-			return unknown
+			return value.Unknown
 		}
-		return truthOf(r.match(e, v.text()))
+		return value.TruthOf(r.match(e, v.Text()))
 	}
 	return finish(y, x, pattern), nil
 }
@@ -82,24 +83,24 @@ type regexpCache struct {
 // known is checked now and compiled when the statement runs, which pays for its memory.
 func regexpOf(pattern *expr) (func(*env) *regexpProgram, error) {
 	if pattern.fixed {
-		if pattern.value.kind == Null {
+		if pattern.value.Kind == value.Null {
 			return func(*env) *regexpProgram { return nil }, nil
 		}
-		if _, _, err := parseRegexp(pattern.value.text(), pattern.pos); err != nil {
+		if _, _, err := parseRegexp(pattern.value.Text(), pattern.pos); err != nil {
 			return nil, err
 		}
 	}
 	cache := memoized(func(*env) *regexpCache { return new(regexpCache) })
 	return func(e *env) *regexpProgram {
 		v := pattern.eval(e)
-		if v.kind == Null {
+		if v.Kind == value.Null {
 			return nil
 		}
 		c := cache(e)
-		if c.re != nil && (pattern.fixed || v.kind == String && v.s == c.pattern) {
+		if c.re != nil && (pattern.fixed || v.Kind == value.String && v.S == c.pattern) {
 			return c.re
 		}
-		if err := c.compile(e, v.text(), pattern.pos); err != nil {
+		if err := c.compile(e, v.Text(), pattern.pos); err != nil {
 			e.fail(err)
 			return nil
 		}
@@ -113,7 +114,7 @@ func (c *regexpCache) compile(e *env, text string, pos parser.Pos) error {
 	if err != nil {
 		return err
 	}
-	if !e.effort(size * instructionCost) {
+	if !e.Effort(size * instructionCost) {
 		return e.err
 	}
 	n := int64(size*instructionSize + len(text))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // A returnColumn is one column of RETURNING.
@@ -14,7 +15,7 @@ type returnColumn struct {
 	Column
 	pos     parser.Pos
 	unknown bool // in a transaction it is never known before COMMIT
-	value   func(*returnedRow) Value
+	value   func(*returnedRow) value.Value
 }
 
 // A returnedRow is one event as RETURNING gives it.
@@ -26,24 +27,24 @@ type returnedRow struct {
 
 // returnColumns are the columns that RETURNING can give. All but the last are part of *.
 var returnColumns = []returnColumn{
-	{Column{"position", Integer, false}, -1, true, func(r *returnedRow) Value { return intValue(int64(r.placed.Position)) }},
-	{Column{"stream", Text, false}, -1, false, func(r *returnedRow) Value { return textValue(r.row.stream) }},
-	{Column{"version", Integer, false}, -1, false, func(r *returnedRow) Value { return versionValue(r.placed.Version) }},
-	{Column{"id", Text, false}, -1, false, func(r *returnedRow) Value { return idValue(r.placed.ID) }},
-	{Column{"type", Text, false}, -1, false, func(r *returnedRow) Value { return textValue(r.row.event.Type) }},
-	{Column{"payload", JSON, true}, -1, false, func(r *returnedRow) Value { return payloadValue(r.row.event.Payload) }},
-	{Column{"metadata", JSON, false}, -1, false, func(r *returnedRow) Value { return jsonValue(metadataText(r.row.event.Metadata)) }},
-	{Column{"tags", JSON, false}, -1, false, func(r *returnedRow) Value { return jsonValue(tagsText(sortedTags(r.row.event.Tags))) }},
-	{Column{"recorded_at", Timestamp, false}, -1, true, func(r *returnedRow) Value { return timeValue(r.done.RecordedAt.UnixMicro()) }},
-	{Column{"duplicate", Integer, false}, -1, true, func(r *returnedRow) Value { return boolValue(r.done.Duplicate) }},
+	{Column{"position", Integer, false}, -1, true, func(r *returnedRow) value.Value { return value.OfInt(int64(r.placed.Position)) }},
+	{Column{"stream", Text, false}, -1, false, func(r *returnedRow) value.Value { return value.OfText(r.row.stream) }},
+	{Column{"version", Integer, false}, -1, false, func(r *returnedRow) value.Value { return versionValue(r.placed.Version) }},
+	{Column{"id", Text, false}, -1, false, func(r *returnedRow) value.Value { return idValue(r.placed.ID) }},
+	{Column{"type", Text, false}, -1, false, func(r *returnedRow) value.Value { return value.OfText(r.row.event.Type) }},
+	{Column{"payload", JSON, true}, -1, false, func(r *returnedRow) value.Value { return payloadValue(r.row.event.Payload) }},
+	{Column{"metadata", JSON, false}, -1, false, func(r *returnedRow) value.Value { return value.OfJSON(metadataText(r.row.event.Metadata)) }},
+	{Column{"tags", JSON, false}, -1, false, func(r *returnedRow) value.Value { return value.OfJSON(tagsText(sortedTags(r.row.event.Tags))) }},
+	{Column{"recorded_at", Timestamp, false}, -1, true, func(r *returnedRow) value.Value { return value.OfTime(r.done.RecordedAt.UnixMicro()) }},
+	{Column{"duplicate", Integer, false}, -1, true, func(r *returnedRow) value.Value { return value.OfBool(r.done.Duplicate) }},
 }
 
 // idValue is NULL for an id that COMMIT will assign.
-func idValue(id uuid.UUID) Value {
+func idValue(id uuid.UUID) value.Value {
 	if id == uuid.Nil {
 		return null
 	}
-	return textValue(id.String())
+	return value.OfText(id.String())
 }
 
 // metadataText is what the store keeps for the metadata of an event.
@@ -51,7 +52,7 @@ func metadataText(m []byte) string {
 	if m == nil {
 		return "{}"
 	}
-	return stringOf(m)
+	return value.StringOf(m)
 }
 
 // sortedTags returns tags as the store keeps them.
@@ -112,10 +113,10 @@ func (p *insertPlan) checkPending() error {
 
 // returningRows gives the rows of RETURNING, which are all there.
 func (p *insertPlan) returningRows(s *Session, done engine.Appended, rows []newRow) (Rows, error) {
-	out := make([][]Value, len(rows))
+	out := make([][]value.Value, len(rows))
 	for i := range rows {
 		r := &returnedRow{row: &rows[i], placed: done.Events[i], done: &done}
-		out[i] = make([]Value, len(p.returning))
+		out[i] = make([]value.Value, len(p.returning))
 		for k, c := range p.returning {
 			out[i][k] = c.value(r)
 		}

@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // selectRows are the Rows of an operator whose rows are in en.row.values.
@@ -46,8 +48,8 @@ func (r *selectRows) Next(dest []driver.Value) error {
 	for i := range r.boxes {
 		b := &r.boxes[i]
 		v := r.en.row.values[i]
-		if b.typ == EventType && v.kind == Int {
-			dest[i] = r.en.exec.events[v.n]
+		if b.typ == EventType && v.Kind == value.Int {
+			dest[i] = r.en.exec.events[v.N]
 			continue
 		}
 		dest[i] = b.box(v)
@@ -91,31 +93,31 @@ const (
 	boxText = 256 // longer texts are not remembered
 )
 
-func (b *box) box(v Value) driver.Value {
-	switch v.kind {
-	case Null:
+func (b *box) box(v value.Value) driver.Value {
+	switch v.Kind {
+	case value.Null:
 		return nil
-	case String:
-		if b.typ == Text || b.typ == Any && !v.json {
-			return b.text(v.s)
+	case value.String:
+		if b.typ == Text || b.typ == Any && !v.JSON {
+			return b.text(v.S)
 		}
 		if b.typ == JSON && !b.jsonText {
-			return bytesOf(v.s)
+			return value.BytesOf(v.S)
 		}
-	case Bytes:
-		return bytesOf(v.s)
-	case Int:
-		if b.typ == Integer && v.n == b.lastInt && b.boxedInt != nil {
+	case value.Bytes:
+		return value.BytesOf(v.S)
+	case value.Int:
+		if b.typ == Integer && v.N == b.lastInt && b.boxedInt != nil {
 			return b.boxedInt
 		}
 		if b.typ == Integer {
-			b.lastInt, b.boxedInt = v.n, v.n
+			b.lastInt, b.boxedInt = v.N, v.N
 			return b.boxedInt
 		}
-	case Time:
+	case value.Time:
 		if b.typ == Timestamp {
-			if b.boxedT == nil || b.lastTime != v.n {
-				b.lastTime, b.boxedT = v.n, time.UnixMicro(v.n).UTC()
+			if b.boxedT == nil || b.lastTime != v.N {
+				b.lastTime, b.boxedT = v.N, time.UnixMicro(v.N).UTC()
 			}
 			return b.boxedT
 		}
@@ -149,4 +151,31 @@ func (b *box) text(s string) driver.Value {
 		b.few[s] = b.boxed
 	}
 	return b.boxed
+}
+
+// toDriver turns v, a value of a column of type t, into what database/sql takes. JSON texts are []byte, or string if
+// jsonText says so. The []byte it returns is the caller's.
+func toDriver(v value.Value, t Type, jsonText bool) driver.Value {
+	switch v.Kind {
+	case value.Int:
+		if t == Real {
+			return float64(v.N)
+		}
+		return v.N
+	case value.Float:
+		return v.F
+	case value.Time:
+		if t == Text {
+			return value.FormatTime(v.N)
+		}
+		return time.UnixMicro(v.N).UTC()
+	case value.String:
+		if t == Blob || t == JSON && !jsonText {
+			return []byte(v.S)
+		}
+		return v.S
+	case value.Bytes:
+		return []byte(v.S)
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package query
 
 import (
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // A tableScan reads one table. Conditions on the table alone are pushed into it: as bounds, which let the table read
@@ -38,7 +39,7 @@ func (s *tableScan) bind(i int) *expr {
 	if s.events() != nil {
 		return boundColumn(s.columns[i], eventColumns[i].eval)
 	}
-	return boundColumn(s.columns[i], func(en *env) Value { return en.row.batch.columns[i][en.row.i] })
+	return boundColumn(s.columns[i], func(en *env) value.Value { return en.row.batch.columns[i][en.row.i] })
 }
 
 // use notes that column i is read.

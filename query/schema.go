@@ -2,6 +2,8 @@ package query
 
 import (
 	"context"
+
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // The names that information_schema gives to what has no name here.
@@ -35,28 +37,28 @@ func informationSchema(name string) tableDef {
 func texts(names ...string) []TableColumn {
 	list := make([]TableColumn, len(names))
 	for i, n := range names {
-		list[i] = column(n, Text, affText)
+		list[i] = column(n, Text, value.AffText)
 	}
 	return list
 }
 
 var informationColumns = append(texts("table_catalog", "table_schema", "table_name", "column_name"),
-	column("ordinal_position", Integer, affInteger),
-	nullable(column("column_default", Text, affText)),
-	column("is_nullable", Text, affText),
-	column("data_type", Text, affText),
-	nullable(column("character_maximum_length", Integer, affInteger)),
-	nullable(column("numeric_precision", Integer, affInteger)),
-	nullable(column("datetime_precision", Integer, affInteger)),
-	nullable(column("numeric_scale", Integer, affInteger)),
-	nullable(column("numeric_precision_radix", Integer, affInteger)),
-	nullable(column("character_octet_length", Integer, affInteger)),
+	column("ordinal_position", Integer, value.AffInteger),
+	nullable(column("column_default", Text, value.AffText)),
+	column("is_nullable", Text, value.AffText),
+	column("data_type", Text, value.AffText),
+	nullable(column("character_maximum_length", Integer, value.AffInteger)),
+	nullable(column("numeric_precision", Integer, value.AffInteger)),
+	nullable(column("datetime_precision", Integer, value.AffInteger)),
+	nullable(column("numeric_scale", Integer, value.AffInteger)),
+	nullable(column("numeric_precision_radix", Integer, value.AffInteger)),
+	nullable(column("character_octet_length", Integer, value.AffInteger)),
 )
 
 func schemataRows(context.Context, *execution, Bounds) rowMaker {
-	return &rowList{rows: [][]Value{
-		{textValue(catalogName), textValue(schemaName)},
-		{textValue(catalogName), textValue(schemaInfo)},
+	return &rowList{rows: [][]value.Value{
+		{value.OfText(catalogName), value.OfText(schemaName)},
+		{value.OfText(catalogName), value.OfText(schemaInfo)},
 	}}
 }
 
@@ -81,7 +83,7 @@ func listedTables() []listedTable {
 func tablesRows(context.Context, *execution, Bounds) rowMaker {
 	list := &rowList{}
 	for _, t := range listedTables() {
-		list.rows = append(list.rows, []Value{textValue(catalogName), textValue(t.schema), textValue(t.name), textValue(t.kind)})
+		list.rows = append(list.rows, []value.Value{value.OfText(catalogName), value.OfText(t.schema), value.OfText(t.name), value.OfText(t.kind)})
 	}
 	return list
 }
@@ -98,19 +100,19 @@ func columnsRows(context.Context, *execution, Bounds) rowMaker {
 	return list
 }
 
-func informationRow(t listedTable, i int, c TableColumn) []Value {
-	row := []Value{
-		textValue(catalogName), textValue(t.schema), textValue(t.name), textValue(c.Name), intValue(int64(i) + 1),
-		null, textValue(yesNo(c.Nullable)), textValue(c.Type.SQL()),
+func informationRow(t listedTable, i int, c TableColumn) []value.Value {
+	row := []value.Value{
+		value.OfText(catalogName), value.OfText(t.schema), value.OfText(t.name), value.OfText(c.Name), value.OfInt(int64(i) + 1),
+		null, value.OfText(yesNo(c.Nullable)), value.OfText(c.Type.SQL()),
 		null, null, null, null, null, null,
 	}
 	switch c.Type {
 	case Integer:
-		row[9], row[11], row[12] = intValue(64), intValue(0), intValue(2)
+		row[9], row[11], row[12] = value.OfInt(64), value.OfInt(0), value.OfInt(2)
 	case Real:
-		row[9], row[12] = intValue(53), intValue(2)
+		row[9], row[12] = value.OfInt(53), value.OfInt(2)
 	case Timestamp:
-		row[10] = intValue(6)
+		row[10] = value.OfInt(6)
 	}
 	return row
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // A selectPlan is a compiled SELECT: one core or several joined by UNION, in an order, cut by LIMIT.
@@ -146,7 +147,7 @@ func mergeColumns(a, b TableColumn) TableColumn {
 		a.Type = Any
 	}
 	if a.affinity != b.affinity {
-		a.affinity = affNone
+		a.affinity = value.AffNone
 	}
 	a.Nullable = a.Nullable || b.Nullable
 	return a
@@ -197,7 +198,7 @@ func unionColumn(sel *parser.Select, p *selectPlan, e parser.Expr) (int, error) 
 }
 
 // splitCollate takes COLLATE off an ORDER BY term that is otherwise a column or a number. Of several, the last counts.
-func splitCollate(e parser.Expr) (term parser.Expr, coll *collation) {
+func splitCollate(e parser.Expr) (term parser.Expr, coll *value.Collation) {
 	for {
 		col, ok := e.(*parser.Collate)
 		if !ok {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // showSources are the columns that SHOW gives, the table that has them, and the one that LIKE looks at.
@@ -51,7 +52,7 @@ func (c *compilation) show(st *parser.Show) (planner, []Column, bool, error) {
 }
 
 // A describeStatement is DESCRIBE or SHOW COLUMNS.
-type describeStatement struct{ rows [][]Value }
+type describeStatement struct{ rows [][]value.Value }
 
 var describeColumns = []Column{{"column_name", Text, false}, {"data_type", Text, false}, {"is_nullable", Text, false}}
 
@@ -66,7 +67,7 @@ func (c *compilation) describe(st *parser.Describe) (planner, []Column, bool, er
 	d := &describeStatement{}
 	for _, col := range def.schema() {
 		if !col.hidden {
-			d.rows = append(d.rows, []Value{textValue(col.Name), textValue(col.Type.SQL()), textValue(yesNo(col.Nullable))})
+			d.rows = append(d.rows, []value.Value{value.OfText(col.Name), value.OfText(col.Type.SQL()), value.OfText(yesNo(col.Nullable))})
 		}
 	}
 	return d, describeColumns, true, nil

@@ -18,6 +18,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine/filestore"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/value"
 	"github.com/eventfold/eventfold/query/sqllogic"
 )
 
@@ -174,22 +175,22 @@ func (db *memDB) Query(text string) ([][]any, error) {
 	return rows, err
 }
 
-func plainValue(v Value) any {
-	switch v.kind {
-	case Null:
+func plainValue(v value.Value) any {
+	switch v.Kind {
+	case value.Null:
 		return nil
-	case Int:
-		return v.n
-	case Float:
-		return v.f
-	case Bytes:
-		return []byte(v.s)
+	case value.Int:
+		return v.N
+	case value.Float:
+		return v.F
+	case value.Bytes:
+		return []byte(v.S)
 	}
-	return v.text()
+	return v.Text()
 }
 
 // values runs a query.
-func (db *memDB) values(text string) ([][]Value, error) {
+func (db *memDB) values(text string) ([][]value.Value, error) {
 	if len(db.views) > 0 {
 		text = "WITH " + strings.Join(db.views, ", ") + " " + text
 	}
@@ -206,7 +207,7 @@ func (db *memDB) values(text string) ([][]Value, error) {
 		return nil, err
 	}
 	defer rows.Close()
-	var list [][]Value
+	var list [][]value.Value
 	dest := make([]driver.Value, len(rows.Columns()))
 	for {
 		if err := rows.Next(dest); err != nil {
@@ -215,12 +216,12 @@ func (db *memDB) values(text string) ([][]Value, error) {
 			}
 			return list, err
 		}
-		row := make([]Value, len(dest))
+		row := make([]value.Value, len(dest))
 		for i, v := range dest {
 			if row[i], err = fromDriver(v, bytesKeeper{}); err != nil {
 				return nil, err
 			}
-			row[i].s = strings.Clone(row[i].s)
+			row[i].S = strings.Clone(row[i].S)
 		}
 		list = append(list, row)
 	}

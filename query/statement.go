@@ -6,6 +6,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // compileStatement compiles a statement against the tables of a store.
@@ -209,17 +210,17 @@ func (q *selectStatement) goBack(ex *execution, en *env) error {
 	if q.asOf == nil {
 		return nil
 	}
-	v := numericAffinity(q.asOf.eval(en))
+	v := value.AsNumber(q.asOf.eval(en))
 	if en.err != nil {
 		return en.err
 	}
 	head := ex.index.Head()
-	if v.kind != Int || v.n < -1 {
+	if v.Kind != value.Int || v.N < -1 {
 		return errorf(BadValue, q.asOf.pos, "AS OF POSITION takes a position, or -1 for the empty log")
 	}
-	if v.n >= int64(head) {
-		return errorf(BadValue, q.asOf.pos, "AS OF POSITION %d is beyond the last position, %d", v.n, int64(head)-1)
+	if v.N >= int64(head) {
+		return errorf(BadValue, q.asOf.pos, "AS OF POSITION %d is beyond the last position, %d", v.N, int64(head)-1)
 	}
-	ex.index, ex.own = ex.index.At(engine.Position(v.n+1)), nil
+	ex.index, ex.own = ex.index.At(engine.Position(v.N+1)), nil
 	return nil
 }

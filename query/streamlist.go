@@ -1,5 +1,7 @@
 package query
 
+import "github.com/eventfold/eventfold/query/internal/value"
+
 const (
 	likeLetters = 4    // letters at the beginning of a pattern whose cases are tried
 	likeStreams = 1000 // streams that are looked at before the list is given up
@@ -11,10 +13,10 @@ func (s *tableScan) listStreams(ex *execution, what *narrowing) error {
 	if what.like == "" || what.empty || what.streams != nil || len(ex.own) > 0 || !s.events().all {
 		return nil
 	}
-	if len(what.like) > maxPattern {
+	if len(what.like) > value.MaxPattern {
 		return nil // the condition itself refuses it
 	}
-	pattern := compileLike(what.like, -1)
+	pattern := value.CompileLike(what.like, -1)
 	found, left := []string{}, likeStreams
 	for _, prefix := range caseVariants(likePrefix(what.like)) {
 		complete, err := matching(ex, prefix, &pattern, &found, &left)
@@ -28,8 +30,8 @@ func (s *tableScan) listStreams(ex *execution, what *narrowing) error {
 }
 
 // matching appends the streams that begin with prefix and match. complete is false if there are too many to look at.
-func matching(ex *execution, prefix string, p *likePattern, found *[]string, left *int) (complete bool, err error) {
-	en := &env{ctx: ex.ctx}
+func matching(ex *execution, prefix string, p *value.Like, found *[]string, left *int) (complete bool, err error) {
+	en := newEnv(env{ctx: ex.ctx})
 	c := ex.index.Streams(ex.ctx, prefix)
 	defer func() {
 		if cerr := c.Close(); err == nil {
@@ -40,7 +42,7 @@ func matching(ex *execution, prefix string, p *likePattern, found *[]string, lef
 		if *left--; *left < 0 {
 			return false, nil
 		}
-		if name := c.Stream().Stream; p.match(en, name) {
+		if name := c.Stream().Stream; p.Match(&en.Meter, name) {
 			*found = append(*found, name)
 		}
 	}

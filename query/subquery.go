@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/effort"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // A subPlan is a sub-query in an expression.
@@ -16,7 +18,7 @@ type subPlan struct {
 // onceResult is what an uncorrelated sub-query gave. It is computed once per execution.
 type onceResult struct {
 	done  bool
-	value Value
+	value value.Value
 	set   *inSet
 }
 
@@ -63,7 +65,7 @@ func (p *subPlan) once(en *env) *onceResult {
 
 // each runs the sub-query for the current row of en and gives its rows to visit until that returns false.
 // An error is left in en.err.
-func (p *subPlan) each(en *env, visit func(row []Value) bool) {
+func (p *subPlan) each(en *env, visit func(row []value.Value) bool) {
 	defer en.exec.leave(en.exec.envs)
 	op, err := p.plan.open(en.exec, en)
 	if err != nil {
@@ -99,21 +101,21 @@ func (s *stage) subquery(q *parser.Subquery) (*expr, error) {
 	return &expr{eval: p.scalar, typ: col.Type, nullable: true, affinity: col.affinity, pos: q.Pos}, nil
 }
 
-func (p *subPlan) scalar(en *env) Value {
+func (p *subPlan) scalar(en *env) value.Value {
 	r := p.once(en)
 	if r != nil && r.done {
 		return r.value
 	}
 	v, mark := null, en.made
-	p.each(en, func(row []Value) bool {
+	p.each(en, func(row []value.Value) bool {
 		v = row[0]
 		return false
 	})
-	if len(v.s) > smallPiece {
-		en.count(len(v.s)) // it outlives the sub-query's row
+	if len(v.S) > effort.SmallPiece {
+		en.Hold(len(v.S)) // it outlives the sub-query's row
 	}
 	if r != nil {
-		v.s = strings.Clone(v.s)
+		v.S = strings.Clone(v.S)
 		en.remember(mark)
 	}
 	if r != nil {
@@ -129,20 +131,20 @@ func (s *stage) exists(e *parser.Exists) (*expr, error) {
 		return nil, err
 	}
 	p.plan.wanted = make([]bool, len(p.plan.columns)) // only whether there is a row is of interest
-	eval := func(en *env) Value {
+	eval := func(en *env) value.Value {
 		r := p.once(en)
 		if r != nil && r.done {
 			return r.value
 		}
 		found := false
-		p.each(en, func([]Value) bool {
+		p.each(en, func([]value.Value) bool {
 			found = true
 			return false
 		})
 		if r != nil {
-			r.done, r.value = true, boolValue(found)
+			r.done, r.value = true, value.OfBool(found)
 		}
-		return boolValue(found)
+		return value.OfBool(found)
 	}
 	return &expr{eval: eval, typ: Integer, pos: e.Pos}, nil
 }
@@ -158,23 +160,23 @@ func (s *stage) inSelect(x *expr, in *parser.In) (*expr, error) {
 	}
 	col := p.plan.columns[0]
 	item := &expr{affinity: col.affinity, typ: col.Type, collate: col.collate}
-	m := membership{sub: p, convert: conversionFor(commonAffinity(x.affinity, item.affinity)), collate: commonCollation(x, item)}
+	m := membership{sub: p, convert: value.Conversion(value.CommonAffinity(x.affinity, item.affinity)), collate: commonCollation(x, item)}
 	if x.isTime() != item.isTime() {
 		if x.typ.isNumber() || item.typ.isNumber() {
 			return nil, timeBesideNumber(x.pos)
 		}
-		m.convert = timeAffinity
+		m.convert = value.AsTime
 	}
 	m.pos = x.pos
-	test := func(en *env) truth {
+	test := func(en *env) value.Truth {
 		found := m.has(en, x.eval(en))
 		if in.Not {
-			return found.not()
+			return found.Not()
 		}
 		return found
 	}
 	return &expr{
-		eval: func(en *env) Value { return test(en).value() }, test: test,
+		eval: func(en *env) value.Value { return test(en).Value() }, test: test,
 		typ: Integer, nullable: x.nullable || col.Nullable, pos: in.Pos,
 	}, nil
 }
@@ -182,25 +184,25 @@ func (s *stage) inSelect(x *expr, in *parser.In) (*expr, error) {
 // A membership looks a value up among the rows of a sub-query.
 type membership struct {
 	sub     *subPlan
-	convert func(Value) Value
-	collate collation
+	convert func(value.Value) value.Value
+	collate value.Collation
 	pos     parser.Pos
 }
 
-func (m *membership) has(en *env, v Value) truth {
+func (m *membership) has(en *env, v value.Value) value.Truth {
 	if m.convert != nil {
 		v = m.convert(v)
 	}
 	set := m.set(en)
-	if v.kind == Null {
+	if v.Kind == value.Null {
 		if set.empty() {
-			return no
+			return value.No
 		}
-		return unknown
+		return value.Unknown
 	}
 	if set.mixes(v) {
 		en.fail(timeBesideNumber(m.pos))
-		return unknown
+		return value.Unknown
 	}
 	return set.has(v)
 }
@@ -213,12 +215,12 @@ func (m *membership) set(en *env) *inSet {
 	}
 	set := &inSet{coll: m.collate}
 	keep := newKeeper(en.exec.budget, "IN (SELECT ...)")
-	m.sub.each(en, func(row []Value) bool {
+	m.sub.each(en, func(row []value.Value) bool {
 		v := row[0]
 		if m.convert != nil {
 			v = m.convert(v)
 		}
-		if err := keep.account(int64(len(v.s)) + 64); err != nil {
+		if err := keep.account(int64(len(v.S)) + 64); err != nil {
 			en.fail(err)
 			return false
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // A computedTable is a table whose rows are made when it is read.
@@ -23,7 +24,7 @@ type computedTable struct {
 
 // A rowMaker makes one row after the other, nil at the end.
 type rowMaker interface {
-	next() ([]Value, error)
+	next() ([]value.Value, error)
 	close() error
 }
 
@@ -50,7 +51,7 @@ type madeRows struct {
 }
 
 func (m *madeRows) Next() (*tableBatch, error) {
-	columns := make([][]Value, m.width)
+	columns := make([][]value.Value, m.width)
 	n := 0
 	for ; n < batchRows; n++ {
 		row, err := m.rows.next()
@@ -75,11 +76,11 @@ func (m *madeRows) Close() error { return m.rows.close() }
 
 // A rowList is a rowMaker of rows that are there already.
 type rowList struct {
-	rows [][]Value
+	rows [][]value.Value
 	err  error
 }
 
-func (l *rowList) next() ([]Value, error) {
+func (l *rowList) next() ([]value.Value, error) {
 	if l.err != nil || len(l.rows) == 0 {
 		return nil, l.err
 	}
@@ -125,14 +126,14 @@ var pendingStreamColumns = func() []TableColumn {
 }()
 
 var streamColumns = []TableColumn{
-	column("stream", Text, affText),
-	column("category", Text, affText),
-	column("version", Integer, affInteger),
-	column("events", Integer, affInteger),
-	nullable(column("first_position", Integer, affInteger)),
-	nullable(column("last_position", Integer, affInteger)),
-	nullable(column("created_at", Timestamp, affTime)),
-	nullable(column("updated_at", Timestamp, affTime)),
+	column("stream", Text, value.AffText),
+	column("category", Text, value.AffText),
+	column("version", Integer, value.AffInteger),
+	column("events", Integer, value.AffInteger),
+	nullable(column("first_position", Integer, value.AffInteger)),
+	nullable(column("last_position", Integer, value.AffInteger)),
+	nullable(column("created_at", Timestamp, value.AffTime)),
+	nullable(column("updated_at", Timestamp, value.AffTime)),
 }
 
 // Category returns the category of a stream: its name before the first "-", or all of it. A name that is a UUID has none.
@@ -185,7 +186,7 @@ func streamRows(ctx context.Context, ex *execution, b Bounds) rowMaker {
 	return m
 }
 
-func (m *streamMaker) next() ([]Value, error) {
+func (m *streamMaker) next() ([]value.Value, error) {
 	info, ok, err := m.nextStored()
 	if err != nil {
 		return nil, err
@@ -197,8 +198,8 @@ func (m *streamMaker) next() ([]Value, error) {
 		name := m.ownLeft[0]
 		m.ownLeft = m.ownLeft[1:]
 		if c := m.own[name]; !c.seen {
-			return []Value{
-				textValue(name), textValue(Category(name)), versionValue(c.version), intValue(c.events), null, null, null, null,
+			return []value.Value{
+				value.OfText(name), value.OfText(Category(name)), versionValue(c.version), value.OfInt(c.events), null, null, null, null,
 			}, nil
 		}
 	}
@@ -232,16 +233,16 @@ func (m *streamMaker) nextStored() (engine.StreamInfo, bool, error) {
 	return engine.StreamInfo{}, false, nil
 }
 
-func (m *streamMaker) row(s engine.StreamInfo) []Value {
+func (m *streamMaker) row(s engine.StreamInfo) []value.Value {
 	version, events := s.Version, s.Events
 	if c := m.own[s.Stream]; c != nil {
 		c.seen = true
 		version, events = c.version, events+c.events
 	}
-	return []Value{
-		textValue(s.Stream), textValue(Category(s.Stream)), versionValue(version), intValue(events),
-		intValue(int64(s.FirstPosition)), intValue(int64(s.LastPosition)),
-		timeValue(s.CreatedAt.UnixMicro()), timeValue(s.UpdatedAt.UnixMicro()),
+	return []value.Value{
+		value.OfText(s.Stream), value.OfText(Category(s.Stream)), versionValue(version), value.OfInt(events),
+		value.OfInt(int64(s.FirstPosition)), value.OfInt(int64(s.LastPosition)),
+		value.OfTime(s.CreatedAt.UnixMicro()), value.OfTime(s.UpdatedAt.UnixMicro()),
 	}
 }
 
@@ -253,10 +254,10 @@ func (m *streamMaker) close() error {
 }
 
 var typeColumns = []TableColumn{
-	column("type", Text, affText),
-	column("events", Integer, affInteger),
-	nullable(column("first_position", Integer, affInteger)),
-	nullable(column("last_position", Integer, affInteger)),
+	column("type", Text, value.AffText),
+	column("events", Integer, value.AffInteger),
+	nullable(column("first_position", Integer, value.AffInteger)),
+	nullable(column("last_position", Integer, value.AffInteger)),
 }
 
 func typeRows(ctx context.Context, ex *execution, _ Bounds) rowMaker {
@@ -269,23 +270,23 @@ func typeRows(ctx context.Context, ex *execution, _ Bounds) rowMaker {
 			c.seen = true
 			events += c.events
 		}
-		list.rows = append(list.rows, []Value{
-			textValue(t.Type), intValue(events), intValue(int64(t.FirstPosition)), intValue(int64(t.LastPosition)),
+		list.rows = append(list.rows, []value.Value{
+			value.OfText(t.Type), value.OfInt(events), value.OfInt(int64(t.FirstPosition)), value.OfInt(int64(t.LastPosition)),
 		})
 	}
 	for _, name := range order {
 		if c := own[name]; !c.seen {
-			list.rows = append(list.rows, []Value{textValue(name), intValue(c.events), null, null})
+			list.rows = append(list.rows, []value.Value{value.OfText(name), value.OfInt(c.events), null, null})
 		}
 	}
 	return list
 }
 
 var statColumns = []TableColumn{
-	column("name", Text, affText),
-	column("value", Any, affNone),
-	nullable(column("text", Text, affText)),
-	column("kind", Text, affText),
+	column("name", Text, value.AffText),
+	column("value", Any, value.AffNone),
+	nullable(column("text", Text, value.AffText)),
+	column("kind", Text, value.AffText),
 }
 
 // The kinds of figures in $stats, as monitoring systems name them: a counter only grows while the store is open, a gauge goes up and down.
@@ -298,37 +299,37 @@ const (
 var stats = []struct {
 	name  string
 	kind  string
-	value func(*engine.Stats) Value
+	value func(*engine.Stats) value.Value
 }{
-	{"events", gauge, func(s *engine.Stats) Value { return intValue(s.Events) }},
-	{"streams", gauge, func(s *engine.Stats) Value { return unknownIf(s.Streams < 0, intValue(s.Streams)) }},
-	{"disk_bytes", gauge, func(s *engine.Stats) Value { return intValue(s.DiskBytes) }},
-	{"segments", gauge, func(s *engine.Stats) Value { return intValue(int64(s.Segments)) }},
-	{"compressed_segments", gauge, func(s *engine.Stats) Value { return intValue(int64(s.Compressed)) }},
-	{"indexed_segments", gauge, func(s *engine.Stats) Value { return intValue(int64(s.IndexedTo)) }},
-	{"appends", counter, func(s *engine.Stats) Value { return intValue(s.Appends) }},
-	{"appended_events", counter, func(s *engine.Stats) Value { return intValue(s.Appended) }},
-	{"groups", counter, func(s *engine.Stats) Value { return intValue(s.Groups) }},
-	{"syncs", counter, func(s *engine.Stats) Value { return intValue(s.Syncs) }},
-	{"sync_seconds", counter, func(s *engine.Stats) Value { return realValue(s.SyncTime.Seconds()) }},
-	{"last_sync_seconds", gauge, func(s *engine.Stats) Value { return realValue(s.LastSync.Seconds()) }},
-	{"writer_cpu_seconds", counter, func(s *engine.Stats) Value { return realValue(s.WriterCPU.Seconds()) }},
-	{"queue_length", gauge, func(s *engine.Stats) Value { return intValue(int64(s.QueueLength)) }},
-	{"queue_capacity", gauge, func(s *engine.Stats) Value { return intValue(int64(s.QueueCapacity)) }},
-	{"followers", gauge, func(s *engine.Stats) Value { return intValue(int64(s.Followers)) }},
-	{"format_major", gauge, func(s *engine.Stats) Value { return intValue(int64(s.FormatMajor)) }},
-	{"format_minor", gauge, func(s *engine.Stats) Value { return intValue(int64(s.FormatMinor)) }},
-	{"low_space", gauge, func(s *engine.Stats) Value { return boolValue(s.LowSpace) }},
-	{"poisoned", gauge, func(s *engine.Stats) Value { return boolValue(s.Poisoned) }},
-	{"writable", gauge, func(s *engine.Stats) Value { return boolValue(s.Writable) }},
+	{"events", gauge, func(s *engine.Stats) value.Value { return value.OfInt(s.Events) }},
+	{"streams", gauge, func(s *engine.Stats) value.Value { return unknownIf(s.Streams < 0, value.OfInt(s.Streams)) }},
+	{"disk_bytes", gauge, func(s *engine.Stats) value.Value { return value.OfInt(s.DiskBytes) }},
+	{"segments", gauge, func(s *engine.Stats) value.Value { return value.OfInt(int64(s.Segments)) }},
+	{"compressed_segments", gauge, func(s *engine.Stats) value.Value { return value.OfInt(int64(s.Compressed)) }},
+	{"indexed_segments", gauge, func(s *engine.Stats) value.Value { return value.OfInt(int64(s.IndexedTo)) }},
+	{"appends", counter, func(s *engine.Stats) value.Value { return value.OfInt(s.Appends) }},
+	{"appended_events", counter, func(s *engine.Stats) value.Value { return value.OfInt(s.Appended) }},
+	{"groups", counter, func(s *engine.Stats) value.Value { return value.OfInt(s.Groups) }},
+	{"syncs", counter, func(s *engine.Stats) value.Value { return value.OfInt(s.Syncs) }},
+	{"sync_seconds", counter, func(s *engine.Stats) value.Value { return value.OfReal(s.SyncTime.Seconds()) }},
+	{"last_sync_seconds", gauge, func(s *engine.Stats) value.Value { return value.OfReal(s.LastSync.Seconds()) }},
+	{"writer_cpu_seconds", counter, func(s *engine.Stats) value.Value { return value.OfReal(s.WriterCPU.Seconds()) }},
+	{"queue_length", gauge, func(s *engine.Stats) value.Value { return value.OfInt(int64(s.QueueLength)) }},
+	{"queue_capacity", gauge, func(s *engine.Stats) value.Value { return value.OfInt(int64(s.QueueCapacity)) }},
+	{"followers", gauge, func(s *engine.Stats) value.Value { return value.OfInt(int64(s.Followers)) }},
+	{"format_major", gauge, func(s *engine.Stats) value.Value { return value.OfInt(int64(s.FormatMajor)) }},
+	{"format_minor", gauge, func(s *engine.Stats) value.Value { return value.OfInt(int64(s.FormatMinor)) }},
+	{"low_space", gauge, func(s *engine.Stats) value.Value { return value.OfBool(s.LowSpace) }},
+	{"poisoned", gauge, func(s *engine.Stats) value.Value { return value.OfBool(s.Poisoned) }},
+	{"writable", gauge, func(s *engine.Stats) value.Value { return value.OfBool(s.Writable) }},
 }
 
 // versionValue is NULL for a version that is not known before COMMIT.
-func versionValue(v engine.Version) Value {
-	return unknownIf(v == engine.NoVersion, intValue(int64(v)))
+func versionValue(v engine.Version) value.Value {
+	return unknownIf(v == engine.NoVersion, value.OfInt(int64(v)))
 }
 
-func unknownIf(unknown bool, v Value) Value {
+func unknownIf(unknown bool, v value.Value) value.Value {
 	if unknown {
 		return null
 	}
@@ -338,29 +339,29 @@ func unknownIf(unknown bool, v Value) Value {
 func statRows(_ context.Context, ex *execution, _ Bounds) rowMaker {
 	s := ex.session.Store.Stats()
 	list := &rowList{}
-	add := func(name, kind string, value, text Value) {
-		if !value.isNull() {
-			list.rows = append(list.rows, []Value{textValue(name), value, text, textValue(kind)})
+	add := func(name, kind string, figure, text value.Value) {
+		if !figure.IsNull() {
+			list.rows = append(list.rows, []value.Value{value.OfText(name), figure, text, value.OfText(kind)})
 		}
 	}
 	for i := range stats {
 		add(stats[i].name, stats[i].kind, stats[i].value(&s), null)
 	}
-	add("recovery", gauge, boolValue(s.Recovery != ""), unknownIf(s.Recovery == "", textValue(s.Recovery)))
+	add("recovery", gauge, value.OfBool(s.Recovery != ""), unknownIf(s.Recovery == "", value.OfText(s.Recovery)))
 	position, text := headOf(ex.session.Store)
 	add("head", gauge, position, text)
-	add("follow_lag", gauge, intValue(ex.session.Settings.Followers.lag(ex.index.Head())), null)
+	add("follow_lag", gauge, value.OfInt(ex.session.Settings.Followers.lag(ex.index.Head())), null)
 	if m := ex.session.Settings.Shared; m != nil {
-		add("memory_limit", gauge, intValue(m.Limit()), null)
-		add("memory_used", gauge, intValue(m.Used()), null)
-		add("memory_peak", gauge, intValue(m.Peak()), null)
+		add("memory_limit", gauge, value.OfInt(m.Limit()), null)
+		add("memory_used", gauge, value.OfInt(m.Used()), null)
+		add("memory_peak", gauge, value.OfInt(m.Peak()), null)
 	}
 	return list
 }
 
 // headOf is the head of a store: its position, and with its chain value, as the key expect of a DSN takes it. The position of the
 // empty log is 0, which has no chain. Both are NULL if the head cannot be read.
-func headOf(store engine.Store) (position, text Value) {
+func headOf(store engine.Store) (position, text value.Value) {
 	s, ok := offers[interface{ Head() (engine.Head, error) }](store)
 	if !ok {
 		return null, null
@@ -369,5 +370,5 @@ func headOf(store engine.Store) (position, text Value) {
 	if err != nil {
 		return null, null
 	}
-	return intValue(int64(h.Position)), unknownIf(h.Position == 0, textValue(fmt.Sprintf("%d:%x", h.Position, h.Chain)))
+	return value.OfInt(int64(h.Position)), unknownIf(h.Position == 0, value.OfText(fmt.Sprintf("%d:%x", h.Position, h.Chain)))
 }

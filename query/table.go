@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // A Table is what the executor reads. It knows nothing of SQL text.
@@ -17,8 +18,8 @@ type Table interface {
 // A TableColumn is one column of a Table.
 type TableColumn struct {
 	Column
-	affinity affinity
-	collate  collation
+	affinity value.Affinity
+	collate  value.Collation
 	hidden   bool // not part of *
 	tags     bool // the tags of events
 }
@@ -38,10 +39,10 @@ type BatchSource interface {
 // A tableBatch is up to 1,024 rows by column. Event tables fill events; every other table fills columns.
 type tableBatch struct {
 	n       int
-	events  *engine.Batch // nil for other tables
-	pending bool          // events of an open transaction: their places are not known yet
-	columns [][]Value     // by schema ordinal; nil for a column that is not read
-	serial  uint64        // tells this batch's rows from those of every other batch of the scan
+	events  *engine.Batch   // nil for other tables
+	pending bool            // events of an open transaction: their places are not known yet
+	columns [][]value.Value // by schema ordinal; nil for a column that is not read
+	serial  uint64          // tells this batch's rows from those of every other batch of the scan
 }
 
 // batchRows is the number of rows of a full tableBatch.

@@ -22,6 +22,7 @@ import (
 	"github.com/eventfold/eventfold/engine/filestore"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 var update = flag.Bool("update", false, "write what the transcripts should say")
@@ -257,7 +258,7 @@ func valueText(v driver.Value) string {
 		}
 		return fmt.Sprintf("x'%x'", v)
 	case float64:
-		return formatReal(v)
+		return value.FormatReal(v)
 	case time.Time:
 		return v.Format(time.RFC3339Nano)
 	case *engine.Event:

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // windowOnly are the functions that exist only with OVER.
@@ -84,7 +85,7 @@ func (s *stage) windowFunction(c *parser.Call) (*expr, error) {
 	core := s.coreCompiler
 	plan := core.windowPlan()
 	return &expr{
-		eval: func(en *env) Value { return en.row.values[plan.base+slot] },
+		eval: func(en *env) value.Value { return en.row.values[plan.base+slot] },
 		typ:  typ, nullable: nullable, pos: c.Pos,
 	}, nil
 }
@@ -232,7 +233,7 @@ type windowOp struct {
 	in    operator
 	en    *env
 	keep  *keeper
-	rows  [][]Value
+	rows  [][]value.Value
 	at    int
 	built bool
 }
@@ -259,7 +260,7 @@ func (w *windowOp) close() error {
 }
 
 func (w *windowOp) build() error {
-	row := make([]Value, w.plan.base+len(w.plan.calls))
+	row := make([]value.Value, w.plan.base+len(w.plan.calls))
 	for n := 0; ; n++ {
 		w.en.begin()
 		ok, err := w.in.next(w.en)
@@ -316,8 +317,8 @@ func (w *windowOp) compute(call *windowCall, slot int) error {
 // A windowRow is one row as a function sees it.
 type windowRow struct {
 	row       int // in windowOp.rows
-	partition []Value
-	order     []Value
+	partition []value.Value
+	order     []value.Value
 }
 
 // sort orders the rows by partition and by the function's ORDER BY.
@@ -331,7 +332,7 @@ func (w *windowOp) sort(call *windowCall) ([]windowRow, error) {
 		w.en.row.values = w.rows[i]
 		rows[i].row = i
 		rows[i].partition = evalAll(call.partition, w.en)
-		rows[i].order = make([]Value, len(call.order))
+		rows[i].order = make([]value.Value, len(call.order))
 		for k := range call.order {
 			rows[i].order[k] = call.order[k].e.eval(w.en)
 		}
@@ -348,11 +349,11 @@ func (w *windowOp) sort(call *windowCall) ([]windowRow, error) {
 		return nil, err
 	}
 	slices.SortStableFunc(rows, func(a, b windowRow) int {
-		if !w.en.effort(sortEffort(a.partition, b.partition) + sortEffort(a.order, b.order)) {
+		if !w.en.Effort(sortEffort(a.partition, b.partition) + sortEffort(a.order, b.order)) {
 			return 0
 		}
 		for i, e := range call.partition {
-			if c := compareValues(a.partition[i], b.partition[i], e.collate); c != 0 {
+			if c := value.Compare(a.partition[i], b.partition[i], e.collate); c != 0 {
 				return c
 			}
 		}
@@ -361,17 +362,17 @@ func (w *windowOp) sort(call *windowCall) ([]windowRow, error) {
 	return rows, w.en.err
 }
 
-func evalAll(list []*expr, en *env) []Value {
-	out := make([]Value, len(list))
+func evalAll(list []*expr, en *env) []value.Value {
+	out := make([]value.Value, len(list))
 	for i, e := range list {
 		out[i] = e.eval(en)
 	}
 	return out
 }
 
-func sameKeys(keys []*expr, a, b []Value) bool {
+func sameKeys(keys []*expr, a, b []value.Value) bool {
 	for i, e := range keys {
-		if compareValues(a[i], b[i], e.collate) != 0 {
+		if value.Compare(a[i], b[i], e.collate) != 0 {
 			return false
 		}
 	}
@@ -398,20 +399,20 @@ func (p *partition) bounds() error {
 		if b.from.offset == nil {
 			continue
 		}
-		v := numericAffinity(b.from.offset.eval(p.op.en))
+		v := value.AsNumber(b.from.offset.eval(p.op.en))
 		if p.op.en.err != nil {
 			return p.op.en.err
 		}
-		if v.kind != Int || v.n < 0 {
+		if v.Kind != value.Int || v.N < 0 {
 			return errorf(BadValue, p.call.pos, "the offset of a frame must be an integer that is not negative")
 		}
-		*b.to = v.n
+		*b.to = v.N
 	}
 	return nil
 }
 
 // eval evaluates an expression on row i of the partition.
-func (p *partition) eval(e *expr, i int) Value {
+func (p *partition) eval(e *expr, i int) value.Value {
 	p.op.en.row.values = p.op.rows[p.rows[i].row]
 	v := e.eval(p.op.en)
 	if n := p.op.en.unmade(0); n > 0 { // the row keeps it
@@ -423,16 +424,16 @@ func (p *partition) eval(e *expr, i int) Value {
 }
 
 // set gives row i of the partition its result.
-func (p *partition) set(i int, v Value) { p.op.rows[p.rows[i].row][p.slot] = v }
+func (p *partition) set(i int, v value.Value) { p.op.rows[p.rows[i].row][p.slot] = v }
 
 // keepValue returns a value that an aggregate's state holds, which changes, as one that stays. Rows that follow each other often have the
 // same.
-func (p *partition) keepValue(v, last Value) (Value, error) {
-	if v.s == "" {
+func (p *partition) keepValue(v, last value.Value) (value.Value, error) {
+	if v.S == "" {
 		return v, nil
 	}
-	if v.s == last.s {
-		v.s = last.s
+	if v.S == last.S {
+		v.S = last.S
 		return v, nil
 	}
 	return p.op.keep.value(v)
@@ -494,7 +495,7 @@ func (p *partition) frame(i int) (lo, hi int) {
 
 func windowRowNumber(p *partition, _ *windowCall) error {
 	for i := range p.rows {
-		p.set(i, intValue(int64(i)+1))
+		p.set(i, value.OfInt(int64(i)+1))
 	}
 	return nil
 }
@@ -505,7 +506,7 @@ func windowRank(p *partition, _ *windowCall) error {
 		if i > 0 && !p.peer(i-1, i) {
 			rank = i + 1
 		}
-		p.set(i, intValue(int64(rank)))
+		p.set(i, value.OfInt(int64(rank)))
 	}
 	return nil
 }
@@ -516,7 +517,7 @@ func windowDenseRank(p *partition, _ *windowCall) error {
 		if i > 0 && !p.peer(i-1, i) {
 			rank++
 		}
-		p.set(i, intValue(rank))
+		p.set(i, value.OfInt(rank))
 	}
 	return nil
 }
@@ -529,7 +530,7 @@ func windowShift(p *partition, call *windowCall, sign int64) error {
 	if err := p.op.keep.account(int64(len(p.rows)) * valueSize); err != nil {
 		return err
 	}
-	values := make([]Value, len(p.rows))
+	values := make([]value.Value, len(p.rows))
 	for i := range p.rows {
 		values[i] = p.eval(call.args[0], i)
 		if err := p.check(i); err != nil {
@@ -540,14 +541,14 @@ func windowShift(p *partition, call *windowCall, sign int64) error {
 		if err := p.check(i); err != nil {
 			return err
 		}
-		by := intValue(1)
+		by := value.OfInt(1)
 		if len(call.args) > 1 {
-			by = numericAffinity(p.eval(call.args[1], i))
+			by = value.AsNumber(p.eval(call.args[1], i))
 		}
-		if by.kind != Int {
+		if by.Kind != value.Int {
 			return errorf(BadValue, call.pos, "the offset of %s() must be an integer", strings.ToUpper(call.name))
 		}
-		at := int64(i) + sign*by.n
+		at := int64(i) + sign*by.N
 		switch {
 		case at >= 0 && at < int64(len(values)):
 			p.set(i, values[at])
@@ -593,7 +594,7 @@ func (p *partition) check(i int) error {
 // windowAggregate computes an aggregate over every row's frame. A frame that only grows is computed by adding to the
 // state; one that also loses rows is computed anew for each row.
 func windowAggregate(p *partition, call *windowCall) error {
-	buf := make([]Value, len(call.agg.args))
+	buf := make([]value.Value, len(call.agg.args))
 	state := &aggState{}
 	lo, hi, last := 0, 0, null
 	for i := range p.rows {

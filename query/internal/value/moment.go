@@ -1,14 +1,18 @@
-package query
+package value
 
 import (
+	"errors"
 	"math"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/eventfold/eventfold/internal/ascii"
 )
 
-// A moment is what SQLite's date functions compute with. A point in time is either known as milliseconds or as
+// A Moment is what SQLite's date functions compute with. A point in time is either known as milliseconds or as
 // fields of the calendar; each is computed from the other when it is needed. There are no time zones: all is UTC.
-type moment struct {
+type Moment struct {
 	ms           int64 // since 1970
 	year         int
 	month, day   int
@@ -31,63 +35,70 @@ const (
 	dayMs       = 86400000
 )
 
-func (m *moment) valid() bool { return m.ms >= julianEpoch && m.ms <= lastMs }
+func (m *Moment) valid() bool { return m.ms >= julianEpoch && m.ms <= lastMs }
 
-// momentOf returns the moment that the arguments of a date function mean: a value and modifiers, now without any.
-// ok is false where SQLite's result is NULL.
-func momentOf(e *env, args []Value) (m moment, ok bool) {
+// MomentOf returns the moment that the arguments of a date function mean: a value and modifiers, now without any.
+// ok is false where SQLite's result is NULL. The only error is ErrLocalTime.
+func MomentOf(now time.Time, args []Value) (m Moment, ok bool, err error) {
 	if len(args) == 0 {
-		m.setNow(e)
-	} else if !m.set(e, args[0]) {
-		return m, false
+		m.setNow(now)
+	} else if !m.set(now, args[0]) {
+		return m, false, nil
 	}
 	for i, a := range args {
 		if i == 0 {
 			continue
 		}
-		if a.kind == Null {
-			return m, false
+		if a.Kind == Null {
+			return m, false, nil
 		}
-		if lowerASCII(a.text()) == "localtime" {
-			e.fail(noLocalTime())
-			return m, false
+		if ascii.Lower(a.Text()) == "localtime" {
+			return m, false, ErrLocalTime
 		}
-		if !m.modify(a.text(), i) {
-			return m, false
+		if !m.modify(a.Text(), i) {
+			return m, false, nil
 		}
 	}
 	m.needMs()
 	if m.failed || !m.valid() {
-		return m, false
+		return m, false, nil
 	}
 	if len(args) == 1 && m.hasDate && m.day > 28 {
 		m.hasDate = false
 	}
-	return m, true
+	return m, true, nil
 }
 
-func noLocalTime() error {
-	return &Error{Kind: BadArgument, Pos: -1, Msg: "there is no local time: all times are UTC, whatever machine asks",
-		Hint: "leave 'localtime' out, and add the difference, as in '+02:00'"}
+// ErrLocalTime is the error for the modifier 'localtime'.
+var ErrLocalTime = errors.New("there is no local time: all times are UTC, whatever machine asks")
+
+// AnyTime returns the time that a value means: a time, any text that SQLite's date functions read, or seconds since
+// 1970.
+func AnyTime(now time.Time, v Value) (micros int64, ok bool) {
+	if micros, ok = ToTime(v); ok || v.Kind != String {
+		return micros, ok
+	}
+	m, ok, _ := MomentOf(now, []Value{v}) // without modifiers there is no error
+	return m.ms * 1000, ok && m.ms >= minTime/1000
 }
 
-func (m *moment) setNow(e *env) {
-	*m = moment{ms: e.now.UnixMilli(), hasMs: true, subsec: m.subsec}
+func (m *Moment) setNow(now time.Time) {
+	*m = Moment{ms: now.UnixMilli(), hasMs: true, subsec: m.subsec}
 }
 
 // set reads a value: a number, or a text in one of SQLite's formats.
-func (m *moment) set(e *env, v Value) bool {
-	switch v.kind {
+func (m *Moment) set(now time.Time, v Value) bool {
+	switch v.Kind {
 	case Null:
 		return false
 	case Int, Float:
-		m.setRaw(v.real())
+		m.setRaw(v.Real())
 		return true
 	case Time:
-		m.setTime(v.n)
+		m.setTime(v.N)
 		return true
 	}
-	s := v.s
+	s := v.S
 	if m.parseDate(s) || m.parseClock(s) {
 		if m.hour == 24 { // the beginning of the next day
 			m.needMs()
@@ -95,31 +106,31 @@ func (m *moment) set(e *env, v Value) bool {
 		}
 		return true
 	}
-	switch lowerASCII(s) {
+	switch ascii.Lower(s) {
 	case "now":
-		m.setNow(e)
+		m.setNow(now)
 		return true
 	case "subsec", "subsecond":
-		m.setNow(e)
+		m.setNow(now)
 		m.subsec = true
 		return true
 	}
-	p := numericPrefix(s)
+	p := NumericPrefix(s)
 	if p.whole {
-		*m = moment{}
-		m.setRaw(p.value().real())
+		*m = Moment{}
+		m.setRaw(p.Value().Real())
 	}
 	return p.whole
 }
 
-func (m *moment) setRaw(f float64) {
+func (m *Moment) setRaw(f float64) {
 	m.second, m.raw = f, true
 	if f >= 0 && f < 5373484.5 {
 		m.ms, m.hasMs = int64(f*dayMs+0.5)+julianEpoch, true
 	}
 }
 
-func (m *moment) setTime(micros int64) {
+func (m *Moment) setTime(micros int64) {
 	c := civilOf(micros)
 	m.year, m.month, m.day, m.hasDate = c.year, c.month, c.day, true
 	m.hour, m.minute, m.hasClock = c.hour, c.minute, true
@@ -135,8 +146,8 @@ func digits(s string, n, limit int) (value int, rest string, ok bool) {
 }
 
 // parseDate reads [-]YYYY-MM-DD, and a time of day after blanks or Ts.
-func (m *moment) parseDate(s string) bool {
-	*m = moment{}
+func (m *Moment) parseDate(s string) bool {
+	*m = Moment{}
 	negative := strings.HasPrefix(s, "-")
 	if negative {
 		s = s[1:]
@@ -173,9 +184,9 @@ func ymd(s string, yearDigits, months, days int) (year, month, dayOfMonth int, r
 }
 
 // parseClock reads HH:MM[:SS[.f]] and a zone.
-func (m *moment) parseClock(s string) bool {
+func (m *Moment) parseClock(s string) bool {
 	var ok bool
-	t := moment{}
+	t := Moment{}
 	if t.hour, s, ok = digits(s, 2, 24); !ok || !strings.HasPrefix(s, ":") {
 		return false
 	}
@@ -189,8 +200,8 @@ func (m *moment) parseClock(s string) bool {
 		}
 		s = rest
 		t.second = float64(whole)
-		if len(s) > 1 && s[0] == '.' && isDigit(s[1]) {
-			end := digitsEnd(s, 1)
+		if len(s) > 1 && s[0] == '.' && ascii.IsDigit(s[1]) {
+			end := ascii.DigitsEnd(s, 1)
 			f, _ := strconv.ParseFloat("0"+s[:end], 64) // cannot fail
 			t.second += min(f, 0.999)
 			s = s[end:]
@@ -199,7 +210,7 @@ func (m *moment) parseClock(s string) bool {
 	if t.zone, ok = parseOffset(s); !ok || t.hour == 24 && (t.minute > 0 || t.second > 0) {
 		return false
 	}
-	*m = moment{hour: t.hour, minute: t.minute, second: t.second, zone: t.zone, hasClock: true}
+	*m = Moment{hour: t.hour, minute: t.minute, second: t.second, zone: t.zone, hasClock: true}
 	return true
 }
 
@@ -226,7 +237,7 @@ func parseOffset(s string) (minutes int, ok bool) {
 }
 
 // findOverflow computes by how many days the day lies beyond its month.
-func (m *moment) findOverflow() {
+func (m *Moment) findOverflow() {
 	m.overflow = 0
 	if m.month >= 1 && m.month <= 12 {
 		m.overflow = max(0, m.day-monthDays(m.year, m.month))
@@ -234,7 +245,7 @@ func (m *moment) findOverflow() {
 }
 
 // needMs computes ms from the fields.
-func (m *moment) needMs() {
+func (m *Moment) needMs() {
 	if m.hasMs {
 		return
 	}
@@ -243,7 +254,7 @@ func (m *moment) needMs() {
 		year, month, dayOfMonth = m.year, m.month, m.day
 	}
 	if year < -4713 || year > 9999 || m.raw {
-		*m = moment{failed: true, hasMs: true}
+		*m = Moment{failed: true, hasMs: true}
 		return
 	}
 	m.ms = civil{year: year, month: month, day: dayOfMonth}.unixMicros() / 1000
@@ -259,67 +270,67 @@ func (m *moment) needMs() {
 }
 
 // needFields computes the date and the time of day from ms.
-func (m *moment) needFields() {
+func (m *Moment) needFields() {
 	m.needDate()
 	if m.hasClock {
 		return
 	}
 	m.needMs()
-	rest := m.ms - floorDiv(m.ms, dayMs)*dayMs
+	rest := m.ms - FloorDiv(m.ms, dayMs)*dayMs
 	m.hour, m.minute = int(rest/3600000), int(rest/60000%60)
 	m.second = float64(rest%60000) / 1000
 	m.raw, m.hasClock = false, true
 }
 
-func (m *moment) needDate() {
+func (m *Moment) needDate() {
 	switch {
 	case m.hasDate:
 		return
 	case !m.hasMs:
 		m.year, m.month, m.day = 2000, 1, 1
 	case !m.valid():
-		*m = moment{failed: true, hasMs: true}
+		*m = Moment{failed: true, hasMs: true}
 		return
 	default:
-		m.year, m.month, m.day = dateOf(floorDiv(m.ms, dayMs))
+		m.year, m.month, m.day = dateOf(FloorDiv(m.ms, dayMs))
 	}
 	m.hasDate = true
 }
 
 // onlyMs forgets the fields.
-func (m *moment) onlyMs() { m.hasDate, m.hasClock, m.zone = false, false, 0 }
+func (m *Moment) onlyMs() { m.hasDate, m.hasClock, m.zone = false, false, 0 }
 
 // modify applies the i-th argument of a date function, a modifier. It returns false if it is none.
-func (m *moment) modify(s string, i int) bool {
-	name := lowerASCII(s)
+func (m *Moment) modify(s string, i int) bool {
+	name := ascii.Lower(s)
 	if f, ok := modifiers[name]; ok {
 		return f(m, i)
 	}
 	if rest, ok := strings.CutPrefix(name, "weekday "); ok {
 		return m.toWeekday(rest)
 	}
-	if name != "" && (name[0] == '+' || name[0] == '-' || isDigit(name[0])) {
+	if name != "" && (name[0] == '+' || name[0] == '-' || ascii.IsDigit(name[0])) {
 		return m.shift(name)
 	}
 	return false
 }
 
-var modifiers = map[string]func(m *moment, i int) bool{
-	"auto":           func(m *moment, i int) bool { return i == 1 && m.guess() },
-	"ceiling":        func(m *moment, _ int) bool { m.needMs(); m.onlyMs(); m.overflow = 0; return true },
-	"floor":          func(m *moment, _ int) bool { m.needMs(); m.ms -= int64(m.overflow) * dayMs; m.onlyMs(); return true },
-	"julianday":      func(m *moment, i int) bool { ok := i == 1 && m.hasMs && m.raw; m.raw = false; return ok },
-	"unixepoch":      func(m *moment, i int) bool { return i == 1 && m.raw && m.fromUnix() },
-	"utc":            func(m *moment, _ int) bool { m.needMs(); m.onlyMs(); return true }, // what all times are already
-	"subsec":         func(m *moment, _ int) bool { m.subsec = true; return true },
-	"subsecond":      func(m *moment, _ int) bool { m.subsec = true; return true },
-	"start of day":   func(m *moment, _ int) bool { return m.startOf(func(*moment) {}) },
-	"start of month": func(m *moment, _ int) bool { return m.startOf(func(m *moment) { m.day = 1 }) },
-	"start of year":  func(m *moment, _ int) bool { return m.startOf(func(m *moment) { m.month, m.day = 1, 1 }) },
+var modifiers = map[string]func(m *Moment, i int) bool{
+	"auto":           func(m *Moment, i int) bool { return i == 1 && m.guess() },
+	"ceiling":        func(m *Moment, _ int) bool { m.needMs(); m.onlyMs(); m.overflow = 0; return true },
+	"floor":          func(m *Moment, _ int) bool { m.needMs(); m.ms -= int64(m.overflow) * dayMs; m.onlyMs(); return true },
+	"julianday":      func(m *Moment, i int) bool { ok := i == 1 && m.hasMs && m.raw; m.raw = false; return ok },
+	"unixepoch":      func(m *Moment, i int) bool { return i == 1 && m.raw && m.fromUnix() },
+	"utc":            func(m *Moment, _ int) bool { m.needMs(); m.onlyMs(); return true }, // what all times are already
+	"subsec":         func(m *Moment, _ int) bool { m.subsec = true; return true },
+	"subsecond":      func(m *Moment, _ int) bool { m.subsec = true; return true },
+	"start of day":   func(m *Moment, _ int) bool { return m.startOf(func(*Moment) {}) },
+	"start of month": func(m *Moment, _ int) bool { return m.startOf(func(m *Moment) { m.day = 1 }) },
+	"start of year":  func(m *Moment, _ int) bool { return m.startOf(func(m *Moment) { m.month, m.day = 1, 1 }) },
 }
 
 // guess takes a raw number for a Julian day if it can be one, otherwise for seconds since 1970.
-func (m *moment) guess() bool {
+func (m *Moment) guess() bool {
 	if !m.raw || m.hasMs {
 		m.raw = false
 		return true
@@ -328,7 +339,7 @@ func (m *moment) guess() bool {
 }
 
 // fromUnix takes the raw number for seconds since 1970.
-func (m *moment) fromUnix() bool {
+func (m *Moment) fromUnix() bool {
 	f := m.second*1000 - julianEpoch
 	if f < 0 || f >= lastMs+1-julianEpoch {
 		return false
@@ -338,7 +349,7 @@ func (m *moment) fromUnix() bool {
 	return true
 }
 
-func (m *moment) startOf(cut func(*moment)) bool {
+func (m *Moment) startOf(cut func(*Moment)) bool {
 	if !m.hasMs && !m.hasDate && !m.hasClock {
 		return false
 	}
@@ -350,9 +361,9 @@ func (m *moment) startOf(cut func(*moment)) bool {
 }
 
 // toWeekday moves on to a day of the week, 0 for Sunday, unless it is that day.
-func (m *moment) toWeekday(s string) bool {
-	p := numericPrefix(s)
-	n, ok := isInt(p.value().real())
+func (m *Moment) toWeekday(s string) bool {
+	p := NumericPrefix(s)
+	n, ok := IsInt(p.Value().Real())
 	if !p.whole || !ok || n < 0 || n > 6 {
 		return false
 	}
@@ -369,8 +380,8 @@ func (m *moment) toWeekday(s string) bool {
 }
 
 // weekday returns the day of the week, 0 for Sunday. needMs must have been called.
-func (m *moment) weekday() int {
-	w := (floorDiv(m.ms, dayMs) + 4) % 7
+func (m *Moment) weekday() int {
+	w := (FloorDiv(m.ms, dayMs) + 4) % 7
 	if w < 0 {
 		w += 7
 	}
@@ -378,12 +389,12 @@ func (m *moment) weekday() int {
 }
 
 // shift applies modifiers that begin with a number: +3 days, -01:30, +0001-02-03 04:05.
-func (m *moment) shift(s string) bool {
+func (m *Moment) shift(s string) bool {
 	n := 1
 	for n < len(s) && s[n] != ':' && !isBlank(s[n]) && !(s[n] == '-' && isYear(s[1:n])) {
 		n++
 	}
-	p := numericPrefix(s[:n])
+	p := NumericPrefix(s[:n])
 	if !p.whole {
 		return false
 	}
@@ -393,16 +404,16 @@ func (m *moment) shift(s string) bool {
 	if n < len(s) && s[n] == ':' {
 		return m.shiftClock(strings.TrimLeft(s, "+-"), s[0] == '-')
 	}
-	return m.shiftUnits(p.value().real(), strings.TrimLeft(s[n:], " \t\n\v\f\r"))
+	return m.shiftUnits(p.Value().Real(), strings.TrimLeft(s[n:], " \t\n\v\f\r"))
 }
 
 // isYear reports whether s is four or five digits.
 func isYear(s string) bool {
-	return (len(s) == 4 || len(s) == 5) && digitsEnd(s, 0) == len(s)
+	return (len(s) == 4 || len(s) == 5) && ascii.DigitsEnd(s, 0) == len(s)
 }
 
 // shiftDate adds or subtracts years, months and days, and perhaps a time of day.
-func (m *moment) shiftDate(s string, yearDigits int) bool {
+func (m *Moment) shiftDate(s string, yearDigits int) bool {
 	sign := 1
 	switch s[0] {
 	case '-':
@@ -430,22 +441,22 @@ func (m *moment) shiftDate(s string, yearDigits int) bool {
 }
 
 // addMonths moves the month; the day stays, even if the month is too short for it.
-func (m *moment) addMonths(n int) {
+func (m *Moment) addMonths(n int) {
 	months := int64(m.year)*12 + int64(m.month-1) + int64(n)
-	year := floorDiv(months, 12)
+	year := FloorDiv(months, 12)
 	m.year, m.month = int(year), int(months-year*12)+1
 	m.findOverflow()
 	m.hasMs = false
 }
 
 // shiftClock adds or subtracts hours, minutes and seconds.
-func (m *moment) shiftClock(s string, back bool) bool {
-	var t moment
+func (m *Moment) shiftClock(s string, back bool) bool {
+	var t Moment
 	if !t.parseClock(s) {
 		return false
 	}
 	t.needMs()
-	by := t.ms - floorDiv(t.ms, dayMs)*dayMs
+	by := t.ms - FloorDiv(t.ms, dayMs)*dayMs
 	if back {
 		by = -by
 	}
@@ -466,7 +477,7 @@ var units = map[string]struct{ limit, seconds float64 }{
 }
 
 // shiftUnits adds a number of units. Whole months and years go by the calendar, parts of them by 30 and 365 days.
-func (m *moment) shiftUnits(f float64, name string) bool {
+func (m *Moment) shiftUnits(f float64, name string) bool {
 	unit, ok := units[strings.TrimSuffix(name, "s")]
 	if !ok || f <= -unit.limit || f >= unit.limit {
 		return false
@@ -489,14 +500,14 @@ func (m *moment) shiftUnits(f float64, name string) bool {
 }
 
 // appendDate appends YYYY-MM-DD.
-func (m *moment) appendDate(b []byte) []byte {
+func (m *Moment) appendDate(b []byte) []byte {
 	b = appendPadded(b, m.year, 4)
 	b = appendPadded(append(b, '-'), m.month, 2)
 	return appendPadded(append(b, '-'), m.day, 2)
 }
 
 // appendClock appends HH:MM:SS, with milliseconds if they are asked for.
-func (m *moment) appendClock(b []byte) []byte {
+func (m *Moment) appendClock(b []byte) []byte {
 	b = appendPadded(b, m.hour, 2)
 	b = appendPadded(append(b, ':'), m.minute, 2)
 	b = append(b, ':')
@@ -509,207 +520,45 @@ func (m *moment) appendClock(b []byte) []byte {
 }
 
 // dayOfYear returns 0 for the first of January.
-func (m *moment) dayOfYear() int {
+func (m *Moment) dayOfYear() int {
 	return int(daysFromCivil(int64(m.year), m.month) - daysFromCivil(int64(m.year), 1) + int64(m.day-1))
 }
 
 // isoWeek returns the year and the number of the week, as ISO 8601 counts them: that of its Thursday.
-func (m *moment) isoWeek() (year, week int) {
-	t := moment{ms: m.ms + int64(3-(m.weekday()+6)%7)*dayMs, hasMs: true}
+func (m *Moment) isoWeek() (year, week int) {
+	t := Moment{ms: m.ms + int64(3-(m.weekday()+6)%7)*dayMs, hasMs: true}
 	t.needDate()
 	return t.year, t.dayOfYear()/7 + 1
 }
 
-// A directive is what a letter after a percent sign of strftime appends.
-type directive func(b []byte, m *moment) []byte
-
-// padded appends a number with zeros in front, as C's %04d has it: a minus is part of the width.
-func padded(width int, of func(m *moment) int) directive {
-	return func(b []byte, m *moment) []byte {
-		n := of(m)
-		if n < 0 {
-			return appendPadded(b, n, width-1)
-		}
-		return appendPadded(b, n, width)
-	}
-}
-
-// spaced pads to two places with a blank.
-func spaced(of func(m *moment) int) directive {
-	return func(b []byte, m *moment) []byte {
-		n := of(m)
-		if n < 10 {
-			b = append(b, ' ')
-		}
-		return strconv.AppendInt(b, int64(n), 10)
-	}
-}
-
-// chosen appends one of two texts for the half of the day.
-func chosen(morning, afternoon string) directive {
-	return func(b []byte, m *moment) []byte {
-		if m.hour >= 12 {
-			return append(b, afternoon...)
-		}
-		return append(b, morning...)
-	}
-}
-
-func (m *moment) hour12() int {
-	if h := m.hour % 12; h != 0 {
-		return h
-	}
-	return 12
-}
-
-var yearDirective = padded(4, func(m *moment) int { return m.year })
-
-var strftimeDirectives = map[byte]directive{
-	'd': padded(2, func(m *moment) int { return m.day }),
-	'e': spaced(func(m *moment) int { return m.day }),
-	'f': func(b []byte, m *moment) []byte {
-		s := strconv.FormatFloat(min(m.second, 59.999), 'f', 3, 64)
-		if len(s) < 6 {
-			b = append(b, '0')
-		}
-		return append(b, s...)
-	},
-	'F': func(b []byte, m *moment) []byte {
-		b = appendPadded(append(yearDirective(b, m), '-'), m.month, 2)
-		return appendPadded(append(b, '-'), m.day, 2)
-	},
-	'G': padded(4, func(m *moment) int { y, _ := m.isoWeek(); return y }),
-	'g': padded(2, func(m *moment) int { y, _ := m.isoWeek(); return y % 100 }),
-	'H': padded(2, func(m *moment) int { return m.hour }),
-	'k': spaced(func(m *moment) int { return m.hour }),
-	'I': padded(2, func(m *moment) int { return m.hour12() }),
-	'l': spaced(func(m *moment) int { return m.hour12() }),
-	'j': padded(3, func(m *moment) int { return m.dayOfYear() + 1 }),
-	'J': func(b []byte, m *moment) []byte {
-		return append(b, formatG(float64(m.ms-julianEpoch)/dayMs, 16)...)
-	},
-	'm': padded(2, func(m *moment) int { return m.month }),
-	'M': padded(2, func(m *moment) int { return m.minute }),
-	'p': chosen("AM", "PM"),
-	'P': chosen("am", "pm"),
-	'R': func(b []byte, m *moment) []byte {
-		return appendPadded(append(appendPadded(b, m.hour, 2), ':'), m.minute, 2)
-	},
-	's': func(b []byte, m *moment) []byte {
-		if m.subsec {
-			return strconv.AppendFloat(b, float64(m.ms)/1000, 'f', 3, 64)
-		}
-		return strconv.AppendInt(b, floorDiv(m.ms, 1000), 10)
-	},
-	'S': padded(2, func(m *moment) int { return int(m.second) }),
-	'T': func(b []byte, m *moment) []byte {
-		t := *m
-		t.subsec = false
-		return t.appendClock(b)
-	},
-	'u': padded(1, func(m *moment) int { return (m.weekday()+6)%7 + 1 }),
-	'w': padded(1, func(m *moment) int { return m.weekday() }),
-	'U': padded(2, func(m *moment) int { return (m.dayOfYear() + 7 - m.weekday()) / 7 }),
-	'W': padded(2, func(m *moment) int { return (m.dayOfYear() + 7 - (m.weekday()+6)%7) / 7 }),
-	'V': padded(2, func(m *moment) int { _, w := m.isoWeek(); return w }),
-	'Y': yearDirective,
-	'%': func(b []byte, _ *moment) []byte { return append(b, '%') },
-}
-
-// directiveEffort is what a directive counts for.
-const directiveEffort = 32
-
-// strftime formats m; ok is false if the format has a letter that means nothing, or the text becomes too long.
-func (m *moment) strftime(e *env, format string, directives map[byte]directive) (text string, ok bool) {
-	m.needFields()
-	var b []byte
-	limit := e.textLimit()
-	for i := 0; i < len(format); i++ {
-		if len(b) > limit {
-			e.tooLong(limit)
-			return "", false
-		}
-		if format[i] != '%' {
-			b = append(b, format[i])
-			continue
-		}
-		if i++; i == len(format) {
-			return "", false
-		}
-		d := directives[format[i]]
-		if d == nil || !e.effort(directiveEffort) {
-			return "", false
-		}
-		b = d(b, m)
-	}
-	return stringOf(b), e.room(len(b))
-}
-
-// The date functions of SQLite.
-
-func dateFunc(e *env, args []Value) Value {
-	m, ok := momentOf(e, args)
-	if !ok {
-		return null
-	}
+// Date is what date() gives.
+func (m *Moment) Date() Value {
 	m.needDate()
 	var room [32]byte
-	return textValue(string(m.appendDate(room[:0])))
+	return OfText(string(m.appendDate(room[:0])))
 }
 
-func timeFunc(e *env, args []Value) Value {
-	m, ok := momentOf(e, args)
-	if !ok {
-		return null
-	}
+// Clock is what time() gives.
+func (m *Moment) Clock() Value {
 	m.needFields()
 	var room [32]byte
-	return textValue(string(m.appendClock(room[:0])))
+	return OfText(string(m.appendClock(room[:0])))
 }
 
-func datetimeFunc(e *env, args []Value) Value {
-	m, ok := momentOf(e, args)
-	if !ok {
-		return null
-	}
+// DateAndClock is what datetime() gives.
+func (m *Moment) DateAndClock() Value {
 	m.needFields()
 	var room [32]byte
-	return textValue(string(m.appendClock(append(m.appendDate(room[:0]), ' '))))
+	return OfText(string(m.appendClock(append(m.appendDate(room[:0]), ' '))))
 }
 
-func juliandayFunc(e *env, args []Value) Value {
-	m, ok := momentOf(e, args)
-	if !ok {
-		return null
-	}
-	return realValue(float64(m.ms-julianEpoch) / dayMs)
-}
+// JulianDay is what julianday() gives.
+func (m *Moment) JulianDay() Value { return OfReal(float64(m.ms-julianEpoch) / dayMs) }
 
-func unixepochFunc(e *env, args []Value) Value {
-	if len(args) == 1 && args[0].kind == Time {
-		return intValue(floorDiv(args[0].n, second))
-	}
-	m, ok := momentOf(e, args)
-	if !ok {
-		return null
-	}
+// UnixEpoch is what unixepoch() gives.
+func (m *Moment) UnixEpoch() Value {
 	if m.subsec {
-		return realValue(float64(m.ms) / 1000)
+		return OfReal(float64(m.ms) / 1000)
 	}
-	return intValue(floorDiv(m.ms, 1000))
-}
-
-func strftimeFunc(e *env, args []Value) Value {
-	if args[0].kind == Null {
-		return null
-	}
-	m, ok := momentOf(e, args[1:])
-	if !ok {
-		return null
-	}
-	s, ok := m.strftime(e, args[0].text(), strftimeDirectives)
-	if !ok {
-		return null
-	}
-	return textValue(s)
+	return OfInt(FloorDiv(m.ms, 1000))
 }

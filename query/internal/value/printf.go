@@ -1,4 +1,4 @@
-package query
+package value
 
 import (
 	"math"
@@ -6,17 +6,10 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
-)
 
-// real returns the nearest float64.
-func (d decimal) real() float64 {
-	s := "0." + string(d.digits) + "e" + strconv.Itoa(d.point)
-	if d.negative {
-		s = "-" + s
-	}
-	f, _ := strconv.ParseFloat(s, 64) // cannot fail: out of range is an infinity
-	return f
-}
+	"github.com/eventfold/eventfold/internal/ascii"
+	"github.com/eventfold/eventfold/query/internal/effort"
+)
 
 // formatE returns f as printf's %.*e does.
 func formatE(f float64, precision int) string {
@@ -43,14 +36,14 @@ type spec struct {
 }
 
 // maxWidth bounds widths and precisions: what asks for more is longer than any text.
-const maxWidth = textMost + 1
+const maxWidth = effort.MaxText + 1
 
-// printfFunc is printf(format, ...), as SQLite has it. Arguments that are missing count as NULL.
-func printfFunc(e *env, args []Value) Value {
-	if len(args) == 0 || args[0].kind == Null {
+// Printf is printf(format, ...), as SQLite has it. Arguments that are missing count as NULL.
+func Printf(m *effort.Meter, args []Value) Value {
+	if len(args) == 0 || args[0].Kind == Null {
 		return null
 	}
-	format, args := args[0].text(), args[1:]
+	format, args := args[0].Text(), args[1:]
 	next := func() Value {
 		if len(args) == 0 {
 			return null
@@ -59,7 +52,7 @@ func printfFunc(e *env, args []Value) Value {
 		args = args[1:]
 		return v
 	}
-	limit := e.textLimit()
+	limit := m.TextLimit()
 	var b []byte
 	for format != "" {
 		i := strings.IndexByte(format, '%')
@@ -78,11 +71,13 @@ func printfFunc(e *env, args []Value) Value {
 		format = rest
 		if !strings.ContainsRune("szqQw", rune(s.verb)) {
 			if s.precision > limit-len(b) {
-				return e.tooLong(limit)
+				m.TooLong()
+				return null
 			}
 		}
 		if s.width > limit-len(b) {
-			return e.tooLong(limit)
+			m.TooLong()
+			return null
 		}
 		before := len(b)
 		var ok bool
@@ -90,14 +85,18 @@ func printfFunc(e *env, args []Value) Value {
 			break
 		}
 		if len(b) > limit {
-			return e.tooLong(limit)
+			m.TooLong()
+			return null
 		}
-		e.discard(int64(len(b) - before)) // what the directive's part was put together from
-		if !e.effort(len(b) - before + i + 16) {
+		m.Discard(int64(len(b) - before)) // what the directive's part was put together from
+		if !m.Effort(len(b) - before + i + 16) {
 			return null
 		}
 	}
-	return e.text(b)
+	if !m.Room(len(b)) {
+		return null
+	}
+	return OfText(StringOf(b))
 }
 
 // parseSpec reads what follows a percent sign. The verb is 0 if there is none.
@@ -134,9 +133,9 @@ func parseSpec(s string, next func() Value) (spec, string) {
 // parseSize reads a number, or * for the next argument.
 func parseSize(s string, next func() Value) (n int, rest string) {
 	if strings.HasPrefix(s, "*") {
-		return int(int32(toInt(next()))), s[1:] // an int of C, as it is for SQLite
+		return int(int32(ToInt(next()))), s[1:] // an int of C, as it is for SQLite
 	}
-	end := digitsEnd(s, 0)
+	end := ascii.DigitsEnd(s, 0)
 	return int(min(maxWidth, integerPrefix(s[:end]))), s[end:]
 }
 
@@ -146,20 +145,20 @@ func (d spec) append(b []byte, next func() Value) (out []byte, ok bool) {
 	case '%':
 		return d.pad(b, "%", false), true
 	case 'd', 'i':
-		n := toInt(next())
+		n := ToInt(next())
 		return d.appendInteger(b, strconv.FormatUint(magnitude(n), 10), n < 0, true), true
 	case 'r':
-		return d.appendOrdinal(b, toInt(next())), true
+		return d.appendOrdinal(b, ToInt(next())), true
 	case 'u':
-		return d.appendInteger(b, strconv.FormatUint(uint64(toInt(next())), 10), false, false), true
+		return d.appendInteger(b, strconv.FormatUint(uint64(ToInt(next())), 10), false, false), true
 	case 'x', 'X', 'o', 'p':
-		return d.appendRadix(b, uint64(toInt(next()))), true
+		return d.appendRadix(b, uint64(ToInt(next()))), true
 	case 'f', 'e', 'E', 'g', 'G':
-		return d.pad(b, stringOf(d.appendReal(nil, toReal(next()))), d.zero), true
+		return d.pad(b, StringOf(d.appendReal(nil, ToReal(next()))), d.zero), true
 	case 'c':
-		return d.appendChar(b, next().text()), true
+		return d.appendChar(b, next().Text()), true
 	case 's', 'z':
-		return d.appendString(b, next().text()), true
+		return d.appendString(b, next().Text()), true
 	case 'q', 'Q', 'w':
 		return d.appendQuoted(b, next()), true
 	case 'n':
@@ -232,7 +231,7 @@ func withCommas(digits string) string {
 		}
 		b = append(b, digits[i])
 	}
-	return stringOf(b)
+	return StringOf(b)
 }
 
 func (d spec) appendRadix(b []byte, n uint64) []byte {
@@ -322,7 +321,7 @@ func (d spec) rounded(f float64, n decimal, digits int) decimal {
 
 // appendDigits appends the digits around the point, precision of them behind it.
 func (d spec) appendDigits(b []byte, n *decimal, precision int, trim bool) []byte {
-	if precision > smallPiece {
+	if precision > effort.SmallPiece {
 		b = slices.Grow(b, max(n.point, 0)+precision+len(".0e+308"))
 	}
 	whole := len(b)
@@ -363,7 +362,7 @@ func (d spec) appendChar(b []byte, s string) []byte {
 	if s == "" {
 		s = "\x00"
 	}
-	s = s[:nextChar(s, 0)]
+	s = s[:NextChar(s, 0)]
 	n := max(d.precision, 1)
 	if !d.left && d.width > n {
 		b = appendRepeated(b, " ", d.width-n)
@@ -393,14 +392,14 @@ func (d spec) cut(s string) string {
 	case d.precision < 0:
 		return s
 	case d.exact:
-		return s[:charOffset(s, int64(d.precision))]
+		return s[:CharOffset(s, int64(d.precision))]
 	}
 	return s[:min(len(s), d.precision)]
 }
 
 // appendQuoted appends a text with its quotes doubled; for Q within quotes.
 func (d spec) appendQuoted(b []byte, v Value) []byte {
-	if v.kind == Null {
+	if v.Kind == Null {
 		s := "(NULL)"
 		if d.verb == 'Q' {
 			s = "NULL"
@@ -411,7 +410,7 @@ func (d spec) appendQuoted(b []byte, v Value) []byte {
 	if d.verb == 'w' {
 		quote = `"`
 	}
-	s := strings.ReplaceAll(d.cut(v.text()), quote, quote+quote)
+	s := strings.ReplaceAll(d.cut(v.Text()), quote, quote+quote)
 	if d.verb == 'Q' {
 		s = "'" + s + "'"
 	}

@@ -1,9 +1,11 @@
-package query
+package jsontext
 
 import (
 	"math/big"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/eventfold/eventfold/internal/ascii"
 )
 
 // maxJSON5Depth is how deep the objects and arrays of JSON5 may be nested.
@@ -19,18 +21,18 @@ type json5 struct {
 	depth int
 }
 
-// fromJSON5 returns JSON5 as JSON; ok is false if it is neither, or if it is longer than a text may be.
-func fromJSON5(e *env, s string) (doc string, ok bool) {
-	p := &json5{in: s, limit: e.textLimit()}
+// FromJSON5 returns JSON5 as JSON; ok is false if it is neither, or if it becomes longer than the limit.
+func FromJSON5(s string, limit int) (doc []byte, ok bool) {
+	p := &json5{in: s, limit: limit}
 	p.blanks()
 	if !p.value() {
-		return "", false
+		return nil, false
 	}
 	p.blanks()
 	if p.at < len(p.in) || len(p.out) > p.limit {
-		return "", false
+		return nil, false
 	}
-	return stringOf(p.out), e.count(len(p.out))
+	return p.out, true
 }
 
 // blanks passes over white space and comments. A comment that is not closed is left, and then is no value.
@@ -84,7 +86,7 @@ func (p *json5) value() bool {
 		return p.container(']', p.value)
 	case c == '"' || c == '\'':
 		return p.text()
-	case isDigit(c) || c == '+' || c == '-' || c == '.':
+	case ascii.IsDigit(c) || c == '+' || c == '-' || c == '.':
 		return p.number()
 	}
 	return p.word()
@@ -147,7 +149,7 @@ func (p *json5) key() bool {
 		switch {
 		case c == '\\' && escaped && p.in[p.at+1] == 'u':
 			p.at += 6
-		case c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' || c == '$' || c >= utf8.RuneSelf || isDigit(c) && p.at > start:
+		case c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' || c == '$' || c >= utf8.RuneSelf || ascii.IsDigit(c) && p.at > start:
 			p.at++
 		default:
 			return p.name(start)
@@ -195,7 +197,7 @@ func (p *json5) control(c byte) {
 		p.at = len(p.in)
 		return
 	}
-	quoted := appendQuotedJSON(nil, string(rune(c)))
+	quoted := AppendQuoted(nil, string(rune(c)))
 	p.out = append(p.out, quoted[1:len(quoted)-1]...)
 }
 
@@ -220,9 +222,9 @@ func (p *json5) escape() bool {
 		p.out = append(p.out, c)
 	case c == 'v':
 		p.control('\v')
-	case c == '0' && (len(rest) == 1 || !isDigit(rest[1])):
+	case c == '0' && (len(rest) == 1 || !ascii.IsDigit(rest[1])):
 		p.control(0)
-	case c == 'x' && len(rest) > 2 && hexDigit(rest[1]) >= 0 && hexDigit(rest[2]) >= 0:
+	case c == 'x' && len(rest) > 2 && ascii.HexDigit(rest[1]) >= 0 && ascii.HexDigit(rest[2]) >= 0:
 		size = 3
 		p.out = append(append(p.out, "\\u00"...), rest[1:size]...)
 	default: // a line's end, which does not count
@@ -253,18 +255,18 @@ func (p *json5) number() bool {
 	switch {
 	case s == "":
 		return false
-	case len(s) > 2 && s[0] == '0' && s[1]|0x20 == 'x' && hexDigit(s[2]) >= 0:
+	case len(s) > 2 && s[0] == '0' && s[1]|0x20 == 'x' && ascii.HexDigit(s[2]) >= 0:
 		return p.hexadecimal()
 	case s[0]|0x20 == 'i':
 		return p.word()
 	}
-	whole := digitsEnd(s, 0)
+	whole := ascii.DigitsEnd(s, 0)
 	if whole > 1 && s[0] == '0' {
 		return false
 	}
 	end, fraction := whole, ""
 	if whole < len(s) && s[whole] == '.' {
-		end = digitsEnd(s, whole+1)
+		end = ascii.DigitsEnd(s, whole+1)
 		fraction = s[whole+1 : end]
 		if whole+len(fraction) == 0 {
 			return false
@@ -274,7 +276,7 @@ func (p *json5) number() bool {
 	if end == 0 {
 		return false
 	}
-	exponent := exponentEnd(s, end)
+	exponent := ascii.ExponentEnd(s, end)
 	p.out = append(append(append(append(p.out, s[:whole]...), zeroFor(s[:whole])...), fraction...), s[end:exponent]...)
 	p.at += exponent
 	return true
@@ -291,7 +293,7 @@ func zeroFor(digits string) string {
 // hexadecimal reads 0x1F. What has more than 64 bits is an infinity, as in SQLite.
 func (p *json5) hexadecimal() bool {
 	end := p.at + 2
-	for end < len(p.in) && hexDigit(p.in[end]) >= 0 {
+	for end < len(p.in) && ascii.HexDigit(p.in[end]) >= 0 {
 		end++
 	}
 	digits := strings.TrimLeft(p.in[p.at+2:end], "0")
@@ -317,13 +319,13 @@ var json5Words = []struct {
 // word reads a word. A letter or digit may not follow it.
 func (p *json5) word() bool {
 	end := p.at
-	for end < len(p.in) && (isDigit(p.in[end]) || p.in[end]|0x20 >= 'a' && p.in[end]|0x20 <= 'z') {
+	for end < len(p.in) && (ascii.IsDigit(p.in[end]) || p.in[end]|0x20 >= 'a' && p.in[end]|0x20 <= 'z') {
 		end++
 	}
 	word := p.in[p.at:end]
 	p.at = end
 	for _, w := range json5Words {
-		if word == w.word || w.anyCase && lowerASCII(word) == w.word {
+		if word == w.word || w.anyCase && strings.EqualFold(word, w.word) {
 			p.out = append(p.out, w.as...)
 			return true
 		}

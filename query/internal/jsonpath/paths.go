@@ -1,11 +1,15 @@
-package query
+package jsonpath
 
 import (
 	"slices"
+
+	"github.com/eventfold/eventfold/internal/jsontext"
+	"github.com/eventfold/eventfold/query/internal/effort"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// A jsonPaths looks up several paths of a document in one pass. It is immutable.
-type jsonPaths struct {
+// A Paths looks up several paths of a document in one pass. It is immutable.
+type Paths struct {
 	root  pathNode
 	count int
 }
@@ -24,13 +28,13 @@ const manyMembers = 8
 
 // A pathVisit is one pass over a document.
 type pathVisit struct {
-	e   *env      // who waits for the result; nil for somebody who always does
-	out []rawJSON // by path
+	meter *effort.Meter // who waits for the result; nil for somebody who always does
+	out   []Raw         // by path
 }
 
 // effort tells that the document was read from one place to another. It is false if the rest need not be read.
 func (v *pathVisit) effort(from, to int) bool {
-	return v.e == nil || v.e.effort(max(to-from, 0)+1)
+	return v.meter == nil || v.meter.Effort(max(to-from, 0)+1)
 }
 
 type pathMember struct {
@@ -43,12 +47,12 @@ type pathItem struct {
 	node  *pathNode
 }
 
-// newJSONPaths prepares a pass for paths.
-func newJSONPaths(paths []*jsonPath) *jsonPaths {
-	p := &jsonPaths{count: len(paths)}
+// NewPaths prepares a pass for paths.
+func NewPaths(paths []*Path) *Paths {
+	p := &Paths{count: len(paths)}
 	for i, path := range paths {
 		node := &p.root
-		for _, step := range path.steps {
+		for _, step := range path.Steps {
 			node = node.child(step)
 		}
 		node.out = append(node.out, i)
@@ -56,7 +60,7 @@ func newJSONPaths(paths []*jsonPath) *jsonPaths {
 	return p
 }
 
-func (n *pathNode) child(step jsonStep) *pathNode {
+func (n *pathNode) child(step Step) *pathNode {
 	if step.kind == stepKey {
 		if m := n.find(step.key); m >= 0 {
 			return n.members[m].node
@@ -68,7 +72,7 @@ func (n *pathNode) child(step jsonStep) *pathNode {
 		list = &n.fromEnd
 	}
 	at, found := slices.BinarySearchFunc(*list, step.index, func(item pathItem, index int64) int {
-		return compareInts(item.index, index)
+		return value.CompareInts(item.index, index)
 	})
 	if !found {
 		*list = slices.Insert(*list, at, pathItem{step.index, new(pathNode)})
@@ -105,21 +109,21 @@ func (n *pathNode) find(key string) int {
 	return -1
 }
 
-// extract puts into out, which has a place per path, what each path leads to. It recurses as deep as the longest path.
-func (p *jsonPaths) extract(doc string, out []rawJSON) {
-	p.extractFor(nil, doc, out)
+// Extract puts into out, which has a place per path, what each path leads to. It recurses as deep as the longest path.
+func (p *Paths) Extract(doc string, out []Raw) {
+	p.ExtractFor(nil, doc, out)
 }
 
-// extractFor is extract for an expression, which may not be waited for any more.
-func (p *jsonPaths) extractFor(e *env, doc string, out []rawJSON) {
+// ExtractFor is extract with a meter: it may not be waited for the result any more.
+func (p *Paths) ExtractFor(m *effort.Meter, doc string, out []Raw) {
 	clear(out[:p.count])
-	v := pathVisit{e, out}
-	p.root.visit(doc, skipBlanks(doc, 0), &v, false)
+	v := pathVisit{m, out}
+	p.root.visit(doc, jsontext.SkipBlanks(doc, 0), &v, false)
 }
 
-// extractAll looks up paths in one pass. Who does so for many documents prepares them once, with newJSONPaths.
-func extractAll(doc string, paths []*jsonPath, out []rawJSON) {
-	newJSONPaths(paths).extract(doc, out)
+// ExtractAll looks up paths in one pass. Who does so for many documents prepares them once, with NewPaths.
+func ExtractAll(doc string, paths []*Path, out []Raw) {
+	NewPaths(paths).Extract(doc, out)
 }
 
 // visit handles the value at i, which n stands for. If more is true it returns the end of the value,
@@ -136,13 +140,13 @@ func (n *pathNode) visit(doc string, i int, v *pathVisit, more bool) int {
 		n.visitArray(doc, i, v)
 	}
 	if end < 0 && (more || len(n.out) > 0) {
-		if end = valueEnd(doc, i); !v.effort(i, end) {
+		if end = jsontext.ValueEnd(doc, i); !v.effort(i, end) {
 			return -1
 		}
 	}
 	if end >= 0 {
 		for _, o := range n.out {
-			v.out[o] = rawJSON(doc[i:end])
+			v.out[o] = Raw(doc[i:end])
 		}
 	}
 	return end
@@ -150,7 +154,7 @@ func (n *pathNode) visit(doc string, i int, v *pathVisit, more bool) int {
 
 // visitArray goes through the array at i, once for the elements that are counted from its front and once for the others.
 func (n *pathNode) visitArray(doc string, i int, v *pathVisit) {
-	walk := arrayWalk{doc: doc, at: findElement(doc, i, 0)}
+	walk := arrayWalk{doc: doc, at: jsontext.FindElement(doc, i, 0)}
 	for _, item := range n.items {
 		if !walk.to(item.index, v) {
 			break
@@ -160,8 +164,8 @@ func (n *pathNode) visitArray(doc string, i int, v *pathVisit) {
 	if len(n.fromEnd) == 0 {
 		return
 	}
-	count := countElements(doc, i)
-	walk = arrayWalk{doc: doc, at: findElement(doc, i, 0)}
+	count := jsontext.CountElements(doc, i)
+	walk = arrayWalk{doc: doc, at: jsontext.FindElement(doc, i, 0)}
 	for _, item := range slices.Backward(n.fromEnd) {
 		if item.index <= 0 || item.index > count {
 			continue
@@ -184,7 +188,7 @@ type arrayWalk struct {
 func (w *arrayWalk) to(index int64, v *pathVisit) bool {
 	for ; w.at >= 0 && w.index < index; w.index++ {
 		from := w.at
-		w.at = nextItem(w.doc, from)
+		w.at = jsontext.NextItem(w.doc, from)
 		if !v.effort(from, w.at) {
 			return false
 		}
@@ -201,17 +205,17 @@ func (n *pathNode) visitObject(doc string, i int, v *pathVisit) int {
 		seen = make([]uint64, len(n.members)/64+1)
 	}
 	missing := len(n.members)
-	for i = skipBlanks(doc, i+1); i < len(doc) && doc[i] == '"'; {
-		end, plain := keyEnd(doc, i+1)
+	for i = jsontext.SkipBlanks(doc, i+1); i < len(doc) && doc[i] == '"'; {
+		end, plain := jsontext.KeyEnd(doc, i+1)
 		if end < 0 {
 			return -1
 		}
 		m := n.member(doc[i+1:end-1], plain)
-		if i = afterColon(doc, end); i < 0 {
+		if i = jsontext.AfterColon(doc, end); i < 0 {
 			return -1
 		}
 		if m < 0 || seen[m/64]&(1<<(m%64)) != 0 {
-			end = valueEnd(doc, i)
+			end = jsontext.ValueEnd(doc, i)
 		} else {
 			seen[m/64] |= 1 << (m % 64)
 			missing--
@@ -220,10 +224,10 @@ func (n *pathNode) visitObject(doc string, i int, v *pathVisit) int {
 		if missing == 0 || end < 0 || !v.effort(i, end) {
 			return -1
 		}
-		if i = skipBlanks(doc, end); i >= len(doc) || doc[i] != ',' {
+		if i = jsontext.SkipBlanks(doc, end); i >= len(doc) || doc[i] != ',' {
 			break
 		}
-		i = skipBlanks(doc, i+1)
+		i = jsontext.SkipBlanks(doc, i+1)
 	}
 	if i < len(doc) && doc[i] == '}' {
 		return i + 1
@@ -234,7 +238,7 @@ func (n *pathNode) visitObject(doc string, i int, v *pathVisit) int {
 // member returns the member with a key as it stands in the document, -1 if none is asked for.
 func (n *pathNode) member(raw string, plain bool) int {
 	if !plain {
-		raw = unescape(raw)
+		raw = jsontext.Unescape(raw)
 	}
 	return n.find(raw)
 }

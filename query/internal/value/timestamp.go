@@ -1,23 +1,22 @@
-package query
+package value
 
 import (
-	"strconv"
 	"strings"
 
-	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/internal/ascii"
 )
 
 const (
-	second = int64(1e6) // in microseconds
-	minute = 60 * second
+	Second = int64(1e6) // in microseconds
+	minute = 60 * Second
 	hour   = 60 * minute
 	day    = 24 * hour
 )
 
 // The times that have a text: from the year 0000 to the end of 9999.
 const (
-	minTime = -62167219200 * second
-	maxTime = 253402300800*second - 1
+	minTime = -62167219200 * Second
+	maxTime = 253402300800*Second - 1
 )
 
 // A civil is a point in time in the calendar, UTC.
@@ -29,25 +28,26 @@ type civil struct {
 
 // civilOf takes microseconds since 1970 apart.
 func civilOf(micros int64) civil {
-	days := floorDiv(micros, day)
+	days := FloorDiv(micros, day)
 	rest := micros - days*day
 	var c civil
 	c.year, c.month, c.day = dateOf(days)
 	c.hour, rest = int(rest/hour), rest%hour
 	c.minute, rest = int(rest/minute), rest%minute
-	c.second, c.micros = int(rest/second), int(rest%second)
+	c.second, c.micros = int(rest/Second), int(rest%Second)
 	return c
 }
 
 // unixMicros is the inverse of civilOf. Months beyond 1 to 12 count on into other years, days and smaller units likewise.
 func (c civil) unixMicros() int64 {
 	months := int64(c.year)*12 + int64(c.month-1)
-	year := floorDiv(months, 12)
+	year := FloorDiv(months, 12)
 	days := daysFromCivil(year, int(months-year*12)+1) + int64(c.day-1)
-	return days*day + int64(c.hour)*hour + int64(c.minute)*minute + int64(c.second)*second + int64(c.micros)
+	return days*day + int64(c.hour)*hour + int64(c.minute)*minute + int64(c.second)*Second + int64(c.micros)
 }
 
-func floorDiv(a, b int64) int64 {
+// FloorDiv returns the quotient rounded down; b is above zero.
+func FloorDiv(a, b int64) int64 {
 	q := a / b
 	if a%b < 0 {
 		q--
@@ -62,7 +62,7 @@ func daysFromCivil(year int64, month int) int64 {
 		year--
 		month += 12
 	}
-	era := floorDiv(year, 400)
+	era := FloorDiv(year, 400)
 	ofEra := year - era*400
 	ofYear := int64(153*(month-3)+2) / 5
 	return era*146097 + ofEra*365 + ofEra/4 - ofEra/100 + ofYear - 719468
@@ -71,7 +71,7 @@ func daysFromCivil(year int64, month int) int64 {
 // dateOf returns the date that lies days after 1970-01-01.
 func dateOf(days int64) (year, month, dayOfMonth int) {
 	days += 719468
-	era := floorDiv(days, 146097)
+	era := FloorDiv(days, 146097)
 	ofEra := days - era*146097
 	yearOfEra := (ofEra - ofEra/1460 + ofEra/36524 - ofEra/146096) / 365
 	ofYear := ofEra - (365*yearOfEra + yearOfEra/4 - yearOfEra/100)
@@ -94,13 +94,13 @@ func monthDays(year, month int) int {
 	return [...]int{31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}[month-1]
 }
 
-// formatTime returns 2026-01-02T03:04:05.123456Z.
-func formatTime(micros int64) string {
+// FormatTime returns 2026-01-02T03:04:05.123456Z.
+func FormatTime(micros int64) string {
 	var buf [32]byte
 	return string(appendTime(buf[:0], micros))
 }
 
-// appendTime appends what formatTime returns.
+// appendTime appends what FormatTime returns.
 func appendTime(dst []byte, micros int64) []byte {
 	c := civilOf(micros)
 	dst = appendPadded(dst, c.year, 4)
@@ -134,12 +134,12 @@ func canonicalTime(s string) (micros int64, ok bool) {
 	if len(s) != 27 || s[10] != 'T' || s[26] != 'Z' || s[19] != '.' {
 		return 0, false
 	}
-	return parseTime(s)
+	return ParseTime(s)
 }
 
-// parseTime reads a text that is compared with a time: RFC 3339 with any fraction and zone, or
+// ParseTime reads a text that is compared with a time: RFC 3339 with any fraction and zone, or
 // YYYY-MM-DD[ HH:MM[:SS[.f]]][Z|+hh:mm]. Without a zone it is UTC. Digits behind the microseconds are dropped.
-func parseTime(s string) (micros int64, ok bool) {
+func ParseTime(s string) (micros int64, ok bool) {
 	var c civil
 	if len(s) < 10 || s[4] != '-' || s[7] != '-' {
 		return 0, false
@@ -178,7 +178,7 @@ func (c *civil) parseClock(s string) (rest string, ok bool) {
 	if s == "" || s[0] != '.' {
 		return s, true
 	}
-	end := digitsEnd(s, 1)
+	end := ascii.DigitsEnd(s, 1)
 	for i := 1; i <= 6; i++ {
 		c.micros *= 10
 		if i < end {
@@ -209,7 +209,7 @@ func parseZone(s string) (micros int64, ok bool) {
 func number(s string, n *int) bool {
 	*n = 0
 	for i := 0; i < len(s); i++ {
-		if !isDigit(s[i]) {
+		if !ascii.IsDigit(s[i]) {
 			return false
 		}
 		*n = *n*10 + int(s[i]-'0')
@@ -217,104 +217,25 @@ func number(s string, n *int) bool {
 	return true
 }
 
-// toTime returns v as a time: texts are parsed, numbers are seconds since 1970.
-func toTime(v Value) (micros int64, ok bool) {
-	switch v.kind {
+// ToTime returns v as a time: texts are parsed, numbers are seconds since 1970.
+func ToTime(v Value) (micros int64, ok bool) {
+	switch v.Kind {
 	case Time:
-		return v.n, true
+		return v.N, true
 	case String:
-		return parseTime(v.s)
+		return ParseTime(v.S)
 	case Int:
-		return v.n * second, v.n >= minTime/second && v.n <= maxTime/second
+		return v.N * Second, v.N >= minTime/Second && v.N <= maxTime/Second
 	case Float:
-		return int64(v.f * 1e6), v.f >= float64(minTime/second) && v.f <= float64(maxTime/second)
+		return int64(v.F * 1e6), v.F >= float64(minTime/Second) && v.F <= float64(maxTime/Second)
 	}
 	return 0, false
 }
 
-// timeResult is a time that may have left the range of times that have a text; then it is NULL.
-func timeResult(micros int64) Value {
+// TimeResult is a time that may have left the range of times that have a text; then it is NULL.
+func TimeResult(micros int64) Value {
 	if micros < minTime || micros > maxTime {
 		return null
 	}
-	return timeValue(micros)
-}
-
-// timeAffinity makes a time of a text that is compared with a time; texts that are no times are compared as texts.
-func timeAffinity(v Value) Value {
-	if v.kind == String {
-		if micros, ok := parseTime(v.s); ok {
-			return timeValue(micros)
-		}
-	}
-	return v
-}
-
-func noTime(v Value, pos parser.Pos) error {
-	s := v.text()
-	if len(s) > 40 {
-		s = s[:40] + "..."
-	}
-	return &Error{Kind: BadValue, Pos: pos, Msg: strconv.Quote(s) + " is no time", Hint: "write it as '2026-01-02', '2026-01-02 03:04:05' or '2026-01-02T03:04:05.123456Z'"}
-}
-
-// checkTimeLiteral refuses a literal text that is no time, and a literal blob.
-func checkTimeLiteral(x *expr) error {
-	if x.fixed && (x.value.kind == String || x.value.kind == Bytes) {
-		if _, ok := parseTime(x.value.s); !ok || x.value.kind == Bytes {
-			return noTime(x.value, x.pos)
-		}
-	}
-	return nil
-}
-
-// timeOperand is what x becomes when it is compared with a time. A text that is no time is an error: of the statement
-// if it is a literal, of the execution if it is a parameter or computed from one, and none if it comes from a row.
-// A number is an error wherever it comes from.
-func (c *compiler) timeOperand(x *expr) (*expr, error) {
-	if x.typ.isNumber() {
-		return nil, timeBesideNumber(x.pos)
-	}
-	return c.readAsTime(x, func() error { return timeBesideNumber(x.pos) })
-}
-
-// readAsTime is x with its texts read as times; number makes the error for a number.
-func (c *compiler) readAsTime(x *expr, number func() error) (*expr, error) {
-	if err := checkTimeLiteral(x); err != nil {
-		return nil, err
-	}
-	eval := x.eval
-	y := *x
-	y.test, y.param = nil, 0
-	if x.fixed {
-		y.value = timeAffinity(x.value)
-		v := y.value
-		y.eval = func(*env) Value { return v }
-		return &y, nil
-	}
-	y.eval = func(e *env) Value {
-		v := eval(e)
-		if v.kind.isNumber() {
-			return e.fail(number())
-		}
-		return timeAffinity(v)
-	}
-	if !x.constant {
-		return &y, nil
-	}
-	read := y.eval
-	y.eval = memoized(func(e *env) Value {
-		v := read(e)
-		if v.kind == String || v.kind == Bytes {
-			return e.fail(noTime(v, x.pos))
-		}
-		return v
-	})
-	if b, ok := c.binder.(bindChecker); ok {
-		b.atBind(x.checkEach(func(e *env) error {
-			y.eval(e)
-			return e.err
-		}))
-	}
-	return &y, nil
+	return OfTime(micros)
 }

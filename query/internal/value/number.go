@@ -1,21 +1,23 @@
-package query
+package value
 
 import (
 	"bytes"
 	"math"
 	"strconv"
+
+	"github.com/eventfold/eventfold/internal/ascii"
 )
 
 func formatInt(n int64) string { return strconv.FormatInt(n, 10) }
 
-// formatReal returns f with up to 17 significant digits, always with a point: 1.0, 0.1, 1.0e+20, Inf.
-func formatReal(f float64) string { return string(appendReal(nil, f)) }
+// FormatReal returns f with up to 17 significant digits, always with a point: 1.0, 0.1, 1.0e+20, Inf.
+func FormatReal(f float64) string { return string(appendReal(nil, f)) }
 
 // realDigits is how many significant digits of a REAL its text has.
 const realDigits = 17
 
 func appendReal(dst []byte, f float64) []byte {
-	if n, ok := isInt(f); ok && n > -1e15 && n < 1e15 {
+	if n, ok := IsInt(f); ok && n > -1e15 && n < 1e15 {
 		return append(strconv.AppendInt(dst, n, 10), ".0"...)
 	}
 	if math.IsInf(f, 0) {
@@ -179,15 +181,12 @@ func (d *decimal) digit(i int) byte {
 // A prefix is the number at the beginning of a text, after blanks.
 type prefix struct {
 	text  string // "" if there is no number
-	real  bool   // has a point or an exponent
+	Real  bool   // has a point or an exponent
 	whole bool   // nothing but blanks follows
 }
 
-func isBlank(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' }
-func isDigit(c byte) bool { return c >= '0' && c <= '9' }
-
-// numericPrefix finds the longest number at the beginning of s.
-func numericPrefix(s string) prefix {
+// NumericPrefix finds the longest number at the beginning of s.
+func NumericPrefix(s string) prefix {
 	start := 0
 	for start < len(s) && isBlank(s[start]) {
 		start++
@@ -198,20 +197,20 @@ func numericPrefix(s string) prefix {
 	}
 	var p prefix
 	first := i
-	i = digitsEnd(s, i)
+	i = ascii.DigitsEnd(s, i)
 	digits := i - first
 	if i < len(s) && s[i] == '.' {
-		end := digitsEnd(s, i+1)
+		end := ascii.DigitsEnd(s, i+1)
 		digits += end - i - 1
 		if digits > 0 {
-			p.real, i = true, end
+			p.Real, i = true, end
 		}
 	}
 	if digits == 0 {
 		return prefix{}
 	}
-	if end := exponentEnd(s, i); end > i {
-		p.real, i = true, end
+	if end := ascii.ExponentEnd(s, i); end > i {
+		p.Real, i = true, end
 	}
 	p.text = s[start:i]
 	for i < len(s) && isBlank(s[i]) {
@@ -221,73 +220,51 @@ func numericPrefix(s string) prefix {
 	return p
 }
 
-func digitsEnd(s string, i int) int {
-	for i < len(s) && isDigit(s[i]) {
-		i++
-	}
-	return i
-}
-
-// exponentEnd returns the end of an exponent at i, or i if there is none.
-func exponentEnd(s string, i int) int {
-	if i >= len(s) || s[i]|0x20 != 'e' {
-		return i
-	}
-	j := i + 1
-	if j < len(s) && (s[j] == '-' || s[j] == '+') {
-		j++
-	}
-	if end := digitsEnd(s, j); end > j {
-		return end
-	}
-	return i
-}
-
-// value returns the number: an Int if it is written as one and fits, otherwise a Float; 0 if there is none.
-func (p prefix) value() Value {
+// Value returns the number: an Int if it is written as one and fits, otherwise a Float; 0 if there is none.
+func (p prefix) Value() Value {
 	if p.text == "" {
-		return intValue(0)
+		return OfInt(0)
 	}
-	if !p.real {
+	if !p.Real {
 		if n, err := strconv.ParseInt(p.text, 10, 64); err == nil {
-			return intValue(n)
+			return OfInt(n)
 		}
 	}
 	f, _ := strconv.ParseFloat(p.text, 64) // out of range is an infinity, as wanted
-	return realValue(f)
+	return OfReal(f)
 }
 
-// toNumber returns v as arithmetic takes it: texts and blobs count by their numeric prefix. NULL stays NULL.
-func toNumber(v Value) Value {
-	switch v.kind {
+// ToNumber returns v as arithmetic takes it: texts and blobs count by their numeric prefix. NULL stays NULL.
+func ToNumber(v Value) Value {
+	switch v.Kind {
 	case Null, Int, Float:
 		return v
 	case Time:
-		return numericPrefix(formatTime(v.n)).value()
+		return NumericPrefix(FormatTime(v.N)).Value()
 	}
-	return numericPrefix(v.s).value()
+	return NumericPrefix(v.S).Value()
 }
 
-// toReal returns v as a float64; 0 for NULL and for texts without a number.
-func toReal(v Value) float64 {
-	if v.kind == Int || v.kind == Float {
-		return v.real()
+// ToReal returns v as a float64; 0 for NULL and for texts without a number.
+func ToReal(v Value) float64 {
+	if v.Kind == Int || v.Kind == Float {
+		return v.Real()
 	}
-	f, _ := strconv.ParseFloat(numericPrefix(v.text()).text, 64) // "" is 0, out of range is an infinity, as wanted
+	f, _ := strconv.ParseFloat(NumericPrefix(v.Text()).text, 64) // "" is 0, out of range is an infinity, as wanted
 	return f
 }
 
-// toInt returns v as an integer: reals are cut towards zero and held within the range, texts count by the integer they begin with.
-func toInt(v Value) int64 {
-	switch v.kind {
+// ToInt returns v as an integer: reals are cut towards zero and held within the range, texts count by the integer they begin with.
+func ToInt(v Value) int64 {
+	switch v.Kind {
 	case Null:
 		return 0
 	case Int:
-		return v.n
+		return v.N
 	case Float:
-		return realToInt(v.f)
+		return realToInt(v.F)
 	}
-	return integerPrefix(v.text())
+	return integerPrefix(v.Text())
 }
 
 func realToInt(f float64) int64 {
@@ -310,7 +287,7 @@ func integerPrefix(s string) int64 {
 	if i < len(s) && (s[i] == '-' || s[i] == '+') {
 		i++
 	}
-	end := digitsEnd(s, i)
+	end := ascii.DigitsEnd(s, i)
 	if end == i {
 		return 0
 	}
@@ -318,22 +295,33 @@ func integerPrefix(s string) int64 {
 	return n
 }
 
-// numericAffinity turns a text that is a number, and nothing else, into that number.
-func numericAffinity(v Value) Value {
-	if v.kind != String {
-		return v
-	}
-	if p := numericPrefix(v.s); p.whole {
-		return p.value()
-	}
-	return v
+// RoundTo rounds f, which must be finite, to n digits after the point.
+func RoundTo(f float64, n int) float64 {
+	d := decodeReal(f)
+	d.roundAt(n)
+	return d.real()
 }
 
-// textAffinity turns numbers and times into texts.
-func textAffinity(v Value) Value {
-	switch v.kind {
-	case Int, Float, Time:
-		return textValue(v.text())
+// real returns the nearest float64.
+func (d decimal) real() float64 {
+	s := "0." + string(d.digits) + "e" + strconv.Itoa(d.point)
+	if d.negative {
+		s = "-" + s
 	}
-	return v
+	f, _ := strconv.ParseFloat(s, 64) // cannot fail: out of range is an infinity
+	return f
+}
+
+// ToNumeric is CAST(v AS NUMERIC): numbers stay as they are, texts become integers if nothing is lost.
+func ToNumeric(v Value) Value {
+	if v.Kind == Int || v.Kind == Float {
+		return v
+	}
+	n := ToNumber(v)
+	if n.Kind == Float {
+		if i, ok := IsInt(n.F); ok && i >= -1<<51 && i < 1<<51 {
+			return OfInt(i)
+		}
+	}
+	return n
 }
