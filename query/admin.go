@@ -35,7 +35,10 @@ func offers[T any](store engine.Store) (found T, ok bool) {
 }
 
 // A verifyStatement is VERIFY.
-type verifyStatement struct{ pos parser.Pos }
+type verifyStatement struct {
+	copiedArguments
+	pos parser.Pos
+}
 
 var verifyColumns = []Column{{"result", Text, false}, {"events", Integer, false}, {"segments", Integer, false}, {"frames", Integer, false},
 	{"bytes", Integer, false}, {"indexes", Integer, false}, {"damaged_indexes", Integer, false}}
@@ -63,6 +66,7 @@ func (v *verifyStatement) exec(ctx context.Context, s *Session, args []argument)
 
 // A backupStatement is BACKUP TO.
 type backupStatement struct {
+	copiedArguments
 	to  *expr
 	pos parser.Pos
 }

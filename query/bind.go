@@ -7,6 +7,13 @@ import (
 	"github.com/eventfold/eventfold/parser"
 )
 
+// copiedArguments is part of every statement that makes no use of knowing for how long arguments are needed.
+type copiedArguments struct{}
+
+func (copiedArguments) bind(_ *Session, p parser.Params, given []driver.NamedValue) ([]argument, error) {
+	return bindArgs(p, given, nil, bytesKeeper{})
+}
+
 // bindArgs appends the arguments of a statement to values, which is empty, in the order of its parameters. It refuses too few,
 // too many and unknown ones.
 func bindArgs(p parser.Params, args []driver.NamedValue, values []argument, keep bytesKeeper) ([]argument, error) {

@@ -1,7 +1,6 @@
 package query
 
 import (
-	"context"
 	"strings"
 
 	"github.com/eventfold/eventfold/engine"
@@ -18,8 +17,9 @@ type tableDef interface {
 	// name is how EXPLAIN and columns' qualifiers call the table.
 	name() string
 	schema() []TableColumn
-	// open returns the table as the execution's snapshot has it.
-	open(ex *execution) Table
+	// scan reads the rows within bounds as the execution's snapshot has them; it may give more, never fewer: WHERE is
+	// evaluated again. columns lists the ordinals (into schema) that will be read.
+	scan(ex *execution, columns []int, b Bounds) (BatchSource, error)
 }
 
 // systemSchemas are the qualifiers that may stand before any table's name.
@@ -81,18 +81,16 @@ func checkStream(name string) string {
 	return ""
 }
 
-// An eventTable is $all, or one stream. Opened for an execution, it is a Table.
+// An eventTable is $all, or one stream.
 type eventTable struct {
 	all     bool
 	stream  string
 	label   string
 	pending bool // its schema is that of a table with events whose places are not known yet
-
-	ex *execution // nil until it is opened
 }
 
-func (t *eventTable) name() string          { return t.label }
-func (t *eventTable) Schema() []TableColumn { return t.schema() }
+func (t *eventTable) name() string { return t.label }
+
 func (t *eventTable) schema() []TableColumn {
 	if t.pending {
 		return pendingSchema
@@ -100,27 +98,21 @@ func (t *eventTable) schema() []TableColumn {
 	return eventSchema
 }
 
-func (t *eventTable) open(ex *execution) Table {
-	opened := *t
-	opened.ex = ex
-	return &opened
-}
-
-// Scan implements Table: the events of the snapshot, then those of the open transaction.
-func (t *eventTable) Scan(ctx context.Context, columns []int, b Bounds) (BatchSource, error) {
-	what := b.Filter
-	if !t.all {
-		what = onlyStream(what, t.stream)
-	}
-	var set engine.ColumnSet
-	for _, c := range columns {
-		set |= eventColumns[c].needs
-	}
-	s := &eventSource{table: t, what: what, cursor: t.ex.index.Scan(ctx, what, set)}
+// scan gives the events of the snapshot, then those of the open transaction.
+func (t *eventTable) scan(ex *execution, columns []int, b Bounds) (BatchSource, error) {
+	s := &eventSource{ex: ex, table: t, cursor: ex.index.Scan(ex.ctx, t.filter(b.Filter), columnSet(columns))}
 	if r, ok := s.cursor.(engine.Reuser); ok && b.Fleeting {
 		r.Reuse()
 	}
 	return s, nil
+}
+
+// filter narrows a filter to the events of the table.
+func (t *eventTable) filter(what engine.Filter) engine.Filter {
+	if t.all {
+		return what
+	}
+	return onlyStream(what, t.stream)
 }
 
 // onlyStream narrows a filter to one stream.
@@ -141,8 +133,8 @@ func onlyStream(what engine.Filter, stream string) engine.Filter {
 
 // An eventSource yields the batches of a scan.
 type eventSource struct {
+	ex     *execution
 	table  *eventTable
-	what   engine.Filter
 	cursor engine.BatchCursor
 	batch  tableBatch
 	ended  bool // the snapshot's events are all out
@@ -166,14 +158,14 @@ func (s *eventSource) Next() (*tableBatch, error) {
 
 func (s *eventSource) Close() error {
 	events, skipped := s.cursor.Examined()
-	s.table.ex.counters.examined.Add(events)
-	s.table.ex.counters.skipped.Add(int64(skipped))
+	s.ex.counters.examined.Add(events)
+	s.ex.counters.skipped.Add(int64(skipped))
 	return s.cursor.Close()
 }
 
 // nextOwn yields the transaction's own events of the table's stream, nil at the end.
 func (s *eventSource) nextOwn() *tableBatch {
-	own := s.table.ex.own
+	own := s.ex.own
 	if s.own >= len(own) {
 		return nil
 	}
@@ -181,7 +173,7 @@ func (s *eventSource) nextOwn() *tableBatch {
 	for ; s.own < len(own) && b.Len < batchRows; s.own++ {
 		e := &own[s.own]
 		if s.table.all || e.stream == s.table.stream {
-			s.table.ex.streams.add(b, e)
+			s.ex.streams.add(b, e)
 		}
 	}
 	if b.Len == 0 {

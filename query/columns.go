@@ -47,6 +47,14 @@ var eventColumns = []eventColumn{
 	ordEvent:      {hidden(column("event", EventType, value.AffNone)), engine.ColAll, evalEvent},
 }
 
+// columnSet is what the engine must read for columns of an event table.
+func columnSet(columns []int) (set engine.ColumnSet) {
+	for _, c := range columns {
+		set |= eventColumns[c].needs
+	}
+	return set
+}
+
 // eventSchema is the schema of every event table.
 var eventSchema = func() []TableColumn {
 	schema := make([]TableColumn, len(eventColumns))

@@ -110,16 +110,11 @@ func (p *expectPlan) condition(en *env) (engine.Expectation, error) {
 	}
 	fixed := !p.read && after == engine.NoPosition
 	inTx := en.exec.session.Tx != nil // which looks at its own events when the statement runs, with the places that it knows
-	c := &engine.Condition{After: after, Where: what.filter(false), Text: p.text, Fixed: fixed, LogOnly: inTx}
-	if t := p.scan.events(); !t.all {
-		c.Where = onlyStream(c.Where, t.stream)
-	}
+	c := &engine.Condition{After: after, Where: p.scan.filter(what), Text: p.text, Fixed: fixed, LogOnly: inTx}
 	if !p.scan.inexact && !what.inexact && !inTx {
 		return c, nil
 	}
-	for _, i := range p.scan.needed() {
-		c.Columns |= eventColumns[i].needs
-	}
+	c.Columns = p.scan.columnSet()
 	c.Match = matcher(en.exec, p.scan.conds)
 	return c, nil
 }
@@ -198,6 +193,7 @@ func conflicts(ctx context.Context, index engine.ReadIndex, c *engine.Condition)
 
 // A guardPlan is EXPECT table expectation, ...: a check without an event.
 type guardPlan struct {
+	copiedArguments
 	into   target
 	expect []*expectPlan
 	pos    parser.Pos

@@ -142,11 +142,7 @@ func (s *tableScan) countShortcut(g *groupOp) (bool, error) {
 	}
 	n := int64(0)
 	if !what.empty {
-		f := what.filter(false)
-		if t := s.events(); !t.all {
-			f = onlyStream(f, t.stream)
-		}
-		if n, err = g.ex.index.Count(g.ex.ctx, f); err != nil {
+		if n, err = g.ex.index.Count(g.ex.ctx, s.filter(what)); err != nil {
 			return false, err
 		}
 	}

@@ -29,6 +29,8 @@ type execution struct {
 	keepEvents bool                          // an operator holds rows: captured events are kept; otherwise one is reused
 	counters   *counters                     // shared likewise
 
+	following *followScan // of a SELECT with FOLLOW, once it is open
+
 	elements int64 // bytes held for the elements of slices in sets of memo
 
 	memo memo // what depends on the arguments and the instant alone, computed once

@@ -35,6 +35,7 @@ var explainColumns = []Column{{"step", Text, false}, {"detail", Text, false}}
 
 // An explainStatement is EXPLAIN of a SELECT or an INSERT.
 type explainStatement struct {
+	copiedArguments
 	selects *selectStatement
 	insert  *insertPlan
 	analyze bool
@@ -244,7 +245,7 @@ func (s *tableScan) explainScan(x *explainer, backwards bool) {
 		if !t.all || what.streams != nil || what.types != nil || what.tags != nil || what.any != nil || what.ids != nil {
 			kind = "index scan"
 		}
-		b.WriteString(s.estimate(x, what, t))
+		b.WriteString(s.estimate(x, what))
 	}
 	if names := s.readNames(); names != "" && !what.empty {
 		b.WriteString(", reads " + names)
@@ -265,11 +266,8 @@ func (s *tableScan) readNames() string {
 }
 
 // estimate says how many events the indexes let the scan look at.
-func (s *tableScan) estimate(x *explainer, what *narrowing, t *eventTable) string {
-	f := what.filter(false)
-	if !t.all {
-		f = onlyStream(f, t.stream)
-	}
+func (s *tableScan) estimate(x *explainer, what *narrowing) string {
+	f := s.filter(what)
 	if f.IDs != nil || f.Any != nil || f.Prefix != "" || f.MinVersion > 0 || f.HasMaxVersion || !f.Since.IsZero() || !f.Before.IsZero() || len(f.Tags)+len(f.Types) > 1 {
 		return "" // counting those would read events
 	}

@@ -59,47 +59,54 @@ func newFollowPlan(p *selectPlan, sel *parser.Select) (*followPlan, error) {
 	case len(core.order) > 0 && (core.directed == nil || core.directed.backwards):
 		return nil, errorf(BadStatement, sel.Pos, "FOLLOW gives events in the order of their positions; it cannot be combined with another ORDER BY")
 	}
-	return &followPlan{plan: p, scan: scan, pos: sel.Pos}, nil
+	f := &followPlan{plan: p, scan: scan, pos: sel.Pos}
+	core.from = &followedTable{tableScan: scan, plan: f}
+	core.order, core.directed = nil, nil // which is how a subscription gives them
+	return f, nil
 }
 
+// open starts the SELECT, whose table goes on with what is committed.
 func (f *followPlan) open(ex *execution) (operator, error) {
 	if ex.session.Tx != nil {
 		return nil, errorf(BadStatement, f.pos, "FOLLOW cannot be used in a transaction, which sees a snapshot")
 	}
-	limit, _, err := f.plan.limit.window(ex, nil)
-	if err != nil {
-		return nil, err
+	in, err := f.plan.open(ex, nil)
+	if err != nil || ex.following == nil { // no event can satisfy the conditions
+		return in, err
 	}
-	what, err := f.scan.narrow(ex, nil)
+	return &followOp{in: in, scan: ex.following, plan: f, row: make([]value.Value, len(f.plan.columns)+1)}, nil
+}
+
+// A followedTable is the table of a SELECT with FOLLOW. What it reads does not end with the snapshot.
+type followedTable struct {
+	*tableScan
+	plan *followPlan
+}
+
+func (t *followedTable) open(ex *execution, outer *env) (operator, error) {
+	what, err := t.narrow(ex, outer)
 	if err != nil {
 		return nil, err
 	}
 	if what.empty {
 		return noRows{}, nil
 	}
-	filter := what.filter(false)
-	if t := f.scan.events(); !t.all {
-		filter = onlyStream(filter, t.stream)
-	}
-	var set engine.ColumnSet
-	for _, c := range f.scan.needed() {
-		set |= eventColumns[c].needs
-	}
-	return f.operate(ex, engine.Subscribe(ex.ctx, ex.session.Store, filter, set), limit), nil
+	sub := engine.Subscribe(ex.ctx, ex.session.Store, t.filter(what), t.columnSet())
+	sub.TellEachHead()
+	src := &followSource{sub: sub, followers: ex.session.Settings.Followers, progress: t.plan.progress}
+	src.follower = src.followers.enter(t.plan.text, t.def.name(), ex.now, sub.Reached())
+	ex.following = &followScan{scanOp: scanOp{src: src, conds: t.conds}, from: src}
+	return ex.following, nil
 }
 
-// operate puts the operators of the statement on a subscription.
-func (f *followPlan) operate(ex *execution, sub *engine.Subscription, limit int64) operator {
-	sub.TellEachHead()
-	core := f.plan.cores[0]
-	src := &followSource{sub: sub, followers: ex.session.Settings.Followers, progress: f.progress}
-	src.follower = src.followers.enter(f.text, f.scan.def.name(), ex.now, sub.Reached())
-	op := &followOp{src: src, plan: f, scan: &scanOp{src: src, conds: f.scan.conds}}
-	rows := &projectOp{in: filtered(op.scan, core.where), en: ex.env(nil), plan: core, row: make([]value.Value, len(core.results))}
-	op.in = limited(rows, limit, 0)
-	op.row = make([]value.Value, len(core.results)+1)
-	return op
+// A followScan is the scan of a followed table while it runs, of which the statement asks how far it is.
+type followScan struct {
+	scanOp
+	from *followSource
 }
+
+// position is that of the event that was given last.
+func (s *followScan) position() engine.Position { return s.batch.events.Positions[s.i] }
 
 // tellProgress makes the plan that of FOLLOW PROGRESS, and returns its columns. Of a row that tells progress all but the position is NULL.
 func (f *followPlan) tellProgress(columns []Column) ([]Column, error) {
@@ -130,9 +137,8 @@ func (f *followPlan) describe() string {
 
 // A followOp gives the rows of events, and those that tell progress if that is wanted.
 type followOp struct {
-	in   operator // the rows of events
-	src  *followSource
-	scan *scanOp // over src
+	in   operator    // the rows of events
+	scan *followScan // where they come from
 	plan *followPlan
 	row  []value.Value // the results of a row, and whether it tells progress
 }
@@ -143,17 +149,17 @@ func (f *followOp) next(en *env) (bool, error) {
 	case err != nil:
 		return false, err
 	case ok:
-		f.src.follower.gave(f.scan.batch.events.Positions[f.scan.i])
+		f.scan.from.follower.gave(f.scan.position())
 		if f.plan.progress {
 			copy(f.row, en.row.values)
 			f.row[len(f.row)-1] = value.OfInt(0)
 			en.row.values = f.row
 		}
 		return true, nil
-	case !f.src.idle: // the end
+	case !f.scan.from.idle: // the end
 		return false, nil
 	}
-	f.src.idle = false
+	f.scan.from.idle = false
 	err = f.fillProgress(en)
 	en.row.values = f.row
 	return err == nil, err
@@ -161,7 +167,7 @@ func (f *followOp) next(en *env) (bool, error) {
 
 // fillProgress makes row tell the last position that was looked at.
 func (f *followOp) fillProgress(en *env) error {
-	last := f.src.sub.Reached() - 1
+	last := f.scan.from.sub.Reached() - 1
 	for i, c := range f.plan.plan.cores[0].columns {
 		f.row[i] = null
 		switch {

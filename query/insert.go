@@ -500,9 +500,9 @@ func (p *insertPlan) appendRow(in *insertion) {
 }
 
 func (p *insertPlan) query(ctx context.Context, s *Session, args []argument) (Rows, error) {
-	in := &insertion{args: args}
-	defer in.execution.end()
-	done, err := p.run(s, in, in.begin(ctx, s))
+	in, en := p.begin(ctx, s, args)
+	defer p.finish(in, en)
+	done, err := p.run(s, in, en)
 	if err != nil {
 		return nil, err
 	}
@@ -510,13 +510,8 @@ func (p *insertPlan) query(ctx context.Context, s *Session, args []argument) (Ro
 }
 
 func (p *insertPlan) exec(ctx context.Context, s *Session, args []argument) (Outcome, error) {
-	in := &insertion{args: args}
-	defer in.execution.end()
-	return p.outcome(s, in, in.begin(ctx, s))
-}
-
-// outcome runs the statement for its effect.
-func (p *insertPlan) outcome(s *Session, in *insertion, en *env) (Outcome, error) {
+	in, en := p.begin(ctx, s, args)
+	defer p.finish(in, en)
 	done, err := p.run(s, in, en)
 	out := Outcome{LastPosition: engine.NoPosition}
 	if err != nil {

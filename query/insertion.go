@@ -53,32 +53,52 @@ func (p *insertPlan) hasConditions() bool {
 	return slices.ContainsFunc(p.expect, func(e *expectPlan) bool { return e.kind == parser.ExpectNoEvent })
 }
 
-// execHere is exec for an INSERT without RETURNING, in the session's insertion. Bytes are not copied on their way to the store: whoever called
-// database/sql leaves them alone until it returns. A transaction copies them, because they wait there.
-func (p *insertPlan) execHere(ctx context.Context, s *Session, params parser.Params, args []driver.NamedValue) (Outcome, error) {
+// inserting returns the memory of the session's INSERTs.
+func (s *Session) inserting() *insertion {
 	if s.insertion == nil {
 		s.insertion = &insertion{}
 	}
-	in := s.insertion
-	defer in.end()
-	if p.conditions {
-		values, err := bindArgs(params, args, nil, bytesKeeper{})
-		if err != nil {
-			return Outcome{}, err
-		}
-		en := newWriteExecution(ctx, s, values).env(nil)
-		defer en.exec.end()
-		return p.outcome(s, in, en)
+	return s.insertion
+}
+
+// bind makes values of the arguments. Of an execution that leaves nothing behind it does so in the session's insertion, and does not
+// copy bytes on their way to the store: whoever called database/sql leaves them alone until it returns. A transaction
+// copies them, because they wait there.
+func (p *insertPlan) bind(s *Session, params parser.Params, given []driver.NamedValue) ([]argument, error) {
+	if p.returning != nil || p.conditions {
+		return bindArgs(params, given, nil, bytesKeeper{})
 	}
 	keep := bytesKeeper{borrow: true}
 	if s.Tx != nil {
 		keep = bytesKeeper{copies: &s.Tx.texts}
 	}
+	in := s.inserting()
 	var err error
-	if in.args, err = bindArgs(params, args, in.args[:0], keep); err != nil {
-		return Outcome{}, err
+	if in.args, err = bindArgs(params, given, in.args[:0], keep); err != nil {
+		in.end()
 	}
-	return p.outcome(s, in, in.begin(ctx, s))
+	return in.args, err
+}
+
+// begin starts an execution with the arguments of bind, in the session's insertion unless there is RETURNING.
+func (p *insertPlan) begin(ctx context.Context, s *Session, args []argument) (*insertion, *env) {
+	switch {
+	case p.returning != nil:
+		in := &insertion{args: args}
+		return in, in.begin(ctx, s)
+	case p.conditions:
+		return s.inserting(), newWriteExecution(ctx, s, args).env(nil)
+	}
+	in := s.inserting()
+	return in, in.begin(ctx, s)
+}
+
+// finish ends what begin has begun.
+func (p *insertPlan) finish(in *insertion, en *env) {
+	en.exec.end()
+	if p.returning == nil {
+		in.end()
+	}
 }
 
 // A bytesKeeper makes texts of arguments that are bytes, whose owner may write to them again when the call is over.

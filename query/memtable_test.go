@@ -1,7 +1,6 @@
 package query
 
 import (
-	"context"
 	"fmt"
 	"regexp"
 	"strings"
@@ -13,7 +12,7 @@ import (
 // A memCatalog is tables in memory, which tests make with CREATE TABLE and fill with INSERT.
 type memCatalog struct{ tables map[string]*memTable }
 
-// A memTable is one of them. It is its own Table: executions see the rows of the moment.
+// A memTable is one of them. Executions see the rows of the moment.
 type memTable struct {
 	label   string
 	columns []TableColumn
@@ -29,10 +28,8 @@ func (c *memCatalog) table(t *parser.Table) (tableDef, error) {
 
 func (m *memTable) name() string          { return m.label }
 func (m *memTable) schema() []TableColumn { return m.columns }
-func (m *memTable) Schema() []TableColumn { return m.columns }
-func (m *memTable) open(*execution) Table { return m }
 
-func (m *memTable) Scan(context.Context, []int, Bounds) (BatchSource, error) {
+func (m *memTable) scan(*execution, []int, Bounds) (BatchSource, error) {
 	return &madeRows{width: len(m.columns), rows: &rowList{rows: m.rows}}, nil
 }
 

@@ -30,11 +30,7 @@ func (g *groupOp) readParts() (done bool, err error) {
 	if err != nil || what.empty {
 		return false, err
 	}
-	f := what.filter(false)
-	if t := scan.events(); !t.all {
-		f = onlyStream(f, t.stream)
-	}
-	parts := parter.Parts(f, workers*partsPerWorker)
+	parts := parter.Parts(scan.filter(what), workers*partsPerWorker)
 	if len(parts) < 2 {
 		return false, nil
 	}

@@ -1,8 +1,7 @@
 // Package query compiles a statement's tree and runs it on a store.
 //
 // [Compile] resolves names and types once; the [Plan] it returns is immutable and shared by all connections. [Plan.Query]
-// and [Plan.Exec] run it in a [Session]. The executor pulls batches of rows from a [Table]; event tables are only one kind of it,
-// which is what lets tests run SQL over tables of their own.
+// and [Plan.Exec] run it in a [Session].
 package query
 
 import (
@@ -71,8 +70,10 @@ type Plan struct {
 	pending func() []Column // what columns are in a transaction that holds events of its own; nil without a store
 }
 
-// A planner is the part of a plan that differs between kinds of statement.
+// A planner is the part of a plan that differs between kinds of statement. Query or exec is called once after each bind.
 type planner interface {
+	// bind makes values of what was given for the statement's parameters.
+	bind(s *Session, p parser.Params, given []driver.NamedValue) ([]argument, error)
 	query(ctx context.Context, s *Session, args []argument) (Rows, error)
 	exec(ctx context.Context, s *Session, args []argument) (Outcome, error)
 }
@@ -107,7 +108,7 @@ func (p *Plan) Params() parser.Params { return p.parsed.Params }
 // Query runs the statement and returns its rows. An INSERT ... RETURNING is committed when Query returns.
 // The context governs the Rows too: Next returns ctx.Err() once it has ended.
 func (p *Plan) Query(ctx context.Context, s *Session, args []driver.NamedValue) (Rows, error) {
-	values, err := bindArgs(p.parsed.Params, args, nil, bytesKeeper{})
+	values, err := p.run.bind(s, p.parsed.Params, args)
 	if err != nil {
 		return nil, err
 	}
@@ -116,10 +117,7 @@ func (p *Plan) Query(ctx context.Context, s *Session, args []driver.NamedValue) 
 
 // Exec runs the statement for its effect.
 func (p *Plan) Exec(ctx context.Context, s *Session, args []driver.NamedValue) (Outcome, error) {
-	if insert, ok := p.run.(*insertPlan); ok && insert.returning == nil {
-		return insert.execHere(ctx, s, p.parsed.Params, args)
-	}
-	values, err := bindArgs(p.parsed.Params, args, nil, bytesKeeper{})
+	values, err := p.run.bind(s, p.parsed.Params, args)
 	if err != nil {
 		return Outcome{}, err
 	}

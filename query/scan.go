@@ -28,6 +28,17 @@ func newTableScan(def tableDef) *tableScan {
 
 func (s *tableScan) schema() []TableColumn { return s.columns }
 
+// scanOf returns the scan that an input is, nil if it is something else.
+func scanOf(in input) *tableScan {
+	switch in := in.(type) {
+	case *tableScan:
+		return in
+	case *followedTable:
+		return in.tableScan
+	}
+	return nil
+}
+
 // events returns the event table that the scan reads, nil if it is another kind of table.
 func (s *tableScan) events() *eventTable {
 	t, _ := s.def.(*eventTable)
@@ -86,12 +97,20 @@ func (s *tableScan) openFilter(ex *execution, f engine.Filter) (operator, error)
 }
 
 func (s *tableScan) openBounds(ex *execution, b Bounds) (operator, error) {
-	src, err := s.def.open(ex).Scan(ex.ctx, s.needed(), b)
+	src, err := s.def.scan(ex, s.needed(), b)
 	if err != nil {
 		return nil, err
 	}
 	return &scanOp{src: src, conds: s.conds}, nil
 }
+
+// filter is what an event table is asked for: the narrowing, and the table's stream if it has one.
+func (s *tableScan) filter(what *narrowing) engine.Filter {
+	return s.events().filter(what.filter(false))
+}
+
+// columnSet is what the engine must read of an event table.
+func (s *tableScan) columnSet() engine.ColumnSet { return columnSet(s.needed()) }
 
 // narrowNow evaluates the bounds for a scan of nothing but the execution's snapshot.
 func (s *tableScan) narrowNow(ex *execution, outer *env) (*narrowing, error) {

@@ -23,14 +23,14 @@ type selectPlan struct {
 // statement has been compiled.
 func (p *selectPlan) prune() {
 	for _, core := range p.cores {
-		scan, ok := core.from.(*tableScan)
+		scan := scanOf(core.from)
 		simple := len(p.cores) == 1 && !core.distinct && core.group == nil && p.wanted != nil
 		for i := range core.results {
 			if simple && !p.wanted[i] && !core.sortsBy(i) {
 				core.results[i] = nil
 				continue
 			}
-			if ok {
+			if scan != nil {
 				scan.needAll(core.reads[i])
 			}
 		}

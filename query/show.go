@@ -52,7 +52,10 @@ func (c *compilation) show(st *parser.Show) (planner, []Column, bool, error) {
 }
 
 // A describeStatement is DESCRIBE or SHOW COLUMNS.
-type describeStatement struct{ rows [][]value.Value }
+type describeStatement struct {
+	copiedArguments
+	rows [][]value.Value
+}
 
 var describeColumns = []Column{{"column_name", Text, false}, {"data_type", Text, false}, {"is_nullable", Text, false}}
 

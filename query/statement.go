@@ -92,6 +92,7 @@ func (c *compilation) statement(p *parser.Parsed) (run planner, columns []Column
 
 // A selectStatement is a SELECT as a statement.
 type selectStatement struct {
+	copiedArguments
 	plan    *selectPlan
 	columns []Column
 	asOf    *expr // nil without AS OF POSITION

@@ -18,8 +18,6 @@ type computedTable struct {
 	columns []TableColumn
 	// rows starts making rows.
 	rows func(ctx context.Context, ex *execution, b Bounds) rowMaker
-
-	ex *execution // nil until it is opened
 }
 
 // A rowMaker makes one row after the other, nil at the end.
@@ -30,17 +28,9 @@ type rowMaker interface {
 
 func (t *computedTable) name() string          { return t.label }
 func (t *computedTable) schema() []TableColumn { return t.columns }
-func (t *computedTable) Schema() []TableColumn { return t.columns }
 
-func (t *computedTable) open(ex *execution) Table {
-	opened := *t
-	opened.ex = ex
-	return &opened
-}
-
-// Scan implements Table.
-func (t *computedTable) Scan(ctx context.Context, _ []int, b Bounds) (BatchSource, error) {
-	return &madeRows{width: len(t.columns), rows: t.rows(ctx, t.ex, b)}, nil
+func (t *computedTable) scan(ex *execution, _ []int, b Bounds) (BatchSource, error) {
+	return &madeRows{width: len(t.columns), rows: t.rows(ex.ctx, ex, b)}, nil
 }
 
 // madeRows puts the rows of a rowMaker into batches.

@@ -1,19 +1,9 @@
 package query
 
 import (
-	"context"
-
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
-
-// A Table is what the executor reads. It knows nothing of SQL text.
-type Table interface {
-	Schema() []TableColumn
-	// Scan reads the rows within bounds; it may return more, never fewer: WHERE is evaluated again.
-	// columns lists the ordinals (into Schema) that will be read.
-	Scan(ctx context.Context, columns []int, b Bounds) (BatchSource, error)
-}
 
 // A TableColumn is one column of a Table.
 type TableColumn struct {
@@ -24,15 +14,17 @@ type TableColumn struct {
 	tags     bool // the tags of events
 }
 
-// Bounds are the AND-ed conditions of WHERE that a table may use to read less.
+// Bounds are what a scan is told so that it reads less.
 type Bounds struct {
 	engine.Filter
 	Fleeting bool // the reader keeps nothing of a batch when it asks for the next, except types
 }
 
-// A BatchSource yields batches until nil.
+// BatchSource is a table that is being read, batch by batch.
 type BatchSource interface {
+	// Next returns nil at the end. The batch is valid until the next call.
 	Next() (*tableBatch, error)
+	// Close releases what the batches hold.
 	Close() error
 }
 

@@ -9,6 +9,7 @@ import (
 
 // The statements BEGIN, COMMIT and ROLLBACK, as text.
 type transactionStatement struct {
+	copiedArguments
 	kind parser.TransactionKind
 	pos  parser.Pos
 }
@@ -62,6 +63,7 @@ func queryNothing(p planner, ctx context.Context, s *Session, args []argument) (
 
 // A savepointStatement is SAVEPOINT, ROLLBACK TO or RELEASE.
 type savepointStatement struct {
+	copiedArguments
 	kind parser.SavepointKind
 	name string
 	pos  parser.Pos
