@@ -73,8 +73,8 @@ type backupStatement struct {
 
 var backupColumns = []Column{{"events", Integer, false}, {"segments", Integer, false}, {"copied_bytes", Integer, false}, {"linked_bytes", Integer, false}}
 
-func (c *compilation) backup(st *parser.Backup) (planner, []Column, bool, error) {
-	to, err := c.constants("BACKUP TO").compile(st.To)
+func (c *statementCompiler) backup(st *parser.Backup) (statement, []Column, bool, error) {
+	to, err := c.constants("BACKUP TO", onlyConstants).compile(st.To)
 	return &backupStatement{to: to, pos: st.Pos}, backupColumns, true, err
 }
 

@@ -85,13 +85,13 @@ type aggregateCall struct {
 }
 
 // aggregateFunction compiles an aggregate, or finds the equal one that the core has already.
-func (s *stage) aggregateFunction(c *parser.Call) (*expr, error) {
+func (s *clauseScope) aggregateFunction(c *parser.Call) (*expr, error) {
 	if s.parent != nil && s.onlyOuter(c) {
 		e := errorf(Unsupported, c.Pos, "%s() reads only columns of the outer query, of which it would be an aggregate", strings.ToUpper(c.Name))
 		e.Hint = "aggregate in the outer query and use the result"
 		return nil, e
 	}
-	call, err := s.newAggregateCall(c, s.argumentStage())
+	call, err := s.newAggregateCall(c, s.argumentScope())
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ func (s *stage) aggregateFunction(c *parser.Call) (*expr, error) {
 }
 
 // onlyOuter reports whether the call reads columns and none of them is the core's own.
-func (c *coreCompiler) onlyOuter(call *parser.Call) bool {
+func (c *coreScope) onlyOuter(call *parser.Call) bool {
 	own, foreign := false, false
 	parser.Walk(call, func(e parser.Expr) bool {
 		if col, ok := e.(*parser.Column); ok {
@@ -123,8 +123,8 @@ func (c *coreCompiler) onlyOuter(call *parser.Call) bool {
 	return foreign && !own
 }
 
-// newAggregateCall compiles an aggregate whose arguments stand at the stage inner.
-func (s *stage) newAggregateCall(c *parser.Call, inner *stage) (*aggregateCall, error) {
+// newAggregateCall compiles an aggregate whose arguments stand in the scope inner.
+func (s *clauseScope) newAggregateCall(c *parser.Call, inner *clauseScope) (*aggregateCall, error) {
 	def := aggregates[c.Name]
 	name := strings.ToUpper(c.Name)
 	call := &aggregateCall{def: def, name: c.Name, distinct: c.Distinct, star: len(c.Args) == 0, pos: c.Pos, text: exprText(c)}

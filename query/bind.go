@@ -82,7 +82,7 @@ func nameIndex(names []string, name string) int {
 }
 
 // param implements paramBinder.
-func (c *compilation) param(p *parser.Param) (int, error) {
+func (c *statementCompiler) param(p *parser.Param) (int, error) {
 	if p.Name == "" {
 		return p.Index - 1, nil
 	}

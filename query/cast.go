@@ -56,7 +56,7 @@ func casterOf(typeName string) *caster {
 }
 
 // cast compiles CAST(x AS type).
-func (c *compiler) cast(e *parser.Cast) (*expr, error) {
+func (c *exprCompiler) cast(e *parser.Cast) (*expr, error) {
 	x, err := c.expr(e.X)
 	if err != nil {
 		return nil, err

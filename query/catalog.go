@@ -9,17 +9,17 @@ import (
 
 // A catalog finds the tables that a statement names.
 type catalog interface {
-	table(t *parser.Table) (tableDef, error)
+	table(t *parser.Table) (table, error)
 }
 
-// A tableDef is a table as the compiler knows it. It is immutable.
-type tableDef interface {
+// A table is a table as the compiler knows it. It is immutable.
+type table interface {
 	// name is how EXPLAIN and columns' qualifiers call the table.
 	name() string
-	schema() []TableColumn
+	schema() []tableColumn
 	// scan reads the rows within bounds as the execution's snapshot has them; it may give more, never fewer: WHERE is
 	// evaluated again. columns lists the ordinals (into schema) that will be read.
-	scan(ex *execution, columns []int, b Bounds) (BatchSource, error)
+	scan(ex *execution, columns []int, b scanBounds) (batches, error)
 }
 
 // systemSchemas are the qualifiers that may stand before any table's name.
@@ -29,7 +29,7 @@ var systemSchemas = map[string]bool{"": true, "main": true, "eventfold": true}
 // hold events of an open transaction, too.
 type storeCatalog struct{ pending bool }
 
-func (c storeCatalog) table(t *parser.Table) (tableDef, error) {
+func (c storeCatalog) table(t *parser.Table) (table, error) {
 	if t.Schema == "information_schema" {
 		if def := informationSchema(parser.LowerASCII(t.Name)); def != nil {
 			return def, nil
@@ -59,7 +59,7 @@ func (c storeCatalog) table(t *parser.Table) (tableDef, error) {
 	return nil, e
 }
 
-func streamTable(t *parser.Table, pending bool) (tableDef, error) {
+func streamTable(t *parser.Table, pending bool) (table, error) {
 	if err := checkStream(t.Name); err != "" {
 		return nil, errorf(UnknownTable, t.Pos, "the name of a stream %s", err)
 	}
@@ -91,7 +91,7 @@ type eventTable struct {
 
 func (t *eventTable) name() string { return t.label }
 
-func (t *eventTable) schema() []TableColumn {
+func (t *eventTable) schema() []tableColumn {
 	if t.pending {
 		return pendingSchema
 	}
@@ -99,9 +99,9 @@ func (t *eventTable) schema() []TableColumn {
 }
 
 // scan gives the events of the snapshot, then those of the open transaction.
-func (t *eventTable) scan(ex *execution, columns []int, b Bounds) (BatchSource, error) {
-	s := &eventSource{ex: ex, table: t, cursor: ex.index.Scan(ex.ctx, t.filter(b.Filter), columnSet(columns))}
-	if r, ok := s.cursor.(engine.Reuser); ok && b.Fleeting {
+func (t *eventTable) scan(ex *execution, columns []int, b scanBounds) (batches, error) {
+	s := &eventBatches{ex: ex, table: t, cursor: ex.index.Scan(ex.ctx, t.filter(b.Filter), columnSet(columns))}
+	if r, ok := s.cursor.(engine.Reuser); ok && b.fleeting {
 		r.Reuse()
 	}
 	return s, nil
@@ -131,8 +131,8 @@ func onlyStream(what engine.Filter, stream string) engine.Filter {
 	return what
 }
 
-// An eventSource yields the batches of a scan.
-type eventSource struct {
+// eventBatches are the batches of a scan of events.
+type eventBatches struct {
 	ex     *execution
 	table  *eventTable
 	cursor engine.BatchCursor
@@ -141,7 +141,7 @@ type eventSource struct {
 	own    int  // events of the transaction that are out
 }
 
-func (s *eventSource) Next() (*tableBatch, error) {
+func (s *eventBatches) next() (*tableBatch, error) {
 	if !s.ended {
 		if b := s.cursor.Next(); b != nil {
 			s.batch.n, s.batch.events = b.Len, b
@@ -156,7 +156,7 @@ func (s *eventSource) Next() (*tableBatch, error) {
 	return s.nextOwn(), nil
 }
 
-func (s *eventSource) Close() error {
+func (s *eventBatches) close() error {
 	events, skipped := s.cursor.Examined()
 	s.ex.counters.examined.Add(events)
 	s.ex.counters.skipped.Add(int64(skipped))
@@ -164,7 +164,7 @@ func (s *eventSource) Close() error {
 }
 
 // nextOwn yields the transaction's own events of the table's stream, nil at the end.
-func (s *eventSource) nextOwn() *tableBatch {
+func (s *eventBatches) nextOwn() *tableBatch {
 	own := s.ex.own
 	if s.own >= len(own) {
 		return nil

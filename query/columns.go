@@ -14,12 +14,12 @@ import (
 
 // An eventColumn is one column of an event table.
 type eventColumn struct {
-	TableColumn
+	tableColumn
 	needs engine.ColumnSet
 	eval  func(*env) value.Value // reads the row en.row.i of en.row.batch.events
 }
 
-// Ordinals of the columns that the planner knows by name.
+// Ordinals of the columns that plans know by name.
 const (
 	ordPosition = iota
 	ordStream
@@ -42,7 +42,7 @@ var eventColumns = []eventColumn{
 	ordType:       {column("type", Text, value.AffText), engine.ColType, evalType},
 	ordPayload:    {nullable(column("payload", JSON, value.AffText)), engine.ColPayload, evalPayload},
 	ordMetadata:   {column("metadata", JSON, value.AffText), engine.ColMetadata, evalMetadata},
-	ordTags:       {TableColumn{Column: Column{Name: "tags", Type: JSON}, affinity: value.AffText, tags: true}, engine.ColTags, evalTags},
+	ordTags:       {tableColumn{Column: Column{Name: "tags", Type: JSON}, affinity: value.AffText, tags: true}, engine.ColTags, evalTags},
 	ordRecordedAt: {column("recorded_at", Timestamp, value.AffTime), engine.ColTime, evalRecordedAt},
 	ordEvent:      {hidden(column("event", EventType, value.AffNone)), engine.ColAll, evalEvent},
 }
@@ -56,17 +56,17 @@ func columnSet(columns []int) (set engine.ColumnSet) {
 }
 
 // eventSchema is the schema of every event table.
-var eventSchema = func() []TableColumn {
-	schema := make([]TableColumn, len(eventColumns))
+var eventSchema = func() []tableColumn {
+	schema := make([]tableColumn, len(eventColumns))
 	for i, c := range eventColumns {
-		schema[i] = c.TableColumn
+		schema[i] = c.tableColumn
 	}
 	return schema
 }()
 
 // pendingSchema is eventSchema for tables that hold a transaction's own events, too: COMMIT assigns their positions,
 // versions, ids and times.
-var pendingSchema = func() []TableColumn {
+var pendingSchema = func() []tableColumn {
 	schema := slices.Clone(eventSchema)
 	for _, i := range []int{ordPosition, ordVersion, ordID, ordRecordedAt} {
 		schema[i].Nullable = true
@@ -74,13 +74,13 @@ var pendingSchema = func() []TableColumn {
 	return schema
 }()
 
-func column(name string, t Type, a value.Affinity) TableColumn {
-	return TableColumn{Column: Column{Name: name, Type: t}, affinity: a}
+func column(name string, t Type, a value.Affinity) tableColumn {
+	return tableColumn{Column: Column{Name: name, Type: t}, affinity: a}
 }
 
-func nullable(c TableColumn) TableColumn { c.Nullable = true; return c }
+func nullable(c tableColumn) tableColumn { c.Nullable = true; return c }
 
-func hidden(c TableColumn) TableColumn { c.hidden = true; return c }
+func hidden(c tableColumn) tableColumn { c.hidden = true; return c }
 
 func evalPosition(en *env) value.Value {
 	if en.row.batch.pending {

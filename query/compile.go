@@ -9,8 +9,9 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// A compilation turns one statement's tree into a plan.
-type compilation struct {
+// A statementCompiler turns one statement's tree into a plan. Expressions are compiled by an exprCompiler, which asks a
+// clauseScope what their names mean.
+type statementCompiler struct {
 	catalog catalog
 	subs    int // sub-queries numbered so far
 	scans   []*tableScan
@@ -24,14 +25,14 @@ type compilation struct {
 	err  error // what a compilation that nobody waits for ends with
 }
 
-// The compilation looks at its context whenever it has done so much.
+// A statementCompiler looks at its context whenever it has done so much.
 const busyStep = 1 << 16
 
 // compileWork is what compiling one expression counts for.
 const compileWork = 256
 
 // busy tells of work to be done, in bytes or so. Its error ends the compilation.
-func (c *compilation) busy(n int) error {
+func (c *statementCompiler) busy(n int) error {
 	if c.work += n; c.work >= busyStep && c.err == nil {
 		c.work = 0
 		c.err = c.ctx.Err()
@@ -40,7 +41,7 @@ func (c *compilation) busy(n int) error {
 }
 
 // atBind implements bindChecker.
-func (c *compilation) atBind(check func(*env) error) { c.checks = append(c.checks, check) }
+func (c *statementCompiler) atBind(check func(*env) error) { c.checks = append(c.checks, check) }
 
 // A resolver finds the columns of an enclosing query for a sub-query. The expression it returns is evaluated in the
 // enclosing query's environment. found is false if no enclosing query has the column.
@@ -51,7 +52,7 @@ type resolver interface {
 // A queryScope is what a SELECT sees of its surroundings.
 type queryScope struct {
 	parent  resolver // nil at the top
-	ctes    *cteScope
+	ctes    *withName
 	onOuter func() // called when a column of an enclosing query is used
 	nested  bool   // a sub-query of any kind
 	depth   int    // how many queries enclose it whose rows it can see
@@ -66,7 +67,7 @@ func (q *queryScope) usesOuter(depth int) {
 		if q.onOuter != nil {
 			q.onOuter()
 		}
-		s, ok := q.parent.(*stage)
+		s, ok := q.parent.(*clauseScope)
 		if !ok {
 			return
 		}
@@ -74,14 +75,14 @@ func (q *queryScope) usesOuter(depth int) {
 	}
 }
 
-// A coreCompiler compiles one SELECT core.
-type coreCompiler struct {
-	*compilation
+// A coreScope compiles one SELECT core.
+type coreScope struct {
+	*statementCompiler
 	queryScope
 	core      *parser.Core
-	from      input
-	sources   []source        // whose names can be used
-	layout    []source        // of from's rows: whose columns stand in them, in this order; nil for sources
+	from      relation
+	sources   []fromItem      // whose names can be used
+	layout    []fromItem      // of from's rows: whose columns stand in them, in this order; nil for sources
 	results   []parser.Result // with stars expanded
 	aggregate bool            // has GROUP BY or an aggregate function
 	groups    map[string]int  // the key of a GROUP BY expression to its slot
@@ -106,9 +107,9 @@ const sourceMark = "\x00ordinal "
 // ordinalName is the table of the column that stands for an ordinal of the whole of FROM.
 func ordinalName(i int) string { return sourceMark + strconv.Itoa(i) }
 
-// A stage is where in a core an expression stands, which decides what it may use. It implements binder and resolver.
-type stage struct {
-	*coreCompiler
+// A clauseScope is where in a core an expression stands, which decides what it may use. It implements binder and resolver.
+type clauseScope struct {
+	*coreScope
 	clause    string // for error texts
 	grouped   bool   // rows are groups
 	aggregate bool   // aggregates may be used
@@ -116,32 +117,32 @@ type stage struct {
 	aliases   bool   // names of results may be used
 }
 
-// The stages.
-func (c *coreCompiler) whereStage() *stage {
-	return &stage{coreCompiler: c, clause: "WHERE", aliases: true}
+// The scopes of the clauses.
+func (c *coreScope) whereScope() *clauseScope {
+	return &clauseScope{coreScope: c, clause: "WHERE", aliases: true}
 }
-func (c *coreCompiler) onStage() *stage { return &stage{coreCompiler: c, clause: "ON"} }
-func (c *coreCompiler) groupStage() *stage {
-	return &stage{coreCompiler: c, clause: "GROUP BY", aliases: true}
+func (c *coreScope) onScope() *clauseScope { return &clauseScope{coreScope: c, clause: "ON"} }
+func (c *coreScope) groupScope() *clauseScope {
+	return &clauseScope{coreScope: c, clause: "GROUP BY", aliases: true}
 }
-func (c *coreCompiler) argumentStage() *stage {
-	return &stage{coreCompiler: c, clause: "an aggregate's arguments"}
+func (c *coreScope) argumentScope() *clauseScope {
+	return &clauseScope{coreScope: c, clause: "an aggregate's arguments"}
 }
-func (c *coreCompiler) havingStage() *stage {
-	return &stage{coreCompiler: c, clause: "HAVING", grouped: true, aggregate: true, aliases: true}
+func (c *coreScope) havingScope() *clauseScope {
+	return &clauseScope{coreScope: c, clause: "HAVING", grouped: true, aggregate: true, aliases: true}
 }
-func (c *coreCompiler) resultStage() *stage {
-	return &stage{coreCompiler: c, clause: "SELECT", grouped: c.aggregate, aggregate: true, window: true}
+func (c *coreScope) resultScope() *clauseScope {
+	return &clauseScope{coreScope: c, clause: "SELECT", grouped: c.aggregate, aggregate: true, window: true}
 }
-func (c *coreCompiler) orderStage() *stage {
-	return &stage{coreCompiler: c, clause: "ORDER BY", grouped: c.aggregate, aggregate: true, window: true, aliases: true}
+func (c *coreScope) orderScope() *clauseScope {
+	return &clauseScope{coreScope: c, clause: "ORDER BY", grouped: c.aggregate, aggregate: true, window: true, aliases: true}
 }
-func (c *coreCompiler) windowStage() *stage {
-	return &stage{coreCompiler: c, clause: "OVER", grouped: c.aggregate, aggregate: true}
+func (c *coreScope) windowScope() *clauseScope {
+	return &clauseScope{coreScope: c, clause: "OVER", grouped: c.aggregate, aggregate: true}
 }
 
-// compile compiles an expression of this stage.
-func (s *stage) compile(e parser.Expr) (*expr, error) {
+// compile compiles an expression of this clause.
+func (s *clauseScope) compile(e parser.Expr) (*expr, error) {
 	if err := s.busy(compileWork); err != nil {
 		return nil, err
 	}
@@ -160,7 +161,7 @@ func (s *stage) compile(e parser.Expr) (*expr, error) {
 
 // groupColumn gives the column that stands for a GROUP BY expression, or nil.
 // An aggregate's arguments are evaluated before grouping, so it is left as it is.
-func (s *stage) groupColumn(e parser.Expr) parser.Expr {
+func (s *clauseScope) groupColumn(e parser.Expr) parser.Expr {
 	switch x := e.(type) {
 	case *parser.Literal, *parser.Param:
 		return nil
@@ -181,7 +182,7 @@ func (s *stage) groupColumn(e parser.Expr) parser.Expr {
 }
 
 // key identifies an expression within the core, whatever its columns are called in the text.
-func (c *coreCompiler) key(e parser.Expr) string {
+func (c *coreScope) key(e parser.Expr) string {
 	if c.err != nil {
 		return ""
 	}
@@ -199,7 +200,7 @@ func (c *coreCompiler) key(e parser.Expr) string {
 }
 
 // find returns the ordinal of a column in the whole of FROM, -1 if it has none.
-func (c *coreCompiler) find(col *parser.Column) (int, error) {
+func (c *coreScope) find(col *parser.Column) (int, error) {
 	if at, ok := strings.CutPrefix(col.Table, sourceMark); ok {
 		return strconv.Atoi(at)
 	}
@@ -223,7 +224,7 @@ func (c *coreCompiler) find(col *parser.Column) (int, error) {
 
 // place returns the ordinal in from's rows of a column, of which the ordinal in the whole of FROM is given. Joins may have put
 // the sources into another order.
-func (c *coreCompiler) place(ordinal int) int {
+func (c *coreScope) place(ordinal int) int {
 	layout := c.layout
 	if layout == nil {
 		layout = c.sources
@@ -239,7 +240,7 @@ func (c *coreCompiler) place(ordinal int) int {
 }
 
 // column implements binder.
-func (s *stage) column(c *parser.Column) (*expr, error) {
+func (s *clauseScope) column(c *parser.Column) (*expr, error) {
 	e, found, err := s.resolve(c)
 	if err != nil {
 		return nil, err
@@ -256,7 +257,7 @@ func (s *stage) column(c *parser.Column) (*expr, error) {
 }
 
 // resolve implements resolver: own columns, then names of results, then the columns of enclosing queries.
-func (s *stage) resolve(c *parser.Column) (*expr, bool, error) {
+func (s *clauseScope) resolve(c *parser.Column) (*expr, bool, error) {
 	if c.Table == groupMark {
 		slot, _ := strconv.Atoi(c.Name)
 		return s.groupKey(slot), true, nil
@@ -277,7 +278,7 @@ func (s *stage) resolve(c *parser.Column) (*expr, bool, error) {
 }
 
 // own reads a column of the core's own tables, or the group's value of it.
-func (s *stage) own(c *parser.Column, i int) (*expr, bool, error) {
+func (s *clauseScope) own(c *parser.Column, i int) (*expr, bool, error) {
 	if !s.grouped {
 		return s.from.bind(s.place(i)), true, nil
 	}
@@ -290,14 +291,14 @@ func (s *stage) own(c *parser.Column, i int) (*expr, bool, error) {
 }
 
 // groupKey reads the value of a GROUP BY expression.
-func (c *coreCompiler) groupKey(slot int) *expr {
+func (c *coreScope) groupKey(slot int) *expr {
 	e := *c.keys[slot]
 	e.eval, e.constant = slotExpr(slot), false
 	return &e
 }
 
 // alias compiles the result that has the name.
-func (s *stage) alias(c *parser.Column) (*expr, bool, error) {
+func (s *clauseScope) alias(c *parser.Column) (*expr, bool, error) {
 	name := parser.LowerASCII(c.Name)
 	for _, r := range s.results {
 		if r.Alias == "" || parser.LowerASCII(r.Alias) != name {
@@ -330,7 +331,7 @@ func (q *queryScope) outer(c *parser.Column) (*expr, bool, error) {
 }
 
 // unknown makes the error for a column that nobody has.
-func (s *stage) unknown(c *parser.Column) error {
+func (s *clauseScope) unknown(c *parser.Column) error {
 	e := errorf(UnknownColumn, c.Pos, "there is no column %s", quoted(c.Name))
 	foreign := foreignColumns[parser.LowerASCII(c.Name)]
 	switch {
@@ -361,7 +362,7 @@ func (s *stage) unknown(c *parser.Column) error {
 	return e
 }
 
-func (c *coreCompiler) hasSource(name string) bool {
+func (c *coreScope) hasSource(name string) bool {
 	for i := range c.sources {
 		if sameName(c.sources[i].name, name) {
 			return true
@@ -370,7 +371,7 @@ func (c *coreCompiler) hasSource(name string) bool {
 	return false
 }
 
-func (c *coreCompiler) hasColumn(name string) bool {
+func (c *coreScope) hasColumn(name string) bool {
 	for i := range c.sources {
 		for _, col := range c.sources[i].columns {
 			if sameName(col.Name, name) {
@@ -382,7 +383,7 @@ func (c *coreCompiler) hasColumn(name string) bool {
 }
 
 // similar returns the column whose name differs from name by one or two edits, "" if there is none.
-func (c *coreCompiler) similar(name string) string {
+func (c *coreScope) similar(name string) string {
 	best, least := "", 3
 	for i := range c.sources {
 		for _, col := range c.sources[i].columns {
@@ -395,7 +396,7 @@ func (c *coreCompiler) similar(name string) string {
 }
 
 // call implements binder: aggregates and window functions; everything else is a scalar function.
-func (s *stage) call(c *parser.Call) (*expr, bool, error) {
+func (s *clauseScope) call(c *parser.Call) (*expr, bool, error) {
 	if c.Over != nil {
 		if !s.window {
 			return nil, true, errorf(BadStatement, c.Pos, "window functions cannot be used in %s", s.clause)
@@ -414,7 +415,7 @@ func (s *stage) call(c *parser.Call) (*expr, bool, error) {
 }
 
 // special compiles the functions that want to know more than their arguments' values.
-func (s *stage) special(c *parser.Call) (*expr, bool, error) {
+func (s *clauseScope) special(c *parser.Call) (*expr, bool, error) {
 	if windowOnly[c.Name] {
 		return nil, true, errorf(BadStatement, c.Pos, "%s() needs an OVER clause", strings.ToUpper(c.Name))
 	}

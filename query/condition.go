@@ -20,12 +20,12 @@ type expectPlan struct {
 }
 
 // expectation compiles one item of EXPECTING or EXPECT.
-func (c *compilation) expectation(e *parser.Expectation) (*expectPlan, error) {
+func (c *statementCompiler) expectation(e *parser.Expectation) (*expectPlan, error) {
 	p := &expectPlan{kind: e.Kind, pos: e.Pos}
 	var err error
 	switch e.Kind {
 	case parser.ExpectVersion:
-		p.version, err = c.constants("EXPECTING VERSION").compile(e.Version)
+		p.version, err = c.constants("EXPECTING VERSION", onlyConstants).compile(e.Version)
 	case parser.ExpectNoEvent:
 		err = c.noEvent(p, e)
 	}
@@ -34,7 +34,7 @@ func (c *compilation) expectation(e *parser.Expectation) (*expectPlan, error) {
 
 // noEvent compiles NO EVENT FROM table WHERE condition AFTER position. The store evaluates the condition row by row,
 // in its writer too, so that it must depend on nothing but the row and the arguments.
-func (c *compilation) noEvent(p *expectPlan, e *parser.Expectation) error {
+func (c *statementCompiler) noEvent(p *expectPlan, e *parser.Expectation) error {
 	core := &parser.Core{Pos: e.Pos, Results: []parser.Result{{Expr: &parser.Literal{Value: int64(1)}}}, From: e.From, Where: e.Where}
 	plan, err := c.compileCore(core, nil, queryScope{nested: true, rowWise: true})
 	if err != nil {
@@ -53,7 +53,7 @@ func (c *compilation) noEvent(p *expectPlan, e *parser.Expectation) error {
 	}
 	if e.After != nil {
 		_, p.read = e.After.(*parser.Param)
-		p.after, err = c.constants("AFTER").compile(e.After)
+		p.after, err = c.constants("AFTER", onlyConstants).compile(e.After)
 	}
 	return err
 }
@@ -199,7 +199,7 @@ type guardPlan struct {
 	pos    parser.Pos
 }
 
-func (c *compilation) guard(st *parser.Guard) (*guardPlan, error) {
+func (c *statementCompiler) guard(st *parser.Guard) (*guardPlan, error) {
 	p := &guardPlan{pos: st.Pos}
 	if err := c.target(st.Table, &p.into); err != nil {
 		return nil, err

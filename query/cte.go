@@ -5,10 +5,10 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// A cteScope is one name that WITH has defined, with those that were defined before it.
+// A withName is one name that WITH has defined, with those that were defined before it.
 // Its plan is compiled once, however often the name is used.
-type cteScope struct {
-	up    *cteScope
+type withName struct {
+	up    *withName
 	name  string
 	plan  *selectPlan
 	depth int // of the query that has the WITH
@@ -16,7 +16,7 @@ type cteScope struct {
 }
 
 // find returns what a table's name stands for, nil if WITH does not define it.
-func (s *cteScope) find(t *parser.Table) *cteScope {
+func (s *withName) find(t *parser.Table) *withName {
 	if t.Schema != "" || t.Param != nil {
 		return nil
 	}
@@ -29,7 +29,7 @@ func (s *cteScope) find(t *parser.Table) *cteScope {
 }
 
 // addCTEs compiles WITH and puts its names into the scope. A body sees the names before it.
-func (c *compilation) addCTEs(sel *parser.Select, q *queryScope) error {
+func (c *statementCompiler) addCTEs(sel *parser.Select, q *queryScope) error {
 	for i := range sel.With {
 		cte := &sel.With[i]
 		for _, other := range sel.With[:i] {
@@ -42,26 +42,26 @@ func (c *compilation) addCTEs(sel *parser.Select, q *queryScope) error {
 			return err
 		}
 		plan.wanted = make([]bool, len(plan.columns))
-		q.ctes = &cteScope{up: q.ctes, name: cte.Name, plan: plan, depth: q.depth}
+		q.ctes = &withName{up: q.ctes, name: cte.Name, plan: plan, depth: q.depth}
 	}
 	return nil
 }
 
-// A cteTable is the use of a name of WITH in FROM. The rows of a name that is used once stream; those of one that is
+// A withRelation is the use of a name of WITH in FROM. The rows of a name that is used once stream; those of one that is
 // used more often are computed once and kept, unless they depend on the row of an enclosing query.
-type cteTable struct {
-	cte *cteScope
+type withRelation struct {
+	cte *withName
 	up  int // how many queries the one that has the WITH is further out
 }
 
-func (t *cteTable) schema() []TableColumn { return t.cte.plan.columns }
+func (t *withRelation) schema() []tableColumn { return t.cte.plan.columns }
 
-func (t *cteTable) bind(i int) *expr {
+func (t *withRelation) bind(i int) *expr {
 	t.cte.plan.wanted[i] = true
 	return boundColumn(t.cte.plan.columns[i], slotExpr(i))
 }
 
-func (t *cteTable) open(ex *execution, outer *env) (operator, error) {
+func (t *withRelation) open(ex *execution, outer *env) (rows, error) {
 	for range t.up {
 		outer = outer.row.outer
 	}
@@ -75,15 +75,15 @@ func (t *cteTable) open(ex *execution, outer *env) (operator, error) {
 			return nil, err
 		}
 		if ex.ctes == nil {
-			ex.ctes = map[*cteScope][][]value.Value{}
+			ex.ctes = map[*withName][][]value.Value{}
 		}
 		ex.ctes[t.cte] = rows
 	}
-	return &listOp{rows: rows}, nil
+	return &listedRows{rows: rows}, nil
 }
 
 // compute reads all rows of the name's SELECT.
-func (t *cteTable) compute(ex *execution) (rows [][]value.Value, err error) {
+func (t *withRelation) compute(ex *execution) (rows [][]value.Value, err error) {
 	defer ex.leave(ex.envs)
 	op, err := t.cte.plan.open(ex, nil)
 	if err != nil {
@@ -108,14 +108,14 @@ func (t *cteTable) compute(ex *execution) (rows [][]value.Value, err error) {
 	}
 }
 
-func (t *cteTable) explain(x *explainer) {
+func (t *withRelation) explain(x *explainer) {
 	kept := t.cte.uses > 1 && !t.cte.plan.outer
 	if t.cte.uses > 1 && x.told[t.cte] { // names that are used twice by one another are too many to be told again and again
 		x.step("with", "%s, as above", t.cte.name)
 		return
 	}
 	if x.told == nil {
-		x.told = map[*cteScope]bool{}
+		x.told = map[*withName]bool{}
 	}
 	x.told[t.cte] = true
 	t.cte.plan.explain(x)

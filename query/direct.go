@@ -16,7 +16,7 @@ type directedScan struct {
 
 // direct returns how the scan itself can give the order of a core, nil if it cannot: ORDER BY position or recorded_at,
 // or version where only one stream is read.
-func (c *coreCompiler) direct(p *corePlan, order []parser.Order) *directedScan {
+func (c *coreScope) direct(p *corePlan, order []parser.Order) *directedScan {
 	scan, ok := c.from.(*tableScan)
 	if !ok || len(order) == 0 || scan.events() == nil || c.aggregate {
 		return nil
@@ -58,7 +58,7 @@ func (s *tableScan) ofOneStream() bool {
 	return false
 }
 
-func (d *directedScan) open(ex *execution, outer *env, limit int64) (operator, error) {
+func (d *directedScan) open(ex *execution, outer *env, limit int64) (rows, error) {
 	if !d.exact || limit < 0 {
 		limit = 0
 	}
@@ -66,7 +66,7 @@ func (d *directedScan) open(ex *execution, outer *env, limit int64) (operator, e
 }
 
 // openLimited starts a scan in a direction from which no more than limit rows will be read; 0 means that nothing is known.
-func (s *tableScan) openLimited(ex *execution, outer *env, backwards bool, limit int64) (operator, error) {
+func (s *tableScan) openLimited(ex *execution, outer *env, backwards bool, limit int64) (rows, error) {
 	what, err := s.narrowNow(ex, outer)
 	if err != nil {
 		return nil, err
@@ -85,12 +85,12 @@ func (s *tableScan) openLimited(ex *execution, outer *env, backwards bool, limit
 type shortcut struct {
 	text string // for EXPLAIN
 	// fill fills the group table. done is false if it cannot this time.
-	fill  func(g *groupOp) (done bool, err error)
+	fill  func(g *groupedRows) (done bool, err error)
 	exact *tableScan // the scan whose bounds must say all that its conditions say, nil for none
 }
 
 // shortcut recognises the groupings that the indexes of a store can answer.
-func (c *coreCompiler) shortcut(p *groupPlan) *shortcut {
+func (c *coreScope) shortcut(p *groupPlan) *shortcut {
 	scan, ok := p.from.(*tableScan)
 	if !ok || scan.events() == nil || len(p.where) > 0 {
 		return nil
@@ -120,19 +120,19 @@ func allAggs(p *groupPlan, ok func(*aggregateCall) bool) bool {
 func isCountStar(a *aggregateCall) bool { return a.name == "count" && a.star && a.filter == nil }
 
 // isScanOfEvents reports whether FROM is an event table alone.
-func (c *coreCompiler) isScanOfEvents() bool {
+func (c *coreScope) isScanOfEvents() bool {
 	scan, ok := c.from.(*tableScan)
 	return ok && scan.events() != nil
 }
 
 // isGroupColumn reports whether the only GROUP BY expression is the column.
-func (c *coreCompiler) isGroupColumn(name string) bool {
+func (c *coreScope) isGroupColumn(name string) bool {
 	_, ok := c.groups[c.key(&parser.Column{Table: c.sources[0].name, Name: name})]
 	return ok
 }
 
 // countShortcut answers COUNT(*) where the bounds say all that the conditions say.
-func (s *tableScan) countShortcut(g *groupOp) (bool, error) {
+func (s *tableScan) countShortcut(g *groupedRows) (bool, error) {
 	what, err := s.narrow(g.ex, g.outer)
 	if err != nil {
 		return false, err
@@ -157,7 +157,7 @@ func (s *tableScan) countShortcut(g *groupOp) (bool, error) {
 }
 
 // typesShortcut answers SELECT type, COUNT(*) FROM $all GROUP BY type.
-func typesShortcut(g *groupOp) (bool, error) {
+func typesShortcut(g *groupedRows) (bool, error) {
 	if len(g.ex.own) > 0 {
 		return false, nil
 	}
@@ -178,7 +178,7 @@ func typesShortcut(g *groupOp) (bool, error) {
 }
 
 // edgeShortcut answers MIN and MAX of what grows along the log: the first row that passes, read from the right end.
-func (c *coreCompiler) edgeShortcut(scan *tableScan, a *aggregateCall) *shortcut {
+func (c *coreScope) edgeShortcut(scan *tableScan, a *aggregateCall) *shortcut {
 	if a.name != "min" && a.name != "max" || a.filter != nil {
 		return nil
 	}
@@ -198,7 +198,7 @@ func (c *coreCompiler) edgeShortcut(scan *tableScan, a *aggregateCall) *shortcut
 		return nil
 	}
 	backwards := a.name == "max"
-	fill := func(g *groupOp) (bool, error) {
+	fill := func(g *groupedRows) (bool, error) {
 		if len(g.ex.own) > 0 {
 			return false, nil
 		}
@@ -212,12 +212,12 @@ func (c *coreCompiler) edgeShortcut(scan *tableScan, a *aggregateCall) *shortcut
 }
 
 // aggArgIs reports whether the aggregate's argument is a column of the only table.
-func (c *coreCompiler) aggArgIs(a *aggregateCall, ord int) bool {
+func (c *coreScope) aggArgIs(a *aggregateCall, ord int) bool {
 	return a.column != nil && c.leafColumn(leaf{src: &c.sources[0]}, a.column) == ord
 }
 
 // readEdge gives the aggregate only the first row that a scan in a direction gives.
-func (g *groupOp) readEdge(scan *tableScan, backwards bool) (err error) {
+func (g *groupedRows) readEdge(scan *tableScan, backwards bool) (err error) {
 	defer g.ex.leave(g.ex.envs)
 	in, err := scan.openLimited(g.ex, g.outer, backwards, 1)
 	if err != nil {

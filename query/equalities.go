@@ -17,7 +17,7 @@ type equalColumn struct {
 // that a = b and b = c say that a = c.
 type equalColumns struct {
 	columns []equalColumn
-	sources sourceSet
+	sources itemSet
 }
 
 // equalities are what the conditions of a block say of columns.
@@ -93,13 +93,13 @@ func (b *joinBlock) equalPair(w *pendingCond) (x, y equalColumn, ok bool) {
 	return x, y, v.Type == u.Type && v.affinity == u.affinity && v.collate == u.collate
 }
 
-func (b *joinBlock) columnAt(x equalColumn) TableColumn {
+func (b *joinBlock) columnAt(x equalColumn) tableColumn {
 	src := &b.sources[x.source]
 	return src.columns[x.ordinal-src.offset]
 }
 
 // ownColumn returns the column of FROM that an expression of the condition is, nil for any other expression.
-func (c *coreCompiler) ownColumn(w *pendingCond, e parser.Expr) *equalColumn {
+func (c *coreScope) ownColumn(w *pendingCond, e parser.Expr) *equalColumn {
 	col, ok := e.(*parser.Column)
 	if !ok {
 		return nil
@@ -171,7 +171,7 @@ func (q *equalities) list(x equalColumn) *equalColumns {
 }
 
 // of returns one of the columns that a set of sources has. There is one if list.sources overlaps the set.
-func (list *equalColumns) of(set sourceSet) *parser.Column {
+func (list *equalColumns) of(set itemSet) *parser.Column {
 	for _, x := range list.columns {
 		if setOf(x.source, x.source+1).within(set) {
 			return x.e
@@ -181,12 +181,12 @@ func (list *equalColumns) of(set sourceSet) *parser.Column {
 }
 
 // link reports whether some column of the one equals some column of the other.
-func (q *equalities) link(x, y sourceSet) bool {
+func (q *equalities) link(x, y itemSet) bool {
 	return slices.ContainsFunc(q.lists, func(list *equalColumns) bool { return list.sources.overlaps(x) && list.sources.overlaps(y) })
 }
 
 // deduced returns the equalities between two parts of FROM that follow from others and that no condition states.
-func (b *joinBlock) deduced(left, right sourceSet) []*pendingCond {
+func (b *joinBlock) deduced(left, right itemSet) []*pendingCond {
 	stated := map[*equalColumns]bool{}
 	for _, w := range b.conds {
 		if x, _, ok := b.equalPair(w); ok && w.links(left, right) {

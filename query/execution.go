@@ -24,12 +24,12 @@ type execution struct {
 	budget  *budget          // shared with the workers of parallel aggregation
 
 	once       map[int]*onceResult           // results of uncorrelated sub-queries, by their number
-	ctes       map[*cteScope][][]value.Value // rows of the names of WITH that are used more than once
+	ctes       map[*withName][][]value.Value // rows of the names of WITH that are used more than once
 	events     []*engine.Event               // events that evalEvent captured
-	keepEvents bool                          // an operator holds rows: captured events are kept; otherwise one is reused
+	keepEvents bool                          // rows are held: captured events are kept; otherwise one is reused
 	counters   *counters                     // shared likewise
 
-	following *followScan // of a SELECT with FOLLOW, once it is open
+	following *followingRows // of a SELECT with FOLLOW, once it is open
 
 	elements int64 // bytes held for the elements of slices in sets of memo
 
@@ -89,7 +89,7 @@ func (s *Session) now() time.Time {
 // env returns a new environment for expressions. outer is the enclosing query's, nil for none.
 func (ex *execution) env(outer *env) *env {
 	e := newEnv(env{
-		ctx: ex.ctx, args: ex.args, now: ex.now, exec: ex, row: rowSource{outer: outer}, before: ex.envs,
+		ctx: ex.ctx, args: ex.args, now: ex.now, exec: ex, row: currentRow{outer: outer}, before: ex.envs,
 	})
 	ex.envs = e
 	return e

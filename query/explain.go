@@ -15,7 +15,7 @@ type explainer struct {
 	ex    *execution
 	depth int
 	steps [][]value.Value
-	told  map[*cteScope]bool // names of WITH that are explained already
+	told  map[*withName]bool // names of WITH that are explained already
 	err   error
 }
 
@@ -24,8 +24,8 @@ func (x *explainer) step(what, format string, args ...any) {
 	x.steps = append(x.steps, []value.Value{value.OfText(strings.Repeat("  ", x.depth) + what), value.OfText(fmt.Sprintf(format, args...))})
 }
 
-// inner explains the input of a step with several, indented.
-func (x *explainer) inner(in input) {
+// inner explains one relation of a step with several, indented.
+func (x *explainer) inner(in relation) {
 	x.depth++
 	in.explain(x)
 	x.depth--
@@ -42,7 +42,7 @@ type explainStatement struct {
 	pos     parser.Pos
 }
 
-func (c *compilation) explainStatement(p *parser.Parsed, st *parser.Explain) (planner, []Column, bool, error) {
+func (c *statementCompiler) explainStatement(p *parser.Parsed, st *parser.Explain) (statement, []Column, bool, error) {
 	e := &explainStatement{analyze: st.Analyze, pos: st.Pos}
 	var err error
 	switch inner := st.Statement.(type) {
@@ -100,7 +100,7 @@ func (e *explainStatement) explainSelect(x *explainer, ctx context.Context, s *S
 	if err != nil {
 		return err
 	}
-	counted := &countedOp{operator: op}
+	counted := &countedRows{rows: op}
 	if err := drain(counted, ex.env(nil)); err != nil {
 		return err
 	}
@@ -109,14 +109,14 @@ func (e *explainStatement) explainSelect(x *explainer, ctx context.Context, s *S
 	return nil
 }
 
-// A countedOp counts the rows that pass.
-type countedOp struct {
-	operator
+// countedRows count the rows that pass.
+type countedRows struct {
+	rows
 	n int64
 }
 
-func (c *countedOp) next(en *env) (bool, error) {
-	ok, err := c.operator.next(en)
+func (c *countedRows) next(en *env) (bool, error) {
+	ok, err := c.rows.next(en)
 	if ok {
 		c.n++
 	}

@@ -16,8 +16,8 @@ type env struct {
 	ctx  context.Context
 	args []argument
 	now  time.Time     // one instant per statement
-	row  rowSource     // what the current row's columns are read from; set by the operator that evaluates
-	err  error         // the first error of an evaluation; the operator checks it once per row or batch
+	row  currentRow    // what the current row's columns are read from; set by the rows that evaluate
+	err  error         // the first error of an evaluation; the rows check it once per row or batch
 	memo memo          // what is remembered without an execution, and of rows
 	call []value.Value // arguments of the functions being called, the innermost last
 	exec *execution    // what the statement's operators and sub-queries share
@@ -44,11 +44,11 @@ func (e *env) fail(err error) value.Value {
 	return null
 }
 
-// A rowSource is the current row of an operator: a batch of events with an index, or a slice of values.
-type rowSource struct {
-	batch  *tableBatch   // columnar input
+// A currentRow is where an expression reads: a row of a batch, or a slice of values.
+type currentRow struct {
+	batch  *tableBatch   // of a table, by column
 	i      int           // row of the batch
-	values []value.Value // row-wise input: results of operators, groups, joins
+	values []value.Value // of everything else: results, groups, joins
 	outer  *env          // the enclosing query of a correlated sub-query; nil for none
 }
 
@@ -91,7 +91,7 @@ func (x *expr) isTime() bool { return x.affinity == value.AffTime || x.typ == Ti
 var collations = map[string]value.Collation{"BINARY": value.Binary, "NOCASE": value.Nocase, "RTRIM": value.Rtrim}
 
 // A binder resolves what an expression alone cannot: columns, aggregates, windows and sub-queries.
-// The planner implements it; the scalar compiler calls it.
+// A clauseScope implements it; the exprCompiler calls it.
 type binder interface {
 	column(c *parser.Column) (*expr, error)
 	// call is asked first about every function call; handled is false for scalar functions.
@@ -124,16 +124,16 @@ type (
 
 // compileExpr compiles an expression of the tree. Errors are *Error.
 func compileExpr(e parser.Expr, b binder) (*expr, error) {
-	return (&compiler{binder: b}).expr(e)
+	return (&exprCompiler{binder: b}).expr(e)
 }
 
 // A compiler turns trees into closures. It lives for one call of compileExpr.
-type compiler struct {
+type exprCompiler struct {
 	binder binder
 }
 
 // expr compiles one node. Trees are at most as deep as the parser lets them be, so that recursion is safe.
-func (c *compiler) expr(e parser.Expr) (*expr, error) {
+func (c *exprCompiler) expr(e parser.Expr) (*expr, error) {
 	switch e := e.(type) {
 	case *parser.Literal:
 		return literal(e)
@@ -172,7 +172,7 @@ func (c *compiler) expr(e parser.Expr) (*expr, error) {
 }
 
 // exprs compiles several nodes.
-func (c *compiler) exprs(list []parser.Expr) ([]*expr, error) {
+func (c *exprCompiler) exprs(list []parser.Expr) ([]*expr, error) {
 	out := make([]*expr, len(list))
 	for i, e := range list {
 		x, err := c.expr(e)
@@ -211,7 +211,7 @@ func fixed(v value.Value, pos parser.Pos) *expr {
 }
 
 // param compiles a placeholder. Its value is one of the execution's arguments, so its type is not known.
-func (c *compiler) param(p *parser.Param) (*expr, error) {
+func (c *exprCompiler) param(p *parser.Param) (*expr, error) {
 	i := p.Index - 1
 	if p.Name != "" {
 		b, ok := c.binder.(paramBinder)
@@ -236,7 +236,7 @@ func (c *compiler) param(p *parser.Param) (*expr, error) {
 }
 
 // column asks the binder. Names such as CURRENT_TIMESTAMP, which are written without parentheses, give way to columns.
-func (c *compiler) column(col *parser.Column) (*expr, error) {
+func (c *exprCompiler) column(col *parser.Column) (*expr, error) {
 	x, err := c.binder.column(col)
 	if err == nil || col.Table != "" || col.Quoted {
 		return x, err
@@ -248,7 +248,7 @@ func (c *compiler) column(col *parser.Column) (*expr, error) {
 }
 
 // collate compiles x COLLATE name.
-func (c *compiler) collate(e *parser.Collate) (*expr, error) {
+func (c *exprCompiler) collate(e *parser.Collate) (*expr, error) {
 	x, err := c.expr(e.X)
 	if err != nil {
 		return nil, err

@@ -12,7 +12,7 @@ var operations = map[parser.Op]*value.Operation{
 }
 
 // arithmetic compiles a op b.
-func (c *compiler) arithmetic(op parser.Op, l, r *expr, pos parser.Pos) (*expr, error) {
+func (c *exprCompiler) arithmetic(op parser.Op, l, r *expr, pos parser.Pos) (*expr, error) {
 	if l.isTime() || r.isTime() {
 		if op != parser.OpSub {
 			return nil, timeAsNumber(pos)
@@ -62,7 +62,7 @@ func arithmeticType(op parser.Op, l, r *expr) Type {
 }
 
 // sum compiles a chain of +, from left to right. Terms may be INTERVALs beside a time.
-func (c *compiler) sum(e *parser.Nary) (*expr, error) {
+func (c *exprCompiler) sum(e *parser.Nary) (*expr, error) {
 	total, rest, err := c.sumStart(e.Terms)
 	if err != nil {
 		return nil, err
@@ -92,7 +92,7 @@ func (c *compiler) sum(e *parser.Nary) (*expr, error) {
 }
 
 // sumStart compiles the first term; in INTERVAL 1 DAY + x that is x plus the interval.
-func (c *compiler) sumStart(terms []parser.Expr) (*expr, []parser.Expr, error) {
+func (c *exprCompiler) sumStart(terms []parser.Expr) (*expr, []parser.Expr, error) {
 	if iv, ok := terms[0].(*parser.Interval); ok && len(terms) > 1 && !isInterval(terms[1]) {
 		x, err := c.expr(terms[1])
 		if err != nil {
@@ -111,7 +111,7 @@ func isInterval(e parser.Expr) bool {
 }
 
 // addAll is the sum of two or more terms, in one closure however many they are.
-func (c *compiler) addAll(terms []*expr) (*expr, error) {
+func (c *exprCompiler) addAll(terms []*expr) (*expr, error) {
 	if len(terms) == 2 {
 		return c.arithmetic(parser.OpAdd, terms[0], terms[1], terms[0].pos)
 	}

@@ -21,7 +21,7 @@ type match struct {
 // match applies the rules of affinity to the two sides of a comparison. A column or CAST with a numeric type makes a number
 // of the other side's text if it is one; a column or CAST of type TEXT makes a text of the other side's number; a time makes
 // a time of the other side's text. Literals convert nothing.
-func (c *compiler) match(l, r *expr) (match, error) {
+func (c *exprCompiler) match(l, r *expr) (match, error) {
 	m := match{right: r, coll: commonCollation(l, r)}
 	err := c.matchTags(l, r)
 	if err != nil {
@@ -47,7 +47,7 @@ func (c *compiler) match(l, r *expr) (match, error) {
 }
 
 // matchTags checks what tags are compared with, if one side is tags.
-func (c *compiler) matchTags(l, r *expr) error {
+func (c *exprCompiler) matchTags(l, r *expr) error {
 	switch {
 	case l.tags == r.tags:
 		return nil
@@ -110,7 +110,7 @@ func unchanged(a value.Affinity, t Type) bool {
 }
 
 // compare compiles x op y for the six comparisons.
-func (c *compiler) compare(op parser.Op, l, r *expr, pos parser.Pos) (*expr, error) {
+func (c *exprCompiler) compare(op parser.Op, l, r *expr, pos parser.Pos) (*expr, error) {
 	m, err := c.match(l, r)
 	if err != nil {
 		return nil, err
@@ -221,7 +221,7 @@ func equalText(left func(*env) value.Value, s string) func(*env) value.Truth {
 }
 
 // is compiles x IS y and x IS NOT y, which are never NULL. A literal TRUE or FALSE on the right asks for the truth of x.
-func (c *compiler) is(e *parser.Binary, l, r *expr) (*expr, error) {
+func (c *exprCompiler) is(e *parser.Binary, l, r *expr) (*expr, error) {
 	negate := e.Op == parser.OpIsNot
 	if want, ok := boolLiteral(e.Y); ok {
 		return isTruth(l, want, negate, e.Pos), nil
@@ -272,7 +272,7 @@ func isTruth(x *expr, want, negate bool, pos parser.Pos) *expr {
 }
 
 // between compiles x [NOT] BETWEEN lo AND hi: x >= lo AND x <= hi with one evaluation of x.
-func (c *compiler) between(e *parser.Between) (*expr, error) {
+func (c *exprCompiler) between(e *parser.Between) (*expr, error) {
 	list, err := c.exprs([]parser.Expr{e.X, e.Lo, e.Hi})
 	if err != nil {
 		return nil, err

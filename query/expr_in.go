@@ -6,7 +6,7 @@ import (
 )
 
 // in compiles x [NOT] IN (list) and hands x [NOT] IN (SELECT ...) to the binder.
-func (c *compiler) in(e *parser.In) (*expr, error) {
+func (c *exprCompiler) in(e *parser.In) (*expr, error) {
 	x, err := c.expr(e.X)
 	if err != nil {
 		return nil, err
@@ -22,7 +22,7 @@ func (c *compiler) in(e *parser.In) (*expr, error) {
 }
 
 // items compiles the list of an IN.
-func (c *compiler) items(list []parser.Expr) ([]*expr, error) {
+func (c *exprCompiler) items(list []parser.Expr) ([]*expr, error) {
 	out, err := c.exprs(list)
 	markItems(out, list)
 	return out, err
@@ -37,7 +37,7 @@ func markItems(items []*expr, list []parser.Expr) {
 
 // inList compiles x [NOT] IN (list). Only x has a say in affinity and collation, as if each item were +item,
 // except that a time in the list makes a time of x.
-func (c *compiler) inList(x *expr, list []*expr, e *parser.In) (*expr, error) {
+func (c *exprCompiler) inList(x *expr, list []*expr, e *parser.In) (*expr, error) {
 	y := &expr{typ: Integer, pos: e.Pos}
 	if len(list) == 0 {
 		y.test = func(*env) value.Truth { return value.TruthOf(e.Not) }

@@ -6,7 +6,7 @@ import (
 )
 
 // interval compiles INTERVAL x unit where it is not beside + or -: the text that date_add and its like take.
-func (c *compiler) interval(e *parser.Interval) (*expr, error) {
+func (c *exprCompiler) interval(e *parser.Interval) (*expr, error) {
 	x, err := c.expr(e.X)
 	if err != nil {
 		return nil, err
@@ -25,7 +25,7 @@ func unknownUnit(name string, pos parser.Pos) error {
 }
 
 // minusInterval compiles x - INTERVAL n unit.
-func (c *compiler) minusInterval(e *parser.Binary, iv *parser.Interval) (*expr, error) {
+func (c *exprCompiler) minusInterval(e *parser.Binary, iv *parser.Interval) (*expr, error) {
 	x, err := c.expr(e.X)
 	if err != nil {
 		return nil, err
@@ -34,7 +34,7 @@ func (c *compiler) minusInterval(e *parser.Binary, iv *parser.Interval) (*expr, 
 }
 
 // plusInterval compiles x + INTERVAL n unit, or minus with sign -1. x is a time or a text that is one.
-func (c *compiler) plusInterval(x *expr, e *parser.Interval, sign int64) (*expr, error) {
+func (c *exprCompiler) plusInterval(x *expr, e *parser.Interval, sign int64) (*expr, error) {
 	n, err := c.interval(e)
 	if err != nil {
 		return nil, err

@@ -64,7 +64,7 @@ func fromJSON5(e *env, s string) (doc string, ok bool) {
 }
 
 // arrow compiles chains of -> and ->>. Constant steps that follow each other become one path.
-func (c *compiler) arrow(e *parser.Binary) (*expr, error) {
+func (c *exprCompiler) arrow(e *parser.Binary) (*expr, error) {
 	chain := []*parser.Binary{e}
 	for {
 		inner, ok := chain[len(chain)-1].X.(*parser.Binary)
@@ -108,7 +108,7 @@ func (c *compiler) arrow(e *parser.Binary) (*expr, error) {
 }
 
 // constantPath compiles x -> path or x ->> path. Without an operator it is an inner part of a chain.
-func (c *compiler) constantPath(x *expr, p *jsonpath.Path, op *parser.Binary, isColumn bool) (*expr, error) {
+func (c *exprCompiler) constantPath(x *expr, p *jsonpath.Path, op *parser.Binary, isColumn bool) (*expr, error) {
 	as, pos := asJSON, x.pos
 	if op != nil {
 		as, pos = arrowReading(op), op.Pos

@@ -8,7 +8,7 @@ import (
 )
 
 // like compiles x [NOT] LIKE pattern [ESCAPE escape].
-func (c *compiler) like(e *parser.Like) (*expr, error) {
+func (c *exprCompiler) like(e *parser.Like) (*expr, error) {
 	x, err := c.expr(e.X)
 	if err != nil {
 		return nil, err

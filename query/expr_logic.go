@@ -54,7 +54,7 @@ func disjunction(tests []func(*env) value.Truth) func(*env) value.Truth {
 }
 
 // logic compiles a chain of AND or OR.
-func (c *compiler) logic(op parser.Op, terms []*expr) *expr {
+func (c *exprCompiler) logic(op parser.Op, terms []*expr) *expr {
 	tests := make([]func(*env) value.Truth, len(terms))
 	x := &expr{typ: Integer, pos: terms[0].pos}
 	for i, t := range terms {
@@ -70,7 +70,7 @@ func (c *compiler) logic(op parser.Op, terms []*expr) *expr {
 }
 
 // nary compiles a flat chain.
-func (c *compiler) nary(e *parser.Nary) (*expr, error) {
+func (c *exprCompiler) nary(e *parser.Nary) (*expr, error) {
 	if e.Op == parser.OpAdd {
 		return c.sum(e)
 	}
@@ -85,7 +85,7 @@ func (c *compiler) nary(e *parser.Nary) (*expr, error) {
 }
 
 // unary compiles NOT x, -x and +x.
-func (c *compiler) unary(e *parser.Unary) (*expr, error) {
+func (c *exprCompiler) unary(e *parser.Unary) (*expr, error) {
 	x, err := c.expr(e.X)
 	if err != nil {
 		return nil, err
@@ -107,7 +107,7 @@ func (c *compiler) unary(e *parser.Unary) (*expr, error) {
 }
 
 // binary compiles an operator of two sides.
-func (c *compiler) binary(e *parser.Binary) (*expr, error) {
+func (c *exprCompiler) binary(e *parser.Binary) (*expr, error) {
 	switch e.Op {
 	case parser.OpArrow, parser.OpArrowText:
 		return c.arrow(e)
@@ -139,7 +139,7 @@ func (c *compiler) binary(e *parser.Binary) (*expr, error) {
 }
 
 // caseOf compiles CASE: the first branch whose condition is true, or whose value equals the operand.
-func (c *compiler) caseOf(e *parser.Case) (*expr, error) {
+func (c *exprCompiler) caseOf(e *parser.Case) (*expr, error) {
 	var operand *expr
 	var err error
 	if e.Operand != nil {
@@ -184,7 +184,7 @@ type branch struct {
 	then func(*env) value.Value
 }
 
-func (c *compiler) branch(operand, cond, then *expr) (branch, error) {
+func (c *exprCompiler) branch(operand, cond, then *expr) (branch, error) {
 	if operand == nil {
 		test := cond.condition()
 		return branch{func(e *env, _ value.Value) value.Truth { return test(e) }, then.eval}, nil

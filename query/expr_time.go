@@ -49,7 +49,7 @@ func numberOperand(x *expr) (*expr, error) {
 
 // timeDifference compiles l - r, of which at least one is a time: the seconds from r to l, with a fraction. A text beside a time is read as
 // in a comparison; one that comes from a row and is no time gives NULL.
-func (c *compiler) timeDifference(l, r *expr, pos parser.Pos) (*expr, error) {
+func (c *exprCompiler) timeDifference(l, r *expr, pos parser.Pos) (*expr, error) {
 	x := &expr{typ: Real, nullable: l.nullable || r.nullable || !l.isTime() || !r.isTime(), pos: pos}
 	sides := []*expr{l, r}
 	for i, side := range sides {
@@ -98,7 +98,7 @@ func compareTimes(e *env, rel value.Comparison, a, b value.Value, coll value.Col
 }
 
 // besideTimes is the list as it is compared among itself: beside a time, texts are read as times and numbers are errors.
-func (c *compiler) besideTimes(list []*expr) ([]*expr, error) {
+func (c *exprCompiler) besideTimes(list []*expr) ([]*expr, error) {
 	times := 0
 	for _, x := range list {
 		if x.isTime() {
@@ -124,7 +124,7 @@ func (c *compiler) besideTimes(list []*expr) ([]*expr, error) {
 
 // tagsOperand checks what the column tags is compared with, as a whole: a text that is no JSON array equals no tags. It is an error, since
 // whoever writes it means HAS.
-func (c *compiler) tagsOperand(x *expr) error {
+func (c *exprCompiler) tagsOperand(x *expr) error {
 	check := func(v value.Value) error {
 		if v.Kind != value.String && v.Kind != value.Bytes || strings.HasPrefix(v.S, "[") && engine.ValidJSON(value.BytesOf(v.S)) {
 			return nil
@@ -183,7 +183,7 @@ func checkTimeLiteral(x *expr) error {
 // timeOperand is what x becomes when it is compared with a time. A text that is no time is an error: of the statement
 // if it is a literal, of the execution if it is a parameter or computed from one, and none if it comes from a row.
 // A number is an error wherever it comes from.
-func (c *compiler) timeOperand(x *expr) (*expr, error) {
+func (c *exprCompiler) timeOperand(x *expr) (*expr, error) {
 	if x.typ.isNumber() {
 		return nil, timeBesideNumber(x.pos)
 	}
@@ -191,7 +191,7 @@ func (c *compiler) timeOperand(x *expr) (*expr, error) {
 }
 
 // readAsTime is x with its texts read as times; number makes the error for a number.
-func (c *compiler) readAsTime(x *expr, number func() error) (*expr, error) {
+func (c *exprCompiler) readAsTime(x *expr, number func() error) (*expr, error) {
 	if err := checkTimeLiteral(x); err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ type followPlan struct {
 }
 
 // checkFollow refuses what has no meaning without an end: the tree alone tells.
-func (c *compilation) checkFollow(sel *parser.Select) error {
+func (c *statementCompiler) checkFollow(sel *parser.Select) error {
 	what := ""
 	core := sel.First
 	table, _ := core.From.(*parser.Table)
@@ -60,13 +60,13 @@ func newFollowPlan(p *selectPlan, sel *parser.Select) (*followPlan, error) {
 		return nil, errorf(BadStatement, sel.Pos, "FOLLOW gives events in the order of their positions; it cannot be combined with another ORDER BY")
 	}
 	f := &followPlan{plan: p, scan: scan, pos: sel.Pos}
-	core.from = &followedTable{tableScan: scan, plan: f}
+	core.from = &followedRelation{tableScan: scan, plan: f}
 	core.order, core.directed = nil, nil // which is how a subscription gives them
 	return f, nil
 }
 
 // open starts the SELECT, whose table goes on with what is committed.
-func (f *followPlan) open(ex *execution) (operator, error) {
+func (f *followPlan) open(ex *execution) (rows, error) {
 	if ex.session.Tx != nil {
 		return nil, errorf(BadStatement, f.pos, "FOLLOW cannot be used in a transaction, which sees a snapshot")
 	}
@@ -74,16 +74,16 @@ func (f *followPlan) open(ex *execution) (operator, error) {
 	if err != nil || ex.following == nil { // no event can satisfy the conditions
 		return in, err
 	}
-	return &followOp{in: in, scan: ex.following, plan: f, row: make([]value.Value, len(f.plan.columns)+1)}, nil
+	return &followedRows{in: in, scan: ex.following, plan: f, row: make([]value.Value, len(f.plan.columns)+1)}, nil
 }
 
-// A followedTable is the table of a SELECT with FOLLOW. What it reads does not end with the snapshot.
-type followedTable struct {
+// A followedRelation is the table of a SELECT with FOLLOW. What it reads does not end with the snapshot.
+type followedRelation struct {
 	*tableScan
 	plan *followPlan
 }
 
-func (t *followedTable) open(ex *execution, outer *env) (operator, error) {
+func (t *followedRelation) open(ex *execution, outer *env) (rows, error) {
 	what, err := t.narrow(ex, outer)
 	if err != nil {
 		return nil, err
@@ -93,20 +93,20 @@ func (t *followedTable) open(ex *execution, outer *env) (operator, error) {
 	}
 	sub := engine.Subscribe(ex.ctx, ex.session.Store, t.filter(what), t.columnSet())
 	sub.TellEachHead()
-	src := &followSource{sub: sub, followers: ex.session.Settings.Followers, progress: t.plan.progress}
+	src := &followedBatches{sub: sub, followers: ex.session.Settings.Followers, progress: t.plan.progress}
 	src.follower = src.followers.enter(t.plan.text, t.def.name(), ex.now, sub.Reached())
-	ex.following = &followScan{scanOp: scanOp{src: src, conds: t.conds}, from: src}
+	ex.following = &followingRows{scannedRows: scannedRows{src: src, conds: t.conds}, from: src}
 	return ex.following, nil
 }
 
-// A followScan is the scan of a followed table while it runs, of which the statement asks how far it is.
-type followScan struct {
-	scanOp
-	from *followSource
+// followingRows are those of a followed table while it is read, of which the statement asks how far it is.
+type followingRows struct {
+	scannedRows
+	from *followedBatches
 }
 
 // position is that of the event that was given last.
-func (s *followScan) position() engine.Position { return s.batch.events.Positions[s.i] }
+func (s *followingRows) position() engine.Position { return s.batch.events.Positions[s.i] }
 
 // tellProgress makes the plan that of FOLLOW PROGRESS, and returns its columns. Of a row that tells progress all but the position is NULL.
 func (f *followPlan) tellProgress(columns []Column) ([]Column, error) {
@@ -135,15 +135,15 @@ func (f *followPlan) describe() string {
 	return "then events as they commit"
 }
 
-// A followOp gives the rows of events, and those that tell progress if that is wanted.
-type followOp struct {
-	in   operator    // the rows of events
-	scan *followScan // where they come from
+// followedRows give the rows of events, and those that tell progress if that is wanted.
+type followedRows struct {
+	in   rows           // the rows of events
+	scan *followingRows // where they come from
 	plan *followPlan
 	row  []value.Value // the results of a row, and whether it tells progress
 }
 
-func (f *followOp) next(en *env) (bool, error) {
+func (f *followedRows) next(en *env) (bool, error) {
 	ok, err := f.in.next(en)
 	switch {
 	case err != nil:
@@ -166,7 +166,7 @@ func (f *followOp) next(en *env) (bool, error) {
 }
 
 // fillProgress makes row tell the last position that was looked at.
-func (f *followOp) fillProgress(en *env) error {
+func (f *followedRows) fillProgress(en *env) error {
 	last := f.scan.from.sub.Reached() - 1
 	for i, c := range f.plan.plan.cores[0].columns {
 		f.row[i] = null
@@ -186,10 +186,10 @@ func (f *followOp) fillProgress(en *env) error {
 	return nil
 }
 
-func (f *followOp) close() error { return f.in.close() }
+func (f *followedRows) close() error { return f.in.close() }
 
-// A followSource yields what a subscription gives.
-type followSource struct {
+// followedBatches are what a subscription gives.
+type followedBatches struct {
 	sub       *engine.Subscription
 	followers *Followers
 	follower  *follower
@@ -199,7 +199,7 @@ type followSource struct {
 }
 
 // Next returns nil at the end, and with progress also when it would have to wait.
-func (s *followSource) Next() (*tableBatch, error) {
+func (s *followedBatches) next() (*tableBatch, error) {
 	for {
 		s.follower.passed(s.sub.Reached())
 		b, err := s.sub.Next()
@@ -219,7 +219,7 @@ func (s *followSource) Next() (*tableBatch, error) {
 	}
 }
 
-func (s *followSource) Close() error {
+func (s *followedBatches) close() error {
 	s.followers.leave(s.follower)
 	return s.sub.Close()
 }

@@ -92,7 +92,7 @@ func (f *Followers) lag(head engine.Position) int64 {
 	return most
 }
 
-var followerColumns = []TableColumn{
+var followerColumns = []tableColumn{
 	column("id", Integer, value.AffInteger),
 	column("statement", Text, value.AffText),
 	column("source", Text, value.AffText),
@@ -103,7 +103,7 @@ var followerColumns = []TableColumn{
 }
 
 // followerRows are the rows of $followers. The lag is that behind the statement's snapshot.
-func followerRows(_ context.Context, ex *execution, _ Bounds) rowMaker {
+func followerRows(_ context.Context, ex *execution, _ scanBounds) rowMaker {
 	list := &rowList{}
 	for _, f := range ex.session.Settings.Followers.all() {
 		next := f.next.Load()

@@ -42,7 +42,7 @@ func TestColumnsOfOtherStoresAreToldTheirName(t *testing.T) {
 	}
 }
 
-func columnNames(list []TableColumn) (names []string) {
+func columnNames(list []tableColumn) (names []string) {
 	for _, c := range list {
 		names = append(names, c.Name)
 	}

@@ -6,7 +6,7 @@ import (
 )
 
 // collectSources compiles the tables and sub-queries of FROM, from left to right.
-func (c *coreCompiler) collectSources(from parser.Source) error {
+func (c *coreScope) collectSources(from parser.Source) error {
 	switch from := from.(type) {
 	case nil:
 		return nil
@@ -20,7 +20,7 @@ func (c *coreCompiler) collectSources(from parser.Source) error {
 	if err != nil {
 		return err
 	}
-	src := source{name: name, columns: rel.schema(), input: rel, pos: pos}
+	src := fromItem{name: name, columns: rel.schema(), rel: rel, pos: pos}
 	for i := range c.sources {
 		last := &c.sources[i]
 		src.offset = last.offset + len(last.columns)
@@ -32,7 +32,7 @@ func (c *coreCompiler) collectSources(from parser.Source) error {
 }
 
 // leafInput compiles one table or sub-query.
-func (c *coreCompiler) leafInput(from parser.Source) (rel input, name string, pos parser.Pos, err error) {
+func (c *coreScope) leafInput(from parser.Source) (rel relation, name string, pos parser.Pos, err error) {
 	switch from := from.(type) {
 	case *parser.Derived:
 		rel, err = c.derived(from.Select)
@@ -43,7 +43,7 @@ func (c *coreCompiler) leafInput(from parser.Source) (rel input, name string, po
 			if cte.plan.outer {
 				c.usesOuter(cte.depth)
 			}
-			return &cteTable{cte: cte, up: c.depth - cte.depth}, aliasOr(from.Alias, cte.name), from.Pos, nil
+			return &withRelation{cte: cte, up: c.depth - cte.depth}, aliasOr(from.Alias, cte.name), from.Pos, nil
 		}
 		if from.Param != nil {
 			return nil, "", 0, errorf(Unsupported, from.Pos, "a table's name can be a parameter only in INSERT INTO and EXPECT; use $all WHERE stream = ?")
@@ -68,18 +68,18 @@ func aliasOr(alias, name string) string {
 }
 
 // derived compiles a sub-query in FROM. It sees the columns of the enclosing queries, but not those of its siblings.
-func (c *coreCompiler) derived(sel *parser.Select) (input, error) {
+func (c *coreScope) derived(sel *parser.Select) (relation, error) {
 	plan, err := c.compileSelect(sel, queryScope{parent: c.parent, ctes: c.ctes, onOuter: c.onOuter, nested: true, depth: c.depth})
 	if err != nil {
 		return nil, err
 	}
 	plan.wanted = make([]bool, len(plan.columns))
-	return &derivedTable{plan: plan}, nil
+	return &derivedRelation{plan: plan}, nil
 }
 
 // compileFrom joins the sources and gives every condition of WHERE and ON its place: in a table's scan if it is about
 // one table, in the first join that has all the tables that it is about, and else above them all.
-func (c *coreCompiler) compileFrom(p *corePlan, order []parser.Order) error {
+func (c *coreScope) compileFrom(p *corePlan, order []parser.Order) error {
 	conds := c.pendingList(c.core.Where, "WHERE", 0, len(c.sources))
 	c.from = one{}
 	if c.core.From != nil {
@@ -93,7 +93,7 @@ func (c *coreCompiler) compileFrom(p *corePlan, order []parser.Order) error {
 		if w.used {
 			continue
 		}
-		x, err := c.whereStage().compile(w.e)
+		x, err := c.whereScope().compile(w.e)
 		if err != nil {
 			return err
 		}
@@ -106,28 +106,28 @@ func (c *coreCompiler) compileFrom(p *corePlan, order []parser.Order) error {
 }
 
 // markInexact notes that some condition stands above the scans.
-func (c *coreCompiler) markInexact() {
+func (c *coreScope) markInexact() {
 	for i := range c.sources {
-		if scan, ok := c.sources[i].input.(*tableScan); ok {
+		if scan, ok := c.sources[i].rel.(*tableScan); ok {
 			scan.inexact = true
 		}
 	}
 }
 
-func (c *coreCompiler) placeConditions(conds []*pendingCond, order []parser.Order) error {
+func (c *coreScope) placeConditions(conds []*pendingCond, order []parser.Order) error {
 	all, err := c.joinBlock(c.core.From, 0, conds)
 	if err != nil {
 		return err
 	}
-	c.from, c.layout = all.input, c.layoutOf(all)
+	c.from, c.layout = all.relation, c.layoutOf(all)
 	if c.usesWindows(order) && !c.aggregate {
-		c.from = newMaterialized(c.from)
+		c.from = newCopiedRelation(c.from)
 	}
 	return nil
 }
 
 // mergeUsing notes for every source which of its columns a USING takes from the sources before it.
-func (c *coreCompiler) mergeUsing(from parser.Source, next *int) {
+func (c *coreScope) mergeUsing(from parser.Source, next *int) {
 	j, ok := from.(*parser.Join)
 	if !ok {
 		*next++
@@ -149,7 +149,7 @@ func (c *coreCompiler) mergeUsing(from parser.Source, next *int) {
 }
 
 // joinConditions lists the conditions of ON and USING of a join whose sources are lo to mid and mid to hi.
-func (c *coreCompiler) joinConditions(j *parser.Join, lo, mid, hi int) ([]*pendingCond, error) {
+func (c *coreScope) joinConditions(j *parser.Join, lo, mid, hi int) ([]*pendingCond, error) {
 	on := c.pendingList(j.On, "ON", lo, hi)
 	for _, name := range j.Using {
 		l, r := c.usingColumn(name, lo, mid), c.usingColumn(name, mid, hi)
@@ -170,7 +170,7 @@ func countSources(s parser.Source) int {
 }
 
 // usingColumn finds a column in the sources lo to hi, the first that has it.
-func (c *coreCompiler) usingColumn(name string, lo, hi int) *parser.Column {
+func (c *coreScope) usingColumn(name string, lo, hi int) *parser.Column {
 	for i := lo; i < hi; i++ {
 		if at := c.sources[i].find(name); at >= 0 {
 			return &parser.Column{Pos: c.sources[i].pos, Table: ordinalName(c.sources[i].offset + at), Name: name}
@@ -180,10 +180,10 @@ func (c *coreCompiler) usingColumn(name string, lo, hi int) *parser.Column {
 }
 
 // placeInLeaf gives source number i the conditions that are about it alone.
-func (c *coreCompiler) placeInLeaf(i int, conds []*pendingCond) (joined, error) {
+func (c *coreScope) placeInLeaf(i int, conds []*pendingCond) (joined, error) {
 	src := &c.sources[i]
-	rel := joined{input: src.input, layout: []int{i}, set: setOf(i, i+1)}
-	scan, isScan := src.input.(*tableScan)
+	rel := joined{relation: src.rel, layout: []int{i}, set: setOf(i, i+1)}
+	scan, isScan := src.rel.(*tableScan)
 	var cheap, dear []condition
 	for _, w := range conds {
 		if err := c.busy(compileWork); err != nil {
@@ -192,7 +192,7 @@ func (c *coreCompiler) placeInLeaf(i int, conds []*pendingCond) (joined, error) 
 		if w.used || w.opaque || !w.needs.within(rel.set) {
 			continue
 		}
-		x, err := c.part(rel, w).filterStage(w).compile(w.e)
+		x, err := c.part(rel, w).filterScope(w).compile(w.e)
 		if err != nil {
 			return rel, err
 		}
@@ -213,53 +213,55 @@ func (c *coreCompiler) placeInLeaf(i int, conds []*pendingCond) (joined, error) 
 	if isScan {
 		scan.conds = counted(list)
 	} else if len(list) > 0 {
-		rel.input = &filteredTable{input: src.input, conds: list}
+		rel.relation = &filteredRelation{relation: src.rel, conds: list}
 	}
 	return rel, nil
 }
 
-// A filteredTable drops rows of a sub-query in FROM.
-type filteredTable struct {
-	input
+// A filteredRelation drops rows of a sub-query in FROM.
+type filteredRelation struct {
+	relation
 	conds []condition
 }
 
-func (f *filteredTable) open(ex *execution, outer *env) (operator, error) {
-	in, err := f.input.open(ex, outer)
+func (f *filteredRelation) open(ex *execution, outer *env) (rows, error) {
+	in, err := f.relation.open(ex, outer)
 	if err != nil {
 		return nil, err
 	}
 	return filtered(in, f.conds), nil
 }
 
-// A derivedTable is a sub-query in FROM.
-type derivedTable struct{ plan *selectPlan }
+// A derivedRelation is a sub-query in FROM.
+type derivedRelation struct{ plan *selectPlan }
 
-func (d *derivedTable) schema() []TableColumn { return d.plan.columns }
+func (d *derivedRelation) schema() []tableColumn { return d.plan.columns }
 
-func (d *derivedTable) bind(i int) *expr {
+func (d *derivedRelation) bind(i int) *expr {
 	d.plan.wanted[i] = true
 	return boundColumn(d.plan.columns[i], slotExpr(i))
 }
 
-func (d *derivedTable) open(ex *execution, outer *env) (operator, error) {
+func (d *derivedRelation) open(ex *execution, outer *env) (rows, error) {
 	return d.plan.open(ex, outer)
 }
 
-func (d *derivedTable) explain(x *explainer) { d.plan.explain(x) }
+func (d *derivedRelation) explain(x *explainer) { d.plan.explain(x) }
 
-// A materialized input copies the columns that are read into a row of values, for operators that keep rows.
-type materialized struct {
-	in    input
+// A copiedRelation copies the columns that are read into a row of values, for who keeps rows.
+type copiedRelation struct {
+	in    relation
 	slots map[int]int // ordinal to slot
 	reads []*expr     // by slot
 }
 
-func newMaterialized(in input) *materialized { return &materialized{in: in, slots: map[int]int{}} }
+func newCopiedRelation(in relation) *copiedRelation {
+	return &copiedRelation{in: in, slots: map[int]int{}}
+}
 
-func (m *materialized) schema() []TableColumn { return m.in.schema() }
+func (m *copiedRelation) schema() []tableColumn { return m.in.schema() }
 
-func (m *materialized) bind(i int) *expr {
+func (m *copiedRelation) bind(i int) *expr {
 	slot, ok := m.slots[i]
 	if !ok {
 		slot = len(m.reads)
@@ -269,24 +271,24 @@ func (m *materialized) bind(i int) *expr {
 	return boundColumn(m.in.schema()[i], slotExpr(slot))
 }
 
-func (m *materialized) open(ex *execution, outer *env) (operator, error) {
+func (m *copiedRelation) open(ex *execution, outer *env) (rows, error) {
 	in, err := m.in.open(ex, outer)
 	if err != nil {
 		return nil, err
 	}
-	return &materializeOp{in: in, en: ex.env(outer), reads: m.reads, row: make([]value.Value, len(m.reads))}, nil
+	return &copiedRows{in: in, en: ex.env(outer), reads: m.reads, row: make([]value.Value, len(m.reads))}, nil
 }
 
-func (m *materialized) explain(x *explainer) { m.in.explain(x) }
+func (m *copiedRelation) explain(x *explainer) { m.in.explain(x) }
 
-type materializeOp struct {
-	in    operator
+type copiedRows struct {
+	in    rows
 	en    *env
 	reads []*expr
 	row   []value.Value
 }
 
-func (m *materializeOp) next(en *env) (bool, error) {
+func (m *copiedRows) next(en *env) (bool, error) {
 	m.en.begin()
 	ok, err := m.in.next(m.en)
 	if !ok || err != nil {
@@ -299,4 +301,4 @@ func (m *materializeOp) next(en *env) (bool, error) {
 	return true, m.en.err
 }
 
-func (m *materializeOp) close() error { return m.in.close() }
+func (m *copiedRows) close() error { return m.in.close() }

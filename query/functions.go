@@ -23,7 +23,7 @@ type function struct {
 	f2      func(e *env, a, b value.Value) value.Value
 	f3      func(e *env, a, b, c value.Value) value.Value
 	fn      func(e *env, args []value.Value) value.Value
-	compile func(c *compiler, f *function, args []*expr, pos parser.Pos) (*expr, error)
+	compile func(c *exprCompiler, f *function, args []*expr, pos parser.Pos) (*expr, error)
 	ofJSON  func(jsonpath.Raw) value.Value // for jsonAt
 }
 
@@ -73,7 +73,7 @@ var bareFunctions = map[string]bool{
 }
 
 // call compiles a call of a function. The binder is asked first: aggregates and window functions are its.
-func (c *compiler) call(e *parser.Call) (*expr, error) {
+func (c *exprCompiler) call(e *parser.Call) (*expr, error) {
 	if x, handled, err := c.binder.call(e); handled || err != nil {
 		return x, err
 	}
@@ -312,7 +312,7 @@ var generalFunctions = []function{
 	{name: "current_user", typ: Text, nulls: nullNever, f0: func(*env) value.Value { return value.OfText("eventfold") }},
 	{name: "database", typ: Text, nulls: nullNever, f0: func(*env) value.Value { return value.OfText("main") }},
 	{name: "category", min: 1, max: 1, typ: Text, f1: func(e *env, v value.Value) value.Value { return value.OfText(e.piece(categoryOf(v.Text()), v.S)) }},
-	{name: "has", min: 2, max: 2, typ: Integer, compile: (*compiler).has},
+	{name: "has", min: 2, max: 2, typ: Integer, compile: (*exprCompiler).has},
 }
 
 // versionText is what version() returns. Tools show it to people and look for numbers in it.
@@ -348,7 +348,7 @@ func isUUID(s string) bool {
 }
 
 // compileCoalesce is the first argument that is not NULL.
-func compileCoalesce(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
+func compileCoalesce(_ *exprCompiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
 	x := &expr{pos: pos}
 	x.typ, _ = commonType(args...)
 	x.nullable = true
@@ -367,7 +367,7 @@ func compileCoalesce(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*e
 }
 
 // compileNullif is the first argument, NULL if it equals the second.
-func compileNullif(c *compiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
+func compileNullif(c *exprCompiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
 	a, b := args[0], args[1]
 	coll := firstCollation(args)
 	x := &expr{typ: a.typ, nullable: true, pos: pos}
@@ -401,7 +401,7 @@ func firstCollation(args []*expr) value.Collation {
 }
 
 // compileIif is CASE written as a function: conditions and results in turn, perhaps a last result without a condition.
-func compileIif(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
+func compileIif(_ *exprCompiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
 	otherwise := fixed(null, pos)
 	pairs := args
 	if len(args)%2 == 1 {
@@ -420,7 +420,7 @@ func compileIif(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*expr, 
 }
 
 // compileExtreme is the largest or the smallest of several arguments, NULL if one is.
-func compileExtreme(c *compiler, f *function, args []*expr, pos parser.Pos) (*expr, error) {
+func compileExtreme(c *exprCompiler, f *function, args []*expr, pos parser.Pos) (*expr, error) {
 	coll := firstCollation(args)
 	x := &expr{pos: pos}
 	x.typ, x.nullable = commonType(args...)
@@ -450,7 +450,7 @@ func compileExtreme(c *compiler, f *function, args []*expr, pos parser.Pos) (*ex
 }
 
 // compileSame is the first argument: hints for another planner mean nothing to ours.
-func compileSame(_ *compiler, _ *function, args []*expr, _ parser.Pos) (*expr, error) {
+func compileSame(_ *exprCompiler, _ *function, args []*expr, _ parser.Pos) (*expr, error) {
 	x := *args[0]
 	x.affinity = value.AffNone
 	return &x, nil
@@ -459,10 +459,10 @@ func compileSame(_ *compiler, _ *function, args []*expr, _ parser.Pos) (*expr, e
 var jsonFunctions = []function{
 	{name: "json", min: 1, max: 1, typ: JSON, nulls: nullMaybe, compile: compileJSON},
 	{name: "json_valid", min: 1, max: 2, typ: Integer, nulls: nullOwn, fn: jsonValidFunc},
-	{name: "json_extract", min: 2, max: -1, compile: (*compiler).jsonExtract},
-	{name: "json_type", min: 1, max: 2, typ: Text, compile: (*compiler).jsonAt, ofJSON: jsonpath.Raw.Kind},
-	{name: "json_array_length", min: 1, max: 2, typ: Integer, compile: (*compiler).jsonAt, ofJSON: jsonpath.Raw.Length},
-	{name: "json_quote", min: 1, max: 1, typ: JSON, compile: (*compiler).jsonQuote},
-	{name: "json_array", min: 0, max: -1, typ: JSON, compile: (*compiler).jsonMake},
-	{name: "json_object", min: 0, max: -1, typ: JSON, compile: (*compiler).jsonMake},
+	{name: "json_extract", min: 2, max: -1, compile: (*exprCompiler).jsonExtract},
+	{name: "json_type", min: 1, max: 2, typ: Text, compile: (*exprCompiler).jsonAt, ofJSON: jsonpath.Raw.Kind},
+	{name: "json_array_length", min: 1, max: 2, typ: Integer, compile: (*exprCompiler).jsonAt, ofJSON: jsonpath.Raw.Length},
+	{name: "json_quote", min: 1, max: 1, typ: JSON, compile: (*exprCompiler).jsonQuote},
+	{name: "json_array", min: 0, max: -1, typ: JSON, compile: (*exprCompiler).jsonMake},
+	{name: "json_object", min: 0, max: -1, typ: JSON, compile: (*exprCompiler).jsonMake},
 }

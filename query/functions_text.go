@@ -37,7 +37,7 @@ var textFunctions = []function{
 }
 
 // compileLikeFunc is like(pattern, x[, escape]), which is x LIKE pattern.
-func compileLikeFunc(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
+func compileLikeFunc(_ *exprCompiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
 	operands := append([]*expr{args[1], args[0]}, args[2:]...)
 	return likeExpr(operands, false, pos)
 }
@@ -126,7 +126,7 @@ func (s *charSet) has(r rune) bool {
 }
 
 // compileSubstr is substr(x, start[, length]). Of a blob it takes bytes.
-func compileSubstr(_ *compiler, f *function, args []*expr, pos parser.Pos) (*expr, error) {
+func compileSubstr(_ *exprCompiler, f *function, args []*expr, pos parser.Pos) (*expr, error) {
 	x := f.with(func(e *env, v, start, length value.Value) value.Value {
 		if len(args) == 2 {
 			length = value.OfInt(math.MaxInt64)

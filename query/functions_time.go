@@ -25,10 +25,10 @@ var timeFunctions = []function{
 	{name: "date_trunc", min: 2, max: 2, typ: Timestamp, compile: compileDateTrunc},
 	{name: "date_bin", min: 2, max: 3, typ: Timestamp, compile: compileDateBin},
 	{name: "date_part", min: 2, max: 2, compile: compileDatePart},
-	{name: "date_add", min: 2, max: 2, compile: func(_ *compiler, _ *function, a []*expr, pos parser.Pos) (*expr, error) {
+	{name: "date_add", min: 2, max: 2, compile: func(_ *exprCompiler, _ *function, a []*expr, pos parser.Pos) (*expr, error) {
 		return shifted(a[0], a[1], 1, pos)
 	}},
-	{name: "date_sub", min: 2, max: 2, compile: func(_ *compiler, _ *function, a []*expr, pos parser.Pos) (*expr, error) {
+	{name: "date_sub", min: 2, max: 2, compile: func(_ *exprCompiler, _ *function, a []*expr, pos parser.Pos) (*expr, error) {
 		return shifted(a[0], a[1], -1, pos)
 	}},
 	{name: "date_format", min: 2, max: 2, typ: Text, nulls: nullMaybe, f2: dateFormatFunc},
@@ -128,7 +128,7 @@ func timeExpr(pos parser.Pos, eval func(e *env) value.Value, args []*expr) *expr
 }
 
 // compileFromUnixtime is from_unixtime(seconds), a time, or from_unixtime(seconds, format), a text.
-func compileFromUnixtime(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
+func compileFromUnixtime(_ *exprCompiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
 	x := args[0]
 	eval := func(e *env) value.Value {
 		n := value.ToNumber(x.eval(e))
@@ -153,7 +153,7 @@ func compileFromUnixtime(_ *compiler, _ *function, args []*expr, pos parser.Pos)
 }
 
 // compileTimestamp is timestamp(x): x as a time. A literal that is none is an error.
-func compileTimestamp(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
+func compileTimestamp(_ *exprCompiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
 	x := args[0]
 	if err := checkTimeLiteral(x); err != nil {
 		return nil, err
@@ -168,7 +168,7 @@ func compileTimestamp(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*
 }
 
 // compileDateTrunc is date_trunc(unit, x): the beginning of the unit that x lies in. Weeks begin on Monday.
-func compileDateTrunc(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
+func compileDateTrunc(_ *exprCompiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
 	unit, x := args[0], args[1]
 	if unit.fixed && unit.value.Kind != value.Null {
 		name := value.UnitName(unit.value.Text())
@@ -200,7 +200,7 @@ func compileDateTrunc(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*
 
 // compileDateBin is date_bin(interval, x[, origin]): the beginning of the interval that x lies in, counted from the origin,
 // which is 1970-01-01 unless it is given.
-func compileDateBin(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
+func compileDateBin(_ *exprCompiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
 	length := intervalOf(args[0])
 	if a := args[0]; a.fixed && a.value.Kind != value.Null {
 		if iv, ok := value.ParseInterval(a.value.Text()); !ok || iv.Months != 0 || iv.Micros <= 0 {
@@ -225,7 +225,7 @@ func compileDateBin(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*ex
 }
 
 // compileDatePart is date_part(unit, x) and EXTRACT(unit FROM x).
-func compileDatePart(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
+func compileDatePart(_ *exprCompiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
 	unit := args[0]
 	if !unit.fixed {
 		return nil, &Error{Kind: BadArgument, Pos: unit.pos, Msg: "the unit must be a literal"}
@@ -254,7 +254,7 @@ func partOf(part value.DatePart, x *expr, pos parser.Pos) *expr {
 
 // partFunc is year(x) and its like: a whole number, also of seconds, which EXTRACT gives with their fraction.
 func partFunc(name string, part value.DatePart) function {
-	return function{name: name, min: 1, max: 1, typ: Integer, compile: func(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
+	return function{name: name, min: 1, max: 1, typ: Integer, compile: func(_ *exprCompiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
 		return partOf(part, args[0], pos), nil
 	}}
 }

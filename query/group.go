@@ -12,7 +12,7 @@ import (
 type groupPlan struct {
 	keys     []*expr
 	aggs     []*aggregateCall
-	from     input
+	from     relation
 	where    []condition
 	shortcut *shortcut // how the result may be had without reading events, nil if there is no way
 	parallel bool      // the rows may be aggregated in parts
@@ -21,7 +21,7 @@ type groupPlan struct {
 	byType   bool      // the only key is the column type
 }
 
-func newGroupPlan(c *coreCompiler, where []condition) *groupPlan {
+func newGroupPlan(c *coreScope, where []condition) *groupPlan {
 	p := &groupPlan{where: where, keys: c.keys, aggs: c.aggs, from: c.from, parallel: !c.nesting && len(where) == 0, fleeting: !c.nesting}
 	p.byType = len(p.keys) == 1 && c.isScanOfEvents() && c.isGroupColumn("type")
 	for _, a := range p.aggs {
@@ -171,8 +171,8 @@ func (t *groupTable) merge(after *groupTable) error {
 	return nil
 }
 
-// A groupOp gives a row per group.
-type groupOp struct {
+// groupedRows give a row per group.
+type groupedRows struct {
 	plan  *groupPlan
 	ex    *execution
 	outer *env
@@ -181,7 +181,7 @@ type groupOp struct {
 	row   []value.Value
 }
 
-func (g *groupOp) next(en *env) (bool, error) {
+func (g *groupedRows) next(en *env) (bool, error) {
 	if g.table == nil {
 		if err := g.build(); err != nil {
 			return false, err
@@ -205,7 +205,7 @@ func (g *groupOp) next(en *env) (bool, error) {
 }
 
 // build reads all rows.
-func (g *groupOp) build() error {
+func (g *groupedRows) build() error {
 	g.table = newGroupTable(g.plan, g.ex.budget)
 	if g.plan.shortcut != nil {
 		done, err := g.plan.shortcut.fill(g)
@@ -223,7 +223,7 @@ func (g *groupOp) build() error {
 	return nil
 }
 
-func (g *groupOp) read() error {
+func (g *groupedRows) read() error {
 	if done, err := g.readParts(); done || err != nil {
 		return err
 	}
@@ -240,7 +240,7 @@ func (g *groupOp) read() error {
 }
 
 // open starts FROM.
-func (g *groupOp) open() (operator, error) {
+func (g *groupedRows) open() (rows, error) {
 	scan, ok := g.plan.from.(*tableScan)
 	if !ok || !g.plan.fleeting {
 		return g.plan.from.open(g.ex, g.outer)
@@ -252,11 +252,11 @@ func (g *groupOp) open() (operator, error) {
 	if what.empty {
 		return noRows{}, nil
 	}
-	return scan.openBounds(g.ex, Bounds{Filter: what.filter(scan.backwards), Fleeting: true})
+	return scan.openBounds(g.ex, scanBounds{Filter: what.filter(scan.backwards), fleeting: true})
 }
 
-// readInto gives every row of an operator to a group table.
-func readInto(t *groupTable, in operator, en *env) error {
+// readInto gives every row to a group table.
+func readInto(t *groupTable, in rows, en *env) error {
 	for n := 1; ; n++ {
 		en.begin()
 		ok, err := in.next(en)
@@ -274,7 +274,7 @@ func readInto(t *groupTable, in operator, en *env) error {
 	}
 }
 
-func (g *groupOp) close() error {
+func (g *groupedRows) close() error {
 	if g.table != nil {
 		g.table.keep.release()
 		g.table.groups, g.table.byKey = nil, nil

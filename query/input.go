@@ -5,21 +5,22 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// An input is a source of rows in a plan: a table, a sub-query in FROM, a join. It is immutable once the plan is compiled.
-type input interface {
-	// schema lists the input's columns.
-	schema() []TableColumn
-	// bind returns an expression that reads column i of the row that an operator of this input has made current.
+// A relation is a planned source of rows: a scan of a table, a sub-query in FROM, a join. It is immutable once the plan is
+// compiled.
+type relation interface {
+	// schema lists the relation's columns.
+	schema() []tableColumn
+	// bind returns an expression that reads column i of the row that the relation's rows have made current.
 	// Only columns that were bound when the plan was compiled can be read.
 	bind(i int) *expr
 	// open starts reading. outer is the environment of the enclosing query, nil for none.
-	open(ex *execution, outer *env) (operator, error)
-	// explain describes the input, the innermost step first.
+	open(ex *execution, outer *env) (rows, error)
+	// explain describes the relation, the innermost step first.
 	explain(x *explainer)
 }
 
-// An operator gives rows one at a time. One goroutine uses it.
-type operator interface {
+// Rows are a relation that is being read, one row at a time. One goroutine uses them.
+type rows interface {
 	// next makes the next row current in en.row and reports whether there is one.
 	// The row is valid until the next call.
 	next(en *env) (bool, error)
@@ -27,7 +28,7 @@ type operator interface {
 }
 
 // boundColumn makes the expression that reads a column.
-func boundColumn(c TableColumn, eval func(*env) value.Value) *expr {
+func boundColumn(c tableColumn, eval func(*env) value.Value) *expr {
 	return &expr{eval: eval, typ: c.Type, nullable: c.Nullable, affinity: c.affinity, collate: c.collate, tags: c.tags, pos: -1}
 }
 
@@ -36,14 +37,14 @@ func slotExpr(i int) func(*env) value.Value {
 	return func(en *env) value.Value { return en.row.values[i] }
 }
 
-// one is the input of a SELECT without FROM: a single row without columns.
+// one is the relation of a SELECT without FROM: a single row without columns.
 type one struct{}
 
-func (one) schema() []TableColumn { return nil }
+func (one) schema() []tableColumn { return nil }
 
 func (one) bind(int) *expr { panic("query: a SELECT without FROM has no columns") }
 
-func (one) open(*execution, *env) (operator, error) { return &oneRow{}, nil }
+func (one) open(*execution, *env) (rows, error) { return &oneRow{}, nil }
 
 func (one) explain(x *explainer) { x.step("row", "a single row") }
 
@@ -57,22 +58,22 @@ func (o *oneRow) next(*env) (bool, error) {
 
 func (o *oneRow) close() error { return nil }
 
-// A filterOp passes the rows that satisfy every condition.
-type filterOp struct {
-	in    operator
+// passingRows are those rows that satisfy every condition.
+type passingRows struct {
+	in    rows
 	conds []condition
 	seen  int
 }
 
-// filtered puts conditions behind an operator, if there are any.
-func filtered(in operator, conds []condition) operator {
+// filtered lets only the rows pass that satisfy the conditions, if there are any.
+func filtered(in rows, conds []condition) rows {
 	if len(conds) == 0 {
 		return in
 	}
-	return &filterOp{in: in, conds: counted(conds)}
+	return &passingRows{in: in, conds: counted(conds)}
 }
 
-func (f *filterOp) next(en *env) (bool, error) {
+func (f *passingRows) next(en *env) (bool, error) {
 	for {
 		en.begin()
 		ok, err := f.in.next(en)
@@ -94,7 +95,7 @@ func (f *filterOp) next(en *env) (bool, error) {
 	}
 }
 
-func (f *filterOp) close() error { return f.in.close() }
+func (f *passingRows) close() error { return f.in.close() }
 
 // A condition is a compiled condition: a row passes if it is yes.
 type condition = func(*env) value.Truth
@@ -121,18 +122,18 @@ func allTrue(conds []condition, en *env) bool {
 	return true
 }
 
-// A source is one item of FROM, as names are resolved against it.
-type source struct {
+// A fromItem is one item of FROM, as names are resolved against it.
+type fromItem struct {
 	name    string // the alias, or the table's name
 	offset  int    // ordinal of its first column in the whole of FROM
-	columns []TableColumn
+	columns []tableColumn
 	merged  map[string]bool // columns of USING, which the source before has too: not part of *, not found without the source's name
 	pos     parser.Pos
-	input   input
+	rel     relation
 }
 
 // find returns the ordinal of a column in the source, -1 if there is none.
-func (s *source) find(name string) int {
+func (s *fromItem) find(name string) int {
 	for i := range s.columns {
 		if sameName(s.columns[i].Name, name) {
 			return i

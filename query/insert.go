@@ -263,7 +263,7 @@ func expectedVersion(v value.Value) (e engine.ExpectedVersion, ok bool) {
 }
 
 // insert compiles an INSERT.
-func (c *compilation) insert(st *parser.Insert) (*insertPlan, error) {
+func (c *statementCompiler) insert(st *parser.Insert) (*insertPlan, error) {
 	p := &insertPlan{pos: st.Pos}
 	if err := c.target(st.Into, &p.into); err != nil {
 		return nil, err
@@ -271,7 +271,7 @@ func (c *compilation) insert(st *parser.Insert) (*insertPlan, error) {
 	if err := p.resolveColumns(st); err != nil {
 		return nil, err
 	}
-	s := c.constants("VALUES")
+	s := c.constants("VALUES", onlyConstants)
 	for _, row := range st.Rows {
 		if err := p.checkWidth(st, row); err != nil {
 			return nil, err
@@ -301,18 +301,21 @@ func (c *compilation) insert(st *parser.Insert) (*insertPlan, error) {
 	return p, nil
 }
 
-// constants returns a stage for expressions without a table.
-func (c *compilation) constants(clause string) *stage {
-	return &stage{clause: clause, coreCompiler: &coreCompiler{
-		compilation: c, core: &parser.Core{}, from: one{}, ordinals: map[*expr]int{}, queryScope: queryScope{constant: true},
+// constants returns a scope for expressions without a table, which stand within a query.
+func (c *statementCompiler) constants(clause string, q queryScope) *clauseScope {
+	return &clauseScope{clause: clause, coreScope: &coreScope{
+		statementCompiler: c, queryScope: q, core: &parser.Core{}, from: one{}, ordinals: map[*expr]int{},
 	}}
 }
 
+// onlyConstants is the scope of what no query surrounds.
+var onlyConstants = queryScope{constant: true}
+
 // target resolves the table of an INSERT or EXPECT.
-func (c *compilation) target(t *parser.Table, to *target) error {
+func (c *statementCompiler) target(t *parser.Table, to *target) error {
 	to.pos = t.Pos
 	if t.Param != nil {
-		x, err := compileExpr(t.Param, c.constants("INTO"))
+		x, err := compileExpr(t.Param, c.constants("INTO", onlyConstants))
 		to.param = x
 		return err
 	}

@@ -2,12 +2,12 @@ package query
 
 import "github.com/eventfold/eventfold/query/internal/value"
 
-// A joinPlan joins two relations. Rows of the right side are kept in memory, by the hash of what they are joined on
+// A joinRelation joins two relations. Rows of the right side are kept in memory, by the hash of what they are joined on
 // if there is an equality, as a list otherwise; rows of the left side stream.
-type joinPlan struct {
-	left, right input
+type joinRelation struct {
+	left, right relation
 	outer       bool // LEFT JOIN: a row of the left side without a match comes with NULLs
-	columns     []TableColumn
+	columns     []tableColumn
 	keys        []joinKey
 	conds       []condition // evaluated on the joined row: they decide whether the two rows match
 	where       []condition // of a LEFT JOIN: they decide which rows pass, those that come with NULLs among them
@@ -30,19 +30,19 @@ type joinKey struct {
 	collate     value.Collation
 }
 
-func newJoinPlan(left, right input, outer bool) *joinPlan {
-	columns := append(append([]TableColumn(nil), left.schema()...), right.schema()...)
+func newJoinRelation(left, right relation, outer bool) *joinRelation {
+	columns := append(append([]tableColumn(nil), left.schema()...), right.schema()...)
 	if outer {
 		for i := len(left.schema()); i < len(columns); i++ {
 			columns[i].Nullable = true
 		}
 	}
-	return &joinPlan{left: left, right: right, outer: outer, columns: columns, slots: map[int]int{}}
+	return &joinRelation{left: left, right: right, outer: outer, columns: columns, slots: map[int]int{}}
 }
 
-func (p *joinPlan) schema() []TableColumn { return p.columns }
+func (p *joinRelation) schema() []tableColumn { return p.columns }
 
-func (p *joinPlan) bind(i int) *expr {
+func (p *joinRelation) bind(i int) *expr {
 	slot, ok := p.slots[i]
 	if !ok {
 		slot = len(p.reads)
@@ -69,21 +69,21 @@ func newJoinKey(left, right *expr) (key joinKey, ok bool) {
 	return key, true
 }
 
-func (p *joinPlan) open(ex *execution, outer *env) (operator, error) {
+func (p *joinRelation) open(ex *execution, outer *env) (rows, error) {
 	left, err := p.left.open(ex, outer)
 	if err != nil {
 		return nil, err
 	}
-	join := &joinOp{plan: p, ex: ex, outer: outer, left: left, leftEnv: ex.env(outer), row: make([]value.Value, len(p.reads))}
+	join := &joinedRows{plan: p, ex: ex, outer: outer, left: left, leftEnv: ex.env(outer), row: make([]value.Value, len(p.reads))}
 	return filtered(join, p.where), nil
 }
 
-// A joinOp runs a joinPlan.
-type joinOp struct {
-	plan    *joinPlan
+// joinedRows are the rows of a joinRelation.
+type joinedRows struct {
+	plan    *joinRelation
 	ex      *execution
 	outer   *env
-	left    operator
+	left    rows
 	leftEnv *env
 	row     []value.Value // the joined row
 
@@ -99,7 +99,7 @@ type joinOp struct {
 	seen    int
 }
 
-func (j *joinOp) next(en *env) (bool, error) {
+func (j *joinedRows) next(en *env) (bool, error) {
 	if !j.built {
 		if err := j.build(); err != nil {
 			return false, err
@@ -122,7 +122,7 @@ func (j *joinOp) next(en *env) (bool, error) {
 }
 
 // advance takes the next row of the left side and looks up its candidates.
-func (j *joinOp) advance() (bool, error) {
+func (j *joinedRows) advance() (bool, error) {
 	j.leftEnv.begin()
 	ok, err := j.left.next(j.leftEnv)
 	if !ok || err != nil {
@@ -145,7 +145,7 @@ func (j *joinOp) advance() (bool, error) {
 }
 
 // match makes the next joined row of the current left row current; false if there is no more.
-func (j *joinOp) match(en *env) (bool, error) {
+func (j *joinedRows) match(en *env) (bool, error) {
 	en.row.values = j.row
 	for len(j.found) > 0 {
 		en.begin()
@@ -183,7 +183,7 @@ func (j *joinOp) match(en *env) (bool, error) {
 }
 
 // build reads the right side.
-func (j *joinOp) build() error {
+func (j *joinedRows) build() error {
 	j.built = true
 	defer j.ex.leave(j.ex.envs)
 	right, err := j.plan.right.open(j.ex, j.outer)
@@ -197,7 +197,7 @@ func (j *joinOp) build() error {
 	return err
 }
 
-func (j *joinOp) readRight(right operator) error {
+func (j *joinedRows) readRight(right rows) error {
 	en := j.ex.env(j.outer)
 	j.keep = newKeeper(j.ex.budget, "JOIN")
 	j.byKey = map[string][]int32{}
@@ -219,7 +219,7 @@ func (j *joinOp) readRight(right operator) error {
 	}
 }
 
-func (j *joinOp) keepRight(row []value.Value, en *env) error {
+func (j *joinedRows) keepRight(row []value.Value, en *env) error {
 	n := int32(len(j.right))
 	if len(j.plan.keys) == 0 {
 		j.all = append(j.all, n)
@@ -246,7 +246,7 @@ func (j *joinOp) keepRight(row []value.Value, en *env) error {
 }
 
 // keyOf encodes what a row is joined on; ok is false if a part of it is NULL.
-func (j *joinOp) keyOf(en *env, right bool) (key []byte, ok bool) {
+func (j *joinedRows) keyOf(en *env, right bool) (key []byte, ok bool) {
 	j.key = j.key[:0]
 	for _, k := range j.plan.keys {
 		side := k.left
@@ -265,7 +265,7 @@ func (j *joinOp) keyOf(en *env, right bool) (key []byte, ok bool) {
 	return j.key, true
 }
 
-func (j *joinOp) close() error {
+func (j *joinedRows) close() error {
 	if j.keep != nil {
 		j.keep.release()
 	}
@@ -273,7 +273,7 @@ func (j *joinOp) close() error {
 	return j.left.close()
 }
 
-func (p *joinPlan) explain(x *explainer) {
+func (p *joinRelation) explain(x *explainer) {
 	x.inner(p.left)
 	x.inner(p.right)
 	kind := "join"

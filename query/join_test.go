@@ -138,7 +138,7 @@ func TestSixtyFourTablesAreJoined(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	var from, where []string
 	for i := range maxTables {
-		m := &memTable{label: fmt.Sprintf("t%d", i), columns: []TableColumn{
+		m := &memTable{label: fmt.Sprintf("t%d", i), columns: []tableColumn{
 			nullable(column(fmt.Sprintf("a%d", i), Integer, value.AffInteger)), nullable(column(fmt.Sprintf("b%d", i), Integer, value.AffInteger))}}
 		for k := range 10 {
 			m.rows = append(m.rows, []value.Value{value.OfInt(int64(k)), value.OfInt(int64((k + 3) % 10))})

@@ -8,14 +8,14 @@ import (
 
 // A joined is a part of FROM with its plan.
 type joined struct {
-	input
+	relation
 	layout []int // the numbers of its sources, in the order in which their columns stand in the rows
-	set    sourceSet
+	set    itemSet
 }
 
 // layoutOf returns the sources whose columns stand in the rows of a part of FROM.
-func (c *coreCompiler) layoutOf(rel joined) []source {
-	list := make([]source, len(rel.layout))
+func (c *coreScope) layoutOf(rel joined) []fromItem {
+	list := make([]fromItem, len(rel.layout))
 	for k, i := range rel.layout {
 		list[k] = c.sources[i]
 	}
@@ -29,7 +29,7 @@ func (c *coreCompiler) layoutOf(rel joined) []source {
 // JOIN, which adds columns to rows and drops none, as soon as the tables that its ON reads have been joined. So the items may
 // be joined in any order that respects this.
 type joinBlock struct {
-	*coreCompiler
+	*coreScope
 	items []*joinItem
 	conds []*pendingCond // of WHERE and of the inner joins: every row of the block satisfies them
 	equal equalities
@@ -39,21 +39,21 @@ type joinBlock struct {
 type joinItem struct {
 	from   parser.Source
 	lo, hi int
-	set    sourceSet
+	set    itemSet
 	leaf   bool // a table or a sub-query
 
 	// Of the right side of a LEFT JOIN.
 	outer bool
 	on    []*pendingCond
-	after sourceSet // must have been joined before
+	after itemSet // must have been joined before
 
 	constant bool // some column of it must equal a constant
 }
 
 // joinBlock compiles the part of FROM whose first source is number lo. conds are the conditions that all of its rows must
 // satisfy; those that it has not seen to afterwards are not marked as used.
-func (c *coreCompiler) joinBlock(from parser.Source, lo int, conds []*pendingCond) (joined, error) {
-	b := &joinBlock{coreCompiler: c, conds: slices.Clone(conds)}
+func (c *coreScope) joinBlock(from parser.Source, lo int, conds []*pendingCond) (joined, error) {
+	b := &joinBlock{coreScope: c, conds: slices.Clone(conds)}
 	own, _, err := b.collect(from, lo, false)
 	if err != nil {
 		return joined{}, err
@@ -177,14 +177,14 @@ func (b *joinBlock) left(left, right joined, on []*pendingCond) (joined, error) 
 	return rel, err
 }
 
-func newJoin(left, right joined, outer bool) (*joinPlan, joined) {
-	p := newJoinPlan(left.input, right.input, outer)
-	return p, joined{input: p, layout: slices.Concat(left.layout, right.layout), set: left.set | right.set}
+func newJoin(left, right joined, outer bool) (*joinRelation, joined) {
+	p := newJoinRelation(left.relation, right.relation, outer)
+	return p, joined{relation: p, layout: slices.Concat(left.layout, right.layout), set: left.set | right.set}
 }
 
 // joinKeys finds the equalities between the sides of a join.
 // They choose candidates; the conditions themselves are evaluated again on the joined row.
-func (b *joinBlock) joinKeys(p *joinPlan, conds []*pendingCond, left, right joined) error {
+func (b *joinBlock) joinKeys(p *joinRelation, conds []*pendingCond, left, right joined) error {
 	for _, w := range conds {
 		if err := b.busy(compileWork); err != nil {
 			return err
@@ -197,11 +197,11 @@ func (b *joinBlock) joinKeys(p *joinPlan, conds []*pendingCond, left, right join
 		if !w.sides[0].within(left.set) {
 			l, r = r, l
 		}
-		x, err := b.part(left, w).onStage().compile(l)
+		x, err := b.part(left, w).onScope().compile(l)
 		if err != nil {
 			return err
 		}
-		y, err := b.part(right, w).onStage().compile(r)
+		y, err := b.part(right, w).onScope().compile(r)
 		if err != nil {
 			return err
 		}
@@ -214,7 +214,7 @@ func (b *joinBlock) joinKeys(p *joinPlan, conds []*pendingCond, left, right join
 }
 
 // links reports whether the condition is an equality between something of the one and something of the other.
-func (w *pendingCond) links(a, b sourceSet) bool {
+func (w *pendingCond) links(a, b itemSet) bool {
 	if !w.equality || w.sides[0] == 0 || w.sides[1] == 0 {
 		return false
 	}
@@ -222,7 +222,7 @@ func (w *pendingCond) links(a, b sourceSet) bool {
 }
 
 // joinRest compiles the conditions that are about the joined row and have no place yet.
-func (b *joinBlock) joinRest(p *joinPlan, conds []*pendingCond, rel joined, texts *[]string) ([]condition, error) {
+func (b *joinBlock) joinRest(p *joinRelation, conds []*pendingCond, rel joined, texts *[]string) ([]condition, error) {
 	var list []condition
 	for _, w := range conds {
 		if err := b.busy(compileWork); err != nil {
@@ -231,7 +231,7 @@ func (b *joinBlock) joinRest(p *joinPlan, conds []*pendingCond, rel joined, text
 		if w.used || !w.needs.within(rel.set) || w.opaque && w.clause == "WHERE" {
 			continue
 		}
-		x, err := b.part(rel, w).onStage().compile(w.e)
+		x, err := b.part(rel, w).onScope().compile(w.e)
 		if err != nil {
 			return nil, err
 		}

@@ -20,14 +20,14 @@ func (b *joinBlock) order() [][]*joinItem {
 }
 
 // fixes reports whether the condition says that something of the sources equals a constant.
-func (w *pendingCond) fixes(set sourceSet) bool {
+func (w *pendingCond) fixes(set itemSet) bool {
 	return w.equality && !w.used && w.needs != 0 && w.needs.within(set) && (w.sides[0] == 0 || w.sides[1] == 0)
 }
 
 // groups divides the items into those that equalities link, directly or over others, each in the order of FROM.
 // The right side of a LEFT JOIN is in the group of what its ON reads.
 func (b *joinBlock) groups() [][]*joinItem {
-	var sets []sourceSet
+	var sets []itemSet
 	for _, it := range b.items {
 		sets = append(sets, it.set|it.after)
 	}
@@ -37,7 +37,7 @@ func (b *joinBlock) groups() [][]*joinItem {
 		}
 	}
 	var groups [][]*joinItem
-	var seen sourceSet
+	var seen itemSet
 	for _, it := range b.items {
 		if it.set.overlaps(seen) {
 			continue
@@ -56,7 +56,7 @@ func (b *joinBlock) groups() [][]*joinItem {
 }
 
 // closure adds to a set every one that overlaps it.
-func closure(set sourceSet, sets []sourceSet) sourceSet {
+func closure(set itemSet, sets []itemSet) itemSet {
 	for grown := true; grown; {
 		grown = false
 		for _, s := range sets {
@@ -91,7 +91,7 @@ func (b *joinBlock) chain(items []*joinItem) []*joinItem {
 // chainFrom puts items into order, of which number i is the first, and counts the cross products.
 func (b *joinBlock) chainFrom(i int, items []*joinItem) (list []*joinItem, crosses int) {
 	items = slices.Clone(items)
-	for done := sourceSet(0); ; i = b.best(items, done) {
+	for done := itemSet(0); ; i = b.best(items, done) {
 		if len(list) > 0 && b.rank(items[i], done) < linkedRank {
 			crosses++
 		}
@@ -104,7 +104,7 @@ func (b *joinBlock) chainFrom(i int, items []*joinItem) (list []*joinItem, cross
 }
 
 // best returns the number of the item to join next, when done has been joined: of several that are equally good, the first of FROM.
-func (b *joinBlock) best(items []*joinItem, done sourceSet) int {
+func (b *joinBlock) best(items []*joinItem, done itemSet) int {
 	best, most := 0, -1
 	for i, it := range items {
 		if r := b.rank(it, done); r > most {
@@ -124,7 +124,7 @@ const (
 )
 
 // rank tells how good it is to join the item next, when done has been joined.
-func (b *joinBlock) rank(it *joinItem, done sourceSet) int {
+func (b *joinBlock) rank(it *joinItem, done itemSet) int {
 	switch {
 	case it.outer && (done == 0 || !it.after.within(done)):
 		return notYet
@@ -142,7 +142,7 @@ func (b *joinBlock) rank(it *joinItem, done sourceSet) int {
 }
 
 // linked reports whether an equality says which rows of the one belong to which of the other.
-func (b *joinBlock) linked(x, y sourceSet) bool {
+func (b *joinBlock) linked(x, y itemSet) bool {
 	for _, w := range b.conds {
 		if w.links(x, y) {
 			return true

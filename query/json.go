@@ -38,7 +38,7 @@ func pathArgument(x *expr) (func(*env) *jsonpath.Path, error) {
 }
 
 // jsonExtract compiles json_extract(x, path, ...): with one path the value, with several an array of the values.
-func (c *compiler) jsonExtract(f *function, args []*expr, pos parser.Pos) (*expr, error) {
+func (c *exprCompiler) jsonExtract(f *function, args []*expr, pos parser.Pos) (*expr, error) {
 	paths := make([]func(*env) *jsonpath.Path, len(args)-1)
 	for i := range paths {
 		var err error
@@ -70,7 +70,7 @@ func (c *compiler) jsonExtract(f *function, args []*expr, pos parser.Pos) (*expr
 
 // sharedExtract lets the binder share json_extract(column, 'path'), which is column ->> 'path' except that the result may
 // be JSON to other functions. It returns nil for anything else.
-func (c *compiler) sharedExtract(e *parser.Call, args []*expr) (*expr, error) {
+func (c *exprCompiler) sharedExtract(e *parser.Call, args []*expr) (*expr, error) {
 	b, ok := c.binder.(pathBinder)
 	if _, isColumn := e.Args[0].(*parser.Column); !ok || !isColumn || len(args) != 2 || !args[1].fixed || args[1].value.IsNull() {
 		return nil, nil
@@ -135,7 +135,7 @@ func (t *textMaker) addJSON(v value.Value) (ok bool) {
 }
 
 // jsonAt compiles json_type(x[, path]) and json_array_length(x[, path]).
-func (c *compiler) jsonAt(f *function, args []*expr, pos parser.Pos) (*expr, error) {
+func (c *exprCompiler) jsonAt(f *function, args []*expr, pos parser.Pos) (*expr, error) {
 	path := func(*env) *jsonpath.Path { return &jsonpath.Path{} }
 	if len(args) > 1 {
 		var err error
@@ -160,7 +160,7 @@ func (c *compiler) jsonAt(f *function, args []*expr, pos parser.Pos) (*expr, err
 }
 
 // jsonMake compiles json_array and json_object.
-func (c *compiler) jsonMake(f *function, args []*expr, pos parser.Pos) (*expr, error) {
+func (c *exprCompiler) jsonMake(f *function, args []*expr, pos parser.Pos) (*expr, error) {
 	object := f.name == "json_object"
 	if object && len(args)%2 != 0 {
 		return nil, &Error{Kind: BadArgument, Pos: pos, Msg: "json_object takes keys and values in pairs"}
@@ -199,7 +199,7 @@ func (c *compiler) jsonMake(f *function, args []*expr, pos parser.Pos) (*expr, e
 }
 
 // jsonQuote compiles json_quote(x).
-func (c *compiler) jsonQuote(f *function, args []*expr, pos parser.Pos) (*expr, error) {
+func (c *exprCompiler) jsonQuote(f *function, args []*expr, pos parser.Pos) (*expr, error) {
 	x := args[0]
 	y := &expr{typ: JSON, pos: pos}
 	y.eval = func(e *env) value.Value {
@@ -213,7 +213,7 @@ func (c *compiler) jsonQuote(f *function, args []*expr, pos parser.Pos) (*expr, 
 }
 
 // has compiles has(tags, tag): whether a JSON array holds a text.
-func (c *compiler) has(f *function, args []*expr, pos parser.Pos) (*expr, error) {
+func (c *exprCompiler) has(f *function, args []*expr, pos parser.Pos) (*expr, error) {
 	list, tag := args[0], args[1]
 	y := &expr{typ: Integer, nullable: list.nullable || tag.nullable, pos: pos}
 	y.test = func(e *env) value.Truth {
@@ -231,7 +231,7 @@ func (c *compiler) has(f *function, args []*expr, pos parser.Pos) (*expr, error)
 }
 
 // compileJSON is json(x): x checked and without blanks.
-func compileJSON(_ *compiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
+func compileJSON(_ *exprCompiler, _ *function, args []*expr, pos parser.Pos) (*expr, error) {
 	x := args[0]
 	y := &expr{typ: JSON, nullable: true, pos: pos}
 	y.eval = func(e *env) value.Value {

@@ -2,7 +2,7 @@ package query
 
 import "github.com/eventfold/eventfold/query/internal/value"
 
-// A keeper copies rows that an operator holds for longer than the row lasts, and accounts for them.
+// A keeper copies rows that are held for longer than the row lasts, and accounts for them.
 // Texts are copied, too: a short one would keep alive the whole block of the log that it was read from.
 type keeper struct {
 	budget *budget

@@ -11,11 +11,11 @@ import (
 type limitPlan struct{ limit, offset *expr }
 
 // compileLimit compiles LIMIT and OFFSET, which may use parameters, but no columns. It returns nil if there are none.
-func (c *compilation) compileLimit(limit, offset parser.Expr, q queryScope) (*limitPlan, error) {
+func (c *statementCompiler) compileLimit(limit, offset parser.Expr, q queryScope) (*limitPlan, error) {
 	if limit == nil && offset == nil {
 		return nil, nil
 	}
-	cc := &coreCompiler{compilation: c, queryScope: q, core: &parser.Core{}, from: one{}, ordinals: map[*expr]int{}}
+	scope := c.constants("LIMIT", q)
 	p := &limitPlan{}
 	for _, x := range []struct {
 		e    parser.Expr
@@ -24,7 +24,7 @@ func (c *compilation) compileLimit(limit, offset parser.Expr, q queryScope) (*li
 		if x.e == nil {
 			continue
 		}
-		e, err := (&stage{coreCompiler: cc, clause: "LIMIT"}).compile(x.e)
+		e, err := scope.compile(x.e)
 		if err != nil {
 			return nil, err
 		}
@@ -69,7 +69,7 @@ func (p *limitPlan) number(e *expr, clause string, none int64, ex *execution, ou
 	return v.N, nil
 }
 
-// wanted is how many rows an operator below LIMIT and OFFSET has to give, -1 for all.
+// wanted is how many rows are needed below LIMIT and OFFSET, -1 for all.
 func wanted(limit, offset int64) int64 {
 	if limit < 0 || offset > math.MaxInt64-limit {
 		return -1
@@ -77,21 +77,21 @@ func wanted(limit, offset int64) int64 {
 	return limit + offset
 }
 
-// A limitOp passes over offset rows and gives at most limit, -1 for all.
-type limitOp struct {
-	in            operator
+// limitedRows pass over offset rows and give at most limit, -1 for all.
+type limitedRows struct {
+	in            rows
 	limit, offset int64
 }
 
-// limited puts LIMIT and OFFSET behind an operator, if they do anything.
-func limited(in operator, limit, offset int64) operator {
+// limited puts LIMIT and OFFSET behind rows, if they do anything.
+func limited(in rows, limit, offset int64) rows {
 	if limit < 0 && offset == 0 {
 		return in
 	}
-	return &limitOp{in: in, limit: limit, offset: offset}
+	return &limitedRows{in: in, limit: limit, offset: offset}
 }
 
-func (l *limitOp) next(en *env) (bool, error) {
+func (l *limitedRows) next(en *env) (bool, error) {
 	if l.limit == 0 {
 		return false, nil
 	}
@@ -107,4 +107,4 @@ func (l *limitOp) next(en *env) (bool, error) {
 	return ok, err
 }
 
-func (l *limitOp) close() error { return l.in.close() }
+func (l *limitedRows) close() error { return l.in.close() }

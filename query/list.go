@@ -6,10 +6,10 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// A listOp gives rows that are there already.
-type listOp struct{ rows [][]value.Value }
+// listedRows give rows that are there already.
+type listedRows struct{ rows [][]value.Value }
 
-func (l *listOp) next(en *env) (bool, error) {
+func (l *listedRows) next(en *env) (bool, error) {
 	if len(l.rows) == 0 {
 		return false, nil
 	}
@@ -17,10 +17,10 @@ func (l *listOp) next(en *env) (bool, error) {
 	return true, nil
 }
 
-func (l *listOp) close() error { return nil }
+func (l *listedRows) close() error { return nil }
 
 // listRows gives the rows of a list. They outlive the context of the statement, whose work is done.
 func listRows(columns []Column, rows [][]value.Value, s *Session) Rows {
 	ex := &execution{ctx: context.Background(), session: s}
-	return newRows(columns, &listOp{rows: rows}, ex.env(nil))
+	return newRows(columns, &listedRows{rows: rows}, ex.env(nil))
 }

@@ -15,11 +15,11 @@ type memCatalog struct{ tables map[string]*memTable }
 // A memTable is one of them. Executions see the rows of the moment.
 type memTable struct {
 	label   string
-	columns []TableColumn
+	columns []tableColumn
 	rows    [][]value.Value
 }
 
-func (c *memCatalog) table(t *parser.Table) (tableDef, error) {
+func (c *memCatalog) table(t *parser.Table) (table, error) {
 	if m := c.tables[parser.LowerASCII(t.Name)]; m != nil {
 		return m, nil
 	}
@@ -27,10 +27,10 @@ func (c *memCatalog) table(t *parser.Table) (tableDef, error) {
 }
 
 func (m *memTable) name() string          { return m.label }
-func (m *memTable) schema() []TableColumn { return m.columns }
+func (m *memTable) schema() []tableColumn { return m.columns }
 
-func (m *memTable) scan(*execution, []int, Bounds) (BatchSource, error) {
-	return &madeRows{width: len(m.columns), rows: &rowList{rows: m.rows}}, nil
+func (m *memTable) scan(*execution, []int, scanBounds) (batches, error) {
+	return &madeBatches{width: len(m.columns), rows: &rowList{rows: m.rows}}, nil
 }
 
 var createTable = regexp.MustCompile(`(?is)^\s*CREATE\s+TABLE\s+"?(\w+)"?\s*\((.*)\)\s*;?\s*$`)
@@ -113,7 +113,7 @@ func (c *memCatalog) insert(st *parser.Insert) error {
 	}
 	if len(st.Columns) > 0 {
 		places = places[:0]
-		src := source{columns: t.columns}
+		src := fromItem{columns: t.columns}
 		for _, name := range st.Columns {
 			i := src.find(name.Text)
 			if i < 0 {
@@ -122,7 +122,7 @@ func (c *memCatalog) insert(st *parser.Insert) error {
 			places = append(places, i)
 		}
 	}
-	constants := (&compilation{catalog: c}).constants("VALUES")
+	constants := (&statementCompiler{catalog: c}).constants("VALUES", onlyConstants)
 	for _, row := range st.Rows {
 		if len(row) != len(places) {
 			return errorf(BadStatement, st.Pos, "%d values for %d columns", len(row), len(places))

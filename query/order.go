@@ -56,9 +56,9 @@ func compareKeys(keys []sortKey, a, b []value.Value) int {
 	return 0
 }
 
-// A sortOp orders the rows of a projection. With a limit it keeps only that many.
+// orderedRows are the rows of a projection in the order of ORDER BY. With a limit they keep only that many.
 // Rows with equal keys keep the order in which they came.
-type sortOp struct {
+type orderedRows struct {
 	in    projection
 	keys  []sortKey
 	limit int64 // rows that will be read, -1 for all
@@ -71,8 +71,8 @@ type sortOp struct {
 // A projection gives rows whose sort keys and results are computed separately, so that a row which is dropped for its
 // keys is never computed.
 type projection interface {
-	operator
-	// advance moves to the next input row.
+	rows
+	// advance moves to the next row.
 	advance() (bool, error)
 	// sortKeys computes the current row's sort keys.
 	sortKeys(dst []value.Value) error
@@ -86,7 +86,7 @@ type sortedRow struct {
 	serial int
 }
 
-func (s *sortOp) next(en *env) (bool, error) {
+func (s *orderedRows) next(en *env) (bool, error) {
 	if !s.built {
 		s.built = true
 		if err := s.build(en); err != nil {
@@ -101,13 +101,13 @@ func (s *sortOp) next(en *env) (bool, error) {
 	return true, nil
 }
 
-func (s *sortOp) close() error {
+func (s *orderedRows) close() error {
 	s.rows = nil
 	s.keep.release()
 	return s.in.close()
 }
 
-func (s *sortOp) build(en *env) error {
+func (s *orderedRows) build(en *env) error {
 	if s.limit == 0 {
 		return nil
 	}
@@ -138,7 +138,7 @@ func sortEffort(a, b []value.Value) int {
 }
 
 // read puts the rows that will be read, in no order, into top.
-func (s *sortOp) read(en *env, top *topRows) error {
+func (s *orderedRows) read(en *env, top *topRows) error {
 	keys := make([]value.Value, len(s.keys))
 	for serial := 0; ; serial++ {
 		if serial%batchRows == 0 {
@@ -168,7 +168,7 @@ func (s *sortOp) read(en *env, top *topRows) error {
 	}
 }
 
-func (s *sortOp) keepRow(keys []value.Value, serial int) (sortedRow, error) {
+func (s *orderedRows) keepRow(keys []value.Value, serial int) (sortedRow, error) {
 	values, err := s.in.results()
 	if err != nil {
 		return sortedRow{}, err
@@ -182,7 +182,7 @@ func (s *sortOp) keepRow(keys []value.Value, serial int) (sortedRow, error) {
 }
 
 // add puts a row among those that are kept; if there are as many as will be read, the last of them goes.
-func (s *sortOp) add(top *topRows, row sortedRow, full bool) {
+func (s *orderedRows) add(top *topRows, row sortedRow, full bool) {
 	switch {
 	case s.limit < 0:
 		top.rows = append(top.rows, row)

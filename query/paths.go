@@ -65,7 +65,7 @@ func (s *pathSet) prepare() {
 }
 
 // path implements pathBinder for columns of JSON that are read directly from an event table.
-func (s *stage) path(col *expr, p *jsonpath.Path, as reading) (*expr, error) {
+func (s *clauseScope) path(col *expr, p *jsonpath.Path, as reading) (*expr, error) {
 	scan, ok := s.from.(*tableScan)
 	ord, known := s.ordinals[col]
 	if !ok || !known || s.grouped || scan.events() == nil || ord != ordPayload && ord != ordMetadata {
@@ -122,7 +122,7 @@ func (g *pathGroup) document(en *env) (doc string, ok bool) {
 }
 
 // hasTag compiles HAS(tags, tag) on the tags that the engine has decoded. handled is false for anything else.
-func (s *stage) hasTag(c *parser.Call) (e *expr, handled bool, err error) {
+func (s *clauseScope) hasTag(c *parser.Call) (e *expr, handled bool, err error) {
 	scan, ok := s.from.(*tableScan)
 	if !ok || scan.events() == nil || len(c.Args) != 2 || c.Star || c.Distinct {
 		return nil, false, nil

@@ -6,37 +6,37 @@ import (
 	"github.com/eventfold/eventfold/parser"
 )
 
-// A sourceSet is a set of the sources of a FROM, by their numbers, which are less than maxTables.
-type sourceSet uint64
+// A itemSet is a set of the sources of a FROM, by their numbers, which are less than maxTables.
+type itemSet uint64
 
 // setOf is the sources lo up to, but without, hi.
-func setOf(lo, hi int) sourceSet {
-	return sourceSet(^uint64(0)>>(64-uint(hi-lo))) << uint(lo)
+func setOf(lo, hi int) itemSet {
+	return itemSet(^uint64(0)>>(64-uint(hi-lo))) << uint(lo)
 }
 
-func (s sourceSet) within(t sourceSet) bool   { return s&^t == 0 }
-func (s sourceSet) overlaps(t sourceSet) bool { return s&t != 0 }
+func (s itemSet) within(t itemSet) bool   { return s&^t == 0 }
+func (s itemSet) overlaps(t itemSet) bool { return s&t != 0 }
 
 // first is the source that stands first in FROM.
-func (s sourceSet) first() int { return bits.TrailingZeros64(uint64(s)) }
+func (s itemSet) first() int { return bits.TrailingZeros64(uint64(s)) }
 
 // A pendingCond is a condition of WHERE or ON that has not found its place in the plan yet.
 type pendingCond struct {
 	e      parser.Expr
 	clause string // WHERE or ON
 	lo, hi int    // the sources whose names it sees
-	needs  sourceSet
+	needs  itemSet
 	opaque bool // has a sub-query or the name of a result: what it reads is not known
 	used   bool
 
 	// Of an equality, what its sides read, and the columns that they are; nil for a side that is not just a column of FROM.
 	equality bool
-	sides    [2]sourceSet
+	sides    [2]itemSet
 	columns  [2]*equalColumn
 }
 
 // pendingList lists the parts of a condition that are joined by AND.
-func (c *coreCompiler) pendingList(e parser.Expr, clause string, lo, hi int) []*pendingCond {
+func (c *coreScope) pendingList(e parser.Expr, clause string, lo, hi int) []*pendingCond {
 	var list []*pendingCond
 	for _, e := range conjuncts(e) {
 		list = append(list, c.newPending(e, clause, lo, hi))
@@ -44,7 +44,7 @@ func (c *coreCompiler) pendingList(e parser.Expr, clause string, lo, hi int) []*
 	return list
 }
 
-func (c *coreCompiler) newPending(e parser.Expr, clause string, lo, hi int) *pendingCond {
+func (c *coreScope) newPending(e parser.Expr, clause string, lo, hi int) *pendingCond {
 	w := &pendingCond{e: e, clause: clause, lo: lo, hi: hi}
 	var known bool
 	if w.needs, known = c.reads(w, e); !known {
@@ -62,7 +62,7 @@ func (c *coreCompiler) newPending(e parser.Expr, clause string, lo, hi int) *pen
 }
 
 // scope returns a compiler that sees the names that the condition may use, and no others.
-func (c *coreCompiler) scope(w *pendingCond) *coreCompiler {
+func (c *coreScope) scope(w *pendingCond) *coreScope {
 	p := *c
 	p.sources = c.sources[w.lo:w.hi]
 	if w.clause == "ON" {
@@ -72,22 +72,22 @@ func (c *coreCompiler) scope(w *pendingCond) *coreCompiler {
 }
 
 // part returns a compiler for a condition on the rows of a part of FROM.
-func (c *coreCompiler) part(rel joined, w *pendingCond) *coreCompiler {
+func (c *coreScope) part(rel joined, w *pendingCond) *coreScope {
 	p := c.scope(w)
-	p.from, p.layout = rel.input, c.layoutOf(rel)
+	p.from, p.layout = rel.relation, c.layoutOf(rel)
 	p.results = nil
 	return p
 }
 
-// filterStage is the stage of a condition that decides about the rows of one table.
-func (c *coreCompiler) filterStage(w *pendingCond) *stage {
-	s := c.whereStage()
+// filterScope is the scope of a condition that decides about the rows of one table.
+func (c *coreScope) filterScope(w *pendingCond) *clauseScope {
+	s := c.whereScope()
 	s.aliases = w.clause == "WHERE"
 	return s
 }
 
 // reads tells which sources an expression of the condition reads; known is false if that cannot be told.
-func (c *coreCompiler) reads(w *pendingCond, e parser.Expr) (set sourceSet, known bool) {
+func (c *coreScope) reads(w *pendingCond, e parser.Expr) (set itemSet, known bool) {
 	names, known := c.scope(w), true
 	parser.Walk(e, func(e parser.Expr) bool {
 		switch e := e.(type) {
@@ -109,7 +109,7 @@ func (c *coreCompiler) reads(w *pendingCond, e parser.Expr) (set sourceSet, know
 }
 
 // sourceOf returns the number of the source that has the column.
-func (c *coreCompiler) sourceOf(ordinal int) int {
+func (c *coreScope) sourceOf(ordinal int) int {
 	n := len(c.sources) - 1
 	for n > 0 && c.sources[n].offset > ordinal {
 		n--

@@ -3,7 +3,7 @@ package query
 import "github.com/eventfold/eventfold/query/internal/value"
 
 // open starts a SELECT. Its rows are in en.row.values, one value per column.
-func (p *selectPlan) open(ex *execution, outer *env) (operator, error) {
+func (p *selectPlan) open(ex *execution, outer *env) (rows, error) {
 	limit, offset, err := p.limit.window(ex, outer)
 	if err != nil {
 		return nil, err
@@ -23,8 +23,8 @@ func (p *selectPlan) open(ex *execution, outer *env) (operator, error) {
 		return nil, err
 	}
 	if len(p.order) > 0 {
-		op = &sortOp{
-			in: &rowProjection{operator: op, en: ex.env(outer), keys: p.order}, keys: p.order,
+		op = &orderedRows{
+			in: &plainProjection{rows: op, en: ex.env(outer), keys: p.order}, keys: p.order,
 			limit: wanted(limit, offset), keep: newKeeper(ex.budget, "ORDER BY"),
 		}
 	}
@@ -32,7 +32,7 @@ func (p *selectPlan) open(ex *execution, outer *env) (operator, error) {
 }
 
 // open starts a core, from which no more than limit rows will be read; -1 means all of them.
-func (p *corePlan) open(ex *execution, outer *env, limit int64) (operator, error) {
+func (p *corePlan) open(ex *execution, outer *env, limit int64) (rows, error) {
 	if err := ex.ctx.Err(); err != nil { // sub-queries within each other are many more than rows
 		return nil, err
 	}
@@ -42,14 +42,14 @@ func (p *corePlan) open(ex *execution, outer *env, limit int64) (operator, error
 		return nil, err
 	}
 	if p.group != nil {
-		in = filtered(&groupOp{plan: p.group, ex: ex, outer: outer, row: make([]value.Value, len(p.group.keys)+len(p.group.aggs))}, p.having)
+		in = filtered(&groupedRows{plan: p.group, ex: ex, outer: outer, row: make([]value.Value, len(p.group.keys)+len(p.group.aggs))}, p.having)
 	} else {
 		in = filtered(in, p.where)
 	}
 	if p.windows != nil {
 		in = p.windows.open(ex, outer, in)
 	}
-	var rows projection = &projectOp{in: in, en: ex.env(outer), plan: p, row: make([]value.Value, len(p.results))}
+	var rows projection = &projectedRows{in: in, en: ex.env(outer), plan: p, row: make([]value.Value, len(p.results))}
 	if p.distinct {
 		rows = newDistinct(rows, p.columns, ex, "DISTINCT")
 	}
@@ -57,11 +57,11 @@ func (p *corePlan) open(ex *execution, outer *env, limit int64) (operator, error
 		return rows, nil
 	}
 	ex.keepEvents = true
-	return &sortOp{in: rows, keys: p.order, limit: limit, keep: newKeeper(ex.budget, "ORDER BY")}, nil
+	return &orderedRows{in: rows, keys: p.order, limit: limit, keep: newKeeper(ex.budget, "ORDER BY")}, nil
 }
 
 // openFrom starts FROM. It clears sorted if the rows come in the order of ORDER BY already.
-func (p *corePlan) openFrom(ex *execution, outer *env, limit int64, sorted *bool) (operator, error) {
+func (p *corePlan) openFrom(ex *execution, outer *env, limit int64, sorted *bool) (rows, error) {
 	if p.group != nil { // which opens FROM itself
 		return noRows{}, nil
 	}
@@ -84,31 +84,31 @@ func (p *corePlan) scanLimit(limit int64) int64 {
 }
 
 // openUnion chains the cores of a UNION. One without ALL drops repeated rows of everything before it, too.
-func (p *selectPlan) openUnion(ex *execution, outer *env) (operator, error) {
-	var op operator
+func (p *selectPlan) openUnion(ex *execution, outer *env) (rows, error) {
+	var op rows
 	for i, core := range p.cores {
-		next := &coreOp{core: core, ex: ex, outer: outer}
+		next := &coreRows{core: core, ex: ex, outer: outer}
 		if i == 0 {
 			op = next
 			continue
 		}
-		op = &concatOp{parts: []operator{op, next}}
+		op = &unionRows{parts: []rows{op, next}}
 		if !p.all[i] {
-			op = newDistinct(&rowProjection{operator: op, en: ex.env(outer)}, p.columns, ex, "UNION")
+			op = newDistinct(&plainProjection{rows: op, en: ex.env(outer)}, p.columns, ex, "UNION")
 		}
 	}
 	return op, nil
 }
 
-// A coreOp opens a core when its first row is asked for.
-type coreOp struct {
+// coreRows open a core when its first row is asked for.
+type coreRows struct {
 	core  *corePlan
 	ex    *execution
 	outer *env
-	in    operator
+	in    rows
 }
 
-func (c *coreOp) next(en *env) (bool, error) {
+func (c *coreRows) next(en *env) (bool, error) {
 	if c.in == nil {
 		in, err := c.core.open(c.ex, c.outer, -1)
 		if err != nil {
@@ -119,20 +119,20 @@ func (c *coreOp) next(en *env) (bool, error) {
 	return c.in.next(en)
 }
 
-func (c *coreOp) close() error {
+func (c *coreRows) close() error {
 	if c.in == nil {
 		return nil
 	}
 	return c.in.close()
 }
 
-// A concatOp gives the rows of one operator after those of another.
-type concatOp struct {
-	parts []operator
+// unionRows give some rows after others.
+type unionRows struct {
+	parts []rows
 	at    int
 }
 
-func (c *concatOp) next(en *env) (bool, error) {
+func (c *unionRows) next(en *env) (bool, error) {
 	for ; c.at < len(c.parts); c.at++ {
 		ok, err := c.parts[c.at].next(en)
 		if ok || err != nil {
@@ -142,7 +142,7 @@ func (c *concatOp) next(en *env) (bool, error) {
 	return false, nil
 }
 
-func (c *concatOp) close() error {
+func (c *unionRows) close() error {
 	var first error
 	for _, p := range c.parts {
 		if err := p.close(); first == nil {

@@ -2,15 +2,15 @@ package query
 
 import "github.com/eventfold/eventfold/query/internal/value"
 
-// A projectOp computes the results and the sort keys of its input's rows.
-type projectOp struct {
-	in   operator
-	en   *env // of the input's row
+// projectedRows compute the results and the sort keys of the rows of a core.
+type projectedRows struct {
+	in   rows
+	en   *env // of the row that is read
 	plan *corePlan
 	row  []value.Value
 }
 
-func (p *projectOp) next(en *env) (bool, error) {
+func (p *projectedRows) next(en *env) (bool, error) {
 	ok, err := p.advance()
 	if !ok || err != nil {
 		return false, err
@@ -19,12 +19,12 @@ func (p *projectOp) next(en *env) (bool, error) {
 	return err == nil, err
 }
 
-func (p *projectOp) advance() (bool, error) {
+func (p *projectedRows) advance() (bool, error) {
 	p.en.begin()
 	return p.in.next(p.en)
 }
 
-func (p *projectOp) results() ([]value.Value, error) {
+func (p *projectedRows) results() ([]value.Value, error) {
 	for i, e := range p.plan.results {
 		if e != nil {
 			p.row[i] = e.eval(p.en)
@@ -33,17 +33,17 @@ func (p *projectOp) results() ([]value.Value, error) {
 	return p.row, p.en.err
 }
 
-func (p *projectOp) sortKeys(dst []value.Value) error {
+func (p *projectedRows) sortKeys(dst []value.Value) error {
 	for i := range p.plan.order {
 		dst[i] = p.plan.order[i].e.eval(p.en)
 	}
 	return p.en.err
 }
 
-func (p *projectOp) close() error { return p.in.close() }
+func (p *projectedRows) close() error { return p.in.close() }
 
-// A distinctOp passes every row once.
-type distinctOp struct {
+// distinctRows give every row once.
+type distinctRows struct {
 	projection
 	collates []value.Collation
 	seen     map[string]struct{}
@@ -52,15 +52,15 @@ type distinctOp struct {
 	row      []value.Value // results of the current row
 }
 
-func newDistinct(in projection, columns []TableColumn, ex *execution, clause string) *distinctOp {
-	d := &distinctOp{projection: in, seen: map[string]struct{}{}, keep: newKeeper(ex.budget, clause)}
+func newDistinct(in projection, columns []tableColumn, ex *execution, clause string) *distinctRows {
+	d := &distinctRows{projection: in, seen: map[string]struct{}{}, keep: newKeeper(ex.budget, clause)}
 	for _, c := range columns {
 		d.collates = append(d.collates, c.collate)
 	}
 	return d
 }
 
-func (d *distinctOp) advance() (bool, error) {
+func (d *distinctRows) advance() (bool, error) {
 	for {
 		ok, err := d.projection.advance()
 		if !ok || err != nil {
@@ -77,7 +77,7 @@ func (d *distinctOp) advance() (bool, error) {
 }
 
 // add notes a row and reports whether it is new.
-func (d *distinctOp) add(row []value.Value) (bool, error) {
+func (d *distinctRows) add(row []value.Value) (bool, error) {
 	d.key = d.key[:0]
 	for i, v := range row {
 		d.key = value.AppendKey(d.key, v, d.collates[i])
@@ -89,9 +89,9 @@ func (d *distinctOp) add(row []value.Value) (bool, error) {
 	return true, d.keep.account(int64(len(d.key)) + 48)
 }
 
-func (d *distinctOp) results() ([]value.Value, error) { return d.row, nil }
+func (d *distinctRows) results() ([]value.Value, error) { return d.row, nil }
 
-func (d *distinctOp) next(en *env) (bool, error) {
+func (d *distinctRows) next(en *env) (bool, error) {
 	ok, err := d.advance()
 	if !ok || err != nil {
 		return false, err
@@ -100,27 +100,27 @@ func (d *distinctOp) next(en *env) (bool, error) {
 	return true, nil
 }
 
-func (d *distinctOp) close() error {
+func (d *distinctRows) close() error {
 	d.seen = nil
 	d.keep.release()
 	return d.projection.close()
 }
 
-// A rowProjection makes a projection of an operator that gives rows of results: the order of a UNION is by its columns.
-type rowProjection struct {
-	operator
+// A plainProjection makes a projection of rows that are results already: the order of a UNION is by its columns.
+type plainProjection struct {
+	rows
 	en   *env
 	keys []sortKey
 }
 
-func (r *rowProjection) advance() (bool, error) {
+func (r *plainProjection) advance() (bool, error) {
 	r.en.begin()
-	return r.operator.next(r.en)
+	return r.rows.next(r.en)
 }
 
-func (r *rowProjection) results() ([]value.Value, error) { return r.en.row.values, nil }
+func (r *plainProjection) results() ([]value.Value, error) { return r.en.row.values, nil }
 
-func (r *rowProjection) sortKeys(dst []value.Value) error {
+func (r *plainProjection) sortKeys(dst []value.Value) error {
 	for i := range r.keys {
 		dst[i] = r.en.row.values[r.keys[i].result]
 	}

@@ -10,14 +10,14 @@ var flipped = map[parser.Op]parser.Op{
 	parser.OpGt: parser.OpLt, parser.OpGe: parser.OpLe,
 }
 
-// A leaf is a table of FROM with the stage in which conditions on it alone are compiled.
+// A leaf is a table of FROM with the scope in which conditions on it alone are compiled.
 type leaf struct {
 	scan *tableScan
-	src  *source
+	src  *fromItem
 }
 
 // push gives a condition to the scan as bounds, as far as it can be one.
-func (c *coreCompiler) push(l leaf, cond parser.Expr) error {
+func (c *coreScope) push(l leaf, cond parser.Expr) error {
 	bounds, whole, err := c.boundsOf(l, cond)
 	if err != nil {
 		return err
@@ -30,7 +30,7 @@ func (c *coreCompiler) push(l leaf, cond parser.Expr) error {
 }
 
 // boundsOf translates a condition into bounds. whole tells that they say all that the condition says.
-func (c *coreCompiler) boundsOf(l leaf, cond parser.Expr) (bounds []*bound, whole bool, err error) {
+func (c *coreScope) boundsOf(l leaf, cond parser.Expr) (bounds []*bound, whole bool, err error) {
 	if c.independent(cond) {
 		operands, err := c.operands(cond)
 		return []*bound{{gate: true, operands: operands}}, true, err
@@ -75,7 +75,7 @@ func (c *coreCompiler) boundsOf(l leaf, cond parser.Expr) (bounds []*bound, whol
 	return nil, false, nil
 }
 
-func (c *coreCompiler) comparisonBound(l leaf, e *parser.Binary) ([]*bound, bool, error) {
+func (c *coreScope) comparisonBound(l leaf, e *parser.Binary) ([]*bound, bool, error) {
 	flip, ok := flipped[e.Op]
 	if !ok {
 		return nil, false, nil
@@ -87,7 +87,7 @@ func (c *coreCompiler) comparisonBound(l leaf, e *parser.Binary) ([]*bound, bool
 }
 
 // orBound translates "column = a OR column = b".
-func (c *coreCompiler) orBound(l leaf, e *parser.Nary) ([]*bound, bool, error) {
+func (c *coreScope) orBound(l leaf, e *parser.Nary) ([]*bound, bool, error) {
 	ord, operands := -1, []parser.Expr(nil)
 	var x parser.Expr
 	for _, t := range e.Terms {
@@ -110,7 +110,7 @@ func (c *coreCompiler) orBound(l leaf, e *parser.Nary) ([]*bound, bool, error) {
 }
 
 // alternativesBound translates an OR whose every term asks for a stream, a type or a tag: the engine unites what their indexes give.
-func (c *coreCompiler) alternativesBound(l leaf, e *parser.Nary) ([]*bound, bool, error) {
+func (c *coreScope) alternativesBound(l leaf, e *parser.Nary) ([]*bound, bool, error) {
 	if l.scan.events() == nil {
 		return nil, false, nil
 	}
@@ -139,7 +139,7 @@ func (c *coreCompiler) alternativesBound(l leaf, e *parser.Nary) ([]*bound, bool
 	return []*bound{b}, exact, nil
 }
 
-func (c *coreCompiler) likeBound(l leaf, e *parser.Like) ([]*bound, bool, error) {
+func (c *coreScope) likeBound(l leaf, e *parser.Like) ([]*bound, bool, error) {
 	if e.Not || e.Escape != nil || c.leafColumn(l, e.X) != ordStream || l.scan.events() == nil {
 		return nil, false, nil
 	}
@@ -150,7 +150,7 @@ func (c *coreCompiler) likeBound(l leaf, e *parser.Like) ([]*bound, bool, error)
 	return []*bound{{ord: ordStream, like: true, operands: operands}}, false, nil
 }
 
-func (c *coreCompiler) tagBound(l leaf, e *parser.Call) ([]*bound, bool, error) {
+func (c *coreScope) tagBound(l leaf, e *parser.Call) ([]*bound, bool, error) {
 	if e.Name != "has" || len(e.Args) != 2 || e.Star || e.Distinct || l.scan.events() == nil || c.leafColumn(l, e.Args[0]) != ordTags {
 		return nil, false, nil
 	}
@@ -162,7 +162,7 @@ func (c *coreCompiler) tagBound(l leaf, e *parser.Call) ([]*bound, bool, error) 
 }
 
 // bound makes "x op values" a bound if x is a column that has bounds and the values do not depend on the core's rows.
-func (c *coreCompiler) bound(l leaf, x parser.Expr, op parser.Op, values ...parser.Expr) ([]*bound, bool, error) {
+func (c *coreScope) bound(l leaf, x parser.Expr, op parser.Op, values ...parser.Expr) ([]*bound, bool, error) {
 	ord := c.leafColumn(l, x)
 	if l.scan.events() == nil {
 		ord = systemBound(l.scan.def, ord)
@@ -184,7 +184,7 @@ func (c *coreCompiler) bound(l leaf, x parser.Expr, op parser.Op, values ...pars
 }
 
 // systemBound translates the ordinal of a column of $streams or $types into the event column that it lists.
-func systemBound(def tableDef, ord int) int {
+func systemBound(def table, ord int) int {
 	switch {
 	case ord != 0:
 		return -1
@@ -195,7 +195,7 @@ func systemBound(def tableDef, ord int) int {
 }
 
 // leafColumn returns the ordinal in the leaf of the column that x is, -1 if it is none of the leaf's.
-func (c *coreCompiler) leafColumn(l leaf, x parser.Expr) int {
+func (c *coreScope) leafColumn(l leaf, x parser.Expr) int {
 	col, ok := x.(*parser.Column)
 	if !ok {
 		return -1
@@ -208,13 +208,13 @@ func (c *coreCompiler) leafColumn(l leaf, x parser.Expr) int {
 }
 
 // operands compiles expressions that do not depend on the core's own rows; nil if one of them does.
-func (c *coreCompiler) operands(list ...parser.Expr) ([]*expr, error) {
+func (c *coreScope) operands(list ...parser.Expr) ([]*expr, error) {
 	out := make([]*expr, len(list))
 	for i, e := range list {
 		if !c.independent(e) {
 			return nil, nil
 		}
-		x, err := compileExpr(e, c.whereStage())
+		x, err := compileExpr(e, c.whereScope())
 		if err != nil {
 			return nil, err
 		}
@@ -224,7 +224,7 @@ func (c *coreCompiler) operands(list ...parser.Expr) ([]*expr, error) {
 }
 
 // independent reports whether an expression uses neither the core's own columns nor sub-queries nor names of results.
-func (c *coreCompiler) independent(e parser.Expr) bool {
+func (c *coreScope) independent(e parser.Expr) bool {
 	return !parser.Contains(e, func(e parser.Expr) bool {
 		if col, ok := e.(*parser.Column); ok {
 			i, err := c.find(col)
@@ -246,7 +246,7 @@ func hasSelect(e parser.Expr) bool {
 	return false
 }
 
-func (c *coreCompiler) isAlias(col *parser.Column) bool {
+func (c *coreScope) isAlias(col *parser.Column) bool {
 	if col.Table != "" {
 		return false
 	}

@@ -66,12 +66,12 @@ type Plan struct {
 	parsed  *parser.Parsed
 	columns []Column
 	rows    bool // the statement gives rows
-	run     planner
+	run     statement
 	pending func() []Column // what columns are in a transaction that holds events of its own; nil without a store
 }
 
-// A planner is the part of a plan that differs between kinds of statement. Query or exec is called once after each bind.
-type planner interface {
+// A statement is the part of a plan that differs between kinds of statement. Query or exec is called once after each bind.
+type statement interface {
 	// bind makes values of what was given for the statement's parameters.
 	bind(s *Session, p parser.Params, given []driver.NamedValue) ([]argument, error)
 	query(ctx context.Context, s *Session, args []argument) (Rows, error)

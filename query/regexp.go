@@ -52,7 +52,7 @@ func (r *runeReader) ReadRune() (c rune, size int, err error) {
 }
 
 // regexp compiles x REGEXP pattern: Go's RE2 syntax, anywhere in x.
-func (c *compiler) regexp(x, pattern *expr, pos parser.Pos) (*expr, error) {
+func (c *exprCompiler) regexp(x, pattern *expr, pos parser.Pos) (*expr, error) {
 	re, err := regexpOf(pattern)
 	if err != nil {
 		return nil, err

@@ -9,17 +9,17 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// selectRows are the Rows of an operator whose rows are in en.row.values.
-type selectRows struct {
+// resultRows are the Rows of a statement, whose rows are in en.row.values.
+type resultRows struct {
 	columns []Column
-	op      operator
+	op      rows
 	en      *env
 	boxes   []box
 	ended   error // what Next goes on returning, nil while there are rows
 }
 
-func newRows(columns []Column, op operator, en *env) *selectRows {
-	r := &selectRows{columns: columns, op: op, en: en, boxes: make([]box, len(columns))}
+func newRows(columns []Column, op rows, en *env) *resultRows {
+	r := &resultRows{columns: columns, op: op, en: en, boxes: make([]box, len(columns))}
 	for i := range r.boxes {
 		r.boxes[i].typ = columns[i].Type
 		r.boxes[i].jsonText = en.exec.session.Settings.JSONText
@@ -27,9 +27,9 @@ func newRows(columns []Column, op operator, en *env) *selectRows {
 	return r
 }
 
-func (r *selectRows) Columns() []Column { return r.columns }
+func (r *resultRows) Columns() []Column { return r.columns }
 
-func (r *selectRows) Next(dest []driver.Value) error {
+func (r *resultRows) Next(dest []driver.Value) error {
 	if r.ended != nil {
 		return r.ended
 	}
@@ -57,7 +57,7 @@ func (r *selectRows) Next(dest []driver.Value) error {
 	return nil
 }
 
-func (r *selectRows) Close() error {
+func (r *resultRows) Close() error {
 	if r.op == nil {
 		return nil
 	}

@@ -8,9 +8,9 @@ import (
 // A tableScan reads one table. Conditions on the table alone are pushed into it: as bounds, which let the table read
 // less, and as a filter, which decides.
 type tableScan struct {
-	def       tableDef
+	def       table
 	alias     string // "" for none
-	columns   []TableColumn
+	columns   []tableColumn
 	need      []bool // columns that are read
 	collect   []bool // where bind notes a column instead, while it is not known whether it will be read; nil for need
 	bounds    []*bound
@@ -21,19 +21,19 @@ type tableScan struct {
 	paths     *pathSet // JSON paths that are looked up once per row
 }
 
-func newTableScan(def tableDef) *tableScan {
+func newTableScan(def table) *tableScan {
 	schema := def.schema()
 	return &tableScan{def: def, columns: schema, need: make([]bool, len(schema)), paths: newPathSet()}
 }
 
-func (s *tableScan) schema() []TableColumn { return s.columns }
+func (s *tableScan) schema() []tableColumn { return s.columns }
 
-// scanOf returns the scan that an input is, nil if it is something else.
-func scanOf(in input) *tableScan {
+// scanOf returns the scan that a relation is, nil if it is something else.
+func scanOf(in relation) *tableScan {
 	switch in := in.(type) {
 	case *tableScan:
 		return in
-	case *followedTable:
+	case *followedRelation:
 		return in.tableScan
 	}
 	return nil
@@ -80,7 +80,7 @@ func (s *tableScan) needed() []int {
 	return list
 }
 
-func (s *tableScan) open(ex *execution, outer *env) (operator, error) {
+func (s *tableScan) open(ex *execution, outer *env) (rows, error) {
 	what, err := s.narrowNow(ex, outer)
 	if err != nil {
 		return nil, err
@@ -92,16 +92,16 @@ func (s *tableScan) open(ex *execution, outer *env) (operator, error) {
 }
 
 // openFilter starts reading the events that pass the filter.
-func (s *tableScan) openFilter(ex *execution, f engine.Filter) (operator, error) {
-	return s.openBounds(ex, Bounds{Filter: f})
+func (s *tableScan) openFilter(ex *execution, f engine.Filter) (rows, error) {
+	return s.openBounds(ex, scanBounds{Filter: f})
 }
 
-func (s *tableScan) openBounds(ex *execution, b Bounds) (operator, error) {
+func (s *tableScan) openBounds(ex *execution, b scanBounds) (rows, error) {
 	src, err := s.def.scan(ex, s.needed(), b)
 	if err != nil {
 		return nil, err
 	}
-	return &scanOp{src: src, conds: s.conds}, nil
+	return &scannedRows{src: src, conds: s.conds}, nil
 }
 
 // filter is what an event table is asked for: the narrowing, and the table's stream if it has one.
@@ -137,21 +137,21 @@ func (s *tableScan) narrow(ex *execution, outer *env) (*narrowing, error) {
 	return what, nil
 }
 
-// noRows is the operator of contradictory bounds.
+// noRows are those of contradictory bounds.
 type noRows struct{}
 
 func (noRows) next(*env) (bool, error) { return false, nil }
 func (noRows) close() error            { return nil }
 
-// A scanOp gives the rows of a batch source that satisfy the conditions.
-type scanOp struct {
-	src   BatchSource
+// scannedRows are the rows of batches that satisfy the conditions.
+type scannedRows struct {
+	src   batches
 	conds []condition
 	batch *tableBatch
 	i     int
 }
 
-func (s *scanOp) next(en *env) (bool, error) {
+func (s *scannedRows) next(en *env) (bool, error) {
 	for {
 		en.begin()
 		if s.batch == nil || s.i+1 >= s.batch.n {
@@ -176,14 +176,14 @@ func (s *scanOp) next(en *env) (bool, error) {
 }
 
 // advance fetches the next batch.
-func (s *scanOp) advance(en *env) error {
+func (s *scannedRows) advance(en *env) error {
 	if err := en.ctx.Err(); err != nil {
 		return err
 	}
-	batch, err := s.src.Next()
+	batch, err := s.src.next()
 	s.batch, s.i = batch, 0
 	en.row.batch = batch
 	return err
 }
 
-func (s *scanOp) close() error { return s.src.Close() }
+func (s *scannedRows) close() error { return s.src.close() }

@@ -25,7 +25,7 @@ func init() { // the tables list themselves
 	}
 }
 
-func informationSchema(name string) tableDef {
+func informationSchema(name string) table {
 	for _, t := range informationTables {
 		if t.label == name {
 			return t
@@ -34,8 +34,8 @@ func informationSchema(name string) tableDef {
 	return nil
 }
 
-func texts(names ...string) []TableColumn {
-	list := make([]TableColumn, len(names))
+func texts(names ...string) []tableColumn {
+	list := make([]tableColumn, len(names))
 	for i, n := range names {
 		list[i] = column(n, Text, value.AffText)
 	}
@@ -55,7 +55,7 @@ var informationColumns = append(texts("table_catalog", "table_schema", "table_na
 	nullable(column("character_octet_length", Integer, value.AffInteger)),
 )
 
-func schemataRows(context.Context, *execution, Bounds) rowMaker {
+func schemataRows(context.Context, *execution, scanBounds) rowMaker {
 	return &rowList{rows: [][]value.Value{
 		{value.OfText(catalogName), value.OfText(schemaName)},
 		{value.OfText(catalogName), value.OfText(schemaInfo)},
@@ -65,7 +65,7 @@ func schemataRows(context.Context, *execution, Bounds) rowMaker {
 // A listedTable is a table that information_schema lists.
 type listedTable struct {
 	schema, name, kind string
-	columns            []TableColumn
+	columns            []tableColumn
 }
 
 // listedTables lists all tables with fixed names.
@@ -80,7 +80,7 @@ func listedTables() []listedTable {
 	return list
 }
 
-func tablesRows(context.Context, *execution, Bounds) rowMaker {
+func tablesRows(context.Context, *execution, scanBounds) rowMaker {
 	list := &rowList{}
 	for _, t := range listedTables() {
 		list.rows = append(list.rows, []value.Value{value.OfText(catalogName), value.OfText(t.schema), value.OfText(t.name), value.OfText(t.kind)})
@@ -88,7 +88,7 @@ func tablesRows(context.Context, *execution, Bounds) rowMaker {
 	return list
 }
 
-func columnsRows(context.Context, *execution, Bounds) rowMaker {
+func columnsRows(context.Context, *execution, scanBounds) rowMaker {
 	list := &rowList{}
 	for _, t := range listedTables() {
 		for i, c := range t.columns {
@@ -100,7 +100,7 @@ func columnsRows(context.Context, *execution, Bounds) rowMaker {
 	return list
 }
 
-func informationRow(t listedTable, i int, c TableColumn) []value.Value {
+func informationRow(t listedTable, i int, c tableColumn) []value.Value {
 	row := []value.Value{
 		value.OfText(catalogName), value.OfText(t.schema), value.OfText(t.name), value.OfText(c.Name), value.OfInt(int64(i) + 1),
 		null, value.OfText(yesNo(c.Nullable)), value.OfText(c.Type.SQL()),

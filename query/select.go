@@ -12,7 +12,7 @@ import (
 type selectPlan struct {
 	cores   []*corePlan
 	all     []bool // of core i > 0: joined by UNION ALL
-	columns []TableColumn
+	columns []tableColumn
 	order   []sortKey // on the rows of a UNION; a single core has its own
 	limit   *limitPlan
 	outer   bool   // reads columns of an enclosing query
@@ -49,7 +49,7 @@ func (p *corePlan) sortsBy(i int) bool {
 
 // A corePlan is a compiled SELECT ... FROM ... WHERE ... GROUP BY ... HAVING.
 type corePlan struct {
-	from     input
+	from     relation
 	where    []condition // what could not be pushed into a table
 	group    *groupPlan  // nil without grouping
 	having   []condition
@@ -57,7 +57,7 @@ type corePlan struct {
 	results  []*expr     // nil for one that nobody reads
 	reads    [][]bool    // by result, where FROM is a table: the columns that it reads
 	bare     []bool      // by result: it is a column and nothing else
-	columns  []TableColumn
+	columns  []tableColumn
 	distinct bool
 	order    []sortKey
 	directed *directedScan // ORDER BY that the scan itself can give, nil if it cannot
@@ -68,7 +68,7 @@ type corePlan struct {
 type coreTexts struct{ where, group, having, order string }
 
 // compileSelect compiles a SELECT wherever it stands.
-func (c *compilation) compileSelect(sel *parser.Select, q queryScope) (*selectPlan, error) {
+func (c *statementCompiler) compileSelect(sel *parser.Select, q queryScope) (*selectPlan, error) {
 	p := &selectPlan{}
 	onOuter := q.onOuter
 	q.onOuter = func() {
@@ -95,7 +95,7 @@ func (c *compilation) compileSelect(sel *parser.Select, q queryScope) (*selectPl
 	return p, err
 }
 
-func (c *compilation) addCores(p *selectPlan, sel *parser.Select, q queryScope) error {
+func (c *statementCompiler) addCores(p *selectPlan, sel *parser.Select, q queryScope) error {
 	order := sel.OrderBy
 	if len(sel.Unions) > 0 {
 		order = nil
@@ -105,7 +105,7 @@ func (c *compilation) addCores(p *selectPlan, sel *parser.Select, q queryScope) 
 		return err
 	}
 	p.cores, p.all = []*corePlan{first}, []bool{false}
-	p.columns = append([]TableColumn(nil), first.columns...)
+	p.columns = append([]tableColumn(nil), first.columns...)
 	for _, u := range sel.Unions {
 		core, err := c.compileCore(u.Core, nil, q)
 		if err != nil {
@@ -130,7 +130,7 @@ func (c *compilation) addCores(p *selectPlan, sel *parser.Select, q queryScope) 
 }
 
 // refuseEvents refuses the pseudo-column event where rows are kept and compared.
-func (c *compilation) refuseEvents(p *selectPlan, sel *parser.Select) error {
+func (c *statementCompiler) refuseEvents(p *selectPlan, sel *parser.Select) error {
 	for _, core := range p.cores {
 		for _, col := range core.columns {
 			if col.Type == EventType {
@@ -142,7 +142,7 @@ func (c *compilation) refuseEvents(p *selectPlan, sel *parser.Select) error {
 }
 
 // mergeColumns gives the type of a column of a UNION.
-func mergeColumns(a, b TableColumn) TableColumn {
+func mergeColumns(a, b tableColumn) tableColumn {
 	if a.Type != b.Type {
 		a.Type = Any
 	}
@@ -154,7 +154,7 @@ func mergeColumns(a, b TableColumn) TableColumn {
 }
 
 // unionOrder compiles ORDER BY of a UNION: its terms are names, numbers or texts of result columns.
-func (c *compilation) unionOrder(sel *parser.Select, p *selectPlan) ([]sortKey, error) {
+func (c *statementCompiler) unionOrder(sel *parser.Select, p *selectPlan) ([]sortKey, error) {
 	var keys []sortKey
 	if len(sel.OrderBy) > maxColumns {
 		return nil, errorf(BadStatement, sel.OrderBy[maxColumns].Expr.At(), "ORDER BY has at most %d terms", maxColumns)
@@ -213,15 +213,15 @@ func splitCollate(e parser.Expr) (term parser.Expr, coll *value.Collation) {
 }
 
 // compileCore compiles one SELECT core with the ORDER BY that belongs to it.
-func (c *compilation) compileCore(core *parser.Core, order []parser.Order, q queryScope) (*corePlan, error) {
-	cc := &coreCompiler{
-		compilation: c, queryScope: q, core: core,
+func (c *statementCompiler) compileCore(core *parser.Core, order []parser.Order, q queryScope) (*corePlan, error) {
+	cc := &coreScope{
+		statementCompiler: c, queryScope: q, core: core,
 		groups: map[string]int{}, aggSlots: map[string]int{}, winSlots: map[string]int{}, ordinals: map[*expr]int{},
 	}
 	return cc.compile(order)
 }
 
-func (c *coreCompiler) compile(order []parser.Order) (*corePlan, error) {
+func (c *coreScope) compile(order []parser.Order) (*corePlan, error) {
 	if err := c.collectSources(c.core.From); err != nil {
 		return nil, err
 	}
@@ -266,7 +266,7 @@ const (
 )
 
 // expandResults replaces the stars of the SELECT list by columns.
-func (c *coreCompiler) expandResults() error {
+func (c *coreScope) expandResults() error {
 	for _, r := range c.core.Results {
 		if len(c.results) > maxColumns {
 			return errorf(BadStatement, r.Pos, "a SELECT gives at most %d columns", maxColumns)
@@ -291,7 +291,7 @@ func (c *coreCompiler) expandResults() error {
 }
 
 // star lists the columns of a source for a star in the SELECT list.
-func (s *source) star(r parser.Result) []parser.Result {
+func (s *fromItem) star(r parser.Result) []parser.Result {
 	var list []parser.Result
 	for i, col := range s.columns {
 		if col.hidden || r.StarTable == "" && s.merged[parser.LowerASCII(col.Name)] {
@@ -304,17 +304,17 @@ func (s *source) star(r parser.Result) []parser.Result {
 }
 
 // usesAggregates reports whether the results or ORDER BY have an aggregate function.
-func (c *coreCompiler) usesAggregates(order []parser.Order) bool {
+func (c *coreScope) usesAggregates(order []parser.Order) bool {
 	return c.uses(order, func(call *parser.Call) bool { return call.Over == nil && isAggregate(call) })
 }
 
 // usesWindows reports whether the results or ORDER BY have a window function.
-func (c *coreCompiler) usesWindows(order []parser.Order) bool {
+func (c *coreScope) usesWindows(order []parser.Order) bool {
 	return c.uses(order, func(call *parser.Call) bool { return call.Over != nil })
 }
 
 // uses reports whether the results or ORDER BY have such a call.
-func (c *coreCompiler) uses(order []parser.Order, is func(*parser.Call) bool) bool {
+func (c *coreScope) uses(order []parser.Order, is func(*parser.Call) bool) bool {
 	found := func(e parser.Expr) bool {
 		return parser.Contains(e, func(e parser.Expr) bool {
 			call, ok := e.(*parser.Call)
@@ -326,7 +326,7 @@ func (c *coreCompiler) uses(order []parser.Order, is func(*parser.Call) bool) bo
 }
 
 // compileGroupBy compiles the GROUP BY list, each item of which is an alias, an ordinal or an expression.
-func (c *coreCompiler) compileGroupBy() error {
+func (c *coreScope) compileGroupBy() error {
 	if list := c.core.GroupBy; len(list) > maxColumns {
 		return errorf(BadStatement, list[maxColumns].At(), "GROUP BY has at most %d terms", maxColumns)
 	}
@@ -335,7 +335,7 @@ func (c *coreCompiler) compileGroupBy() error {
 		if err != nil {
 			return err
 		}
-		x, err := c.groupStage().compile(e)
+		x, err := c.groupScope().compile(e)
 		if err != nil {
 			return err
 		}
@@ -352,7 +352,7 @@ func (c *coreCompiler) compileGroupBy() error {
 }
 
 // groupItem resolves an ordinal or an alias of GROUP BY to the expression of the result, and aliases within an expression.
-func (c *coreCompiler) groupItem(e parser.Expr) (parser.Expr, error) {
+func (c *coreScope) groupItem(e parser.Expr) (parser.Expr, error) {
 	if n, ok := ordinal(e); ok {
 		if n < 1 || n > int64(len(c.results)) {
 			return nil, errorf(BadStatement, e.At(), "GROUP BY %d: the result has %d columns", n, len(c.results))
@@ -380,7 +380,7 @@ func (c *coreCompiler) groupItem(e parser.Expr) (parser.Expr, error) {
 }
 
 // aliased returns the expression of the result with the name, nil if there is none.
-func (c *coreCompiler) aliased(col *parser.Column) parser.Expr {
+func (c *coreScope) aliased(col *parser.Column) parser.Expr {
 	if col.Table != "" {
 		return nil
 	}
@@ -394,7 +394,7 @@ func (c *coreCompiler) aliased(col *parser.Column) parser.Expr {
 
 // needsAlias decides what a name in GROUP BY means that is both a column and the alias of the result e. It is the column, unless
 // the result could then not be given, because it reads columns that are not grouped.
-func (c *coreCompiler) needsAlias(e parser.Expr) bool {
+func (c *coreScope) needsAlias(e parser.Expr) bool {
 	grouped := map[string]bool{}
 	for _, g := range c.core.GroupBy {
 		if n, ok := ordinal(g); ok && n >= 1 && n <= int64(len(c.results)) {
@@ -420,7 +420,7 @@ func (c *coreCompiler) needsAlias(e parser.Expr) bool {
 
 // expandAliases puts the results in the places of their names, in a clause whose rows are groups. A column that is grouped by is meant
 // before a result of its name; one that is not could not stand there.
-func (s *stage) expandAliases(e parser.Expr) parser.Expr {
+func (s *clauseScope) expandAliases(e parser.Expr) parser.Expr {
 	return parser.Replace(e, func(x parser.Expr) parser.Expr {
 		switch x := x.(type) {
 		case *parser.Call:
@@ -439,7 +439,7 @@ func (s *stage) expandAliases(e parser.Expr) parser.Expr {
 	})
 }
 
-func (c *coreCompiler) compileResults(p *corePlan) error {
+func (c *coreScope) compileResults(p *corePlan) error {
 	scan, ok := c.from.(*tableScan)
 	defer func() {
 		if ok {
@@ -451,7 +451,7 @@ func (c *coreCompiler) compileResults(p *corePlan) error {
 			scan.collect = make([]bool, len(scan.columns))
 			p.reads = append(p.reads, scan.collect)
 		}
-		x, err := c.resultStage().compile(r.Expr)
+		x, err := c.resultScope().compile(r.Expr)
 		if err != nil {
 			return err
 		}
@@ -462,7 +462,7 @@ func (c *coreCompiler) compileResults(p *corePlan) error {
 		}
 		_, bare := r.Expr.(*parser.Column)
 		p.results, p.bare = append(p.results, x), append(p.bare, bare)
-		p.columns = append(p.columns, TableColumn{
+		p.columns = append(p.columns, tableColumn{
 			Column:   Column{Name: c.resultName(r, i), Type: x.typ, Nullable: x.nullable},
 			affinity: x.affinity, collate: x.collate, tags: x.tags,
 		})
@@ -471,7 +471,7 @@ func (c *coreCompiler) compileResults(p *corePlan) error {
 }
 
 // checkEvent allows the pseudo-column event only as a result of its own, read directly from an event table.
-func (c *coreCompiler) checkEvent(r parser.Result) error {
+func (c *coreScope) checkEvent(r parser.Result) error {
 	_, plain := r.Expr.(*parser.Column)
 	_, direct := c.from.(*tableScan)
 	if plain && direct && !c.aggregate && !c.core.Distinct && !c.nested {
@@ -481,7 +481,7 @@ func (c *coreCompiler) checkEvent(r parser.Result) error {
 }
 
 // resultName names a result column: its alias, the column's name, or the expression as it was written.
-func (c *coreCompiler) resultName(r parser.Result, i int) string {
+func (c *coreScope) resultName(r parser.Result, i int) string {
 	if r.Alias != "" {
 		return r.Alias
 	}
@@ -498,7 +498,7 @@ func (c *coreCompiler) resultName(r parser.Result, i int) string {
 }
 
 // resultPlaces tells which result has a key, the first of several.
-func (c *coreCompiler) resultPlaces() map[string]int {
+func (c *coreScope) resultPlaces() map[string]int {
 	if c.places == nil {
 		c.places = make(map[string]int, len(c.results))
 		for i, r := range c.results {
@@ -515,9 +515,9 @@ func has[K comparable, V any](m map[K]V, key K) bool {
 	return ok
 }
 
-func (c *coreCompiler) compileHaving(p *corePlan) error {
+func (c *coreScope) compileHaving(p *corePlan) error {
 	for _, e := range conjuncts(c.core.Having) {
-		x, err := c.havingStage().compile(e)
+		x, err := c.havingScope().compile(e)
 		if err != nil {
 			return err
 		}
@@ -528,7 +528,7 @@ func (c *coreCompiler) compileHaving(p *corePlan) error {
 }
 
 // compileOrder compiles ORDER BY. A term is the name of a result, a number, or an expression.
-func (c *coreCompiler) compileOrder(p *corePlan, order []parser.Order) error {
+func (c *coreScope) compileOrder(p *corePlan, order []parser.Order) error {
 	if len(order) > maxColumns {
 		return errorf(BadStatement, order[maxColumns].Expr.At(), "ORDER BY has at most %d terms", maxColumns)
 	}
@@ -545,7 +545,7 @@ func (c *coreCompiler) compileOrder(p *corePlan, order []parser.Order) error {
 			p.order = append(p.order, newSortKey(o, i, p.results[i], *coll))
 			continue
 		}
-		x, err := c.orderStage().compile(o.Expr)
+		x, err := c.orderScope().compile(o.Expr)
 		if err != nil {
 			return err
 		}
@@ -559,7 +559,7 @@ func (c *coreCompiler) compileOrder(p *corePlan, order []parser.Order) error {
 }
 
 // orderResult returns the result column that an ORDER BY term names, -1 if it is an expression of its own.
-func (c *coreCompiler) orderResult(e parser.Expr) (int, error) {
+func (c *coreScope) orderResult(e parser.Expr) (int, error) {
 	if n, ok := ordinal(e); ok {
 		if n < 1 || n > int64(len(c.results)) {
 			return 0, errorf(BadStatement, e.At(), "ORDER BY %d: the result has %d columns", n, len(c.results))

@@ -24,7 +24,7 @@ var showSources = map[string]struct {
 }
 
 // show compiles SHOW as the SELECT that gives the same.
-func (c *compilation) show(st *parser.Show) (planner, []Column, bool, error) {
+func (c *statementCompiler) show(st *parser.Show) (statement, []Column, bool, error) {
 	if st.What == "columns" {
 		return c.describe(&parser.Describe{Pos: st.Pos, Table: st.Table})
 	}
@@ -59,7 +59,7 @@ type describeStatement struct {
 
 var describeColumns = []Column{{"column_name", Text, false}, {"data_type", Text, false}, {"is_nullable", Text, false}}
 
-func (c *compilation) describe(st *parser.Describe) (planner, []Column, bool, error) {
+func (c *statementCompiler) describe(st *parser.Describe) (statement, []Column, bool, error) {
 	if st.Table.Param != nil {
 		return nil, nil, false, errorf(Unsupported, st.Table.Pos, "DESCRIBE needs the name of a table")
 	}

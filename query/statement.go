@@ -25,14 +25,14 @@ func compileStatement(ctx context.Context, p *parser.Parsed) (*Plan, error) {
 }
 
 // pending reports whether the statement is compiled for a transaction that holds events of its own.
-func (c *compilation) pending() bool {
+func (c *statementCompiler) pending() bool {
 	tables, ok := c.catalog.(storeCatalog)
 	return ok && tables.pending
 }
 
 // compileWith compiles a statement against the tables of a catalog.
 func compileWith(ctx context.Context, p *parser.Parsed, tables catalog) (*Plan, error) {
-	c := &compilation{catalog: tables, params: p.Params, text: p.Text, ctx: ctx}
+	c := &statementCompiler{catalog: tables, params: p.Params, text: p.Text, ctx: ctx}
 	run, columns, rows, err := c.statement(p)
 	if c.err != nil {
 		err = c.err
@@ -45,7 +45,7 @@ func compileWith(ctx context.Context, p *parser.Parsed, tables catalog) (*Plan, 
 }
 
 // finish prepares what can only be prepared when everything has been compiled.
-func (c *compilation) finish() {
+func (c *statementCompiler) finish() {
 	for _, p := range c.selects {
 		p.prune()
 	}
@@ -55,7 +55,7 @@ func (c *compilation) finish() {
 }
 
 // statement compiles any statement. rows tells that it gives rows.
-func (c *compilation) statement(p *parser.Parsed) (run planner, columns []Column, rows bool, err error) {
+func (c *statementCompiler) statement(p *parser.Parsed) (run statement, columns []Column, rows bool, err error) {
 	switch st := p.Statement.(type) {
 	case *parser.Select:
 		q, err := c.topSelect(st)
@@ -100,7 +100,7 @@ type selectStatement struct {
 	checks  []func(*env) error
 }
 
-func (c *compilation) topSelect(sel *parser.Select) (*selectStatement, error) {
+func (c *statementCompiler) topSelect(sel *parser.Select) (*selectStatement, error) {
 	q := &selectStatement{}
 	if sel.Follow {
 		if err := c.checkFollow(sel); err != nil {
@@ -113,8 +113,7 @@ func (c *compilation) topSelect(sel *parser.Select) (*selectStatement, error) {
 	}
 	q.plan, q.columns = plan, plainColumns(plan.columns)
 	if sel.AsOf != nil {
-		cc := &coreCompiler{compilation: c, core: &parser.Core{}, from: one{}, ordinals: map[*expr]int{}}
-		if q.asOf, err = (&stage{coreCompiler: cc, clause: "AS OF POSITION"}).compile(sel.AsOf); err != nil {
+		if q.asOf, err = c.constants("AS OF POSITION", queryScope{}).compile(sel.AsOf); err != nil {
 			return nil, err
 		}
 		q.asOf.pos = sel.AsOf.At()
@@ -135,7 +134,7 @@ func (c *compilation) topSelect(sel *parser.Select) (*selectStatement, error) {
 	return q, nil
 }
 
-func plainColumns(list []TableColumn) []Column {
+func plainColumns(list []tableColumn) []Column {
 	out := make([]Column, len(list))
 	for i, c := range list {
 		out[i] = c.Column
@@ -167,8 +166,8 @@ func (q *selectStatement) exec(ctx context.Context, s *Session, args []argument)
 	return Outcome{LastPosition: engine.NoPosition}, drain(op, ex.env(nil))
 }
 
-// drain reads an operator to its end and closes it.
-func drain(op operator, en *env) error {
+// drain reads rows to their end and closes them.
+func drain(op rows, en *env) error {
 	for {
 		ok, err := op.next(en)
 		if err == nil && ok {
@@ -181,7 +180,7 @@ func drain(op operator, en *env) error {
 	}
 }
 
-func (q *selectStatement) open(ex *execution) (operator, error) {
+func (q *selectStatement) open(ex *execution) (rows, error) {
 	if err := ex.ctx.Err(); err != nil {
 		return nil, err
 	}

@@ -22,8 +22,8 @@ type onceResult struct {
 	set   *inSet
 }
 
-// newSubPlan compiles a sub-query whose surroundings are the stage that it stands in.
-func (s *stage) newSubPlan(sel *parser.Select) (*subPlan, error) {
+// newSubPlan compiles a sub-query whose surroundings are the scope that it stands in.
+func (s *clauseScope) newSubPlan(sel *parser.Select) (*subPlan, error) {
 	switch {
 	case s.constant:
 		return nil, errorf(BadStatement, sel.Pos, "%s takes constants, not a sub-query", s.clause)
@@ -89,7 +89,7 @@ func (p *subPlan) each(en *env, visit func(row []value.Value) bool) {
 
 // subquery implements binder: a sub-query that stands for the first column of its first row, NULL without rows. As in SQLite, the
 // column gives it its affinity but not its collation.
-func (s *stage) subquery(q *parser.Subquery) (*expr, error) {
+func (s *clauseScope) subquery(q *parser.Subquery) (*expr, error) {
 	p, err := s.newSubPlan(q.Select)
 	if err != nil {
 		return nil, err
@@ -125,7 +125,7 @@ func (p *subPlan) scalar(en *env) value.Value {
 }
 
 // exists implements binder.
-func (s *stage) exists(e *parser.Exists) (*expr, error) {
+func (s *clauseScope) exists(e *parser.Exists) (*expr, error) {
 	p, err := s.newSubPlan(e.Select)
 	if err != nil {
 		return nil, err
@@ -150,7 +150,7 @@ func (s *stage) exists(e *parser.Exists) (*expr, error) {
 }
 
 // inSelect implements binder: x [NOT] IN (SELECT ...) compares as x = column does.
-func (s *stage) inSelect(x *expr, in *parser.In) (*expr, error) {
+func (s *clauseScope) inSelect(x *expr, in *parser.In) (*expr, error) {
 	p, err := s.newSubPlan(in.Select)
 	if err != nil {
 		return nil, err

@@ -15,9 +15,9 @@ import (
 // A computedTable is a table whose rows are made when it is read.
 type computedTable struct {
 	label   string
-	columns []TableColumn
+	columns []tableColumn
 	// rows starts making rows.
-	rows func(ctx context.Context, ex *execution, b Bounds) rowMaker
+	rows func(ctx context.Context, ex *execution, b scanBounds) rowMaker
 }
 
 // A rowMaker makes one row after the other, nil at the end.
@@ -27,20 +27,20 @@ type rowMaker interface {
 }
 
 func (t *computedTable) name() string          { return t.label }
-func (t *computedTable) schema() []TableColumn { return t.columns }
+func (t *computedTable) schema() []tableColumn { return t.columns }
 
-func (t *computedTable) scan(ex *execution, _ []int, b Bounds) (BatchSource, error) {
-	return &madeRows{width: len(t.columns), rows: t.rows(ex.ctx, ex, b)}, nil
+func (t *computedTable) scan(ex *execution, _ []int, b scanBounds) (batches, error) {
+	return &madeBatches{width: len(t.columns), rows: t.rows(ex.ctx, ex, b)}, nil
 }
 
-// madeRows puts the rows of a rowMaker into batches.
-type madeRows struct {
+// madeBatches puts the rows of a rowMaker into batches.
+type madeBatches struct {
 	width int
 	rows  rowMaker
 	batch tableBatch
 }
 
-func (m *madeRows) Next() (*tableBatch, error) {
+func (m *madeBatches) next() (*tableBatch, error) {
 	columns := make([][]value.Value, m.width)
 	n := 0
 	for ; n < batchRows; n++ {
@@ -62,7 +62,7 @@ func (m *madeRows) Next() (*tableBatch, error) {
 	return &m.batch, nil
 }
 
-func (m *madeRows) Close() error { return m.rows.close() }
+func (m *madeBatches) close() error { return m.rows.close() }
 
 // A rowList is a rowMaker of rows that are there already.
 type rowList struct {
@@ -91,7 +91,7 @@ var systemTables = []*computedTable{
 
 // systemTable returns the table of that name, nil if there is none. It is pending if it tells of an open transaction,
 // too.
-func systemTable(name string, pending bool) tableDef {
+func systemTable(name string, pending bool) table {
 	if pending && name == pendingStreams.label {
 		return pendingStreams
 	}
@@ -107,7 +107,7 @@ func systemTable(name string, pending bool) tableDef {
 // COMMIT.
 var pendingStreams = &computedTable{label: "$streams", columns: pendingStreamColumns, rows: streamRows}
 
-var pendingStreamColumns = func() []TableColumn {
+var pendingStreamColumns = func() []tableColumn {
 	columns := slices.Clone(streamColumns)
 	for i, c := range columns {
 		columns[i].Nullable = c.Nullable || c.Name == "version"
@@ -115,7 +115,7 @@ var pendingStreamColumns = func() []TableColumn {
 	return columns
 }()
 
-var streamColumns = []TableColumn{
+var streamColumns = []tableColumn{
 	column("stream", Text, value.AffText),
 	column("category", Text, value.AffText),
 	column("version", Integer, value.AffInteger),
@@ -167,7 +167,7 @@ func countOwn(ex *execution, key func(*ownEvent) string) (counts map[string]*own
 	return counts, order
 }
 
-func streamRows(ctx context.Context, ex *execution, b Bounds) rowMaker {
+func streamRows(ctx context.Context, ex *execution, b scanBounds) rowMaker {
 	m := &streamMaker{ctx: ctx, index: ex.index, names: b.Streams}
 	m.own, m.ownLeft = countOwn(ex, func(e *ownEvent) string { return e.stream })
 	if m.names == nil {
@@ -243,14 +243,14 @@ func (m *streamMaker) close() error {
 	return m.cursor.Close()
 }
 
-var typeColumns = []TableColumn{
+var typeColumns = []tableColumn{
 	column("type", Text, value.AffText),
 	column("events", Integer, value.AffInteger),
 	nullable(column("first_position", Integer, value.AffInteger)),
 	nullable(column("last_position", Integer, value.AffInteger)),
 }
 
-func typeRows(ctx context.Context, ex *execution, _ Bounds) rowMaker {
+func typeRows(ctx context.Context, ex *execution, _ scanBounds) rowMaker {
 	types, err := ex.index.Types(ctx)
 	own, order := countOwn(ex, func(e *ownEvent) string { return e.event.Type })
 	list := &rowList{err: err}
@@ -272,7 +272,7 @@ func typeRows(ctx context.Context, ex *execution, _ Bounds) rowMaker {
 	return list
 }
 
-var statColumns = []TableColumn{
+var statColumns = []tableColumn{
 	column("name", Text, value.AffText),
 	column("value", Any, value.AffNone),
 	nullable(column("text", Text, value.AffText)),
@@ -326,7 +326,7 @@ func unknownIf(unknown bool, v value.Value) value.Value {
 	return v
 }
 
-func statRows(_ context.Context, ex *execution, _ Bounds) rowMaker {
+func statRows(_ context.Context, ex *execution, _ scanBounds) rowMaker {
 	s := ex.session.Store.Stats()
 	list := &rowList{}
 	add := func(name, kind string, figure, text value.Value) {

@@ -5,8 +5,8 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// A TableColumn is one column of a Table.
-type TableColumn struct {
+// A tableColumn is one column of a table.
+type tableColumn struct {
 	Column
 	affinity value.Affinity
 	collate  value.Collation
@@ -14,18 +14,18 @@ type TableColumn struct {
 	tags     bool // the tags of events
 }
 
-// Bounds are what a scan is told so that it reads less.
-type Bounds struct {
+// scanBounds are what a scan is told so that it reads less.
+type scanBounds struct {
 	engine.Filter
-	Fleeting bool // the reader keeps nothing of a batch when it asks for the next, except types
+	fleeting bool // the reader keeps nothing of a batch when it asks for the next, except types
 }
 
-// BatchSource is a table that is being read, batch by batch.
-type BatchSource interface {
-	// Next returns nil at the end. The batch is valid until the next call.
-	Next() (*tableBatch, error)
-	// Close releases what the batches hold.
-	Close() error
+// batches are a table that is being read, batch by batch.
+type batches interface {
+	// next returns nil at the end. The batch is valid until the next call.
+	next() (*tableBatch, error)
+	// close releases what the batches hold.
+	close() error
 }
 
 // A tableBatch is up to 1,024 rows by column. Event tables fill events; every other table fills columns.

@@ -54,7 +54,7 @@ func (t *transactionStatement) exec(ctx context.Context, s *Session, _ []argumen
 }
 
 // queryNothing runs a statement without rows through Query.
-func queryNothing(p planner, ctx context.Context, s *Session, args []argument) (Rows, error) {
+func queryNothing(p statement, ctx context.Context, s *Session, args []argument) (Rows, error) {
 	if _, err := p.exec(ctx, s, args); err != nil {
 		return nil, err
 	}

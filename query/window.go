@@ -70,7 +70,7 @@ type frameBound struct {
 var defaultFrame = frame{start: frameBound{kind: parser.UnboundedPreceding}, end: frameBound{kind: parser.CurrentRow}}
 
 // windowFunction compiles a call with OVER, or finds the equal one that the core has already.
-func (s *stage) windowFunction(c *parser.Call) (*expr, error) {
+func (s *clauseScope) windowFunction(c *parser.Call) (*expr, error) {
 	call, typ, nullable, err := s.newWindowCall(c)
 	if err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func (s *stage) windowFunction(c *parser.Call) (*expr, error) {
 		s.winSlots[key] = slot
 		s.windows = append(s.windows, call)
 	}
-	core := s.coreCompiler
+	core := s.coreScope
 	plan := core.windowPlan()
 	return &expr{
 		eval: func(en *env) value.Value { return en.row.values[plan.base+slot] },
@@ -90,8 +90,8 @@ func (s *stage) windowFunction(c *parser.Call) (*expr, error) {
 	}, nil
 }
 
-func (s *stage) newWindowCall(c *parser.Call) (call *windowCall, t Type, nullable bool, err error) {
-	inner := s.windowStage()
+func (s *clauseScope) newWindowCall(c *parser.Call) (call *windowCall, t Type, nullable bool, err error) {
+	inner := s.windowScope()
 	call = &windowCall{name: c.Name, pos: c.Pos, text: exprText(c), frame: defaultFrame}
 	plain := *c
 	plain.Over = nil
@@ -143,16 +143,16 @@ func (c *windowCall) check(call *parser.Call) error {
 }
 
 // windowAggregateCall compiles an aggregate with OVER. Its arguments are evaluated where OVER's are.
-func (s *stage) windowAggregateCall(call *windowCall, plain *parser.Call) error {
+func (s *clauseScope) windowAggregateCall(call *windowCall, plain *parser.Call) error {
 	if plain.Distinct {
 		return errorf(Unsupported, plain.Pos, "DISTINCT cannot be used in a window function")
 	}
-	agg, err := s.newAggregateCall(plain, s.windowStage())
+	agg, err := s.newAggregateCall(plain, s.windowScope())
 	call.agg = agg
 	return err
 }
 
-func (s *stage) compileAll(list []parser.Expr) ([]*expr, error) {
+func (s *clauseScope) compileAll(list []parser.Expr) ([]*expr, error) {
 	var out []*expr
 	for _, e := range list {
 		x, err := s.compile(e)
@@ -167,7 +167,7 @@ func (s *stage) compileAll(list []parser.Expr) ([]*expr, error) {
 	return out, nil
 }
 
-func (s *stage) compileFrame(call *windowCall, f *parser.Frame) error {
+func (s *clauseScope) compileFrame(call *windowCall, f *parser.Frame) error {
 	if f == nil {
 		return nil
 	}
@@ -198,39 +198,40 @@ func (s *stage) compileFrame(call *windowCall, f *parser.Frame) error {
 	return nil
 }
 
-// A windowPlan computes the window functions of a core. Its rows are those of its input with the functions' values behind.
+// A windowPlan computes the window functions of a core. Its rows are those that it is given, with the
+// functions' values behind.
 type windowPlan struct {
 	calls []*windowCall
-	base  int // slots of the input's row
+	base  int // slots of a row that it is given
 }
 
 // windowPlan returns the plan that expressions of the core refer to, which is filled when the core has been compiled.
-func (c *coreCompiler) windowPlan() *windowPlan {
+func (c *coreScope) windowPlan() *windowPlan {
 	if c.plan == nil {
 		c.plan = &windowPlan{}
 	}
 	return c.plan
 }
 
-func newWindowPlan(c *coreCompiler) *windowPlan {
+func newWindowPlan(c *coreScope) *windowPlan {
 	p := c.windowPlan()
 	p.calls = c.windows
 	if c.aggregate {
 		p.base = len(c.keys) + len(c.aggs)
-	} else if m, ok := c.from.(*materialized); ok { // otherwise there is no FROM
+	} else if m, ok := c.from.(*copiedRelation); ok { // otherwise there is no FROM
 		p.base = len(m.reads)
 	}
 	return p
 }
 
-func (p *windowPlan) open(ex *execution, outer *env, in operator) operator {
-	return &windowOp{plan: p, in: in, en: ex.env(outer), keep: newKeeper(ex.budget, "OVER")}
+func (p *windowPlan) open(ex *execution, outer *env, in rows) rows {
+	return &windowedRows{plan: p, in: in, en: ex.env(outer), keep: newKeeper(ex.budget, "OVER")}
 }
 
-// A windowOp reads all rows, computes the functions and gives the rows in the order in which they came.
-type windowOp struct {
+// windowedRows read all rows, compute the functions and give the rows in the order in which they came.
+type windowedRows struct {
 	plan  *windowPlan
-	in    operator
+	in    rows
 	en    *env
 	keep  *keeper
 	rows  [][]value.Value
@@ -238,7 +239,7 @@ type windowOp struct {
 	built bool
 }
 
-func (w *windowOp) next(en *env) (bool, error) {
+func (w *windowedRows) next(en *env) (bool, error) {
 	if !w.built {
 		w.built = true
 		if err := w.build(); err != nil {
@@ -253,13 +254,13 @@ func (w *windowOp) next(en *env) (bool, error) {
 	return true, nil
 }
 
-func (w *windowOp) close() error {
+func (w *windowedRows) close() error {
 	w.rows = nil
 	w.keep.release()
 	return w.in.close()
 }
 
-func (w *windowOp) build() error {
+func (w *windowedRows) build() error {
 	row := make([]value.Value, w.plan.base+len(w.plan.calls))
 	for n := 0; ; n++ {
 		w.en.begin()
@@ -286,7 +287,7 @@ func (w *windowOp) build() error {
 }
 
 // compute computes one function for all rows, into a slot.
-func (w *windowOp) compute(call *windowCall, slot int) error {
+func (w *windowedRows) compute(call *windowCall, slot int) error {
 	sorted, err := w.sort(call)
 	if err != nil {
 		return err
@@ -316,13 +317,13 @@ func (w *windowOp) compute(call *windowCall, slot int) error {
 
 // A windowRow is one row as a function sees it.
 type windowRow struct {
-	row       int // in windowOp.rows
+	row       int // in windowedRows.rows
 	partition []value.Value
 	order     []value.Value
 }
 
 // sort orders the rows by partition and by the function's ORDER BY.
-func (w *windowOp) sort(call *windowCall) ([]windowRow, error) {
+func (w *windowedRows) sort(call *windowCall) ([]windowRow, error) {
 	rows := make([]windowRow, len(w.rows))
 	if err := w.keep.account(int64(len(rows)) * int64(56+valueSize*(len(call.partition)+len(call.order)))); err != nil {
 		return nil, err
@@ -381,7 +382,7 @@ func sameKeys(keys []*expr, a, b []value.Value) bool {
 
 // A partition is the rows that a function sees together, in order.
 type partition struct {
-	op         *windowOp
+	op         *windowedRows
 	call       *windowCall
 	rows       []windowRow
 	slot       int
