@@ -2,12 +2,10 @@ package query
 
 import (
 	"context"
-	"fmt"
 	"sync/atomic"
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
-	"github.com/eventfold/eventfold/parser"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -78,14 +76,6 @@ func (ex *execution) snapshot() engine.ReadIndex {
 	return ex.index
 }
 
-// now returns the time of the session's clock.
-func (s *Session) now() time.Time {
-	if s.Settings.Now != nil {
-		return s.Settings.Now().UTC()
-	}
-	return time.Now().UTC()
-}
-
 // env returns a new environment for expressions. outer is the enclosing query's, nil for none.
 func (ex *execution) env(outer *env) *env {
 	e := newEnv(env{
@@ -128,9 +118,4 @@ func (ex *execution) captured() (*engine.Event, error) {
 		ex.events = append(ex.events, new(engine.Event))
 	}
 	return ex.events[len(ex.events)-1], nil
-}
-
-// errorf makes an *Error at a place in the text.
-func errorf(kind ErrorKind, pos parser.Pos, format string, args ...any) *Error {
-	return &Error{Kind: kind, Pos: pos, Msg: fmt.Sprintf(format, args...)}
 }

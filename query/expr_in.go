@@ -234,3 +234,8 @@ func (s *inSet) contains(v value.Value) bool {
 	_, ok := s.others[string(value.AppendKey(buf[:0], v, s.coll))]
 	return ok
 }
+
+// empty reports whether the set has no values at all, not even NULL.
+func (s *inSet) empty() bool {
+	return !s.hasNull && len(s.few)+len(s.ints)+len(s.texts)+len(s.others) == 0
+}

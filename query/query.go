@@ -7,7 +7,6 @@ package query
 import (
 	"context"
 	"database/sql/driver"
-	"time"
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
@@ -33,32 +32,6 @@ type Column struct {
 	Name     string
 	Type     Type
 	Nullable bool
-}
-
-// Settings are what a connection's Session is given once.
-type Settings struct {
-	Memory   int64            // bytes a query may hold; 0 means DefaultMemory
-	Shared   *Memory          // what all queries of the store may hold together; nil for no limit
-	JSONText bool             // JSON columns come out as string
-	ReadOnly bool             // the store is open for reading only: BACKUP TO is refused
-	Backup   bool             // BACKUP TO is allowed all the same, and in read-only transactions
-	Now      func() time.Time // nil means time.Now
-
-	JSONRequired bool       // a payload that is not JSON is refused
-	Followers    *Followers // of the store, in this process; nil means that nobody asks for them
-}
-
-// DefaultMemory is the memory budget of a query, in bytes.
-const DefaultMemory = 256 << 20
-
-// A Session is what the statements of one connection run in. One goroutine uses it at a time;
-// open Rows may outlive calls but are pulled by one goroutine at a time as well.
-type Session struct {
-	Store    engine.Store
-	Settings Settings
-	Tx       *Tx // the open transaction, nil outside one; textual BEGIN, COMMIT and ROLLBACK set and clear it
-
-	insertion *insertion // nil before the first INSERT
 }
 
 // A Plan is a compiled statement. It is immutable and may be shared.
@@ -145,40 +118,7 @@ type Outcome struct {
 	Receipt      *Receipt // of an INSERT in a transaction, nil for everything else
 }
 
-// An Error is a statement that cannot be compiled or run. Pos is its place in the text, -1 if there is none.
-type Error struct {
-	Kind ErrorKind
-	Pos  parser.Pos
-	Msg  string
-	Hint string // "" for none
-	Err  error  // what is behind it, nil for nothing
+// SQL returns the type's name in SQL, as information_schema, DESCRIBE and the driver's column types give it.
+func (t Type) SQL() string {
+	return [...]string{Any: "ANY", Integer: "BIGINT", Real: "DOUBLE", Text: "TEXT", Blob: "BLOB", JSON: "JSON", Timestamp: "TIMESTAMP", EventType: "EVENT"}[t]
 }
-
-// An ErrorKind sorts errors for callers.
-type ErrorKind uint8
-
-// The kinds of error.
-const (
-	BadStatement  ErrorKind = iota // wrong use of a clause, aggregate in WHERE, ...
-	UnknownColumn                  // no such column
-	UnknownTable                   // no such table
-	UnknownFunction
-	BadArgument // wrong number or kind of arguments, a value that a column cannot take
-	Unsupported
-	OutOfMemory // a memory budget is spent: Err is a *MemoryError
-	BadValue    // a value that cannot be computed with: integer overflow in SUM, ...
-	ReadOnly    // the transaction is read-only
-)
-
-func (e *Error) Error() string {
-	s := e.Msg
-	if e.Hint != "" {
-		s += " (" + e.Hint + ")"
-	}
-	if _, told := e.Err.(*MemoryError); e.Err != nil && !told {
-		s += ": " + e.Err.Error()
-	}
-	return s
-}
-
-func (e *Error) Unwrap() error { return e.Err }

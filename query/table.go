@@ -2,6 +2,7 @@ package query
 
 import (
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/parser"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -39,3 +40,18 @@ type tableBatch struct {
 
 // batchRows is the number of rows of a full tableBatch.
 const batchRows = 1024
+
+// A catalog finds the tables that a statement names.
+type catalog interface {
+	table(t *parser.Table) (table, error)
+}
+
+// A table is a table as the compiler knows it. It is immutable.
+type table interface {
+	// name is how EXPLAIN and columns' qualifiers call the table.
+	name() string
+	schema() []tableColumn
+	// scan reads the rows within bounds as the execution's snapshot has them; it may give more, never fewer: WHERE is
+	// evaluated again. columns lists the ordinals (into schema) that will be read.
+	scan(ex *execution, columns []int, b scanBounds) (batches, error)
+}
