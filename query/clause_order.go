@@ -190,15 +190,24 @@ type topRows struct {
 	rows []sortedRow
 }
 
+// Len implements heap.Interface, as do the methods that follow.
 func (t *topRows) Len() int { return len(t.rows) }
+
+// Less puts the row that comes last first.
 func (t *topRows) Less(i, j int) bool {
 	if c := compareKeys(t.keys, t.rows[i].keys, t.rows[j].keys); c != 0 {
 		return c > 0
 	}
 	return t.rows[i].serial > t.rows[j].serial
 }
+
+// Swap implements heap.Interface.
 func (t *topRows) Swap(i, j int) { t.rows[i], t.rows[j] = t.rows[j], t.rows[i] }
-func (t *topRows) Push(x any)    { t.rows = append(t.rows, x.(sortedRow)) }
+
+// Push implements heap.Interface.
+func (t *topRows) Push(x any) { t.rows = append(t.rows, x.(sortedRow)) }
+
+// Pop implements heap.Interface.
 func (t *topRows) Pop() any {
 	last := t.rows[len(t.rows)-1]
 	t.rows = t.rows[:len(t.rows)-1]

@@ -31,6 +31,7 @@ const (
 	ReadOnly    // the transaction is read-only
 )
 
+// Error tells what is wrong, the hint, and what is behind it. It does not tell the place.
 func (e *Error) Error() string {
 	s := e.Msg
 	if e.Hint != "" {
@@ -42,6 +43,7 @@ func (e *Error) Error() string {
 	return s
 }
 
+// Unwrap returns what is behind the error.
 func (e *Error) Unwrap() error { return e.Err }
 
 // errorf makes an *Error at a place in the text.

@@ -92,6 +92,7 @@ type MemoryError struct {
 	Store  bool   // it is the limit of all queries of the store together, otherwise of this query
 }
 
+// Error tells the clause and the limit.
 func (e *MemoryError) Error() string {
 	if e.Store {
 		return fmt.Sprintf("%s needs more than is left of the %d bytes of memory that all queries of the store may hold together", e.Clause, e.Limit)

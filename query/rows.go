@@ -26,8 +26,10 @@ func newRows(columns []Column, op rows, en *env) *resultRows {
 	return r
 }
 
+// Columns implements Rows.
 func (r *resultRows) Columns() []Column { return r.columns }
 
+// Next implements Rows.
 func (r *resultRows) Next(dest []driver.Value) error {
 	if r.ended != nil {
 		return r.ended
@@ -56,6 +58,7 @@ func (r *resultRows) Next(dest []driver.Value) error {
 	return nil
 }
 
+// Close implements Rows.
 func (r *resultRows) Close() error {
 	if r.op == nil {
 		return nil

@@ -125,7 +125,7 @@ func (t *target) name(en *env) (string, error) {
 	if !ok {
 		return "", errorf(BadArgument, t.pos, "the name of a stream takes a text")
 	}
-	if wrong := checkStream(name); wrong != "" {
+	if wrong := nameFaults[engine.CheckStream(name)]; wrong != "" {
 		return "", errorf(BadArgument, t.pos, "the name of a stream %s", wrong)
 	}
 	return name, nil

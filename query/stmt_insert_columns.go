@@ -61,7 +61,7 @@ func setStream(r *newRow, v value.Value) string {
 		return "takes a text"
 	}
 	r.stream = name
-	return checkStream(name)
+	return nameFaults[engine.CheckStream(name)]
 }
 
 func setType(r *newRow, v value.Value) string {
@@ -71,15 +71,9 @@ func setType(r *newRow, v value.Value) string {
 		return "cannot be NULL"
 	case !ok:
 		return "takes a text"
-	case name == "":
-		return "is empty"
-	case len(name) > engine.MaxTypeSize:
-		return "is longer than 255 bytes"
-	case !utf8.ValidString(name):
-		return "is not valid UTF-8"
 	}
 	r.event.Type = name
-	return ""
+	return nameFaults[engine.CheckType(name)]
 }
 
 // textOf returns a text, or a blob that is one: some callers bind names as []byte.

@@ -45,23 +45,19 @@ func (c storeCatalog) table(t *parser.Table) (table, error) {
 }
 
 func streamTable(t *parser.Table, pending bool) (table, error) {
-	if err := checkStream(t.Name); err != "" {
+	if err := nameFaults[engine.CheckStream(t.Name)]; err != "" {
 		return nil, errorf(UnknownTable, t.Pos, "the name of a stream %s", err)
 	}
 	return &eventTable{stream: t.Name, label: t.Name, pending: pending}, nil
 }
 
-// checkStream says what is wrong with a stream's name, "" for nothing.
-func checkStream(name string) string {
-	switch {
-	case name == "":
-		return "is empty"
-	case len(name) > engine.MaxStreamSize:
-		return "is longer than 255 bytes"
-	case strings.HasPrefix(name, "$"):
-		return "must not begin with $"
-	case strings.ToValidUTF8(name, "") != name:
-		return "is not valid UTF-8"
-	}
-	return ""
+// nameFaults say what is wrong with the name of a stream or a type, "" for nothing. Names with a NUL byte are refused by
+// the store.
+var nameFaults = [...]string{
+	engine.NameOK:       "",
+	engine.NameEmpty:    "is empty",
+	engine.NameTooLong:  "is longer than 255 bytes",
+	engine.NameReserved: "must not begin with $",
+	engine.NameNotUTF8:  "is not valid UTF-8",
+	engine.NameHasNUL:   "",
 }

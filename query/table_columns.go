@@ -151,7 +151,7 @@ func evalEvent(en *env) value.Value {
 	if err != nil {
 		return en.fail(err)
 	}
-	fillEvent(e, en.row.batch, en.row.i)
+	*e = en.row.batch.event(en.row.i)
 	if en.exec.keepEvents {
 		if err := en.exec.budget.hold(textsSize(e), "ORDER BY"); err != nil {
 			return en.fail(err)
@@ -169,26 +169,13 @@ func textsSize(e *engine.Event) int64 {
 	return int64(n)
 }
 
-// fillEvent copies row i of the batch into e.
-func fillEvent(e *engine.Event, b *tableBatch, i int) {
-	events := b.events
-	*e = engine.Event{
-		Position: events.Positions[i],
-		Stream:   events.Streams[i],
-		Version:  events.Versions[i],
-		ID:       events.IDs[i],
-		Type:     events.Types[i],
-		Payload:  events.Payloads[i],
-		Metadata: events.Metadata[i],
-		Tags:     events.Tags[i],
-		JSON:     events.JSON[i],
-		Redacted: events.Redacted[i],
+// event returns row i of a batch of events as an event.
+func (b *tableBatch) event(i int) engine.Event {
+	e := b.events.Event(i)
+	if b.pending { // COMMIT assigns them
+		e.Position, e.RecordedAt = engine.NoPosition, time.Time{}
 	}
-	if b.pending {
-		e.Position = engine.NoPosition
-		return
-	}
-	e.RecordedAt = time.UnixMicro(events.Times[i]).UTC()
+	return e
 }
 
 // tagsText gives tags as a JSON array.

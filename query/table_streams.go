@@ -3,9 +3,6 @@ package query
 import (
 	"context"
 	"slices"
-	"strings"
-
-	"github.com/google/uuid"
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/query/internal/value"
@@ -32,15 +29,6 @@ var streamColumns = []tableColumn{
 	nullable(column("last_position", Integer, value.AffInteger)),
 	nullable(column("created_at", Timestamp, value.AffTime)),
 	nullable(column("updated_at", Timestamp, value.AffTime)),
-}
-
-// Category returns the category of a stream: its name before the first "-", or all of it. A name that is a UUID has none.
-func Category(stream string) string {
-	if _, err := uuid.Parse(stream); err == nil && len(stream) == 36 {
-		return ""
-	}
-	category, _, _ := strings.Cut(stream, "-")
-	return category
 }
 
 // A streamMaker lists streams: those of the snapshot, with what the transaction adds to them, then the transaction's new ones.
@@ -97,7 +85,7 @@ func (m *streamMaker) next() ([]value.Value, error) {
 		m.ownLeft = m.ownLeft[1:]
 		if c := m.own[name]; !c.seen {
 			return []value.Value{
-				value.OfText(name), value.OfText(Category(name)), versionValue(c.version), value.OfInt(c.events), null, null, null, null,
+				value.OfText(name), value.OfText(categoryOf(name)), versionValue(c.version), value.OfInt(c.events), null, null, null, null,
 			}, nil
 		}
 	}
@@ -138,7 +126,7 @@ func (m *streamMaker) row(s engine.StreamInfo) []value.Value {
 		version, events = c.version, events+c.events
 	}
 	return []value.Value{
-		value.OfText(s.Stream), value.OfText(Category(s.Stream)), versionValue(version), value.OfInt(events),
+		value.OfText(s.Stream), value.OfText(categoryOf(s.Stream)), versionValue(version), value.OfInt(events),
 		value.OfInt(int64(s.FirstPosition)), value.OfInt(int64(s.LastPosition)),
 		value.OfTime(s.CreatedAt.UnixMicro()), value.OfTime(s.UpdatedAt.UnixMicro()),
 	}

@@ -275,8 +275,8 @@ func (tx *Tx) checkOne(
 			return &engine.FailedCheck{Stream: stream, Expected: e, Actual: actual}, nil
 		}
 	case *engine.Condition:
-		found, err := conflicts(ctx, tx.index, e)
-		if err == nil && len(found) < mostConflicts {
+		found, err := engine.Conflicts(ctx, tx.index, e, 0)
+		if err == nil && len(found) < engine.MaxConflicts {
 			found, err = tx.ownConflicts(ctx, e, earlier, found)
 		}
 		if err != nil || len(found) == 0 {

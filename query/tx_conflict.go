@@ -7,39 +7,6 @@ import (
 	"github.com/eventfold/eventfold/engine"
 )
 
-// mostConflicts is how many of the events that break a condition are reported.
-const mostConflicts = 10
-
-// conflicts returns the first events of a snapshot that break a condition.
-func conflicts(ctx context.Context, index engine.ReadIndex, c *engine.Condition) (found []engine.Event, err error) {
-	what := c.Where
-	what.From = max(what.From, c.After+1)
-	cursor := index.Scan(ctx, what, engine.ColAll)
-	defer func() {
-		if cerr := cursor.Close(); err == nil {
-			err = cerr
-		}
-	}()
-	for b := cursor.Next(); b != nil; b = cursor.Next() {
-		for i := range b.Len {
-			match := c.Match == nil
-			if !match {
-				if match, err = c.Match(b, i); err != nil {
-					return nil, err
-				}
-			}
-			if match {
-				var e engine.Event
-				fillEvent(&e, &tableBatch{events: b}, i)
-				if found = append(found, e); len(found) == mostConflicts {
-					return found, nil
-				}
-			}
-		}
-	}
-	return found, cursor.Err()
-}
-
 // ownConflicts adds the buffered events that break a condition. The condition sees them as a SELECT would. COMMIT does
 // not ask again: what an event is does not change any more, and one that is rolled back takes the statements after it
 // along.
@@ -59,9 +26,8 @@ func (tx *Tx) ownConflicts(ctx context.Context, c *engine.Condition, own []ownEv
 			return nil, err
 		}
 		if match {
-			var event engine.Event
-			fillEvent(&event, &tableBatch{events: b, pending: true}, 0)
-			if found = append(found, event); len(found) == mostConflicts {
+			one := tableBatch{events: b, pending: true}
+			if found = append(found, one.event(0)); len(found) == engine.MaxConflicts {
 				break
 			}
 		}
