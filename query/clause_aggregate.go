@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -11,7 +12,7 @@ import (
 type aggregateCall struct {
 	def      *aggregate
 	name     string
-	args     []*expr
+	args     []*expr.Expr
 	distinct bool
 	filter   condition      // nil without FILTER
 	column   *parser.Column // the argument, if it is a plain column
@@ -22,7 +23,7 @@ type aggregateCall struct {
 }
 
 // aggregateFunction compiles an aggregate, or finds the equal one that the core has already.
-func (s *clauseScope) aggregateFunction(c *parser.Call) (*expr, error) {
+func (s *clauseScope) aggregateFunction(c *parser.Call) (*expr.Expr, error) {
 	if s.parent != nil && s.onlyOuter(c) {
 		e := errorf(Unsupported, c.Pos, "%s() reads only columns of the outer query, of which it would be an aggregate", strings.ToUpper(c.Name))
 		e.Hint = "aggregate in the outer query and use the result"
@@ -43,7 +44,7 @@ func (s *clauseScope) aggregateFunction(c *parser.Call) (*expr, error) {
 	if call.filter != nil && call.name != "count" && call.name != "total" {
 		null = true
 	}
-	return &expr{eval: slotExpr(len(s.keys) + slot), typ: t, nullable: null, collate: call.collate, pos: c.Pos}, nil
+	return &expr.Expr{Eval: slotExpr(len(s.keys) + slot), Type: t, Nullable: null, Collate: call.collate, Pos: c.Pos}, nil
 }
 
 // onlyOuter reports whether the call reads columns and none of them is the core's own.
@@ -78,11 +79,11 @@ func (s *clauseScope) newAggregateCall(c *parser.Call, inner *clauseScope) (*agg
 		if err != nil {
 			return nil, err
 		}
-		if x.typ == EventType {
+		if x.Type == EventType {
 			return nil, errorf(Unsupported, a.At(), "the column event cannot be aggregated")
 		}
-		if isAdding(c.Name) && x.isTime() {
-			return nil, timeAsNumber(a.At())
+		if isAdding(c.Name) && x.IsTime() {
+			return nil, expr.ErrTimeAsNumber(a.At())
 		}
 		call.args = append(call.args, x)
 	}
@@ -90,22 +91,22 @@ func (s *clauseScope) newAggregateCall(c *parser.Call, inner *clauseScope) (*agg
 		call.column, _ = c.Args[0].(*parser.Column)
 	}
 	if len(call.args) > 0 {
-		call.collate = call.args[0].collate
+		call.collate = call.args[0].Collate
 	}
 	if c.Filter != nil {
 		x, err := inner.compile(c.Filter)
 		if err != nil {
 			return nil, err
 		}
-		call.filter = x.condition()
+		call.filter = x.Condition()
 	}
 	return call, nil
 }
 
 // add gives a row to the aggregate's state.
-func (c *aggregateCall) add(s *aggState, en *env, keep *keeper, buf []value.Value) error {
+func (c *aggregateCall) add(s *aggState, en *expr.Env, keep *keeper, buf []value.Value) error {
 	if c.filter != nil && c.filter(en) != value.Yes {
-		return en.err
+		return en.Err
 	}
 	if c.star {
 		s.n++
@@ -113,10 +114,10 @@ func (c *aggregateCall) add(s *aggState, en *env, keep *keeper, buf []value.Valu
 	}
 	v := buf[:len(c.args)]
 	for i, a := range c.args {
-		v[i] = a.eval(en)
+		v[i] = a.Eval(en)
 	}
-	if en.err != nil || v[0].Kind == value.Null {
-		return en.err
+	if en.Err != nil || v[0].Kind == value.Null {
+		return en.Err
 	}
 	if c.distinct {
 		isNew, err := s.firstTime(v[0], c.collate, keep)
@@ -125,7 +126,7 @@ func (c *aggregateCall) add(s *aggState, en *env, keep *keeper, buf []value.Valu
 		}
 	}
 	if !en.Effort(len(v[0].S)) {
-		return en.err
+		return en.Err
 	}
 	if c.def.grows {
 		if err := s.grow(v, keep); err != nil {

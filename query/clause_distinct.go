@@ -1,6 +1,9 @@
 package query
 
-import "github.com/eventfold/eventfold/query/internal/value"
+import (
+	"github.com/eventfold/eventfold/query/internal/expr"
+	"github.com/eventfold/eventfold/query/internal/value"
+)
 
 // distinctRows give every row once.
 type distinctRows struct {
@@ -51,12 +54,12 @@ func (d *distinctRows) add(row []value.Value) (bool, error) {
 
 func (d *distinctRows) results() ([]value.Value, error) { return d.row, nil }
 
-func (d *distinctRows) next(en *env) (bool, error) {
+func (d *distinctRows) next(en *expr.Env) (bool, error) {
 	ok, err := d.advance()
 	if !ok || err != nil {
 		return false, err
 	}
-	en.row.values = d.row
+	en.Row.Values = d.row
 	return true, nil
 }
 

@@ -5,15 +5,17 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/expr"
+	"github.com/eventfold/eventfold/query/internal/fault"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // An expectPlan is one compiled item of EXPECTING or EXPECT.
 type expectPlan struct {
 	kind    parser.ExpectationKind
-	version *expr      // ExpectVersion
+	version *expr.Expr // ExpectVersion
 	scan    *tableScan // ExpectNoEvent
-	after   *expr      // ExpectNoEvent; nil without AFTER
+	after   *expr.Expr // ExpectNoEvent; nil without AFTER
 	read    bool       // AFTER is an argument: what somebody has read
 	text    string
 	pos     parser.Pos
@@ -47,7 +49,7 @@ func (c *statementCompiler) noEvent(p *expectPlan, e *parser.Expectation) error 
 	if len(plan.where) > 0 {
 		return errorf(BadStatement, e.Where.At(), "the condition of NO EVENT must be about single events")
 	}
-	p.scan, p.text = scan, "NO EVENT FROM "+quoted(scan.def.name())
+	p.scan, p.text = scan, "NO EVENT FROM "+fault.Quoted(scan.def.name())
 	if e.Where != nil {
 		p.text += " WHERE " + exprText(e.Where)
 	}
@@ -59,7 +61,7 @@ func (c *statementCompiler) noEvent(p *expectPlan, e *parser.Expectation) error 
 }
 
 // evaluateExpectations appends the expectations of one execution to list.
-func evaluateExpectations(en *env, plans []*expectPlan, list []engine.Expectation) ([]engine.Expectation, error) {
+func evaluateExpectations(en *expr.Env, plans []*expectPlan, list []engine.Expectation) ([]engine.Expectation, error) {
 	for _, p := range plans {
 		e, err := p.evaluate(en)
 		if err != nil {
@@ -73,7 +75,7 @@ func evaluateExpectations(en *env, plans []*expectPlan, list []engine.Expectatio
 }
 
 // evaluate returns nil for an expectation that always holds.
-func (p *expectPlan) evaluate(en *env) (engine.Expectation, error) {
+func (p *expectPlan) evaluate(en *expr.Env) (engine.Expectation, error) {
 	switch p.kind {
 	case parser.ExpectNoStream:
 		return engine.NoStream, nil
@@ -87,10 +89,10 @@ func (p *expectPlan) evaluate(en *env) (engine.Expectation, error) {
 	return nil, nil
 }
 
-func (p *expectPlan) exact(en *env) (engine.Expectation, error) {
-	v := p.version.eval(en)
-	if en.err != nil {
-		return nil, en.err
+func (p *expectPlan) exact(en *expr.Env) (engine.Expectation, error) {
+	v := p.version.Eval(en)
+	if en.Err != nil {
+		return nil, en.Err
 	}
 	e, ok := expectedVersion(v)
 	if !ok {
@@ -99,23 +101,23 @@ func (p *expectPlan) exact(en *env) (engine.Expectation, error) {
 	return e, nil
 }
 
-func (p *expectPlan) condition(en *env) (engine.Expectation, error) {
+func (p *expectPlan) condition(en *expr.Env) (engine.Expectation, error) {
 	after, err := p.afterPosition(en)
 	if err != nil {
 		return nil, err
 	}
-	what, err := p.scan.narrow(en.exec, nil)
+	what, err := p.scan.narrow(execOf(en), nil)
 	if err != nil || what.empty {
 		return nil, err
 	}
 	fixed := !p.read && after == engine.NoPosition
-	inTx := en.exec.session.Tx != nil // which looks at its own events when the statement runs, with the places that it knows
+	inTx := execOf(en).session.Tx != nil // which looks at its own events when the statement runs, with the places that it knows
 	c := &engine.Condition{After: after, Where: p.scan.filter(what), Text: p.text, Fixed: fixed, LogOnly: inTx}
 	if !p.scan.inexact && !what.inexact && !inTx {
 		return c, nil
 	}
 	c.Columns = p.scan.columnSet()
-	c.Match = matcher(en.exec, p.scan.conds)
+	c.Match = matcher(execOf(en), p.scan.conds)
 	return c, nil
 }
 
@@ -126,25 +128,25 @@ func matcher(ex *execution, conds []condition) func(*engine.Batch, int) (bool, e
 	alone.limitMemory(ex.session)
 	alone.budget.store = nil // nobody will tell when it is no longer used
 	en := alone.env(nil)
-	batch := &tableBatch{}
-	en.row.batch = batch
+	batch := &expr.Batch{}
+	en.Row.Batch = batch
 	return func(b *engine.Batch, row int) (bool, error) {
-		batch.n, batch.events, batch.pending = b.Len, b, b.Positions[row] == engine.NoPosition
-		batch.serial++
-		en.begin()
-		en.row.i, en.err = row, nil
-		return allTrue(conds, en), en.err
+		batch.Len, batch.Events, batch.Pending = b.Len, b, b.Positions[row] == engine.NoPosition
+		batch.Serial++
+		en.Begin()
+		en.Row.I, en.Err = row, nil
+		return allTrue(conds, en), en.Err
 	}
 }
 
 // afterPosition evaluates AFTER. Nothing, NULL and -1 mean the whole log.
-func (p *expectPlan) afterPosition(en *env) (engine.Position, error) {
+func (p *expectPlan) afterPosition(en *expr.Env) (engine.Position, error) {
 	if p.after == nil {
 		return engine.NoPosition, nil
 	}
-	v := value.AsNumber(p.after.eval(en))
-	if en.err != nil {
-		return 0, en.err
+	v := value.AsNumber(p.after.Eval(en))
+	if en.Err != nil {
+		return 0, en.Err
 	}
 	if v.Kind == value.Null {
 		return engine.NoPosition, nil
@@ -152,7 +154,7 @@ func (p *expectPlan) afterPosition(en *env) (engine.Position, error) {
 	if v.Kind != value.Int || v.N < int64(engine.NoPosition) {
 		return 0, errorf(BadArgument, p.pos, "AFTER takes a position, or -1 or NULL for the whole log")
 	}
-	if last := int64(en.exec.snapshot().Head()) - 1; v.N > last {
+	if last := int64(execOf(en).snapshot().Head()) - 1; v.N > last {
 		return 0, errorf(BadArgument, p.pos, "AFTER %d is beyond the last position, %d", v.N, last)
 	}
 	return engine.Position(v.N), nil

@@ -5,6 +5,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -83,7 +84,7 @@ type followedRelation struct {
 	plan *followPlan
 }
 
-func (t *followedRelation) open(ex *execution, outer *env) (rows, error) {
+func (t *followedRelation) open(ex *execution, outer *expr.Env) (rows, error) {
 	what, err := t.narrow(ex, outer)
 	if err != nil {
 		return nil, err
@@ -106,7 +107,7 @@ type followingRows struct {
 }
 
 // position is that of the event that was given last.
-func (s *followingRows) position() engine.Position { return s.batch.events.Positions[s.i] }
+func (s *followingRows) position() engine.Position { return s.batch.Events.Positions[s.i] }
 
 // tellProgress makes the plan that of FOLLOW PROGRESS, and returns its columns. Of a row that tells progress all but the position is NULL.
 func (f *followPlan) tellProgress(columns []Column) ([]Column, error) {
@@ -143,7 +144,7 @@ type followedRows struct {
 	row  []value.Value // the results of a row, and whether it tells progress
 }
 
-func (f *followedRows) next(en *env) (bool, error) {
+func (f *followedRows) next(en *expr.Env) (bool, error) {
 	ok, err := f.in.next(en)
 	switch {
 	case err != nil:
@@ -151,9 +152,9 @@ func (f *followedRows) next(en *env) (bool, error) {
 	case ok:
 		f.scan.from.follower.gave(f.scan.position())
 		if f.plan.progress {
-			copy(f.row, en.row.values)
+			copy(f.row, en.Row.Values)
 			f.row[len(f.row)-1] = value.OfInt(0)
-			en.row.values = f.row
+			en.Row.Values = f.row
 		}
 		return true, nil
 	case !f.scan.from.idle: // the end
@@ -161,12 +162,12 @@ func (f *followedRows) next(en *env) (bool, error) {
 	}
 	f.scan.from.idle = false
 	err = f.fillProgress(en)
-	en.row.values = f.row
+	en.Row.Values = f.row
 	return err == nil, err
 }
 
 // fillProgress makes row tell the last position that was looked at.
-func (f *followedRows) fillProgress(en *env) error {
+func (f *followedRows) fillProgress(en *expr.Env) error {
 	last := f.scan.from.sub.Reached() - 1
 	for i, c := range f.plan.plan.cores[0].columns {
 		f.row[i] = null
@@ -174,12 +175,12 @@ func (f *followedRows) fillProgress(en *env) error {
 		case f.plan.position[i]:
 			f.row[i] = value.OfInt(int64(last))
 		case c.Type == EventType:
-			e, err := en.exec.captured()
+			e, err := execOf(en).captured()
 			if err != nil {
 				return err
 			}
 			*e = engine.Event{Position: last, Version: engine.NoVersion}
-			f.row[i] = value.OfInt(int64(len(en.exec.events) - 1))
+			f.row[i] = value.OfInt(int64(len(execOf(en).events) - 1))
 		}
 	}
 	f.row[len(f.row)-1] = value.OfInt(1)
@@ -193,13 +194,13 @@ type followedBatches struct {
 	sub       *engine.Subscription
 	followers *Followers
 	follower  *follower
-	batch     tableBatch
+	batch     expr.Batch
 	progress  bool // wanted
 	idle      bool // Next has given no batch because everything that is stored was looked at
 }
 
 // Next returns nil at the end, and with progress also when it would have to wait.
-func (s *followedBatches) next() (*tableBatch, error) {
+func (s *followedBatches) next() (*expr.Batch, error) {
 	for {
 		s.follower.passed(s.sub.Reached())
 		b, err := s.sub.Next()
@@ -209,7 +210,7 @@ func (s *followedBatches) next() (*tableBatch, error) {
 		case err != nil:
 			return nil, err
 		case b != nil:
-			s.batch = tableBatch{n: b.Len, events: b, serial: s.batch.serial + 1}
+			s.batch = expr.Batch{Len: b.Len, Events: b, Serial: s.batch.Serial + 1}
 			return &s.batch, nil
 		}
 		s.follower.passed(s.sub.Reached())

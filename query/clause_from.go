@@ -2,6 +2,7 @@ package query
 
 import (
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/expr"
 )
 
 // collectSources compiles the tables and sub-queries of FROM, from left to right.
@@ -89,7 +90,7 @@ func (c *coreScope) compileFrom(p *corePlan, order []parser.Order) error {
 		if err != nil {
 			return err
 		}
-		p.where = append(p.where, x.condition())
+		p.where = append(p.where, x.Condition())
 		texts = append(texts, conjunctText(w.e))
 		c.markInexact()
 	}
@@ -114,12 +115,12 @@ type derivedRelation struct{ plan *selectPlan }
 
 func (d *derivedRelation) schema() []tableColumn { return d.plan.columns }
 
-func (d *derivedRelation) bind(i int) *expr {
+func (d *derivedRelation) bind(i int) *expr.Expr {
 	d.plan.wanted[i] = true
 	return boundColumn(d.plan.columns[i], slotExpr(i))
 }
 
-func (d *derivedRelation) open(ex *execution, outer *env) (rows, error) {
+func (d *derivedRelation) open(ex *execution, outer *expr.Env) (rows, error) {
 	return d.plan.open(ex, outer)
 }
 

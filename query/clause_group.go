@@ -6,13 +6,16 @@ import (
 	"unsafe"
 
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/effort"
+	"github.com/eventfold/eventfold/query/internal/expr"
+	"github.com/eventfold/eventfold/query/internal/fault"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // A groupPlan is GROUP BY and the aggregates of a core. Its rows hold the values of the GROUP BY expressions, then
 // those of the aggregates.
 type groupPlan struct {
-	keys     []*expr
+	keys     []*expr.Expr
 	aggs     []*aggregateCall
 	from     relation
 	where    []condition
@@ -63,13 +66,13 @@ func newGroupTable(p *groupPlan, b *budget) *groupTable {
 }
 
 // add gives the current row of en to its group.
-func (t *groupTable) add(en *env) error {
+func (t *groupTable) add(en *expr.Env) error {
 	g, err := t.find(en)
 	if err != nil {
 		return err
 	}
-	if n := len(t.plan.aggs); n > manyTerms && !en.Effort(n*termEffort) {
-		return en.err
+	if n := len(t.plan.aggs); n > manyTerms && !en.Effort(n*effort.Term) {
+		return en.Err
 	}
 	for i, a := range t.plan.aggs {
 		if err := a.add(&g.aggs[i], en, t.keep, t.buf); err != nil {
@@ -91,15 +94,15 @@ type knownText struct {
 const recentTexts = 64
 
 // find returns the group of the current row.
-func (t *groupTable) find(en *env) (*group, error) {
+func (t *groupTable) find(en *expr.Env) (*group, error) {
 	if t.whole != nil {
 		return t.whole, nil
 	}
 	for i, k := range t.plan.keys {
-		t.values[i] = k.eval(en)
+		t.values[i] = k.Eval(en)
 	}
-	if en.err != nil {
-		return nil, en.err
+	if en.Err != nil {
+		return nil, en.Err
 	}
 	var known *knownText
 	if t.plan.byType && t.values[0].Kind == value.String {
@@ -112,9 +115,9 @@ func (t *groupTable) find(en *env) (*group, error) {
 	t.key = t.key[:0]
 	for i, v := range t.values {
 		if !en.Effort(len(v.S)) {
-			return nil, en.err
+			return nil, en.Err
 		}
-		t.key = value.AppendKey(t.key, v, t.plan.keys[i].collate)
+		t.key = value.AppendKey(t.key, v, t.plan.keys[i].Collate)
 	}
 	g, ok := t.byKey[string(t.key)]
 	if !ok {
@@ -151,7 +154,7 @@ func (t *groupTable) merge(after *groupTable) error {
 	for _, g := range after.groups {
 		key := t.key[:0]
 		for i, v := range g.keys {
-			key = value.AppendKey(key, v, t.plan.keys[i].collate)
+			key = value.AppendKey(key, v, t.plan.keys[i].Collate)
 		}
 		t.key = key
 		into, ok := t.byKey[string(key)]
@@ -177,13 +180,13 @@ func (t *groupTable) merge(after *groupTable) error {
 type groupedRows struct {
 	plan  *groupPlan
 	ex    *execution
-	outer *env
+	outer *expr.Env
 	table *groupTable
 	at    int
 	row   []value.Value
 }
 
-func (g *groupedRows) next(en *env) (bool, error) {
+func (g *groupedRows) next(en *expr.Env) (bool, error) {
 	if g.table == nil {
 		if err := g.build(); err != nil {
 			return false, err
@@ -198,11 +201,11 @@ func (g *groupedRows) next(en *env) (bool, error) {
 	for i, a := range g.plan.aggs {
 		v, err := a.def.final(&group.aggs[i])
 		if err != nil {
-			return false, at(err, a.pos)
+			return false, fault.At(err, a.pos)
 		}
 		g.row[len(group.keys)+i] = v
 	}
-	en.row.values = g.row
+	en.Row.Values = g.row
 	return true, nil
 }
 
@@ -258,9 +261,9 @@ func (g *groupedRows) open() (rows, error) {
 }
 
 // readInto gives every row to a group table.
-func readInto(t *groupTable, in rows, en *env) error {
+func readInto(t *groupTable, in rows, en *expr.Env) error {
 	for n := 1; ; n++ {
-		en.begin()
+		en.Begin()
 		ok, err := in.next(en)
 		if !ok || err != nil {
 			return err
@@ -269,7 +272,7 @@ func readInto(t *groupTable, in rows, en *env) error {
 			return err
 		}
 		if n%batchRows == 0 {
-			if err := en.ctx.Err(); err != nil {
+			if err := en.Ctx.Err(); err != nil {
 				return err
 			}
 		}
@@ -301,7 +304,7 @@ func (c *coreScope) compileGroupBy() error {
 		if err != nil {
 			return err
 		}
-		if x.typ == EventType {
+		if x.Type == EventType {
 			return errorf(Unsupported, e.At(), "the column event cannot be grouped by")
 		}
 		key := c.key(e)
@@ -424,9 +427,9 @@ func (s *clauseScope) groupColumn(e parser.Expr) parser.Expr {
 }
 
 // groupKey reads the value of a GROUP BY expression.
-func (c *coreScope) groupKey(slot int) *expr {
+func (c *coreScope) groupKey(slot int) *expr.Expr {
 	e := *c.keys[slot]
-	e.eval, e.constant = slotExpr(slot), false
+	e.Eval, e.Constant = slotExpr(slot), false
 	return &e
 }
 
@@ -455,7 +458,7 @@ func (c *coreScope) compileHaving(p *corePlan) error {
 		if err != nil {
 			return err
 		}
-		p.having = append(p.having, x.condition())
+		p.having = append(p.having, x.Condition())
 	}
 	p.texts.having = exprText(c.core.Having)
 	return nil

@@ -2,6 +2,7 @@ package query
 
 import (
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -23,12 +24,12 @@ type joinRelation struct {
 // A joinRead fills one slot of the joined row.
 type joinRead struct {
 	right bool
-	e     *expr // evaluated on the side's own row
+	e     *expr.Expr // evaluated on the side's own row
 }
 
 // A joinKey is one equality between the sides.
 type joinKey struct {
-	left, right *expr
+	left, right *expr.Expr
 	convert     func(value.Value) value.Value // what comparing does to both values first; nil for nothing
 	collate     value.Collation
 }
@@ -45,7 +46,7 @@ func newJoinRelation(left, right relation, outer bool) *joinRelation {
 
 func (p *joinRelation) schema() []tableColumn { return p.columns }
 
-func (p *joinRelation) bind(i int) *expr {
+func (p *joinRelation) bind(i int) *expr.Expr {
 	slot, ok := p.slots[i]
 	if !ok {
 		slot = len(p.reads)
@@ -60,19 +61,19 @@ func (p *joinRelation) bind(i int) *expr {
 }
 
 // newJoinKey tells how two sides of an equality are made comparable as bytes; ok is false if they cannot be.
-func newJoinKey(left, right *expr) (key joinKey, ok bool) {
-	key = joinKey{left: left, right: right, collate: commonCollation(left, right)}
-	if left.isTime() != right.isTime() {
+func newJoinKey(left, right *expr.Expr) (key joinKey, ok bool) {
+	key = joinKey{left: left, right: right, collate: expr.CommonCollation(left, right)}
+	if left.IsTime() != right.IsTime() {
 		return key, false
 	}
-	if left.isTime() {
+	if left.IsTime() {
 		return key, true
 	}
-	key.convert = value.Conversion(value.CommonAffinity(left.affinity, right.affinity))
+	key.convert = value.Conversion(value.CommonAffinity(left.Affinity, right.Affinity))
 	return key, true
 }
 
-func (p *joinRelation) open(ex *execution, outer *env) (rows, error) {
+func (p *joinRelation) open(ex *execution, outer *expr.Env) (rows, error) {
 	left, err := p.left.open(ex, outer)
 	if err != nil {
 		return nil, err
@@ -85,9 +86,9 @@ func (p *joinRelation) open(ex *execution, outer *env) (rows, error) {
 type joinedRows struct {
 	plan    *joinRelation
 	ex      *execution
-	outer   *env
+	outer   *expr.Env
 	left    rows
-	leftEnv *env
+	leftEnv *expr.Env
 	row     []value.Value // the joined row
 
 	built   bool
@@ -102,7 +103,7 @@ type joinedRows struct {
 	seen    int
 }
 
-func (j *joinedRows) next(en *env) (bool, error) {
+func (j *joinedRows) next(en *expr.Env) (bool, error) {
 	if !j.built {
 		if err := j.build(); err != nil {
 			return false, err
@@ -126,14 +127,14 @@ func (j *joinedRows) next(en *env) (bool, error) {
 
 // advance takes the next row of the left side and looks up its candidates.
 func (j *joinedRows) advance() (bool, error) {
-	j.leftEnv.begin()
+	j.leftEnv.Begin()
 	ok, err := j.left.next(j.leftEnv)
 	if !ok || err != nil {
 		return false, err
 	}
 	for i, r := range j.plan.reads {
 		if !r.right {
-			j.row[i] = r.e.eval(j.leftEnv)
+			j.row[i] = r.e.Eval(j.leftEnv)
 		}
 	}
 	j.found = j.all
@@ -144,16 +145,16 @@ func (j *joinedRows) advance() (bool, error) {
 		}
 	}
 	j.active, j.matched = true, false
-	return true, j.leftEnv.err
+	return true, j.leftEnv.Err
 }
 
 // match makes the next joined row of the current left row current; false if there is no more.
-func (j *joinedRows) match(en *env) (bool, error) {
-	en.row.values = j.row
+func (j *joinedRows) match(en *expr.Env) (bool, error) {
+	en.Row.Values = j.row
 	for len(j.found) > 0 {
-		en.begin()
+		en.Begin()
 		if j.seen++; j.seen%batchRows == 0 {
-			if err := en.ctx.Err(); err != nil {
+			if err := en.Ctx.Err(); err != nil {
 				return false, err
 			}
 		}
@@ -165,8 +166,8 @@ func (j *joinedRows) match(en *env) (bool, error) {
 			}
 		}
 		pass := allTrue(j.plan.conds, en)
-		if en.err != nil {
-			return false, en.err
+		if en.Err != nil {
+			return false, en.Err
 		}
 		if pass {
 			j.matched = true
@@ -206,14 +207,14 @@ func (j *joinedRows) readRight(right rows) error {
 	j.byKey = map[string][]int32{}
 	row := make([]value.Value, len(j.plan.reads))
 	for {
-		en.begin()
+		en.Begin()
 		ok, err := right.next(en)
 		if err != nil || !ok {
 			return err
 		}
 		for i, r := range j.plan.reads {
 			if r.right {
-				row[i] = r.e.eval(en)
+				row[i] = r.e.Eval(en)
 			}
 		}
 		if err := j.keepRight(row, en); err != nil {
@@ -222,14 +223,14 @@ func (j *joinedRows) readRight(right rows) error {
 	}
 }
 
-func (j *joinedRows) keepRight(row []value.Value, en *env) error {
+func (j *joinedRows) keepRight(row []value.Value, en *expr.Env) error {
 	n := int32(len(j.right))
 	if len(j.plan.keys) == 0 {
 		j.all = append(j.all, n)
 	} else {
 		key, ok := j.keyOf(en, true)
 		if !ok { // NULL equals nothing
-			return en.err
+			return en.Err
 		}
 		if list, known := j.byKey[string(key)]; known {
 			j.byKey[string(key)] = append(list, n)
@@ -245,18 +246,18 @@ func (j *joinedRows) keepRight(row []value.Value, en *env) error {
 		return err
 	}
 	j.right = append(j.right, kept)
-	return en.err
+	return en.Err
 }
 
 // keyOf encodes what a row is joined on; ok is false if a part of it is NULL.
-func (j *joinedRows) keyOf(en *env, right bool) (key []byte, ok bool) {
+func (j *joinedRows) keyOf(en *expr.Env, right bool) (key []byte, ok bool) {
 	j.key = j.key[:0]
 	for _, k := range j.plan.keys {
 		side := k.left
 		if right {
 			side = k.right
 		}
-		v := side.eval(en)
+		v := side.Eval(en)
 		if v.Kind == value.Null || !en.Effort(len(v.S)) {
 			return nil, false
 		}

@@ -235,7 +235,7 @@ func (b *joinBlock) joinRest(p *joinRelation, conds []*pendingCond, rel joined, 
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, x.condition())
+		list = append(list, x.Condition())
 		*texts = append(*texts, conjunctText(w.e))
 		w.used = true
 	}

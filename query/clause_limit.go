@@ -5,11 +5,12 @@ import (
 	"math"
 
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // A limitPlan is LIMIT and OFFSET.
-type limitPlan struct{ limit, offset *expr }
+type limitPlan struct{ limit, offset *expr.Expr }
 
 // compileLimit compiles LIMIT and OFFSET, which may use parameters, but no columns. It returns nil if there are none.
 func (c *statementCompiler) compileLimit(limit, offset parser.Expr, q queryScope) (*limitPlan, error) {
@@ -20,7 +21,7 @@ func (c *statementCompiler) compileLimit(limit, offset parser.Expr, q queryScope
 	p := &limitPlan{}
 	for _, x := range []struct {
 		e    parser.Expr
-		into **expr
+		into **expr.Expr
 	}{{limit, &p.limit}, {offset, &p.offset}} {
 		if x.e == nil {
 			continue
@@ -29,8 +30,8 @@ func (c *statementCompiler) compileLimit(limit, offset parser.Expr, q queryScope
 		if err != nil {
 			return nil, err
 		}
-		if e.pos < 0 {
-			e.pos = x.e.At()
+		if e.Pos < 0 {
+			e.Pos = x.e.At()
 		}
 		*x.into = e
 	}
@@ -38,7 +39,7 @@ func (c *statementCompiler) compileLimit(limit, offset parser.Expr, q queryScope
 }
 
 // window evaluates LIMIT and OFFSET: the number of rows to give, -1 for all, and of rows to pass over before.
-func (p *limitPlan) window(ex *execution, outer *env) (limit, offset int64, err error) {
+func (p *limitPlan) window(ex *execution, outer *expr.Env) (limit, offset int64, err error) {
 	if p == nil {
 		return -1, 0, nil
 	}
@@ -50,14 +51,14 @@ func (p *limitPlan) window(ex *execution, outer *env) (limit, offset int64, err 
 	return max(limit, -1), max(offset, 0), err
 }
 
-func (p *limitPlan) number(e *expr, clause string, none int64, ex *execution, outer *env) (int64, error) {
+func (p *limitPlan) number(e *expr.Expr, clause string, none int64, ex *execution, outer *expr.Env) (int64, error) {
 	if e == nil {
 		return none, nil
 	}
 	en := ex.env(outer)
-	v := e.eval(en)
-	if en.err != nil {
-		return 0, en.err
+	v := e.Eval(en)
+	if en.Err != nil {
+		return 0, en.Err
 	}
 	if v = value.AsNumber(v); v.Kind == value.Float {
 		if n, ok := value.IsInt(v.F); ok {
@@ -65,7 +66,7 @@ func (p *limitPlan) number(e *expr, clause string, none int64, ex *execution, ou
 		}
 	}
 	if v.Kind != value.Int {
-		return 0, errorf(BadValue, e.pos, "%s takes an integer", clause)
+		return 0, errorf(BadValue, e.Pos, "%s takes an integer", clause)
 	}
 	return v.N, nil
 }
@@ -92,7 +93,7 @@ func limited(in rows, limit, offset int64) rows {
 	return &limitedRows{in: in, limit: limit, offset: offset}
 }
 
-func (l *limitedRows) next(en *env) (bool, error) {
+func (l *limitedRows) next(en *expr.Env) (bool, error) {
 	if l.limit == 0 {
 		return false, nil
 	}

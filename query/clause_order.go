@@ -5,19 +5,21 @@ import (
 	"slices"
 
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/effort"
+	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // A sortKey is one term of ORDER BY.
 type sortKey struct {
-	result     int   // the result column that it names, -1 if it is an expression of its own
-	e          *expr // nil for a column of a UNION
+	result     int        // the result column that it names, -1 if it is an expression of its own
+	e          *expr.Expr // nil for a column of a UNION
 	desc       bool
 	nullsFirst bool
 	collate    value.Collation
 }
 
-func newSortKey(o parser.Order, result int, e *expr, c value.Collation) sortKey {
+func newSortKey(o parser.Order, result int, e *expr.Expr, c value.Collation) sortKey {
 	k := sortKey{result: result, e: e, desc: o.Desc, nullsFirst: !o.Desc, collate: c}
 	switch o.Nulls {
 	case parser.NullsFirst:
@@ -74,7 +76,7 @@ type sortedRow struct {
 	serial int
 }
 
-func (s *orderedRows) next(en *env) (bool, error) {
+func (s *orderedRows) next(en *expr.Env) (bool, error) {
 	if !s.built {
 		s.built = true
 		if err := s.build(en); err != nil {
@@ -84,7 +86,7 @@ func (s *orderedRows) next(en *env) (bool, error) {
 	if s.at >= len(s.rows) {
 		return false, nil
 	}
-	en.row.values = s.rows[s.at].values
+	en.Row.Values = s.rows[s.at].values
 	s.at++
 	return true, nil
 }
@@ -95,7 +97,7 @@ func (s *orderedRows) close() error {
 	return s.in.close()
 }
 
-func (s *orderedRows) build(en *env) error {
+func (s *orderedRows) build(en *expr.Env) error {
 	if s.limit == 0 {
 		return nil
 	}
@@ -113,12 +115,12 @@ func (s *orderedRows) build(en *env) error {
 		}
 		return a.serial - b.serial
 	})
-	return en.err
+	return en.Err
 }
 
 // sortEffort is about how many bytes comparing two rows looks at, and some for the comparison itself.
 func sortEffort(a, b []value.Value) int {
-	n := termEffort
+	n := effort.Term
 	for i := range a {
 		n += min(len(a[i].S), len(b[i].S))
 	}
@@ -126,11 +128,11 @@ func sortEffort(a, b []value.Value) int {
 }
 
 // read puts the rows that will be read, in no order, into top.
-func (s *orderedRows) read(en *env, top *topRows) error {
+func (s *orderedRows) read(en *expr.Env, top *topRows) error {
 	keys := make([]value.Value, len(s.keys))
 	for serial := 0; ; serial++ {
 		if serial%batchRows == 0 {
-			if err := en.ctx.Err(); err != nil {
+			if err := en.Ctx.Err(); err != nil {
 				return err
 			}
 		}
@@ -142,7 +144,7 @@ func (s *orderedRows) read(en *env, top *topRows) error {
 			return err
 		}
 		if !en.Effort(sortEffort(keys, keys)) {
-			return en.err
+			return en.Err
 		}
 		full := s.limit >= 0 && int64(len(top.rows)) >= s.limit
 		if full && compareKeys(s.keys, keys, top.rows[0].keys) >= 0 {
@@ -245,7 +247,7 @@ func (c *coreScope) compileOrder(p *corePlan, order []parser.Order) error {
 		}
 		if i >= 0 {
 			if coll == nil {
-				coll = &p.results[i].collate
+				coll = &p.results[i].Collate
 			}
 			p.order = append(p.order, newSortKey(o, i, p.results[i], *coll))
 			continue
@@ -254,10 +256,10 @@ func (c *coreScope) compileOrder(p *corePlan, order []parser.Order) error {
 		if err != nil {
 			return err
 		}
-		if x.typ == EventType {
+		if x.Type == EventType {
 			return errorf(Unsupported, e.At(), "the column event has no order")
 		}
-		p.order = append(p.order, newSortKey(o, -1, x, x.collate))
+		p.order = append(p.order, newSortKey(o, -1, x, x.Collate))
 	}
 	p.texts.order = orderText(order)
 	return nil
@@ -294,7 +296,7 @@ func splitCollate(e parser.Expr) (term parser.Expr, coll *value.Collation) {
 			return e, coll
 		}
 		if coll == nil {
-			c := collations[col.Name]
+			c := value.Collations[col.Name]
 			coll = &c
 		}
 		e = col.X

@@ -2,6 +2,7 @@ package query
 
 import (
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -49,14 +50,14 @@ func (s *tableScan) ofOneStream() bool {
 	}
 	for _, b := range s.bounds {
 		// Whatever the operand gives: texts that equal it byte by byte are equal.
-		if b.ord == ordStream && b.op == parser.OpEq && len(b.operands) == 1 && b.operands[0].collate == value.Binary {
+		if b.ord == ordStream && b.op == parser.OpEq && len(b.operands) == 1 && b.operands[0].Collate == value.Binary {
 			return true
 		}
 	}
 	return false
 }
 
-func (d *directedScan) open(ex *execution, outer *env, limit int64) (rows, error) {
+func (d *directedScan) open(ex *execution, outer *expr.Env, limit int64) (rows, error) {
 	if !d.exact || limit < 0 {
 		limit = 0
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/fault"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -80,7 +81,7 @@ func (p *insertPlan) compileReturning(r *parser.Returning, pending bool) error {
 			}
 		}
 		if !found {
-			e := errorf(UnknownColumn, name.Pos, "there is no column %s to return", quoted(name.Text))
+			e := errorf(UnknownColumn, name.Pos, "there is no column %s to return", fault.Quoted(name.Text))
 			e.Hint = "RETURNING gives the columns of an event table and duplicate"
 			if column := foreignColumns[parser.LowerASCII(name.Text)]; column != "" {
 				e.Hint = "the column is " + column

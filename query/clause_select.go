@@ -5,45 +5,47 @@ import (
 	"strconv"
 
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/expr"
+	"github.com/eventfold/eventfold/query/internal/fault"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // projectedRows compute the results and the sort keys of the rows of a core.
 type projectedRows struct {
 	in   rows
-	en   *env // of the row that is read
+	en   *expr.Env // of the row that is read
 	plan *corePlan
 	row  []value.Value
 }
 
-func (p *projectedRows) next(en *env) (bool, error) {
+func (p *projectedRows) next(en *expr.Env) (bool, error) {
 	ok, err := p.advance()
 	if !ok || err != nil {
 		return false, err
 	}
-	en.row.values, err = p.results()
+	en.Row.Values, err = p.results()
 	return err == nil, err
 }
 
 func (p *projectedRows) advance() (bool, error) {
-	p.en.begin()
+	p.en.Begin()
 	return p.in.next(p.en)
 }
 
 func (p *projectedRows) results() ([]value.Value, error) {
 	for i, e := range p.plan.results {
 		if e != nil {
-			p.row[i] = e.eval(p.en)
+			p.row[i] = e.Eval(p.en)
 		}
 	}
-	return p.row, p.en.err
+	return p.row, p.en.Err
 }
 
 func (p *projectedRows) sortKeys(dst []value.Value) error {
 	for i := range p.plan.order {
-		dst[i] = p.plan.order[i].e.eval(p.en)
+		dst[i] = p.plan.order[i].e.Eval(p.en)
 	}
-	return p.en.err
+	return p.en.Err
 }
 
 func (p *projectedRows) close() error { return p.in.close() }
@@ -74,7 +76,7 @@ func (c *coreScope) expandResults() error {
 			return errorf(BadStatement, r.Pos, "* needs a FROM")
 		}
 		if r.StarTable != "" && !c.hasSource(r.StarTable) {
-			return errorf(UnknownTable, r.Pos, "there is no table %s in this query", quoted(r.StarTable))
+			return errorf(UnknownTable, r.Pos, "there is no table %s in this query", fault.Quoted(r.StarTable))
 		}
 		for i := range c.sources {
 			if r.StarTable == "" || sameName(c.sources[i].name, r.StarTable) {
@@ -136,7 +138,7 @@ func (c *coreScope) compileResults(p *corePlan) error {
 		if err != nil {
 			return err
 		}
-		if x.typ == EventType {
+		if x.Type == EventType {
 			if err := c.checkEvent(r); err != nil {
 				return err
 			}
@@ -144,8 +146,8 @@ func (c *coreScope) compileResults(p *corePlan) error {
 		_, bare := r.Expr.(*parser.Column)
 		p.results, p.bare = append(p.results, x), append(p.bare, bare)
 		p.columns = append(p.columns, tableColumn{
-			Column:   Column{Name: c.resultName(r, i), Type: x.typ, Nullable: x.nullable},
-			affinity: x.affinity, collate: x.collate, tags: x.tags,
+			Column:   Column{Name: c.resultName(r, i), Type: x.Type, Nullable: x.Nullable},
+			affinity: x.Affinity, collate: x.Collate, tags: x.Tags,
 		})
 	}
 	return nil

@@ -2,6 +2,7 @@ package query
 
 import (
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -108,7 +109,7 @@ func unionColumn(sel *parser.Select, p *selectPlan, e parser.Expr) (int, error) 
 }
 
 // openUnion chains the cores of a UNION. One without ALL drops repeated rows of everything before it, too.
-func (p *selectPlan) openUnion(ex *execution, outer *env) (rows, error) {
+func (p *selectPlan) openUnion(ex *execution, outer *expr.Env) (rows, error) {
 	var op rows
 	for i, core := range p.cores {
 		next := &coreRows{core: core, ex: ex, outer: outer}
@@ -128,11 +129,11 @@ func (p *selectPlan) openUnion(ex *execution, outer *env) (rows, error) {
 type coreRows struct {
 	core  *corePlan
 	ex    *execution
-	outer *env
+	outer *expr.Env
 	in    rows
 }
 
-func (c *coreRows) next(en *env) (bool, error) {
+func (c *coreRows) next(en *expr.Env) (bool, error) {
 	if c.in == nil {
 		in, err := c.core.open(c.ex, c.outer, -1)
 		if err != nil {
@@ -156,7 +157,7 @@ type unionRows struct {
 	at    int
 }
 
-func (c *unionRows) next(en *env) (bool, error) {
+func (c *unionRows) next(en *expr.Env) (bool, error) {
 	for ; c.at < len(c.parts); c.at++ {
 		ok, err := c.parts[c.at].next(en)
 		if ok || err != nil {
@@ -179,20 +180,20 @@ func (c *unionRows) close() error {
 // A plainProjection makes a projection of rows that are results already: the order of a UNION is by its columns.
 type plainProjection struct {
 	rows
-	en   *env
+	en   *expr.Env
 	keys []sortKey
 }
 
 func (r *plainProjection) advance() (bool, error) {
-	r.en.begin()
+	r.en.Begin()
 	return r.rows.next(r.en)
 }
 
-func (r *plainProjection) results() ([]value.Value, error) { return r.en.row.values, nil }
+func (r *plainProjection) results() ([]value.Value, error) { return r.en.Row.Values, nil }
 
 func (r *plainProjection) sortKeys(dst []value.Value) error {
 	for i := range r.keys {
-		dst[i] = r.en.row.values[r.keys[i].result]
+		dst[i] = r.en.Row.Values[r.keys[i].result]
 	}
 	return nil
 }

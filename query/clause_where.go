@@ -2,6 +2,8 @@ package query
 
 import (
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/effort"
+	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -20,21 +22,21 @@ func filtered(in rows, conds []condition) rows {
 	return &passingRows{in: in, conds: counted(conds)}
 }
 
-func (f *passingRows) next(en *env) (bool, error) {
+func (f *passingRows) next(en *expr.Env) (bool, error) {
 	for {
-		en.begin()
+		en.Begin()
 		ok, err := f.in.next(en)
 		if !ok || err != nil {
 			return false, err
 		}
 		if f.seen++; f.seen%batchRows == 0 {
-			if err := en.ctx.Err(); err != nil {
+			if err := en.Ctx.Err(); err != nil {
 				return false, err
 			}
 		}
 		pass := allTrue(f.conds, en)
-		if en.err != nil {
-			return false, en.err
+		if en.Err != nil {
+			return false, en.Err
 		}
 		if pass {
 			return true, nil
@@ -45,7 +47,7 @@ func (f *passingRows) next(en *env) (bool, error) {
 func (f *passingRows) close() error { return f.in.close() }
 
 // A condition is a compiled condition: a row passes if it is yes.
-type condition = func(*env) value.Truth
+type condition = func(*expr.Env) value.Truth
 
 // manyTerms is how many conditions or aggregates of a row are so many that they count as an effort.
 const manyTerms = 64
@@ -56,11 +58,11 @@ func counted(conds []condition) []condition {
 	if len(conds) <= manyTerms {
 		return conds
 	}
-	n := len(conds) * termEffort
-	return append([]condition{func(e *env) value.Truth { return value.TruthOf(e.Effort(n)) }}, conds...)
+	n := len(conds) * effort.Term
+	return append([]condition{func(e *expr.Env) value.Truth { return value.TruthOf(e.Effort(n)) }}, conds...)
 }
 
-func allTrue(conds []condition, en *env) bool {
+func allTrue(conds []condition, en *expr.Env) bool {
 	for _, c := range conds {
 		if c(en) != value.Yes {
 			return false
@@ -112,9 +114,9 @@ func (c *coreScope) placeInLeaf(i int, conds []*pendingCond) (joined, error) {
 			return rel, err
 		}
 		if costly(w.e) {
-			dear = append(dear, x.condition())
+			dear = append(dear, x.Condition())
 		} else {
-			cheap = append(cheap, x.condition())
+			cheap = append(cheap, x.Condition())
 		}
 		w.used = true
 		if isScan {
@@ -139,7 +141,7 @@ type filteredRelation struct {
 	conds []condition
 }
 
-func (f *filteredRelation) open(ex *execution, outer *env) (rows, error) {
+func (f *filteredRelation) open(ex *execution, outer *expr.Env) (rows, error) {
 	in, err := f.relation.open(ex, outer)
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package query
 
 import (
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/expr"
 )
 
 // flipped gives the operator that compares the operands the other way around.
@@ -45,7 +46,7 @@ func (c *coreScope) boundsOf(l leaf, cond parser.Expr) (bounds []*bound, whole b
 		if !e.Not && e.Select == nil {
 			bounds, whole, err := c.bound(l, e.X, parser.OpEq, e.List...)
 			for _, b := range bounds {
-				markItems(b.operands, e.List)
+				expr.MarkItems(b.operands, e.List)
 			}
 			return bounds, whole, err
 		}
@@ -208,13 +209,13 @@ func (c *coreScope) leafColumn(l leaf, x parser.Expr) int {
 }
 
 // operands compiles expressions that do not depend on the core's own rows; nil if one of them does.
-func (c *coreScope) operands(list ...parser.Expr) ([]*expr, error) {
-	out := make([]*expr, len(list))
+func (c *coreScope) operands(list ...parser.Expr) ([]*expr.Expr, error) {
+	out := make([]*expr.Expr, len(list))
 	for i, e := range list {
 		if !c.independent(e) {
 			return nil, nil
 		}
-		x, err := compileExpr(e, c.whereScope())
+		x, err := expr.Compile(e, c.whereScope())
 		if err != nil {
 			return nil, err
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -13,8 +14,8 @@ type windowCall struct {
 	name      string
 	fn        *windowFunc    // nil for an aggregate
 	agg       *aggregateCall // nil for the functions of windowFuncs
-	args      []*expr
-	partition []*expr
+	args      []*expr.Expr
+	partition []*expr.Expr
 	order     []sortKey
 	frame     frame
 	pos       parser.Pos
@@ -29,14 +30,14 @@ type frame struct {
 
 type frameBound struct {
 	kind   parser.BoundKind
-	offset *expr // for Preceding and Following
+	offset *expr.Expr // for Preceding and Following
 }
 
 // defaultFrame is from the first row of the partition to the last one that is equal to the current.
 var defaultFrame = frame{start: frameBound{kind: parser.UnboundedPreceding}, end: frameBound{kind: parser.CurrentRow}}
 
 // windowFunction compiles a call with OVER, or finds the equal one that the core has already.
-func (s *clauseScope) windowFunction(c *parser.Call) (*expr, error) {
+func (s *clauseScope) windowFunction(c *parser.Call) (*expr.Expr, error) {
 	call, typ, nullable, err := s.newWindowCall(c)
 	if err != nil {
 		return nil, err
@@ -50,9 +51,9 @@ func (s *clauseScope) windowFunction(c *parser.Call) (*expr, error) {
 	}
 	core := s.coreScope
 	plan := core.windowPlan()
-	return &expr{
-		eval: func(en *env) value.Value { return en.row.values[plan.base+slot] },
-		typ:  typ, nullable: nullable, pos: c.Pos,
+	return &expr.Expr{
+		Eval: func(en *expr.Env) value.Value { return en.Row.Values[plan.base+slot] },
+		Type: typ, Nullable: nullable, Pos: c.Pos,
 	}, nil
 }
 
@@ -89,7 +90,7 @@ func (s *clauseScope) newWindowCall(c *parser.Call) (call *windowCall, t Type, n
 		if err != nil {
 			return nil, 0, false, err
 		}
-		call.order = append(call.order, newSortKey(o, -1, x, x.collate))
+		call.order = append(call.order, newSortKey(o, -1, x, x.Collate))
 	}
 	err = inner.compileFrame(call, c.Over.Frame)
 	return call, t, nullable, err
@@ -118,14 +119,14 @@ func (s *clauseScope) windowAggregateCall(call *windowCall, plain *parser.Call) 
 	return err
 }
 
-func (s *clauseScope) compileAll(list []parser.Expr) ([]*expr, error) {
-	var out []*expr
+func (s *clauseScope) compileAll(list []parser.Expr) ([]*expr.Expr, error) {
+	var out []*expr.Expr
 	for _, e := range list {
 		x, err := s.compile(e)
 		if err != nil {
 			return nil, err
 		}
-		if x.typ == EventType {
+		if x.Type == EventType {
 			return nil, errorf(Unsupported, e.At(), "the column event cannot be used in a window function")
 		}
 		out = append(out, x)
@@ -149,11 +150,11 @@ func (s *clauseScope) compileFrame(call *windowCall, f *parser.Frame) error {
 		if !f.Rows {
 			return errorf(Unsupported, b.from.Offset.At(), "RANGE with an offset is not supported; use ROWS")
 		}
-		x, err := compileExpr(b.from.Offset, s)
+		x, err := expr.Compile(b.from.Offset, s)
 		if err != nil {
 			return err
 		}
-		if !x.constant {
+		if !x.Constant {
 			return errorf(BadStatement, b.from.Offset.At(), "the offset of a frame must be a constant")
 		}
 		b.to.offset = x
@@ -190,7 +191,7 @@ func newWindowPlan(c *coreScope) *windowPlan {
 	return p
 }
 
-func (p *windowPlan) open(ex *execution, outer *env, in rows) rows {
+func (p *windowPlan) open(ex *execution, outer *expr.Env, in rows) rows {
 	return &windowedRows{plan: p, in: in, en: ex.env(outer), keep: newKeeper(ex.budget, "OVER")}
 }
 
@@ -198,14 +199,14 @@ func (p *windowPlan) open(ex *execution, outer *env, in rows) rows {
 type windowedRows struct {
 	plan  *windowPlan
 	in    rows
-	en    *env
+	en    *expr.Env
 	keep  *keeper
 	rows  [][]value.Value
 	at    int
 	built bool
 }
 
-func (w *windowedRows) next(en *env) (bool, error) {
+func (w *windowedRows) next(en *expr.Env) (bool, error) {
 	if !w.built {
 		w.built = true
 		if err := w.build(); err != nil {
@@ -215,7 +216,7 @@ func (w *windowedRows) next(en *env) (bool, error) {
 	if w.at >= len(w.rows) {
 		return false, nil
 	}
-	en.row.values = w.rows[w.at]
+	en.Row.Values = w.rows[w.at]
 	w.at++
 	return true, nil
 }
@@ -229,7 +230,7 @@ func (w *windowedRows) close() error {
 func (w *windowedRows) build() error {
 	row := make([]value.Value, w.plan.base+len(w.plan.calls))
 	for n := 0; ; n++ {
-		w.en.begin()
+		w.en.Begin()
 		ok, err := w.in.next(w.en)
 		if err != nil {
 			return err
@@ -237,7 +238,7 @@ func (w *windowedRows) build() error {
 		if !ok {
 			break
 		}
-		copy(row, w.en.row.values[:w.plan.base])
+		copy(row, w.en.Row.Values[:w.plan.base])
 		kept, err := w.keep.row(row)
 		if err != nil {
 			return err
@@ -278,7 +279,7 @@ func (w *windowedRows) compute(call *windowCall, slot int) error {
 		}
 		from = to
 	}
-	return w.en.err
+	return w.en.Err
 }
 
 // A windowRow is one row as a function sees it.
@@ -294,25 +295,25 @@ func (w *windowedRows) sort(call *windowCall) ([]windowRow, error) {
 	if err := w.keep.account(int64(len(rows)) * int64(56+valueSize*(len(call.partition)+len(call.order)))); err != nil {
 		return nil, err
 	}
-	w.en.begin()
+	w.en.Begin()
 	for i := range rows {
-		w.en.row.values = w.rows[i]
+		w.en.Row.Values = w.rows[i]
 		rows[i].row = i
 		rows[i].partition = evalAll(call.partition, w.en)
 		rows[i].order = make([]value.Value, len(call.order))
 		for k := range call.order {
-			rows[i].order[k] = call.order[k].e.eval(w.en)
+			rows[i].order[k] = call.order[k].e.Eval(w.en)
 		}
-		if w.en.err != nil {
-			return nil, w.en.err
+		if w.en.Err != nil {
+			return nil, w.en.Err
 		}
 		if i%batchRows == 0 {
-			if err := w.en.ctx.Err(); err != nil {
+			if err := w.en.Ctx.Err(); err != nil {
 				return nil, err
 			}
 		}
 	}
-	if err := w.keep.account(w.en.unmade(0)); err != nil {
+	if err := w.keep.account(w.en.Unmade(0)); err != nil {
 		return nil, err
 	}
 	slices.SortStableFunc(rows, func(a, b windowRow) int {
@@ -320,26 +321,26 @@ func (w *windowedRows) sort(call *windowCall) ([]windowRow, error) {
 			return 0
 		}
 		for i, e := range call.partition {
-			if c := value.Compare(a.partition[i], b.partition[i], e.collate); c != 0 {
+			if c := value.Compare(a.partition[i], b.partition[i], e.Collate); c != 0 {
 				return c
 			}
 		}
 		return compareKeys(call.order, a.order, b.order)
 	})
-	return rows, w.en.err
+	return rows, w.en.Err
 }
 
-func evalAll(list []*expr, en *env) []value.Value {
+func evalAll(list []*expr.Expr, en *expr.Env) []value.Value {
 	out := make([]value.Value, len(list))
 	for i, e := range list {
-		out[i] = e.eval(en)
+		out[i] = e.Eval(en)
 	}
 	return out
 }
 
-func sameKeys(keys []*expr, a, b []value.Value) bool {
+func sameKeys(keys []*expr.Expr, a, b []value.Value) bool {
 	for i, e := range keys {
-		if value.Compare(a[i], b[i], e.collate) != 0 {
+		if value.Compare(a[i], b[i], e.Collate) != 0 {
 			return false
 		}
 	}
@@ -366,9 +367,9 @@ func (p *partition) bounds() error {
 		if b.from.offset == nil {
 			continue
 		}
-		v := value.AsNumber(b.from.offset.eval(p.op.en))
-		if p.op.en.err != nil {
-			return p.op.en.err
+		v := value.AsNumber(b.from.offset.Eval(p.op.en))
+		if p.op.en.Err != nil {
+			return p.op.en.Err
 		}
 		if v.Kind != value.Int || v.N < 0 {
 			return errorf(BadValue, p.call.pos, "the offset of a frame must be an integer that is not negative")
@@ -379,12 +380,12 @@ func (p *partition) bounds() error {
 }
 
 // eval evaluates an expression on row i of the partition.
-func (p *partition) eval(e *expr, i int) value.Value {
-	p.op.en.row.values = p.op.rows[p.rows[i].row]
-	v := e.eval(p.op.en)
-	if n := p.op.en.unmade(0); n > 0 { // the row keeps it
+func (p *partition) eval(e *expr.Expr, i int) value.Value {
+	p.op.en.Row.Values = p.op.rows[p.rows[i].row]
+	v := e.Eval(p.op.en)
+	if n := p.op.en.Unmade(0); n > 0 { // the row keeps it
 		if err := p.op.keep.account(n); err != nil {
-			p.op.en.fail(err)
+			p.op.en.Fail(err)
 		}
 	}
 	return v
@@ -463,7 +464,7 @@ func (p *partition) frame(i int) (lo, hi int) {
 // check honours the context within a partition.
 func (p *partition) check(i int) error {
 	if i%batchRows == 0 {
-		return p.op.en.ctx.Err()
+		return p.op.en.Ctx.Err()
 	}
 	return nil
 }
@@ -471,8 +472,8 @@ func (p *partition) check(i int) error {
 // A copiedRelation copies the columns that are read into a row of values, for who keeps rows.
 type copiedRelation struct {
 	in    relation
-	slots map[int]int // ordinal to slot
-	reads []*expr     // by slot
+	slots map[int]int  // ordinal to slot
+	reads []*expr.Expr // by slot
 }
 
 func newCopiedRelation(in relation) *copiedRelation {
@@ -481,7 +482,7 @@ func newCopiedRelation(in relation) *copiedRelation {
 
 func (m *copiedRelation) schema() []tableColumn { return m.in.schema() }
 
-func (m *copiedRelation) bind(i int) *expr {
+func (m *copiedRelation) bind(i int) *expr.Expr {
 	slot, ok := m.slots[i]
 	if !ok {
 		slot = len(m.reads)
@@ -491,7 +492,7 @@ func (m *copiedRelation) bind(i int) *expr {
 	return boundColumn(m.in.schema()[i], slotExpr(slot))
 }
 
-func (m *copiedRelation) open(ex *execution, outer *env) (rows, error) {
+func (m *copiedRelation) open(ex *execution, outer *expr.Env) (rows, error) {
 	in, err := m.in.open(ex, outer)
 	if err != nil {
 		return nil, err
@@ -503,22 +504,22 @@ func (m *copiedRelation) explain(x *explainer) { m.in.explain(x) }
 
 type copiedRows struct {
 	in    rows
-	en    *env
-	reads []*expr
+	en    *expr.Env
+	reads []*expr.Expr
 	row   []value.Value
 }
 
-func (m *copiedRows) next(en *env) (bool, error) {
-	m.en.begin()
+func (m *copiedRows) next(en *expr.Env) (bool, error) {
+	m.en.Begin()
 	ok, err := m.in.next(m.en)
 	if !ok || err != nil {
 		return false, err
 	}
 	for i, e := range m.reads {
-		m.row[i] = e.eval(m.en)
+		m.row[i] = e.Eval(m.en)
 	}
-	en.row.values = m.row
-	return true, m.en.err
+	en.Row.Values = m.row
+	return true, m.en.Err
 }
 
 func (m *copiedRows) close() error { return m.in.close() }

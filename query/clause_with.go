@@ -2,6 +2,8 @@ package query
 
 import (
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/expr"
+	"github.com/eventfold/eventfold/query/internal/fault"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -34,7 +36,7 @@ func (c *statementCompiler) addCTEs(sel *parser.Select, q *queryScope) error {
 		cte := &sel.With[i]
 		for _, other := range sel.With[:i] {
 			if sameName(other.Name, cte.Name) {
-				return errorf(BadStatement, cte.Pos, "WITH defines %s twice", quoted(cte.Name))
+				return errorf(BadStatement, cte.Pos, "WITH defines %s twice", fault.Quoted(cte.Name))
 			}
 		}
 		plan, err := c.compileSelect(cte.Select, queryScope{parent: q.parent, ctes: q.ctes, nested: true, depth: q.depth})
@@ -56,14 +58,14 @@ type withRelation struct {
 
 func (t *withRelation) schema() []tableColumn { return t.cte.plan.columns }
 
-func (t *withRelation) bind(i int) *expr {
+func (t *withRelation) bind(i int) *expr.Expr {
 	t.cte.plan.wanted[i] = true
 	return boundColumn(t.cte.plan.columns[i], slotExpr(i))
 }
 
-func (t *withRelation) open(ex *execution, outer *env) (rows, error) {
+func (t *withRelation) open(ex *execution, outer *expr.Env) (rows, error) {
 	for range t.up {
-		outer = outer.row.outer
+		outer = outer.Row.Outer
 	}
 	if t.cte.uses < 2 || t.cte.plan.outer {
 		return t.cte.plan.open(ex, outer)
@@ -100,7 +102,7 @@ func (t *withRelation) compute(ex *execution) (rows [][]value.Value, err error) 
 		if !ok || err != nil {
 			return rows, err
 		}
-		row, err := keep.row(en.row.values)
+		row, err := keep.row(en.Row.Values)
 		if err != nil {
 			return nil, err
 		}

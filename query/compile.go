@@ -5,9 +5,10 @@ import (
 	"sync"
 
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/expr"
 )
 
-// A statementCompiler turns one statement's tree into a plan. Expressions are compiled by an exprCompiler, which asks a
+// A statementCompiler turns one statement's tree into a plan. Expressions are compiled by an compiler, which asks a
 // clauseScope what their names mean.
 type statementCompiler struct {
 	catalog catalog
@@ -15,8 +16,8 @@ type statementCompiler struct {
 	scans   []*tableScan
 	selects []*selectPlan
 	params  parser.Params
-	text    string             // of the statement
-	checks  []func(*env) error // of the arguments, before the first row
+	text    string                  // of the statement
+	checks  []func(*expr.Env) error // of the arguments, before the first row
 
 	ctx  context.Context
 	work int   // since the context was looked at
@@ -38,11 +39,11 @@ func (c *statementCompiler) busy(n int) error {
 	return c.err
 }
 
-// atBind implements bindChecker.
-func (c *statementCompiler) atBind(check func(*env) error) { c.checks = append(c.checks, check) }
+// AtBind implements bindChecker.
+func (c *statementCompiler) AtBind(check func(*expr.Env) error) { c.checks = append(c.checks, check) }
 
-// param implements paramBinder.
-func (c *statementCompiler) param(p *parser.Param) (int, error) {
+// Param implements paramBinder.
+func (c *statementCompiler) Param(p *parser.Param) (int, error) {
 	if p.Name == "" {
 		return p.Index - 1, nil
 	}

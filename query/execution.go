@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -14,7 +15,7 @@ import (
 type execution struct {
 	ctx     context.Context
 	session *Session
-	args    []argument
+	args    []expr.Argument
 	now     time.Time
 	index   engine.ReadIndex // the snapshot that every table of the statement reads
 	own     []ownEvent       // events of the open transaction, which come after the snapshot
@@ -31,12 +32,33 @@ type execution struct {
 
 	elements int64 // bytes held for the elements of slices in sets of memo
 
-	memo memo // what depends on the arguments and the instant alone, computed once
-	envs *env // the environments that are in use, the last one first
+	memo expr.Memo // what depends on the arguments and the instant alone, computed once
+	envs *expr.Env // the environments that are in use, the last one first
 
 	ownBudget   budget
 	ownCounters counters
 }
+
+// execOf returns the execution that has made an environment.
+func execOf(en *expr.Env) *execution { return en.Exec.(*execution) }
+
+// TextLimit implements expr.Execution, as do the methods that follow: a text may take a part of the budget.
+func (ex *execution) TextLimit() int { return int(ex.budget.text) }
+
+// Hold holds n bytes of the budget.
+func (ex *execution) Hold(n int64, what string) error { return ex.budget.hold(n, what) }
+
+// HoldToEnd makes end release what is held.
+func (ex *execution) HoldToEnd(n int64) { ex.elements += n }
+
+// Release releases n bytes of the budget.
+func (ex *execution) Release(n int64) { ex.budget.release(n) }
+
+// Discard counts n bytes as waste.
+func (ex *execution) Discard(n int64) { ex.budget.discard(n) }
+
+// Memo is what depends on the arguments and the instant alone.
+func (ex *execution) Memo() *expr.Memo { return &ex.memo }
 
 // counters tell EXPLAIN ANALYZE what the statement did.
 type counters struct {
@@ -45,14 +67,14 @@ type counters struct {
 }
 
 // newExecution starts a statement that reads: it takes the transaction's snapshot, or the store as it is now.
-func newExecution(ctx context.Context, s *Session, args []argument) *execution {
+func newExecution(ctx context.Context, s *Session, args []expr.Argument) *execution {
 	ex := newWriteExecution(ctx, s, args)
 	ex.snapshot()
 	return ex
 }
 
 // newWriteExecution starts a statement that may not read at all.
-func newWriteExecution(ctx context.Context, s *Session, args []argument) *execution {
+func newWriteExecution(ctx context.Context, s *Session, args []expr.Argument) *execution {
 	ex := &execution{ctx: ctx, session: s, args: args, now: s.now()}
 	ex.limitMemory(s)
 	return ex
@@ -77,9 +99,9 @@ func (ex *execution) snapshot() engine.ReadIndex {
 }
 
 // env returns a new environment for expressions. outer is the enclosing query's, nil for none.
-func (ex *execution) env(outer *env) *env {
-	e := newEnv(env{
-		ctx: ex.ctx, args: ex.args, now: ex.now, exec: ex, row: currentRow{outer: outer}, before: ex.envs,
+func (ex *execution) env(outer *expr.Env) *expr.Env {
+	e := expr.NewEnv(expr.Env{
+		Ctx: ex.ctx, Args: ex.args, Now: ex.now, Exec: ex, Row: expr.Row{Outer: outer}, Before: ex.envs,
 	})
 	ex.envs = e
 	return e
@@ -87,9 +109,9 @@ func (ex *execution) env(outer *env) *env {
 
 // leave tells that the environments made since mark, which was ex.envs then, are no longer used: nothing that they have made
 // is. Who opens operators that end before the statement does calls it.
-func (ex *execution) leave(mark *env) {
-	for e := ex.envs; e != mark && e != nil; e = e.before {
-		e.begin()
+func (ex *execution) leave(mark *expr.Env) {
+	for e := ex.envs; e != mark && e != nil; e = e.Before {
+		e.Begin()
 	}
 	ex.envs = mark
 }

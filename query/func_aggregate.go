@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -11,7 +12,7 @@ import (
 type aggregate struct {
 	min, max int // number of arguments
 	star     bool
-	typ      func(args []*expr) (t Type, nullable bool)
+	typ      func(args []*expr.Expr) (t Type, nullable bool)
 	// step adds a row. v are the arguments' values; the first is not NULL, unless all arguments are constants.
 	step func(s *aggState, call *aggregateCall, v []value.Value) error
 	// merge adds to s what comes after it, from another part of the rows. nil: the function cannot be computed in parts.
@@ -56,14 +57,14 @@ func isAggregate(c *parser.Call) bool {
 	return a != nil && (len(c.Args) <= a.max || c.Name != "min" && c.Name != "max")
 }
 
-func typeOf(t Type, nullable bool) func([]*expr) (Type, bool) {
-	return func([]*expr) (Type, bool) { return t, nullable }
+func typeOf(t Type, nullable bool) func([]*expr.Expr) (Type, bool) {
+	return func([]*expr.Expr) (Type, bool) { return t, nullable }
 }
 
-func argType(args []*expr) (Type, bool) { return args[0].typ, true }
+func argType(args []*expr.Expr) (Type, bool) { return args[0].Type, true }
 
-func sumType(args []*expr) (Type, bool) {
-	if t := args[0].typ; t == Integer || t == Real {
+func sumType(args []*expr.Expr) (Type, bool) {
+	if t := args[0].Type; t == Integer || t == Real {
 		return t, true
 	}
 	return Any, true
@@ -124,7 +125,7 @@ func stepSum(s *aggState, c *aggregateCall, v []value.Value) error {
 	s.n++
 	x := v[0]
 	if x.Kind == value.Time {
-		return timeAsNumber(c.pos)
+		return expr.ErrTimeAsNumber(c.pos)
 	}
 	if x.Kind != value.Int && x.Kind != value.Float {
 		x = value.ToNumber(value.AsNumber(x))

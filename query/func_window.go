@@ -3,6 +3,8 @@ package query
 import (
 	"strings"
 
+	"github.com/eventfold/eventfold/query/internal/expr"
+	"github.com/eventfold/eventfold/query/internal/fault"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -14,7 +16,7 @@ var windowOnly = map[string]bool{
 // A windowFunc computes a window function for the rows of one partition, which are in order, into out.
 type windowFunc struct {
 	min, max int
-	typ      func(args []*expr) (t Type, nullable bool)
+	typ      func(args []*expr.Expr) (t Type, nullable bool)
 	compute  func(w *partition, call *windowCall) error
 }
 
@@ -33,11 +35,11 @@ func init() { // the table and the functions refer to each other
 	}
 }
 
-func lagType(args []*expr) (Type, bool) {
-	if len(args) == 3 && args[2].typ != args[0].typ {
+func lagType(args []*expr.Expr) (Type, bool) {
+	if len(args) == 3 && args[2].Type != args[0].Type {
 		return Any, true
 	}
-	return args[0].typ, true
+	return args[0].Type, true
 }
 
 func windowRowNumber(p *partition, _ *windowCall) error {
@@ -106,7 +108,7 @@ func windowShift(p *partition, call *windowCall, sign int64) error {
 			p.set(i, null)
 		}
 	}
-	return p.op.en.err
+	return p.op.en.Err
 }
 
 func windowFirstValue(p *partition, call *windowCall) error {
@@ -128,7 +130,7 @@ func windowEdge(p *partition, call *windowCall, edge func(lo, hi int) int) error
 			return err
 		}
 	}
-	return p.op.en.err
+	return p.op.en.Err
 }
 
 // windowAggregate computes an aggregate over every row's frame. A frame that only grows is computed by adding to the
@@ -146,12 +148,12 @@ func windowAggregate(p *partition, call *windowCall) error {
 			state, lo, hi = &aggState{}, l, l
 		}
 		for ; hi < h; hi++ {
-			p.op.en.row.values = p.op.rows[p.rows[hi].row]
+			p.op.en.Row.Values = p.op.rows[p.rows[hi].row]
 			before := state.size()
 			if err := call.agg.add(state, p.op.en, p.op.keep, buf); err != nil {
 				return err
 			}
-			p.op.en.begin()
+			p.op.en.Begin()
 			if call.agg.def.grows && state.size() != before { // rows before keep the memory that it has left
 				if err := p.op.keep.account(before); err != nil {
 					return err
@@ -163,7 +165,7 @@ func windowAggregate(p *partition, call *windowCall) error {
 		}
 		v, err := call.agg.def.final(state)
 		if err != nil {
-			return at(err, call.pos)
+			return fault.At(err, call.pos)
 		}
 		if !call.agg.def.grows { // a text that only grows is never written to where it was given out
 			if v, err = p.keepValue(v, last); err != nil {

@@ -142,48 +142,6 @@ func TestRowsDoNotAddUp(t *testing.T) {
 	}
 }
 
-// TestLimitsAreToldByErrors: what is larger than its limit is refused in words, with its place.
-func TestLimitsAreToldByErrors(t *testing.T) {
-	for _, tt := range []struct{ text, want string }{
-		{"'x' REGEXP '" + strings.Repeat("a", 5000) + "'", "longer than 4096 bytes"},
-		{"'x' REGEXP '(a?){999}{2}'", "a bad regular expression"},
-		{"'x' REGEXP '((a|bc){99}){9}'", "more than 1000 instructions"},
-		{"glob(printf('%60000d', n), 'x')", "the pattern is longer than 50000 bytes"},
-		{"'x' LIKE printf('%60000d', n)", "the pattern is longer than 50000 bytes"},
-		{"'{}' -> '$" + strings.Repeat(".a", 1001) + "'", "at most 1000 parts"},
-		{"json_extract('{}', '$' || replace(printf('%5000d', n), ' ', '[0]'))", "bad JSON path"},
-		{"'{}'" + strings.Repeat(" -> '$"+strings.Repeat(".a", 400)+"'", 3), "at most 1000 parts"},
-		{strings.Repeat("x", 5000) + "(1)", "no such function: xxxx"},
-	} {
-		_, err := runScalar(t, tt.text)
-		if assert.Error(t, err, "%.60s", tt.text) {
-			assert.Contains(t, err.Error(), tt.want, "%.60s", tt.text)
-			assert.Less(t, len(err.Error()), 1000, "%.60s", tt.text)
-		}
-	}
-}
-
-// TestGroupsOfAPatternDoNotMatter: a pattern matches the same texts with and without its groups, also where it is read in pieces.
-func TestGroupsOfAPatternDoNotMatter(t *testing.T) {
-	en := newEnv(env{ctx: context.Background()})
-	for _, tt := range []struct {
-		pattern string
-		short   string
-		want    bool
-	}{
-		{`(a|b)*c`, "xxabc", true}, {`^(a|b)+$`, "abab", true}, {`^(a|b)+$`, "abxb", false}, {`(?P<n>é+)(\b|$)`, "caféé", true},
-		{`(?i)(STRASSE)(?-i:x)`, "strassex", true}, {`((a)(b(c)))d`, "abcd", true}, {`(^|[^a])b$`, "ab", false}, {`\xff`, "ÿ", true},
-		{`(a(?s:.)b)`, "a\nb", true}, {`(a.b)`, "a\nb", false}, {`(x{3}){2}`, "xxxxxx", true}, {`(x{3}){2}`, "xxxxx", false},
-	} {
-		var c regexpCache
-		require.NoError(t, c.compile(en, tt.pattern, 0), tt.pattern)
-		assert.Equal(t, tt.want, c.re.match(en, tt.short), "%s of %q", tt.pattern, tt.short)
-		long := c.re.re.MatchReader(&runeReader{e: en, text: tt.short, cost: 1})
-		assert.Equal(t, tt.want, long, "%s of %q, read", tt.pattern, tt.short)
-		assert.Zero(t, c.re.re.NumSubexp(), tt.pattern)
-	}
-}
-
 // TestLongTextsAreKeysToo: of a long text, a key holds a digest: equal texts still have equal keys, and others have others.
 func TestLongTextsAreKeysToo(t *testing.T) {
 	a := strings.Repeat("a", 3*value.LongKey+5)

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/expr"
+	"github.com/eventfold/eventfold/query/internal/fault"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -23,7 +25,7 @@ func (c *memCatalog) table(t *parser.Table) (table, error) {
 	if m := c.tables[parser.LowerASCII(t.Name)]; m != nil {
 		return m, nil
 	}
-	return nil, errorf(UnknownTable, t.Pos, "there is no table %s", quoted(t.Name))
+	return nil, errorf(UnknownTable, t.Pos, "there is no table %s", fault.Quoted(t.Name))
 }
 
 func (m *memTable) name() string          { return m.label }
@@ -133,10 +135,10 @@ func (c *memCatalog) insert(st *parser.Insert) error {
 			if err != nil {
 				return err
 			}
-			en := newEnv(env{})
-			v := x.eval(en)
-			if en.err != nil {
-				return en.err
+			en := expr.NewEnv(expr.Env{})
+			v := x.Eval(en)
+			if en.Err != nil {
+				return en.Err
 			}
 			values[places[k]] = stored(v, t.columns[places[k]].affinity)
 		}

@@ -1,9 +1,6 @@
 package query
 
 import (
-	"strconv"
-	"strings"
-
 	"github.com/eventfold/eventfold/parser"
 )
 
@@ -39,18 +36,6 @@ const maxSimilar = 64
 
 // sameName compares two names without regard to ASCII case.
 func sameName(a, b string) bool { return a == b || parser.LowerASCII(a) == parser.LowerASCII(b) }
-
-// quoted writes a name for an error text.
-func quoted(name string) string { return strconv.Quote(short(name)) }
-
-// short cuts a name that an error tells.
-func short(name string) string {
-	const most = 300 // more than the name of a stream can have
-	if len(name) > most {
-		return strings.ToValidUTF8(name[:most], "") + "..."
-	}
-	return name
-}
 
 func aliasOr(alias, name string) string {
 	if alias != "" {

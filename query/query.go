@@ -10,21 +10,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
-)
-
-// A Type is the static type of a result column, known before the first row.
-type Type uint8
-
-// The types of columns.
-const (
-	Any       Type = iota // NULL, or a value whose type differs from row to row
-	Integer               // int64
-	Real                  // float64
-	Text                  // string
-	Blob                  // []byte
-	JSON                  // []byte (or string, see Settings.JSONText)
-	Timestamp             // time.Time, UTC
-	EventType             // *engine.Event, the pseudo-column event
+	"github.com/eventfold/eventfold/query/internal/expr"
 )
 
 // A Column describes one column of a result.
@@ -46,9 +32,9 @@ type Plan struct {
 // A statement is the part of a plan that differs between kinds of statement. Query or exec is called once after each bind.
 type statement interface {
 	// bind makes values of what was given for the statement's parameters.
-	bind(s *Session, p parser.Params, given []driver.NamedValue) ([]argument, error)
-	query(ctx context.Context, s *Session, args []argument) (Rows, error)
-	exec(ctx context.Context, s *Session, args []argument) (Outcome, error)
+	bind(s *Session, p parser.Params, given []driver.NamedValue) ([]expr.Argument, error)
+	query(ctx context.Context, s *Session, args []expr.Argument) (Rows, error)
+	exec(ctx context.Context, s *Session, args []expr.Argument) (Outcome, error)
 }
 
 // Compile resolves a statement's names and types. It needs no store: a stream that does not exist has no rows.
@@ -116,9 +102,4 @@ type Outcome struct {
 	RowsAffected int64           // events newly written (buffered, inside a transaction)
 	Duplicate    bool
 	Receipt      *Receipt // of an INSERT in a transaction, nil for everything else
-}
-
-// SQL returns the type's name in SQL, as information_schema, DESCRIBE and the driver's column types give it.
-func (t Type) SQL() string {
-	return [...]string{Any: "ANY", Integer: "BIGINT", Real: "DOUBLE", Text: "TEXT", Blob: "BLOB", JSON: "JSON", Timestamp: "TIMESTAMP", EventType: "EVENT"}[t]
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/eventfold/eventfold/query/internal/expr"
 )
 
 // TestReferenceNamesEverything: docs/sql.md lists every function, aggregate, window function and column, and shows each in a sample,
@@ -17,10 +19,7 @@ func TestReferenceNamesEverything(t *testing.T) {
 	require.NoError(t, err)
 	text := string(content)
 	samples := strings.ToLower(strings.Join(regexp.MustCompile("(?s)```sql\n.*?```").FindAllString(text, -1), "\n"))
-	var names []string
-	for name := range functions {
-		names = append(names, name)
-	}
+	names := expr.Names()
 	for name := range aggregates {
 		names = append(names, name)
 	}

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -11,9 +12,9 @@ type relation interface {
 	schema() []tableColumn
 	// bind returns an expression that reads column i of the row that the relation's rows have made current.
 	// Only columns that were bound when the plan was compiled can be read.
-	bind(i int) *expr
+	bind(i int) *expr.Expr
 	// open starts reading. outer is the environment of the enclosing query, nil for none.
-	open(ex *execution, outer *env) (rows, error)
+	open(ex *execution, outer *expr.Env) (rows, error)
 	// explain describes the relation, the innermost step first.
 	explain(x *explainer)
 }
@@ -22,18 +23,18 @@ type relation interface {
 type rows interface {
 	// next makes the next row current in en.row and reports whether there is one.
 	// The row is valid until the next call.
-	next(en *env) (bool, error)
+	next(en *expr.Env) (bool, error)
 	close() error
 }
 
 // boundColumn makes the expression that reads a column.
-func boundColumn(c tableColumn, eval func(*env) value.Value) *expr {
-	return &expr{eval: eval, typ: c.Type, nullable: c.Nullable, affinity: c.affinity, collate: c.collate, tags: c.tags, pos: -1}
+func boundColumn(c tableColumn, eval func(*expr.Env) value.Value) *expr.Expr {
+	return &expr.Expr{Eval: eval, Type: c.Type, Nullable: c.Nullable, Affinity: c.affinity, Collate: c.collate, Tags: c.tags, Pos: -1}
 }
 
 // slotExpr reads slot i of a row of values.
-func slotExpr(i int) func(*env) value.Value {
-	return func(en *env) value.Value { return en.row.values[i] }
+func slotExpr(i int) func(*expr.Env) value.Value {
+	return func(en *expr.Env) value.Value { return en.Row.Values[i] }
 }
 
 // one is the relation of a SELECT without FROM: a single row without columns.
@@ -41,15 +42,15 @@ type one struct{}
 
 func (one) schema() []tableColumn { return nil }
 
-func (one) bind(int) *expr { panic("query: a SELECT without FROM has no columns") }
+func (one) bind(int) *expr.Expr { panic("query: a SELECT without FROM has no columns") }
 
-func (one) open(*execution, *env) (rows, error) { return &oneRow{}, nil }
+func (one) open(*execution, *expr.Env) (rows, error) { return &oneRow{}, nil }
 
 func (one) explain(x *explainer) { x.step("row", "a single row") }
 
 type oneRow struct{ done bool }
 
-func (o *oneRow) next(*env) (bool, error) {
+func (o *oneRow) next(*expr.Env) (bool, error) {
 	first := !o.done
 	o.done = true
 	return first, nil
@@ -60,6 +61,9 @@ func (o *oneRow) close() error { return nil }
 // noRows are those of contradictory bounds.
 type noRows struct{}
 
-func (noRows) next(*env) (bool, error) { return false, nil }
+func (noRows) next(*expr.Env) (bool, error) { return false, nil }
 
 func (noRows) close() error { return nil }
+
+// null is SQL's NULL.
+var null = value.Value{}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -12,16 +13,16 @@ import (
 type resultRows struct {
 	columns []Column
 	op      rows
-	en      *env
+	en      *expr.Env
 	boxes   []box
 	ended   error // what Next goes on returning, nil while there are rows
 }
 
-func newRows(columns []Column, op rows, en *env) *resultRows {
+func newRows(columns []Column, op rows, en *expr.Env) *resultRows {
 	r := &resultRows{columns: columns, op: op, en: en, boxes: make([]box, len(columns))}
 	for i := range r.boxes {
 		r.boxes[i].typ = columns[i].Type
-		r.boxes[i].jsonText = en.exec.session.Settings.JSONText
+		r.boxes[i].jsonText = execOf(en).session.Settings.JSONText
 	}
 	return r
 }
@@ -34,7 +35,7 @@ func (r *resultRows) Next(dest []driver.Value) error {
 	if r.ended != nil {
 		return r.ended
 	}
-	err := r.en.ctx.Err()
+	err := r.en.Ctx.Err()
 	ok := false
 	if err == nil {
 		ok, err = r.op.next(r.en)
@@ -48,9 +49,9 @@ func (r *resultRows) Next(dest []driver.Value) error {
 	}
 	for i := range r.boxes {
 		b := &r.boxes[i]
-		v := r.en.row.values[i]
+		v := r.en.Row.Values[i]
 		if b.typ == EventType && v.Kind == value.Int {
-			dest[i] = r.en.exec.events[v.N]
+			dest[i] = execOf(r.en).events[v.N]
 			continue
 		}
 		dest[i] = b.box(v)
@@ -69,7 +70,7 @@ func (r *resultRows) Close() error {
 		r.ended = io.EOF
 	}
 	err := op.close()
-	r.en.exec.end()
+	execOf(r.en).end()
 	return err
 }
 

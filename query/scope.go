@@ -5,13 +5,15 @@ import (
 	"strings"
 
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/expr"
+	"github.com/eventfold/eventfold/query/internal/fault"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // A resolver finds the columns of an enclosing query for a sub-query. The expression it returns is evaluated in the
 // enclosing query's environment. found is false if no enclosing query has the column.
 type resolver interface {
-	resolve(c *parser.Column) (e *expr, found bool, err error)
+	resolve(c *parser.Column) (e *expr.Expr, found bool, err error)
 }
 
 // A queryScope is what a SELECT sees of its surroundings.
@@ -51,15 +53,15 @@ type coreScope struct {
 	results   []parser.Result // with stars expanded
 	aggregate bool            // has GROUP BY or an aggregate function
 	groups    map[string]int  // the key of a GROUP BY expression to its slot
-	keys      []*expr         // the GROUP BY expressions
+	keys      []*expr.Expr    // the GROUP BY expressions
 	aggs      []*aggregateCall
 	aggSlots  map[string]int
 	windows   []*windowCall
 	winSlots  map[string]int
-	plan      *windowPlan    // nil without window functions
-	ordinals  map[*expr]int  // the ordinals of the columns that expressions read
-	places    map[string]int // of results, by their keys; made when it is needed first
-	nesting   bool           // some expression has a sub-query
+	plan      *windowPlan        // nil without window functions
+	ordinals  map[*expr.Expr]int // the ordinals of the columns that expressions read
+	places    map[string]int     // of results, by their keys; made when it is needed first
+	nesting   bool               // some expression has a sub-query
 }
 
 // sourceMark begins the table of the columns that stand for an ordinal of the whole of FROM: those of a star,
@@ -104,7 +106,7 @@ func (c *coreScope) windowScope() *clauseScope {
 }
 
 // compile compiles an expression of this clause.
-func (s *clauseScope) compile(e parser.Expr) (*expr, error) {
+func (s *clauseScope) compile(e parser.Expr) (*expr.Expr, error) {
 	if err := s.busy(compileWork); err != nil {
 		return nil, err
 	}
@@ -114,8 +116,8 @@ func (s *clauseScope) compile(e parser.Expr) (*expr, error) {
 		}
 		e = parser.Replace(e, s.groupColumn)
 	}
-	x, err := compileExpr(e, s)
-	if err == nil && s.rowWise && x.clock {
+	x, err := expr.Compile(e, s)
+	if err == nil && s.rowWise && x.Clock {
 		return nil, errorf(BadStatement, e.At(), "the condition of NO EVENT cannot depend on the time at which it is evaluated")
 	}
 	return x, err
@@ -155,7 +157,7 @@ func (c *coreScope) find(col *parser.Column) (int, error) {
 			continue
 		}
 		if found >= 0 {
-			return -1, errorf(BadStatement, col.Pos, "column %s is ambiguous: more than one table has it", quoted(col.Name))
+			return -1, errorf(BadStatement, col.Pos, "column %s is ambiguous: more than one table has it", fault.Quoted(col.Name))
 		}
 		found = src.offset + i
 	}
@@ -179,8 +181,8 @@ func (c *coreScope) place(ordinal int) int {
 	panic("query: a column of a source that is not part of the row")
 }
 
-// column implements binder.
-func (s *clauseScope) column(c *parser.Column) (*expr, error) {
+// Column implements binder.
+func (s *clauseScope) Column(c *parser.Column) (*expr.Expr, error) {
 	e, found, err := s.resolve(c)
 	if err != nil {
 		return nil, err
@@ -189,7 +191,7 @@ func (s *clauseScope) column(c *parser.Column) (*expr, error) {
 		return nil, s.unknown(c)
 	}
 	at := *e
-	at.pos = c.Pos
+	at.Pos = c.Pos
 	if i, err := s.find(c); err == nil && i >= 0 {
 		s.ordinals[&at] = s.place(i)
 	}
@@ -197,7 +199,7 @@ func (s *clauseScope) column(c *parser.Column) (*expr, error) {
 }
 
 // resolve implements resolver: own columns, then names of results, then the columns of enclosing queries.
-func (s *clauseScope) resolve(c *parser.Column) (*expr, bool, error) {
+func (s *clauseScope) resolve(c *parser.Column) (*expr.Expr, bool, error) {
 	if c.Table == groupMark {
 		slot, _ := strconv.Atoi(c.Name)
 		return s.groupKey(slot), true, nil
@@ -218,20 +220,20 @@ func (s *clauseScope) resolve(c *parser.Column) (*expr, bool, error) {
 }
 
 // own reads a column of the core's own tables, or the group's value of it.
-func (s *clauseScope) own(c *parser.Column, i int) (*expr, bool, error) {
+func (s *clauseScope) own(c *parser.Column, i int) (*expr.Expr, bool, error) {
 	if !s.grouped {
 		return s.from.bind(s.place(i)), true, nil
 	}
 	if slot, ok := s.groups[s.key(c)]; ok {
 		return s.groupKey(slot), true, nil
 	}
-	e := errorf(BadStatement, c.Pos, "column %s is neither grouped nor aggregated", quoted(c.Name))
+	e := errorf(BadStatement, c.Pos, "column %s is neither grouped nor aggregated", fault.Quoted(c.Name))
 	e.Hint = "name it in GROUP BY, or take MIN, MAX, FIRST or LAST of it"
 	return nil, false, e
 }
 
 // alias compiles the result that has the name.
-func (s *clauseScope) alias(c *parser.Column) (*expr, bool, error) {
+func (s *clauseScope) alias(c *parser.Column) (*expr.Expr, bool, error) {
 	name := parser.LowerASCII(c.Name)
 	for _, r := range s.results {
 		if r.Alias == "" || parser.LowerASCII(r.Alias) != name {
@@ -246,7 +248,7 @@ func (s *clauseScope) alias(c *parser.Column) (*expr, bool, error) {
 }
 
 // outer reads a column of an enclosing query.
-func (q *queryScope) outer(c *parser.Column) (*expr, bool, error) {
+func (q *queryScope) outer(c *parser.Column) (*expr.Expr, bool, error) {
 	if q.parent == nil {
 		return nil, false, nil
 	}
@@ -258,23 +260,23 @@ func (q *queryScope) outer(c *parser.Column) (*expr, bool, error) {
 		q.onOuter()
 	}
 	e := *inner
-	e.constant = false
-	e.eval = func(en *env) value.Value { return inner.eval(en.row.outer) }
+	e.Constant = false
+	e.Eval = func(en *expr.Env) value.Value { return inner.Eval(en.Row.Outer) }
 	return &e, true, nil
 }
 
 // unknown makes the error for a column that nobody has.
 func (s *clauseScope) unknown(c *parser.Column) error {
-	e := errorf(UnknownColumn, c.Pos, "there is no column %s", quoted(c.Name))
+	e := errorf(UnknownColumn, c.Pos, "there is no column %s", fault.Quoted(c.Name))
 	foreign := foreignColumns[parser.LowerASCII(c.Name)]
 	switch {
 	case s.constant:
-		e.Msg = s.clause + " takes constants; there is no column " + quoted(c.Name) + " to read"
+		e.Msg = s.clause + " takes constants; there is no column " + fault.Quoted(c.Name) + " to read"
 		if c.Quoted {
 			e.Hint = "strings take single quotes"
 		}
 	case c.Table != "" && !s.hasSource(c.Table):
-		e.Msg = "there is no table " + quoted(c.Table) + " in this query"
+		e.Msg = "there is no table " + fault.Quoted(c.Table) + " in this query"
 		if s.hasColumn(c.Table) {
 			e.Hint = "a field of JSON is " + c.Table + "->>'$." + c.Name + "'"
 		}
@@ -328,8 +330,8 @@ func (c *coreScope) similar(name string) string {
 	return best
 }
 
-// call implements binder: aggregates and window functions; everything else is a scalar function.
-func (s *clauseScope) call(c *parser.Call) (*expr, bool, error) {
+// Call implements binder: aggregates and window functions; everything else is a scalar function.
+func (s *clauseScope) Call(c *parser.Call) (*expr.Expr, bool, error) {
 	if c.Over != nil {
 		if !s.window {
 			return nil, true, errorf(BadStatement, c.Pos, "window functions cannot be used in %s", s.clause)
@@ -348,7 +350,7 @@ func (s *clauseScope) call(c *parser.Call) (*expr, bool, error) {
 }
 
 // special compiles the functions that want to know more than their arguments' values.
-func (s *clauseScope) special(c *parser.Call) (*expr, bool, error) {
+func (s *clauseScope) special(c *parser.Call) (*expr.Expr, bool, error) {
 	if windowOnly[c.Name] {
 		return nil, true, errorf(BadStatement, c.Pos, "%s() needs an OVER clause", strings.ToUpper(c.Name))
 	}
@@ -361,7 +363,7 @@ func (s *clauseScope) special(c *parser.Call) (*expr, bool, error) {
 // constants returns a scope for expressions without a table, which stand within a query.
 func (c *statementCompiler) constants(clause string, q queryScope) *clauseScope {
 	return &clauseScope{clause: clause, coreScope: &coreScope{
-		statementCompiler: c, queryScope: q, core: &parser.Core{}, from: one{}, ordinals: map[*expr]int{},
+		statementCompiler: c, queryScope: q, core: &parser.Core{}, from: one{}, ordinals: map[*expr.Expr]int{},
 	}}
 }
 

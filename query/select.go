@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -52,10 +53,10 @@ type corePlan struct {
 	where    []condition // what could not be pushed into a table
 	group    *groupPlan  // nil without grouping
 	having   []condition
-	windows  *windowPlan // nil without window functions
-	results  []*expr     // nil for one that nobody reads
-	reads    [][]bool    // by result, where FROM is a table: the columns that it reads
-	bare     []bool      // by result: it is a column and nothing else
+	windows  *windowPlan  // nil without window functions
+	results  []*expr.Expr // nil for one that nobody reads
+	reads    [][]bool     // by result, where FROM is a table: the columns that it reads
+	bare     []bool       // by result: it is a column and nothing else
 	columns  []tableColumn
 	distinct bool
 	order    []sortKey
@@ -98,7 +99,7 @@ func (c *statementCompiler) compileSelect(sel *parser.Select, q queryScope) (*se
 func (c *statementCompiler) compileCore(core *parser.Core, order []parser.Order, q queryScope) (*corePlan, error) {
 	cc := &coreScope{
 		statementCompiler: c, queryScope: q, core: core,
-		groups: map[string]int{}, aggSlots: map[string]int{}, winSlots: map[string]int{}, ordinals: map[*expr]int{},
+		groups: map[string]int{}, aggSlots: map[string]int{}, winSlots: map[string]int{}, ordinals: map[*expr.Expr]int{},
 	}
 	return cc.compile(order)
 }
@@ -148,7 +149,7 @@ const (
 )
 
 // open starts a SELECT. Its rows are in en.row.values, one value per column.
-func (p *selectPlan) open(ex *execution, outer *env) (rows, error) {
+func (p *selectPlan) open(ex *execution, outer *expr.Env) (rows, error) {
 	limit, offset, err := p.limit.window(ex, outer)
 	if err != nil {
 		return nil, err
@@ -177,7 +178,7 @@ func (p *selectPlan) open(ex *execution, outer *env) (rows, error) {
 }
 
 // open starts a core, from which no more than limit rows will be read; -1 means all of them.
-func (p *corePlan) open(ex *execution, outer *env, limit int64) (rows, error) {
+func (p *corePlan) open(ex *execution, outer *expr.Env, limit int64) (rows, error) {
 	if err := ex.ctx.Err(); err != nil { // sub-queries within each other are many more than rows
 		return nil, err
 	}
@@ -206,7 +207,7 @@ func (p *corePlan) open(ex *execution, outer *env, limit int64) (rows, error) {
 }
 
 // openFrom starts FROM. It clears sorted if the rows come in the order of ORDER BY already.
-func (p *corePlan) openFrom(ex *execution, outer *env, limit int64, sorted *bool) (rows, error) {
+func (p *corePlan) openFrom(ex *execution, outer *expr.Env, limit int64, sorted *bool) (rows, error) {
 	if p.group != nil { // which opens FROM itself
 		return noRows{}, nil
 	}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine/filestore"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/fault"
 	"github.com/eventfold/eventfold/query/internal/value"
 	"github.com/eventfold/eventfold/query/sqllogic"
 )
@@ -133,7 +134,7 @@ func (db *memDB) Exec(text string) error {
 func (db *memDB) insertFrom(table, query string) error {
 	into := db.tables.tables[parser.LowerASCII(table)]
 	if into == nil {
-		return errorf(UnknownTable, 0, "there is no table %s", quoted(table))
+		return errorf(UnknownTable, 0, "there is no table %s", fault.Quoted(table))
 	}
 	rows, err := db.values(query)
 	if err != nil {
@@ -218,7 +219,7 @@ func (db *memDB) values(text string) ([][]value.Value, error) {
 		}
 		row := make([]value.Value, len(dest))
 		for i, v := range dest {
-			if row[i], err = fromDriver(v, bytesKeeper{}); err != nil {
+			if row[i], err = value.FromDriver(v, func(b []byte) string { return string(b) }); err != nil {
 				return nil, err
 			}
 			row[i].S = strings.Clone(row[i].S)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -43,7 +44,7 @@ type verifyStatement struct {
 var verifyColumns = []Column{{"result", Text, false}, {"events", Integer, false}, {"segments", Integer, false}, {"frames", Integer, false},
 	{"bytes", Integer, false}, {"indexes", Integer, false}, {"damaged_indexes", Integer, false}}
 
-func (v *verifyStatement) query(ctx context.Context, s *Session, _ []argument) (Rows, error) {
+func (v *verifyStatement) query(ctx context.Context, s *Session, _ []expr.Argument) (Rows, error) {
 	store, ok := offers[verifier](s.Store)
 	if !ok {
 		return nil, errorf(Unsupported, v.pos, "this store cannot verify itself")
@@ -59,7 +60,7 @@ func (v *verifyStatement) query(ctx context.Context, s *Session, _ []argument) (
 	return listRows(verifyColumns, [][]value.Value{row}, s), nil
 }
 
-func (v *verifyStatement) exec(ctx context.Context, s *Session, args []argument) (Outcome, error) {
+func (v *verifyStatement) exec(ctx context.Context, s *Session, args []expr.Argument) (Outcome, error) {
 	_, err := v.query(ctx, s, args)
 	return Outcome{LastPosition: engine.NoPosition}, err
 }
@@ -67,7 +68,7 @@ func (v *verifyStatement) exec(ctx context.Context, s *Session, args []argument)
 // A backupStatement is BACKUP TO.
 type backupStatement struct {
 	copiedArguments
-	to  *expr
+	to  *expr.Expr
 	pos parser.Pos
 }
 
@@ -78,7 +79,7 @@ func (c *statementCompiler) backup(st *parser.Backup) (statement, []Column, bool
 	return &backupStatement{to: to, pos: st.Pos}, backupColumns, true, err
 }
 
-func (b *backupStatement) query(ctx context.Context, s *Session, args []argument) (Rows, error) {
+func (b *backupStatement) query(ctx context.Context, s *Session, args []expr.Argument) (Rows, error) {
 	if err := s.mayBackUp(b.pos); err != nil {
 		return nil, err
 	}
@@ -87,10 +88,10 @@ func (b *backupStatement) query(ctx context.Context, s *Session, args []argument
 		return nil, errorf(Unsupported, b.pos, "this store cannot back itself up")
 	}
 	en := newWriteExecution(ctx, s, args).env(nil)
-	defer en.exec.end()
-	dir := b.to.eval(en)
-	if en.err != nil {
-		return nil, en.err
+	defer execOf(en).end()
+	dir := b.to.Eval(en)
+	if en.Err != nil {
+		return nil, en.Err
 	}
 	if dir.Kind != value.String || dir.S == "" {
 		return nil, errorf(BadArgument, b.pos, "BACKUP TO takes the path of a directory")
@@ -119,7 +120,7 @@ func (s *Session) mayBackUp(pos parser.Pos) error {
 	return errorf(ReadOnly, pos, "BACKUP TO writes files, and %s; backup=allow in the data source name allows it", where)
 }
 
-func (b *backupStatement) exec(ctx context.Context, s *Session, args []argument) (Outcome, error) {
+func (b *backupStatement) exec(ctx context.Context, s *Session, args []expr.Argument) (Outcome, error) {
 	_, err := b.query(ctx, s, args)
 	return Outcome{LastPosition: engine.NoPosition}, err
 }

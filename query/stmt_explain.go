@@ -7,6 +7,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -62,12 +63,12 @@ func (c *statementCompiler) explainStatement(p *parser.Parsed, st *parser.Explai
 	return e, explainColumns, true, err
 }
 
-func (e *explainStatement) exec(ctx context.Context, s *Session, args []argument) (Outcome, error) {
+func (e *explainStatement) exec(ctx context.Context, s *Session, args []expr.Argument) (Outcome, error) {
 	_, err := e.query(ctx, s, args)
 	return Outcome{LastPosition: engine.NoPosition}, err
 }
 
-func (e *explainStatement) query(ctx context.Context, s *Session, args []argument) (Rows, error) {
+func (e *explainStatement) query(ctx context.Context, s *Session, args []expr.Argument) (Rows, error) {
 	x := &explainer{ex: newExecution(ctx, s, args)}
 	defer x.ex.end()
 	if e.insert != nil {
@@ -81,7 +82,7 @@ func (e *explainStatement) query(ctx context.Context, s *Session, args []argumen
 	return listRows(explainColumns, x.steps, s), nil
 }
 
-func (e *explainStatement) explainSelect(x *explainer, ctx context.Context, s *Session, args []argument) error {
+func (e *explainStatement) explainSelect(x *explainer, ctx context.Context, s *Session, args []expr.Argument) error {
 	q := e.selects
 	if err := q.goBack(x.ex, x.ex.env(nil)); err != nil {
 		return err
@@ -115,7 +116,7 @@ type countedRows struct {
 	n int64
 }
 
-func (c *countedRows) next(en *env) (bool, error) {
+func (c *countedRows) next(en *expr.Env) (bool, error) {
 	ok, err := c.rows.next(en)
 	if ok {
 		c.n++

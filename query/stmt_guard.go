@@ -5,6 +5,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/expr"
 )
 
 // A guardPlan is EXPECT table expectation, ...: a check without an event.
@@ -33,14 +34,14 @@ func (c *statementCompiler) guard(st *parser.Guard) (*guardPlan, error) {
 	return p, nil
 }
 
-func (p *guardPlan) query(ctx context.Context, s *Session, args []argument) (Rows, error) {
+func (p *guardPlan) query(ctx context.Context, s *Session, args []expr.Argument) (Rows, error) {
 	return queryNothing(p, ctx, s, args)
 }
 
-func (p *guardPlan) exec(ctx context.Context, s *Session, args []argument) (Outcome, error) {
+func (p *guardPlan) exec(ctx context.Context, s *Session, args []expr.Argument) (Outcome, error) {
 	out := Outcome{LastPosition: engine.NoPosition, Pending: s.Tx != nil}
 	en := newWriteExecution(ctx, s, args).env(nil)
-	defer en.exec.end()
+	defer execOf(en).end()
 	if s.Tx != nil {
 		if err := s.Tx.writable(p.pos); err != nil {
 			return out, err

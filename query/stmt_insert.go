@@ -7,13 +7,15 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/expr"
+	"github.com/eventfold/eventfold/query/internal/fault"
 )
 
 // An insertPlan is a compiled INSERT.
 type insertPlan struct {
 	into      target
 	writes    []*writeColumn // by place in a row
-	rows      [][]*expr
+	rows      [][]*expr.Expr
 	expect    []*expectPlan
 	returning []returnColumn
 	columns   []Column
@@ -24,9 +26,9 @@ type insertPlan struct {
 
 // A target is the table that an INSERT or EXPECT names.
 type target struct {
-	all    bool   // $all: every row names its stream
-	stream string // the stream, if it is not bound
-	param  *expr  // the stream's name as an argument, nil if it is in the text
+	all    bool       // $all: every row names its stream
+	stream string     // the stream, if it is not bound
+	param  *expr.Expr // the stream's name as an argument, nil if it is in the text
 	pos    parser.Pos
 }
 
@@ -50,7 +52,7 @@ func (c *statementCompiler) insert(st *parser.Insert) (*insertPlan, error) {
 		}
 		for i := range values {
 			v := *values[i]
-			v.pos = row[i].At()
+			v.Pos = row[i].At()
 			values[i] = &v
 		}
 		p.rows = append(p.rows, values)
@@ -73,7 +75,7 @@ func (c *statementCompiler) insert(st *parser.Insert) (*insertPlan, error) {
 func (c *statementCompiler) target(t *parser.Table, to *target) error {
 	to.pos = t.Pos
 	if t.Param != nil {
-		x, err := compileExpr(t.Param, c.constants("INTO", onlyConstants))
+		x, err := expr.Compile(t.Param, c.constants("INTO", onlyConstants))
 		to.param = x
 		return err
 	}
@@ -83,14 +85,14 @@ func (c *statementCompiler) target(t *parser.Table, to *target) error {
 	}
 	events, ok := def.(*eventTable)
 	if !ok {
-		return errorf(BadStatement, t.Pos, "%s cannot be written to; INSERT appends to a stream or to $all", quoted(def.name()))
+		return errorf(BadStatement, t.Pos, "%s cannot be written to; INSERT appends to a stream or to $all", fault.Quoted(def.name()))
 	}
 	to.all, to.stream = events.all, events.stream
 	return nil
 }
 
 // evaluate computes the rows of one execution.
-func (p *insertPlan) evaluate(in *insertion, en *env) error {
+func (p *insertPlan) evaluate(in *insertion, en *expr.Env) error {
 	stream, err := p.into.name(en)
 	if err != nil {
 		return err
@@ -98,14 +100,14 @@ func (p *insertPlan) evaluate(in *insertion, en *env) error {
 	in.rows = slices.Grow(in.rows[:0], len(p.rows))[:len(p.rows)]
 	for i, exprs := range p.rows {
 		r := &in.rows[i]
-		r.stream, r.json = stream, en.exec.session.Settings.JSONRequired
+		r.stream, r.json = stream, execOf(en).session.Settings.JSONRequired
 		for k, e := range exprs {
-			v := e.eval(en)
-			if en.err != nil {
-				return en.err
+			v := e.Eval(en)
+			if en.Err != nil {
+				return en.Err
 			}
 			if wrong := p.writes[k].set(r, v); wrong != "" {
-				return errorf(BadArgument, e.pos, "%s %s", p.writes[k].name, wrong)
+				return errorf(BadArgument, e.Pos, "%s %s", p.writes[k].name, wrong)
 			}
 		}
 	}
@@ -113,13 +115,13 @@ func (p *insertPlan) evaluate(in *insertion, en *env) error {
 }
 
 // name returns the stream that the target names, "" for $all.
-func (t *target) name(en *env) (string, error) {
+func (t *target) name(en *expr.Env) (string, error) {
 	if t.param == nil {
 		return t.stream, nil
 	}
-	v := t.param.eval(en)
-	if en.err != nil {
-		return "", en.err
+	v := t.param.Eval(en)
+	if en.Err != nil {
+		return "", en.Err
 	}
 	name, ok := nameOf(v)
 	if !ok {
@@ -132,7 +134,7 @@ func (t *target) name(en *env) (string, error) {
 }
 
 // appends turns rows into appends: one for every run of rows of one stream.
-func (p *insertPlan) appends(in *insertion, en *env) error {
+func (p *insertPlan) appends(in *insertion, en *expr.Env) error {
 	var err error
 	if in.expect, err = evaluateExpectations(en, p.expect, in.expect[:0]); err != nil {
 		return err
@@ -155,7 +157,7 @@ func (p *insertPlan) appends(in *insertion, en *env) error {
 				a.Expect = append(a.Expect, r.expected)
 			}
 		} else if r.expects && r.expected != f.expected {
-			return errorf(BadArgument, p.pos, "the rows of stream %s give different values for expected_version", quoted(r.stream))
+			return errorf(BadArgument, p.pos, "the rows of stream %s give different values for expected_version", fault.Quoted(r.stream))
 		}
 		in.events = append(in.events, r.event)
 		a.Events = in.events[len(in.events)-len(a.Events)-1:]
@@ -191,7 +193,7 @@ func (p *insertPlan) appendRow(in *insertion) {
 	in.appends = append(in.appends[:0], engine.Append{Stream: r.stream, Expect: in.expect, Events: in.events})
 }
 
-func (p *insertPlan) query(ctx context.Context, s *Session, args []argument) (Rows, error) {
+func (p *insertPlan) query(ctx context.Context, s *Session, args []expr.Argument) (Rows, error) {
 	in, en := p.begin(ctx, s, args)
 	defer p.finish(in, en)
 	done, err := p.run(s, in, en)
@@ -201,7 +203,7 @@ func (p *insertPlan) query(ctx context.Context, s *Session, args []argument) (Ro
 	return p.returningRows(s, done, in.rows)
 }
 
-func (p *insertPlan) exec(ctx context.Context, s *Session, args []argument) (Outcome, error) {
+func (p *insertPlan) exec(ctx context.Context, s *Session, args []expr.Argument) (Outcome, error) {
 	in, en := p.begin(ctx, s, args)
 	defer p.finish(in, en)
 	done, err := p.run(s, in, en)
@@ -222,7 +224,7 @@ func (p *insertPlan) exec(ctx context.Context, s *Session, args []argument) (Out
 }
 
 // run appends the rows, or buffers them in the session's transaction.
-func (p *insertPlan) run(s *Session, in *insertion, en *env) (engine.Appended, error) {
+func (p *insertPlan) run(s *Session, in *insertion, en *expr.Env) (engine.Appended, error) {
 	if s.Tx != nil {
 		if err := s.Tx.writable(p.pos); err != nil {
 			return engine.Appended{}, err
@@ -238,9 +240,9 @@ func (p *insertPlan) run(s *Session, in *insertion, en *env) (engine.Appended, e
 		return engine.Appended{}, err
 	}
 	if s.Tx == nil {
-		return s.Store.Append(en.ctx, in.appends...)
+		return s.Store.Append(en.Ctx, in.appends...)
 	}
-	if err := s.Tx.add(en.ctx, in.appends); err != nil || p.returning == nil {
+	if err := s.Tx.add(en.Ctx, in.appends); err != nil || p.returning == nil {
 		return engine.Appended{}, err
 	}
 	return engine.Appended{Events: s.Tx.last(len(in.rows))}, nil
@@ -262,7 +264,7 @@ func (s *Session) inserting() *insertion {
 // bind makes values of the arguments. Of an execution that leaves nothing behind it does so in the session's insertion, and does not
 // copy bytes on their way to the store: whoever called database/sql leaves them alone until it returns. A transaction
 // copies them, because they wait there.
-func (p *insertPlan) bind(s *Session, params parser.Params, given []driver.NamedValue) ([]argument, error) {
+func (p *insertPlan) bind(s *Session, params parser.Params, given []driver.NamedValue) ([]expr.Argument, error) {
 	if p.returning != nil || p.conditions {
 		return bindArgs(params, given, nil, bytesKeeper{})
 	}
@@ -279,7 +281,7 @@ func (p *insertPlan) bind(s *Session, params parser.Params, given []driver.Named
 }
 
 // begin starts an execution with the arguments of bind, in the session's insertion unless there is RETURNING.
-func (p *insertPlan) begin(ctx context.Context, s *Session, args []argument) (*insertion, *env) {
+func (p *insertPlan) begin(ctx context.Context, s *Session, args []expr.Argument) (*insertion, *expr.Env) {
 	switch {
 	case p.returning != nil:
 		in := &insertion{args: args}
@@ -292,8 +294,8 @@ func (p *insertPlan) begin(ctx context.Context, s *Session, args []argument) (*i
 }
 
 // finish ends what begin has begun.
-func (p *insertPlan) finish(in *insertion, en *env) {
-	en.exec.end()
+func (p *insertPlan) finish(in *insertion, en *expr.Env) {
+	execOf(en).end()
 	if p.returning == nil {
 		in.end()
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/internal/jsontext"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/fault"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -275,7 +276,7 @@ func (p *insertPlan) resolveColumn(name parser.Name) (*writeColumn, error) {
 				return nil, errorf(BadStatement, name.Pos, "the column %s is assigned by the store", eventColumns[i].Name)
 			}
 		}
-		e := errorf(UnknownColumn, name.Pos, "there is no column %s", quoted(name.Text))
+		e := errorf(UnknownColumn, name.Pos, "there is no column %s", fault.Quoted(name.Text))
 		e.Hint = insertHint(name.Text)
 		return nil, e
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/query/internal/effort"
+	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -12,8 +13,8 @@ import (
 // the other: a store keeps no more of what is appended than it has copied.
 type insertion struct {
 	execution execution
-	env       env
-	args      []argument
+	env       expr.Env
+	args      []expr.Argument
 	rows      []newRow
 	appends   []engine.Append
 	events    []engine.NewEvent
@@ -21,10 +22,10 @@ type insertion struct {
 }
 
 // begin makes the insertion ready for the statement.
-func (in *insertion) begin(ctx context.Context, s *Session) *env {
+func (in *insertion) begin(ctx context.Context, s *Session) *expr.Env {
 	in.execution = execution{ctx: ctx, session: s, args: in.args, now: s.now()}
 	in.execution.limitMemory(s)
-	in.env = env{ctx: ctx, args: in.args, now: in.execution.now, exec: &in.execution}
+	in.env = expr.Env{Ctx: ctx, Args: in.args, Now: in.execution.now, Exec: &in.execution}
 	in.env.Meter = effort.For(&in.env)
 	in.execution.envs = &in.env
 	return &in.env
@@ -42,7 +43,7 @@ func (in *insertion) end() {
 	clear(in.appends)
 	clear(in.events)
 	clear(in.expect)
-	in.execution, in.env = execution{}, env{}
+	in.execution, in.env = execution{}, expr.Env{}
 }
 
 // A bytesKeeper makes texts of arguments that are bytes, whose owner may write to them again when the call is over.

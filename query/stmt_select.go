@@ -5,6 +5,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/expr"
 )
 
 // A selectStatement is a SELECT as a statement.
@@ -12,9 +13,9 @@ type selectStatement struct {
 	copiedArguments
 	plan    *selectPlan
 	columns []Column
-	asOf    *expr // nil without AS OF POSITION
+	asOf    *expr.Expr // nil without AS OF POSITION
 	follow  *followPlan
-	checks  []func(*env) error
+	checks  []func(*expr.Env) error
 }
 
 func (c *statementCompiler) topSelect(sel *parser.Select) (*selectStatement, error) {
@@ -33,7 +34,7 @@ func (c *statementCompiler) topSelect(sel *parser.Select) (*selectStatement, err
 		if q.asOf, err = c.constants("AS OF POSITION", queryScope{}).compile(sel.AsOf); err != nil {
 			return nil, err
 		}
-		q.asOf.pos = sel.AsOf.At()
+		q.asOf.Pos = sel.AsOf.At()
 	}
 	if sel.Follow {
 		if q.follow, err = newFollowPlan(plan, sel); err != nil {
@@ -59,7 +60,7 @@ func plainColumns(list []tableColumn) []Column {
 	return out
 }
 
-func (q *selectStatement) query(ctx context.Context, s *Session, args []argument) (Rows, error) {
+func (q *selectStatement) query(ctx context.Context, s *Session, args []expr.Argument) (Rows, error) {
 	ex := newExecution(ctx, s, args)
 	op, err := q.open(ex)
 	if err != nil {
@@ -70,7 +71,7 @@ func (q *selectStatement) query(ctx context.Context, s *Session, args []argument
 }
 
 // exec runs the query to its end: its rows are of no interest, its errors are.
-func (q *selectStatement) exec(ctx context.Context, s *Session, args []argument) (Outcome, error) {
+func (q *selectStatement) exec(ctx context.Context, s *Session, args []expr.Argument) (Outcome, error) {
 	if q.follow != nil {
 		return Outcome{LastPosition: engine.NoPosition}, errorf(BadStatement, q.follow.pos, "FOLLOW gives rows without end: use Query")
 	}
@@ -84,7 +85,7 @@ func (q *selectStatement) exec(ctx context.Context, s *Session, args []argument)
 }
 
 // drain reads rows to their end and closes them.
-func drain(op rows, en *env) error {
+func drain(op rows, en *expr.Env) error {
 	for {
 		ok, err := op.next(en)
 		if err == nil && ok {
@@ -113,7 +114,7 @@ func (q *selectStatement) open(ex *execution) (rows, error) {
 }
 
 // prepare checks the arguments and goes back to AS OF POSITION.
-func (q *selectStatement) prepare(ex *execution, en *env) error {
+func (q *selectStatement) prepare(ex *execution, en *expr.Env) error {
 	for _, check := range q.checks {
 		if err := check(en); err != nil {
 			return err

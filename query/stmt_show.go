@@ -5,6 +5,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -76,10 +77,10 @@ func (c *statementCompiler) describe(st *parser.Describe) (statement, []Column, 
 	return d, describeColumns, true, nil
 }
 
-func (d *describeStatement) query(_ context.Context, s *Session, _ []argument) (Rows, error) {
+func (d *describeStatement) query(_ context.Context, s *Session, _ []expr.Argument) (Rows, error) {
 	return listRows(describeColumns, d.rows, s), nil
 }
 
-func (d *describeStatement) exec(context.Context, *Session, []argument) (Outcome, error) {
+func (d *describeStatement) exec(context.Context, *Session, []expr.Argument) (Outcome, error) {
 	return Outcome{LastPosition: engine.NoPosition}, nil
 }

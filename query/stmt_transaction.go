@@ -5,6 +5,8 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/expr"
+	"github.com/eventfold/eventfold/query/internal/fault"
 )
 
 // The statements BEGIN, COMMIT and ROLLBACK, as text.
@@ -14,11 +16,11 @@ type transactionStatement struct {
 	pos  parser.Pos
 }
 
-func (t *transactionStatement) query(ctx context.Context, s *Session, args []argument) (Rows, error) {
+func (t *transactionStatement) query(ctx context.Context, s *Session, args []expr.Argument) (Rows, error) {
 	return queryNothing(t, ctx, s, args)
 }
 
-func (t *transactionStatement) exec(ctx context.Context, s *Session, _ []argument) (Outcome, error) {
+func (t *transactionStatement) exec(ctx context.Context, s *Session, _ []expr.Argument) (Outcome, error) {
 	none := Outcome{LastPosition: engine.NoPosition}
 	if t.kind == parser.Begin {
 		if s.Tx != nil {
@@ -54,7 +56,7 @@ func (t *transactionStatement) exec(ctx context.Context, s *Session, _ []argumen
 }
 
 // queryNothing runs a statement without rows through Query.
-func queryNothing(p statement, ctx context.Context, s *Session, args []argument) (Rows, error) {
+func queryNothing(p statement, ctx context.Context, s *Session, args []expr.Argument) (Rows, error) {
 	if _, err := p.exec(ctx, s, args); err != nil {
 		return nil, err
 	}
@@ -69,11 +71,11 @@ type savepointStatement struct {
 	pos  parser.Pos
 }
 
-func (t *savepointStatement) query(ctx context.Context, s *Session, args []argument) (Rows, error) {
+func (t *savepointStatement) query(ctx context.Context, s *Session, args []expr.Argument) (Rows, error) {
 	return queryNothing(t, ctx, s, args)
 }
 
-func (t *savepointStatement) exec(_ context.Context, s *Session, _ []argument) (Outcome, error) {
+func (t *savepointStatement) exec(_ context.Context, s *Session, _ []expr.Argument) (Outcome, error) {
 	none := Outcome{LastPosition: engine.NoPosition}
 	if s.Tx == nil {
 		return none, errorf(BadStatement, t.pos, "a savepoint needs a transaction, and none is open")
@@ -87,7 +89,7 @@ func (t *savepointStatement) exec(_ context.Context, s *Session, _ []argument) (
 	}
 	i := s.Tx.findSavepoint(t.name)
 	if i < 0 {
-		return none, errorf(BadStatement, t.pos, "there is no savepoint %s", quoted(t.name))
+		return none, errorf(BadStatement, t.pos, "there is no savepoint %s", fault.Quoted(t.name))
 	}
 	if t.kind == parser.SavepointRelease {
 		s.Tx.saved = s.Tx.saved[:i]

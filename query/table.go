@@ -3,6 +3,7 @@ package query
 import (
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -24,21 +25,12 @@ type scanBounds struct {
 // batches are a table that is being read, batch by batch.
 type batches interface {
 	// next returns nil at the end. The batch is valid until the next call.
-	next() (*tableBatch, error)
+	next() (*expr.Batch, error)
 	// close releases what the batches hold.
 	close() error
 }
 
-// A tableBatch is up to 1,024 rows by column. Event tables fill events; every other table fills columns.
-type tableBatch struct {
-	n       int
-	events  *engine.Batch   // nil for other tables
-	pending bool            // events of an open transaction: their places are not known yet
-	columns [][]value.Value // by schema ordinal; nil for a column that is not read
-	serial  uint64          // tells this batch's rows from those of every other batch of the scan
-}
-
-// batchRows is the number of rows of a full tableBatch.
+// batchRows is the number of rows of a full Batch.
 const batchRows = 1024
 
 // A catalog finds the tables that a statement names.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -19,7 +20,7 @@ import (
 type bound struct {
 	ord      int
 	op       parser.Op // OpEq with one or more operands (IN), OpLt, OpLe, OpGt, OpGe; 0 for the kinds below
-	operands []*expr
+	operands []*expr.Expr
 	tag      bool // HAS(tags, operand)
 	like     bool // stream LIKE operand
 	gate     bool // the operand is the whole condition: without it nothing is read
@@ -84,13 +85,13 @@ func (w *narrowing) narrowTo(s *span, lo, hi int64) {
 }
 
 // apply evaluates the bound's operands and narrows w.
-func (b *bound) apply(w *narrowing, en *env) {
+func (b *bound) apply(w *narrowing, en *expr.Env) {
 	if b.alternatives != nil {
 		w.alternativesBound(b.alternatives, en)
 		return
 	}
 	operands, values := b.evaluate(en)
-	if en.err != nil {
+	if en.Err != nil {
 		return
 	}
 	switch {
@@ -118,24 +119,24 @@ func (b *bound) apply(w *narrowing, en *env) {
 }
 
 // evaluate returns the values of the operands, each with the operand that it is of: a slice in an IN gives many.
-func (b *bound) evaluate(en *env) (operands []*expr, values []value.Value) {
+func (b *bound) evaluate(en *expr.Env) (operands []*expr.Expr, values []value.Value) {
 	operands, values = b.operands, make([]value.Value, len(b.operands))
-	if !slices.ContainsFunc(operands, func(o *expr) bool { return o.isList(en) }) {
+	if !slices.ContainsFunc(operands, func(o *expr.Expr) bool { return o.IsList(en) }) {
 		for i, o := range operands {
-			values[i] = o.eval(en)
+			values[i] = o.Eval(en)
 		}
 		return operands, values
 	}
 	n := 0
 	for _, o := range operands {
-		n += o.elements(en)
+		n += o.Elements(en)
 	}
-	if size := en.holdElements(n); size > 0 { // the set of the condition holds them for longer
-		defer en.exec.budget.release(size)
+	if size := en.HoldElements(n); size > 0 { // the set of the condition holds them for longer
+		defer execOf(en).budget.release(size)
 	}
-	operands, values = make([]*expr, 0, n), make([]value.Value, 0, n)
+	operands, values = make([]*expr.Expr, 0, n), make([]value.Value, 0, n)
 	for _, o := range b.operands {
-		o.each(en, func(one *env) { operands, values = append(operands, o), append(values, o.eval(one)) })
+		o.Each(en, func(one *expr.Env) { operands, values = append(operands, o), append(values, o.Eval(one)) })
 	}
 	return operands, values
 }
@@ -252,7 +253,7 @@ func (w *narrowing) timeBound(op parser.Op, values []value.Value) {
 
 // textBound narrows a set of names to those that are among the values, too. A value that is not a text gives no bound,
 // because comparing it may convert it.
-func (w *narrowing) textBound(set []string, operands []*expr, values []value.Value) []string {
+func (w *narrowing) textBound(set []string, operands []*expr.Expr, values []value.Value) []string {
 	list := []string{}
 	for i, v := range values {
 		switch {
@@ -274,8 +275,8 @@ func (w *narrowing) textBound(set []string, operands []*expr, values []value.Val
 }
 
 // plainText reports whether a text that e gives is compared with a column of texts byte by byte.
-func plainText(e *expr) bool {
-	return (e.affinity == value.AffNone || e.affinity == value.AffText) && e.collate == value.Binary
+func plainText(e *expr.Expr) bool {
+	return (e.Affinity == value.AffNone || e.Affinity == value.AffText) && e.Collate == value.Binary
 }
 
 func intersect(a, b []string) []string {
@@ -305,7 +306,7 @@ func unique(list []string) []string {
 }
 
 // idBound narrows id. The column's text is the canonical one, so that any other text equals no id.
-func (w *narrowing) idBound(operands []*expr, values []value.Value) {
+func (w *narrowing) idBound(operands []*expr.Expr, values []value.Value) {
 	list := []uuid.UUID{}
 	for i, v := range values {
 		switch {
@@ -340,12 +341,12 @@ func (w *narrowing) tagBound(v value.Value) {
 }
 
 // alternativesBound narrows to events that pass one of the alternatives.
-func (w *narrowing) alternativesBound(alternatives [][]*bound, en *env) {
+func (w *narrowing) alternativesBound(alternatives [][]*bound, en *expr.Env) {
 	any := make([]engine.Alternative, 0, len(alternatives))
 	for _, parts := range alternatives {
 		one := newNarrowing()
 		for _, part := range parts {
-			if part.apply(one, en); en.err != nil {
+			if part.apply(one, en); en.Err != nil {
 				return
 			}
 		}

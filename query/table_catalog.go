@@ -5,6 +5,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/fault"
 )
 
 // systemSchemas are the qualifiers that may stand before any table's name.
@@ -19,12 +20,12 @@ func (c storeCatalog) table(t *parser.Table) (table, error) {
 		if def := informationSchema(parser.LowerASCII(t.Name)); def != nil {
 			return def, nil
 		}
-		e := errorf(UnknownTable, t.Pos, "there is no table %s in information_schema", quoted(t.Name))
+		e := errorf(UnknownTable, t.Pos, "there is no table %s in information_schema", fault.Quoted(t.Name))
 		e.Hint = "it has schemata, tables and columns"
 		return nil, e
 	}
 	if !systemSchemas[t.Schema] {
-		return nil, errorf(UnknownTable, t.Pos, "there is no schema %s", quoted(t.Schema))
+		return nil, errorf(UnknownTable, t.Pos, "there is no schema %s", fault.Quoted(t.Schema))
 	}
 	if t.Schema == "eventfold" && sameName(t.Name, "events") {
 		return &eventTable{all: true, label: "events", pending: c.pending}, nil
@@ -39,7 +40,7 @@ func (c storeCatalog) table(t *parser.Table) (table, error) {
 	if def := systemTable(name, c.pending); def != nil {
 		return def, nil
 	}
-	e := errorf(UnknownTable, t.Pos, "there is no table %s", quoted(t.Name))
+	e := errorf(UnknownTable, t.Pos, "there is no table %s", fault.Quoted(t.Name))
 	e.Hint = "names that begin with $ are $all, $streams, $types, $stats and $followers"
 	return nil, e
 }

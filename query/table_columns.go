@@ -9,6 +9,7 @@ import (
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/internal/jsontext"
 	"github.com/eventfold/eventfold/query/internal/effort"
+	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -16,7 +17,7 @@ import (
 type eventColumn struct {
 	tableColumn
 	needs engine.ColumnSet
-	eval  func(*env) value.Value // reads the row en.row.i of en.row.batch.events
+	eval  func(*expr.Env) value.Value // reads the row en.row.i of en.row.batch.events
 }
 
 // Ordinals of the columns that plans know by name.
@@ -82,20 +83,20 @@ func nullable(c tableColumn) tableColumn { c.Nullable = true; return c }
 
 func hidden(c tableColumn) tableColumn { c.hidden = true; return c }
 
-func evalPosition(en *env) value.Value {
-	if en.row.batch.pending {
+func evalPosition(en *expr.Env) value.Value {
+	if en.Row.Batch.Pending {
 		return value.Value{}
 	}
-	return value.Value{Kind: value.Int, N: int64(en.row.batch.events.Positions[en.row.i])}
+	return value.Value{Kind: value.Int, N: int64(en.Row.Batch.Events.Positions[en.Row.I])}
 }
 
-func evalStream(en *env) value.Value {
-	return value.Value{Kind: value.String, S: en.row.batch.events.Streams[en.row.i]}
+func evalStream(en *expr.Env) value.Value {
+	return value.Value{Kind: value.String, S: en.Row.Batch.Events.Streams[en.Row.I]}
 }
 
 // evalVersion gives NULL for an event of a transaction whose version depends on what others append before COMMIT.
-func evalVersion(en *env) value.Value {
-	v := en.row.batch.events.Versions[en.row.i]
+func evalVersion(en *expr.Env) value.Value {
+	v := en.Row.Batch.Events.Versions[en.Row.I]
 	if v == engine.NoVersion {
 		return value.Value{}
 	}
@@ -103,61 +104,61 @@ func evalVersion(en *env) value.Value {
 }
 
 // evalID gives NULL for an event of a transaction to which COMMIT will assign an id.
-func evalID(en *env) value.Value {
-	if en.row.batch.pending && en.row.batch.events.IDs[en.row.i] == uuid.Nil {
+func evalID(en *expr.Env) value.Value {
+	if en.Row.Batch.Pending && en.Row.Batch.Events.IDs[en.Row.I] == uuid.Nil {
 		return value.Value{}
 	}
-	return value.Value{Kind: value.String, S: en.row.batch.events.IDs[en.row.i].String()}
+	return value.Value{Kind: value.String, S: en.Row.Batch.Events.IDs[en.Row.I].String()}
 }
 
-func evalType(en *env) value.Value {
-	return value.Value{Kind: value.String, S: en.row.batch.events.Types[en.row.i]}
+func evalType(en *expr.Env) value.Value {
+	return value.Value{Kind: value.String, S: en.Row.Batch.Events.Types[en.Row.I]}
 }
 
-func evalPayload(en *env) value.Value {
-	b := en.row.batch.events
-	p := b.Payloads[en.row.i]
+func evalPayload(en *expr.Env) value.Value {
+	b := en.Row.Batch.Events
+	p := b.Payloads[en.Row.I]
 	if p == nil {
 		return value.Value{}
 	}
-	if !b.JSON[en.row.i] {
+	if !b.JSON[en.Row.I] {
 		return value.Value{Kind: value.Bytes, S: value.StringOf(p)}
 	}
 	return value.Value{Kind: value.String, JSON: true, S: value.StringOf(p)}
 }
 
-func evalMetadata(en *env) value.Value {
-	return value.Value{Kind: value.String, JSON: true, S: value.StringOf(en.row.batch.events.Metadata[en.row.i])}
+func evalMetadata(en *expr.Env) value.Value {
+	return value.Value{Kind: value.String, JSON: true, S: value.StringOf(en.Row.Batch.Events.Metadata[en.Row.I])}
 }
 
-func evalTags(en *env) value.Value {
-	text := tagsText(en.row.batch.events.Tags[en.row.i])
+func evalTags(en *expr.Env) value.Value {
+	text := tagsText(en.Row.Batch.Events.Tags[en.Row.I])
 	if len(text) > effort.SmallPiece && !en.Hold(len(text)) {
 		return null
 	}
 	return value.Value{Kind: value.String, JSON: true, S: text}
 }
 
-func evalRecordedAt(en *env) value.Value {
-	if en.row.batch.pending {
+func evalRecordedAt(en *expr.Env) value.Value {
+	if en.Row.Batch.Pending {
 		return value.Value{}
 	}
-	return value.Value{Kind: value.Time, N: en.row.batch.events.Times[en.row.i]}
+	return value.Value{Kind: value.Time, N: en.Row.Batch.Events.Times[en.Row.I]}
 }
 
 // evalEvent gives the event's index in the execution's list of events: a Value cannot hold the event itself.
-func evalEvent(en *env) value.Value {
-	e, err := en.exec.captured()
+func evalEvent(en *expr.Env) value.Value {
+	e, err := execOf(en).captured()
 	if err != nil {
-		return en.fail(err)
+		return en.Fail(err)
 	}
-	*e = en.row.batch.event(en.row.i)
-	if en.exec.keepEvents {
-		if err := en.exec.budget.hold(textsSize(e), "ORDER BY"); err != nil {
-			return en.fail(err)
+	*e = eventOf(en.Row.Batch, en.Row.I)
+	if execOf(en).keepEvents {
+		if err := execOf(en).budget.hold(textsSize(e), "ORDER BY"); err != nil {
+			return en.Fail(err)
 		}
 	}
-	return value.Value{Kind: value.Int, N: int64(len(en.exec.events) - 1)}
+	return value.Value{Kind: value.Int, N: int64(len(execOf(en).events) - 1)}
 }
 
 // textsSize is how many bytes the texts of an event take.
@@ -169,10 +170,10 @@ func textsSize(e *engine.Event) int64 {
 	return int64(n)
 }
 
-// event returns row i of a batch of events as an event.
-func (b *tableBatch) event(i int) engine.Event {
-	e := b.events.Event(i)
-	if b.pending { // COMMIT assigns them
+// eventOf returns row i of a batch of events as an event.
+func eventOf(b *expr.Batch, i int) engine.Event {
+	e := b.Events.Event(i)
+	if b.Pending { // COMMIT assigns them
 		e.Position, e.RecordedAt = engine.NoPosition, time.Time{}
 	}
 	return e

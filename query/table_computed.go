@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 
+	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -31,10 +32,10 @@ func (t *computedTable) scan(ex *execution, _ []int, b scanBounds) (batches, err
 type madeBatches struct {
 	width int
 	rows  rowMaker
-	batch tableBatch
+	batch expr.Batch
 }
 
-func (m *madeBatches) next() (*tableBatch, error) {
+func (m *madeBatches) next() (*expr.Batch, error) {
 	columns := make([][]value.Value, m.width)
 	n := 0
 	for ; n < batchRows; n++ {
@@ -52,7 +53,7 @@ func (m *madeBatches) next() (*tableBatch, error) {
 	if n == 0 {
 		return nil, nil
 	}
-	m.batch = tableBatch{n: n, columns: columns, serial: m.batch.serial + 1}
+	m.batch = expr.Batch{Len: n, Columns: columns, Serial: m.batch.Serial + 1}
 	return &m.batch, nil
 }
 

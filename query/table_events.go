@@ -1,6 +1,9 @@
 package query
 
-import "github.com/eventfold/eventfold/engine"
+import (
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/query/internal/expr"
+)
 
 // An eventTable is $all, or one stream.
 type eventTable struct {
@@ -57,16 +60,16 @@ type eventBatches struct {
 	ex     *execution
 	table  *eventTable
 	cursor engine.BatchCursor
-	batch  tableBatch
+	batch  expr.Batch
 	ended  bool // the snapshot's events are all out
 	own    int  // events of the transaction that are out
 }
 
-func (s *eventBatches) next() (*tableBatch, error) {
+func (s *eventBatches) next() (*expr.Batch, error) {
 	if !s.ended {
 		if b := s.cursor.Next(); b != nil {
-			s.batch.n, s.batch.events = b.Len, b
-			s.batch.serial++
+			s.batch.Len, s.batch.Events = b.Len, b
+			s.batch.Serial++
 			return &s.batch, nil
 		}
 		s.ended = true
@@ -85,7 +88,7 @@ func (s *eventBatches) close() error {
 }
 
 // nextOwn yields the transaction's own events of the table's stream, nil at the end.
-func (s *eventBatches) nextOwn() *tableBatch {
+func (s *eventBatches) nextOwn() *expr.Batch {
 	own := s.ex.own
 	if s.own >= len(own) {
 		return nil
@@ -100,6 +103,6 @@ func (s *eventBatches) nextOwn() *tableBatch {
 	if b.Len == 0 {
 		return s.nextOwn()
 	}
-	s.batch = tableBatch{n: b.Len, events: b, pending: true, serial: s.batch.serial + 1}
+	s.batch = expr.Batch{Len: b.Len, Events: b, Pending: true, Serial: s.batch.Serial + 1}
 	return &s.batch
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -49,12 +50,12 @@ func (s *tableScan) events() *eventTable {
 	return t
 }
 
-func (s *tableScan) bind(i int) *expr {
+func (s *tableScan) bind(i int) *expr.Expr {
 	s.use(i)
 	if s.events() != nil {
 		return boundColumn(s.columns[i], eventColumns[i].eval)
 	}
-	return boundColumn(s.columns[i], func(en *env) value.Value { return en.row.batch.columns[i][en.row.i] })
+	return boundColumn(s.columns[i], func(en *expr.Env) value.Value { return en.Row.Batch.Columns[i][en.Row.I] })
 }
 
 // use notes that column i is read.
@@ -84,7 +85,7 @@ func (s *tableScan) needed() []int {
 	return list
 }
 
-func (s *tableScan) open(ex *execution, outer *env) (rows, error) {
+func (s *tableScan) open(ex *execution, outer *expr.Env) (rows, error) {
 	what, err := s.narrowNow(ex, outer)
 	if err != nil {
 		return nil, err
@@ -117,7 +118,7 @@ func (s *tableScan) filter(what *narrowing) engine.Filter {
 func (s *tableScan) columnSet() engine.ColumnSet { return columnSet(s.needed()) }
 
 // narrowNow evaluates the bounds for a scan of nothing but the execution's snapshot.
-func (s *tableScan) narrowNow(ex *execution, outer *env) (*narrowing, error) {
+func (s *tableScan) narrowNow(ex *execution, outer *expr.Env) (*narrowing, error) {
 	what, err := s.narrow(ex, outer)
 	if err == nil {
 		err = s.listStreams(ex, what)
@@ -126,7 +127,7 @@ func (s *tableScan) narrowNow(ex *execution, outer *env) (*narrowing, error) {
 }
 
 // narrow evaluates the bounds.
-func (s *tableScan) narrow(ex *execution, outer *env) (*narrowing, error) {
+func (s *tableScan) narrow(ex *execution, outer *expr.Env) (*narrowing, error) {
 	what := newNarrowing()
 	if len(s.bounds) == 0 {
 		return what, nil
@@ -134,8 +135,8 @@ func (s *tableScan) narrow(ex *execution, outer *env) (*narrowing, error) {
 	en := ex.env(outer)
 	for _, b := range s.bounds {
 		b.apply(what, en)
-		if en.err != nil {
-			return nil, en.err
+		if en.Err != nil {
+			return nil, en.Err
 		}
 	}
 	return what, nil
@@ -145,27 +146,27 @@ func (s *tableScan) narrow(ex *execution, outer *env) (*narrowing, error) {
 type scannedRows struct {
 	src   batches
 	conds []condition
-	batch *tableBatch
+	batch *expr.Batch
 	i     int
 }
 
-func (s *scannedRows) next(en *env) (bool, error) {
+func (s *scannedRows) next(en *expr.Env) (bool, error) {
 	for {
-		en.begin()
-		if s.batch == nil || s.i+1 >= s.batch.n {
+		en.Begin()
+		if s.batch == nil || s.i+1 >= s.batch.Len {
 			if err := s.advance(en); err != nil || s.batch == nil {
 				return false, err
 			}
 		} else {
 			s.i++
 		}
-		en.row.i = s.i
+		en.Row.I = s.i
 		if len(s.conds) == 0 {
 			return true, nil
 		}
 		pass := allTrue(s.conds, en)
-		if en.err != nil {
-			return false, en.err
+		if en.Err != nil {
+			return false, en.Err
 		}
 		if pass {
 			return true, nil
@@ -174,20 +175,20 @@ func (s *scannedRows) next(en *env) (bool, error) {
 }
 
 // advance fetches the next batch.
-func (s *scannedRows) advance(en *env) error {
-	if err := en.ctx.Err(); err != nil {
+func (s *scannedRows) advance(en *expr.Env) error {
+	if err := en.Ctx.Err(); err != nil {
 		return err
 	}
 	batch, err := s.src.next()
 	s.batch, s.i = batch, 0
-	en.row.batch = batch
+	en.Row.Batch = batch
 	return err
 }
 
 func (s *scannedRows) close() error { return s.src.close() }
 
 // openLimited starts a scan in a direction from which no more than limit rows will be read; 0 means that nothing is known.
-func (s *tableScan) openLimited(ex *execution, outer *env, backwards bool, limit int64) (rows, error) {
+func (s *tableScan) openLimited(ex *execution, outer *expr.Env, backwards bool, limit int64) (rows, error) {
 	what, err := s.narrowNow(ex, outer)
 	if err != nil {
 		return nil, err

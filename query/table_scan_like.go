@@ -1,6 +1,9 @@
 package query
 
-import "github.com/eventfold/eventfold/query/internal/value"
+import (
+	"github.com/eventfold/eventfold/query/internal/expr"
+	"github.com/eventfold/eventfold/query/internal/value"
+)
 
 const (
 	likeLetters = 4    // letters at the beginning of a pattern whose cases are tried
@@ -31,7 +34,7 @@ func (s *tableScan) listStreams(ex *execution, what *narrowing) error {
 
 // matching appends the streams that begin with prefix and match. complete is false if there are too many to look at.
 func matching(ex *execution, prefix string, p *value.Like, found *[]string, left *int) (complete bool, err error) {
-	en := newEnv(env{ctx: ex.ctx})
+	en := expr.NewEnv(expr.Env{Ctx: ex.ctx})
 	c := ex.index.Streams(ex.ctx, prefix)
 	defer func() {
 		if cerr := c.Close(); err == nil {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -85,7 +86,7 @@ func (m *streamMaker) next() ([]value.Value, error) {
 		m.ownLeft = m.ownLeft[1:]
 		if c := m.own[name]; !c.seen {
 			return []value.Value{
-				value.OfText(name), value.OfText(categoryOf(name)), versionValue(c.version), value.OfInt(c.events), null, null, null, null,
+				value.OfText(name), value.OfText(expr.Category(name)), versionValue(c.version), value.OfInt(c.events), null, null, null, null,
 			}, nil
 		}
 	}
@@ -126,7 +127,7 @@ func (m *streamMaker) row(s engine.StreamInfo) []value.Value {
 		version, events = c.version, events+c.events
 	}
 	return []value.Value{
-		value.OfText(s.Stream), value.OfText(categoryOf(s.Stream)), versionValue(version), value.OfInt(events),
+		value.OfText(s.Stream), value.OfText(expr.Category(s.Stream)), versionValue(version), value.OfInt(events),
 		value.OfInt(int64(s.FirstPosition)), value.OfInt(int64(s.LastPosition)),
 		value.OfTime(s.CreatedAt.UnixMicro()), value.OfTime(s.UpdatedAt.UnixMicro()),
 	}

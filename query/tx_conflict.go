@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/query/internal/expr"
 )
 
 // ownConflicts adds the buffered events that break a condition. The condition sees them as a SELECT would. COMMIT does
@@ -26,8 +27,8 @@ func (tx *Tx) ownConflicts(ctx context.Context, c *engine.Condition, own []ownEv
 			return nil, err
 		}
 		if match {
-			one := tableBatch{events: b, pending: true}
-			if found = append(found, one.event(0)); len(found) == engine.MaxConflicts {
+			one := expr.Batch{Events: b, Pending: true}
+			if found = append(found, eventOf(&one, 0)); len(found) == engine.MaxConflicts {
 				break
 			}
 		}

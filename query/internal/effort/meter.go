@@ -9,6 +9,9 @@ const (
 	// Step is how many bytes are looked at before the owner of a meter is asked whether that is still wanted.
 	Step = 64 << 10
 
+	// Term is what one of very many terms counts for.
+	Term = 16
+
 	// SmallPiece is how many bytes of a text may be taken from another, or made, without being counted.
 	SmallPiece = 1 << 10
 

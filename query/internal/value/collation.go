@@ -36,3 +36,6 @@ func compareNocase(a, b string) int {
 	}
 	return CompareInts(int64(len(a)), int64(len(b)))
 }
+
+// Collations are the collations by name.
+var Collations = map[string]Collation{"BINARY": Binary, "NOCASE": Nocase, "RTRIM": Rtrim}
