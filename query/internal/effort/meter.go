@@ -51,7 +51,10 @@ func (m *Meter) Effort(n int) bool {
 	return m.work < Step || m.ask()
 }
 
-// ask asks the owner. After a no the count is left as it is: whoever asks again gets the same answer.
+// ask asks the owner. After a no the count is left as it is: whoever asks again gets the same answer. It is seldom
+// called, and stays out of Effort, which is in every loop and so must be small enough for that.
+//
+//go:noinline
 func (m *Meter) ask() bool {
 	if m.owner != nil && !m.owner.Wanted() {
 		return false
