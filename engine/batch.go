@@ -2,7 +2,8 @@ package engine
 
 import "time"
 
-// Event returns row i of a batch of which all columns were read ([ColAll]). What the event points to is the batch's.
+// Event returns row i of a batch of which all columns were read ([ColAll]). What the event points
+// to is the batch's.
 func (b *Batch) Event(i int) Event {
 	return Event{
 		Position:   b.Positions[i],

@@ -8,8 +8,8 @@ import (
 // MaxConflicts is how many of the events that break a condition are reported.
 const MaxConflicts = 10
 
-// Conflicts returns the first events of an index, at or after a position, that break the condition, at most MaxConflicts
-// of them. It reads no more columns of the others than the condition asks for.
+// Conflicts returns the first events of an index, at or after a position, that break the condition,
+// at most MaxConflicts of them. It reads no more columns of the others than the condition asks for.
 func Conflicts(ctx context.Context, index ReadIndex, c *Condition, from Position) (found []Event, err error) {
 	what := c.Where
 	what.From = max(what.From, c.After+1, from)

@@ -12,7 +12,8 @@ import (
 	"github.com/eventfold/eventfold/engine/enginetest"
 )
 
-// TestConflictsAreTheFirstEventsThatBreakACondition: after the position that was read, whole, and no more than are reported.
+// TestConflictsAreTheFirstEventsThatBreakACondition: after the position that was read, whole, and
+// no more than are reported.
 func TestConflictsAreTheFirstEventsThatBreakACondition(t *testing.T) {
 	ctx := context.Background()
 	store := enginetest.NewModel()

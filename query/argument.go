@@ -13,8 +13,9 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// A List is an argument that is a slice. In the list of an IN it stands for its elements, anywhere else for the text of
-// a JSON array, or for NULL if it is nil. Its elements are what database/sql takes, and none is a List.
+// A List is an argument that is a slice. In the list of an IN it stands for its elements, anywhere
+// else for the text of a JSON array, or for NULL if it is nil. Its elements are what database/sql
+// takes, and none is a List.
 type List []driver.Value
 
 // bindArg turns what was given for a parameter into an argument.
@@ -66,21 +67,26 @@ func (l List) JSON() (string, error) {
 	return string(text), err
 }
 
-// copiedArguments is part of every statement that makes no use of knowing for how long arguments are needed.
+// copiedArguments is part of every statement that makes no use of knowing for how long arguments
+// are needed.
 type copiedArguments struct{}
 
-func (copiedArguments) bind(_ *Session, p parser.Params, given []driver.NamedValue) ([]expr.Argument, error) {
+func (copiedArguments) bind(_ *Session, p parser.Params,
+	given []driver.NamedValue) ([]expr.Argument, error) {
 	return bindArgs(p, given, nil, bytesKeeper{})
 }
 
-// bindArgs appends the arguments of a statement to values, which is empty, in the order of its parameters. It refuses too few,
-// too many and unknown ones.
-func bindArgs(p parser.Params, args []driver.NamedValue, values []expr.Argument, keep bytesKeeper) ([]expr.Argument, error) {
+// bindArgs appends the arguments of a statement to values, which is empty, in the order of its
+// parameters. It refuses too few, too many and unknown ones.
+func bindArgs(
+	p parser.Params, args []driver.NamedValue, values []expr.Argument, keep bytesKeeper,
+) ([]expr.Argument, error) {
 	if p.Names != nil {
 		return bindNames(p.Names, args, values, keep)
 	}
 	if len(args) != p.Count {
-		return nil, errorf(BadArgument, -1, "the statement takes %d arguments, got %d", p.Count, len(args))
+		return nil, errorf(BadArgument, -1, "the statement takes %d arguments, got %d", p.Count,
+			len(args))
 	}
 	values = slices.Grow(values, len(args))[:len(args)]
 	for i, a := range args {
@@ -96,20 +102,24 @@ func bindArgs(p parser.Params, args []driver.NamedValue, values []expr.Argument,
 			at = a.Ordinal - 1
 		}
 		if at >= len(values) {
-			return nil, errorf(BadArgument, -1, "the statement takes %d arguments, got number %d", p.Count, a.Ordinal)
+			return nil, errorf(BadArgument, -1, "the statement takes %d arguments, got number %d", p.Count,
+				a.Ordinal)
 		}
 		values[at] = v
 	}
 	return values, nil
 }
 
-func bindNames(names []string, args []driver.NamedValue, values []expr.Argument, keep bytesKeeper) ([]expr.Argument, error) {
+func bindNames(
+	names []string, args []driver.NamedValue, values []expr.Argument, keep bytesKeeper,
+) ([]expr.Argument, error) {
 	values = slices.Grow(values, len(names))[:len(names)]
 	given := make([]bool, len(names))
 	for _, a := range args {
 		i := nameIndex(names, a.Name)
 		if a.Name == "" {
-			return nil, errorf(BadArgument, -1, "the statement has named parameters; pass their values with sql.Named")
+			return nil, errorf(BadArgument, -1,
+				"the statement has named parameters; pass their values with sql.Named")
 		}
 		if i < 0 {
 			return nil, errorf(BadArgument, -1, "the statement has no parameter named %q", a.Name)

@@ -25,7 +25,9 @@ type aggregateCall struct {
 // aggregateFunction compiles an aggregate, or finds the equal one that the core has already.
 func (s *clauseScope) aggregateFunction(c *parser.Call) (*expr.Expr, error) {
 	if s.parent != nil && s.onlyOuter(c) {
-		e := errorf(Unsupported, c.Pos, "%s() reads only columns of the outer query, of which it would be an aggregate", strings.ToUpper(c.Name))
+		e := errorf(Unsupported, c.Pos,
+			"%s() reads only columns of the outer query, of which it would be an aggregate",
+			strings.ToUpper(c.Name))
 		e.Hint = "aggregate in the outer query and use the result"
 		return nil, e
 	}
@@ -44,7 +46,8 @@ func (s *clauseScope) aggregateFunction(c *parser.Call) (*expr.Expr, error) {
 	if call.filter != nil && call.name != "count" && call.name != "total" {
 		null = true
 	}
-	return &expr.Expr{Eval: slotExpr(len(s.keys) + slot), Type: t, Nullable: null, Collate: call.collate, Pos: c.Pos}, nil
+	return &expr.Expr{Eval: slotExpr(len(s.keys) + slot), Type: t, Nullable: null,
+		Collate: call.collate, Pos: c.Pos}, nil
 }
 
 // onlyOuter reports whether the call reads columns and none of them is the core's own.
@@ -65,12 +68,15 @@ func (c *coreScope) onlyOuter(call *parser.Call) bool {
 func (s *clauseScope) newAggregateCall(c *parser.Call, inner *clauseScope) (*aggregateCall, error) {
 	def := aggregates[c.Name]
 	name := strings.ToUpper(c.Name)
-	call := &aggregateCall{def: def, name: c.Name, distinct: c.Distinct, star: len(c.Args) == 0, pos: c.Pos, text: exprText(c)}
+	call := &aggregateCall{def: def, name: c.Name, distinct: c.Distinct, star: len(c.Args) == 0,
+		pos: c.Pos, text: exprText(c)}
 	switch {
 	case c.Star && !def.star:
 		return nil, errorf(BadArgument, c.Pos, "%s(*) does not exist; only COUNT takes a *", name)
-	case !c.Star && len(c.Args) < max(def.min, 1) && !(def.star && !c.Distinct) || len(c.Args) > def.max:
-		return nil, errorf(BadArgument, c.Pos, "%s() has %d arguments, which is the wrong number", name, len(c.Args))
+	case !c.Star && len(c.Args) < max(def.min, 1) && !(def.star && !c.Distinct) ||
+		len(c.Args) > def.max:
+		return nil, errorf(BadArgument, c.Pos, "%s() has %d arguments, which is the wrong number", name,
+			len(c.Args))
 	case c.Distinct && len(c.Args) != 1:
 		return nil, errorf(BadArgument, c.Pos, "DISTINCT in %s() needs exactly one argument", name)
 	}

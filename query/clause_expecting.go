@@ -34,10 +34,12 @@ func (c *statementCompiler) expectation(e *parser.Expectation) (*expectPlan, err
 	return p, err
 }
 
-// noEvent compiles NO EVENT FROM table WHERE condition AFTER position. The store evaluates the condition row by row,
-// in its writer too, so that it must depend on nothing but the row and the arguments.
+// noEvent compiles NO EVENT FROM table WHERE condition AFTER position. The store evaluates the
+// condition row by row, in its writer too, so that it must depend on nothing but the row and the
+// arguments.
 func (c *statementCompiler) noEvent(p *expectPlan, e *parser.Expectation) error {
-	core := &parser.Core{Pos: e.Pos, Results: []parser.Result{{Expr: &parser.Literal{Value: int64(1)}}}, From: e.From, Where: e.Where}
+	core := &parser.Core{Pos: e.Pos,
+		Results: []parser.Result{{Expr: &parser.Literal{Value: int64(1)}}}, From: e.From, Where: e.Where}
 	plan, err := c.compileCore(core, nil, queryScope{nested: true, rowWise: true})
 	if err != nil {
 		return err
@@ -61,7 +63,9 @@ func (c *statementCompiler) noEvent(p *expectPlan, e *parser.Expectation) error 
 }
 
 // evaluateExpectations appends the expectations of one execution to list.
-func evaluateExpectations(en *expr.Env, plans []*expectPlan, list []engine.Expectation) ([]engine.Expectation, error) {
+func evaluateExpectations(
+	en *expr.Env, plans []*expectPlan, list []engine.Expectation,
+) ([]engine.Expectation, error) {
 	for _, p := range plans {
 		e, err := p.evaluate(en)
 		if err != nil {
@@ -96,7 +100,8 @@ func (p *expectPlan) exact(en *expr.Env) (engine.Expectation, error) {
 	}
 	e, ok := expectedVersion(v)
 	if !ok {
-		return nil, errorf(BadArgument, p.pos, "EXPECTING VERSION takes a version, or -1 for a stream that does not exist")
+		return nil, errorf(BadArgument, p.pos,
+			"EXPECTING VERSION takes a version, or -1 for a stream that does not exist")
 	}
 	return e, nil
 }
@@ -111,8 +116,10 @@ func (p *expectPlan) condition(en *expr.Env) (engine.Expectation, error) {
 		return nil, err
 	}
 	fixed := !p.read && after == engine.NoPosition
-	inTx := execOf(en).session.Tx != nil // which looks at its own events when the statement runs, with the places that it knows
-	c := &engine.Condition{After: after, Where: p.scan.filter(what), Text: p.text, Fixed: fixed, LogOnly: inTx}
+	// A transaction looks at its own events when the statement runs, with the places that it knows.
+	inTx := execOf(en).session.Tx != nil
+	c := &engine.Condition{After: after, Where: p.scan.filter(what), Text: p.text, Fixed: fixed,
+		LogOnly: inTx}
 	if !p.scan.inexact && !what.inexact && !inTx {
 		return c, nil
 	}

@@ -9,7 +9,8 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// A followPlan is a SELECT that goes on with events as they commit, until its context ends or LIMIT is reached.
+// A followPlan is a SELECT that goes on with events as they commit, until its context ends or LIMIT
+// is reached.
 type followPlan struct {
 	plan *selectPlan
 	scan *tableScan
@@ -58,7 +59,8 @@ func newFollowPlan(p *selectPlan, sel *parser.Select) (*followPlan, error) {
 	case !ok || scan.events() == nil:
 		return nil, errorf(BadStatement, sel.Pos, "FOLLOW reads from exactly one event table")
 	case len(core.order) > 0 && (core.directed == nil || core.directed.backwards):
-		return nil, errorf(BadStatement, sel.Pos, "FOLLOW gives events in the order of their positions; it cannot be combined with another ORDER BY")
+		return nil, errorf(BadStatement, sel.Pos,
+			"FOLLOW gives events in the order of their positions; it cannot be combined with another ORDER BY")
 	}
 	f := &followPlan{plan: p, scan: scan, pos: sel.Pos}
 	core.from = &followedRelation{tableScan: scan, plan: f}
@@ -69,16 +71,19 @@ func newFollowPlan(p *selectPlan, sel *parser.Select) (*followPlan, error) {
 // open starts the SELECT, whose table goes on with what is committed.
 func (f *followPlan) open(ex *execution) (rows, error) {
 	if ex.session.Tx != nil {
-		return nil, errorf(BadStatement, f.pos, "FOLLOW cannot be used in a transaction, which sees a snapshot")
+		return nil, errorf(BadStatement, f.pos,
+			"FOLLOW cannot be used in a transaction, which sees a snapshot")
 	}
 	in, err := f.plan.open(ex, nil)
 	if err != nil || ex.following == nil { // no event can satisfy the conditions
 		return in, err
 	}
-	return &followedRows{in: in, scan: ex.following, plan: f, row: make([]value.Value, len(f.plan.columns)+1)}, nil
+	return &followedRows{in: in, scan: ex.following, plan: f,
+		row: make([]value.Value, len(f.plan.columns)+1)}, nil
 }
 
-// A followedRelation is the table of a SELECT with FOLLOW. What it reads does not end with the snapshot.
+// A followedRelation is the table of a SELECT with FOLLOW. What it reads does not end with the
+// snapshot.
 type followedRelation struct {
 	*tableScan
 	plan *followPlan
@@ -94,13 +99,15 @@ func (t *followedRelation) open(ex *execution, outer *expr.Env) (rows, error) {
 	}
 	sub := engine.Subscribe(ex.ctx, ex.session.Store, t.filter(what), t.columnSet())
 	sub.TellEachHead()
-	src := &followedBatches{sub: sub, followers: ex.session.Settings.Followers, progress: t.plan.progress}
+	src := &followedBatches{sub: sub, followers: ex.session.Settings.Followers,
+		progress: t.plan.progress}
 	src.follower = src.followers.enter(t.plan.text, t.def.name(), ex.now, sub.Reached())
 	ex.following = &followingRows{scannedRows: scannedRows{src: src, conds: t.conds}, from: src}
 	return ex.following, nil
 }
 
-// followingRows are those of a followed table while it is read, of which the statement asks how far it is.
+// followingRows are those of a followed table while it is read, of which the statement asks how far
+// it is.
 type followingRows struct {
 	scannedRows
 	from *followedBatches
@@ -109,7 +116,8 @@ type followingRows struct {
 // position is that of the event that was given last.
 func (s *followingRows) position() engine.Position { return s.batch.Events.Positions[s.i] }
 
-// tellProgress makes the plan that of FOLLOW PROGRESS, and returns its columns. Of a row that tells progress all but the position is NULL.
+// tellProgress makes the plan that of FOLLOW PROGRESS, and returns its columns. Of a row that tells
+// progress all but the position is NULL.
 func (f *followPlan) tellProgress(columns []Column) ([]Column, error) {
 	core := f.plan.cores[0]
 	f.progress = true
@@ -121,7 +129,8 @@ func (f *followPlan) tellProgress(columns []Column) ([]Column, error) {
 		columns[i].Nullable = columns[i].Nullable || !position && columns[i].Type != EventType
 	}
 	if !told {
-		e := errorf(BadStatement, f.pos, "FOLLOW PROGRESS tells a position, and the SELECT has no place for it")
+		e := errorf(BadStatement, f.pos,
+			"FOLLOW PROGRESS tells a position, and the SELECT has no place for it")
 		e.Hint = "select position or event as well"
 		return nil, e
 	}

@@ -32,7 +32,9 @@ func (c *coreScope) collectSources(from parser.Source) error {
 }
 
 // leafInput compiles one table or sub-query.
-func (c *coreScope) leafInput(from parser.Source) (rel relation, name string, pos parser.Pos, err error) {
+func (c *coreScope) leafInput(
+	from parser.Source,
+) (rel relation, name string, pos parser.Pos, err error) {
 	switch from := from.(type) {
 	case *parser.Derived:
 		rel, err = c.derived(from.Select)
@@ -43,10 +45,12 @@ func (c *coreScope) leafInput(from parser.Source) (rel relation, name string, po
 			if cte.plan.outer {
 				c.usesOuter(cte.depth)
 			}
-			return &withRelation{cte: cte, up: c.depth - cte.depth}, aliasOr(from.Alias, cte.name), from.Pos, nil
+			rel := &withRelation{cte: cte, up: c.depth - cte.depth}
+			return rel, aliasOr(from.Alias, cte.name), from.Pos, nil
 		}
 		if from.Param != nil {
-			return nil, "", 0, errorf(Unsupported, from.Pos, "a table's name can be a parameter only in INSERT INTO and EXPECT; use $all WHERE stream = ?")
+			return nil, "", 0, errorf(Unsupported, from.Pos,
+				"a table's name can be a parameter only in INSERT INTO and EXPECT; use $all WHERE stream = ?")
 		}
 		def, err := c.catalog.table(from)
 		if err != nil {
@@ -60,9 +64,11 @@ func (c *coreScope) leafInput(from parser.Source) (rel relation, name string, po
 	return nil, "", 0, errorf(Unsupported, c.core.Pos, "this kind of FROM is not supported")
 }
 
-// derived compiles a sub-query in FROM. It sees the columns of the enclosing queries, but not those of its siblings.
+// derived compiles a sub-query in FROM. It sees the columns of the enclosing queries, but not those
+// of its siblings.
 func (c *coreScope) derived(sel *parser.Select) (relation, error) {
-	plan, err := c.compileSelect(sel, queryScope{parent: c.parent, ctes: c.ctes, onOuter: c.onOuter, nested: true, depth: c.depth})
+	plan, err := c.compileSelect(sel,
+		queryScope{parent: c.parent, ctes: c.ctes, onOuter: c.onOuter, nested: true, depth: c.depth})
 	if err != nil {
 		return nil, err
 	}
@@ -70,8 +76,9 @@ func (c *coreScope) derived(sel *parser.Select) (relation, error) {
 	return &derivedRelation{plan: plan}, nil
 }
 
-// compileFrom joins the sources and gives every condition of WHERE and ON its place: in a table's scan if it is about
-// one table, in the first join that has all the tables that it is about, and else above them all.
+// compileFrom joins the sources and gives every condition of WHERE and ON its place: in a table's
+// scan if it is about one table, in the first join that has all the tables that it is about, and
+// else above them all.
 func (c *coreScope) compileFrom(p *corePlan, order []parser.Order) error {
 	conds := c.pendingList(c.core.Where, "WHERE", 0, len(c.sources))
 	c.from = one{}
@@ -131,9 +138,11 @@ type fromItem struct {
 	name    string // the alias, or the table's name
 	offset  int    // ordinal of its first column in the whole of FROM
 	columns []tableColumn
-	merged  map[string]bool // columns of USING, which the source before has too: not part of *, not found without the source's name
-	pos     parser.Pos
-	rel     relation
+	// merged are the columns of USING, which an item before has, too: they are not part of *, and not
+	// found without the item's name.
+	merged map[string]bool
+	pos    parser.Pos
+	rel    relation
 }
 
 // find returns the ordinal of a column in the source, -1 if there is none.

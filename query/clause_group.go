@@ -12,8 +12,8 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// A groupPlan is GROUP BY and the aggregates of a core. Its rows hold the values of the GROUP BY expressions, then
-// those of the aggregates.
+// A groupPlan is GROUP BY and the aggregates of a core. Its rows hold the values of the GROUP BY
+// expressions, then those of the aggregates.
 type groupPlan struct {
 	keys     []*expr.Expr
 	aggs     []*aggregateCall
@@ -27,7 +27,8 @@ type groupPlan struct {
 }
 
 func newGroupPlan(c *coreScope, where []condition) *groupPlan {
-	p := &groupPlan{where: where, keys: c.keys, aggs: c.aggs, from: c.from, parallel: !c.nesting && len(where) == 0, fleeting: !c.nesting}
+	p := &groupPlan{where: where, keys: c.keys, aggs: c.aggs, from: c.from,
+		parallel: !c.nesting && len(where) == 0, fleeting: !c.nesting}
 	p.byType = len(p.keys) == 1 && c.isScanOfEvents() && c.isGroupColumn("type")
 	for _, a := range p.aggs {
 		p.args = max(p.args, len(a.args))
@@ -82,15 +83,17 @@ func (t *groupTable) add(en *expr.Env) error {
 	return nil
 }
 
-// A knownText is a text that was looked up before. The texts of equal types share their bytes, so that it is found again
-// without hashing; the text itself keeps the bytes from being used for another one.
+// A knownText is a text that was looked up before. The texts of equal types share their bytes, so
+// that it is found again without hashing; the text itself keeps the bytes from being used for
+// another one.
 type knownText struct {
 	text  string
 	group *group
 }
 
-// recentTexts is how many texts a groupTable finds again in that way. Texts of other columns are not found in it: they would keep alive
-// what they are a part of, and others may have the same bytes in memory.
+// recentTexts is how many texts a groupTable finds again in that way. Texts of other columns are
+// not found in it: they would keep alive what they are a part of, and others may have the same
+// bytes in memory.
 const recentTexts = 64
 
 // find returns the group of the current row.
@@ -108,7 +111,8 @@ func (t *groupTable) find(en *expr.Env) (*group, error) {
 	if t.plan.byType && t.values[0].Kind == value.String {
 		text := t.values[0].S
 		known = &t.recent[uintptr(unsafe.Pointer(unsafe.StringData(text)))>>4%recentTexts]
-		if known.group != nil && len(known.text) == len(text) && unsafe.StringData(known.text) == unsafe.StringData(text) {
+		if known.group != nil && len(known.text) == len(text) &&
+			unsafe.StringData(known.text) == unsafe.StringData(text) {
 			return known.group, nil
 		}
 	}
@@ -287,10 +291,12 @@ func (g *groupedRows) close() error {
 	return nil
 }
 
-// groupMark is the table of the columns that stand for GROUP BY expressions. No text of a user can name it.
+// groupMark is the table of the columns that stand for GROUP BY expressions. No text of a user can
+// name it.
 const groupMark = "\x00group"
 
-// compileGroupBy compiles the GROUP BY list, each item of which is an alias, an ordinal or an expression.
+// compileGroupBy compiles the GROUP BY list, each item of which is an alias, an ordinal or an
+// expression.
 func (c *coreScope) compileGroupBy() error {
 	if list := c.core.GroupBy; len(list) > maxColumns {
 		return errorf(BadStatement, list[maxColumns].At(), "GROUP BY has at most %d terms", maxColumns)
@@ -316,11 +322,13 @@ func (c *coreScope) compileGroupBy() error {
 	return nil
 }
 
-// groupItem resolves an ordinal or an alias of GROUP BY to the expression of the result, and aliases within an expression.
+// groupItem resolves an ordinal or an alias of GROUP BY to the expression of the result, and
+// aliases within an expression.
 func (c *coreScope) groupItem(e parser.Expr) (parser.Expr, error) {
 	if n, ok := ordinal(e); ok {
 		if n < 1 || n > int64(len(c.results)) {
-			return nil, errorf(BadStatement, e.At(), "GROUP BY %d: the result has %d columns", n, len(c.results))
+			return nil, errorf(BadStatement, e.At(), "GROUP BY %d: the result has %d columns", n,
+				len(c.results))
 		}
 		return c.results[n-1].Expr, nil
 	}
@@ -357,8 +365,9 @@ func (c *coreScope) aliased(col *parser.Column) parser.Expr {
 	return nil
 }
 
-// needsAlias decides what a name in GROUP BY means that is both a column and the alias of the result e. It is the column, unless
-// the result could then not be given, because it reads columns that are not grouped.
+// needsAlias decides what a name in GROUP BY means that is both a column and the alias of the
+// result e. It is the column, unless the result could then not be given, because it reads columns
+// that are not grouped.
 func (c *coreScope) needsAlias(e parser.Expr) bool {
 	grouped := map[string]bool{}
 	for _, g := range c.core.GroupBy {
@@ -383,8 +392,9 @@ func (c *coreScope) needsAlias(e parser.Expr) bool {
 	return missing && !aggregate
 }
 
-// expandAliases puts the results in the places of their names, in a clause whose rows are groups. A column that is grouped by is meant
-// before a result of its name; one that is not could not stand there.
+// expandAliases puts the results in the places of their names, in a clause whose rows are groups. A
+// column that is grouped by is meant before a result of its name; one that is not could not stand
+// there.
 func (s *clauseScope) expandAliases(e parser.Expr) parser.Expr {
 	return parser.Replace(e, func(x parser.Expr) parser.Expr {
 		switch x := x.(type) {

@@ -23,7 +23,8 @@ func (c *coreScope) shortcut(p *groupPlan) *shortcut {
 		return &shortcut{"counted in the indexes", scan.countShortcut, scan}
 	case len(p.keys) == 0 && len(p.aggs) == 1:
 		return c.edgeShortcut(scan, p.aggs[0])
-	case len(p.keys) == 1 && allAggs(p, isCountStar) && len(scan.bounds) == 0 && len(scan.conds) == 0 && scan.events().all:
+	case len(p.keys) == 1 && allAggs(p, isCountStar) && len(scan.bounds) == 0 &&
+		len(scan.conds) == 0 && scan.events().all:
 		if c.isGroupColumn("type") {
 			return &shortcut{"counted in the indexes", typesShortcut, nil}
 		}
@@ -88,7 +89,8 @@ func typesShortcut(g *groupedRows) (bool, error) {
 	return true, nil
 }
 
-// edgeShortcut answers MIN and MAX of what grows along the log: the first row that passes, read from the right end.
+// edgeShortcut answers MIN and MAX of what grows along the log: the first row that passes, read
+// from the right end.
 func (c *coreScope) edgeShortcut(scan *tableScan, a *aggregateCall) *shortcut {
 	if a.name != "min" && a.name != "max" || a.filter != nil {
 		return nil

@@ -10,16 +10,19 @@ import (
 	"github.com/eventfold/eventfold/engine"
 )
 
-// partsPerWorker is how many parts each worker gets on average, so that one slow part does not leave the others idle.
+// partsPerWorker is how many parts each worker gets on average, so that one slow part does not
+// leave the others idle.
 const partsPerWorker = 4
 
-// readParts groups a large scan with several goroutines: each takes one range of positions after the other and groups it;
-// the ranges' groups are merged in the order of their positions, so that the result is that of one scan. All goroutines
-// have ended when it returns. done is false if the scan is not worth it, or cannot be divided.
+// readParts groups a large scan with several goroutines: each takes one range of positions after
+// the other and groups it; the ranges' groups are merged in the order of their positions, so that
+// the result is that of one scan. All goroutines have ended when it returns. done is false if the
+// scan is not worth it, or cannot be divided.
 func (g *groupedRows) readParts() (done bool, err error) {
 	scan, ok := g.plan.from.(*tableScan)
 	workers := runtime.GOMAXPROCS(0)
-	if !ok || !g.plan.parallel || workers < 2 || scan.events() == nil || g.outer != nil || len(g.ex.own) > 0 {
+	if !ok || !g.plan.parallel || workers < 2 || scan.events() == nil || g.outer != nil ||
+		len(g.ex.own) > 0 {
 		return false, nil
 	}
 	parter, ok := g.ex.index.(engine.Parter)
@@ -54,8 +57,11 @@ func (g *groupedRows) readParts() (done bool, err error) {
 	return true, err
 }
 
-// groupParts groups every part. After an error it returns the first, in the order of the parts, beside what was grouped.
-func (g *groupedRows) groupParts(scan *tableScan, parts []engine.Filter, workers int) ([]*groupTable, error) {
+// groupParts groups every part. After an error it returns the first, in the order of the parts,
+// beside what was grouped.
+func (g *groupedRows) groupParts(
+	scan *tableScan, parts []engine.Filter, workers int,
+) ([]*groupTable, error) {
 	ctx, cancel := context.WithCancel(g.ex.ctx)
 	defer cancel()
 	tables, errs := make([]*groupTable, len(parts)), make([]error, len(parts))
@@ -88,8 +94,11 @@ func (g *groupedRows) groupParts(scan *tableScan, parts []engine.Filter, workers
 }
 
 // groupPart groups one range with an execution of its own.
-func (g *groupedRows) groupPart(ctx context.Context, scan *tableScan, part engine.Filter) (*groupTable, error) {
-	ex := &execution{ctx: ctx, session: g.ex.session, args: g.ex.args, now: g.ex.now, index: g.ex.index, budget: g.ex.budget, counters: g.ex.counters}
+func (g *groupedRows) groupPart(
+	ctx context.Context, scan *tableScan, part engine.Filter,
+) (*groupTable, error) {
+	ex := &execution{ctx: ctx, session: g.ex.session, args: g.ex.args, now: g.ex.now,
+		index: g.ex.index, budget: g.ex.budget, counters: g.ex.counters}
 	defer ex.end()
 	t := newGroupTable(g.plan, ex.budget)
 	in, err := scan.openBounds(ex, scanBounds{Filter: part, fleeting: g.plan.fleeting})

@@ -6,8 +6,9 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// A joinRelation joins two relations. Rows of the right side are kept in memory, by the hash of what they are joined on
-// if there is an equality, as a list otherwise; rows of the left side stream.
+// A joinRelation joins two relations. Rows of the right side are kept in memory, by the hash of
+// what they are joined on if there is an equality, as a list otherwise; rows of the left side
+// stream.
 type joinRelation struct {
 	left, right relation
 	outer       bool // LEFT JOIN: a row of the left side without a match comes with NULLs
@@ -41,7 +42,8 @@ func newJoinRelation(left, right relation, outer bool) *joinRelation {
 			columns[i].Nullable = true
 		}
 	}
-	return &joinRelation{left: left, right: right, outer: outer, columns: columns, slots: map[int]int{}}
+	return &joinRelation{left: left, right: right, outer: outer, columns: columns,
+		slots: map[int]int{}}
 }
 
 func (p *joinRelation) schema() []tableColumn { return p.columns }
@@ -60,7 +62,8 @@ func (p *joinRelation) bind(i int) *expr.Expr {
 	return boundColumn(p.columns[i], slotExpr(slot))
 }
 
-// newJoinKey tells how two sides of an equality are made comparable as bytes; ok is false if they cannot be.
+// newJoinKey tells how two sides of an equality are made comparable as bytes; ok is false if they
+// cannot be.
 func newJoinKey(left, right *expr.Expr) (key joinKey, ok bool) {
 	key = joinKey{left: left, right: right, collate: expr.CommonCollation(left, right)}
 	if left.IsTime() != right.IsTime() {
@@ -78,7 +81,8 @@ func (p *joinRelation) open(ex *execution, outer *expr.Env) (rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	join := &joinedRows{plan: p, ex: ex, outer: outer, left: left, leftEnv: ex.env(outer), row: make([]value.Value, len(p.reads))}
+	join := &joinedRows{plan: p, ex: ex, outer: outer, left: left, leftEnv: ex.env(outer),
+		row: make([]value.Value, len(p.reads))}
 	return filtered(join, p.where), nil
 }
 
@@ -317,15 +321,18 @@ func (c *coreScope) mergeUsing(from parser.Source, next *int) {
 	}
 }
 
-// joinConditions lists the conditions of ON and USING of a join whose sources are lo to mid and mid to hi.
+// joinConditions lists the conditions of ON and USING of a join whose sources are lo to mid and mid
+// to hi.
 func (c *coreScope) joinConditions(j *parser.Join, lo, mid, hi int) ([]*pendingCond, error) {
 	on := c.pendingList(j.On, "ON", lo, hi)
 	for _, name := range j.Using {
 		l, r := c.usingColumn(name, lo, mid), c.usingColumn(name, mid, hi)
 		if l == nil || r == nil {
-			return nil, errorf(UnknownColumn, j.Pos, "USING (%s): both sides of the join must have the column", name)
+			return nil, errorf(UnknownColumn, j.Pos,
+				"USING (%s): both sides of the join must have the column", name)
 		}
-		on = append(on, c.newPending(&parser.Binary{Pos: j.Pos, Op: parser.OpEq, X: l, Y: r}, "ON", lo, hi))
+		on = append(on,
+			c.newPending(&parser.Binary{Pos: j.Pos, Op: parser.OpEq, X: l, Y: r}, "ON", lo, hi))
 	}
 	return on, nil
 }
@@ -342,7 +349,8 @@ func countSources(s parser.Source) int {
 func (c *coreScope) usingColumn(name string, lo, hi int) *parser.Column {
 	for i := lo; i < hi; i++ {
 		if at := c.sources[i].find(name); at >= 0 {
-			return &parser.Column{Pos: c.sources[i].pos, Table: ordinalName(c.sources[i].offset + at), Name: name}
+			return &parser.Column{Pos: c.sources[i].pos, Table: ordinalName(c.sources[i].offset + at),
+				Name: name}
 		}
 	}
 	return nil

@@ -22,12 +22,12 @@ func (c *coreScope) layoutOf(rel joined) []fromItem {
 	return list
 }
 
-// A joinBlock is tables and sub-queries that FROM joins by commas, JOIN and LEFT JOIN, without what stands to the right of
-// a LEFT JOIN: that is one item, and a block of its own.
+// A joinBlock is tables and sub-queries that FROM joins by commas, JOIN and LEFT JOIN, without what
+// stands to the right of a LEFT JOIN: that is one item, and a block of its own.
 //
-// An inner join gives the same rows wherever it is done, so long as its conditions are decided at some time. So does a LEFT
-// JOIN, which adds columns to rows and drops none, as soon as the tables that its ON reads have been joined. So the items may
-// be joined in any order that respects this.
+// An inner join gives the same rows wherever it is done, so long as its conditions are decided at
+// some time. So does a LEFT JOIN, which adds columns to rows and drops none, as soon as the tables
+// that its ON reads have been joined. So the items may be joined in any order that respects this.
 type joinBlock struct {
 	*coreScope
 	items []*joinItem
@@ -50,8 +50,9 @@ type joinItem struct {
 	constant bool // some column of it must equal a constant
 }
 
-// joinBlock compiles the part of FROM whose first source is number lo. conds are the conditions that all of its rows must
-// satisfy; those that it has not seen to afterwards are not marked as used.
+// joinBlock compiles the part of FROM whose first source is number lo. conds are the conditions
+// that all of its rows must satisfy; those that it has not seen to afterwards are not marked as
+// used.
 func (c *coreScope) joinBlock(from parser.Source, lo int, conds []*pendingCond) (joined, error) {
 	b := &joinBlock{coreScope: c, conds: slices.Clone(conds)}
 	own, _, err := b.collect(from, lo, false)
@@ -77,13 +78,17 @@ func (c *coreScope) joinBlock(from parser.Source, lo int, conds []*pendingCond) 
 	return all, nil
 }
 
-// collect lists the items of a part of FROM, the first source of which is number lo, and the conditions of its inner joins.
-// next is the number of the source behind it. whole makes it one item, as what stands to the right of a LEFT JOIN is.
-func (b *joinBlock) collect(from parser.Source, lo int, whole bool) (on []*pendingCond, next int, err error) {
+// collect lists the items of a part of FROM, the first source of which is number lo, and the
+// conditions of its inner joins. next is the number of the source behind it. whole makes it one
+// item, as what stands to the right of a LEFT JOIN is.
+func (b *joinBlock) collect(
+	from parser.Source, lo int, whole bool,
+) (on []*pendingCond, next int, err error) {
 	j, ok := from.(*parser.Join)
 	if !ok || whole {
 		next = lo + countSources(from)
-		b.items = append(b.items, &joinItem{from: from, lo: lo, hi: next, set: setOf(lo, next), leaf: !ok})
+		b.items = append(b.items,
+			&joinItem{from: from, lo: lo, hi: next, set: setOf(lo, next), leaf: !ok})
 		return nil, next, nil
 	}
 	on, mid, err := b.collect(j.Left, lo, false)
@@ -105,7 +110,8 @@ func (b *joinBlock) collect(from parser.Source, lo int, whole bool) (on []*pendi
 	return append(append(on, right...), own...), next, nil
 }
 
-// joinOuter makes the item the right side of a LEFT JOIN, whose left side ends before source number mid.
+// joinOuter makes the item the right side of a LEFT JOIN, whose left side ends before source number
+// mid.
 func (it *joinItem) joinOuter(on []*pendingCond, mid int) {
 	it.outer, it.on = true, on
 	for _, w := range on {
@@ -151,7 +157,8 @@ func (b *joinBlock) item(it *joinItem) (joined, error) {
 	return b.joinBlock(it.from, it.lo, conds)
 }
 
-// inner joins two parts of FROM. The conditions that are about nothing else are decided by the join.
+// inner joins two parts of FROM. The conditions that are about nothing else are decided by the
+// join.
 func (b *joinBlock) inner(left, right joined) (joined, error) {
 	p, rel := newJoin(left, right, false)
 	keys := slices.Concat(b.conds, b.deduced(left.set, right.set))
@@ -179,7 +186,8 @@ func (b *joinBlock) left(left, right joined, on []*pendingCond) (joined, error) 
 
 func newJoin(left, right joined, outer bool) (*joinRelation, joined) {
 	p := newJoinRelation(left.relation, right.relation, outer)
-	return p, joined{relation: p, layout: slices.Concat(left.layout, right.layout), set: left.set | right.set}
+	return p, joined{relation: p, layout: slices.Concat(left.layout, right.layout),
+		set: left.set | right.set}
 }
 
 // joinKeys finds the equalities between the sides of a join.
@@ -213,7 +221,8 @@ func (b *joinBlock) joinKeys(p *joinRelation, conds []*pendingCond, left, right 
 	return nil
 }
 
-// links reports whether the condition is an equality between something of the one and something of the other.
+// links reports whether the condition is an equality between something of the one and something of
+// the other.
 func (w *pendingCond) links(a, b itemSet) bool {
 	if !w.equality || w.sides[0] == 0 || w.sides[1] == 0 {
 		return false
@@ -222,7 +231,9 @@ func (w *pendingCond) links(a, b itemSet) bool {
 }
 
 // joinRest compiles the conditions that are about the joined row and have no place yet.
-func (b *joinBlock) joinRest(p *joinRelation, conds []*pendingCond, rel joined, texts *[]string) ([]condition, error) {
+func (b *joinBlock) joinRest(
+	p *joinRelation, conds []*pendingCond, rel joined, texts *[]string,
+) ([]condition, error) {
 	var list []condition
 	for _, w := range conds {
 		if err := b.busy(compileWork); err != nil {

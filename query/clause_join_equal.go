@@ -13,8 +13,8 @@ type equalColumn struct {
 	e       *parser.Column
 }
 
-// equalColumns are columns that are equal to each other in every row of a block. All of them are compared in the same way, so
-// that a = b and b = c say that a = c.
+// equalColumns are columns that are equal to each other in every row of a block. All of them are
+// compared in the same way, so that a = b and b = c say that a = c.
 type equalColumns struct {
 	columns []equalColumn
 	sources itemSet
@@ -27,7 +27,8 @@ type equalities struct {
 	constants map[int]parser.Expr   // by ordinal of a column: what it equals
 }
 
-// deduce finds the columns that are equal, and adds what equals a constant because another column does.
+// deduce finds the columns that are equal, and adds what equals a constant because another column
+// does.
 func (b *joinBlock) deduce() {
 	b.equal = equalities{listOf: map[int]*equalColumns{}, constants: map[int]parser.Expr{}}
 	for _, w := range b.conds {
@@ -38,8 +39,8 @@ func (b *joinBlock) deduce() {
 	}
 	for _, list := range b.equal.lists {
 		for _, x := range list.columns {
-			if value := b.equal.constants[x.ordinal]; value != nil {
-				b.spread(list, value)
+			if constant := b.equal.constants[x.ordinal]; constant != nil {
+				b.spread(list, constant)
 				break
 			}
 		}
@@ -47,16 +48,17 @@ func (b *joinBlock) deduce() {
 }
 
 // spread says of every column of the list that it equals the value.
-func (b *joinBlock) spread(list *equalColumns, value parser.Expr) {
+func (b *joinBlock) spread(list *equalColumns, constant parser.Expr) {
 	for _, x := range list.columns {
 		if b.equal.constants[x.ordinal] == nil && b.isTable(x.source) {
-			b.equal.constants[x.ordinal] = value
-			b.conds = append(b.conds, b.equality(x.e, value))
+			b.equal.constants[x.ordinal] = constant
+			b.conds = append(b.conds, b.equality(x.e, constant))
 		}
 	}
 }
 
-// deduceOn gives what the right side of a LEFT JOIN must equal because its ON compares it with what equals a constant.
+// deduceOn gives what the right side of a LEFT JOIN must equal because its ON compares it with what
+// equals a constant.
 func (b *joinBlock) deduceOn(it *joinItem) []*pendingCond {
 	var list []*pendingCond
 	for _, w := range it.on {
@@ -67,20 +69,22 @@ func (b *joinBlock) deduceOn(it *joinItem) []*pendingCond {
 		if !setOf(x.source, x.source+1).within(it.set) {
 			x, y = y, x
 		}
-		if value := b.equal.constants[y.ordinal]; value != nil {
-			list = append(list, b.equality(x.e, value))
+		if constant := b.equal.constants[y.ordinal]; constant != nil {
+			list = append(list, b.equality(x.e, constant))
 		}
 	}
 	return list
 }
 
 func (b *joinBlock) equality(x, y parser.Expr) *pendingCond {
-	return b.newPending(&parser.Binary{Pos: x.At(), Op: parser.OpEq, X: x, Y: y}, "ON", 0, len(b.sources))
+	return b.newPending(&parser.Binary{Pos: x.At(), Op: parser.OpEq, X: x, Y: y}, "ON", 0,
+		len(b.sources))
 }
 
 // isTable reports whether the source is a table or sub-query of an inner join of the block.
 func (b *joinBlock) isTable(source int) bool {
-	return slices.ContainsFunc(b.items, func(it *joinItem) bool { return it.leaf && !it.outer && it.lo == source })
+	return slices.ContainsFunc(b.items,
+		func(it *joinItem) bool { return it.leaf && !it.outer && it.lo == source })
 }
 
 // equalPair returns the two columns that a condition says are equal, if that is what it says.
@@ -98,7 +102,8 @@ func (b *joinBlock) columnAt(x equalColumn) tableColumn {
 	return src.columns[x.ordinal-src.offset]
 }
 
-// ownColumn returns the column of FROM that an expression of the condition is, nil for any other expression.
+// ownColumn returns the column of FROM that an expression of the condition is, nil for any other
+// expression.
 func (c *coreScope) ownColumn(w *pendingCond, e parser.Expr) *equalColumn {
 	col, ok := e.(*parser.Column)
 	if !ok {
@@ -123,13 +128,14 @@ func (q *equalities) noteConstant(w *pendingCond) {
 			continue
 		}
 		eq := w.e.(*parser.Binary)
-		if value := [2]parser.Expr{eq.X, eq.Y}[1-i]; repeatable(w, value) {
-			q.constants[x.ordinal] = value
+		if constant := [2]parser.Expr{eq.X, eq.Y}[1-i]; repeatable(w, constant) {
+			q.constants[x.ordinal] = constant
 		}
 	}
 }
 
-// repeatable reports whether the value can be compared with in another place, too: it is the same wherever and whenever it is evaluated.
+// repeatable reports whether the value can be compared with in another place, too: it is the same
+// wherever and whenever it is evaluated.
 func repeatable(w *pendingCond, e parser.Expr) bool {
 	switch e := e.(type) {
 	case *parser.Literal, *parser.Param:
@@ -170,7 +176,8 @@ func (q *equalities) list(x equalColumn) *equalColumns {
 	return list
 }
 
-// of returns one of the columns that a set of sources has. There is one if list.sources overlaps the set.
+// of returns one of the columns that a set of sources has. There is one if list.sources overlaps
+// the set.
 func (list *equalColumns) of(set itemSet) *parser.Column {
 	for _, x := range list.columns {
 		if setOf(x.source, x.source+1).within(set) {
@@ -182,10 +189,12 @@ func (list *equalColumns) of(set itemSet) *parser.Column {
 
 // link reports whether some column of the one equals some column of the other.
 func (q *equalities) link(x, y itemSet) bool {
-	return slices.ContainsFunc(q.lists, func(list *equalColumns) bool { return list.sources.overlaps(x) && list.sources.overlaps(y) })
+	return slices.ContainsFunc(q.lists,
+		func(list *equalColumns) bool { return list.sources.overlaps(x) && list.sources.overlaps(y) })
 }
 
-// deduced returns the equalities between two parts of FROM that follow from others and that no condition states.
+// deduced returns the equalities between two parts of FROM that follow from others and that no
+// condition states.
 func (b *joinBlock) deduced(left, right itemSet) []*pendingCond {
 	stated := map[*equalColumns]bool{}
 	for _, w := range b.conds {

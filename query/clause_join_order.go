@@ -5,8 +5,9 @@ import (
 	"slices"
 )
 
-// order puts the items of a block into the order in which they are joined: groups of items that equalities link, the largest
-// first. Nothing links one group with another, so what joins them is a cross product, and comes last.
+// order puts the items of a block into the order in which they are joined: groups of items that
+// equalities link, the largest first. Nothing links one group with another, so what joins them is a
+// cross product, and comes last.
 func (b *joinBlock) order() [][]*joinItem {
 	for _, it := range b.items {
 		it.constant = slices.ContainsFunc(b.conds, func(w *pendingCond) bool { return w.fixes(it.set) })
@@ -21,11 +22,12 @@ func (b *joinBlock) order() [][]*joinItem {
 
 // fixes reports whether the condition says that something of the sources equals a constant.
 func (w *pendingCond) fixes(set itemSet) bool {
-	return w.equality && !w.used && w.needs != 0 && w.needs.within(set) && (w.sides[0] == 0 || w.sides[1] == 0)
+	return w.equality && !w.used && w.needs != 0 && w.needs.within(set) &&
+		(w.sides[0] == 0 || w.sides[1] == 0)
 }
 
-// groups divides the items into those that equalities link, directly or over others, each in the order of FROM.
-// The right side of a LEFT JOIN is in the group of what its ON reads.
+// groups divides the items into those that equalities link, directly or over others, each in the
+// order of FROM. The right side of a LEFT JOIN is in the group of what its ON reads.
 func (b *joinBlock) groups() [][]*joinItem {
 	var sets []itemSet
 	for _, it := range b.items {
@@ -71,7 +73,8 @@ func closure(set itemSet, sets []itemSet) itemSet {
 // maxStarts is how many tables chain tries to begin with.
 const maxStarts = 8
 
-// chain puts the items of a group into order. If that takes a cross product, it looks whether beginning with another table does not.
+// chain puts the items of a group into order. If that takes a cross product, it looks whether
+// beginning with another table does not.
 func (b *joinBlock) chain(items []*joinItem) []*joinItem {
 	best, crosses := b.chainFrom(b.best(items, 0), items)
 	for i, it := range items[:min(len(items), maxStarts)] {
@@ -103,7 +106,8 @@ func (b *joinBlock) chainFrom(i int, items []*joinItem) (list []*joinItem, cross
 	}
 }
 
-// best returns the number of the item to join next, when done has been joined: of several that are equally good, the first of FROM.
+// best returns the number of the item to join next, when done has been joined: of several that are
+// equally good, the first of FROM.
 func (b *joinBlock) best(items []*joinItem, done itemSet) int {
 	best, most := 0, -1
 	for i, it := range items {

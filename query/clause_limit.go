@@ -12,8 +12,11 @@ import (
 // A limitPlan is LIMIT and OFFSET.
 type limitPlan struct{ limit, offset *expr.Expr }
 
-// compileLimit compiles LIMIT and OFFSET, which may use parameters, but no columns. It returns nil if there are none.
-func (c *statementCompiler) compileLimit(limit, offset parser.Expr, q queryScope) (*limitPlan, error) {
+// compileLimit compiles LIMIT and OFFSET, which may use parameters, but no columns. It returns nil
+// if there are none.
+func (c *statementCompiler) compileLimit(
+	limit, offset parser.Expr, q queryScope,
+) (*limitPlan, error) {
 	if limit == nil && offset == nil {
 		return nil, nil
 	}
@@ -38,7 +41,8 @@ func (c *statementCompiler) compileLimit(limit, offset parser.Expr, q queryScope
 	return p, nil
 }
 
-// window evaluates LIMIT and OFFSET: the number of rows to give, -1 for all, and of rows to pass over before.
+// window evaluates LIMIT and OFFSET: the number of rows to give, -1 for all, and of rows to pass
+// over before.
 func (p *limitPlan) window(ex *execution, outer *expr.Env) (limit, offset int64, err error) {
 	if p == nil {
 		return -1, 0, nil
@@ -51,7 +55,9 @@ func (p *limitPlan) window(ex *execution, outer *expr.Env) (limit, offset int64,
 	return max(limit, -1), max(offset, 0), err
 }
 
-func (p *limitPlan) number(e *expr.Expr, clause string, none int64, ex *execution, outer *expr.Env) (int64, error) {
+func (p *limitPlan) number(
+	e *expr.Expr, clause string, none int64, ex *execution, outer *expr.Env,
+) (int64, error) {
 	if e == nil {
 		return none, nil
 	}

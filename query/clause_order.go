@@ -58,8 +58,8 @@ func compareKeys(keys []sortKey, a, b []value.Value) int {
 	return 0
 }
 
-// orderedRows are the rows of a projection in the order of ORDER BY. With a limit they keep only that many.
-// Rows with equal keys keep the order in which they came.
+// orderedRows are the rows of a projection in the order of ORDER BY. With a limit they keep only
+// that many. Rows with equal keys keep the order in which they came.
 type orderedRows struct {
 	in    projection
 	keys  []sortKey
@@ -118,7 +118,8 @@ func (s *orderedRows) build(en *expr.Env) error {
 	return en.Err
 }
 
-// sortEffort is about how many bytes comparing two rows looks at, and some for the comparison itself.
+// sortEffort is about how many bytes comparing two rows looks at, and some for the comparison
+// itself.
 func sortEffort(a, b []value.Value) int {
 	n := effort.Term
 	for i := range a {
@@ -171,7 +172,8 @@ func (s *orderedRows) keepRow(keys []value.Value, serial int) (sortedRow, error)
 	return row, err
 }
 
-// add puts a row among those that are kept; if there are as many as will be read, the last of them goes.
+// add puts a row among those that are kept; if there are as many as will be read, the last of them
+// goes.
 func (s *orderedRows) add(top *topRows, row sortedRow, full bool) {
 	switch {
 	case s.limit < 0:
@@ -216,8 +218,9 @@ func (t *topRows) Pop() any {
 	return last
 }
 
-// ordinal returns the number of an integer literal, which in GROUP BY and ORDER BY means a result column; a plus may stand before it.
-// One that does not fit into 32 bits is a constant like any other, as in SQLite.
+// ordinal returns the number of an integer literal, which in GROUP BY and ORDER BY means a result
+// column; a plus may stand before it. One that does not fit into 32 bits is a constant like any
+// other, as in SQLite.
 func ordinal(e parser.Expr) (int64, bool) {
 	for {
 		plus, ok := e.(*parser.Unary)
@@ -237,7 +240,8 @@ func ordinal(e parser.Expr) (int64, bool) {
 // compileOrder compiles ORDER BY. A term is the name of a result, a number, or an expression.
 func (c *coreScope) compileOrder(p *corePlan, order []parser.Order) error {
 	if len(order) > maxColumns {
-		return errorf(BadStatement, order[maxColumns].Expr.At(), "ORDER BY has at most %d terms", maxColumns)
+		return errorf(BadStatement, order[maxColumns].Expr.At(), "ORDER BY has at most %d terms",
+			maxColumns)
 	}
 	for _, o := range order {
 		e, coll := splitCollate(o.Expr)
@@ -265,11 +269,13 @@ func (c *coreScope) compileOrder(p *corePlan, order []parser.Order) error {
 	return nil
 }
 
-// orderResult returns the result column that an ORDER BY term names, -1 if it is an expression of its own.
+// orderResult returns the result column that an ORDER BY term names, -1 if it is an expression of
+// its own.
 func (c *coreScope) orderResult(e parser.Expr) (int, error) {
 	if n, ok := ordinal(e); ok {
 		if n < 1 || n > int64(len(c.results)) {
-			return 0, errorf(BadStatement, e.At(), "ORDER BY %d: the result has %d columns", n, len(c.results))
+			return 0, errorf(BadStatement, e.At(), "ORDER BY %d: the result has %d columns", n,
+				len(c.results))
 		}
 		return int(n) - 1, nil
 	}
@@ -288,7 +294,8 @@ func (c *coreScope) orderResult(e parser.Expr) (int, error) {
 	return -1, nil
 }
 
-// splitCollate takes COLLATE off an ORDER BY term that is otherwise a column or a number. Of several, the last counts.
+// splitCollate takes COLLATE off an ORDER BY term that is otherwise a column or a number. Of
+// several, the last counts.
 func splitCollate(e parser.Expr) (term parser.Expr, coll *value.Collation) {
 	for {
 		col, ok := e.(*parser.Collate)

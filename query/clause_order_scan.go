@@ -6,15 +6,16 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// A directedScan gives rows in the order of ORDER BY by reading the log in that direction, so that LIMIT ends the reading.
+// A directedScan gives rows in the order of ORDER BY by reading the log in that direction, so that
+// LIMIT ends the reading.
 type directedScan struct {
 	scan      *tableScan
 	backwards bool
 	exact     bool // no condition stands above the scan
 }
 
-// direct returns how the scan itself can give the order of a core, nil if it cannot: ORDER BY position or recorded_at,
-// or version where only one stream is read.
+// direct returns how the scan itself can give the order of a core, nil if it cannot: ORDER BY
+// position or recorded_at, or version where only one stream is read.
 func (c *coreScope) direct(p *corePlan, order []parser.Order) *directedScan {
 	scan, ok := c.from.(*tableScan)
 	if !ok || len(order) == 0 || scan.events() == nil || c.aggregate {
@@ -50,7 +51,8 @@ func (s *tableScan) ofOneStream() bool {
 	}
 	for _, b := range s.bounds {
 		// Whatever the operand gives: texts that equal it byte by byte are equal.
-		if b.ord == ordStream && b.op == parser.OpEq && len(b.operands) == 1 && b.operands[0].Collate == value.Binary {
+		if b.ord == ordStream && b.op == parser.OpEq && len(b.operands) == 1 &&
+			b.operands[0].Collate == value.Binary {
 			return true
 		}
 	}

@@ -28,16 +28,26 @@ type returnedRow struct {
 
 // returnColumns are the columns that RETURNING can give. All but the last are part of *.
 var returnColumns = []returnColumn{
-	{Column{"position", Integer, false}, -1, true, func(r *returnedRow) value.Value { return value.OfInt(int64(r.placed.Position)) }},
-	{Column{"stream", Text, false}, -1, false, func(r *returnedRow) value.Value { return value.OfText(r.row.stream) }},
-	{Column{"version", Integer, false}, -1, false, func(r *returnedRow) value.Value { return versionValue(r.placed.Version) }},
-	{Column{"id", Text, false}, -1, false, func(r *returnedRow) value.Value { return idValue(r.placed.ID) }},
-	{Column{"type", Text, false}, -1, false, func(r *returnedRow) value.Value { return value.OfText(r.row.event.Type) }},
-	{Column{"payload", JSON, true}, -1, false, func(r *returnedRow) value.Value { return payloadValue(r.row.event.Payload) }},
-	{Column{"metadata", JSON, false}, -1, false, func(r *returnedRow) value.Value { return value.OfJSON(metadataText(r.row.event.Metadata)) }},
-	{Column{"tags", JSON, false}, -1, false, func(r *returnedRow) value.Value { return value.OfJSON(tagsText(sortedTags(r.row.event.Tags))) }},
-	{Column{"recorded_at", Timestamp, false}, -1, true, func(r *returnedRow) value.Value { return value.OfTime(r.done.RecordedAt.UnixMicro()) }},
-	{Column{"duplicate", Integer, false}, -1, true, func(r *returnedRow) value.Value { return value.OfBool(r.done.Duplicate) }},
+	{Column{"position", Integer, false}, -1, true,
+		func(r *returnedRow) value.Value { return value.OfInt(int64(r.placed.Position)) }},
+	{Column{"stream", Text, false}, -1, false,
+		func(r *returnedRow) value.Value { return value.OfText(r.row.stream) }},
+	{Column{"version", Integer, false}, -1, false,
+		func(r *returnedRow) value.Value { return versionValue(r.placed.Version) }},
+	{Column{"id", Text, false}, -1, false,
+		func(r *returnedRow) value.Value { return idValue(r.placed.ID) }},
+	{Column{"type", Text, false}, -1, false,
+		func(r *returnedRow) value.Value { return value.OfText(r.row.event.Type) }},
+	{Column{"payload", JSON, true}, -1, false,
+		func(r *returnedRow) value.Value { return payloadValue(r.row.event.Payload) }},
+	{Column{"metadata", JSON, false}, -1, false,
+		func(r *returnedRow) value.Value { return value.OfJSON(metadataText(r.row.event.Metadata)) }},
+	{Column{"tags", JSON, false}, -1, false,
+		func(r *returnedRow) value.Value { return value.OfJSON(tagsText(sortedTags(r.row.event.Tags))) }},
+	{Column{"recorded_at", Timestamp, false}, -1, true,
+		func(r *returnedRow) value.Value { return value.OfTime(r.done.RecordedAt.UnixMicro()) }},
+	{Column{"duplicate", Integer, false}, -1, true,
+		func(r *returnedRow) value.Value { return value.OfBool(r.done.Duplicate) }},
 }
 
 // idValue is NULL for an id that COMMIT will assign.
@@ -63,8 +73,8 @@ func sortedTags(tags []string) []string {
 	return sorted
 }
 
-// compileReturning resolves RETURNING. If the statement is compiled for a transaction (pending), versions and ids may
-// be NULL.
+// compileReturning resolves RETURNING. If the statement is compiled for a transaction (pending),
+// versions and ids may be NULL.
 func (p *insertPlan) compileReturning(r *parser.Returning, pending bool) error {
 	if r == nil {
 		return nil
@@ -106,7 +116,8 @@ func (p *insertPlan) checkPending() error {
 			if pos < 0 {
 				pos = p.pos
 			}
-			return errorf(BadStatement, pos, "%s is assigned at COMMIT: RETURNING cannot give it inside a transaction", c.Name)
+			return errorf(BadStatement, pos,
+				"%s is assigned at COMMIT: RETURNING cannot give it inside a transaction", c.Name)
 		}
 	}
 	return nil

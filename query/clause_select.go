@@ -50,8 +50,8 @@ func (p *projectedRows) sortKeys(dst []value.Value) error {
 
 func (p *projectedRows) close() error { return p.in.close() }
 
-// A projection gives rows whose sort keys and results are computed separately, so that a row which is dropped for its
-// keys is never computed.
+// A projection gives rows whose sort keys and results are computed separately, so that a row which
+// is dropped for its keys is never computed.
 type projection interface {
 	rows
 	// advance moves to the next row.
@@ -76,7 +76,8 @@ func (c *coreScope) expandResults() error {
 			return errorf(BadStatement, r.Pos, "* needs a FROM")
 		}
 		if r.StarTable != "" && !c.hasSource(r.StarTable) {
-			return errorf(UnknownTable, r.Pos, "there is no table %s in this query", fault.Quoted(r.StarTable))
+			return errorf(UnknownTable, r.Pos, "there is no table %s in this query",
+				fault.Quoted(r.StarTable))
 		}
 		for i := range c.sources {
 			if r.StarTable == "" || sameName(c.sources[i].name, r.StarTable) {
@@ -153,17 +154,20 @@ func (c *coreScope) compileResults(p *corePlan) error {
 	return nil
 }
 
-// checkEvent allows the pseudo-column event only as a result of its own, read directly from an event table.
+// checkEvent allows the pseudo-column event only as a result of its own, read directly from an
+// event table.
 func (c *coreScope) checkEvent(r parser.Result) error {
 	_, plain := r.Expr.(*parser.Column)
 	_, direct := c.from.(*tableScan)
 	if plain && direct && !c.aggregate && !c.core.Distinct && !c.nested {
 		return nil
 	}
-	return errorf(Unsupported, r.Pos, "the column event can only be read directly from an event table: no sub-query, join, grouping, DISTINCT or window")
+	return errorf(Unsupported, r.Pos, "the column event can only be read directly from an event table: "+
+		"no sub-query, join, grouping, DISTINCT or window")
 }
 
-// resultName names a result column: its alias, the column's name, or the expression as it was written.
+// resultName names a result column: its alias, the column's name, or the expression as it was
+// written.
 func (c *coreScope) resultName(r parser.Result, i int) string {
 	if r.Alias != "" {
 		return r.Alias

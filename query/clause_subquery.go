@@ -34,7 +34,8 @@ func (s *clauseScope) newSubPlan(sel *parser.Select) (*subPlan, error) {
 	s.subs++
 	s.nesting = true
 	p := &subPlan{number: s.subs, pos: sel.Pos}
-	plan, err := s.compileSelect(sel, queryScope{parent: s, ctes: s.ctes, nested: true, depth: s.depth + 1})
+	plan, err := s.compileSelect(sel,
+		queryScope{parent: s, ctes: s.ctes, nested: true, depth: s.depth + 1})
 	p.plan = plan
 	return p, err
 }
@@ -42,7 +43,8 @@ func (s *clauseScope) newSubPlan(sel *parser.Select) (*subPlan, error) {
 // oneColumn refuses a sub-query that does not give exactly one column.
 func (p *subPlan) oneColumn() error {
 	if n := len(p.plan.columns); n != 1 {
-		return errorf(BadStatement, p.pos, "a sub-query that stands for a value gives one column, not %d", n)
+		return errorf(BadStatement, p.pos, "a sub-query that stands for a value gives one column, not %d",
+			n)
 	}
 	return nil
 }
@@ -64,8 +66,8 @@ func (p *subPlan) once(en *expr.Env) *onceResult {
 	return r
 }
 
-// each runs the sub-query for the current row of en and gives its rows to visit until that returns false.
-// An error is left in en.err.
+// each runs the sub-query for the current row of en and gives its rows to visit until that returns
+// false. An error is left in en.err.
 func (p *subPlan) each(en *expr.Env, visit func(row []value.Value) bool) {
 	defer execOf(en).leave(execOf(en).envs)
 	op, err := p.plan.open(execOf(en), en)
@@ -88,8 +90,8 @@ func (p *subPlan) each(en *expr.Env, visit func(row []value.Value) bool) {
 	}
 }
 
-// Subquery implements binder: a sub-query that stands for the first column of its first row, NULL without rows. As in SQLite, the
-// column gives it its affinity but not its collation.
+// Subquery implements binder: a sub-query that stands for the first column of its first row, NULL
+// without rows. As in SQLite, the column gives it its affinity but not its collation.
 func (s *clauseScope) Subquery(q *parser.Subquery) (*expr.Expr, error) {
 	p, err := s.newSubPlan(q.Select)
 	if err != nil {
@@ -99,7 +101,8 @@ func (s *clauseScope) Subquery(q *parser.Subquery) (*expr.Expr, error) {
 		return nil, err
 	}
 	col := p.plan.columns[0]
-	return &expr.Expr{Eval: p.scalar, Type: col.Type, Nullable: true, Affinity: col.affinity, Pos: q.Pos}, nil
+	return &expr.Expr{Eval: p.scalar, Type: col.Type, Nullable: true, Affinity: col.affinity,
+		Pos: q.Pos}, nil
 }
 
 func (p *subPlan) scalar(en *expr.Env) value.Value {
@@ -161,7 +164,8 @@ func (s *clauseScope) InSelect(x *expr.Expr, in *parser.In) (*expr.Expr, error) 
 	}
 	col := p.plan.columns[0]
 	item := &expr.Expr{Affinity: col.affinity, Type: col.Type, Collate: col.collate}
-	m := membership{sub: p, convert: value.Conversion(value.CommonAffinity(x.Affinity, item.Affinity)), collate: expr.CommonCollation(x, item)}
+	m := membership{sub: p, convert: value.Conversion(value.CommonAffinity(x.Affinity, item.Affinity)),
+		collate: expr.CommonCollation(x, item)}
 	if x.IsTime() != item.IsTime() {
 		if x.Type.IsNumber() || item.Type.IsNumber() {
 			return nil, expr.ErrTimeBesideNumber(x.Pos)

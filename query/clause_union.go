@@ -23,7 +23,8 @@ func (c *statementCompiler) addCores(p *selectPlan, sel *parser.Select, q queryS
 			return err
 		}
 		if len(core.columns) != len(p.columns) {
-			return errorf(BadStatement, u.Core.Pos, "the SELECTs of a UNION have %d and %d columns", len(p.columns), len(core.columns))
+			return errorf(BadStatement, u.Core.Pos, "the SELECTs of a UNION have %d and %d columns",
+				len(p.columns), len(core.columns))
 		}
 		p.cores, p.all = append(p.cores, core), append(p.all, u.All)
 		for i := range p.columns {
@@ -68,7 +69,8 @@ func mergeColumns(a, b tableColumn) tableColumn {
 func (c *statementCompiler) unionOrder(sel *parser.Select, p *selectPlan) ([]sortKey, error) {
 	var keys []sortKey
 	if len(sel.OrderBy) > maxColumns {
-		return nil, errorf(BadStatement, sel.OrderBy[maxColumns].Expr.At(), "ORDER BY has at most %d terms", maxColumns)
+		return nil, errorf(BadStatement, sel.OrderBy[maxColumns].Expr.At(),
+			"ORDER BY has at most %d terms", maxColumns)
 	}
 	for _, o := range sel.OrderBy {
 		e, coll := splitCollate(o.Expr)
@@ -87,7 +89,8 @@ func (c *statementCompiler) unionOrder(sel *parser.Select, p *selectPlan) ([]sor
 func unionColumn(sel *parser.Select, p *selectPlan, e parser.Expr) (int, error) {
 	if n, ok := ordinal(e); ok {
 		if n < 1 || n > int64(len(p.columns)) {
-			return 0, errorf(BadStatement, e.At(), "ORDER BY %d: the result has %d columns", n, len(p.columns))
+			return 0, errorf(BadStatement, e.At(), "ORDER BY %d: the result has %d columns", n,
+				len(p.columns))
 		}
 		return int(n) - 1, nil
 	}
@@ -105,10 +108,12 @@ func unionColumn(sel *parser.Select, p *selectPlan, e parser.Expr) (int, error) 
 			return i, nil
 		}
 	}
-	return 0, errorf(BadStatement, e.At(), "ORDER BY of a UNION takes names or numbers of result columns")
+	return 0, errorf(BadStatement, e.At(),
+		"ORDER BY of a UNION takes names or numbers of result columns")
 }
 
-// openUnion chains the cores of a UNION. One without ALL drops repeated rows of everything before it, too.
+// openUnion chains the cores of a UNION. One without ALL drops repeated rows of everything before
+// it, too.
 func (p *selectPlan) openUnion(ex *execution, outer *expr.Env) (rows, error) {
 	var op rows
 	for i, core := range p.cores {
@@ -177,7 +182,8 @@ func (c *unionRows) close() error {
 	return first
 }
 
-// A plainProjection makes a projection of rows that are results already: the order of a UNION is by its columns.
+// A plainProjection makes a projection of rows that are results already: the order of a UNION is by
+// its columns.
 type plainProjection struct {
 	rows
 	en   *expr.Env

@@ -52,14 +52,15 @@ type condition = func(*expr.Env) value.Truth
 // manyTerms is how many conditions or aggregates of a row are so many that they count as an effort.
 const manyTerms = 64
 
-// counted puts before very many conditions one that looks at the context: rows are counted in batches otherwise, and such a
-// batch would take seconds.
+// counted puts before very many conditions one that looks at the context: rows are counted in
+// batches otherwise, and such a batch would take seconds.
 func counted(conds []condition) []condition {
 	if len(conds) <= manyTerms {
 		return conds
 	}
 	n := len(conds) * effort.Term
-	return append([]condition{func(e *expr.Env) value.Truth { return value.TruthOf(e.Effort(n)) }}, conds...)
+	return append([]condition{func(e *expr.Env) value.Truth { return value.TruthOf(e.Effort(n)) }},
+		conds...)
 }
 
 func allTrue(conds []condition, en *expr.Env) bool {
@@ -149,7 +150,8 @@ func (f *filteredRelation) open(ex *execution, outer *expr.Env) (rows, error) {
 	return filtered(in, f.conds), nil
 }
 
-// costly reports whether evaluating a condition takes more than comparing columns: it is evaluated after those that do not.
+// costly reports whether evaluating a condition takes more than comparing columns: it is evaluated
+// after those that do not.
 func costly(e parser.Expr) bool {
 	return parser.Contains(e, func(e parser.Expr) bool {
 		switch e := e.(type) {

@@ -30,7 +30,8 @@ func (c *coreScope) push(l leaf, cond parser.Expr) error {
 	return nil
 }
 
-// boundsOf translates a condition into bounds. whole tells that they say all that the condition says.
+// boundsOf translates a condition into bounds. whole tells that they say all that the condition
+// says.
 func (c *coreScope) boundsOf(l leaf, cond parser.Expr) (bounds []*bound, whole bool, err error) {
 	if c.independent(cond) {
 		operands, err := c.operands(cond)
@@ -96,21 +97,22 @@ func (c *coreScope) orBound(l leaf, e *parser.Nary) ([]*bound, bool, error) {
 		if !ok || eq.Op != parser.OpEq {
 			return nil, false, nil
 		}
-		col, value := eq.X, eq.Y
+		col, other := eq.X, eq.Y
 		if c.leafColumn(l, col) < 0 {
-			col, value = value, col
+			col, other = other, col
 		}
 		i := c.leafColumn(l, col)
 		if i < 0 || ord >= 0 && i != ord {
 			return nil, false, nil
 		}
 		ord, x = i, col
-		operands = append(operands, value)
+		operands = append(operands, other)
 	}
 	return c.bound(l, x, parser.OpEq, operands...)
 }
 
-// alternativesBound translates an OR whose every term asks for a stream, a type or a tag: the engine unites what their indexes give.
+// alternativesBound translates an OR whose every term asks for a stream, a type or a tag: the
+// engine unites what their indexes give.
 func (c *coreScope) alternativesBound(l leaf, e *parser.Nary) ([]*bound, bool, error) {
 	if l.scan.events() == nil {
 		return nil, false, nil
@@ -125,7 +127,8 @@ func (c *coreScope) alternativesBound(l leaf, e *parser.Nary) ([]*bound, bool, e
 			}
 			exact = exact && whole
 			for _, part := range bounds {
-				if part.tag || !part.gate && !part.like && part.alternatives == nil && (part.ord == ordStream || part.ord == ordType) {
+				if part.tag || !part.gate && !part.like && part.alternatives == nil &&
+					(part.ord == ordStream || part.ord == ordType) {
 					parts = append(parts, part)
 				} else {
 					exact = false
@@ -152,7 +155,8 @@ func (c *coreScope) likeBound(l leaf, e *parser.Like) ([]*bound, bool, error) {
 }
 
 func (c *coreScope) tagBound(l leaf, e *parser.Call) ([]*bound, bool, error) {
-	if e.Name != "has" || len(e.Args) != 2 || e.Star || e.Distinct || l.scan.events() == nil || c.leafColumn(l, e.Args[0]) != ordTags {
+	if e.Name != "has" || len(e.Args) != 2 || e.Star || e.Distinct || l.scan.events() == nil ||
+		c.leafColumn(l, e.Args[0]) != ordTags {
 		return nil, false, nil
 	}
 	operands, err := c.operands(e.Args[1])
@@ -162,8 +166,11 @@ func (c *coreScope) tagBound(l leaf, e *parser.Call) ([]*bound, bool, error) {
 	return []*bound{{ord: ordTags, tag: true, operands: operands}}, true, nil
 }
 
-// bound makes "x op values" a bound if x is a column that has bounds and the values do not depend on the core's rows.
-func (c *coreScope) bound(l leaf, x parser.Expr, op parser.Op, values ...parser.Expr) ([]*bound, bool, error) {
+// bound makes "x op values" a bound if x is a column that has bounds and the values do not depend
+// on the core's rows.
+func (c *coreScope) bound(
+	l leaf, x parser.Expr, op parser.Op, values ...parser.Expr,
+) ([]*bound, bool, error) {
 	ord := c.leafColumn(l, x)
 	if l.scan.events() == nil {
 		ord = systemBound(l.scan.def, ord)
@@ -184,7 +191,8 @@ func (c *coreScope) bound(l leaf, x parser.Expr, op parser.Op, values ...parser.
 	return []*bound{{ord: ord, op: op, operands: operands}}, true, nil
 }
 
-// systemBound translates the ordinal of a column of $streams or $types into the event column that it lists.
+// systemBound translates the ordinal of a column of $streams or $types into the event column that
+// it lists.
 func systemBound(def table, ord int) int {
 	switch {
 	case ord != 0:
@@ -195,7 +203,8 @@ func systemBound(def table, ord int) int {
 	return ordType
 }
 
-// leafColumn returns the ordinal in the leaf of the column that x is, -1 if it is none of the leaf's.
+// leafColumn returns the ordinal in the leaf of the column that x is, -1 if it is none of the
+// leaf's.
 func (c *coreScope) leafColumn(l leaf, x parser.Expr) int {
 	col, ok := x.(*parser.Column)
 	if !ok {
@@ -224,7 +233,8 @@ func (c *coreScope) operands(list ...parser.Expr) ([]*expr.Expr, error) {
 	return out, nil
 }
 
-// independent reports whether an expression uses neither the core's own columns nor sub-queries nor names of results.
+// independent reports whether an expression uses neither the core's own columns nor sub-queries nor
+// names of results.
 func (c *coreScope) independent(e parser.Expr) bool {
 	return !parser.Contains(e, func(e parser.Expr) bool {
 		if col, ok := e.(*parser.Column); ok {

@@ -33,10 +33,12 @@ func (c conditions) one(depth int) string {
 	}
 	op := pick(c.Rand, "=", "<", "<=", ">", ">=", "<>")
 	number := func() string {
-		return pick(c.Rand, fmt.Sprint(c.IntN(320)-10), fmt.Sprintf("%d.5", c.IntN(320)-10), fmt.Sprintf("'%d'", c.IntN(300)), "'x'", "NULL", "1e30", "-1e30", "x'00'", fmt.Sprint(c.IntN(10)), "?")
+		return pick(c.Rand, fmt.Sprint(c.IntN(320)-10), fmt.Sprintf("%d.5", c.IntN(320)-10),
+			fmt.Sprintf("'%d'", c.IntN(300)), "'x'", "NULL", "1e30", "-1e30", "x'00'", fmt.Sprint(c.IntN(10)), "?")
 	}
 	stream := func() string {
-		return pick(c.Rand, fmt.Sprintf("'order-%06d'", c.IntN(32)), "'nothing'", "NULL", "5", "'ORDER-000001' COLLATE NOCASE", "'order-' || '000002'")
+		return pick(c.Rand, fmt.Sprintf("'order-%06d'", c.IntN(32)), "'nothing'", "NULL", "5",
+			"'ORDER-000001' COLLATE NOCASE", "'order-' || '000002'")
 	}
 	kind := func() string {
 		return pick(c.Rand, fmt.Sprintf("'OrderEvent%02d'", c.IntN(13)), "'orderevent03' COLLATE NOCASE", "NULL", "x'00'")
@@ -56,7 +58,8 @@ func (c conditions) one(depth int) string {
 		func() string { return "stream " + op + " " + stream() },
 		func() string { return "stream IN (" + stream() + ", " + stream() + ")" },
 		func() string {
-			return "(HAS(tags, " + pick(c.Rand, "'vip'", "'eu'", "NULL", "'nobody'") + ") OR type = " + kind() + " AND stream = " + stream() + ")"
+			return "(HAS(tags, " + pick(c.Rand, "'vip'", "'eu'", "NULL",
+				"'nobody'") + ") OR type = " + kind() + " AND stream = " + stream() + ")"
 		},
 		func() string {
 			return "(type IN (" + kind() + ", " + kind() + ") AND HAS(tags, 'vip') AND version < 4 OR stream = " + stream() + " OR HAS(tags, 'eu') AND HAS(tags, 'vip'))"
@@ -81,8 +84,8 @@ func (c conditions) one(depth int) string {
 
 func testID(n int) string { return fmt.Sprintf("00000000-0000-4000-8000-%012x", n) }
 
-// TestBoundsDropNothing: a condition on a table gives the same rows whether it is pushed into the scan or evaluated above it,
-// where a sub-query keeps it from being pushed.
+// TestBoundsDropNothing: a condition on a table gives the same rows whether it is pushed into the
+// scan or evaluated above it, where a sub-query keeps it from being pushed.
 func TestBoundsDropNothing(t *testing.T) {
 	clock := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	store := openStore(t, filestore.Options{Now: func() time.Time { return clock }})

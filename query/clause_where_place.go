@@ -29,7 +29,8 @@ type pendingCond struct {
 	opaque bool // has a sub-query or the name of a result: what it reads is not known
 	used   bool
 
-	// Of an equality, what its sides read, and the columns that they are; nil for a side that is not just a column of FROM.
+	// Of an equality, what its sides read, and the columns that they are; nil for a side that is not
+	// just a column of FROM.
 	equality bool
 	sides    [2]itemSet
 	columns  [2]*equalColumn
@@ -86,7 +87,8 @@ func (c *coreScope) filterScope(w *pendingCond) *clauseScope {
 	return s
 }
 
-// reads tells which sources an expression of the condition reads; known is false if that cannot be told.
+// reads tells which sources an expression of the condition reads; known is false if that cannot be
+// told.
 func (c *coreScope) reads(w *pendingCond, e parser.Expr) (set itemSet, known bool) {
 	names, known := c.scope(w), true
 	parser.Walk(e, func(e parser.Expr) bool {

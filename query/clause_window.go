@@ -34,7 +34,8 @@ type frameBound struct {
 }
 
 // defaultFrame is from the first row of the partition to the last one that is equal to the current.
-var defaultFrame = frame{start: frameBound{kind: parser.UnboundedPreceding}, end: frameBound{kind: parser.CurrentRow}}
+var defaultFrame = frame{start: frameBound{kind: parser.UnboundedPreceding},
+	end: frameBound{kind: parser.CurrentRow}}
 
 // windowFunction compiles a call with OVER, or finds the equal one that the core has already.
 func (s *clauseScope) windowFunction(c *parser.Call) (*expr.Expr, error) {
@@ -57,7 +58,9 @@ func (s *clauseScope) windowFunction(c *parser.Call) (*expr.Expr, error) {
 	}, nil
 }
 
-func (s *clauseScope) newWindowCall(c *parser.Call) (call *windowCall, t Type, nullable bool, err error) {
+func (s *clauseScope) newWindowCall(
+	c *parser.Call,
+) (call *windowCall, t Type, nullable bool, err error) {
 	inner := s.windowScope()
 	call = &windowCall{name: c.Name, pos: c.Pos, text: exprText(c), frame: defaultFrame}
 	plain := *c
@@ -100,16 +103,19 @@ func (c *windowCall) check(call *parser.Call) error {
 	name := strings.ToUpper(call.Name)
 	switch {
 	case len(call.Args) < c.fn.min || len(call.Args) > c.fn.max || call.Star:
-		return errorf(BadArgument, call.Pos, "%s() has %d arguments, which is the wrong number", name, len(call.Args))
+		return errorf(BadArgument, call.Pos, "%s() has %d arguments, which is the wrong number", name,
+			len(call.Args))
 	case call.Distinct:
 		return errorf(Unsupported, call.Pos, "DISTINCT cannot be used in a window function")
 	case call.Filter != nil:
-		return errorf(Unsupported, call.Pos, "FILTER can be used with aggregates only, not with %s()", name)
+		return errorf(Unsupported, call.Pos, "FILTER can be used with aggregates only, not with %s()",
+			name)
 	}
 	return nil
 }
 
-// windowAggregateCall compiles an aggregate with OVER. Its arguments are evaluated where OVER's are.
+// windowAggregateCall compiles an aggregate with OVER. Its arguments are evaluated where OVER's
+// are.
 func (s *clauseScope) windowAggregateCall(call *windowCall, plain *parser.Call) error {
 	if plain.Distinct {
 		return errorf(Unsupported, plain.Pos, "DISTINCT cannot be used in a window function")
@@ -159,20 +165,22 @@ func (s *clauseScope) compileFrame(call *windowCall, f *parser.Frame) error {
 		}
 		b.to.offset = x
 	}
-	if f.Start.Kind == parser.UnboundedFollowing || f.End.Kind == parser.UnboundedPreceding || f.Start.Kind > f.End.Kind {
+	if f.Start.Kind == parser.UnboundedFollowing || f.End.Kind == parser.UnboundedPreceding ||
+		f.Start.Kind > f.End.Kind {
 		return errorf(BadStatement, call.pos, "the frame ends before it begins")
 	}
 	return nil
 }
 
-// A windowPlan computes the window functions of a core. Its rows are those that it is given, with the
-// functions' values behind.
+// A windowPlan computes the window functions of a core. Its rows are those that it is given, with
+// the functions' values behind.
 type windowPlan struct {
 	calls []*windowCall
 	base  int // slots of a row that it is given
 }
 
-// windowPlan returns the plan that expressions of the core refer to, which is filled when the core has been compiled.
+// windowPlan returns the plan that expressions of the core refer to, which is filled when the core
+// has been compiled.
 func (c *coreScope) windowPlan() *windowPlan {
 	if c.plan == nil {
 		c.plan = &windowPlan{}
@@ -195,7 +203,8 @@ func (p *windowPlan) open(ex *execution, outer *expr.Env, in rows) rows {
 	return &windowedRows{plan: p, in: in, en: ex.env(outer), keep: newKeeper(ex.budget, "OVER")}
 }
 
-// windowedRows read all rows, compute the functions and give the rows in the order in which they came.
+// windowedRows read all rows, compute the functions and give the rows in the order in which they
+// came.
 type windowedRows struct {
 	plan  *windowPlan
 	in    rows
@@ -372,7 +381,8 @@ func (p *partition) bounds() error {
 			return p.op.en.Err
 		}
 		if v.Kind != value.Int || v.N < 0 {
-			return errorf(BadValue, p.call.pos, "the offset of a frame must be an integer that is not negative")
+			return errorf(BadValue, p.call.pos,
+				"the offset of a frame must be an integer that is not negative")
 		}
 		*b.to = v.N
 	}
@@ -394,8 +404,8 @@ func (p *partition) eval(e *expr.Expr, i int) value.Value {
 // set gives row i of the partition its result.
 func (p *partition) set(i int, v value.Value) { p.op.rows[p.rows[i].row][p.slot] = v }
 
-// keepValue returns a value that an aggregate's state holds, which changes, as one that stays. Rows that follow each other often have the
-// same.
+// keepValue returns a value that an aggregate's state holds, which changes, as one that stays. Rows
+// that follow each other often have the same.
 func (p *partition) keepValue(v, last value.Value) (value.Value, error) {
 	if v.S == "" {
 		return v, nil
@@ -497,7 +507,8 @@ func (m *copiedRelation) open(ex *execution, outer *expr.Env) (rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &copiedRows{in: in, en: ex.env(outer), reads: m.reads, row: make([]value.Value, len(m.reads))}, nil
+	return &copiedRows{in: in, en: ex.env(outer), reads: m.reads,
+		row: make([]value.Value, len(m.reads))}, nil
 }
 
 func (m *copiedRelation) explain(x *explainer) { m.in.explain(x) }

@@ -39,7 +39,8 @@ func (c *statementCompiler) addCTEs(sel *parser.Select, q *queryScope) error {
 				return errorf(BadStatement, cte.Pos, "WITH defines %s twice", fault.Quoted(cte.Name))
 			}
 		}
-		plan, err := c.compileSelect(cte.Select, queryScope{parent: q.parent, ctes: q.ctes, nested: true, depth: q.depth})
+		plan, err := c.compileSelect(cte.Select,
+			queryScope{parent: q.parent, ctes: q.ctes, nested: true, depth: q.depth})
 		if err != nil {
 			return err
 		}
@@ -49,8 +50,9 @@ func (c *statementCompiler) addCTEs(sel *parser.Select, q *queryScope) error {
 	return nil
 }
 
-// A withRelation is the use of a name of WITH in FROM. The rows of a name that is used once stream; those of one that is
-// used more often are computed once and kept, unless they depend on the row of an enclosing query.
+// A withRelation is the use of a name of WITH in FROM. The rows of a name that is used once stream;
+// those of one that is used more often are computed once and kept, unless they depend on the row of
+// an enclosing query.
 type withRelation struct {
 	cte *withName
 	up  int // how many queries the one that has the WITH is further out
@@ -112,7 +114,8 @@ func (t *withRelation) compute(ex *execution) (rows [][]value.Value, err error) 
 
 func (t *withRelation) explain(x *explainer) {
 	kept := t.cte.uses > 1 && !t.cte.plan.outer
-	if t.cte.uses > 1 && x.told[t.cte] { // names that are used twice by one another are too many to be told again and again
+	// Names that are used twice by one another are too many to be told again and again.
+	if t.cte.uses > 1 && x.told[t.cte] {
 		x.step("with", "%s, as above", t.cte.name)
 		return
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/eventfold/eventfold/query/internal/expr"
 )
 
-// A statementCompiler turns one statement's tree into a plan. Expressions are compiled by an compiler, which asks a
-// clauseScope what their names mean.
+// A statementCompiler turns one statement's tree into a plan. Expressions are compiled by an
+// compiler, which asks a clauseScope what their names mean.
 type statementCompiler struct {
 	catalog catalog
 	subs    int // sub-queries numbered so far
@@ -40,7 +40,10 @@ func (c *statementCompiler) busy(n int) error {
 }
 
 // AtBind implements bindChecker.
-func (c *statementCompiler) AtBind(check func(*expr.Env) error) { c.checks = append(c.checks, check) }
+func (c *statementCompiler) AtBind(check func(*expr.Env) error) {
+	c.checks = append(c.checks,
+		check)
+}
 
 // Param implements paramBinder.
 func (c *statementCompiler) Param(p *parser.Param) (int, error) {
@@ -100,7 +103,9 @@ func (c *statementCompiler) finish() {
 }
 
 // statement compiles any statement. rows tells that it gives rows.
-func (c *statementCompiler) statement(p *parser.Parsed) (run statement, columns []Column, rows bool, err error) {
+func (c *statementCompiler) statement(
+	p *parser.Parsed,
+) (run statement, columns []Column, rows bool, err error) {
 	switch st := p.Statement.(type) {
 	case *parser.Select:
 		q, err := c.topSelect(st)

@@ -5,8 +5,9 @@ import (
 	"github.com/eventfold/eventfold/query/internal/fault"
 )
 
-// An Error is a statement that cannot be compiled or run. Its fields are Kind; Pos, the place in the text, -1 if there
-// is none; Msg; Hint, what to write instead, "" for none; and Err, what is behind it, nil for nothing.
+// An Error is a statement that cannot be compiled or run. Its fields are Kind; Pos, the place in
+// the text, -1 if there is none; Msg; Hint, what to write instead, "" for none; and Err, what is
+// behind it, nil for nothing.
 type Error = fault.Error
 
 // An ErrorKind sorts errors for callers.

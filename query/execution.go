@@ -42,7 +42,8 @@ type execution struct {
 // execOf returns the execution that has made an environment.
 func execOf(en *expr.Env) *execution { return en.Exec.(*execution) }
 
-// TextLimit implements expr.Execution, as do the methods that follow: a text may take a part of the budget.
+// TextLimit implements expr.Execution, as do the methods that follow: a text may take a part of the
+// budget.
 func (ex *execution) TextLimit() int { return int(ex.budget.text) }
 
 // Hold holds n bytes of the budget.
@@ -66,7 +67,8 @@ type counters struct {
 	skipped  atomic.Int64 // segments that were not looked into
 }
 
-// newExecution starts a statement that reads: it takes the transaction's snapshot, or the store as it is now.
+// newExecution starts a statement that reads: it takes the transaction's snapshot, or the store as
+// it is now.
 func newExecution(ctx context.Context, s *Session, args []expr.Argument) *execution {
 	ex := newWriteExecution(ctx, s, args)
 	ex.snapshot()
@@ -107,8 +109,8 @@ func (ex *execution) env(outer *expr.Env) *expr.Env {
 	return e
 }
 
-// leave tells that the environments made since mark, which was ex.envs then, are no longer used: nothing that they have made
-// is. Who opens operators that end before the statement does calls it.
+// leave tells that the environments made since mark, which was ex.envs then, are no longer used:
+// nothing that they have made is. Who opens operators that end before the statement does calls it.
 func (ex *execution) leave(mark *expr.Env) {
 	for e := ex.envs; e != mark && e != nil; e = e.Before {
 		e.Begin()

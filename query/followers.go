@@ -10,8 +10,8 @@ import (
 	"github.com/eventfold/eventfold/engine"
 )
 
-// Followers are the statements with FOLLOW that run on a store in this process, for $followers. The zero value is empty and ready;
-// a nil one knows of none. Any number of goroutines may use it.
+// Followers are the statements with FOLLOW that run on a store in this process, for $followers. The
+// zero value is empty and ready; a nil one knows of none. Any number of goroutines may use it.
 type Followers struct {
 	mu   sync.Mutex // protects the fields below
 	last int64

@@ -13,9 +13,11 @@ type aggregate struct {
 	min, max int // number of arguments
 	star     bool
 	typ      func(args []*expr.Expr) (t Type, nullable bool)
-	// step adds a row. v are the arguments' values; the first is not NULL, unless all arguments are constants.
+	// step adds a row. v are the arguments' values; the first is not NULL, unless all arguments are
+	// constants.
 	step func(s *aggState, call *aggregateCall, v []value.Value) error
-	// merge adds to s what comes after it, from another part of the rows. nil: the function cannot be computed in parts.
+	// merge adds to s what comes after it, from another part of the rows. nil: the function cannot be
+	// computed in parts.
 	merge func(s, after *aggState, call *aggregateCall) error
 	final func(s *aggState) (value.Value, error)
 	grows bool // the state grows with every row
@@ -40,7 +42,8 @@ func isAdding(name string) bool { return name == "sum" || name == "total" || nam
 
 // aggregates are the aggregate functions by name.
 var aggregates = map[string]*aggregate{
-	"count":        {0, 1, true, typeOf(Integer, false), stepCount, mergeCount, finalCount, false, false},
+	"count": {0, 1, true, typeOf(Integer, false), stepCount, mergeCount, finalCount, false,
+		false},
 	"sum":          {1, 1, false, sumType, stepSum, mergeSum, finalSum, false, false},
 	"total":        {1, 1, false, typeOf(Real, false), stepSum, mergeSum, finalTotal, false, false},
 	"avg":          {1, 1, false, typeOf(Real, true), stepSum, mergeSum, finalAvg, false, false},
@@ -51,7 +54,8 @@ var aggregates = map[string]*aggregate{
 	"group_concat": {1, 2, false, typeOf(Text, true), stepConcat, nil, finalConcat, true, false},
 }
 
-// isAggregate reports whether a call without OVER is an aggregate. MIN and MAX of several values are scalar functions.
+// isAggregate reports whether a call without OVER is an aggregate. MIN and MAX of several values
+// are scalar functions.
 func isAggregate(c *parser.Call) bool {
 	a := aggregates[c.Name]
 	return a != nil && (len(c.Args) <= a.max || c.Name != "min" && c.Name != "max")
@@ -189,7 +193,8 @@ func finalSum(s *aggState) (value.Value, error) {
 	case s.real:
 		return value.OfReal(s.float()), nil
 	case s.overflow:
-		return null, &Error{Kind: BadValue, Pos: -1, Msg: "integer overflow in SUM", Hint: "TOTAL adds real numbers"}
+		return null, &Error{Kind: BadValue, Pos: -1, Msg: "integer overflow in SUM",
+			Hint: "TOTAL adds real numbers"}
 	}
 	return value.OfInt(s.sum), nil
 }
@@ -232,11 +237,13 @@ func (s *aggState) set(v value.Value) {
 }
 
 func mergeMin(s, after *aggState, c *aggregateCall) error {
-	return mergeValue(s, after, func() bool { return value.Compare(after.value, s.value, c.collate) < 0 })
+	return mergeValue(s, after,
+		func() bool { return value.Compare(after.value, s.value, c.collate) < 0 })
 }
 
 func mergeMax(s, after *aggState, c *aggregateCall) error {
-	return mergeValue(s, after, func() bool { return value.Compare(after.value, s.value, c.collate) > 0 })
+	return mergeValue(s, after,
+		func() bool { return value.Compare(after.value, s.value, c.collate) > 0 })
 }
 
 // mergeValue takes the later part's value if the earlier has none, or if it is better.

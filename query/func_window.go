@@ -10,17 +10,20 @@ import (
 
 // windowOnly are the functions that exist only with OVER.
 var windowOnly = map[string]bool{
-	"row_number": true, "rank": true, "dense_rank": true, "lag": true, "lead": true, "first_value": true, "last_value": true,
+	"row_number": true, "rank": true, "dense_rank": true, "lag": true, "lead": true,
+	"first_value": true, "last_value": true,
 }
 
-// A windowFunc computes a window function for the rows of one partition, which are in order, into out.
+// A windowFunc computes a window function for the rows of one partition, which are in order, into
+// out.
 type windowFunc struct {
 	min, max int
 	typ      func(args []*expr.Expr) (t Type, nullable bool)
 	compute  func(w *partition, call *windowCall) error
 }
 
-// windowFuncs are the functions that exist only with OVER. Aggregates with OVER are computed by windowAggregate.
+// windowFuncs are the functions that exist only with OVER. Aggregates with OVER are computed by
+// windowAggregate.
 var windowFuncs map[string]*windowFunc
 
 func init() { // the table and the functions refer to each other
@@ -75,7 +78,8 @@ func windowLag(p *partition, call *windowCall) error { return windowShift(p, cal
 
 func windowLead(p *partition, call *windowCall) error { return windowShift(p, call, 1) }
 
-// windowShift gives every row the value of the row that is so many rows before or after it in the partition.
+// windowShift gives every row the value of the row that is so many rows before or after it in the
+// partition.
 func windowShift(p *partition, call *windowCall, sign int64) error {
 	if err := p.op.keep.account(int64(len(p.rows)) * valueSize); err != nil {
 		return err
@@ -96,7 +100,8 @@ func windowShift(p *partition, call *windowCall, sign int64) error {
 			by = value.AsNumber(p.eval(call.args[1], i))
 		}
 		if by.Kind != value.Int {
-			return errorf(BadValue, call.pos, "the offset of %s() must be an integer", strings.ToUpper(call.name))
+			return errorf(BadValue, call.pos, "the offset of %s() must be an integer",
+				strings.ToUpper(call.name))
 		}
 		at := int64(i) + sign*by.N
 		switch {
@@ -133,8 +138,8 @@ func windowEdge(p *partition, call *windowCall, edge func(lo, hi int) int) error
 	return p.op.en.Err
 }
 
-// windowAggregate computes an aggregate over every row's frame. A frame that only grows is computed by adding to the
-// state; one that also loses rows is computed anew for each row.
+// windowAggregate computes an aggregate over every row's frame. A frame that only grows is computed
+// by adding to the state; one that also loses rows is computed anew for each row.
 func windowAggregate(p *partition, call *windowCall) error {
 	buf := make([]value.Value, len(call.agg.args))
 	state := &aggState{}

@@ -42,15 +42,16 @@ func (m *Memory) take(n int64) bool {
 		m.used.Add(-n)
 		return false
 	}
-	for peak := m.peak.Load(); used > peak && !m.peak.CompareAndSwap(peak, used); peak = m.peak.Load() {
+	for peak := m.peak.Load(); used > peak &&
+		!m.peak.CompareAndSwap(peak, used); peak = m.peak.Load() {
 	}
 	return true
 }
 
 func (m *Memory) give(n int64) { m.used.Add(-n) }
 
-// A budget limits what a statement holds in memory. What it holds it takes from the store's Memory in pieces, so that
-// statements meet there seldom.
+// A budget limits what a statement holds in memory. What it holds it takes from the store's Memory
+// in pieces, so that statements meet there seldom.
 type budget struct {
 	limit int64
 	text  int64   // how long one text may become
@@ -95,17 +96,20 @@ type MemoryError struct {
 // Error tells the clause and the limit.
 func (e *MemoryError) Error() string {
 	if e.Store {
-		return fmt.Sprintf("%s needs more than is left of the %d bytes of memory that all queries of the store may hold together", e.Clause, e.Limit)
+		return fmt.Sprintf("%s needs more than is left of the %d bytes of memory "+
+			"that all queries of the store may hold together", e.Clause, e.Limit)
 	}
-	return fmt.Sprintf("%s needs more than the %d bytes of memory that a query may hold", e.Clause, e.Limit)
+	return fmt.Sprintf("%s needs more than the %d bytes of memory that a query may hold", e.Clause,
+		e.Limit)
 }
 
-// hold accounts for n more bytes that the clause keeps. The error names the clause. What is refused counts as held
-// until it is released.
+// hold accounts for n more bytes that the clause keeps. The error names the clause. What is refused
+// counts as held until it is released.
 func (b *budget) hold(n int64, clause string) error {
 	held := b.held.Add(n)
 	if held > b.limit {
-		return outOfMemory(&MemoryError{Clause: clause, Limit: b.limit}, "select less, or raise query_memory")
+		return outOfMemory(&MemoryError{Clause: clause, Limit: b.limit},
+			"select less, or raise query_memory")
 	}
 	if held > b.share.Load() && !b.grow(held) {
 		return outOfMemory(&MemoryError{Clause: clause, Limit: b.store.limit, Store: true},
@@ -147,7 +151,8 @@ func (b *budget) release(n int64) {
 	}
 }
 
-// shrink gives back to the store's Memory what is not needed, but for a little that will be needed again.
+// shrink gives back to the store's Memory what is not needed, but for a little that will be needed
+// again.
 func (b *budget) shrink() {
 	if b.store == nil {
 		return

@@ -2,8 +2,8 @@ package query
 
 import "github.com/eventfold/eventfold/query/internal/value"
 
-// A keeper copies rows that are held for longer than the row lasts, and accounts for them.
-// Texts are copied, too: a short one would keep alive the whole block of the log that it was read from.
+// A keeper copies rows that are held for longer than the row lasts, and accounts for them. Texts
+// are copied, too: a short one would keep alive the whole block of the log that it was read from.
 type keeper struct {
 	budget *budget
 	clause string
@@ -87,8 +87,9 @@ func (k *keeper) release() {
 	k.budget.discard(taken)
 }
 
-// forget gives back what was accounted for a row that is no longer held. Its memory is shared with rows that were kept
-// at the same time, so the account is lower than the truth until those go, too; row copies bound that to their chunks.
+// forget gives back what was accounted for a row that is no longer held. Its memory is shared with
+// rows that were kept at the same time, so the account is lower than the truth until those go, too;
+// row copies bound that to their chunks.
 func (k *keeper) forget(row []value.Value) {
 	size := int64(len(row)*valueSize) + 24
 	for i := range row {

@@ -7,10 +7,11 @@ import (
 	"sync/atomic"
 )
 
-// A waste is what a statement has thrown away: memory that stays taken until the garbage collector has run. The collector lets
-// memory double before it begins, and what is allocated while it works is not collected by it; where it gets little of the
-// processors, long texts would take many times of what the statement may hold. So a statement that has thrown away much waits for a
-// collection. The goroutines of a divided scan share it.
+// A waste is what a statement has thrown away: memory that stays taken until the garbage collector
+// has run. The collector lets memory double before it begins, and what is allocated while it works
+// is not collected by it; where it gets little of the processors, long texts would take many times
+// of what the statement may hold. So a statement that has thrown away much waits for a collection.
+// The goroutines of a divided scan share it.
 type waste struct {
 	bytes atomic.Int64
 	due   atomic.Int64 // bytes at which it is to be thought of

@@ -11,8 +11,8 @@ import (
 	"github.com/eventfold/eventfold/engine/filestore"
 )
 
-// TestThrowingMuchAwayCollectsIt: what a statement throws away is collected before it is a multiple of what it may hold, and
-// small texts are left to the collector.
+// TestThrowingMuchAwayCollectsIt: what a statement throws away is collected before it is a multiple
+// of what it may hold, and small texts are left to the collector.
 func TestThrowingMuchAwayCollectsIt(t *testing.T) {
 	var b budget
 	b.set(&Settings{Memory: 1 << 30})
@@ -29,8 +29,8 @@ func TestThrowingMuchAwayCollectsIt(t *testing.T) {
 	assert.Equal(t, before+1, forcedCollections())
 }
 
-// TestStatementsTellWhatTheyThrowAway: whoever makes, replaces or drops long texts again and again has them collected; ordinary
-// queries never do.
+// TestStatementsTellWhatTheyThrowAway: whoever makes, replaces or drops long texts again and again
+// has them collected; ordinary queries never do.
 func TestStatementsTellWhatTheyThrowAway(t *testing.T) {
 	store := openStore(t, filestore.Options{})
 	fill(t, store, 600)
@@ -51,7 +51,8 @@ func TestStatementsTellWhatTheyThrowAway(t *testing.T) {
 	}
 	for _, text := range []string{
 		"SELECT type, payload || position, upper(stream) FROM $all", "SELECT payload FROM $all ORDER BY payload",
-		"SELECT type, MAX(payload), LAST(payload) FROM $all GROUP BY type", "SELECT DISTINCT json_array(type, payload) FROM $all",
+		"SELECT type, MAX(payload), LAST(payload) FROM $all GROUP BY type",
+		"SELECT DISTINCT json_array(type, payload) FROM $all",
 	} {
 		before := forcedCollections()
 		_, err := tryRows(context.Background(), s, text)

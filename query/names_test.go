@@ -10,7 +10,8 @@ import (
 	"github.com/eventfold/eventfold/parser"
 )
 
-// TestColumnsOfOtherStoresAreToldTheirName: SELECT, WHERE, INSERT and RETURNING say what a column is called here.
+// TestColumnsOfOtherStoresAreToldTheirName: SELECT, WHERE, INSERT and RETURNING say what a column
+// is called here.
 func TestColumnsOfOtherStoresAreToldTheirName(t *testing.T) {
 	hint := func(text string) string {
 		parsed, err := parser.Parse(text)
@@ -20,8 +21,10 @@ func TestColumnsOfOtherStoresAreToldTheirName(t *testing.T) {
 		require.ErrorAs(t, err, &e, text)
 		return e.Hint
 	}
-	for name, column := range map[string]string{"ts": "recorded_at", "created_at": "recorded_at", "Timestamp": "recorded_at", "data": "payload", "body": "payload",
-		"stream_id": "stream", "aggregate_id": "stream", "event_type": "type", "event_id": "id", "sequence": "position", "seq": "position", "offset": "position",
+	for name, column := range map[string]string{"ts": "recorded_at", "created_at": "recorded_at",
+		"Timestamp": "recorded_at", "data": "payload", "body": "payload",
+		"stream_id": "stream", "aggregate_id": "stream", "event_type": "type", "event_id": "id",
+		"sequence": "position", "seq": "position", "offset": "position",
 		"revision": "version", "meta": "metadata", "labels": "tags"} {
 		assert.Equal(t, "the column is "+column, hint("SELECT "+name+" FROM $all"))
 		assert.Equal(t, "the column is "+column, hint("SELECT e."+name+" FROM $all AS e"))

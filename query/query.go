@@ -1,7 +1,7 @@
 // Package query compiles a statement's tree and runs it on a store.
 //
-// [Compile] resolves names and types once; the [Plan] it returns is immutable and shared by all connections. [Plan.Query]
-// and [Plan.Exec] run it in a [Session].
+// [Compile] resolves names and types once; the [Plan] it returns is immutable and shared by all
+// connections. [Plan.Query] and [Plan.Exec] run it in a [Session].
 package query
 
 import (
@@ -29,7 +29,8 @@ type Plan struct {
 	pending func() []Column // what columns are in a transaction that holds events of its own; nil without a store
 }
 
-// A statement is the part of a plan that differs between kinds of statement. Query or exec is called once after each bind.
+// A statement is the part of a plan that differs between kinds of statement. Query or exec is
+// called once after each bind.
 type statement interface {
 	// bind makes values of what was given for the statement's parameters.
 	bind(s *Session, p parser.Params, given []driver.NamedValue) ([]expr.Argument, error)
@@ -37,11 +38,12 @@ type statement interface {
 	exec(ctx context.Context, s *Session, args []expr.Argument) (Outcome, error)
 }
 
-// Compile resolves a statement's names and types. It needs no store: a stream that does not exist has no rows.
-// Errors are *Error.
+// Compile resolves a statement's names and types. It needs no store: a stream that does not exist
+// has no rows. Errors are *Error.
 func Compile(p *parser.Parsed) (*Plan, error) { return CompileContext(context.Background(), p) }
 
-// CompileContext is Compile for as long as the context lasts: a statement may be so large that nobody waits for it.
+// CompileContext is Compile for as long as the context lasts: a statement may be so large that
+// nobody waits for it.
 func CompileContext(ctx context.Context, p *parser.Parsed) (*Plan, error) {
 	return compileStatement(ctx, p)
 }
@@ -49,8 +51,9 @@ func CompileContext(ctx context.Context, p *parser.Parsed) (*Plan, error) {
 // Columns returns the columns of the rows that the statement gives. The slice must not be changed.
 func (p *Plan) Columns() []Column { return p.columns }
 
-// ColumnsIn returns the columns as they are in a transaction, nil for none. They differ from Columns in Nullable alone: a transaction
-// sees its own events, whose positions, versions, times and ids may be NULL before COMMIT.
+// ColumnsIn returns the columns as they are in a transaction, nil for none. They differ from
+// Columns in Nullable alone: a transaction sees its own events, whose positions, versions, times
+// and ids may be NULL before COMMIT.
 func (p *Plan) ColumnsIn(tx *Tx) []Column {
 	if tx == nil || tx.readOnly || p.pending == nil {
 		return p.columns
@@ -58,14 +61,15 @@ func (p *Plan) ColumnsIn(tx *Tx) []Column {
 	return p.pending()
 }
 
-// GivesRows reports whether the statement has a result set: SELECT, SHOW, DESCRIBE, EXPLAIN, INSERT ... RETURNING, VERIFY.
+// GivesRows reports whether the statement has a result set: SELECT, SHOW, DESCRIBE, EXPLAIN, INSERT
+// ... RETURNING, VERIFY.
 func (p *Plan) GivesRows() bool { return p.rows }
 
 // Params tells which arguments the statement takes.
 func (p *Plan) Params() parser.Params { return p.parsed.Params }
 
-// Query runs the statement and returns its rows. An INSERT ... RETURNING is committed when Query returns.
-// The context governs the Rows too: Next returns ctx.Err() once it has ended.
+// Query runs the statement and returns its rows. An INSERT ... RETURNING is committed when Query
+// returns. The context governs the Rows too: Next returns ctx.Err() once it has ended.
 func (p *Plan) Query(ctx context.Context, s *Session, args []driver.NamedValue) (Rows, error) {
 	values, err := p.run.bind(s, p.parsed.Params, args)
 	if err != nil {
@@ -87,9 +91,10 @@ func (p *Plan) Exec(ctx context.Context, s *Session, args []driver.NamedValue) (
 type Rows interface {
 	// Columns returns what Plan.Columns returned.
 	Columns() []Column
-	// Next fills dest, which has one place per column, with int64, float64, string, []byte, time.Time, *engine.Event or nil.
-	// It returns io.EOF itself at the end, and ctx.Err() itself when the query's context has ended.
-	// Strings and bytes are never reused; the *engine.Event is overwritten by the next call.
+	// Next fills dest, which has one place per column, with int64, float64, string, []byte, time.Time,
+	// *engine.Event or nil. It returns io.EOF itself at the end, and ctx.Err() itself when the query's
+	// context has ended. Strings and bytes are never reused; the *engine.Event is overwritten by the
+	// next call.
 	Next(dest []driver.Value) error
 	// Close releases what the rows hold. It may be called twice.
 	Close() error
@@ -97,9 +102,11 @@ type Rows interface {
 
 // An Outcome is what Exec of an INSERT did.
 type Outcome struct {
-	LastPosition engine.Position // of the last event appended, or of the original of a duplicate; NoPosition if there is none
-	Pending      bool            // inside a transaction: positions are assigned at COMMIT
-	RowsAffected int64           // events newly written (buffered, inside a transaction)
+	// LastPosition is that of the last event appended, or of the original of a duplicate; NoPosition if
+	// there is none.
+	LastPosition engine.Position
+	Pending      bool  // inside a transaction: positions are assigned at COMMIT
+	RowsAffected int64 // events newly written (buffered, inside a transaction)
 	Duplicate    bool
 	Receipt      *Receipt // of an INSERT in a transaction, nil for everything else
 }

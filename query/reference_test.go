@@ -12,8 +12,8 @@ import (
 	"github.com/eventfold/eventfold/query/internal/expr"
 )
 
-// TestReferenceNamesEverything: docs/sql.md lists every function, aggregate, window function and column, and shows each in a sample,
-// which its own tests run.
+// TestReferenceNamesEverything: docs/sql.md lists every function, aggregate, window function and
+// column, and shows each in a sample, which its own tests run.
 func TestReferenceNamesEverything(t *testing.T) {
 	content, err := os.ReadFile("../docs/sql.md")
 	require.NoError(t, err)

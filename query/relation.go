@@ -5,13 +5,13 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// A relation is a planned source of rows: a scan of a table, a sub-query in FROM, a join. It is immutable once the plan is
-// compiled.
+// A relation is a planned source of rows: a scan of a table, a sub-query in FROM, a join. It is
+// immutable once the plan is compiled.
 type relation interface {
 	// schema lists the relation's columns.
 	schema() []tableColumn
-	// bind returns an expression that reads column i of the row that the relation's rows have made current.
-	// Only columns that were bound when the plan was compiled can be read.
+	// bind returns an expression that reads column i of the row that the relation's rows have made
+	// current. Only columns that were bound when the plan was compiled can be read.
 	bind(i int) *expr.Expr
 	// open starts reading. outer is the environment of the enclosing query, nil for none.
 	open(ex *execution, outer *expr.Env) (rows, error)
@@ -29,7 +29,8 @@ type rows interface {
 
 // boundColumn makes the expression that reads a column.
 func boundColumn(c tableColumn, eval func(*expr.Env) value.Value) *expr.Expr {
-	return &expr.Expr{Eval: eval, Type: c.Type, Nullable: c.Nullable, Affinity: c.affinity, Collate: c.collate, Tags: c.tags, Pos: -1}
+	return &expr.Expr{Eval: eval, Type: c.Type, Nullable: c.Nullable, Affinity: c.affinity,
+		Collate: c.collate, Tags: c.tags, Pos: -1}
 }
 
 // slotExpr reads slot i of a row of values.

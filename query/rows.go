@@ -74,8 +74,8 @@ func (r *resultRows) Close() error {
 	return err
 }
 
-// toDriver turns v, a value of a column of type t, into what database/sql takes. JSON texts are []byte, or string if
-// jsonText says so. The []byte it returns is the caller's.
+// toDriver turns v, a value of a column of type t, into what database/sql takes. JSON texts are
+// []byte, or string if jsonText says so. The []byte it returns is the caller's.
 func toDriver(v value.Value, t Type, jsonText bool) driver.Value {
 	switch v.Kind {
 	case value.Int:

@@ -8,8 +8,8 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// A box turns the values of one column into driver values. A text that was given out before, which types and streams
-// often are, is not put into a new interface again.
+// A box turns the values of one column into driver values. A text that was given out before, which
+// types and streams often are, is not put into a new interface again.
 type box struct {
 	typ      Type
 	jsonText bool
@@ -23,7 +23,8 @@ type box struct {
 	missed   int // texts in a row that were not among few
 }
 
-// How many different texts a box remembers, how long they are at most, and after how many others in a row it gives up looking for them.
+// How many different texts a box remembers, how long they are at most, and after how many others in
+// a row it gives up looking for them.
 const (
 	boxFew  = 64
 	boxMiss = 256

@@ -10,8 +10,9 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// A resolver finds the columns of an enclosing query for a sub-query. The expression it returns is evaluated in the
-// enclosing query's environment. found is false if no enclosing query has the column.
+// A resolver finds the columns of an enclosing query for a sub-query. The expression it returns is
+// evaluated in the enclosing query's environment. found is false if no enclosing query has the
+// column.
 type resolver interface {
 	resolve(c *parser.Column) (e *expr.Expr, found bool, err error)
 }
@@ -28,7 +29,8 @@ type queryScope struct {
 	rowWise  bool // only the row and the arguments may be used: no sub-queries and no clock
 }
 
-// usesOuter notes that the query, and those around it down to a depth, depend on the rows of an enclosing one.
+// usesOuter notes that the query, and those around it down to a depth, depend on the rows of an
+// enclosing one.
 func (q *queryScope) usesOuter(depth int) {
 	for q.depth >= depth {
 		if q.onOuter != nil {
@@ -64,14 +66,15 @@ type coreScope struct {
 	nesting   bool               // some expression has a sub-query
 }
 
-// sourceMark begins the table of the columns that stand for an ordinal of the whole of FROM: those of a star,
-// which may be ambiguous by name.
+// sourceMark begins the table of the columns that stand for an ordinal of the whole of FROM: those
+// of a star, which may be ambiguous by name.
 const sourceMark = "\x00ordinal "
 
 // ordinalName is the table of the column that stands for an ordinal of the whole of FROM.
 func ordinalName(i int) string { return sourceMark + strconv.Itoa(i) }
 
-// A clauseScope is where in a core an expression stands, which decides what it may use. It implements binder and resolver.
+// A clauseScope is where in a core an expression stands, which decides what it may use. It
+// implements binder and resolver.
 type clauseScope struct {
 	*coreScope
 	clause    string // for error texts
@@ -96,10 +99,12 @@ func (c *coreScope) havingScope() *clauseScope {
 	return &clauseScope{coreScope: c, clause: "HAVING", grouped: true, aggregate: true, aliases: true}
 }
 func (c *coreScope) resultScope() *clauseScope {
-	return &clauseScope{coreScope: c, clause: "SELECT", grouped: c.aggregate, aggregate: true, window: true}
+	return &clauseScope{coreScope: c, clause: "SELECT", grouped: c.aggregate, aggregate: true,
+		window: true}
 }
 func (c *coreScope) orderScope() *clauseScope {
-	return &clauseScope{coreScope: c, clause: "ORDER BY", grouped: c.aggregate, aggregate: true, window: true, aliases: true}
+	return &clauseScope{coreScope: c, clause: "ORDER BY", grouped: c.aggregate, aggregate: true,
+		window: true, aliases: true}
 }
 func (c *coreScope) windowScope() *clauseScope {
 	return &clauseScope{coreScope: c, clause: "OVER", grouped: c.aggregate, aggregate: true}
@@ -118,7 +123,8 @@ func (s *clauseScope) compile(e parser.Expr) (*expr.Expr, error) {
 	}
 	x, err := expr.Compile(e, s)
 	if err == nil && s.rowWise && x.Clock {
-		return nil, errorf(BadStatement, e.At(), "the condition of NO EVENT cannot depend on the time at which it is evaluated")
+		return nil, errorf(BadStatement, e.At(),
+			"the condition of NO EVENT cannot depend on the time at which it is evaluated")
 	}
 	return x, err
 }
@@ -157,15 +163,16 @@ func (c *coreScope) find(col *parser.Column) (int, error) {
 			continue
 		}
 		if found >= 0 {
-			return -1, errorf(BadStatement, col.Pos, "column %s is ambiguous: more than one table has it", fault.Quoted(col.Name))
+			return -1, errorf(BadStatement, col.Pos, "column %s is ambiguous: more than one table has it",
+				fault.Quoted(col.Name))
 		}
 		found = src.offset + i
 	}
 	return found, nil
 }
 
-// place returns the ordinal in from's rows of a column, of which the ordinal in the whole of FROM is given. Joins may have put
-// the sources into another order.
+// place returns the ordinal in from's rows of a column, of which the ordinal in the whole of FROM
+// is given. Joins may have put the sources into another order.
 func (c *coreScope) place(ordinal int) int {
 	layout := c.layout
 	if layout == nil {
@@ -198,7 +205,8 @@ func (s *clauseScope) Column(c *parser.Column) (*expr.Expr, error) {
 	return &at, nil
 }
 
-// resolve implements resolver: own columns, then names of results, then the columns of enclosing queries.
+// resolve implements resolver: own columns, then names of results, then the columns of enclosing
+// queries.
 func (s *clauseScope) resolve(c *parser.Column) (*expr.Expr, bool, error) {
 	if c.Table == groupMark {
 		slot, _ := strconv.Atoi(c.Name)
@@ -227,7 +235,8 @@ func (s *clauseScope) own(c *parser.Column, i int) (*expr.Expr, bool, error) {
 	if slot, ok := s.groups[s.key(c)]; ok {
 		return s.groupKey(slot), true, nil
 	}
-	e := errorf(BadStatement, c.Pos, "column %s is neither grouped nor aggregated", fault.Quoted(c.Name))
+	e := errorf(BadStatement, c.Pos, "column %s is neither grouped nor aggregated",
+		fault.Quoted(c.Name))
 	e.Hint = "name it in GROUP BY, or take MIN, MAX, FIRST or LAST of it"
 	return nil, false, e
 }
@@ -322,7 +331,8 @@ func (c *coreScope) similar(name string) string {
 	best, least := "", 3
 	for i := range c.sources {
 		for _, col := range c.sources[i].columns {
-			if d := parser.EditDistance(parser.LowerASCII(name), parser.LowerASCII(col.Name)); d < least && d < len(col.Name) {
+			if d := parser.EditDistance(parser.LowerASCII(name), parser.LowerASCII(col.Name)); d < least &&
+				d < len(col.Name) {
 				best, least = col.Name, d
 			}
 		}
@@ -343,7 +353,8 @@ func (s *clauseScope) Call(c *parser.Call) (*expr.Expr, bool, error) {
 		return s.special(c)
 	}
 	if !s.aggregate {
-		return nil, true, errorf(BadStatement, c.Pos, "aggregate %s() cannot be used in %s", strings.ToUpper(c.Name), s.clause)
+		return nil, true, errorf(BadStatement, c.Pos, "aggregate %s() cannot be used in %s",
+			strings.ToUpper(c.Name), s.clause)
 	}
 	e, err := s.aggregateFunction(c)
 	return e, true, err
@@ -352,7 +363,8 @@ func (s *clauseScope) Call(c *parser.Call) (*expr.Expr, bool, error) {
 // special compiles the functions that want to know more than their arguments' values.
 func (s *clauseScope) special(c *parser.Call) (*expr.Expr, bool, error) {
 	if windowOnly[c.Name] {
-		return nil, true, errorf(BadStatement, c.Pos, "%s() needs an OVER clause", strings.ToUpper(c.Name))
+		return nil, true, errorf(BadStatement, c.Pos, "%s() needs an OVER clause",
+			strings.ToUpper(c.Name))
 	}
 	if c.Name == "has" && !s.grouped {
 		return s.hasTag(c)

@@ -7,8 +7,8 @@ import (
 	"github.com/eventfold/eventfold/parser"
 )
 
-// keyOf writes an expression so that two expressions that mean the same have the same key: places are left out,
-// and columns are written as identity says. Sub-queries equal only themselves.
+// keyOf writes an expression so that two expressions that mean the same have the same key: places
+// are left out, and columns are written as identity says. Sub-queries equal only themselves.
 func keyOf(e parser.Expr, identity func(*parser.Column) string) string {
 	var b strings.Builder
 	writeKey(&b, e, identity)

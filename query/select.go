@@ -8,7 +8,8 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// A selectPlan is a compiled SELECT: one core or several joined by UNION, in an order, cut by LIMIT.
+// A selectPlan is a compiled SELECT: one core or several joined by UNION, in an order, cut by
+// LIMIT.
 type selectPlan struct {
 	cores   []*corePlan
 	all     []bool // of core i > 0: joined by UNION ALL
@@ -19,8 +20,8 @@ type selectPlan struct {
 	wanted  []bool // of a sub-query in FROM: the results that are read; nil for all
 }
 
-// prune drops the results that nobody reads, and with them the columns that only they need. It is called once, when the
-// statement has been compiled.
+// prune drops the results that nobody reads, and with them the columns that only they need. It is
+// called once, when the statement has been compiled.
 func (p *selectPlan) prune() {
 	for _, core := range p.cores {
 		scan := scanOf(core.from)
@@ -78,7 +79,8 @@ func (c *statementCompiler) compileSelect(sel *parser.Select, q queryScope) (*se
 		}
 	}
 	if q.nested && sel.AsOf != nil {
-		return nil, errorf(BadStatement, sel.AsOf.At(), "AS OF POSITION holds for the whole statement and stands at its end, not in a sub-query")
+		return nil, errorf(BadStatement, sel.AsOf.At(),
+			"AS OF POSITION holds for the whole statement and stands at its end, not in a sub-query")
 	}
 	if q.nested && sel.Follow {
 		return nil, errorf(BadStatement, sel.Pos, "FOLLOW cannot be used in a sub-query")
@@ -96,10 +98,13 @@ func (c *statementCompiler) compileSelect(sel *parser.Select, q queryScope) (*se
 }
 
 // compileCore compiles one SELECT core with the ORDER BY that belongs to it.
-func (c *statementCompiler) compileCore(core *parser.Core, order []parser.Order, q queryScope) (*corePlan, error) {
+func (c *statementCompiler) compileCore(
+	core *parser.Core, order []parser.Order, q queryScope,
+) (*corePlan, error) {
 	cc := &coreScope{
 		statementCompiler: c, queryScope: q, core: core,
-		groups: map[string]int{}, aggSlots: map[string]int{}, winSlots: map[string]int{}, ordinals: map[*expr.Expr]int{},
+		groups: map[string]int{}, aggSlots: map[string]int{}, winSlots: map[string]int{},
+		ordinals: map[*expr.Expr]int{},
 	}
 	return cc.compile(order)
 }
@@ -188,14 +193,16 @@ func (p *corePlan) open(ex *execution, outer *expr.Env, limit int64) (rows, erro
 		return nil, err
 	}
 	if p.group != nil {
-		in = filtered(&groupedRows{plan: p.group, ex: ex, outer: outer, row: make([]value.Value, len(p.group.keys)+len(p.group.aggs))}, p.having)
+		in = filtered(&groupedRows{plan: p.group, ex: ex, outer: outer,
+			row: make([]value.Value, len(p.group.keys)+len(p.group.aggs))}, p.having)
 	} else {
 		in = filtered(in, p.where)
 	}
 	if p.windows != nil {
 		in = p.windows.open(ex, outer, in)
 	}
-	var rows projection = &projectedRows{in: in, en: ex.env(outer), plan: p, row: make([]value.Value, len(p.results))}
+	var rows projection = &projectedRows{in: in, en: ex.env(outer), plan: p,
+		row: make([]value.Value, len(p.results))}
 	if p.distinct {
 		rows = newDistinct(rows, p.columns, ex, "DISTINCT")
 	}
@@ -203,11 +210,14 @@ func (p *corePlan) open(ex *execution, outer *expr.Env, limit int64) (rows, erro
 		return rows, nil
 	}
 	ex.keepEvents = true
-	return &orderedRows{in: rows, keys: p.order, limit: limit, keep: newKeeper(ex.budget, "ORDER BY")}, nil
+	return &orderedRows{in: rows, keys: p.order, limit: limit,
+		keep: newKeeper(ex.budget, "ORDER BY")}, nil
 }
 
 // openFrom starts FROM. It clears sorted if the rows come in the order of ORDER BY already.
-func (p *corePlan) openFrom(ex *execution, outer *expr.Env, limit int64, sorted *bool) (rows, error) {
+func (p *corePlan) openFrom(
+	ex *execution, outer *expr.Env, limit int64, sorted *bool,
+) (rows, error) {
 	if p.group != nil { // which opens FROM itself
 		return noRows{}, nil
 	}
@@ -221,7 +231,8 @@ func (p *corePlan) openFrom(ex *execution, outer *expr.Env, limit int64, sorted 
 	return p.from.open(ex, outer)
 }
 
-// scanLimit is the limit as a hint for a scan: without conditions that drop rows it reads no more than that.
+// scanLimit is the limit as a hint for a scan: without conditions that drop rows it reads no more
+// than that.
 func (p *corePlan) scanLimit(limit int64) int64 {
 	if limit < 0 || len(p.where) > 0 || p.distinct || p.windows != nil {
 		return 0

@@ -23,8 +23,8 @@ import (
 	"github.com/eventfold/eventfold/query/sqllogic"
 )
 
-// TestSQLLogic runs the files testdata/slt/*.slt, in the format of sqllogictest, over tables in memory. The integration module holds
-// that SQLite answers them in the same way.
+// TestSQLLogic runs the files testdata/slt/*.slt, in the format of sqllogictest, over tables in
+// memory. The integration module holds that SQLite answers them in the same way.
 func TestSQLLogic(t *testing.T) {
 	files, err := filepath.Glob("testdata/slt/*.slt")
 	require.NoError(t, err)
@@ -42,8 +42,9 @@ func TestSQLLogic(t *testing.T) {
 	require.Less(t, all.Skipped, 10)
 }
 
-// TestForeignSQLLogic runs the files below the folder that EVENTFOLD_SLT names, as those of SQLite's corpus, and prints what their
-// records came to. A wrong answer is a failure; a statement that the dialect refuses is not.
+// TestForeignSQLLogic runs the files below the folder that EVENTFOLD_SLT names, as those of
+// SQLite's corpus, and prints what their records came to. A wrong answer is a failure; a statement
+// that the dialect refuses is not.
 func TestForeignSQLLogic(t *testing.T) {
 	dir := os.Getenv("EVENTFOLD_SLT")
 	if dir == "" {
@@ -76,8 +77,8 @@ func runSLT(t *testing.T, path string) sqllogic.Counts {
 	return c
 }
 
-// A memDB runs statements on tables in memory, and does in their place what an append-only dialect does not have: CREATE, DROP,
-// DELETE, INSERT ... SELECT and views.
+// A memDB runs statements on tables in memory, and does in their place what an append-only dialect
+// does not have: CREATE, DROP, DELETE, INSERT ... SELECT and views.
 type memDB struct {
 	tables  *memCatalog
 	views   []string // name AS (SELECT ...), in the order in which they were made
@@ -86,8 +87,9 @@ type memDB struct {
 
 func newMemDB(t testing.TB) *memDB {
 	return &memDB{
-		tables:  &memCatalog{tables: map[string]*memTable{}},
-		session: &Session{Store: openStore(t, filestore.Options{}), Settings: Settings{Now: func() time.Time { return time.Unix(0, 0) }}},
+		tables: &memCatalog{tables: map[string]*memTable{}},
+		session: &Session{Store: openStore(t, filestore.Options{}),
+			Settings: Settings{Now: func() time.Time { return time.Unix(0, 0) }}},
 	}
 }
 
@@ -97,7 +99,8 @@ var emulated = []struct {
 	run     func(db *memDB, m []string) error
 }{
 	{regexp.MustCompile(`(?is)^CREATE\s+TABLE\b.*`), func(db *memDB, m []string) error { return db.tables.create(m[0]) }},
-	{regexp.MustCompile(`(?is)^(?:CREATE\s+(?:UNIQUE\s+)?|DROP\s+|RE)INDEX\b`), func(*memDB, []string) error { return nil }},
+	{regexp.MustCompile(`(?is)^(?:CREATE\s+(?:UNIQUE\s+)?|DROP\s+|RE)INDEX\b`),
+		func(*memDB, []string) error { return nil }},
 	{regexp.MustCompile(`(?is)^DROP\s+TABLE\s+(\w+)$`), func(db *memDB, m []string) error {
 		delete(db.tables.tables, parser.LowerASCII(m[1]))
 		return nil
@@ -107,8 +110,10 @@ var emulated = []struct {
 		_, err := db.Query("SELECT 1 FROM " + m[1])
 		return err
 	}},
-	{regexp.MustCompile(`(?is)^INSERT\s+INTO\s+(\w+)\s+(SELECT.*)$`), func(db *memDB, m []string) error { return db.insertFrom(m[1], m[2]) }},
-	{regexp.MustCompile(`(?is)^DELETE\s+FROM\s+(\w+)(?:\s+WHERE\s+(.*))?$`), func(db *memDB, m []string) error { return db.delete(m[1], m[2]) }},
+	{regexp.MustCompile(`(?is)^INSERT\s+INTO\s+(\w+)\s+(SELECT.*)$`),
+		func(db *memDB, m []string) error { return db.insertFrom(m[1], m[2]) }},
+	{regexp.MustCompile(`(?is)^DELETE\s+FROM\s+(\w+)(?:\s+WHERE\s+(.*))?$`),
+		func(db *memDB, m []string) error { return db.delete(m[1], m[2]) }},
 }
 
 // Exec implements sqllogic.Database.

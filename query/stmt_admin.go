@@ -41,7 +41,8 @@ type verifyStatement struct {
 	pos parser.Pos
 }
 
-var verifyColumns = []Column{{"result", Text, false}, {"events", Integer, false}, {"segments", Integer, false}, {"frames", Integer, false},
+var verifyColumns = []Column{{"result", Text, false}, {"events", Integer, false},
+	{"segments", Integer, false}, {"frames", Integer, false},
 	{"bytes", Integer, false}, {"indexes", Integer, false}, {"damaged_indexes", Integer, false}}
 
 func (v *verifyStatement) query(ctx context.Context, s *Session, _ []expr.Argument) (Rows, error) {
@@ -54,13 +55,16 @@ func (v *verifyStatement) query(ctx context.Context, s *Session, _ []expr.Argume
 		return nil, err
 	}
 	row := []value.Value{value.OfText("ok")}
-	for _, n := range []int64{int64(r.Head.Position), int64(r.Segments), r.Frames, r.Bytes, int64(r.Indexes), int64(len(r.BadIndexes))} {
+	for _, n := range []int64{int64(r.Head.Position), int64(r.Segments), r.Frames, r.Bytes,
+		int64(r.Indexes), int64(len(r.BadIndexes))} {
 		row = append(row, value.OfInt(n))
 	}
 	return listRows(verifyColumns, [][]value.Value{row}, s), nil
 }
 
-func (v *verifyStatement) exec(ctx context.Context, s *Session, args []expr.Argument) (Outcome, error) {
+func (v *verifyStatement) exec(
+	ctx context.Context, s *Session, args []expr.Argument,
+) (Outcome, error) {
 	_, err := v.query(ctx, s, args)
 	return Outcome{LastPosition: engine.NoPosition}, err
 }
@@ -72,14 +76,17 @@ type backupStatement struct {
 	pos parser.Pos
 }
 
-var backupColumns = []Column{{"events", Integer, false}, {"segments", Integer, false}, {"copied_bytes", Integer, false}, {"linked_bytes", Integer, false}}
+var backupColumns = []Column{{"events", Integer, false}, {"segments", Integer, false},
+	{"copied_bytes", Integer, false}, {"linked_bytes", Integer, false}}
 
 func (c *statementCompiler) backup(st *parser.Backup) (statement, []Column, bool, error) {
 	to, err := c.constants("BACKUP TO", onlyConstants).compile(st.To)
 	return &backupStatement{to: to, pos: st.Pos}, backupColumns, true, err
 }
 
-func (b *backupStatement) query(ctx context.Context, s *Session, args []expr.Argument) (Rows, error) {
+func (b *backupStatement) query(
+	ctx context.Context, s *Session, args []expr.Argument,
+) (Rows, error) {
 	if err := s.mayBackUp(b.pos); err != nil {
 		return nil, err
 	}
@@ -100,11 +107,13 @@ func (b *backupStatement) query(ctx context.Context, s *Session, args []expr.Arg
 	if err != nil {
 		return nil, err
 	}
-	row := []value.Value{value.OfInt(int64(r.Head.Position)), value.OfInt(int64(r.Segments)), value.OfInt(r.Copied), value.OfInt(r.Linked)}
+	row := []value.Value{value.OfInt(int64(r.Head.Position)), value.OfInt(int64(r.Segments)),
+		value.OfInt(r.Copied), value.OfInt(r.Linked)}
 	return listRows(backupColumns, [][]value.Value{row}, s), nil
 }
 
-// mayBackUp refuses BACKUP TO where nothing may be written, unless the connection was given the right to it.
+// mayBackUp refuses BACKUP TO where nothing may be written, unless the connection was given the
+// right to it.
 func (s *Session) mayBackUp(pos parser.Pos) error {
 	where := ""
 	switch {
@@ -117,10 +126,13 @@ func (s *Session) mayBackUp(pos parser.Pos) error {
 	if where == "" {
 		return nil
 	}
-	return errorf(ReadOnly, pos, "BACKUP TO writes files, and %s; backup=allow in the data source name allows it", where)
+	return errorf(ReadOnly, pos,
+		"BACKUP TO writes files, and %s; backup=allow in the data source name allows it", where)
 }
 
-func (b *backupStatement) exec(ctx context.Context, s *Session, args []expr.Argument) (Outcome, error) {
+func (b *backupStatement) exec(
+	ctx context.Context, s *Session, args []expr.Argument,
+) (Outcome, error) {
 	_, err := b.query(ctx, s, args)
 	return Outcome{LastPosition: engine.NoPosition}, err
 }

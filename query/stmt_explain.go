@@ -22,7 +22,8 @@ type explainer struct {
 
 // step adds a step.
 func (x *explainer) step(what, format string, args ...any) {
-	x.steps = append(x.steps, []value.Value{value.OfText(strings.Repeat("  ", x.depth) + what), value.OfText(fmt.Sprintf(format, args...))})
+	x.steps = append(x.steps, []value.Value{value.OfText(strings.Repeat("  ", x.depth) + what),
+		value.OfText(fmt.Sprintf(format, args...))})
 }
 
 // inner explains one relation of a step with several, indented.
@@ -43,7 +44,9 @@ type explainStatement struct {
 	pos     parser.Pos
 }
 
-func (c *statementCompiler) explainStatement(p *parser.Parsed, st *parser.Explain) (statement, []Column, bool, error) {
+func (c *statementCompiler) explainStatement(
+	p *parser.Parsed, st *parser.Explain,
+) (statement, []Column, bool, error) {
 	e := &explainStatement{analyze: st.Analyze, pos: st.Pos}
 	var err error
 	switch inner := st.Statement.(type) {
@@ -52,23 +55,29 @@ func (c *statementCompiler) explainStatement(p *parser.Parsed, st *parser.Explai
 	case *parser.Insert:
 		e.insert, err = c.insert(inner)
 		if err == nil && st.Analyze {
-			err = errorf(Unsupported, st.Pos, "EXPLAIN ANALYZE runs the statement, which for an INSERT would append")
+			err = errorf(Unsupported, st.Pos,
+				"EXPLAIN ANALYZE runs the statement, which for an INSERT would append")
 		}
 	default:
 		err = errorf(Unsupported, st.Pos, "EXPLAIN explains a SELECT or an INSERT")
 	}
 	if err == nil && st.Analyze && e.selects.follow != nil {
-		err = errorf(Unsupported, st.Pos, "EXPLAIN ANALYZE cannot run a SELECT with FOLLOW, which does not end")
+		err = errorf(Unsupported, st.Pos,
+			"EXPLAIN ANALYZE cannot run a SELECT with FOLLOW, which does not end")
 	}
 	return e, explainColumns, true, err
 }
 
-func (e *explainStatement) exec(ctx context.Context, s *Session, args []expr.Argument) (Outcome, error) {
+func (e *explainStatement) exec(
+	ctx context.Context, s *Session, args []expr.Argument,
+) (Outcome, error) {
 	_, err := e.query(ctx, s, args)
 	return Outcome{LastPosition: engine.NoPosition}, err
 }
 
-func (e *explainStatement) query(ctx context.Context, s *Session, args []expr.Argument) (Rows, error) {
+func (e *explainStatement) query(
+	ctx context.Context, s *Session, args []expr.Argument,
+) (Rows, error) {
 	x := &explainer{ex: newExecution(ctx, s, args)}
 	defer x.ex.end()
 	if e.insert != nil {
@@ -82,7 +91,9 @@ func (e *explainStatement) query(ctx context.Context, s *Session, args []expr.Ar
 	return listRows(explainColumns, x.steps, s), nil
 }
 
-func (e *explainStatement) explainSelect(x *explainer, ctx context.Context, s *Session, args []expr.Argument) error {
+func (e *explainStatement) explainSelect(
+	x *explainer, ctx context.Context, s *Session, args []expr.Argument,
+) error {
 	q := e.selects
 	if err := q.goBack(x.ex, x.ex.env(nil)); err != nil {
 		return err
@@ -105,7 +116,8 @@ func (e *explainStatement) explainSelect(x *explainer, ctx context.Context, s *S
 	if err := drain(counted, ex.env(nil)); err != nil {
 		return err
 	}
-	x.step("examined", "%d events, %d segments skipped", ex.counters.examined.Load(), ex.counters.skipped.Load())
+	x.step("examined", "%d events, %d segments skipped", ex.counters.examined.Load(),
+		ex.counters.skipped.Load())
 	x.step("rows", "%d", counted.n)
 	return nil
 }

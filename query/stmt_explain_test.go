@@ -11,7 +11,8 @@ import (
 	"github.com/eventfold/eventfold/engine/filestore"
 )
 
-// TestExplainAnalyze holds what EXPLAIN ANALYZE counts to what the bounds of a statement leave to be read, on a log of several segments.
+// TestExplainAnalyze holds what EXPLAIN ANALYZE counts to what the bounds of a statement leave to
+// be read, on a log of several segments.
 func TestExplainAnalyze(t *testing.T) {
 	store := openStore(t, filestore.Options{SegmentSize: 1 << 20, Prealloc: filestore.PreallocNone})
 	const n = 12_000
@@ -33,7 +34,8 @@ func TestExplainAnalyze(t *testing.T) {
 		{"SELECT position FROM $all WHERE stream = 'order-000007'", 10, 10, true, 10},
 		{"SELECT position FROM \"order-000007\" WHERE version > 6", 3, 10, true, 3},
 		{"SELECT position FROM $all WHERE type = 'OrderEvent03' AND position < 24", 2, 2, true, 2},
-		{"SELECT position FROM $all WHERE type = 'OrderEvent03'", n / 12, n, false, n / 12}, // so many that reading all is faster
+		// so many that reading all is faster
+		{"SELECT position FROM $all WHERE type = 'OrderEvent03'", n / 12, n, false, n / 12},
 		{"SELECT position FROM $all WHERE type = 'no such type'", 0, 0, true, 0},
 		{"SELECT position FROM $all ORDER BY position DESC LIMIT 5", 5, 1024, false, 5},
 		{"SELECT position FROM $all WHERE payload->>'$.n' >= 0 LIMIT 7", 7, 1024, false, 7},

@@ -22,7 +22,8 @@ func exprText(e parser.Expr) string {
 	})))
 }
 
-// tidy takes the parentheses around the whole of a rendered expression away, and the quotes around simple names.
+// tidy takes the parentheses around the whole of a rendered expression away, and the quotes around
+// simple names.
 func tidy(text string) string {
 	if strings.HasPrefix(text, "(") && closing(text) == len(text)-1 {
 		text = text[1 : len(text)-1]

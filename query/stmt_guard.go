@@ -27,7 +27,8 @@ func (c *statementCompiler) guard(st *parser.Guard) (*guardPlan, error) {
 			return nil, err
 		}
 		if p.into.all && x.kind != parser.ExpectNoEvent {
-			return nil, errorf(BadStatement, e.Pos, "EXPECT $all takes NO EVENT FROM ... only: $all has no version")
+			return nil, errorf(BadStatement, e.Pos,
+				"EXPECT $all takes NO EVENT FROM ... only: $all has no version")
 		}
 		p.expect = append(p.expect, x)
 	}

@@ -85,7 +85,8 @@ func (c *statementCompiler) target(t *parser.Table, to *target) error {
 	}
 	events, ok := def.(*eventTable)
 	if !ok {
-		return errorf(BadStatement, t.Pos, "%s cannot be written to; INSERT appends to a stream or to $all", fault.Quoted(def.name()))
+		return errorf(BadStatement, t.Pos,
+			"%s cannot be written to; INSERT appends to a stream or to $all", fault.Quoted(def.name()))
 	}
 	to.all, to.stream = events.all, events.stream
 	return nil
@@ -157,7 +158,8 @@ func (p *insertPlan) appends(in *insertion, en *expr.Env) error {
 				a.Expect = append(a.Expect, r.expected)
 			}
 		} else if r.expects && r.expected != f.expected {
-			return errorf(BadArgument, p.pos, "the rows of stream %s give different values for expected_version", fault.Quoted(r.stream))
+			return errorf(BadArgument, p.pos,
+				"the rows of stream %s give different values for expected_version", fault.Quoted(r.stream))
 		}
 		in.events = append(in.events, r.event)
 		a.Events = in.events[len(in.events)-len(a.Events)-1:]
@@ -177,7 +179,8 @@ func (p *insertPlan) appends(in *insertion, en *expr.Env) error {
 func (p *insertPlan) checkSeveral(n int) error {
 	for _, e := range p.expect {
 		if e.kind != parser.ExpectAny && e.kind != parser.ExpectNoEvent {
-			return errorf(BadArgument, e.pos, "EXPECTING is about one stream, and the rows name %d; use the column expected_version", n)
+			return errorf(BadArgument, e.pos,
+				"EXPECTING is about one stream, and the rows name %d; use the column expected_version", n)
 		}
 	}
 	return nil
@@ -190,7 +193,8 @@ func (p *insertPlan) appendRow(in *insertion) {
 		in.expect = append(in.expect, r.expected)
 	}
 	in.events = append(in.events[:0], r.event)
-	in.appends = append(in.appends[:0], engine.Append{Stream: r.stream, Expect: in.expect, Events: in.events})
+	in.appends = append(in.appends[:0],
+		engine.Append{Stream: r.stream, Expect: in.expect, Events: in.events})
 }
 
 func (p *insertPlan) query(ctx context.Context, s *Session, args []expr.Argument) (Rows, error) {
@@ -248,9 +252,11 @@ func (p *insertPlan) run(s *Session, in *insertion, en *expr.Env) (engine.Append
 	return engine.Appended{Events: s.Tx.last(len(in.rows))}, nil
 }
 
-// hasConditions reports whether the error of an execution may hold a condition, which holds the execution's arguments.
+// hasConditions reports whether the error of an execution may hold a condition, which holds the
+// execution's arguments.
 func (p *insertPlan) hasConditions() bool {
-	return slices.ContainsFunc(p.expect, func(e *expectPlan) bool { return e.kind == parser.ExpectNoEvent })
+	return slices.ContainsFunc(p.expect,
+		func(e *expectPlan) bool { return e.kind == parser.ExpectNoEvent })
 }
 
 // inserting returns the memory of the session's INSERTs.
@@ -261,10 +267,13 @@ func (s *Session) inserting() *insertion {
 	return s.insertion
 }
 
-// bind makes values of the arguments. Of an execution that leaves nothing behind it does so in the session's insertion, and does not
-// copy bytes on their way to the store: whoever called database/sql leaves them alone until it returns. A transaction
-// copies them, because they wait there.
-func (p *insertPlan) bind(s *Session, params parser.Params, given []driver.NamedValue) ([]expr.Argument, error) {
+// bind makes values of the arguments. Of an execution that leaves nothing behind it does so in the
+// session's insertion, and does not copy bytes on their way to the store: whoever called
+// database/sql leaves them alone until it returns. A transaction copies them, because they wait
+// there.
+func (p *insertPlan) bind(
+	s *Session, params parser.Params, given []driver.NamedValue,
+) ([]expr.Argument, error) {
 	if p.returning != nil || p.conditions {
 		return bindArgs(params, given, nil, bytesKeeper{})
 	}
@@ -280,8 +289,11 @@ func (p *insertPlan) bind(s *Session, params parser.Params, given []driver.Named
 	return in.args, err
 }
 
-// begin starts an execution with the arguments of bind, in the session's insertion unless there is RETURNING.
-func (p *insertPlan) begin(ctx context.Context, s *Session, args []expr.Argument) (*insertion, *expr.Env) {
+// begin starts an execution with the arguments of bind, in the session's insertion unless there is
+// RETURNING.
+func (p *insertPlan) begin(
+	ctx context.Context, s *Session, args []expr.Argument,
+) (*insertion, *expr.Env) {
 	switch {
 	case p.returning != nil:
 		in := &insertion{args: args}

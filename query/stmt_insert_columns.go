@@ -33,7 +33,8 @@ type writeColumn struct {
 	set  func(r *newRow, v value.Value) string // what is wrong with the value, "" for nothing
 }
 
-// writeColumns are the columns that INSERT can give. Those of eventColumns that are missing are assigned by the store.
+// writeColumns are the columns that INSERT can give. Those of eventColumns that are missing are
+// assigned by the store.
 var writeColumns = []*writeColumn{
 	{"stream", setStream},
 	{"type", setType},
@@ -114,7 +115,8 @@ func setMetadata(r *newRow, v value.Value) string {
 	return ""
 }
 
-// storedJSON is what a value is stored as where JSON is: a text as it is, a bool of Go as true or false, and a time as a string.
+// storedJSON is what a value is stored as where JSON is: a text as it is, a bool of Go as true or
+// false, and a time as a string.
 func storedJSON(v value.Value) []byte {
 	switch {
 	case v.Kind == value.Time:
@@ -190,8 +192,8 @@ func eachOnce(tags []string) []string {
 	return slices.Compact(tags)
 }
 
-// plainTags parses a JSON array of strings that is written as most are, without spaces and escapes: ["a","b"]. ok is false for any other.
-// The tags share the memory of text.
+// plainTags parses a JSON array of strings that is written as most are, without spaces and escapes:
+// ["a","b"]. ok is false for any other. The tags share the memory of text.
 func plainTags(text string) (tags []string, ok bool) {
 	inner, begins := strings.CutPrefix(text, `["`)
 	inner, ends := strings.CutSuffix(inner, `"]`)
@@ -210,7 +212,8 @@ func plainTags(text string) (tags []string, ok bool) {
 
 // expectedWords are the texts that expected_version takes.
 var expectedWords = map[string]engine.ExpectedVersion{
-	"any": engine.Any, "no stream": engine.NoStream, "exists": engine.StreamExists, "stream exists": engine.StreamExists,
+	"any": engine.Any, "no stream": engine.NoStream, "exists": engine.StreamExists,
+	"stream exists": engine.StreamExists,
 }
 
 // setExpected takes NULL for ANY: it is what a query builder writes for a field that is not set.
@@ -223,8 +226,8 @@ func setExpected(r *newRow, v value.Value) string {
 	return ""
 }
 
-// expectedVersion reads what engine.ExpectedVersion is as a value: a version, -1 for a stream that was not there, or a
-// word.
+// expectedVersion reads what engine.ExpectedVersion is as a value: a version, -1 for a stream that
+// was not there, or a word.
 func expectedVersion(v value.Value) (e engine.ExpectedVersion, ok bool) {
 	switch v = value.AsNumber(v); v.Kind {
 	case value.Int:
@@ -273,7 +276,8 @@ func (p *insertPlan) resolveColumn(name parser.Name) (*writeColumn, error) {
 	if w == nil {
 		for i := range eventColumns {
 			if sameName(eventColumns[i].Name, name.Text) {
-				return nil, errorf(BadStatement, name.Pos, "the column %s is assigned by the store", eventColumns[i].Name)
+				return nil, errorf(BadStatement, name.Pos, "the column %s is assigned by the store",
+					eventColumns[i].Name)
 			}
 		}
 		e := errorf(UnknownColumn, name.Pos, "there is no column %s", fault.Quoted(name.Text))
@@ -281,7 +285,8 @@ func (p *insertPlan) resolveColumn(name parser.Name) (*writeColumn, error) {
 		return nil, e
 	}
 	if w.name == "stream" && !p.into.all {
-		return nil, errorf(BadStatement, name.Pos, "the stream is named by the table already; the column stream is for INSERT INTO $all")
+		return nil, errorf(BadStatement, name.Pos,
+			"the stream is named by the table already; the column stream is for INSERT INTO $all")
 	}
 	return w, nil
 }

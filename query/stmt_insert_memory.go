@@ -9,8 +9,9 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// An insertion is the memory that one execution of an INSERT works in. A session has one for all its INSERTs without RETURNING, one after
-// the other: a store keeps no more of what is appended than it has copied.
+// An insertion is the memory that one execution of an INSERT works in. A session has one for all
+// its INSERTs without RETURNING, one after the other: a store keeps no more of what is appended
+// than it has copied.
 type insertion struct {
 	execution execution
 	env       expr.Env
@@ -46,8 +47,8 @@ func (in *insertion) end() {
 	in.execution, in.env = execution{}, expr.Env{}
 }
 
-// A bytesKeeper makes texts of arguments that are bytes, whose owner may write to them again when the call is over.
-// The zero bytesKeeper copies each by itself.
+// A bytesKeeper makes texts of arguments that are bytes, whose owner may write to them again when
+// the call is over. The zero bytesKeeper copies each by itself.
 type bytesKeeper struct {
 	borrow bool      // the text is not needed when the call is over
 	copies *textHeap // where to copy to
@@ -91,7 +92,8 @@ const (
 	lastChunk  = 256
 )
 
-// keepIn copies the elements to the chunk, or to a new one if that is full, and returns the copy, which stays where it is.
+// keepIn copies the elements to the chunk, or to a new one if that is full, and returns the copy,
+// which stays where it is.
 func keepIn[T any](chunk *[]T, from []T) []T {
 	if len(from) == 0 {
 		return nil

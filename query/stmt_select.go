@@ -60,7 +60,9 @@ func plainColumns(list []tableColumn) []Column {
 	return out
 }
 
-func (q *selectStatement) query(ctx context.Context, s *Session, args []expr.Argument) (Rows, error) {
+func (q *selectStatement) query(
+	ctx context.Context, s *Session, args []expr.Argument,
+) (Rows, error) {
 	ex := newExecution(ctx, s, args)
 	op, err := q.open(ex)
 	if err != nil {
@@ -71,9 +73,12 @@ func (q *selectStatement) query(ctx context.Context, s *Session, args []expr.Arg
 }
 
 // exec runs the query to its end: its rows are of no interest, its errors are.
-func (q *selectStatement) exec(ctx context.Context, s *Session, args []expr.Argument) (Outcome, error) {
+func (q *selectStatement) exec(
+	ctx context.Context, s *Session, args []expr.Argument,
+) (Outcome, error) {
 	if q.follow != nil {
-		return Outcome{LastPosition: engine.NoPosition}, errorf(BadStatement, q.follow.pos, "FOLLOW gives rows without end: use Query")
+		return Outcome{LastPosition: engine.NoPosition}, errorf(BadStatement, q.follow.pos,
+			"FOLLOW gives rows without end: use Query")
 	}
 	ex := newExecution(ctx, s, args)
 	defer ex.end()

@@ -9,7 +9,8 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// showSources are the columns that SHOW gives, the table that has them, and the one that LIKE looks at.
+// showSources are the columns that SHOW gives, the table that has them, and the one that LIKE looks
+// at.
 var showSources = map[string]struct {
 	table *parser.Table
 	names []string
@@ -17,11 +18,15 @@ var showSources = map[string]struct {
 	where parser.Expr
 }{
 	"tables": {
-		&parser.Table{Schema: schemaInfo, Name: "tables"}, []string{"table_name", "table_type"}, "table_name",
-		&parser.Binary{Op: parser.OpEq, X: &parser.Column{Name: "table_schema"}, Y: &parser.Literal{Value: schemaName}},
+		&parser.Table{Schema: schemaInfo, Name: "tables"}, []string{"table_name",
+			"table_type"}, "table_name",
+		&parser.Binary{Op: parser.OpEq, X: &parser.Column{Name: "table_schema"},
+			Y: &parser.Literal{Value: schemaName}},
 	},
-	"streams": {&parser.Table{Name: "$streams"}, []string{"stream", "category", "version", "events", "first_position", "last_position", "created_at", "updated_at"}, "stream", nil},
-	"types":   {&parser.Table{Name: "$types"}, []string{"type", "events", "first_position", "last_position"}, "type", nil},
+	"streams": {&parser.Table{Name: "$streams"}, []string{"stream", "category", "version", "events",
+		"first_position", "last_position", "created_at", "updated_at"}, "stream", nil},
+	"types": {&parser.Table{Name: "$types"},
+		[]string{"type", "events", "first_position", "last_position"}, "type", nil},
 }
 
 // show compiles SHOW as the SELECT that gives the same.
@@ -31,16 +36,19 @@ func (c *statementCompiler) show(st *parser.Show) (statement, []Column, bool, er
 	}
 	src, ok := showSources[st.What]
 	if !ok {
-		return nil, nil, false, errorf(Unsupported, st.Pos, "SHOW shows tables, streams, types or columns")
+		return nil, nil, false, errorf(Unsupported, st.Pos,
+			"SHOW shows tables, streams, types or columns")
 	}
 	table := *src.table
 	table.Pos = st.Pos
 	core := &parser.Core{Pos: st.Pos, From: &table, Where: src.where}
 	for _, name := range src.names {
-		core.Results = append(core.Results, parser.Result{Pos: st.Pos, Expr: &parser.Column{Pos: st.Pos, Name: name}})
+		core.Results = append(core.Results,
+			parser.Result{Pos: st.Pos, Expr: &parser.Column{Pos: st.Pos, Name: name}})
 	}
 	if st.Like != nil {
-		like := &parser.Like{Pos: st.Pos, X: &parser.Column{Pos: st.Pos, Name: src.like}, Pattern: st.Like}
+		like := &parser.Like{Pos: st.Pos, X: &parser.Column{Pos: st.Pos, Name: src.like},
+			Pattern: st.Like}
 		if core.Where = like; src.where != nil {
 			core.Where = &parser.Nary{Op: parser.OpAnd, Terms: []parser.Expr{src.where, like}}
 		}
@@ -58,7 +66,8 @@ type describeStatement struct {
 	rows [][]value.Value
 }
 
-var describeColumns = []Column{{"column_name", Text, false}, {"data_type", Text, false}, {"is_nullable", Text, false}}
+var describeColumns = []Column{{"column_name", Text, false}, {"data_type", Text, false},
+	{"is_nullable", Text, false}}
 
 func (c *statementCompiler) describe(st *parser.Describe) (statement, []Column, bool, error) {
 	if st.Table.Param != nil {
@@ -71,7 +80,8 @@ func (c *statementCompiler) describe(st *parser.Describe) (statement, []Column, 
 	d := &describeStatement{}
 	for _, col := range def.schema() {
 		if !col.hidden {
-			d.rows = append(d.rows, []value.Value{value.OfText(col.Name), value.OfText(col.Type.SQL()), value.OfText(yesNo(col.Nullable))})
+			d.rows = append(d.rows, []value.Value{value.OfText(col.Name), value.OfText(col.Type.SQL()),
+				value.OfText(yesNo(col.Nullable))})
 		}
 	}
 	return d, describeColumns, true, nil

@@ -16,15 +16,20 @@ type transactionStatement struct {
 	pos  parser.Pos
 }
 
-func (t *transactionStatement) query(ctx context.Context, s *Session, args []expr.Argument) (Rows, error) {
+func (t *transactionStatement) query(
+	ctx context.Context, s *Session, args []expr.Argument,
+) (Rows, error) {
 	return queryNothing(t, ctx, s, args)
 }
 
-func (t *transactionStatement) exec(ctx context.Context, s *Session, _ []expr.Argument) (Outcome, error) {
+func (t *transactionStatement) exec(
+	ctx context.Context, s *Session, _ []expr.Argument,
+) (Outcome, error) {
 	none := Outcome{LastPosition: engine.NoPosition}
 	if t.kind == parser.Begin {
 		if s.Tx != nil {
-			return none, errorf(BadStatement, t.pos, "a transaction is open already; transactions do not nest, SAVEPOINT does")
+			return none, errorf(BadStatement, t.pos,
+				"a transaction is open already; transactions do not nest, SAVEPOINT does")
 		}
 		s.Tx = Begin(s.Store, false)
 		s.Tx.textual = true
@@ -35,7 +40,8 @@ func (t *transactionStatement) exec(ctx context.Context, s *Session, _ []expr.Ar
 	case tx == nil:
 		return none, errorf(BadStatement, t.pos, "no transaction is open")
 	case !tx.textual:
-		return none, errorf(BadStatement, t.pos, "this transaction was begun with BeginTx: end it with its Commit or Rollback")
+		return none, errorf(BadStatement, t.pos,
+			"this transaction was begun with BeginTx: end it with its Commit or Rollback")
 	}
 	s.Tx = nil
 	if t.kind == parser.Rollback {
@@ -56,7 +62,9 @@ func (t *transactionStatement) exec(ctx context.Context, s *Session, _ []expr.Ar
 }
 
 // queryNothing runs a statement without rows through Query.
-func queryNothing(p statement, ctx context.Context, s *Session, args []expr.Argument) (Rows, error) {
+func queryNothing(
+	p statement, ctx context.Context, s *Session, args []expr.Argument,
+) (Rows, error) {
 	if _, err := p.exec(ctx, s, args); err != nil {
 		return nil, err
 	}
@@ -71,11 +79,15 @@ type savepointStatement struct {
 	pos  parser.Pos
 }
 
-func (t *savepointStatement) query(ctx context.Context, s *Session, args []expr.Argument) (Rows, error) {
+func (t *savepointStatement) query(
+	ctx context.Context, s *Session, args []expr.Argument,
+) (Rows, error) {
 	return queryNothing(t, ctx, s, args)
 }
 
-func (t *savepointStatement) exec(_ context.Context, s *Session, _ []expr.Argument) (Outcome, error) {
+func (t *savepointStatement) exec(
+	_ context.Context, s *Session, _ []expr.Argument,
+) (Outcome, error) {
 	none := Outcome{LastPosition: engine.NoPosition}
 	if s.Tx == nil {
 		return none, errorf(BadStatement, t.pos, "a savepoint needs a transaction, and none is open")

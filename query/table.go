@@ -43,7 +43,7 @@ type table interface {
 	// name is how EXPLAIN and columns' qualifiers call the table.
 	name() string
 	schema() []tableColumn
-	// scan reads the rows within bounds as the execution's snapshot has them; it may give more, never fewer: WHERE is
-	// evaluated again. columns lists the ordinals (into schema) that will be read.
+	// scan reads the rows within bounds as the execution's snapshot has them; it may give more, never
+	// fewer: WHERE is evaluated again. columns lists the ordinals (into schema) that will be read.
 	scan(ex *execution, columns []int, b scanBounds) (batches, error)
 }

@@ -25,7 +25,9 @@ type bound struct {
 	like     bool // stream LIKE operand
 	gate     bool // the operand is the whole condition: without it nothing is read
 
-	alternatives [][]*bound // of stream, type and tag, of which one must hold with all its parts; instead of everything above
+	// alternatives are bounds of stream, type and tag, of which one must hold with all its parts. They
+	// stand instead of everything above.
+	alternatives [][]*bound
 }
 
 // A narrowing is what the bounds of a scan come to for one execution. All of them hold together.
@@ -55,7 +57,8 @@ func newNarrowing() *narrowing {
 
 // filter returns the engine's filter. The narrowing must not be empty.
 func (w *narrowing) filter(backwards bool) engine.Filter {
-	f := engine.Filter{Streams: w.streams, Types: w.types, IDs: w.ids, Prefix: w.prefix, Tags: w.tags, Any: w.any}
+	f := engine.Filter{Streams: w.streams, Types: w.types, IDs: w.ids, Prefix: w.prefix, Tags: w.tags,
+		Any: w.any}
 	if backwards {
 		f.Direction = engine.Backwards
 	}
@@ -118,7 +121,8 @@ func (b *bound) apply(w *narrowing, en *expr.Env) {
 	}
 }
 
-// evaluate returns the values of the operands, each with the operand that it is of: a slice in an IN gives many.
+// evaluate returns the values of the operands, each with the operand that it is of: a slice in an
+// IN gives many.
 func (b *bound) evaluate(en *expr.Env) (operands []*expr.Expr, values []value.Value) {
 	operands, values = b.operands, make([]value.Value, len(b.operands))
 	if !slices.ContainsFunc(operands, func(o *expr.Expr) bool { return o.IsList(en) }) {
@@ -136,7 +140,8 @@ func (b *bound) evaluate(en *expr.Env) (operands []*expr.Expr, values []value.Va
 	}
 	operands, values = make([]*expr.Expr, 0, n), make([]value.Value, 0, n)
 	for _, o := range b.operands {
-		o.Each(en, func(one *expr.Env) { operands, values = append(operands, o), append(values, o.Eval(one)) })
+		o.Each(en,
+			func(one *expr.Env) { operands, values = append(operands, o), append(values, o.Eval(one)) })
 	}
 	return operands, values
 }
@@ -225,7 +230,8 @@ func floatSpan(op parser.Op, f float64) (lo, hi int64, some, exact bool) {
 	return 0, 0, false, true
 }
 
-// timeBound narrows recorded_at. Texts that are no times give no bound: comparing with them is an error, or decided by the filter.
+// timeBound narrows recorded_at. Texts that are no times give no bound: comparing with them is an
+// error, or decided by the filter.
 func (w *narrowing) timeBound(op parser.Op, values []value.Value) {
 	lo, hi := int64(math.MaxInt64), int64(math.MinInt64)
 	for _, v := range values {
@@ -251,8 +257,8 @@ func (w *narrowing) timeBound(op parser.Op, values []value.Value) {
 	w.narrowTo(&w.time, lo, hi)
 }
 
-// textBound narrows a set of names to those that are among the values, too. A value that is not a text gives no bound,
-// because comparing it may convert it.
+// textBound narrows a set of names to those that are among the values, too. A value that is not a
+// text gives no bound, because comparing it may convert it.
 func (w *narrowing) textBound(set []string, operands []*expr.Expr, values []value.Value) []string {
 	list := []string{}
 	for i, v := range values {
@@ -342,7 +348,7 @@ func (w *narrowing) tagBound(v value.Value) {
 
 // alternativesBound narrows to events that pass one of the alternatives.
 func (w *narrowing) alternativesBound(alternatives [][]*bound, en *expr.Env) {
-	any := make([]engine.Alternative, 0, len(alternatives))
+	passing := make([]engine.Alternative, 0, len(alternatives))
 	for _, parts := range alternatives {
 		one := newNarrowing()
 		for _, part := range parts {
@@ -356,21 +362,21 @@ func (w *narrowing) alternativesBound(alternatives [][]*bound, en *expr.Env) {
 		case one.streams == nil && one.types == nil && one.tags == nil: // a value of a kind that gives no bound
 			return
 		default:
-			any = append(any, engine.Alternative{Streams: one.streams, Types: one.types, Tags: one.tags})
+			passing = append(passing, engine.Alternative{Streams: one.streams, Types: one.types, Tags: one.tags})
 		}
 	}
 	switch {
-	case len(any) == 0:
+	case len(passing) == 0:
 		w.empty = true
 	case w.any != nil: // a second OR is left to the conditions
 		w.inexact = true
 	default:
-		w.any = any
+		w.any = passing
 	}
 }
 
-// likeBound narrows the stream to the beginning of a LIKE pattern, up to its first wildcard or ASCII letter: LIKE takes
-// upper and lower case of those for the same.
+// likeBound narrows the stream to the beginning of a LIKE pattern, up to its first wildcard or
+// ASCII letter: LIKE takes upper and lower case of those for the same.
 func (w *narrowing) likeBound(v value.Value) {
 	w.inexact = true
 	if v.Kind == value.Null {

@@ -11,8 +11,8 @@ import (
 // systemSchemas are the qualifiers that may stand before any table's name.
 var systemSchemas = map[string]bool{"": true, "main": true, "eventfold": true}
 
-// storeCatalog names the tables of a store: $all and its like, information_schema, and every stream. If it is pending, event tables
-// hold events of an open transaction, too.
+// storeCatalog names the tables of a store: $all and its like, information_schema, and every
+// stream. If it is pending, event tables hold events of an open transaction, too.
 type storeCatalog struct{ pending bool }
 
 func (c storeCatalog) table(t *parser.Table) (table, error) {
@@ -20,7 +20,8 @@ func (c storeCatalog) table(t *parser.Table) (table, error) {
 		if def := informationSchema(parser.LowerASCII(t.Name)); def != nil {
 			return def, nil
 		}
-		e := errorf(UnknownTable, t.Pos, "there is no table %s in information_schema", fault.Quoted(t.Name))
+		e := errorf(UnknownTable, t.Pos, "there is no table %s in information_schema",
+			fault.Quoted(t.Name))
 		e.Hint = "it has schemata, tables and columns"
 		return nil, e
 	}
@@ -52,8 +53,8 @@ func streamTable(t *parser.Table, pending bool) (table, error) {
 	return &eventTable{stream: t.Name, label: t.Name, pending: pending}, nil
 }
 
-// nameFaults say what is wrong with the name of a stream or a type, "" for nothing. Names with a NUL byte are refused by
-// the store.
+// nameFaults say what is wrong with the name of a stream or a type, "" for nothing. Names with a
+// NUL byte are refused by the store.
 var nameFaults = [...]string{
 	engine.NameOK:       "",
 	engine.NameEmpty:    "is empty",

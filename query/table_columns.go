@@ -34,16 +34,18 @@ const (
 	ordEvent
 )
 
-// eventColumns are the columns of every event table, in the order of SELECT *. A new computed column is one more line.
+// eventColumns are the columns of every event table, in the order of SELECT *. A new computed
+// column is one more line.
 var eventColumns = []eventColumn{
-	ordPosition:   {column("position", Integer, value.AffInteger), 0, evalPosition},
-	ordStream:     {column("stream", Text, value.AffText), engine.ColStream, evalStream},
-	ordVersion:    {column("version", Integer, value.AffInteger), engine.ColVersion, evalVersion},
-	ordID:         {column("id", Text, value.AffText), engine.ColID, evalID},
-	ordType:       {column("type", Text, value.AffText), engine.ColType, evalType},
-	ordPayload:    {nullable(column("payload", JSON, value.AffText)), engine.ColPayload, evalPayload},
-	ordMetadata:   {column("metadata", JSON, value.AffText), engine.ColMetadata, evalMetadata},
-	ordTags:       {tableColumn{Column: Column{Name: "tags", Type: JSON}, affinity: value.AffText, tags: true}, engine.ColTags, evalTags},
+	ordPosition: {column("position", Integer, value.AffInteger), 0, evalPosition},
+	ordStream:   {column("stream", Text, value.AffText), engine.ColStream, evalStream},
+	ordVersion:  {column("version", Integer, value.AffInteger), engine.ColVersion, evalVersion},
+	ordID:       {column("id", Text, value.AffText), engine.ColID, evalID},
+	ordType:     {column("type", Text, value.AffText), engine.ColType, evalType},
+	ordPayload:  {nullable(column("payload", JSON, value.AffText)), engine.ColPayload, evalPayload},
+	ordMetadata: {column("metadata", JSON, value.AffText), engine.ColMetadata, evalMetadata},
+	ordTags: {tableColumn{Column: Column{Name: "tags", Type: JSON}, affinity: value.AffText,
+		tags: true}, engine.ColTags, evalTags},
 	ordRecordedAt: {column("recorded_at", Timestamp, value.AffTime), engine.ColTime, evalRecordedAt},
 	ordEvent:      {hidden(column("event", EventType, value.AffNone)), engine.ColAll, evalEvent},
 }
@@ -65,8 +67,8 @@ var eventSchema = func() []tableColumn {
 	return schema
 }()
 
-// pendingSchema is eventSchema for tables that hold a transaction's own events, too: COMMIT assigns their positions,
-// versions, ids and times.
+// pendingSchema is eventSchema for tables that hold a transaction's own events, too: COMMIT assigns
+// their positions, versions, ids and times.
 var pendingSchema = func() []tableColumn {
 	schema := slices.Clone(eventSchema)
 	for _, i := range []int{ordPosition, ordVersion, ordID, ordRecordedAt} {
@@ -94,7 +96,8 @@ func evalStream(en *expr.Env) value.Value {
 	return value.Value{Kind: value.String, S: en.Row.Batch.Events.Streams[en.Row.I]}
 }
 
-// evalVersion gives NULL for an event of a transaction whose version depends on what others append before COMMIT.
+// evalVersion gives NULL for an event of a transaction whose version depends on what others append
+// before COMMIT.
 func evalVersion(en *expr.Env) value.Value {
 	v := en.Row.Batch.Events.Versions[en.Row.I]
 	if v == engine.NoVersion {
@@ -128,7 +131,8 @@ func evalPayload(en *expr.Env) value.Value {
 }
 
 func evalMetadata(en *expr.Env) value.Value {
-	return value.Value{Kind: value.String, JSON: true, S: value.StringOf(en.Row.Batch.Events.Metadata[en.Row.I])}
+	return value.Value{Kind: value.String, JSON: true,
+		S: value.StringOf(en.Row.Batch.Events.Metadata[en.Row.I])}
 }
 
 func evalTags(en *expr.Env) value.Value {
@@ -146,7 +150,8 @@ func evalRecordedAt(en *expr.Env) value.Value {
 	return value.Value{Kind: value.Time, N: en.Row.Batch.Events.Times[en.Row.I]}
 }
 
-// evalEvent gives the event's index in the execution's list of events: a Value cannot hold the event itself.
+// evalEvent gives the event's index in the execution's list of events: a Value cannot hold the
+// event itself.
 func evalEvent(en *expr.Env) value.Value {
 	e, err := execOf(en).captured()
 	if err != nil {

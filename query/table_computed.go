@@ -84,8 +84,8 @@ var systemTables = []*computedTable{
 	{label: "$followers", columns: followerColumns, rows: followerRows},
 }
 
-// systemTable returns the table of that name, nil if there is none. It is pending if it tells of an open transaction,
-// too.
+// systemTable returns the table of that name, nil if there is none. It is pending if it tells of an
+// open transaction, too.
 func systemTable(name string, pending bool) table {
 	if pending && name == pendingStreams.label {
 		return pendingStreams

@@ -24,7 +24,8 @@ func (t *eventTable) schema() []tableColumn {
 
 // scan gives the events of the snapshot, then those of the open transaction.
 func (t *eventTable) scan(ex *execution, columns []int, b scanBounds) (batches, error) {
-	s := &eventBatches{ex: ex, table: t, cursor: ex.index.Scan(ex.ctx, t.filter(b.Filter), columnSet(columns))}
+	s := &eventBatches{ex: ex, table: t,
+		cursor: ex.index.Scan(ex.ctx, t.filter(b.Filter), columnSet(columns))}
 	if r, ok := s.cursor.(engine.Reuser); ok && b.fleeting {
 		r.Reuse()
 	}

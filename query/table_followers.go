@@ -23,7 +23,8 @@ func followerRows(_ context.Context, ex *execution, _ scanBounds) rowMaker {
 		next := f.next.Load()
 		list.rows = append(list.rows, []value.Value{
 			value.OfInt(f.id), value.OfText(f.text), value.OfText(f.source), value.OfTime(f.since.UnixMicro()),
-			value.OfInt(next - 1), value.OfInt(max(0, int64(ex.index.Head())-next)), value.OfInt(f.rows.Load()),
+			value.OfInt(next - 1), value.OfInt(max(0,
+				int64(ex.index.Head())-next)), value.OfInt(f.rows.Load()),
 		})
 	}
 	return list

@@ -13,14 +13,15 @@ const (
 	schemaInfo  = "information_schema"
 )
 
-// informationTables are the tables of information_schema, as the SQL standard names them and tools ask for them.
-// They list the tables whose names begin with $, not every stream.
+// informationTables are the tables of information_schema, as the SQL standard names them and tools
+// ask for them. They list the tables whose names begin with $, not every stream.
 var informationTables []*computedTable
 
 func init() { // the tables list themselves
 	informationTables = []*computedTable{
 		{label: "schemata", columns: texts("catalog_name", "schema_name"), rows: schemataRows},
-		{label: "tables", columns: texts("table_catalog", "table_schema", "table_name", "table_type"), rows: tablesRows},
+		{label: "tables", columns: texts("table_catalog", "table_schema", "table_name", "table_type"),
+			rows: tablesRows},
 		{label: "columns", columns: informationColumns, rows: columnsRows},
 	}
 }
@@ -83,7 +84,8 @@ func listedTables() []listedTable {
 func tablesRows(context.Context, *execution, scanBounds) rowMaker {
 	list := &rowList{}
 	for _, t := range listedTables() {
-		list.rows = append(list.rows, []value.Value{value.OfText(catalogName), value.OfText(t.schema), value.OfText(t.name), value.OfText(t.kind)})
+		list.rows = append(list.rows, []value.Value{value.OfText(catalogName), value.OfText(t.schema),
+			value.OfText(t.name), value.OfText(t.kind)})
 	}
 	return list
 }
@@ -102,7 +104,8 @@ func columnsRows(context.Context, *execution, scanBounds) rowMaker {
 
 func informationRow(t listedTable, i int, c tableColumn) []value.Value {
 	row := []value.Value{
-		value.OfText(catalogName), value.OfText(t.schema), value.OfText(t.name), value.OfText(c.Name), value.OfInt(int64(i) + 1),
+		value.OfText(catalogName), value.OfText(t.schema), value.OfText(t.name), value.OfText(c.Name),
+		value.OfInt(int64(i) + 1),
 		null, value.OfText(yesNo(c.Nullable)), value.OfText(c.Type.SQL()),
 		null, null, null, null, null, null,
 	}

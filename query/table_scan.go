@@ -10,8 +10,8 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// A tableScan reads one table. Conditions on the table alone are pushed into it: as bounds, which let the table read
-// less, and as a filter, which decides.
+// A tableScan reads one table. Conditions on the table alone are pushed into it: as bounds, which
+// let the table read less, and as a filter, which decides.
 type tableScan struct {
 	def       table
 	alias     string // "" for none
@@ -55,7 +55,8 @@ func (s *tableScan) bind(i int) *expr.Expr {
 	if s.events() != nil {
 		return boundColumn(s.columns[i], eventColumns[i].eval)
 	}
-	return boundColumn(s.columns[i], func(en *expr.Env) value.Value { return en.Row.Batch.Columns[i][en.Row.I] })
+	return boundColumn(s.columns[i],
+		func(en *expr.Env) value.Value { return en.Row.Batch.Columns[i][en.Row.I] })
 }
 
 // use notes that column i is read.
@@ -187,8 +188,11 @@ func (s *scannedRows) advance(en *expr.Env) error {
 
 func (s *scannedRows) close() error { return s.src.close() }
 
-// openLimited starts a scan in a direction from which no more than limit rows will be read; 0 means that nothing is known.
-func (s *tableScan) openLimited(ex *execution, outer *expr.Env, backwards bool, limit int64) (rows, error) {
+// openLimited starts a scan in a direction from which no more than limit rows will be read; 0 means
+// that nothing is known.
+func (s *tableScan) openLimited(
+	ex *execution, outer *expr.Env, backwards bool, limit int64,
+) (rows, error) {
 	what, err := s.narrowNow(ex, outer)
 	if err != nil {
 		return nil, err
@@ -222,7 +226,8 @@ func (s *tableScan) explainScan(x *explainer, backwards bool) {
 	}
 	kind := "scan"
 	if t := s.events(); t != nil && !what.empty {
-		if !t.all || what.streams != nil || what.types != nil || what.tags != nil || what.any != nil || what.ids != nil {
+		if !t.all || what.streams != nil || what.types != nil || what.tags != nil || what.any != nil ||
+			what.ids != nil {
 			kind = "index scan"
 		}
 		b.WriteString(s.estimate(x, what))
@@ -248,7 +253,8 @@ func (s *tableScan) readNames() string {
 // estimate says how many events the indexes let the scan look at.
 func (s *tableScan) estimate(x *explainer, what *narrowing) string {
 	f := s.filter(what)
-	if f.IDs != nil || f.Any != nil || f.Prefix != "" || f.MinVersion > 0 || f.HasMaxVersion || !f.Since.IsZero() || !f.Before.IsZero() || len(f.Tags)+len(f.Types) > 1 {
+	if f.IDs != nil || f.Any != nil || f.Prefix != "" || f.MinVersion > 0 || f.HasMaxVersion ||
+		!f.Since.IsZero() || !f.Before.IsZero() || len(f.Tags)+len(f.Types) > 1 {
 		return "" // counting those would read events
 	}
 	n, err := x.ex.index.Count(x.ex.ctx, f)

@@ -10,8 +10,9 @@ const (
 	likeStreams = 1000 // streams that are looked at before the list is given up
 )
 
-// listStreams replaces stream LIKE 'order-%' by the streams that match, where they are few: then their indexes lead to
-// the events. It must not be used for what sees events that come later, since they may begin new streams.
+// listStreams replaces stream LIKE 'order-%' by the streams that match, where they are few: then
+// their indexes lead to the events. It must not be used for what sees events that come later, since
+// they may begin new streams.
 func (s *tableScan) listStreams(ex *execution, what *narrowing) error {
 	if what.like == "" || what.empty || what.streams != nil || len(ex.own) > 0 || !s.events().all {
 		return nil
@@ -32,8 +33,11 @@ func (s *tableScan) listStreams(ex *execution, what *narrowing) error {
 	return nil
 }
 
-// matching appends the streams that begin with prefix and match. complete is false if there are too many to look at.
-func matching(ex *execution, prefix string, p *value.Like, found *[]string, left *int) (complete bool, err error) {
+// matching appends the streams that begin with prefix and match. complete is false if there are too
+// many to look at.
+func matching(
+	ex *execution, prefix string, p *value.Like, found *[]string, left *int,
+) (complete bool, err error) {
 	en := expr.NewEnv(expr.Env{Ctx: ex.ctx})
 	c := ex.index.Streams(ex.ctx, prefix)
 	defer func() {
@@ -52,8 +56,8 @@ func matching(ex *execution, prefix string, p *value.Like, found *[]string, left
 	return true, c.Err()
 }
 
-// likePrefix is the beginning of a LIKE pattern, up to its first wildcard, with at most so many letters as all their
-// cases are tried of.
+// likePrefix is the beginning of a LIKE pattern, up to its first wildcard, with at most so many
+// letters as all their cases are tried of.
 func likePrefix(pattern string) string {
 	letters := 0
 	for i := 0; i < len(pattern); i++ {

@@ -7,8 +7,9 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// A pathSet looks up the JSON paths of a scan's rows: all that one column is asked for at once, and once per row.
-// Paths of conditions are looked up apart from the others, which rows that fail the conditions need not have.
+// A pathSet looks up the JSON paths of a scan's rows: all that one column is asked for at once, and
+// once per row. Paths of conditions are looked up apart from the others, which rows that fail the
+// conditions need not have.
 type pathSet struct {
 	groups []*pathGroup
 }
@@ -84,7 +85,8 @@ func (s *clauseScope) Path(col *expr.Expr, p *jsonpath.Path, as expr.Reading) (*
 	return e, nil
 }
 
-// find returns what path i leads to on the current row, and in which document; ok is false if the row has no document.
+// find returns what path i leads to on the current row, and in which document; ok is false if the
+// row has no document.
 func (g *pathGroup) find(en *expr.Env, i int) (raw jsonpath.Raw, doc string, ok bool) {
 	if len(g.paths) == 1 {
 		doc, ok := g.document(en)
@@ -112,7 +114,8 @@ func (g *pathGroup) values(en *expr.Env) *pathValues {
 	return v
 }
 
-// document returns the column's text on the current row. A payload that is NULL or no JSON has none.
+// document returns the column's text on the current row. A payload that is NULL or no JSON has
+// none.
 func (g *pathGroup) document(en *expr.Env) (doc string, ok bool) {
 	b := en.Row.Batch.Events
 	if g.ord == ordMetadata {
@@ -122,7 +125,8 @@ func (g *pathGroup) document(en *expr.Env) (doc string, ok bool) {
 	return value.StringOf(p), p != nil && b.JSON[en.Row.I]
 }
 
-// hasTag compiles HAS(tags, tag) on the tags that the engine has decoded. handled is false for anything else.
+// hasTag compiles HAS(tags, tag) on the tags that the engine has decoded. handled is false for
+// anything else.
 func (s *clauseScope) hasTag(c *parser.Call) (e *expr.Expr, handled bool, err error) {
 	scan, ok := s.from.(*tableScan)
 	if !ok || scan.events() == nil || len(c.Args) != 2 || c.Star || c.Distinct {
@@ -153,5 +157,6 @@ func (s *clauseScope) hasTag(c *parser.Call) (e *expr.Expr, handled bool, err er
 		}
 		return value.No
 	}
-	return &expr.Expr{Eval: func(en *expr.Env) value.Value { return test(en).Value() }, Test: test, Type: Integer, Nullable: tag.Nullable, Pos: c.Pos}, true, nil
+	return &expr.Expr{Eval: func(en *expr.Env) value.Value { return test(en).Value() }, Test: test,
+		Type: Integer, Nullable: tag.Nullable, Pos: c.Pos}, true, nil
 }

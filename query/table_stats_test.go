@@ -13,7 +13,8 @@ import (
 	"github.com/eventfold/eventfold/engine/filestore"
 )
 
-// TestEveryFigureIsDocumented compares the names and kinds of $stats with the table of docs/sql.md, both ways.
+// TestEveryFigureIsDocumented compares the names and kinds of $stats with the table of docs/sql.md,
+// both ways.
 func TestEveryFigureIsDocumented(t *testing.T) {
 	page, err := os.ReadFile("../docs/sql.md")
 	require.NoError(t, err)

@@ -9,9 +9,10 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// pendingStreams is $streams with the streams of a transaction, whose versions may depend on what others append before
-// COMMIT.
-var pendingStreams = &computedTable{label: "$streams", columns: pendingStreamColumns, rows: streamRows}
+// pendingStreams is $streams with the streams of a transaction, whose versions may depend on what
+// others append before COMMIT.
+var pendingStreams = &computedTable{label: "$streams", columns: pendingStreamColumns,
+	rows: streamRows}
 
 var pendingStreamColumns = func() []tableColumn {
 	columns := slices.Clone(streamColumns)
@@ -32,7 +33,8 @@ var streamColumns = []tableColumn{
 	nullable(column("updated_at", Timestamp, value.AffTime)),
 }
 
-// A streamMaker lists streams: those of the snapshot, with what the transaction adds to them, then the transaction's new ones.
+// A streamMaker lists streams: those of the snapshot, with what the transaction adds to them, then
+// the transaction's new ones.
 type streamMaker struct {
 	ctx     context.Context
 	index   engine.ReadIndex
@@ -50,7 +52,9 @@ type ownCount struct {
 }
 
 // countOwn counts the transaction's events by a key.
-func countOwn(ex *execution, key func(*ownEvent) string) (counts map[string]*ownCount, order []string) {
+func countOwn(
+	ex *execution, key func(*ownEvent) string,
+) (counts map[string]*ownCount, order []string) {
 	counts = map[string]*ownCount{}
 	for i := range ex.own {
 		k := key(&ex.own[i])
@@ -86,7 +90,8 @@ func (m *streamMaker) next() ([]value.Value, error) {
 		m.ownLeft = m.ownLeft[1:]
 		if c := m.own[name]; !c.seen {
 			return []value.Value{
-				value.OfText(name), value.OfText(expr.Category(name)), versionValue(c.version), value.OfInt(c.events), null, null, null, null,
+				value.OfText(name), value.OfText(expr.Category(name)), versionValue(c.version),
+				value.OfInt(c.events), null, null, null, null,
 			}, nil
 		}
 	}

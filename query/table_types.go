@@ -24,12 +24,14 @@ func typeRows(ctx context.Context, ex *execution, _ scanBounds) rowMaker {
 			events += c.events
 		}
 		list.rows = append(list.rows, []value.Value{
-			value.OfText(t.Type), value.OfInt(events), value.OfInt(int64(t.FirstPosition)), value.OfInt(int64(t.LastPosition)),
+			value.OfText(t.Type), value.OfInt(events), value.OfInt(int64(t.FirstPosition)),
+			value.OfInt(int64(t.LastPosition)),
 		})
 	}
 	for _, name := range order {
 		if c := own[name]; !c.seen {
-			list.rows = append(list.rows, []value.Value{value.OfText(name), value.OfInt(c.events), null, null})
+			list.rows = append(list.rows,
+				[]value.Value{value.OfText(name), value.OfInt(c.events), null, null})
 		}
 	}
 	return list

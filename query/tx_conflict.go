@@ -8,10 +8,12 @@ import (
 	"github.com/eventfold/eventfold/query/internal/expr"
 )
 
-// ownConflicts adds the buffered events that break a condition. The condition sees them as a SELECT would. COMMIT does
-// not ask again: what an event is does not change any more, and one that is rolled back takes the statements after it
-// along.
-func (tx *Tx) ownConflicts(ctx context.Context, c *engine.Condition, own []ownEvent, found []engine.Event) ([]engine.Event, error) {
+// ownConflicts adds the buffered events that break a condition. The condition sees them as a SELECT
+// would. COMMIT does not ask again: what an event is does not change any more, and one that is
+// rolled back takes the statements after it along.
+func (tx *Tx) ownConflicts(
+	ctx context.Context, c *engine.Condition, own []ownEvent, found []engine.Event,
+) ([]engine.Event, error) {
 	for i := range own {
 		if i%256 == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -36,8 +38,8 @@ func (tx *Tx) ownConflicts(ctx context.Context, c *engine.Condition, own []ownEv
 	return found, nil
 }
 
-// namesPass reports whether an event has a stream, a type and the tags that a filter asks for, all of which are known
-// of it.
+// namesPass reports whether an event has a stream, a type and the tags that a filter asks for, all
+// of which are known of it.
 func namesPass(f *engine.Filter, e *ownEvent) bool {
 	return (f.Streams == nil || slices.Contains(f.Streams, e.stream)) &&
 		(f.Types == nil || slices.Contains(f.Types, e.event.Type)) &&

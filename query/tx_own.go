@@ -15,8 +15,9 @@ type ownEvent struct {
 // An ownStream is a stream that a transaction appends to, or expects to be at a version.
 type ownStream struct {
 	last engine.Version // of its last event, the buffered ones included
-	// pinned tells that an exact expectation of the transaction holds: COMMIT either fails or gives the events these
-	// versions. Without it they depend on what others append meanwhile, so that they are not known.
+	// pinned tells that an exact expectation of the transaction holds: COMMIT either fails or gives
+	// the events these versions. Without it they depend on what others append meanwhile, so that they
+	// are not known.
 	pinned bool
 }
 

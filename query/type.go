@@ -2,7 +2,8 @@ package query
 
 import "github.com/eventfold/eventfold/query/internal/value"
 
-// A Type is the static type of a result column, known before the first row. Its method SQL is the type's name in SQL.
+// A Type is the static type of a result column, known before the first row. Its method SQL is the
+// type's name in SQL.
 type Type = value.Type
 
 // The types of columns.

@@ -1,5 +1,6 @@
-// Package ascii has what values and JSON need of the bytes of ASCII: letters whose case is folded without regard to
-// any language, and numbers as they are written. Bytes beyond ASCII are never touched.
+// Package ascii has what values and JSON need of the bytes of ASCII: letters whose case is folded
+// without regard to any language, and numbers as they are written. Bytes beyond ASCII are never
+// touched.
 package ascii
 
 // LowerTable folds the letters A to Z and nothing else.

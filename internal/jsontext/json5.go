@@ -11,8 +11,9 @@ import (
 // maxJSON5Depth is how deep the objects and arrays of JSON5 may be nested.
 const maxJSON5Depth = 1000
 
-// A json5 turns JSON5, in which JSON is written by people, into JSON without blanks, as SQLite does: comments, keys without quotes, single
-// quotes, commas at the end, +1, .5, 5., 0x1F, NaN (null) and Infinity (9e999).
+// A json5 turns JSON5, in which JSON is written by people, into JSON without blanks, as SQLite
+// does: comments, keys without quotes, single quotes, commas at the end, +1, .5, 5., 0x1F, NaN
+// (null) and Infinity (9e999).
 type json5 struct {
 	in    string
 	at    int
@@ -21,7 +22,8 @@ type json5 struct {
 	depth int
 }
 
-// FromJSON5 returns JSON5 as JSON; ok is false if it is neither, or if it becomes longer than the limit.
+// FromJSON5 returns JSON5 as JSON; ok is false if it is neither, or if it becomes longer than the
+// limit.
 func FromJSON5(s string, limit int) (doc []byte, ok bool) {
 	p := &json5{in: s, limit: limit}
 	p.blanks()
@@ -35,7 +37,8 @@ func FromJSON5(s string, limit int) (doc []byte, ok bool) {
 	return p.out, true
 }
 
-// blanks passes over white space and comments. A comment that is not closed is left, and then is no value.
+// blanks passes over white space and comments. A comment that is not closed is left, and then is no
+// value.
 func (p *json5) blanks() {
 	for p.at < len(p.in) {
 		rest := p.in[p.at:]
@@ -62,7 +65,8 @@ func (p *json5) blanks() {
 
 func json5Blank(r rune) bool {
 	return r == ' ' || r >= '\t' && r <= '\r' || r >= 0xa0 && strings.ContainsRune(
-		"\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff", r)
+		"\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"+
+			"\u2028\u2029\u202f\u205f\u3000\ufeff", r)
 }
 
 // take passes over a byte if it is the next one.
@@ -137,7 +141,8 @@ func (p *json5) member() bool {
 	return p.value()
 }
 
-// key reads a text or a name: letters, digits, _ and $, everything that is not ASCII, and \u with four digits.
+// key reads a text or a name: letters, digits, _ and $, everything that is not ASCII, and \u with
+// four digits.
 func (p *json5) key() bool {
 	if p.at < len(p.in) && (p.in[p.at] == '"' || p.in[p.at] == '\'') {
 		return p.text()
@@ -149,7 +154,8 @@ func (p *json5) key() bool {
 		switch {
 		case c == '\\' && escaped && p.in[p.at+1] == 'u':
 			p.at += 6
-		case c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' || c == '$' || c >= utf8.RuneSelf || ascii.IsDigit(c) && p.at > start:
+		case c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' || c == '$' || c >= utf8.RuneSelf ||
+			ascii.IsDigit(c) && p.at > start:
 			p.at++
 		default:
 			return p.name(start)
@@ -190,8 +196,8 @@ func (p *json5) text() bool {
 	return false
 }
 
-// control appends a control character, of which JSON is six times as long. What becomes longer than any text is no JSON5: its end is
-// not read.
+// control appends a control character, of which JSON is six times as long. What becomes longer than
+// any text is no JSON5: its end is not read.
 func (p *json5) control(c byte) {
 	if len(p.out) > p.limit {
 		p.at = len(p.in)
@@ -277,7 +283,8 @@ func (p *json5) number() bool {
 		return false
 	}
 	exponent := ascii.ExponentEnd(s, end)
-	p.out = append(append(append(append(p.out, s[:whole]...), zeroFor(s[:whole])...), fraction...), s[end:exponent]...)
+	p.out = append(append(append(append(p.out, s[:whole]...), zeroFor(s[:whole])...), fraction...),
+		s[end:exponent]...)
 	p.at += exponent
 	return true
 }
@@ -307,19 +314,22 @@ func (p *json5) hexadecimal() bool {
 	return true
 }
 
-// json5Words are the words of JSON, which are written in lower case, and those of JSON5, which are not.
+// json5Words are the words of JSON, which are written in lower case, and those of JSON5, which are
+// not.
 var json5Words = []struct {
 	word, as string
 	anyCase  bool
 }{
 	{"true", "true", false}, {"false", "false", false}, {"null", "null", false},
-	{"infinity", "9e999", true}, {"inf", "9e999", true}, {"nan", "null", true}, {"qnan", "null", true}, {"snan", "null", true},
+	{"infinity", "9e999", true}, {"inf", "9e999", true}, {"nan", "null", true}, {"qnan", "null", true},
+	{"snan", "null", true},
 }
 
 // word reads a word. A letter or digit may not follow it.
 func (p *json5) word() bool {
 	end := p.at
-	for end < len(p.in) && (ascii.IsDigit(p.in[end]) || p.in[end]|0x20 >= 'a' && p.in[end]|0x20 <= 'z') {
+	for end < len(p.in) &&
+		(ascii.IsDigit(p.in[end]) || p.in[end]|0x20 >= 'a' && p.in[end]|0x20 <= 'z') {
 		end++
 	}
 	word := p.in[p.at:end]

@@ -8,7 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// FindMember returns where the value of a member of the object at i begins, -1 if there is no such member.
+// FindMember returns where the value of a member of the object at i begins, -1 if there is no such
+// member.
 func FindMember(doc string, i int, key string) int {
 	if i >= len(doc) || doc[i] != '{' {
 		return -1
@@ -33,7 +34,8 @@ func FindMember(doc string, i int, key string) int {
 	return -1
 }
 
-// AfterColon returns where a member's value begins, given where its key ends, -1 if there is no colon.
+// AfterColon returns where a member's value begins, given where its key ends, -1 if there is no
+// colon.
 func AfterColon(doc string, i int) int {
 	if i < len(doc) && doc[i] != ':' {
 		i = SkipBlanks(doc, i)
@@ -140,9 +142,11 @@ func ValueEnd(doc string, i int) int {
 }
 
 // ends are the bytes that end a number or a word.
-var ends = [256]bool{',': true, '}': true, ']': true, ':': true, ' ': true, '\n': true, '\t': true, '\r': true, '"': true, '{': true, '[': true}
+var ends = [256]bool{',': true, '}': true, ']': true, ':': true, ' ': true, '\n': true, '\t': true,
+	'\r': true, '"': true, '{': true, '[': true}
 
-// containerEnd returns the end of an object or array whose inside begins at i, by counting how deep it is.
+// containerEnd returns the end of an object or array whose inside begins at i, by counting how deep
+// it is.
 func containerEnd(doc string, i int) int {
 	depth := 1
 	for i < len(doc) {
@@ -164,7 +168,8 @@ func containerEnd(doc string, i int) int {
 	return -1
 }
 
-// StringEnd returns the place after the closing quote of the string whose inside begins at i, -1 if it is not closed.
+// StringEnd returns the place after the closing quote of the string whose inside begins at i, -1 if
+// it is not closed.
 func StringEnd(s string, i int) int {
 	for i < len(s) {
 		if i+8 <= len(s) {
@@ -186,18 +191,20 @@ func StringEnd(s string, i int) int {
 	return -1
 }
 
-// quoteOrEscape returns the place of the first quote or backslash in eight bytes, 8 if there is none. It looks at all
-// eight at once: subtracting 1 from a byte borrows into its highest bit only if the byte is zero. (A byte above a zero byte
-// may seem to be zero, too, but it is the lowest that counts.)
+// quoteOrEscape returns the place of the first quote or backslash in eight bytes, 8 if there is
+// none. It looks at all eight at once: subtracting 1 from a byte borrows into its highest bit only
+// if the byte is zero. (A byte above a zero byte may seem to be zero, too, but it is the lowest
+// that counts.)
 func quoteOrEscape(s string) int {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
-	x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 	q, e := x^'"'*ones, x^'\\'*ones
 	return bits.TrailingZeros64((q-ones)&^q&highs|(e-ones)&^e&highs) / 8
 }
 
-// Unescape decodes what stands between the quotes of a JSON string. Bytes that are no UTF-8, and halves of surrogate pairs,
-// become U+FFFD.
+// Unescape decodes what stands between the quotes of a JSON string. Bytes that are no UTF-8, and
+// halves of surrogate pairs, become U+FFFD.
 func Unescape(raw string) string {
 	if !needsCare(raw) || strings.IndexByte(raw, '\\') < 0 && utf8.ValidString(raw) {
 		return raw
@@ -215,7 +222,8 @@ func Unescape(raw string) string {
 	return string(b)
 }
 
-var escapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
+var escapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r',
+	't': '\t'}
 
 // appendEscape decodes the escape whose letter is at i and returns what follows.
 func appendEscape(b []byte, raw string, i int) ([]byte, int) {
@@ -249,7 +257,8 @@ func hex4(s string, i int) (rune, bool) {
 	return rune(n), err == nil
 }
 
-// Compact returns a JSON text without the blanks outside of its strings, and with U+FFFD for bytes that are no UTF-8.
+// Compact returns a JSON text without the blanks outside of its strings, and with U+FFFD for bytes
+// that are no UTF-8.
 func Compact(s string) string {
 	if !utf8.ValidString(s) {
 		s = validText(s)
@@ -279,7 +288,8 @@ func validText(s string) string {
 	return string(b)
 }
 
-// firstBlank returns the place of the first blank outside of strings at or after i, which is outside of strings; -1 for none.
+// firstBlank returns the place of the first blank outside of strings at or after i, which is
+// outside of strings; -1 for none.
 func firstBlank(s string, i int) int {
 	for i < len(s) {
 		switch s[i] {
@@ -309,8 +319,8 @@ func HasText(doc, text string) bool {
 	return false
 }
 
-// LosesText reports whether a JSON text has bytes that are no UTF-8, or escapes that are halves of a surrogate pair: decoding it gives U+FFFD in their
-// place, so that different texts become one.
+// LosesText reports whether a JSON text has bytes that are no UTF-8, or escapes that are halves of
+// a surrogate pair: decoding it gives U+FFFD in their place, so that different texts become one.
 func LosesText(text string) bool {
 	if !utf8.ValidString(text) {
 		return true

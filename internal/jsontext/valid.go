@@ -1,9 +1,10 @@
 // Package jsontext reads JSON as text, without making anything of it.
 //
-// There are two readers, because there are two questions. [Valid] checks every byte of a text that nobody has looked
-// at. What walks a document, [FindMember] and [ValueEnd] and their like, trusts that it is valid and passes over most of it by
-// looking for quotes and brackets alone; of a document that is not, the result is some part of it or nothing. And
-// [FromJSON5] makes JSON of the JSON5 that people write.
+// There are two readers, because there are two questions. [Valid] checks every byte of a text that
+// nobody has looked at. What walks a document, [FindMember] and [ValueEnd] and their like, trusts
+// that it is valid and passes over most of it by looking for quotes and brackets alone; of a
+// document that is not, the result is some part of it or nothing. And [FromJSON5] makes JSON of the
+// JSON5 that people write.
 package jsontext
 
 import (
@@ -12,11 +13,13 @@ import (
 	"math/bits"
 )
 
-// maxBits is how deep containers may be nested for the fast path of Valid: one bit of a word for each.
+// maxBits is how deep containers may be nested for the fast path of Valid: one bit of a word for
+// each.
 const maxBits = 64
 
-// Valid reports whether b is one valid JSON value, exactly as json.Valid does, but several times faster and without
-// allocating: strings, of which most payloads consist, are passed over eight bytes at a time.
+// Valid reports whether b is one valid JSON value, exactly as json.Valid does, but several times
+// faster and without allocating: strings, of which most payloads consist, are passed over eight
+// bytes at a time.
 func Valid(b []byte) bool {
 	objects, depth := uint64(0), 0 // the containers that are open, the innermost in the lowest bit: 1 for an object
 	for i := passSpace(b, 0); uint(i) < uint(len(b)); {
@@ -62,7 +65,8 @@ func Valid(b []byte) bool {
 	return false
 }
 
-// The functions below return the index behind what is at b[i], or a negative number if that is not there.
+// The functions below return the index behind what is at b[i], or a negative number if that is not
+// there.
 
 // passSpace passes over white space.
 func passSpace(b []byte, i int) int {
@@ -134,8 +138,9 @@ func passString(b []byte, i int) int {
 	}
 }
 
-// special8 tells which of eight bytes are quotes, backslashes or control characters, by the highest bit of each. The
-// lowest such bit is exact; above it there may be too many, because subtraction borrows. The trick is in "Bit Twiddling Hacks" (Sean Eron Anderson).
+// special8 tells which of eight bytes are quotes, backslashes or control characters, by the highest
+// bit of each. The lowest such bit is exact; above it there may be too many, because subtraction
+// borrows. The trick is in "Bit Twiddling Hacks" (Sean Eron Anderson).
 func special8(x uint64) uint64 {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	quote, escape := x^ones*'"', x^ones*'\\'

@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// jsonSeeds are texts from which the tests below make others. Every branch of Valid is in one of them.
+// jsonSeeds are texts from which the tests below make others. Every branch of Valid is in one of
+// them.
 var jsonSeeds = []string{
 	``, ` `, `{}`, `[]`, ` { } `, "\t[\r\n]\n", `{"a":1}`, `{"a" : 1 , "b":[true,false,null]}`, `{"a":{"b":{"c":[[],{},[{}]]}}}`,
 	`0`, `-0`, `-`, `1`, `01`, `10`, `1.`, `1.5`, `.5`, `1e`, `1e5`, `1E+5`, `1e-05`, `1e+`, `-1.25e+10`, `1 2`, `1,2`,
@@ -19,9 +20,12 @@ var jsonSeeds = []string{
 	`true`, `tru`, `truE`, `false`, `null`, `nul`, `nulll`, `True`, `{"a"}`, `{"a":}`, `{"a":1,}`, `{,}`, `{1:2}`, `[1,]`, `[,]`, `[1 2]`,
 	`[}`, `{]`, `{"a":[}`, `[1}`, `{"a":1]`, `]`, `}`, `,`, `:`, `{"a":1}}`, `[[]`, `{"a":1} x`, `'a'`, `NaN`, `/**/1`,
 	strings.Repeat("[", 64) + strings.Repeat("]", 64), strings.Repeat("[", 65) + strings.Repeat("]", 65),
-	strings.Repeat("[", 65) + strings.Repeat("]", 64), strings.Repeat(`{"a":`, 65) + "1" + strings.Repeat("}", 65),
-	strings.Repeat(`[{"a":`, 32) + "1" + strings.Repeat("}]", 32), strings.Repeat(`[{"a":`, 32) + "1" + strings.Repeat("]}", 32),
-	strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000), strings.Repeat("[", 10_001) + strings.Repeat("]", 10_001),
+	strings.Repeat("[", 65) + strings.Repeat("]", 64),
+	strings.Repeat(`{"a":`, 65) + "1" + strings.Repeat("}", 65),
+	strings.Repeat(`[{"a":`, 32) + "1" + strings.Repeat("}]", 32),
+	strings.Repeat(`[{"a":`, 32) + "1" + strings.Repeat("]}", 32),
+	strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000),
+	strings.Repeat("[", 10_001) + strings.Repeat("]", 10_001),
 }
 
 func TestValid(t *testing.T) {
@@ -30,7 +34,8 @@ func TestValid(t *testing.T) {
 	}
 }
 
-// TestValidMutated compares with encoding/json on texts that are almost valid: valid ones with a byte changed, removed or put in, cut, and joined.
+// TestValidMutated compares with encoding/json on texts that are almost valid: valid ones with a
+// byte changed, removed or put in, cut, and joined.
 func TestValidMutated(t *testing.T) {
 	const bytes = "{}[]\",:\\/ \t\r\n0123456789.-+eEtrufalsnbx'\x00\x1f\x7f\x80\xff"
 	random := rand.New(rand.NewPCG(1, 2))
@@ -80,7 +85,8 @@ func TestValidAllocations(t *testing.T) {
 	}
 }
 
-// BenchmarkValid measures an order of 256 bytes, beside encoding/json. Bad news: less than 5 times as fast.
+// BenchmarkValid measures an order of 256 bytes, beside encoding/json. Bad news: less than 5 times
+// as fast.
 func BenchmarkValid(b *testing.B) {
 	payload := []byte(orderText)
 	for _, bench := range []struct {

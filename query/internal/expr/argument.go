@@ -47,8 +47,8 @@ func (x *Expr) Elements(e *Env) int {
 	return 1
 }
 
-// Each calls f with an environment for every element of x: what evaluates x there gets that element. Without a slice it is
-// called once, with e itself.
+// Each calls f with an environment for every element of x: what evaluates x there gets that
+// element. Without a slice it is called once, with e itself.
 func (x *Expr) Each(e *Env, f func(one *Env)) {
 	if !x.IsList(e) {
 		f(e)
@@ -82,11 +82,12 @@ func (x *Expr) checkEach(check func(*Env) error) func(*Env) error {
 	}
 }
 
-// elementSize is about how many bytes an element of a slice takes: its value, and its place in a set or a filter.
+// elementSize is about how many bytes an element of a slice takes: its value, and its place in a
+// set or a filter.
 const elementSize = 96
 
-// HoldElements holds the elements of the list of an IN, if they are many, and returns how many bytes that are. What is
-// refused is an error of e.
+// HoldElements holds the elements of the list of an IN, if they are many, and returns how many
+// bytes that are. What is refused is an error of e.
 func (e *Env) HoldElements(n int) int64 {
 	if e.Exec == nil || n <= inFew {
 		return 0

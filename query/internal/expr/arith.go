@@ -50,7 +50,8 @@ func (c *compiler) arithmetic(op parser.Op, l, r *Expr, pos parser.Pos) (*Expr, 
 	return finish(x, l, r), nil
 }
 
-// arithmeticType is Integer for integers, although a sum that does not fit is a REAL; Real if one side is.
+// arithmeticType is Integer for integers, although a sum that does not fit is a REAL; Real if one
+// side is.
 func arithmeticType(op parser.Op, l, r *Expr) value.Type {
 	switch {
 	case op == parser.OpIntDiv:

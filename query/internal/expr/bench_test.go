@@ -34,7 +34,8 @@ func benchExpr(b *testing.B, text string, args ...any) {
 	}
 }
 
-// BenchmarkCompare measures conditions of WHERE. More than some ten ns, or an allocation, would be bad news.
+// BenchmarkCompare measures conditions of WHERE. More than some ten ns, or an allocation, would be
+// bad news.
 func BenchmarkCompare(b *testing.B) {
 	b.Run("text", func(b *testing.B) { benchExpr(b, "word = 'Hello'") })
 	b.Run("int", func(b *testing.B) { benchExpr(b, "n >= 10") })
@@ -59,8 +60,8 @@ func BenchmarkLike(b *testing.B) {
 // benchDocument is a document of 240 bytes, as events have them.
 const benchDocument = `{"order_id":"ord-00012345","customer":{"id":"cus-0099","name":"Ada Lovelace","tier":"gold"},"items":[{"sku":"A-1","qty":2,"price":1999},{"sku":"B-7","qty":1,"price":4999}],"currency":"EUR","amount":8997,"note":"gift wrap, please"}`
 
-// BenchmarkJSONPath measures the look-up of paths in a document of 240 bytes. More than 250 ns for a path, or an allocation,
-// would be bad news.
+// BenchmarkJSONPath measures the look-up of paths in a document of 240 bytes. More than 250 ns for
+// a path, or an allocation, would be bad news.
 func BenchmarkJSONPath(b *testing.B) {
 	for _, path := range []string{"$.order_id", "$.customer.tier", "$.items[1].price", "$.amount", "$.missing"} {
 		p, err := jsonpath.Parse(path)

@@ -17,17 +17,22 @@ type caster struct {
 }
 
 var (
-	castInteger   = caster{value.Integer, value.AffInteger, func(_ *Env, v value.Value, _ parser.Pos) value.Value { return value.OfInt(value.ToInt(v)) }}
-	castText      = caster{value.Text, value.AffText, func(_ *Env, v value.Value, _ parser.Pos) value.Value { return value.OfText(v.Text()) }}
-	castBlob      = caster{value.Blob, value.AffBlob, func(_ *Env, v value.Value, _ parser.Pos) value.Value { return value.OfBlob(v.Text()) }}
-	castReal      = caster{value.Real, value.AffReal, func(_ *Env, v value.Value, _ parser.Pos) value.Value { return value.OfReal(value.ToReal(v)) }}
-	castNumeric   = caster{value.Any, value.AffNumeric, func(_ *Env, v value.Value, _ parser.Pos) value.Value { return value.ToNumeric(v) }}
+	castInteger = caster{value.Integer, value.AffInteger,
+		func(_ *Env, v value.Value, _ parser.Pos) value.Value { return value.OfInt(value.ToInt(v)) }}
+	castText = caster{value.Text, value.AffText,
+		func(_ *Env, v value.Value, _ parser.Pos) value.Value { return value.OfText(v.Text()) }}
+	castBlob = caster{value.Blob, value.AffBlob,
+		func(_ *Env, v value.Value, _ parser.Pos) value.Value { return value.OfBlob(v.Text()) }}
+	castReal = caster{value.Real, value.AffReal,
+		func(_ *Env, v value.Value, _ parser.Pos) value.Value { return value.OfReal(value.ToReal(v)) }}
+	castNumeric = caster{value.Any, value.AffNumeric,
+		func(_ *Env, v value.Value, _ parser.Pos) value.Value { return value.ToNumeric(v) }}
 	castTimestamp = caster{value.Timestamp, value.AffTime, toTimestamp}
 	castJSON      = caster{value.JSON, value.AffNone, toJSON}
 )
 
-// casts says how the name of a type is understood: by the first of these words that it contains. The order and the words
-// are SQLite's rules of column affinity, after two of our own.
+// casts says how the name of a type is understood: by the first of these words that it contains.
+// The order and the words are SQLite's rules of column affinity, after two of our own.
 var casts = []struct {
 	word string
 	to   *caster
@@ -84,11 +89,13 @@ func (c *compiler) cast(e *parser.Cast) (*Expr, error) {
 		}
 		return to.convert(e, v, x.Pos)
 	}
-	y := &Expr{Eval: eval, Type: to.typ, Nullable: x.Nullable || to == &castTimestamp, Affinity: to.affinity, Collate: x.Collate, Pos: e.Pos}
+	y := &Expr{Eval: eval, Type: to.typ, Nullable: x.Nullable || to == &castTimestamp,
+		Affinity: to.affinity, Collate: x.Collate, Pos: e.Pos}
 	return finish(y, x), nil
 }
 
-// toTimestamp is CAST(v AS TIMESTAMP): texts are parsed, numbers are seconds since 1970. What is no time gives NULL.
+// toTimestamp is CAST(v AS TIMESTAMP): texts are parsed, numbers are seconds since 1970. What is no
+// time gives NULL.
 func toTimestamp(_ *Env, v value.Value, _ parser.Pos) value.Value {
 	if micros, ok := value.ToTime(v); ok {
 		return value.OfTime(micros)

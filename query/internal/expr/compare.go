@@ -18,9 +18,10 @@ type match struct {
 	coll  value.Collation
 }
 
-// match applies the rules of affinity to the two sides of a comparison. A column or CAST with a numeric type makes a number
-// of the other side's text if it is one; a column or CAST of type TEXT makes a text of the other side's number; a time makes
-// a time of the other side's text. Literals convert nothing.
+// match applies the rules of affinity to the two sides of a comparison. A column or CAST with a
+// numeric type makes a number of the other side's text if it is one; a column or CAST of type TEXT
+// makes a text of the other side's number; a time makes a time of the other side's text. Literals
+// convert nothing.
 func (c *compiler) match(l, r *Expr) (match, error) {
 	m := match{right: r, coll: CommonCollation(l, r)}
 	err := c.matchTags(l, r)
@@ -57,7 +58,8 @@ func (c *compiler) matchTags(l, r *Expr) error {
 	return c.tagsOperand(l)
 }
 
-// CommonCollation is the collation of a comparison: an explicit one, the left one first; then that of a column.
+// CommonCollation is the collation of a comparison: an explicit one, the left one first; then that
+// of a column.
 func CommonCollation(l, r *Expr) value.Collation {
 	switch {
 	case l.explicit:
@@ -70,7 +72,8 @@ func CommonCollation(l, r *Expr) value.Collation {
 	return r.Collate
 }
 
-// converted is x with its value converted to an affinity. Values that need no conversion cost next to nothing.
+// converted is x with its value converted to an affinity. Values that need no conversion cost next
+// to nothing.
 func converted(x *Expr, a value.Affinity) *Expr {
 	convert := value.Conversion(a)
 	if convert == nil {
@@ -126,8 +129,8 @@ func (c *compiler) compare(op parser.Op, l, r *Expr, pos parser.Pos) (*Expr, err
 	return finish(x, l, r), nil
 }
 
-// relate compares two sides that need no more conversion. Comparing with a known number or text is the common case
-// of WHERE, and has ways of its own.
+// relate compares two sides that need no more conversion. Comparing with a known number or text is
+// the common case of WHERE, and has ways of its own.
 func relate(rel value.Comparison, l, r *Expr, coll value.Collation) func(*Env) value.Truth {
 	left, right := l.Eval, r.Eval
 	switch {
@@ -143,7 +146,9 @@ func relate(rel value.Comparison, l, r *Expr, coll value.Collation) func(*Env) v
 	return relateAny(rel, left, right, coll, r.Pos)
 }
 
-func relateAny(rel value.Comparison, left, right func(*Env) value.Value, coll value.Collation, pos parser.Pos) func(*Env) value.Truth {
+func relateAny(
+	rel value.Comparison, left, right func(*Env) value.Value, coll value.Collation, pos parser.Pos,
+) func(*Env) value.Truth {
 	return func(e *Env) value.Truth {
 		a := left(e)
 		if a.Kind == value.Null {
@@ -166,8 +171,9 @@ func relateAny(rel value.Comparison, left, right func(*Env) value.Value, coll va
 	}
 }
 
-// relateParam looks at the argument in its place: integers and texts are compared there. The right side's conversion may
-// be left out: two texts of which the left one has been converted and is still a text are equal only as texts.
+// relateParam looks at the argument in its place: integers and texts are compared there. The right
+// side's conversion may be left out: two texts of which the left one has been converted and is
+// still a text are equal only as texts.
 func relateParam(rel value.Comparison, l, r *Expr, coll value.Collation) func(*Env) value.Truth {
 	left, i := l.Eval, r.param-1
 	others := relateAny(rel, left, r.Eval, coll, r.Pos)
@@ -189,7 +195,9 @@ func relateParam(rel value.Comparison, l, r *Expr, coll value.Collation) func(*E
 	}
 }
 
-func relateInt(rel value.Comparison, left func(*Env) value.Value, b value.Value, pos parser.Pos) func(*Env) value.Truth {
+func relateInt(
+	rel value.Comparison, left func(*Env) value.Value, b value.Value, pos parser.Pos,
+) func(*Env) value.Truth {
 	return func(e *Env) value.Truth {
 		a := left(e)
 		switch a.Kind {
@@ -220,7 +228,8 @@ func equalText(left func(*Env) value.Value, s string) func(*Env) value.Truth {
 	}
 }
 
-// is compiles x IS y and x IS NOT y, which are never NULL. A literal TRUE or FALSE on the right asks for the truth of x.
+// is compiles x IS y and x IS NOT y, which are never NULL. A literal TRUE or FALSE on the right
+// asks for the truth of x.
 func (c *compiler) is(e *parser.Binary, l, r *Expr) (*Expr, error) {
 	negate := e.Op == parser.OpIsNot
 	if want, ok := boolLiteral(e.Y); ok {
@@ -253,14 +262,14 @@ func (c *compiler) is(e *parser.Binary, l, r *Expr) (*Expr, error) {
 }
 
 // boolLiteral reports whether e is TRUE or FALSE; x IN () and x NOT IN () are the same as those.
-func boolLiteral(e parser.Expr) (value, ok bool) {
+func boolLiteral(e parser.Expr) (truth, ok bool) {
 	switch e := e.(type) {
 	case *parser.Literal:
-		value, ok = e.Value.(bool)
+		truth, ok = e.Value.(bool)
 	case *parser.In:
 		return e.Not, e.Select == nil && len(e.List) == 0
 	}
-	return value, ok
+	return truth, ok
 }
 
 func isTruth(x *Expr, want, negate bool, pos parser.Pos) *Expr {

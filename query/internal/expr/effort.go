@@ -12,8 +12,9 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// What expressions cost: the texts that they make are held against the statement's budget as long as the row lasts, and
-// every few of the bytes that they look at they ask whether the statement is still wanted.
+// What expressions cost: the texts that they make are held against the statement's budget as long
+// as the row lasts, and every few of the bytes that they look at they ask whether the statement is
+// still wanted.
 
 const (
 	roomStep         = 64 << 10 // bytes of texts that are made before the budget is asked
@@ -94,8 +95,8 @@ func (e *Env) Discard(n int64) {
 	}
 }
 
-// Unmade takes what was made since mark, which was e.made then, off the row's account and returns how much that is: somebody else
-// keeps it, and holds it.
+// Unmade takes what was made since mark, which was e.made then, off the row's account and returns
+// how much that is: somebody else keeps it, and holds it.
 func (e *Env) Unmade(mark int64) int64 {
 	n := e.Made - mark
 	if n <= 0 || e.Exec == nil {
@@ -118,7 +119,8 @@ func (e *Env) Remember(mark int64) {
 	}
 }
 
-// Wanted implements effort.Owner: it looks at the context. Nothing is wanted any more after an error.
+// Wanted implements effort.Owner: it looks at the context. Nothing is wanted any more after an
+// error.
 func (e *Env) Wanted() bool {
 	switch {
 	case e.Err != nil:
@@ -134,7 +136,8 @@ func (e *Env) Wanted() bool {
 	return true
 }
 
-// piece is the value of a part of a text. A small part of a long text is copied: it would keep alive the whole.
+// piece is the value of a part of a text. A small part of a long text is copied: it would keep
+// alive the whole.
 func (e *Env) piece(part, whole string) string {
 	if len(whole) < effort.Step || len(part) > len(whole)/2 || part == "" {
 		return part
@@ -175,7 +178,8 @@ func (e *Env) text(b []byte) value.Value {
 	return value.OfText(value.StringOf(b))
 }
 
-// A textMaker puts a text together. Its parts are checked before they are appended, so that it never grows beyond the limit.
+// A textMaker puts a text together. Its parts are checked before they are appended, so that it
+// never grows beyond the limit.
 type textMaker struct {
 	e *Env
 	b []byte
@@ -209,8 +213,8 @@ func (t *textMaker) add(v value.Value) bool {
 	return true
 }
 
-// fold computes x, whose operands are known, while the statement is compiled, if that is quickly done. An expression that fails
-// does so when it is run, not before.
+// fold computes x, whose operands are known, while the statement is compiled, if that is quickly
+// done. An expression that fails does so when it is run, not before.
 func fold(x *Expr) *Expr {
 	e := folding()
 	v := x.Eval(e)
@@ -230,7 +234,8 @@ func fold(x *Expr) *Expr {
 	return &y
 }
 
-// folding makes an environment in which something small is prepared while the statement is compiled.
+// folding makes an environment in which something small is prepared while the statement is
+// compiled.
 func folding() *Env {
 	e := NewEnv(Env{})
 	e.AskAfter(foldEffort)

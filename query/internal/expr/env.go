@@ -8,7 +8,8 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// An Env is the state in which expressions of one running statement are evaluated. One goroutine uses it.
+// An Env is the state in which expressions of one running statement are evaluated. One goroutine
+// uses it.
 type Env struct {
 	effort.Meter
 	Ctx  context.Context
@@ -50,7 +51,8 @@ type Row struct {
 	Outer  *Env          // the enclosing query of a correlated sub-query; nil for none
 }
 
-// An Execution is a running statement, as its environments see it: its memory, and what is computed once for all of it.
+// An Execution is a running statement, as its environments see it: its memory, and what is computed
+// once for all of it.
 type Execution interface {
 	// TextLimit is how long a text may become, in bytes.
 	TextLimit() int

@@ -1,5 +1,6 @@
-// Package expr compiles expressions into closures and evaluates them. It knows scalar functions, operators and the
-// environment of an evaluation; what a column, an aggregate or a sub-query is, it asks its [Binder].
+// Package expr compiles expressions into closures and evaluates them. It knows scalar functions,
+// operators and the environment of an evaluation; what a column, an aggregate or a sub-query is, it
+// asks its [Binder].
 package expr
 
 import (
@@ -65,12 +66,13 @@ type (
 	}
 	// A PathBinder shares the extraction of JSON paths: each distinct path of a row is looked up once.
 	PathBinder interface {
-		// Path is asked about column -> 'constant path', column ->> 'constant path' and json_extract, chains included.
-		// col is what Column returned. A nil result means that the compiler shall do it itself.
+		// Path is asked about column -> 'constant path', column ->> 'constant path' and json_extract,
+		// chains included. col is what Column returned. A nil result means that the compiler shall do it
+		// itself.
 		Path(col *Expr, p *jsonpath.Path, as Reading) (*Expr, error)
 	}
-	// A BindChecker runs checks of the arguments before the first row: a text that is compared with a time must be one.
-	// Without it they run when the expression is first evaluated.
+	// A BindChecker runs checks of the arguments before the first row: a text that is compared with a
+	// time must be one. Without it they run when the expression is first evaluated.
 	BindChecker interface {
 		AtBind(check func(*Env) error)
 	}
@@ -86,7 +88,8 @@ type compiler struct {
 	binder Binder
 }
 
-// expr compiles one node. Trees are at most as deep as the parser lets them be, so that recursion is safe.
+// expr compiles one node. Trees are at most as deep as the parser lets them be, so that recursion
+// is safe.
 func (c *compiler) expr(e parser.Expr) (*Expr, error) {
 	switch e := e.(type) {
 	case *parser.Literal:
@@ -122,7 +125,8 @@ func (c *compiler) expr(e parser.Expr) (*Expr, error) {
 	case *parser.Interval:
 		return c.interval(e)
 	}
-	return nil, &fault.Error{Kind: fault.BadStatement, Pos: -1, Msg: "an expression of an unknown kind"}
+	return nil, &fault.Error{Kind: fault.BadStatement, Pos: -1,
+		Msg: "an expression of an unknown kind"}
 }
 
 // exprs compiles several nodes.
@@ -164,13 +168,15 @@ func fixed(v value.Value, pos parser.Pos) *Expr {
 	}
 }
 
-// param compiles a placeholder. Its value is one of the execution's arguments, so its type is not known.
+// param compiles a placeholder. Its value is one of the execution's arguments, so its type is not
+// known.
 func (c *compiler) param(p *parser.Param) (*Expr, error) {
 	i := p.Index - 1
 	if p.Name != "" {
 		b, ok := c.binder.(ParamBinder)
 		if !ok {
-			return nil, &fault.Error{Kind: fault.BadArgument, Pos: p.Pos, Msg: "no parameter is named " + p.Name}
+			return nil, &fault.Error{Kind: fault.BadArgument, Pos: p.Pos,
+				Msg: "no parameter is named " + p.Name}
 		}
 		var err error
 		if i, err = b.Param(p); err != nil {
@@ -186,10 +192,12 @@ func (c *compiler) param(p *parser.Param) (*Expr, error) {
 		}
 		return e.Args[i].Value
 	}
-	return &Expr{Eval: eval, Type: value.Any, Nullable: true, Constant: true, param: i + 1, Pos: p.Pos}, nil
+	return &Expr{Eval: eval, Type: value.Any, Nullable: true, Constant: true, param: i + 1,
+		Pos: p.Pos}, nil
 }
 
-// column asks the binder. Names such as CURRENT_TIMESTAMP, which are written without parentheses, give way to columns.
+// column asks the binder. Names such as CURRENT_TIMESTAMP, which are written without parentheses,
+// give way to columns.
 func (c *compiler) column(col *parser.Column) (*Expr, error) {
 	x, err := c.binder.Column(col)
 	if err == nil || col.Table != "" || col.Quoted {
@@ -209,7 +217,8 @@ func (c *compiler) collate(e *parser.Collate) (*Expr, error) {
 	}
 	coll, ok := value.Collations[e.Name]
 	if !ok {
-		return nil, &fault.Error{Kind: fault.Unsupported, Pos: e.Pos, Msg: "no such collation: " + e.Name, Hint: "there are BINARY, NOCASE and RTRIM"}
+		return nil, &fault.Error{Kind: fault.Unsupported, Pos: e.Pos, Msg: "no such collation: " + e.Name,
+			Hint: "there are BINARY, NOCASE and RTRIM"}
 	}
 	y := *x
 	y.Collate, y.explicit = coll, true
@@ -217,7 +226,8 @@ func (c *compiler) collate(e *parser.Collate) (*Expr, error) {
 }
 
 // finish completes a node made of operands: whether it is constant and which collation it carries.
-// What is known at this time is computed at this time, what depends on arguments or the instant once per execution.
+// What is known at this time is computed at this time, what depends on arguments or the instant
+// once per execution.
 func finish(x *Expr, operands ...*Expr) *Expr {
 	x.Constant = true
 	known := !x.Clock
@@ -247,5 +257,6 @@ func staticType(v value.Value) value.Type {
 	if v.JSON {
 		return value.JSON
 	}
-	return [...]value.Type{value.Null: value.Any, value.Int: value.Integer, value.Float: value.Real, value.Time: value.Timestamp, value.String: value.Text, value.Bytes: value.Blob}[v.Kind]
+	return [...]value.Type{value.Null: value.Any, value.Int: value.Integer, value.Float: value.Real,
+		value.Time: value.Timestamp, value.String: value.Text, value.Bytes: value.Blob}[v.Kind]
 }

@@ -47,7 +47,8 @@ func init() { // not an initializer: has and its like refer back to the compiler
 	for i := range mathFunctions {
 		mathFunctions[i].numeric = true
 	}
-	for _, table := range [][]function{generalFunctions, textFunctions, mathFunctions, timeFunctions, jsonFunctions} {
+	for _, table := range [][]function{generalFunctions, textFunctions, mathFunctions, timeFunctions,
+		jsonFunctions} {
 		for i := range table {
 			functions[table[i].name] = &table[i]
 		}
@@ -67,7 +68,8 @@ var functionAliases = map[string]string{
 	"if": "iif", "substring": "substr", "mid": "substr", "char_length": "length", "character_length": "length",
 	"lcase": "lower", "ucase": "upper", "ceiling": "ceil", "power": "pow", "format": "printf",
 	"current_timestamp": "now", "localtimestamp": "now", "datepart": "date_part", "extract": "date_part",
-	"session_user": "current_user", "user": "current_user", "current_database": "database", "schema": "database", "current_schema": "database",
+	"session_user": "current_user", "user": "current_user", "current_database": "database",
+	"schema": "database", "current_schema": "database",
 	"json_array_size": "json_array_length",
 }
 
@@ -77,7 +79,8 @@ var bareFunctions = map[string]bool{
 	"current_user": true, "session_user": true,
 }
 
-// call compiles a call of a function. The binder is asked first: aggregates and window functions are its.
+// call compiles a call of a function. The binder is asked first: aggregates and window functions
+// are its.
 func (c *compiler) call(e *parser.Call) (*Expr, error) {
 	if x, handled, err := c.binder.Call(e); handled || err != nil {
 		return x, err
@@ -87,10 +90,12 @@ func (c *compiler) call(e *parser.Call) (*Expr, error) {
 		return nil, unknownFunction(e)
 	}
 	if e.Star || e.Distinct || e.Filter != nil || e.Over != nil {
-		return nil, &fault.Error{Kind: fault.BadStatement, Pos: e.Pos, Msg: e.Name + "() is a plain function: it takes no *, DISTINCT, FILTER or OVER"}
+		return nil, &fault.Error{Kind: fault.BadStatement, Pos: e.Pos,
+			Msg: e.Name + "() is a plain function: it takes no *, DISTINCT, FILTER or OVER"}
 	}
 	if n := len(e.Args); n < f.min || f.max >= 0 && n > f.max {
-		return nil, &fault.Error{Kind: fault.BadArgument, Pos: e.Pos, Msg: fmt.Sprintf("%s() takes %s, not %d", e.Name, f.arity(), n)}
+		return nil, &fault.Error{Kind: fault.BadArgument, Pos: e.Pos,
+			Msg: fmt.Sprintf("%s() takes %s, not %d", e.Name, f.arity(), n)}
 	}
 	args, err := c.exprs(e.Args)
 	if err != nil {
@@ -172,7 +177,9 @@ func withPos(eval func(*Env) value.Value, pos parser.Pos) func(*Env) value.Value
 	}
 }
 
-func callOne(f func(*Env, value.Value) value.Value, a func(*Env) value.Value, strict bool) func(*Env) value.Value {
+func callOne(
+	f func(*Env, value.Value) value.Value, a func(*Env) value.Value, strict bool,
+) func(*Env) value.Value {
 	return func(e *Env) value.Value {
 		v := a(e)
 		if strict && v.Kind == value.Null || !e.Effort(len(v.S)) {
@@ -182,7 +189,9 @@ func callOne(f func(*Env, value.Value) value.Value, a func(*Env) value.Value, st
 	}
 }
 
-func callTwo(f func(*Env, value.Value, value.Value) value.Value, a, b func(*Env) value.Value, strict bool) func(*Env) value.Value {
+func callTwo(
+	f func(*Env, value.Value, value.Value) value.Value, a, b func(*Env) value.Value, strict bool,
+) func(*Env) value.Value {
 	return func(e *Env) value.Value {
 		v, w := a(e), b(e)
 		if strict && (v.Kind == value.Null || w.Kind == value.Null) || !e.Effort(len(v.S)+len(w.S)) {
@@ -193,7 +202,9 @@ func callTwo(f func(*Env, value.Value, value.Value) value.Value, a, b func(*Env)
 }
 
 // callThree calls a function whose last arguments may be missing; they are NULL then.
-func callThree(f func(*Env, value.Value, value.Value, value.Value) value.Value, args []*Expr, strict bool) func(*Env) value.Value {
+func callThree(
+	f func(*Env, value.Value, value.Value, value.Value) value.Value, args []*Expr, strict bool,
+) func(*Env) value.Value {
 	return func(e *Env) value.Value {
 		var v [3]value.Value
 		for i, a := range args {
@@ -206,8 +217,11 @@ func callThree(f func(*Env, value.Value, value.Value, value.Value) value.Value, 
 	}
 }
 
-// callMany calls a function with any number of arguments. They lie on the env's stack while it runs.
-func callMany(f func(*Env, []value.Value) value.Value, args []*Expr, strict bool) func(*Env) value.Value {
+// callMany calls a function with any number of arguments. They lie on the env's stack while it
+// runs.
+func callMany(
+	f func(*Env, []value.Value) value.Value, args []*Expr, strict bool,
+) func(*Env) value.Value {
 	return func(e *Env) value.Value {
 		base := len(e.call)
 		for _, a := range args {
@@ -232,9 +246,11 @@ func funcError(e *Env, msg string) value.Value {
 // longestName is how long a name may be that is taken for a misspelt one.
 const longestName = 40
 
-// unknownFunction is the error for a name that is no function, with a hint if it is close to one or known elsewhere.
+// unknownFunction is the error for a name that is no function, with a hint if it is close to one or
+// known elsewhere.
 func unknownFunction(e *parser.Call) error {
-	err := &fault.Error{Kind: fault.UnknownFunction, Pos: e.Pos, Msg: "no such function: " + fault.Short(e.Name) + "()"}
+	err := &fault.Error{Kind: fault.UnknownFunction, Pos: e.Pos,
+		Msg: "no such function: " + fault.Short(e.Name) + "()"}
 	if hint, ok := functionHints[e.Name]; ok {
 		err.Hint = hint
 		return err
@@ -244,7 +260,8 @@ func unknownFunction(e *parser.Call) error {
 	}
 	best, distance := "", 3
 	for name := range functions {
-		if d := parser.EditDistance(e.Name, name); d < distance || d == distance && best != "" && name < best {
+		if d := parser.EditDistance(e.Name, name); d < distance || d == distance && best != "" &&
+			name < best {
 			best, distance = name, d
 		}
 	}

@@ -18,19 +18,24 @@ var generalFunctions = []function{
 	{name: "likely", min: 1, max: 1, compile: compileSame},
 	{name: "unlikely", min: 1, max: 1, compile: compileSame},
 	{name: "likelihood", min: 2, max: 2, compile: compileSame},
-	{name: "typeof", min: 1, max: 1, typ: value.Text, nulls: nullNever, f1: func(_ *Env, v value.Value) value.Value { return value.OfText(v.TypeName()) }},
-	{name: "version", typ: value.Text, nulls: nullNever, f0: func(*Env) value.Value { return value.OfText(versionText) }},
-	{name: "current_user", typ: value.Text, nulls: nullNever, f0: func(*Env) value.Value { return value.OfText("eventfold") }},
-	{name: "database", typ: value.Text, nulls: nullNever, f0: func(*Env) value.Value { return value.OfText("main") }},
-	{name: "category", min: 1, max: 1, typ: value.Text, f1: func(e *Env, v value.Value) value.Value { return value.OfText(e.piece(Category(v.Text()), v.S)) }},
+	{name: "typeof", min: 1, max: 1, typ: value.Text, nulls: nullNever,
+		f1: func(_ *Env, v value.Value) value.Value { return value.OfText(v.TypeName()) }},
+	{name: "version", typ: value.Text, nulls: nullNever,
+		f0: func(*Env) value.Value { return value.OfText(versionText) }},
+	{name: "current_user", typ: value.Text, nulls: nullNever,
+		f0: func(*Env) value.Value { return value.OfText("eventfold") }},
+	{name: "database", typ: value.Text, nulls: nullNever,
+		f0: func(*Env) value.Value { return value.OfText("main") }},
+	{name: "category", min: 1, max: 1, typ: value.Text,
+		f1: func(e *Env, v value.Value) value.Value { return value.OfText(e.piece(Category(v.Text()), v.S)) }},
 	{name: "has", min: 2, max: 2, typ: value.Integer, compile: (*compiler).has},
 }
 
 // versionText is what version() returns. Tools show it to people and look for numbers in it.
 const versionText = "eventfold 1.0"
 
-// Category returns the category of a stream: what stands before its first -, the whole name without one,
-// nothing if the name is a UUID.
+// Category returns the category of a stream: what stands before its first -, the whole name without
+// one, nothing if the name is a UUID.
 func Category(stream string) string {
 	if isUUID(stream) {
 		return ""
@@ -111,7 +116,8 @@ func firstCollation(args []*Expr) value.Collation {
 	return value.Binary
 }
 
-// compileIif is CASE written as a function: conditions and results in turn, perhaps a last result without a condition.
+// compileIif is CASE written as a function: conditions and results in turn, perhaps a last result
+// without a condition.
 func compileIif(_ *compiler, _ *function, args []*Expr, pos parser.Pos) (*Expr, error) {
 	otherwise := fixed(null, pos)
 	pairs := args
@@ -122,7 +128,8 @@ func compileIif(_ *compiler, _ *function, args []*Expr, pos parser.Pos) (*Expr, 
 	results := []*Expr{otherwise}
 	for i := range branches {
 		test := pairs[2*i].Condition()
-		branches[i] = branch{func(e *Env, _ value.Value) value.Truth { return test(e) }, pairs[2*i+1].Eval}
+		branches[i] = branch{func(e *Env, _ value.Value) value.Truth { return test(e) },
+			pairs[2*i+1].Eval}
 		results = append(results, pairs[2*i+1])
 	}
 	x := &Expr{Eval: firstBranch(nil, branches, otherwise), Pos: pos}

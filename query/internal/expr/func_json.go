@@ -10,7 +10,8 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// pathOf returns the path that an argument of a function holds; it must begin with $. A NULL gives no path.
+// pathOf returns the path that an argument of a function holds; it must begin with $. A NULL gives
+// no path.
 func pathOf(e *Env, x *Expr) *jsonpath.Path {
 	v := x.Eval(e)
 	if v.Kind == value.Null || e.Err != nil {
@@ -38,7 +39,8 @@ func pathArgument(x *Expr) (func(*Env) *jsonpath.Path, error) {
 	return compute, nil
 }
 
-// jsonExtract compiles json_extract(x, path, ...): with one path the value, with several an array of the values.
+// jsonExtract compiles json_extract(x, path, ...): with one path the value, with several an array
+// of the values.
 func (c *compiler) jsonExtract(f *function, args []*Expr, pos parser.Pos) (*Expr, error) {
 	paths := make([]func(*Env) *jsonpath.Path, len(args)-1)
 	for i := range paths {
@@ -69,11 +71,12 @@ func (c *compiler) jsonExtract(f *function, args []*Expr, pos parser.Pos) (*Expr
 	return finish(y, args...), nil
 }
 
-// sharedExtract lets the binder share json_extract(column, 'path'), which is column ->> 'path' except that the result may
-// be JSON to other functions. It returns nil for anything else.
+// sharedExtract lets the binder share json_extract(column, 'path'), which is column ->> 'path'
+// except that the result may be JSON to other functions. It returns nil for anything else.
 func (c *compiler) sharedExtract(e *parser.Call, args []*Expr) (*Expr, error) {
 	b, ok := c.binder.(PathBinder)
-	if _, isColumn := e.Args[0].(*parser.Column); !ok || !isColumn || len(args) != 2 || !args[1].fixed || args[1].value.IsNull() {
+	if _, isColumn := e.Args[0].(*parser.Column); !ok || !isColumn || len(args) != 2 ||
+		!args[1].fixed || args[1].value.IsNull() {
 		return nil, nil
 	}
 	p, err := jsonpath.Parse(args[1].value.Text())
@@ -89,7 +92,8 @@ func (c *compiler) sharedExtract(e *parser.Call, args []*Expr) (*Expr, error) {
 	return &y, nil
 }
 
-// extractArray is the JSON array of what several paths lead to, null for nothing. A NULL path makes it NULL.
+// extractArray is the JSON array of what several paths lead to, null for nothing. A NULL path makes
+// it NULL.
 func extractArray(e *Env, doc string, paths []func(*Env) *jsonpath.Path) value.Value {
 	t := textMaker{e: e, b: []byte{'['}}
 	for i, path := range paths {
@@ -122,7 +126,8 @@ func (t *textMaker) json(end string) value.Value {
 	return value.OfJSON(value.StringOf(t.b))
 }
 
-// addJSON appends a value as json_array and json_object take it; ok is false for a blob, which JSON cannot hold.
+// addJSON appends a value as json_array and json_object take it; ok is false for a blob, which JSON
+// cannot hold.
 func (t *textMaker) addJSON(v value.Value) (ok bool) {
 	size := len(v.S)
 	if v.Kind == value.String && !v.JSON && size > effort.SmallPiece {
@@ -164,7 +169,8 @@ func (c *compiler) jsonAt(f *function, args []*Expr, pos parser.Pos) (*Expr, err
 func (c *compiler) jsonMake(f *function, args []*Expr, pos parser.Pos) (*Expr, error) {
 	object := f.name == "json_object"
 	if object && len(args)%2 != 0 {
-		return nil, &fault.Error{Kind: fault.BadArgument, Pos: pos, Msg: "json_object takes keys and values in pairs"}
+		return nil, &fault.Error{Kind: fault.BadArgument, Pos: pos,
+			Msg: "json_object takes keys and values in pairs"}
 	}
 	y := &Expr{Type: value.JSON, Pos: pos}
 	y.Eval = func(e *Env) value.Value {
@@ -176,7 +182,8 @@ func (c *compiler) jsonMake(f *function, args []*Expr, pos parser.Pos) (*Expr, e
 			v := a.Eval(e)
 			key := object && i%2 == 0
 			if key && v.Kind != value.String {
-				return e.Fail(&fault.Error{Kind: fault.BadValue, Pos: a.Pos, Msg: "the keys of json_object are texts"})
+				return e.Fail(&fault.Error{Kind: fault.BadValue, Pos: a.Pos,
+					Msg: "the keys of json_object are texts"})
 			}
 			if key && i > 0 || !object && i > 0 {
 				t.b = append(t.b, ',')
@@ -277,8 +284,10 @@ var jsonFunctions = []function{
 	{name: "json", min: 1, max: 1, typ: value.JSON, nulls: nullMaybe, compile: compileJSON},
 	{name: "json_valid", min: 1, max: 2, typ: value.Integer, nulls: nullOwn, fn: jsonValidFunc},
 	{name: "json_extract", min: 2, max: -1, compile: (*compiler).jsonExtract},
-	{name: "json_type", min: 1, max: 2, typ: value.Text, compile: (*compiler).jsonAt, ofJSON: jsonpath.Raw.Kind},
-	{name: "json_array_length", min: 1, max: 2, typ: value.Integer, compile: (*compiler).jsonAt, ofJSON: jsonpath.Raw.Length},
+	{name: "json_type", min: 1, max: 2, typ: value.Text, compile: (*compiler).jsonAt,
+		ofJSON: jsonpath.Raw.Kind},
+	{name: "json_array_length", min: 1, max: 2, typ: value.Integer, compile: (*compiler).jsonAt,
+		ofJSON: jsonpath.Raw.Length},
 	{name: "json_quote", min: 1, max: 1, typ: value.JSON, compile: (*compiler).jsonQuote},
 	{name: "json_array", min: 0, max: -1, typ: value.JSON, compile: (*compiler).jsonMake},
 	{name: "json_object", min: 0, max: -1, typ: value.JSON, compile: (*compiler).jsonMake},

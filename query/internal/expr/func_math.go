@@ -14,7 +14,8 @@ var mathFunctions = []function{
 	wholeFunc("floor", math.Floor),
 	wholeFunc("trunc", math.Trunc),
 	{name: "log", min: 1, max: 2, typ: value.Real, nulls: nullMaybe, fn: logFunc},
-	{name: "pi", typ: value.Real, nulls: nullNever, f0: func(*Env) value.Value { return value.OfReal(math.Pi) }},
+	{name: "pi", typ: value.Real, nulls: nullNever,
+		f0: func(*Env) value.Value { return value.OfReal(math.Pi) }},
 	realFunc("sqrt", math.Sqrt),
 	realFunc("exp", math.Exp),
 	realFunc("ln", positive(value.NaturalLog)),
@@ -35,26 +36,29 @@ func numericArg(v value.Value) (value.Value, bool) {
 	return v, v.Kind == value.Int || v.Kind == value.Float
 }
 
-// realFunc is a function of one number that gives a real, NULL for what is no number and outside of its domain.
+// realFunc is a function of one number that gives a real, NULL for what is no number and outside of
+// its domain.
 func realFunc(name string, f func(float64) float64) function {
-	return function{name: name, min: 1, max: 1, typ: value.Real, nulls: nullMaybe, f1: func(_ *Env, v value.Value) value.Value {
-		n, ok := numericArg(v)
-		if !ok {
-			return null
-		}
-		return value.OfReal(f(n.Real()))
-	}}
+	return function{name: name, min: 1, max: 1, typ: value.Real, nulls: nullMaybe,
+		f1: func(_ *Env, v value.Value) value.Value {
+			n, ok := numericArg(v)
+			if !ok {
+				return null
+			}
+			return value.OfReal(f(n.Real()))
+		}}
 }
 
 func realFunc2(name string, f func(a, b float64) float64) function {
-	return function{name: name, min: 2, max: 2, typ: value.Real, nulls: nullMaybe, f2: func(_ *Env, v, w value.Value) value.Value {
-		a, ok := numericArg(v)
-		b, ok2 := numericArg(w)
-		if !ok || !ok2 {
-			return null
-		}
-		return value.OfReal(f(a.Real(), b.Real()))
-	}}
+	return function{name: name, min: 2, max: 2, typ: value.Real, nulls: nullMaybe,
+		f2: func(_ *Env, v, w value.Value) value.Value {
+			a, ok := numericArg(v)
+			b, ok2 := numericArg(w)
+			if !ok || !ok2 {
+				return null
+			}
+			return value.OfReal(f(a.Real(), b.Real()))
+		}}
 }
 
 // positive is f for numbers above zero and no number for others.
@@ -67,22 +71,24 @@ func positive(f func(float64) float64) func(float64) float64 {
 	}
 }
 
-// Numbers below smallestNormal have fewer digits the smaller they are. What the math package makes of them depends on the machine:
-// its logarithm in assembly for amd64 takes all of them for about smallestNormal, and its power is made of that. The functions below scale
-// such numbers first, by a power of two.
+// Numbers below smallestNormal have fewer digits the smaller they are. What the math package makes
+// of them depends on the machine: its logarithm in assembly for amd64 takes all of them for about
+// smallestNormal, and its power is made of that. The functions below scale such numbers first, by a
+// power of two.
 
 // wholeFunc rounds reals to whole reals and leaves integers alone.
 func wholeFunc(name string, f func(float64) float64) function {
-	return function{name: name, min: 1, max: 1, nulls: nullMaybe, f1: func(_ *Env, v value.Value) value.Value {
-		n, ok := numericArg(v)
-		switch {
-		case !ok:
-			return null
-		case n.Kind == value.Int:
-			return n
-		}
-		return value.OfReal(f(n.F))
-	}}
+	return function{name: name, min: 1, max: 1, nulls: nullMaybe,
+		f1: func(_ *Env, v value.Value) value.Value {
+			n, ok := numericArg(v)
+			switch {
+			case !ok:
+				return null
+			case n.Kind == value.Int:
+				return n
+			}
+			return value.OfReal(f(n.F))
+		}}
 }
 
 func absFunc(e *Env, v value.Value) value.Value {

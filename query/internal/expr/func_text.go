@@ -12,26 +12,33 @@ import (
 
 var textFunctions = []function{
 	{name: "length", min: 1, max: 1, typ: value.Integer, f1: lengthFunc},
-	{name: "octet_length", min: 1, max: 1, typ: value.Integer, f1: func(_ *Env, v value.Value) value.Value { return value.OfInt(int64(len(v.Text()))) }},
+	{name: "octet_length", min: 1, max: 1, typ: value.Integer,
+		f1: func(_ *Env, v value.Value) value.Value { return value.OfInt(int64(len(v.Text()))) }},
 	{name: "lower", min: 1, max: 1, typ: value.Text, f1: mapFunc(&ascii.LowerTable)},
 	{name: "upper", min: 1, max: 1, typ: value.Text, f1: mapFunc(&ascii.UpperTable)},
-	{name: "trim", min: 1, max: 2, typ: value.Text, fn: func(e *Env, a []value.Value) value.Value { return trimFunc(e, a, true, true) }},
-	{name: "ltrim", min: 1, max: 2, typ: value.Text, fn: func(e *Env, a []value.Value) value.Value { return trimFunc(e, a, true, false) }},
-	{name: "rtrim", min: 1, max: 2, typ: value.Text, fn: func(e *Env, a []value.Value) value.Value { return trimFunc(e, a, false, true) }},
+	{name: "trim", min: 1, max: 2, typ: value.Text,
+		fn: func(e *Env, a []value.Value) value.Value { return trimFunc(e, a, true, true) }},
+	{name: "ltrim", min: 1, max: 2, typ: value.Text,
+		fn: func(e *Env, a []value.Value) value.Value { return trimFunc(e, a, true, false) }},
+	{name: "rtrim", min: 1, max: 2, typ: value.Text,
+		fn: func(e *Env, a []value.Value) value.Value { return trimFunc(e, a, false, true) }},
 	{name: "substr", min: 2, max: 3, typ: value.Text, compile: compileSubstr},
 	{name: "left", min: 2, max: 2, typ: value.Text, f2: leftFunc},
 	{name: "right", min: 2, max: 2, typ: value.Text, f2: rightFunc},
 	{name: "replace", min: 3, max: 3, typ: value.Text, nulls: nullOwn, f3: replaceFunc},
 	{name: "instr", min: 2, max: 2, typ: value.Integer, f2: instrFunc},
-	{name: "position", min: 2, max: 2, typ: value.Integer, f2: func(e *Env, a, b value.Value) value.Value { return instrFunc(e, b, a) }},
-	{name: "concat", min: 1, max: -1, typ: value.Text, nulls: nullNever, fn: func(e *Env, a []value.Value) value.Value { return joinFunc(e, "", a) }},
+	{name: "position", min: 2, max: 2, typ: value.Integer,
+		f2: func(e *Env, a, b value.Value) value.Value { return instrFunc(e, b, a) }},
+	{name: "concat", min: 1, max: -1, typ: value.Text, nulls: nullNever,
+		fn: func(e *Env, a []value.Value) value.Value { return joinFunc(e, "", a) }},
 	{name: "concat_ws", min: 2, max: -1, typ: value.Text, nulls: nullOwn, fn: concatWsFunc},
 	{name: "hex", min: 1, max: 1, typ: value.Text, nulls: nullNever, f1: hexFunc},
 	{name: "unhex", min: 1, max: 2, typ: value.Blob, nulls: nullMaybe, fn: unhexFunc},
 	{name: "quote", min: 1, max: 1, typ: value.Text, nulls: nullNever, f1: quoteFunc},
 	{name: "char", min: 0, max: -1, typ: value.Text, nulls: nullNever, fn: charFunc},
 	{name: "unicode", min: 1, max: 1, typ: value.Integer, nulls: nullMaybe, f1: unicodeFunc},
-	{name: "printf", min: 0, max: -1, typ: value.Text, nulls: nullOwn, fn: func(e *Env, a []value.Value) value.Value { return value.Printf(&e.Meter, a) }},
+	{name: "printf", min: 0, max: -1, typ: value.Text, nulls: nullOwn,
+		fn: func(e *Env, a []value.Value) value.Value { return value.Printf(&e.Meter, a) }},
 	{name: "glob", min: 2, max: 2, typ: value.Integer, nulls: nullOwn, f2: globFunc},
 	{name: "like", min: 2, max: 3, typ: value.Integer, compile: compileLikeFunc},
 }
@@ -163,14 +170,14 @@ func rightFunc(e *Env, v, n value.Value) value.Value {
 }
 
 // replaceFunc is replace(x, old, new). Without an old text, the new one does not matter.
-func replaceFunc(e *Env, v, old, new value.Value) value.Value {
-	s, from, to := v.Text(), old.Text(), new.Text()
+func replaceFunc(e *Env, v, was, becomes value.Value) value.Value {
+	s, from, to := v.Text(), was.Text(), becomes.Text()
 	switch {
-	case v.Kind == value.Null || old.Kind == value.Null:
+	case v.Kind == value.Null || was.Kind == value.Null:
 		return null
 	case from == "":
 		return value.OfText(s)
-	case new.Kind == value.Null:
+	case becomes.Kind == value.Null:
 		return null
 	}
 	size := int64(len(s)) + int64(strings.Count(s, from))*int64(len(to)-len(from))
@@ -180,7 +187,8 @@ func replaceFunc(e *Env, v, old, new value.Value) value.Value {
 	return value.OfText(strings.ReplaceAll(s, from, to))
 }
 
-// instrFunc is the place of the first b in a, counted from 1 in characters, or in bytes if both are blobs; 0 if there is none.
+// instrFunc is the place of the first b in a, counted from 1 in characters, or in bytes if both are
+// blobs; 0 if there is none.
 func instrFunc(_ *Env, a, b value.Value) value.Value {
 	s := a.Text()
 	i := strings.Index(s, b.Text())
@@ -228,7 +236,8 @@ func hexFunc(e *Env, v value.Value) value.Value {
 	return value.OfText(value.StringOf(value.AppendHex(make([]byte, 0, 2*len(s)), s)))
 }
 
-// unhexFunc decodes pairs of hexadecimal digits, between which the characters of the second argument may stand.
+// unhexFunc decodes pairs of hexadecimal digits, between which the characters of the second
+// argument may stand.
 func unhexFunc(e *Env, args []value.Value) value.Value {
 	s, ignore := args[0].Text(), newCharSet("")
 	if len(args) > 1 {

@@ -10,35 +10,48 @@ import (
 )
 
 var timeFunctions = []function{
-	{name: "date", min: 0, max: -1, typ: value.Text, nulls: nullOwn, fn: momentFunc((*value.Moment).Date)},
-	{name: "time", min: 0, max: -1, typ: value.Text, nulls: nullOwn, fn: momentFunc((*value.Moment).Clock)},
-	{name: "datetime", min: 0, max: -1, typ: value.Text, nulls: nullOwn, fn: momentFunc((*value.Moment).DateAndClock)},
-	{name: "julianday", min: 0, max: -1, typ: value.Real, nulls: nullOwn, fn: momentFunc((*value.Moment).JulianDay)},
+	{name: "date", min: 0, max: -1, typ: value.Text, nulls: nullOwn,
+		fn: momentFunc((*value.Moment).Date)},
+	{name: "time", min: 0, max: -1, typ: value.Text, nulls: nullOwn,
+		fn: momentFunc((*value.Moment).Clock)},
+	{name: "datetime", min: 0, max: -1, typ: value.Text, nulls: nullOwn,
+		fn: momentFunc((*value.Moment).DateAndClock)},
+	{name: "julianday", min: 0, max: -1, typ: value.Real, nulls: nullOwn,
+		fn: momentFunc((*value.Moment).JulianDay)},
 	{name: "unixepoch", min: 0, max: -1, typ: value.Integer, nulls: nullOwn, fn: unixepochFunc},
 	{name: "strftime", min: 1, max: -1, typ: value.Text, nulls: nullOwn, fn: strftimeFunc},
 
 	{name: "now", min: 0, max: 1, typ: value.Timestamp, nulls: nullNever, fn: nowFunc},
-	{name: "current_date", min: 0, max: 0, typ: value.Text, nulls: nullNever, fn: momentFunc((*value.Moment).Date)},
-	{name: "current_time", min: 0, max: 1, typ: value.Text, nulls: nullNever, fn: func(e *Env, _ []value.Value) value.Value { return momentFunc((*value.Moment).Clock)(e, nil) }},
-	{name: "unix_timestamp", min: 0, max: 1, typ: value.Integer, nulls: nullOwn, fn: unixTimestampFunc},
+	{name: "current_date", min: 0, max: 0, typ: value.Text, nulls: nullNever,
+		fn: momentFunc((*value.Moment).Date)},
+	{name: "current_time", min: 0, max: 1, typ: value.Text, nulls: nullNever,
+		fn: func(e *Env, _ []value.Value) value.Value { return momentFunc((*value.Moment).Clock)(e, nil) }},
+	{name: "unix_timestamp", min: 0, max: 1, typ: value.Integer, nulls: nullOwn,
+		fn: unixTimestampFunc},
 	{name: "from_unixtime", min: 1, max: 2, typ: value.Timestamp, compile: compileFromUnixtime},
 	{name: "timestamp", min: 1, max: 1, typ: value.Timestamp, compile: compileTimestamp},
 	{name: "date_trunc", min: 2, max: 2, typ: value.Timestamp, compile: compileDateTrunc},
 	{name: "date_bin", min: 2, max: 3, typ: value.Timestamp, compile: compileDateBin},
 	{name: "date_part", min: 2, max: 2, compile: compileDatePart},
-	{name: "date_add", min: 2, max: 2, compile: func(_ *compiler, _ *function, a []*Expr, pos parser.Pos) (*Expr, error) {
-		return shifted(a[0], a[1], 1, pos)
-	}},
-	{name: "date_sub", min: 2, max: 2, compile: func(_ *compiler, _ *function, a []*Expr, pos parser.Pos) (*Expr, error) {
-		return shifted(a[0], a[1], -1, pos)
-	}},
+	{name: "date_add", min: 2, max: 2,
+		compile: func(_ *compiler, _ *function, a []*Expr, pos parser.Pos) (*Expr, error) {
+			return shifted(a[0], a[1], 1, pos)
+		}},
+	{name: "date_sub", min: 2, max: 2,
+		compile: func(_ *compiler, _ *function, a []*Expr, pos parser.Pos) (*Expr, error) {
+			return shifted(a[0], a[1], -1, pos)
+		}},
 	{name: "date_format", min: 2, max: 2, typ: value.Text, nulls: nullMaybe, f2: dateFormatFunc},
-	partFunc("year", value.DateParts["year"]), partFunc("month", value.DateParts["month"]), partFunc("day", value.DateParts["day"]),
-	partFunc("hour", value.DateParts["hour"]), partFunc("minute", value.DateParts["minute"]), partFunc("second", value.WholeSecond),
+	partFunc("year", value.DateParts["year"]), partFunc("month", value.DateParts["month"]),
+	partFunc("day", value.DateParts["day"]),
+	partFunc("hour", value.DateParts["hour"]), partFunc("minute", value.DateParts["minute"]),
+	partFunc("second", value.WholeSecond),
 }
 
-// clockless are the functions of time that never read the clock. Of the others, all do without arguments.
-var clockFunctions = map[string]bool{"now": true, "current_date": true, "current_time": true, "current_timestamp": true, "localtimestamp": true}
+// clockless are the functions of time that never read the clock. Of the others, all do without
+// arguments.
+var clockFunctions = map[string]bool{"now": true, "current_date": true, "current_time": true,
+	"current_timestamp": true, "localtimestamp": true}
 
 // usesClock reports whether a call reads the statement's instant, or might.
 func usesClock(f *function, args []*Expr) bool {
@@ -66,7 +79,8 @@ func usesClock(f *function, args []*Expr) bool {
 
 func nowFunc(e *Env, _ []value.Value) value.Value { return value.OfTime(e.Now.UnixMicro()) }
 
-// timeArg returns the time that an argument means: a time, any text that SQLite's date functions read, or seconds since 1970.
+// timeArg returns the time that an argument means: a time, any text that SQLite's date functions
+// read, or seconds since 1970.
 func timeArg(e *Env, v value.Value) (micros int64, ok bool) { return value.AnyTime(e.Now, v) }
 
 // momentArgs returns the moment that the arguments of a date function mean; ok is false for NULL.
@@ -125,7 +139,8 @@ func unixTimestampFunc(e *Env, args []value.Value) value.Value {
 
 // timeExpr is a function that gives a time.
 func timeExpr(pos parser.Pos, eval func(e *Env) value.Value, args []*Expr) *Expr {
-	return finish(&Expr{Type: value.Timestamp, Affinity: value.AffTime, Nullable: true, Pos: pos, Eval: eval}, args...)
+	return finish(&Expr{Type: value.Timestamp, Affinity: value.AffTime, Nullable: true, Pos: pos,
+		Eval: eval}, args...)
 }
 
 // compileFromUnixtime is from_unixtime(seconds), a time, or from_unixtime(seconds, format), a text.
@@ -168,7 +183,8 @@ func compileTimestamp(_ *compiler, _ *function, args []*Expr, pos parser.Pos) (*
 	}, args), nil
 }
 
-// compileDateTrunc is date_trunc(unit, x): the beginning of the unit that x lies in. Weeks begin on Monday.
+// compileDateTrunc is date_trunc(unit, x): the beginning of the unit that x lies in. Weeks begin on
+// Monday.
 func compileDateTrunc(_ *compiler, _ *function, args []*Expr, pos parser.Pos) (*Expr, error) {
 	unit, x := args[0], args[1]
 	if unit.fixed && unit.value.Kind != value.Null {
@@ -199,8 +215,8 @@ func compileDateTrunc(_ *compiler, _ *function, args []*Expr, pos parser.Pos) (*
 	}, args), nil
 }
 
-// compileDateBin is date_bin(interval, x[, origin]): the beginning of the interval that x lies in, counted from the origin,
-// which is 1970-01-01 unless it is given.
+// compileDateBin is date_bin(interval, x[, origin]): the beginning of the interval that x lies in,
+// counted from the origin, which is 1970-01-01 unless it is given.
 func compileDateBin(_ *compiler, _ *function, args []*Expr, pos parser.Pos) (*Expr, error) {
 	length := intervalOf(args[0])
 	if a := args[0]; a.fixed && a.value.Kind != value.Null {
@@ -219,7 +235,8 @@ func compileDateBin(_ *compiler, _ *function, args []*Expr, pos parser.Pos) (*Ex
 			return null
 		}
 		if iv.Months != 0 || iv.Micros <= 0 {
-			return e.Fail(&fault.Error{Kind: fault.BadValue, Pos: args[0].Pos, Msg: "date_bin takes an interval above zero, without months"})
+			return e.Fail(&fault.Error{Kind: fault.BadValue, Pos: args[0].Pos,
+				Msg: "date_bin takes an interval above zero, without months"})
 		}
 		return value.TimeResult(value.FloorDiv(micros-origin, iv.Micros)*iv.Micros + origin)
 	}, args), nil
@@ -229,7 +246,8 @@ func compileDateBin(_ *compiler, _ *function, args []*Expr, pos parser.Pos) (*Ex
 func compileDatePart(_ *compiler, _ *function, args []*Expr, pos parser.Pos) (*Expr, error) {
 	unit := args[0]
 	if !unit.fixed {
-		return nil, &fault.Error{Kind: fault.BadArgument, Pos: unit.Pos, Msg: "the unit must be a literal"}
+		return nil, &fault.Error{Kind: fault.BadArgument, Pos: unit.Pos,
+			Msg: "the unit must be a literal"}
 	}
 	part, ok := value.DateParts[value.UnitName(unit.value.Text())]
 	if !ok {
@@ -253,14 +271,17 @@ func partOf(part value.DatePart, x *Expr, pos parser.Pos) *Expr {
 	return finish(y, x)
 }
 
-// partFunc is year(x) and its like: a whole number, also of seconds, which EXTRACT gives with their fraction.
+// partFunc is year(x) and its like: a whole number, also of seconds, which EXTRACT gives with their
+// fraction.
 func partFunc(name string, part value.DatePart) function {
-	return function{name: name, min: 1, max: 1, typ: value.Integer, compile: func(_ *compiler, _ *function, args []*Expr, pos parser.Pos) (*Expr, error) {
-		return partOf(part, args[0], pos), nil
-	}}
+	return function{name: name, min: 1, max: 1, typ: value.Integer,
+		compile: func(_ *compiler, _ *function, args []*Expr, pos parser.Pos) (*Expr, error) {
+			return partOf(part, args[0], pos), nil
+		}}
 }
 
-// dateFormatFunc is MySQL's date_format(x, format). A letter that means nothing is an error: MySQL leaves it as it is, and nobody sees the slip.
+// dateFormatFunc is MySQL's date_format(x, format). A letter that means nothing is an error: MySQL
+// leaves it as it is, and nobody sees the slip.
 func dateFormatFunc(e *Env, v, format value.Value) value.Value {
 	micros, ok := timeArg(e, v)
 	if !ok {
@@ -268,7 +289,8 @@ func dateFormatFunc(e *Env, v, format value.Value) value.Value {
 	}
 	s, ok := value.DateFormat(&e.Meter, micros, format.Text())
 	if !ok {
-		return e.Fail(&fault.Error{Kind: fault.BadArgument, Pos: -1, Msg: "date_format knows no " + value.UnknownDirective(format.Text()),
+		return e.Fail(&fault.Error{Kind: fault.BadArgument, Pos: -1,
+			Msg:  "date_format knows no " + value.UnknownDirective(format.Text()),
 			Hint: "its letters are MySQL's; strftime has SQLite's, and %% is a percent sign"})
 	}
 	return value.OfText(s)

@@ -36,8 +36,8 @@ func MarkItems(items []*Expr, list []parser.Expr) {
 	}
 }
 
-// inList compiles x [NOT] IN (list). Only x has a say in affinity and collation, as if each item were +item,
-// except that a time in the list makes a time of x.
+// inList compiles x [NOT] IN (list). Only x has a say in affinity and collation, as if each item
+// were +item, except that a time in the list makes a time of x.
 func (c *compiler) inList(x *Expr, list []*Expr, e *parser.In) (*Expr, error) {
 	y := &Expr{Type: value.Integer, Pos: e.Pos}
 	if len(list) == 0 {
@@ -92,7 +92,9 @@ func (c *compiler) inList(x *Expr, list []*Expr, e *parser.In) (*Expr, error) {
 	return finish(y, append(list, x)...), nil
 }
 
-func inConstants(e *Env, set func(*Env) *Set, v value.Value, convert func(value.Value) value.Value, pos parser.Pos) value.Truth {
+func inConstants(
+	e *Env, set func(*Env) *Set, v value.Value, convert func(value.Value) value.Value, pos parser.Pos,
+) value.Truth {
 	if set == nil {
 		return value.No
 	}

@@ -6,7 +6,8 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// interval compiles INTERVAL x unit where it is not beside + or -: the text that date_add and its like take.
+// interval compiles INTERVAL x unit where it is not beside + or -: the text that date_add and its
+// like take.
 func (c *compiler) interval(e *parser.Interval) (*Expr, error) {
 	x, err := c.expr(e.X)
 	if err != nil {
@@ -22,7 +23,8 @@ func (c *compiler) interval(e *parser.Interval) (*Expr, error) {
 }
 
 func unknownUnit(name string, pos parser.Pos) error {
-	return &fault.Error{Kind: fault.BadArgument, Pos: pos, Msg: "no such unit of time: " + name, Hint: "there are microsecond, millisecond, second, minute, hour, day, week, month, quarter and year"}
+	return &fault.Error{Kind: fault.BadArgument, Pos: pos, Msg: "no such unit of time: " + name,
+		Hint: "there are microsecond, millisecond, second, minute, hour, day, week, month, quarter and year"}
 }
 
 // minusInterval compiles x - INTERVAL n unit.
@@ -34,7 +36,8 @@ func (c *compiler) minusInterval(e *parser.Binary, iv *parser.Interval) (*Expr, 
 	return c.plusInterval(x, iv, -1)
 }
 
-// plusInterval compiles x + INTERVAL n unit, or minus with sign -1. x is a time or a text that is one.
+// plusInterval compiles x + INTERVAL n unit, or minus with sign -1. x is a time or a text that is
+// one.
 func (c *compiler) plusInterval(x *Expr, e *parser.Interval, sign int64) (*Expr, error) {
 	n, err := c.interval(e)
 	if err != nil {
@@ -92,5 +95,6 @@ func intervalOf(x *Expr) func(*Env) *value.Interval {
 }
 
 func badInterval(v value.Value, pos parser.Pos) error {
-	return &fault.Error{Kind: fault.BadArgument, Pos: pos, Msg: "'" + v.Text() + "' is no interval", Hint: "write a number and a unit, as in '15 minutes'"}
+	return &fault.Error{Kind: fault.BadArgument, Pos: pos, Msg: "'" + v.Text() + "' is no interval",
+		Hint: "write a number and a unit, as in '15 minutes'"}
 }

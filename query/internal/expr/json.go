@@ -27,12 +27,13 @@ func badPath(path string, pos parser.Pos) error {
 	if len(path) > longestPathTold {
 		path = path[:longestPathTold] + "..."
 	}
-	return &fault.Error{Kind: fault.BadArgument, Pos: pos, Msg: "bad JSON path " + strconv.Quote(path), Err: err}
+	return &fault.Error{Kind: fault.BadArgument, Pos: pos, Msg: "bad JSON path " + strconv.Quote(path),
+		Err: err}
 }
 
-// document returns v as a JSON document; ok is false if there is none: v is NULL or a blob that is not JSON, as a payload
-// may be. A text that is not known to be JSON is checked, and an error if it is neither JSON nor JSON5, of which the document is
-// the JSON that it means.
+// document returns v as a JSON document; ok is false if there is none: v is NULL or a blob that is
+// not JSON, as a payload may be. A text that is not known to be JSON is checked, and an error if it
+// is neither JSON nor JSON5, of which the document is the JSON that it means.
 func document(e *Env, v value.Value, pos parser.Pos) (doc string, ok bool) {
 	if !e.Effort(len(v.S)) {
 		return "", false
@@ -55,7 +56,8 @@ func document(e *Env, v value.Value, pos parser.Pos) (doc string, ok bool) {
 	return s, ok
 }
 
-// fromJSON5 returns JSON5 as JSON; ok is false if it is neither, or if it is longer than a text may be.
+// fromJSON5 returns JSON5 as JSON; ok is false if it is neither, or if it is longer than a text may
+// be.
 func fromJSON5(e *Env, s string) (doc string, ok bool) {
 	out, ok := jsontext.FromJSON5(s, e.TextLimit())
 	if !ok {
@@ -93,7 +95,8 @@ func (c *compiler) arrow(e *parser.Binary) (*Expr, error) {
 				return nil, badPath(label.value.Text(), label.Pos)
 			}
 			if len(steps.Steps)+len(p.Steps) > jsonpath.MaxSteps {
-				return nil, &fault.Error{Kind: fault.BadArgument, Pos: label.Pos, Msg: "bad JSON path", Err: jsonpath.ErrLong}
+				return nil, &fault.Error{Kind: fault.BadArgument, Pos: label.Pos, Msg: "bad JSON path",
+					Err: jsonpath.ErrLong}
 			}
 			if steps = steps.Then(p); i > 0 {
 				continue
@@ -108,8 +111,11 @@ func (c *compiler) arrow(e *parser.Binary) (*Expr, error) {
 	return x, nil
 }
 
-// constantPath compiles x -> path or x ->> path. Without an operator it is an inner part of a chain.
-func (c *compiler) constantPath(x *Expr, p *jsonpath.Path, op *parser.Binary, isColumn bool) (*Expr, error) {
+// constantPath compiles x -> path or x ->> path. Without an operator it is an inner part of a
+// chain.
+func (c *compiler) constantPath(
+	x *Expr, p *jsonpath.Path, op *parser.Binary, isColumn bool,
+) (*Expr, error) {
 	as, pos := asJSON, x.Pos
 	if op != nil {
 		as, pos = arrowReading(op), op.Pos

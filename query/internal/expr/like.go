@@ -29,8 +29,8 @@ func (c *compiler) like(e *parser.Like) (*Expr, error) {
 	return likeExpr(operands, e.Not, e.Pos)
 }
 
-// blobPattern stands for a pattern that is a blob. LIKE is about texts: a blob is like nothing and nothing is like a blob,
-// not even NULL.
+// blobPattern stands for a pattern that is a blob. LIKE is about texts: a blob is like nothing and
+// nothing is like a blob, not even NULL.
 var blobPattern = &value.Like{Never: true}
 
 // likeExpr compiles LIKE for x, a pattern and perhaps an escape character.
@@ -106,7 +106,8 @@ func likePatternFrom(e *Env, operands []*Expr, pos parser.Pos) (*value.Like, err
 		}
 		s := v.Text()
 		if utf8.RuneCountInString(s) != 1 {
-			return nil, &fault.Error{Kind: fault.BadArgument, Pos: operands[1].Pos, Msg: "ESCAPE takes a single character"}
+			return nil, &fault.Error{Kind: fault.BadArgument, Pos: operands[1].Pos,
+				Msg: "ESCAPE takes a single character"}
 		}
 		escape, _ = utf8.DecodeRuneInString(s)
 	}
@@ -132,5 +133,6 @@ func likePatternFrom(e *Env, operands []*Expr, pos parser.Pos) (*value.Like, err
 }
 
 func longPattern(pos parser.Pos) error {
-	return &fault.Error{Kind: fault.BadArgument, Pos: pos, Msg: "the pattern is longer than 50000 bytes"}
+	return &fault.Error{Kind: fault.BadArgument, Pos: pos,
+		Msg: "the pattern is longer than 50000 bytes"}
 }

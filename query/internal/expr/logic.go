@@ -41,16 +41,16 @@ func disjunction(tests []func(*Env) value.Truth) func(*Env) value.Truth {
 		if !e.Effort(len(tests)) {
 			return value.Unknown
 		}
-		any := value.No
+		some := value.No
 		for _, test := range tests {
 			switch test(e) {
 			case value.Yes:
 				return value.Yes
 			case value.Unknown:
-				any = value.Unknown
+				some = value.Unknown
 			}
 		}
-		return any
+		return some
 	}
 }
 
@@ -134,12 +134,14 @@ func (c *compiler) binary(e *parser.Binary) (*Expr, error) {
 		return c.arithmetic(e.Op, l, r, e.Pos)
 	}
 	if _, ok := relations[e.Op]; !ok {
-		return nil, &fault.Error{Kind: fault.BadStatement, Pos: e.Pos, Msg: "an operator of an unknown kind"}
+		return nil, &fault.Error{Kind: fault.BadStatement, Pos: e.Pos,
+			Msg: "an operator of an unknown kind"}
 	}
 	return c.compare(e.Op, l, r, e.Pos)
 }
 
-// caseOf compiles CASE: the first branch whose condition is true, or whose value equals the operand.
+// caseOf compiles CASE: the first branch whose condition is true, or whose value equals the
+// operand.
 func (c *compiler) caseOf(e *parser.Case) (*Expr, error) {
 	var operand *Expr
 	var err error
@@ -215,8 +217,8 @@ func firstBranch(operand *Expr, branches []branch, otherwise *Expr) func(*Env) v
 	}
 }
 
-// commonType returns the static type of a value that comes from one of several expressions: theirs if they agree.
-// A NULL literal agrees with every type.
+// commonType returns the static type of a value that comes from one of several expressions: theirs
+// if they agree. A NULL literal agrees with every type.
 func commonType(list ...*Expr) (t value.Type, nullable bool) {
 	first := true
 	for _, x := range list {

@@ -1,7 +1,8 @@
 package expr
 
-// A Memo holds what a running statement needs to compute only once, because it depends on no row: functions of arguments,
-// sets of IN, compiled patterns. It belongs to one execution. Keys are pointers made when the statement was compiled.
+// A Memo holds what a running statement needs to compute only once, because it depends on no row:
+// functions of arguments, sets of IN, compiled patterns. It belongs to one execution. Keys are
+// pointers made when the statement was compiled.
 type Memo struct {
 	few  []memoEntry // searched from front to back
 	many map[*MemoKey]any

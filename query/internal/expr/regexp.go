@@ -12,7 +12,8 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// Limits of REGEXP. A regular expression takes time in proportion to the text times the size of its program.
+// Limits of REGEXP. A regular expression takes time in proportion to the text times the size of its
+// program.
 const (
 	maxRegexp       = 4 << 10 // bytes of a pattern
 	maxProgram      = 1000    // instructions, about
@@ -80,8 +81,9 @@ type regexpCache struct {
 	held    int64 // of the statement's budget
 }
 
-// regexpOf returns how to get the compiled pattern; nil stands for NULL and for a pattern that cannot be compiled. One that is
-// known is checked now and compiled when the statement runs, which pays for its memory.
+// regexpOf returns how to get the compiled pattern; nil stands for NULL and for a pattern that
+// cannot be compiled. One that is known is checked now and compiled when the statement runs, which
+// pays for its memory.
 func regexpOf(pattern *Expr) (func(*Env) *regexpProgram, error) {
 	if pattern.fixed {
 		if pattern.value.Kind == value.Null {
@@ -145,14 +147,16 @@ func badRegexp(err error, pos parser.Pos) error {
 // parseRegexp reads a pattern and tells about how large its program will be.
 func parseRegexp(text string, pos parser.Pos) (tree *syntax.Regexp, size int, err error) {
 	if len(text) > maxRegexp {
-		return nil, 0, &fault.Error{Kind: fault.BadArgument, Pos: pos, Msg: "the regular expression is longer than 4096 bytes"}
+		return nil, 0, &fault.Error{Kind: fault.BadArgument, Pos: pos,
+			Msg: "the regular expression is longer than 4096 bytes"}
 	}
 	tree, err = syntax.Parse(text, syntax.Perl)
 	if err != nil {
 		return nil, 0, badRegexp(err, pos)
 	}
 	if size = programSize(tree); size > maxProgram {
-		return nil, 0, &fault.Error{Kind: fault.BadArgument, Pos: pos, Msg: "the regular expression needs more than 1000 instructions",
+		return nil, 0, &fault.Error{Kind: fault.BadArgument, Pos: pos,
+			Msg:  "the regular expression needs more than 1000 instructions",
 			Hint: "repeat less, or match in steps"}
 	}
 	return tree, size, nil
@@ -161,7 +165,8 @@ func parseRegexp(text string, pos parser.Pos) (tree *syntax.Regexp, size int, er
 // classRanges are how many ranges of a class of characters count as one instruction.
 const classRanges = 32
 
-// programSize is about how many instructions the program of an expression has, maxProgram + 1 for more than maxProgram.
+// programSize is about how many instructions the program of an expression has, maxProgram + 1 for
+// more than maxProgram.
 func programSize(re *syntax.Regexp) int {
 	n := 1
 	switch re.Op {
@@ -181,8 +186,8 @@ func programSize(re *syntax.Regexp) int {
 	return min(n, maxProgram+1)
 }
 
-// withoutGroups makes groups that only group of groups whose text can be asked for, which would cost memory for each thread of
-// the match.
+// withoutGroups makes groups that only group of groups whose text can be asked for, which would
+// cost memory for each thread of the match.
 func withoutGroups(re *syntax.Regexp) *syntax.Regexp {
 	for re.Op == syntax.OpCapture {
 		re = re.Sub[0]

@@ -10,13 +10,15 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// A time is what the kind of its value says, not where it stands: it stays one through sub-queries, CTEs, CASE, COALESCE, MIN, MAX and
-// LAG. Where the static type tells, the mistakes below are found when the statement is prepared, otherwise when it runs. Texts that hold a
-// time, such as those of JSON, are texts, except beside a time, where they are read.
+// A time is what the kind of its value says, not where it stands: it stays one through sub-queries,
+// CTEs, CASE, COALESCE, MIN, MAX and LAG. Where the static type tells, the mistakes below are found
+// when the statement is prepared, otherwise when it runs. Texts that hold a time, such as those of
+// JSON, are texts, except beside a time, where they are read.
 
 // ErrTimeAsNumber is the error for a time that is computed with.
 func ErrTimeAsNumber(pos parser.Pos) error {
-	return &fault.Error{Kind: fault.BadValue, Pos: pos, Msg: "a time is not a number; only the difference of two times is one, in seconds",
+	return &fault.Error{Kind: fault.BadValue, Pos: pos,
+		Msg:  "a time is not a number; only the difference of two times is one, in seconds",
 		Hint: "write x + INTERVAL n unit for a later time, unixepoch(x) for its number"}
 }
 
@@ -46,10 +48,12 @@ func numberOperand(x *Expr) (*Expr, error) {
 	return &y, nil
 }
 
-// timeDifference compiles l - r, of which at least one is a time: the seconds from r to l, with a fraction. A text beside a time is read as
-// in a comparison; one that comes from a row and is no time gives NULL.
+// timeDifference compiles l - r, of which at least one is a time: the seconds from r to l, with a
+// fraction. A text beside a time is read as in a comparison; one that comes from a row and is no
+// time gives NULL.
 func (c *compiler) timeDifference(l, r *Expr, pos parser.Pos) (*Expr, error) {
-	x := &Expr{Type: value.Real, Nullable: l.Nullable || r.Nullable || !l.IsTime() || !r.IsTime(), Pos: pos}
+	x := &Expr{Type: value.Real, Nullable: l.Nullable || r.Nullable || !l.IsTime() || !r.IsTime(),
+		Pos: pos}
 	sides := []*Expr{l, r}
 	for i, side := range sides {
 		if side.IsTime() {
@@ -76,7 +80,8 @@ func difference(a, b value.Value) value.Value {
 	return value.OfReal(float64(a.N-b.N) / float64(value.Second))
 }
 
-// computeTimes computes a op b where at least one value is a time, which the static types did not tell.
+// computeTimes computes a op b where at least one value is a time, which the static types did not
+// tell.
 func computeTimes(e *Env, op parser.Op, a, b value.Value, pos parser.Pos) value.Value {
 	switch {
 	case a.Kind == value.Null || b.Kind == value.Null:
@@ -88,7 +93,9 @@ func computeTimes(e *Env, op parser.Op, a, b value.Value, pos parser.Pos) value.
 }
 
 // compareTimes compares a time with a value of another kind, which the static types did not tell.
-func compareTimes(e *Env, rel value.Comparison, a, b value.Value, coll value.Collation, pos parser.Pos) value.Truth {
+func compareTimes(
+	e *Env, rel value.Comparison, a, b value.Value, coll value.Collation, pos parser.Pos,
+) value.Truth {
 	if a.Kind.IsNumber() || b.Kind.IsNumber() {
 		e.Fail(ErrTimeBesideNumber(pos))
 		return value.Unknown
@@ -96,7 +103,8 @@ func compareTimes(e *Env, rel value.Comparison, a, b value.Value, coll value.Col
 	return rel.Holds(value.Compare(value.AsTime(a), value.AsTime(b), coll))
 }
 
-// besideTimes is the list as it is compared among itself: beside a time, texts are read as times and numbers are errors.
+// besideTimes is the list as it is compared among itself: beside a time, texts are read as times
+// and numbers are errors.
 func (c *compiler) besideTimes(list []*Expr) ([]*Expr, error) {
 	times := 0
 	for _, x := range list {
@@ -121,11 +129,12 @@ func (c *compiler) besideTimes(list []*Expr) ([]*Expr, error) {
 	return out, nil
 }
 
-// tagsOperand checks what the column tags is compared with, as a whole: a text that is no JSON array equals no tags. It is an error, since
-// whoever writes it means HAS.
+// tagsOperand checks what the column tags is compared with, as a whole: a text that is no JSON
+// array equals no tags. It is an error, since whoever writes it means HAS.
 func (c *compiler) tagsOperand(x *Expr) error {
 	check := func(v value.Value) error {
-		if v.Kind != value.String && v.Kind != value.Bytes || strings.HasPrefix(v.S, "[") && engine.ValidJSON(value.BytesOf(v.S)) {
+		if v.Kind != value.String && v.Kind != value.Bytes || strings.HasPrefix(v.S, "[") &&
+			engine.ValidJSON(value.BytesOf(v.S)) {
 			return nil
 		}
 		return noTags(v.S, x.Pos)
@@ -149,13 +158,15 @@ func noTags(text string, pos parser.Pos) error {
 	if len(text) > 40 {
 		text = "..."
 	}
-	return &fault.Error{Kind: fault.BadValue, Pos: pos, Msg: "tags is a JSON array, which is never like this text",
+	return &fault.Error{Kind: fault.BadValue, Pos: pos,
+		Msg:  "tags is a JSON array, which is never like this text",
 		Hint: "write HAS(tags, " + value.QuoteSQL(value.OfText(text)) + ")"}
 }
 
 // checkTagsPattern refuses a LIKE pattern that no JSON array is like.
 func checkTagsPattern(x, pattern *Expr) error {
-	if !x.Tags || !pattern.fixed || pattern.value.Kind != value.String || pattern.value.S != "" && strings.IndexByte("[%_", pattern.value.S[0]) >= 0 {
+	if !x.Tags || !pattern.fixed || pattern.value.Kind != value.String || pattern.value.S != "" &&
+		strings.IndexByte("[%_", pattern.value.S[0]) >= 0 {
 		return nil
 	}
 	return noTags(strings.Trim(pattern.value.S, "%_"), pattern.Pos)
@@ -166,7 +177,8 @@ func noTime(v value.Value, pos parser.Pos) error {
 	if len(s) > 40 {
 		s = s[:40] + "..."
 	}
-	return &fault.Error{Kind: fault.BadValue, Pos: pos, Msg: strconv.Quote(s) + " is no time", Hint: "write it as '2026-01-02', '2026-01-02 03:04:05' or '2026-01-02T03:04:05.123456Z'"}
+	return &fault.Error{Kind: fault.BadValue, Pos: pos, Msg: strconv.Quote(s) + " is no time",
+		Hint: "write it as '2026-01-02', '2026-01-02 03:04:05' or '2026-01-02T03:04:05.123456Z'"}
 }
 
 // checkTimeLiteral refuses a literal text that is no time, and a literal blob.
@@ -179,9 +191,9 @@ func checkTimeLiteral(x *Expr) error {
 	return nil
 }
 
-// timeOperand is what x becomes when it is compared with a time. A text that is no time is an error: of the statement
-// if it is a literal, of the execution if it is a parameter or computed from one, and none if it comes from a row.
-// A number is an error wherever it comes from.
+// timeOperand is what x becomes when it is compared with a time. A text that is no time is an
+// error: of the statement if it is a literal, of the execution if it is a parameter or computed
+// from one, and none if it comes from a row. A number is an error wherever it comes from.
 func (c *compiler) timeOperand(x *Expr) (*Expr, error) {
 	if x.Type.IsNumber() {
 		return nil, ErrTimeBesideNumber(x.Pos)

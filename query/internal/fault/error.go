@@ -1,4 +1,5 @@
-// Package fault has the errors of statements: what is wrong, where in the text, and what to write instead.
+// Package fault has the errors of statements: what is wrong, where in the text, and what to write
+// instead.
 package fault
 
 import (
@@ -9,7 +10,8 @@ import (
 	"github.com/eventfold/eventfold/parser"
 )
 
-// An Error is a statement that cannot be compiled or run. Pos is its place in the text, -1 if there is none.
+// An Error is a statement that cannot be compiled or run. Pos is its place in the text, -1 if there
+// is none.
 type Error struct {
 	Kind Kind
 	Pos  parser.Pos

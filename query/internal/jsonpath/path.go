@@ -1,7 +1,7 @@
 // Package jsonpath looks up places in JSON documents and makes SQL values of what is there.
 //
-// A [Path] leads to one place; [Paths] are several, which are looked up in one pass over the document. What they find is a [Raw], a
-// part of the document's text.
+// A [Path] leads to one place; [Paths] are several, which are looked up in one pass over the
+// document. What they find is a [Raw], a part of the document's text.
 package jsonpath
 
 import (
@@ -15,8 +15,9 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// A Path is a compiled path into a JSON document, in SQLite's syntax: $ is the document, .key or ."key" a member of
-// an object (["key"] is one, too, which SQLite does not have), [n] an element of an array, [#-n] one counted from the end.
+// A Path is a compiled path into a JSON document, in SQLite's syntax: $ is the document, .key or
+// ."key" a member of an object (["key"] is one, too, which SQLite does not have), [n] an element of
+// an array, [#-n] one counted from the end.
 type Path struct {
 	Steps []Step
 }
@@ -67,8 +68,8 @@ func Parse(s string) (*Path, error) {
 	return p, nil
 }
 
-// ParseLabel compiles what stands on the right of -> and ->>: a path, the number of an element (from the end if it is
-// negative), [n], or one key.
+// ParseLabel compiles what stands on the right of -> and ->>: a path, the number of an element
+// (from the end if it is negative), [n], or one key.
 func ParseLabel(v value.Value) (*Path, error) {
 	s := v.Text()
 	switch {
@@ -167,7 +168,8 @@ func (p *Path) String() string {
 	return string(b)
 }
 
-// ExtractFor is extract with a meter: it gives up, with nothing, when nobody waits for the result any more.
+// ExtractFor is extract with a meter: it gives up, with nothing, when nobody waits for the result
+// any more.
 func (p *Path) ExtractFor(m *effort.Meter, doc string) Raw {
 	i := jsontext.SkipBlanks(doc, 0)
 	for s := range p.Steps {
@@ -203,8 +205,9 @@ func (step *Step) find(doc string, i int) int {
 	return -1
 }
 
-// Extract finds the value that p leads to. The document must be valid JSON; of one that is not, the result is some part
-// of it or nothing. Of two members with the same key the first counts. extract allocates nothing and never recurses.
+// Extract finds the value that p leads to. The document must be valid JSON; of one that is not, the
+// result is some part of it or nothing. Of two members with the same key the first counts. extract
+// allocates nothing and never recurses.
 func (p *Path) Extract(doc string) Raw { return p.ExtractFor(nil, doc) }
 
 // json returns the value as ->  does: JSON without blanks. NULL if there is none.
@@ -215,8 +218,8 @@ func (r Raw) JSON() value.Value {
 	return value.OfJSON(jsontext.Compact(string(r)))
 }
 
-// sql returns the value as json_extract does: strings decoded, numbers as numbers, true and false as 1 and 0, null as NULL,
-// objects and arrays as JSON.
+// sql returns the value as json_extract does: strings decoded, numbers as numbers, true and false
+// as 1 and 0, null as NULL, objects and arrays as JSON.
 func (r Raw) SQL() value.Value {
 	if r == "" {
 		return value.Value{}
@@ -236,8 +239,8 @@ func (r Raw) SQL() value.Value {
 	return jsonToNumber(string(r))
 }
 
-// Text returns the value as ->> does, as sql but that the text of an object or an array is a text like any other: json_array and
-// json_quote quote it.
+// Text returns the value as ->> does, as sql but that the text of an object or an array is a text
+// like any other: json_array and json_quote quote it.
 func (r Raw) Text() value.Value {
 	v := r.SQL()
 	v.JSON = false
@@ -295,4 +298,5 @@ func (r Raw) Length() value.Value {
 }
 
 // jsonKinds are the names of json_type by the first byte of a value; numbers are integer or real.
-var jsonKinds = [256]string{'"': "text", '{': "object", '[': "array", 't': "true", 'f': "false", 'n': "null"}
+var jsonKinds = [256]string{'"': "text", '{': "object", '[': "array", 't': "true", 'f': "false",
+	'n': "null"}

@@ -73,7 +73,8 @@ func lookUpStep(doc json.RawMessage, step Step) (json.RawMessage, bool) {
 	return items[i], true
 }
 
-// checkExtraction compares what the extractor finds with what encoding/json finds, for single paths and all at once.
+// checkExtraction compares what the extractor finds with what encoding/json finds, for single paths
+// and all at once.
 func checkExtraction(t *testing.T, doc string, paths []*Path) {
 	out := make([]Raw, len(paths))
 	ExtractAll(doc, paths, out)

@@ -32,7 +32,8 @@ type pathVisit struct {
 	out   []Raw         // by path
 }
 
-// effort tells that the document was read from one place to another. It is false if the rest need not be read.
+// effort tells that the document was read from one place to another. It is false if the rest need
+// not be read.
 func (v *pathVisit) effort(from, to int) bool {
 	return v.meter == nil || v.meter.Effort(max(to-from, 0)+1)
 }
@@ -109,7 +110,8 @@ func (n *pathNode) find(key string) int {
 	return -1
 }
 
-// Extract puts into out, which has a place per path, what each path leads to. It recurses as deep as the longest path.
+// Extract puts into out, which has a place per path, what each path leads to. It recurses as deep
+// as the longest path.
 func (p *Paths) Extract(doc string, out []Raw) {
 	p.ExtractFor(nil, doc, out)
 }
@@ -121,13 +123,14 @@ func (p *Paths) ExtractFor(m *effort.Meter, doc string, out []Raw) {
 	p.root.visit(doc, jsontext.SkipBlanks(doc, 0), &v, false)
 }
 
-// ExtractAll looks up paths in one pass. Who does so for many documents prepares them once, with NewPaths.
+// ExtractAll looks up paths in one pass. Who does so for many documents prepares them once, with
+// NewPaths.
 func ExtractAll(doc string, paths []*Path, out []Raw) {
 	NewPaths(paths).Extract(doc, out)
 }
 
-// visit handles the value at i, which n stands for. If more is true it returns the end of the value,
-// -1 if the document ends within it.
+// visit handles the value at i, which n stands for. If more is true it returns the end of the
+// value, -1 if the document ends within it.
 func (n *pathNode) visit(doc string, i int, v *pathVisit, more bool) int {
 	if i < 0 || i >= len(doc) {
 		return -1
@@ -152,7 +155,8 @@ func (n *pathNode) visit(doc string, i int, v *pathVisit, more bool) int {
 	return end
 }
 
-// visitArray goes through the array at i, once for the elements that are counted from its front and once for the others.
+// visitArray goes through the array at i, once for the elements that are counted from its front and
+// once for the others.
 func (n *pathNode) visitArray(doc string, i int, v *pathVisit) {
 	walk := arrayWalk{doc: doc, at: jsontext.FindElement(doc, i, 0)}
 	for _, item := range n.items {

@@ -7,7 +7,8 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// Number returns a number as JSON. JSON has no infinities; they are written as a number that is read as one.
+// Number returns a number as JSON. JSON has no infinities; they are written as a number that is
+// read as one.
 func Number(v value.Value) string {
 	if v.Kind == value.Float && math.IsInf(v.F, 0) {
 		if v.F < 0 {
@@ -18,7 +19,8 @@ func Number(v value.Value) string {
 	return v.Text()
 }
 
-// AppendValue appends a value as json_array and json_object take it: what is JSON stands as it is, texts are quoted.
+// AppendValue appends a value as json_array and json_object take it: what is JSON stands as it is,
+// texts are quoted.
 func AppendValue(dst []byte, v value.Value) ([]byte, bool) {
 	switch {
 	case v.Kind == value.Null:

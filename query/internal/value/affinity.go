@@ -1,6 +1,7 @@
 package value
 
-// An Affinity is what a comparison may make of the other side's value, because of the column or CAST on this side.
+// An Affinity is what a comparison may make of the other side's value, because of the column or
+// CAST on this side.
 type Affinity uint8
 
 // The affinities.
@@ -34,7 +35,8 @@ func AsText(v Value) Value {
 	return v
 }
 
-// AsTime makes a time of a text that is compared with a time; texts that are no times are compared as texts.
+// AsTime makes a time of a text that is compared with a time; texts that are no times are compared
+// as texts.
 func AsTime(v Value) Value {
 	if v.Kind == String {
 		if micros, ok := ParseTime(v.S); ok {

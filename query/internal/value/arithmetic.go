@@ -63,7 +63,8 @@ func divReals(a, b Value) Value {
 	return OfReal(a.Real() / b.Real())
 }
 
-// modReals computes with the integer parts, of texts with the integers that they begin with, and gives a real.
+// modReals computes with the integer parts, of texts with the integers that they begin with, and
+// gives a real.
 func modReals(a, b Value) Value {
 	n, ok := modInts(ToInt(a), ToInt(b))
 	if !ok {
@@ -103,7 +104,8 @@ func (o *Operation) Apply(a, b Value) Value {
 	return o.reals(signedZero(a, x), signedZero(b, y))
 }
 
-// signedZero is the number n that v counts as, but -0.0 for a text such as '-0', whose sign counts beside a real.
+// signedZero is the number n that v counts as, but -0.0 for a text such as '-0', whose sign counts
+// beside a real.
 func signedZero(n, v Value) Value {
 	if n.Kind == Int && n.N == 0 && v.Kind == String {
 		return OfReal(ToReal(v))

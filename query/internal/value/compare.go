@@ -4,8 +4,9 @@ import (
 	"strings"
 )
 
-// Compare orders two values as ORDER BY does: NULL < numbers < texts < blobs, -1, 0 or 1.
-// Times among themselves are ordered by time, beside anything else they are the texts that they are read as.
+// Compare orders two values as ORDER BY does: NULL < numbers < texts < blobs, -1, 0 or 1. Times
+// among themselves are ordered by time, beside anything else they are the texts that they are read
+// as.
 func Compare(a, b Value, c Collation) int {
 	if a.Kind == b.Kind {
 		switch a.Kind {

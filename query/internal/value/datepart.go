@@ -10,7 +10,8 @@ func wholePart(f func(c civil) int) DatePart {
 	return DatePart{true, func(micros int64) Value { return OfInt(int64(f(civilOf(micros)))) }}
 }
 
-// secondPart is the part of a time within its minute, with a fraction, in units of so many microseconds.
+// secondPart is the part of a time within its minute, with a fraction, in units of so many
+// microseconds.
 func secondPart(micros int64, unit float64) Value {
 	c := civilOf(micros)
 	return OfReal(float64(c.second*1000000+c.micros) / unit)
@@ -29,8 +30,9 @@ var WholeSecond = wholePart(func(c civil) int { return c.second })
 
 // DateParts are the parts of a time by the names of their units.
 var DateParts = map[string]DatePart{
-	"epoch":       {false, func(micros int64) Value { return OfReal(float64(micros) / 1e6) }},
-	"julian":      {false, func(micros int64) Value { return OfReal((float64(micros)/1000 - julianEpoch) / dayMs) }},
+	"epoch": {false, func(micros int64) Value { return OfReal(float64(micros) / 1e6) }},
+	"julian": {false,
+		func(micros int64) Value { return OfReal((float64(micros)/1000 - julianEpoch) / dayMs) }},
 	"year":        wholePart(func(c civil) int { return c.year }),
 	"quarter":     wholePart(func(c civil) int { return (c.month + 2) / 3 }),
 	"month":       wholePart(func(c civil) int { return c.month }),
@@ -68,6 +70,7 @@ func Truncation(name string) (truncate func(micros int64) int64, ok bool) {
 	return func(micros int64) int64 {
 		c := civilOf(micros)
 		months := FloorDiv(int64(c.year)*12+int64(c.month-1)-first, u.months)*u.months + first
-		return civil{year: int(FloorDiv(months, 12)), month: int(months-FloorDiv(months, 12)*12) + 1, day: 1}.unixMicros()
+		return civil{year: int(FloorDiv(months, 12)), month: int(months-FloorDiv(months, 12)*12) + 1,
+			day: 1}.unixMicros()
 	}, true
 }

@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// FromDriver turns an argument of database/sql into a Value. Times are cut to microseconds; a nil []byte is NULL, as
-// database/sql hands over a nil json.RawMessage. text makes a text of bytes that their owner may write to again.
+// FromDriver turns an argument of database/sql into a Value. Times are cut to microseconds; a nil
+// []byte is NULL, as database/sql hands over a nil json.RawMessage. text makes a text of bytes that
+// their owner may write to again.
 func FromDriver(v driver.Value, text func([]byte) string) (Value, error) {
 	switch v := v.(type) {
 	case nil:

@@ -33,7 +33,8 @@ func TestFromDriver(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, tt.want, got, "%#v", tt.in)
 	}
-	for _, bad := range []driver.Value{int32(1), time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC)} {
+	for _, bad := range []driver.Value{int32(1), time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC),
+		time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC)} {
 		_, err := FromDriver(bad, copied)
 		assert.Error(t, err)
 	}

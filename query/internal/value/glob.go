@@ -7,9 +7,10 @@ import (
 	"github.com/eventfold/eventfold/query/internal/effort"
 )
 
-// Glob reports whether all of s is as the pattern says: * any characters, ? any one, [a-z] and [^a-z] one of a set.
-// Behind a * it looks for the next literal characters at once, so that it takes time proportional to len(s) where nothing but a *
-// stands between them, and otherwise to that times the length of what stands between two *.
+// Glob reports whether all of s is as the pattern says: * any characters, ? any one, [a-z] and
+// [^a-z] one of a set. Behind a * it looks for the next literal characters at once, so that it
+// takes time proportional to len(s) where nothing but a * stands between them, and otherwise to
+// that times the length of what stands between two *.
 func Glob(m *effort.Meter, pattern, s string) bool {
 	p, i := 0, 0
 	star, from := -1, 0 // the last * and where its match ends at the moment
@@ -47,8 +48,8 @@ func Glob(m *effort.Meter, pattern, s string) bool {
 	return strings.Trim(pattern[min(p, len(pattern)):], "*") == ""
 }
 
-// globSkip returns where, at or after i, the literal characters that begin at pattern[p] stand, i if there are none, -1 if they do
-// not stand there.
+// globSkip returns where, at or after i, the literal characters that begin at pattern[p] stand, i
+// if there are none, -1 if they do not stand there.
 func globSkip(m *effort.Meter, pattern string, p int, s string, i int) int {
 	end := p
 	for end < len(pattern) && !globSpecial[pattern[end]] {
@@ -72,7 +73,8 @@ func globSkip(m *effort.Meter, pattern string, p int, s string, i int) int {
 
 var globSpecial = [256]bool{'*': true, '?': true, '[': true}
 
-// globOne matches the one character at s[i] with what stands at pattern[p], and returns what follows in the pattern.
+// globOne matches the one character at s[i] with what stands at pattern[p], and returns what
+// follows in the pattern.
 func globOne(pattern string, p int, s string, i int) (next int, ok bool) {
 	if p == len(pattern) {
 		return 0, false

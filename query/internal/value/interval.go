@@ -13,7 +13,8 @@ type Interval struct {
 	Micros int64
 }
 
-// A timeUnit is a unit of INTERVAL, EXTRACT and date_trunc. One is so many months, or so many microseconds.
+// A timeUnit is a unit of INTERVAL, EXTRACT and date_trunc. One is so many months, or so many
+// microseconds.
 type timeUnit struct {
 	months, micros int64
 }
@@ -80,7 +81,8 @@ func ParseInterval(s string) (iv Interval, ok bool) {
 	return iv, true
 }
 
-// AddTo returns the time that lies the interval after micros. A day that its month does not have becomes the month's last.
+// AddTo returns the time that lies the interval after micros. A day that its month does not have
+// becomes the month's last.
 func (iv Interval) AddTo(micros int64) Value {
 	if iv.Months != 0 {
 		c := civilOf(micros)

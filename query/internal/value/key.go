@@ -9,7 +9,8 @@ import (
 	"github.com/eventfold/eventfold/internal/ascii"
 )
 
-// The first byte of a key. Numbers that are equal have the same key whatever their kind, and a Time has the key of its text.
+// The first byte of a key. Numbers that are equal have the same key whatever their kind, and a Time
+// has the key of its text.
 const (
 	keyNull byte = iota
 	keyInt
@@ -19,8 +20,9 @@ const (
 	keyBlob
 )
 
-// AppendKey appends a key for GROUP BY, DISTINCT and hash joins: two values have the same key exactly if they are equal.
-// Keys carry their length, so that a sequence of keys is a key of the sequence. They have no order.
+// AppendKey appends a key for GROUP BY, DISTINCT and hash joins: two values have the same key
+// exactly if they are equal. Keys carry their length, so that a sequence of keys is a key of the
+// sequence. They have no order.
 func AppendKey(dst []byte, v Value, c Collation) []byte {
 	switch v.Kind {
 	case Int:
@@ -64,7 +66,8 @@ func appendTextKey(dst []byte, tag byte, s string, c Collation) []byte {
 	return append(dst, s...)
 }
 
-// LongKey is how long a text may be to stand in a key. Of a longer one there is a digest, which nobody can find a second text for.
+// LongKey is how long a text may be to stand in a key. Of a longer one there is a digest, which
+// nobody can find a second text for.
 const LongKey = 16 << 10
 
 func appendDigest(dst []byte, s string, c Collation) []byte {

@@ -15,8 +15,8 @@ type Like struct {
 	Never bool // matches nothing: the pattern ends with its escape character
 }
 
-// A likePart is what stands between two percent signs. Its letters are folded; it is matched byte by byte, except for the
-// places in ones, where any one character stands.
+// A likePart is what stands between two percent signs. Its letters are folded; it is matched byte
+// by byte, except for the places in ones, where any one character stands.
 type likePart struct {
 	text string // with a NUL at each place in ones
 	ones []int  // offsets into text of the underscores; nil for none
@@ -68,8 +68,8 @@ func CompileLike(pattern string, escape rune) Like {
 	return p
 }
 
-// Match reports whether all of s is as the pattern says. It takes time proportional to len(s), and in parts with underscores to
-// that times the length of the part.
+// Match reports whether all of s is as the pattern says. It takes time proportional to len(s), and
+// in parts with underscores to that times the length of the part.
 func (p *Like) Match(m *effort.Meter, s string) bool {
 	if p.Never {
 		return false
@@ -146,8 +146,9 @@ func (p *likePart) matchEnd(m *effort.Meter, s string, from int) bool {
 	return false
 }
 
-// find returns the end of the first match in s at or after i, -1 if there is none. It tries one place after the other, which is
-// quick with most texts; if it turns out not to be, a part without underscores is searched for in another way.
+// find returns the end of the first match in s at or after i, -1 if there is none. It tries one
+// place after the other, which is quick with most texts; if it turns out not to be, a part without
+// underscores is searched for in another way.
 func (p *likePart) find(m *effort.Meter, s string, i int) int {
 	first := p.text[0]
 	literal := p.ones == nil || p.ones[0] > 0
@@ -172,8 +173,8 @@ func (p *likePart) find(m *effort.Meter, s string, i int) int {
 // patternPatience is how many bytes find compares before it thinks of changing its way.
 const patternPatience = 4096
 
-// search is find for a part without underscores, in a time proportional to the length of s (the algorithm of Knuth, Morris
-// and Pratt).
+// search is find for a part without underscores, in a time proportional to the length of s (the
+// algorithm of Knuth, Morris and Pratt).
 func (p *likePart) search(m *effort.Meter, s string, i int) int {
 	if !m.Effort(len(s) - i + len(p.text)) {
 		return -1

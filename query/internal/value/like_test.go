@@ -67,7 +67,8 @@ func TestLikeDoesNotExplode(t *testing.T) {
 	assert.False(t, Glob(m, strings.Repeat("a*", 1000)+"b", strings.Repeat("a", 20000)))
 }
 
-// TestSearchFindsWhatTryingFinds: a long part is searched for in another way once trying takes too long, with the same result.
+// TestSearchFindsWhatTryingFinds: a long part is searched for in another way once trying takes too
+// long, with the same result.
 func TestSearchFindsWhatTryingFinds(t *testing.T) {
 	r := rand.New(rand.NewSource(5))
 	m := new(effort.Meter)

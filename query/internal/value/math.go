@@ -11,7 +11,8 @@ func NaturalLog(x float64) float64 {
 	return math.Log(fraction) + float64(exponent)*math.Ln2
 }
 
-// Power is math.Pow for all numbers. The two factors go to zero or to infinity together, so that they never make a NaN.
+// Power is math.Pow for all numbers. The two factors go to zero or to infinity together, so that
+// they never make a NaN.
 func Power(x, y float64) float64 {
 	if x == 0 || math.Abs(x) >= smallestNormal {
 		return math.Pow(x, y)

@@ -10,8 +10,9 @@ import (
 	"github.com/eventfold/eventfold/internal/ascii"
 )
 
-// A Moment is what SQLite's date functions compute with. A point in time is either known as milliseconds or as
-// fields of the calendar; each is computed from the other when it is needed. There are no time zones: all is UTC.
+// A Moment is what SQLite's date functions compute with. A point in time is either known as
+// milliseconds or as fields of the calendar; each is computed from the other when it is needed.
+// There are no time zones: all is UTC.
 type Moment struct {
 	ms           int64 // since 1970
 	year         int
@@ -28,7 +29,8 @@ type Moment struct {
 	failed       bool
 }
 
-// julianEpoch is noon of the first Julian day, in milliseconds since 1970. Dates before it do not exist.
+// julianEpoch is noon of the first Julian day, in milliseconds since 1970. Dates before it do not
+// exist.
 const (
 	julianEpoch = -210866760000000
 	lastMs      = 253402300799999 // the end of the year 9999
@@ -37,8 +39,8 @@ const (
 
 func (m *Moment) valid() bool { return m.ms >= julianEpoch && m.ms <= lastMs }
 
-// MomentOf returns the moment that the arguments of a date function mean: a value and modifiers, now without any.
-// ok is false where SQLite's result is NULL. The only error is ErrLocalTime.
+// MomentOf returns the moment that the arguments of a date function mean: a value and modifiers,
+// now without any. ok is false where SQLite's result is NULL. The only error is ErrLocalTime.
 func MomentOf(now time.Time, args []Value) (m Moment, ok bool, err error) {
 	if len(args) == 0 {
 		m.setNow(now)
@@ -72,8 +74,8 @@ func MomentOf(now time.Time, args []Value) (m Moment, ok bool, err error) {
 // ErrLocalTime is the error for the modifier 'localtime'.
 var ErrLocalTime = errors.New("there is no local time: all times are UTC, whatever machine asks")
 
-// AnyTime returns the time that a value means: a time, any text that SQLite's date functions read, or seconds since
-// 1970.
+// AnyTime returns the time that a value means: a time, any text that SQLite's date functions read,
+// or seconds since 1970.
 func AnyTime(now time.Time, v Value) (micros int64, ok bool) {
 	if micros, ok = ToTime(v); ok || v.Kind != String {
 		return micros, ok
@@ -172,7 +174,9 @@ func (m *Moment) parseDate(s string) bool {
 }
 
 // ymd reads a year of some digits, -MM and -DD.
-func ymd(s string, yearDigits, months, days int) (year, month, dayOfMonth int, rest string, ok bool) {
+func ymd(
+	s string, yearDigits, months, days int,
+) (year, month, dayOfMonth int, rest string, ok bool) {
 	if year, s, ok = digits(s, yearDigits, math.MaxInt); !ok || !strings.HasPrefix(s, "-") {
 		return 0, 0, 0, "", false
 	}
@@ -316,17 +320,37 @@ func (m *Moment) modify(s string, i int) bool {
 }
 
 var modifiers = map[string]func(m *Moment, i int) bool{
-	"auto":           func(m *Moment, i int) bool { return i == 1 && m.guess() },
-	"ceiling":        func(m *Moment, _ int) bool { m.needMs(); m.onlyMs(); m.overflow = 0; return true },
-	"floor":          func(m *Moment, _ int) bool { m.needMs(); m.ms -= int64(m.overflow) * dayMs; m.onlyMs(); return true },
-	"julianday":      func(m *Moment, i int) bool { ok := i == 1 && m.hasMs && m.raw; m.raw = false; return ok },
+	"auto": func(m *Moment, i int) bool { return i == 1 && m.guess() },
+	"ceiling": func(m *Moment,
+		_ int) bool {
+		m.needMs()
+		m.onlyMs()
+		m.overflow = 0
+		return true
+	},
+	"floor": func(m *Moment,
+		_ int) bool {
+		m.needMs()
+		m.ms -= int64(m.overflow) * dayMs
+		m.onlyMs()
+		return true
+	},
+	"julianday": func(m *Moment,
+		i int) bool {
+		ok := i == 1 && m.hasMs && m.raw
+		m.raw = false
+		return ok
+	},
 	"unixepoch":      func(m *Moment, i int) bool { return i == 1 && m.raw && m.fromUnix() },
 	"utc":            func(m *Moment, _ int) bool { m.needMs(); m.onlyMs(); return true }, // what all times are already
 	"subsec":         func(m *Moment, _ int) bool { m.subsec = true; return true },
 	"subsecond":      func(m *Moment, _ int) bool { m.subsec = true; return true },
 	"start of day":   func(m *Moment, _ int) bool { return m.startOf(func(*Moment) {}) },
 	"start of month": func(m *Moment, _ int) bool { return m.startOf(func(m *Moment) { m.day = 1 }) },
-	"start of year":  func(m *Moment, _ int) bool { return m.startOf(func(m *Moment) { m.month, m.day = 1, 1 }) },
+	"start of year": func(m *Moment,
+		_ int) bool {
+		return m.startOf(func(m *Moment) { m.month, m.day = 1, 1 })
+	},
 }
 
 // guess takes a raw number for a Julian day if it can be one, otherwise for seconds since 1970.
@@ -476,7 +500,8 @@ var units = map[string]struct{ limit, seconds float64 }{
 	"year":   {14713, 31536000},
 }
 
-// shiftUnits adds a number of units. Whole months and years go by the calendar, parts of them by 30 and 365 days.
+// shiftUnits adds a number of units. Whole months and years go by the calendar, parts of them by 30
+// and 365 days.
 func (m *Moment) shiftUnits(f float64, name string) bool {
 	unit, ok := units[strings.TrimSuffix(name, "s")]
 	if !ok || f <= -unit.limit || f >= unit.limit {
@@ -521,10 +546,12 @@ func (m *Moment) appendClock(b []byte) []byte {
 
 // dayOfYear returns 0 for the first of January.
 func (m *Moment) dayOfYear() int {
-	return int(daysFromCivil(int64(m.year), m.month) - daysFromCivil(int64(m.year), 1) + int64(m.day-1))
+	return int(daysFromCivil(int64(m.year), m.month) - daysFromCivil(int64(m.year),
+		1) + int64(m.day-1))
 }
 
-// isoWeek returns the year and the number of the week, as ISO 8601 counts them: that of its Thursday.
+// isoWeek returns the year and the number of the week, as ISO 8601 counts them: that of its
+// Thursday.
 func (m *Moment) isoWeek() (year, week int) {
 	t := Moment{ms: m.ms + int64(3-(m.weekday()+6)%7)*dayMs, hasMs: true}
 	t.needDate()

@@ -13,9 +13,15 @@ import (
 
 func TestParseTime(t *testing.T) {
 	good := map[string]string{
-		"2026-01-02": "2026-01-02T00:00:00Z", "2026-01-02 03:04": "2026-01-02T03:04:00Z", "2026-01-02T03:04:05": "2026-01-02T03:04:05Z", "2026-01-02 03:04:05.5": "2026-01-02T03:04:05.5Z",
-		"2026-01-02T03:04:05.123456789Z": "2026-01-02T03:04:05.123456Z", "2026-01-02t03:04:05z": "2026-01-02T03:04:05Z", "2026-01-02 03:04:05+01:30": "2026-01-02T01:34:05Z", "2026-01-02 03:04 -05:00": "2026-01-02T08:04:00Z",
-		"2026-01-02Z": "2026-01-02T00:00:00Z", "0000-01-01": "0000-01-01T00:00:00Z", "9999-12-31 23:59:59.999999": "9999-12-31T23:59:59.999999Z", "2024-02-29": "2024-02-29T00:00:00Z", "2000-02-29": "2000-02-29T00:00:00Z",
+		"2026-01-02": "2026-01-02T00:00:00Z", "2026-01-02 03:04": "2026-01-02T03:04:00Z",
+		"2026-01-02T03:04:05": "2026-01-02T03:04:05Z", "2026-01-02 03:04:05.5": "2026-01-02T03:04:05.5Z",
+		"2026-01-02T03:04:05.123456789Z": "2026-01-02T03:04:05.123456Z",
+		"2026-01-02t03:04:05z":           "2026-01-02T03:04:05Z",
+		"2026-01-02 03:04:05+01:30":      "2026-01-02T01:34:05Z",
+		"2026-01-02 03:04 -05:00":        "2026-01-02T08:04:00Z",
+		"2026-01-02Z":                    "2026-01-02T00:00:00Z", "0000-01-01": "0000-01-01T00:00:00Z",
+		"9999-12-31 23:59:59.999999": "9999-12-31T23:59:59.999999Z", "2024-02-29": "2024-02-29T00:00:00Z",
+		"2000-02-29": "2000-02-29T00:00:00Z",
 	}
 	for s, want := range good {
 		micros, ok := ParseTime(s)
@@ -39,7 +45,8 @@ func TestCalendar(t *testing.T) {
 		}
 		at := time.UnixMicro(micros).UTC()
 		c := civilOf(micros)
-		require.Equal(t, civil{at.Year(), int(at.Month()), at.Day(), at.Hour(), at.Minute(), at.Second(), at.Nanosecond() / 1000}, c)
+		require.Equal(t,
+			civil{at.Year(), int(at.Month()), at.Day(), at.Hour(), at.Minute(), at.Second(), at.Nanosecond() / 1000}, c)
 		require.Equal(t, micros, c.unixMicros())
 		s := FormatTime(micros)
 		require.Equal(t, at.Format("2006-01-02T15:04:05.000000Z"), s)
@@ -50,19 +57,23 @@ func TestCalendar(t *testing.T) {
 		m.needFields()
 		year, week := at.ISOWeek()
 		gotYear, gotWeek := m.isoWeek()
-		require.Equal(t, []int{year, week, at.YearDay(), int(at.Weekday())}, []int{gotYear, gotWeek, m.dayOfYear() + 1, m.weekday()})
+		require.Equal(t, []int{year, week, at.YearDay(), int(at.Weekday())},
+			[]int{gotYear, gotWeek, m.dayOfYear() + 1, m.weekday()})
 	}
 }
 
 func TestIntervals(t *testing.T) {
 	for s, want := range map[string]Interval{
-		"1 day": {0, day}, "15 minutes": {0, 15 * minute}, "1 day 2 hours": {0, day + 2*hour}, "-1 month": {-1, 0}, "1.5 hours": {0, 90 * minute}, "2 quarters": {6, 0}, "1 century": {1200, 0}, "0.5 year": {6, 0}, " 3  Weeks ": {0, 21 * day},
+		"1 day": {0, day}, "15 minutes": {0, 15 * minute}, "1 day 2 hours": {0, day + 2*hour},
+		"-1 month": {-1, 0}, "1.5 hours": {0, 90 * minute}, "2 quarters": {6, 0}, "1 century": {1200, 0},
+		"0.5 year": {6, 0}, " 3  Weeks ": {0, 21 * day},
 	} {
 		got, ok := ParseInterval(s)
 		assert.True(t, ok, s)
 		assert.Equal(t, want, got, s)
 	}
-	for _, s := range []string{"", "1", "day", "1 fortnight", "x day", "1 day 2", "99999999999999999999 years", "1e300 seconds"} {
+	for _, s := range []string{"", "1", "day", "1 fortnight", "x day", "1 day 2", "99999999999999999999 years",
+		"1e300 seconds"} {
 		_, ok := ParseInterval(s)
 		assert.False(t, ok, s)
 	}
@@ -89,7 +100,8 @@ func FuzzTimes(f *testing.F) {
 			if !ok {
 				continue
 			}
-			for _, of := range []func(*Moment) Value{(*Moment).Date, (*Moment).Clock, (*Moment).DateAndClock, (*Moment).JulianDay, (*Moment).UnixEpoch} {
+			for _, of := range []func(*Moment) Value{(*Moment).Date, (*Moment).Clock, (*Moment).DateAndClock,
+				(*Moment).JulianDay, (*Moment).UnixEpoch} {
 				one := at
 				of(&one)
 			}

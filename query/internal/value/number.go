@@ -10,7 +10,8 @@ import (
 
 func formatInt(n int64) string { return strconv.FormatInt(n, 10) }
 
-// FormatReal returns f with up to 17 significant digits, always with a point: 1.0, 0.1, 1.0e+20, Inf.
+// FormatReal returns f with up to 17 significant digits, always with a point: 1.0, 0.1, 1.0e+20,
+// Inf.
 func FormatReal(f float64) string { return string(appendReal(nil, f)) }
 
 // realDigits is how many significant digits of a REAL its text has.
@@ -48,8 +49,9 @@ func appendReal(dst []byte, f float64) []byte {
 // smallestNormal is the smallest REAL with all its digits.
 const smallestNormal = 2.2250738585072014e-308
 
-// textDigits returns the digits of a REAL's text: 17, unless far fewer, followed by zeros or nines, mean the same number.
-// So 0.1 is 0.1 and not 0.10000000000000001, but a third is 0.33333333333333332. These are SQLite's rules since 3.52.
+// textDigits returns the digits of a REAL's text: 17, unless far fewer, followed by zeros or nines,
+// mean the same number. So 0.1 is 0.1 and not 0.10000000000000001, but a third is
+// 0.33333333333333332. These are SQLite's rules since 3.52.
 func textDigits(f float64) decimal {
 	short := decodeDigits(f, -1)
 	if len(short.digits) < realDigits-3 && math.Abs(f) >= smallestNormal {
@@ -57,7 +59,8 @@ func textDigits(f float64) decimal {
 	}
 	long := decodeReal(f)
 	long.round(realDigits)
-	if len(short.digits) == realDigits-3 && long.digit(realDigits-3) == '9' && long.digit(realDigits-2) == '9' {
+	if len(short.digits) == realDigits-3 && long.digit(realDigits-3) == '9' &&
+		long.digit(realDigits-2) == '9' {
 		return short
 	}
 	return long
@@ -77,15 +80,16 @@ func appendExponent(dst []byte, e byte, exp int) []byte {
 	return strconv.AppendInt(dst, int64(exp), 10)
 }
 
-// A decimal is a finite number in decimal digits: 0.d1d2d3... times ten to the power of point. Zero has the digit 0 and point 1.
+// A decimal is a finite number in decimal digits: 0.d1d2d3... times ten to the power of point. Zero
+// has the digit 0 and point 1.
 type decimal struct {
 	negative bool
 	digits   []byte // without zeros at the end, at least one
 	point    int
 }
 
-// decodeReal returns the 18 or 19 most significant digits of f, which must be finite: as many as SQLite computes with,
-// whose estimate of the exponent is that of the power of two below f.
+// decodeReal returns the 18 or 19 most significant digits of f, which must be finite: as many as
+// SQLite computes with, whose estimate of the exponent is that of the power of two below f.
 func decodeReal(f float64) decimal {
 	_, exp := math.Frexp(f)
 	estimate := (exp - 1) * 78913 >> 18 // times log10(2)
@@ -98,7 +102,8 @@ func decodeReal(f float64) decimal {
 	return d
 }
 
-// decodeDigits returns the n most significant digits of f, which must be finite; with -1 as many as tell it from its neighbours.
+// decodeDigits returns the n most significant digits of f, which must be finite; with -1 as many as
+// tell it from its neighbours.
 func decodeDigits(f float64, n int) decimal {
 	if f == 0 {
 		return decimal{digits: []byte{'0'}, point: 1}
@@ -123,7 +128,8 @@ func (d *decimal) trim() {
 	}
 }
 
-// round cuts d to n significant digits, a five at the end up, away from zero. n may be zero or less: then 0 or 1 remains.
+// round cuts d to n significant digits, a five at the end up, away from zero. n may be zero or
+// less: then 0 or 1 remains.
 func (d *decimal) round(n int) {
 	if n >= len(d.digits) {
 		return
@@ -151,7 +157,8 @@ func (d *decimal) round(n int) {
 // roundAt rounds to n digits after the point.
 func (d *decimal) roundAt(n int) { d.round(d.point + n) }
 
-// appendFixed appends d without an exponent, without sign, and without a point if there is nothing behind it.
+// appendFixed appends d without an exponent, without sign, and without a point if there is nothing
+// behind it.
 func (d *decimal) appendFixed(dst []byte) []byte {
 	whole := d.point
 	if whole <= 0 {
@@ -220,7 +227,8 @@ func NumericPrefix(s string) prefix {
 	return p
 }
 
-// Value returns the number: an Int if it is written as one and fits, otherwise a Float; 0 if there is none.
+// Value returns the number: an Int if it is written as one and fits, otherwise a Float; 0 if there
+// is none.
 func (p prefix) Value() Value {
 	if p.text == "" {
 		return OfInt(0)
@@ -234,7 +242,8 @@ func (p prefix) Value() Value {
 	return OfReal(f)
 }
 
-// ToNumber returns v as arithmetic takes it: texts and blobs count by their numeric prefix. NULL stays NULL.
+// ToNumber returns v as arithmetic takes it: texts and blobs count by their numeric prefix. NULL
+// stays NULL.
 func ToNumber(v Value) Value {
 	switch v.Kind {
 	case Null, Int, Float:
@@ -254,7 +263,8 @@ func ToReal(v Value) float64 {
 	return f
 }
 
-// ToInt returns v as an integer: reals are cut towards zero and held within the range, texts count by the integer they begin with.
+// ToInt returns v as an integer: reals are cut towards zero and held within the range, texts count
+// by the integer they begin with.
 func ToInt(v Value) int64 {
 	switch v.Kind {
 	case Null:
@@ -312,7 +322,8 @@ func (d decimal) real() float64 {
 	return f
 }
 
-// ToNumeric is CAST(v AS NUMERIC): numbers stay as they are, texts become integers if nothing is lost.
+// ToNumeric is CAST(v AS NUMERIC): numbers stay as they are, texts become integers if nothing is
+// lost.
 func ToNumeric(v Value) Value {
 	if v.Kind == Int || v.Kind == Float {
 		return v

@@ -102,7 +102,8 @@ func Printf(m *effort.Meter, args []Value) Value {
 // parseSpec reads what follows a percent sign. The verb is 0 if there is none.
 func parseSpec(s string, next func() Value) (spec, string) {
 	d := spec{precision: -1}
-	flags := map[byte]*bool{'-': &d.left, '+': &d.plus, ' ': &d.blank, '0': &d.zero, '#': &d.alternate, '!': &d.exact, ',': &d.comma}
+	flags := map[byte]*bool{'-': &d.left, '+': &d.plus, ' ': &d.blank, '0': &d.zero, '#': &d.alternate,
+		'!': &d.exact, ',': &d.comma}
 	for s != "" && flags[s[0]] != nil {
 		*flags[s[0]] = true
 		s = s[1:]
@@ -203,7 +204,8 @@ func (d spec) appendInteger(b []byte, digits string, negative, signed bool) []by
 func (d spec) appendOrdinal(b []byte, n int64) []byte {
 	digits := strconv.FormatUint(magnitude(n), 10)
 	suffix := "th"
-	if last := digits[len(digits)-1] - '0'; last >= 1 && last <= 3 && !strings.HasSuffix("0"+digits, string([]byte{'1', '0' + last})) {
+	if last := digits[len(digits)-1] - '0'; last >= 1 && last <= 3 &&
+		!strings.HasSuffix("0"+digits, string([]byte{'1', '0' + last})) {
 		suffix = [...]string{"st", "nd", "rd"}[last-1]
 	}
 	prefix := d.sign(n < 0)
@@ -211,7 +213,8 @@ func (d spec) appendOrdinal(b []byte, n int64) []byte {
 	return d.pad(b, prefix+d.zeros(digits, len(prefix)+len(suffix))+suffix, false)
 }
 
-// zeros puts zeros before digits: as many as the precision asks for, or the width with the flag 0, less what stands before.
+// zeros puts zeros before digits: as many as the precision asks for, or the width with the flag 0,
+// less what stands before.
 func (d spec) zeros(digits string, before int) string {
 	size := d.precision
 	if d.zero {
@@ -357,7 +360,8 @@ func (d spec) appendDigits(b []byte, n *decimal, precision int, trim bool) []byt
 	return b
 }
 
-// appendChar appends the first character, a NUL for none, as often as the precision says. The width counts characters.
+// appendChar appends the first character, a NUL for none, as often as the precision says. The width
+// counts characters.
 func (d spec) appendChar(b []byte, s string) []byte {
 	if s == "" {
 		s = "\x00"
@@ -382,7 +386,8 @@ func appendRepeated(b []byte, s string, n int) []byte {
 	return b
 }
 
-// appendString appends a text of at most as many bytes as the precision says, or characters with the flag !.
+// appendString appends a text of at most as many bytes as the precision says, or characters with
+// the flag !.
 func (d spec) appendString(b []byte, s string) []byte {
 	return d.pad(b, d.cut(s), false)
 }

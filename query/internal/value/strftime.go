@@ -96,7 +96,8 @@ var strftimeDirectives = map[byte]directive{
 // directiveEffort is what a directive counts for.
 const directiveEffort = 32
 
-// strftime formats m; ok is false if the format has a letter that means nothing, or the text becomes too long.
+// strftime formats m; ok is false if the format has a letter that means nothing, or the text
+// becomes too long.
 func (m *Moment) strftime(
 	meter *effort.Meter, format string, directives map[byte]directive,
 ) (text string, ok bool) {

@@ -88,9 +88,10 @@ func quoteReal(f float64) string {
 
 const maxReal = 1.7976931348623157e308
 
-// Substr takes length characters from start, which counts from 1, or from the end if it is negative. The place before
-// the first character is 0; characters that are not there are not taken. A negative length takes the characters before start.
-// Of a blob without bytes nothing can be taken: the result is NULL, as in SQLite.
+// Substr takes length characters from start, which counts from 1, or from the end if it is
+// negative. The place before the first character is 0; characters that are not there are not taken.
+// A negative length takes the characters before start. Of a blob without bytes nothing can be
+// taken: the result is NULL, as in SQLite.
 func Substr(v Value, start, length int64) Value {
 	s := v.Text()
 	blob := v.Kind == Bytes

@@ -38,7 +38,8 @@ func civilOf(micros int64) civil {
 	return c
 }
 
-// unixMicros is the inverse of civilOf. Months beyond 1 to 12 count on into other years, days and smaller units likewise.
+// unixMicros is the inverse of civilOf. Months beyond 1 to 12 count on into other years, days and
+// smaller units likewise.
 func (c civil) unixMicros() int64 {
 	months := int64(c.year)*12 + int64(c.month-1)
 	year := FloorDiv(months, 12)
@@ -55,8 +56,8 @@ func FloorDiv(a, b int64) int64 {
 	return q
 }
 
-// daysFromCivil returns the days from 1970-01-01 to the first of a month, in the Gregorian calendar for all times.
-// The year is counted from March, so that the leap day is its last.
+// daysFromCivil returns the days from 1970-01-01 to the first of a month, in the Gregorian calendar
+// for all times. The year is counted from March, so that the leap day is its last.
 func daysFromCivil(year int64, month int) int64 {
 	if month <= 2 {
 		year--
@@ -138,7 +139,8 @@ func canonicalTime(s string) (micros int64, ok bool) {
 }
 
 // ParseTime reads a text that is compared with a time: RFC 3339 with any fraction and zone, or
-// YYYY-MM-DD[ HH:MM[:SS[.f]]][Z|+hh:mm]. Without a zone it is UTC. Digits behind the microseconds are dropped.
+// YYYY-MM-DD[ HH:MM[:SS[.f]]][Z|+hh:mm]. Without a zone it is UTC. Digits behind the microseconds
+// are dropped.
 func ParseTime(s string) (micros int64, ok bool) {
 	var c civil
 	if len(s) < 10 || s[4] != '-' || s[7] != '-' {
@@ -164,7 +166,8 @@ func ParseTime(s string) (micros int64, ok bool) {
 
 // parseClock reads HH:MM[:SS[.f]] and returns what follows.
 func (c *civil) parseClock(s string) (rest string, ok bool) {
-	if len(s) < 5 || s[2] != ':' || !number(s[0:2], &c.hour) || !number(s[3:5], &c.minute) || c.hour > 23 || c.minute > 59 {
+	if len(s) < 5 || s[2] != ':' || !number(s[0:2], &c.hour) || !number(s[3:5], &c.minute) ||
+		c.hour > 23 || c.minute > 59 {
 		return "", false
 	}
 	s = s[5:]
@@ -188,14 +191,16 @@ func (c *civil) parseClock(s string) (rest string, ok bool) {
 	return s[end:], end > 1
 }
 
-// parseZone reads Z, +hh:mm, -hh:mm or nothing, after blanks, and returns how far it is ahead of UTC.
+// parseZone reads Z, +hh:mm, -hh:mm or nothing, after blanks, and returns how far it is ahead of
+// UTC.
 func parseZone(s string) (micros int64, ok bool) {
 	s = strings.TrimLeft(s, " ")
 	if s == "" || s == "Z" || s == "z" {
 		return 0, true
 	}
 	var h, m int
-	if len(s) != 6 || s[0] != '+' && s[0] != '-' || s[3] != ':' || !number(s[1:3], &h) || !number(s[4:6], &m) || h > 23 || m > 59 {
+	if len(s) != 6 || s[0] != '+' && s[0] != '-' || s[3] != ':' || !number(s[1:3], &h) ||
+		!number(s[4:6], &m) || h > 23 || m > 59 {
 		return 0, false
 	}
 	micros = int64(h)*hour + int64(m)*minute

@@ -34,7 +34,8 @@ func TruthOf(b bool) Truth {
 	return No
 }
 
-// Truth returns v as a condition: NULL is unknown, numbers are true unless zero, texts count by their numeric prefix.
+// Truth returns v as a condition: NULL is unknown, numbers are true unless zero, texts count by
+// their numeric prefix.
 func (v Value) Truth() Truth {
 	switch v.Kind {
 	case Null:

@@ -15,9 +15,11 @@ const (
 	EventType             // *engine.Event, the pseudo-column event
 )
 
-// SQL returns the type's name in SQL, as information_schema, DESCRIBE and the driver's column types give it.
+// SQL returns the type's name in SQL, as information_schema, DESCRIBE and the driver's column types
+// give it.
 func (t Type) SQL() string {
-	return [...]string{Any: "ANY", Integer: "BIGINT", Real: "DOUBLE", Text: "TEXT", Blob: "BLOB", JSON: "JSON", Timestamp: "TIMESTAMP", EventType: "EVENT"}[t]
+	return [...]string{Any: "ANY", Integer: "BIGINT", Real: "DOUBLE", Text: "TEXT", Blob: "BLOB",
+		JSON: "JSON", Timestamp: "TIMESTAMP", EventType: "EVENT"}[t]
 }
 
 // IsNumber reports whether all values of the type are numbers, or NULL.

@@ -1,6 +1,7 @@
-// Package value has the values that SQL computes with, and what can be done with them without knowing a statement:
-// numbers and their texts, the order of values and the keys by which equal ones are found, affinities and collations,
-// times and intervals, LIKE, GLOB and printf. Its rules are SQLite's, but for times, which SQLite does not have.
+// Package value has the values that SQL computes with, and what can be done with them without
+// knowing a statement: numbers and their texts, the order of values and the keys by which equal
+// ones are found, affinities and collations, times and intervals, LIKE, GLOB and printf. Its rules
+// are SQLite's, but for times, which SQLite does not have.
 package value
 
 import (
@@ -18,10 +19,12 @@ type Value struct {
 	S    string  // String and Bytes; never written to
 }
 
-// A Kind is the kind of a Value, in the order in which kinds compare: Null < Int and Float < Time and String < Bytes.
+// A Kind is the kind of a Value, in the order in which kinds compare: Null < Int and Float < Time
+// and String < Bytes.
 type Kind uint8
 
-// The kinds of value. A Time is recorded_at or a value derived from it; in text context it is 2026-01-02T03:04:05.123456Z.
+// The kinds of value. A Time is recorded_at or a value derived from it; in text context it is
+// 2026-01-02T03:04:05.123456Z.
 const (
 	Null Kind = iota
 	Int
@@ -83,10 +86,12 @@ func (v Value) Text() string {
 
 // TypeName returns what typeof(v) is. A Time is a text to everyone who asks.
 func (v Value) TypeName() string {
-	return [...]string{Null: "null", Int: "integer", Float: "real", Time: "text", String: "text", Bytes: "blob"}[v.Kind]
+	return [...]string{Null: "null", Int: "integer", Float: "real", Time: "text", String: "text",
+		Bytes: "blob"}[v.Kind]
 }
 
-// UnixMicro returns t in microseconds since 1970; ok is false where its text would not have four digits for the year.
+// UnixMicro returns t in microseconds since 1970; ok is false where its text would not have four
+// digits for the year.
 func UnixMicro(t time.Time) (micros int64, ok bool) {
 	t = t.UTC()
 	if y := t.Year(); y < 0 || y > 9999 {

@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// someValues are values near each other's borders, in the order of ORDER BY. Those in one group are equal.
+// someValues are values near each other's borders, in the order of ORDER BY. Those in one group are
+// equal.
 var someValues = [][]Value{
 	{null},
 	{OfReal(math.Inf(-1))},
