@@ -61,8 +61,9 @@ func readAll(t testing.TB, s *Session, plan *Plan) int {
 	}
 }
 
-// BenchmarkQuery measures statements over 100,000 events in memory. Figures per event are the time divided by 100,000.
-// Bad news: a scan that is slower than 100 ns per event without JSON, or 400 with; more than a few allocations per row.
+// BenchmarkQuery measures statements over 100,000 events in memory. Figures per event are the time
+// divided by 100,000. Bad news: a scan that is slower than 100 ns per event without JSON, or 400
+// with; more than a few allocations per row.
 func BenchmarkQuery(b *testing.B) {
 	store := openStore(b, filestore.Options{})
 	fill(b, store, 100_000)
@@ -104,8 +105,8 @@ func (s *nullStore) Append(_ context.Context, batch ...engine.Append) (engine.Ap
 	return engine.Appended{Events: s.placed[:]}, nil
 }
 
-// BenchmarkInsert measures what an INSERT costs before the store sees it. Bad news: more than 1 us, or more allocations than
-// TestInsertAllocations allows.
+// BenchmarkInsert measures what an INSERT costs before the store sees it. Bad news: more than 1 us,
+// or more allocations than TestInsertAllocations allows.
 func BenchmarkInsert(b *testing.B) {
 	s := &Session{Store: &nullStore{Store: openStore(b, filestore.Options{})}}
 	plan := mustCompile(b, insertForBench)

@@ -2,35 +2,36 @@ package query
 
 import (
 	"context"
-	"strconv"
-	"strings"
+	"sync"
 
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/expr"
 )
 
-// A compilation turns one statement's tree into a plan.
-type compilation struct {
+// A statementCompiler turns one statement's tree into a plan. Expressions are compiled by an
+// compiler, which asks a clauseScope what their names mean.
+type statementCompiler struct {
 	catalog catalog
 	subs    int // sub-queries numbered so far
 	scans   []*tableScan
 	selects []*selectPlan
 	params  parser.Params
-	text    string             // of the statement
-	checks  []func(*env) error // of the arguments, before the first row
+	text    string                  // of the statement
+	checks  []func(*expr.Env) error // of the arguments, before the first row
 
 	ctx  context.Context
 	work int   // since the context was looked at
 	err  error // what a compilation that nobody waits for ends with
 }
 
-// The compilation looks at its context whenever it has done so much.
+// A statementCompiler looks at its context whenever it has done so much.
 const busyStep = 1 << 16
 
 // compileWork is what compiling one expression counts for.
 const compileWork = 256
 
 // busy tells of work to be done, in bytes or so. Its error ends the compilation.
-func (c *compilation) busy(n int) error {
+func (c *statementCompiler) busy(n int) error {
 	if c.work += n; c.work >= busyStep && c.err == nil {
 		c.work = 0
 		c.err = c.ctx.Err()
@@ -38,387 +39,103 @@ func (c *compilation) busy(n int) error {
 	return c.err
 }
 
-// atBind implements bindChecker.
-func (c *compilation) atBind(check func(*env) error) { c.checks = append(c.checks, check) }
-
-// A resolver finds the columns of an enclosing query for a sub-query. The expression it returns is evaluated in the
-// enclosing query's environment. found is false if no enclosing query has the column.
-type resolver interface {
-	resolve(c *parser.Column) (e *expr, found bool, err error)
+// AtBind implements bindChecker.
+func (c *statementCompiler) AtBind(check func(*expr.Env) error) {
+	c.checks = append(c.checks,
+		check)
 }
 
-// A queryScope is what a SELECT sees of its surroundings.
-type queryScope struct {
-	parent  resolver // nil at the top
-	ctes    *cteScope
-	onOuter func() // called when a column of an enclosing query is used
-	nested  bool   // a sub-query of any kind
-	depth   int    // how many queries enclose it whose rows it can see
-
-	constant bool // only constants may be used: no columns and no sub-queries
-	rowWise  bool // only the row and the arguments may be used: no sub-queries and no clock
-}
-
-// usesOuter notes that the query, and those around it down to a depth, depend on the rows of an enclosing one.
-func (q *queryScope) usesOuter(depth int) {
-	for q.depth >= depth {
-		if q.onOuter != nil {
-			q.onOuter()
-		}
-		s, ok := q.parent.(*stage)
-		if !ok {
-			return
-		}
-		q = &s.queryScope
+// Param implements paramBinder.
+func (c *statementCompiler) Param(p *parser.Param) (int, error) {
+	if p.Name == "" {
+		return p.Index - 1, nil
 	}
+	i := nameIndex(c.params.Names, p.Name)
+	if i < 0 {
+		return 0, errorf(BadArgument, p.Pos, "the parameter %q is unknown", p.Name)
+	}
+	return i, nil
 }
 
-// A coreCompiler compiles one SELECT core.
-type coreCompiler struct {
-	*compilation
-	queryScope
-	core      *parser.Core
-	from      input
-	sources   []source        // whose names can be used
-	layout    []source        // of from's rows: whose columns stand in them, in this order; nil for sources
-	results   []parser.Result // with stars expanded
-	aggregate bool            // has GROUP BY or an aggregate function
-	groups    map[string]int  // the key of a GROUP BY expression to its slot
-	keys      []*expr         // the GROUP BY expressions
-	aggs      []*aggregateCall
-	aggSlots  map[string]int
-	windows   []*windowCall
-	winSlots  map[string]int
-	plan      *windowPlan    // nil without window functions
-	ordinals  map[*expr]int  // the ordinals of the columns that expressions read
-	places    map[string]int // of results, by their keys; made when it is needed first
-	nesting   bool           // some expression has a sub-query
-}
-
-// groupMark is the table of the columns that stand for GROUP BY expressions. No text of a user can name it.
-const groupMark = "\x00group"
-
-// sourceMark begins the table of the columns that stand for an ordinal of the whole of FROM: those of a star,
-// which may be ambiguous by name.
-const sourceMark = "\x00ordinal "
-
-// ordinalName is the table of the column that stands for an ordinal of the whole of FROM.
-func ordinalName(i int) string { return sourceMark + strconv.Itoa(i) }
-
-// A stage is where in a core an expression stands, which decides what it may use. It implements binder and resolver.
-type stage struct {
-	*coreCompiler
-	clause    string // for error texts
-	grouped   bool   // rows are groups
-	aggregate bool   // aggregates may be used
-	window    bool   // window functions may be used
-	aliases   bool   // names of results may be used
-}
-
-// The stages.
-func (c *coreCompiler) whereStage() *stage {
-	return &stage{coreCompiler: c, clause: "WHERE", aliases: true}
-}
-func (c *coreCompiler) onStage() *stage { return &stage{coreCompiler: c, clause: "ON"} }
-func (c *coreCompiler) groupStage() *stage {
-	return &stage{coreCompiler: c, clause: "GROUP BY", aliases: true}
-}
-func (c *coreCompiler) argumentStage() *stage {
-	return &stage{coreCompiler: c, clause: "an aggregate's arguments"}
-}
-func (c *coreCompiler) havingStage() *stage {
-	return &stage{coreCompiler: c, clause: "HAVING", grouped: true, aggregate: true, aliases: true}
-}
-func (c *coreCompiler) resultStage() *stage {
-	return &stage{coreCompiler: c, clause: "SELECT", grouped: c.aggregate, aggregate: true, window: true}
-}
-func (c *coreCompiler) orderStage() *stage {
-	return &stage{coreCompiler: c, clause: "ORDER BY", grouped: c.aggregate, aggregate: true, window: true, aliases: true}
-}
-func (c *coreCompiler) windowStage() *stage {
-	return &stage{coreCompiler: c, clause: "OVER", grouped: c.aggregate, aggregate: true}
-}
-
-// compile compiles an expression of this stage.
-func (s *stage) compile(e parser.Expr) (*expr, error) {
-	if err := s.busy(compileWork); err != nil {
+// compileStatement compiles a statement against the tables of a store.
+func compileStatement(ctx context.Context, p *parser.Parsed) (*Plan, error) {
+	plan, err := compileWith(ctx, p, storeCatalog{})
+	if err != nil {
 		return nil, err
 	}
-	if s.grouped {
-		if s.aliases {
-			e = s.expandAliases(e)
+	plan.pending = sync.OnceValue(func() []Column {
+		if other, err := compileWith(context.Background(), p, storeCatalog{pending: true}); err == nil {
+			return other.columns
 		}
-		e = parser.Replace(e, s.groupColumn)
-	}
-	x, err := compileExpr(e, s)
-	if err == nil && s.rowWise && x.clock {
-		return nil, errorf(BadStatement, e.At(), "the condition of NO EVENT cannot depend on the time at which it is evaluated")
-	}
-	return x, err
-}
-
-// groupColumn gives the column that stands for a GROUP BY expression, or nil.
-// An aggregate's arguments are evaluated before grouping, so it is left as it is.
-func (s *stage) groupColumn(e parser.Expr) parser.Expr {
-	switch x := e.(type) {
-	case *parser.Literal, *parser.Param:
-		return nil
-	case *parser.Call:
-		if x.Over == nil && isAggregate(x) {
-			return x
-		}
-	case *parser.Column:
-		if x.Table == groupMark {
-			return x
-		}
-	}
-	slot, ok := s.groups[s.key(e)]
-	if !ok {
-		return nil
-	}
-	return &parser.Column{Pos: e.At(), Table: groupMark, Name: strconv.Itoa(slot)}
-}
-
-// key identifies an expression within the core, whatever its columns are called in the text.
-func (c *coreCompiler) key(e parser.Expr) string {
-	if c.err != nil {
-		return ""
-	}
-	key := keyOf(e, func(col *parser.Column) string {
-		if col.Table == groupMark {
-			return "group " + col.Name
-		}
-		if i, err := c.find(col); err == nil && i >= 0 {
-			return "column " + strconv.Itoa(i)
-		}
-		return "name " + strconv.Quote(parser.LowerASCII(col.Table)) + strconv.Quote(parser.LowerASCII(col.Name))
+		return plan.columns
 	})
-	c.busy(len(key)) // whoever compiles next gets its error
-	return key
+	return plan, nil
 }
 
-// find returns the ordinal of a column in the whole of FROM, -1 if it has none.
-func (c *coreCompiler) find(col *parser.Column) (int, error) {
-	if at, ok := strings.CutPrefix(col.Table, sourceMark); ok {
-		return strconv.Atoi(at)
-	}
-	found := -1
-	for k := range c.sources {
-		src := &c.sources[k]
-		if col.Table != "" && !sameName(src.name, col.Table) {
-			continue
-		}
-		i := src.find(col.Name)
-		if i < 0 || col.Table == "" && src.merged[parser.LowerASCII(col.Name)] {
-			continue
-		}
-		if found >= 0 {
-			return -1, errorf(BadStatement, col.Pos, "column %s is ambiguous: more than one table has it", quoted(col.Name))
-		}
-		found = src.offset + i
-	}
-	return found, nil
+// pending reports whether the statement is compiled for a transaction that holds events of its own.
+func (c *statementCompiler) pending() bool {
+	tables, ok := c.catalog.(storeCatalog)
+	return ok && tables.pending
 }
 
-// place returns the ordinal in from's rows of a column, of which the ordinal in the whole of FROM is given. Joins may have put
-// the sources into another order.
-func (c *coreCompiler) place(ordinal int) int {
-	layout := c.layout
-	if layout == nil {
-		layout = c.sources
+// compileWith compiles a statement against the tables of a catalog.
+func compileWith(ctx context.Context, p *parser.Parsed, tables catalog) (*Plan, error) {
+	c := &statementCompiler{catalog: tables, params: p.Params, text: p.Text, ctx: ctx}
+	run, columns, rows, err := c.statement(p)
+	if c.err != nil {
+		err = c.err
 	}
-	at := 0
-	for k := range layout {
-		if i := ordinal - layout[k].offset; i >= 0 && i < len(layout[k].columns) {
-			return at + i
-		}
-		at += len(layout[k].columns)
-	}
-	panic("query: a column of a source that is not part of the row")
-}
-
-// column implements binder.
-func (s *stage) column(c *parser.Column) (*expr, error) {
-	e, found, err := s.resolve(c)
 	if err != nil {
 		return nil, err
 	}
-	if !found {
-		return nil, s.unknown(c)
-	}
-	at := *e
-	at.pos = c.Pos
-	if i, err := s.find(c); err == nil && i >= 0 {
-		s.ordinals[&at] = s.place(i)
-	}
-	return &at, nil
+	c.finish()
+	return &Plan{parsed: p, columns: columns, rows: rows, run: run}, nil
 }
 
-// resolve implements resolver: own columns, then names of results, then the columns of enclosing queries.
-func (s *stage) resolve(c *parser.Column) (*expr, bool, error) {
-	if c.Table == groupMark {
-		slot, _ := strconv.Atoi(c.Name)
-		return s.groupKey(slot), true, nil
+// finish prepares what can only be prepared when everything has been compiled.
+func (c *statementCompiler) finish() {
+	for _, p := range c.selects {
+		p.prune()
 	}
-	i, err := s.find(c)
-	if err != nil {
-		return nil, false, err
+	for _, s := range c.scans {
+		s.paths.prepare()
 	}
-	if i >= 0 {
-		return s.own(c, i)
-	}
-	if s.aliases && c.Table == "" {
-		if e, ok, err := s.alias(c); ok || err != nil {
-			return e, ok, err
+}
+
+// statement compiles any statement. rows tells that it gives rows.
+func (c *statementCompiler) statement(
+	p *parser.Parsed,
+) (run statement, columns []Column, rows bool, err error) {
+	switch st := p.Statement.(type) {
+	case *parser.Select:
+		q, err := c.topSelect(st)
+		if err != nil {
+			return nil, nil, false, err
 		}
-	}
-	return s.outer(c)
-}
-
-// own reads a column of the core's own tables, or the group's value of it.
-func (s *stage) own(c *parser.Column, i int) (*expr, bool, error) {
-	if !s.grouped {
-		return s.from.bind(s.place(i)), true, nil
-	}
-	if slot, ok := s.groups[s.key(c)]; ok {
-		return s.groupKey(slot), true, nil
-	}
-	e := errorf(BadStatement, c.Pos, "column %s is neither grouped nor aggregated", quoted(c.Name))
-	e.Hint = "name it in GROUP BY, or take MIN, MAX, FIRST or LAST of it"
-	return nil, false, e
-}
-
-// groupKey reads the value of a GROUP BY expression.
-func (c *coreCompiler) groupKey(slot int) *expr {
-	e := *c.keys[slot]
-	e.eval, e.constant = slotExpr(slot), false
-	return &e
-}
-
-// alias compiles the result that has the name.
-func (s *stage) alias(c *parser.Column) (*expr, bool, error) {
-	name := parser.LowerASCII(c.Name)
-	for _, r := range s.results {
-		if r.Alias == "" || parser.LowerASCII(r.Alias) != name {
-			continue
+		return q, q.columns, true, nil
+	case *parser.Insert:
+		ins, err := c.insert(st)
+		if err != nil {
+			return nil, nil, false, err
 		}
-		plain := *s
-		plain.aliases = false // names of results are not known among the results
-		e, err := plain.compile(r.Expr)
-		return e, err == nil, err
+		return ins, ins.columns, st.Returning != nil, nil
+	case *parser.Guard:
+		g, err := c.guard(st)
+		return g, nil, false, err
+	case *parser.Explain:
+		return c.explainStatement(p, st)
+	case *parser.Show:
+		return c.show(st)
+	case *parser.Describe:
+		return c.describe(st)
+	case *parser.Transaction:
+		return &transactionStatement{kind: st.Kind, pos: st.Pos}, nil, false, nil
+	case *parser.Savepoint:
+		return &savepointStatement{kind: st.Kind, name: st.Name, pos: st.Pos}, nil, false, nil
+	case *parser.Backup:
+		return c.backup(st)
+	case *parser.Verify:
+		return &verifyStatement{pos: st.Pos}, verifyColumns, true, nil
 	}
-	return nil, false, nil
-}
-
-// outer reads a column of an enclosing query.
-func (q *queryScope) outer(c *parser.Column) (*expr, bool, error) {
-	if q.parent == nil {
-		return nil, false, nil
-	}
-	inner, found, err := q.parent.resolve(c)
-	if !found || err != nil {
-		return nil, false, err
-	}
-	if q.onOuter != nil {
-		q.onOuter()
-	}
-	e := *inner
-	e.constant = false
-	e.eval = func(en *env) Value { return inner.eval(en.row.outer) }
-	return &e, true, nil
-}
-
-// unknown makes the error for a column that nobody has.
-func (s *stage) unknown(c *parser.Column) error {
-	e := errorf(UnknownColumn, c.Pos, "there is no column %s", quoted(c.Name))
-	foreign := foreignColumns[parser.LowerASCII(c.Name)]
-	switch {
-	case s.constant:
-		e.Msg = s.clause + " takes constants; there is no column " + quoted(c.Name) + " to read"
-		if c.Quoted {
-			e.Hint = "strings take single quotes"
-		}
-	case c.Table != "" && !s.hasSource(c.Table):
-		e.Msg = "there is no table " + quoted(c.Table) + " in this query"
-		if s.hasColumn(c.Table) {
-			e.Hint = "a field of JSON is " + c.Table + "->>'$." + c.Name + "'"
-		}
-	case foreign != "" && s.hasColumn(foreign):
-		e.Hint = "the column is " + foreign
-		if c.Quoted {
-			e.Hint += "; strings take single quotes"
-		}
-	case c.Quoted:
-		e.Hint = "strings take single quotes"
-	case strings.HasPrefix(c.Name, "$__"):
-		e.Hint = "a Grafana macro was not expanded"
-	default:
-		if name := s.similar(c.Name); name != "" {
-			e.Hint = "did you mean " + name + "?"
-		}
-	}
-	return e
-}
-
-func (c *coreCompiler) hasSource(name string) bool {
-	for i := range c.sources {
-		if sameName(c.sources[i].name, name) {
-			return true
-		}
-	}
-	return false
-}
-
-func (c *coreCompiler) hasColumn(name string) bool {
-	for i := range c.sources {
-		for _, col := range c.sources[i].columns {
-			if sameName(col.Name, name) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// similar returns the column whose name differs from name by one or two edits, "" if there is none.
-func (c *coreCompiler) similar(name string) string {
-	best, least := "", 3
-	for i := range c.sources {
-		for _, col := range c.sources[i].columns {
-			if d := parser.EditDistance(parser.LowerASCII(name), parser.LowerASCII(col.Name)); d < least && d < len(col.Name) {
-				best, least = col.Name, d
-			}
-		}
-	}
-	return best
-}
-
-// call implements binder: aggregates and window functions; everything else is a scalar function.
-func (s *stage) call(c *parser.Call) (*expr, bool, error) {
-	if c.Over != nil {
-		if !s.window {
-			return nil, true, errorf(BadStatement, c.Pos, "window functions cannot be used in %s", s.clause)
-		}
-		e, err := s.windowFunction(c)
-		return e, true, err
-	}
-	if !isAggregate(c) {
-		return s.special(c)
-	}
-	if !s.aggregate {
-		return nil, true, errorf(BadStatement, c.Pos, "aggregate %s() cannot be used in %s", strings.ToUpper(c.Name), s.clause)
-	}
-	e, err := s.aggregateFunction(c)
-	return e, true, err
-}
-
-// special compiles the functions that want to know more than their arguments' values.
-func (s *stage) special(c *parser.Call) (*expr, bool, error) {
-	if windowOnly[c.Name] {
-		return nil, true, errorf(BadStatement, c.Pos, "%s() needs an OVER clause", strings.ToUpper(c.Name))
-	}
-	if c.Name == "has" && !s.grouped {
-		return s.hasTag(c)
-	}
-	return nil, false, nil
+	return nil, nil, false, errorf(Unsupported, -1, "this statement is not supported")
 }

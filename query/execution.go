@@ -2,12 +2,12 @@ package query
 
 import (
 	"context"
-	"fmt"
 	"sync/atomic"
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
-	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/expr"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // An execution is what the operators and sub-queries of one running statement share.
@@ -15,27 +15,51 @@ import (
 type execution struct {
 	ctx     context.Context
 	session *Session
-	args    []argument
+	args    []expr.Argument
 	now     time.Time
 	index   engine.ReadIndex // the snapshot that every table of the statement reads
 	own     []ownEvent       // events of the open transaction, which come after the snapshot
 	streams ownStreams       // of the open transaction
 	budget  *budget          // shared with the workers of parallel aggregation
 
-	once       map[int]*onceResult     // results of uncorrelated sub-queries, by their number
-	ctes       map[*cteScope][][]Value // rows of the names of WITH that are used more than once
-	events     []*engine.Event         // events that evalEvent captured
-	keepEvents bool                    // an operator holds rows: captured events are kept; otherwise one is reused
-	counters   *counters               // shared likewise
+	once       map[int]*onceResult           // results of uncorrelated sub-queries, by their number
+	ctes       map[*withName][][]value.Value // rows of the names of WITH that are used more than once
+	events     []*engine.Event               // events that evalEvent captured
+	keepEvents bool                          // rows are held: captured events are kept; otherwise one is reused
+	counters   *counters                     // shared likewise
+
+	following *followingRows // of a SELECT with FOLLOW, once it is open
 
 	elements int64 // bytes held for the elements of slices in sets of memo
 
-	memo memo // what depends on the arguments and the instant alone, computed once
-	envs *env // the environments that are in use, the last one first
+	memo expr.Memo // what depends on the arguments and the instant alone, computed once
+	envs *expr.Env // the environments that are in use, the last one first
 
 	ownBudget   budget
 	ownCounters counters
 }
+
+// execOf returns the execution that has made an environment.
+func execOf(en *expr.Env) *execution { return en.Exec.(*execution) }
+
+// TextLimit implements expr.Execution, as do the methods that follow: a text may take a part of the
+// budget.
+func (ex *execution) TextLimit() int { return int(ex.budget.text) }
+
+// Hold holds n bytes of the budget.
+func (ex *execution) Hold(n int64, what string) error { return ex.budget.hold(n, what) }
+
+// HoldToEnd makes end release what is held.
+func (ex *execution) HoldToEnd(n int64) { ex.elements += n }
+
+// Release releases n bytes of the budget.
+func (ex *execution) Release(n int64) { ex.budget.release(n) }
+
+// Discard counts n bytes as waste.
+func (ex *execution) Discard(n int64) { ex.budget.discard(n) }
+
+// Memo is what depends on the arguments and the instant alone.
+func (ex *execution) Memo() *expr.Memo { return &ex.memo }
 
 // counters tell EXPLAIN ANALYZE what the statement did.
 type counters struct {
@@ -43,15 +67,16 @@ type counters struct {
 	skipped  atomic.Int64 // segments that were not looked into
 }
 
-// newExecution starts a statement that reads: it takes the transaction's snapshot, or the store as it is now.
-func newExecution(ctx context.Context, s *Session, args []argument) *execution {
+// newExecution starts a statement that reads: it takes the transaction's snapshot, or the store as
+// it is now.
+func newExecution(ctx context.Context, s *Session, args []expr.Argument) *execution {
 	ex := newWriteExecution(ctx, s, args)
 	ex.snapshot()
 	return ex
 }
 
 // newWriteExecution starts a statement that may not read at all.
-func newWriteExecution(ctx context.Context, s *Session, args []argument) *execution {
+func newWriteExecution(ctx context.Context, s *Session, args []expr.Argument) *execution {
 	ex := &execution{ctx: ctx, session: s, args: args, now: s.now()}
 	ex.limitMemory(s)
 	return ex
@@ -75,26 +100,20 @@ func (ex *execution) snapshot() engine.ReadIndex {
 	return ex.index
 }
 
-// now returns the time of the session's clock.
-func (s *Session) now() time.Time {
-	if s.Settings.Now != nil {
-		return s.Settings.Now().UTC()
-	}
-	return time.Now().UTC()
-}
-
 // env returns a new environment for expressions. outer is the enclosing query's, nil for none.
-func (ex *execution) env(outer *env) *env {
-	e := &env{ctx: ex.ctx, args: ex.args, now: ex.now, exec: ex, row: rowSource{outer: outer}, before: ex.envs}
+func (ex *execution) env(outer *expr.Env) *expr.Env {
+	e := expr.NewEnv(expr.Env{
+		Ctx: ex.ctx, Args: ex.args, Now: ex.now, Exec: ex, Row: expr.Row{Outer: outer}, Before: ex.envs,
+	})
 	ex.envs = e
 	return e
 }
 
-// leave tells that the environments made since mark, which was ex.envs then, are no longer used: nothing that they have made
-// is. Who opens operators that end before the statement does calls it.
-func (ex *execution) leave(mark *env) {
-	for e := ex.envs; e != mark && e != nil; e = e.before {
-		e.begin()
+// leave tells that the environments made since mark, which was ex.envs then, are no longer used:
+// nothing that they have made is. Who opens operators that end before the statement does calls it.
+func (ex *execution) leave(mark *expr.Env) {
+	for e := ex.envs; e != mark && e != nil; e = e.Before {
+		e.Begin()
 	}
 	ex.envs = mark
 }
@@ -123,9 +142,4 @@ func (ex *execution) captured() (*engine.Event, error) {
 		ex.events = append(ex.events, new(engine.Event))
 	}
 	return ex.events[len(ex.events)-1], nil
-}
-
-// errorf makes an *Error at a place in the text.
-func errorf(kind ErrorKind, pos parser.Pos, format string, args ...any) *Error {
-	return &Error{Kind: kind, Pos: pos, Msg: fmt.Sprintf(format, args...)}
 }

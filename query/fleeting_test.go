@@ -13,7 +13,8 @@ import (
 	"github.com/eventfold/eventfold/engine/filestore"
 )
 
-// A keepingStore is a store whose cursors never use their memory again, and whose scans are not divided.
+// A keepingStore is a store whose cursors never use their memory again, and whose scans are not
+// divided.
 type keepingStore struct{ engine.Store }
 
 func (s keepingStore) ReadIndex() engine.ReadIndex { return keepingIndex{s.Store.ReadIndex()} }
@@ -24,8 +25,8 @@ func (i keepingIndex) Scan(ctx context.Context, what engine.Filter, columns engi
 	return struct{ engine.BatchCursor }{i.ReadIndex.Scan(ctx, what, columns)}
 }
 
-// TestGroupsKeepNothingOfBatches: grouping reads into the same memory again and again, so that whatever is kept of a row
-// without being copied shows up as another row's.
+// TestGroupsKeepNothingOfBatches: grouping reads into the same memory again and again, so that
+// whatever is kept of a row without being copied shows up as another row's.
 func TestGroupsKeepNothingOfBatches(t *testing.T) {
 	store := openStore(t, filestore.Options{})
 	for n := range 30 { // each a frame that is longer than what is read at once
@@ -33,7 +34,8 @@ func TestGroupsKeepNothingOfBatches(t *testing.T) {
 		for i := range 700 {
 			k := (n*700+i)*7919%1009 + 1000 // all events are of one size, so that their texts lie in the same places
 			events = append(events, engine.NewEvent{Type: fmt.Sprintf("T%d", k%7), Tags: []string{fmt.Sprintf("tag-%d", k%5)},
-				Payload: fmt.Appendf(nil, `{"k": "key-%03d", "n": %d, "p": "^k.*%d$", "w": "%s"}`, k%300, k, k%10, strings.Repeat("x", 300))})
+				Payload: fmt.Appendf(nil, `{"k": "key-%03d", "n": %d, "p": "^k.*%d$", "w": "%s"}`, k%300, k, k%10,
+					strings.Repeat("x", 300))})
 		}
 		_, err := store.Append(context.Background(), engine.Append{Stream: fmt.Sprintf("stream-%d", n%9), Events: events})
 		require.NoError(t, err)

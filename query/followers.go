@@ -2,7 +2,6 @@ package query
 
 import (
 	"cmp"
-	"context"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -11,8 +10,8 @@ import (
 	"github.com/eventfold/eventfold/engine"
 )
 
-// Followers are the statements with FOLLOW that run on a store in this process, for $followers. The zero value is empty and ready;
-// a nil one knows of none. Any number of goroutines may use it.
+// Followers are the statements with FOLLOW that run on a store in this process, for $followers. The
+// zero value is empty and ready; a nil one knows of none. Any number of goroutines may use it.
 type Followers struct {
 	mu   sync.Mutex // protects the fields below
 	last int64
@@ -89,27 +88,4 @@ func (f *Followers) lag(head engine.Position) int64 {
 		most = max(most, int64(head)-one.next.Load())
 	}
 	return most
-}
-
-var followerColumns = []TableColumn{
-	column("id", Integer, affInteger),
-	column("statement", Text, affText),
-	column("source", Text, affText),
-	column("since", Timestamp, affTime),
-	column("position", Integer, affInteger),
-	column("lag", Integer, affInteger),
-	column("rows", Integer, affInteger),
-}
-
-// followerRows are the rows of $followers. The lag is that behind the statement's snapshot.
-func followerRows(_ context.Context, ex *execution, _ Bounds) rowMaker {
-	list := &rowList{}
-	for _, f := range ex.session.Settings.Followers.all() {
-		next := f.next.Load()
-		list.rows = append(list.rows, []Value{
-			intValue(f.id), textValue(f.text), textValue(f.source), timeValue(f.since.UnixMicro()),
-			intValue(next - 1), intValue(max(0, int64(ex.index.Head())-next)), intValue(f.rows.Load()),
-		})
-	}
-	return list
 }

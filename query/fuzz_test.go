@@ -15,8 +15,8 @@ import (
 	"github.com/eventfold/eventfold/parser"
 )
 
-// FuzzStatement runs whatever the parser accepts against a small store: no panic, no hang, errors of known kinds.
-// The seeds are the statements of the transcripts.
+// FuzzStatement runs whatever the parser accepts against a small store: no panic, no hang, errors
+// of known kinds. The seeds are the statements of the transcripts.
 func FuzzStatement(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -30,7 +30,8 @@ func FuzzStatement(f *testing.F) {
 		for _, block := range strings.Split(string(text), "\n\n") {
 			head, _, _ := strings.Cut(block, "\n----\n")
 			lines := strings.Split(head, "\n")
-			for strings.HasPrefix(lines[0], "#") || strings.HasPrefix(lines[0], "args ") || strings.HasPrefix(lines[0], "session ") {
+			for strings.HasPrefix(lines[0], "#") || strings.HasPrefix(lines[0], "args ") ||
+				strings.HasPrefix(lines[0], "session ") {
 				lines = lines[1:]
 			}
 			f.Add(strings.Join(lines, "\n"))

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+
+	"github.com/eventfold/eventfold/query/internal/effort"
 )
 
 // A Memory is what all queries of a store may hold together. Any number of goroutines use it.
@@ -40,15 +42,16 @@ func (m *Memory) take(n int64) bool {
 		m.used.Add(-n)
 		return false
 	}
-	for peak := m.peak.Load(); used > peak && !m.peak.CompareAndSwap(peak, used); peak = m.peak.Load() {
+	for peak := m.peak.Load(); used > peak &&
+		!m.peak.CompareAndSwap(peak, used); peak = m.peak.Load() {
 	}
 	return true
 }
 
 func (m *Memory) give(n int64) { m.used.Add(-n) }
 
-// A budget limits what a statement holds in memory. What it holds it takes from the store's Memory in pieces, so that
-// statements meet there seldom.
+// A budget limits what a statement holds in memory. What it holds it takes from the store's Memory
+// in pieces, so that statements meet there seldom.
 type budget struct {
 	limit int64
 	text  int64   // how long one text may become
@@ -66,7 +69,6 @@ const (
 	shareChunk = 256 << 10 // bytes that it takes at once
 	textParts  = 4         // one text may be so great a part of the budget
 	textLeast  = 64 << 10  // or all of a budget that is smaller than this
-	textMost   = 1 << 30   // and it is never longer than this
 )
 
 // set gives the statement of a session its budget.
@@ -79,7 +81,7 @@ func (b *budget) set(s *Settings) {
 	if b.store != nil {
 		most = min(most, b.store.limit)
 	}
-	b.text = min(max(most/textParts, min(most, textLeast)), textMost)
+	b.text = min(max(most/textParts, min(most, textLeast)), effort.MaxText)
 	b.share.Store(shareFree)
 	b.waste.due.Store(b.limit / wasteParts)
 }
@@ -91,20 +93,23 @@ type MemoryError struct {
 	Store  bool   // it is the limit of all queries of the store together, otherwise of this query
 }
 
-// Error tells the limit, and which of the two it is.
+// Error tells the clause, the limit, and which of the two it is.
 func (e *MemoryError) Error() string {
 	if e.Store {
-		return fmt.Sprintf("%s needs more than is left of the %d bytes of memory that all queries of the store may hold together", e.Clause, e.Limit)
+		return fmt.Sprintf("%s needs more than is left of the %d bytes of memory "+
+			"that all queries of the store may hold together", e.Clause, e.Limit)
 	}
-	return fmt.Sprintf("%s needs more than the %d bytes of memory that a query may hold", e.Clause, e.Limit)
+	return fmt.Sprintf("%s needs more than the %d bytes of memory that a query may hold", e.Clause,
+		e.Limit)
 }
 
-// hold accounts for n more bytes that the clause keeps. The error names the clause. What is refused counts as held
-// until it is released.
+// hold accounts for n more bytes that the clause keeps. The error names the clause. What is refused
+// counts as held until it is released.
 func (b *budget) hold(n int64, clause string) error {
 	held := b.held.Add(n)
 	if held > b.limit {
-		return outOfMemory(&MemoryError{Clause: clause, Limit: b.limit}, "select less, or raise query_memory")
+		return outOfMemory(&MemoryError{Clause: clause, Limit: b.limit},
+			"select less, or raise query_memory")
 	}
 	if held > b.share.Load() && !b.grow(held) {
 		return outOfMemory(&MemoryError{Clause: clause, Limit: b.store.limit, Store: true},
@@ -146,7 +151,8 @@ func (b *budget) release(n int64) {
 	}
 }
 
-// shrink gives back to the store's Memory what is not needed, but for a little that will be needed again.
+// shrink gives back to the store's Memory what is not needed, but for a little that will be needed
+// again.
 func (b *budget) shrink() {
 	if b.store == nil {
 		return

@@ -1,38 +1,38 @@
 package query
 
 import (
-	"context"
 	"fmt"
 	"regexp"
 	"strings"
 
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/expr"
+	"github.com/eventfold/eventfold/query/internal/fault"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // A memCatalog is tables in memory, which tests make with CREATE TABLE and fill with INSERT.
 type memCatalog struct{ tables map[string]*memTable }
 
-// A memTable is one of them. It is its own Table: executions see the rows of the moment.
+// A memTable is one of them. Executions see the rows of the moment.
 type memTable struct {
 	label   string
-	columns []TableColumn
-	rows    [][]Value
+	columns []tableColumn
+	rows    [][]value.Value
 }
 
-func (c *memCatalog) table(t *parser.Table) (tableDef, error) {
+func (c *memCatalog) table(t *parser.Table) (table, error) {
 	if m := c.tables[parser.LowerASCII(t.Name)]; m != nil {
 		return m, nil
 	}
-	return nil, errorf(UnknownTable, t.Pos, "there is no table %s", quoted(t.Name))
+	return nil, errorf(UnknownTable, t.Pos, "there is no table %s", fault.Quoted(t.Name))
 }
 
 func (m *memTable) name() string          { return m.label }
-func (m *memTable) schema() []TableColumn { return m.columns }
-func (m *memTable) Schema() []TableColumn { return m.columns }
-func (m *memTable) open(*execution) Table { return m }
+func (m *memTable) schema() []tableColumn { return m.columns }
 
-func (m *memTable) Scan(context.Context, []int, Bounds) (BatchSource, error) {
-	return &madeRows{width: len(m.columns), rows: &rowList{rows: m.rows}}, nil
+func (m *memTable) scan(*execution, []int, scanBounds) (batches, error) {
+	return &madeBatches{width: len(m.columns), rows: &rowList{rows: m.rows}}, nil
 }
 
 var createTable = regexp.MustCompile(`(?is)^\s*CREATE\s+TABLE\s+"?(\w+)"?\s*\((.*)\)\s*;?\s*$`)
@@ -80,7 +80,7 @@ func splitTop(s string) []string {
 }
 
 // declaredAffinity is SQLite's rule for the affinity of a column.
-func declaredAffinity(kind string) affinity {
+func declaredAffinity(kind string) value.Affinity {
 	has := func(list ...string) bool {
 		for _, s := range list {
 			if strings.Contains(kind, s) {
@@ -91,15 +91,15 @@ func declaredAffinity(kind string) affinity {
 	}
 	switch {
 	case has("INT"):
-		return affInteger
+		return value.AffInteger
 	case has("CHAR", "CLOB", "TEXT"):
-		return affText
+		return value.AffText
 	case kind == "" || has("BLOB"):
-		return affBlob
+		return value.AffBlob
 	case has("REAL", "FLOA", "DOUB"):
-		return affReal
+		return value.AffReal
 	}
-	return affNumeric
+	return value.AffNumeric
 }
 
 // insert runs INSERT INTO ... VALUES.
@@ -115,7 +115,7 @@ func (c *memCatalog) insert(st *parser.Insert) error {
 	}
 	if len(st.Columns) > 0 {
 		places = places[:0]
-		src := source{columns: t.columns}
+		src := fromItem{columns: t.columns}
 		for _, name := range st.Columns {
 			i := src.find(name.Text)
 			if i < 0 {
@@ -124,21 +124,21 @@ func (c *memCatalog) insert(st *parser.Insert) error {
 			places = append(places, i)
 		}
 	}
-	constants := (&compilation{catalog: c}).constants("VALUES")
+	constants := (&statementCompiler{catalog: c}).constants("VALUES", onlyConstants)
 	for _, row := range st.Rows {
 		if len(row) != len(places) {
 			return errorf(BadStatement, st.Pos, "%d values for %d columns", len(row), len(places))
 		}
-		values := make([]Value, len(t.columns))
+		values := make([]value.Value, len(t.columns))
 		for k, e := range row {
 			x, err := constants.compile(e)
 			if err != nil {
 				return err
 			}
-			en := &env{}
-			v := x.eval(en)
-			if en.err != nil {
-				return en.err
+			en := expr.NewEnv(expr.Env{})
+			v := x.Eval(en)
+			if en.Err != nil {
+				return en.Err
 			}
 			values[places[k]] = stored(v, t.columns[places[k]].affinity)
 		}
@@ -148,18 +148,18 @@ func (c *memCatalog) insert(st *parser.Insert) error {
 }
 
 // stored is what a column keeps of a value.
-func stored(v Value, a affinity) Value {
+func stored(v value.Value, a value.Affinity) value.Value {
 	switch a {
-	case affText:
-		return textAffinity(v)
-	case affReal:
-		if v = numericAffinity(v); v.kind == Int {
-			return realValue(float64(v.n))
+	case value.AffText:
+		return value.AsText(v)
+	case value.AffReal:
+		if v = value.AsNumber(v); v.Kind == value.Int {
+			return value.OfReal(float64(v.N))
 		}
-	case affInteger, affNumeric:
-		if v = numericAffinity(v); v.kind == Float {
-			if n, ok := isInt(v.f); ok {
-				return intValue(n)
+	case value.AffInteger, value.AffNumeric:
+		if v = value.AsNumber(v); v.Kind == value.Float {
+			if n, ok := value.IsInt(v.F); ok {
+				return value.OfInt(n)
 			}
 		}
 	}

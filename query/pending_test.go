@@ -13,7 +13,8 @@ import (
 	"github.com/eventfold/eventfold/parser"
 )
 
-// TestColumnsInATransaction: what a transaction's own events do not have yet makes columns nullable there, and only there.
+// TestColumnsInATransaction: what a transaction's own events do not have yet makes columns nullable
+// there, and only there.
 func TestColumnsInATransaction(t *testing.T) {
 	store := openStore(t, filestore.Options{})
 	exec(t, &Session{Store: store}, "INSERT INTO a (type) VALUES ('Stored')")
@@ -22,15 +23,20 @@ func TestColumnsInATransaction(t *testing.T) {
 		inside   []bool // nullable in a transaction that can write
 		anywhere []bool
 	}{
-		{"SELECT position, version, id, type, recorded_at FROM $all", []bool{true, true, true, false, true}, []bool{false, false, false, false, false}},
-		{"SELECT position + 1, position IS NULL, COALESCE(position, -1) FROM a", []bool{true, false, false}, []bool{false, false, false}},
-		{"SELECT x.p, COUNT(*) FROM (SELECT position AS p FROM a) AS x GROUP BY x.p", []bool{true, false}, []bool{false, false}},
+		{"SELECT position, version, id, type, recorded_at FROM $all", []bool{true, true, true, false, true},
+			[]bool{false, false, false, false, false}},
+		{"SELECT position + 1, position IS NULL, COALESCE(position, -1) FROM a", []bool{true, false, false},
+			[]bool{false, false, false}},
+		{"SELECT x.p, COUNT(*) FROM (SELECT position AS p FROM a) AS x GROUP BY x.p", []bool{true, false},
+			[]bool{false, false}},
 		{"SELECT id FROM a UNION SELECT 'x'", []bool{true}, []bool{false}},
 		{"WITH w AS (SELECT recorded_at AS r FROM $all) SELECT r, 1 FROM w", []bool{true, false}, []bool{false, false}},
-		{"SELECT ROW_NUMBER() OVER (ORDER BY position), position FROM eventfold.events", []bool{false, true}, []bool{false, false}},
+		{"SELECT ROW_NUMBER() OVER (ORDER BY position), position FROM eventfold.events", []bool{false, true},
+			[]bool{false, false}},
 		{"INSERT INTO a (type) VALUES ('Own') RETURNING id, version", []bool{true, true}, []bool{false, false}},
 		{"SELECT stream, events, version FROM $streams", []bool{false, false, true}, []bool{false, false, false}},
-		{"SELECT MAX(a.version), COUNT(a.version), MAX(s.version) FROM a JOIN $streams AS s USING (stream)", []bool{true, false, true}, []bool{true, false, true}},
+		{"SELECT MAX(a.version), COUNT(a.version), MAX(s.version) FROM a JOIN $streams AS s USING (stream)",
+			[]bool{true, false, true}, []bool{true, false, true}},
 		{"EXPLAIN SELECT position FROM $all", []bool{false, false}, []bool{false, false}},
 	}
 	writing := &Session{Store: store, Tx: Begin(store, false)}

@@ -68,7 +68,8 @@ func tryRows(ctx context.Context, s *Session, text string, args ...any) ([]strin
 	return lines[1:], err
 }
 
-// TestMemoryBudget: every clause that holds rows names itself when the budget is spent, and gives back what it held.
+// TestMemoryBudget: every clause that holds rows names itself when the budget is spent, and gives
+// back what it held.
 func TestMemoryBudget(t *testing.T) {
 	store := openStore(t, filestore.Options{})
 	fill(t, store, 5000)
@@ -98,7 +99,8 @@ func TestMemoryBudget(t *testing.T) {
 	}
 }
 
-// TestMemoryIsGivenBack: a correlated sub-query that runs once per row holds only what one run needs.
+// TestMemoryIsGivenBack: a correlated sub-query that runs once per row holds only what one run
+// needs.
 func TestMemoryIsGivenBack(t *testing.T) {
 	store := openStore(t, filestore.Options{})
 	fill(t, store, 2000)
@@ -121,12 +123,14 @@ func TestTopFitsInMemory(t *testing.T) {
 	store := openStore(t, filestore.Options{})
 	fill(t, store, 20_000)
 	small := &Session{Store: store, Settings: Settings{Memory: 100_000}}
-	assert.Equal(t, []string{"19999", "19998", "19997"}, rowsOf(t, small, "SELECT position FROM $all ORDER BY position + 0 DESC LIMIT 3"))
+	assert.Equal(t, []string{"19999", "19998", "19997"},
+		rowsOf(t, small, "SELECT position FROM $all ORDER BY position + 0 DESC LIMIT 3"))
 	assert.Equal(t, []string{"0", "1", "2"}, rowsOf(t, small, "SELECT position FROM $all ORDER BY -position DESC LIMIT 3"))
 	assert.Equal(t, []string{"9999", "10000"}, rowsOf(t, small, "SELECT position FROM $all LIMIT 2 OFFSET 9999"))
 }
 
-// A stopper is a context that ends after its error was asked for so many times: a cancellation in the middle of the work.
+// A stopper is a context that ends after its error was asked for so many times: a cancellation in
+// the middle of the work.
 type stopper struct {
 	context.Context
 	mu   sync.Mutex
@@ -142,7 +146,8 @@ func (s *stopper) Err() error {
 	return nil
 }
 
-// TestCancellation: a context that ends while a statement works ends it with the context's own error, wherever it works.
+// TestCancellation: a context that ends while a statement works ends it with the context's own
+// error, wherever it works.
 func TestCancellation(t *testing.T) {
 	store := openStore(t, filestore.Options{})
 	fill(t, store, 30_000)
@@ -191,7 +196,8 @@ func (i *cancellingIndex) Scan(ctx context.Context, what engine.Filter, columns 
 	return i.ReadIndex.Scan(ctx, what, columns)
 }
 
-// TestCancelledParts: the parts of a divided scan end with the context, too, and are not taken for a whole.
+// TestCancelledParts: the parts of a divided scan end with the context, too, and are not taken for
+// a whole.
 func TestCancelledParts(t *testing.T) {
 	store := openStore(t, filestore.Options{})
 	fill(t, store, 30_000)
@@ -294,7 +300,8 @@ func TestTransactionSnapshot(t *testing.T) {
 	assert.Equal(t, []string{"2"}, rowsOf(t, reader, "SELECT COUNT(*) FROM $all"))
 }
 
-// TestTransactionSize: a transaction that Commit would find too large is refused where it becomes so.
+// TestTransactionSize: a transaction that Commit would find too large is refused where it becomes
+// so.
 func TestTransactionSize(t *testing.T) {
 	store := openStore(t, filestore.Options{MaxEventSize: engine.MaxEventLimit})
 	s := &Session{Store: store, Tx: Begin(store, false)}
@@ -310,11 +317,13 @@ func TestTransactionSize(t *testing.T) {
 	assert.EqualValues(t, 4, store.ReadIndex().Head())
 }
 
-// TestReturningOutlivesItsContext: the append is complete when Query returns, so its rows do not depend on the context.
+// TestReturningOutlivesItsContext: the append is complete when Query returns, so its rows do not
+// depend on the context.
 func TestReturningOutlivesItsContext(t *testing.T) {
 	store := openStore(t, filestore.Options{})
 	ctx, cancel := context.WithCancel(context.Background())
-	rows, err := mustCompile(t, "INSERT INTO a (type) VALUES ('x') RETURNING position").Query(ctx, &Session{Store: store}, nil)
+	rows, err := mustCompile(t, "INSERT INTO a (type) VALUES ('x') RETURNING position").Query(ctx,
+		&Session{Store: store}, nil)
 	require.NoError(t, err)
 	assert.EqualValues(t, 1, store.ReadIndex().Head())
 	cancel()
@@ -364,7 +373,8 @@ func TestOtherStores(t *testing.T) {
 	fill(t, model, 300)
 	s := &Session{Store: model}
 	assert.Equal(t, []string{"300"}, rowsOf(t, s, "SELECT COUNT(*) FROM $all"))
-	assert.Equal(t, []string{`"OrderEvent05" | 25`}, rowsOf(t, s, "SELECT type, COUNT(*) FROM $all WHERE type LIKE '%5' GROUP BY type"))
+	assert.Equal(t, []string{`"OrderEvent05" | 25`},
+		rowsOf(t, s, "SELECT type, COUNT(*) FROM $all WHERE type LIKE '%5' GROUP BY type"))
 	assert.Equal(t, []string{"9"}, rowsOf(t, s, `SELECT MAX(version) FROM "order-000003"`))
 	exec(t, s, "BEGIN")
 	exec(t, s, "INSERT INTO a (type) VALUES ('x') EXPECTING NO STREAM")
@@ -379,7 +389,8 @@ func TestClosedStore(t *testing.T) {
 	s := &Session{Store: store}
 	exec(t, s, "INSERT INTO a (type) VALUES ('x')")
 	require.NoError(t, store.Close())
-	for _, text := range []string{"SELECT * FROM $all", "SELECT COUNT(*) FROM $all", "SELECT * FROM $streams", "SELECT * FROM $types", "SELECT * FROM $all FOLLOW"} {
+	for _, text := range []string{"SELECT * FROM $all", "SELECT COUNT(*) FROM $all", "SELECT * FROM $streams",
+		"SELECT * FROM $types", "SELECT * FROM $all FOLLOW"} {
 		_, err := tryRows(context.Background(), s, text)
 		assert.ErrorIs(t, err, engine.ErrClosed, text)
 	}
@@ -387,7 +398,8 @@ func TestClosedStore(t *testing.T) {
 	assert.ErrorIs(t, err, engine.ErrClosed)
 }
 
-// TestAllocations holds ceilings of what reading allocates: per row where a row has to be handed out, none per row otherwise.
+// TestAllocations holds ceilings of what reading allocates: per row where a row has to be handed
+// out, none per row otherwise.
 func TestAllocations(t *testing.T) {
 	skipUnderRace(t)
 	const events = 20_000
@@ -415,7 +427,8 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
-// TestShortQueriesAllocateLittle holds what queries of few rows allocate, where what is made for many rows would be most of it.
+// TestShortQueriesAllocateLittle holds what queries of few rows allocate, where what is made for
+// many rows would be most of it.
 func TestShortQueriesAllocateLittle(t *testing.T) {
 	skipUnderRace(t)
 	store := openStore(t, filestore.Options{})
@@ -448,7 +461,8 @@ func TestShortQueriesAllocateLittle(t *testing.T) {
 	}
 }
 
-// TestDirectedScanStops: ORDER BY position DESC with LIMIT looks at no more events than it gives, more or less.
+// TestDirectedScanStops: ORDER BY position DESC with LIMIT looks at no more events than it gives,
+// more or less.
 func TestDirectedScanStops(t *testing.T) {
 	store := openStore(t, filestore.Options{})
 	fill(t, store, 20_000)
@@ -473,7 +487,8 @@ func TestDirectedScanStops(t *testing.T) {
 func TestBindErrors(t *testing.T) {
 	s := &Session{Store: openStore(t, filestore.Options{})}
 	plan := mustCompile(t, "SELECT ?")
-	for _, args := range [][]driver.NamedValue{nil, named([]any{1, 2}), {{Name: "x", Value: int64(1)}}, named([]any{struct{}{}})} {
+	for _, args := range [][]driver.NamedValue{nil, named([]any{1, 2}), {{Name: "x", Value: int64(1)}},
+		named([]any{struct{}{}})} {
 		_, err := plan.Query(context.Background(), s, args)
 		var e *Error
 		require.ErrorAs(t, err, &e)
@@ -481,7 +496,8 @@ func TestBindErrors(t *testing.T) {
 	}
 }
 
-// TestValuesOut: what comes out of each type of column, and that NULLs come out of those that may be NULL.
+// TestValuesOut: what comes out of each type of column, and that NULLs come out of those that may
+// be NULL.
 func TestValuesOut(t *testing.T) {
 	at := time.Date(2026, 3, 4, 5, 6, 7, 8000, time.UTC)
 	store := openStore(t, filestore.Options{Now: func() time.Time { return at }})
@@ -496,7 +512,8 @@ func TestValuesOut(t *testing.T) {
 		return dest
 	}
 	got := row(s)
-	assert.Equal(t, []driver.Value{int64(0), "a", []byte(`{"n": 1}`), []byte(`{}`), at, 1.5, []byte{0, 255}, nil, int64(1), []byte("1")}, got[:10])
+	assert.Equal(t, []driver.Value{int64(0), "a", []byte(`{"n": 1}`), []byte(`{}`), at, 1.5, []byte{0, 255}, nil,
+		int64(1), []byte("1")}, got[:10])
 	event, ok := got[10].(*engine.Event)
 	require.True(t, ok)
 	assert.Equal(t, at, event.RecordedAt)
@@ -516,7 +533,8 @@ func TestLimits(t *testing.T) {
 	assert.ErrorContains(t, err, "at most 64 tables")
 	_, err = tryRows(context.Background(), s, "SELECT "+strings.Repeat("*, ", 300)+"1 FROM $all")
 	assert.ErrorContains(t, err, "at most 2000 columns")
-	assert.Equal(t, []string{"NULL"}, rowsOf(t, s, "SELECT "+strings.Repeat("(SELECT ", 40)+"NULL"+strings.Repeat(")", 40)))
+	assert.Equal(t, []string{"NULL"},
+		rowsOf(t, s, "SELECT "+strings.Repeat("(SELECT ", 40)+"NULL"+strings.Repeat(")", 40)))
 }
 
 func parseForTest(text string) (*Plan, error) {
@@ -527,7 +545,8 @@ func parseForTest(text string) (*Plan, error) {
 	return Compile(parsed)
 }
 
-// Bytes may be written to by their owner as soon as a statement is done: neither the transaction's events nor an error may change with them.
+// Bytes may be written to by their owner as soon as a statement is done: neither the transaction's
+// events nor an error may change with them.
 func TestArgumentsAreNotKept(t *testing.T) {
 	s := &Session{Store: openStore(t, filestore.Options{})}
 	insert := mustCompile(t, `INSERT INTO ? (type, payload, metadata) VALUES (?, ?, ?) EXPECTING NO STREAM`)
@@ -562,7 +581,8 @@ func TestArgumentsAreNotKept(t *testing.T) {
 	s.Tx = Begin(s.Store, false)
 	require.NoError(t, exec())
 	require.ErrorAs(t, exec(), &conflict)
-	assert.Equal(t, 1, readAll(t, s, mustCompile(t, `SELECT * FROM $all WHERE stream = 'stream' AND type = 'Type' AND payload->>'n' = 1`)))
+	assert.Equal(t, 1, readAll(t, s,
+		mustCompile(t, `SELECT * FROM $all WHERE stream = 'stream' AND type = 'Type' AND payload->>'n' = 1`)))
 	require.NoError(t, s.Tx.Commit(context.Background()))
 	s.Tx = nil
 	check()

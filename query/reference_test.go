@@ -8,19 +8,18 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/eventfold/eventfold/query/internal/expr"
 )
 
-// TestReferenceNamesEverything: docs/sql.md lists every function, aggregate, window function and column, and shows each in a sample,
-// which its own tests run.
+// TestReferenceNamesEverything: docs/sql.md lists every function, aggregate, window function and
+// column, and shows each in a sample, which its own tests run.
 func TestReferenceNamesEverything(t *testing.T) {
 	content, err := os.ReadFile("../docs/sql.md")
 	require.NoError(t, err)
 	text := string(content)
 	samples := strings.ToLower(strings.Join(regexp.MustCompile("(?s)```sql\n.*?```").FindAllString(text, -1), "\n"))
-	var names []string
-	for name := range functions {
-		names = append(names, name)
-	}
+	names := expr.Names()
 	for name := range aggregates {
 		names = append(names, name)
 	}

@@ -3,35 +3,39 @@ package query
 import (
 	"database/sql/driver"
 	"io"
-	"strings"
 	"time"
+
+	"github.com/eventfold/eventfold/query/internal/expr"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// selectRows are the Rows of an operator whose rows are in en.row.values.
-type selectRows struct {
+// resultRows are the Rows of a statement, whose rows are in en.row.values.
+type resultRows struct {
 	columns []Column
-	op      operator
-	en      *env
+	op      rows
+	en      *expr.Env
 	boxes   []box
 	ended   error // what Next goes on returning, nil while there are rows
 }
 
-func newRows(columns []Column, op operator, en *env) *selectRows {
-	r := &selectRows{columns: columns, op: op, en: en, boxes: make([]box, len(columns))}
+func newRows(columns []Column, op rows, en *expr.Env) *resultRows {
+	r := &resultRows{columns: columns, op: op, en: en, boxes: make([]box, len(columns))}
 	for i := range r.boxes {
 		r.boxes[i].typ = columns[i].Type
-		r.boxes[i].jsonText = en.exec.session.Settings.JSONText
+		r.boxes[i].jsonText = execOf(en).session.Settings.JSONText
 	}
 	return r
 }
 
-func (r *selectRows) Columns() []Column { return r.columns }
+// Columns implements Rows.
+func (r *resultRows) Columns() []Column { return r.columns }
 
-func (r *selectRows) Next(dest []driver.Value) error {
+// Next implements Rows.
+func (r *resultRows) Next(dest []driver.Value) error {
 	if r.ended != nil {
 		return r.ended
 	}
-	err := r.en.ctx.Err()
+	err := r.en.Ctx.Err()
 	ok := false
 	if err == nil {
 		ok, err = r.op.next(r.en)
@@ -45,9 +49,9 @@ func (r *selectRows) Next(dest []driver.Value) error {
 	}
 	for i := range r.boxes {
 		b := &r.boxes[i]
-		v := r.en.row.values[i]
-		if b.typ == EventType && v.kind == Int {
-			dest[i] = r.en.exec.events[v.n]
+		v := r.en.Row.Values[i]
+		if b.typ == EventType && v.Kind == value.Int {
+			dest[i] = execOf(r.en).events[v.N]
 			continue
 		}
 		dest[i] = b.box(v)
@@ -55,7 +59,8 @@ func (r *selectRows) Next(dest []driver.Value) error {
 	return nil
 }
 
-func (r *selectRows) Close() error {
+// Close implements Rows.
+func (r *resultRows) Close() error {
 	if r.op == nil {
 		return nil
 	}
@@ -65,88 +70,33 @@ func (r *selectRows) Close() error {
 		r.ended = io.EOF
 	}
 	err := op.close()
-	r.en.exec.end()
+	execOf(r.en).end()
 	return err
 }
 
-// A box turns the values of one column into driver values. A text that was given out before, which types and streams
-// often are, is not put into a new interface again.
-type box struct {
-	typ      Type
-	jsonText bool
-	last     string
-	boxed    driver.Value // of last
-	lastInt  int64
-	boxedInt driver.Value
-	lastTime int64
-	boxedT   driver.Value
-	few      map[string]driver.Value
-	missed   int // texts in a row that were not among few
-}
-
-// How many different texts a box remembers, how long they are at most, and after how many others in a row it gives up looking for them.
-const (
-	boxFew  = 64
-	boxMiss = 256
-	boxText = 256 // longer texts are not remembered
-)
-
-func (b *box) box(v Value) driver.Value {
-	switch v.kind {
-	case Null:
-		return nil
-	case String:
-		if b.typ == Text || b.typ == Any && !v.json {
-			return b.text(v.s)
+// toDriver turns v, a value of a column of type t, into what database/sql takes. JSON texts are
+// []byte, or string if jsonText says so. The []byte it returns is the caller's.
+func toDriver(v value.Value, t Type, jsonText bool) driver.Value {
+	switch v.Kind {
+	case value.Int:
+		if t == Real {
+			return float64(v.N)
 		}
-		if b.typ == JSON && !b.jsonText {
-			return bytesOf(v.s)
+		return v.N
+	case value.Float:
+		return v.F
+	case value.Time:
+		if t == Text {
+			return value.FormatTime(v.N)
 		}
-	case Bytes:
-		return bytesOf(v.s)
-	case Int:
-		if b.typ == Integer && v.n == b.lastInt && b.boxedInt != nil {
-			return b.boxedInt
+		return time.UnixMicro(v.N).UTC()
+	case value.String:
+		if t == Blob || t == JSON && !jsonText {
+			return []byte(v.S)
 		}
-		if b.typ == Integer {
-			b.lastInt, b.boxedInt = v.n, v.n
-			return b.boxedInt
-		}
-	case Time:
-		if b.typ == Timestamp {
-			if b.boxedT == nil || b.lastTime != v.n {
-				b.lastTime, b.boxedT = v.n, time.UnixMicro(v.n).UTC()
-			}
-			return b.boxedT
-		}
+		return v.S
+	case value.Bytes:
+		return []byte(v.S)
 	}
-	return toDriver(v, b.typ, b.jsonText)
-}
-
-func (b *box) text(s string) driver.Value {
-	if len(s) > boxText { // it would be kept for longer than its row
-		return s
-	}
-	if s == b.last && b.boxed != nil {
-		return b.boxed
-	}
-	if b.missed < boxMiss {
-		if v, ok := b.few[s]; ok {
-			b.last, b.boxed, b.missed = s, v, 0
-			return v
-		}
-		b.missed++
-	}
-	remember := len(b.few) < boxFew
-	if remember {
-		s = strings.Clone(s) // it may be a small part of something large
-	}
-	b.last, b.boxed = s, s
-	if remember {
-		if b.few == nil {
-			b.few = map[string]driver.Value{}
-		}
-		b.few[s] = b.boxed
-	}
-	return b.boxed
+	return nil
 }

@@ -19,11 +19,13 @@ import (
 	"github.com/eventfold/eventfold/engine/filestore"
 	"github.com/eventfold/eventfold/internal/testenv"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/fault"
+	"github.com/eventfold/eventfold/query/internal/value"
 	"github.com/eventfold/eventfold/query/sqllogic"
 )
 
-// TestSQLLogic runs the files testdata/slt/*.slt, in the format of sqllogictest, over tables in memory. The integration module holds
-// that SQLite answers them in the same way.
+// TestSQLLogic runs the files testdata/slt/*.slt, in the format of sqllogictest, over tables in
+// memory. The integration module holds that SQLite answers them in the same way.
 func TestSQLLogic(t *testing.T) {
 	files, err := filepath.Glob("testdata/slt/*.slt")
 	require.NoError(t, err)
@@ -41,8 +43,9 @@ func TestSQLLogic(t *testing.T) {
 	require.Less(t, all.Skipped, 10)
 }
 
-// TestForeignSQLLogic runs the files below the folder that EVENTFOLD_SLT names, as those of SQLite's corpus, and prints what their
-// records came to. A wrong answer is a failure; a statement that the dialect refuses is not.
+// TestForeignSQLLogic runs the files below the folder that EVENTFOLD_SLT names, as those of
+// SQLite's corpus, and prints what their records came to. A wrong answer is a failure; a statement
+// that the dialect refuses is not.
 func TestForeignSQLLogic(t *testing.T) {
 	dir := testenv.Get("EVENTFOLD_SLT")
 	if dir == "" {
@@ -75,8 +78,8 @@ func runSLT(t *testing.T, path string) sqllogic.Counts {
 	return c
 }
 
-// A memDB runs statements on tables in memory, and does in their place what an append-only dialect does not have: CREATE, DROP,
-// DELETE, INSERT ... SELECT and views.
+// A memDB runs statements on tables in memory, and does in their place what an append-only dialect
+// does not have: CREATE, DROP, DELETE, INSERT ... SELECT and views.
 type memDB struct {
 	tables  *memCatalog
 	views   []string // name AS (SELECT ...), in the order in which they were made
@@ -85,8 +88,9 @@ type memDB struct {
 
 func newMemDB(t testing.TB) *memDB {
 	return &memDB{
-		tables:  &memCatalog{tables: map[string]*memTable{}},
-		session: &Session{Store: openStore(t, filestore.Options{}), Settings: Settings{Now: func() time.Time { return time.Unix(0, 0) }}},
+		tables: &memCatalog{tables: map[string]*memTable{}},
+		session: &Session{Store: openStore(t, filestore.Options{}),
+			Settings: Settings{Now: func() time.Time { return time.Unix(0, 0) }}},
 	}
 }
 
@@ -96,7 +100,8 @@ var emulated = []struct {
 	run     func(db *memDB, m []string) error
 }{
 	{regexp.MustCompile(`(?is)^CREATE\s+TABLE\b.*`), func(db *memDB, m []string) error { return db.tables.create(m[0]) }},
-	{regexp.MustCompile(`(?is)^(?:CREATE\s+(?:UNIQUE\s+)?|DROP\s+|RE)INDEX\b`), func(*memDB, []string) error { return nil }},
+	{regexp.MustCompile(`(?is)^(?:CREATE\s+(?:UNIQUE\s+)?|DROP\s+|RE)INDEX\b`),
+		func(*memDB, []string) error { return nil }},
 	{regexp.MustCompile(`(?is)^DROP\s+TABLE\s+(\w+)$`), func(db *memDB, m []string) error {
 		delete(db.tables.tables, parser.LowerASCII(m[1]))
 		return nil
@@ -106,8 +111,10 @@ var emulated = []struct {
 		_, err := db.Query("SELECT 1 FROM " + m[1])
 		return err
 	}},
-	{regexp.MustCompile(`(?is)^INSERT\s+INTO\s+(\w+)\s+(SELECT.*)$`), func(db *memDB, m []string) error { return db.insertFrom(m[1], m[2]) }},
-	{regexp.MustCompile(`(?is)^DELETE\s+FROM\s+(\w+)(?:\s+WHERE\s+(.*))?$`), func(db *memDB, m []string) error { return db.delete(m[1], m[2]) }},
+	{regexp.MustCompile(`(?is)^INSERT\s+INTO\s+(\w+)\s+(SELECT.*)$`),
+		func(db *memDB, m []string) error { return db.insertFrom(m[1], m[2]) }},
+	{regexp.MustCompile(`(?is)^DELETE\s+FROM\s+(\w+)(?:\s+WHERE\s+(.*))?$`),
+		func(db *memDB, m []string) error { return db.delete(m[1], m[2]) }},
 }
 
 // Exec implements sqllogic.Database.
@@ -133,7 +140,7 @@ func (db *memDB) Exec(text string) error {
 func (db *memDB) insertFrom(table, query string) error {
 	into := db.tables.tables[parser.LowerASCII(table)]
 	if into == nil {
-		return errorf(UnknownTable, 0, "there is no table %s", quoted(table))
+		return errorf(UnknownTable, 0, "there is no table %s", fault.Quoted(table))
 	}
 	rows, err := db.values(query)
 	if err != nil {
@@ -175,22 +182,22 @@ func (db *memDB) Query(text string) ([][]any, error) {
 	return rows, err
 }
 
-func plainValue(v Value) any {
-	switch v.kind {
-	case Null:
+func plainValue(v value.Value) any {
+	switch v.Kind {
+	case value.Null:
 		return nil
-	case Int:
-		return v.n
-	case Float:
-		return v.f
-	case Bytes:
-		return []byte(v.s)
+	case value.Int:
+		return v.N
+	case value.Float:
+		return v.F
+	case value.Bytes:
+		return []byte(v.S)
 	}
-	return v.text()
+	return v.Text()
 }
 
 // values runs a query.
-func (db *memDB) values(text string) ([][]Value, error) {
+func (db *memDB) values(text string) ([][]value.Value, error) {
 	if len(db.views) > 0 {
 		text = "WITH " + strings.Join(db.views, ", ") + " " + text
 	}
@@ -207,7 +214,7 @@ func (db *memDB) values(text string) ([][]Value, error) {
 		return nil, err
 	}
 	defer rows.Close()
-	var list [][]Value
+	var list [][]value.Value
 	dest := make([]driver.Value, len(rows.Columns()))
 	for {
 		if err := rows.Next(dest); err != nil {
@@ -216,12 +223,12 @@ func (db *memDB) values(text string) ([][]Value, error) {
 			}
 			return list, err
 		}
-		row := make([]Value, len(dest))
+		row := make([]value.Value, len(dest))
 		for i, v := range dest {
-			if row[i], err = fromDriver(v, bytesKeeper{}); err != nil {
+			if row[i], err = value.FromDriver(v, func(b []byte) string { return string(b) }); err != nil {
 				return nil, err
 			}
-			row[i].s = strings.Clone(row[i].s)
+			row[i].S = strings.Clone(row[i].S)
 		}
 		list = append(list, row)
 	}

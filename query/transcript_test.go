@@ -22,14 +22,16 @@ import (
 	"github.com/eventfold/eventfold/engine/filestore"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 var update = flag.Bool("update", false, "write what the transcripts should say")
 
-// TestTranscripts runs the files testdata/*.txt. A file is a list of blocks, with blank lines between them. A block is a
-// statement, a line of four dashes, and what the statement gave: the columns and the rows, or the outcome, or the error
-// with its line and column. Before the statement there may be lines that begin with #, a line "args [...]" with the
-// arguments as JSON, and a line "session name", which chooses one of several sessions. Every file has a store of its own.
+// TestTranscripts runs the files testdata/*.txt. A file is a list of blocks, with blank lines
+// between them. A block is a statement, a line of four dashes, and what the statement gave: the
+// columns and the rows, or the outcome, or the error with its line and column. Before the statement
+// there may be lines that begin with #, a line "args [...]" with the arguments as JSON, and a line
+// "session name", which chooses one of several sessions. Every file has a store of its own.
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	require.NoError(t, err)
@@ -257,11 +259,12 @@ func valueText(v driver.Value) string {
 		}
 		return fmt.Sprintf("x'%x'", v)
 	case float64:
-		return formatReal(v)
+		return value.FormatReal(v)
 	case time.Time:
 		return v.Format(time.RFC3339Nano)
 	case *engine.Event:
-		return fmt.Sprintf("%d:%s/%d %s %s %s %s %v", v.Position, v.Stream, v.Version, v.Type, v.Payload, v.Metadata, v.Tags, v.RecordedAt.Format(time.RFC3339Nano))
+		return fmt.Sprintf("%d:%s/%d %s %s %s %s %v", v.Position, v.Stream, v.Version, v.Type, v.Payload, v.Metadata,
+			v.Tags, v.RecordedAt.Format(time.RFC3339Nano))
 	}
 	return fmt.Sprint(v)
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/eventfold/eventfold/parser"
 )
 
-// A Tx is an open transaction: a snapshot taken when it began, and appends that are buffered until Commit writes all of
-// them or none. It holds no lock and needs no closing. One goroutine uses it.
+// A Tx is an open transaction: a snapshot taken when it began, and appends that are buffered until
+// Commit writes all of them or none. It holds no lock and needs no closing. One goroutine uses it.
 type Tx struct {
 	store    engine.Store
 	index    engine.ReadIndex // the snapshot
@@ -29,7 +29,8 @@ type Tx struct {
 	appended engine.Appended
 	undo     []undoStream // what the statement that is being added has changed in streams
 
-	// What appends refers to. It is written once, so that rows that are being read may refer to it, too.
+	// What appends refers to. It is written once, so that rows that are being read may refer to it,
+	// too.
 	texts     textHeap
 	newEvents []engine.NewEvent
 	expect    []engine.Expectation
@@ -60,8 +61,9 @@ func Begin(store engine.Store, readOnly bool) *Tx {
 	return &Tx{store: store, index: store.ReadIndex(), readOnly: readOnly, streams: ownStreams{}}
 }
 
-// Commit appends everything that is buffered, all or nothing, and ends the transaction whatever comes of it.
-// Errors are the store's, a *engine.ConflictError with every check that failed first among them.
+// Commit appends everything that is buffered, all or nothing, and ends the transaction whatever
+// comes of it. Errors are the store's, a *engine.ConflictError with every check that failed first
+// among them.
 func (tx *Tx) Commit(ctx context.Context) error {
 	if tx.done {
 		return ErrTxDone
@@ -79,7 +81,8 @@ func (tx *Tx) Commit(ctx context.Context) error {
 // Appended returns what Commit has written.
 func (tx *Tx) Appended() engine.Appended { return tx.appended }
 
-// Rollback drops what is buffered and ends the transaction. It may be called at any time, again, too.
+// Rollback drops what is buffered and ends the transaction. It may be called at any time, again,
+// too.
 func (tx *Tx) Rollback() {
 	tx.done = true
 	tx.forget()
@@ -124,8 +127,9 @@ func (tx *Tx) setStream(name string, s ownStream) {
 	tx.streams[name] = s
 }
 
-// add buffers the appends of one statement, all or none of them, after checking what can be checked now: that fails early what Commit would
-// refuse. It copies appends and the lists in them, but not the texts.
+// add buffers the appends of one statement, all or none of them, after checking what can be checked
+// now: that fails early what Commit would refuse. It copies appends and the lists in them, but not
+// the texts.
 func (tx *Tx) add(ctx context.Context, appends []engine.Append) error {
 	size, err := tx.sizeWith(appends)
 	if err != nil {
@@ -149,7 +153,9 @@ func (tx *Tx) add(ctx context.Context, appends []engine.Append) error {
 }
 
 // refuse returns the conflict, unless the appends may be a retry: of that, Commit decides.
-func (tx *Tx) refuse(ctx context.Context, appends []engine.Append, failed []engine.FailedCheck) error {
+func (tx *Tx) refuse(
+	ctx context.Context, appends []engine.Append, failed []engine.FailedCheck,
+) error {
 	known, err := tx.knowsID(ctx, appends)
 	if err != nil || known {
 		return err
@@ -157,10 +163,13 @@ func (tx *Tx) refuse(ctx context.Context, appends []engine.Append, failed []engi
 	return &engine.ConflictError{Head: tx.index.Head(), Checks: failed}
 }
 
-// number buffers the events of appends with the versions that they will have if nobody else appends, and returns the
-// expectations that do not hold. Versions see what is buffered before their append; conditions see what the statements
-// before have buffered, because the rows of one INSERT are one decision.
-func (tx *Tx) number(ctx context.Context, appends []engine.Append) (failed []engine.FailedCheck, err error) {
+// number buffers the events of appends with the versions that they will have if nobody else
+// appends, and returns the expectations that do not hold. Versions see what is buffered before
+// their append; conditions see what the statements before have buffered, because the rows of one
+// INSERT are one decision.
+func (tx *Tx) number(
+	ctx context.Context, appends []engine.Append,
+) (failed []engine.FailedCheck, err error) {
 	earlier := tx.events
 	for i := range appends {
 		a := &appends[i]
@@ -202,7 +211,8 @@ func (tx *Tx) buffer(a *engine.Append, s *ownStream) {
 	}
 }
 
-// retract takes back what a statement has done that is refused: the events from number n on, which nobody has read.
+// retract takes back what a statement has done that is refused: the events from number n on, which
+// nobody has read.
 func (tx *Tx) retract(n int) {
 	clear(tx.events[n:])
 	tx.events = tx.events[:n]
@@ -220,7 +230,8 @@ func (tx *Tx) last(n int) []engine.Placed {
 	placed := make([]engine.Placed, n)
 	for i := range placed {
 		e := &tx.events[len(tx.events)-n+i]
-		placed[i] = engine.Placed{Position: engine.NoPosition, Version: tx.streams.version(e), ID: e.event.ID}
+		placed[i] = engine.Placed{Position: engine.NoPosition, Version: tx.streams.version(e),
+			ID: e.event.ID}
 	}
 	return placed
 }
@@ -228,7 +239,8 @@ func (tx *Tx) last(n int) []engine.Placed {
 // eventHead is about what the store adds to an event's texts.
 const eventHead = 48
 
-// sizeWith returns the size of the buffer with the appends, or refuses what Commit would find too large.
+// sizeWith returns the size of the buffer with the appends, or refuses what Commit would find too
+// large.
 func (tx *Tx) sizeWith(appends []engine.Append) (int64, error) {
 	size := tx.size
 	for k := range appends {
@@ -264,8 +276,8 @@ func (tx *Tx) knowsID(ctx context.Context, appends []engine.Append) (bool, error
 	return n > 0, err
 }
 
-// checkOne tests one expectation of a stream that is at version actual, in front of which the transaction has buffered
-// the earlier events. It returns nil if it holds.
+// checkOne tests one expectation of a stream that is at version actual, in front of which the
+// transaction has buffered the earlier events. It returns nil if it holds.
 func (tx *Tx) checkOne(
 	ctx context.Context, earlier []ownEvent, stream string, actual engine.Version, e engine.Expectation,
 ) (*engine.FailedCheck, error) {
@@ -275,8 +287,8 @@ func (tx *Tx) checkOne(
 			return &engine.FailedCheck{Stream: stream, Expected: e, Actual: actual}, nil
 		}
 	case *engine.Condition:
-		found, err := conflicts(ctx, tx.index, e)
-		if err == nil && len(found) < mostConflicts {
+		found, err := engine.Conflicts(ctx, tx.index, e, 0)
+		if err == nil && len(found) < engine.MaxConflicts {
 			found, err = tx.ownConflicts(ctx, e, earlier, found)
 		}
 		if err != nil || len(found) == 0 {
@@ -289,7 +301,8 @@ func (tx *Tx) checkOne(
 
 func (tx *Tx) save(name string) {
 	tx.saved = append(tx.saved, savepoint{
-		name: name, appends: len(tx.appends), events: len(tx.events), size: tx.size, streams: maps.Clone(tx.streams),
+		name: name, appends: len(tx.appends), events: len(tx.events), size: tx.size,
+		streams: maps.Clone(tx.streams),
 	})
 }
 
@@ -303,7 +316,8 @@ func (tx *Tx) findSavepoint(name string) int {
 	return -1
 }
 
-// rollbackTo drops what was buffered after savepoint i, which stays. Rows that are still being read keep what they see.
+// rollbackTo drops what was buffered after savepoint i, which stays. Rows that are still being read
+// keep what they see.
 func (tx *Tx) rollbackTo(i int) {
 	p := &tx.saved[i]
 	tx.appends = append([]engine.Append(nil), tx.appends[:p.appends]...)

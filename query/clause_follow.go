@@ -1,0 +1,235 @@
+package query
+
+import (
+	"io"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/expr"
+	"github.com/eventfold/eventfold/query/internal/value"
+)
+
+// A followPlan is a SELECT that goes on with events as they commit, until its context ends or LIMIT
+// is reached.
+type followPlan struct {
+	plan *selectPlan
+	scan *tableScan
+	pos  parser.Pos
+	text string // of the whole statement
+
+	progress bool   // FOLLOW PROGRESS
+	position []bool // by result, with progress: it is the column position
+}
+
+// checkFollow refuses what has no meaning without an end: the tree alone tells.
+func (c *statementCompiler) checkFollow(sel *parser.Select) error {
+	what := ""
+	core := sel.First
+	table, _ := core.From.(*parser.Table)
+	switch {
+	case sel.AsOf != nil:
+		what = "AS OF POSITION"
+	case len(sel.Unions) > 0:
+		what = "UNION"
+	case len(sel.With) > 0:
+		what = "WITH"
+	case core.Distinct:
+		what = "DISTINCT"
+	case len(core.GroupBy) > 0 || core.Having != nil:
+		what = "GROUP BY"
+	case sel.Offset != nil:
+		what = "OFFSET"
+	case table == nil:
+		return errorf(BadStatement, core.Pos, "FOLLOW reads from exactly one event table")
+	}
+	if what != "" {
+		return errorf(BadStatement, sel.Pos, "FOLLOW cannot be combined with %s", what)
+	}
+	return nil
+}
+
+func newFollowPlan(p *selectPlan, sel *parser.Select) (*followPlan, error) {
+	core := p.cores[0]
+	scan, ok := core.from.(*tableScan)
+	switch {
+	case core.group != nil:
+		return nil, errorf(BadStatement, sel.Pos, "FOLLOW cannot be combined with aggregates")
+	case core.windows != nil:
+		return nil, errorf(BadStatement, sel.Pos, "FOLLOW cannot be combined with window functions")
+	case !ok || scan.events() == nil:
+		return nil, errorf(BadStatement, sel.Pos, "FOLLOW reads from exactly one event table")
+	case len(core.order) > 0 && (core.directed == nil || core.directed.backwards):
+		return nil, errorf(BadStatement, sel.Pos,
+			"FOLLOW gives events in the order of their positions; it cannot be combined with another ORDER BY")
+	}
+	f := &followPlan{plan: p, scan: scan, pos: sel.Pos}
+	core.from = &followedRelation{tableScan: scan, plan: f}
+	core.order, core.directed = nil, nil // which is how a subscription gives them
+	return f, nil
+}
+
+// open starts the SELECT, whose table goes on with what is committed.
+func (f *followPlan) open(ex *execution) (rows, error) {
+	if ex.session.Tx != nil {
+		return nil, errorf(BadStatement, f.pos,
+			"FOLLOW cannot be used in a transaction, which sees a snapshot")
+	}
+	in, err := f.plan.open(ex, nil)
+	if err != nil || ex.following == nil { // no event can satisfy the conditions
+		return in, err
+	}
+	return &followedRows{in: in, scan: ex.following, plan: f,
+		row: make([]value.Value, len(f.plan.columns)+1)}, nil
+}
+
+// A followedRelation is the table of a SELECT with FOLLOW. What it reads does not end with the
+// snapshot.
+type followedRelation struct {
+	*tableScan
+	plan *followPlan
+}
+
+func (t *followedRelation) open(ex *execution, outer *expr.Env) (rows, error) {
+	what, err := t.narrow(ex, outer)
+	if err != nil {
+		return nil, err
+	}
+	if what.empty {
+		return noRows{}, nil
+	}
+	sub := engine.Subscribe(ex.ctx, ex.session.Store, t.filter(what), t.columnSet())
+	sub.TellEachHead()
+	src := &followedBatches{sub: sub, followers: ex.session.Settings.Followers,
+		progress: t.plan.progress}
+	src.follower = src.followers.enter(t.plan.text, t.def.name(), ex.now, sub.Reached())
+	ex.following = &followingRows{scannedRows: scannedRows{src: src, conds: t.conds}, from: src}
+	return ex.following, nil
+}
+
+// followingRows are those of a followed table while it is read, of which the statement asks how far
+// it is.
+type followingRows struct {
+	scannedRows
+	from *followedBatches
+}
+
+// position is that of the event that was given last.
+func (s *followingRows) position() engine.Position { return s.batch.Events.Positions[s.i] }
+
+// tellProgress makes the plan that of FOLLOW PROGRESS, and returns its columns. Of a row that tells
+// progress all but the position is NULL.
+func (f *followPlan) tellProgress(columns []Column) ([]Column, error) {
+	core := f.plan.cores[0]
+	f.progress = true
+	told := false
+	for i := range columns {
+		position := core.bare[i] && core.reads[i][ordPosition] && columns[i].Type == Integer
+		f.position = append(f.position, position)
+		told = told || position || columns[i].Type == EventType
+		columns[i].Nullable = columns[i].Nullable || !position && columns[i].Type != EventType
+	}
+	if !told {
+		e := errorf(BadStatement, f.pos,
+			"FOLLOW PROGRESS tells a position, and the SELECT has no place for it")
+		e.Hint = "select position or event as well"
+		return nil, e
+	}
+	return append(columns, Column{Name: "progress", Type: Integer}), nil
+}
+
+// describe is what EXPLAIN says.
+func (f *followPlan) describe() string {
+	if f.progress {
+		return "then events as they commit, and the position whenever all have been looked at"
+	}
+	return "then events as they commit"
+}
+
+// followedRows give the rows of events, and those that tell progress if that is wanted.
+type followedRows struct {
+	in   rows           // the rows of events
+	scan *followingRows // where they come from
+	plan *followPlan
+	row  []value.Value // the results of a row, and whether it tells progress
+}
+
+func (f *followedRows) next(en *expr.Env) (bool, error) {
+	ok, err := f.in.next(en)
+	switch {
+	case err != nil:
+		return false, err
+	case ok:
+		f.scan.from.follower.gave(f.scan.position())
+		if f.plan.progress {
+			copy(f.row, en.Row.Values)
+			f.row[len(f.row)-1] = value.OfInt(0)
+			en.Row.Values = f.row
+		}
+		return true, nil
+	case !f.scan.from.idle: // the end
+		return false, nil
+	}
+	f.scan.from.idle = false
+	err = f.fillProgress(en)
+	en.Row.Values = f.row
+	return err == nil, err
+}
+
+// fillProgress makes row tell the last position that was looked at.
+func (f *followedRows) fillProgress(en *expr.Env) error {
+	last := f.scan.from.sub.Reached() - 1
+	for i, c := range f.plan.plan.cores[0].columns {
+		f.row[i] = null
+		switch {
+		case f.plan.position[i]:
+			f.row[i] = value.OfInt(int64(last))
+		case c.Type == EventType:
+			e, err := execOf(en).captured()
+			if err != nil {
+				return err
+			}
+			*e = engine.Event{Position: last, Version: engine.NoVersion}
+			f.row[i] = value.OfInt(int64(len(execOf(en).events) - 1))
+		}
+	}
+	f.row[len(f.row)-1] = value.OfInt(1)
+	return nil
+}
+
+func (f *followedRows) close() error { return f.in.close() }
+
+// followedBatches are what a subscription gives.
+type followedBatches struct {
+	sub       *engine.Subscription
+	followers *Followers
+	follower  *follower
+	batch     expr.Batch
+	progress  bool // wanted
+	idle      bool // Next has given no batch because everything that is stored was looked at
+}
+
+// Next returns nil at the end, and with progress also when it would have to wait.
+func (s *followedBatches) next() (*expr.Batch, error) {
+	for {
+		s.follower.passed(s.sub.Reached())
+		b, err := s.sub.Next()
+		switch {
+		case err == io.EOF:
+			return nil, nil
+		case err != nil:
+			return nil, err
+		case b != nil:
+			s.batch = expr.Batch{Len: b.Len, Events: b, Serial: s.batch.Serial + 1}
+			return &s.batch, nil
+		}
+		s.follower.passed(s.sub.Reached())
+		if s.idle = s.progress; s.idle {
+			return nil, nil
+		}
+	}
+}
+
+func (s *followedBatches) close() error {
+	s.followers.leave(s.follower)
+	return s.sub.Close()
+}

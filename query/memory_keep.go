@@ -1,0 +1,99 @@
+package query
+
+import "github.com/eventfold/eventfold/query/internal/value"
+
+// A keeper copies rows that are held for longer than the row lasts, and accounts for them. Texts
+// are copied, too: a short one would keep alive the whole block of the log that it was read from.
+type keeper struct {
+	budget *budget
+	clause string
+	values []value.Value // room for rows
+	bytes  []byte        // room for texts
+	taken  int64         // accounted so far, released by release
+}
+
+func newKeeper(b *budget, clause string) *keeper { return &keeper{budget: b, clause: clause} }
+
+const (
+	valueSize  = 40 // bytes of a Value
+	keptValues = 512
+	keptBytes  = 32 << 10
+)
+
+// row returns a copy of the row.
+func (k *keeper) row(row []value.Value) ([]value.Value, error) {
+	size := int64(len(row) * valueSize)
+	for i := range row {
+		size += int64(len(row[i].S))
+	}
+	if err := k.account(size + 24); err != nil {
+		return nil, err
+	}
+	if len(k.values) < len(row) {
+		k.values = make([]value.Value, max(keptValues, len(row)))
+	}
+	kept := k.values[:len(row):len(row)]
+	k.values = k.values[len(row):]
+	for i, v := range row {
+		v.S = k.text(v.S)
+		kept[i] = v
+	}
+	return kept, nil
+}
+
+// value returns a copy of a value.
+func (k *keeper) value(v value.Value) (value.Value, error) {
+	if err := k.account(int64(len(v.S))); err != nil {
+		return v, err
+	}
+	v.S = k.text(v.S)
+	return v, nil
+}
+
+func (k *keeper) text(s string) string {
+	if s == "" {
+		return s
+	}
+	if len(s) > keptBytes/4 {
+		return string(append([]byte(nil), s...))
+	}
+	if len(k.bytes) < len(s) {
+		k.bytes = make([]byte, keptBytes)
+	}
+	n := copy(k.bytes, s)
+	kept := value.StringOf(k.bytes[:n:n])
+	k.bytes = k.bytes[n:]
+	return kept
+}
+
+// account holds n bytes of the query's budget.
+func (k *keeper) account(n int64) error {
+	k.taken += n
+	return k.budget.hold(n, k.clause)
+}
+
+// drop gives back n bytes of what was accounted for.
+func (k *keeper) drop(n int64) {
+	k.taken -= n
+	k.budget.release(n)
+	k.budget.discard(n)
+}
+
+// release gives back what was accounted for.
+func (k *keeper) release() {
+	taken := k.taken
+	k.taken = 0
+	k.budget.release(taken)
+	k.budget.discard(taken)
+}
+
+// forget gives back what was accounted for a row that is no longer held. Its memory is shared with
+// rows that were kept at the same time, so the account is lower than the truth until those go, too;
+// row copies bound that to their chunks.
+func (k *keeper) forget(row []value.Value) {
+	size := int64(len(row)*valueSize) + 24
+	for i := range row {
+		size += int64(len(row[i].S))
+	}
+	k.drop(size)
+}

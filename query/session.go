@@ -1,0 +1,41 @@
+package query
+
+import (
+	"time"
+
+	"github.com/eventfold/eventfold/engine"
+)
+
+// Settings are what a connection's Session is given once.
+type Settings struct {
+	Memory   int64            // bytes a query may hold; 0 means DefaultMemory
+	Shared   *Memory          // what all queries of the store may hold together; nil for no limit
+	JSONText bool             // JSON columns come out as string
+	ReadOnly bool             // the store is open for reading only: BACKUP TO is refused
+	Backup   bool             // BACKUP TO is allowed all the same, and in read-only transactions
+	Now      func() time.Time // nil means time.Now
+
+	JSONRequired bool       // a payload that is not JSON is refused
+	Followers    *Followers // of the store, in this process; nil means that nobody asks for them
+}
+
+// DefaultMemory is the memory budget of a query, in bytes.
+const DefaultMemory = 256 << 20
+
+// A Session is what the statements of one connection run in. One goroutine uses it at a time;
+// open Rows may outlive calls but are pulled by one goroutine at a time as well.
+type Session struct {
+	Store    engine.Store
+	Settings Settings
+	Tx       *Tx // the open transaction, nil outside one; textual BEGIN, COMMIT and ROLLBACK set and clear it
+
+	insertion *insertion // nil before the first INSERT
+}
+
+// now returns the time of the session's clock.
+func (s *Session) now() time.Time {
+	if s.Settings.Now != nil {
+		return s.Settings.Now().UTC()
+	}
+	return time.Now().UTC()
+}

@@ -1,0 +1,266 @@
+package query
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/query/internal/expr"
+	"github.com/eventfold/eventfold/query/internal/value"
+)
+
+// A tableScan reads one table. Conditions on the table alone are pushed into it: as bounds, which
+// let the table read less, and as a filter, which decides.
+type tableScan struct {
+	def       table
+	alias     string // "" for none
+	columns   []tableColumn
+	need      []bool // columns that are read
+	collect   []bool // where bind notes a column instead, while it is not known whether it will be read; nil for need
+	bounds    []*bound
+	conds     []condition
+	filters   []string // the conditions as text, for EXPLAIN
+	inexact   bool     // some condition is not a bound
+	backwards bool     // read from the end
+	paths     *pathSet // JSON paths that are looked up once per row
+}
+
+func newTableScan(def table) *tableScan {
+	schema := def.schema()
+	return &tableScan{def: def, columns: schema, need: make([]bool, len(schema)), paths: newPathSet()}
+}
+
+func (s *tableScan) schema() []tableColumn { return s.columns }
+
+// scanOf returns the scan that a relation is, nil if it is something else.
+func scanOf(in relation) *tableScan {
+	switch in := in.(type) {
+	case *tableScan:
+		return in
+	case *followedRelation:
+		return in.tableScan
+	}
+	return nil
+}
+
+// events returns the event table that the scan reads, nil if it is another kind of table.
+func (s *tableScan) events() *eventTable {
+	t, _ := s.def.(*eventTable)
+	return t
+}
+
+func (s *tableScan) bind(i int) *expr.Expr {
+	s.use(i)
+	if s.events() != nil {
+		return boundColumn(s.columns[i], eventColumns[i].eval)
+	}
+	return boundColumn(s.columns[i],
+		func(en *expr.Env) value.Value { return en.Row.Batch.Columns[i][en.Row.I] })
+}
+
+// use notes that column i is read.
+func (s *tableScan) use(i int) {
+	if s.collect != nil {
+		s.collect[i] = true
+		return
+	}
+	s.need[i] = true
+}
+
+// needAll notes that the columns of a set are read.
+func (s *tableScan) needAll(set []bool) {
+	for i, used := range set {
+		s.need[i] = s.need[i] || used
+	}
+}
+
+// needed lists the ordinals of the columns that are read.
+func (s *tableScan) needed() []int {
+	var list []int
+	for i, needed := range s.need {
+		if needed {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+func (s *tableScan) open(ex *execution, outer *expr.Env) (rows, error) {
+	what, err := s.narrowNow(ex, outer)
+	if err != nil {
+		return nil, err
+	}
+	if what.empty {
+		return &noRows{}, nil
+	}
+	return s.openFilter(ex, what.filter(s.backwards))
+}
+
+// openFilter starts reading the events that pass the filter.
+func (s *tableScan) openFilter(ex *execution, f engine.Filter) (rows, error) {
+	return s.openBounds(ex, scanBounds{Filter: f})
+}
+
+func (s *tableScan) openBounds(ex *execution, b scanBounds) (rows, error) {
+	src, err := s.def.scan(ex, s.needed(), b)
+	if err != nil {
+		return nil, err
+	}
+	return &scannedRows{src: src, conds: s.conds}, nil
+}
+
+// filter is what an event table is asked for: the narrowing, and the table's stream if it has one.
+func (s *tableScan) filter(what *narrowing) engine.Filter {
+	return s.events().filter(what.filter(false))
+}
+
+// columnSet is what the engine must read of an event table.
+func (s *tableScan) columnSet() engine.ColumnSet { return columnSet(s.needed()) }
+
+// narrowNow evaluates the bounds for a scan of nothing but the execution's snapshot.
+func (s *tableScan) narrowNow(ex *execution, outer *expr.Env) (*narrowing, error) {
+	what, err := s.narrow(ex, outer)
+	if err == nil {
+		err = s.listStreams(ex, what)
+	}
+	return what, err
+}
+
+// narrow evaluates the bounds.
+func (s *tableScan) narrow(ex *execution, outer *expr.Env) (*narrowing, error) {
+	what := newNarrowing()
+	if len(s.bounds) == 0 {
+		return what, nil
+	}
+	en := ex.env(outer)
+	for _, b := range s.bounds {
+		b.apply(what, en)
+		if en.Err != nil {
+			return nil, en.Err
+		}
+	}
+	return what, nil
+}
+
+// scannedRows are the rows of batches that satisfy the conditions.
+type scannedRows struct {
+	src   batches
+	conds []condition
+	batch *expr.Batch
+	i     int
+}
+
+func (s *scannedRows) next(en *expr.Env) (bool, error) {
+	for {
+		en.Begin()
+		if s.batch == nil || s.i+1 >= s.batch.Len {
+			if err := s.advance(en); err != nil || s.batch == nil {
+				return false, err
+			}
+		} else {
+			s.i++
+		}
+		en.Row.I = s.i
+		if len(s.conds) == 0 {
+			return true, nil
+		}
+		pass := allTrue(s.conds, en)
+		if en.Err != nil {
+			return false, en.Err
+		}
+		if pass {
+			return true, nil
+		}
+	}
+}
+
+// advance fetches the next batch.
+func (s *scannedRows) advance(en *expr.Env) error {
+	if err := en.Ctx.Err(); err != nil {
+		return err
+	}
+	batch, err := s.src.next()
+	s.batch, s.i = batch, 0
+	en.Row.Batch = batch
+	return err
+}
+
+func (s *scannedRows) close() error { return s.src.close() }
+
+// openLimited starts a scan in a direction from which no more than limit rows will be read; 0 means
+// that nothing is known.
+func (s *tableScan) openLimited(
+	ex *execution, outer *expr.Env, backwards bool, limit int64,
+) (rows, error) {
+	what, err := s.narrowNow(ex, outer)
+	if err != nil {
+		return nil, err
+	}
+	if what.empty {
+		return noRows{}, nil
+	}
+	f := what.filter(backwards)
+	if limit > 0 && limit < math.MaxInt32 && !s.inexact && !what.inexact {
+		f.Limit = int(limit)
+	}
+	return s.openFilter(ex, f)
+}
+
+func (s *tableScan) explain(x *explainer) { s.explainScan(x, false) }
+
+func (s *tableScan) explainScan(x *explainer, backwards bool) {
+	what, err := s.narrowNow(x.ex, nil)
+	if err != nil {
+		x.err = err
+		return
+	}
+	var b strings.Builder
+	b.WriteString(s.def.name())
+	if s.alias != "" {
+		b.WriteString(" AS " + s.alias)
+	}
+	what.describe(&b, x.ex.index.Head())
+	if backwards {
+		b.WriteString(" backwards")
+	}
+	kind := "scan"
+	if t := s.events(); t != nil && !what.empty {
+		if !t.all || what.streams != nil || what.types != nil || what.tags != nil || what.any != nil ||
+			what.ids != nil {
+			kind = "index scan"
+		}
+		b.WriteString(s.estimate(x, what))
+	}
+	if names := s.readNames(); names != "" && !what.empty {
+		b.WriteString(", reads " + names)
+	}
+	x.step(kind, "%s", b.String())
+	if len(s.filters) > 0 {
+		x.step("filter", "%s", strings.Join(s.filters, " AND "))
+	}
+}
+
+// readNames lists the columns that the scan reads.
+func (s *tableScan) readNames() string {
+	var names []string
+	for _, i := range s.needed() {
+		names = append(names, s.columns[i].Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// estimate says how many events the indexes let the scan look at.
+func (s *tableScan) estimate(x *explainer, what *narrowing) string {
+	f := s.filter(what)
+	if f.IDs != nil || f.Any != nil || f.Prefix != "" || f.MinVersion > 0 || f.HasMaxVersion ||
+		!f.Since.IsZero() || !f.Before.IsZero() || len(f.Tags)+len(f.Types) > 1 {
+		return "" // counting those would read events
+	}
+	n, err := x.ex.index.Count(x.ex.ctx, f)
+	if err != nil {
+		x.err = err
+		return ""
+	}
+	return fmt.Sprintf(", at most %d events", n)
+}
