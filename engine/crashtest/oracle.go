@@ -1,7 +1,6 @@
 package crashtest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/enginetest"
 )
 
 // An Oracle remembers what a store has promised, and tells whether a store that opens after a crash keeps it:
@@ -270,7 +270,7 @@ func (a *attempt) checkWhole(events []engine.Event) (n int, err error) {
 			return
 		}
 		e := &events[n]
-		if what := difference(e, stream, given); what != "" {
+		if what := enginetest.Difference(e, stream, given); what != "" {
 			err = fmt.Errorf("P1: event %s at position %d has another %s than was given", e.ID, e.Position, what)
 			return
 		}
@@ -285,27 +285,6 @@ func (a *attempt) checkWhole(events []engine.Event) (n int, err error) {
 		n++
 	})
 	return n, err
-}
-
-// difference names the first thing in which an event is not what was given.
-func difference(e *engine.Event, stream string, given *engine.NewEvent) string {
-	metadata := given.Metadata
-	if len(metadata) == 0 {
-		metadata = []byte("{}")
-	}
-	switch {
-	case e.Stream != stream:
-		return "stream"
-	case e.Type != given.Type:
-		return "type"
-	case (e.Payload == nil) != (given.Payload == nil) || !bytes.Equal(e.Payload, given.Payload):
-		return "payload"
-	case !bytes.Equal(e.Metadata, metadata):
-		return "metadata"
-	case !slices.Equal(e.Tags, slices.Sorted(slices.Values(given.Tags))):
-		return "tags"
-	}
-	return ""
 }
 
 // checkOutcomes holds P1 and P4 for whole appends.

@@ -1,12 +1,10 @@
 package enginetest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"testing"
 	"time"
 
@@ -128,25 +126,6 @@ func describe(done engine.Appended, err error) string {
 	return err.Error()
 }
 
-func eventText(e *engine.Event) string {
-	payload := fmt.Sprintf("%q", e.Payload)
-	if e.Payload == nil {
-		payload = "NULL"
-	}
-	return fmt.Sprintf("%d %s %d %s %s %s %q %q %d %v %v", e.Position, e.Stream, e.Version, e.ID, e.Type, payload, e.Metadata, e.Tags,
-		e.RecordedAt.UnixMicro(), e.JSON, e.Redacted)
-}
-
-// sameEvent compares two events, in a way that is quick if they are equal, as they mostly are.
-func sameEvent(want, got *engine.Event) string {
-	if want.Position == got.Position && want.Version == got.Version && want.ID == got.ID && want.Stream == got.Stream && want.Type == got.Type &&
-		(want.Payload == nil) == (got.Payload == nil) && bytes.Equal(want.Payload, got.Payload) && bytes.Equal(want.Metadata, got.Metadata) &&
-		slices.Equal(want.Tags, got.Tags) && want.RecordedAt.Equal(got.RecordedAt) && want.JSON == got.JSON && want.Redacted == got.Redacted {
-		return ""
-	}
-	return differ(eventText(want), eventText(got))
-}
-
 func differ(want, got string) string {
 	if want == got {
 		return ""
@@ -240,8 +219,7 @@ func (g *generator) repeat(events []engine.Event) []engine.Append {
 	from := g.r.IntN(len(events))
 	var batch []engine.Append
 	for _, e := range events[from:min(from+1+g.r.IntN(4), len(events))] {
-		n := engine.NewEvent{ID: e.ID, Type: e.Type, Payload: e.Payload, Metadata: e.Metadata, Tags: e.Tags}
-		batch = append(batch, engine.Append{Stream: e.Stream, Events: []engine.NewEvent{n}})
+		batch = append(batch, engine.Append{Stream: e.Stream, Events: []engine.NewEvent{again(&e)}})
 	}
 	i := g.r.IntN(len(batch))
 	switch e := &batch[i].Events[0]; g.r.IntN(8) {

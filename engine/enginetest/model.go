@@ -1,9 +1,7 @@
 package enginetest
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"slices"
 	"strings"
 	"sync"
@@ -149,7 +147,7 @@ func (m *Model) stored(batch []engine.Append) (done engine.Appended, known bool,
 		switch old := &m.events[place]; {
 		case old.Stream != stream:
 			err = m.duplicate(place, engine.DifferentStream)
-		case !sameContent(old, e):
+		case Difference(old, old.Stream, e) != "":
 			err = m.duplicate(place, engine.DifferentContent)
 		default:
 			if n := len(done.Events); n > 0 {
@@ -190,18 +188,6 @@ func eachNew(batch []engine.Append, do func(stream string, e *engine.NewEvent)) 
 	}
 }
 
-func sameContent(old *engine.Event, e *engine.NewEvent) bool {
-	return old.Type == e.Type && (old.Payload == nil) == (e.Payload == nil) && bytes.Equal(old.Payload, e.Payload) &&
-		bytes.Equal(old.Metadata, metadata(e)) && slices.Equal(old.Tags, slices.Sorted(slices.Values(e.Tags)))
-}
-
-func metadata(e *engine.NewEvent) []byte {
-	if len(e.Metadata) == 0 {
-		return []byte("{}")
-	}
-	return e.Metadata
-}
-
 // failedChecks checks every expectation. All of them see the events of the appends before theirs.
 func (m *Model) failedChecks(batch []engine.Append) ([]engine.FailedCheck, error) {
 	log := &modelView{m, m.events}
@@ -236,12 +222,6 @@ func (m *Model) failedChecks(batch []engine.Append) ([]engine.FailedCheck, error
 		}
 	}
 	return failed, nil
-}
-
-// unplaced is an event of a batch as its conditions see it.
-func unplaced(stream string, e *engine.NewEvent) engine.Event {
-	return engine.Event{Position: engine.NoPosition, Stream: stream, Version: engine.NoVersion, ID: e.ID, Type: e.Type, Payload: e.Payload,
-		Metadata: metadata(e), Tags: slices.Sorted(slices.Values(e.Tags)), JSON: e.Payload != nil && json.Valid(e.Payload)}
 }
 
 // conflicts returns the first ten events of the log, and then of the batch, that break a condition.
@@ -293,11 +273,9 @@ func (m *Model) add(batch []engine.Append, assigned engine.Appended) engine.Appe
 		}
 		p := engine.Placed{Position: engine.Position(len(m.events)), Version: last + 1, ID: id}
 		done.Events = append(done.Events, p)
-		m.events = append(m.events, engine.Event{
-			Position: p.Position, Stream: strings.Clone(stream), Version: p.Version, ID: id, Type: e.Type,
-			Payload: bytes.Clone(e.Payload), Metadata: bytes.Clone(metadata(e)), Tags: slices.Sorted(slices.Values(e.Tags)),
-			RecordedAt: at, JSON: e.Payload != nil && json.Valid(e.Payload),
-		})
+		stored := unplaced(strings.Clone(stream), e)
+		stored.Position, stored.Version, stored.ID, stored.RecordedAt = p.Position, p.Version, id, at
+		m.events = append(m.events, stored)
 	})
 	if len(done.Events) > 0 {
 		close(m.changed)

@@ -199,25 +199,6 @@ func (c *modelBatches) Err() error             { return c.err }
 func (c *modelBatches) Examined() (int64, int) { return int64(len(c.v.events)), 0 }
 func (c *modelBatches) Close() error           { c.events = nil; return nil }
 
-// batchOf puts events into columns.
-func batchOf(events []engine.Event, columns engine.ColumnSet) *engine.Batch {
-	b := &engine.Batch{Len: len(events)}
-	for _, e := range events {
-		b.Positions = append(b.Positions, e.Position)
-		add(&b.Streams, e.Stream, columns&engine.ColStream)
-		add(&b.Versions, e.Version, columns&engine.ColVersion)
-		add(&b.IDs, e.ID, columns&engine.ColID)
-		add(&b.Types, e.Type, columns&engine.ColType)
-		add(&b.Payloads, e.Payload, columns&engine.ColPayload)
-		add(&b.JSON, e.JSON, columns&engine.ColPayload)
-		add(&b.Metadata, e.Metadata, columns&engine.ColMetadata)
-		add(&b.Tags, e.Tags, columns&engine.ColTags)
-		add(&b.Times, microsOf(&e), columns&engine.ColTime)
-		add(&b.Redacted, e.Redacted, columns&engine.ColRedacted)
-	}
-	return b
-}
-
 // microsOf gives the time as batches have it, 0 for an event that has none yet.
 func microsOf(e *engine.Event) int64 {
 	if e.RecordedAt.IsZero() {

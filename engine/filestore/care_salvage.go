@@ -312,7 +312,7 @@ func (v *salvage) save(pos engine.Position, r *format.Record, micros int64) erro
 		v.first, v.micros = pos, micros
 	}
 	v.next = pos + 1
-	e := engine.NewEvent{ID: r.ID, Type: string(r.Type), Payload: r.Payload, Metadata: r.Metadata, Tags: format.DecodeTags(r.Tags)}
+	e := r.NewEvent()
 	if last := len(v.batch) - 1; last >= 0 && v.batch[last].Stream == string(r.Stream) {
 		v.batch[last].Events = append(v.batch[last].Events, e)
 	} else {

@@ -80,7 +80,7 @@ func (b *batchBuilder) add(pos engine.Position, r *row) {
 		t.JSON = append(t.JSON, r.Flags&format.FlagJSON != 0)
 	}
 	if columns&engine.ColMetadata != 0 {
-		t.Metadata = append(t.Metadata, r.metadataOrEmpty())
+		t.Metadata = append(t.Metadata, r.MetadataOrEmpty())
 		b.bytes += len(r.Metadata)
 	}
 	if columns&engine.ColTags != 0 {

@@ -64,21 +64,11 @@ func (b *eventBuffer) set(pos engine.Position, r *row) {
 	e.ID = r.ID
 	e.Type = format.TextOf(r.Type)
 	e.Payload = r.Payload
-	e.Metadata = r.metadataOrEmpty()
+	e.Metadata = r.MetadataOrEmpty()
 	e.Tags = b.tags.decode(r.Tags)
 	e.RecordedAt = time.UnixMicro(r.micros).UTC()
 	e.JSON = r.Flags&format.FlagJSON != 0
 	e.Redacted = r.Flags&format.FlagRedacted != 0
-}
-
-// emptyMetadata is what an event without metadata has.
-var emptyMetadata = []byte("{}")
-
-func (r *row) metadataOrEmpty() []byte {
-	if len(r.Metadata) == 0 {
-		return emptyMetadata
-	}
-	return r.Metadata
 }
 
 // A tagMemory makes the lists of tags: many lists share one piece of memory, which is never used again.

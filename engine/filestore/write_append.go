@@ -179,7 +179,7 @@ func (s *FileStore) encodeEvent(r *request, i, j int) error {
 	if err != nil {
 		return err
 	}
-	if size := eventSize(e); size > int64(s.opt.MaxEventSize) {
+	if size := format.EventSize(e); size > int64(s.opt.MaxEventSize) {
 		return &engine.TooLargeError{What: "event", Size: size, Limit: int64(s.opt.MaxEventSize)}
 	}
 	id := e.ID
@@ -189,7 +189,7 @@ func (s *FileStore) encodeEvent(r *request, i, j int) error {
 		return err
 	}
 	r.events = append(r.events, engine.Placed{ID: id})
-	r.records = format.AppendRecord(r.records, recordFlags(e, len(r.events) == 1), id, a.Stream, e.Type, tags, storedMetadata(e.Metadata), e.Payload)
+	r.records = format.AppendEvent(r.records, id, a.Stream, e, tags, len(r.events) == 1)
 	if size := int64(len(r.records)); size > engine.MaxAppendSize {
 		return &engine.TooLargeError{What: "append", Size: size, Limit: engine.MaxAppendSize}
 	}
@@ -203,36 +203,6 @@ func (s *FileStore) makeID(r *request) (uuid.UUID, error) {
 	}
 	id, err := s.ids.next(r.stamp)
 	return id, wrap("make an event id", err)
-}
-
-func recordFlags(e *engine.NewEvent, first bool) (flags uint8) {
-	switch {
-	case e.Payload == nil:
-		flags = format.FlagNull
-	case engine.ValidJSON(e.Payload):
-		flags = format.FlagJSON
-	}
-	if first {
-		flags |= format.FlagFirstOfAppend
-	}
-	return flags
-}
-
-// storedMetadata returns metadata as records have it: nothing for {}.
-func storedMetadata(b []byte) []byte {
-	if string(b) == "{}" {
-		return nil
-	}
-	return b
-}
-
-// eventSize returns what Options.MaxEventSize limits.
-func eventSize(e *engine.NewEvent) int64 {
-	size := int64(len(e.Type)) + int64(len(e.Payload)) + int64(len(e.Metadata))
-	for _, t := range e.Tags {
-		size += int64(len(t))
-	}
-	return size
 }
 
 func checkStream(stream string, i int) error {

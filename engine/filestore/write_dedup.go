@@ -69,8 +69,7 @@ func (e *storedEvent) compare(offered *format.Record) error {
 	switch {
 	case !bytes.Equal(e.Stream, offered.Stream):
 		return e.duplicate(engine.DifferentStream)
-	case !bytes.Equal(e.Type, offered.Type), !bytes.Equal(e.Tags, offered.Tags), !bytes.Equal(e.Metadata, offered.Metadata),
-		!bytes.Equal(e.Payload, offered.Payload), (e.Flags^offered.Flags)&format.FlagNull != 0:
+	case !e.SameContent(offered):
 		return e.duplicate(engine.DifferentContent)
 	}
 	return nil
