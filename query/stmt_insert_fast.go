@@ -9,6 +9,10 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
+// An INSERT without RETURNING makes one allocation before the store sees it, however many arguments
+// it has. BenchmarkInsert holds that, with TestInsertAllocations; in transactions,
+// BenchmarkTransactionWithIDs of the driver does.
+
 // An insertion is the memory that one execution of an INSERT works in. A session has one for all
 // its INSERTs without RETURNING, one after the other: a store keeps no more of what is appended
 // than it has copied.
