@@ -295,8 +295,8 @@ func (c *coreScope) compileGroupBy() error {
 func (c *coreScope) groupItem(e parser.Expr) (parser.Expr, error) {
 	if n, ok := ordinal(e); ok {
 		if n < 1 || n > int64(len(c.results)) {
-			return nil, errorf(BadStatement, e.At(), "GROUP BY %d: the result has %d columns", n,
-				len(c.results))
+			return nil, errorf(BadStatement, e.At(),
+				"GROUP BY %d: the result has %d columns", n, len(c.results))
 		}
 		return c.results[n-1].Expr, nil
 	}

@@ -42,8 +42,9 @@ func newJoinRelation(left, right relation, outer bool) *joinRelation {
 			columns[i].Nullable = true
 		}
 	}
-	return &joinRelation{left: left, right: right, outer: outer, columns: columns,
-		slots: map[int]int{}}
+	return &joinRelation{
+		left: left, right: right, outer: outer, columns: columns, slots: map[int]int{},
+	}
 }
 
 func (p *joinRelation) schema() []tableColumn { return p.columns }
@@ -349,8 +350,9 @@ func countSources(s parser.Source) int {
 func (c *coreScope) usingColumn(name string, lo, hi int) *parser.Column {
 	for i := lo; i < hi; i++ {
 		if at := c.sources[i].find(name); at >= 0 {
-			return &parser.Column{Pos: c.sources[i].pos, Table: ordinalName(c.sources[i].offset + at),
-				Name: name}
+			return &parser.Column{
+				Pos: c.sources[i].pos, Table: ordinalName(c.sources[i].offset + at), Name: name,
+			}
 		}
 	}
 	return nil

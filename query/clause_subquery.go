@@ -43,8 +43,8 @@ func (s *clauseScope) newSubPlan(sel *parser.Select) (*subPlan, error) {
 // oneColumn refuses a sub-query that does not give exactly one column.
 func (p *subPlan) oneColumn() error {
 	if n := len(p.plan.columns); n != 1 {
-		return errorf(BadStatement, p.pos, "a sub-query that stands for a value gives one column, not %d",
-			n)
+		return errorf(BadStatement, p.pos,
+			"a sub-query that stands for a value gives one column, not %d", n)
 	}
 	return nil
 }
@@ -101,8 +101,9 @@ func (s *clauseScope) Subquery(q *parser.Subquery) (*expr.Expr, error) {
 		return nil, err
 	}
 	col := p.plan.columns[0]
-	return &expr.Expr{Eval: p.scalar, Type: col.Type, Nullable: true, Affinity: col.affinity,
-		Pos: q.Pos}, nil
+	return &expr.Expr{
+		Eval: p.scalar, Type: col.Type, Nullable: true, Affinity: col.affinity, Pos: q.Pos,
+	}, nil
 }
 
 func (p *subPlan) scalar(en *expr.Env) value.Value {

@@ -276,8 +276,8 @@ func (p *insertPlan) resolveColumn(name parser.Name) (*writeColumn, error) {
 	if w == nil {
 		for i := range eventColumns {
 			if sameName(eventColumns[i].Name, name.Text) {
-				return nil, errorf(BadStatement, name.Pos, "the column %s is assigned by the store",
-					eventColumns[i].Name)
+				return nil, errorf(BadStatement, name.Pos,
+					"the column %s is assigned by the store", eventColumns[i].Name)
 			}
 		}
 		e := errorf(UnknownColumn, name.Pos, "there is no column %s", fault.Quoted(name.Text))

@@ -44,8 +44,9 @@ var eventColumns = []eventColumn{
 	ordType:     {column("type", Text, value.AffText), engine.ColType, evalType},
 	ordPayload:  {nullable(column("payload", JSON, value.AffText)), engine.ColPayload, evalPayload},
 	ordMetadata: {column("metadata", JSON, value.AffText), engine.ColMetadata, evalMetadata},
-	ordTags: {tableColumn{Column: Column{Name: "tags", Type: JSON}, affinity: value.AffText,
-		tags: true}, engine.ColTags, evalTags},
+	ordTags: {tableColumn{
+		Column: Column{Name: "tags", Type: JSON}, affinity: value.AffText, tags: true,
+	}, engine.ColTags, evalTags},
 	ordRecordedAt: {column("recorded_at", Timestamp, value.AffTime), engine.ColTime, evalRecordedAt},
 	ordEvent:      {hidden(column("event", EventType, value.AffNone)), engine.ColAll, evalEvent},
 }

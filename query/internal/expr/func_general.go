@@ -128,8 +128,9 @@ func compileIif(_ *compiler, _ *function, args []*Expr, pos parser.Pos) (*Expr, 
 	results := []*Expr{otherwise}
 	for i := range branches {
 		test := pairs[2*i].Condition()
-		branches[i] = branch{func(e *Env, _ value.Value) value.Truth { return test(e) },
-			pairs[2*i+1].Eval}
+		branches[i] = branch{
+			func(e *Env, _ value.Value) value.Truth { return test(e) }, pairs[2*i+1].Eval,
+		}
 		results = append(results, pairs[2*i+1])
 	}
 	x := &Expr{Eval: firstBranch(nil, branches, otherwise), Pos: pos}

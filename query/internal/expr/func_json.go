@@ -169,8 +169,9 @@ func (c *compiler) jsonAt(f *function, args []*Expr, pos parser.Pos) (*Expr, err
 func (c *compiler) jsonMake(f *function, args []*Expr, pos parser.Pos) (*Expr, error) {
 	object := f.name == "json_object"
 	if object && len(args)%2 != 0 {
-		return nil, &fault.Error{Kind: fault.BadArgument, Pos: pos,
-			Msg: "json_object takes keys and values in pairs"}
+		return nil, &fault.Error{
+			Kind: fault.BadArgument, Pos: pos, Msg: "json_object takes keys and values in pairs",
+		}
 	}
 	y := &Expr{Type: value.JSON, Pos: pos}
 	y.Eval = func(e *Env) value.Value {
@@ -182,8 +183,9 @@ func (c *compiler) jsonMake(f *function, args []*Expr, pos parser.Pos) (*Expr, e
 			v := a.Eval(e)
 			key := object && i%2 == 0
 			if key && v.Kind != value.String {
-				return e.Fail(&fault.Error{Kind: fault.BadValue, Pos: a.Pos,
-					Msg: "the keys of json_object are texts"})
+				return e.Fail(&fault.Error{
+					Kind: fault.BadValue, Pos: a.Pos, Msg: "the keys of json_object are texts",
+				})
 			}
 			if key && i > 0 || !object && i > 0 {
 				t.b = append(t.b, ',')

@@ -139,8 +139,9 @@ func unixTimestampFunc(e *Env, args []value.Value) value.Value {
 
 // timeExpr is a function that gives a time.
 func timeExpr(pos parser.Pos, eval func(e *Env) value.Value, args []*Expr) *Expr {
-	return finish(&Expr{Type: value.Timestamp, Affinity: value.AffTime, Nullable: true, Pos: pos,
-		Eval: eval}, args...)
+	return finish(&Expr{
+		Type: value.Timestamp, Affinity: value.AffTime, Nullable: true, Pos: pos, Eval: eval,
+	}, args...)
 }
 
 // compileFromUnixtime is from_unixtime(seconds), a time, or from_unixtime(seconds, format), a text.
@@ -246,8 +247,9 @@ func compileDateBin(_ *compiler, _ *function, args []*Expr, pos parser.Pos) (*Ex
 func compileDatePart(_ *compiler, _ *function, args []*Expr, pos parser.Pos) (*Expr, error) {
 	unit := args[0]
 	if !unit.fixed {
-		return nil, &fault.Error{Kind: fault.BadArgument, Pos: unit.Pos,
-			Msg: "the unit must be a literal"}
+		return nil, &fault.Error{
+			Kind: fault.BadArgument, Pos: unit.Pos, Msg: "the unit must be a literal",
+		}
 	}
 	part, ok := value.DateParts[value.UnitName(unit.value.Text())]
 	if !ok {

@@ -27,8 +27,9 @@ func badPath(path string, pos parser.Pos) error {
 	if len(path) > longestPathTold {
 		path = path[:longestPathTold] + "..."
 	}
-	return &fault.Error{Kind: fault.BadArgument, Pos: pos, Msg: "bad JSON path " + strconv.Quote(path),
-		Err: err}
+	return &fault.Error{
+		Kind: fault.BadArgument, Pos: pos, Msg: "bad JSON path " + strconv.Quote(path), Err: err,
+	}
 }
 
 // document returns v as a JSON document; ok is false if there is none: v is NULL or a blob that is
@@ -95,8 +96,9 @@ func (c *compiler) arrow(e *parser.Binary) (*Expr, error) {
 				return nil, badPath(label.value.Text(), label.Pos)
 			}
 			if len(steps.Steps)+len(p.Steps) > jsonpath.MaxSteps {
-				return nil, &fault.Error{Kind: fault.BadArgument, Pos: label.Pos, Msg: "bad JSON path",
-					Err: jsonpath.ErrLong}
+				return nil, &fault.Error{
+					Kind: fault.BadArgument, Pos: label.Pos, Msg: "bad JSON path", Err: jsonpath.ErrLong,
+				}
 			}
 			if steps = steps.Then(p); i > 0 {
 				continue

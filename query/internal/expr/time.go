@@ -52,8 +52,9 @@ func numberOperand(x *Expr) (*Expr, error) {
 // fraction. A text beside a time is read as in a comparison; one that comes from a row and is no
 // time gives NULL.
 func (c *compiler) timeDifference(l, r *Expr, pos parser.Pos) (*Expr, error) {
-	x := &Expr{Type: value.Real, Nullable: l.Nullable || r.Nullable || !l.IsTime() || !r.IsTime(),
-		Pos: pos}
+	x := &Expr{
+		Type: value.Real, Nullable: l.Nullable || r.Nullable || !l.IsTime() || !r.IsTime(), Pos: pos,
+	}
 	sides := []*Expr{l, r}
 	for i, side := range sides {
 		if side.IsTime() {

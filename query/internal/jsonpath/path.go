@@ -298,5 +298,6 @@ func (r Raw) Length() value.Value {
 }
 
 // jsonKinds are the names of json_type by the first byte of a value; numbers are integer or real.
-var jsonKinds = [256]string{'"': "text", '{': "object", '[': "array", 't': "true", 'f': "false",
-	'n': "null"}
+var jsonKinds = [256]string{
+	'"': "text", '{': "object", '[': "array", 't': "true", 'f': "false", 'n': "null",
+}

@@ -11,8 +11,8 @@ import (
 func DateFormat(meter *effort.Meter, micros int64, format string) (text string, ok bool) {
 	var m Moment
 	m.setTime(micros)
-	m.second = float64(FloorDiv(micros, Second)%60) + float64(micros-FloorDiv(micros,
-		Second)*Second)/1e6
+	whole := FloorDiv(micros, Second)
+	m.second = float64(whole%60) + float64(micros-whole*Second)/1e6
 	if m.second < 0 {
 		m.second += 60
 	}
@@ -37,8 +37,9 @@ func UnknownDirective(format string) string {
 }
 
 var (
-	weekdayNames = [...]string{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday",
-		"Saturday"}
+	weekdayNames = [...]string{
+		"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday",
+	}
 	monthNames = [...]string{"January", "February", "March", "April", "May", "June", "July",
 		"August", "September", "October", "November", "December"}
 )

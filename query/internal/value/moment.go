@@ -546,8 +546,8 @@ func (m *Moment) appendClock(b []byte) []byte {
 
 // dayOfYear returns 0 for the first of January.
 func (m *Moment) dayOfYear() int {
-	return int(daysFromCivil(int64(m.year), m.month) - daysFromCivil(int64(m.year),
-		1) + int64(m.day-1))
+	year := int64(m.year)
+	return int(daysFromCivil(year, m.month)-daysFromCivil(year, 1)) + m.day - 1
 }
 
 // isoWeek returns the year and the number of the week, as ISO 8601 counts them: that of its

@@ -69,13 +69,8 @@ func Printf(m *effort.Meter, args []Value) Value {
 			break
 		}
 		format = rest
-		if !strings.ContainsRune("szqQw", rune(s.verb)) {
-			if s.precision > limit-len(b) {
-				m.TooLong()
-				return null
-			}
-		}
-		if s.width > limit-len(b) {
+		isText := strings.ContainsRune("szqQw", rune(s.verb)) // of which a precision cuts
+		if s.width > limit-len(b) || !isText && s.precision > limit-len(b) {
 			m.TooLong()
 			return null
 		}
