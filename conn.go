@@ -59,8 +59,9 @@ func newConn(l *lease, s *openStore) *Conn {
 }
 
 // Store returns the store, for what SQL is too slow for. It stays open as long as the connection
-// is; do not close it. Its errors are the engine's own.
-func (c *Conn) Store() engine.Store { return c.session.Store }
+// is; do not close it. Its errors are what SQL's are: each is an [*Error] with a [Code], and behind
+// it the engine's own, so that errors.Is holds with engine.ErrClosed as well as with [ErrClosed].
+func (c *Conn) Store() engine.Store { return nativeStore{c.session.Store} }
 
 // compile returns the plan of a text that is one statement.
 func (c *Conn) compile(ctx context.Context, text string) (*statement, error) {

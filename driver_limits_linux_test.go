@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/internal/race"
+	"github.com/eventfold/eventfold/internal/testenv"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -37,7 +38,7 @@ const (
 
 // hostileTime is how long the context of a hostile statement lasts.
 func hostileTime() time.Duration {
-	if os.Getenv("EVENTFOLD_TORTURE") != "" {
+	if testenv.Torture() > 0 {
 		return 2 * time.Second
 	}
 	return 200 * time.Millisecond
@@ -227,7 +228,7 @@ func hostile() map[string]string {
 // TestHostileStatementsHurtNobodyElse: whatever a user who may only read asks for, the process that asks it takes little more
 // memory than it was given, and stops soon after it is told to.
 func TestHostileStatementsHurtNobodyElse(t *testing.T) {
-	if dsn := os.Getenv("EVENTFOLD_HOSTILE"); dsn != "" {
+	if dsn := testenv.Get("EVENTFOLD_TEST_HOSTILE"); dsn != "" {
 		runHostile(dsn)
 		return
 	}
@@ -238,7 +239,7 @@ func TestHostileStatementsHurtNobodyElse(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute) // of a child that is stuck
 	defer cancel()
 	child := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestHostileStatementsHurtNobodyElse$")
-	child.Env = append(os.Environ(), "EVENTFOLD_HOSTILE=file:"+dir+"?mode=ro&query_memory=64MiB")
+	child.Env = append(os.Environ(), "EVENTFOLD_TEST_HOSTILE=file:"+dir+"?mode=ro&query_memory=64MiB")
 	out, err := child.CombinedOutput()
 	told := string(out)
 	require.NoError(t, err, "the process with the statements has died:\n%s", told[max(0, len(told)-4000):])
@@ -299,10 +300,10 @@ func runHostile(dsn string) {
 				text = before + strings.Repeat("1", size) + after
 			}
 		}
-		if o := os.Getenv("EVENTFOLD_ONLY"); o != "" && !strings.Contains(name, o) {
+		if o := testenv.Get("EVENTFOLD_ONLY"); o != "" && !strings.Contains(name, o) {
 			continue
 		}
-		if o := os.Getenv("EVENTFOLD_FROM"); name < o {
+		if o := testenv.Get("EVENTFOLD_FROM"); name < o {
 			continue
 		}
 		runtime.GC()

@@ -2,20 +2,14 @@ package eventfold_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
-	"go/parser"
-	"go/token"
 	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -28,12 +22,13 @@ import (
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore"
 	"github.com/eventfold/eventfold/engine/vfs"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // TestMain lets the test program act as another process too (see otherProcess), and holds in the end that no goroutine of
 // this module is left.
 func TestMain(m *testing.M) {
-	if script := os.Getenv("EVENTFOLD_TEST_PROCESS"); script != "" {
+	if script := testenv.Get("EVENTFOLD_TEST_PROCESS"); script != "" {
 		os.Exit(runProcess(script))
 	}
 	code := m.Run()
@@ -154,7 +149,7 @@ var processes = map[string]func(db *sql.DB) error{
 }
 
 func runProcess(script string) int {
-	db, err := sql.Open("eventfold", os.Getenv("EVENTFOLD_TEST_DSN"))
+	db, err := sql.Open("eventfold", testenv.Get("EVENTFOLD_TEST_DSN"))
 	if err == nil {
 		err = processes[script](db)
 	}
@@ -373,99 +368,4 @@ func requireUnlocked(t *testing.T, dir string) {
 	p := otherProcess(t, "append", dir+"?busy_timeout=0")
 	require.Equal(t, "appended", p.line())
 	require.NoError(t, p.end())
-}
-
-// TestImportsPointDown holds the layers of this module: the command line and the examples over the driver, the driver
-// over query, query over parser and engine, which do not know each other.
-func TestImportsPointDown(t *testing.T) {
-	const module = "github.com/eventfold/eventfold"
-	allowed := map[string][]string{ // what the production code of a package may import of this module
-		".": {"query", "parser", "engine/filestore", "engine/vfs", "engine"},
-		"query": {
-			"parser", "engine", "query/internal/expr", "query/internal/fault", "query/internal/jsonpath",
-			"query/internal/value", "query/internal/effort", "internal/jsontext", "internal/ascii",
-		},
-		"query/internal/expr": {
-			"parser", "engine", "query/internal/fault", "query/internal/jsonpath", "query/internal/value",
-			"query/internal/effort", "internal/jsontext", "internal/ascii",
-		},
-		"query/internal/fault": {"parser"},
-		"query/internal/jsonpath": {
-			"query/internal/value", "query/internal/effort", "internal/jsontext", "internal/ascii",
-		},
-		"query/internal/value":  {"query/internal/effort", "internal/ascii"},
-		"query/internal/effort": {},
-		"query/sqllogic":        {},
-		"parser":                {"internal/ascii"},
-		"engine":                {"internal/jsontext"},
-		"engine/filestore":      {"engine", "engine/vfs", "engine/internal/sabotage", "engine/filestore/internal/format", "engine/filestore/internal/index"},
-		"engine/vfs":            {"engine", "engine/internal/sabotage"},
-		"engine/enginetest":     {"engine"},
-		"engine/crashtest":      {"engine", "engine/vfs", "engine/filestore", "engine/enginetest", "internal/race"},
-		"internal/race":         {},
-		"internal/jsontext":     {"internal/ascii"},
-		"internal/ascii":        {},
-
-		"engine/internal/sabotage":         {},
-		"engine/filestore/internal/format": {"engine", "engine/internal/sabotage"},
-		"engine/filestore/internal/index":  {"engine", "engine/vfs", "engine/internal/sabotage", "engine/filestore/internal/format"},
-	}
-	files := []string{"os", "syscall", "io/ioutil", "golang.org/x/sys/unix", "golang.org/x/sys/windows"}
-	touchesFiles := map[string]bool{"engine/filestore": true, "engine/vfs": true, "engine/crashtest": true, "engine/internal/sabotage": true}
-	mayKnowErrno := map[string]bool{".": true} // syscall, for the numbers of errors
-	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if d.IsDir() {
-			_, err := os.Stat(filepath.Join(path, "go.mod"))
-			if path != "." && (err == nil || strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata") {
-				return filepath.SkipDir // a module of its own, or no code
-			}
-			return nil
-		}
-		if !strings.HasSuffix(path, ".go") {
-			return nil
-		}
-		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
-		if err != nil {
-			return err
-		}
-		dir := filepath.ToSlash(filepath.Dir(path))
-		test := strings.HasSuffix(path, "_test.go")
-		layers, isLayer := allowed[dir]
-		if !isLayer && !strings.HasPrefix(dir, "cmd/") && !strings.HasPrefix(dir, "examples/") && dir != "docs" {
-			t.Errorf("%s: the package has no place in the layers", path)
-		}
-		for _, spec := range f.Imports {
-			name, err := strconv.Unquote(spec.Path.Value)
-			require.NoError(t, err)
-			if strings.Contains(name, "sqlparser") && dir != "parser" {
-				t.Errorf("%s imports %s, which only parser may", path, name)
-			}
-			if test || !isLayer {
-				continue
-			}
-			inner, own := strings.CutPrefix(name, module+"/")
-			if own && !slices.Contains(layers, inner) || name == module {
-				t.Errorf("%s imports %s, which is not below it", path, name)
-			}
-			if slices.Contains(files, name) && !touchesFiles[dir] && !(name == "syscall" && mayKnowErrno[dir]) {
-				t.Errorf("%s imports %s, but only the store touches files", path, name)
-			}
-		}
-		return nil
-	})
-	require.NoError(t, err)
-}
-
-// TestNothingSpeaksOfTesting holds that programs do not get the testing package linked in.
-func TestNothingSpeaksOfTesting(t *testing.T) {
-	out, err := exec.Command("go", "list", "-deps", ".").Output()
-	require.NoError(t, err)
-	for line := range bytes.Lines(out) {
-		name := strings.TrimSpace(string(line))
-		assert.NotEqual(t, "testing", name)
-		assert.NotContains(t, name, "testify")
-	}
 }

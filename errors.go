@@ -53,11 +53,12 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Is reports whether target is the error's Code. A conflict in which both a version and a condition
 // did not hold is an ErrVersionConflict and an ErrConditionFailed. An append whose outcome is
-// unknown because the store has moved is an ErrOutcomeUnknown and an ErrMoved.
+// unknown because the store has moved is an ErrOutcomeUnknown and an ErrMoved. Where package engine
+// has a sentinel for the same as a Code, the one is as good as the other.
 func (e *Error) Is(target error) bool {
 	code, ok := target.(Code)
 	if !ok {
-		return false
+		return target == engineSentinels[e.Code]
 	}
 	return code == e.Code ||
 		code == ErrConditionFailed && conditionFailed(e.Err) ||
@@ -161,6 +162,7 @@ var codes = [codeCount]struct {
 	ErrIO:              {"58030", "input/output error", false},
 }
 
+// Error names the kind of error in a few words.
 func (c Code) Error() string {
 	if c >= codeCount {
 		return fmt.Sprintf("eventfold: error code %d", uint8(c))
@@ -175,6 +177,15 @@ func (c Code) SQLState() string {
 		return codes[ErrInternal].state
 	}
 	return codes[c].state
+}
+
+// engineSentinels are the engine's words for codes.
+var engineSentinels = map[Code]error{
+	ErrOutcomeUnknown: engine.ErrOutcomeUnknown,
+	ErrClosed:         engine.ErrClosed,
+	ErrReadOnly:       engine.ErrReadOnly,
+	ErrFull:           engine.ErrFull,
+	ErrPoisoned:       engine.ErrPoisoned,
 }
 
 // sentinelCodes are the codes of errors without facts, the more telling ones first.

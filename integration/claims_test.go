@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // A claimCall is one transaction: INSERTs one after the other, each of rows that claim names, on the condition that
@@ -51,34 +51,12 @@ var claimModel = porcupine.Model{
 // TestConditionsAreLinearizable lets goroutines claim names in transactions of several INSERTs, and asks porcupine for
 // an order that explains who got them.
 func TestConditionsAreLinearizable(t *testing.T) {
-	const clients, calls, names = 6, 30, 40
 	for round := range max(1, budget(t, "EVENTFOLD_LINEARIZABLE_ROUNDS", 5)) {
 		db, err := sql.Open("eventfold", t.TempDir())
 		require.NoError(t, err)
-		base := seed(t) + uint64(round)
-		var mu sync.Mutex // protects history
-		var history []porcupine.Operation
-		var group sync.WaitGroup
-		start := time.Now()
-		for client := range clients {
-			group.Go(func() {
-				r := rand.New(rand.NewPCG(base, uint64(client)))
-				for range calls {
-					call := randomClaim(r, names)
-					began := time.Since(start).Nanoseconds()
-					ok, err := makeClaim(t.Context(), db, call)
-					ended := time.Since(start).Nanoseconds()
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					mu.Lock()
-					history = append(history, porcupine.Operation{ClientId: client, Input: call, Call: began, Output: ok, Return: ended})
-					mu.Unlock()
-				}
-			})
-		}
-		group.Wait()
+		clients := recorder[claimCall, bool]{6, 30, func(r *rand.Rand) claimCall { return randomClaim(r, 40) },
+			func(call claimCall) (bool, error) { return makeClaim(t.Context(), db, call) }}
+		history := clients.history(t, testenv.Seed(t)+uint64(round))
 		require.NoError(t, db.Close())
 		require.Equal(t, porcupine.Ok, porcupine.CheckOperationsTimeout(claimModel, history, time.Minute), "%d operations", len(history))
 		granted := 0

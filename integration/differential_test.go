@@ -5,14 +5,13 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/eventfold/eventfold/internal/race"
+	"github.com/eventfold/eventfold/internal/testenv"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -26,29 +25,10 @@ import (
 // it has nothing to find in one goroutine.
 func budget(t *testing.T, name string, otherwise int) int {
 	t.Helper()
-	text := os.Getenv(name)
-	switch {
-	case text == "" && race.Enabled:
-		return max(1, otherwise/10)
-	case text == "":
-		return otherwise
+	if race.Enabled {
+		otherwise = max(1, otherwise/10)
 	}
-	n, err := strconv.Atoi(text)
-	require.NoError(t, err, name)
-	return n
-}
-
-// seed returns the seed of this run: from the environment to repeat one, otherwise a new one. It is printed either way.
-func seed(t *testing.T) uint64 {
-	t.Helper()
-	s := uint64(time.Now().UnixNano())
-	if text := os.Getenv("EVENTFOLD_SEED"); text != "" {
-		var err error
-		s, err = strconv.ParseUint(text, 10, 64)
-		require.NoError(t, err)
-	}
-	t.Logf("EVENTFOLD_SEED=%d", s)
-	return s
+	return testenv.Number(t, name, otherwise)
 }
 
 // pair is the same events in eventfold and in SQLite.
@@ -270,7 +250,7 @@ func sortRows(rows [][]any) {
 
 // TestSameAnswersAsSQLite runs random statements on both. EVENTFOLD_STATEMENTS sets how many.
 func TestSameAnswersAsSQLite(t *testing.T) {
-	g := &generator{Rand: rand.New(rand.NewPCG(seed(t), 1))}
+	g := &generator{Rand: rand.New(rand.NewPCG(testenv.Seed(t), 1))}
 	n := budget(t, "EVENTFOLD_STATEMENTS", 5000)
 	failed, bothFailed := 0, 0
 	const perStore = 2500
@@ -298,7 +278,7 @@ func TestSameAnswersAsSQLite(t *testing.T) {
 
 // TestSameJoinsAsSQLite runs joins of many tables, in random orders, on both. EVENTFOLD_JOINS sets how many.
 func TestSameJoinsAsSQLite(t *testing.T) {
-	g := &generator{Rand: rand.New(rand.NewPCG(seed(t), 5))}
+	g := &generator{Rand: rand.New(rand.NewPCG(testenv.Seed(t), 5))}
 	n := budget(t, "EVENTFOLD_JOINS", 1500)
 	p := newPair(t, g.Rand, 120)
 	failed, rows := 0, 0
@@ -319,7 +299,7 @@ func TestSameJoinsAsSQLite(t *testing.T) {
 // TestSameAnswersInATransaction runs random statements in a transaction that has appended events: they are rows without a position, an id
 // and a time.
 func TestSameAnswersInATransaction(t *testing.T) {
-	g := &generator{Rand: rand.New(rand.NewPCG(seed(t), 3))}
+	g := &generator{Rand: rand.New(rand.NewPCG(testenv.Seed(t), 3))}
 	n := budget(t, "EVENTFOLD_STATEMENTS", 5000) / 5
 	p := newPair(t, g.Rand, 150)
 	tx, err := p.ours.Begin()
@@ -351,7 +331,7 @@ func TestSameAnswersInATransaction(t *testing.T) {
 
 // TestSameAnswersAsOf compares AS OF POSITION p with SQLite's answer from the rows up to p.
 func TestSameAnswersAsOf(t *testing.T) {
-	g := &generator{Rand: rand.New(rand.NewPCG(seed(t), 4))}
+	g := &generator{Rand: rand.New(rand.NewPCG(testenv.Seed(t), 4))}
 	n := budget(t, "EVENTFOLD_STATEMENTS", 5000) / 5
 	const events = 250
 	p := newPair(t, g.Rand, events)
@@ -410,7 +390,7 @@ func clip(rows [][]any) string {
 // TestSameTreesAsSQLite renders parsed expressions fully parenthesised and lets SQLite evaluate both texts: a slip in
 // precedence or associativity gives another value. EVENTFOLD_EXPRESSIONS sets how many.
 func TestSameTreesAsSQLite(t *testing.T) {
-	g := &generator{Rand: rand.New(rand.NewPCG(seed(t), 2)), free: true}
+	g := &generator{Rand: rand.New(rand.NewPCG(testenv.Seed(t), 2)), free: true}
 	db, err := sql.Open("sqlite", "file::memory:")
 	require.NoError(t, err)
 	defer db.Close()

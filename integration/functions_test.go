@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // oddValues are the arguments that functions are tried with: what is nothing, empty, negative, huge, tiny, no UTF-8, and what means something
@@ -213,9 +214,9 @@ func oddExpressions(r *rand.Rand, n int) []string {
 // TestFunctionsOfOddArguments holds that every difference from SQLite is among the deviations: each function and operator with combinations
 // of odd values, a fifth of those of up to two; with EVENTFOLD_EXPRESSIONS all of them, and so many of three.
 func TestFunctionsOfOddArguments(t *testing.T) {
-	r := rand.New(rand.NewPCG(seed(t), 5))
+	r := rand.New(rand.NewPCG(testenv.Seed(t), 5))
 	list := oddExpressions(r, budget(t, "EVENTFOLD_EXPRESSIONS", 5000))
-	if os.Getenv("EVENTFOLD_EXPRESSIONS") == "" {
+	if testenv.Get("EVENTFOLD_EXPRESSIONS") == "" {
 		r.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 		list = list[:budget(t, "EVENTFOLD_EXPRESSIONS", len(list)/5)]
 	}

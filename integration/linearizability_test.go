@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // An appendCall is one append with an expected version, or a read of the stream's version if read is true.
@@ -61,34 +61,12 @@ var streamModel = porcupine.Model{
 // TestExpectedVersionsAreLinearizable lets goroutines append to few streams with every kind of expected version, records when each
 // call began and ended, and asks porcupine for an order that explains all answers.
 func TestExpectedVersionsAreLinearizable(t *testing.T) {
-	const clients, calls = 8, 150
 	for round := range budget(t, "EVENTFOLD_LINEARIZABLE_ROUNDS", 5) {
 		s, err := filestore.Open(t.TempDir(), filestore.Options{})
 		require.NoError(t, err)
-		base := seed(t) + uint64(round)
-		var mu sync.Mutex // protects history
-		var history []porcupine.Operation
-		var group sync.WaitGroup
-		start := time.Now()
-		for client := range clients {
-			group.Go(func() {
-				r := rand.New(rand.NewPCG(base, uint64(client)))
-				for range calls {
-					call := randomCall(r, s)
-					began := time.Since(start).Nanoseconds()
-					reply, err := makeCall(s, call)
-					ended := time.Since(start).Nanoseconds()
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					mu.Lock()
-					history = append(history, porcupine.Operation{ClientId: client, Input: call, Call: began, Output: reply, Return: ended})
-					mu.Unlock()
-				}
-			})
-		}
-		group.Wait()
+		clients := recorder[appendCall, appendReply]{8, 150, func(r *rand.Rand) appendCall { return randomCall(r, s) },
+			func(call appendCall) (appendReply, error) { return makeCall(s, call) }}
+		history := clients.history(t, testenv.Seed(t)+uint64(round))
 		require.NoError(t, s.Close())
 		require.Equal(t, porcupine.Ok, porcupine.CheckOperationsTimeout(streamModel, history, time.Minute), "%d operations", len(history))
 		t.Logf("%d operations are linearizable", len(history))

@@ -22,11 +22,12 @@ import (
 	"github.com/eventfold/eventfold"
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // TestMain lets the test binary be a reader process too.
 func TestMain(m *testing.M) {
-	if store := os.Getenv("EVENTFOLD_READER"); store != "" {
+	if store := testenv.Get("EVENTFOLD_TEST_READER"); store != "" {
 		if err := follow(store); err != nil {
 			fmt.Println("bad", err)
 			os.Exit(1)
@@ -81,7 +82,7 @@ type reader struct {
 
 func startReader(store string) (*reader, error) {
 	r := &reader{cmd: exec.Command(os.Args[0]), done: make(chan error, 1)}
-	r.cmd.Env = append(os.Environ(), "EVENTFOLD_READER="+store)
+	r.cmd.Env = append(os.Environ(), "EVENTFOLD_TEST_READER="+store)
 	out, err := r.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -147,7 +148,7 @@ func TestReadersInOtherProcesses(t *testing.T) {
 			written.Store(p)
 		}
 	})
-	r := rand.New(rand.NewPCG(seed(t), 3))
+	r := rand.New(rand.NewPCG(testenv.Seed(t), 3))
 	kills := 0
 	for ctx.Err() == nil {
 		select {

@@ -1,208 +1,150 @@
 package parser
 
-// readCore reads one core, and the tail if it belongs to this core alone.
-func (p *parser) readCore(sel *Select, cl coreClauses, tail tailClauses) *Core {
-	lo := cl.selects.at
-	core := &Core{Pos: p.toks[lo].off}
-	c := newCarriers(p, cl.end()-lo)
-	core.Distinct = p.distinct(cl.selects)
-	core.Results = c.results(cl.selects.lo, cl.selects.hi)
-	if cl.from != nil {
-		core.From = c.sources(cl.from.lo, cl.from.hi)
+// core reads one SELECT without WITH, ORDER BY and LIMIT. Its expressions go to the list.
+func (r *selectReader) core(c *carriers) *Core {
+	p := r.p
+	core := &Core{Pos: p.tok().off}
+	p.expect("SELECT")
+	if core.Distinct = p.accept("DISTINCT"); !core.Distinct {
+		p.accept("ALL")
 	}
-	c.clause(&core.Where, cl.where)
-	if cl.group != nil {
-		core.GroupBy = c.list(cl.group.lo, cl.group.hi)
+	c.results(core)
+	if p.accept("FROM") {
+		core.From = c.sources()
+		r.position()
 	}
-	c.clause(&core.Having, cl.having)
-	c.tail(sel, tail)
-	c.read()
+	if p.accept("WHERE") {
+		c.expr(into(&core.Where))
+	}
+	if p.word("GROUP") {
+		p.expect("GROUP", "BY")
+		c.list(&core.GroupBy)
+	}
+	if p.accept("HAVING") {
+		c.expr(into(&core.Having))
+	}
 	return core
 }
 
-// readTail reads the tail of a compound query on its own.
-func (p *parser) readTail(sel *Select, tail tailClauses) {
-	c := newCarriers(p, 16)
-	c.tail(sel, tail)
-	c.read()
-}
-
-// end returns the index behind the last clause.
-func (cl coreClauses) end() int {
-	end := cl.selects.hi
-	for _, c := range []*clause{cl.from, cl.where, cl.group, cl.having} {
-		if c != nil {
-			end = c.hi
+// results reads the list of a SELECT.
+func (c *carriers) results(core *Core) {
+	for c.p.err == nil {
+		c.result(core)
+		if !c.p.accept(",") {
+			return
 		}
 	}
-	return end
-}
-
-// clause reads a clause that is one expression; nil stands for a clause that is not there.
-func (c *carriers) clause(into *Expr, cl *clause) {
-	if cl != nil {
-		c.expr(into, cl.lo, cl.hi)
-	}
-}
-
-// distinct steps over DISTINCT or ALL behind SELECT.
-func (p *parser) distinct(cl *clause) bool {
-	t := &p.toks[cl.lo]
-	if t.is("DISTINCT", "ALL") {
-		cl.lo++
-	}
-	return t.is("DISTINCT")
-}
-
-// results reads the list of a SELECT.
-func (c *carriers) results(lo, hi int) []Result {
-	parts := c.p.commas(lo, hi)
-	list := make([]Result, len(parts))
-	for i, part := range parts {
-		c.result(&list[i], part)
-	}
-	return list
 }
 
 // result reads one item of a SELECT list.
-func (c *carriers) result(r *Result, part span) {
+func (c *carriers) result(core *Core) {
 	p := c.p
-	r.Pos = p.toks[part.lo].off
-	if last := part.hi - 1; p.toks[last].is("*") && (last == part.lo || p.toks[last-1].is(".")) {
+	lo := p.at
+	i := len(core.Results)
+	core.Results = append(core.Results, Result{Pos: p.tok().off})
+	r := &core.Results[i]
+	if star := p.starAhead(); star >= 0 {
 		r.Star = true
-		r.StarTable = p.starTable(part.lo, last)
+		r.StarTable = p.star(star)
 		return
 	}
-	p.checkStar(part)
-	end := c.prefix(&r.Expr, part.lo, part.hi)
-	if end < part.hi {
-		r.Alias = p.resultAlias(end, part.hi)
-	}
+	c.expr(func(e Expr) { core.Results[i].Expr = e })
 	if p.err != nil {
 		return
 	}
-	r.Text = p.text[p.toks[part.lo].off:p.toks[end-1].end]
+	r.Text = p.text[p.toks[lo].off:p.toks[p.at-1].end]
+	if !p.clauseAhead() {
+		r.Alias = p.alias()
+	}
 }
 
-// resultAlias reads the [AS] name that fills a range.
-func (p *parser) resultAlias(i, hi int) string {
-	if p.toks[i].is("AS") {
-		i++
+// alias reads [AS] name. It returns "" if there is neither.
+func (p *parser) alias() string {
+	if p.accept("AS") || p.tok().naming() {
+		return p.name().Text
 	}
-	if i != hi-1 || !p.toks[i].naming() {
-		p.unexpected(p.notName(i, hi))
-	}
-	return p.toks[i].text
+	return ""
 }
 
-// checkStar refuses an item of a SELECT list that begins with a star, or with names, dots and a
-// star, and has something behind it.
-func (p *parser) checkStar(part span) {
-	star := part.lo
-	for p.toks[star].kind != tokOp && star+2 < part.hi && p.toks[star+1].is(".") {
-		star += 2
-	}
-	if star+1 >= part.hi || !p.toks[star].is("*") {
-		return
-	}
-	if next := &p.toks[star+1]; !next.is("AS") && !next.naming() {
-		p.misplaced(star + 1)
-	}
-	p.resultAlias(star+1, part.hi)
-	p.fail(part.lo, "a * must stand alone")
-}
-
-// notName returns the first token from the index on that is not part of a single name.
-func (p *parser) notName(i, hi int) int {
-	if i < hi && p.toks[i].naming() {
-		i++
-	}
-	return min(i, hi)
-}
-
-// starTable returns the table in front of the star of t.*, "" for a star alone.
-func (p *parser) starTable(lo, star int) string {
-	if lo == star {
-		return ""
-	}
-	i := lo
-	if star-lo == 4 && p.toks[lo+1].is(".") {
-		p.checkSchema(lo)
+// starAhead returns the index of the star that begins the item of a SELECT list at the cursor, with
+// names and dots in front of it perhaps, or -1.
+func (p *parser) starAhead() int {
+	i := p.at
+	for p.toks[i].named() && p.toks[i+1].is(".") && p.toks[i+2].kind != tokEnd {
 		i += 2
 	}
-	if star-i != 2 || !p.toks[i].naming() {
+	if p.toks[i].is("*") {
+		return i
+	}
+	return -1
+}
+
+// star reads [[schema.]table.]*, with the star at the index, and returns the table.
+func (p *parser) star(star int) (table string) {
+	lo := p.at
+	names := (star - lo) / 2
+	if names == 2 {
+		p.checkSchema(lo)
+	}
+	if names > 2 || names > 0 && !p.toks[star-2].naming() {
 		p.unexpected(lo)
+	}
+	if names > 0 {
+		table = p.toks[star-2].text
+	}
+	if p.failed() {
 		return ""
 	}
-	return p.toks[i].text
+	p.at = star + 1
+	p.checkStar(lo)
+	return table
 }
 
-// tail reads ORDER BY, LIMIT and OFFSET.
-func (c *carriers) tail(sel *Select, tail tailClauses) {
-	if tail.order != nil {
-		sel.OrderBy = c.orders(tail.order.lo, tail.order.hi)
-	}
-	limit, offset := tail.limit, tail.offset
-	if limit != nil && !c.p.limitAll(limit) {
-		c.limit(sel, limit)
-	}
-	if offset == nil {
+// checkStar refuses what stands behind the star of an item that begins at the index and is not the
+// next item or clause.
+func (p *parser) checkStar(lo int) {
+	t := p.tok()
+	switch {
+	case p.closes(0), t.is(","), clauseWords[t.key], p.clauseAhead():
+		return
+	case !t.is("AS") && !t.naming():
+		p.misplaced(p.at)
 		return
 	}
-	if limit != nil && c.p.find(limit.lo, limit.hi, ",") < limit.hi {
-		c.p.unexpected(offset.at)
+	p.alias()
+	if next := p.tok(); !p.closes(0) && !next.is(",") && !clauseWords[next.key] && !p.clauseAhead() {
+		p.unexpected(p.at)
 	}
-	c.expr(&sel.Offset, offset.lo, offset.hi)
+	p.fail(lo, "a * must stand alone")
 }
-
-// limit reads LIMIT n or LIMIT offset, n.
-func (c *carriers) limit(sel *Select, cl *clause) {
-	parts := c.p.commas(cl.lo, cl.hi)
-	if len(parts) > 2 {
-		c.p.unexpected(parts[2].lo - 1)
-	}
-	if c.p.err != nil {
-		return
-	}
-	if len(parts) == 2 {
-		c.expr(&sel.Offset, parts[0].lo, parts[0].hi)
-	}
-	n := parts[len(parts)-1]
-	c.expr(&sel.Limit, n.lo, n.hi)
-}
-
-func (p *parser) limitAll(cl *clause) bool { return cl.hi == cl.lo+1 && p.toks[cl.lo].is("ALL") }
 
 // orders reads the items of an ORDER BY.
-func (c *carriers) orders(lo, hi int) []Order {
-	parts := c.p.commas(lo, hi)
-	list := make([]Order, len(parts))
-	for i, part := range parts {
-		end := c.p.direction(&list[i], part)
-		if stop := c.prefix(&list[i].Expr, part.lo, end); stop != end {
-			if c.p.toks[stop].is("ASC", "DESC", "NULLS") {
-				stop++
-			}
-			c.p.unexpected(stop)
+func (c *carriers) orders(list *[]Order) {
+	for c.p.err == nil {
+		i := len(*list)
+		*list = append(*list, Order{})
+		c.expr(func(e Expr) { (*list)[i].Expr = e })
+		c.p.direction(&(*list)[i])
+		if !c.p.accept(",") {
+			return
 		}
 	}
-	return list
 }
 
-// direction reads ASC, DESC and NULLS FIRST or LAST at the end of an ORDER BY item, and returns
-// where its expression ends.
-func (p *parser) direction(o *Order, part span) (end int) {
-	end = part.hi
-	if end-2 > part.lo && p.toks[end-2].is("NULLS") && p.toks[end-1].is("FIRST", "LAST") {
+// direction reads [ASC | DESC] [NULLS FIRST | NULLS LAST].
+func (p *parser) direction(o *Order) {
+	if o.Desc = p.accept("DESC"); !o.Desc {
+		p.accept("ASC")
+	}
+	if !p.accept("NULLS") {
+		return
+	}
+	switch {
+	case p.accept("FIRST"):
+		o.Nulls = NullsFirst
+	case p.accept("LAST"):
 		o.Nulls = NullsLast
-		if p.toks[end-1].is("FIRST") {
-			o.Nulls = NullsFirst
-		}
-		end -= 2
+	default:
+		p.unexpected(p.at)
 	}
-	if end-1 > part.lo && p.toks[end-1].is("ASC", "DESC") && !p.afterDot(end-1) {
-		o.Desc = p.toks[end-1].is("DESC")
-		end--
-	}
-	return end
 }

@@ -23,6 +23,7 @@ func newSyntaxError(text string, pos Pos, msg string) *SyntaxError {
 	return &SyntaxError{Text: text, Pos: pos, Line: line, Column: column, Msg: msg}
 }
 
+// Error tells the place, the mistake and what to write instead, in one line.
 func (e *SyntaxError) Error() string {
 	s := fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Msg)
 	if e.Hint != "" {

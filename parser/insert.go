@@ -2,6 +2,7 @@ package parser
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -13,8 +14,8 @@ func readInsert(p *parser) Statement {
 	}
 	p.expect("INTO")
 	ins.Into = p.tableOrParam()
-	if p.word("(") && !p.startsSelect(p.at+1) {
-		ins.Columns = p.insertColumns()
+	if p.word("(") && !p.subqueryAhead() {
+		ins.Columns = p.columnNames("a column to insert into has no table in front of it")
 	}
 	p.checkSource()
 	p.expect("VALUES")
@@ -51,47 +52,28 @@ func (p *parser) checkInsertEnd() {
 	}
 }
 
-// insertColumns reads the list of columns.
-func (p *parser) insertColumns() []Name {
-	lo, hi := p.group()
-	var names []Name
-	seen := map[string]bool{}
-	for _, part := range p.commas(lo, hi) {
-		if part.hi > part.lo+1 && p.toks[part.lo+1].is(".") {
-			p.fail(part.lo, "a column to insert into has no table in front of it")
-		}
-		if part.hi != part.lo+1 || !p.toks[part.lo].naming() {
-			p.unexpected(p.notName(part.lo, part.hi))
-		}
-		t := &p.toks[part.lo]
-		if seen[LowerASCII(t.text)] {
-			p.fail(part.lo, "the column "+p.quote(part.lo)+" is named twice")
-		}
-		seen[LowerASCII(t.text)] = true
-		names = append(names, Name{Pos: t.off, Text: t.text})
-	}
-	return names
-}
-
 // rows reads the rows behind VALUES. width is the number of columns, 0 if they are not listed.
 func (p *parser) rows(width int) [][]Expr {
-	c := newCarriers(p, len(p.toks)-p.at)
-	var rows [][]Expr
-	for {
+	c := newCarriers(p)
+	var values []Expr // of all rows
+	for p.err == nil {
 		open := p.at
-		lo, hi := p.group()
-		if lo == hi {
+		p.expect("(")
+		if p.word(")") {
 			p.fail(open, "a row of VALUES is empty")
 		}
-		row := c.list(lo, hi)
-		width = p.checkWidth(open, len(row), width)
-		rows = append(rows, row)
+		n := c.list(&values)
+		p.expect(")")
+		width = p.checkWidth(open, n, width)
 		if !p.accept(",") {
 			break
 		}
 	}
 	c.read()
-	return rows
+	if p.err != nil {
+		return nil
+	}
+	return slices.Collect(slices.Chunk(values, width))
 }
 
 // checkWidth compares the number of a row's values with that of the columns, or of the first row if the columns are not listed.
@@ -148,7 +130,7 @@ func (p *parser) expectation(word string) Expectation {
 		e.Kind = ExpectStreamExists
 	case p.accept("VERSION"):
 		e.Kind = ExpectVersion
-		e.Version = p.bindHere()
+		e.Version = p.bind()
 	case p.accept("NO", "EVENT", "FROM"):
 		e.Kind = ExpectNoEvent
 		p.noEvent(&e)
@@ -166,47 +148,19 @@ func (p *parser) expectation(word string) Expectation {
 	return e
 }
 
-// bindHere reads a number or a parameter at the cursor.
-func (p *parser) bindHere() Expr {
-	lo := p.at
-	if p.word("-") {
-		p.at++
-	}
-	p.next()
-	return p.bind(lo, p.at)
-}
-
 // noEvent reads table [WHERE condition] [AFTER position].
 func (p *parser) noEvent(e *Expectation) {
 	e.From = p.table()
 	if p.accept("WHERE") {
-		end := p.conditionEnd(p.at)
-		e.Where = p.exprRange(p.at, end)
-		p.at = end
+		e.Where = p.expr()
 	}
 	if p.accept("AFTER") {
 		if p.word("NULL") {
 			e.After = &Literal{Pos: p.next().off}
 			return
 		}
-		e.After = p.bindHere()
+		e.After = p.bind()
 	}
-}
-
-// conditionEnd returns where the WHERE of an expectation ends: before AFTER, a comma, RETURNING, or the end.
-// AFTER and RETURNING end it only where an operand has ended, so columns may have these names.
-func (p *parser) conditionEnd(lo int) int {
-	i := lo
-	for ; p.toks[i].kind != tokEnd; i = p.skip(i) {
-		t := &p.toks[i]
-		if t.is(",", ")") {
-			return i
-		}
-		if t.is("AFTER", "RETURNING", "EXPECTING") && i > lo && !p.afterDot(i) && p.toks[i-1].endsOperand() {
-			return i
-		}
-	}
-	return i
 }
 
 // readGuard reads EXPECT table expectation, ...

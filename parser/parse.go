@@ -13,13 +13,12 @@ import (
 //
 // It keeps the first mistake that its methods find. After it, the cursor is at the end, and what
 // the methods return means nothing: they go on only as far as it is no trouble, and see to it
-// that they come to an end. Methods that take a range look at the tokens from lo up to but not
-// including hi and leave the cursor alone.
+// that they come to an end. Everything is read at the cursor, from left to right, once. What an
+// expression is made of ends it: nothing looks for the end beforehand.
 type parser struct {
 	text string
 	toks []token      // ended by one of the kind tokEnd
 	at   int          // the cursor
-	nest int          // NOT, CASE and signs that are open around the place being read
 	err  *SyntaxError // the first mistake; nil if there is none so far
 	seen func(string) // gets every text that sqlparser is given; nil but in tests
 }
@@ -227,6 +226,9 @@ func shorten(s string) string {
 
 func (p *parser) tok() *token { return &p.toks[p.at] }
 
+// peek returns the token so many behind the cursor, or the last one.
+func (p *parser) peek(n int) *token { return &p.toks[min(p.at+n, len(p.toks)-1)] }
+
 func (p *parser) ended() bool { return p.tok().kind == tokEnd }
 
 // word tells whether the cursor is at one of the keywords or operators.
@@ -279,67 +281,6 @@ func (p *parser) name() Name {
 	t := p.next()
 	return Name{Pos: t.off, Text: t.text}
 }
-
-// group steps over a parenthesis and what it encloses, and returns the range inside.
-func (p *parser) group() (lo, hi int) {
-	if !p.word("(") {
-		p.unexpected(p.at)
-		return p.at, p.at
-	}
-	lo, hi = p.at+1, p.tok().mate
-	p.at = hi + 1
-	return lo, hi
-}
-
-// skip returns the index behind the token, or behind the whole group if the token opens one.
-func (p *parser) skip(i int) int {
-	if p.toks[i].is("(") {
-		return p.toks[i].mate + 1
-	}
-	return i + 1
-}
-
-// A span is a range of tokens.
-type span struct{ lo, hi int }
-
-// commas cuts a range at its commas outside of parentheses. No part is empty; after a mistake there are none.
-func (p *parser) commas(lo, hi int) []span {
-	var parts []span
-	from := lo
-	for i := lo; i < hi; i = p.skip(i) {
-		if p.toks[i].is(",") {
-			if i == from {
-				p.unexpected(i)
-				return nil
-			}
-			parts = append(parts, span{from, i})
-			from = i + 1
-		}
-	}
-	if from >= hi {
-		p.unexpected(hi)
-		return nil
-	}
-	return append(parts, span{from, hi})
-}
-
-// find returns the first of the keywords in a range outside of parentheses, or hi.
-func (p *parser) find(lo, hi int, keys ...string) int {
-	for i := lo; i < hi; i = p.skip(i) {
-		if p.toks[i].is(keys...) && !p.afterDot(i) && !p.distinctFrom(i, lo) {
-			return i
-		}
-	}
-	return hi
-}
-
-// distinctFrom tells whether the token is the FROM of IS [NOT] DISTINCT FROM.
-func (p *parser) distinctFrom(i, lo int) bool {
-	return i-2 >= lo && p.toks[i].is("FROM") && p.toks[i-1].is("DISTINCT") && p.toks[i-2].is("IS", "NOT")
-}
-
-// afterDot tells whether the token follows a dot and so is a name, whatever it says.
-func (p *parser) afterDot(i int) bool { return i > 0 && p.toks[i-1].is(".") }
 
 // starters are the words that a statement begins with.
 var starters = map[string]func(*parser) Statement{}

@@ -250,17 +250,17 @@ func TestSplit(t *testing.T) {
 	}
 }
 
-// TestTextsWithManyMistakesGiveOne reads texts in which much is wrong behind the first mistake that is found.
+// TestTextsWithManyMistakesGiveOne reads texts in which much is wrong: the first mistake is told of.
 func TestTextsWithManyMistakesGiveOne(t *testing.T) {
 	for text, column := range map[string]int{
 		"SELECT a b c, (SELECT, 1 END FROM)":                             12,
-		"WITH a AS (SELECT a b c FROM), a AS 1 SELECT IN LIMIT 1, 2, 3":  29,
+		"WITH a AS (SELECT a b c FROM), a AS 1 SELECT IN LIMIT 1, 2, 3":  23,
 		"SELECT 1 FROM (a b c, (d e f) g) h i j":                         20,
 		"SELECT CASE END, END, CAST(a), a IN b FROM x.y.z LEFT JOIN u":   13,
 		"INSERT INTO t (a, A) VALUES (), (1 2) EXPECTING, RETURNING a.b": 19,
 		"EXPECT t NO, ANY, VERSION, NO EVENT FROM ?, NO EVENT FROM u x":  12,
 		"SELECT 1 UNION, UNION 2 AS OF POSITION a AS OF POSITION b":      15,
-		"SELECT SUM(a) OVER (b ROWS x PARTITION c ORDER d), f(*, 1) 2":   60,
+		"SELECT SUM(a) OVER (b ROWS x PARTITION c ORDER d), f(*, 1) 2":   21,
 	} {
 		_, err := Parse(text)
 		var syntax *SyntaxError
@@ -282,5 +282,25 @@ func TestFlatChains(t *testing.T) {
 		require.NoError(t, err, op)
 		n := parsed.Statement.(*Select).First.Results[0].Expr.(*Nary)
 		assert.Len(t, n.Terms, 40_001, op)
+	}
+}
+
+// TestWordsOfClausesAreNamesWhereAnOperandStands reads words that begin or end a clause elsewhere.
+func TestWordsOfClausesAreNamesWhereAnOperandStands(t *testing.T) {
+	for text, want := range map[string]string{
+		"SELECT a FROM t WHERE follow":                  `SELECT "a" FROM "t" WHERE "follow"`,
+		"SELECT a FROM t ORDER BY desc DESC, - asc ASC": `SELECT "a" FROM "t" ORDER BY "desc" DESC, (- "asc")`,
+		"SELECT offset OFFSET FROM t OFFSET offset":     `SELECT "offset" AS "OFFSET" FROM "t" LIMIT -1 OFFSET "offset"`,
+		"SELECT a IS NOT DISTINCT FROM from_ FROM t":    `SELECT ("a" IS "from_") FROM "t"`,
+		"SELECT f(a) filter FROM t over":                `SELECT f("a") AS "filter" FROM "t" AS "over"`,
+		"SELECT SUM(a) OVER (ORDER BY rows ROWS 1 + range PRECEDING)": `SELECT sum("a") OVER (ORDER BY "rows" ROWS ` +
+			`BETWEEN (1 + "range") PRECEDING AND CURRENT ROW)`,
+		"SELECT a FROM t JOIN u ON LEFT(a, 1) = b LEFT JOIN v ON 1": `SELECT "a" FROM "t" JOIN "u" ON (left("a", 1) = "b") ` +
+			`LEFT JOIN "v" ON 1`,
+	} {
+		parsed, err := Parse(text)
+		if assert.NoError(t, err, text) {
+			assert.Equal(t, want, RenderStatement(parsed.Statement), text)
+		}
 	}
 }

@@ -311,12 +311,12 @@ func (s *scanner) hexNumber() (end int, value any) {
 
 func (s *scanner) decimal() (end int, value any) {
 	end = s.digits(s.at)
-	real := false
+	whole := true
 	if end < len(s.text) && s.text[end] == '.' {
-		real, end = true, s.digits(end+1)
+		whole, end = false, s.digits(end+1)
 	}
 	if end < len(s.text) && (s.text[end] == 'e' || s.text[end] == 'E') {
-		real = true
+		whole = false
 		exp := end + 1
 		if exp < len(s.text) && (s.text[exp] == '+' || s.text[exp] == '-') {
 			exp++
@@ -326,7 +326,7 @@ func (s *scanner) decimal() (end int, value any) {
 		}
 	}
 	text := s.text[s.at:end]
-	if !real {
+	if whole {
 		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 			return end, n
 		}

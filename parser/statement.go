@@ -54,7 +54,7 @@ func readShow(p *parser) Statement {
 		s.Like = p.constant()
 	}
 	if p.accept("LIMIT") {
-		s.Limit = p.bindHere()
+		s.Limit = p.bind()
 	}
 	return s
 }
@@ -127,9 +127,7 @@ func readSavepoint(p *parser) Statement {
 func readBackup(p *parser) Statement {
 	b := &Backup{Pos: p.next().off}
 	p.expect("TO")
-	end := len(p.toks) - 1
-	b.To = p.exprRange(p.at, end)
-	p.at = end
+	b.To = p.expr()
 	return b
 }
 

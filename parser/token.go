@@ -20,8 +20,8 @@ type token struct {
 	off, end Pos    // its bytes in the text
 	text     string // a word as it was written, the decoded name, or the operator
 	key      string // of a word that is a keyword: itself in upper case; of an operator: itself
-	value    any    // of a literal or a parameter: the Literal's value or a *Param
-	mate     int    // of a parenthesis: the index of the one that belongs to it
+	value    any    // of a literal or a parameter: the Literal's value or a *Param; of what has been read: see carry
+	mate     int    // of a parenthesis: the index of the one that belongs to it; of what has been read: its last token
 }
 
 // keywords holds every word that means something somewhere in the grammar, and whether it is reserved.
@@ -100,6 +100,9 @@ func (t *token) reserved() bool { return t.kind == tokWord && keywords[t.key] }
 
 // naming tells whether the token may stand for a name.
 func (t *token) naming() bool { return t.kind == tokName || t.kind == tokWord && !t.reserved() }
+
+// named tells whether the token may stand for a name behind or in front of a dot.
+func (t *token) named() bool { return t.kind == tokName || t.kind == tokWord }
 
 // literal tells whether the token is a constant or a parameter.
 func (t *token) literal() bool { return t.kind >= tokString && t.kind <= tokParam }

@@ -442,19 +442,50 @@ func (*Exists) expr()   {}
 func (*Collate) expr()  {}
 func (*Interval) expr() {}
 
-func (e *Literal) At() Pos  { return e.Pos }
-func (e *Param) At() Pos    { return e.Pos }
-func (e *Column) At() Pos   { return e.Pos }
-func (e *Unary) At() Pos    { return e.Pos }
-func (e *Binary) At() Pos   { return e.X.At() }
-func (e *Nary) At() Pos     { return e.Terms[0].At() }
-func (e *In) At() Pos       { return e.X.At() }
-func (e *Like) At() Pos     { return e.X.At() }
-func (e *Between) At() Pos  { return e.X.At() }
-func (e *Case) At() Pos     { return e.Pos }
-func (e *Cast) At() Pos     { return e.Pos }
-func (e *Call) At() Pos     { return e.Pos }
+// At returns where it begins.
+func (e *Literal) At() Pos { return e.Pos }
+
+// At returns where it begins.
+func (e *Param) At() Pos { return e.Pos }
+
+// At returns where it begins.
+func (e *Column) At() Pos { return e.Pos }
+
+// At returns where it begins.
+func (e *Unary) At() Pos { return e.Pos }
+
+// At returns where its left operand begins.
+func (e *Binary) At() Pos { return e.X.At() }
+
+// At returns where its first term begins.
+func (e *Nary) At() Pos { return e.Terms[0].At() }
+
+// At returns where its left operand begins.
+func (e *In) At() Pos { return e.X.At() }
+
+// At returns where its left operand begins.
+func (e *Like) At() Pos { return e.X.At() }
+
+// At returns where its left operand begins.
+func (e *Between) At() Pos { return e.X.At() }
+
+// At returns where it begins.
+func (e *Case) At() Pos { return e.Pos }
+
+// At returns where it begins.
+func (e *Cast) At() Pos { return e.Pos }
+
+// At returns where it begins.
+func (e *Call) At() Pos { return e.Pos }
+
+// At returns where it begins.
 func (e *Subquery) At() Pos { return e.Pos }
-func (e *Exists) At() Pos   { return e.Pos }
-func (e *Collate) At() Pos  { return e.X.At() }
+
+// At returns where it begins.
+func (e *Exists) At() Pos { return e.Pos }
+
+// At returns where its left operand begins.
+func (e *Collate) At() Pos { return e.X.At() }
+
+// At returns where it begins.
 func (e *Interval) At() Pos { return e.Pos }

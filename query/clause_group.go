@@ -6,7 +6,6 @@ import (
 	"unsafe"
 
 	"github.com/eventfold/eventfold/parser"
-	"github.com/eventfold/eventfold/query/internal/effort"
 	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/fault"
 	"github.com/eventfold/eventfold/query/internal/value"
@@ -72,7 +71,7 @@ func (t *groupTable) add(en *expr.Env) error {
 	if err != nil {
 		return err
 	}
-	if n := len(t.plan.aggs); n > manyTerms && !en.Effort(n*effort.Term) {
+	if n := len(t.plan.aggs); n > manyTerms && !en.Effort(n*value.TermEffort) {
 		return en.Err
 	}
 	for i, a := range t.plan.aggs {

@@ -33,6 +33,29 @@ type joinKey struct {
 	left, right *expr.Expr
 	convert     func(value.Value) value.Value // what comparing does to both values first; nil for nothing
 	collate     value.Collation
+	open        bool // the types do not tell whether a time is compared with something else
+}
+
+// keyKinds tells what the values of an open key have been that hashing does not compare as "=" does:
+// beside a time a text is read, and a number is an error.
+type keyKinds struct {
+	times, numbers bool
+	dates          bool // texts that are times beside one, in another way than a time is written
+}
+
+func kindsOf(v value.Value, key []byte, c value.Collation) keyKinds {
+	dates := v.Kind == value.String && key[0] == value.KeyText &&
+		value.BesideTime(v, c).Kind == value.Time
+	return keyKinds{times: v.Kind == value.Time, numbers: v.Kind.IsNumber(), dates: dates}
+}
+
+func (k keyKinds) with(o keyKinds) keyKinds {
+	return keyKinds{k.times || o.times, k.numbers || o.numbers, k.dates || o.dates}
+}
+
+// undecided reports whether values with different keys may be equal, or not comparable at all.
+func (k keyKinds) undecided(o keyKinds) bool {
+	return k.times && (o.numbers || o.dates) || o.times && (k.numbers || k.dates)
 }
 
 func newJoinRelation(left, right relation, outer bool) *joinRelation {
@@ -73,6 +96,7 @@ func newJoinKey(left, right *expr.Expr) (key joinKey, ok bool) {
 	if left.IsTime() {
 		return key, true
 	}
+	key.open = left.Type == Any || right.Type == Any
 	key.convert = value.Conversion(value.CommonAffinity(left.Affinity, right.Affinity))
 	return key, true
 }
@@ -82,8 +106,10 @@ func (p *joinRelation) open(ex *execution, outer *expr.Env) (rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	join := &joinedRows{plan: p, ex: ex, outer: outer, left: left, leftEnv: ex.env(outer),
-		row: make([]value.Value, len(p.reads))}
+	join := &joinedRows{
+		plan: p, ex: ex, outer: outer, left: left, leftEnv: ex.env(outer),
+		row: make([]value.Value, len(p.reads)), kinds: make([]keyKinds, len(p.keys)),
+	}
 	return filtered(join, p.where), nil
 }
 
@@ -100,7 +126,8 @@ type joinedRows struct {
 	keep    *keeper
 	right   [][]value.Value // rows of the right side: the slots that it fills, the others are not set
 	byKey   map[string][]int32
-	all     []int32 // without keys: every row of the right side
+	all     []int32    // every row of the right side, if they are candidates for some row
+	kinds   []keyKinds // by key, of the right side
 	key     []byte
 	found   []int32 // candidates for the current row of the left side
 	matched bool
@@ -142,15 +169,34 @@ func (j *joinedRows) advance() (bool, error) {
 			j.row[i] = r.e.Eval(j.leftEnv)
 		}
 	}
-	j.found = j.all
-	if len(j.plan.keys) > 0 {
-		j.found = nil
-		if key, ok := j.keyOf(j.leftEnv, false); ok {
-			j.found = j.byKey[string(key)]
-		}
+	if j.found, err = j.candidates(); err != nil {
+		return false, err
 	}
 	j.active, j.matched = true, false
 	return true, j.leftEnv.Err
+}
+
+// candidates returns the rows of the right side that may match the current row of the left side.
+func (j *joinedRows) candidates() ([]int32, error) {
+	if len(j.plan.keys) == 0 {
+		return j.all, nil
+	}
+	key, decided := j.keyOf(j.leftEnv, false)
+	switch {
+	case key == nil:
+		return nil, nil
+	case decided:
+		return j.byKey[string(key)], nil
+	case j.all == nil: // the conditions decide
+		if err := j.keep.account(int64(len(j.right)) * 4); err != nil {
+			return nil, err
+		}
+		j.all = make([]int32, len(j.right))
+		for i := range j.all {
+			j.all[i] = int32(i)
+		}
+	}
+	return j.all, nil
 }
 
 // match makes the next joined row of the current left row current; false if there is no more.
@@ -233,8 +279,8 @@ func (j *joinedRows) keepRight(row []value.Value, en *expr.Env) error {
 	if len(j.plan.keys) == 0 {
 		j.all = append(j.all, n)
 	} else {
-		key, ok := j.keyOf(en, true)
-		if !ok { // NULL equals nothing
+		key, _ := j.keyOf(en, true)
+		if key == nil { // NULL equals nothing
 			return en.Err
 		}
 		if list, known := j.byKey[string(key)]; known {
@@ -254,10 +300,12 @@ func (j *joinedRows) keepRight(row []value.Value, en *expr.Env) error {
 	return en.Err
 }
 
-// keyOf encodes what a row is joined on; ok is false if a part of it is NULL.
-func (j *joinedRows) keyOf(en *expr.Env, right bool) (key []byte, ok bool) {
-	j.key = j.key[:0]
-	for _, k := range j.plan.keys {
+// keyOf encodes what a row is joined on, nil if a part of it is NULL. decided tells of a row of the
+// left side that those of the right side with another key do not match it.
+func (j *joinedRows) keyOf(en *expr.Env, right bool) (key []byte, decided bool) {
+	j.key, decided = j.key[:0], true
+	for i := range j.plan.keys {
+		k := &j.plan.keys[i]
 		side := k.left
 		if right {
 			side = k.right
@@ -269,16 +317,24 @@ func (j *joinedRows) keyOf(en *expr.Env, right bool) (key []byte, ok bool) {
 		if k.convert != nil {
 			v = k.convert(v)
 		}
+		start := len(j.key)
 		j.key = value.AppendKey(j.key, v, k.collate)
+		switch {
+		case !k.open:
+		case right:
+			j.kinds[i] = j.kinds[i].with(kindsOf(v, j.key[start:], k.collate))
+		default:
+			decided = decided && !j.kinds[i].undecided(kindsOf(v, j.key[start:], k.collate))
+		}
 	}
-	return j.key, true
+	return j.key, decided
 }
 
 func (j *joinedRows) close() error {
 	if j.keep != nil {
 		j.keep.release()
 	}
-	j.right, j.byKey = nil, nil
+	j.right, j.byKey, j.all = nil, nil, nil
 	return j.left.close()
 }
 

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/eventfold/eventfold/parser"
-	"github.com/eventfold/eventfold/query/internal/effort"
 	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
@@ -121,7 +120,7 @@ func (s *orderedRows) build(en *expr.Env) error {
 // sortEffort is about how many bytes comparing two rows looks at, and some for the comparison
 // itself.
 func sortEffort(a, b []value.Value) int {
-	n := effort.Term
+	n := value.TermEffort
 	for i := range a {
 		n += min(len(a[i].S), len(b[i].S))
 	}

@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"github.com/eventfold/eventfold/parser"
-	"github.com/eventfold/eventfold/query/internal/effort"
 	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
@@ -116,7 +115,7 @@ func (p *subPlan) scalar(en *expr.Env) value.Value {
 		v = row[0]
 		return false
 	})
-	if len(v.S) > effort.SmallPiece {
+	if len(v.S) > value.SmallPiece {
 		en.Hold(len(v.S)) // it outlives the sub-query's row
 	}
 	if r != nil {
@@ -165,8 +164,10 @@ func (s *clauseScope) InSelect(x *expr.Expr, in *parser.In) (*expr.Expr, error) 
 	}
 	col := p.plan.columns[0]
 	item := &expr.Expr{Affinity: col.affinity, Type: col.Type, Collate: col.collate}
-	m := membership{sub: p, convert: value.Conversion(value.CommonAffinity(x.Affinity, item.Affinity)),
-		collate: expr.CommonCollation(x, item)}
+	m := membership{
+		sub: p, dates: x.Type == Any, collate: expr.CommonCollation(x, item),
+		convert: value.Conversion(value.CommonAffinity(x.Affinity, item.Affinity)),
+	}
 	if x.IsTime() != item.IsTime() {
 		if x.Type.IsNumber() || item.Type.IsNumber() {
 			return nil, expr.ErrTimeBesideNumber(x.Pos)
@@ -192,6 +193,7 @@ type membership struct {
 	sub     *subPlan
 	convert func(value.Value) value.Value
 	collate value.Collation
+	dates   bool // what is looked up may be a time, which its type does not tell
 	pos     parser.Pos
 }
 
@@ -219,7 +221,7 @@ func (m *membership) set(en *expr.Env) *expr.Set {
 	if r != nil && r.set != nil {
 		return r.set
 	}
-	set := &expr.Set{Coll: m.collate}
+	set := &expr.Set{Coll: m.collate, Dates: m.dates}
 	keep := newKeeper(execOf(en).budget, "IN (SELECT ...)")
 	m.sub.each(en, func(row []value.Value) bool {
 		v := row[0]

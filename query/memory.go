@@ -5,7 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/eventfold/eventfold/query/internal/effort"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // A Memory is what all queries of a store may hold together. Any number of goroutines use it.
@@ -81,7 +81,7 @@ func (b *budget) set(s *Settings) {
 	if b.store != nil {
 		most = min(most, b.store.limit)
 	}
-	b.text = min(max(most/textParts, min(most, textLeast)), effort.MaxText)
+	b.text = min(max(most/textParts, min(most, textLeast)), value.MaxText)
 	b.share.Store(shareFree)
 	b.waste.due.Store(b.limit / wasteParts)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/internal/testenv"
 	"github.com/eventfold/eventfold/parser"
 	"github.com/eventfold/eventfold/query/internal/fault"
 	"github.com/eventfold/eventfold/query/internal/value"
@@ -46,7 +47,7 @@ func TestSQLLogic(t *testing.T) {
 // SQLite's corpus, and prints what their records came to. A wrong answer is a failure; a statement
 // that the dialect refuses is not.
 func TestForeignSQLLogic(t *testing.T) {
-	dir := os.Getenv("EVENTFOLD_SLT")
+	dir := testenv.Get("EVENTFOLD_SLT")
 	if dir == "" {
 		t.Skip("EVENTFOLD_SLT is not set: it names a folder with SQLite's corpus, which is too large to keep here")
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/eventfold/eventfold/engine"
-	"github.com/eventfold/eventfold/query/internal/effort"
 	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
@@ -31,7 +30,7 @@ func (in *insertion) begin(ctx context.Context, s *Session) *expr.Env {
 	in.execution = execution{ctx: ctx, session: s, args: in.args, now: s.now()}
 	in.execution.limitMemory(s)
 	in.env = expr.Env{Ctx: ctx, Args: in.args, Now: in.execution.now, Exec: &in.execution}
-	in.env.Meter = effort.For(&in.env)
+	in.env.Meter = value.MeterOf(&in.env)
 	in.execution.envs = &in.env
 	return &in.env
 }

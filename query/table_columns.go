@@ -7,9 +7,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/eventfold/eventfold/engine"
-	"github.com/eventfold/eventfold/internal/jsontext"
-	"github.com/eventfold/eventfold/query/internal/effort"
 	"github.com/eventfold/eventfold/query/internal/expr"
+	"github.com/eventfold/eventfold/query/internal/jsonpath"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -138,7 +137,7 @@ func evalMetadata(en *expr.Env) value.Value {
 
 func evalTags(en *expr.Env) value.Value {
 	text := tagsText(en.Row.Batch.Events.Tags[en.Row.I])
-	if len(text) > effort.SmallPiece && !en.Hold(len(text)) {
+	if len(text) > value.SmallPiece && !en.Hold(len(text)) {
 		return null
 	}
 	return value.Value{Kind: value.String, JSON: true, S: text}
@@ -195,7 +194,7 @@ func tagsText(tags []string) string {
 		if i > 0 {
 			text = append(text, ',')
 		}
-		text = jsontext.AppendQuoted(text, t)
+		text = jsonpath.AppendQuoted(text, t)
 	}
 	return string(append(text, ']'))
 }

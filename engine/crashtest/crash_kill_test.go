@@ -21,13 +21,14 @@ import (
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/crashtest"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // childVariable names the directory of the store, and with it what the test binary does instead of testing.
 const childVariable = "EVENTFOLD_TEST_CHILD"
 
 func TestMain(m *testing.M) {
-	if role, dir, ok := strings.Cut(os.Getenv(childVariable), ":"); ok {
+	if role, dir, ok := strings.Cut(testenv.Get(childVariable), ":"); ok {
 		if err := children[role](dir); err != nil {
 			fmt.Println("error", strings.ReplaceAll(err.Error(), "\n", " "))
 			os.Exit(1)
@@ -65,7 +66,7 @@ func appendChild(dir string) error {
 	}
 	fmt.Println("open")
 	var life int
-	if _, err := fmt.Sscan(os.Getenv("EVENTFOLD_TEST_LIFE"), &life); err != nil {
+	if _, err := fmt.Sscan(testenv.Get("EVENTFOLD_TEST_LIFE"), &life); err != nil {
 		return err
 	}
 	out := os.Stdout // a line is one write, which is not mixed with others

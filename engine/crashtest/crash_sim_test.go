@@ -19,6 +19,7 @@ import (
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/crashtest"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // Several clients use the store in simulated time, on a disk that is slow and now and then fails or writes to the wrong
@@ -27,7 +28,7 @@ import (
 // It runs in a process of its own: what the store keeps for later use, it keeps beyond the end of simulated time.
 func TestSimulation(t *testing.T) {
 	const variable = "EVENTFOLD_TEST_SIMULATE"
-	if os.Getenv(variable) == "" {
+	if testenv.Get(variable) == "" {
 		child := exec.Command(os.Args[0], "-test.run=^TestSimulation$", "-test.v", "-test.timeout=2h")
 		child.Env = append(os.Environ(), variable+"=1")
 		out, err := child.CombinedOutput()

@@ -16,6 +16,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/vfs"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // An Explorer opens the store in every state that a power cut may leave, and asks the Oracle.
@@ -198,7 +199,7 @@ func Changed(a, b *FS) []string {
 
 // dump writes the files of a state to a new directory in the one that EVENTFOLD_DUMP names, and says where.
 func dump(f *FS) string {
-	where := os.Getenv("EVENTFOLD_DUMP")
+	where := testenv.Get("EVENTFOLD_DUMP")
 	if where == "" {
 		return " (EVENTFOLD_DUMP=dir keeps the files)"
 	}

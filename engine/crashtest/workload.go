@@ -120,7 +120,7 @@ func (g *Generator) script() [][]engine.Append {
 	}
 }
 
-// Random returns a source of random numbers for engine.Options.Rand.
+// Random returns a source of random numbers for filestore.Options.Rand.
 func Random(seed uint64) *RandomReader { return &RandomReader{r: rand.New(rand.NewPCG(seed, 2))} }
 
 // A RandomReader may be used by any number of goroutines.

@@ -17,13 +17,14 @@ import (
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
+	"github.com/eventfold/eventfold/internal/testenv"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
 // EVENTFOLD_OPEN_FILES=n lets every test of this package run with at most n files open for reading.
 func init() {
-	if n, err := strconv.Atoi(os.Getenv("EVENTFOLD_OPEN_FILES")); err == nil {
+	if n, err := strconv.Atoi(testenv.Get("EVENTFOLD_OPEN_FILES")); err == nil {
 		vfs.LimitOpenFiles(n)
 	}
 }

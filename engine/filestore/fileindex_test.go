@@ -15,6 +15,8 @@ import (
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // metaOf describes all events of an index, as of segment 7.
@@ -221,7 +223,7 @@ func TestIndexFileDamage(t *testing.T) {
 		}
 	}
 	stride := 17
-	if os.Getenv("EVENTFOLD_TORTURE") != "" {
+	if testenv.Torture() > 0 {
 		stride = 1
 	}
 	for at := 0; at < len(content); at += stride {

@@ -54,10 +54,10 @@ func TestReadersGiveWayWhileAnAppendIsUnderWay(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		read  func()
-		least int
+		times int // that it gives way at least
 	}{
 		{"a scan", func() { _, most = batches(index, engine.Filter{}) }, n / yieldEvents},
-		{"a scan of a type", func() { batches(index, engine.Filter{Types: []string{"type-1"}}) }, n / 9 / yieldEvents},
+		{"a scan of a type", func() { batches(index, engine.Filter{Types: []string{"type-1"}}) }, n / yieldEvents}, // it looks at all of them
 		{"all events", func() { readCursor(t, index.ReadAll(bg, 0, engine.Forwards)) }, n / yieldEvents},
 		{"a stream", func() { readCursor(t, streamIndex.ReadStream(bg, "s", 0, engine.Forwards)) }, n / yieldEvents},
 		{"a stream, backwards", func() { readCursor(t, streamIndex.ReadStream(bg, "s", n, engine.Backwards)) }, n / yieldEvents},
@@ -66,14 +66,15 @@ func TestReadersGiveWayWhileAnAppendIsUnderWay(t *testing.T) {
 	} {
 		index.shared.appends.Store(1)
 		streamIndex.shared.appends.Store(1)
-		require.GreaterOrEqual(t, turnsGiven(tt.read), tt.least, tt.name)
+		// Some of the turns are taken by goroutines of the runtime.
+		require.GreaterOrEqual(t, turnsGiven(tt.read), tt.times*turns/2, tt.name)
 	}
 	require.Equal(t, yieldEvents, most, "events of a batch")
 	busy := turnsGiven(func() { _, most = batches(index.forAppend(), engine.Filter{}) })
-	require.Less(t, busy, n/yieldEvents, "what an append reads gives way to nobody")
+	require.Less(t, busy, turns, "what an append reads gives way to nobody")
 	require.Equal(t, batchRows, most)
 	index.shared.appends.Store(0)
-	require.Less(t, turnsGiven(func() { batches(index, engine.Filter{}) }), n/yieldEvents, "while nobody appends")
+	require.Less(t, turnsGiven(func() { batches(index, engine.Filter{}) }), turns, "while nobody appends")
 }
 
 // TestAppendsUnderWayAreCounted holds that the count is back at zero after appends that succeed, fail, and are refused.

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,6 +15,7 @@ import (
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/vfs"
+	"github.com/eventfold/eventfold/internal/testenv"
 	"github.com/stretchr/testify/require"
 )
 
@@ -117,19 +116,13 @@ func TestReadsAgreeWithModel(t *testing.T) {
 
 // testRand gives each run another seed, and prints it. EVENTFOLD_SEED repeats a run.
 func testRand(t testing.TB) *rand.Rand {
-	seed := uint64(rand.Int64())
-	if text := os.Getenv("EVENTFOLD_SEED"); text != "" {
-		var err error
-		seed, err = strconv.ParseUint(text, 10, 64)
-		require.NoError(t, err)
-	}
-	t.Logf("seed %d (EVENTFOLD_SEED=%d repeats it)", seed, seed)
-	return rand.New(rand.NewPCG(seed, 1))
+	t.Helper()
+	return rand.New(rand.NewPCG(testenv.Seed(t), 1))
 }
 
 // rounds returns how often a random test is repeated: much more often with EVENTFOLD_TORTURE.
 func rounds(n int) int {
-	if os.Getenv("EVENTFOLD_TORTURE") != "" {
+	if testenv.Torture() > 0 {
 		return 100 * n
 	}
 	return n

@@ -4,7 +4,8 @@
 // FUSE: every block that the kernel writes and every flush that it asks for passes by and is recorded. From the record
 // they build the disks that a power cut could have left, mount each, and open the store on it.
 //
-// It needs root, /dev/fuse and a free loop device, and is a module of its own so that its dependencies reach nobody else.
+// It needs root that may mount, FUSE, a free loop device and ext4, and is skipped where the machine lacks one of them. It is a module of
+// its own so that its dependencies reach nobody else.
 package powercut
 
 import (

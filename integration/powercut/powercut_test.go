@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"testing"
 	"time"
 
@@ -18,29 +16,8 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
-
-// newTestMachine skips the test where there is no root, FUSE, loop device or ext4.
-func newTestMachine(t *testing.T) *machine {
-	t.Helper()
-	if os.Getuid() != 0 {
-		t.Skip("mounting needs root")
-	}
-	if _, err := os.Stat("/dev/fuse"); err != nil {
-		t.Skip(err)
-	}
-	for _, program := range []string{"mkfs.ext4", "losetup", "mount"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skip(err)
-		}
-	}
-	m, err := newMachine(t.TempDir())
-	if err != nil {
-		t.Skip("this machine cannot mount a recorded disk: ", err)
-	}
-	t.Cleanup(func() { assert.NoError(t, m.close()) })
-	return m
-}
 
 // An ack is an append that was acknowledged when so many operations had been recorded.
 type ack struct {
@@ -74,13 +51,7 @@ func work(t *testing.T, m *machine, events int) (acks []ack) {
 
 // images returns how many disks to try.
 func images(t *testing.T) int {
-	text := os.Getenv("EVENTFOLD_IMAGES")
-	if text == "" {
-		return 60
-	}
-	n, err := strconv.Atoi(text)
-	require.NoError(t, err)
-	return n
+	return testenv.Number(t, "EVENTFOLD_IMAGES", 60)
 }
 
 const sector = 512

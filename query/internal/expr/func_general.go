@@ -3,7 +3,6 @@ package expr
 import (
 	"strings"
 
-	"github.com/eventfold/eventfold/internal/ascii"
 	"github.com/eventfold/eventfold/parser"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
@@ -56,7 +55,7 @@ func isUUID(s string) bool {
 			if c != '-' {
 				return false
 			}
-		case ascii.HexDigit(c) < 0:
+		case value.HexDigit(c) < 0:
 			return false
 		}
 	}

@@ -2,9 +2,7 @@ package expr
 
 import (
 	"github.com/eventfold/eventfold/engine"
-	"github.com/eventfold/eventfold/internal/jsontext"
 	"github.com/eventfold/eventfold/parser"
-	"github.com/eventfold/eventfold/query/internal/effort"
 	"github.com/eventfold/eventfold/query/internal/fault"
 	"github.com/eventfold/eventfold/query/internal/jsonpath"
 	"github.com/eventfold/eventfold/query/internal/value"
@@ -112,7 +110,7 @@ func extractArray(e *Env, doc string, paths []func(*Env) *jsonpath.Path) value.V
 			return null
 		}
 		t.grow(len(raw))
-		t.b = append(t.b, jsontext.Compact(string(raw))...)
+		t.b = append(t.b, jsonpath.Compact(string(raw))...)
 	}
 	return t.json("]")
 }
@@ -130,8 +128,8 @@ func (t *textMaker) json(end string) value.Value {
 // cannot hold.
 func (t *textMaker) addJSON(v value.Value) (ok bool) {
 	size := len(v.S)
-	if v.Kind == value.String && !v.JSON && size > effort.SmallPiece {
-		size = jsontext.QuotedSize(v.S)
+	if v.Kind == value.String && !v.JSON && size > value.SmallPiece {
+		size = jsonpath.QuotedSize(v.S)
 	}
 	if t.fits(size) {
 		t.grow(size)
@@ -235,7 +233,7 @@ func (c *compiler) has(f *function, args []*Expr, pos parser.Pos) (*Expr, error)
 		if !ok {
 			return value.No
 		}
-		return value.TruthOf(jsontext.HasText(doc, t.Text()))
+		return value.TruthOf(jsonpath.HasText(doc, t.Text()))
 	}
 	return finish(y, args...), nil
 }

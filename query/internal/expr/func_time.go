@@ -3,7 +3,6 @@ package expr
 import (
 	"strings"
 
-	"github.com/eventfold/eventfold/internal/ascii"
 	"github.com/eventfold/eventfold/parser"
 	"github.com/eventfold/eventfold/query/internal/fault"
 	"github.com/eventfold/eventfold/query/internal/value"
@@ -71,7 +70,7 @@ func usesClock(f *function, args []*Expr) bool {
 	}
 	v := values[0]
 	if v.fixed {
-		s := ascii.Lower(v.value.Text())
+		s := value.Lower(v.value.Text())
 		return s == "now" || strings.HasPrefix(s, "subsec")
 	}
 	return v.Type != value.Timestamp && v.Type != value.Integer && v.Type != value.Real

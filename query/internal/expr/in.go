@@ -2,7 +2,6 @@ package expr
 
 import (
 	"github.com/eventfold/eventfold/parser"
-	"github.com/eventfold/eventfold/query/internal/effort"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -68,7 +67,7 @@ func (c *compiler) inList(x *Expr, list []*Expr, e *parser.In) (*Expr, error) {
 	if x.IsTime() || unchanged(x.Affinity, x.Type) {
 		convert = nil
 	}
-	set := inSetOf(constants, x.Collate)
+	set := inSetOf(constants, Set{Coll: x.Collate, Dates: x.Type == value.Any})
 	y.Test = func(env *Env) value.Truth {
 		v := x.Eval(env)
 		if v.Kind == value.Null {
@@ -79,7 +78,7 @@ func (c *compiler) inList(x *Expr, list []*Expr, e *parser.In) (*Expr, error) {
 		}
 		found := inConstants(env, set, v, convert, e.Pos)
 		for i := 0; i < len(others) && found != value.Yes; i++ {
-			if !env.Effort(effort.Term + len(v.S)) {
+			if !env.Effort(value.TermEffort + len(v.S)) {
 				return value.Unknown
 			}
 			found = value.Or(found, others[i](env, v))
@@ -109,17 +108,20 @@ func inConstants(
 	return s.Has(v)
 }
 
-// An Set is a set of values to look up.
+// A Set is a set of values to look up.
 type Set struct {
 	few     []value.Value // all values of a short list, searched one by one
 	ints    map[int64]struct{}
 	texts   map[string]struct{}
 	others  map[string]struct{} // by key
-	size    int                 // of the list
+	times   map[int64]struct{}
+	read    map[int64]struct{} // texts, as the times that they are beside one, if Dates is set
+	size    int                // of the list
 	Coll    value.Collation
+	Dates   bool // what is looked up may be a time, which its type does not tell
 	hasNull bool
 	numbers bool // there are some
-	times   bool
+	hasTime bool
 }
 
 // inFew is how long a list may be for searching it to beat hashing.
@@ -131,13 +133,15 @@ type inItem struct {
 	right *Expr // converted for the comparison
 }
 
-// inSetOf returns how to get the set of constant items; nil if there are none.
-func inSetOf(items []inItem, coll value.Collation) func(*Env) *Set {
+// inSetOf returns how to get the set of constant items, which begins as empty is; nil if there are
+// none.
+func inSetOf(items []inItem, empty Set) func(*Env) *Set {
 	if len(items) == 0 {
 		return nil
 	}
 	build := func(e *Env) *Set {
-		s := &Set{Coll: coll}
+		copied := empty
+		s := &copied
 		for _, item := range items {
 			s.size += item.item.Elements(e)
 		}
@@ -161,7 +165,7 @@ func inSetOf(items []inItem, coll value.Collation) func(*Env) *Set {
 // Add adds a value. Of a short list, few, values are compared one by one.
 func (s *Set) Add(v value.Value, few bool) {
 	s.numbers = s.numbers || v.Kind.IsNumber()
-	s.times = s.times || v.Kind == value.Time
+	s.hasTime = s.hasTime || v.Kind == value.Time
 	switch {
 	case v.Kind == value.Null:
 		s.hasNull = true
@@ -169,10 +173,24 @@ func (s *Set) Add(v value.Value, few bool) {
 		s.few = append(s.few, v)
 	case v.Kind == value.Int:
 		addTo(&s.ints, v.N)
+	case v.Kind == value.Time:
+		addTo(&s.times, v.N)
 	case v.Kind == value.String && s.Coll == value.Binary:
 		addTo(&s.texts, v.S)
+		s.addDate(v)
 	default:
 		addTo(&s.others, string(value.AppendKey(nil, v, s.Coll)))
+		s.addDate(v)
+	}
+}
+
+// addDate notes the time that a text is beside a time.
+func (s *Set) addDate(v value.Value) {
+	if !s.Dates {
+		return
+	}
+	if t := value.BesideTime(v, s.Coll); t.Kind == value.Time {
+		addTo(&s.read, t.N)
 	}
 }
 
@@ -185,7 +203,7 @@ func addTo[K comparable](m *map[K]struct{}, key K) {
 
 // Mixes reports whether looking up v would compare a time with a number.
 func (s *Set) Mixes(v value.Value) bool {
-	return v.Kind == value.Time && s.numbers || v.Kind.IsNumber() && s.times
+	return v.Kind == value.Time && s.numbers || v.Kind.IsNumber() && s.hasTime
 }
 
 // Has looks up v, which is not NULL.
@@ -200,34 +218,25 @@ func (s *Set) Has(v value.Value) value.Truth {
 }
 
 func (s *Set) contains(v value.Value) bool {
-	text := v.Kind == value.String && s.Coll == value.Binary
-	for i := range s.few {
-		w := &s.few[i]
-		if text && w.Kind == value.String {
-			if v.S == w.S {
-				return true
-			}
-		} else if value.Equal.Between(v, *w, s.Coll) == value.Yes {
-			return true
-		}
+	if s.few != nil && s.fewContain(v) {
+		return true
 	}
 	switch {
 	case v.Kind == value.Int:
-		if _, ok := s.ints[v.N]; ok {
+		if holds(s.ints, v.N) {
 			return true
 		}
 	case v.Kind == value.Float:
-		if n, ok := value.IsInt(v.F); ok {
-			if _, ok := s.ints[n]; ok {
-				return true
-			}
-		}
-	case v.Kind == value.String && s.Coll == value.Binary:
-		if _, ok := s.texts[v.S]; ok {
+		if n, ok := value.IsInt(v.F); ok && holds(s.ints, n) {
 			return true
 		}
-	case v.Kind == value.Time && s.texts != nil:
-		if _, ok := s.texts[v.Text()]; ok {
+	case v.Kind == value.Time:
+		return holds(s.times, v.N) || holds(s.read, v.N)
+	case v.Kind == value.String && s.Coll == value.Binary && holds(s.texts, v.S):
+		return true
+	}
+	if v.Kind == value.String && s.times != nil {
+		if t := value.BesideTime(v, s.Coll); t.Kind == value.Time && holds(s.times, t.N) {
 			return true
 		}
 	}
@@ -239,7 +248,34 @@ func (s *Set) contains(v value.Value) bool {
 	return ok
 }
 
+func holds[K comparable](m map[K]struct{}, key K) bool {
+	_, ok := m[key]
+	return ok
+}
+
+// fewContain compares v with one value after the other.
+func (s *Set) fewContain(v value.Value) bool {
+	text := v.Kind == value.String && s.Coll == value.Binary
+	for i := range s.few {
+		w := &s.few[i]
+		switch {
+		case text && w.Kind == value.String:
+			if v.S == w.S {
+				return true
+			}
+		case (v.Kind == value.Time) != (w.Kind == value.Time):
+			a, b := value.BesideTime(v, s.Coll), value.BesideTime(*w, s.Coll)
+			if value.Equal.Between(a, b, s.Coll) == value.Yes {
+				return true
+			}
+		case value.Equal.Between(v, *w, s.Coll) == value.Yes:
+			return true
+		}
+	}
+	return false
+}
+
 // Empty reports whether the set has no values at all, not even NULL.
 func (s *Set) Empty() bool {
-	return !s.hasNull && len(s.few)+len(s.ints)+len(s.texts)+len(s.others) == 0
+	return !s.hasNull && len(s.few)+len(s.ints)+len(s.times)+len(s.texts)+len(s.others) == 0
 }

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/eventfold/eventfold/engine"
-	"github.com/eventfold/eventfold/internal/jsontext"
 	"github.com/eventfold/eventfold/parser"
 	"github.com/eventfold/eventfold/query/internal/fault"
 	"github.com/eventfold/eventfold/query/internal/jsonpath"
@@ -60,7 +59,7 @@ func document(e *Env, v value.Value, pos parser.Pos) (doc string, ok bool) {
 // fromJSON5 returns JSON5 as JSON; ok is false if it is neither, or if it is longer than a text may
 // be.
 func fromJSON5(e *Env, s string) (doc string, ok bool) {
-	out, ok := jsontext.FromJSON5(s, e.TextLimit())
+	out, ok := jsonpath.FromJSON5(s, e.TextLimit())
 	if !ok {
 		return "", false
 	}

@@ -101,7 +101,7 @@ func compareTimes(
 		e.Fail(ErrTimeBesideNumber(pos))
 		return value.Unknown
 	}
-	return rel.Holds(value.Compare(value.AsTime(a), value.AsTime(b), coll))
+	return rel.Holds(value.Compare(value.BesideTime(a, coll), value.BesideTime(b, coll), coll))
 }
 
 // besideTimes is the list as it is compared among itself: beside a time, texts are read as times

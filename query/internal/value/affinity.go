@@ -1,5 +1,7 @@
 package value
 
+import "strings"
+
 // An Affinity is what a comparison may make of the other side's value, because of the column or
 // CAST on this side.
 type Affinity uint8
@@ -26,10 +28,10 @@ func AsNumber(v Value) Value {
 	return v
 }
 
-// AsText turns numbers and times into texts.
+// AsText turns numbers into texts. A time remains one, beside which the text is read.
 func AsText(v Value) Value {
 	switch v.Kind {
-	case Int, Float, Time:
+	case Int, Float:
 		return OfText(v.Text())
 	}
 	return v
@@ -74,3 +76,12 @@ func Conversion(a Affinity) func(Value) Value {
 
 // Numeric reports whether texts become numbers.
 func (a Affinity) Numeric() bool { return a == AffInteger || a == AffReal || a == AffNumeric }
+
+// BesideTime is what a value is beside a time: a text that holds a time is that time. Spaces at its
+// end do not matter where the collation takes texts with and without them for the same.
+func BesideTime(v Value, c Collation) Value {
+	if v.Kind == String && c == Rtrim {
+		v.S = strings.TrimRight(v.S, " ")
+	}
+	return AsTime(v)
+}

@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"math"
 	"strings"
-
-	"github.com/eventfold/eventfold/internal/ascii"
 )
 
 // The first byte of a key. Numbers that are equal have the same key whatever their kind, and a Time
@@ -16,7 +14,7 @@ const (
 	keyInt
 	keyFloat
 	keyTime
-	keyText
+	KeyText // of a text that no time is written as
 	keyBlob
 )
 
@@ -38,10 +36,10 @@ func AppendKey(dst []byte, v Value, c Collation) []byte {
 		if c == Rtrim {
 			v.S = strings.TrimRight(v.S, " ")
 		}
-		if micros, ok := canonicalTime(v.S); ok {
+		if micros, ok := canonicalTime(v.S, c); ok {
 			return appendKey64(dst, keyTime, uint64(micros))
 		}
-		return appendTextKey(dst, keyText, v.S, c)
+		return appendTextKey(dst, KeyText, v.S, c)
 	case Bytes:
 		return appendTextKey(dst, keyBlob, v.S, Binary)
 	}
@@ -59,7 +57,7 @@ func appendTextKey(dst []byte, tag byte, s string, c Collation) []byte {
 	}
 	if c == Nocase {
 		for i := 0; i < len(s); i++ {
-			dst = append(dst, ascii.LowerTable[s[i]])
+			dst = append(dst, LowerTable[s[i]])
 		}
 		return dst
 	}
@@ -76,7 +74,7 @@ func appendDigest(dst []byte, s string, c Collation) []byte {
 		n := min(len(s), LongKey)
 		part := BytesOf(s[:n])
 		if c == Nocase {
-			part = BytesOf(ascii.Lower(s[:n]))
+			part = BytesOf(Lower(s[:n]))
 		}
 		digest.Write(part)
 		s = s[n:]

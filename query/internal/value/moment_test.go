@@ -7,8 +7,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/eventfold/eventfold/query/internal/effort"
 )
 
 func TestParseTime(t *testing.T) {
@@ -50,7 +48,7 @@ func TestCalendar(t *testing.T) {
 		require.Equal(t, micros, c.unixMicros())
 		s := FormatTime(micros)
 		require.Equal(t, at.Format("2006-01-02T15:04:05.000000Z"), s)
-		back, ok := canonicalTime(s)
+		back, ok := canonicalTime(s, Binary)
 		require.True(t, ok, s)
 		require.Equal(t, micros, back)
 		m := Moment{ms: FloorDiv(micros, 1000), hasMs: true}
@@ -89,7 +87,7 @@ func FuzzTimes(f *testing.F) {
 			require.True(t, ok)
 			require.Equal(t, micros, back)
 		}
-		m := new(effort.Meter)
+		m := new(Meter)
 		now := time.Date(2026, 11, 25, 12, 0, 0, 654321000, time.UTC)
 		v, w := OfText(s), OfText(modifier)
 		for _, args := range [][]Value{{v}, {v, w}, {v, w, w}} {

@@ -2,8 +2,6 @@ package value
 
 import (
 	"strings"
-
-	"github.com/eventfold/eventfold/internal/ascii"
 )
 
 const (
@@ -130,9 +128,16 @@ func appendPadded(dst []byte, n, width int) []byte {
 	return append(dst, digits[i:]...)
 }
 
-// canonicalTime returns the time whose text is s, if there is one.
-func canonicalTime(s string) (micros int64, ok bool) {
-	if len(s) != 27 || s[10] != 'T' || s[26] != 'Z' || s[19] != '.' {
+// canonicalTime returns the time whose text the collation takes for s, if there is one.
+func canonicalTime(s string, c Collation) (micros int64, ok bool) {
+	if len(s) != 27 || s[19] != '.' {
+		return 0, false
+	}
+	t, z := s[10], s[26]
+	if c == Nocase {
+		t, z = t&^('a'-'A'), z&^('a'-'A')
+	}
+	if t != 'T' || z != 'Z' {
 		return 0, false
 	}
 	return ParseTime(s)
@@ -181,7 +186,7 @@ func (c *civil) parseClock(s string) (rest string, ok bool) {
 	if s == "" || s[0] != '.' {
 		return s, true
 	}
-	end := ascii.DigitsEnd(s, 1)
+	end := DigitsEnd(s, 1)
 	for i := 1; i <= 6; i++ {
 		c.micros *= 10
 		if i < end {
@@ -214,7 +219,7 @@ func parseZone(s string) (micros int64, ok bool) {
 func number(s string, n *int) bool {
 	*n = 0
 	for i := 0; i < len(s); i++ {
-		if !ascii.IsDigit(s[i]) {
+		if !IsDigit(s[i]) {
 			return false
 		}
 		*n = *n*10 + int(s[i]-'0')

@@ -1,4 +1,4 @@
-package effort
+package value
 
 import (
 	"testing"
@@ -22,8 +22,8 @@ func (o *impatient) Discard(n int64) { o.discarded += int(n) }
 
 func TestAMeterAsksOnceAStep(t *testing.T) {
 	o := &impatient{patience: 2}
-	m := For(o)
-	for range 3 * Step / 1024 {
+	m := MeterOf(o)
+	for range 3 * EffortStep / 1024 {
 		m.Effort(1024)
 	}
 	assert.Equal(t, 3, o.asked)
@@ -33,7 +33,7 @@ func TestAMeterAsksOnceAStep(t *testing.T) {
 
 func TestAMeterAsksWhenItIsTold(t *testing.T) {
 	o := &impatient{patience: 9}
-	m := For(o)
+	m := MeterOf(o)
 	m.AskAfter(10)
 	assert.True(t, m.Effort(9))
 	assert.Zero(t, o.asked)
@@ -46,7 +46,7 @@ func TestAMeterAsksWhenItIsTold(t *testing.T) {
 
 func TestRoomIsHeldAndBounded(t *testing.T) {
 	o := &impatient{patience: 9, limit: 100}
-	m := For(o)
+	m := MeterOf(o)
 	assert.True(t, m.Room(100))
 	assert.Equal(t, 100, o.held)
 	assert.False(t, o.tooLong)
@@ -59,7 +59,7 @@ func TestRoomIsHeldAndBounded(t *testing.T) {
 
 func TestAMeterWithoutAnOwnerWantsEverything(t *testing.T) {
 	m := new(Meter)
-	assert.True(t, m.Effort(10*Step))
+	assert.True(t, m.Effort(10*EffortStep))
 	assert.True(t, m.Room(MaxText))
 	assert.False(t, m.Room(MaxText+1))
 	m.TooLong()

@@ -1,11 +1,11 @@
-package jsontext
+package jsonpath
 
 import (
 	"math/big"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/eventfold/eventfold/internal/ascii"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // maxJSON5Depth is how deep the objects and arrays of JSON5 may be nested.
@@ -90,7 +90,7 @@ func (p *json5) value() bool {
 		return p.container(']', p.value)
 	case c == '"' || c == '\'':
 		return p.text()
-	case ascii.IsDigit(c) || c == '+' || c == '-' || c == '.':
+	case value.IsDigit(c) || c == '+' || c == '-' || c == '.':
 		return p.number()
 	}
 	return p.word()
@@ -155,7 +155,7 @@ func (p *json5) key() bool {
 		case c == '\\' && escaped && p.in[p.at+1] == 'u':
 			p.at += 6
 		case c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' || c == '$' || c >= utf8.RuneSelf ||
-			ascii.IsDigit(c) && p.at > start:
+			value.IsDigit(c) && p.at > start:
 			p.at++
 		default:
 			return p.name(start)
@@ -228,9 +228,9 @@ func (p *json5) escape() bool {
 		p.out = append(p.out, c)
 	case c == 'v':
 		p.control('\v')
-	case c == '0' && (len(rest) == 1 || !ascii.IsDigit(rest[1])):
+	case c == '0' && (len(rest) == 1 || !value.IsDigit(rest[1])):
 		p.control(0)
-	case c == 'x' && len(rest) > 2 && ascii.HexDigit(rest[1]) >= 0 && ascii.HexDigit(rest[2]) >= 0:
+	case c == 'x' && len(rest) > 2 && value.HexDigit(rest[1]) >= 0 && value.HexDigit(rest[2]) >= 0:
 		size = 3
 		p.out = append(append(p.out, "\\u00"...), rest[1:size]...)
 	default: // a line's end, which does not count
@@ -261,18 +261,18 @@ func (p *json5) number() bool {
 	switch {
 	case s == "":
 		return false
-	case len(s) > 2 && s[0] == '0' && s[1]|0x20 == 'x' && ascii.HexDigit(s[2]) >= 0:
+	case len(s) > 2 && s[0] == '0' && s[1]|0x20 == 'x' && value.HexDigit(s[2]) >= 0:
 		return p.hexadecimal()
 	case s[0]|0x20 == 'i':
 		return p.word()
 	}
-	whole := ascii.DigitsEnd(s, 0)
+	whole := value.DigitsEnd(s, 0)
 	if whole > 1 && s[0] == '0' {
 		return false
 	}
 	end, fraction := whole, ""
 	if whole < len(s) && s[whole] == '.' {
-		end = ascii.DigitsEnd(s, whole+1)
+		end = value.DigitsEnd(s, whole+1)
 		fraction = s[whole+1 : end]
 		if whole+len(fraction) == 0 {
 			return false
@@ -282,7 +282,7 @@ func (p *json5) number() bool {
 	if end == 0 {
 		return false
 	}
-	exponent := ascii.ExponentEnd(s, end)
+	exponent := value.ExponentEnd(s, end)
 	p.out = append(append(append(append(p.out, s[:whole]...), zeroFor(s[:whole])...), fraction...),
 		s[end:exponent]...)
 	p.at += exponent
@@ -300,7 +300,7 @@ func zeroFor(digits string) string {
 // hexadecimal reads 0x1F. What has more than 64 bits is an infinity, as in SQLite.
 func (p *json5) hexadecimal() bool {
 	end := p.at + 2
-	for end < len(p.in) && ascii.HexDigit(p.in[end]) >= 0 {
+	for end < len(p.in) && value.HexDigit(p.in[end]) >= 0 {
 		end++
 	}
 	digits := strings.TrimLeft(p.in[p.at+2:end], "0")
@@ -329,7 +329,7 @@ var json5Words = []struct {
 func (p *json5) word() bool {
 	end := p.at
 	for end < len(p.in) &&
-		(ascii.IsDigit(p.in[end]) || p.in[end]|0x20 >= 'a' && p.in[end]|0x20 <= 'z') {
+		(value.IsDigit(p.in[end]) || p.in[end]|0x20 >= 'a' && p.in[end]|0x20 <= 'z') {
 		end++
 	}
 	word := p.in[p.at:end]

@@ -1,7 +1,6 @@
 package parser
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -44,9 +43,6 @@ func read(text string, seen func(string)) (err error) {
 	p.whole()
 	if p.err != nil {
 		return p.err
-	}
-	if p.nest != 0 {
-		panic(fmt.Sprintf("%d operators are still counted as open", p.nest))
 	}
 	return nil
 }

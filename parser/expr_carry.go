@@ -16,10 +16,11 @@ type carriers struct {
 	p     *parser
 	buf   []byte
 	marks []mark
-	into  []*Expr // where the expressions belong, in the order of the list
-	end   int     // the token behind the last of them
+	puts  []func(Expr) // where the expressions belong, in the order of the list
+	end   int          // the token behind the last of them
+	nest  int          // NOT, CASE and signs that are open around the place being read
 
-	few [8]*Expr // into, while they are few
+	few [8]func(Expr) // puts, while they are few
 }
 
 // A mark tells which token a piece of the carriers' text stands for.
@@ -30,63 +31,64 @@ type mark struct {
 
 // The letters of bind variables.
 const (
-	carryValue  = 't' // a constant, a parameter, or what the lowering makes of the token: a sub-query, EXISTS, DATE '...', INTERVAL
+	carryValue  = 't' // a constant, a parameter, or an operand that has been read already: a sub-query, EXISTS, DATE '...', INTERVAL
 	carrySelect = 'q' // after IN: a sub-query or an empty list; the token is its parenthesis
 )
 
-// newCarriers makes an empty list. It is large enough for expressions of so many tokens.
-func newCarriers(p *parser, tokens int) *carriers {
-	c := &carriers{p: p, buf: make([]byte, 0, 64+8*tokens), marks: make([]mark, 0, 8+tokens)}
-	c.into = c.few[:0]
+// newCarriers makes an empty list, with room for what a short statement may have left.
+func newCarriers(p *parser) *carriers {
+	room := min(len(p.toks)-p.at, 64)
+	c := &carriers{p: p, buf: make([]byte, 0, 64+8*room), marks: make([]mark, 0, 8+room)}
+	c.puts = c.few[:0]
 	return c
 }
 
-// expr adds the expression that fills a range.
-func (c *carriers) expr(into *Expr, lo, hi int) {
-	if stop := c.prefix(into, lo, hi); stop != hi {
-		c.p.unexpected(stop)
+// into returns a function that puts an expression in its place.
+func into(place *Expr) func(Expr) { return func(e Expr) { *place = e } }
+
+// expr adds the expression at the cursor to the list, up to where it ends. What may follow it is
+// for the caller to say.
+func (c *carriers) expr(put func(Expr)) {
+	// A row of VALUES is the plainest list that sqlparser knows.
+	if len(c.puts) == 0 {
+		c.raw(c.p.at, "INSERT INTO `0` VALUES (")
+	} else {
+		c.raw(c.end, ",")
 	}
-	if comma := c.p.find(lo, hi, ","); comma < hi {
-		c.p.unexpected(comma)
-	}
+	c.operands()
+	c.puts, c.end = append(c.puts, put), c.p.at
 }
 
-// prefix adds the expression at the beginning of a range. It returns where it ends: at hi, or at
-// a name or AS.
-func (c *carriers) prefix(into *Expr, lo, hi int) int {
-	c.begin(lo)
-	stop := c.writePrefix(lo, hi)
-	c.into, c.end = append(c.into, into), hi
-	return stop
+// list adds the expressions at the cursor with commas between them, and tells how many there are.
+// They are appended to list when they are read.
+func (c *carriers) list(list *[]Expr) (n int) {
+	put := func(e Expr) { *list = append(*list, e) }
+	for c.p.err == nil {
+		c.expr(put)
+		n++
+		if !c.p.accept(",") {
+			break
+		}
+	}
+	return n
 }
 
-// list adds the expressions with commas between them that fill a range, and returns where read puts them.
-func (c *carriers) list(lo, hi int) []Expr {
-	c.begin(lo)
-	c.write(lo, hi)
-	list := make([]Expr, len(c.p.commas(lo, hi)))
-	for i := range list {
-		c.into = append(c.into, &list[i])
-	}
-	c.end = hi
-	return list
-}
-
-// begin writes what stands before the next expression. A row of VALUES is the plainest list that
-// sqlparser knows.
-func (c *carriers) begin(lo int) {
-	if len(c.into) == 0 {
-		c.raw(lo, "INSERT INTO `0` VALUES (")
-		return
-	}
-	c.raw(c.end, ",")
+// expr reads the expression at the cursor on its own.
+func (p *parser) expr() (e Expr) {
+	c := newCarriers(p)
+	c.expr(into(&e))
+	c.read()
+	return e
 }
 
 // read has sqlparser read the list, and puts every expression in its place. After a mistake it
 // does nothing.
 func (c *carriers) read() {
-	if len(c.into) == 0 || c.p.err != nil {
+	if len(c.puts) == 0 || c.p.err != nil {
 		return
+	}
+	if c.nest != 0 {
+		panic(strconv.Itoa(c.nest) + " operators are still counted as open")
 	}
 	c.raw(c.end, ")")
 	st := c.parse()
@@ -94,12 +96,12 @@ func (c *carriers) read() {
 		return
 	}
 	rows := st.(*sqlparser.Insert).Rows.(sqlparser.Values)
-	if len(rows) != 1 || len(rows[0]) != len(c.into) {
+	if len(rows) != 1 || len(rows[0]) != len(c.puts) {
 		panic("another list came back")
 	}
 	l := lowerer{c.p}
 	for i, e := range rows[0] {
-		*c.into[i] = l.node(e).expr
+		c.puts[i](l.node(e).expr)
 	}
 }
 
@@ -151,7 +153,8 @@ func (c *carriers) parse() sqlparser.Statement {
 	return st
 }
 
-// refuse reports sqlparser's error at the token that it means. Its position is one byte behind the end of the piece at which it stopped.
+// refuse reports sqlparser's error at the token that it means. Its position is one byte behind the
+// end of the piece at which it stopped.
 func (c *carriers) refuse(msg string, n int) {
 	at := n + 1
 	if _, rest, ok := strings.Cut(msg, "at position "); ok {
@@ -187,4 +190,7 @@ func (p *parser) misplaced(i int) {
 }
 
 // chained are the operators that cannot follow another of them without parentheses.
-var chained = []string{"=", "==", "<>", "!=", "<", "<=", ">", ">=", "IS", "LIKE", "IN", "BETWEEN", "NOT", "REGEXP"}
+var chained = []string{
+	"=", "==", "<>", "!=", "<", "<=", ">", ">=",
+	"IS", "LIKE", "IN", "BETWEEN", "NOT", "REGEXP",
+}

@@ -26,9 +26,8 @@ func (l *lowerer) in(x node, e *sqlparser.ComparisonExpr) node {
 		if i := l.number(string(r)[len("::q"):]); i != open {
 			panic("another list came back")
 		}
-		if mate > open+1 {
-			inner := l.p.innermost(open)
-			in.Select = l.p.selectRange(inner+1, l.p.toks[inner].mate)
+		if q, ok := l.p.toks[open].value.(*Subquery); ok {
+			in.Select = q.Select
 		}
 	case sqlparser.ValTuple:
 		for _, item := range r {

@@ -1,5 +1,5 @@
 //go:build torture
 
-package crashtest
+package testenv
 
 const tortured = true

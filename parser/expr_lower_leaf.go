@@ -100,7 +100,8 @@ func (l *lowerer) negative(x node) (v any, ok bool) {
 	return nil, false
 }
 
-// value lowers a carrier of a value: a constant, a parameter, a sub-query, EXISTS, DATE '...' or INTERVAL.
+// value lowers a carrier of a value: a constant, a parameter, or an operand that its first token
+// holds.
 func (l *lowerer) value(v *sqlparser.SQLVal) node {
 	s := string(v.Val)
 	if v.Type != sqlparser.ValArg || !strings.HasPrefix(s, ":"+string(rune(carryValue))) {
@@ -109,66 +110,18 @@ func (l *lowerer) value(v *sqlparser.SQLVal) node {
 	i := l.number(s[2:])
 	t := &l.p.toks[i]
 	n := node{first: i, last: i, depth: 1}
-	switch {
-	case t.kind == tokParam:
-		n.expr = t.value.(*Param)
-	case t.literal():
-		n.expr = &Literal{Pos: t.off, Value: t.value}
-	case t.is("("):
-		n.last = t.mate
-		n.expr = &Subquery{Pos: t.off, Select: l.p.selectRange(i+1, t.mate)}
+	switch x := t.value.(type) {
+	case *Param:
+		n.expr = x
+	case Expr:
+		n.last, n.expr = t.mate, x
 	default:
-		n.last, n.expr = l.carried(i)
+		if !t.literal() {
+			panic("the word " + t.text + " is carried as a value")
+		}
+		n.expr = &Literal{Pos: t.off, Value: t.value}
 	}
 	return n
-}
-
-// constants are the words that are values.
-var constants = map[string]any{"NULL": nil, "TRUE": true, "FALSE": false}
-
-// carried lowers what is carried by its first word.
-func (l *lowerer) carried(i int) (last int, e Expr) {
-	t := &l.p.toks[i]
-	switch t.key {
-	case "EXISTS":
-		mate := l.p.toks[i+1].mate
-		return mate, &Exists{Pos: t.off, Select: l.p.selectRange(i+2, mate)}
-	case "DATE", "TIMESTAMP":
-		arg := &Literal{Pos: l.pos(i + 1), Value: l.p.toks[i+1].value}
-		return i + 1, &Call{Pos: t.off, Name: strings.ToLower(t.key), Args: []Expr{arg}}
-	case "INTERVAL":
-		end := l.p.intervalEnd(i)
-		return end - 1, &Interval{Pos: t.off, X: l.p.exprRange(i+1, end-1), Unit: l.p.toks[end-1].unitOf()}
-	}
-	v, ok := constants[t.key]
-	if !ok {
-		panic("the word " + t.text + " is carried as a value")
-	}
-	return i, &Literal{Pos: t.off, Value: v}
-}
-
-// exprRange reads an expression that fills a range, on its own.
-func (p *parser) exprRange(lo, hi int) (e Expr) {
-	if lo >= hi {
-		p.unexpected(hi)
-		return nil
-	}
-	c := newCarriers(p, hi-lo)
-	c.expr(&e, lo, hi)
-	c.read()
-	return e
-}
-
-// exprList reads expressions with commas between them that fill a range, on their own.
-func (p *parser) exprList(lo, hi int) []Expr {
-	if lo >= hi {
-		p.unexpected(hi)
-		return nil
-	}
-	c := newCarriers(p, hi-lo)
-	list := c.list(lo, hi)
-	c.read()
-	return list
 }
 
 // nowWords are the functions that may be called without parentheses.

@@ -1,4 +1,4 @@
-package ascii
+package value
 
 import (
 	"strings"
@@ -11,13 +11,13 @@ func TestLettersOfASCIIAloneAreFolded(t *testing.T) {
 	for c := range 128 {
 		s := string(rune(c))
 		assert.Equal(t, strings.ToLower(s), Lower(s))
-		assert.Equal(t, strings.ToUpper(s), Map(s, &UpperTable))
+		assert.Equal(t, strings.ToUpper(s), MapBytes(s, &UpperTable))
 		assert.Equal(t, c >= '0' && c <= '9', IsDigit(byte(c)))
 	}
 	for c := 128; c < 256; c++ {
 		s := string([]byte{byte(c)})
 		assert.Equal(t, s, Lower(s))
-		assert.Equal(t, s, Map(s, &UpperTable))
+		assert.Equal(t, s, MapBytes(s, &UpperTable))
 		assert.False(t, IsDigit(byte(c)))
 	}
 	assert.Equal(t, "äÖ-aÉ", Lower("äÖ-AÉ"))
