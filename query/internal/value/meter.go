@@ -3,8 +3,8 @@ package value
 import "math"
 
 const (
-	// EffortStep is how many bytes are looked at before the owner of a meter is asked whether that is still
-	// wanted.
+	// EffortStep is how many bytes are looked at before the owner of a meter is asked whether that is
+	// still wanted.
 	EffortStep = 64 << 10
 
 	// TermEffort is what one of very many terms counts for.
@@ -18,8 +18,8 @@ const (
 	MaxText = 1 << 30
 )
 
-// An MeterOwner knows what a Meter does not: whether somebody waits for the result, and how much memory
-// there is. It remembers why it has said no.
+// A MeterOwner knows what a Meter does not: whether somebody waits for the result, and how much
+// memory there is. It remembers why it has said no.
 type MeterOwner interface {
 	// Wanted reports whether somebody waits for the result.
 	Wanted() bool
