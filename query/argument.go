@@ -85,8 +85,8 @@ func bindArgs(
 		return bindNames(p.Names, args, values, keep)
 	}
 	if len(args) != p.Count {
-		return nil, errorf(BadArgument, -1, "the statement takes %d arguments, got %d", p.Count,
-			len(args))
+		return nil, errorf(BadArgument, -1,
+			"the statement takes %d arguments, got %d", p.Count, len(args))
 	}
 	values = slices.Grow(values, len(args))[:len(args)]
 	for i, a := range args {
@@ -102,8 +102,8 @@ func bindArgs(
 			at = a.Ordinal - 1
 		}
 		if at >= len(values) {
-			return nil, errorf(BadArgument, -1, "the statement takes %d arguments, got number %d", p.Count,
-				a.Ordinal)
+			return nil, errorf(BadArgument, -1,
+				"the statement takes %d arguments, got number %d", p.Count, a.Ordinal)
 		}
 		values[at] = v
 	}

@@ -46,8 +46,9 @@ func (s *clauseScope) aggregateFunction(c *parser.Call) (*expr.Expr, error) {
 	if call.filter != nil && call.name != "count" && call.name != "total" {
 		null = true
 	}
-	return &expr.Expr{Eval: slotExpr(len(s.keys) + slot), Type: t, Nullable: null,
-		Collate: call.collate, Pos: c.Pos}, nil
+	return &expr.Expr{
+		Eval: slotExpr(len(s.keys) + slot), Type: t, Nullable: null, Collate: call.collate, Pos: c.Pos,
+	}, nil
 }
 
 // onlyOuter reports whether the call reads columns and none of them is the core's own.
@@ -75,8 +76,8 @@ func (s *clauseScope) newAggregateCall(c *parser.Call, inner *clauseScope) (*agg
 		return nil, errorf(BadArgument, c.Pos, "%s(*) does not exist; only COUNT takes a *", name)
 	case !c.Star && len(c.Args) < max(def.min, 1) && !(def.star && !c.Distinct) ||
 		len(c.Args) > def.max:
-		return nil, errorf(BadArgument, c.Pos, "%s() has %d arguments, which is the wrong number", name,
-			len(c.Args))
+		return nil, errorf(BadArgument, c.Pos,
+			"%s() has %d arguments, which is the wrong number", name, len(c.Args))
 	case c.Distinct && len(c.Args) != 1:
 		return nil, errorf(BadArgument, c.Pos, "DISTINCT in %s() needs exactly one argument", name)
 	}

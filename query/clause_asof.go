@@ -21,8 +21,8 @@ func (q *selectStatement) goBack(ex *execution, en *expr.Env) error {
 		return errorf(BadValue, q.asOf.Pos, "AS OF POSITION takes a position, or -1 for the empty log")
 	}
 	if v.N >= int64(head) {
-		return errorf(BadValue, q.asOf.Pos, "AS OF POSITION %d is beyond the last position, %d", v.N,
-			int64(head)-1)
+		return errorf(BadValue, q.asOf.Pos,
+			"AS OF POSITION %d is beyond the last position, %d", v.N, int64(head)-1)
 	}
 	ex.index, ex.own = ex.index.At(engine.Position(v.N+1)), nil
 	return nil

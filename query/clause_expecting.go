@@ -118,8 +118,9 @@ func (p *expectPlan) condition(en *expr.Env) (engine.Expectation, error) {
 	fixed := !p.read && after == engine.NoPosition
 	// A transaction looks at its own events when the statement runs, with the places that it knows.
 	inTx := execOf(en).session.Tx != nil
-	c := &engine.Condition{After: after, Where: p.scan.filter(what), Text: p.text, Fixed: fixed,
-		LogOnly: inTx}
+	c := &engine.Condition{
+		After: after, Where: p.scan.filter(what), Text: p.text, Fixed: fixed, LogOnly: inTx,
+	}
 	if !p.scan.inexact && !what.inexact && !inTx {
 		return c, nil
 	}

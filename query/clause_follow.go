@@ -99,8 +99,9 @@ func (t *followedRelation) open(ex *execution, outer *expr.Env) (rows, error) {
 	}
 	sub := engine.Subscribe(ex.ctx, ex.session.Store, t.filter(what), t.columnSet())
 	sub.TellEachHead()
-	src := &followedBatches{sub: sub, followers: ex.session.Settings.Followers,
-		progress: t.plan.progress}
+	src := &followedBatches{
+		sub: sub, followers: ex.session.Settings.Followers, progress: t.plan.progress,
+	}
 	src.follower = src.followers.enter(t.plan.text, t.def.name(), ex.now, sub.Reached())
 	ex.following = &followingRows{scannedRows: scannedRows{src: src, conds: t.conds}, from: src}
 	return ex.following, nil

@@ -6,7 +6,6 @@ import (
 	"unsafe"
 
 	"github.com/eventfold/eventfold/parser"
-	"github.com/eventfold/eventfold/query/internal/effort"
 	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/fault"
 	"github.com/eventfold/eventfold/query/internal/value"
@@ -72,7 +71,7 @@ func (t *groupTable) add(en *expr.Env) error {
 	if err != nil {
 		return err
 	}
-	if n := len(t.plan.aggs); n > manyTerms && !en.Effort(n*effort.Term) {
+	if n := len(t.plan.aggs); n > manyTerms && !en.Effort(n*value.TermEffort) {
 		return en.Err
 	}
 	for i, a := range t.plan.aggs {
@@ -82,19 +81,6 @@ func (t *groupTable) add(en *expr.Env) error {
 	}
 	return nil
 }
-
-// A knownText is a text that was looked up before. The texts of equal types share their bytes, so
-// that it is found again without hashing; the text itself keeps the bytes from being used for
-// another one.
-type knownText struct {
-	text  string
-	group *group
-}
-
-// recentTexts is how many texts a groupTable finds again in that way. Texts of other columns are
-// not found in it: they would keep alive what they are a part of, and others may have the same
-// bytes in memory.
-const recentTexts = 64
 
 // find returns the group of the current row.
 func (t *groupTable) find(en *expr.Env) (*group, error) {
@@ -109,10 +95,7 @@ func (t *groupTable) find(en *expr.Env) (*group, error) {
 	}
 	var known *knownText
 	if t.plan.byType && t.values[0].Kind == value.String {
-		text := t.values[0].S
-		known = &t.recent[uintptr(unsafe.Pointer(unsafe.StringData(text)))>>4%recentTexts]
-		if known.group != nil && len(known.text) == len(text) &&
-			unsafe.StringData(known.text) == unsafe.StringData(text) {
+		if known = t.known(t.values[0].S); known.is(t.values[0].S) {
 			return known.group, nil
 		}
 	}
@@ -248,22 +231,6 @@ func (g *groupedRows) read() error {
 	return err
 }
 
-// open starts FROM.
-func (g *groupedRows) open() (rows, error) {
-	scan, ok := g.plan.from.(*tableScan)
-	if !ok || !g.plan.fleeting {
-		return g.plan.from.open(g.ex, g.outer)
-	}
-	what, err := scan.narrowNow(g.ex, g.outer)
-	if err != nil {
-		return nil, err
-	}
-	if what.empty {
-		return noRows{}, nil
-	}
-	return scan.openBounds(g.ex, scanBounds{Filter: what.filter(scan.backwards), fleeting: true})
-}
-
 // readInto gives every row to a group table.
 func readInto(t *groupTable, in rows, en *expr.Env) error {
 	for n := 1; ; n++ {
@@ -327,8 +294,8 @@ func (c *coreScope) compileGroupBy() error {
 func (c *coreScope) groupItem(e parser.Expr) (parser.Expr, error) {
 	if n, ok := ordinal(e); ok {
 		if n < 1 || n > int64(len(c.results)) {
-			return nil, errorf(BadStatement, e.At(), "GROUP BY %d: the result has %d columns", n,
-				len(c.results))
+			return nil, errorf(BadStatement, e.At(),
+				"GROUP BY %d: the result has %d columns", n, len(c.results))
 		}
 		return c.results[n-1].Expr, nil
 	}

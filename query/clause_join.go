@@ -44,11 +44,9 @@ type keyKinds struct {
 }
 
 func kindsOf(v value.Value, key []byte, c value.Collation) keyKinds {
-	return keyKinds{
-		times:   v.Kind == value.Time,
-		numbers: v.Kind.IsNumber(),
-		dates:   v.Kind == value.String && value.IsTextKey(key) && value.AsTimeIn(v, c).Kind == value.Time,
-	}
+	dates := v.Kind == value.String && key[0] == value.KeyText &&
+		value.BesideTime(v, c).Kind == value.Time
+	return keyKinds{times: v.Kind == value.Time, numbers: v.Kind.IsNumber(), dates: dates}
 }
 
 func (k keyKinds) with(o keyKinds) keyKinds {
@@ -67,8 +65,9 @@ func newJoinRelation(left, right relation, outer bool) *joinRelation {
 			columns[i].Nullable = true
 		}
 	}
-	return &joinRelation{left: left, right: right, outer: outer, columns: columns,
-		slots: map[int]int{}}
+	return &joinRelation{
+		left: left, right: right, outer: outer, columns: columns, slots: map[int]int{},
+	}
 }
 
 func (p *joinRelation) schema() []tableColumn { return p.columns }
@@ -107,8 +106,10 @@ func (p *joinRelation) open(ex *execution, outer *expr.Env) (rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	join := &joinedRows{plan: p, ex: ex, outer: outer, left: left, leftEnv: ex.env(outer),
-		row: make([]value.Value, len(p.reads)), kinds: make([]keyKinds, len(p.keys))}
+	join := &joinedRows{
+		plan: p, ex: ex, outer: outer, left: left, leftEnv: ex.env(outer),
+		row: make([]value.Value, len(p.reads)), kinds: make([]keyKinds, len(p.keys)),
+	}
 	return filtered(join, p.where), nil
 }
 
@@ -405,8 +406,9 @@ func countSources(s parser.Source) int {
 func (c *coreScope) usingColumn(name string, lo, hi int) *parser.Column {
 	for i := lo; i < hi; i++ {
 		if at := c.sources[i].find(name); at >= 0 {
-			return &parser.Column{Pos: c.sources[i].pos, Table: ordinalName(c.sources[i].offset + at),
-				Name: name}
+			return &parser.Column{
+				Pos: c.sources[i].pos, Table: ordinalName(c.sources[i].offset + at), Name: name,
+			}
 		}
 	}
 	return nil

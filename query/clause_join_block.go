@@ -186,8 +186,9 @@ func (b *joinBlock) left(left, right joined, on []*pendingCond) (joined, error) 
 
 func newJoin(left, right joined, outer bool) (*joinRelation, joined) {
 	p := newJoinRelation(left.relation, right.relation, outer)
-	return p, joined{relation: p, layout: slices.Concat(left.layout, right.layout),
-		set: left.set | right.set}
+	return p, joined{
+		relation: p, layout: slices.Concat(left.layout, right.layout), set: left.set | right.set,
+	}
 }
 
 // joinKeys finds the equalities between the sides of a join.

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/eventfold/eventfold/parser"
-	"github.com/eventfold/eventfold/query/internal/effort"
 	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
@@ -121,7 +120,7 @@ func (s *orderedRows) build(en *expr.Env) error {
 // sortEffort is about how many bytes comparing two rows looks at, and some for the comparison
 // itself.
 func sortEffort(a, b []value.Value) int {
-	n := effort.Term
+	n := value.TermEffort
 	for i := range a {
 		n += min(len(a[i].S), len(b[i].S))
 	}
@@ -240,8 +239,8 @@ func ordinal(e parser.Expr) (int64, bool) {
 // compileOrder compiles ORDER BY. A term is the name of a result, a number, or an expression.
 func (c *coreScope) compileOrder(p *corePlan, order []parser.Order) error {
 	if len(order) > maxColumns {
-		return errorf(BadStatement, order[maxColumns].Expr.At(), "ORDER BY has at most %d terms",
-			maxColumns)
+		return errorf(BadStatement, order[maxColumns].Expr.At(),
+			"ORDER BY has at most %d terms", maxColumns)
 	}
 	for _, o := range order {
 		e, coll := splitCollate(o.Expr)
@@ -274,8 +273,8 @@ func (c *coreScope) compileOrder(p *corePlan, order []parser.Order) error {
 func (c *coreScope) orderResult(e parser.Expr) (int, error) {
 	if n, ok := ordinal(e); ok {
 		if n < 1 || n > int64(len(c.results)) {
-			return 0, errorf(BadStatement, e.At(), "ORDER BY %d: the result has %d columns", n,
-				len(c.results))
+			return 0, errorf(BadStatement, e.At(),
+				"ORDER BY %d: the result has %d columns", n, len(c.results))
 		}
 		return int(n) - 1, nil
 	}

@@ -76,8 +76,8 @@ func (c *coreScope) expandResults() error {
 			return errorf(BadStatement, r.Pos, "* needs a FROM")
 		}
 		if r.StarTable != "" && !c.hasSource(r.StarTable) {
-			return errorf(UnknownTable, r.Pos, "there is no table %s in this query",
-				fault.Quoted(r.StarTable))
+			return errorf(UnknownTable, r.Pos,
+				"there is no table %s in this query", fault.Quoted(r.StarTable))
 		}
 		for i := range c.sources {
 			if r.StarTable == "" || sameName(c.sources[i].name, r.StarTable) {

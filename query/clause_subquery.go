@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"github.com/eventfold/eventfold/parser"
-	"github.com/eventfold/eventfold/query/internal/effort"
 	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
@@ -43,8 +42,8 @@ func (s *clauseScope) newSubPlan(sel *parser.Select) (*subPlan, error) {
 // oneColumn refuses a sub-query that does not give exactly one column.
 func (p *subPlan) oneColumn() error {
 	if n := len(p.plan.columns); n != 1 {
-		return errorf(BadStatement, p.pos, "a sub-query that stands for a value gives one column, not %d",
-			n)
+		return errorf(BadStatement, p.pos,
+			"a sub-query that stands for a value gives one column, not %d", n)
 	}
 	return nil
 }
@@ -101,8 +100,9 @@ func (s *clauseScope) Subquery(q *parser.Subquery) (*expr.Expr, error) {
 		return nil, err
 	}
 	col := p.plan.columns[0]
-	return &expr.Expr{Eval: p.scalar, Type: col.Type, Nullable: true, Affinity: col.affinity,
-		Pos: q.Pos}, nil
+	return &expr.Expr{
+		Eval: p.scalar, Type: col.Type, Nullable: true, Affinity: col.affinity, Pos: q.Pos,
+	}, nil
 }
 
 func (p *subPlan) scalar(en *expr.Env) value.Value {
@@ -115,7 +115,7 @@ func (p *subPlan) scalar(en *expr.Env) value.Value {
 		v = row[0]
 		return false
 	})
-	if len(v.S) > effort.SmallPiece {
+	if len(v.S) > value.SmallPiece {
 		en.Hold(len(v.S)) // it outlives the sub-query's row
 	}
 	if r != nil {
@@ -164,8 +164,10 @@ func (s *clauseScope) InSelect(x *expr.Expr, in *parser.In) (*expr.Expr, error) 
 	}
 	col := p.plan.columns[0]
 	item := &expr.Expr{Affinity: col.affinity, Type: col.Type, Collate: col.collate}
-	m := membership{sub: p, dates: x.Type == Any, convert: value.Conversion(value.CommonAffinity(x.Affinity, item.Affinity)),
-		collate: expr.CommonCollation(x, item)}
+	m := membership{
+		sub: p, dates: x.Type == Any, collate: expr.CommonCollation(x, item),
+		convert: value.Conversion(value.CommonAffinity(x.Affinity, item.Affinity)),
+	}
 	if x.IsTime() != item.IsTime() {
 		if x.Type.IsNumber() || item.Type.IsNumber() {
 			return nil, expr.ErrTimeBesideNumber(x.Pos)

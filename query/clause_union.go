@@ -23,8 +23,8 @@ func (c *statementCompiler) addCores(p *selectPlan, sel *parser.Select, q queryS
 			return err
 		}
 		if len(core.columns) != len(p.columns) {
-			return errorf(BadStatement, u.Core.Pos, "the SELECTs of a UNION have %d and %d columns",
-				len(p.columns), len(core.columns))
+			return errorf(BadStatement, u.Core.Pos,
+				"the SELECTs of a UNION have %d and %d columns", len(p.columns), len(core.columns))
 		}
 		p.cores, p.all = append(p.cores, core), append(p.all, u.All)
 		for i := range p.columns {
@@ -89,8 +89,8 @@ func (c *statementCompiler) unionOrder(sel *parser.Select, p *selectPlan) ([]sor
 func unionColumn(sel *parser.Select, p *selectPlan, e parser.Expr) (int, error) {
 	if n, ok := ordinal(e); ok {
 		if n < 1 || n > int64(len(p.columns)) {
-			return 0, errorf(BadStatement, e.At(), "ORDER BY %d: the result has %d columns", n,
-				len(p.columns))
+			return 0, errorf(BadStatement, e.At(),
+				"ORDER BY %d: the result has %d columns", n, len(p.columns))
 		}
 		return int(n) - 1, nil
 	}

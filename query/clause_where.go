@@ -2,7 +2,6 @@ package query
 
 import (
 	"github.com/eventfold/eventfold/parser"
-	"github.com/eventfold/eventfold/query/internal/effort"
 	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
@@ -58,7 +57,7 @@ func counted(conds []condition) []condition {
 	if len(conds) <= manyTerms {
 		return conds
 	}
-	n := len(conds) * effort.Term
+	n := len(conds) * value.TermEffort
 	return append([]condition{func(e *expr.Env) value.Truth { return value.TruthOf(e.Effort(n)) }},
 		conds...)
 }

@@ -34,8 +34,9 @@ type frameBound struct {
 }
 
 // defaultFrame is from the first row of the partition to the last one that is equal to the current.
-var defaultFrame = frame{start: frameBound{kind: parser.UnboundedPreceding},
-	end: frameBound{kind: parser.CurrentRow}}
+var defaultFrame = frame{
+	start: frameBound{kind: parser.UnboundedPreceding}, end: frameBound{kind: parser.CurrentRow},
+}
 
 // windowFunction compiles a call with OVER, or finds the equal one that the core has already.
 func (s *clauseScope) windowFunction(c *parser.Call) (*expr.Expr, error) {
@@ -103,13 +104,13 @@ func (c *windowCall) check(call *parser.Call) error {
 	name := strings.ToUpper(call.Name)
 	switch {
 	case len(call.Args) < c.fn.min || len(call.Args) > c.fn.max || call.Star:
-		return errorf(BadArgument, call.Pos, "%s() has %d arguments, which is the wrong number", name,
-			len(call.Args))
+		return errorf(BadArgument, call.Pos,
+			"%s() has %d arguments, which is the wrong number", name, len(call.Args))
 	case call.Distinct:
 		return errorf(Unsupported, call.Pos, "DISTINCT cannot be used in a window function")
 	case call.Filter != nil:
-		return errorf(Unsupported, call.Pos, "FILTER can be used with aggregates only, not with %s()",
-			name)
+		return errorf(Unsupported, call.Pos,
+			"FILTER can be used with aggregates only, not with %s()", name)
 	}
 	return nil
 }
@@ -507,8 +508,9 @@ func (m *copiedRelation) open(ex *execution, outer *expr.Env) (rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &copiedRows{in: in, en: ex.env(outer), reads: m.reads,
-		row: make([]value.Value, len(m.reads))}, nil
+	return &copiedRows{
+		in: in, en: ex.env(outer), reads: m.reads, row: make([]value.Value, len(m.reads)),
+	}, nil
 }
 
 func (m *copiedRelation) explain(x *explainer) { m.in.explain(x) }

@@ -193,8 +193,9 @@ func finalSum(s *aggState) (value.Value, error) {
 	case s.real:
 		return value.OfReal(s.float()), nil
 	case s.overflow:
-		return null, &Error{Kind: BadValue, Pos: -1, Msg: "integer overflow in SUM",
-			Hint: "TOTAL adds real numbers"}
+		return null, &Error{
+			Kind: BadValue, Pos: -1, Msg: "integer overflow in SUM", Hint: "TOTAL adds real numbers",
+		}
 	}
 	return value.OfInt(s.sum), nil
 }

@@ -100,8 +100,8 @@ func windowShift(p *partition, call *windowCall, sign int64) error {
 			by = value.AsNumber(p.eval(call.args[1], i))
 		}
 		if by.Kind != value.Int {
-			return errorf(BadValue, call.pos, "the offset of %s() must be an integer",
-				strings.ToUpper(call.name))
+			return errorf(BadValue, call.pos,
+				"the offset of %s() must be an integer", strings.ToUpper(call.name))
 		}
 		at := int64(i) + sign*by.N
 		switch {

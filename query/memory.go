@@ -5,7 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/eventfold/eventfold/query/internal/effort"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // A Memory is what all queries of a store may hold together. Any number of goroutines use it.
@@ -81,7 +81,7 @@ func (b *budget) set(s *Settings) {
 	if b.store != nil {
 		most = min(most, b.store.limit)
 	}
-	b.text = min(max(most/textParts, min(most, textLeast)), effort.MaxText)
+	b.text = min(max(most/textParts, min(most, textLeast)), value.MaxText)
 	b.share.Store(shareFree)
 	b.waste.due.Store(b.limit / wasteParts)
 }
@@ -93,7 +93,7 @@ type MemoryError struct {
 	Store  bool   // it is the limit of all queries of the store together, otherwise of this query
 }
 
-// Error tells the clause, the limit, and which of the two it is.
+// Error tells the clause and the limit.
 func (e *MemoryError) Error() string {
 	if e.Store {
 		return fmt.Sprintf("%s needs more than is left of the %d bytes of memory "+

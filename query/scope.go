@@ -99,8 +99,9 @@ func (c *coreScope) havingScope() *clauseScope {
 	return &clauseScope{coreScope: c, clause: "HAVING", grouped: true, aggregate: true, aliases: true}
 }
 func (c *coreScope) resultScope() *clauseScope {
-	return &clauseScope{coreScope: c, clause: "SELECT", grouped: c.aggregate, aggregate: true,
-		window: true}
+	return &clauseScope{
+		coreScope: c, clause: "SELECT", grouped: c.aggregate, aggregate: true, window: true,
+	}
 }
 func (c *coreScope) orderScope() *clauseScope {
 	return &clauseScope{coreScope: c, clause: "ORDER BY", grouped: c.aggregate, aggregate: true,
@@ -163,8 +164,8 @@ func (c *coreScope) find(col *parser.Column) (int, error) {
 			continue
 		}
 		if found >= 0 {
-			return -1, errorf(BadStatement, col.Pos, "column %s is ambiguous: more than one table has it",
-				fault.Quoted(col.Name))
+			return -1, errorf(BadStatement, col.Pos,
+				"column %s is ambiguous: more than one table has it", fault.Quoted(col.Name))
 		}
 		found = src.offset + i
 	}
@@ -235,8 +236,8 @@ func (s *clauseScope) own(c *parser.Column, i int) (*expr.Expr, bool, error) {
 	if slot, ok := s.groups[s.key(c)]; ok {
 		return s.groupKey(slot), true, nil
 	}
-	e := errorf(BadStatement, c.Pos, "column %s is neither grouped nor aggregated",
-		fault.Quoted(c.Name))
+	e := errorf(BadStatement, c.Pos,
+		"column %s is neither grouped nor aggregated", fault.Quoted(c.Name))
 	e.Hint = "name it in GROUP BY, or take MIN, MAX, FIRST or LAST of it"
 	return nil, false, e
 }
@@ -353,8 +354,8 @@ func (s *clauseScope) Call(c *parser.Call) (*expr.Expr, bool, error) {
 		return s.special(c)
 	}
 	if !s.aggregate {
-		return nil, true, errorf(BadStatement, c.Pos, "aggregate %s() cannot be used in %s",
-			strings.ToUpper(c.Name), s.clause)
+		return nil, true, errorf(BadStatement, c.Pos,
+			"aggregate %s() cannot be used in %s", strings.ToUpper(c.Name), s.clause)
 	}
 	e, err := s.aggregateFunction(c)
 	return e, true, err
@@ -363,8 +364,8 @@ func (s *clauseScope) Call(c *parser.Call) (*expr.Expr, bool, error) {
 // special compiles the functions that want to know more than their arguments' values.
 func (s *clauseScope) special(c *parser.Call) (*expr.Expr, bool, error) {
 	if windowOnly[c.Name] {
-		return nil, true, errorf(BadStatement, c.Pos, "%s() needs an OVER clause",
-			strings.ToUpper(c.Name))
+		return nil, true, errorf(BadStatement, c.Pos,
+			"%s() needs an OVER clause", strings.ToUpper(c.Name))
 	}
 	if c.Name == "has" && !s.grouped {
 		return s.hasTag(c)

@@ -201,8 +201,9 @@ func (p *corePlan) open(ex *execution, outer *expr.Env, limit int64) (rows, erro
 	if p.windows != nil {
 		in = p.windows.open(ex, outer, in)
 	}
-	var rows projection = &projectedRows{in: in, en: ex.env(outer), plan: p,
-		row: make([]value.Value, len(p.results))}
+	var rows projection = &projectedRows{
+		in: in, en: ex.env(outer), plan: p, row: make([]value.Value, len(p.results)),
+	}
 	if p.distinct {
 		rows = newDistinct(rows, p.columns, ex, "DISTINCT")
 	}

@@ -22,8 +22,9 @@ type explainer struct {
 
 // step adds a step.
 func (x *explainer) step(what, format string, args ...any) {
-	x.steps = append(x.steps, []value.Value{value.OfText(strings.Repeat("  ", x.depth) + what),
-		value.OfText(fmt.Sprintf(format, args...))})
+	x.steps = append(x.steps, []value.Value{
+		value.OfText(strings.Repeat("  ", x.depth) + what), value.OfText(fmt.Sprintf(format, args...)),
+	})
 }
 
 // inner explains one relation of a step with several, indented.

@@ -12,9 +12,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/eventfold/eventfold/engine"
-	"github.com/eventfold/eventfold/internal/jsontext"
 	"github.com/eventfold/eventfold/parser"
 	"github.com/eventfold/eventfold/query/internal/fault"
+	"github.com/eventfold/eventfold/query/internal/jsonpath"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -175,7 +175,7 @@ func setTags(r *newRow, v value.Value) string {
 	if json.Unmarshal([]byte(text), &list) != nil || slices.Contains(list, nil) {
 		return "takes a JSON array of strings"
 	}
-	if jsontext.LosesText(text) {
+	if jsonpath.LosesText(text) {
 		return "holds a tag that is not valid UTF-8"
 	}
 	tags := make([]string, len(list))
@@ -276,8 +276,8 @@ func (p *insertPlan) resolveColumn(name parser.Name) (*writeColumn, error) {
 	if w == nil {
 		for i := range eventColumns {
 			if sameName(eventColumns[i].Name, name.Text) {
-				return nil, errorf(BadStatement, name.Pos, "the column %s is assigned by the store",
-					eventColumns[i].Name)
+				return nil, errorf(BadStatement, name.Pos,
+					"the column %s is assigned by the store", eventColumns[i].Name)
 			}
 		}
 		e := errorf(UnknownColumn, name.Pos, "there is no column %s", fault.Quoted(name.Text))

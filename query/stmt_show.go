@@ -18,10 +18,12 @@ var showSources = map[string]struct {
 	where parser.Expr
 }{
 	"tables": {
-		&parser.Table{Schema: schemaInfo, Name: "tables"}, []string{"table_name",
-			"table_type"}, "table_name",
-		&parser.Binary{Op: parser.OpEq, X: &parser.Column{Name: "table_schema"},
-			Y: &parser.Literal{Value: schemaName}},
+		&parser.Table{Schema: schemaInfo, Name: "tables"}, []string{
+			"table_name", "table_type",
+		}, "table_name",
+		&parser.Binary{
+			Op: parser.OpEq, X: &parser.Column{Name: "table_schema"}, Y: &parser.Literal{Value: schemaName},
+		},
 	},
 	"streams": {&parser.Table{Name: "$streams"}, []string{"stream", "category", "version", "events",
 		"first_position", "last_position", "created_at", "updated_at"}, "stream", nil},
@@ -47,8 +49,9 @@ func (c *statementCompiler) show(st *parser.Show) (statement, []Column, bool, er
 			parser.Result{Pos: st.Pos, Expr: &parser.Column{Pos: st.Pos, Name: name}})
 	}
 	if st.Like != nil {
-		like := &parser.Like{Pos: st.Pos, X: &parser.Column{Pos: st.Pos, Name: src.like},
-			Pattern: st.Like}
+		like := &parser.Like{
+			Pos: st.Pos, X: &parser.Column{Pos: st.Pos, Name: src.like}, Pattern: st.Like,
+		}
 		if core.Where = like; src.where != nil {
 			core.Where = &parser.Nary{Op: parser.OpAnd, Terms: []parser.Expr{src.where, like}}
 		}
@@ -66,8 +69,9 @@ type describeStatement struct {
 	rows [][]value.Value
 }
 
-var describeColumns = []Column{{"column_name", Text, false}, {"data_type", Text, false},
-	{"is_nullable", Text, false}}
+var describeColumns = []Column{
+	{"column_name", Text, false}, {"data_type", Text, false}, {"is_nullable", Text, false},
+}
 
 func (c *statementCompiler) describe(st *parser.Describe) (statement, []Column, bool, error) {
 	if st.Table.Param != nil {
@@ -80,8 +84,9 @@ func (c *statementCompiler) describe(st *parser.Describe) (statement, []Column, 
 	d := &describeStatement{}
 	for _, col := range def.schema() {
 		if !col.hidden {
-			d.rows = append(d.rows, []value.Value{value.OfText(col.Name), value.OfText(col.Type.SQL()),
-				value.OfText(yesNo(col.Nullable))})
+			d.rows = append(d.rows, []value.Value{
+				value.OfText(col.Name), value.OfText(col.Type.SQL()), value.OfText(yesNo(col.Nullable)),
+			})
 		}
 	}
 	return d, describeColumns, true, nil

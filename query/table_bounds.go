@@ -57,8 +57,9 @@ func newNarrowing() *narrowing {
 
 // filter returns the engine's filter. The narrowing must not be empty.
 func (w *narrowing) filter(backwards bool) engine.Filter {
-	f := engine.Filter{Streams: w.streams, Types: w.types, IDs: w.ids, Prefix: w.prefix, Tags: w.tags,
-		Any: w.any}
+	f := engine.Filter{
+		Streams: w.streams, Types: w.types, IDs: w.ids, Prefix: w.prefix, Tags: w.tags, Any: w.any,
+	}
 	if backwards {
 		f.Direction = engine.Backwards
 	}

@@ -20,8 +20,8 @@ func (c storeCatalog) table(t *parser.Table) (table, error) {
 		if def := informationSchema(parser.LowerASCII(t.Name)); def != nil {
 			return def, nil
 		}
-		e := errorf(UnknownTable, t.Pos, "there is no table %s in information_schema",
-			fault.Quoted(t.Name))
+		e := errorf(UnknownTable, t.Pos,
+			"there is no table %s in information_schema", fault.Quoted(t.Name))
 		e.Hint = "it has schemata, tables and columns"
 		return nil, e
 	}

@@ -7,9 +7,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/eventfold/eventfold/engine"
-	"github.com/eventfold/eventfold/internal/jsontext"
-	"github.com/eventfold/eventfold/query/internal/effort"
 	"github.com/eventfold/eventfold/query/internal/expr"
+	"github.com/eventfold/eventfold/query/internal/jsonpath"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -44,8 +43,9 @@ var eventColumns = []eventColumn{
 	ordType:     {column("type", Text, value.AffText), engine.ColType, evalType},
 	ordPayload:  {nullable(column("payload", JSON, value.AffText)), engine.ColPayload, evalPayload},
 	ordMetadata: {column("metadata", JSON, value.AffText), engine.ColMetadata, evalMetadata},
-	ordTags: {tableColumn{Column: Column{Name: "tags", Type: JSON}, affinity: value.AffText,
-		tags: true}, engine.ColTags, evalTags},
+	ordTags: {tableColumn{
+		Column: Column{Name: "tags", Type: JSON}, affinity: value.AffText, tags: true,
+	}, engine.ColTags, evalTags},
 	ordRecordedAt: {column("recorded_at", Timestamp, value.AffTime), engine.ColTime, evalRecordedAt},
 	ordEvent:      {hidden(column("event", EventType, value.AffNone)), engine.ColAll, evalEvent},
 }
@@ -137,7 +137,7 @@ func evalMetadata(en *expr.Env) value.Value {
 
 func evalTags(en *expr.Env) value.Value {
 	text := tagsText(en.Row.Batch.Events.Tags[en.Row.I])
-	if len(text) > effort.SmallPiece && !en.Hold(len(text)) {
+	if len(text) > value.SmallPiece && !en.Hold(len(text)) {
 		return null
 	}
 	return value.Value{Kind: value.String, JSON: true, S: text}
@@ -194,7 +194,7 @@ func tagsText(tags []string) string {
 		if i > 0 {
 			text = append(text, ',')
 		}
-		text = jsontext.AppendQuoted(text, t)
+		text = jsonpath.AppendQuoted(text, t)
 	}
 	return string(append(text, ']'))
 }

@@ -84,8 +84,9 @@ func listedTables() []listedTable {
 func tablesRows(context.Context, *execution, scanBounds) rowMaker {
 	list := &rowList{}
 	for _, t := range listedTables() {
-		list.rows = append(list.rows, []value.Value{value.OfText(catalogName), value.OfText(t.schema),
-			value.OfText(t.name), value.OfText(t.kind)})
+		list.rows = append(list.rows, []value.Value{
+			value.OfText(catalogName), value.OfText(t.schema), value.OfText(t.name), value.OfText(t.kind),
+		})
 	}
 	return list
 }

@@ -11,8 +11,9 @@ import (
 
 // pendingStreams is $streams with the streams of a transaction, whose versions may depend on what
 // others append before COMMIT.
-var pendingStreams = &computedTable{label: "$streams", columns: pendingStreamColumns,
-	rows: streamRows}
+var pendingStreams = &computedTable{
+	label: "$streams", columns: pendingStreamColumns, rows: streamRows,
+}
 
 var pendingStreamColumns = func() []tableColumn {
 	columns := slices.Clone(streamColumns)

@@ -230,8 +230,9 @@ func (tx *Tx) last(n int) []engine.Placed {
 	placed := make([]engine.Placed, n)
 	for i := range placed {
 		e := &tx.events[len(tx.events)-n+i]
-		placed[i] = engine.Placed{Position: engine.NoPosition, Version: tx.streams.version(e),
-			ID: e.event.ID}
+		placed[i] = engine.Placed{
+			Position: engine.NoPosition, Version: tx.streams.version(e), ID: e.event.ID,
+		}
 	}
 	return placed
 }

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/eventfold/eventfold/parser"
-	"github.com/eventfold/eventfold/query/internal/effort"
 	"github.com/eventfold/eventfold/query/internal/fault"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
@@ -56,7 +55,7 @@ func (x *Expr) Each(e *Env, f func(one *Env)) {
 	}
 	one := NewEnv(Env{Ctx: e.Ctx, Args: slices.Clone(e.Args), Now: e.Now})
 	for _, v := range e.Args[x.param-1].List.Values {
-		if !e.Effort(effort.Term + len(v.S)) {
+		if !e.Effort(value.TermEffort + len(v.S)) {
 			return
 		}
 		one.Args[x.param-1], one.Memo = Argument{Value: v}, Memo{}

@@ -2,7 +2,6 @@ package expr
 
 import (
 	"github.com/eventfold/eventfold/parser"
-	"github.com/eventfold/eventfold/query/internal/effort"
 	"github.com/eventfold/eventfold/query/internal/fault"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
@@ -136,7 +135,7 @@ func (c *compiler) addAll(terms []*Expr) (*Expr, error) {
 			if total.Kind == value.Null {
 				return null
 			}
-			if !e.Effort(effort.Term) {
+			if !e.Effort(value.TermEffort) {
 				return null
 			}
 			v := t.Eval(e)

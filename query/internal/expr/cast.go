@@ -3,7 +3,6 @@ package expr
 import (
 	"strings"
 
-	"github.com/eventfold/eventfold/internal/jsontext"
 	"github.com/eventfold/eventfold/parser"
 	"github.com/eventfold/eventfold/query/internal/jsonpath"
 	"github.com/eventfold/eventfold/query/internal/value"
@@ -109,7 +108,7 @@ func toJSON(e *Env, v value.Value, pos parser.Pos) value.Value {
 	case v.JSON:
 		return v
 	case v.Kind == value.Time:
-		return value.OfJSON(jsontext.Quote(v.Text()))
+		return value.OfJSON(jsonpath.Quote(v.Text()))
 	case v.Kind == value.Int || v.Kind == value.Float:
 		return value.OfJSON(jsonpath.Number(v))
 	}

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"unsafe"
 
-	"github.com/eventfold/eventfold/query/internal/effort"
 	"github.com/eventfold/eventfold/query/internal/fault"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
@@ -26,13 +25,13 @@ const (
 // errDear is why an expression is not computed while the statement is compiled.
 var errDear = errors.New("this is computed when the statement runs")
 
-// Hold implements effort.Owner: it holds n bytes until the row is gone.
+// Hold implements value.MeterOwner: it holds n bytes until the row is gone.
 func (e *Env) Hold(n int) bool {
 	e.Made += int64(n)
 	return e.Made-e.held <= roomStep || e.holdMade()
 }
 
-// TextLimit implements effort.Owner: a text may take a part of the budget.
+// TextLimit implements value.MeterOwner: a text may take a part of the budget.
 func (e *Env) TextLimit() int {
 	if e.Exec != nil {
 		return e.Exec.TextLimit()
@@ -43,7 +42,7 @@ func (e *Env) TextLimit() int {
 	return defaultTextLimit
 }
 
-// TooLong implements effort.Owner.
+// TooLong implements value.MeterOwner.
 func (e *Env) TooLong() {
 	if e.Ctx == nil {
 		e.Fail(errDear)
@@ -88,7 +87,7 @@ func (e *Env) dropMade() {
 	e.Discard(made)
 }
 
-// Discard implements effort.Owner. The bytes were not held, or are not any more.
+// Discard implements value.MeterOwner. The bytes were not held, or are not any more.
 func (e *Env) Discard(n int64) {
 	if n > 0 && e.Exec != nil {
 		e.Exec.Discard(n)
@@ -119,7 +118,7 @@ func (e *Env) Remember(mark int64) {
 	}
 }
 
-// Wanted implements effort.Owner: it looks at the context. Nothing is wanted any more after an
+// Wanted implements value.MeterOwner: it looks at the context. Nothing is wanted any more after an
 // error.
 func (e *Env) Wanted() bool {
 	switch {
@@ -139,7 +138,7 @@ func (e *Env) Wanted() bool {
 // piece is the value of a part of a text. A small part of a long text is copied: it would keep
 // alive the whole.
 func (e *Env) piece(part, whole string) string {
-	if len(whole) < effort.Step || len(part) > len(whole)/2 || part == "" {
+	if len(whole) < value.EffortStep || len(part) > len(whole)/2 || part == "" {
 		return part
 	}
 	if !e.Hold(len(part)) {
@@ -151,7 +150,7 @@ func (e *Env) piece(part, whole string) string {
 // Taken is a value that was taken from a document: a part of its text, or a copy of one.
 func (e *Env) Taken(v value.Value, doc string) value.Value {
 	switch {
-	case len(v.S) <= effort.SmallPiece && len(doc) < effort.Step:
+	case len(v.S) <= value.SmallPiece && len(doc) < value.EffortStep:
 	case liesIn(v.S, doc):
 		v.S = e.piece(v.S, doc)
 	case !e.Hold(len(v.S)):
@@ -196,7 +195,7 @@ func (t *textMaker) fits(n int) bool {
 
 // grow makes room for n more bytes at once: what is left behind by growing is as large as the text.
 func (t *textMaker) grow(n int) {
-	if n > cap(t.b)-len(t.b) && max(n, len(t.b)) > effort.SmallPiece {
+	if n > cap(t.b)-len(t.b) && max(n, len(t.b)) > value.SmallPiece {
 		old := cap(t.b)
 		t.b = slices.Grow(t.b, n)
 		t.e.Discard(int64(old))

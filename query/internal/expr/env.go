@@ -4,14 +4,13 @@ import (
 	"context"
 	"time"
 
-	"github.com/eventfold/eventfold/query/internal/effort"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // An Env is the state in which expressions of one running statement are evaluated. One goroutine
 // uses it.
 type Env struct {
-	effort.Meter
+	value.Meter
 	Ctx  context.Context
 	Args []Argument
 	Now  time.Time     // one instant per statement
@@ -30,7 +29,7 @@ var null = value.Value{}
 
 // NewEnv returns an environment whose work is measured.
 func NewEnv(e Env) *Env {
-	e.Meter = effort.For(&e)
+	e.Meter = value.MeterOf(&e)
 	return &e
 }
 

@@ -175,8 +175,9 @@ func (c *compiler) param(p *parser.Param) (*Expr, error) {
 	if p.Name != "" {
 		b, ok := c.binder.(ParamBinder)
 		if !ok {
-			return nil, &fault.Error{Kind: fault.BadArgument, Pos: p.Pos,
-				Msg: "no parameter is named " + p.Name}
+			return nil, &fault.Error{
+				Kind: fault.BadArgument, Pos: p.Pos, Msg: "no parameter is named " + p.Name,
+			}
 		}
 		var err error
 		if i, err = b.Param(p); err != nil {
@@ -192,8 +193,9 @@ func (c *compiler) param(p *parser.Param) (*Expr, error) {
 		}
 		return e.Args[i].Value
 	}
-	return &Expr{Eval: eval, Type: value.Any, Nullable: true, Constant: true, param: i + 1,
-		Pos: p.Pos}, nil
+	return &Expr{
+		Eval: eval, Type: value.Any, Nullable: true, Constant: true, param: i + 1, Pos: p.Pos,
+	}, nil
 }
 
 // column asks the binder. Names such as CURRENT_TIMESTAMP, which are written without parentheses,

@@ -47,8 +47,9 @@ func init() { // not an initializer: has and its like refer back to the compiler
 	for i := range mathFunctions {
 		mathFunctions[i].numeric = true
 	}
-	for _, table := range [][]function{generalFunctions, textFunctions, mathFunctions, timeFunctions,
-		jsonFunctions} {
+	for _, table := range [][]function{
+		generalFunctions, textFunctions, mathFunctions, timeFunctions, jsonFunctions,
+	} {
 		for i := range table {
 			functions[table[i].name] = &table[i]
 		}
@@ -249,8 +250,9 @@ const longestName = 40
 // unknownFunction is the error for a name that is no function, with a hint if it is close to one or
 // known elsewhere.
 func unknownFunction(e *parser.Call) error {
-	err := &fault.Error{Kind: fault.UnknownFunction, Pos: e.Pos,
-		Msg: "no such function: " + fault.Short(e.Name) + "()"}
+	err := &fault.Error{
+		Kind: fault.UnknownFunction, Pos: e.Pos, Msg: "no such function: " + fault.Short(e.Name) + "()",
+	}
 	if hint, ok := functionHints[e.Name]; ok {
 		err.Hint = hint
 		return err

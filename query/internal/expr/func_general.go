@@ -3,7 +3,6 @@ package expr
 import (
 	"strings"
 
-	"github.com/eventfold/eventfold/internal/ascii"
 	"github.com/eventfold/eventfold/parser"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
@@ -56,7 +55,7 @@ func isUUID(s string) bool {
 			if c != '-' {
 				return false
 			}
-		case ascii.HexDigit(c) < 0:
+		case value.HexDigit(c) < 0:
 			return false
 		}
 	}
@@ -128,8 +127,9 @@ func compileIif(_ *compiler, _ *function, args []*Expr, pos parser.Pos) (*Expr, 
 	results := []*Expr{otherwise}
 	for i := range branches {
 		test := pairs[2*i].Condition()
-		branches[i] = branch{func(e *Env, _ value.Value) value.Truth { return test(e) },
-			pairs[2*i+1].Eval}
+		branches[i] = branch{
+			func(e *Env, _ value.Value) value.Truth { return test(e) }, pairs[2*i+1].Eval,
+		}
 		results = append(results, pairs[2*i+1])
 	}
 	x := &Expr{Eval: firstBranch(nil, branches, otherwise), Pos: pos}

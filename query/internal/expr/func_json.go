@@ -2,9 +2,7 @@ package expr
 
 import (
 	"github.com/eventfold/eventfold/engine"
-	"github.com/eventfold/eventfold/internal/jsontext"
 	"github.com/eventfold/eventfold/parser"
-	"github.com/eventfold/eventfold/query/internal/effort"
 	"github.com/eventfold/eventfold/query/internal/fault"
 	"github.com/eventfold/eventfold/query/internal/jsonpath"
 	"github.com/eventfold/eventfold/query/internal/value"
@@ -112,7 +110,7 @@ func extractArray(e *Env, doc string, paths []func(*Env) *jsonpath.Path) value.V
 			return null
 		}
 		t.grow(len(raw))
-		t.b = append(t.b, jsontext.Compact(string(raw))...)
+		t.b = append(t.b, jsonpath.Compact(string(raw))...)
 	}
 	return t.json("]")
 }
@@ -130,8 +128,8 @@ func (t *textMaker) json(end string) value.Value {
 // cannot hold.
 func (t *textMaker) addJSON(v value.Value) (ok bool) {
 	size := len(v.S)
-	if v.Kind == value.String && !v.JSON && size > effort.SmallPiece {
-		size = jsontext.QuotedSize(v.S)
+	if v.Kind == value.String && !v.JSON && size > value.SmallPiece {
+		size = jsonpath.QuotedSize(v.S)
 	}
 	if t.fits(size) {
 		t.grow(size)
@@ -169,8 +167,9 @@ func (c *compiler) jsonAt(f *function, args []*Expr, pos parser.Pos) (*Expr, err
 func (c *compiler) jsonMake(f *function, args []*Expr, pos parser.Pos) (*Expr, error) {
 	object := f.name == "json_object"
 	if object && len(args)%2 != 0 {
-		return nil, &fault.Error{Kind: fault.BadArgument, Pos: pos,
-			Msg: "json_object takes keys and values in pairs"}
+		return nil, &fault.Error{
+			Kind: fault.BadArgument, Pos: pos, Msg: "json_object takes keys and values in pairs",
+		}
 	}
 	y := &Expr{Type: value.JSON, Pos: pos}
 	y.Eval = func(e *Env) value.Value {
@@ -182,8 +181,9 @@ func (c *compiler) jsonMake(f *function, args []*Expr, pos parser.Pos) (*Expr, e
 			v := a.Eval(e)
 			key := object && i%2 == 0
 			if key && v.Kind != value.String {
-				return e.Fail(&fault.Error{Kind: fault.BadValue, Pos: a.Pos,
-					Msg: "the keys of json_object are texts"})
+				return e.Fail(&fault.Error{
+					Kind: fault.BadValue, Pos: a.Pos, Msg: "the keys of json_object are texts",
+				})
 			}
 			if key && i > 0 || !object && i > 0 {
 				t.b = append(t.b, ',')
@@ -233,7 +233,7 @@ func (c *compiler) has(f *function, args []*Expr, pos parser.Pos) (*Expr, error)
 		if !ok {
 			return value.No
 		}
-		return value.TruthOf(jsontext.HasText(doc, t.Text()))
+		return value.TruthOf(jsonpath.HasText(doc, t.Text()))
 	}
 	return finish(y, args...), nil
 }

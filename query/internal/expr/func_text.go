@@ -5,7 +5,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/eventfold/eventfold/internal/ascii"
 	"github.com/eventfold/eventfold/parser"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
@@ -14,8 +13,8 @@ var textFunctions = []function{
 	{name: "length", min: 1, max: 1, typ: value.Integer, f1: lengthFunc},
 	{name: "octet_length", min: 1, max: 1, typ: value.Integer,
 		f1: func(_ *Env, v value.Value) value.Value { return value.OfInt(int64(len(v.Text()))) }},
-	{name: "lower", min: 1, max: 1, typ: value.Text, f1: mapFunc(&ascii.LowerTable)},
-	{name: "upper", min: 1, max: 1, typ: value.Text, f1: mapFunc(&ascii.UpperTable)},
+	{name: "lower", min: 1, max: 1, typ: value.Text, f1: mapFunc(&value.LowerTable)},
+	{name: "upper", min: 1, max: 1, typ: value.Text, f1: mapFunc(&value.UpperTable)},
 	{name: "trim", min: 1, max: 2, typ: value.Text,
 		fn: func(e *Env, a []value.Value) value.Value { return trimFunc(e, a, true, true) }},
 	{name: "ltrim", min: 1, max: 2, typ: value.Text,
@@ -83,7 +82,7 @@ func mapFunc(table *[256]byte) func(e *Env, v value.Value) value.Value {
 		if !e.Room(len(s)) {
 			return null
 		}
-		return value.OfText(ascii.Map(s, table))
+		return value.OfText(value.MapBytes(s, table))
 	}
 }
 
@@ -248,7 +247,7 @@ func unhexFunc(e *Env, args []value.Value) value.Value {
 	}
 	b := make([]byte, 0, len(s)/2)
 	for i := 0; i < len(s); {
-		if ascii.HexDigit(s[i]) < 0 {
+		if value.HexDigit(s[i]) < 0 {
 			end := value.NextChar(s, i)
 			if r, _ := utf8.DecodeRuneInString(s[i:end]); !ignore.has(r) {
 				return null
@@ -256,10 +255,10 @@ func unhexFunc(e *Env, args []value.Value) value.Value {
 			i = end
 			continue
 		}
-		if i+1 >= len(s) || ascii.HexDigit(s[i+1]) < 0 {
+		if i+1 >= len(s) || value.HexDigit(s[i+1]) < 0 {
 			return null
 		}
-		b = append(b, byte(ascii.HexDigit(s[i])<<4|ascii.HexDigit(s[i+1])))
+		b = append(b, byte(value.HexDigit(s[i])<<4|value.HexDigit(s[i+1])))
 		i += 2
 	}
 	return value.OfBlob(value.StringOf(b))

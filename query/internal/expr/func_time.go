@@ -3,7 +3,6 @@ package expr
 import (
 	"strings"
 
-	"github.com/eventfold/eventfold/internal/ascii"
 	"github.com/eventfold/eventfold/parser"
 	"github.com/eventfold/eventfold/query/internal/fault"
 	"github.com/eventfold/eventfold/query/internal/value"
@@ -71,7 +70,7 @@ func usesClock(f *function, args []*Expr) bool {
 	}
 	v := values[0]
 	if v.fixed {
-		s := ascii.Lower(v.value.Text())
+		s := value.Lower(v.value.Text())
 		return s == "now" || strings.HasPrefix(s, "subsec")
 	}
 	return v.Type != value.Timestamp && v.Type != value.Integer && v.Type != value.Real
@@ -139,8 +138,9 @@ func unixTimestampFunc(e *Env, args []value.Value) value.Value {
 
 // timeExpr is a function that gives a time.
 func timeExpr(pos parser.Pos, eval func(e *Env) value.Value, args []*Expr) *Expr {
-	return finish(&Expr{Type: value.Timestamp, Affinity: value.AffTime, Nullable: true, Pos: pos,
-		Eval: eval}, args...)
+	return finish(&Expr{
+		Type: value.Timestamp, Affinity: value.AffTime, Nullable: true, Pos: pos, Eval: eval,
+	}, args...)
 }
 
 // compileFromUnixtime is from_unixtime(seconds), a time, or from_unixtime(seconds, format), a text.
@@ -246,8 +246,9 @@ func compileDateBin(_ *compiler, _ *function, args []*Expr, pos parser.Pos) (*Ex
 func compileDatePart(_ *compiler, _ *function, args []*Expr, pos parser.Pos) (*Expr, error) {
 	unit := args[0]
 	if !unit.fixed {
-		return nil, &fault.Error{Kind: fault.BadArgument, Pos: unit.Pos,
-			Msg: "the unit must be a literal"}
+		return nil, &fault.Error{
+			Kind: fault.BadArgument, Pos: unit.Pos, Msg: "the unit must be a literal",
+		}
 	}
 	part, ok := value.DateParts[value.UnitName(unit.value.Text())]
 	if !ok {

@@ -2,7 +2,6 @@ package expr
 
 import (
 	"github.com/eventfold/eventfold/parser"
-	"github.com/eventfold/eventfold/query/internal/effort"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -79,7 +78,7 @@ func (c *compiler) inList(x *Expr, list []*Expr, e *parser.In) (*Expr, error) {
 		}
 		found := inConstants(env, set, v, convert, e.Pos)
 		for i := 0; i < len(others) && found != value.Yes; i++ {
-			if !env.Effort(effort.Term + len(v.S)) {
+			if !env.Effort(value.TermEffort + len(v.S)) {
 				return value.Unknown
 			}
 			found = value.Or(found, others[i](env, v))
@@ -111,9 +110,6 @@ func inConstants(
 
 // A Set is a set of values to look up.
 type Set struct {
-	Coll  value.Collation
-	Dates bool // what is looked up may be a time, which its type does not tell
-
 	few     []value.Value // all values of a short list, searched one by one
 	ints    map[int64]struct{}
 	texts   map[string]struct{}
@@ -121,6 +117,8 @@ type Set struct {
 	times   map[int64]struct{}
 	read    map[int64]struct{} // texts, as the times that they are beside one, if Dates is set
 	size    int                // of the list
+	Coll    value.Collation
+	Dates   bool // what is looked up may be a time, which its type does not tell
 	hasNull bool
 	numbers bool // there are some
 	hasTime bool
@@ -191,7 +189,7 @@ func (s *Set) addDate(v value.Value) {
 	if !s.Dates {
 		return
 	}
-	if t := value.AsTimeIn(v, s.Coll); t.Kind == value.Time {
+	if t := value.BesideTime(v, s.Coll); t.Kind == value.Time {
 		addTo(&s.read, t.N)
 	}
 }
@@ -238,7 +236,7 @@ func (s *Set) contains(v value.Value) bool {
 		return true
 	}
 	if v.Kind == value.String && s.times != nil {
-		if t := value.AsTimeIn(v, s.Coll); t.Kind == value.Time && holds(s.times, t.N) {
+		if t := value.BesideTime(v, s.Coll); t.Kind == value.Time && holds(s.times, t.N) {
 			return true
 		}
 	}
@@ -266,7 +264,7 @@ func (s *Set) fewContain(v value.Value) bool {
 				return true
 			}
 		case (v.Kind == value.Time) != (w.Kind == value.Time):
-			a, b := value.AsTimeIn(v, s.Coll), value.AsTimeIn(*w, s.Coll)
+			a, b := value.BesideTime(v, s.Coll), value.BesideTime(*w, s.Coll)
 			if value.Equal.Between(a, b, s.Coll) == value.Yes {
 				return true
 			}

@@ -7,7 +7,6 @@ import (
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
 	"github.com/eventfold/eventfold/query/internal/fault"
-	"github.com/eventfold/eventfold/query/internal/json5"
 	"github.com/eventfold/eventfold/query/internal/jsonpath"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
@@ -27,8 +26,9 @@ func badPath(path string, pos parser.Pos) error {
 	if len(path) > longestPathTold {
 		path = path[:longestPathTold] + "..."
 	}
-	return &fault.Error{Kind: fault.BadArgument, Pos: pos, Msg: "bad JSON path " + strconv.Quote(path),
-		Err: err}
+	return &fault.Error{
+		Kind: fault.BadArgument, Pos: pos, Msg: "bad JSON path " + strconv.Quote(path), Err: err,
+	}
 }
 
 // document returns v as a JSON document; ok is false if there is none: v is NULL or a blob that is
@@ -59,7 +59,7 @@ func document(e *Env, v value.Value, pos parser.Pos) (doc string, ok bool) {
 // fromJSON5 returns JSON5 as JSON; ok is false if it is neither, or if it is longer than a text may
 // be.
 func fromJSON5(e *Env, s string) (doc string, ok bool) {
-	out, ok := json5.ToJSON(&e.Meter, s)
+	out, ok := jsonpath.FromJSON5(&e.Meter, s)
 	return value.StringOf(out), ok
 }
 
@@ -92,8 +92,9 @@ func (c *compiler) arrow(e *parser.Binary) (*Expr, error) {
 				return nil, badPath(label.value.Text(), label.Pos)
 			}
 			if len(steps.Steps)+len(p.Steps) > jsonpath.MaxSteps {
-				return nil, &fault.Error{Kind: fault.BadArgument, Pos: label.Pos, Msg: "bad JSON path",
-					Err: jsonpath.ErrLong}
+				return nil, &fault.Error{
+					Kind: fault.BadArgument, Pos: label.Pos, Msg: "bad JSON path", Err: jsonpath.ErrLong,
+				}
 			}
 			if steps = steps.Then(p); i > 0 {
 				continue

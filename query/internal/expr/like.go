@@ -106,8 +106,9 @@ func likePatternFrom(e *Env, operands []*Expr, pos parser.Pos) (*value.Like, err
 		}
 		s := v.Text()
 		if utf8.RuneCountInString(s) != 1 {
-			return nil, &fault.Error{Kind: fault.BadArgument, Pos: operands[1].Pos,
-				Msg: "ESCAPE takes a single character"}
+			return nil, &fault.Error{
+				Kind: fault.BadArgument, Pos: operands[1].Pos, Msg: "ESCAPE takes a single character",
+			}
 		}
 		escape, _ = utf8.DecodeRuneInString(s)
 	}

@@ -134,8 +134,9 @@ func (c *compiler) binary(e *parser.Binary) (*Expr, error) {
 		return c.arithmetic(e.Op, l, r, e.Pos)
 	}
 	if _, ok := relations[e.Op]; !ok {
-		return nil, &fault.Error{Kind: fault.BadStatement, Pos: e.Pos,
-			Msg: "an operator of an unknown kind"}
+		return nil, &fault.Error{
+			Kind: fault.BadStatement, Pos: e.Pos, Msg: "an operator of an unknown kind",
+		}
 	}
 	return c.compare(e.Op, l, r, e.Pos)
 }

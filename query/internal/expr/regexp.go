@@ -147,8 +147,9 @@ func badRegexp(err error, pos parser.Pos) error {
 // parseRegexp reads a pattern and tells about how large its program will be.
 func parseRegexp(text string, pos parser.Pos) (tree *syntax.Regexp, size int, err error) {
 	if len(text) > maxRegexp {
-		return nil, 0, &fault.Error{Kind: fault.BadArgument, Pos: pos,
-			Msg: "the regular expression is longer than 4096 bytes"}
+		return nil, 0, &fault.Error{
+			Kind: fault.BadArgument, Pos: pos, Msg: "the regular expression is longer than 4096 bytes",
+		}
 	}
 	tree, err = syntax.Parse(text, syntax.Perl)
 	if err != nil {

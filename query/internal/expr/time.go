@@ -52,8 +52,9 @@ func numberOperand(x *Expr) (*Expr, error) {
 // fraction. A text beside a time is read as in a comparison; one that comes from a row and is no
 // time gives NULL.
 func (c *compiler) timeDifference(l, r *Expr, pos parser.Pos) (*Expr, error) {
-	x := &Expr{Type: value.Real, Nullable: l.Nullable || r.Nullable || !l.IsTime() || !r.IsTime(),
-		Pos: pos}
+	x := &Expr{
+		Type: value.Real, Nullable: l.Nullable || r.Nullable || !l.IsTime() || !r.IsTime(), Pos: pos,
+	}
 	sides := []*Expr{l, r}
 	for i, side := range sides {
 		if side.IsTime() {
@@ -100,7 +101,7 @@ func compareTimes(
 		e.Fail(ErrTimeBesideNumber(pos))
 		return value.Unknown
 	}
-	return rel.Holds(value.Compare(value.AsTimeIn(a, coll), value.AsTimeIn(b, coll), coll))
+	return rel.Holds(value.Compare(value.BesideTime(a, coll), value.BesideTime(b, coll), coll))
 }
 
 // besideTimes is the list as it is compared among itself: beside a time, texts are read as times

@@ -2,6 +2,12 @@
 //
 // A [Path] leads to one place; [Paths] are several, which are looked up in one pass over the
 // document. What they find is a [Raw], a part of the document's text.
+//
+// What walks a document, [FindMember] and [ValueEnd] and their like, trusts that it is valid and
+// passes over most of it by looking for quotes and brackets alone; of a document that is not, the
+// result is some part of it or nothing. That is why there are two readers of JSON text in this
+// module: engine.ValidJSON checks every byte of a text that nobody has looked at. [FromJSON5] makes
+// JSON of the JSON5 that people write.
 package jsonpath
 
 import (
@@ -9,9 +15,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/eventfold/eventfold/internal/ascii"
-	"github.com/eventfold/eventfold/internal/jsontext"
-	"github.com/eventfold/eventfold/query/internal/effort"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -94,11 +97,11 @@ func parseStep(s string) (step Step, rest string, err error) {
 	case s[0] != '.' || len(s) == 1:
 		return step, "", ErrSyntax
 	case s[1] == '"':
-		end := jsontext.StringEnd(s, 2)
+		end := StringEnd(s, 2)
 		if end < 0 {
 			return step, "", ErrSyntax
 		}
-		return Step{key: jsontext.Unescape(s[2 : end-1])}, s[end:], nil
+		return Step{key: Unescape(s[2 : end-1])}, s[end:], nil
 	}
 	end := 1
 	for end < len(s) && s[end] != '.' && s[end] != '[' {
@@ -113,11 +116,11 @@ func parseStep(s string) (step Step, rest string, err error) {
 // parseIndex reads what follows a [. That may be a key in quotes, as other databases write it.
 func parseIndex(s string) (step Step, rest string, err error) {
 	if strings.HasPrefix(s, `"`) {
-		end := jsontext.StringEnd(s, 1)
+		end := StringEnd(s, 1)
 		if end < 0 || end == len(s) || s[end] != ']' {
 			return step, "", ErrSyntax
 		}
-		return Step{key: jsontext.Unescape(s[1 : end-1])}, s[end+1:], nil
+		return Step{key: Unescape(s[1 : end-1])}, s[end+1:], nil
 	}
 	step.kind = stepIndex
 	if strings.HasPrefix(s, "#") {
@@ -130,7 +133,7 @@ func parseIndex(s string) (step Step, rest string, err error) {
 		}
 		s = s[1:]
 	}
-	end := ascii.DigitsEnd(s, 0)
+	end := value.DigitsEnd(s, 0)
 	if end == 0 || end == len(s) || s[end] != ']' {
 		return step, "", ErrSyntax
 	}
@@ -154,7 +157,7 @@ func (p *Path) String() string {
 		switch s.kind {
 		case stepKey:
 			b = append(b, '.')
-			b = jsontext.AppendQuoted(b, s.key)
+			b = AppendQuoted(b, s.key)
 		case stepIndex:
 			b = append(strconv.AppendInt(append(b, '['), s.index, 10), ']')
 		case stepFromEnd:
@@ -170,8 +173,8 @@ func (p *Path) String() string {
 
 // ExtractFor is extract with a meter: it gives up, with nothing, when nobody waits for the result
 // any more.
-func (p *Path) ExtractFor(m *effort.Meter, doc string) Raw {
-	i := jsontext.SkipBlanks(doc, 0)
+func (p *Path) ExtractFor(m *value.Meter, doc string) Raw {
+	i := SkipBlanks(doc, 0)
 	for s := range p.Steps {
 		at := i
 		if i = p.Steps[s].find(doc, i); i < 0 {
@@ -184,7 +187,7 @@ func (p *Path) ExtractFor(m *effort.Meter, doc string) Raw {
 			return ""
 		}
 	}
-	end := jsontext.ValueEnd(doc, i)
+	end := ValueEnd(doc, i)
 	if end < 0 {
 		return ""
 	}
@@ -195,12 +198,12 @@ func (p *Path) ExtractFor(m *effort.Meter, doc string) Raw {
 func (step *Step) find(doc string, i int) int {
 	switch step.kind {
 	case stepKey:
-		return jsontext.FindMember(doc, i, step.key)
+		return FindMember(doc, i, step.key)
 	case stepIndex:
-		return jsontext.FindElement(doc, i, step.index)
+		return FindElement(doc, i, step.index)
 	}
-	if n := jsontext.CountElements(doc, i); n >= step.index && step.index > 0 {
-		return jsontext.FindElement(doc, i, n-step.index)
+	if n := CountElements(doc, i); n >= step.index && step.index > 0 {
+		return FindElement(doc, i, n-step.index)
 	}
 	return -1
 }
@@ -215,7 +218,7 @@ func (r Raw) JSON() value.Value {
 	if r == "" {
 		return value.Value{}
 	}
-	return value.OfJSON(jsontext.Compact(string(r)))
+	return value.OfJSON(Compact(string(r)))
 }
 
 // sql returns the value as json_extract does: strings decoded, numbers as numbers, true and false
@@ -226,7 +229,7 @@ func (r Raw) SQL() value.Value {
 	}
 	switch r[0] {
 	case '"':
-		return value.OfText(jsontext.Unescape(string(r[1 : len(r)-1])))
+		return value.OfText(Unescape(string(r[1 : len(r)-1])))
 	case '{', '[':
 		return r.JSON()
 	case 't':
@@ -264,7 +267,7 @@ func smallInt(s string) (n int64, ok bool) {
 		s = s[1:]
 	}
 	for i := 0; i < len(s); i++ {
-		if !ascii.IsDigit(s[i]) {
+		if !value.IsDigit(s[i]) {
 			return 0, false
 		}
 		n = n*10 + int64(s[i]-'0')
@@ -294,9 +297,10 @@ func (r Raw) Length() value.Value {
 	if r == "" {
 		return value.Value{}
 	}
-	return value.OfInt(jsontext.CountElements(string(r), 0))
+	return value.OfInt(CountElements(string(r), 0))
 }
 
 // jsonKinds are the names of json_type by the first byte of a value; numbers are integer or real.
-var jsonKinds = [256]string{'"': "text", '{': "object", '[': "array", 't': "true", 'f': "false",
-	'n': "null"}
+var jsonKinds = [256]string{
+	'"': "text", '{': "object", '[': "array", 't': "true", 'f': "false", 'n': "null",
+}

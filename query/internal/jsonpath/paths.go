@@ -3,8 +3,6 @@ package jsonpath
 import (
 	"slices"
 
-	"github.com/eventfold/eventfold/internal/jsontext"
-	"github.com/eventfold/eventfold/query/internal/effort"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -28,8 +26,8 @@ const manyMembers = 8
 
 // A pathVisit is one pass over a document.
 type pathVisit struct {
-	meter *effort.Meter // who waits for the result; nil for somebody who always does
-	out   []Raw         // by path
+	meter *value.Meter // who waits for the result; nil for somebody who always does
+	out   []Raw        // by path
 }
 
 // effort tells that the document was read from one place to another. It is false if the rest need
@@ -117,10 +115,10 @@ func (p *Paths) Extract(doc string, out []Raw) {
 }
 
 // ExtractFor is extract with a meter: it may not be waited for the result any more.
-func (p *Paths) ExtractFor(m *effort.Meter, doc string, out []Raw) {
+func (p *Paths) ExtractFor(m *value.Meter, doc string, out []Raw) {
 	clear(out[:p.count])
 	v := pathVisit{m, out}
-	p.root.visit(doc, jsontext.SkipBlanks(doc, 0), &v, false)
+	p.root.visit(doc, SkipBlanks(doc, 0), &v, false)
 }
 
 // ExtractAll looks up paths in one pass. Who does so for many documents prepares them once, with
@@ -143,7 +141,7 @@ func (n *pathNode) visit(doc string, i int, v *pathVisit, more bool) int {
 		n.visitArray(doc, i, v)
 	}
 	if end < 0 && (more || len(n.out) > 0) {
-		if end = jsontext.ValueEnd(doc, i); !v.effort(i, end) {
+		if end = ValueEnd(doc, i); !v.effort(i, end) {
 			return -1
 		}
 	}
@@ -158,7 +156,7 @@ func (n *pathNode) visit(doc string, i int, v *pathVisit, more bool) int {
 // visitArray goes through the array at i, once for the elements that are counted from its front and
 // once for the others.
 func (n *pathNode) visitArray(doc string, i int, v *pathVisit) {
-	walk := arrayWalk{doc: doc, at: jsontext.FindElement(doc, i, 0)}
+	walk := arrayWalk{doc: doc, at: FindElement(doc, i, 0)}
 	for _, item := range n.items {
 		if !walk.to(item.index, v) {
 			break
@@ -168,8 +166,8 @@ func (n *pathNode) visitArray(doc string, i int, v *pathVisit) {
 	if len(n.fromEnd) == 0 {
 		return
 	}
-	count := jsontext.CountElements(doc, i)
-	walk = arrayWalk{doc: doc, at: jsontext.FindElement(doc, i, 0)}
+	count := CountElements(doc, i)
+	walk = arrayWalk{doc: doc, at: FindElement(doc, i, 0)}
 	for _, item := range slices.Backward(n.fromEnd) {
 		if item.index <= 0 || item.index > count {
 			continue
@@ -192,7 +190,7 @@ type arrayWalk struct {
 func (w *arrayWalk) to(index int64, v *pathVisit) bool {
 	for ; w.at >= 0 && w.index < index; w.index++ {
 		from := w.at
-		w.at = jsontext.NextItem(w.doc, from)
+		w.at = NextItem(w.doc, from)
 		if !v.effort(from, w.at) {
 			return false
 		}
@@ -209,17 +207,17 @@ func (n *pathNode) visitObject(doc string, i int, v *pathVisit) int {
 		seen = make([]uint64, len(n.members)/64+1)
 	}
 	missing := len(n.members)
-	for i = jsontext.SkipBlanks(doc, i+1); i < len(doc) && doc[i] == '"'; {
-		end, plain := jsontext.KeyEnd(doc, i+1)
+	for i = SkipBlanks(doc, i+1); i < len(doc) && doc[i] == '"'; {
+		end, plain := KeyEnd(doc, i+1)
 		if end < 0 {
 			return -1
 		}
 		m := n.member(doc[i+1:end-1], plain)
-		if i = jsontext.AfterColon(doc, end); i < 0 {
+		if i = AfterColon(doc, end); i < 0 {
 			return -1
 		}
 		if m < 0 || seen[m/64]&(1<<(m%64)) != 0 {
-			end = jsontext.ValueEnd(doc, i)
+			end = ValueEnd(doc, i)
 		} else {
 			seen[m/64] |= 1 << (m % 64)
 			missing--
@@ -228,10 +226,10 @@ func (n *pathNode) visitObject(doc string, i int, v *pathVisit) int {
 		if missing == 0 || end < 0 || !v.effort(i, end) {
 			return -1
 		}
-		if i = jsontext.SkipBlanks(doc, end); i >= len(doc) || doc[i] != ',' {
+		if i = SkipBlanks(doc, end); i >= len(doc) || doc[i] != ',' {
 			break
 		}
-		i = jsontext.SkipBlanks(doc, i+1)
+		i = SkipBlanks(doc, i+1)
 	}
 	if i < len(doc) && doc[i] == '}' {
 		return i + 1
@@ -242,7 +240,7 @@ func (n *pathNode) visitObject(doc string, i int, v *pathVisit) int {
 // member returns the member with a key as it stands in the document, -1 if none is asked for.
 func (n *pathNode) member(raw string, plain bool) int {
 	if !plain {
-		raw = jsontext.Unescape(raw)
+		raw = Unescape(raw)
 	}
 	return n.find(raw)
 }

@@ -3,7 +3,6 @@ package jsonpath
 import (
 	"math"
 
-	"github.com/eventfold/eventfold/internal/jsontext"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -28,9 +27,9 @@ func AppendValue(dst []byte, v value.Value) ([]byte, bool) {
 	case v.Kind == value.Int || v.Kind == value.Float:
 		return append(dst, Number(v)...), true
 	case v.JSON:
-		return append(dst, jsontext.Compact(v.S)...), true
+		return append(dst, Compact(v.S)...), true
 	case v.Kind == value.Bytes:
 		return dst, false
 	}
-	return jsontext.AppendQuoted(dst, v.Text()), true
+	return AppendQuoted(dst, v.Text()), true
 }

@@ -48,15 +48,6 @@ func AsTime(v Value) Value {
 	return v
 }
 
-// AsTimeIn is AsTime where texts are compared with a collation: spaces at the end do not matter where
-// it takes texts with and without them for the same.
-func AsTimeIn(v Value, c Collation) Value {
-	if v.Kind == String && c == Rtrim {
-		v.S = strings.TrimRight(v.S, " ")
-	}
-	return AsTime(v)
-}
-
 // CommonAffinity is the affinity that a comparison applies to both sides.
 func CommonAffinity(a, b Affinity) Affinity {
 	switch {
@@ -85,3 +76,12 @@ func Conversion(a Affinity) func(Value) Value {
 
 // Numeric reports whether texts become numbers.
 func (a Affinity) Numeric() bool { return a == AffInteger || a == AffReal || a == AffNumeric }
+
+// BesideTime is what a value is beside a time: a text that holds a time is that time. Spaces at its
+// end do not matter where the collation takes texts with and without them for the same.
+func BesideTime(v Value, c Collation) Value {
+	if v.Kind == String && c == Rtrim {
+		v.S = strings.TrimRight(v.S, " ")
+	}
+	return AsTime(v)
+}

@@ -2,8 +2,6 @@ package value
 
 import (
 	"strings"
-
-	"github.com/eventfold/eventfold/internal/ascii"
 )
 
 // A Collation is how texts are compared.
@@ -30,7 +28,7 @@ func compareTexts(a, b string, c Collation) int {
 func compareNocase(a, b string) int {
 	n := min(len(a), len(b))
 	for i := 0; i < n; i++ {
-		if x, y := ascii.LowerTable[a[i]], ascii.LowerTable[b[i]]; x != y {
+		if x, y := LowerTable[a[i]], LowerTable[b[i]]; x != y {
 			return CompareInts(int64(x), int64(y))
 		}
 	}

@@ -2,17 +2,15 @@ package value
 
 import (
 	"math"
-
-	"github.com/eventfold/eventfold/query/internal/effort"
 )
 
 // DateFormat is MySQL's date_format of a time, in microseconds since 1970; ok is false if the
 // format has a letter that means nothing, or the text becomes too long.
-func DateFormat(meter *effort.Meter, micros int64, format string) (text string, ok bool) {
+func DateFormat(meter *Meter, micros int64, format string) (text string, ok bool) {
 	var m Moment
 	m.setTime(micros)
-	m.second = float64(FloorDiv(micros, Second)%60) + float64(micros-FloorDiv(micros,
-		Second)*Second)/1e6
+	whole := FloorDiv(micros, Second)
+	m.second = float64(whole%60) + float64(micros-whole*Second)/1e6
 	if m.second < 0 {
 		m.second += 60
 	}
@@ -37,8 +35,9 @@ func UnknownDirective(format string) string {
 }
 
 var (
-	weekdayNames = [...]string{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday",
-		"Saturday"}
+	weekdayNames = [...]string{
+		"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday",
+	}
 	monthNames = [...]string{"January", "February", "March", "April", "May", "June", "July",
 		"August", "September", "October", "November", "December"}
 )
@@ -71,7 +70,7 @@ var mysqlDirectives = func() map[byte]directive {
 	d['M'] = text(func(m *Moment) string { return monthNames[m.month-1] })
 	d['b'] = text(func(m *Moment) string { return monthNames[m.month-1][:3] })
 	d['r'] = func(b []byte, m *Moment) []byte {
-		s, _ := m.strftime(new(effort.Meter), "%I:%M:%S %p", strftimeDirectives)
+		s, _ := m.strftime(new(Meter), "%I:%M:%S %p", strftimeDirectives)
 		return append(b, s...)
 	}
 	// Weeks: %U and %V begin on Sunday, the first has the year's first Sunday in it; %u begins on

@@ -70,7 +70,8 @@ func Truncation(name string) (truncate func(micros int64) int64, ok bool) {
 	return func(micros int64) int64 {
 		c := civilOf(micros)
 		months := FloorDiv(int64(c.year)*12+int64(c.month-1)-first, u.months)*u.months + first
-		return civil{year: int(FloorDiv(months, 12)), month: int(months-FloorDiv(months, 12)*12) + 1,
-			day: 1}.unixMicros()
+		return civil{
+			year: int(FloorDiv(months, 12)), month: int(months-FloorDiv(months, 12)*12) + 1, day: 1,
+		}.unixMicros()
 	}, true
 }

@@ -3,15 +3,13 @@ package value
 import (
 	"strings"
 	"unicode/utf8"
-
-	"github.com/eventfold/eventfold/query/internal/effort"
 )
 
 // Glob reports whether all of s is as the pattern says: * any characters, ? any one, [a-z] and
 // [^a-z] one of a set. Behind a * it looks for the next literal characters at once, so that it
 // takes time proportional to len(s) where nothing but a * stands between them, and otherwise to
 // that times the length of what stands between two *.
-func Glob(m *effort.Meter, pattern, s string) bool {
+func Glob(m *Meter, pattern, s string) bool {
 	p, i := 0, 0
 	star, from := -1, 0 // the last * and where its match ends at the moment
 	for i < len(s) {
@@ -50,7 +48,7 @@ func Glob(m *effort.Meter, pattern, s string) bool {
 
 // globSkip returns where, at or after i, the literal characters that begin at pattern[p] stand, i
 // if there are none, -1 if they do not stand there.
-func globSkip(m *effort.Meter, pattern string, p int, s string, i int) int {
+func globSkip(m *Meter, pattern string, p int, s string, i int) int {
 	end := p
 	for end < len(pattern) && !globSpecial[pattern[end]] {
 		end++

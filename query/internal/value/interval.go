@@ -3,8 +3,6 @@ package value
 import (
 	"math"
 	"strings"
-
-	"github.com/eventfold/eventfold/internal/ascii"
 )
 
 // An Interval is a length of time: months, whose days differ, and microseconds.
@@ -38,7 +36,7 @@ var TimeUnits = map[string]timeUnit{
 
 // UnitName returns the singular, lower-case name of a unit as users write it.
 func UnitName(s string) string {
-	s = ascii.Lower(strings.TrimSpace(s))
+	s = Lower(strings.TrimSpace(s))
 	switch s {
 	case "centuries":
 		return "century"

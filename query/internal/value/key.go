@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"math"
 	"strings"
-
-	"github.com/eventfold/eventfold/internal/ascii"
 )
 
 // The first byte of a key. Numbers that are equal have the same key whatever their kind, and a Time
@@ -16,7 +14,7 @@ const (
 	keyInt
 	keyFloat
 	keyTime
-	keyText
+	KeyText // of a text that no time is written as
 	keyBlob
 )
 
@@ -41,15 +39,12 @@ func AppendKey(dst []byte, v Value, c Collation) []byte {
 		if micros, ok := canonicalTime(v.S, c); ok {
 			return appendKey64(dst, keyTime, uint64(micros))
 		}
-		return appendTextKey(dst, keyText, v.S, c)
+		return appendTextKey(dst, KeyText, v.S, c)
 	case Bytes:
 		return appendTextKey(dst, keyBlob, v.S, Binary)
 	}
 	return append(dst, keyNull)
 }
-
-// IsTextKey reports whether a key, which AppendKey has made, is a text's that is not the text of a time.
-func IsTextKey(key []byte) bool { return key[0] == keyText }
 
 func appendKey64(dst []byte, tag byte, n uint64) []byte {
 	return binary.LittleEndian.AppendUint64(append(dst, tag), n)
@@ -62,7 +57,7 @@ func appendTextKey(dst []byte, tag byte, s string, c Collation) []byte {
 	}
 	if c == Nocase {
 		for i := 0; i < len(s); i++ {
-			dst = append(dst, ascii.LowerTable[s[i]])
+			dst = append(dst, LowerTable[s[i]])
 		}
 		return dst
 	}
@@ -79,7 +74,7 @@ func appendDigest(dst []byte, s string, c Collation) []byte {
 		n := min(len(s), LongKey)
 		part := BytesOf(s[:n])
 		if c == Nocase {
-			part = BytesOf(ascii.Lower(s[:n]))
+			part = BytesOf(Lower(s[:n]))
 		}
 		digest.Write(part)
 		s = s[n:]

@@ -2,9 +2,6 @@ package value
 
 import (
 	"unicode/utf8"
-
-	"github.com/eventfold/eventfold/internal/ascii"
-	"github.com/eventfold/eventfold/query/internal/effort"
 )
 
 // A Like is a compiled pattern of LIKE: the parts between its percent signs.
@@ -51,7 +48,7 @@ func CompileLike(pattern string, escape rune) Like {
 				return Like{Never: true}
 			}
 			_, size = utf8.DecodeRuneInString(pattern[i:])
-			text = append(text, ascii.Map(pattern[i:i+size], &ascii.LowerTable)...)
+			text = append(text, MapBytes(pattern[i:i+size], &LowerTable)...)
 			i += size
 		case r == '%':
 			p.open = p.open || len(p.Parts) == 0 && len(text) == 0
@@ -61,7 +58,7 @@ func CompileLike(pattern string, escape rune) Like {
 			ones = append(ones, len(text))
 			text = append(text, 0)
 		default:
-			text = append(text, ascii.Map(char, &ascii.LowerTable)...)
+			text = append(text, MapBytes(char, &LowerTable)...)
 		}
 	}
 	end()
@@ -70,7 +67,7 @@ func CompileLike(pattern string, escape rune) Like {
 
 // Match reports whether all of s is as the pattern says. It takes time proportional to len(s), and
 // in parts with underscores to that times the length of the part.
-func (p *Like) Match(m *effort.Meter, s string) bool {
+func (p *Like) Match(m *Meter, s string) bool {
 	if p.Never {
 		return false
 	}
@@ -107,7 +104,7 @@ func (p *likePart) matchAt(s string, i int) (end int, ok bool) {
 			return 0, false
 		}
 		for j := 0; j < len(p.text); j++ {
-			if ascii.LowerTable[s[i+j]] != p.text[j] {
+			if LowerTable[s[i+j]] != p.text[j] {
 				return 0, false
 			}
 		}
@@ -126,7 +123,7 @@ func (p *likePart) matchAt(s string, i int) (end int, ok bool) {
 }
 
 // matchEnd reports whether the part matches the end of s, not before from.
-func (p *likePart) matchEnd(m *effort.Meter, s string, from int) bool {
+func (p *likePart) matchEnd(m *Meter, s string, from int) bool {
 	if p.ones == nil {
 		start := len(s) - len(p.text)
 		if start < from {
@@ -149,12 +146,12 @@ func (p *likePart) matchEnd(m *effort.Meter, s string, from int) bool {
 // find returns the end of the first match in s at or after i, -1 if there is none. It tries one
 // place after the other, which is quick with most texts; if it turns out not to be, a part without
 // underscores is searched for in another way.
-func (p *likePart) find(m *effort.Meter, s string, i int) int {
+func (p *likePart) find(m *Meter, s string, i int) int {
 	first := p.text[0]
 	literal := p.ones == nil || p.ones[0] > 0
 	patience := 4*(len(s)-i) + patternPatience
 	for ; i < len(s); i++ {
-		if literal && ascii.LowerTable[s[i]] != first || !literal && !utf8.RuneStart(s[i]) {
+		if literal && LowerTable[s[i]] != first || !literal && !utf8.RuneStart(s[i]) {
 			continue
 		}
 		if end, ok := p.matchAt(s, i); ok {
@@ -175,14 +172,14 @@ const patternPatience = 4096
 
 // search is find for a part without underscores, in a time proportional to the length of s (the
 // algorithm of Knuth, Morris and Pratt).
-func (p *likePart) search(m *effort.Meter, s string, i int) int {
+func (p *likePart) search(m *Meter, s string, i int) int {
 	if !m.Effort(len(s) - i + len(p.text)) {
 		return -1
 	}
 	border := p.borders()
 	k := 0
 	for ; i < len(s); i++ {
-		c := ascii.LowerTable[s[i]]
+		c := LowerTable[s[i]]
 		for k > 0 && p.text[k] != c {
 			k = int(border[k-1])
 		}

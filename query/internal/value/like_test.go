@@ -9,37 +9,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/eventfold/eventfold/internal/ascii"
-	"github.com/eventfold/eventfold/query/internal/effort"
+	"github.com/eventfold/eventfold/query/internal/value/valuetest"
 )
-
-// likeSlowly is LIKE as the definition has it, by trying everything.
-func likeSlowly(p, s string) bool {
-	if p == "" {
-		return s == ""
-	}
-	if p[0] == '%' {
-		for {
-			if likeSlowly(p[1:], s) {
-				return true
-			}
-			if s == "" {
-				return false
-			}
-			_, size := utf8.DecodeRuneInString(s)
-			s = s[size:]
-		}
-	}
-	if s == "" {
-		return false
-	}
-	r, size := utf8.DecodeRuneInString(s)
-	q, psize := utf8.DecodeRuneInString(p)
-	if q != '_' && ascii.Lower(string(q)) != ascii.Lower(string(r)) {
-		return false
-	}
-	return likeSlowly(p[psize:], s[size:])
-}
 
 func randomText(r *rand.Rand, alphabet []string, most int) string {
 	var b strings.Builder
@@ -55,13 +26,13 @@ func TestLikeIsAsDefined(t *testing.T) {
 		p := randomText(r, []string{"a", "B", "é", "%", "_", "%"}, 7)
 		s := randomText(r, []string{"a", "b", "é", "É"}, 9)
 		compiled := CompileLike(p, -1)
-		require.Equal(t, likeSlowly(p, s), compiled.Match(new(effort.Meter), s), "%q LIKE %q", s, p)
+		require.Equal(t, valuetest.Like(p, s), compiled.Match(new(Meter), s), "%q LIKE %q", s, p)
 	}
 }
 
 // Bad patterns cannot make LIKE slow: the work is bounded by the product of the lengths.
 func TestLikeDoesNotExplode(t *testing.T) {
-	m := new(effort.Meter)
+	m := new(Meter)
 	p := CompileLike(strings.Repeat("a%", 1000)+"b", -1)
 	assert.False(t, p.Match(m, strings.Repeat("a", 100000)))
 	assert.False(t, Glob(m, strings.Repeat("a*", 1000)+"b", strings.Repeat("a", 20000)))
@@ -71,11 +42,11 @@ func TestLikeDoesNotExplode(t *testing.T) {
 // long, with the same result.
 func TestSearchFindsWhatTryingFinds(t *testing.T) {
 	r := rand.New(rand.NewSource(5))
-	m := new(effort.Meter)
+	m := new(Meter)
 	for range 20000 {
-		part := likePart{text: "a" + ascii.Lower(randomText(r, []string{"a", "b"}, 6))}
+		part := likePart{text: "a" + Lower(randomText(r, []string{"a", "b"}, 6))}
 		s := randomText(r, []string{"a", "A", "b", "B"}, 30)
-		want := strings.Index(ascii.Lower(s), part.text)
+		want := strings.Index(Lower(s), part.text)
 		if want >= 0 {
 			want += len(part.text)
 		}
@@ -84,29 +55,13 @@ func TestSearchFindsWhatTryingFinds(t *testing.T) {
 	}
 }
 
-// globSlowly is what GLOB means, for texts without sets.
-func globSlowly(p, s string) bool {
-	switch {
-	case p == "":
-		return s == ""
-	case p[0] == '*':
-		return globSlowly(p[1:], s) || s != "" && globSlowly(p, s[NextChar(s, 0):])
-	case s == "":
-		return false
-	case p[0] == '?':
-		return globSlowly(p[1:], s[NextChar(s, 0):])
-	}
-	n := NextChar(p, 0)
-	return strings.HasPrefix(s, p[:n]) && globSlowly(p[n:], s[n:])
-}
-
 func TestGlobIsAsDefined(t *testing.T) {
 	r := rand.New(rand.NewSource(6))
-	m := new(effort.Meter)
+	m := new(Meter)
 	for range 30000 {
 		p := randomText(r, []string{"a", "b", "é", "*", "?", "*"}, 8)
 		s := randomText(r, []string{"a", "b", "é"}, 10)
-		require.Equal(t, globSlowly(p, s), Glob(m, p, s), "%q GLOB %q", s, p)
+		require.Equal(t, valuetest.Glob(p, s), Glob(m, p, s), "%q GLOB %q", s, p)
 	}
 }
 
@@ -119,7 +74,7 @@ func FuzzLike(f *testing.F) {
 			r, _ = utf8.DecodeRuneInString(escape)
 		}
 		p := CompileLike(pattern, r)
-		p.Match(new(effort.Meter), s)
-		Glob(new(effort.Meter), pattern, s)
+		p.Match(new(Meter), s)
+		Glob(new(Meter), pattern, s)
 	})
 }

@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/eventfold/eventfold/internal/ascii"
 )
 
 // A Moment is what SQLite's date functions compute with. A point in time is either known as
@@ -54,7 +52,7 @@ func MomentOf(now time.Time, args []Value) (m Moment, ok bool, err error) {
 		if a.Kind == Null {
 			return m, false, nil
 		}
-		if ascii.Lower(a.Text()) == "localtime" {
+		if Lower(a.Text()) == "localtime" {
 			return m, false, ErrLocalTime
 		}
 		if !m.modify(a.Text(), i) {
@@ -108,7 +106,7 @@ func (m *Moment) set(now time.Time, v Value) bool {
 		}
 		return true
 	}
-	switch ascii.Lower(s) {
+	switch Lower(s) {
 	case "now":
 		m.setNow(now)
 		return true
@@ -204,8 +202,8 @@ func (m *Moment) parseClock(s string) bool {
 		}
 		s = rest
 		t.second = float64(whole)
-		if len(s) > 1 && s[0] == '.' && ascii.IsDigit(s[1]) {
-			end := ascii.DigitsEnd(s, 1)
+		if len(s) > 1 && s[0] == '.' && IsDigit(s[1]) {
+			end := DigitsEnd(s, 1)
 			f, _ := strconv.ParseFloat("0"+s[:end], 64) // cannot fail
 			t.second += min(f, 0.999)
 			s = s[end:]
@@ -306,14 +304,14 @@ func (m *Moment) onlyMs() { m.hasDate, m.hasClock, m.zone = false, false, 0 }
 
 // modify applies the i-th argument of a date function, a modifier. It returns false if it is none.
 func (m *Moment) modify(s string, i int) bool {
-	name := ascii.Lower(s)
+	name := Lower(s)
 	if f, ok := modifiers[name]; ok {
 		return f(m, i)
 	}
 	if rest, ok := strings.CutPrefix(name, "weekday "); ok {
 		return m.toWeekday(rest)
 	}
-	if name != "" && (name[0] == '+' || name[0] == '-' || ascii.IsDigit(name[0])) {
+	if name != "" && (name[0] == '+' || name[0] == '-' || IsDigit(name[0])) {
 		return m.shift(name)
 	}
 	return false
@@ -433,7 +431,7 @@ func (m *Moment) shift(s string) bool {
 
 // isYear reports whether s is four or five digits.
 func isYear(s string) bool {
-	return (len(s) == 4 || len(s) == 5) && ascii.DigitsEnd(s, 0) == len(s)
+	return (len(s) == 4 || len(s) == 5) && DigitsEnd(s, 0) == len(s)
 }
 
 // shiftDate adds or subtracts years, months and days, and perhaps a time of day.
@@ -546,8 +544,8 @@ func (m *Moment) appendClock(b []byte) []byte {
 
 // dayOfYear returns 0 for the first of January.
 func (m *Moment) dayOfYear() int {
-	return int(daysFromCivil(int64(m.year), m.month) - daysFromCivil(int64(m.year),
-		1) + int64(m.day-1))
+	year := int64(m.year)
+	return int(daysFromCivil(year, m.month)-daysFromCivil(year, 1)) + m.day - 1
 }
 
 // isoWeek returns the year and the number of the week, as ISO 8601 counts them: that of its

@@ -7,8 +7,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/eventfold/eventfold/query/internal/effort"
 )
 
 func TestParseTime(t *testing.T) {
@@ -89,7 +87,7 @@ func FuzzTimes(f *testing.F) {
 			require.True(t, ok)
 			require.Equal(t, micros, back)
 		}
-		m := new(effort.Meter)
+		m := new(Meter)
 		now := time.Date(2026, 11, 25, 12, 0, 0, 654321000, time.UTC)
 		v, w := OfText(s), OfText(modifier)
 		for _, args := range [][]Value{{v}, {v, w}, {v, w, w}} {

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"math"
 	"strconv"
-
-	"github.com/eventfold/eventfold/internal/ascii"
 )
 
 func formatInt(n int64) string { return strconv.FormatInt(n, 10) }
@@ -204,10 +202,10 @@ func NumericPrefix(s string) prefix {
 	}
 	var p prefix
 	first := i
-	i = ascii.DigitsEnd(s, i)
+	i = DigitsEnd(s, i)
 	digits := i - first
 	if i < len(s) && s[i] == '.' {
-		end := ascii.DigitsEnd(s, i+1)
+		end := DigitsEnd(s, i+1)
 		digits += end - i - 1
 		if digits > 0 {
 			p.Real, i = true, end
@@ -216,7 +214,7 @@ func NumericPrefix(s string) prefix {
 	if digits == 0 {
 		return prefix{}
 	}
-	if end := ascii.ExponentEnd(s, i); end > i {
+	if end := ExponentEnd(s, i); end > i {
 		p.Real, i = true, end
 	}
 	p.text = s[start:i]
@@ -297,7 +295,7 @@ func integerPrefix(s string) int64 {
 	if i < len(s) && (s[i] == '-' || s[i] == '+') {
 		i++
 	}
-	end := ascii.DigitsEnd(s, i)
+	end := DigitsEnd(s, i)
 	if end == i {
 		return 0
 	}

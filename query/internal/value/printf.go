@@ -6,9 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/eventfold/eventfold/internal/ascii"
-	"github.com/eventfold/eventfold/query/internal/effort"
 )
 
 // formatE returns f as printf's %.*e does.
@@ -36,10 +33,10 @@ type spec struct {
 }
 
 // maxWidth bounds widths and precisions: what asks for more is longer than any text.
-const maxWidth = effort.MaxText + 1
+const maxWidth = MaxText + 1
 
 // Printf is printf(format, ...), as SQLite has it. Arguments that are missing count as NULL.
-func Printf(m *effort.Meter, args []Value) Value {
+func Printf(m *Meter, args []Value) Value {
 	if len(args) == 0 || args[0].Kind == Null {
 		return null
 	}
@@ -69,13 +66,8 @@ func Printf(m *effort.Meter, args []Value) Value {
 			break
 		}
 		format = rest
-		if !strings.ContainsRune("szqQw", rune(s.verb)) {
-			if s.precision > limit-len(b) {
-				m.TooLong()
-				return null
-			}
-		}
-		if s.width > limit-len(b) {
+		isText := strings.ContainsRune("szqQw", rune(s.verb)) // of which a precision cuts
+		if s.width > limit-len(b) || !isText && s.precision > limit-len(b) {
 			m.TooLong()
 			return null
 		}
@@ -136,7 +128,7 @@ func parseSize(s string, next func() Value) (n int, rest string) {
 	if strings.HasPrefix(s, "*") {
 		return int(int32(ToInt(next()))), s[1:] // an int of C, as it is for SQLite
 	}
-	end := ascii.DigitsEnd(s, 0)
+	end := DigitsEnd(s, 0)
 	return int(min(maxWidth, integerPrefix(s[:end]))), s[end:]
 }
 
@@ -324,7 +316,7 @@ func (d spec) rounded(f float64, n decimal, digits int) decimal {
 
 // appendDigits appends the digits around the point, precision of them behind it.
 func (d spec) appendDigits(b []byte, n *decimal, precision int, trim bool) []byte {
-	if precision > effort.SmallPiece {
+	if precision > SmallPiece {
 		b = slices.Grow(b, max(n.point, 0)+precision+len(".0e+308"))
 	}
 	whole := len(b)

@@ -2,8 +2,6 @@ package value
 
 import (
 	"testing"
-
-	"github.com/eventfold/eventfold/query/internal/effort"
 )
 
 func FuzzPrintf(f *testing.F) {
@@ -11,7 +9,7 @@ func FuzzPrintf(f *testing.F) {
 	f.Add("%!.17g%,f%%%c", "é", 1e300, int64(-1))
 	f.Fuzz(func(t *testing.T, format, s string, x float64, n int64) {
 		owner := &shortTexts{limit: 64 << 20}
-		m := effort.For(owner)
+		m := MeterOf(owner)
 		v := Printf(&m, []Value{OfText(format), OfInt(n % 1000), OfReal(x), OfText(s), OfReal(x), OfInt(n % 1000)})
 		if !owner.refused && v.Kind != String {
 			t.Fatal(v)

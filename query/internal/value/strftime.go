@@ -2,8 +2,6 @@ package value
 
 import (
 	"strconv"
-
-	"github.com/eventfold/eventfold/query/internal/effort"
 )
 
 // A directive is what a letter after a percent sign of strftime appends.
@@ -99,7 +97,7 @@ const directiveEffort = 32
 // strftime formats m; ok is false if the format has a letter that means nothing, or the text
 // becomes too long.
 func (m *Moment) strftime(
-	meter *effort.Meter, format string, directives map[byte]directive,
+	meter *Meter, format string, directives map[byte]directive,
 ) (text string, ok bool) {
 	m.needFields()
 	var b []byte
@@ -126,7 +124,7 @@ func (m *Moment) strftime(
 }
 
 // Format is what strftime() gives; ok is false where that is NULL.
-func (m *Moment) Format(meter *effort.Meter, format string) (text string, ok bool) {
+func (m *Moment) Format(meter *Meter, format string) (text string, ok bool) {
 	return m.strftime(meter, format, strftimeDirectives)
 }
 

@@ -2,8 +2,6 @@ package value
 
 import (
 	"strings"
-
-	"github.com/eventfold/eventfold/internal/ascii"
 )
 
 const (
@@ -188,7 +186,7 @@ func (c *civil) parseClock(s string) (rest string, ok bool) {
 	if s == "" || s[0] != '.' {
 		return s, true
 	}
-	end := ascii.DigitsEnd(s, 1)
+	end := DigitsEnd(s, 1)
 	for i := 1; i <= 6; i++ {
 		c.micros *= 10
 		if i < end {
@@ -221,7 +219,7 @@ func parseZone(s string) (micros int64, ok bool) {
 func number(s string, n *int) bool {
 	*n = 0
 	for i := 0; i < len(s); i++ {
-		if !ascii.IsDigit(s[i]) {
+		if !IsDigit(s[i]) {
 			return false
 		}
 		*n = *n*10 + int(s[i]-'0')

@@ -86,8 +86,9 @@ func (v Value) Text() string {
 
 // TypeName returns what typeof(v) is. A Time is a text to everyone who asks.
 func (v Value) TypeName() string {
-	return [...]string{Null: "null", Int: "integer", Float: "real", Time: "text", String: "text",
-		Bytes: "blob"}[v.Kind]
+	return [...]string{
+		Null: "null", Int: "integer", Float: "real", Time: "text", String: "text", Bytes: "blob",
+	}[v.Kind]
 }
 
 // UnixMicro returns t in microseconds since 1970; ok is false where its text would not have four

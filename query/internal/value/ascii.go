@@ -1,7 +1,4 @@
-// Package ascii has what values and JSON need of the bytes of ASCII: letters whose case is folded
-// without regard to any language, and numbers as they are written. Bytes beyond ASCII are never
-// touched.
-package ascii
+package value
 
 // LowerTable folds the letters A to Z and nothing else.
 var LowerTable = func() (t [256]byte) {
@@ -29,14 +26,14 @@ var UpperTable = func() (t [256]byte) {
 func Lower(s string) string {
 	for i := 0; i < len(s); i++ {
 		if c := s[i]; c >= 'A' && c <= 'Z' {
-			return Map(s, &LowerTable)
+			return MapBytes(s, &LowerTable)
 		}
 	}
 	return s
 }
 
-// Map replaces each byte by the table's.
-func Map(s string, table *[256]byte) string {
+// MapBytes replaces each byte by the table's.
+func MapBytes(s string, table *[256]byte) string {
 	b := make([]byte, len(s))
 	for i := range b {
 		b[i] = table[s[i]]

@@ -1,23 +1,21 @@
-// Package json5 reads JSON5, in which JSON is written by people, as SQLite does.
-package json5
+package jsonpath
 
 import (
 	"math/big"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/eventfold/eventfold/internal/ascii"
-	"github.com/eventfold/eventfold/internal/jsontext"
-	"github.com/eventfold/eventfold/query/internal/effort"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// maxDepth is how deep objects and arrays may be nested.
-const maxDepth = 1000
+// maxJSON5Depth is how deep the objects and arrays of JSON5 may be nested.
+const maxJSON5Depth = 1000
 
-// A reader turns JSON5 into JSON without blanks: comments, keys without quotes, single quotes, commas
-// at the end, +1, .5, 5., 0x1F, NaN (null) and Infinity (9e999).
-type reader struct {
-	meter *effort.Meter
+// A json5 turns JSON5, in which JSON is written by people, into JSON without blanks, as SQLite
+// does: comments, keys without quotes, single quotes, commas at the end, +1, .5, 5., 0x1F, NaN
+// (null) and Infinity (9e999).
+type json5 struct {
+	meter *value.Meter
 	in    string
 	at    int
 	out   []byte
@@ -26,10 +24,10 @@ type reader struct {
 	depth int
 }
 
-// ToJSON returns JSON5 as JSON; ok is false if it is neither, if it becomes longer than a text may be, or
-// if the meter says no. The meter has given room for what is returned.
-func ToJSON(m *effort.Meter, s string) (doc []byte, ok bool) {
-	p := &reader{meter: m, in: s}
+// FromJSON5 returns JSON5 as JSON; ok is false if it is neither, if it becomes longer than a text may
+// be, or if the meter says no. The meter has given room for what is returned.
+func FromJSON5(m *value.Meter, s string) (doc []byte, ok bool) {
+	p := &json5{meter: m, in: s}
 	p.blanks()
 	if !p.value() {
 		return nil, false
@@ -41,13 +39,13 @@ func ToJSON(m *effort.Meter, s string) (doc []byte, ok bool) {
 	return p.out, true
 }
 
-// wanted tells the meter, after each step, how much has been read and made. If it is false, the rest is not
-// to be read.
-func (p *reader) wanted() bool {
-	return p.at-p.seen < effort.Step && len(p.out)-p.held < effort.Step || p.account()
+// wanted tells the meter, after each step, how much has been read and made. If it is false, the rest
+// is not to be read.
+func (p *json5) wanted() bool {
+	return p.at-p.seen < value.EffortStep && len(p.out)-p.held < value.EffortStep || p.account()
 }
 
-func (p *reader) account() bool {
+func (p *json5) account() bool {
 	read, made := p.at-p.seen, cap(p.out)-p.held
 	p.seen, p.held = p.at, cap(p.out)
 	if len(p.out) > p.meter.TextLimit() {
@@ -59,11 +57,11 @@ func (p *reader) account() bool {
 
 // blanks passes over white space and comments. A comment that is not closed is left, and then is no
 // value.
-func (p *reader) blanks() {
+func (p *json5) blanks() {
 	for p.at < len(p.in) {
 		rest := p.in[p.at:]
 		switch r, size := utf8.DecodeRuneInString(rest); {
-		case isBlank(r):
+		case json5Blank(r):
 			p.at += size
 		case strings.HasPrefix(rest, "/*"):
 			end := strings.Index(rest[2:], "*/")
@@ -83,14 +81,14 @@ func (p *reader) blanks() {
 	}
 }
 
-func isBlank(r rune) bool {
+func json5Blank(r rune) bool {
 	return r == ' ' || r >= '\t' && r <= '\r' || r >= 0xa0 && strings.ContainsRune(
 		"\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"+
 			"\u2028\u2029\u202f\u205f\u3000\ufeff", r)
 }
 
 // take passes over a byte if it is the next one.
-func (p *reader) take(c byte) bool {
+func (p *json5) take(c byte) bool {
 	if p.at < len(p.in) && p.in[p.at] == c {
 		p.at++
 		return true
@@ -99,7 +97,7 @@ func (p *reader) take(c byte) bool {
 }
 
 // value reads a value, without blanks around it.
-func (p *reader) value() bool {
+func (p *json5) value() bool {
 	if p.at == len(p.in) {
 		return false
 	}
@@ -110,15 +108,15 @@ func (p *reader) value() bool {
 		return p.container(']', p.value)
 	case c == '"' || c == '\'':
 		return p.text()
-	case ascii.IsDigit(c) || c == '+' || c == '-' || c == '.':
+	case value.IsDigit(c) || c == '+' || c == '-' || c == '.':
 		return p.number()
 	}
 	return p.word()
 }
 
 // container reads an object or an array, whose last item may have a comma behind it.
-func (p *reader) container(end byte, item func() bool) bool {
-	if p.depth++; p.depth > maxDepth {
+func (p *json5) container(end byte, item func() bool) bool {
+	if p.depth++; p.depth > maxJSON5Depth {
 		return false
 	}
 	defer func() { p.depth-- }()
@@ -149,7 +147,7 @@ func (p *reader) container(end byte, item func() bool) bool {
 	return false
 }
 
-func (p *reader) member() bool {
+func (p *json5) member() bool {
 	if !p.key() {
 		return false
 	}
@@ -164,19 +162,19 @@ func (p *reader) member() bool {
 
 // key reads a text or a name: letters, digits, _ and $, everything that is not ASCII, and \u with
 // four digits.
-func (p *reader) key() bool {
+func (p *json5) key() bool {
 	if p.at < len(p.in) && (p.in[p.at] == '"' || p.in[p.at] == '\'') {
 		return p.text()
 	}
 	start := p.at
 	for p.at < len(p.in) {
 		c := p.in[p.at]
-		escaped := fourHex(p.in, p.at+2)
+		_, escaped := hex4(p.in, p.at+2)
 		switch {
 		case c == '\\' && escaped && p.in[p.at+1] == 'u':
 			p.at += 6
 		case c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' || c == '$' || c >= utf8.RuneSelf ||
-			ascii.IsDigit(c) && p.at > start:
+			value.IsDigit(c) && p.at > start:
 			p.at++
 		default:
 			return p.name(start)
@@ -185,13 +183,13 @@ func (p *reader) key() bool {
 	return p.name(start)
 }
 
-func (p *reader) name(start int) bool {
+func (p *json5) name(start int) bool {
 	p.out = append(append(append(p.out, '"'), p.in[start:p.at]...), '"')
 	return p.at > start
 }
 
 // text reads a text in quotes of either kind.
-func (p *reader) text() bool {
+func (p *json5) text() bool {
 	quote := p.in[p.at]
 	p.at++
 	p.out = append(p.out, '"')
@@ -218,13 +216,13 @@ func (p *reader) text() bool {
 }
 
 // control appends a control character, of which JSON is six times as long.
-func (p *reader) control(c byte) {
-	quoted := jsontext.AppendQuoted(nil, string(rune(c)))
+func (p *json5) control(c byte) {
+	quoted := AppendQuoted(nil, string(rune(c)))
 	p.out = append(p.out, quoted[1:len(quoted)-1]...)
 }
 
 // escape reads what follows a backslash in a text.
-func (p *reader) escape() bool {
+func (p *json5) escape() bool {
 	rest := p.in[p.at:]
 	if rest == "" {
 		return false
@@ -233,20 +231,20 @@ func (p *reader) escape() bool {
 	size := 1
 	switch {
 	case c == 'u':
-		if !fourHex(rest, 1) {
+		if _, ok := hex4(rest, 1); !ok {
 			return false
 		}
 		size = 5
 		p.out = append(append(p.out, '\\'), rest[:size]...)
-	case strings.IndexByte(`"\/bfnrt`, c) >= 0:
+	case escapes[c] != 0:
 		p.out = append(p.out, '\\', c)
 	case c == '\'':
 		p.out = append(p.out, c)
 	case c == 'v':
 		p.control('\v')
-	case c == '0' && (len(rest) == 1 || !ascii.IsDigit(rest[1])):
+	case c == '0' && (len(rest) == 1 || !value.IsDigit(rest[1])):
 		p.control(0)
-	case c == 'x' && len(rest) > 2 && ascii.HexDigit(rest[1]) >= 0 && ascii.HexDigit(rest[2]) >= 0:
+	case c == 'x' && len(rest) > 2 && value.HexDigit(rest[1]) >= 0 && value.HexDigit(rest[2]) >= 0:
 		size = 3
 		p.out = append(append(p.out, "\\u00"...), rest[1:size]...)
 	default: // a line's end, which does not count
@@ -255,19 +253,6 @@ func (p *reader) escape() bool {
 		}
 	}
 	p.at += size
-	return true
-}
-
-// fourHex reports whether four hexadecimal digits stand at i.
-func fourHex(s string, i int) bool {
-	if i+4 > len(s) {
-		return false
-	}
-	for _, c := range []byte(s[i : i+4]) {
-		if ascii.HexDigit(c) < 0 {
-			return false
-		}
-	}
 	return true
 }
 
@@ -282,7 +267,7 @@ func lineEnd(s string) int {
 }
 
 // number reads a number and writes it as JSON does.
-func (p *reader) number() bool {
+func (p *json5) number() bool {
 	if !p.take('+') && p.take('-') {
 		p.out = append(p.out, '-')
 	}
@@ -290,18 +275,18 @@ func (p *reader) number() bool {
 	switch {
 	case s == "":
 		return false
-	case len(s) > 2 && s[0] == '0' && s[1]|0x20 == 'x' && ascii.HexDigit(s[2]) >= 0:
+	case len(s) > 2 && s[0] == '0' && s[1]|0x20 == 'x' && value.HexDigit(s[2]) >= 0:
 		return p.hexadecimal()
 	case s[0]|0x20 == 'i':
 		return p.word()
 	}
-	whole := ascii.DigitsEnd(s, 0)
+	whole := value.DigitsEnd(s, 0)
 	if whole > 1 && s[0] == '0' {
 		return false
 	}
 	end, fraction := whole, ""
 	if whole < len(s) && s[whole] == '.' {
-		end = ascii.DigitsEnd(s, whole+1)
+		end = value.DigitsEnd(s, whole+1)
 		fraction = s[whole+1 : end]
 		if whole+len(fraction) == 0 {
 			return false
@@ -311,7 +296,7 @@ func (p *reader) number() bool {
 	if end == 0 {
 		return false
 	}
-	exponent := ascii.ExponentEnd(s, end)
+	exponent := value.ExponentEnd(s, end)
 	p.out = append(append(append(append(p.out, s[:whole]...), zeroFor(s[:whole])...), fraction...),
 		s[end:exponent]...)
 	p.at += exponent
@@ -327,9 +312,9 @@ func zeroFor(digits string) string {
 }
 
 // hexadecimal reads 0x1F. What has more than 64 bits is an infinity, as in SQLite.
-func (p *reader) hexadecimal() bool {
+func (p *json5) hexadecimal() bool {
 	end := p.at + 2
-	for end < len(p.in) && ascii.HexDigit(p.in[end]) >= 0 {
+	for end < len(p.in) && value.HexDigit(p.in[end]) >= 0 {
 		end++
 	}
 	digits := strings.TrimLeft(p.in[p.at+2:end], "0")
@@ -343,9 +328,9 @@ func (p *reader) hexadecimal() bool {
 	return true
 }
 
-// words are the words of JSON, which are written in lower case, and those of JSON5, which are
+// json5Words are the words of JSON, which are written in lower case, and those of JSON5, which are
 // not.
-var words = []struct {
+var json5Words = []struct {
 	word, as string
 	anyCase  bool
 }{
@@ -355,15 +340,15 @@ var words = []struct {
 }
 
 // word reads a word. A letter or digit may not follow it.
-func (p *reader) word() bool {
+func (p *json5) word() bool {
 	end := p.at
 	for end < len(p.in) &&
-		(ascii.IsDigit(p.in[end]) || p.in[end]|0x20 >= 'a' && p.in[end]|0x20 <= 'z') {
+		(value.IsDigit(p.in[end]) || p.in[end]|0x20 >= 'a' && p.in[end]|0x20 <= 'z') {
 		end++
 	}
 	word := p.in[p.at:end]
 	p.at = end
-	for _, w := range words {
+	for _, w := range json5Words {
 		if word == w.word || w.anyCase && strings.EqualFold(word, w.word) {
 			p.out = append(p.out, w.as...)
 			return true

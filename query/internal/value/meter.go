@@ -1,17 +1,14 @@
-// Package effort counts what evaluating an expression costs: the bytes that are looked at, and
-// those of the texts that are made. What works on long texts is given a [Meter], tells it
-// beforehand of each piece of work, and gives up, with any result, where it says no.
-package effort
+package value
 
 import "math"
 
 const (
-	// Step is how many bytes are looked at before the owner of a meter is asked whether that is still
-	// wanted.
-	Step = 64 << 10
+	// EffortStep is how many bytes are looked at before the owner of a meter is asked whether that is
+	// still wanted.
+	EffortStep = 64 << 10
 
-	// Term is what one of very many terms counts for.
-	Term = 16
+	// TermEffort is what one of very many terms counts for.
+	TermEffort = 16
 
 	// SmallPiece is how many bytes of a text may be taken from another, or made, without being
 	// counted.
@@ -21,9 +18,9 @@ const (
 	MaxText = 1 << 30
 )
 
-// An Owner knows what a Meter does not: whether somebody waits for the result, and how much memory
-// there is. It remembers why it has said no.
-type Owner interface {
+// A MeterOwner knows what a Meter does not: whether somebody waits for the result, and how much
+// memory there is. It remembers why it has said no.
+type MeterOwner interface {
 	// Wanted reports whether somebody waits for the result.
 	Wanted() bool
 	// TextLimit is how long a text may become, in bytes.
@@ -36,21 +33,25 @@ type Owner interface {
 	Discard(n int64)
 }
 
-// A Meter counts for one evaluation after the other. One goroutine uses it. The zero Meter has no
+// A Meter counts what evaluating an expression costs: the bytes that are looked at, and those of
+// the texts that are made. What works on long texts is given one, tells it beforehand of each piece
+// of work, and gives up, with any result, where it says no.
+//
+// It counts for one evaluation after the other. One goroutine uses it. The zero Meter has no
 // owner: everything is wanted.
 type Meter struct {
-	owner Owner
+	owner MeterOwner
 	work  int // bytes that were looked at since the owner was asked
 }
 
-// For returns the meter of an owner.
-func For(o Owner) Meter { return Meter{owner: o} }
+// MeterOf returns the meter of an owner.
+func MeterOf(o MeterOwner) Meter { return Meter{owner: o} }
 
 // Effort tells that n bytes are about to be looked at. It is false if nobody waits for the result
 // any more: then whatever is returned does not matter.
 func (m *Meter) Effort(n int) bool {
 	m.work += n
-	return m.work < Step || m.ask()
+	return m.work < EffortStep || m.ask()
 }
 
 // ask asks the owner. After a no the count is left as it is: whoever asks again gets the same
@@ -67,7 +68,7 @@ func (m *Meter) ask() bool {
 }
 
 // AskAfter makes the meter ask its owner when n bytes more have been looked at, and at once for 0.
-func (m *Meter) AskAfter(n int) { m.work = Step - n }
+func (m *Meter) AskAfter(n int) { m.work = EffortStep - n }
 
 // TextLimit is how long a text may become, in bytes.
 func (m *Meter) TextLimit() int {

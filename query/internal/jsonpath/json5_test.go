@@ -1,4 +1,4 @@
-package json5
+package jsonpath
 
 import (
 	"strings"
@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/eventfold/eventfold/query/internal/effort"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // What json and the paths make of JSON5 is what SQLite 3.54 makes of it.
@@ -34,7 +34,7 @@ func TestJSON5IsReadAsJSON(t *testing.T) {
 		{strings.Repeat("[", 5_000_000), ""},
 	}
 	for _, tt := range tests {
-		doc, ok := ToJSON(new(effort.Meter), tt.in)
+		doc, ok := FromJSON5(new(value.Meter), tt.in)
 		got := string(doc)
 		name := tt.in[:min(len(tt.in), 40)]
 		if tt.want == "" {
@@ -44,7 +44,7 @@ func TestJSON5IsReadAsJSON(t *testing.T) {
 		if assert.True(t, ok, name) {
 			assert.Equal(t, tt.want, got, name)
 		}
-		doc, ok = ToJSON(new(effort.Meter), tt.want)
+		doc, ok = FromJSON5(new(value.Meter), tt.want)
 		assert.True(t, ok && string(doc) == tt.want, "%s: its JSON is read as itself", name)
 	}
 }
@@ -53,7 +53,7 @@ func TestJSON5IsReadAsJSON(t *testing.T) {
 type owner struct{ wanted, room, held int }
 
 func (o *owner) Wanted() bool   { o.wanted--; return o.wanted >= 0 }
-func (o *owner) TextLimit() int { return effort.MaxText }
+func (o *owner) TextLimit() int { return value.MaxText }
 func (o *owner) TooLong()       {}
 func (o *owner) Discard(int64)  {}
 func (o *owner) Hold(n int) bool {
@@ -70,20 +70,20 @@ func TestLongJSON5IsPaidFor(t *testing.T) {
 		"control characters": "'" + strings.Repeat("\x01", size/4) + "'",
 	} {
 		patient := &owner{wanted: 1 << 30, room: 1 << 30}
-		meter := effort.For(patient)
-		doc, ok := ToJSON(&meter, long)
+		meter := value.MeterOf(patient)
+		doc, ok := FromJSON5(&meter, long)
 		require.True(t, ok, name)
 		require.GreaterOrEqual(t, patient.held, cap(doc), name)
 
 		hurried := &owner{wanted: 3, room: 1 << 30}
-		meter = effort.For(hurried)
-		_, ok = ToJSON(&meter, long)
+		meter = value.MeterOf(hurried)
+		_, ok = FromJSON5(&meter, long)
 		require.False(t, ok, name)
 		require.Less(t, hurried.held, size/2, "%s: it ends soon after the no", name)
 
 		poor := &owner{wanted: 1 << 30, room: 1 << 20}
-		meter = effort.For(poor)
-		_, ok = ToJSON(&meter, long)
+		meter = value.MeterOf(poor)
+		_, ok = FromJSON5(&meter, long)
 		require.False(t, ok, name)
 		require.Less(t, poor.held, size/2, "%s: it ends soon after the room", name)
 	}

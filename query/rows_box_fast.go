@@ -8,8 +8,11 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// A box turns the values of one column into driver values. A text that was given out before, which
-// types and streams often are, is not put into a new interface again.
+// A box turns the values of one column into driver values, as toDriver does. What was given out
+// before, which types, streams and times often are, is not put into a new interface again.
+//
+// BenchmarkRows/columns of the driver holds it: without the memory of texts a row of all columns
+// takes two allocations more, without that of numbers and times nearly two.
 type box struct {
 	typ      Type
 	jsonText bool

@@ -1,4 +1,4 @@
-package jsontext
+package engine
 
 import (
 	"encoding/json"
@@ -10,8 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// jsonSeeds are texts from which the tests below make others. Every branch of Valid is in one of
-// them.
+// jsonSeeds are texts from which the tests below make others. Every branch of ValidJSON is in one of them.
 var jsonSeeds = []string{
 	``, ` `, `{}`, `[]`, ` { } `, "\t[\r\n]\n", `{"a":1}`, `{"a" : 1 , "b":[true,false,null]}`, `{"a":{"b":{"c":[[],{},[{}]]}}}`,
 	`0`, `-0`, `-`, `1`, `01`, `10`, `1.`, `1.5`, `.5`, `1e`, `1e5`, `1E+5`, `1e-05`, `1e+`, `-1.25e+10`, `1 2`, `1,2`,
@@ -20,23 +19,19 @@ var jsonSeeds = []string{
 	`true`, `tru`, `truE`, `false`, `null`, `nul`, `nulll`, `True`, `{"a"}`, `{"a":}`, `{"a":1,}`, `{,}`, `{1:2}`, `[1,]`, `[,]`, `[1 2]`,
 	`[}`, `{]`, `{"a":[}`, `[1}`, `{"a":1]`, `]`, `}`, `,`, `:`, `{"a":1}}`, `[[]`, `{"a":1} x`, `'a'`, `NaN`, `/**/1`,
 	strings.Repeat("[", 64) + strings.Repeat("]", 64), strings.Repeat("[", 65) + strings.Repeat("]", 65),
-	strings.Repeat("[", 65) + strings.Repeat("]", 64),
-	strings.Repeat(`{"a":`, 65) + "1" + strings.Repeat("}", 65),
-	strings.Repeat(`[{"a":`, 32) + "1" + strings.Repeat("}]", 32),
-	strings.Repeat(`[{"a":`, 32) + "1" + strings.Repeat("]}", 32),
-	strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000),
-	strings.Repeat("[", 10_001) + strings.Repeat("]", 10_001),
+	strings.Repeat("[", 65) + strings.Repeat("]", 64), strings.Repeat(`{"a":`, 65) + "1" + strings.Repeat("}", 65),
+	strings.Repeat(`[{"a":`, 32) + "1" + strings.Repeat("}]", 32), strings.Repeat(`[{"a":`, 32) + "1" + strings.Repeat("]}", 32),
+	strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000), strings.Repeat("[", 10_001) + strings.Repeat("]", 10_001),
 }
 
-func TestValid(t *testing.T) {
+func TestValidJSON(t *testing.T) {
 	for _, text := range jsonSeeds {
-		assert.Equal(t, json.Valid([]byte(text)), Valid([]byte(text)), "%.80q", text)
+		assert.Equal(t, json.Valid([]byte(text)), ValidJSON([]byte(text)), "%.80q", text)
 	}
 }
 
-// TestValidMutated compares with encoding/json on texts that are almost valid: valid ones with a
-// byte changed, removed or put in, cut, and joined.
-func TestValidMutated(t *testing.T) {
+// TestValidJSONMutated compares with encoding/json on texts that are almost valid: valid ones with a byte changed, removed or put in, cut, and joined.
+func TestValidJSONMutated(t *testing.T) {
 	const bytes = "{}[]\",:\\/ \t\r\n0123456789.-+eEtrufalsnbx'\x00\x1f\x7f\x80\xff"
 	random := rand.New(rand.NewPCG(1, 2))
 	valid := 0
@@ -63,36 +58,35 @@ func TestValidMutated(t *testing.T) {
 		if want {
 			valid++
 		}
-		require.Equal(t, want, Valid(b), "%q", b)
+		require.Equal(t, want, ValidJSON(b), "%q", b)
 	}
 	assert.Greater(t, valid, 10_000)
 	assert.Less(t, valid, 190_000)
 }
 
-func FuzzValid(f *testing.F) {
+func FuzzValidJSON(f *testing.F) {
 	for _, text := range jsonSeeds {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		require.Equal(t, json.Valid(b), Valid(b))
+		require.Equal(t, json.Valid(b), ValidJSON(b))
 	})
 }
 
-func TestValidAllocations(t *testing.T) {
+func TestValidJSONAllocations(t *testing.T) {
 	for _, text := range []string{orderText, `{"a":`, "no JSON"} {
 		b := []byte(text)
-		assert.Zero(t, testing.AllocsPerRun(100, func() { Valid(b) }), text)
+		assert.Zero(t, testing.AllocsPerRun(100, func() { ValidJSON(b) }), text)
 	}
 }
 
-// BenchmarkValid measures an order of 256 bytes, beside encoding/json. Bad news: less than 5 times
-// as fast.
-func BenchmarkValid(b *testing.B) {
+// BenchmarkValidJSON measures an order of 256 bytes, beside encoding/json. Bad news: less than 5 times as fast.
+func BenchmarkValidJSON(b *testing.B) {
 	payload := []byte(orderText)
 	for _, bench := range []struct {
 		name  string
 		valid func([]byte) bool
-	}{{"engine", Valid}, {"encoding-json", json.Valid}} {
+	}{{"engine", ValidJSON}, {"encoding-json", json.Valid}} {
 		b.Run(bench.name, func(b *testing.B) {
 			b.SetBytes(int64(len(payload)))
 			for b.Loop() {

@@ -1,4 +1,4 @@
-package jsontext
+package jsonpath
 
 import "unicode/utf8"
 

@@ -1,4 +1,4 @@
-package jsontext
+package jsonpath
 
 import (
 	"math/bits"
@@ -222,8 +222,9 @@ func Unescape(raw string) string {
 	return string(b)
 }
 
-var escapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r',
-	't': '\t'}
+var escapes = [256]byte{
+	'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t',
+}
 
 // appendEscape decodes the escape whose letter is at i and returns what follows.
 func appendEscape(b []byte, raw string, i int) ([]byte, int) {
