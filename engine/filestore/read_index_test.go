@@ -316,7 +316,6 @@ func TestDamageIsDetected(t *testing.T) {
 		e := randomEvent(r, i)
 		l.append(e, randomEvent(r, i))
 		if i == 20 {
-			l.off = format.AlignUp(l.off, format.PageSize)
 			l.frame(format.FrameNote, len(l.events), 0, []byte("a note"))
 			l.seal()
 		}

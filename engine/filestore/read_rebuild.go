@@ -159,16 +159,16 @@ func (s *segmentReader) scanFirst(events uint32, end int64) (*index.Memory, erro
 	m := index.NewMemory(s.seg.base, s.store)
 	var f frameRows
 	f.beginWhole(&first)
-	for f.next < f.hi {
+	for f.walk.Next < f.until {
 		h, b, err := f.frameAhead()
 		if err != nil {
 			return nil, err
 		}
 		if err := checkRecords(b, h); err != nil {
-			return nil, s.corrupt(f.behind, f.next, engine.NoPosition, err)
+			return nil, s.corrupt(f.walk.At.Offset, f.ahead(), engine.NoPosition, err)
 		}
-		indexFrame(m, &h, b, f.behind)
-		f.behind, f.next = f.behind+int64(h.Size), s.behind(h)
+		indexFrame(m, &h, b, f.walk.At.Offset)
+		f.walk.Pass(&h)
 		first.memory.recycle()
 	}
 	return m, nil

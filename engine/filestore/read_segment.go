@@ -50,42 +50,52 @@ func (s *segmentReader) bound() (int64, error) {
 		s.end = sealed.end
 		return s.end, nil
 	}
-	off, first, err := s.Frame(s.limit - 1)
+	h, walk, err := s.frameOf(s.limit - 1)
 	if err != nil {
 		return 0, err
 	}
-	for {
-		h, at, err := s.header(off, first)
-		if err != nil {
-			return 0, err
-		}
-		off, first = at+int64(h.Size), s.behind(h)
-		if first >= s.limit {
-			s.end = off
-			return off, nil
-		}
-	}
+	walk.Pass(&h)
+	s.end = walk.At.Offset
+	return s.end, nil
 }
 
 // behind returns the ordinal of the first event behind a frame.
 func (s *segmentReader) behind(h format.FrameHeader) uint32 {
-	return uint32(h.First + engine.Position(h.Count) - s.seg.base)
+	return s.ordinal(h.First + engine.Position(h.Count))
 }
 
-// header reads the header of the frame that begins at off, or at the next page, with event ord, and returns where it is.
-func (s *segmentReader) header(off int64, ord uint32) (h format.FrameHeader, at int64, err error) {
-	var b [format.FrameHeaderSize]byte
-	page := format.AlignUp(off, format.PageSize)
-	for _, at := range [...]int64{off, off, page, page} { // what does not check is read once more
-		if err = s.readInto(b[:], at); err != nil {
-			return h, at, err
-		}
-		if h, err = format.DecodeFrameHeader(b[:], s.at(at)); err == nil {
-			return h, at, nil
-		}
-	}
-	return h, off, s.corrupt(off, ord, engine.NoPosition, err)
+// walk returns a walk that begins with a frame at off, whose first event is ord.
+func (s *segmentReader) walk(off int64, ord uint32) format.FrameWalk {
+	return format.FrameWalk{At: s.at(off), Next: s.seg.base + engine.Position(ord)}
 }
+
+// frameOf returns the header of the frame that holds event ord, and a walk that is there.
+func (s *segmentReader) frameOf(ord uint32) (h format.FrameHeader, walk format.FrameWalk, err error) {
+	off, first, err := s.Frame(ord)
+	if err != nil {
+		return h, walk, err
+	}
+	walk = s.walk(off, first)
+	h, err = walk.To(s, s.seg.base+engine.Position(ord))
+	return h, walk, s.walkError(&walk, err)
+}
+
+// FrameBytes reads the n bytes at off, for a walk.
+func (s *segmentReader) FrameBytes(off int64, n int, _ bool) ([]byte, error) {
+	b := make([]byte, n)
+	return b, s.readInto(b, off)
+}
+
+// walkError returns the error for a walk that has ended with err.
+func (s *segmentReader) walkError(walk *format.FrameWalk, err error) error {
+	if missing, ok := err.(*format.WalkError); ok {
+		return s.corrupt(missing.Offset, s.ordinal(walk.Next), engine.NoPosition, missing.Reason)
+	}
+	return err
+}
+
+// ordinal returns the ordinal of the event at a position.
+func (s *segmentReader) ordinal(p engine.Position) uint32 { return uint32(p - s.seg.base) }
 
 // read returns the n bytes at off, less if the bound comes first, in memory that only the current event or batch may point into.
 func (s *segmentReader) read(off int64, n int) ([]byte, error) {
@@ -127,11 +137,8 @@ func (s *segmentReader) readInto(b []byte, off int64) error {
 	return fmt.Errorf("eventfold: read %s at offset %d: %w", s.seg.name, off, err)
 }
 
-// Why a segment cannot be read.
-var (
-	errSegmentShort = errors.New("the file ends too early")
-	errFrameOrder   = errors.New("the frame's position does not follow the one before it")
-)
+// errSegmentShort is why a segment cannot be read that ends within what it should hold.
+var errSegmentShort = errors.New("the file ends too early")
 
 // corrupt returns the error for bytes at off that do not check. ord is the first event that cannot be read.
 func (s *segmentReader) corrupt(off int64, ord uint32, next engine.Position, reason error) error {

@@ -197,11 +197,8 @@ func randomLog(t testing.TB, r *rand.Rand, n, segments int) *handLog {
 			frame[0].Payload = bytes.Repeat([]byte("large "), r.IntN(60_000))
 		}
 		l.append(frame...)
-		switch r.IntN(20) {
-		case 0:
+		if r.IntN(20) == 0 {
 			l.frame(format.FrameNote, len(l.events), 0, []byte("a note"))
-		case 1:
-			l.off = format.AlignUp(l.off, format.PageSize)
 		}
 		if r.IntN(n) < len(frame)*segments {
 			switch r.IntN(5) {
