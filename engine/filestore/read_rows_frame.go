@@ -52,7 +52,7 @@ func (f *frameRows) begin(s *segmentReader, lo, hi uint32, dir engine.Direction,
 
 // beginWhole makes the rows of a whole segment ready, forwards, without asking its index.
 func (f *frameRows) beginWhole(s *segmentReader) {
-	*f = frameRows{s: s, hi: s.limit, size: largeBlock, walk: s.walk(format.SegmentHeaderSize, 0), until: s.seg.base + engine.Position(s.limit)}
+	*f = frameRows{s: s, hi: s.limit, size: largeBlock, walk: s.walk(format.SegmentHeaderSize, 0), until: s.position(s.limit)}
 }
 
 // seekForwards goes to the frame that holds event lo.
@@ -61,8 +61,8 @@ func (f *frameRows) seekForwards() error {
 	if err != nil {
 		return err
 	}
-	f.walk, f.until = f.s.walk(off, first), f.s.seg.base+engine.Position(f.hi)
-	_, err = f.walk.To(f, f.s.seg.base+engine.Position(f.lo))
+	f.walk, f.until = f.s.walk(off, first), f.s.position(f.hi)
+	_, err = f.walk.To(f, f.s.position(f.lo))
 	return f.s.walkError(&f.walk, err)
 }
 

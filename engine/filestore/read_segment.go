@@ -66,7 +66,7 @@ func (s *segmentReader) behind(h format.FrameHeader) uint32 {
 
 // walk returns a walk that begins with a frame at off, whose first event is ord.
 func (s *segmentReader) walk(off int64, ord uint32) format.FrameWalk {
-	return format.FrameWalk{At: s.at(off), Next: s.seg.base + engine.Position(ord)}
+	return format.FrameWalk{At: s.at(off), Next: s.position(ord)}
 }
 
 // frameOf returns the header of the frame that holds event ord, and a walk that is there.
@@ -76,7 +76,7 @@ func (s *segmentReader) frameOf(ord uint32) (h format.FrameHeader, walk format.F
 		return h, walk, err
 	}
 	walk = s.walk(off, first)
-	h, err = walk.To(s, s.seg.base+engine.Position(ord))
+	h, err = walk.To(s, s.position(ord))
 	return h, walk, s.walkError(&walk, err)
 }
 
@@ -93,6 +93,33 @@ func (s *segmentReader) walkError(walk *format.FrameWalk, err error) error {
 	}
 	return err
 }
+
+// record reads the record of event r.ord at off by itself and checks it. It lies in memory that only the current event or
+// batch may point into.
+func (s *segmentReader) record(r *row, off int64) error {
+	b, err := s.read(off, pointGuess)
+	if n := format.RecordSize(b); err == nil && n > len(b) && n <= format.MaxRecordSize {
+		b, err = s.read(off, n)
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.accept(r, b); err != nil {
+		return s.corrupt(off, r.ord, s.position(r.ord)+1, err)
+	}
+	return nil
+}
+
+// accept decodes and checks the record of event r.ord at the beginning of b.
+func (s *segmentReader) accept(r *row, b []byte) error {
+	if err := r.Decode(b); err != nil {
+		return err
+	}
+	return format.CheckRecord(b, s.store, s.position(r.ord))
+}
+
+// position returns the position of the event with an ordinal.
+func (s *segmentReader) position(ord uint32) engine.Position { return s.seg.base + engine.Position(ord) }
 
 // ordinal returns the ordinal of the event at a position.
 func (s *segmentReader) ordinal(p engine.Position) uint32 { return uint32(p - s.seg.base) }
@@ -146,7 +173,7 @@ func (s *segmentReader) corrupt(off int64, ord uint32, next engine.Position, rea
 		File:      s.seg.name,
 		Segment:   s.seg.number,
 		Offset:    off,
-		FirstLost: s.seg.base + engine.Position(ord),
+		FirstLost: s.position(ord),
 		NextGood:  next,
 		Reason:    reason.Error(),
 	}
