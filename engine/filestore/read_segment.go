@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
@@ -119,7 +118,9 @@ func (s *segmentReader) accept(r *row, b []byte) error {
 }
 
 // position returns the position of the event with an ordinal.
-func (s *segmentReader) position(ord uint32) engine.Position { return s.seg.base + engine.Position(ord) }
+func (s *segmentReader) position(ord uint32) engine.Position {
+	return s.seg.base + engine.Position(ord)
+}
 
 // ordinal returns the ordinal of the event at a position.
 func (s *segmentReader) ordinal(p engine.Position) uint32 { return uint32(p - s.seg.base) }
@@ -177,25 +178,4 @@ func (s *segmentReader) corrupt(off int64, ord uint32, next engine.Position, rea
 		NextGood:  next,
 		Reason:    reason.Error(),
 	}
-}
-
-// Places answers as the index does, or as one built anew does if that is damaged. What offsets and micros held is overwritten.
-func (s *segmentReader) Places(ords []uint32, time bool, offsets, micros []int64) (_, _ []int64, err error) {
-	offsets = slices.Grow(offsets[:0], len(ords))
-	if time {
-		micros = slices.Grow(micros[:0], len(ords))
-	}
-	ask := func() error {
-		if p, ok := s.index.(index.Placer); ok {
-			offsets, micros, err = p.Places(ords, time, offsets[:0], micros[:0])
-		} else {
-			offsets, micros, err = index.PlacesOneByOne(s.index, ords, time, offsets[:0], micros[:0])
-		}
-		return err
-	}
-	index := s.index
-	if ask() != nil && s.rebuilt(index, &err) {
-		err = ask()
-	}
-	return offsets, micros, err
 }
