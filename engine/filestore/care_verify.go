@@ -206,9 +206,8 @@ func (v *verification) indexFile(seg *segment, sealed *sealedInfo, m *index.Memo
 		return nil
 	}
 	v.report.BadIndexes = append(v.report.BadIndexes, name)
-	holder := seg.index.Load()
-	if _, file := holder.Index.(*index.File); file { // nobody asks it any more, also if all its checksums are right
-		seg.index.CompareAndSwap(holder, &indexHolder{m})
+	if file, ok := seg.fileIndex(); ok { // nobody asks it any more, also if all its checksums are right
+		seg.replaceIndex(file, m)
 	}
 	v.store.indexer.rewrite(seg)
 	return nil

@@ -76,7 +76,7 @@ func (v *verification) replacedActive(a *activeIndex) bool {
 // badActive notes that the index file of the last segment is damaged. If this store has begun with it, its events are read again; Close then writes a new file.
 func (v *verification) badActive(seg *segment, file *index.File) {
 	v.report.BadIndexes = append(v.report.BadIndexes, seg.indexName())
-	live, ok := seg.index.Load().Index.(*index.Memory)
+	live, ok := seg.memIndex()
 	if !ok {
 		v.store.indexer.rewrite(seg)
 		return
@@ -86,6 +86,6 @@ func (v *verification) badActive(seg *segment, file *index.File) {
 		return
 	}
 	r := v.index.reader(context.Background(), len(v.index.view.segments)-1, new(blockMemory))
-	damage := error(&index.Damage{File: seg.indexName(), Block: -1, Err: index.ErrOther})
-	r.rebuiltPrefix(live, &damage) // what fails here fails again when somebody asks
+	damage := &index.Damage{File: seg.indexName(), Block: -1, Err: index.ErrOther}
+	_ = r.rebuildPrefix(live, damage) // what fails here fails again when somebody asks
 }

@@ -41,7 +41,7 @@ func (c countingIndex) Places(ords []uint32, time bool, offsets, micros []int64)
 func countQuestions(s *FileStore) (asked, groups *atomic.Int64) {
 	asked, groups = new(atomic.Int64), new(atomic.Int64)
 	for _, seg := range s.view.Load().segments {
-		seg.index.Store(&indexHolder{countingIndex{seg.index.Load().Index, asked, groups}})
+		seg.setIndex(countingIndex{seg.index(), asked, groups})
 	}
 	return asked, groups
 }
@@ -54,7 +54,7 @@ func cacheIndexes(t *testing.T, s *FileStore) {
 		for ord := range ords {
 			ords[ord] = uint32(ord)
 		}
-		_, _, err := seg.index.Load().Index.(index.Placer).Places(ords, true, nil, nil)
+		_, _, err := seg.index().(index.Placer).Places(ords, true, nil, nil)
 		require.NoError(t, err)
 	}
 }

@@ -39,7 +39,7 @@ func (c *mergeCase) seal(events int) {
 		c.append(fmt.Sprintf("s%d", min(c.r.IntN(4000), c.r.IntN(4000))))
 	}
 	seg := c.active()
-	m := seg.index.Load().Index.(*index.Memory)
+	m := seg.index().(*index.Memory)
 	seg.name, seg.header.Store = format.SegmentFileName(seg.number, 0), testStore
 	sealed := &sealedInfo{end: 64 << 20, count: m.Count(), lastChain: [32]byte{byte(seg.number), byte(seg.number >> 8)}}
 	seg.sealed.Store(sealed)
@@ -60,7 +60,7 @@ func (c *mergeCase) restart() {
 		if sealed := seg.sealed.Load(); sealed != nil {
 			x := c.x.openSealed(seg, seg.indexMeta(testStore, sealed))
 			require.IsType(c.t, &index.File{}, x)
-			seg.index.Store(&indexHolder{x})
+			seg.setIndex(x)
 		}
 	}
 }
@@ -159,7 +159,7 @@ func TestMergedIndexesAreDerived(t *testing.T) {
 	want := fileContent(t, c.fs, index.RunName(1, 64))
 	var parts []*index.File
 	for _, seg := range c.view.segments[:64] {
-		parts = append(parts, seg.index.Load().Index.(*index.File))
+		parts = append(parts, seg.index().(*index.File))
 	}
 	require.NoError(t, index.WriteRunFile(context.Background(), c.fs, "again.idx", parts, indexRunMeta(c.view.segments[:64])))
 	require.Equal(t, want, fileContent(t, c.fs, "again.idx"))
@@ -175,7 +175,7 @@ func TestCheckRuns(t *testing.T) {
 	// One of them becomes the run of other events, with checksums that are right.
 	r := c.x.runList()[1]
 	seg := c.view.segments[r.To-1]
-	seg.index.Store(c.view.segments[0].index.Load())
+	seg.setIndex(c.view.segments[0].index())
 	compared, bad, err = c.x.checkRuns(context.Background(), vfs.Parent(c.view.segments[0].name), c.view.segments)
 	require.NoError(t, err)
 	require.Equal(t, 2, compared)
@@ -261,7 +261,7 @@ func (r *readIndex) versionBefore(t *testing.T, stream string, head engine.Posit
 		if seg.base >= head {
 			break
 		}
-		ords, err := seg.index.Load().Postings(index.ByStream, stream, 0, uint32(head-seg.base), nil)
+		ords, err := seg.index().Postings(index.ByStream, stream, 0, uint32(head-seg.base), nil)
 		require.NoError(t, err)
 		v += engine.Version(len(ords))
 	}

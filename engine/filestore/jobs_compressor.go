@@ -7,7 +7,6 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
-	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
@@ -55,7 +54,7 @@ func (c *compressor) choose() (seg *segment, size int64) {
 	segments := c.s.view.Load().segments
 	for i := range len(segments) - 1 {
 		seg, sealed := segments[i], segments[i].sealed.Load()
-		_, indexed := seg.index.Load().Index.(*index.File)
+		_, indexed := seg.fileIndex()
 		switch {
 		case sealed == nil || !indexed || seg.compressed || c.refused[seg.number]:
 		case segments[i+1].header.Supersedes():

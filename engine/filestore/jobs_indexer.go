@@ -268,21 +268,21 @@ func (x *indexer) forgetLocked(seg *segment) {
 
 // process gives a segment its index file. It reports false if that must be tried again later.
 func (x *indexer) process(seg *segment) (done bool, err error) {
-	sealed, holder := seg.sealed.Load(), seg.index.Load()
+	sealed, held := seg.sealed.Load(), seg.index()
 	if sealed == nil {
 		return false, nil
 	}
 	x.mu.Lock()
 	damaged := x.damaged[seg]
 	x.mu.Unlock()
-	if _, ok := holder.Index.(*index.File); ok && !damaged {
+	if _, ok := held.(*index.File); ok && !damaged {
 		return true, nil
 	}
 	m, name := seg.indexMeta(seg.header.Store, sealed), seg.indexName()
 	if !damaged {
 		f, err := x.openFile(name, m)
 		if err == nil {
-			seg.index.Store(&indexHolder{f})
+			seg.setIndex(f)
 			return true, nil
 		}
 		if vfs.TooManyFiles(err) {
@@ -292,7 +292,7 @@ func (x *indexer) process(seg *segment) (done bool, err error) {
 	if !x.mayWrite() {
 		return damaged, nil // a reader that found damage keeps what it has built in memory
 	}
-	if err := x.make(seg, holder, name, m); err != nil {
+	if err := x.make(seg, held, name, m); err != nil {
 		return false, err
 	}
 	f, err := x.openFile(name, m)
@@ -302,13 +302,13 @@ func (x *indexer) process(seg *segment) (done bool, err error) {
 	x.mu.Lock()
 	delete(x.damaged, seg)
 	x.mu.Unlock()
-	seg.index.Store(&indexHolder{f})
+	seg.setIndex(f)
 	return true, nil
 }
 
 // make writes the index file of a segment, from memory if its index is there, else from its records.
-func (x *indexer) make(seg *segment, holder *indexHolder, name string, m index.Meta) error {
-	if src, ok := holder.Index.(*index.Memory); ok && src.Count() == m.Count {
+func (x *indexer) make(seg *segment, held index.Index, name string, m index.Meta) error {
+	if src, ok := held.(*index.Memory); ok && src.Count() == m.Count {
 		err := index.WriteFile(x.ctx, x.fs, name, src, m)
 		var damage *index.Damage // of the file that src begins in
 		if !errors.As(err, &damage) {

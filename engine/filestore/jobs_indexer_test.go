@@ -70,7 +70,7 @@ func (c *indexerCase) addSegment() {
 	model := &naiveIndex{corpora["few"].make(c.r)}
 	n := int64(len(c.segments) + 1)
 	seg := &segment{number: n, name: format.SegmentFileName(n, 0), base: engine.Position(n) * 1000, header: format.SegmentHeader{Store: testStore}}
-	seg.index.Store(&indexHolder{memIndexOf(model.events)})
+	seg.setIndex(memIndexOf(model.events))
 	seg.sealed.Store(&sealedInfo{end: 1 << 20, count: uint32(len(model.events)), lastChain: [32]byte{byte(n)}})
 	c.segments, c.models = append(c.segments, seg), append(c.models, model)
 }
@@ -89,8 +89,8 @@ func (c *indexerCase) addAll() {
 func (c *indexerCase) wait() {
 	c.t.Helper()
 	for i, seg := range c.segments {
-		require.Eventually(c.t, func() bool { _, ok := seg.index.Load().Index.(*index.File); return ok }, 10*time.Second, time.Millisecond)
-		x := seg.index.Load().Index
+		require.Eventually(c.t, func() bool { _, ok := seg.fileIndex(); return ok }, 10*time.Second, time.Millisecond)
+		x := seg.index()
 		compareIndexes(c.t, c.r, c.models[i], x, uint32(len(c.models[i].events)))
 	}
 }
@@ -98,7 +98,7 @@ func (c *indexerCase) wait() {
 // reopen puts what openSealed gives into every segment, as opening a store does.
 func (c *indexerCase) reopen() {
 	for i, seg := range c.segments {
-		seg.index.Store(&indexHolder{c.x.openSealed(seg, c.meta(i))})
+		seg.setIndex(c.x.openSealed(seg, c.meta(i)))
 	}
 }
 
@@ -122,7 +122,7 @@ func TestIndexerOpensWhatIsThere(t *testing.T) {
 	require.NoError(t, c.fs.Remove("000000000002.idx"))
 	c.restart()
 	c.reopen()
-	missing, ok := c.segments[1].index.Load().Index.(missingIndex)
+	missing, ok := c.segments[1].index().(missingIndex)
 	require.True(t, ok)
 	_, _, err := missing.Lookup(index.ByStream, "a", 1)
 	var damage *index.Damage
@@ -138,9 +138,9 @@ func TestIndexerRemakesTheSameBytes(t *testing.T) {
 	c.addAll()
 	c.wait()
 	want := fileContent(t, c.fs, "000000000001.idx")
-	old := c.segments[0].index.Load()
+	old := c.segments[0].index()
 	c.x.rewrite(c.segments[0])
-	require.Eventually(t, func() bool { return c.segments[0].index.Load() != old }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return c.segments[0].index() != old }, 10*time.Second, time.Millisecond)
 	require.Equal(t, want, fileContent(t, c.fs, "000000000001.idx"))
 	require.EqualValues(t, 1, c.rebuilt.Load())
 	c.wait()
@@ -172,7 +172,7 @@ func TestIndexerOnAFullDisk(t *testing.T) {
 		return errors.Is(c.x.lastErr, syscall.ENOSPC)
 	}, 10*time.Second, time.Millisecond)
 	for i, seg := range c.segments {
-		compareIndexes(t, c.r, c.models[i], seg.index.Load().Index, uint32(len(c.models[i].events)))
+		compareIndexes(t, c.r, c.models[i], seg.index(), uint32(len(c.models[i].events)))
 	}
 	c.fs.full.Store(false)
 	c.wait()
@@ -194,10 +194,10 @@ func TestIndexerThatMayNotWrite(t *testing.T) {
 	// Having found damage it keeps its own index and leaves the file alone.
 	seg := c.segments[0]
 	mem := memIndexOf(c.models[0].events)
-	seg.index.Store(&indexHolder{mem})
+	seg.setIndex(mem)
 	c.x.rewrite(seg)
 	require.Eventually(t, func() bool { c.x.mu.Lock(); defer c.x.mu.Unlock(); return len(c.x.pending) == 0 }, 10*time.Second, time.Millisecond)
-	require.Equal(t, index.Index(mem), seg.index.Load().Index)
+	require.Equal(t, index.Index(mem), seg.index())
 }
 
 // TestIndexerStops in the middle of its work. What it leaves behind does not disturb the next one.
@@ -222,7 +222,7 @@ func TestIndexerWaitsForTheSeal(t *testing.T) {
 	sealed := c.segments[0].sealed.Swap(nil)
 	c.addAll()
 	time.Sleep(5 * time.Millisecond)
-	require.IsType(t, &index.Memory{}, c.segments[0].index.Load().Index)
+	require.IsType(t, &index.Memory{}, c.segments[0].index())
 	c.segments[0].sealed.Store(sealed)
 	c.wait()
 }

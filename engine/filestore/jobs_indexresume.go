@@ -7,6 +7,7 @@ import (
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/filestore/internal/index"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 var errIndexResume = errors.New("no frame of the segment ends where the index does, or it has another chain value")
@@ -14,7 +15,7 @@ var errIndexResume = errors.New("no frame of the segment ends where the index do
 // behindIndex returns the place in the segment behind the events that the file knows, with all that the next frame must follow.
 // It is an error if the segment has no frame that ends there with the chain value that the file names.
 func behindIndex(x *index.File, seg *segment) (logEnd, error) {
-	off, _, err := x.Frame(x.Count() - 1)
+	off, first, err := x.Frame(x.Count() - 1)
 	if err != nil {
 		return logEnd{}, err
 	}
@@ -22,40 +23,61 @@ func behindIndex(x *index.File, seg *segment) (logEnd, error) {
 	if err != nil {
 		return logEnd{}, err
 	}
+	walk := format.FrameWalk{
+		At:   format.Place{Store: x.Store, Segment: seg.number, Offset: off},
+		Next: x.Base + engine.Position(first),
+	}
+	h, err := walkTo(&walk, seg.file, x.End)
+	if _, missing := err.(*format.WalkError); missing {
+		err = x.Damage(-1, err)
+	}
+	if err != nil {
+		return logEnd{}, err
+	}
+	trailer, err := trailerBefore(seg.file, x.End)
+	if err != nil {
+		return logEnd{}, err
+	}
+	end := logEnd{
+		offset:      walk.At.Offset + int64(h.Size),
+		next:        x.Base + engine.Position(x.Count()),
+		chain:       [32]byte(trailer),
+		previous:    uint32(walk.At.Offset),
+		previousCRC: binary.LittleEndian.Uint32(trailer[format.TrailerCRCAt:]),
+		micros:      max(micros, h.Micros),
+	}
+	magic := binary.LittleEndian.Uint32(trailer[format.TrailerMagicAt:])
+	if end.offset != x.End || magic != format.FrameEndMagic || end.chain != x.Chain ||
+		h.First+engine.Position(h.Count) != end.next {
+		return logEnd{}, x.Damage(-1, errIndexResume)
+	}
+	return end, nil
+}
+
+// walkTo moves to the first frame that ends at or behind end, and returns its header. What follows that is not checked.
+func walkTo(walk *format.FrameWalk, f vfs.File, end int64) (h format.FrameHeader, err error) {
 	for {
-		h, trailer, err := frameOf(x, seg, off)
-		if err != nil {
-			return logEnd{}, err
+		h, err = walk.Header(fileFrames{f})
+		if err != nil || walk.At.Offset+int64(h.Size) >= end {
+			return h, err
 		}
-		next := off + int64(h.Size)
-		if next < x.End {
-			off = next
-			continue
-		}
-		end := logEnd{offset: next, next: x.Base + engine.Position(x.Count()), chain: [32]byte(trailer), previous: uint32(off),
-			previousCRC: binary.LittleEndian.Uint32(trailer[format.TrailerCRCAt:]), micros: max(micros, h.Micros)}
-		if next != x.End || end.chain != x.Chain || h.First+engine.Position(h.Count) != end.next {
-			return logEnd{}, x.Damage(-1, errIndexResume)
-		}
-		return end, nil
+		walk.Pass(&h)
 	}
 }
 
-// frameOf reads header and trailer of the frame at off. What lies between is not checked.
-func frameOf(x *index.File, seg *segment, off int64) (h format.FrameHeader, trailer []byte, err error) {
-	b := make([]byte, format.FrameHeaderSize)
-	if _, err = seg.file.ReadAt(b, off); err != nil {
-		return h, nil, err
-	}
-	if h, err = format.DecodeFrameHeader(b, format.Place{Store: x.Store, Segment: seg.number, Offset: off}); err != nil {
-		return h, nil, x.Damage(-1, err)
-	}
-	trailer = b[:format.FrameTrailerSize]
-	if _, err = seg.file.ReadAt(trailer, off+int64(h.Size)-format.FrameTrailerSize); err != nil {
-		return h, nil, err
-	}
-	if binary.LittleEndian.Uint32(trailer[format.TrailerMagicAt:]) != format.FrameEndMagic {
-		return h, nil, x.Damage(-1, format.ErrFrameTrailer)
-	}
-	return h, trailer, nil
+// trailerBefore returns the trailer of a frame that ends at end.
+func trailerBefore(f vfs.File, end int64) ([]byte, error) {
+	b := make([]byte, format.FrameTrailerSize)
+	_, err := f.ReadAt(b, end-int64(len(b)))
+	return b, err
+}
+
+// fileFrames gives the bytes of a segment's file to a walk.
+type fileFrames struct{ file vfs.File }
+
+// FrameBytes reads the n bytes at off.
+func (f fileFrames) FrameBytes(off int64, n int, _ bool) ([]byte, error) {
+	b := make([]byte, n)
+	_, err := f.file.ReadAt(b, off)
+	return b, err
 }

@@ -26,7 +26,7 @@ func (x *indexer) begin(segments func() []*segment) {
 	defer x.mu.Unlock()
 	x.segments = segments
 	for _, seg := range segments() { // what a reader has left in memory
-		if _, ok := seg.index.Load().Index.(*index.File); !ok && seg.sealed.Load() != nil {
+		if _, ok := seg.fileIndex(); !ok && seg.sealed.Load() != nil {
 			x.wantLocked(seg)
 		}
 	}
@@ -142,7 +142,7 @@ func (x *indexer) mergeItems(sealed []*segment) []mergeItem {
 			i += n
 			continue
 		}
-		f, _ := sealed[i].index.Load().Index.(*index.File)
+		f, _ := sealed[i].fileIndex()
 		items = append(items, mergeItem{file: f, segments: sealed[i : i+1]})
 		i++
 	}

@@ -82,7 +82,7 @@ func (x *indexer) checkRun(ctx context.Context, name string, segments []*segment
 // partsOf returns the index files of segments, nil if they do not all have one.
 func partsOf(segments []*segment) (parts []*index.File) {
 	for _, seg := range segments {
-		f, ok := seg.index.Load().Index.(*index.File)
+		f, ok := seg.fileIndex()
 		if !ok {
 			return nil
 		}

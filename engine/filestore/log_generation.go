@@ -10,7 +10,6 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
-	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
@@ -22,8 +21,8 @@ import (
 func (l *logState) replace(i int, next *segment) {
 	old := l.segments[i]
 	next.sealed.Store(old.sealed.Load())
-	next.index.Store(old.index.Load())
-	if _, ok := next.index.Load().Index.(*index.File); !ok {
+	next.setIndex(old.index())
+	if _, ok := next.fileIndex(); !ok {
 		l.indexer.add(next)
 	}
 	l.segments = slices.Clone(l.segments)

@@ -28,26 +28,16 @@ func (r *readIndex) headAt(p engine.Position) (engine.Head, error) {
 	if p <= s.seg.base {
 		return engine.Head{Position: s.seg.base, Chain: s.seg.header.ChainIn}, nil
 	}
-	off, first, err := s.Frame(uint32(p - 1 - s.seg.base))
-	if err != nil {
+	h, walk, err := s.frameOf(s.ordinal(p - 1))
+	switch {
+	case err != nil:
 		return engine.Head{}, err
+	case h.First+engine.Position(h.Count) == p:
+		return s.headBehind(walk.At.Offset)
+	case h.Previous == 0:
+		return engine.Head{Position: s.seg.base, Chain: s.seg.header.ChainIn}, nil
 	}
-	for {
-		h, at, err := s.header(off, first)
-		if err != nil {
-			return engine.Head{}, err
-		}
-		switch next := s.seg.base + engine.Position(s.behind(h)); {
-		case next == p:
-			return s.headBehind(at)
-		case next < p:
-			off, first = at+int64(h.Size), s.behind(h)
-		case h.Previous == 0:
-			return engine.Head{Position: s.seg.base, Chain: s.seg.header.ChainIn}, nil
-		default:
-			return s.headBehind(int64(h.Previous))
-		}
-	}
+	return s.headBehind(int64(h.Previous))
 }
 
 // headBehind returns the head behind the frame at off.

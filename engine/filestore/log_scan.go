@@ -77,20 +77,25 @@ func newLogScanner(seg *segment, end logEnd) (*logScanner, error) {
 }
 
 // next returns the next frame, whose bytes live until the next call, and nil if none begins at end. An error is one of reading, not of what was read.
-// A seal begins on a page of its own; everything else where the frame before ends.
 func (s *logScanner) next() (*logFrame, error) {
-	f, err := s.frameAt(s.end.offset)
-	if page := format.AlignUp(s.end.offset, format.PageSize); f == nil && err == nil && page != s.end.offset {
-		why := s.why
-		if f, err = s.frameAt(page); f == nil || f.Kind != format.FrameSeal {
-			f, s.why = nil, why
+	var f *logFrame
+	var why error // what is wrong where the frame before ends
+	kind, err := format.NextFrame(s.end.offset, func(off int64) (_ format.FrameKind, err error) {
+		if f, err = s.frameAt(off); f != nil {
+			return f.Kind, err
 		}
+		if off == s.end.offset {
+			why = s.why
+		}
+		return 0, err
+	})
+	if kind == 0 {
+		s.why = why
+		return nil, err
 	}
-	if f != nil && err == nil {
-		f.end = s.end.after(&f.FrameHeader, f.bytes, f.offset)
-		s.end = f.end
-	}
-	return f, err
+	f.end = s.end.after(&f.FrameHeader, f.bytes, f.offset)
+	s.end = f.end
+	return f, nil
 }
 
 // frameAt returns the frame at off if one checks there that follows s.end.

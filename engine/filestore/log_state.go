@@ -302,7 +302,7 @@ func (l *logState) follow(seg *segment, last bool) error {
 	l.index = index.NewMemory(seg.base, l.store)
 	l.least = 0
 	l.found.frames, l.found.x, l.found.seal = nil, l.end, 0
-	seg.index.Store(&indexHolder{l.index})
+	seg.setIndex(l.index)
 	m := l.manifest.Segment(seg.number)
 	if last || m == nil || !m.Sealed || m.Generation != seg.generation || l.lost {
 		l.startBehindIndex(seg)
@@ -318,23 +318,23 @@ func (l *logState) trust(seg *segment, m *format.ManifestSegment) {
 	l.least = m.Least
 	l.end = logEnd{offset: m.End, next: m.Next, chain: m.LastChain, micros: m.Greatest}
 	l.found.x = l.end
-	seg.index.Store(&indexHolder{l.indexer.openSealed(seg, index.Meta{Store: l.store, Number: seg.number, Generation: seg.header.Content,
-		Base: seg.base, Count: uint32(m.Next - m.Base), End: m.End, Chain: m.LastChain})})
+	seg.setIndex(l.indexer.openSealed(seg, index.Meta{Store: l.store, Number: seg.number, Generation: seg.header.Content,
+		Base: seg.base, Count: uint32(m.Next - m.Base), End: m.End, Chain: m.LastChain}))
 }
 
 // startBehindIndex uses the index file that was written when the store was closed, if there is one about frames that are there and
 // promised. Only what follows them is then read.
 func (l *logState) startBehindIndex(seg *segment) {
-	index, end, ok := l.indexer.openActive(seg, l.store, l.promise())
+	m, end, ok := l.indexer.openActive(seg, l.store, l.promise())
 	if !ok {
 		return
 	}
-	least, err := index.RecordedAt(0)
+	least, err := m.RecordedAt(0)
 	if err != nil {
 		return
 	}
-	l.index, l.least, l.end, l.found.x = index, least, end, end
-	seg.index.Store(&indexHolder{index})
+	l.index, l.least, l.end, l.found.x = m, least, end, end
+	seg.setIndex(m)
 }
 
 // complete makes the last segment end where next begins: next exists, so everything before it was durable.
@@ -365,7 +365,7 @@ func (l *logState) complete(next *segment) error {
 	}
 	seg.sealed.Store(&sealedInfo{end: l.end.offset, count: uint32(next.base - seg.base), least: l.least,
 		greatest: l.end.micros, lastChain: l.end.chain})
-	if _, ok := seg.index.Load().Index.(*index.File); !ok {
+	if _, ok := seg.fileIndex(); !ok {
 		l.indexer.add(seg)
 	}
 	return nil

@@ -115,28 +115,13 @@ func layZeros(f vfs.File, capacity int64, pace *zeroPace) error {
 			return err
 		}
 		if pace != nil {
-			if err := writeBack(f, off, end-off); err != nil {
+			if err := vfs.WriteBack(f, off, end-off); err != nil {
 				return err
 			}
 		}
 		off = end
 	}
 	return nil
-}
-
-// A writeBacker is a file that can begin to write to the disk without waiting for it and without flushing the disk's cache, which would
-// hold up others. That it cannot is no failure: what is written is synced in the end.
-type writeBacker interface {
-	writeBack(off, n int64)
-}
-
-// writeBack has the operating system write part of a file to the disk, so that it does not pile up. It promises nothing.
-func writeBack(f vfs.File, off, n int64) error {
-	if w, ok := f.(writeBacker); ok {
-		w.writeBack(off, n)
-		return nil
-	}
-	return vfs.SyncData(f)
 }
 
 // zeros is what writeZeros writes. Nobody writes to it.

@@ -165,7 +165,7 @@ func (g *log) rotate(n int, micros int64) (poison bool, err error) {
 	g.end = startOf(&next.header, g.end.micros)
 	g.durable = g.end
 	g.index, g.least = index.NewMemory(next.base, g.store), 0
-	next.index.Store(&indexHolder{g.index})
+	next.setIndex(g.index)
 	return false, nil
 }
 

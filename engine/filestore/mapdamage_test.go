@@ -37,7 +37,7 @@ func TestMapShowsDamage(t *testing.T) {
 		require.Equal(t, 100, n)
 	}
 	seg := s.view.Load().segments[0]
-	off, err := seg.index.Load().Offset(7) // version 3 of s1
+	off, err := seg.index().Offset(7) // version 3 of s1
 	require.NoError(t, err)
 	f, err := os.OpenFile(seg.name, os.O_RDWR, 0)
 	require.NoError(t, err)

@@ -277,16 +277,16 @@ func TestDamagedBeginningOfActiveIndex(t *testing.T) {
 		}
 		seg := l.last()
 		m := index.Meta{Store: l.view.store, Number: seg.number, Base: 0, Count: uint32(len(l.events)), End: l.off, Chain: l.chain}
-		require.NoError(t, index.WriteFile(bg, fsys, "x.idx", seg.index.Load().Index.(*index.Memory), m))
+		require.NoError(t, index.WriteFile(bg, fsys, "x.idx", seg.index().(*index.Memory), m))
 		damageBlocks(t, fsys, "x.idx", r)
 		file, err := index.OpenFile(fsys, "x.idx", m, index.NewBlockCache(1<<20, 1<<20))
 		require.NoError(t, err)
-		seg.index.Store(&indexHolder{index.NewMemoryBehind(file)})
+		seg.setIndex(index.NewMemoryBehind(file))
 		for range r.IntN(30) {
 			frame()
 		}
 		compareReads(t, r, l.index(), l.events, 20)
-		require.Nil(t, seg.index.Load().Index.(*index.Memory).PrefixFile())
+		require.Nil(t, seg.index().(*index.Memory).PrefixFile())
 		require.NoError(t, file.Close())
 	}
 }

@@ -105,7 +105,7 @@ func (r *readIndex) reader(ctx context.Context, i int, memory *blockMemory) segm
 		memory: memory,
 		store:  r.view.store,
 		seg:    seg,
-		index:  seg.index.Load().Index,
+		index:  seg.index(),
 		limit:  r.limit(i),
 	}
 }

@@ -300,7 +300,7 @@ func TestBrokenIndexMakesReadsSlowNotWrong(t *testing.T) {
 		})
 		compareReads(t, r, l.index(), l.events, 3)
 		for _, seg := range told {
-			require.IsType(t, &index.Memory{}, seg.index.Load().Index)
+			require.IsType(t, &index.Memory{}, seg.index())
 		}
 		rebuilt += len(told)
 	}
@@ -316,7 +316,6 @@ func TestDamageIsDetected(t *testing.T) {
 		e := randomEvent(r, i)
 		l.append(e, randomEvent(r, i))
 		if i == 20 {
-			l.off = format.AlignUp(l.off, format.PageSize)
 			l.frame(format.FrameNote, len(l.events), 0, []byte("a note"))
 			l.seal()
 		}
@@ -404,7 +403,7 @@ func TestForgedFramesDoNotPanic(t *testing.T) {
 		l.seal()
 		l.append(randomEvent(r, 20), randomEvent(r, 21))
 		seg := l.view.segments[r.IntN(2)]
-		off, first, err := seg.index.Load().Frame(uint32(r.IntN(2)))
+		off, first, err := seg.index().Frame(uint32(r.IntN(2)))
 		require.NoError(t, err)
 		forgeFrame(t, r, l, seg, off, first)
 		check := func(err error) {

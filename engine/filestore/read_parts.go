@@ -60,7 +60,7 @@ func (r *readIndex) ranges(p *scanPlan) (found []positionRange) {
 			lo, hi = 0, s.limit
 		}
 		if lo < hi {
-			found = append(found, positionRange{s.seg.base + engine.Position(lo), s.seg.base + engine.Position(hi)})
+			found = append(found, positionRange{s.position(lo), s.position(hi)})
 		}
 	}
 	return found
@@ -74,5 +74,5 @@ func (r *readIndex) frameStart(p engine.Position) engine.Position {
 	if err != nil {
 		return p
 	}
-	return s.seg.base + engine.Position(first)
+	return s.position(first)
 }

@@ -73,12 +73,8 @@ func (p *scanPlan) excludes(seg *segment) bool {
 	if len(p.hashes) == 0 {
 		return false
 	}
-	x, isFile := seg.index.Load().Index.(*index.File)
-	if !isFile {
-		return false
-	}
 	for _, hash := range p.hashes {
-		if !x.Excludes(index.ByStream, hash) {
+		if !seg.excludes(index.ByStream, hash) {
 			return false
 		}
 	}
@@ -339,8 +335,7 @@ func (s *segmentReader) part(e *index.Entry, i, j uint32, dst []uint32) ([]uint3
 			continue
 		}
 		if got < want {
-			err := errIndexCount
-			if !s.rebuilt(s.index, &err) {
+			if err := s.rebuild(s.index, errIndexCount); err != nil {
 				return nil, err
 			}
 			continue

@@ -1,6 +1,8 @@
 package filestore
 
 import (
+	"slices"
+
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/vfs"
@@ -10,67 +12,69 @@ import (
 // This file is what a segmentReader asks its index. An index file that cannot be read or does not check makes a query slow,
 // never wrong: the segment is scanned, its index built again in memory, and the question asked once more.
 
-func (s *segmentReader) Offset(ord uint32) (int64, error) {
-	index := s.index
-	off, err := index.Offset(ord)
-	if err != nil && s.rebuilt(index, &err) {
-		off, err = s.index.Offset(ord)
+// ask asks the reader's index, and once more the one that takes its place if it is damaged.
+func (s *segmentReader) ask(question func(x index.Index) error) error {
+	asked := s.index
+	err := question(asked)
+	if err == nil {
+		return nil
 	}
+	if err = s.rebuild(asked, err); err != nil {
+		return err
+	}
+	return question(s.index)
+}
+
+func (s *segmentReader) Offset(ord uint32) (off int64, err error) {
+	err = s.ask(func(x index.Index) error { off, err = x.Offset(ord); return err })
 	return off, err
 }
 
 func (s *segmentReader) Frame(ord uint32) (off int64, first uint32, err error) {
-	index := s.index
-	off, first, err = index.Frame(ord)
-	if err != nil && s.rebuilt(index, &err) {
-		off, first, err = s.index.Frame(ord)
-	}
+	err = s.ask(func(x index.Index) error { off, first, err = x.Frame(ord); return err })
 	return off, first, err
 }
 
-func (s *segmentReader) Since(micros int64, limit uint32) (uint32, error) {
-	index := s.index
-	ord, err := index.Since(micros, limit)
-	if err != nil && s.rebuilt(index, &err) {
-		ord, err = s.index.Since(micros, limit)
-	}
+func (s *segmentReader) Since(micros int64, limit uint32) (ord uint32, err error) {
+	err = s.ask(func(x index.Index) error { ord, err = x.Since(micros, limit); return err })
 	return ord, err
 }
 
-func (s *segmentReader) RecordedAt(ord uint32) (int64, error) {
-	index := s.index
-	micros, err := index.RecordedAt(ord)
-	if err != nil && s.rebuilt(index, &err) {
-		micros, err = s.index.RecordedAt(ord)
-	}
+func (s *segmentReader) RecordedAt(ord uint32) (micros int64, err error) {
+	err = s.ask(func(x index.Index) error { micros, err = x.RecordedAt(ord); return err })
 	return micros, err
 }
 
-func (s *segmentReader) Lookup(d index.Dictionary, key string, limit uint32) (index.Entry, bool, error) {
-	index := s.index
-	e, ok, err := index.Lookup(d, key, limit)
-	if err != nil && s.rebuilt(index, &err) {
-		e, ok, err = s.index.Lookup(d, key, limit)
-	}
+func (s *segmentReader) Lookup(d index.Dictionary, key string, limit uint32) (e index.Entry, ok bool, err error) {
+	err = s.ask(func(x index.Index) error { e, ok, err = x.Lookup(d, key, limit); return err })
 	return e, ok, err
 }
 
-func (s *segmentReader) Postings(d index.Dictionary, key string, lo, hi uint32, dst []uint32) ([]uint32, error) {
-	index := s.index
-	ords, err := index.Postings(d, key, lo, hi, dst)
-	if err != nil && s.rebuilt(index, &err) {
-		ords, err = s.index.Postings(d, key, lo, hi, dst)
-	}
+func (s *segmentReader) Postings(d index.Dictionary, key string, lo, hi uint32, dst []uint32) (ords []uint32, err error) {
+	err = s.ask(func(x index.Index) error { ords, err = x.Postings(d, key, lo, hi, dst); return err })
 	return ords, err
 }
 
-func (s *segmentReader) Candidates(id uuid.UUID, limit uint32, dst []uint32) ([]uint32, error) {
-	index := s.index
-	ords, err := index.Candidates(id, limit, dst)
-	if err != nil && s.rebuilt(index, &err) {
-		ords, err = s.index.Candidates(id, limit, dst)
-	}
+func (s *segmentReader) Candidates(id uuid.UUID, limit uint32, dst []uint32) (ords []uint32, err error) {
+	err = s.ask(func(x index.Index) error { ords, err = x.Candidates(id, limit, dst); return err })
 	return ords, err
+}
+
+// Places overwrites what offsets and micros held.
+func (s *segmentReader) Places(ords []uint32, time bool, offsets, micros []int64) (_, _ []int64, err error) {
+	offsets = slices.Grow(offsets[:0], len(ords))
+	if time {
+		micros = slices.Grow(micros[:0], len(ords))
+	}
+	err = s.ask(func(x index.Index) error {
+		if p, ok := x.(index.Placer); ok {
+			offsets, micros, err = p.Places(ords, time, offsets[:0], micros[:0])
+		} else {
+			offsets, micros, err = index.PlacesOneByOne(x, ords, time, offsets[:0], micros[:0])
+		}
+		return err
+	})
+	return offsets, micros, err
 }
 
 // Keys yields the keys that begin with prefix in byte order.
@@ -85,65 +89,63 @@ func (s *segmentReader) Keys(d index.Dictionary, prefix string, limit uint32, yi
 		stopped = !yield(e)
 		return !stopped
 	}
-	index := s.index
-	err := index.Keys(d, prefix, limit, each)
-	if err != nil && !stopped && s.rebuilt(index, &err) {
-		err = s.index.Keys(d, prefix, limit, each)
-	}
-	return err
+	return s.ask(func(x index.Index) error {
+		if err := x.Keys(d, prefix, limit, each); !stopped {
+			return err
+		}
+		return nil
+	})
 }
 
-// rebuilt replaces the index that was asked, which failed with *err, by one in memory, and reports whether it did; if not, *err says why.
+// rebuild makes s.index one that answers after the index that was asked has failed with err. It returns why it does not.
 // Later readers find the new index; the store is told, so that it writes a new file.
-func (s *segmentReader) rebuilt(asked index.Index, err *error) bool {
+func (s *segmentReader) rebuild(asked index.Index, err error) error {
 	if ended := s.shared.ended(); ended != nil {
-		*err = ended
-		return false
+		return ended
 	}
-	if vfs.TooManyFiles(*err) { // nothing is wrong with the file
-		return false
+	if vfs.TooManyFiles(err) { // nothing is wrong with the file
+		return err
 	}
 	if m, inMemory := asked.(*index.Memory); inMemory {
-		return s.rebuiltPrefix(m, err)
+		return s.rebuildPrefix(m, err)
 	}
 	if s.index != asked { // this reader has replaced it meanwhile
-		return true
+		return nil
 	}
 	s.shared.rebuilding.Lock()
 	defer s.shared.rebuilding.Unlock()
-	holder := s.seg.index.Load()
-	if holder.Index != asked { // somebody else has replaced it
-		s.index = holder.Index
-		return true
+	if now := s.seg.index(); now != asked { // somebody else has replaced it
+		s.index = now
+		return nil
 	}
 	m, failed := s.scanIndex()
 	if failed != nil {
-		*err = failed
-		return false
+		return failed
 	}
 	s.index = m
-	s.seg.index.CompareAndSwap(holder, &indexHolder{m})
+	s.seg.replaceIndex(asked, m)
 	if s.shared.damaged != nil {
-		s.shared.damaged(s.seg, *err)
+		s.shared.damaged(s.seg, err)
 	}
-	return true
+	return nil
 }
 
-// rebuiltPrefix is rebuilt for an index in memory whose first events are in a file.
-func (s *segmentReader) rebuiltPrefix(m *index.Memory, err *error) bool {
+// rebuildPrefix is rebuild for an index in memory whose first events are in a file.
+func (s *segmentReader) rebuildPrefix(m *index.Memory, err error) error {
 	s.shared.rebuilding.Lock()
 	defer s.shared.rebuilding.Unlock()
 	file := m.PrefixFile()
-	if file == nil { // there is none, or somebody else has replaced it
-		return m.Skip > 0
+	switch {
+	case file == nil && m.Skip > 0: // somebody else has replaced it
+		return nil
+	case file == nil:
+		return err
 	}
 	first, failed := s.scanFirst(m.Skip, file.End)
-	if failed != nil {
-		*err = failed
-		return false
+	if failed == nil {
+		m.ReplacePrefix(first)
 	}
-	m.ReplacePrefix(first)
-	return true
+	return failed
 }
 
 // scanIndex builds the index of the whole segment, which is sealed, from its frames.
@@ -159,16 +161,16 @@ func (s *segmentReader) scanFirst(events uint32, end int64) (*index.Memory, erro
 	m := index.NewMemory(s.seg.base, s.store)
 	var f frameRows
 	f.beginWhole(&first)
-	for f.next < f.hi {
+	for f.walk.Next < f.until {
 		h, b, err := f.frameAhead()
 		if err != nil {
 			return nil, err
 		}
 		if err := checkRecords(b, h); err != nil {
-			return nil, s.corrupt(f.behind, f.next, engine.NoPosition, err)
+			return nil, s.corrupt(f.walk.At.Offset, f.ahead(), engine.NoPosition, err)
 		}
-		indexFrame(m, &h, b, f.behind)
-		f.behind, f.next = f.behind+int64(h.Size), s.behind(h)
+		indexFrame(m, &h, b, f.walk.At.Offset)
+		f.walk.Pass(&h)
 		first.memory.recycle()
 	}
 	return m, nil

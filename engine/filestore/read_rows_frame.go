@@ -1,8 +1,6 @@
 package filestore
 
 import (
-	"encoding/binary"
-
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 )
@@ -25,9 +23,10 @@ type frameRows struct {
 	blockAt int64
 	size    int // of the next block
 	frameAt int64
-	behind  int64  // offset behind the current frame; forwards it is where the next one begins
-	before  int64  // offset of the frame before the current one, backwards
-	next    uint32 // forwards: first ordinal of the next frame. Backwards: ordinal behind the next frame
+	walk    format.FrameWalk // forwards: to the next frame
+	until   engine.Position  // forwards: of the first event behind those wanted
+	before  int64            // backwards: offset of the next frame
+	next    uint32           // backwards: ordinal behind the next frame
 
 	// The current frame.
 	records []byte
@@ -53,43 +52,28 @@ func (f *frameRows) begin(s *segmentReader, lo, hi uint32, dir engine.Direction,
 
 // beginWhole makes the rows of a whole segment ready, forwards, without asking its index.
 func (f *frameRows) beginWhole(s *segmentReader) {
-	*f = frameRows{s: s, hi: s.limit, size: largeBlock, behind: format.SegmentHeaderSize}
+	*f = frameRows{s: s, hi: s.limit, size: largeBlock, walk: s.walk(format.SegmentHeaderSize, 0), until: s.position(s.limit)}
 }
 
 // seekForwards goes to the frame that holds event lo.
-func (f *frameRows) seekForwards() (err error) {
-	if f.behind, f.next, err = f.s.Frame(f.lo); err != nil {
+func (f *frameRows) seekForwards() error {
+	off, first, err := f.s.Frame(f.lo)
+	if err != nil {
 		return err
 	}
-	for {
-		h, err := f.headerAhead()
-		if err != nil {
-			return err
-		}
-		if f.s.behind(h) > f.lo {
-			return nil
-		}
-		f.behind, f.next = f.behind+int64(h.Size), f.s.behind(h)
-	}
+	f.walk, f.until = f.s.walk(off, first), f.s.position(f.hi)
+	_, err = f.walk.To(f, f.s.position(f.lo))
+	return f.s.walkError(&f.walk, err)
 }
 
 // seekBackwards goes behind the frame that holds event hi-1.
 func (f *frameRows) seekBackwards() error {
-	off, first, err := f.s.Frame(f.hi - 1)
+	h, walk, err := f.s.frameOf(f.hi - 1)
 	if err != nil {
 		return err
 	}
-	for {
-		h, at, err := f.s.header(off, first)
-		if err != nil {
-			return err
-		}
-		off, first = at+int64(h.Size), f.s.behind(h)
-		if first >= f.hi {
-			f.before, f.frameAt, f.next = at, off, first
-			return nil
-		}
-	}
+	f.before, f.frameAt, f.next = walk.At.Offset, walk.At.Offset+int64(h.Size), f.s.behind(h)
+	return nil
 }
 
 // nextRow yields the next event.
@@ -127,22 +111,25 @@ func (f *frameRows) advance() (bool, error) {
 }
 
 func (f *frameRows) advanceForwards() (bool, error) {
-	for f.next < f.hi {
+	for f.walk.Next < f.until {
 		h, b, err := f.frameAhead()
 		if err != nil {
 			return false, err
 		}
-		first := f.next
-		f.frameAt, f.behind, f.next = f.behind, f.behind+int64(h.Size), f.s.behind(h)
+		f.frameAt, f.ord = f.walk.At.Offset, f.ahead()
+		f.walk.Pass(&h)
 		if h.Kind != format.FrameEvents {
 			continue
 		}
 		f.records, f.micros, f.offset = format.FrameRecords(b), h.Micros, 0
-		f.ord, f.left = first, min(f.next, f.hi)-first
+		f.left = min(f.ahead(), f.hi) - f.ord
 		return true, f.skipTo(f.lo)
 	}
 	return false, nil
 }
+
+// ahead returns the ordinal of the next frame's first event, forwards.
+func (f *frameRows) ahead() uint32 { return f.s.ordinal(f.walk.Next) }
 
 // skipTo passes over the records of the current frame before event lo.
 func (f *frameRows) skipTo(lo uint32) error {
@@ -197,43 +184,13 @@ func (f *frameRows) locate(h format.FrameHeader) error {
 	return nil
 }
 
-// headerAhead returns the header of the frame that begins at f.behind, or at the next page; f.behind is then moved there.
-func (f *frameRows) headerAhead() (format.FrameHeader, error) {
-	retried := false
-	for {
-		b, err := f.ahead(format.FrameHeaderSize)
-		if err != nil {
-			return format.FrameHeader{}, err
-		}
-		h, err := format.DecodeFrameHeader(b, f.s.at(f.behind))
-		switch {
-		case err == nil && h.First != f.s.seg.base+engine.Position(f.next):
-			return h, f.s.corrupt(f.behind, f.next, engine.NoPosition, errFrameOrder)
-		case err == nil:
-			return h, nil
-		case f.behind%format.PageSize != 0 && (isPadding(b) || retried && err == format.ErrFrameMagic):
-			f.behind, retried = format.AlignUp(f.behind, format.PageSize), false
-		case retried:
-			return h, f.s.corrupt(f.behind, f.next, engine.NoPosition, err)
-		default: // what does not check is read once more
-			retried = true
-			f.drop()
-		}
-	}
-}
-
-// isPadding reports whether the bytes before a page are as the writer leaves them.
-func isPadding(b []byte) bool {
-	return len(b) >= format.FrameAlign && binary.LittleEndian.Uint64(b) == 0
-}
-
-// frameAhead returns the whole frame that begins at f.behind, or at the next page.
+// frameAhead returns the next frame, whole, and moves the walk to where it begins.
 func (f *frameRows) frameAhead() (h format.FrameHeader, b []byte, err error) {
 	for range 2 { // what does not check is read once more
-		if h, err = f.headerAhead(); err != nil {
-			return h, nil, err
+		if h, err = f.walk.Header(f); err != nil {
+			return h, nil, f.s.walkError(&f.walk, err)
 		}
-		if b, err = f.ahead(int(h.Size)); err != nil {
+		if b, err = f.FrameBytes(f.walk.At.Offset, int(h.Size), false); err != nil {
 			return h, nil, err
 		}
 		if err = format.CheckFrame(b, h); err == nil {
@@ -242,7 +199,8 @@ func (f *frameRows) frameAhead() (h format.FrameHeader, b []byte, err error) {
 		f.drop()
 		f.size = max(f.size, int(h.Size)) // in one go
 	}
-	return h, nil, f.s.corrupt(f.behind, f.next, h.First+engine.Position(h.Count), err)
+	next := h.First + engine.Position(h.Count)
+	return h, nil, f.s.corrupt(f.walk.At.Offset, f.ahead(), next, err)
 }
 
 // drop forgets the block, so that its bytes are read again.
@@ -251,9 +209,12 @@ func (f *frameRows) drop() {
 	f.block = nil
 }
 
-// ahead returns what the segment holds from f.behind on: at least n bytes, unless it ends before.
-func (f *frameRows) ahead(n int) ([]byte, error) {
-	skip := int(f.behind - f.blockAt)
+// FrameBytes returns what the segment holds from off on: at least n bytes, unless it ends before.
+func (f *frameRows) FrameBytes(off int64, n int, again bool) ([]byte, error) {
+	if again {
+		f.drop()
+	}
+	skip := int(off - f.blockAt)
 	if f.block != nil && skip >= 0 && skip+n <= len(f.block) {
 		return f.block[skip:], nil
 	}
@@ -262,7 +223,7 @@ func (f *frameRows) ahead(n int) ([]byte, error) {
 		return nil, err
 	}
 	// With the next frame's header the read after this one has the right size.
-	size := int(min(int64(max(f.size, n+format.FrameHeaderSize)), end-f.behind))
+	size := int(min(int64(max(f.size, n+format.FrameHeaderSize)), end-off))
 	if size <= 0 {
 		return nil, nil
 	}
@@ -271,11 +232,11 @@ func (f *frameRows) ahead(n int) ([]byte, error) {
 	if f.block != nil && skip >= 0 && skip < len(f.block) {
 		have = copy(block, f.block[skip:])
 	}
-	if err := f.s.readInto(block[have:], f.behind+int64(have)); err != nil {
+	if err := f.s.readInto(block[have:], off+int64(have)); err != nil {
 		return nil, err
 	}
 	f.s.memory.release(f.block)
-	f.block, f.blockAt = block, f.behind
+	f.block, f.blockAt = block, off
 	f.size = min(2*f.size, largeBlock)
 	return block, nil
 }
@@ -296,7 +257,7 @@ func (f *frameRows) frameBefore() (h format.FrameHeader, b []byte, err error) {
 		f.drop()
 	}
 	if err == nil && f.s.behind(h) != f.next {
-		err = errFrameOrder
+		err = format.ErrFrameOrder
 	}
 	if err != nil {
 		return h, nil, f.s.corrupt(f.before, f.lo, next, err)

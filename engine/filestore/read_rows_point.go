@@ -220,7 +220,7 @@ func (p *pointRows) locate() {
 			continue
 		}
 		off := before + int64(format.RecordSize(p.at(before)))
-		if p.accept(&r, p.at(off)) == nil {
+		if p.s.accept(&r, p.at(off)) == nil {
 			p.offsets[i] = off
 		} else if off, err := p.s.Offset(r.ord); err == nil { // if not, find will say so
 			p.offsets[i] = off
@@ -234,7 +234,7 @@ func (p *pointRows) find(r *row) error {
 	if off == unknown {
 		off = p.behind
 	}
-	if p.accept(r, p.at(off)) == nil {
+	if p.s.accept(r, p.at(off)) == nil {
 		p.offsets[p.done], p.behind = off, off+int64(r.Size)
 		return nil
 	}
@@ -243,24 +243,12 @@ func (p *pointRows) find(r *row) error {
 		return err
 	}
 	p.offsets[p.done] = off
-	if p.accept(r, p.at(off)) != nil {
-		if err := p.reread(r, off); err != nil {
+	if p.s.accept(r, p.at(off)) != nil {
+		if err := p.s.record(r, off); err != nil {
 			return err
 		}
 	}
 	p.behind = off + int64(r.Size)
-	return nil
-}
-
-// reread reads the record of event r.ord at off by itself.
-func (p *pointRows) reread(r *row, off int64) error {
-	b, err := p.s.record(off)
-	if err != nil {
-		return err
-	}
-	if err := p.accept(r, b); err != nil {
-		return p.s.corrupt(off, r.ord, p.s.seg.base+engine.Position(r.ord)+1, err)
-	}
 	return nil
 }
 
@@ -273,14 +261,6 @@ func (p *pointRows) at(off int64) []byte {
 	return p.block[at:]
 }
 
-// accept decodes and checks the record at the beginning of b.
-func (p *pointRows) accept(r *row, b []byte) (err error) {
-	if err = r.Decode(b); err != nil {
-		return err
-	}
-	return format.CheckRecord(b, p.s.store, p.s.seg.base+engine.Position(r.ord))
-}
-
 // behindRecord returns an offset at or behind the end of event ord, whose record is at off; before it, if that would be far off.
 func (s *segmentReader) behindRecord(ord uint32, off int64) (int64, error) {
 	if ord+1 < s.limit {
@@ -291,13 +271,4 @@ func (s *segmentReader) behindRecord(ord uint32, off int64) (int64, error) {
 	}
 	end, err := s.bound()
 	return min(end, off+pointGuess), err
-}
-
-// record reads the record at off, unchecked, into memory that only the current event or batch may point into.
-func (s *segmentReader) record(off int64) ([]byte, error) {
-	b, err := s.read(off, pointGuess)
-	if n := format.RecordSize(b); err == nil && n > len(b) && n <= format.MaxRecordSize {
-		b, err = s.read(off, n)
-	}
-	return b, err
 }

@@ -101,8 +101,8 @@ func (p *pointRows) take(r *row) (err error) {
 	if b == nil {
 		b, err = p.missing()
 	}
-	if err == nil && p.accept(r, b) != nil { // it is read once more
-		err = p.reread(r, off)
+	if err == nil && p.s.accept(r, b) != nil { // it is read once more
+		err = p.s.record(r, off)
 	}
 	if p.time {
 		r.micros = p.times[p.done]

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
@@ -50,42 +49,81 @@ func (s *segmentReader) bound() (int64, error) {
 		s.end = sealed.end
 		return s.end, nil
 	}
-	off, first, err := s.Frame(s.limit - 1)
+	h, walk, err := s.frameOf(s.limit - 1)
 	if err != nil {
 		return 0, err
 	}
-	for {
-		h, at, err := s.header(off, first)
-		if err != nil {
-			return 0, err
-		}
-		off, first = at+int64(h.Size), s.behind(h)
-		if first >= s.limit {
-			s.end = off
-			return off, nil
-		}
-	}
+	walk.Pass(&h)
+	s.end = walk.At.Offset
+	return s.end, nil
 }
 
 // behind returns the ordinal of the first event behind a frame.
 func (s *segmentReader) behind(h format.FrameHeader) uint32 {
-	return uint32(h.First + engine.Position(h.Count) - s.seg.base)
+	return s.ordinal(h.First + engine.Position(h.Count))
 }
 
-// header reads the header of the frame that begins at off, or at the next page, with event ord, and returns where it is.
-func (s *segmentReader) header(off int64, ord uint32) (h format.FrameHeader, at int64, err error) {
-	var b [format.FrameHeaderSize]byte
-	page := format.AlignUp(off, format.PageSize)
-	for _, at := range [...]int64{off, off, page, page} { // what does not check is read once more
-		if err = s.readInto(b[:], at); err != nil {
-			return h, at, err
-		}
-		if h, err = format.DecodeFrameHeader(b[:], s.at(at)); err == nil {
-			return h, at, nil
-		}
-	}
-	return h, off, s.corrupt(off, ord, engine.NoPosition, err)
+// walk returns a walk that begins with a frame at off, whose first event is ord.
+func (s *segmentReader) walk(off int64, ord uint32) format.FrameWalk {
+	return format.FrameWalk{At: s.at(off), Next: s.position(ord)}
 }
+
+// frameOf returns the header of the frame that holds event ord, and a walk that is there.
+func (s *segmentReader) frameOf(ord uint32) (h format.FrameHeader, walk format.FrameWalk, err error) {
+	off, first, err := s.Frame(ord)
+	if err != nil {
+		return h, walk, err
+	}
+	walk = s.walk(off, first)
+	h, err = walk.To(s, s.position(ord))
+	return h, walk, s.walkError(&walk, err)
+}
+
+// FrameBytes reads the n bytes at off, for a walk.
+func (s *segmentReader) FrameBytes(off int64, n int, _ bool) ([]byte, error) {
+	b := make([]byte, n)
+	return b, s.readInto(b, off)
+}
+
+// walkError returns the error for a walk that has ended with err.
+func (s *segmentReader) walkError(walk *format.FrameWalk, err error) error {
+	if missing, ok := err.(*format.WalkError); ok {
+		return s.corrupt(missing.Offset, s.ordinal(walk.Next), engine.NoPosition, missing.Reason)
+	}
+	return err
+}
+
+// record reads the record of event r.ord at off by itself and checks it. It lies in memory that only the current event or
+// batch may point into.
+func (s *segmentReader) record(r *row, off int64) error {
+	b, err := s.read(off, pointGuess)
+	if n := format.RecordSize(b); err == nil && n > len(b) && n <= format.MaxRecordSize {
+		b, err = s.read(off, n)
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.accept(r, b); err != nil {
+		return s.corrupt(off, r.ord, s.position(r.ord)+1, err)
+	}
+	return nil
+}
+
+// accept decodes and checks the record of event r.ord at the beginning of b.
+func (s *segmentReader) accept(r *row, b []byte) error {
+	if err := r.Decode(b); err != nil {
+		return err
+	}
+	return format.CheckRecord(b, s.store, s.position(r.ord))
+}
+
+// position returns the position of the event with an ordinal.
+func (s *segmentReader) position(ord uint32) engine.Position {
+	return s.seg.base + engine.Position(ord)
+}
+
+// ordinal returns the ordinal of the event at a position.
+func (s *segmentReader) ordinal(p engine.Position) uint32 { return uint32(p - s.seg.base) }
 
 // read returns the n bytes at off, less if the bound comes first, in memory that only the current event or batch may point into.
 func (s *segmentReader) read(off int64, n int) ([]byte, error) {
@@ -127,11 +165,8 @@ func (s *segmentReader) readInto(b []byte, off int64) error {
 	return fmt.Errorf("eventfold: read %s at offset %d: %w", s.seg.name, off, err)
 }
 
-// Why a segment cannot be read.
-var (
-	errSegmentShort = errors.New("the file ends too early")
-	errFrameOrder   = errors.New("the frame's position does not follow the one before it")
-)
+// errSegmentShort is why a segment cannot be read that ends within what it should hold.
+var errSegmentShort = errors.New("the file ends too early")
 
 // corrupt returns the error for bytes at off that do not check. ord is the first event that cannot be read.
 func (s *segmentReader) corrupt(off int64, ord uint32, next engine.Position, reason error) error {
@@ -139,29 +174,8 @@ func (s *segmentReader) corrupt(off int64, ord uint32, next engine.Position, rea
 		File:      s.seg.name,
 		Segment:   s.seg.number,
 		Offset:    off,
-		FirstLost: s.seg.base + engine.Position(ord),
+		FirstLost: s.position(ord),
 		NextGood:  next,
 		Reason:    reason.Error(),
 	}
-}
-
-// Places answers as the index does, or as one built anew does if that is damaged. What offsets and micros held is overwritten.
-func (s *segmentReader) Places(ords []uint32, time bool, offsets, micros []int64) (_, _ []int64, err error) {
-	offsets = slices.Grow(offsets[:0], len(ords))
-	if time {
-		micros = slices.Grow(micros[:0], len(ords))
-	}
-	ask := func() error {
-		if p, ok := s.index.(index.Placer); ok {
-			offsets, micros, err = p.Places(ords, time, offsets[:0], micros[:0])
-		} else {
-			offsets, micros, err = index.PlacesOneByOne(s.index, ords, time, offsets[:0], micros[:0])
-		}
-		return err
-	}
-	index := s.index
-	if ask() != nil && s.rebuilt(index, &err) {
-		err = ask()
-	}
-	return offsets, micros, err
 }

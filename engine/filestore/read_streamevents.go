@@ -104,8 +104,7 @@ func (c *streamEvents) lookup() (hit streamHit, ok bool, err error) {
 			c.older.enter(c.stream, c.hash)
 			continue
 		}
-		x, isFile := c.index.view.segments[c.older.i].index.Load().Index.(*index.File)
-		if isFile && x.Excludes(index.ByStream, c.hash) {
+		if c.index.view.segments[c.older.i].excludes(index.ByStream, c.hash) {
 			continue
 		}
 		if hit, ok, err = c.lookupIn(c.older.i); ok || err != nil {

@@ -52,7 +52,7 @@ func (l *handLog) segment() {
 	f, err := l.fs.Open(name, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 	require.NoError(l.t, err)
 	seg := &segment{number: n, base: engine.Position(len(l.events)), name: name, file: f}
-	seg.index.Store(&indexHolder{index.NewMemory(seg.base, l.view.store)})
+	seg.setIndex(index.NewMemory(seg.base, l.view.store))
 	v := *l.view
 	v.segments = append(slices.Clone(v.segments), seg)
 	l.view = &v
@@ -69,7 +69,7 @@ func (l *handLog) frame(kind format.FrameKind, first, count int, records []byte)
 	b, chain := format.SealFrame(append(make([]byte, format.FrameHeaderSize), records...), &h, at, l.chain)
 	_, err := seg.file.WriteAt(b, l.off)
 	require.NoError(l.t, err)
-	indexFrame(seg.index.Load().Index.(*index.Memory), &h, b, l.off)
+	indexFrame(seg.index().(*index.Memory), &h, b, l.off)
 	l.chain, l.before, l.off = chain, l.off, l.off+int64(len(b))
 }
 
@@ -127,7 +127,7 @@ func (l *handLog) supersede(r *rand.Rand) {
 		return
 	}
 	ord := uint32(r.IntN(len(l.events) - int(seg.base)))
-	off, first, err := seg.index.Load().Frame(ord)
+	off, first, err := seg.index().Frame(ord)
 	require.NoError(l.t, err)
 	cut := seg.base + engine.Position(first)
 	moved := slices.Clone(l.events[cut:])
@@ -197,11 +197,8 @@ func randomLog(t testing.TB, r *rand.Rand, n, segments int) *handLog {
 			frame[0].Payload = bytes.Repeat([]byte("large "), r.IntN(60_000))
 		}
 		l.append(frame...)
-		switch r.IntN(20) {
-		case 0:
+		if r.IntN(20) == 0 {
 			l.frame(format.FrameNote, len(l.events), 0, []byte("a note"))
-		case 1:
-			l.off = format.AlignUp(l.off, format.PageSize)
 		}
 		if r.IntN(n) < len(frame)*segments {
 			switch r.IntN(5) {
@@ -477,9 +474,9 @@ func (l *handLog) naive(make func(*naiveIndex) index.Index) {
 		of := l.events[seg.base : seg.base+engine.Position(sealed.count)]
 		for ord := range of {
 			e := &of[ord]
-			off, err := seg.index.Load().Offset(uint32(ord))
+			off, err := seg.index().Offset(uint32(ord))
 			require.NoError(l.t, err)
-			frame, _, err := seg.index.Load().Frame(uint32(ord))
+			frame, _, err := seg.index().Frame(uint32(ord))
 			require.NoError(l.t, err)
 			x := index.Event{Offset: off, Frame: frame, Stream: []byte(e.Stream), Type: []byte(e.Type), Version: e.Version, ID: e.ID,
 				Micros: e.RecordedAt.UnixMicro()}
@@ -488,7 +485,7 @@ func (l *handLog) naive(make func(*naiveIndex) index.Index) {
 			}
 			n.events = append(n.events, x)
 		}
-		l.view.segments[i].index.Store(&indexHolder{make(n)})
+		l.view.segments[i].setIndex(make(n))
 	}
 }
 
@@ -569,7 +566,7 @@ func (l *handLog) mem() {
 			s := segmentReader{ctx: bg, shared: l.shared, store: l.view.store, seg: seg}
 			m, err := s.scanIndex()
 			require.NoError(l.t, err)
-			seg.index.Store(&indexHolder{m})
+			seg.setIndex(m)
 		}
 	}
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
-	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
@@ -278,7 +277,7 @@ func (s *FileStore) Stats() engine.Stats {
 		st.Events -= int64(v.segments[0].base)
 	}
 	for _, seg := range v.segments {
-		if _, file := seg.index.Load().Index.(*index.File); file {
+		if _, file := seg.fileIndex(); file {
 			st.IndexedTo++
 		}
 		if seg.compressed {

@@ -99,33 +99,18 @@ func (w *writer) find(id uuid.UUID) (*storedEvent, error) {
 
 // stored reads one event.
 func (s *segmentReader) stored(ord uint32) (*storedEvent, error) {
+	r := row{ord: ord}
 	off, err := s.Offset(ord)
+	if err == nil {
+		r.micros, err = s.RecordedAt(ord)
+	}
+	if err == nil {
+		err = s.record(&r, off)
+	}
 	if err != nil {
 		return nil, err
 	}
-	micros, err := s.RecordedAt(ord)
-	if err != nil {
-		return nil, err
-	}
-	e := &storedEvent{position: s.seg.base + engine.Position(ord), micros: micros}
-	for size := smallBlock; ; {
-		b, err := s.read(off, size)
-		if err != nil {
-			return nil, err
-		}
-		e.Record, err = format.DecodeRecord(b)
-		if n := format.RecordSize(b); err == format.ErrRecordCut && n > size && n <= format.MaxRecordSize {
-			size = n
-			continue
-		}
-		if err == nil {
-			err = format.CheckRecord(b, s.store, e.position)
-		}
-		if err != nil {
-			return nil, s.corrupt(off, ord, engine.NoPosition, err)
-		}
-		return e, nil
-	}
+	return &storedEvent{position: s.position(ord), micros: r.micros, Record: r.Record}, nil
 }
 
 func timeOf(micros int64) time.Time { return time.UnixMicro(micros).UTC() }

@@ -61,7 +61,7 @@ func (r *readIndex) sealedVersion(stream string) (engine.Version, error) {
 			}
 			continue
 		}
-		if x, ok := r.view.segments[at.i].index.Load().Index.(*index.File); ok && x.Excludes(index.ByStream, hash) {
+		if r.view.segments[at.i].excludes(index.ByStream, hash) {
 			continue
 		}
 		if v, ok, err := r.versionIn(at.i, stream); ok || err != nil {
@@ -122,7 +122,7 @@ func (r *readIndex) versionIn(i int, stream string) (engine.Version, bool, error
 	if limit == 0 {
 		return engine.NoVersion, false, nil
 	}
-	e, ok, err := r.view.segments[i].index.Load().Lookup(index.ByStream, stream, limit)
+	e, ok, err := r.view.segments[i].index().Lookup(index.ByStream, stream, limit)
 	if err != nil {
 		s := r.reader(context.Background(), i, new(blockMemory)) // it knows what to do about a damaged index
 		e, ok, err = s.Lookup(index.ByStream, stream, limit)
@@ -169,7 +169,7 @@ func (r *readIndex) candidatesIn(i int, id uuid.UUID, ords *[]uint32, visit func
 	if limit == 0 {
 		return true, nil
 	}
-	*ords, err = r.view.segments[i].index.Load().Candidates(id, limit, (*ords)[:0])
+	*ords, err = r.view.segments[i].index().Candidates(id, limit, (*ords)[:0])
 	if err == nil && len(*ords) == 0 {
 		return true, nil
 	}

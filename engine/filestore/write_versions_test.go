@@ -32,7 +32,7 @@ func newHeadLog(t *testing.T) *headLog {
 
 func (l *headLog) begin() {
 	seg := &segment{number: int64(len(l.view.segments) + 1), base: l.head}
-	seg.index.Store(&indexHolder{index.NewMemory(l.head, testStore)})
+	seg.setIndex(index.NewMemory(l.head, testStore))
 	l.view.segments = append(l.view.segments, seg)
 }
 
@@ -46,7 +46,7 @@ func (l *headLog) append(stream string) engine.Version {
 	l.versions[stream]++
 	id := corpus{v4: 5}.id(l.r, int64(l.head)*1000)
 	l.ids = append(l.ids, id)
-	l.active().index.Load().Index.(*index.Memory).Add(&index.Event{Offset: int64(l.head), Frame: int64(l.head),
+	l.active().index().(*index.Memory).Add(&index.Event{Offset: int64(l.head), Frame: int64(l.head),
 		Stream: []byte(stream), Type: []byte("T"), Version: l.versions[stream], ID: id, Micros: int64(l.head) * 1000})
 	l.head++
 	return l.versions[stream]
@@ -55,11 +55,11 @@ func (l *headLog) append(stream string) engine.Version {
 // rotate seals the active segment. If file is true its index goes to a file.
 func (l *headLog) rotate(file bool) {
 	seg := l.active()
-	m := seg.index.Load().Index.(*index.Memory)
+	m := seg.index().(*index.Memory)
 	seg.sealed.Store(&sealedInfo{count: m.Count()})
 	if file {
 		x, _ := fileIndexOf(l.t, m, l.cache)
-		seg.index.Store(&indexHolder{x})
+		seg.setIndex(x)
 	}
 	l.begin()
 }
@@ -177,10 +177,10 @@ func BenchmarkHeads(b *testing.B) {
 					m.Add(g.next())
 				}
 				base += events
-				seg.index.Store(&indexHolder{m})
+				seg.setIndex(m)
 				if n < runs {
 					x, _ := fileIndexOf(b, m, cache)
-					seg.index.Store(&indexHolder{x})
+					seg.setIndex(x)
 				}
 				v.segments = append(v.segments, seg)
 			}

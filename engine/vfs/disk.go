@@ -97,6 +97,21 @@ func SyncData(f File) error {
 	return err
 }
 
+// A writeBacker is a file that can begin to write to the disk without waiting for it and without flushing the disk's cache,
+// which would hold up others. That it cannot is no failure: what is written is synced in the end.
+type writeBacker interface {
+	writeBack(off, n int64)
+}
+
+// WriteBack has the operating system write part of a file to the disk, so that it does not pile up. It promises nothing.
+func WriteBack(f File, off, n int64) error {
+	if w, ok := f.(writeBacker); ok {
+		w.writeBack(off, n)
+		return nil
+	}
+	return SyncData(f)
+}
+
 // Parent returns the directory that holds a name.
 func Parent(name string) string { return filepath.Dir(filepath.Clean(name)) }
 

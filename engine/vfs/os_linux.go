@@ -171,6 +171,8 @@ func residentFiles() int64 {
 // statm is kept open: it is read often.
 var statm = sync.OnceValues(func() (*os.File, error) { return os.Open("/proc/self/statm") })
 
+var _ writeBacker = (*osFile)(nil)
+
 // writeBack implements writeBacker. Unlike a sync it does not take an error of the disk away from a later one.
 func (o *osFile) writeBack(off, n int64) {
 	_ = withFD(o.f, func(fd int) error { return unix.SyncFileRange(fd, off, n, unix.SYNC_FILE_RANGE_WRITE) })

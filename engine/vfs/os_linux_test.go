@@ -2,12 +2,14 @@ package vfs
 
 import (
 	"math"
+	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 )
 
@@ -23,6 +25,27 @@ nonsense
 	}{{98, 0, "ext3"}, {0, 44, "fuse.sshfs"}, {8, 1, "fuseblk"}, {9, 9, ""}} {
 		assert.Equal(t, tt.want, mountKind(strings.NewReader(mounts), tt.major, tt.minor))
 	}
+}
+
+// flushedFile counts the syncs of a file of the operating system, each of which flushes the disk's cache.
+type flushedFile struct {
+	*osFile
+	flushes int
+}
+
+func (f *flushedFile) Fdatasync() error {
+	f.flushes++
+	return f.osFile.Fdatasync()
+}
+
+func TestWritingBackDoesNotFlushTheDisk(t *testing.T) {
+	file, err := OS().Open(filepath.Join(t.TempDir(), "zeros"), os.O_RDWR|os.O_CREATE)
+	require.NoError(t, err)
+	f := &flushedFile{osFile: file.(*osFile)}
+	defer f.Close()
+	require.NoError(t, WriteFull(f, make([]byte, 8192), 0))
+	require.NoError(t, WriteBack(f, 0, 8192))
+	assert.Zero(t, f.flushes)
 }
 
 func TestFreeBytes(t *testing.T) {
