@@ -45,6 +45,7 @@ type FileStore struct {
 	closing chan struct{} // closed by Close
 
 	starting sync.Mutex  // held while the writer is started, and by Close
+	ending   sync.Mutex  // held by Close until everything is closed; taken before all others
 	started  atomic.Bool // writer is there
 	writer   *writer     // nil until the first append
 
@@ -191,8 +192,10 @@ func (s *FileStore) OpenReport() OpenReport {
 	return s.report
 }
 
-// Close waits for the appends that are queued, ends the writer, and closes the files.
+// Close waits for the appends that are queued, ends the writer, and closes the files. A second Close returns when the first has done so.
 func (s *FileStore) Close() error {
+	s.ending.Lock()
+	defer s.ending.Unlock()
 	s.starting.Lock()
 	if s.closed.Swap(true) {
 		s.starting.Unlock()
