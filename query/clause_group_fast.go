@@ -2,9 +2,9 @@ package query
 
 import "unsafe"
 
-// The fast ways of GROUP BY: a group of a type is found without hashing its text, and a scan of which
-// nothing is kept reads into the same memory again and again. BenchmarkQuery/countPerTypeScan and
-// BenchmarkQuery/sumPerType hold them.
+// The fast ways of GROUP BY: a group of a type is found without hashing its text, and a scan of
+// which nothing is kept reads into the same memory again and again. BenchmarkQuery/countPerTypeScan
+// and BenchmarkQuery/sumPerType hold them.
 
 // A knownText is a text that was looked up before. The texts of equal types share their bytes, so
 // that it is found again without hashing; the text itself keeps the bytes from being used for
@@ -26,7 +26,8 @@ func (t *groupTable) known(text string) *knownText {
 
 // is reports whether the text is remembered here.
 func (k *knownText) is(text string) bool {
-	return k.group != nil && len(k.text) == len(text) && unsafe.StringData(k.text) == unsafe.StringData(text)
+	return k.group != nil && len(k.text) == len(text) &&
+		unsafe.StringData(k.text) == unsafe.StringData(text)
 }
 
 // open starts FROM.

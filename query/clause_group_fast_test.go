@@ -11,8 +11,8 @@ import (
 	"github.com/eventfold/eventfold/engine/filestore"
 )
 
-// TestGroupsByTypeAreGroupsByItsText: types are found again by where their texts are, any other text
-// by its bytes. There are more types than are found so.
+// TestGroupsByTypeAreGroupsByItsText: types are found again by where their texts are, any other
+// text by its bytes. There are more types than are found so.
 func TestGroupsByTypeAreGroupsByItsText(t *testing.T) {
 	store := openStore(t, filestore.Options{})
 	var events []engine.NewEvent

@@ -36,8 +36,8 @@ type joinKey struct {
 	open        bool // the types do not tell whether a time is compared with something else
 }
 
-// keyKinds tells what the values of an open key have been that hashing does not compare as "=" does:
-// beside a time a text is read, and a number is an error.
+// keyKinds tells what the values of an open key have been that hashing does not compare as "="
+// does: beside a time a text is read, and a number is an error.
 type keyKinds struct {
 	times, numbers bool
 	dates          bool // texts that are times beside one, in another way than a time is written

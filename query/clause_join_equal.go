@@ -14,8 +14,8 @@ type equalColumn struct {
 }
 
 // equalColumns are columns that are equal to each other in every row of a block. All of them are
-// compared in the same way, so that a = b and b = c say that a = c. Columns whose type is not known are
-// not among them: two texts that equal one time may differ.
+// compared in the same way, so that a = b and b = c say that a = c. Columns whose type is not known
+// are not among them: two texts that equal one time may differ.
 type equalColumns struct {
 	columns []equalColumn
 	sources itemSet
@@ -95,7 +95,8 @@ func (b *joinBlock) equalPair(w *pendingCond) (x, y equalColumn, ok bool) {
 	}
 	x, y = *w.columns[0], *w.columns[1]
 	v, u := b.columnAt(x), b.columnAt(y)
-	return x, y, v.Type == u.Type && v.Type != Any && v.affinity == u.affinity && v.collate == u.collate
+	return x, y, v.Type == u.Type && v.Type != Any && v.affinity == u.affinity &&
+		v.collate == u.collate
 }
 
 func (b *joinBlock) columnAt(x equalColumn) tableColumn {

@@ -162,8 +162,9 @@ func (c *coreScope) checkEvent(r parser.Result) error {
 	if plain && direct && !c.aggregate && !c.core.Distinct && !c.nested {
 		return nil
 	}
-	return errorf(Unsupported, r.Pos, "the column event can only be read directly from an event table: "+
-		"no sub-query, join, grouping, DISTINCT or window")
+	return errorf(Unsupported, r.Pos,
+		"the column event can only be read directly from an event table: "+
+			"no sub-query, join, grouping, DISTINCT or window")
 }
 
 // resultName names a result column: its alias, the column's name, or the expression as it was

@@ -102,8 +102,8 @@ type Rows interface {
 
 // An Outcome is what Exec of an INSERT did.
 type Outcome struct {
-	// LastPosition is that of the last event appended, or of the original of a duplicate; NoPosition if
-	// there is none.
+	// LastPosition is that of the last event appended, or of the original of a duplicate; NoPosition
+	// if there is none.
 	LastPosition engine.Position
 	Pending      bool  // inside a transaction: positions are assigned at COMMIT
 	RowsAffected int64 // events newly written (buffered, inside a transaction)

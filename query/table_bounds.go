@@ -363,7 +363,8 @@ func (w *narrowing) alternativesBound(alternatives [][]*bound, en *expr.Env) {
 		case one.streams == nil && one.types == nil && one.tags == nil: // a value of a kind that gives no bound
 			return
 		default:
-			passing = append(passing, engine.Alternative{Streams: one.streams, Types: one.types, Tags: one.tags})
+			passing = append(passing,
+				engine.Alternative{Streams: one.streams, Types: one.types, Tags: one.tags})
 		}
 	}
 	switch {

@@ -217,7 +217,9 @@ func TestTextColumnsReadTextBesideTimes(t *testing.T) {
 	exec(t, s, "INSERT INTO \"2026-01-02\" (type) VALUES ('x')")
 	days := "(SELECT DISTINCT stream AS x FROM \"2026-01-02\") AS b"
 	for _, text := range []string{loose(0, 9) + " AS a, " + days + " WHERE a.x = b.x",
-		days + ", " + loose(0, 9) + " AS a WHERE b.x = a.x", days + " WHERE x IN (SELECT x FROM " + loose(0, 5) + ")", loose(0, 9) + " AS a WHERE x IN (SELECT x FROM " + days + ")",
+		days + ", " + loose(0, 9) + " AS a WHERE b.x = a.x",
+		days + " WHERE x IN (SELECT x FROM " + loose(0, 5) + ")",
+		loose(0, 9) + " AS a WHERE x IN (SELECT x FROM " + days + ")",
 		days + " WHERE x = ?", days + " WHERE x IN (?)", days + " WHERE x IN (?, 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h')", "$all WHERE stream IN (?, 'x')", "$all WHERE stream = ?"} {
 		var args []any
 		if strings.Contains(text, "?") {

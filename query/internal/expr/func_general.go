@@ -26,7 +26,10 @@ var generalFunctions = []function{
 	{name: "database", typ: value.Text, nulls: nullNever,
 		f0: func(*Env) value.Value { return value.OfText("main") }},
 	{name: "category", min: 1, max: 1, typ: value.Text,
-		f1: func(e *Env, v value.Value) value.Value { return value.OfText(e.piece(Category(v.Text()), v.S)) }},
+		f1: func(e *Env,
+			v value.Value) value.Value {
+			return value.OfText(e.piece(Category(v.Text()), v.S))
+		}},
 	{name: "has", min: 2, max: 2, typ: value.Integer, compile: (*compiler).has},
 }
 

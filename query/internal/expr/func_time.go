@@ -24,7 +24,10 @@ var timeFunctions = []function{
 	{name: "current_date", min: 0, max: 0, typ: value.Text, nulls: nullNever,
 		fn: momentFunc((*value.Moment).Date)},
 	{name: "current_time", min: 0, max: 1, typ: value.Text, nulls: nullNever,
-		fn: func(e *Env, _ []value.Value) value.Value { return momentFunc((*value.Moment).Clock)(e, nil) }},
+		fn: func(e *Env,
+			_ []value.Value) value.Value {
+			return momentFunc((*value.Moment).Clock)(e, nil)
+		}},
 	{name: "unix_timestamp", min: 0, max: 1, typ: value.Integer, nulls: nullOwn,
 		fn: unixTimestampFunc},
 	{name: "from_unixtime", min: 1, max: 2, typ: value.Timestamp, compile: compileFromUnixtime},

@@ -24,8 +24,8 @@ type json5 struct {
 	depth int
 }
 
-// FromJSON5 returns JSON5 as JSON; ok is false if it is neither, if it becomes longer than a text may
-// be, or if the meter says no. The meter has given room for what is returned.
+// FromJSON5 returns JSON5 as JSON; ok is false if it is neither, if it becomes longer than a text
+// may be, or if the meter says no. The meter has given room for what is returned.
 func FromJSON5(m *value.Meter, s string) (doc []byte, ok bool) {
 	p := &json5{meter: m, in: s}
 	p.blanks()
@@ -39,8 +39,8 @@ func FromJSON5(m *value.Meter, s string) (doc []byte, ok bool) {
 	return p.out, true
 }
 
-// wanted tells the meter, after each step, how much has been read and made. If it is false, the rest
-// is not to be read.
+// wanted tells the meter, after each step, how much has been read and made. If it is false, the
+// rest is not to be read.
 func (p *json5) wanted() bool {
 	return p.at-p.seen < value.EffortStep && len(p.out)-p.held < value.EffortStep || p.account()
 }

@@ -61,7 +61,8 @@ func (o *owner) Hold(n int) bool {
 	return o.held <= o.room
 }
 
-// TestLongJSON5IsPaidFor reads long texts for somebody who soon does not wait any more, or has no room.
+// TestLongJSON5IsPaidFor reads long texts for somebody who soon does not wait any more, or has no
+// room.
 func TestLongJSON5IsPaidFor(t *testing.T) {
 	const size = 8 << 20
 	for name, long := range map[string]string{

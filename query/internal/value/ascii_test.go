@@ -30,7 +30,8 @@ func TestNumbersEndWhereTheirDigitsEnd(t *testing.T) {
 		s                string
 		digits, exponent int // from 0 and from there
 	}{
-		{"", 0, 0}, {"x", 0, 0}, {"12", 2, 2}, {"12x", 2, 2}, {"1e5", 1, 3}, {"1E+05x", 1, 5}, {"1e", 1, 1}, {"1e-", 1, 1},
+		{"", 0, 0}, {"x", 0, 0}, {"12", 2, 2}, {"12x", 2, 2}, {"1e5", 1, 3}, {"1E+05x", 1, 5},
+		{"1e", 1, 1}, {"1e-", 1, 1},
 	}
 	for _, tt := range tests {
 		assert.Equal(t, tt.digits, DigitsEnd(tt.s, 0), tt.s)
