@@ -65,3 +65,20 @@ type Event struct {
 func (e *Entry) LastVersion() engine.Version {
 	return e.FirstVersion + engine.Version(e.Count) - 1
 }
+
+// and returns what is known of a key of whose events e are the first and more the others, which may be none.
+func (e Entry) and(more Entry) Entry {
+	if more.Count > 0 {
+		e.Count, e.Last = e.Count+more.Count, more.Last
+	}
+	return e
+}
+
+// addPart adds what a later index knows of a stream, whose ordinals are shift less.
+func (e *Entry) addPart(part *leafEntry, shift uint32) {
+	if e.Count == 0 {
+		e.First, e.FirstVersion = part.first+shift, part.firstVersion
+	}
+	e.Count += part.count
+	e.Last = part.last + shift
+}

@@ -25,14 +25,6 @@ func (m *Memory) PrefixFile() *File {
 	return x
 }
 
-// and returns what is known of a key of whose events e are the first and more the others, which may be none.
-func (e Entry) and(more Entry) Entry {
-	if more.Count > 0 {
-		e.Count, e.Last = e.Count+more.Count, more.Last
-	}
-	return e
-}
-
 // mergedKeys yields the keys of the prefix and those added, in byte order.
 func (m *Memory) mergedKeys(d Dictionary, prefix string, limit uint32, yield func(Entry) bool) error {
 	var added []Entry

@@ -144,15 +144,6 @@ func mergeStreams(parts []*File, base engine.Position, yield func(key []byte, e 
 	}
 }
 
-// addPart adds what a later index knows of a stream, whose ordinals are shift less.
-func (e *Entry) addPart(part *leafEntry, shift uint32) {
-	if e.Count == 0 {
-		e.First, e.FirstVersion = part.first+shift, part.firstVersion
-	}
-	e.Count += part.count
-	e.Last = part.last + shift
-}
-
 // mergeIDs yields fingerprint<<32 | ordinal of the ids of adjacent indexes, sorted, with ordinals from base.
 func mergeIDs(parts []*File, base engine.Position, yield func(id uint64) bool) error {
 	const none = ^uint64(0) // no ordinal is that large
