@@ -249,9 +249,3 @@ func (e *HeadError) Error() string {
 	return fmt.Sprintf("eventfold: expected chain %x at position %d, found %x at position %d",
 		e.Expected.Chain[:8], e.Expected.Position, e.Actual.Chain[:8], e.Actual.Position)
 }
-
-// A Head is a receipt for everything before Position: kept outside the store, it proves later that nothing was rewritten.
-type Head struct {
-	Position Position // the number of events
-	Chain    [32]byte // chained SHA-256 over the frames up to there
-}

@@ -141,3 +141,9 @@ func (e *Event) Scan(src any) error {
 	*e = *from
 	return nil
 }
+
+// A Head is a receipt for everything before Position: kept outside the store, it proves later that nothing was rewritten.
+type Head struct {
+	Position Position // the number of events
+	Chain    [32]byte // chained SHA-256 over the frames up to there
+}

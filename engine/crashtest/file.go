@@ -131,7 +131,7 @@ func (o *file) resize(op Op, size int64, want func(now int64) int64) error {
 	return nil
 }
 
-func (o *file) Fdatasync() error { return o.sync(OpFdatasync) }
+func (o *file) Fdatasync() error { return sabotageSync(func() error { return o.sync(OpFdatasync) }) }
 func (o *file) Fsync() error     { return o.sync(OpFsync) }
 
 func (o *file) sync(op Op) error {

@@ -6,6 +6,8 @@ import (
 	"os"
 	"slices"
 	"syscall"
+
+	"github.com/eventfold/eventfold/engine/internal/sabotage"
 )
 
 // An entry is what a directory says about one name.
@@ -266,6 +268,9 @@ func (f *FS) mkdir(dir string) error {
 
 // SyncDir makes the changes of names in dir durable. A rename from or to another directory goes with it as a whole.
 func (f *FS) SyncDir(dir string) error {
+	if sabotage.On(sabotage.NoDirFsync) {
+		return nil
+	}
 	fault, end := f.begin(Call{Op: OpSyncDir, Name: dir})
 	defer end()
 	if fault.Err != nil {

@@ -228,7 +228,7 @@ func (b *backup) describe(m *format.Manifest) error {
 	if err := writeNew(b.dst, vfs.Join(b.work, format.ManifestName), m.Encode()); err != nil {
 		return err
 	}
-	return writeError("sync "+b.work, vfs.SyncNames(b.dst, b.work))
+	return writeError("sync "+b.work, b.dst.SyncDir(b.work))
 }
 
 // mark writes the file BACKUP, last of all: where it is, the backup is whole.
@@ -241,7 +241,7 @@ func (b *backup) mark() error {
 	if err := writeNew(b.dst, vfs.Join(b.work, backupName), mark.encode()); err != nil {
 		return err
 	}
-	return writeError("sync "+b.work, vfs.SyncNames(b.dst, b.work))
+	return writeError("sync "+b.work, b.dst.SyncDir(b.work))
 }
 
 // checkFilled opens the backup: its segments must follow each other up to the head, and each must

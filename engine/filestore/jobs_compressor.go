@@ -85,7 +85,7 @@ func (c *compressor) compress(ctx context.Context, seg *segment, size int64) err
 		s.fs.Remove(temp)
 		return err
 	}
-	if err = writeError("sync "+s.dir, vfs.SyncNames(s.fs, s.dir)); err != nil {
+	if err = writeError("sync "+s.dir, s.fs.SyncDir(s.dir)); err != nil {
 		return err // the next attempt writes it again
 	}
 	next, err := c.open(name)

@@ -110,7 +110,7 @@ func (l *logState) removeLeftovers() {
 			left = append(left, file)
 		}
 	}
-	if len(left) == 0 || vfs.SyncNames(l.fs, l.dir) != nil { // the system may show a MANIFEST that is not durable
+	if len(left) == 0 || l.fs.SyncDir(l.dir) != nil { // the system may show a MANIFEST that is not durable
 		return
 	}
 	for _, file := range left {

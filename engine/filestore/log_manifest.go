@@ -67,7 +67,7 @@ func writeManifest(fsys vfs.FS, dir string, m *format.Manifest) error {
 	if err != nil {
 		return err
 	}
-	return vfs.SyncNames(fsys, dir)
+	return fsys.SyncDir(dir)
 }
 
 // renameOverDir renames a file. An empty directory that has the name makes way; one that is not empty is a *FormatError.

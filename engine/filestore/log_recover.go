@@ -77,7 +77,7 @@ type recovery struct {
 // torn tail. Frames that are whole but not promised move to a new segment. Afterwards everything in the log is durable.
 func (r *recovery) run() error {
 	// The system may show a name that a process made and could not sync. What is written from here on relies on the names.
-	if err := vfs.SyncNames(r.fs, r.dir); err != nil {
+	if err := r.fs.SyncDir(r.dir); err != nil {
 		return writeError("sync "+r.dir, err)
 	}
 	if r.found.seal != 0 {
@@ -158,7 +158,7 @@ func (r *recovery) repairSeal() error {
 		return writeError("open "+seg.name, err)
 	}
 	defer f.Close()
-	b := sealFrameAt(format.Place{Store: r.store, Segment: seg.number, Offset: format.SealAt(end.offset)}, end, r.now)
+	b := end.seal(format.Place{Store: r.store, Segment: seg.number, Offset: format.SealAt(end.offset)}, r.now)
 	if err := vfs.WriteFull(f, b, format.SealAt(end.offset)); err != nil {
 		return writeError("write the seal of "+seg.name, err)
 	}
@@ -255,7 +255,7 @@ func (r *recovery) copyTorn(s *logScanner, x, end int64) (string, error) {
 		return "", nil
 	}
 	if err == nil {
-		err = vfs.SyncNames(r.fs, r.dir)
+		err = r.fs.SyncDir(r.dir)
 	}
 	return name, writeError("save "+name, err)
 }
@@ -317,14 +317,6 @@ func moveFrames(frames []*logFrame, h *format.SegmentHeader, micros int64) (b []
 		b = append(b, moved...)
 	}
 	return b, end.offset
-}
-
-// sealFrameAt returns a seal for a segment that ends at end.
-func sealFrameAt(at format.Place, end logEnd, micros int64) []byte {
-	h := format.FrameHeader{First: end.next, Kind: format.FrameSeal, Micros: max(micros, end.micros), Synced: end.offset,
-		Previous: end.previous, PreviousCRC: end.previousCRC}
-	b, _ := format.SealFrame(make([]byte, format.FrameHeaderSize, format.MinFrameSize), &h, at, end.chain)
-	return b
 }
 
 // repairManifest writes MANIFEST if it is missing, damaged, or behind by a segment.

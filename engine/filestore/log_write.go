@@ -68,7 +68,7 @@ func (g *log) noteOpen() error {
 	if err := g.tail.sync(); err != nil {
 		return writeError("sync TAIL", err)
 	}
-	return writeError("sync "+g.dir, vfs.SyncNames(g.fs, g.dir))
+	return writeError("sync "+g.dir, g.fs.SyncDir(g.dir))
 }
 
 // promise writes how much of the log is durable to TAIL.
@@ -123,10 +123,8 @@ func (g *log) wipe(n int) {
 // sync makes everything that has been written durable.
 func (g *log) sync() error {
 	began := time.Now()
-	if !sabotage.On(sabotage.NoFdatasync) {
-		if err := vfs.SyncData(g.file); err != nil {
-			return err
-		}
+	if err := vfs.SyncData(g.file); err != nil {
+		return err
 	}
 	g.lastSync = time.Since(began)
 	g.syncs++
@@ -209,7 +207,7 @@ func (g *log) nameNext(frame int, micros int64) (poison bool, err error) {
 // seal writes the seal of the last segment and syncs it.
 func (g *log) seal(micros int64) error {
 	at := format.Place{Store: g.store, Segment: g.last().number, Offset: format.SealAt(g.end.offset)}
-	if err := vfs.WriteFull(g.file, sealFrameAt(at, g.end, micros), at.Offset); err != nil {
+	if err := vfs.WriteFull(g.file, g.end.seal(at, micros), at.Offset); err != nil {
 		return err
 	}
 	return g.sync()
@@ -281,3 +279,6 @@ func (n *nonceSource) next() (uint64, error) {
 	n.left -= 8
 	return binary.LittleEndian.Uint64(n.buf[n.left:]), nil
 }
+
+// now returns the time for the next events, in microseconds: the clock's, unless that went back.
+func (g *log) now(s *FileStore) int64 { return max(s.opt.Now().UnixMicro(), g.end.micros) }

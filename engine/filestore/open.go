@@ -342,7 +342,7 @@ func (s *FileStore) noteClean() error {
 	if err := t.sync(); err != nil {
 		return writeError("sync TAIL", err)
 	}
-	return writeError("sync "+s.dir, vfs.SyncNames(s.fs, s.dir))
+	return writeError("sync "+s.dir, s.fs.SyncDir(s.dir))
 }
 
 // maker returns what makes the store's segment files.
@@ -430,7 +430,7 @@ func (s *FileStore) makeDir() error {
 		return err
 	}
 	for dir := s.dir; filepath.Dir(dir) != dir; dir = filepath.Dir(dir) {
-		err := vfs.SyncNames(s.fs, filepath.Dir(dir))
+		err := s.fs.SyncDir(filepath.Dir(dir))
 		if err != nil && !errors.Is(err, fs.ErrPermission) { // what may not be read was not made by us
 			return writeError("sync "+filepath.Dir(dir), err)
 		}

@@ -5,7 +5,6 @@ package filestore
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -243,13 +242,6 @@ func (s *FileStore) diskBytes() int64 {
 		}
 	}
 	return total
-}
-
-func wrap(what string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("eventfold: %s: %w", what, err)
 }
 
 // Now returns the time of the store's clock, which is Options.Now. An event may be recorded later than that if the clock went back.

@@ -2,7 +2,6 @@ package filestore
 
 import (
 	"bytes"
-	"time"
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
@@ -112,5 +111,3 @@ func (s *segmentReader) stored(ord uint32) (*storedEvent, error) {
 	}
 	return &storedEvent{position: s.position(ord), micros: r.micros, Record: r.Record}, nil
 }
-
-func timeOf(micros int64) time.Time { return time.UnixMicro(micros).UTC() }

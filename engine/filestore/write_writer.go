@@ -525,6 +525,3 @@ func (g *group) drop(err error) {
 		g.buf = nil
 	}
 }
-
-// now returns the time for the next events, in microseconds: the clock's, unless that went back.
-func (g *log) now(s *FileStore) int64 { return max(s.opt.Now().UnixMicro(), g.end.micros) }

@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
-
-	"github.com/eventfold/eventfold/engine/internal/sabotage"
 )
 
 // Join joins a directory and a name in it.
@@ -76,22 +74,11 @@ func IsFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
-// SyncNames makes the names in dir durable.
-func SyncNames(fsys FS, dir string) error {
-	if sabotage.On(sabotage.NoDirFsync) {
-		return nil
-	}
-	return fsys.SyncDir(dir)
-}
-
 // SyncData makes a file's content durable. A failed sync is never repeated: the system may have dropped what it could not write.
 // Only a sync that was interrupted before it began is.
 func SyncData(f File) error {
 	err := f.Fdatasync()
 	for errors.Is(err, syscall.EINTR) {
-		err = f.Fdatasync()
-	}
-	if err != nil && sabotage.On(sabotage.RetryFsync) {
 		err = f.Fdatasync()
 	}
 	return err

@@ -2,11 +2,9 @@ package filestore
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 
-	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/internal/sabotage"
 	"github.com/eventfold/eventfold/engine/vfs"
@@ -90,7 +88,7 @@ func (m *segmentMaker) rename(f vfs.File, name string) (named bool, err error) {
 	if err := m.fs.Rename(vfs.Join(m.dir, nextTemp), name); err != nil {
 		return false, err
 	}
-	return true, vfs.SyncNames(m.fs, m.dir)
+	return true, m.fs.SyncDir(m.dir)
 }
 
 // writeHeader writes the first page of a segment and makes the file durable.
@@ -137,15 +135,4 @@ func writeZeros(f vfs.File, off, end int64) error {
 		off += n
 	}
 	return nil
-}
-
-// writeError wraps an error of writing to the store's directory: ErrFull if there is no room.
-func writeError(what string, err error) error {
-	if err == nil {
-		return nil
-	}
-	if vfs.IsFull(err) {
-		return fmt.Errorf("%w: %s: %w", engine.ErrFull, what, err)
-	}
-	return fmt.Errorf("eventfold: %s: %w", what, err)
 }
