@@ -3,7 +3,6 @@ package filestore
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/eventfold/eventfold/engine"
@@ -134,7 +133,7 @@ func (s *FileStore) checkConditions(ctx context.Context, r *request) error {
 					Reason: fmt.Sprintf("looks after position %d, but the log ends before position %d", c.After, r.checked)}
 			}
 			conflicts, err := index.conflicts(ctx, c, 0)
-			if err == nil && !c.LogOnly && len(conflicts) < maxConflicts {
+			if err == nil && !c.LogOnly && len(conflicts) < engine.MaxConflicts {
 				conflicts, err = r.ownConflicts(ctx, c, i, conflicts)
 			}
 			if err != nil {
@@ -161,7 +160,7 @@ func (w *writer) recheck(r *request, i, k int, c *engine.Condition) (*engine.Fai
 	if engine.Position(w.s.durable.Load()) > r.checked {
 		conflicts, err = w.s.current().conflicts(context.Background(), c, r.checked)
 	}
-	if err == nil && len(conflicts) < maxConflicts {
+	if err == nil && len(conflicts) < engine.MaxConflicts {
 		conflicts, err = w.stagedConflicts(c, conflicts)
 	}
 	if err != nil || len(conflicts) == 0 {
@@ -170,50 +169,13 @@ func (w *writer) recheck(r *request, i, k int, c *engine.Condition) (*engine.Fai
 	return &engine.FailedCheck{Append: i, Check: k, Stream: r.batch[i].Stream, Actual: engine.NoVersion, Condition: c, Conflicts: conflicts}, nil
 }
 
-// maxConflicts is how many events that break a condition are reported.
-const maxConflicts = 10
-
 // conflicts returns the first events at or after position from that break the condition.
 func (r *readIndex) conflicts(ctx context.Context, c *engine.Condition, from engine.Position) ([]engine.Event, error) {
-	what := c.Where
-	what.From = max(what.From, c.After+1, from)
-	what.Direction, what.Limit = engine.Forwards, 0
-	if what.From >= r.head || what.To > 0 && what.From >= what.To {
-		return nil, nil
+	guarded := *c
+	if c.Match != nil {
+		guarded.Match = func(b *engine.Batch, row int) (bool, error) { return matches(c, b, row) }
 	}
-	r = r.forAppend()
-	cursor := r.Scan(ctx, what, c.Columns)
-	defer cursor.Close()
-	var found []engine.Event
-	for b := cursor.Next(); b != nil; b = cursor.Next() {
-		for row := range b.Len {
-			broken, err := matches(c, b, row)
-			if err != nil {
-				return nil, err
-			}
-			if !broken {
-				continue
-			}
-			e, err := r.event(ctx, b.Positions[row])
-			if err != nil {
-				return nil, err
-			}
-			if found = append(found, e); len(found) == maxConflicts {
-				return found, nil
-			}
-		}
-	}
-	return found, cursor.Err()
-}
-
-// event returns the event at a position.
-func (r *readIndex) event(ctx context.Context, p engine.Position) (engine.Event, error) {
-	c := r.ReadAll(ctx, p, engine.Forwards)
-	defer c.Close()
-	if !c.Next() {
-		return engine.Event{}, errors.Join(c.Err(), ctx.Err())
-	}
-	return *c.Event(), nil
+	return engine.Conflicts(ctx, r.forAppend(), &guarded, from)
 }
 
 // matches calls Match of a condition. What it panics with becomes an error: the writer must not die of it.
@@ -254,7 +216,7 @@ func (w *writer) stagedConflicts(c *engine.Condition, found []engine.Event) ([]e
 			return nil, err
 		}
 		if broken {
-			if found = append(found, e); len(found) == maxConflicts {
+			if found = append(found, e); len(found) == engine.MaxConflicts {
 				break
 			}
 		}

@@ -42,7 +42,7 @@ func (r *request) ownConflicts(ctx context.Context, c *engine.Condition, n int, 
 			}
 			if broken {
 				e.RecordedAt = time.Time{}
-				if found = append(found, e); len(found) == maxConflicts {
+				if found = append(found, e); len(found) == engine.MaxConflicts {
 					return found, nil
 				}
 			}

@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"unicode/utf8"
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
@@ -206,14 +204,16 @@ func (s *FileStore) makeID(r *request) (uuid.UUID, error) {
 }
 
 func checkStream(stream string, i int) error {
-	reason := checkText(stream, engine.MaxStreamSize)
-	if reason == "" && stream[0] == '$' {
-		reason = "must not begin with $"
+	fault := engine.CheckStream(stream)
+	if fault == engine.NameOK {
+		return nil
 	}
-	if reason != "" {
-		return &engine.InvalidError{Append: i, Event: -1, Field: "stream", Reason: reason}
+	return &engine.InvalidError{
+		Append: i,
+		Event:  -1,
+		Field:  "stream",
+		Reason: nameReason(fault, stream, engine.MaxStreamSize),
 	}
-	return nil
 }
 
 // checkEvent checks an event's type and tags, and returns the tags sorted, each once.
@@ -221,8 +221,8 @@ func checkEvent(e *engine.NewEvent, i, j int) ([]string, error) {
 	invalid := func(field, reason string) error {
 		return &engine.InvalidError{Append: i, Event: j, Field: field, Reason: reason}
 	}
-	if reason := checkText(e.Type, engine.MaxTypeSize); reason != "" {
-		return nil, invalid("type", reason)
+	if fault := engine.CheckType(e.Type); fault != engine.NameOK {
+		return nil, invalid("type", nameReason(fault, e.Type, engine.MaxTypeSize))
 	}
 	if len(e.Tags) == 0 {
 		return nil, nil
@@ -235,8 +235,8 @@ func checkEvent(e *engine.NewEvent, i, j int) ([]string, error) {
 		tags = slices.Sorted(slices.Values(tags))
 	}
 	for k, t := range tags {
-		if reason := checkText(t, engine.MaxTagSize); reason != "" {
-			return nil, invalid("tags", reason)
+		if fault := engine.CheckTag(t); fault != engine.NameOK {
+			return nil, invalid("tags", nameReason(fault, t, engine.MaxTagSize))
 		}
 		if k > 0 && t == tags[k-1] {
 			return nil, invalid("tags", fmt.Sprintf("have %q twice", t))
@@ -245,19 +245,20 @@ func checkEvent(e *engine.NewEvent, i, j int) ([]string, error) {
 	return tags, nil
 }
 
-// checkText returns what is wrong with a name of 1 to limit bytes of UTF-8, "" for nothing.
-func checkText(s string, limit int) string {
-	switch {
-	case s == "":
-		return "must not be empty"
-	case len(s) > limit:
-		return fmt.Sprintf("has %d bytes, the limit is %d", len(s), limit)
-	case !utf8.ValidString(s):
-		return "is not valid UTF-8"
-	case strings.IndexByte(s, 0) >= 0:
-		return "holds a NUL byte"
+// nameReasons has the reasons of an InvalidError.
+var nameReasons = [...]string{
+	engine.NameEmpty:    "must not be empty",
+	engine.NameReserved: "must not begin with $",
+	engine.NameNotUTF8:  "is not valid UTF-8",
+	engine.NameHasNUL:   "holds a NUL byte",
+}
+
+// nameReason says what is wrong with a name of at most limit bytes.
+func nameReason(fault engine.NameFault, name string, limit int) string {
+	if fault == engine.NameTooLong {
+		return fmt.Sprintf("has %d bytes, the limit is %d", len(name), limit)
 	}
-	return ""
+	return nameReasons[fault]
 }
 
 // checkRepeats refuses an append that has an id twice.
