@@ -175,8 +175,8 @@ func (o *file) syncLocked(fault Fault) error {
 	return nil
 }
 
-// fail does what a failed sync does. What is left of the unsynced changes is lost for certain; that some of them may have
-// reached the disk is modelled by WriteBack, before the sync.
+// fail does what a failed sync does. What is left of the unsynced changes is lost for certain; that
+// some of them may have reached the disk is modelled by WriteBack, before the sync.
 func (n *inode) fail(how SyncFailure) {
 	switch how {
 	case MarkedClean:

@@ -1,5 +1,6 @@
-// Package enginetest is the contract of package engine as tests, for every engine: call [Run] with a function that opens an
-// empty store. [Model] is the simplest store that keeps the contract, [Differential] compares any other with it.
+// Package enginetest is the contract of package engine as tests, for every engine: call [Run] with
+// a function that opens an empty store. [Model] is the simplest store that keeps the contract,
+// [Differential] compares any other with it.
 package enginetest
 
 import (
@@ -19,7 +20,8 @@ import (
 	"github.com/eventfold/eventfold/engine"
 )
 
-// Run runs the contract against stores that open opens. Every call of open gives an empty store, which Run closes.
+// Run runs the contract against stores that open opens. Every call of open gives an empty store,
+// which Run closes.
 func Run(t *testing.T, open func(t *testing.T) engine.Store) {
 	for _, c := range contract {
 		t.Run(c.name, func(t *testing.T) {

@@ -47,8 +47,8 @@ func (r *run) conditions() {
 	assert.Equal(r, 1, invalid.Append)
 }
 
-// conditionsInBatch holds that the conditions of an append see the events of the appends before it in the same batch,
-// and not its own.
+// conditionsInBatch holds that the conditions of an append see the events of the appends before it
+// in the same batch, and not its own.
 func (r *run) conditionsInBatch() {
 	r.fill(6)
 	none := &engine.Condition{After: engine.NoPosition, Where: engine.Filter{Types: []string{"new"}}}
@@ -79,7 +79,8 @@ func (r *run) conditionsInBatch() {
 	assert.ErrorAs(r, err, &conflict)
 }
 
-// unplacedEvents holds what filters and functions make of the events of earlier appends of the same batch.
+// unplacedEvents holds what filters and functions make of the events of earlier appends of the same
+// batch.
 func (r *run) unplacedEvents() {
 	events := r.fill(6)
 	given, last := uuid.New(), events[5]

@@ -11,7 +11,8 @@ import (
 	"github.com/eventfold/eventfold/engine"
 )
 
-// identified returns an event with an id: version 7 ids are ordered in time, version 4 ids are not, and both must be found.
+// identified returns an event with an id: version 7 ids are ordered in time, version 4 ids are not,
+// and both must be found.
 func identified(typ string, v4 bool) engine.NewEvent {
 	e := event(typ)
 	e.ID = uuid.Must(uuid.NewV7())

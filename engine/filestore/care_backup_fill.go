@@ -123,7 +123,8 @@ func (b *backup) source(seg *segment) backupSource {
 	return backupSource{b.src, seg, b.linking}
 }
 
-// take links a file into the working directory, or copies it where the system says that it cannot be linked.
+// take links a file into the working directory, or copies it where the system says that it cannot
+// be linked.
 func (b *backup) take(source backupSource, from, name string) error {
 	info, err := source.fs.Stat(from)
 	if err != nil {

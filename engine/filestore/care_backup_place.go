@@ -237,7 +237,8 @@ func (b *backup) move() error {
 // name and can be removed. Where the system can exchange two names there is a backup at the target
 // at any moment, and elsewhere but between two calls.
 //
-// The lock of the earlier backup is held as long as the system lets it: nobody may append to it after it was looked at.
+// The lock of the earlier backup is held as long as the system lets it: nobody may append to it
+// after it was looked at.
 func (b *backup) replace() error {
 	b.old.close()
 	if runtime.GOOS == "windows" { // which moves no directory in which a file is open

@@ -13,16 +13,16 @@ import (
 // compressTemp is the file that becomes the compressed generation of a segment.
 const compressTemp = "compress.tmp"
 
-// A compressor compresses the complete segments of a store, one after the other, the oldest first. It belongs to the
-// indexer's goroutine, which calls next when no index is wanted.
+// A compressor compresses the complete segments of a store, one after the other, the oldest first.
+// It belongs to the indexer's goroutine, which calls next when no index is wanted.
 type compressor struct {
 	s        *FileStore
 	refused  map[int64]bool // numbers of segments that are damaged, and left as they are
 	replaced []string       // files that have been replaced and could not be removed yet
 }
 
-// next compresses one segment and reports whether there may be more. After an error the old file is in place, and there is nothing
-// left of the new one, or it is complete.
+// next compresses one segment and reports whether there may be more. After an error the old file is
+// in place, and there is nothing left of the new one, or it is complete.
 func (c *compressor) next(ctx context.Context) (more bool, err error) {
 	if len(c.replaced) > 0 {
 		save, err := c.s.swapSegment(ctx, nil, nil)
@@ -46,7 +46,8 @@ func (c *compressor) next(ctx context.Context) (more bool, err error) {
 	return !errors.Is(err, errSwapRefused), err
 }
 
-// choose returns the oldest complete segment that is not compressed and has its index file, and how many bytes of its file are of use.
+// choose returns the oldest complete segment that is not compressed and has its index file, and how
+// many bytes of its file are of use.
 func (c *compressor) choose() (seg *segment, size int64) {
 	if c.s.poisoned.Load() {
 		return nil, 0
@@ -103,8 +104,8 @@ func (c *compressor) compress(ctx context.Context, seg *segment, size int64) err
 	return c.removeReplaced(save)
 }
 
-// removeReplaced removes the files of segments that were replaced, once MANIFEST names the new ones. What fails is tried again; if the process ends
-// before, the next one to write removes them.
+// removeReplaced removes the files of segments that were replaced, once MANIFEST names the new
+// ones. What fails is tried again; if the process ends before, the next one to write removes them.
 func (c *compressor) removeReplaced(save func() error) error {
 	if err := save(); err != nil {
 		return writeError("write MANIFEST", err)
@@ -144,8 +145,8 @@ func (c *compressor) open(name string) (*segment, error) {
 	return &segment{number: h.Number, generation: h.Generation, base: h.Base, name: name, file: f, header: h, compressed: compressed}, nil
 }
 
-// check reads what was written as a reader will, all of it: the old file is about to be removed. A *CorruptError means that the segment is damaged, or
-// was on its way.
+// check reads what was written as a reader will, all of it: the old file is about to be removed. A
+// *CorruptError means that the segment is damaged, or was on its way.
 func (c *compressor) check(ctx context.Context, temp string, old *segment, size int64) error {
 	seg, err := c.open(temp)
 	if err != nil {

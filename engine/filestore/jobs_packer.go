@@ -11,7 +11,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// A packer compresses one segment. It holds two blocks and the map in memory, and what the compression itself needs.
+// A packer compresses one segment. It holds two blocks and the map in memory, and what the
+// compression itself needs.
 type packer struct {
 	encoder *zstd.Encoder
 	plain   []byte
@@ -29,7 +30,8 @@ func newPacker() (*packer, error) {
 	return &packer{encoder: encoder, plain: make([]byte, format.PackedBlockSize)}, nil
 }
 
-// pack writes the first size bytes of a segment to f, compressed, under the header h, and makes f durable.
+// pack writes the first size bytes of a segment to f, compressed, under the header h, and makes f
+// durable.
 func (p *packer) pack(ctx context.Context, f vfs.File, seg *segment, h *format.SegmentHeader, size int64) error {
 	defer p.encoder.Close()
 	p.end = format.SegmentHeaderSize

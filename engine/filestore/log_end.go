@@ -17,7 +17,8 @@ type logEnd struct {
 	micros      int64  // recorded_at of the last event
 }
 
-// startOf returns the place before a segment's first frame. micros is the time of the last event before it.
+// startOf returns the place before a segment's first frame. micros is the time of the last event
+// before it.
 func startOf(h *format.SegmentHeader, micros int64) logEnd {
 	return logEnd{offset: format.SegmentHeaderSize, next: h.Base, chain: h.ChainIn, micros: micros}
 }

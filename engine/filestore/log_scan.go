@@ -20,8 +20,8 @@ type logFrame struct {
 	end    logEnd // behind it
 }
 
-// A logScanner reads the frames of a segment one after the other and checks each: header, place, position, the link to the
-// frame before, and the checksum of all of it.
+// A logScanner reads the frames of a segment one after the other and checks each: header, place,
+// position, the link to the frame before, and the checksum of all of it.
 type logScanner struct {
 	file vfs.File
 	at   format.Place // of the segment
@@ -50,7 +50,8 @@ func newLogScanner(seg *segment, end logEnd) (*logScanner, error) {
 	return &logScanner{file: seg.file, at: format.Place{Store: seg.header.Store, Segment: seg.number}, end: end, size: size}, nil
 }
 
-// next returns the next frame, whose bytes live until the next call, and nil if none begins at end. An error is one of reading, not of what was read.
+// next returns the next frame, whose bytes live until the next call, and nil if none begins at end.
+// An error is one of reading, not of what was read.
 func (s *logScanner) next() (*logFrame, error) {
 	var f *logFrame
 	var why error // what is wrong where the frame before ends
@@ -166,8 +167,9 @@ func indexFrame(m *index.Memory, h *format.FrameHeader, b []byte, off int64) {
 	}
 }
 
-// laterFrame looks for the header of a frame anywhere at or behind off, at a multiple of 8, that accept accepts, and
-// returns where it is. It sees headers that are in their place, whether or not what follows them checks.
+// laterFrame looks for the header of a frame anywhere at or behind off, at a multiple of 8, that
+// accept accepts, and returns where it is. It sees headers that are in their place, whether or not
+// what follows them checks.
 func (s *logScanner) laterFrame(off int64, accept func(h *format.FrameHeader, at int64) bool) (format.FrameHeader, int64, bool, error) {
 	off = format.AlignUp(off, format.FrameAlign)
 	for off+format.FrameHeaderSize <= s.size {

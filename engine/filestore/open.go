@@ -19,11 +19,12 @@ import (
 	"github.com/google/uuid"
 )
 
-// Open opens the store in directory dir, which the first append creates if it is not there. Every store opens as a reader: Open takes the write
-// lock only for the moment in which it has something to repair after a crash, and leaves that to the process that holds the lock, if there is one.
+// Open opens the store in directory dir, which the first append creates if it is not there. Every
+// store opens as a reader: Open takes the write lock only for the moment in which it has something
+// to repair after a crash, and leaves that to the process that holds the lock, if there is one.
 //
-// Damage of what was promised to be durable is a [*CorruptError]; a directory, file or format that is not eventfold's a [*FormatError].
-// OpenReport tells what was repaired.
+// Damage of what was promised to be durable is a [*CorruptError]; a directory, file or format that
+// is not eventfold's a [*FormatError]. OpenReport tells what was repaired.
 func Open(dir string, o Options) (*FileStore, error) {
 	if err := o.fill(); err != nil {
 		return nil, err
@@ -156,8 +157,8 @@ func (s *FileStore) holdDir() error {
 	return nil
 }
 
-// path holds the directory open, so that no other one gets its identity, where the names in it are found by their path. It returns
-// nil if it is not there.
+// path holds the directory open, so that no other one gets its identity, where the names in it are
+// found by their path. It returns nil if it is not there.
 func (s *FileStore) path() (io.Closer, error) {
 	f, err := s.fs.Open(s.dir, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -166,13 +167,15 @@ func (s *FileStore) path() (io.Closer, error) {
 	return f, err
 }
 
-// isEmptyBackup reports whether the directory is a backup of a store without events, which is a store all the same.
+// isEmptyBackup reports whether the directory is a backup of a store without events, which is a
+// store all the same.
 func (s *FileStore) isEmptyBackup() bool {
 	_, err := readBackupMark(s.fs, s.dir)
 	return err == nil
 }
 
-// checkDir refuses what is not a directory, and a directory that holds files of somebody else and no store.
+// checkDir refuses what is not a directory, and a directory that holds files of somebody else and
+// no store.
 func (s *FileStore) checkDir() error {
 	info, err := s.fs.Stat(s.dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -206,7 +209,8 @@ func (s *FileStore) checkDir() error {
 	return nil
 }
 
-// checkNetwork refuses a directory, or the one that is to hold it, on a network file system. What the system does not tell is no reason to refuse.
+// checkNetwork refuses a directory, or the one that is to hold it, on a network file system. What
+// the system does not tell is no reason to refuse.
 func (s *FileStore) checkNetwork() error {
 	if s.opt.Network {
 		return nil
@@ -290,12 +294,14 @@ func (s *FileStore) repair() error {
 	return s.log.checkLater()
 }
 
-// cannotWrite reports whether an error means that the store can be read but not repaired now. The first append meets it again.
+// cannotWrite reports whether an error means that the store can be read but not repaired now. The
+// first append meets it again.
 func cannotWrite(err error) bool {
 	return errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission) || errors.Is(err, engine.ErrFull) || vfs.IsFull(err)
 }
 
-// recoverLocked reads all that there is and repairs the end of the log. The caller holds the write lock, and following if others may use the store.
+// recoverLocked reads all that there is and repairs the end of the log. The caller holds the write
+// lock, and following if others may use the store.
 func (s *FileStore) recoverLocked() error {
 	if err := s.log.readManifest(); err != nil {
 		return err
@@ -326,7 +332,8 @@ func (s *FileStore) recoverLocked() error {
 	return err
 }
 
-// noteClean writes to TAIL that the recovered log is complete, so that the next Open need not look again.
+// noteClean writes to TAIL that the recovered log is complete, so that the next Open need not look
+// again.
 func (s *FileStore) noteClean() error {
 	if s.log.isClean() {
 		return nil
@@ -365,8 +372,8 @@ func (s *FileStore) checkExpected() error {
 	return s.CheckHead(*s.opt.Expect)
 }
 
-// CheckHead compares the log with a head that the caller knows from elsewhere. It returns a [*HeadError] if the chain at that position is
-// another one, or the log is shorter.
+// CheckHead compares the log with a head that the caller knows from elsewhere. It returns a
+// [*HeadError] if the chain at that position is another one, or the log is shorter.
 func (s *FileStore) CheckHead(want engine.Head) error {
 	if s.closed.Load() {
 		return engine.ErrClosed
@@ -411,8 +418,9 @@ func (s *FileStore) newStoreID() (uuid.UUID, error) {
 	return uuid.NewRandom()
 }
 
-// makeDir makes the directory of a new store, durably. As long as there are no segments it syncs all that is above, also
-// directories that are there already: who made them may not have come to it.
+// makeDir makes the directory of a new store, durably. As long as there are no segments it syncs
+// all that is above, also directories that are there already: who made them may not have come to
+// it.
 func (s *FileStore) makeDir() error {
 	if err := s.names.lookNow(); err != nil {
 		return err

@@ -9,8 +9,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// This file is what a segmentReader asks its index. An index file that cannot be read or does not check makes a query slow,
-// never wrong: the segment is scanned, its index built again in memory, and the question asked once more.
+// This file is what a segmentReader asks its index. An index file that cannot be read or does not
+// check makes a query slow, never wrong: the segment is scanned, its index built again in memory,
+// and the question asked once more.
 
 // ask asks the reader's index, and once more the one that takes its place if it is damaged.
 func (s *segmentReader) ask(question func(x index.Index) error) error {
@@ -97,8 +98,9 @@ func (s *segmentReader) Keys(d index.Dictionary, prefix string, limit uint32, yi
 	})
 }
 
-// rebuild makes s.index one that answers after the index that was asked has failed with err. It returns why it does not.
-// Later readers find the new index; the store is told, so that it writes a new file.
+// rebuild makes s.index one that answers after the index that was asked has failed with err. It
+// returns why it does not. Later readers find the new index; the store is told, so that it writes a
+// new file.
 func (s *segmentReader) rebuild(asked index.Index, err error) error {
 	if ended := s.shared.ended(); ended != nil {
 		return ended

@@ -9,8 +9,9 @@ import (
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 )
 
-// admit decides about a request in the order that Store.Append promises, and takes its events into the group if all is well.
-// Otherwise the request's error or result is set; it is answered with the group.
+// admit decides about a request in the order that Store.Append promises, and takes its events into
+// the group if all is well. Otherwise the request's error or result is set; it is answered with the
+// group.
 func (w *writer) admit(r *request) {
 	if r.offered {
 		known, err := w.recognise(r)
@@ -35,7 +36,8 @@ func (w *writer) admit(r *request) {
 // head returns the position of the next event.
 func (w *writer) head() engine.Position { return w.log.end.next + engine.Position(len(w.group.starts)) }
 
-// stream returns a stream with its version, the group's events included. It is good until the next call.
+// stream returns a stream with its version, the group's events included. It is good until the next
+// call.
 func (w *writer) stream(name string) (*groupStream, error) {
 	g := &w.group
 	if n := len(g.streams); n > 0 && g.streams[n-1].name == name { // in a batch streams mostly come in runs
@@ -53,9 +55,9 @@ func (w *writer) stream(name string) (*groupStream, error) {
 	return &g.streams[len(g.streams)-1], nil
 }
 
-// check notes the version that each append finds its stream at, and returns the expectations that do not hold. They see
-// the earlier appends of the same request. The group's streams are then at the versions that the request leads to: if
-// it is not placed it must be retracted.
+// check notes the version that each append finds its stream at, and returns the expectations that
+// do not hold. They see the earlier appends of the same request. The group's streams are then at
+// the versions that the request leads to: if it is not placed it must be retracted.
 func (w *writer) check(r *request) (failed []engine.FailedCheck, err error) {
 	for i := range r.batch {
 		a := &r.batch[i]
@@ -94,7 +96,8 @@ func (g *group) retract(r *request) {
 	}
 }
 
-// place gives the request's events their places, behind the versions that check has noted, and takes them into the group.
+// place gives the request's events their places, behind the versions that check has noted, and
+// takes them into the group.
 func (w *writer) place(r *request) {
 	g := &w.group
 	at, k := len(g.buf), 0
@@ -117,8 +120,8 @@ func (w *writer) place(r *request) {
 	r.result = engine.Appended{Events: r.events, RecordedAt: timeOf(g.micros)}
 }
 
-// checkConditions evaluates the request's conditions for the log as it is and for the request's own events, in the
-// goroutine that appends. The writer looks only at what others have appended since.
+// checkConditions evaluates the request's conditions for the log as it is and for the request's own
+// events, in the goroutine that appends. The writer looks only at what others have appended since.
 func (s *FileStore) checkConditions(ctx context.Context, r *request) error {
 	index := s.ReadIndex().(*readIndex)
 	r.checked = index.Head()
@@ -148,7 +151,8 @@ func (s *FileStore) checkConditions(ctx context.Context, r *request) error {
 	return nil
 }
 
-// recheck returns the failed check of a condition, nil if it holds: what checkConditions found, or what has come since.
+// recheck returns the failed check of a condition, nil if it holds: what checkConditions found, or
+// what has come since.
 func (w *writer) recheck(r *request, i, k int, c *engine.Condition) (*engine.FailedCheck, error) {
 	for n := range r.failed {
 		if f := &r.failed[n]; f.Append == i && f.Check == k {
@@ -178,7 +182,8 @@ func (r *readIndex) conflicts(ctx context.Context, c *engine.Condition, from eng
 	return engine.Conflicts(ctx, r.forAppend(), &guarded, from)
 }
 
-// matches calls Match of a condition. What it panics with becomes an error: the writer must not die of it.
+// matches calls Match of a condition. What it panics with becomes an error: the writer must not die
+// of it.
 func matches(c *engine.Condition, b *engine.Batch, row int) (broken bool, err error) {
 	if c.Match == nil {
 		return true, nil
@@ -224,8 +229,9 @@ func (w *writer) stagedConflicts(c *engine.Condition, found []engine.Event) ([]e
 	return found, nil
 }
 
-// matchRow evaluates the condition for one event that has no batch yet. It and the event it returns keep pointing where
-// the row points: the memory of groups and requests is used again, so that the row must be a copy.
+// matchRow evaluates the condition for one event that has no batch yet. It and the event it returns
+// keep pointing where the row points: the memory of groups and requests is used again, so that the
+// row must be a copy.
 func matchRow(c *engine.Condition, pos engine.Position, r *row) (bool, engine.Event, error) {
 	builder := batchBuilder{columns: c.Columns}
 	builder.add(pos, r)

@@ -10,9 +10,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// ownConflicts adds the events of the request's appends before number n that break the condition. They have no places
-// yet, as the comment of Condition tells, so that it does not matter what the log is like when the request comes to the
-// writer.
+// ownConflicts adds the events of the request's appends before number n that break the condition.
+// They have no places yet, as the comment of Condition tells, so that it does not matter what the
+// log is like when the request comes to the writer.
 func (r *request) ownConflicts(ctx context.Context, c *engine.Condition, n int, found []engine.Event) ([]engine.Event, error) {
 	m, some := ownMatcher(c)
 	if !some {
@@ -61,8 +61,8 @@ func ownMatcher(c *engine.Condition) (m matcher, some bool) {
 	return newMatcher(&what), true
 }
 
-// unplaced decodes the record of event j of append i, which stands at the beginning of b, without what is not known of
-// it.
+// unplaced decodes the record of event j of append i, which stands at the beginning of b, without
+// what is not known of it.
 func (r *request) unplaced(b []byte, i, j int) (row, error) {
 	rec, err := format.DecodeRecord(b)
 	if err != nil {

@@ -14,8 +14,9 @@ import (
 
 // A request is an append on its way to the writer. Requests are pooled; so are their buffers.
 //
-// The goroutine that appends owns a request until it is in the queue, and again when done has received. In between it
-// is the writer's, once the writer has claimed it; the goroutine may abandon it before that, and then never touches it again.
+// The goroutine that appends owns a request until it is in the queue, and again when done has
+// received. In between it is the writer's, once the writer has claimed it; the goroutine may
+// abandon it before that, and then never touches it again.
 type request struct {
 	state atomic.Int32  // requestQueued, or what has become of it
 	done  chan struct{} // holds one: the writer has answered
@@ -46,7 +47,8 @@ const (
 
 var requests = sync.Pool{New: func() any { return &request{done: make(chan struct{}, 1)} }}
 
-// A pooled buffer beyond this size is dropped, so that one large append does not keep its memory for ever.
+// A pooled buffer beyond this size is dropped, so that one large append does not keep its memory
+// for ever.
 const keepBuffer = 1 << 20
 
 // release gives the request back to the pool.
@@ -90,7 +92,8 @@ func (s *FileStore) Append(ctx context.Context, batch ...engine.Append) (engine.
 	return s.await(ctx, r)
 }
 
-// enqueue puts the request into the queue, waiting while it is full. After an error it is not there.
+// enqueue puts the request into the queue, waiting while it is full. After an error it is not
+// there.
 func (s *FileStore) enqueue(ctx context.Context, r *request) error {
 	s.gate.RLock()
 	defer s.gate.RUnlock()
@@ -113,7 +116,8 @@ func (s *FileStore) enqueue(ctx context.Context, r *request) error {
 	}
 }
 
-// await waits for the writer's answer, or abandons the request when ctx ends before the writer has claimed it.
+// await waits for the writer's answer, or abandons the request when ctx ends before the writer has
+// claimed it.
 func (s *FileStore) await(ctx context.Context, r *request) (engine.Appended, error) {
 	if ended := ctx.Done(); ended == nil {
 		<-r.done // cheaper than a select

@@ -15,8 +15,9 @@ type storedEvent struct {
 	format.Record
 }
 
-// recognise looks up every id that the request offers. If exactly its events are stored already it is a retry: known is true and the
-// result is theirs. If an id is taken by anything else the error is a *DuplicateEventError.
+// recognise looks up every id that the request offers. If exactly its events are stored already it
+// is a retry: known is true and the result is theirs. If an id is taken by anything else the error
+// is a *DuplicateEventError.
 func (w *writer) recognise(r *request) (known bool, err error) {
 	var first *storedEvent
 	stored, ordered := 0, true

@@ -118,7 +118,8 @@ func (c *leafCursor) restart(i, entries int) {
 	c.at, c.left, c.key = int(binary.LittleEndian.Uint16(c.restarts[2*i:])), entries-i*leafRestart, c.key[:0]
 }
 
-// next decodes the next entry. It returns false if that makes no sense; the caller has seen that left > 0.
+// next decodes the next entry. It returns false if that makes no sense; the caller has seen that
+// left > 0.
 func (c *leafCursor) next() bool {
 	if c.at > len(c.body)-2 {
 		return false
@@ -287,7 +288,8 @@ func (s *postingScan) appendTo(dst []uint32, lo, hi uint32) ([]uint32, error) {
 	return dst, nil
 }
 
-// appendShort does the work of appendTo as far as differences of one byte are at hand and the ordinals below hi.
+// appendShort does the work of appendTo as far as differences of one byte are at hand and the
+// ordinals below hi.
 func (s *postingScan) appendShort(dst []uint32, lo, hi uint32) []uint32 {
 	hi = min(hi, s.r.x.Count()) // so that no ordinal needs another check
 	ord, n := s.ord, 0

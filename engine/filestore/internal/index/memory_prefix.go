@@ -1,6 +1,7 @@
 package index
 
-// An indexPrefix is the index of the first events of the active segment, which were indexed before the store was opened.
+// An indexPrefix is the index of the first events of the active segment, which were indexed before
+// the store was opened.
 type indexPrefix struct{ Source }
 
 // NewMemoryBehind makes the index of a segment whose first events x knows. add adds the next.
