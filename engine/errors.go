@@ -204,7 +204,8 @@ func (e *NetworkError) Error() string {
 	if e.Kind != "" {
 		kind = " (" + e.Kind + ")"
 	}
-	return fmt.Sprintf("eventfold: %s is on a network file system%s, whose locks and syncs cannot be trusted; network=allow opens it all the same", e.Path, kind)
+	return fmt.Sprintf("eventfold: %s is on a network file system%s, whose locks and syncs cannot be trusted; "+
+		"network=allow opens it all the same", e.Path, kind)
 }
 
 // A LockedError reports that another process (or another engine of this process) holds the write
@@ -244,7 +245,8 @@ func (e *MovedError) Error() string {
 	if e.Replaced {
 		what = "is another file than it was"
 	}
-	return fmt.Sprintf("eventfold: %s %s: the store has been moved, removed or replaced while it was open, and must be opened again", e.Path, what)
+	return fmt.Sprintf("eventfold: %s %s: the store has been moved, removed or replaced while it was open, "+
+		"and must be opened again", e.Path, what)
 }
 
 // A HeadError reports that the store's head is not the one its opener knows from elsewhere

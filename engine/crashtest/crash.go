@@ -213,7 +213,12 @@ func (n *inode) unsyncedSectors(rewritten bool) []sector {
 			if !known {
 				i = len(sectors)
 				where[key] = i
-				sectors = append(sectors, sector{index: v.index, at: at, versions: [][]byte{durable.bytes()[at : at+sectorSize]}, from: sectorSize})
+				sectors = append(sectors, sector{
+					index:    v.index,
+					at:       at,
+					versions: [][]byte{durable.bytes()[at : at+sectorSize]},
+					from:     sectorSize,
+				})
 			}
 			sectors[i].add(v)
 		}

@@ -121,7 +121,12 @@ func (m *Model) validateConditions(batch []engine.Append) error {
 	for a, ap := range batch {
 		for _, x := range ap.Expect {
 			if c, ok := x.(*engine.Condition); ok && c.After >= engine.Position(len(m.events)) {
-				return &engine.InvalidError{Append: a, Event: -1, Field: "condition", Reason: "looks after the end of the log"}
+				return &engine.InvalidError{
+					Append: a,
+					Event: -1,
+					Field: "condition",
+					Reason: "looks after the end of the log",
+				}
 			}
 		}
 	}

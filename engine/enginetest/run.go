@@ -335,7 +335,10 @@ func (r *run) guards() {
 	assert.Empty(r, done.Events, "a guard writes nothing")
 	done = r.must(engine.Append{Stream: "a", Expect: []engine.Expectation{engine.Exact(0)}}, one("b", "t"))
 	assert.Len(r, done.Events, 1)
-	_, err := r.store.Append(r.ctx, engine.Append{Stream: "x", Expect: []engine.Expectation{engine.StreamExists}}, one("b", "t"))
+	_, err := r.store.Append(r.ctx, engine.Append{
+		Stream: "x",
+		Expect: []engine.Expectation{engine.StreamExists},
+	}, one("b", "t"))
 	assert.ErrorAs(r, err, new(*engine.ConflictError))
 	assert.Len(r, r.all(), 2)
 }

@@ -52,11 +52,18 @@ func (r *run) conditions() {
 func (r *run) conditionsInBatch() {
 	r.fill(6)
 	none := &engine.Condition{After: engine.NoPosition, Where: engine.Filter{Types: []string{"new"}}}
-	twice := engine.Append{Stream: "a", Expect: []engine.Expectation{none}, Events: []engine.NewEvent{event("new"), event("new")}}
+	twice := engine.Append{
+		Stream: "a",
+		Expect: []engine.Expectation{none},
+		Events: []engine.NewEvent{event("new"), event("new")},
+	}
 	given := event("new")
 	given.ID, given.Tags = uuid.New(), []string{"t", "s"}
 
-	_, err := r.store.Append(r.ctx, one("a", "other"), engine.Append{Stream: "b", Events: []engine.NewEvent{given}}, twice)
+	_, err := r.store.Append(r.ctx, one("a", "other"), engine.Append{
+		Stream: "b",
+		Events: []engine.NewEvent{given},
+	}, twice)
 	var conflict *engine.ConflictError
 	require.ErrorAs(r, err, &conflict, "an earlier append has one")
 	require.Len(r, conflict.Checks, 1)

@@ -79,8 +79,17 @@ func (b *backup) segments() (*format.Manifest, error) {
 
 // entry returns what MANIFEST says of a complete segment.
 func (s *sealedInfo) entry(seg *segment) format.ManifestSegment {
-	return format.ManifestSegment{Number: seg.number, Generation: seg.generation, Sealed: true, Base: seg.base, End: s.end,
-		Next: seg.base + engine.Position(s.count), LastChain: s.lastChain, Least: s.least, Greatest: s.greatest}
+	return format.ManifestSegment{
+		Number:     seg.number,
+		Generation: seg.generation,
+		Sealed:     true,
+		Base:       seg.base,
+		End:        s.end,
+		Next:       seg.base + engine.Position(s.count),
+		LastChain:  s.lastChain,
+		Least:      s.least,
+		Greatest:   s.greatest,
+	}
 }
 
 // takeWhole takes a complete segment, from the earlier backup if it has it, and its index file.
@@ -198,8 +207,14 @@ func (b *backup) copyStart(seg *segment) (format.ManifestSegment, error) {
 			return format.ManifestSegment{}, wrap("read "+seg.name, err)
 		}
 		if f == nil {
-			return format.ManifestSegment{}, &engine.CorruptError{File: seg.name, Segment: seg.number, Offset: s.end.offset,
-				FirstLost: s.end.next, NextGood: nextGood(seg, s.end), Reason: s.why.Error()}
+			return format.ManifestSegment{}, &engine.CorruptError{
+				File:      seg.name,
+				Segment:   seg.number,
+				Offset:    s.end.offset,
+				FirstLost: s.end.next,
+				NextGood:  nextGood(seg, s.end),
+				Reason:    s.why.Error(),
+			}
 		}
 		if least == 0 {
 			least = f.Micros

@@ -101,7 +101,9 @@ func (v *verification) sealed(m *index.Memory, least int64) sealedInfo {
 
 // frames checks the frames of a segment up to position limit, and indexes them. It returns the time
 // of the first one that has events.
-func (v *verification) frames(seg *segment, limit engine.Position, m *index.Memory, check *activeIndex) (least int64, err error) {
+func (v *verification) frames(
+	seg *segment, limit engine.Position, m *index.Memory, check *activeIndex,
+) (least int64, err error) {
 	s, err := newLogScanner(seg, startOf(&seg.header, v.end.micros))
 	if err != nil {
 		return 0, err

@@ -142,7 +142,15 @@ func (c *compressor) open(name string) (*segment, error) {
 	if err != nil {
 		return nil, wrap("open "+name, err)
 	}
-	return &segment{number: h.Number, generation: h.Generation, base: h.Base, name: name, file: f, header: h, compressed: compressed}, nil
+	return &segment{
+		number:     h.Number,
+		generation: h.Generation,
+		base:       h.Base,
+		name:       name,
+		file:       f,
+		header:     h,
+		compressed: compressed,
+	}, nil
 }
 
 // check reads what was written as a reader will, all of it: the old file is about to be removed. A
@@ -167,8 +175,14 @@ func (c *compressor) check(ctx context.Context, temp string, old *segment, size 
 			return wrap("read "+temp, err)
 		}
 		if f == nil {
-			return &engine.CorruptError{File: old.name, Segment: old.number, Offset: s.end.offset, FirstLost: s.end.next,
-				NextGood: nextGood(seg, s.end), Reason: s.why.Error()}
+			return &engine.CorruptError{
+				File:      old.name,
+				Segment:   old.number,
+				Offset:    s.end.offset,
+				FirstLost: s.end.next,
+				NextGood:  nextGood(seg, s.end),
+				Reason:    s.why.Error(),
+			}
 		}
 	}
 	whole := size == sealed.end // without a seal

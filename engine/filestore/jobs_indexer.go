@@ -63,9 +63,20 @@ const (
 )
 
 // newIndexer makes the indexer of a store. Nothing runs before the first add.
-func newIndexer(fsys vfs.FS, cache *index.BlockCache, mayWrite func() bool, rebuild func(context.Context, *segment) (*index.Memory, error)) *indexer {
-	x := &indexer{fs: fsys, cache: cache, mayWrite: mayWrite, rebuild: rebuild, retry: indexRetryFirst, mergeMost: mergeMost,
-		wake: make(chan struct{}, 1), damaged: map[*segment]bool{}}
+func newIndexer(
+	fsys vfs.FS, cache *index.BlockCache, mayWrite func() bool,
+	rebuild func(context.Context, *segment) (*index.Memory, error),
+) *indexer {
+	x := &indexer{
+		fs:        fsys,
+		cache:     cache,
+		mayWrite:  mayWrite,
+		rebuild:   rebuild,
+		retry:     indexRetryFirst,
+		mergeMost: mergeMost,
+		wake:      make(chan struct{}, 1),
+		damaged:   map[*segment]bool{},
+	}
 	x.ctx, x.cancel = context.WithCancel(context.Background())
 	return x
 }

@@ -158,7 +158,8 @@ func mergeWindow(items []mergeItem) []mergeItem {
 	var best []mergeItem
 	for i := range items {
 		n := i
-		for n < len(items) && n < i+mergeFan && items[n].file != nil && len(items[n].segments) == len(items[i].segments) {
+		for n < min(len(items), i+mergeFan) && items[n].file != nil &&
+			len(items[n].segments) == len(items[i].segments) {
 			n++
 		}
 		if n == i+mergeFan && (best == nil || len(items[i].segments) < len(best[0].segments)) {
@@ -255,8 +256,13 @@ func (x *indexer) dropRun(r *index.Run) {
 // indexRunMeta describes the events of adjacent sealed segments.
 func indexRunMeta(segments []*segment) index.Meta {
 	last := segments[len(segments)-1]
-	m := index.Meta{Store: last.header.Store, Number: last.number, Generation: uint32(len(segments)), Base: segments[0].base,
-		Chain: last.sealed.Load().lastChain}
+	m := index.Meta{
+		Store:      last.header.Store,
+		Number:     last.number,
+		Generation: uint32(len(segments)),
+		Base:       segments[0].base,
+		Chain:      last.sealed.Load().lastChain,
+	}
 	for _, seg := range segments {
 		m.Count += seg.sealed.Load().count
 	}

@@ -12,7 +12,9 @@ import (
 // checkRuns compares the merged indexes in dir with what the index files of their segments give,
 // and gives up those that differ. It returns how many it has compared and the names of the bad
 // ones.
-func (x *indexer) checkRuns(ctx context.Context, dir string, segments []*segment) (compared int, bad []string, err error) {
+func (x *indexer) checkRuns(
+	ctx context.Context, dir string, segments []*segment,
+) (compared int, bad []string, err error) {
 	if len(segments) == 0 {
 		return 0, nil, nil
 	}

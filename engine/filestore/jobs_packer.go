@@ -70,7 +70,11 @@ func (p *packer) block(f vfs.File, plain []byte, at format.Place) error {
 
 // finish writes map and header.
 func (p *packer) finish(f vfs.File, h *format.SegmentHeader, size int64) error {
-	l := format.PackedLayout{Size: size, Blocks: uint32(len(p.entries) / format.PackedEntry), MapCRC: format.CRC(p.entries)}
+	l := format.PackedLayout{
+		Size:   size,
+		Blocks: uint32(len(p.entries) / format.PackedEntry),
+		MapCRC: format.CRC(p.entries),
+	}
 	l.Maps[0] = format.AlignUp(p.end, format.PageSize)
 	l.Maps[1] = format.AlignUp(l.Maps[0]+int64(len(p.entries)), format.PageSize)
 	for _, at := range l.Maps {

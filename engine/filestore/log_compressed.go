@@ -43,7 +43,13 @@ func (c *plainCache) unpack(f vfs.File, h format.SegmentHeader, name string) (vf
 	if n < len(page) && vfs.IgnoreEOF(err) != nil {
 		return f, h, fmt.Errorf("eventfold: read %s: %w", name, err)
 	}
-	z := &compressedFile{file: f, name: name, place: format.Place{Store: h.Store, Segment: h.Number}, cache: c, ID: c.files.Add(1)}
+	z := &compressedFile{
+		file:  f,
+		name:  name,
+		place: format.Place{Store: h.Store, Segment: h.Number},
+		cache: c,
+		ID:    c.files.Add(1),
+	}
 	if z.layout, err = format.DecodeLayout(page[:n], name); err != nil {
 		return f, h, err
 	}

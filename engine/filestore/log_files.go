@@ -65,7 +65,13 @@ func (s *segmentFiles) again(n segmentName, h format.SegmentHeader) (vfs.File, e
 	}
 	if isHeaderDamage(err) {
 		name := vfs.Join(s.dir, format.SegmentFileName(n.number, n.generation))
-		err = &engine.CorruptError{File: name, Segment: n.number, FirstLost: h.Base, NextGood: engine.NoPosition, Reason: err.Error()}
+		err = &engine.CorruptError{
+			File:      name,
+			Segment:   n.number,
+			FirstLost: h.Base,
+			NextGood:  engine.NoPosition,
+			Reason:    err.Error(),
+		}
 	}
 	return nil, err
 }

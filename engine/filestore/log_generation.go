@@ -112,7 +112,9 @@ func (l *logState) removeLeftovers() {
 	for _, file := range files {
 		number, generation, ok := format.ParseSegmentFileName(file)
 		i := number - l.segments[0].number
-		if file == compressTemp || strings.HasSuffix(file, ".idx.tmp") || ok && i >= 0 && i < int64(len(l.segments)) && l.segments[i].generation != generation {
+		temp := file == compressTemp || strings.HasSuffix(file, ".idx.tmp")
+		ours := ok && i >= 0 && i < int64(len(l.segments))
+		if temp || ours && l.segments[i].generation != generation {
 			left = append(left, file)
 		}
 	}

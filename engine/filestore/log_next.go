@@ -97,7 +97,11 @@ func (g *log) prepareNext() {
 }
 
 func (g *log) beginNext() *nextSegment {
-	n := &nextSegment{capacity: format.SegmentCapacity(g.last().number+1, g.fixed, 0), pace: newZeroPace(), done: make(chan struct{})}
+	n := &nextSegment{
+		capacity: format.SegmentCapacity(g.last().number+1, g.fixed, 0),
+		pace:     newZeroPace(),
+		done:     make(chan struct{}),
+	}
 	maker := g.nextMaker()
 	// It ends when the file is made, early when stop is closed; takeNext and dropNext wait for it.
 	go func() {

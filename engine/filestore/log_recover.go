@@ -150,7 +150,8 @@ func (r *recovery) repairSeal() error {
 	seg := r.segments[n-2]
 	sealed := seg.sealed.Load()
 	m := r.manifest.Segment(seg.number)
-	certain := m != nil && m.Sealed || r.end.offset > format.SegmentHeaderSize || seg.generation > 0 // only what is durable gets a new generation
+	certain := m != nil && m.Sealed || r.end.offset > format.SegmentHeaderSize ||
+		seg.generation > 0 // only what is durable gets a new generation
 	for _, t := range r.tail {
 		certain = certain || t.Store == r.store && t.Segment > seg.number
 	}
@@ -379,7 +380,13 @@ func (l *logState) describe() *format.Manifest {
 
 // create makes the first segment of a new store.
 func (l *logState) create(maker *segmentMaker, fixed, now int64, store uuid.UUID) error {
-	h := format.SegmentHeader{Store: store, Number: 1, Created: now, Promised: format.SegmentHeaderSize, Capacity: format.SegmentCapacity(1, fixed, 0)}
+	h := format.SegmentHeader{
+		Store:    store,
+		Number:   1,
+		Created:  now,
+		Promised: format.SegmentHeaderSize,
+		Capacity: format.SegmentCapacity(1, fixed, 0),
+	}
 	f, err := maker.prepare(h.Capacity, nil)
 	if err != nil {
 		return writeError("make room for the first segment", err)

@@ -47,7 +47,12 @@ func newLogScanner(seg *segment, end logEnd) (*logScanner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("eventfold: %s: %w", seg.name, err)
 	}
-	return &logScanner{file: seg.file, at: format.Place{Store: seg.header.Store, Segment: seg.number}, end: end, size: size}, nil
+	return &logScanner{
+		file: seg.file,
+		at:   format.Place{Store: seg.header.Store, Segment: seg.number},
+		end:  end,
+		size: size,
+	}, nil
 }
 
 // next returns the next frame, whose bytes live until the next call, and nil if none begins at end.
@@ -89,7 +94,8 @@ func (s *logScanner) frameAt(off int64) (*logFrame, error) {
 		s.why = format.ErrFrameCut
 		return nil, nil
 	}
-	linked := h.Previous == s.end.previous && h.PreviousCRC == s.end.previousCRC || sabotage.On(sabotage.SkipPreviousCRC)
+	linked := h.Previous == s.end.previous && h.PreviousCRC == s.end.previousCRC ||
+		sabotage.On(sabotage.SkipPreviousCRC)
 	if h.First != s.end.next || !linked || h.Micros < s.end.micros {
 		s.why = format.ErrFramePrevious
 		return nil, nil
@@ -170,7 +176,9 @@ func indexFrame(m *index.Memory, h *format.FrameHeader, b []byte, off int64) {
 // laterFrame looks for the header of a frame anywhere at or behind off, at a multiple of 8, that
 // accept accepts, and returns where it is. It sees headers that are in their place, whether or not
 // what follows them checks.
-func (s *logScanner) laterFrame(off int64, accept func(h *format.FrameHeader, at int64) bool) (format.FrameHeader, int64, bool, error) {
+func (s *logScanner) laterFrame(
+	off int64, accept func(h *format.FrameHeader, at int64) bool,
+) (format.FrameHeader, int64, bool, error) {
 	off = format.AlignUp(off, format.FrameAlign)
 	for off+format.FrameHeaderSize <= s.size {
 		b, err := s.read(off, int(min(scanBlock, s.size-off)))

@@ -142,7 +142,13 @@ func (l *logState) missing(number int64, first engine.Position) error {
 		name = format.SegmentFileName(number, m.Generation)
 		first = m.Base
 	}
-	return &engine.CorruptError{File: vfs.Join(l.dir, name), Segment: number, FirstLost: first, NextGood: engine.NoPosition, Reason: "the file is missing"}
+	return &engine.CorruptError{
+		File:      vfs.Join(l.dir, name),
+		Segment:   number,
+		FirstLost: first,
+		NextGood:  engine.NoPosition,
+		Reason:    "the file is missing",
+	}
 }
 
 func (l *logState) readTail() error {
@@ -262,7 +268,15 @@ func (l *logState) open(n segmentName) (*segment, error) {
 		return nil, l.headerError(n, name, err)
 	}
 	l.store = h.Store
-	return &segment{number: n.number, generation: n.generation, base: h.Base, name: name, file: files.keep(f, n, h), header: h, compressed: compressed}, nil
+	return &segment{
+		number:     n.number,
+		generation: n.generation,
+		base:       h.Base,
+		name:       name,
+		file:       files.keep(f, n, h),
+		header:     h,
+		compressed: compressed,
+	}, nil
 }
 
 // headerError turns what is wrong with the header of a segment into the error that users see. A
@@ -281,7 +295,13 @@ func (l *logState) headerError(n segmentName, name string, err error) error {
 	if m := l.manifest.Segment(n.number); m != nil {
 		first = m.Base
 	}
-	e := &engine.CorruptError{File: name, Segment: n.number, FirstLost: first, NextGood: engine.NoPosition, Reason: err.Error()}
+	e := &engine.CorruptError{
+		File:      name,
+		Segment:   n.number,
+		FirstLost: first,
+		NextGood:  engine.NoPosition,
+		Reason:    err.Error(),
+	}
 	if m := l.manifest.Segment(n.number + 1); m != nil {
 		e.NextGood = m.Base
 	}
@@ -290,7 +310,9 @@ func (l *logState) headerError(n segmentName, name string, err error) error {
 
 // isHeaderDamage reports whether an error of opening a segment comes from what is in the file.
 func isHeaderDamage(err error) bool {
-	for _, damage := range [...]error{format.ErrSegmentMagic, format.ErrSegmentCRC, format.ErrSegmentFields, format.ErrLayout, format.ErrMap} {
+	for _, damage := range [...]error{
+		format.ErrSegmentMagic, format.ErrSegmentCRC, format.ErrSegmentFields, format.ErrLayout, format.ErrMap,
+	} {
 		if errors.Is(err, damage) {
 			return true
 		}
@@ -326,8 +348,15 @@ func (l *logState) trust(seg *segment, m *format.ManifestSegment) {
 	l.least = m.Least
 	l.end = logEnd{offset: m.End, next: m.Next, chain: m.LastChain, micros: m.Greatest}
 	l.found.x = l.end
-	seg.setIndex(l.indexer.openSealed(seg, index.Meta{Store: l.store, Number: seg.number, Generation: seg.header.Content,
-		Base: seg.base, Count: uint32(m.Next - m.Base), End: m.End, Chain: m.LastChain}))
+	seg.setIndex(l.indexer.openSealed(seg, index.Meta{
+		Store:      l.store,
+		Number:     seg.number,
+		Generation: seg.header.Content,
+		Base:       seg.base,
+		Count:      uint32(m.Next - m.Base),
+		End:        m.End,
+		Chain:      m.LastChain,
+	}))
 }
 
 // startBehindIndex uses the index file that was written when the store was closed, if there is one
@@ -420,7 +449,10 @@ func isSealed(seg *segment, end logEnd) (bool, error) {
 		return false, wrap("read "+seg.name, vfs.IgnoreEOF(err))
 	}
 	h, err := format.DecodeFrameHeader(b[:], at)
-	return err == nil && h.Kind == format.FrameSeal && h.First == end.next && format.CheckFrame(b[:], h) == nil && format.FrameChain(b[:]) == end.chain, nil
+	if err != nil || h.Kind != format.FrameSeal || format.CheckFrame(b[:], h) != nil {
+		return false, nil
+	}
+	return h.First == end.next && format.FrameChain(b[:]) == end.chain, nil
 }
 
 // damage returns the error for damage at a place in the last segment. next is the next position
@@ -430,7 +462,14 @@ func (l *logState) damage(at logEnd, why error, next engine.Position) *engine.Co
 	if why == nil {
 		why = format.ErrFramePrevious
 	}
-	e := &engine.CorruptError{File: seg.name, Segment: seg.number, Offset: at.offset, FirstLost: at.next, NextGood: next, Reason: why.Error()}
+	e := &engine.CorruptError{
+		File:      seg.name,
+		Segment:   seg.number,
+		Offset:    at.offset,
+		FirstLost: at.next,
+		NextGood:  next,
+		Reason:    why.Error(),
+	}
 	if good := nextGood(seg, at); good != engine.NoPosition {
 		e.NextGood = good
 	}
@@ -444,7 +483,8 @@ func nextGood(seg *segment, damaged logEnd) engine.Position {
 	if err != nil {
 		return engine.NoPosition
 	}
-	h, _, ok, _ := s.laterFrame(damaged.offset+format.FrameAlign, func(h *format.FrameHeader, _ int64) bool { return h.First >= damaged.next && h.Count > 0 })
+	behind := func(h *format.FrameHeader, _ int64) bool { return h.First >= damaged.next && h.Count > 0 }
+	h, _, ok, _ := s.laterFrame(damaged.offset+format.FrameAlign, behind)
 	if !ok {
 		return engine.NoPosition
 	}

@@ -18,10 +18,12 @@ import (
 type log struct {
 	*logState
 	maker *segmentMaker
-	fixed int64    // Options.SegmentSize
-	most  int64    // Options.indexMost
-	file  vfs.File // of the last segment, for writing: opened once and kept until the segment is sealed, so that no error of a sync gets lost
-	tail  *tailWriter
+	fixed int64 // Options.SegmentSize
+	most  int64 // Options.indexMost
+	// file is that of the last segment, for writing: opened once and kept until the segment is
+	// sealed, so that no error of a sync gets lost.
+	file vfs.File
+	tail *tailWriter
 
 	durable       logEnd    // everything before it is synced
 	unsyncedSince time.Time // since when there is something behind durable; zero if there is nothing
@@ -50,7 +52,16 @@ func openLog(l *logState, maker *segmentMaker, o *Options) (*log, error) {
 	}
 	f := l.claimed
 	l.claimed, l.claimedName = nil, ""
-	g := &log{logState: l, maker: maker, fixed: o.SegmentSize, most: o.indexMost, file: f, tail: tail, durable: l.end, nonces: nonceSource{random: o.Rand}}
+	g := &log{
+		logState: l,
+		maker:    maker,
+		fixed:    o.SegmentSize,
+		most:     o.indexMost,
+		file:     f,
+		tail:     tail,
+		durable:  l.end,
+		nonces:   nonceSource{random: o.Rand},
+	}
 	if g.most == 0 {
 		g.most = defaultIndexMost
 	}
@@ -88,7 +99,8 @@ const defaultIndexMost = 16 << 20
 // fits reports whether a frame with n bytes of records fits into the last segment, and the seal
 // behind it.
 func (g *log) fits(n int) bool {
-	return g.named == nil && g.index.Size() < g.most && format.SealAt(g.end.offset+int64(format.FrameSize(n)))+format.PageSize <= g.last().header.Capacity
+	end := format.SealAt(g.end.offset+int64(format.FrameSize(n))) + format.PageSize // of the seal's page
+	return g.named == nil && g.index.Size() < g.most && end <= g.last().header.Capacity
 }
 
 // write writes a frame to the end of the log. b holds room for the frame's header, and then its

@@ -29,7 +29,14 @@ func Open(dir string, o Options) (*FileStore, error) {
 	if err := o.fill(); err != nil {
 		return nil, err
 	}
-	s := &FileStore{dir: dir, fs: &storeFS{path: o.FS}, opt: o, closing: make(chan struct{}), files: o.files, names: newAnchors(o.FS, dir)}
+	s := &FileStore{
+		dir:     dir,
+		fs:      &storeFS{path: o.FS},
+		opt:     o,
+		closing: make(chan struct{}),
+		files:   o.files,
+		names:   newAnchors(o.FS, dir),
+	}
 	s.shared.ended = s.ended
 	cache := index.NewBlockCache(indexCacheSize, indexFilterSize)
 	cache.Opened = s.files
@@ -204,7 +211,10 @@ func (s *FileStore) checkDir() error {
 		}
 	}
 	if foreign != "" {
-		return &engine.FormatError{File: s.dir, Reason: fmt.Sprintf("holds no event store, but other files (%s)", foreign)}
+		return &engine.FormatError{
+			File:   s.dir,
+			Reason: fmt.Sprintf("holds no event store, but other files (%s)", foreign),
+		}
 	}
 	return nil
 }
@@ -257,7 +267,9 @@ func (l *logState) isClean() bool {
 	if len(l.segments) == 0 {
 		return true
 	}
-	if l.lost || len(l.tail) == 0 || len(l.found.frames) > 0 || l.found.seal != 0 || l.manifest.Last() != l.last().number {
+	whole := !l.lost && l.manifest.Last() == l.last().number
+	unfinished := len(l.found.frames) > 0 || l.found.seal != 0
+	if !whole || unfinished || len(l.tail) == 0 {
 		return false
 	}
 	t := &l.tail[0]
@@ -297,7 +309,8 @@ func (s *FileStore) repair() error {
 // cannotWrite reports whether an error means that the store can be read but not repaired now. The
 // first append meets it again.
 func cannotWrite(err error) bool {
-	return errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission) || errors.Is(err, engine.ErrFull) || vfs.IsFull(err)
+	return errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission) ||
+		errors.Is(err, engine.ErrFull) || vfs.IsFull(err)
 }
 
 // recoverLocked reads all that there is and repairs the end of the log. The caller holds the write
@@ -318,7 +331,13 @@ func (s *FileStore) recoverLocked() error {
 		return nil
 	}
 	report := s.OpenReport()
-	r := recovery{logState: s.log, maker: s.maker(), fixed: s.opt.SegmentSize, report: &report, now: s.opt.Now().UnixMicro()}
+	r := recovery{
+		logState: s.log,
+		maker:    s.maker(),
+		fixed:    s.opt.SegmentSize,
+		report:   &report,
+		now:      s.opt.Now().UnixMicro(),
+	}
 	err := r.run()
 	if err == nil {
 		err = s.log.claim() // which may be a new segment

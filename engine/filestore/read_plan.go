@@ -44,7 +44,11 @@ func (r *readIndex) plan(f engine.Filter) scanPlan {
 	if f.Any != nil {
 		any := make([]engine.Alternative, len(f.Any))
 		for i, a := range f.Any {
-			any[i] = engine.Alternative{Streams: sortedNames(a.Streams), Types: sortedNames(a.Types), Tags: sortedNames(a.Tags)}
+			any[i] = engine.Alternative{
+				Streams: sortedNames(a.Streams),
+				Types:   sortedNames(a.Types),
+				Tags:    sortedNames(a.Tags),
+			}
 		}
 		f.Any = any
 	}
@@ -58,9 +62,10 @@ func (r *readIndex) plan(f engine.Filter) scanPlan {
 		}
 	}
 	m := &p.match
-	p.nothing = p.from >= p.to || m.since >= m.before || m.minVersion > m.maxVersion ||
-		f.Streams != nil && len(f.Streams) == 0 || f.Types != nil && len(f.Types) == 0 || f.IDs != nil && len(f.IDs) == 0 ||
-		f.Any != nil && len(f.Any) == 0
+	emptyRange := p.from >= p.to || m.since >= m.before || m.minVersion > m.maxVersion
+	emptyList := f.Streams != nil && len(f.Streams) == 0 || f.Types != nil && len(f.Types) == 0 ||
+		f.IDs != nil && len(f.IDs) == 0 || f.Any != nil && len(f.Any) == 0
+	p.nothing = emptyRange || emptyList
 	return p
 }
 
@@ -93,7 +98,8 @@ func (p *scanPlan) within(s *segmentReader) (lo, hi uint32, err error) {
 	if !p.match.timed {
 		return lo, hi, nil
 	}
-	if sealed := s.seg.sealed.Load(); sealed != nil && (sealed.least >= p.match.before || sealed.greatest < p.match.since) {
+	sealed := s.seg.sealed.Load()
+	if sealed != nil && (sealed.least >= p.match.before || sealed.greatest < p.match.since) {
 		return 0, 0, nil
 	}
 	first, err := s.Since(p.match.since, hi)
@@ -145,7 +151,9 @@ func (p *scanPlan) conditions(s *segmentReader, lo, hi uint32) (found []conditio
 
 // named asks about one of the streams, one of the types, and all of the tags; nil means no
 // condition.
-func (p *scanPlan) named(s *segmentReader, streams, types, tags []string, lo, hi uint32) (found []condition, none bool, err error) {
+func (p *scanPlan) named(
+	s *segmentReader, streams, types, tags []string, lo, hi uint32,
+) (found []condition, none bool, err error) {
 	found = make([]condition, 0, 2+len(tags))
 	add := func(d index.Dictionary, names []string) (bool, error) {
 		c, err := p.condition(s, d, names, lo, hi)

@@ -51,7 +51,9 @@ func (s *segmentReader) Lookup(d index.Dictionary, key string, limit uint32) (e 
 	return e, ok, err
 }
 
-func (s *segmentReader) Postings(d index.Dictionary, key string, lo, hi uint32, dst []uint32) (ords []uint32, err error) {
+func (s *segmentReader) Postings(
+	d index.Dictionary, key string, lo, hi uint32, dst []uint32,
+) (ords []uint32, err error) {
 	err = s.ask(func(x index.Index) error { ords, err = x.Postings(d, key, lo, hi, dst); return err })
 	return ords, err
 }

@@ -53,7 +53,13 @@ func (f *frameRows) begin(s *segmentReader, lo, hi uint32, dir engine.Direction,
 
 // beginWhole makes the rows of a whole segment ready, forwards, without asking its index.
 func (f *frameRows) beginWhole(s *segmentReader) {
-	*f = frameRows{s: s, hi: s.limit, size: largeBlock, walk: s.walk(format.SegmentHeaderSize, 0), until: s.position(s.limit)}
+	*f = frameRows{
+		s:     s,
+		hi:    s.limit,
+		size:  largeBlock,
+		walk:  s.walk(format.SegmentHeaderSize, 0),
+		until: s.position(s.limit),
+	}
 }
 
 // seekForwards goes to the frame that holds event lo.

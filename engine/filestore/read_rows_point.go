@@ -53,8 +53,17 @@ func (p *pointRows) begin(s *segmentReader, ords []uint32, dir engine.Direction,
 		slices.Reverse(ords)
 	}
 	s.memory.release(p.block)
-	*p = pointRows{s: s, ords: ords, dir: dir, time: time, offsets: p.offsets[:0], wanted: pointGroup, copies: p.copies[:0], times: p.times[:0],
-		run: recordRun{b: p.run.b[:0]}}
+	*p = pointRows{
+		s:       s,
+		ords:    ords,
+		dir:     dir,
+		time:    time,
+		offsets: p.offsets[:0],
+		wanted:  pointGroup,
+		copies:  p.copies[:0],
+		times:   p.times[:0],
+		run:     recordRun{b: p.run.b[:0]},
+	}
 }
 
 // nextRow yields the next event.

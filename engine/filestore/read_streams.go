@@ -92,7 +92,11 @@ func (c *streamList) add(l *segmentStreams, first bool) error {
 		if err != nil {
 			return err
 		}
-		c.stream = engine.StreamInfo{Stream: e.Key, FirstPosition: base + engine.Position(e.First), CreatedAt: time.UnixMicro(at).UTC()}
+		c.stream = engine.StreamInfo{
+			Stream:        e.Key,
+			FirstPosition: base + engine.Position(e.First),
+			CreatedAt:     time.UnixMicro(at).UTC(),
+		}
 	}
 	at, err := l.reader.RecordedAt(e.Last)
 	if err != nil {

@@ -72,7 +72,13 @@ func (w *writer) check(r *request) (failed []engine.FailedCheck, err error) {
 			switch e := expect.(type) {
 			case engine.ExpectedVersion:
 				if !e.Holds(actual) {
-					failed = append(failed, engine.FailedCheck{Append: i, Check: k, Stream: a.Stream, Expected: e, Actual: actual})
+					failed = append(failed, engine.FailedCheck{
+						Append:   i,
+						Check:    k,
+						Stream:   a.Stream,
+						Expected: e,
+						Actual:   actual,
+					})
 				}
 			case *engine.Condition:
 				f, err := w.recheck(r, i, k, e)
@@ -132,8 +138,12 @@ func (s *FileStore) checkConditions(ctx context.Context, r *request) error {
 				continue
 			}
 			if c.After >= r.checked {
-				return &engine.InvalidError{Append: i, Event: -1, Field: "condition",
-					Reason: fmt.Sprintf("looks after position %d, but the log ends before position %d", c.After, r.checked)}
+				return &engine.InvalidError{
+					Append: i,
+					Event:  -1,
+					Field:  "condition",
+					Reason: fmt.Sprintf("looks after position %d, but the log ends before position %d", c.After, r.checked),
+				}
 			}
 			conflicts, err := index.conflicts(ctx, c, 0)
 			if err == nil && !c.LogOnly && len(conflicts) < engine.MaxConflicts {
@@ -143,8 +153,14 @@ func (s *FileStore) checkConditions(ctx context.Context, r *request) error {
 				return err
 			}
 			if len(conflicts) > 0 {
-				r.failed = append(r.failed, engine.FailedCheck{Append: i, Check: k, Stream: r.batch[i].Stream, Actual: engine.NoVersion,
-					Condition: c, Conflicts: conflicts})
+				r.failed = append(r.failed, engine.FailedCheck{
+					Append:    i,
+					Check:     k,
+					Stream:    r.batch[i].Stream,
+					Actual:    engine.NoVersion,
+					Condition: c,
+					Conflicts: conflicts,
+				})
 			}
 		}
 	}
@@ -170,7 +186,14 @@ func (w *writer) recheck(r *request, i, k int, c *engine.Condition) (*engine.Fai
 	if err != nil || len(conflicts) == 0 {
 		return nil, err
 	}
-	return &engine.FailedCheck{Append: i, Check: k, Stream: r.batch[i].Stream, Actual: engine.NoVersion, Condition: c, Conflicts: conflicts}, nil
+	return &engine.FailedCheck{
+		Append:    i,
+		Check:     k,
+		Stream:    r.batch[i].Stream,
+		Actual:    engine.NoVersion,
+		Condition: c,
+		Conflicts: conflicts,
+	}, nil
 }
 
 // conflicts returns the first events at or after position from that break the condition.

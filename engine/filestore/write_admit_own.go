@@ -13,7 +13,9 @@ import (
 // ownConflicts adds the events of the request's appends before number n that break the condition.
 // They have no places yet, as the comment of Condition tells, so that it does not matter what the
 // log is like when the request comes to the writer.
-func (r *request) ownConflicts(ctx context.Context, c *engine.Condition, n int, found []engine.Event) ([]engine.Event, error) {
+func (r *request) ownConflicts(
+	ctx context.Context, c *engine.Condition, n int, found []engine.Event,
+) ([]engine.Event, error) {
 	m, some := ownMatcher(c)
 	if !some {
 		return found, nil

@@ -19,7 +19,9 @@ type heads struct {
 }
 
 func newHeads(streams int) *heads {
-	return &heads{cache: headCache{most: max(1, streams/headWays), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}}
+	return &heads{
+		cache: headCache{most: max(1, streams/headWays), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}},
+	}
 }
 
 // version returns the version of a stream's last committed event, and NoVersion if there is no such
@@ -169,7 +171,9 @@ func (r *readIndex) eachCandidate(id uuid.UUID, visit func(s *segmentReader, ord
 }
 
 // candidatesIn asks segment i alone. more is false if visit wants no more.
-func (r *readIndex) candidatesIn(i int, id uuid.UUID, ords *[]uint32, visit func(*segmentReader, uint32) (bool, error)) (more bool, err error) {
+func (r *readIndex) candidatesIn(
+	i int, id uuid.UUID, ords *[]uint32, visit func(*segmentReader, uint32) (bool, error),
+) (more bool, err error) {
 	limit := r.limit(i)
 	if limit == 0 {
 		return true, nil

@@ -85,7 +85,13 @@ func (s *FileStore) startWriter() *writer {
 		return nil
 	}
 	if !s.started.Load() {
-		w := &writer{s: s, requests: make(chan *request, s.opt.QueueLength), swaps: make(chan *swap), stopping: make(chan struct{}), stopped: make(chan struct{})}
+		w := &writer{
+			s:        s,
+			requests: make(chan *request, s.opt.QueueLength),
+			swaps:    make(chan *swap),
+			stopping: make(chan struct{}),
+			stopped:  make(chan struct{}),
+		}
 		w.heads = newHeads(DefaultHeadCacheSize)
 		w.group.numbers = map[string]uint32{}
 		w.group.ids = map[uuid.UUID]uint32{}

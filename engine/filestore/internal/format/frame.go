@@ -42,8 +42,9 @@ const (
 	TrailerMagicAt = 36 // u32
 
 	MinFrameSize = FrameHeaderSize + FrameTrailerSize
-	MaxGroupSize = 4 << 20                                                                               // at which a group stops gathering, bytes
-	MaxFrameSize = FrameHeaderSize + MaxGroupSize + engine.MaxAppendSize + FrameAlign + FrameTrailerSize // a group that is not full takes one more append
+	MaxGroupSize = 4 << 20 // at which a group stops gathering, bytes
+	// A group that is not full takes one more append.
+	MaxFrameSize = FrameHeaderSize + MaxGroupSize + engine.MaxAppendSize + FrameAlign + FrameTrailerSize
 	PageSize     = 4096
 )
 

@@ -114,8 +114,11 @@ func decodeManifest1(b []byte) (*Manifest, error) {
 // fits reports whether a segment can have so many events in so many bytes. Of one that gets more
 // events nothing is relied on.
 func (s *ManifestSegment) fits() bool {
-	return s.Number > 0 && !s.Sealed || s.Number > 0 && s.Base >= 0 && s.Next >= s.Base && s.End >= SegmentHeaderSize && s.End <= 2*MaxSegmentSize &&
-		int64(s.Next-s.Base) <= MostEvents(s.End)
+	if s.Number <= 0 || !s.Sealed {
+		return s.Number > 0
+	}
+	sized := s.End >= SegmentHeaderSize && s.End <= 2*MaxSegmentSize
+	return sized && s.Base >= 0 && s.Next >= s.Base && int64(s.Next-s.Base) <= MostEvents(s.End)
 }
 
 func (s *ManifestSegment) decode(b []byte) {
@@ -142,7 +145,8 @@ func MayBeManifest(b []byte, size int64) bool {
 	if len(b) < ManifestHead {
 		return int64(len(b)) == size
 	}
-	if n := int64(binary.LittleEndian.Uint32(b[12:])); string(b[:8]) != ManifestMagic || size != ManifestHead+n*ManifestEntry+4 {
+	n := int64(binary.LittleEndian.Uint32(b[12:]))
+	if string(b[:8]) != ManifestMagic || size != ManifestHead+n*ManifestEntry+4 {
 		return false
 	}
 	last := (len(b) - ManifestHead) / ManifestEntry

@@ -108,7 +108,8 @@ func (r *Record) Decode(b []byte) error {
 	tags := int64(binary.LittleEndian.Uint16(head[recordTagsAt:]))
 	metadata := int64(binary.LittleEndian.Uint32(head[recordMetadataAt:]))
 	payloadAt := EventHeadSize + stream + typ + tags + metadata
-	if size < MinRecordSize || size > MaxRecordSize || stream == 0 || stream > engine.MaxStreamSize || typ == 0 || payloadAt > size {
+	if size < MinRecordSize || size > MaxRecordSize || payloadAt > size ||
+		stream == 0 || stream > engine.MaxStreamSize || typ == 0 {
 		return errRecordLength
 	}
 	if size > int64(len(b)) {

@@ -56,7 +56,8 @@ func (t *TailSlot) Put(b []byte) {
 
 // DecodeTailSlot decodes one slot. ok is false if it does not check.
 func DecodeTailSlot(b []byte) (t TailSlot, ok bool) {
-	if len(b) < TailBytes || string(b[:8]) != TailMagic || binary.LittleEndian.Uint32(b[tailCRCAt:]) != CRC(b[:tailCRCAt]) {
+	if len(b) < TailBytes || string(b[:8]) != TailMagic ||
+		binary.LittleEndian.Uint32(b[tailCRCAt:]) != CRC(b[:tailCRCAt]) {
 		return TailSlot{}, false
 	}
 	return TailSlot{

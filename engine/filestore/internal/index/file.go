@@ -57,7 +57,14 @@ func OpenAnyFile(fsys vfs.FS, name string, m Meta, cache *BlockCache) (*File, er
 	if err != nil {
 		return nil, err
 	}
-	x := &File{Name: name, File: f, Cache: cache, ID: cache.NewFile(), CRC: m.BlockSeed(), seed: format.IndexSeed(m.Store)}
+	x := &File{
+		Name:  name,
+		File:  f,
+		Cache: cache,
+		ID:    cache.NewFile(),
+		CRC:   m.BlockSeed(),
+		seed:  format.IndexSeed(m.Store),
+	}
 	if err := x.readFooter(m); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}

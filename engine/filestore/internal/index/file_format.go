@@ -169,8 +169,9 @@ func (f *Footer) check() error {
 		f.Sections[SectionIDFilter].Size%format.BloomBlock == 0
 	for d := range int(Dictionaries) {
 		at := SectionKeys + d*SectionsPerKeys
-		ok = ok && f.keysFit(Dictionary(d)) && f.Sections[at+KeysLeaves].Start%BlockPayload == 0 && f.Sections[at+KeysLeaves].Size%BlockPayload == 0 &&
-			f.Sections[at+KeysFilter].Size%format.BloomBlock == 0
+		leaves, filter := f.Sections[at+KeysLeaves], f.Sections[at+KeysFilter]
+		ok = ok && f.keysFit(Dictionary(d)) && filter.Size%format.BloomBlock == 0 &&
+			leaves.Start%BlockPayload == 0 && leaves.Size%BlockPayload == 0
 	}
 	if !ok || !f.Run && int64(f.Count) > format.MostEvents(f.End) {
 		return errIndexSections

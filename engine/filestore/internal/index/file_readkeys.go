@@ -142,7 +142,9 @@ func (c *leafCursor) numbers(b []byte) ([]byte, bool) {
 	if ok && count > 1 {
 		ok = takeUvarint(&b, &span) && takeUvarint(&b, &postings)
 	}
-	if !ok || count == 0 || count > math.MaxUint32 || first > math.MaxUint32 || span > math.MaxUint32-first || span < count-1 || version > math.MaxInt64 {
+	counted := count > 0 && count <= math.MaxUint32
+	placed := first <= math.MaxUint32 && span <= math.MaxUint32-first && span >= count-1
+	if !ok || !counted || !placed || version > math.MaxInt64 {
 		return b, false
 	}
 	c.entry = leafEntry{uint32(count), uint32(first), uint32(first + span), engine.Version(version), postings}
