@@ -11,6 +11,9 @@ import (
 // This file is how pointRows come by records of a file that can be mapped: they ask the index for
 // the places of a group at once, copy what has been read before out of the map, and read the rest,
 // what lies near each other in one go. No place is asked for twice.
+//
+// BenchmarkFirstRead and BenchmarkStoreReadStream hold it. The plain path is the rest of pointRows;
+// TestPointsOfMappedFilesAgreeWithPlainReads compares the two.
 
 // mostRun is how many bytes are read at once of records that have not been read before.
 const mostRun = 64 << 10
