@@ -49,12 +49,12 @@ var layers = map[string][]string{
 		"engine", "engine/vfs", "engine/internal/sabotage", "engine/filestore/internal/format",
 	},
 	"engine/filestore/internal/format": {"engine", "engine/internal/sabotage"},
-	"engine/vfs":                       {"engine", "engine/internal/sabotage"},
+	"engine/vfs":                       {"engine"},
 	"engine/internal/sabotage":         {},
 
 	"engine/enginetest": {"engine"},
 	"engine/crashtest": {
-		"engine", "engine/vfs", "engine/filestore", "engine/enginetest",
+		"engine", "engine/vfs", "engine/filestore", "engine/enginetest", "engine/internal/sabotage",
 		"internal/race", "internal/testenv",
 	},
 	"internal/race":    {},

@@ -8,8 +8,9 @@ type VerifyReport struct {
 	Events   int64
 	Bytes    int64 // of frames
 	Indexes  int   // index files that were compared with the events
-	// BadIndexes are damaged files that are derived from the log: index files, and MANIFEST, which lists the segments. No event is harmed, and
-	// each is made anew: an index file in the background if this process writes the store, MANIFEST when a segment is added or recovered.
+	// BadIndexes are damaged files that are derived from the log: index files, and MANIFEST, which
+	// lists the segments. No event is harmed, and each is made anew: an index file in the
+	// background if this process writes the store, MANIFEST when a segment is added or recovered.
 	BadIndexes []string
 }
 

@@ -5,14 +5,14 @@ import (
 	"unicode/utf8"
 )
 
-// A NameFault is what is wrong with the name of a stream or of a type.
+// A NameFault is what is wrong with the name of a stream or of a type, or with a tag.
 type NameFault uint8
 
 // The faults, in the order in which they are looked for.
 const (
 	NameOK       NameFault = iota
 	NameEmpty              // has no byte
-	NameTooLong            // has more than MaxStreamSize or MaxTypeSize bytes
+	NameTooLong            // has more than MaxStreamSize, MaxTypeSize or MaxTagSize bytes
 	NameReserved           // of a stream: begins with $
 	NameNotUTF8
 	NameHasNUL
@@ -28,6 +28,9 @@ func CheckStream(name string) NameFault {
 
 // CheckType says what is wrong with the type of an event.
 func CheckType(name string) NameFault { return checkName(name, MaxTypeSize) }
+
+// CheckTag says what is wrong with a tag.
+func CheckTag(tag string) NameFault { return checkName(tag, MaxTagSize) }
 
 func checkName(name string, limit int) NameFault {
 	switch {

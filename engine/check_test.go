@@ -28,5 +28,6 @@ func TestNamesAreCheckedInOneOrder(t *testing.T) {
 	for _, tt := range tests {
 		assert.Equal(t, tt.stream, engine.CheckStream(tt.name), "%.20q", tt.name)
 		assert.Equal(t, tt.kind, engine.CheckType(tt.name), "%.20q", tt.name)
+		assert.Equal(t, tt.kind, engine.CheckTag(tt.name), "%.20q", tt.name)
 	}
 }

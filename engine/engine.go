@@ -1,7 +1,8 @@
 // Package engine keeps events in append-only streams with one gap-free global order.
 //
-// The package is the contract: a [Store] appends, a [ReadIndex] reads. Package filestore has the embedded store, which keeps its
-// log in a directory; other engines implement the same interfaces and pass the same tests (package enginetest).
+// The package is the contract: a [Store] appends, a [ReadIndex] reads. Package filestore has the
+// embedded store, which keeps its log in a directory; other engines implement the same interfaces
+// and pass the same tests (package enginetest).
 package engine
 
 import (
@@ -13,34 +14,37 @@ import (
 
 // A Store is an event store. All methods may be called from any number of goroutines.
 type Store interface {
-	// Append commits one or more appends, to one or more streams, all or none of them, and returns when they are
-	// durable and visible to ReadIndex.
+	// Append commits one or more appends, to one or more streams, all or none of them, and returns
+	// when they are durable and visible to ReadIndex.
 	//
-	// The order of decisions is: shape and size ([*InvalidError], [*TooLargeError]); event ids ([*DuplicateEventError],
-	// or success with Appended.Duplicate if exactly these events are stored already); expectations ([*ConflictError] with
-	// every check that failed); write. After an error nothing was written, except when it matches [ErrOutcomeUnknown].
+	// The order of decisions is: shape and size ([*InvalidError], [*TooLargeError]); event ids
+	// ([*DuplicateEventError], or success with Appended.Duplicate if exactly these events are
+	// stored already); expectations ([*ConflictError] with every check that failed); write. After
+	// an error nothing was written, except when it matches [ErrOutcomeUnknown].
 	//
-	// The appends of a batch are decided one after the other: the expectations of each see the log and the events of
-	// the appends before it, never its own. What an append to several streams expects as one decision stands in the
-	// first.
+	// The appends of a batch are decided one after the other: the expectations of each see the log
+	// and the events of the appends before it, never its own. What an append to several streams
+	// expects as one decision stands in the first.
 	//
-	// A request waits in a bounded queue. If ctx ends while it waits, Append returns ctx.Err() and nothing was written.
-	// Once the writer has claimed it, Append waits for the outcome.
+	// A request waits in a bounded queue. If ctx ends while it waits, Append returns ctx.Err() and
+	// nothing was written. Once the writer has claimed it, Append waits for the outcome.
 	//
-	// When Append has returned, the store keeps nothing of the batch: its slices and bytes may be used again.
+	// When Append has returned, the store keeps nothing of the batch: its slices and bytes may be
+	// used again.
 	Append(ctx context.Context, batch ...Append) (Appended, error)
 
 	// ReadIndex returns the store as it is now. It costs nothing to take and needs no closing.
 	ReadIndex() ReadIndex
 
-	// Wait returns nil when the head is beyond p, ctx.Err() when ctx ends first, [ErrClosed] when the store is closed.
+	// Wait returns nil when the head is beyond p, ctx.Err() when ctx ends first, [ErrClosed] when
+	// the store is closed.
 	Wait(ctx context.Context, p Position) error
 
 	// Stats returns counters and sizes.
 	Stats() Stats
 
-	// Close waits for the appends that are queued, stops every goroutine of the store and releases its files.
-	// Later calls return [ErrClosed]; a second Close returns nil.
+	// Close waits for the appends that are queued, stops every goroutine of the store and releases
+	// its files. Later calls return [ErrClosed]; a second Close returns nil.
 	Close() error
 }
 
@@ -58,16 +62,18 @@ type Expectation interface{ expectation() }
 func (ExpectedVersion) expectation() {}
 func (*Condition) expectation()      {}
 
-// A Condition holds if no event after position After passes Where and Match. It sees the log, and behind it the events
-// of the earlier appends of the same batch, never those of its own append. This is the append condition of the DCB
-// specification (dcb.events).
+// A Condition holds if no event after position After passes Where and Match. It sees the log, and
+// behind it the events of the earlier appends of the same batch, never those of its own append.
+// This is the append condition of the DCB specification (dcb.events).
 //
-// The events of a batch have no places yet. They come after every position, so that After and From let them pass; To,
-// the bounds of version and time, and ids that the store will assign do not. Match sees them with NoPosition,
-// NoVersion, the time 0, and the nil UUID unless the id was given; so do the Conflicts of a [FailedCheck]. What is
-// found of them depends on nothing that others append.
+// The events of a batch have no places yet. They come after every position, so that After and From
+// let them pass; To, the bounds of version and time, and ids that the store will assign do not.
+// Match sees them with NoPosition, NoVersion, the time 0, and the nil UUID unless the id was given;
+// so do the Conflicts of a [FailedCheck]. What is found of them depends on nothing that others
+// append.
 //
-// The store calls Match from the goroutine that called Append and from its writer, never from two at once.
+// The store calls Match from the goroutine that called Append and from its writer, never from two
+// at once.
 type Condition struct {
 	After   Position                              // exclusive; NoPosition looks at the whole log
 	Where   Filter                                // which events are looked at; its From is raised to After+1
@@ -82,7 +88,8 @@ type Condition struct {
 type Appended struct {
 	Events     []Placed
 	RecordedAt time.Time
-	// Duplicate is true if exactly these events were stored already: nothing was written, Events holds the original places.
+	// Duplicate is true if exactly these events were stored already: nothing was written, Events
+	// holds the original places.
 	Duplicate bool
 }
 
@@ -93,22 +100,28 @@ type Placed struct {
 	ID       uuid.UUID
 }
 
-// A ReadIndex is the store seen from one Head. It never changes; any number of goroutines may use it; reading takes no lock
-// that the writer holds. A ReadIndex of a closed store gives ErrClosed.
+// A ReadIndex is the store seen from one Head. It never changes; any number of goroutines may use
+// it; reading takes no lock that the writer holds. A ReadIndex of a closed store gives ErrClosed.
 type ReadIndex interface {
 	// Head returns the number of events in the log, which is the next position.
 	Head() Position
-	// At returns the ReadIndex with the earlier head h. It panics if h is negative or beyond Head: the caller has checked.
+	// At returns the ReadIndex with the earlier head h. It panics if h is negative or beyond Head:
+	// the caller has checked.
 	At(h Position) ReadIndex
-	// StreamVersion returns the version of the stream's last event, and false if there is no such stream.
+	// StreamVersion returns the version of the stream's last event, and false if there is no such
+	// stream.
 	StreamVersion(stream string) (Version, bool, error)
-	// ReadAll reads every event from position from (inclusive). Backwards from a place at or beyond the head begins with the last event.
+	// ReadAll reads every event from position from (inclusive). Backwards from a place at or beyond
+	// the head begins with the last event.
 	ReadAll(ctx context.Context, from Position, dir Direction) Cursor
-	// ReadStream reads a stream from version from (inclusive). Cursor.Err is a *StreamNotFoundError if there is no such stream.
+	// ReadStream reads a stream from version from (inclusive). Cursor.Err is a *StreamNotFoundError
+	// if there is no such stream.
 	ReadStream(ctx context.Context, stream string, from Version, dir Direction) Cursor
-	// Scan reads the events that pass the filter, in position order or its reverse, in batches with the columns asked for.
+	// Scan reads the events that pass the filter, in position order or its reverse, in batches with
+	// the columns asked for.
 	Scan(ctx context.Context, what Filter, columns ColumnSet) BatchCursor
-	// Count returns the number of events that pass the filter, from the indexes where they can tell.
+	// Count returns the number of events that pass the filter, from the indexes where they can
+	// tell.
 	Count(ctx context.Context, what Filter) (int64, error)
 	// Streams lists the streams whose names begin with prefix, in byte order of their names.
 	Streams(ctx context.Context, prefix string) StreamCursor
@@ -116,7 +129,8 @@ type ReadIndex interface {
 	Types(ctx context.Context) ([]TypeInfo, error)
 }
 
-// A Filter selects events. Every field narrows the selection; the zero value with From 0 selects all.
+// A Filter selects events. Every field narrows the selection; the zero value with From 0 selects
+// all.
 type Filter struct {
 	From   Position  // inclusive
 	To     Position  // exclusive; 0 means no bound
@@ -134,8 +148,8 @@ type Filter struct {
 	Tags    []string    // all of these; nil means no condition
 	IDs     []uuid.UUID // one of these; nil means any id, empty but not nil selects nothing
 
-	// Any lists alternatives, of which an event must pass one; nil means no condition, empty but not nil selects nothing.
-	// A query of the DCB specification is such a list.
+	// Any lists alternatives, of which an event must pass one; nil means no condition, empty but
+	// not nil selects nothing. A query of the DCB specification is such a list.
 	Any []Alternative
 
 	Direction Direction
@@ -168,9 +182,9 @@ const (
 	ColAll ColumnSet = 1<<iota - 1
 )
 
-// A Batch holds up to 1,024 events by column. Columns that were not asked for are empty.
-// The slices of the Batch are reused by the next call of BatchCursor.Next; the strings and bytes they hold are not,
-// they stay as they are for as long as anybody keeps them.
+// A Batch holds up to 1,024 events by column. Columns that were not asked for are empty. The slices
+// of the Batch are reused by the next call of BatchCursor.Next; the strings and bytes they hold are
+// not, they stay as they are for as long as anybody keeps them.
 type Batch struct {
 	Len       int
 	Positions []Position
@@ -196,9 +210,11 @@ type Batch struct {
 //	return c.Err()
 type Cursor interface {
 	Next() bool
-	// Event returns the current event. The struct is overwritten by the next call of Next; what it points to is not.
+	// Event returns the current event. The struct is overwritten by the next call of Next; what it
+	// points to is not.
 	Event() *Event
-	// Err returns what ended the cursor, nil if it came to its end. A context's error is returned as it is.
+	// Err returns what ended the cursor, nil if it came to its end. A context's error is returned
+	// as it is.
 	Err() error
 	Close() error
 }
@@ -266,20 +282,21 @@ type Stats struct {
 	Recovery      string // what Open had to repair, "" for nothing
 }
 
-// A Reuser is a Cursor or a BatchCursor that can use its memory again, which more than doubles the speed of a long read: the
-// memory stays in the processor's caches and the garbage collector has nothing to do.
-// The cursors of the embedded store are Reusers.
+// A Reuser is a Cursor or a BatchCursor that can use its memory again, which more than doubles the
+// speed of a long read: the memory stays in the processor's caches and the garbage collector has
+// nothing to do. The cursors of the embedded store are Reusers.
 type Reuser interface {
-	// Reuse is called before the first Next. From then on what an Event or a Batch points to is good only until the next
-	// call of Next. Types of a Batch stay good.
+	// Reuse is called before the first Next. From then on what an Event or a Batch points to is
+	// good only until the next call of Next. Types of a Batch stay good.
 	Reuse()
 }
 
 // A Parter is a ReadIndex that can divide a scan, so that several goroutines share it.
 // The ReadIndex of the embedded store is one.
 type Parter interface {
-	// Parts returns filters that select together what the filter selects, each event once, as at most n ranges of positions in
-	// ascending order, about equally many events in each. It returns the filter itself if dividing is of no use.
-	// A part's Direction is the filter's; the filter's Limit is a hint for each part.
+	// Parts returns filters that select together what the filter selects, each event once, as at
+	// most n ranges of positions in ascending order, about equally many events in each. It returns
+	// the filter itself if dividing is of no use. A part's Direction is the filter's; the filter's
+	// Limit is a hint for each part.
 	Parts(what Filter, n int) []Filter
 }

@@ -16,12 +16,14 @@ var (
 	ErrClosed = errors.New("eventfold: the store is closed")
 	// ErrReadOnly refuses an append to a store that was opened read-only.
 	ErrReadOnly = errors.New("eventfold: the store is open for reading only")
-	// ErrFull means that the disk has no room for the append. Nothing was written; appends succeed again once there is room.
+	// ErrFull means that the disk has no room for the append. Nothing was written; appends succeed
+	// again once there is room.
 	ErrFull = errors.New("eventfold: the disk is full")
-	// ErrPoisoned refuses appends after a failed sync, because the system may show bytes that are not on the disk.
-	// Reading goes on. Only opening the store again recovers it.
+	// ErrPoisoned refuses appends after a failed sync, because the system may show bytes that are
+	// not on the disk. Reading goes on. Only opening the store again recovers it.
 	ErrPoisoned = errors.New("eventfold: a sync has failed, the store can only be read until it is opened again")
-	// ErrOutcomeUnknown means that the append may or may not have been committed. Retry with the same event ids to find out.
+	// ErrOutcomeUnknown means that the append may or may not have been committed. Retry with the
+	// same event ids to find out.
 	ErrOutcomeUnknown = errors.New("eventfold: the outcome of the append is unknown")
 )
 
@@ -43,8 +45,9 @@ type FailedCheck struct {
 	Conflicts []Event         // the first ten events that break the condition; those of the append itself, without places, at the end
 }
 
-// Hopeless reports that trying again cannot help, whatever has been read meanwhile: the expectation is one that names
-// nothing read (NoStream, a Fixed condition), and events never vanish; or an event of the same batch is in its way.
+// Hopeless reports that trying again cannot help, whatever has been read meanwhile: the expectation
+// is one that names nothing read (NoStream, a Fixed condition), and events never vanish; or an
+// event of the same batch is in its way.
 func (c FailedCheck) Hopeless() bool {
 	if c.Condition == nil {
 		return c.Expected == NoStream
@@ -81,7 +84,8 @@ func (e *ConflictError) Error() string {
 	return "eventfold: " + strings.Join(texts, "; ")
 }
 
-// A DuplicateEventError reports that an event id is taken by something else than a retry. Nothing was written.
+// A DuplicateEventError reports that an event id is taken by something else than a retry. Nothing
+// was written.
 type DuplicateEventError struct {
 	ID       uuid.UUID
 	Kind     DuplicateKind
@@ -167,7 +171,8 @@ func (e *CorruptError) Error() string {
 		e.File, e.Offset, e.Reason, e.FirstLost, next)
 }
 
-// A FormatError reports a file that is not eventfold's, or of a format that this version does not know.
+// A FormatError reports a file that is not eventfold's, or of a format that this version does not
+// know.
 type FormatError struct {
 	File   string
 	Reason string
@@ -176,7 +181,8 @@ type FormatError struct {
 // Error implements error.
 func (e *FormatError) Error() string { return fmt.Sprintf("eventfold: %s: %s", e.File, e.Reason) }
 
-// A NoStoreError reports that there is no store to open, and that none may be made. It matches fs.ErrNotExist.
+// A NoStoreError reports that there is no store to open, and that none may be made. It matches
+// fs.ErrNotExist.
 type NoStoreError struct{ Path string }
 
 // Error implements error.
@@ -185,7 +191,8 @@ func (e *NoStoreError) Error() string { return "eventfold: there is no store at 
 // Unwrap returns fs.ErrNotExist.
 func (e *NoStoreError) Unwrap() error { return fs.ErrNotExist }
 
-// A NetworkError reports that a store is on a file system of another machine, which Options.Network would allow. Nothing was read or written.
+// A NetworkError reports that a store is on a file system of another machine, which Options.Network
+// would allow. Nothing was read or written.
 type NetworkError struct {
 	Path string
 	Kind string // what the system calls the file system; "" if unknown
@@ -197,10 +204,12 @@ func (e *NetworkError) Error() string {
 	if e.Kind != "" {
 		kind = " (" + e.Kind + ")"
 	}
-	return fmt.Sprintf("eventfold: %s is on a network file system%s, whose locks and syncs cannot be trusted; network=allow opens it all the same", e.Path, kind)
+	return fmt.Sprintf("eventfold: %s is on a network file system%s, whose locks and syncs cannot be trusted; "+
+		"network=allow opens it all the same", e.Path, kind)
 }
 
-// A LockedError reports that another process (or another engine of this process) holds the write lock, or makes a backup to the same directory.
+// A LockedError reports that another process (or another engine of this process) holds the write
+// lock, or makes a backup to the same directory.
 type LockedError struct {
 	Path   string
 	PID    int       // 0 if unknown
@@ -221,9 +230,10 @@ func (e *LockedError) Error() string {
 	return fmt.Sprintf("eventfold: %s by process %d on %s since %s", what, e.PID, e.Host, e.Since.Format(time.RFC3339))
 }
 
-// A MovedError reports that a name of an open store does not lead to its file any more: the directory, or a file in it, has been removed, renamed or
-// replaced, perhaps by a backup that was restored. Nothing more is written, and readers and followers end. What is at the path now is another
-// store: opening it again reads that one.
+// A MovedError reports that a name of an open store does not lead to its file any more: the
+// directory, or a file in it, has been removed, renamed or replaced, perhaps by a backup that was
+// restored. Nothing more is written, and readers and followers end. What is at the path now is
+// another store: opening it again reads that one.
 type MovedError struct {
 	Path     string // of the directory, or of the file in it
 	Replaced bool   // something else has the name now; otherwise nothing has
@@ -235,10 +245,12 @@ func (e *MovedError) Error() string {
 	if e.Replaced {
 		what = "is another file than it was"
 	}
-	return fmt.Sprintf("eventfold: %s %s: the store has been moved, removed or replaced while it was open, and must be opened again", e.Path, what)
+	return fmt.Sprintf("eventfold: %s %s: the store has been moved, removed or replaced while it was open, "+
+		"and must be opened again", e.Path, what)
 }
 
-// A HeadError reports that the store's head is not the one its opener knows from elsewhere (Options.Expect).
+// A HeadError reports that the store's head is not the one its opener knows from elsewhere
+// (Options.Expect).
 type HeadError struct {
 	Expected Head
 	Actual   Head // at the expected position, or at the end of the log if that comes first
@@ -248,10 +260,4 @@ type HeadError struct {
 func (e *HeadError) Error() string {
 	return fmt.Sprintf("eventfold: expected chain %x at position %d, found %x at position %d",
 		e.Expected.Chain[:8], e.Expected.Position, e.Actual.Chain[:8], e.Actual.Position)
-}
-
-// A Head is a receipt for everything before Position: kept outside the store, it proves later that nothing was rewritten.
-type Head struct {
-	Position Position // the number of events
-	Chain    [32]byte // chained SHA-256 over the frames up to there
 }

@@ -30,8 +30,8 @@ const (
 	Backwards
 )
 
-// An Event is a committed event. Its byte slices and strings share memory with the block it was read from;
-// nothing ever writes to that memory again, and the holder must not either.
+// An Event is a committed event. Its byte slices and strings share memory with the block it was
+// read from; nothing ever writes to that memory again, and the holder must not either.
 type Event struct {
 	Position   Position
 	Stream     string
@@ -56,7 +56,8 @@ type NewEvent struct {
 	Tags     []string  // at most 64, each 1 to 255 bytes, without repeats; stored sorted
 }
 
-// An ExpectedVersion says at which version a stream must be for an append to happen. The zero value is Any.
+// An ExpectedVersion says at which version a stream must be for an append to happen. The zero value
+// is Any.
 type ExpectedVersion struct {
 	kind    expectedKind
 	version Version
@@ -78,13 +79,14 @@ var (
 	StreamExists = ExpectedVersion{kind: expectStreamExists} // the stream has at least one event
 )
 
-// Exact expects the stream's last event to have version v. Exact(NoVersion) holds where NoStream does; it stands for
-// what was read, so that a conflict with it can be resolved by reading again.
+// Exact expects the stream's last event to have version v. Exact(NoVersion) holds where NoStream
+// does; it stands for what was read, so that a conflict with it can be resolved by reading again.
 func Exact(v Version) ExpectedVersion {
 	return ExpectedVersion{kind: expectExact, version: v}
 }
 
-// Holds reports whether a stream whose last version is actual (NoVersion if there is no such stream) is as expected.
+// Holds reports whether a stream whose last version is actual (NoVersion if there is no such
+// stream) is as expected.
 func (e ExpectedVersion) Holds(actual Version) bool {
 	switch e.kind {
 	case expectNoStream:
@@ -100,11 +102,13 @@ func (e ExpectedVersion) Holds(actual Version) bool {
 // Version returns the number of an Exact expectation, NoVersion included.
 func (e ExpectedVersion) Version() (v Version, exact bool) { return e.version, e.kind == expectExact }
 
-// Pins reports whether the expectation, where it holds, tells the stream's version: it is exact or NoStream.
+// Pins reports whether the expectation, where it holds, tells the stream's version: it is exact or
+// NoStream.
 func (e ExpectedVersion) Pins() bool { return e.kind == expectExact || e.kind == expectNoStream }
 
-// Value implements [driver.Valuer], so that an expectation can be an argument of EXPECTING VERSION ? and of the column
-// expected_version: the number of an Exact one, -1 for NoStream, otherwise a word.
+// Value implements [driver.Valuer], so that an expectation can be an argument of EXPECTING VERSION
+// ? and of the column expected_version: the number of an Exact one, -1 for NoStream, otherwise a
+// word.
 func (e ExpectedVersion) Value() (driver.Value, error) {
 	switch e.kind {
 	case expectNoStream:
@@ -140,4 +144,11 @@ func (e *Event) Scan(src any) error {
 	}
 	*e = *from
 	return nil
+}
+
+// A Head is a receipt for everything before Position: kept outside the store, it proves later that
+// nothing was rewritten.
+type Head struct {
+	Position Position // the number of events
+	Chain    [32]byte // chained SHA-256 over the frames up to there
 }

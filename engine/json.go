@@ -6,11 +6,13 @@ import (
 	"math/bits"
 )
 
-// maxJSONDepth is how deep containers may be nested for the fast path of ValidJSON: one bit of a word for each.
+// maxJSONDepth is how deep containers may be nested for the fast path of ValidJSON: one bit of a
+// word for each.
 const maxJSONDepth = 64
 
-// ValidJSON reports whether b is one valid JSON value, exactly as json.Valid does, but several times faster and without allocating:
-// strings, of which most payloads consist, are passed over eight bytes at a time. It decides which payloads count as JSON.
+// ValidJSON reports whether b is one valid JSON value, exactly as json.Valid does, but several
+// times faster and without allocating: strings, of which most payloads consist, are passed over
+// eight bytes at a time. It decides which payloads count as JSON.
 func ValidJSON(b []byte) bool {
 	objects, depth := uint64(0), 0 // the containers that are open, the innermost in the lowest bit: 1 for an object
 	for i := jsonSpace(b, 0); uint(i) < uint(len(b)); {
@@ -56,7 +58,8 @@ func ValidJSON(b []byte) bool {
 	return false
 }
 
-// The functions below return the index behind what is at b[i], or a negative number if that is not there.
+// The functions below return the index behind what is at b[i], or a negative number if that is not
+// there.
 
 // jsonSpace passes over white space.
 func jsonSpace(b []byte, i int) int {
@@ -128,8 +131,9 @@ func jsonString(b []byte, i int) int {
 	}
 }
 
-// jsonSpecial tells which of eight bytes are quotes, backslashes or control characters, by the highest bit of each. The lowest such bit is
-// exact; above it there may be too many, because subtraction borrows. The trick is in "Bit Twiddling Hacks" (Sean Eron Anderson).
+// jsonSpecial tells which of eight bytes are quotes, backslashes or control characters, by the
+// highest bit of each. The lowest such bit is exact; above it there may be too many, because
+// subtraction borrows. The trick is in "Bit Twiddling Hacks" (Sean Eron Anderson).
 func jsonSpecial(x uint64) uint64 {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	quote, escape := x^ones*'"', x^ones*'\\'

@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// jsonSeeds are texts from which the tests below make others. Every branch of ValidJSON is in one of them.
+// jsonSeeds are texts from which the tests below make others. Every branch of ValidJSON is in one
+// of them.
 var jsonSeeds = []string{
 	``, ` `, `{}`, `[]`, ` { } `, "\t[\r\n]\n", `{"a":1}`, `{"a" : 1 , "b":[true,false,null]}`, `{"a":{"b":{"c":[[],{},[{}]]}}}`,
 	`0`, `-0`, `-`, `1`, `01`, `10`, `1.`, `1.5`, `.5`, `1e`, `1e5`, `1E+5`, `1e-05`, `1e+`, `-1.25e+10`, `1 2`, `1,2`,
@@ -30,7 +31,8 @@ func TestValidJSON(t *testing.T) {
 	}
 }
 
-// TestValidJSONMutated compares with encoding/json on texts that are almost valid: valid ones with a byte changed, removed or put in, cut, and joined.
+// TestValidJSONMutated compares with encoding/json on texts that are almost valid: valid ones with
+// a byte changed, removed or put in, cut, and joined.
 func TestValidJSONMutated(t *testing.T) {
 	const bytes = "{}[]\",:\\/ \t\r\n0123456789.-+eEtrufalsnbx'\x00\x1f\x7f\x80\xff"
 	random := rand.New(rand.NewPCG(1, 2))
@@ -80,7 +82,8 @@ func TestValidJSONAllocations(t *testing.T) {
 	}
 }
 
-// BenchmarkValidJSON measures an order of 256 bytes, beside encoding/json. Bad news: less than 5 times as fast.
+// BenchmarkValidJSON measures an order of 256 bytes, beside encoding/json. Bad news: less than 5
+// times as fast.
 func BenchmarkValidJSON(b *testing.B) {
 	payload := []byte(orderText)
 	for _, bench := range []struct {

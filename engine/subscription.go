@@ -5,8 +5,9 @@ import (
 	"io"
 )
 
-// A Subscription reads the events that pass a filter: first those that are stored, then, for as long as it is asked, those that
-// are appended. It misses none and gives none twice. Between history and live it tells once that it has caught up.
+// A Subscription reads the events that pass a filter: first those that are stored, then, for as
+// long as it is asked, those that are appended. It misses none and gives none twice. Between
+// history and live it tells once that it has caught up.
 //
 //	s := engine.Subscribe(ctx, store, engine.Filter{From: next}, engine.ColAll)
 //	defer s.Close()
@@ -22,8 +23,9 @@ import (
 //		}
 //	}
 //
-// It uses nothing but the contract, so it works with every Store. It has no goroutine: events wait in the store until Next asks for
-// them, so a slow subscriber holds nobody up. One goroutine uses it.
+// It uses nothing but the contract, so it works with every Store. It has no goroutine: events wait
+// in the store until Next asks for them, so a slow subscriber holds nobody up. One goroutine uses
+// it.
 type Subscription struct {
 	ctx     context.Context
 	store   Store
@@ -37,26 +39,28 @@ type Subscription struct {
 	err      error
 }
 
-// Subscribe returns a Subscription from position what.From on. With what.To the subscription ends there. what.Direction and
-// what.Limit count for nothing. The context governs every Next.
+// Subscribe returns a Subscription from position what.From on. With what.To the subscription ends
+// there. what.Direction and what.Limit count for nothing. The context governs every Next.
 func Subscribe(ctx context.Context, store Store, what Filter, columns ColumnSet) *Subscription {
 	what.Direction, what.Limit, what.From = Forwards, 0, max(what.From, 0)
 	return &Subscription{ctx: ctx, store: store, what: what, columns: columns, told: -1}
 }
 
-// TellEachHead makes Next tell not only the first time that it has given everything that is stored, but whenever it has and would
-// wait, once for each head of the log. It is called before the first Next.
+// TellEachHead makes Next tell not only the first time that it has given everything that is stored,
+// but whenever it has and would wait, once for each head of the log. It is called before the first
+// Next.
 func (s *Subscription) TellEachHead() { s.eachHead = true }
 
-// Reached returns the position behind everything that was given, or looked at and passed over: a Subscription from there on would
-// repeat nothing and miss nothing. Whoever calls Next calls it.
+// Reached returns the position behind everything that was given, or looked at and passed over: a
+// Subscription from there on would repeat nothing and miss nothing. Whoever calls Next calls it.
 func (s *Subscription) Reached() Position { return s.what.From }
 
-// Next returns the next batch of events, waiting for it if need be. Once, when it has given everything that is stored, it
-// returns nil without an error: the subscription has caught up. The batch is good until the next call.
+// Next returns the next batch of events, waiting for it if need be. Once, when it has given
+// everything that is stored, it returns nil without an error: the subscription has caught up. The
+// batch is good until the next call.
 //
-// The error is ctx.Err() when the context has ended, [ErrClosed] when the store has been closed, [io.EOF] when everything before
-// what.To has been given. After an error Next returns it again.
+// The error is ctx.Err() when the context has ended, [ErrClosed] when the store has been closed,
+// [io.EOF] when everything before what.To has been given. After an error Next returns it again.
 func (s *Subscription) Next() (*Batch, error) {
 	for s.err == nil {
 		if b := s.stored(); b != nil {
@@ -78,7 +82,8 @@ func (s *Subscription) Next() (*Batch, error) {
 	return nil, s.err
 }
 
-// stored returns the next batch of the open cursor. It returns nil without one, at its end, and after an error.
+// stored returns the next batch of the open cursor. It returns nil without one, at its end, and
+// after an error.
 func (s *Subscription) stored() *Batch {
 	if s.cursor == nil {
 		return nil
@@ -94,7 +99,8 @@ func (s *Subscription) stored() *Batch {
 	return nil
 }
 
-// open opens a cursor over what has been stored since the last one, and reports whether there is anything.
+// open opens a cursor over what has been stored since the last one, and reports whether there is
+// anything.
 func (s *Subscription) open() bool {
 	index := s.store.ReadIndex()
 	if s.ended() || index.Head() <= s.what.From {

@@ -38,7 +38,8 @@ var opNames = [ops]string{
 // String implements fmt.Stringer.
 func (o Op) String() string { return opNames[o] }
 
-// Changes reports whether the operation changes what a crash may leave. Opening can, by creating a file.
+// Changes reports whether the operation changes what a crash may leave. Opening can, by creating a
+// file.
 func (o Op) Changes() bool { return o >= OpOpen }
 
 // Syncs reports whether the operation makes something durable.
@@ -65,19 +66,21 @@ type Fault struct {
 	Misdirect int64
 }
 
-// A SyncFailure is what a failed sync leaves. In all of them any part of what was unsynced may have become durable.
+// A SyncFailure is what a failed sync leaves. In all of them any part of what was unsynced may have
+// become durable.
 type SyncFailure uint8
 
 const (
-	// StaysDirty leaves all as it was: the next sync tries again. No system that was looked at does it; it is what
-	// programs that repeat a failed sync hope for.
+	// StaysDirty leaves all as it was: the next sync tries again. No system that was looked at does
+	// it; it is what programs that repeat a failed sync hope for.
 	StaysDirty SyncFailure = iota
-	// MarkedClean leaves the new content in the cache, and the next sync succeeds without having written it (ext4, XFS).
+	// MarkedClean leaves the new content in the cache, and the next sync succeeds without having
+	// written it (ext4, XFS).
 	MarkedClean
 	// Reverted puts the old content back into the cache (btrfs).
 	Reverted
-	// ReportedLate returns success, having written nothing; the next sync of the file fails (ext4 with data=journal).
-	// Fault.Err is what that next one returns.
+	// ReportedLate returns success, having written nothing; the next sync of the file fails (ext4
+	// with data=journal). Fault.Err is what that next one returns.
 	ReportedLate
 )
 

@@ -21,7 +21,8 @@ func (f *FS) ReadFile(name string) ([]byte, error) {
 	return n.cached.bytes(), nil
 }
 
-// WriteFile makes content the durable content of a file that exists or whose directory does. It is no call that is counted.
+// WriteFile makes content the durable content of a file that exists or whose directory does. It is
+// no call that is counted.
 func (f *FS) WriteFile(name string, content []byte) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

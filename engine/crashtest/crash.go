@@ -10,11 +10,12 @@ import (
 
 // A Mode says what a crash may leave of names, and of bytes that were being written.
 type Mode struct {
-	// Ordered keeps the changes of names up to some point and loses the later ones, as a journal does.
-	// Otherwise each change that is not durable is kept or not, whatever happens to the others.
+	// Ordered keeps the changes of names up to some point and loses the later ones, as a journal
+	// does. Otherwise each change that is not durable is kept or not, whatever happens to the
+	// others.
 	Ordered bool
-	// Garbled lets bytes that were being written be anything, and files have any size between the durable and the cached one.
-	// Such states are too many to enumerate: only Sample makes them.
+	// Garbled lets bytes that were being written be anything, and files have any size between the
+	// durable and the cached one. Such states are too many to enumerate: only Sample makes them.
 	Garbled bool
 }
 
@@ -44,7 +45,8 @@ type sector struct {
 // tooMany is where counts of states stop counting.
 const tooMany = 1 << 62
 
-// Crashes returns the states that a power cut now may leave. f can be used on; what happens to it later is not seen.
+// Crashes returns the states that a power cut now may leave. f can be used on; what happens to it
+// later is not seen.
 func (f *FS) Crashes(mode Mode) *Crashes {
 	c := &Crashes{fs: f.Clone(), mode: mode, count: 1}
 	for _, id := range slices.Sorted(maps.Keys(c.fs.inodes)) {
@@ -195,7 +197,8 @@ func garbled(content []byte, s sector, r *rand.Rand) []byte {
 	return g
 }
 
-// unsyncedSectors lists the sectors that have several versions, and with rewritten also those that were written as they were.
+// unsyncedSectors lists the sectors that have several versions, and with rewritten also those that
+// were written as they were.
 func (n *inode) unsyncedSectors(rewritten bool) []sector {
 	var sectors []sector
 	where := map[[2]int]int{} // page and offset: the place in sectors
@@ -210,7 +213,12 @@ func (n *inode) unsyncedSectors(rewritten bool) []sector {
 			if !known {
 				i = len(sectors)
 				where[key] = i
-				sectors = append(sectors, sector{index: v.index, at: at, versions: [][]byte{durable.bytes()[at : at+sectorSize]}, from: sectorSize})
+				sectors = append(sectors, sector{
+					index:    v.index,
+					at:       at,
+					versions: [][]byte{durable.bytes()[at : at+sectorSize]},
+					from:     sectorSize,
+				})
 			}
 			sectors[i].add(v)
 		}
@@ -251,7 +259,8 @@ func (f *FS) WriteBack(r *rand.Rand) {
 	}
 }
 
-// FailWriteBack fails to write some unsynced pages and marks them clean. The next sync of their file reports it.
+// FailWriteBack fails to write some unsynced pages and marks them clean. The next sync of their
+// file reports it.
 func (f *FS) FailWriteBack(r *rand.Rand) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

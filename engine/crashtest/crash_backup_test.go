@@ -60,7 +60,8 @@ var backupScenes = []backupScene{
 		}},
 }
 
-// foreignFS returns a file system with files and a store that are not the backup's, and their content.
+// foreignFS returns a file system with files and a store that are not the backup's, and their
+// content.
 func foreignFS(seed uint64) (*crashtest.FS, *crashtest.FS, error) {
 	f := crashtest.New()
 	for _, dir := range foreignNames {
@@ -403,7 +404,8 @@ type faultyBackupResult struct {
 	err   error // of the backup that met the fault
 }
 
-// faultyBackup makes a backup on a disk with faults, whose calls are counted from the backup's beginning.
+// faultyBackup makes a backup on a disk with faults, whose calls are counted from the backup's
+// beginning.
 func (b *backupBase) faultyBackup(ctx context.Context, fault func(call int, c crashtest.Call) crashtest.Fault) (faultyBackupResult, error) {
 	return b.backUp(ctx, func(f *crashtest.FS) {
 		from := f.Calls()
@@ -413,7 +415,8 @@ func (b *backupBase) faultyBackup(ctx context.Context, fault func(call int, c cr
 	})
 }
 
-// backUp makes a backup on a disk that spoil has spoilt, and checks all there is to check when the disk is well again.
+// backUp makes a backup on a disk that spoil has spoilt, and checks all there is to check when the
+// disk is well again.
 func (b *backupBase) backUp(ctx context.Context, spoil func(*crashtest.FS)) (got faultyBackupResult, err error) {
 	f, o := b.fs.Clone(), b.oracle.Clone()
 	s, err := filestore.Open(crashtest.Dir, strictOptions(f, b.seed))

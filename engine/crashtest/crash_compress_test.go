@@ -36,8 +36,8 @@ func isSettled(s engine.Store) bool {
 	return st.Compressed == st.Segments-1
 }
 
-// The power fails at any moment of a workload that compresses, and of the recovery: before and after every sync, every new name, and every name
-// that goes.
+// The power fails at any moment of a workload that compresses, and of the recovery: before and
+// after every sync, every new name, and every name that goes.
 func TestCrashWhileCompressing(t *testing.T) {
 	ctx, seed := context.Background(), crashtest.Seed(t)
 	f, o, g := crashtest.New(), crashtest.NewOracle(true), crashtest.NewGenerator(seed)
@@ -79,8 +79,9 @@ func TestCrashWhileCompressing(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// The n-th call to the file system fails while a store compresses, for every n: the store goes on with the old file or the new one,
-// loses nothing, leaves no file open, and the next process finds all of it.
+// The n-th call to the file system fails while a store compresses, for every n: the store goes on
+// with the old file or the new one, loses nothing, leaves no file open, and the next process finds
+// all of it.
 func TestCallsFailWhileCompressing(t *testing.T) {
 	ctx, seed := t.Context(), crashtest.Seed(t)
 	base, o, g := crashtest.New(), crashtest.NewOracle(false), crashtest.NewGenerator(seed)
@@ -120,8 +121,8 @@ func TestCallsFailWhileCompressing(t *testing.T) {
 	crashtest.Report(t, "T3 (compressing)", fmt.Sprintf("%d calls, %d faults, violations: 0", calls, failed.Load()))
 }
 
-// failWhileCompressing opens a store, so that it compresses, on a disk with a fault, and then checks it on a disk that is well again,
-// also after a power cut. It returns the number of calls.
+// failWhileCompressing opens a store, so that it compresses, on a disk with a fault, and then
+// checks it on a disk that is well again, also after a power cut. It returns the number of calls.
 func failWhileCompressing(ctx context.Context, f *crashtest.FS, o *crashtest.Oracle, seed uint64, fault func(crashtest.Call) crashtest.Fault) (int, error) {
 	before, hit := f.Calls(), make(chan struct{}, 1)
 	var decide func(c crashtest.Call) crashtest.Fault
@@ -169,7 +170,8 @@ func failWhileCompressing(ctx context.Context, f *crashtest.FS, o *crashtest.Ora
 	return calls, nil
 }
 
-// checkHealed opens a store on a disk that is well, lets it compress what is left to be compressed, and checks that all is there and nothing else.
+// checkHealed opens a store on a disk that is well, lets it compress what is left to be compressed,
+// and checks that all is there and nothing else.
 func checkHealed(ctx context.Context, f *crashtest.FS, o *crashtest.Oracle, seed uint64) error {
 	s, err := openCompressing(f, seed+2, nil)
 	if err != nil {

@@ -48,8 +48,8 @@ func opens(o crashtest.Op) bool {
 func reads(o crashtest.Op) bool  { return o == crashtest.OpReadAt }
 func writes(o crashtest.Op) bool { return o == crashtest.OpWriteAt }
 
-// The n-th call to the file system fails, for every n (T3). Nothing panics, nothing is acknowledged that is not there, no file
-// stays open, and the store opens again once the disk is well.
+// The n-th call to the file system fails, for every n (T3). Nothing panics, nothing is acknowledged
+// that is not there, no file stays open, and the store opens again once the disk is well.
 func TestEveryCallFails(t *testing.T) {
 	seed := crashtest.Seed(t)
 	calls := faultyRun(t.Context(), seed, nil).calls
@@ -103,7 +103,8 @@ type faultyResult struct {
 	err     error // a violation
 }
 
-// faultyRun runs the script on a disk with faults, and then checks the store on a disk that is well again.
+// faultyRun runs the script on a disk with faults, and then checks the store on a disk that is well
+// again.
 func faultyRun(ctx context.Context, seed uint64, fault func(crashtest.Call) crashtest.Fault) (result faultyResult) {
 	f, o, g := crashtest.New(), crashtest.NewOracle(false), crashtest.NewGenerator(seed)
 	f.Faults(fault)
@@ -145,7 +146,8 @@ func faultyRun(ctx context.Context, seed uint64, fault func(crashtest.Call) cras
 	return result
 }
 
-// onlyFault returns nil if err comes from an injected fault, and otherwise err. A short read can look like damage.
+// onlyFault returns nil if err comes from an injected fault, and otherwise err. A short read can
+// look like damage.
 func onlyFault(err error) error {
 	if err == nil {
 		return nil
@@ -164,8 +166,8 @@ func onlyFault(err error) error {
 	return err
 }
 
-// The disk fills up and gets room again (T6). Full is an error like any other: nothing is lost, nothing is poisoned, and appends succeed by themselves
-// once there is room.
+// The disk fills up and gets room again (T6). Full is an error like any other: nothing is lost,
+// nothing is poisoned, and appends succeed by themselves once there is room.
 func TestDiskFull(t *testing.T) {
 	seed := crashtest.Seed(t)
 	cycles := crashtest.Scale(60, 5000)

@@ -24,7 +24,8 @@ import (
 	"github.com/eventfold/eventfold/internal/testenv"
 )
 
-// childVariable names the directory of the store, and with it what the test binary does instead of testing.
+// childVariable names the directory of the store, and with it what the test binary does instead of
+// testing.
 const childVariable = "EVENTFOLD_TEST_CHILD"
 
 func TestMain(m *testing.M) {
@@ -35,16 +36,18 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	// Thousands of stores in memory come and go. The collector otherwise lets the heap double, and the race detector takes five times that.
+	// Thousands of stores in memory come and go. The collector otherwise lets the heap double, and
+	// the race detector takes five times that.
 	debug.SetMemoryLimit(512 << 20)
 	os.Exit(m.Run())
 }
 
-// children are what a child process can do. It tells on standard output what it has done, a line each.
+// children are what a child process can do. It tells on standard output what it has done, a line
+// each.
 var children = map[string]func(dir string) error{"append": appendChild, "read": readChild, "backup": backupChild}
 
-// Clients of a child, and appends of a client, are numbered; what they append follows from the numbers, so that the parent
-// knows it.
+// Clients of a child, and appends of a client, are numbered; what they append follows from the
+// numbers, so that the parent knows it.
 const childClients = 6
 
 func childAppend(life, client, n int) []engine.Append {
@@ -58,7 +61,8 @@ func childAppend(life, client, n int) []engine.Append {
 // childSegmentSize makes rotations frequent.
 const childSegmentSize = 128 << 10
 
-// appendChild appends from several goroutines until it is killed: "try client n" before, "ack client n position version ... micros" after.
+// appendChild appends from several goroutines until it is killed: "try client n" before, "ack
+// client n position version ... micros" after.
 func appendChild(dir string) error {
 	s, err := filestore.Open(dir, filestore.Options{SegmentSize: childSegmentSize})
 	if err != nil {
@@ -91,7 +95,8 @@ func appendChild(dir string) error {
 	return <-failed
 }
 
-// readChild follows the log as another process does, and tells how far it has seen it: "seen head". It stops at what is wrong.
+// readChild follows the log as another process does, and tells how far it has seen it: "seen head".
+// It stops at what is wrong.
 func readChild(dir string) error {
 	s, err := filestore.Open(dir, filestore.Options{ReadOnly: true})
 	if err != nil {
@@ -120,8 +125,8 @@ func readChild(dir string) error {
 	}
 }
 
-// A writing process is killed again and again, while others read (T4). What it has told of as acknowledged is there, and what
-// others have read.
+// A writing process is killed again and again, while others read (T4). What it has told of as
+// acknowledged is there, and what others have read.
 func TestKill(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: starts and kills a hundred processes")

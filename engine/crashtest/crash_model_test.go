@@ -16,8 +16,8 @@ import (
 	"github.com/eventfold/eventfold/engine/filestore"
 )
 
-// Random operations on the store and on the model give the same answers, across closings, kills, power cuts and the loss of
-// everything that is derived (T9).
+// Random operations on the store and on the model give the same answers, across closings, kills,
+// power cuts and the loss of everything that is derived (T9).
 func TestModel(t *testing.T) {
 	seed := crashtest.Seed(t)
 	const steps, lives = 50, 6
@@ -54,7 +54,8 @@ func playLives(ctx context.Context, r *rand.Rand, lives, steps int) error {
 	return nil
 }
 
-// endLife closes the store, kills its process, cuts the power, or loses files that can be made anew.
+// endLife closes the store, kills its process, cuts the power, or loses files that can be made
+// anew.
 func endLife(f *crashtest.FS, s engine.Store, r *rand.Rand) (*crashtest.FS, error) {
 	next := f
 	switch r.IntN(5) {
@@ -76,8 +77,8 @@ func endLife(f *crashtest.FS, s engine.Store, r *rand.Rand) (*crashtest.FS, erro
 	return next, err
 }
 
-// A segment whose only frames nothing promised is left without events when they move to the next one: whoever goes through
-// the segments must go on behind it.
+// A segment whose only frames nothing promised is left without events when they move to the next
+// one: whoever goes through the segments must go on behind it.
 func TestSegmentLeftEmpty(t *testing.T) {
 	ctx := t.Context()
 	f, m, g := crashtest.New(), enginetest.NewModel(), crashtest.NewGenerator(1)

@@ -16,7 +16,8 @@ import (
 
 const asideDir = crashtest.Dir + ".aside"
 
-// takeaways are what somebody does to the names while a store writes. The store's files are then where they return.
+// takeaways are what somebody does to the names while a store writes. The store's files are then
+// where they return.
 var takeaways = []struct {
 	name string
 	do   func(f *crashtest.FS) (where string, err error)
@@ -43,8 +44,9 @@ func neighbourStore(f *crashtest.FS) error {
 	return errors.Join(err, s.Close())
 }
 
-// Before the n-th call to the file system the store's names are taken away, for every n. What was acknowledged is in the store's files, wherever
-// these are; what has taken their place is left alone; nobody else can write to the store's files meanwhile.
+// Before the n-th call to the file system the store's names are taken away, for every n. What was
+// acknowledged is in the store's files, wherever these are; what has taken their place is left
+// alone; nobody else can write to the store's files meanwhile.
 func TestNamesAreTakenAwayBeforeEveryCall(t *testing.T) {
 	seed := crashtest.Seed(t)
 	calls, _, err := takenAway(t.Context(), seed, -1, 0)

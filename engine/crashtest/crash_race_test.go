@@ -14,8 +14,8 @@ import (
 	"github.com/eventfold/eventfold/engine/crashtest"
 )
 
-// Readers of every kind beside several clients and rotations (T11): what a reader sees has no gaps, does not change, and grows
-// only. The race detector is the other half of this test.
+// Readers of every kind beside several clients and rotations (T11): what a reader sees has no gaps,
+// does not change, and grows only. The race detector is the other half of this test.
 func TestReadersBesideWriter(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -21,8 +21,8 @@ import (
 	"github.com/eventfold/eventfold/engine/filestore"
 )
 
-// Every byte of a small store is damaged in many ways (T7): what was acknowledged is there, or the damage is reported. Nothing
-// is lost or changed silently.
+// Every byte of a small store is damaged in many ways (T7): what was acknowledged is there, or the
+// damage is reported. Nothing is lost or changed silently.
 func TestDamagedFiles(t *testing.T) {
 	seed := crashtest.Seed(t)
 	store := newRottingStore(t, seed)
@@ -224,7 +224,8 @@ func (r *rottingStore) try(ctx context.Context, d *damage, byIndex bool) (rotOut
 	return outcome, err
 }
 
-// salvage saves what can be read of a damaged copy. Every event is saved unchanged, or in one of the gaps that are reported.
+// salvage saves what can be read of a damaged copy. Every event is saved unchanged, or in one of
+// the gaps that are reported.
 func (r *rottingStore) salvage(ctx context.Context, d *damage) (saved int, err error) {
 	f := r.fs.Clone()
 	if err := d.do(f); err != nil {
@@ -309,8 +310,9 @@ func (r *rottingStore) compare(ctx context.Context, s engine.Store, byIndex bool
 	return wrong, err
 }
 
-// A sector of what another store, or a lost attempt, has written at the same place fits in every way but one. (These are the
-// damages for which frames and records carry their place, and frames the previous one's checksum.)
+// A sector of what another store, or a lost attempt, has written at the same place fits in every
+// way but one. (These are the damages for which frames and records carry their place, and frames
+// the previous one's checksum.)
 func TestDamageThatFits(t *testing.T) {
 	ctx := t.Context()
 	t.Run("another store's, few events", func(t *testing.T) {
@@ -326,7 +328,8 @@ func TestDamageThatFits(t *testing.T) {
 	t.Run("a lost attempt's", func(t *testing.T) { staleFrame(ctx, t) })
 }
 
-// otherStore makes two stores that differ in their ids and in a type, and brings the beginnings of one's segments into the other.
+// otherStore makes two stores that differ in their ids and in a type, and brings the beginnings of
+// one's segments into the other.
 func otherStore(ctx context.Context, t *testing.T, next func(*crashtest.Generator) []engine.Append) {
 	r := rottingStoreOf(t, 1, next)
 	other := crashtest.New()
@@ -358,7 +361,8 @@ func otherStore(ctx context.Context, t *testing.T, next func(*crashtest.Generato
 	}
 }
 
-// staleFrame makes an append that a power cut loses, repeats it with another content, and then brings the first one back.
+// staleFrame makes an append that a power cut loses, repeats it with another content, and then
+// brings the first one back.
 func staleFrame(ctx context.Context, t *testing.T) {
 	const name = crashtest.Dir + "/000000000001.log"
 	f, o, g := crashtest.New(), crashtest.NewOracle(true), crashtest.NewGenerator(3)

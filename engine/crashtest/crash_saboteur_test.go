@@ -14,8 +14,8 @@ import (
 	"github.com/eventfold/eventfold/engine/crashtest"
 )
 
-// saboteurs are the rules of the store that a build with the tag saboteur can break, with the test that must notice it. The quick
-// ones are tried in every run.
+// saboteurs are the rules of the store that a build with the tag saboteur can break, with the test
+// that must notice it. The quick ones are tried in every run.
 var saboteurs = []struct {
 	rule  string
 	test  string
@@ -38,8 +38,8 @@ var saboteurs = []struct {
 	{"undo-forgotten", "TestDiskFull", true},
 }
 
-// The tests are tested (T13): one binary is built in which each rule of the store can be broken, and the named test fails in
-// it just then.
+// The tests are tested (T13): one binary is built in which each rule of the store can be broken,
+// and the named test fails in it just then.
 func TestSaboteurs(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: compiles the package once more and runs it once for every saboteur")

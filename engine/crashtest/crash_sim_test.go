@@ -22,10 +22,12 @@ import (
 	"github.com/eventfold/eventfold/internal/testenv"
 )
 
-// Several clients use the store in simulated time, on a disk that is slow and now and then fails or writes to the wrong
-// place; pauses let the store do what it does when it is idle; the power fails at any time (T10).
+// Several clients use the store in simulated time, on a disk that is slow and now and then fails or
+// writes to the wrong place; pauses let the store do what it does when it is idle; the power fails
+// at any time (T10).
 //
-// It runs in a process of its own: what the store keeps for later use, it keeps beyond the end of simulated time.
+// It runs in a process of its own: what the store keeps for later use, it keeps beyond the end of
+// simulated time.
 func TestSimulation(t *testing.T) {
 	const variable = "EVENTFOLD_TEST_SIMULATE"
 	if testenv.Get(variable) == "" {
@@ -111,8 +113,9 @@ func (s *simulation) number(n int) int {
 	return s.disk.IntN(n)
 }
 
-// attach makes the disk slow and unreliable. Syncs of the log take no time: the writer measures them, and waits for its clients a part
-// of it without sleeping, which in simulated time would be for ever.
+// attach makes the disk slow and unreliable. Syncs of the log take no time: the writer measures
+// them, and waits for its clients a part of it without sleeping, which in simulated time would be
+// for ever.
 func (s *simulation) attach(misdirect bool) {
 	s.fs.Before(func(c crashtest.Call) {
 		switch {
@@ -134,7 +137,8 @@ func (s *simulation) attach(misdirect bool) {
 	})
 }
 
-// live opens the store, lets clients append and readers read for a while, and cuts the power or closes it.
+// live opens the store, lets clients append and readers read for a while, and cuts the power or
+// closes it.
 func (s *simulation) live(ctx context.Context) error {
 	s.fs.Faults(nil)
 	o := strictOptions(s.fs, s.seed)
@@ -178,8 +182,9 @@ func (s *simulation) follow(ctx context.Context, store engine.Store) {
 	}
 }
 
-// end cuts the power at once, or closes the store. If a write went to the wrong place, the process dies instead: the last
-// second's promises are not durable yet, so that two faults at once may lose the last commit without a trace.
+// end cuts the power at once, or closes the store. If a write went to the wrong place, the process
+// dies instead: the last second's promises are not durable yet, so that two faults at once may lose
+// the last commit without a trace.
 func (s *simulation) end(store *filestore.FileStore, stop func(), clients *sync.WaitGroup) error {
 	next, promised := s.fs, s.oracle.Clone() // what is promised from here on, nobody hears any more
 	switch {

@@ -21,8 +21,8 @@ import (
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
-// Syncs fail in all the ways that systems have been seen to fail, pages are written back and fail to be written back behind
-// the store's back, and then the process dies or the power fails (T2).
+// Syncs fail in all the ways that systems have been seen to fail, pages are written back and fail
+// to be written back behind the store's back, and then the process dies or the power fails (T2).
 func TestFailedSyncs(t *testing.T) {
 	seed := crashtest.Seed(t)
 	histories := crashtest.Scale(400, 100_000)
@@ -40,8 +40,9 @@ func TestFailedSyncs(t *testing.T) {
 	require.Positive(t, total.poisoned.Load())
 }
 
-// A sync says that all is well, has written nothing, and the error is told by the next sync of the file. What was acknowledged in between nobody
-// can save; but the store must stop then, and what it has lost is missed, or was the very end.
+// A sync says that all is well, has written nothing, and the error is told by the next sync of the
+// file. What was acknowledged in between nobody can save; but the store must stop then, and what it
+// has lost is missed, or was the very end.
 func TestSyncErrorToldLate(t *testing.T) {
 	seed := crashtest.Seed(t)
 	histories := crashtest.Scale(200, 20_000)

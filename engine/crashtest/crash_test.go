@@ -18,8 +18,8 @@ import (
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
-// strictOptions are the options of a store in the crash tests: small segments, so that there are many, and nothing that
-// makes two runs differ.
+// strictOptions are the options of a store in the crash tests: small segments, so that there are
+// many, and nothing that makes two runs differ.
 func strictOptions(f vfs.FS, seed uint64) filestore.Options {
 	return filestore.Options{FS: f, SegmentSize: 32 << 10, Now: crashtest.Clock(), Rand: crashtest.Random(seed), BusyTimeout: -1}
 }
@@ -72,7 +72,8 @@ func verified(ctx context.Context, s engine.Store) error {
 	return nil
 }
 
-// recordScript runs the script twice, closing the store in between, and returns every moment at which the power may fail.
+// recordScript runs the script twice, closing the store in between, and returns every moment at
+// which the power may fail.
 func recordScript(t *testing.T, seed uint64, prealloc filestore.Prealloc) []crashtest.Moment {
 	ctx := context.Background()
 	f, o, g := crashtest.New(), crashtest.NewOracle(true), crashtest.NewGenerator(seed)
@@ -94,7 +95,8 @@ func recordScript(t *testing.T, seed uint64, prealloc filestore.Prealloc) []cras
 	return recorder.Moments()
 }
 
-// The power fails at any moment of a workload, and of the recovery, and of the recovery from that (T1).
+// The power fails at any moment of a workload, and of the recovery, and of the recovery from that
+// (T1).
 func TestCrashAnywhere(t *testing.T) {
 	seed := crashtest.Seed(t)
 	moments := recordScript(t, seed, filestore.PreallocZero)
@@ -124,7 +126,8 @@ func violations(err error) int {
 	return 0
 }
 
-// With SyncInterval a power cut may lose what was appended since the last sync, from some append on, but no more; the death of the process nothing.
+// With SyncInterval a power cut may lose what was appended since the last sync, from some append
+// on, but no more; the death of the process nothing.
 func TestCrashWithLateSyncs(t *testing.T) {
 	seed := crashtest.Seed(t)
 	stores := crashtest.Scale(200, 10_000)

@@ -15,7 +15,8 @@ import (
 	"github.com/eventfold/eventfold/engine/filestore"
 )
 
-// A real file system of 8 MB fills up, because of the store and because of a neighbour, and gets room again (T6).
+// A real file system of 8 MB fills up, because of the store and because of a neighbour, and gets
+// room again (T6).
 func TestDiskFullOnTmpfs(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("mounts a tmpfs, which only root may")

@@ -21,16 +21,20 @@ import (
 
 // An Explorer opens the store in every state that a power cut may leave, and asks the Oracle.
 type Explorer struct {
-	// Open opens the store in Dir. It fails if the store does not continue the receipt expect, unless that is nil.
+	// Open opens the store in Dir. It fails if the store does not continue the receipt expect,
+	// unless that is nil.
 	Open func(f vfs.FS, expect *engine.Head) (engine.Store, error)
-	// Deep, if not nil, checks once in a while more than the Oracle can: that indexes agree with the log, that checksums are right.
+	// Deep, if not nil, checks once in a while more than the Oracle can: that indexes agree with
+	// the log, that checksums are right.
 	Deep func(ctx context.Context, s engine.Store) error
 	// Repaired tells what Open had to repair, "" for nothing. If it is nil nobody asks.
 	Repaired func(s engine.Store) string
 	Seed     uint64
-	// Limit is the greatest number of states of one moment and mode that are all tried. Of more, Limit are sampled.
+	// Limit is the greatest number of states of one moment and mode that are all tried. Of more,
+	// Limit are sampled.
 	Limit int
-	// Depth is how often the power fails: 1 during the workload only, 2 also during the recovery from that, and so on.
+	// Depth is how often the power fails: 1 during the workload only, 2 also during the recovery
+	// from that, and so on.
 	Depth int
 
 	states  atomic.Int64 // tried
@@ -123,7 +127,8 @@ func (x *Explorer) state(ctx context.Context, f *FS, m *Moment, r *rand.Rand, de
 	return nil
 }
 
-// recovers opens the store, checks it, and appends to it. For some states, by their number, it does more.
+// recovers opens the store, checks it, and appends to it. For some states, by their number, it does
+// more.
 func (x *Explorer) recovers(ctx context.Context, f *FS, o *Oracle, recorder *Recorder, r *rand.Rand, n int64) error {
 	deep := n%32 == 0
 	s, err := x.Open(f, o.Receipt())
@@ -160,8 +165,8 @@ func (x *Explorer) check(ctx context.Context, s engine.Store, o *Oracle, deep bo
 	return x.Deep(ctx, s)
 }
 
-// again holds P10: a store that was closed, or whose process died while it did nothing, has nothing to repair.
-// Opening a closed one changes nothing.
+// again holds P10: a store that was closed, or whose process died while it did nothing, has nothing
+// to repair. Opening a closed one changes nothing.
 func (x *Explorer) again(ctx context.Context, f *FS, o *Oracle, closed bool) error {
 	old := f.Clone()
 	s, err := x.Open(f, o.Receipt())
@@ -197,7 +202,8 @@ func Changed(a, b *FS) []string {
 	return changed
 }
 
-// dump writes the files of a state to a new directory in the one that EVENTFOLD_DUMP names, and says where.
+// dump writes the files of a state to a new directory in the one that EVENTFOLD_DUMP names, and
+// says where.
 func dump(f *FS) string {
 	where := testenv.Get("EVENTFOLD_DUMP")
 	if where == "" {

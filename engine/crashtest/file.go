@@ -131,7 +131,7 @@ func (o *file) resize(op Op, size int64, want func(now int64) int64) error {
 	return nil
 }
 
-func (o *file) Fdatasync() error { return o.sync(OpFdatasync) }
+func (o *file) Fdatasync() error { return sabotageSync(func() error { return o.sync(OpFdatasync) }) }
 func (o *file) Fsync() error     { return o.sync(OpFsync) }
 
 func (o *file) sync(op Op) error {
@@ -175,8 +175,8 @@ func (o *file) syncLocked(fault Fault) error {
 	return nil
 }
 
-// fail does what a failed sync does. What is left of the unsynced changes is lost for certain; that some of them may have
-// reached the disk is modelled by WriteBack, before the sync.
+// fail does what a failed sync does. What is left of the unsynced changes is lost for certain; that
+// some of them may have reached the disk is modelled by WriteBack, before the sync.
 func (n *inode) fail(how SyncFailure) {
 	switch how {
 	case MarkedClean:

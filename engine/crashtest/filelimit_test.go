@@ -36,7 +36,8 @@ func limitAppend(s engine.Store, i int) error {
 	return err
 }
 
-// TestFewFilesAllowed has a process that may have 256 files open use a store of more than 500 segments.
+// TestFewFilesAllowed has a process that may have 256 files open use a store of more than 500
+// segments.
 func TestFewFilesAllowed(t *testing.T) {
 	dir, err := os.MkdirTemp(crashtest.MemoryDir(), "eventfold-few-files")
 	require.NoError(t, err)
@@ -118,8 +119,9 @@ func limitRead(s engine.Store, n int) error {
 	return nil
 }
 
-// limitStarve lets the program take every file that it can have, while the store reads, appends and rotates. What fails must say why, and work again once
-// there are files. It returns how many events there are.
+// limitStarve lets the program take every file that it can have, while the store reads, appends and
+// rotates. What fails must say why, and work again once there are files. It returns how many events
+// there are.
 func limitStarve(s *filestore.FileStore, n int) (int, error) {
 	var taken []*os.File
 	release := func() {

@@ -1,17 +1,20 @@
 // Package crashtest tries to make a store lose what it has acknowledged.
 //
-// An [FS] is a file system in memory that promises as little as a real one may: what has not been synced can be lost, kept,
-// torn at 512 bytes, or garbled, in any order, names apart from contents; syncs can fail in the ways that real systems
-// have been seen to fail; any call can fail. [FS.Crashes] enumerates the states that a power cut may leave.
-// An [Oracle] remembers what a store has promised to its callers and checks the store that opens after a crash.
+// An [FS] is a file system in memory that promises as little as a real one may: what has not been
+// synced can be lost, kept, torn at 512 bytes, or garbled, in any order, names apart from contents;
+// syncs can fail in the ways that real systems have been seen to fail; any call can fail.
+// [FS.Crashes] enumerates the states that a power cut may leave. An [Oracle] remembers what a store
+// has promised to its callers and checks the store that opens after a crash.
 //
-// The model of files follows what Rebello et al. found in ext4, XFS and btrfs ("Can Applications Recover from fsync
-// Failures?", USENIX ATC 2020), the model of names what Pillai et al. allow ("All File Systems Are Not Created Equal",
-// OSDI 2014). Assumed are: bytes that are not being written stay whole, a rename is atomic, a sync that succeeds is true.
+// The model of files follows what Rebello et al. found in ext4, XFS and btrfs ("Can Applications
+// Recover from fsync Failures?", USENIX ATC 2020), the model of names what Pillai et al. allow
+// ("All File Systems Are Not Created Equal", OSDI 2014). Assumed are: bytes that are not being
+// written stay whole, a rename is atomic, a sync that succeeds is true.
 //
-// The suites themselves are the tests of package engine whose files begin with crash_. Environment variables steer them:
-// EVENTFOLD_SEED repeats a run, EVENTFOLD_TORTURE makes it longer (see [Scale]), EVENTFOLD_REPORT names a file for the figures,
-// EVENTFOLD_DUMP a directory for the files of a state that failed.
+// The suites themselves are the tests of package engine whose files begin with crash_. Environment
+// variables steer them: EVENTFOLD_SEED repeats a run, EVENTFOLD_TORTURE makes it longer (see
+// [Scale]), EVENTFOLD_REPORT names a file for the figures, EVENTFOLD_DUMP a directory for the files
+// of a state that failed.
 package crashtest
 
 import (
@@ -60,14 +63,16 @@ var devices atomic.Uint64
 
 const rootInode = 1
 
-// New returns an empty file system. It has one directory, the root, which relative names begin at too.
+// New returns an empty file system. It has one directory, the root, which relative names begin at
+// too.
 func New() *FS {
 	f := &FS{device: devices.Add(1) | 1<<62, inodes: map[uint64]*inode{}, locks: map[uint64]string{}}
 	f.newInode(true)
 	return f
 }
 
-// Before sets a function that every call from now on runs first, without locks: it may look, wait or call f. nil unsets it.
+// Before sets a function that every call from now on runs first, without locks: it may look, wait
+// or call f. nil unsets it.
 func (f *FS) Before(do func(Call)) { setHook(&f.before, do) }
 
 // After sets a function that runs after every call, without locks. nil unsets it.
@@ -81,7 +86,8 @@ func setHook(hook *atomic.Pointer[func(Call)], do func(Call)) {
 	hook.Store(&do)
 }
 
-// Faults sets the function that decides which calls fail, and how. It must not call f. nil unsets it.
+// Faults sets the function that decides which calls fail, and how. It must not call f. nil unsets
+// it.
 func (f *FS) Faults(decide func(Call) Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -159,8 +165,9 @@ func (f *FS) tick() int64 {
 	return f.ticks
 }
 
-// Clone returns a copy of the file system as it is now: caches, unsynced changes and all. Locks and hooks are not copied,
-// files that nobody can reach any more are left out. The copy shares unchanged pages with f.
+// Clone returns a copy of the file system as it is now: caches, unsynced changes and all. Locks and
+// hooks are not copied, files that nobody can reach any more are left out. The copy shares
+// unchanged pages with f.
 func (f *FS) Clone() *FS {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -179,8 +186,8 @@ func (f *FS) cloneLocked() *FS {
 	return c
 }
 
-// Kill ends the process that uses f: from now on every call on f fails and changes nothing. It returns the file system
-// as the next process finds it: nothing is lost, nothing is locked.
+// Kill ends the process that uses f: from now on every call on f fails and changes nothing. It
+// returns the file system as the next process finds it: nothing is lost, nothing is locked.
 func (f *FS) Kill() *FS {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -231,7 +238,8 @@ func (f *FS) expand(name string, last bool) (string, error) {
 	return "/" + path.Join(whole...), nil
 }
 
-// walk finds the directory that holds the last element of name, and that element. The root has no element.
+// walk finds the directory that holds the last element of name, and that element. The root has no
+// element.
 func (f *FS) walk(name string) (dir *inode, last string, err error) {
 	if name, err = f.expand(name, false); err != nil {
 		return nil, "", err
@@ -359,7 +367,8 @@ func (f *FS) info(n *inode) vfs.FileInfo {
 	}
 }
 
-// Resolve returns the name without links of what a name leads to, or would lead to if its last element were there.
+// Resolve returns the name without links of what a name leads to, or would lead to if its last
+// element were there.
 func (f *FS) Resolve(name string) (string, error) {
 	fault, end := f.begin(Call{Op: OpStat, Name: name})
 	defer end()
@@ -419,7 +428,8 @@ func (f *FS) free() int64 {
 	return max(f.limit-f.used(), 0)
 }
 
-// Lock takes the lock of a file, creating it if need be. Its holder is kept beside the file, not in it.
+// Lock takes the lock of a file, creating it if need be. Its holder is kept beside the file, not in
+// it.
 func (f *FS) Lock(name, holder string) (io.Closer, error) {
 	fault, end := f.begin(Call{Op: OpLock, Name: name})
 	defer end()

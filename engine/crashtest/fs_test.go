@@ -19,8 +19,9 @@ import (
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
-// Without a crash, the strict file system does what the operating system's does: any sequence of operations gives the same
-// results and the same tree (T14 of the test plan in docs/reliability.md).
+// Without a crash, the strict file system does what the operating system's does: any sequence of
+// operations gives the same results and the same tree (T14 of the test plan in
+// docs/reliability.md).
 func TestAgreesWithARealDirectory(t *testing.T) {
 	sequences := crashtest.Scale(30, 3000)
 	seed := crashtest.Seed(t)

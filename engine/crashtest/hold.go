@@ -11,11 +11,13 @@ import (
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
-// heldMark begins the first element of a name that is in a directory that is held; the number of its inode follows.
+// heldMark begins the first element of a name that is in a directory that is held; the number of
+// its inode follows.
 const heldMark = "\x00"
 
-// HoldDir returns the file system with the directory dir held: names in it lead to its files wherever it is moved to, as they do with
-// openat(2). Hooks and faults are told the name that dir had.
+// HoldDir returns the file system with the directory dir held: names in it lead to its files
+// wherever it is moved to, as they do with openat(2). Hooks and faults are told the name that dir
+// had.
 func (f *FS) HoldDir(dir string) (vfs.FS, io.Closer, error) {
 	d, err := f.Open(dir, os.O_RDONLY)
 	if err != nil {

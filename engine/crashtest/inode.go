@@ -24,7 +24,8 @@ func (p *page) bytes() []byte {
 	return p[:]
 }
 
-// An image is the content of a file: pages beyond the end of the list are zeros, bytes beyond size in its last page too.
+// An image is the content of a file: pages beyond the end of the list are zeros, bytes beyond size
+// in its last page too.
 type image struct {
 	pages []*page
 	size  int64
@@ -126,7 +127,8 @@ func (n *inode) clone() *inode {
 	return &c
 }
 
-// unseenError returns where a descriptor opened now stands: an error that nobody was told of is still to be told.
+// unseenError returns where a descriptor opened now stands: an error that nobody was told of is
+// still to be told.
 func (n *inode) unseenError() int { return n.told }
 
 // write puts p into the cache.

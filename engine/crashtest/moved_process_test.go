@@ -21,7 +21,8 @@ import (
 
 func init() { children["insist"] = insistChild }
 
-// insistChild appends until it is killed, opening the store again whenever it is refused: "ack id" after each append, "moved" and "locked" when it was.
+// insistChild appends until it is killed, opening the store again whenever it is refused: "ack id"
+// after each append, "moved" and "locked" when it was.
 func insistChild(dir string) error {
 	for {
 		s, err := filestore.Open(dir, filestore.Options{SegmentSize: childSegmentSize, BusyTimeout: -1})
@@ -47,8 +48,9 @@ func insistChild(dir string) error {
 	}
 }
 
-// Two processes append to one path, while names are removed and directories renamed under them. Whatever either was told is stored is in one of
-// the directories, once, and each of these is whole: there were never two writers.
+// Two processes append to one path, while names are removed and directories renamed under them.
+// Whatever either was told is stored is in one of the directories, once, and each of these is
+// whole: there were never two writers.
 func TestTwoProcessesWhileNamesAreRemoved(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: takes seconds")

@@ -13,7 +13,8 @@ import (
 	"github.com/eventfold/eventfold/engine/enginetest"
 )
 
-// An Oracle remembers what a store has promised, and tells whether a store that opens after a crash keeps it:
+// An Oracle remembers what a store has promised, and tells whether a store that opens after a crash
+// keeps it:
 //
 //	P1  every acknowledged event is there, at its place, byte for byte
 //	P2  positions and the versions of every stream have no gaps
@@ -26,7 +27,8 @@ import (
 //	P9  and fails loudly, naming the range, after damage of what was promised
 //	P10 opening it again changes nothing
 //
-// Check holds P1 to P5; the others need more than a list of events: the Explorer holds P7, P8 and P10, the suites P6 and P9.
+// Check holds P1 to P5; the others need more than a list of events: the Explorer holds P7, P8 and
+// P10, the suites P6 and P9.
 //
 // An Oracle may be used by any number of goroutines.
 type Oracle struct {
@@ -56,12 +58,14 @@ type attempt struct {
 	done    engine.Appended // of acked ones
 }
 
-// NewOracle returns an Oracle that knows of an empty store. inOrder tells that the appends come from one client.
+// NewOracle returns an Oracle that knows of an empty store. inOrder tells that the appends come
+// from one client.
 func NewOracle(inOrder bool) *Oracle {
 	return &Oracle{byID: map[uuid.UUID]*attempt{}, inOrder: inOrder}
 }
 
-// Append appends to the store and remembers the outcome. Every event must have an id of its own that was never used.
+// Append appends to the store and remembers the outcome. Every event must have an id of its own
+// that was never used.
 func (o *Oracle) Append(ctx context.Context, s engine.Store, batch ...engine.Append) (engine.Appended, error) {
 	n := o.Try(batch)
 	done, err := s.Append(ctx, batch...)
@@ -128,7 +132,8 @@ func (o *Oracle) See(head engine.Position) {
 	}
 }
 
-// Receive notes a receipt: a head of the store that everything acknowledged is before. From now on the store must continue it.
+// Receive notes a receipt: a head of the store that everything acknowledged is before. From now on
+// the store must continue it.
 func (o *Oracle) Receive(h engine.Head) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -171,8 +176,8 @@ func (o *Oracle) Counts() (tried, ackedAppends int) {
 	return len(o.attempts), ackedAppends
 }
 
-// Check reads the whole log and tells whether it keeps what was promised. What it finds it takes as promised from then on: it
-// has seen it. What it does not find must not come back.
+// Check reads the whole log and tells whether it keeps what was promised. What it finds it takes as
+// promised from then on: it has seen it. What it does not find must not come back.
 func (o *Oracle) Check(ctx context.Context, s engine.Store) error {
 	events, err := readAll(ctx, s)
 	if err != nil {
@@ -259,7 +264,8 @@ func checkNumbers(events []engine.Event) error {
 	return nil
 }
 
-// checkWhole checks that the events begin with all of the append's, as they were given and where they were acknowledged.
+// checkWhole checks that the events begin with all of the append's, as they were given and where
+// they were acknowledged.
 func (a *attempt) checkWhole(events []engine.Event) (n int, err error) {
 	eachEvent(a.batch, func(stream string, given *engine.NewEvent) {
 		if err != nil {

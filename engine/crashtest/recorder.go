@@ -9,7 +9,8 @@ import (
 	"github.com/eventfold/eventfold/engine"
 )
 
-// A Moment is one at which the power may fail: what the disk may have then, and what has been promised by then.
+// A Moment is one at which the power may fail: what the disk may have then, and what has been
+// promised by then.
 type Moment struct {
 	FS     *FS
 	Oracle *Oracle
@@ -26,8 +27,8 @@ func (m *Moment) String() string {
 	return fmt.Sprintf("%s %s %s at %d", when, m.Call.Op, m.Call.Name, m.Call.Offset)
 }
 
-// A Recorder collects the moments of a workload: one after each call that changed something, and one before each sync, at
-// which it also looks what readers can see.
+// A Recorder collects the moments of a workload: one after each call that changed something, and
+// one before each sync, at which it also looks what readers can see.
 type Recorder struct {
 	fs     *FS
 	oracle *Oracle
@@ -40,7 +41,8 @@ type Recorder struct {
 	last    *Oracle
 }
 
-// Record begins to collect moments of a file system, which nobody uses yet, and of the oracle of its store.
+// Record begins to collect moments of a file system, which nobody uses yet, and of the oracle of
+// its store.
 func Record(f *FS, o *Oracle) *Recorder {
 	r := &Recorder{fs: f, oracle: o, yields: 10, changes: [2]int{-1, -1}}
 	f.Before(r.before)

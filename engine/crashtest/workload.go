@@ -16,8 +16,8 @@ import (
 // Dir is where the suites keep their store.
 const Dir = "/stores/store"
 
-// A Generator makes appends for an Oracle: sizes from nothing to many sectors, ids of both kinds, several streams. The same seed makes
-// the same ones. It may be used by any number of goroutines.
+// A Generator makes appends for an Oracle: sizes from nothing to many sectors, ids of both kinds,
+// several streams. The same seed makes the same ones. It may be used by any number of goroutines.
 type Generator struct {
 	mu sync.Mutex // protects r and n
 	r  *rand.Rand
@@ -78,8 +78,9 @@ func (g *Generator) IntN(n int) int {
 	return g.r.IntN(n)
 }
 
-// Script is a workload of one client that goes through everything a store does: appends of one sector and of many, of several
-// streams, rotations. It calls after, if that is not nil, after each append, and stops at the first error.
+// Script is a workload of one client that goes through everything a store does: appends of one
+// sector and of many, of several streams, rotations. It calls after, if that is not nil, after each
+// append, and stops at the first error.
 func Script(ctx context.Context, o *Oracle, s engine.Store, g *Generator, after func() error) error {
 	for _, batch := range g.script() {
 		_, err := o.Append(ctx, s, batch...)

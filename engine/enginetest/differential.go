@@ -14,8 +14,9 @@ import (
 	"github.com/eventfold/eventfold/engine"
 )
 
-// Differential does the same random things to a store and to a [Model], steps of them in each of rounds stores, and wants the
-// same answers. It prints the seed of a round that fails; [Play] repeats it.
+// Differential does the same random things to a store and to a [Model], steps of them in each of
+// rounds stores, and wants the same answers. It prints the seed of a round that fails; [Play]
+// repeats it.
 func Differential(t *testing.T, open func(t *testing.T) engine.Store, rounds, steps int) {
 	for range rounds {
 		seed := rand.Uint64()
@@ -28,8 +29,8 @@ func Differential(t *testing.T, open func(t *testing.T) engine.Store, rounds, st
 	}
 }
 
-// Play does steps random things to a store and to the model, which holds the same events, and returns the first difference.
-// Every so many steps (compare) it compares all that can be read.
+// Play does steps random things to a store and to the model, which holds the same events, and
+// returns the first difference. Every so many steps (compare) it compares all that can be read.
 func Play(ctx context.Context, s engine.Store, m *Model, r *rand.Rand, steps, compare int) error {
 	g := &generator{r: r, model: m}
 	for step := range steps {
@@ -60,7 +61,8 @@ func Same(ctx context.Context, s engine.Store, m *Model) error {
 	)
 }
 
-// SameByIndex asks the store for every stream, type, tag and id of the model one by one, and compares the answers.
+// SameByIndex asks the store for every stream, type, tag and id of the model one by one, and
+// compares the answers.
 func SameByIndex(ctx context.Context, s engine.Store, m *Model) error {
 	got, want := s.ReadIndex(), m.ReadIndex().(*modelView)
 	filters := map[string]engine.Filter{}

@@ -13,8 +13,9 @@ import (
 	"github.com/eventfold/eventfold/engine"
 )
 
-// A Model is a store that is obviously right: a slice of events under a lock, and every question answered by looking at all of
-// them. It is what other engines are compared with, and what the contract is tried on first.
+// A Model is a store that is obviously right: a slice of events under a lock, and every question
+// answered by looking at all of them. It is what other engines are compared with, and what the
+// contract is tried on first.
 type Model struct {
 	maxEventSize int
 	now          func() time.Time
@@ -48,7 +49,8 @@ func (m *Model) Copy(ctx context.Context, done engine.Appended, batch ...engine.
 	return err
 }
 
-// append appends. Ids and the time that the store has to assign are taken from assigned, as far as it has them.
+// append appends. Ids and the time that the store has to assign are taken from assigned, as far as
+// it has them.
 func (m *Model) append(ctx context.Context, batch []engine.Append, assigned engine.Appended) (engine.Appended, error) {
 	if err := m.validate(batch); err != nil {
 		return engine.Appended{}, err
@@ -119,7 +121,12 @@ func (m *Model) validateConditions(batch []engine.Append) error {
 	for a, ap := range batch {
 		for _, x := range ap.Expect {
 			if c, ok := x.(*engine.Condition); ok && c.After >= engine.Position(len(m.events)) {
-				return &engine.InvalidError{Append: a, Event: -1, Field: "condition", Reason: "looks after the end of the log"}
+				return &engine.InvalidError{
+					Append: a,
+					Event: -1,
+					Field: "condition",
+					Reason: "looks after the end of the log",
+				}
 			}
 		}
 	}

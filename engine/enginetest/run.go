@@ -1,5 +1,6 @@
-// Package enginetest is the contract of package engine as tests, for every engine: call [Run] with a function that opens an
-// empty store. [Model] is the simplest store that keeps the contract, [Differential] compares any other with it.
+// Package enginetest is the contract of package engine as tests, for every engine: call [Run] with
+// a function that opens an empty store. [Model] is the simplest store that keeps the contract,
+// [Differential] compares any other with it.
 package enginetest
 
 import (
@@ -19,7 +20,8 @@ import (
 	"github.com/eventfold/eventfold/engine"
 )
 
-// Run runs the contract against stores that open opens. Every call of open gives an empty store, which Run closes.
+// Run runs the contract against stores that open opens. Every call of open gives an empty store,
+// which Run closes.
 func Run(t *testing.T, open func(t *testing.T) engine.Store) {
 	for _, c := range contract {
 		t.Run(c.name, func(t *testing.T) {
@@ -333,7 +335,10 @@ func (r *run) guards() {
 	assert.Empty(r, done.Events, "a guard writes nothing")
 	done = r.must(engine.Append{Stream: "a", Expect: []engine.Expectation{engine.Exact(0)}}, one("b", "t"))
 	assert.Len(r, done.Events, 1)
-	_, err := r.store.Append(r.ctx, engine.Append{Stream: "x", Expect: []engine.Expectation{engine.StreamExists}}, one("b", "t"))
+	_, err := r.store.Append(r.ctx, engine.Append{
+		Stream: "x",
+		Expect: []engine.Expectation{engine.StreamExists},
+	}, one("b", "t"))
 	assert.ErrorAs(r, err, new(*engine.ConflictError))
 	assert.Len(r, r.all(), 2)
 }

@@ -47,16 +47,23 @@ func (r *run) conditions() {
 	assert.Equal(r, 1, invalid.Append)
 }
 
-// conditionsInBatch holds that the conditions of an append see the events of the appends before it in the same batch,
-// and not its own.
+// conditionsInBatch holds that the conditions of an append see the events of the appends before it
+// in the same batch, and not its own.
 func (r *run) conditionsInBatch() {
 	r.fill(6)
 	none := &engine.Condition{After: engine.NoPosition, Where: engine.Filter{Types: []string{"new"}}}
-	twice := engine.Append{Stream: "a", Expect: []engine.Expectation{none}, Events: []engine.NewEvent{event("new"), event("new")}}
+	twice := engine.Append{
+		Stream: "a",
+		Expect: []engine.Expectation{none},
+		Events: []engine.NewEvent{event("new"), event("new")},
+	}
 	given := event("new")
 	given.ID, given.Tags = uuid.New(), []string{"t", "s"}
 
-	_, err := r.store.Append(r.ctx, one("a", "other"), engine.Append{Stream: "b", Events: []engine.NewEvent{given}}, twice)
+	_, err := r.store.Append(r.ctx, one("a", "other"), engine.Append{
+		Stream: "b",
+		Events: []engine.NewEvent{given},
+	}, twice)
 	var conflict *engine.ConflictError
 	require.ErrorAs(r, err, &conflict, "an earlier append has one")
 	require.Len(r, conflict.Checks, 1)
@@ -79,7 +86,8 @@ func (r *run) conditionsInBatch() {
 	assert.ErrorAs(r, err, &conflict)
 }
 
-// unplacedEvents holds what filters and functions make of the events of earlier appends of the same batch.
+// unplacedEvents holds what filters and functions make of the events of earlier appends of the same
+// batch.
 func (r *run) unplacedEvents() {
 	events := r.fill(6)
 	given, last := uuid.New(), events[5]

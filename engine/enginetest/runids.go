@@ -11,7 +11,8 @@ import (
 	"github.com/eventfold/eventfold/engine"
 )
 
-// identified returns an event with an id: version 7 ids are ordered in time, version 4 ids are not, and both must be found.
+// identified returns an event with an id: version 7 ids are ordered in time, version 4 ids are not,
+// and both must be found.
 func identified(typ string, v4 bool) engine.NewEvent {
 	e := event(typ)
 	e.ID = uuid.Must(uuid.NewV7())
@@ -36,7 +37,10 @@ func (r *run) retries() {
 		assert.Equal(r, first.Events, again.Events, "the original places")
 		assert.True(r, first.RecordedAt.Equal(again.RecordedAt))
 		assert.Len(r, r.all(), head+4)
-		assert.True(r, r.must(engine.Append{Stream: "a", Events: batch[0].Events}).Duplicate, "these events, if not all of that append")
+		assert.True(r, r.must(engine.Append{
+			Stream: "a",
+			Events: batch[0].Events,
+		}).Duplicate, "these events, if not all of that append")
 	}
 }
 
@@ -92,7 +96,10 @@ func (r *run) duplicates() {
 		assert.Len(r, r.all(), head)
 		same := stored[1]
 		same.Tags = []string{"t1", "t2"}
-		assert.True(r, r.must(engine.Append{Stream: "a", Events: []engine.NewEvent{same}}).Duplicate, "the order of tags tells nothing")
+		assert.True(r, r.must(engine.Append{
+			Stream: "a",
+			Events: []engine.NewEvent{same},
+		}).Duplicate, "the order of tags tells nothing")
 		r.must(engine.Append{Stream: "a", Events: []engine.NewEvent{fresh}})
 	}
 }
@@ -101,9 +108,17 @@ func (r *run) idsBeforeExpectations() {
 	e := identified("x", false)
 	r.must(engine.Append{Stream: "a", Expect: []engine.Expectation{engine.NoStream}, Events: []engine.NewEvent{e}})
 	r.must(one("a", "y"))
-	again := r.must(engine.Append{Stream: "a", Expect: []engine.Expectation{engine.NoStream}, Events: []engine.NewEvent{e}})
+	again := r.must(engine.Append{
+		Stream: "a",
+		Expect: []engine.Expectation{engine.NoStream},
+		Events: []engine.NewEvent{e},
+	})
 	assert.True(r, again.Duplicate, "a retry succeeds although its expectation does not hold any more")
-	_, err := r.store.Append(r.ctx, engine.Append{Stream: "b", Expect: []engine.Expectation{engine.StreamExists}, Events: []engine.NewEvent{e}})
+	_, err := r.store.Append(r.ctx, engine.Append{
+		Stream: "b",
+		Expect: []engine.Expectation{engine.StreamExists},
+		Events: []engine.NewEvent{e},
+	})
 	assert.ErrorAs(r, err, new(*engine.DuplicateEventError))
 }
 
@@ -111,7 +126,11 @@ func (r *run) shapeBeforeIDs() {
 	e := identified("x", false)
 	beyond := &engine.Condition{After: 1000}
 	for _, events := range [][]engine.NewEvent{{e}, {e, e}} {
-		_, err := r.store.Append(r.ctx, engine.Append{Stream: "a", Expect: []engine.Expectation{beyond}, Events: events})
+		_, err := r.store.Append(r.ctx, engine.Append{
+			Stream: "a",
+			Expect: []engine.Expectation{beyond},
+			Events: events,
+		})
 		assert.ErrorAs(r, err, new(*engine.InvalidError), "%d events", len(events))
 	}
 	assert.Empty(r, r.all())
@@ -175,7 +194,11 @@ func (r *run) tooLarge() {
 	_, err := r.store.Append(r.ctx, one("a", "t"), engine.Append{Stream: "a", Events: []engine.NewEvent{over}})
 	var large *engine.TooLargeError
 	require.ErrorAs(r, err, &large)
-	assert.Equal(r, &engine.TooLargeError{What: "event", Size: engine.DefaultMaxEventSize + 1, Limit: engine.DefaultMaxEventSize}, large)
+	assert.Equal(r, &engine.TooLargeError{
+		What:  "event",
+		Size:  engine.DefaultMaxEventSize + 1,
+		Limit: engine.DefaultMaxEventSize,
+	}, large)
 	assert.Empty(r, r.all())
 	r.must(engine.Append{Stream: "a", Events: []engine.NewEvent{fits}})
 	assert.Len(r, r.all(), 1, "the next append works")

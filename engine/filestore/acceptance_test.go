@@ -252,7 +252,8 @@ func TestFullQueueBlocksAndHonoursItsContext(t *testing.T) {
 	checkContiguous(t, s, 3)
 }
 
-// An append whose context ends while it is queued is certainly not written, and the one behind it is.
+// An append whose context ends while it is queued is certainly not written, and the one behind it
+// is.
 func TestAbandonedInTheQueue(t *testing.T) {
 	fsys := &blockedFS{FS: vfs.NewMem(), waiting: make(chan struct{}), goOn: make(chan struct{})}
 	s := openStore(t, "store", Options{FS: fsys})

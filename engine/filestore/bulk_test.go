@@ -43,8 +43,8 @@ func (f *roomFile) Preallocate(size int64) error {
 	return f.File.Preallocate(size)
 }
 
-// While commits are large, as when a store is loaded, the log is not written twice: room is reserved and not filled with zeros. When they
-// are small again, it is.
+// While commits are large, as when a store is loaded, the log is not written twice: room is
+// reserved and not filled with zeros. When they are small again, it is.
 func TestBulkLoadDoesNotZero(t *testing.T) {
 	const capacity = 1 << 20
 	fsys := &roomFS{FS: vfs.NewMem()}

@@ -13,7 +13,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// A BackupError reports that Backup has refused. Nothing was changed; an earlier backup in the directory is as it was.
+// A BackupError reports that Backup has refused. Nothing was changed; an earlier backup in the
+// directory is as it was.
 type BackupError struct {
 	Path   string // of the directory that stands in the way
 	Reason string
@@ -51,7 +52,8 @@ func (e *BackupError) Unwrap() error { return e.Err }
 // removed by the next backup to dir, or put back if it is the earlier backup. FORMAT.md says how
 // such a directory is told from others.
 //
-// Backup writes also if the store is open for reading only: who may call it is for the caller to say.
+// Backup writes also if the store is open for reading only: who may call it is for the caller to
+// say.
 func (s *FileStore) Backup(ctx context.Context, dir string) (engine.BackupReport, error) {
 	if s.closed.Load() {
 		return engine.BackupReport{}, engine.ErrClosed
@@ -104,7 +106,8 @@ func (b *backup) snapshot() (err error) {
 // id returns the id of the store, which one without events need not have.
 func (b *backup) id() uuid.UUID { return b.index.view.store }
 
-// run makes the backup. Everything is looked at before the first change, and once more under the lock.
+// run makes the backup. Everything is looked at before the first change, and once more under the
+// lock.
 func (b *backup) run() error {
 	if err := b.ctx.Err(); err != nil {
 		return err
@@ -155,8 +158,8 @@ func (b *backup) discard() {
 	}
 }
 
-// checkHome returns the store's directory, which must be the one that was opened. A store that nothing was appended to need not
-// have one.
+// checkHome returns the store's directory, which must be the one that was opened. A store that
+// nothing was appended to need not have one.
 func (s *FileStore) checkHome() (vfs.FileInfo, error) {
 	if err := s.Moved(); err != nil {
 		return vfs.FileInfo{}, err
@@ -168,7 +171,8 @@ func (s *FileStore) checkHome() (vfs.FileInfo, error) {
 	return info, wrap("look at the directory of the store", err)
 }
 
-// sameFile reports whether two names lead to the same file. Without inodes nobody knows, and the answer is no.
+// sameFile reports whether two names lead to the same file. Without inodes nobody knows, and the
+// answer is no.
 func sameFile(a, b vfs.FileInfo) bool {
 	return a.Device == b.Device && a.Inode == b.Inode && a.Inode != 0
 }

@@ -79,8 +79,17 @@ func (b *backup) segments() (*format.Manifest, error) {
 
 // entry returns what MANIFEST says of a complete segment.
 func (s *sealedInfo) entry(seg *segment) format.ManifestSegment {
-	return format.ManifestSegment{Number: seg.number, Generation: seg.generation, Sealed: true, Base: seg.base, End: s.end,
-		Next: seg.base + engine.Position(s.count), LastChain: s.lastChain, Least: s.least, Greatest: s.greatest}
+	return format.ManifestSegment{
+		Number:     seg.number,
+		Generation: seg.generation,
+		Sealed:     true,
+		Base:       seg.base,
+		End:        s.end,
+		Next:       seg.base + engine.Position(s.count),
+		LastChain:  s.lastChain,
+		Least:      s.least,
+		Greatest:   s.greatest,
+	}
 }
 
 // takeWhole takes a complete segment, from the earlier backup if it has it, and its index file.
@@ -123,7 +132,8 @@ func (b *backup) source(seg *segment) backupSource {
 	return backupSource{b.src, seg, b.linking}
 }
 
-// take links a file into the working directory, or copies it where the system says that it cannot be linked.
+// take links a file into the working directory, or copies it where the system says that it cannot
+// be linked.
 func (b *backup) take(source backupSource, from, name string) error {
 	info, err := source.fs.Stat(from)
 	if err != nil {
@@ -197,8 +207,14 @@ func (b *backup) copyStart(seg *segment) (format.ManifestSegment, error) {
 			return format.ManifestSegment{}, wrap("read "+seg.name, err)
 		}
 		if f == nil {
-			return format.ManifestSegment{}, &engine.CorruptError{File: seg.name, Segment: seg.number, Offset: s.end.offset,
-				FirstLost: s.end.next, NextGood: nextGood(seg, s.end), Reason: s.why.Error()}
+			return format.ManifestSegment{}, &engine.CorruptError{
+				File:      seg.name,
+				Segment:   seg.number,
+				Offset:    s.end.offset,
+				FirstLost: s.end.next,
+				NextGood:  nextGood(seg, s.end),
+				Reason:    s.why.Error(),
+			}
 		}
 		if least == 0 {
 			least = f.Micros
@@ -228,7 +244,7 @@ func (b *backup) describe(m *format.Manifest) error {
 	if err := writeNew(b.dst, vfs.Join(b.work, format.ManifestName), m.Encode()); err != nil {
 		return err
 	}
-	return writeError("sync "+b.work, vfs.SyncNames(b.dst, b.work))
+	return writeError("sync "+b.work, b.dst.SyncDir(b.work))
 }
 
 // mark writes the file BACKUP, last of all: where it is, the backup is whole.
@@ -241,7 +257,7 @@ func (b *backup) mark() error {
 	if err := writeNew(b.dst, vfs.Join(b.work, backupName), mark.encode()); err != nil {
 		return err
 	}
-	return writeError("sync "+b.work, vfs.SyncNames(b.dst, b.work))
+	return writeError("sync "+b.work, b.dst.SyncDir(b.work))
 }
 
 // checkFilled opens the backup: its segments must follow each other up to the head, and each must

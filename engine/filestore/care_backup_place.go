@@ -186,7 +186,7 @@ func removeBackup(fsys vfs.FS, dir string, names []string) {
 		if !slices.Contains(names, first) {
 			continue
 		}
-		if fsys.Remove(vfs.Join(dir, first)) != nil || vfs.SyncNames(fsys, dir) != nil {
+		if fsys.Remove(vfs.Join(dir, first)) != nil || fsys.SyncDir(dir) != nil {
 			return
 		}
 	}
@@ -208,7 +208,7 @@ func (b *backup) place() error {
 		return err
 	}
 	b.work = ""
-	return writeError("sync "+vfs.Parent(b.dir), vfs.SyncNames(b.dst, vfs.Parent(b.dir)))
+	return writeError("sync "+vfs.Parent(b.dir), b.dst.SyncDir(vfs.Parent(b.dir)))
 }
 
 // move moves the working directory to a name that nothing has, or an empty directory. Neither call
@@ -237,7 +237,8 @@ func (b *backup) move() error {
 // name and can be removed. Where the system can exchange two names there is a backup at the target
 // at any moment, and elsewhere but between two calls.
 //
-// The lock of the earlier backup is held as long as the system lets it: nobody may append to it after it was looked at.
+// The lock of the earlier backup is held as long as the system lets it: nobody may append to it
+// after it was looked at.
 func (b *backup) replace() error {
 	b.old.close()
 	if runtime.GOOS == "windows" { // which moves no directory in which a file is open

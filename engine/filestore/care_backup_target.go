@@ -56,7 +56,8 @@ func (b *backup) resolve() error {
 	return nil
 }
 
-// checkAround refuses a target that is the store's directory, or lies in it or in another store, or around the store.
+// checkAround refuses a target that is the store's directory, or lies in it or in another store, or
+// around the store.
 func (b *backup) checkAround() error {
 	home, info, known := b.homeOf()
 	for dir := b.dir; ; dir = vfs.Parent(dir) {
@@ -101,7 +102,8 @@ func (b *backup) homeOf() (name string, info vfs.FileInfo, known bool) {
 	return name, info, err == nil
 }
 
-// holdsStore reports whether a directory holds an event store, by the first bytes of the files that every store has.
+// holdsStore reports whether a directory holds an event store, by the first bytes of the files that
+// every store has.
 func holdsStore(fsys vfs.FS, dir string) bool {
 	for _, file := range []struct {
 		name, magic string
@@ -237,7 +239,8 @@ func (b *backup) refusal(dir string, names []string, err error) error {
 	return &BackupError{Path: dir, Reason: "holds other files (" + names[0] + ")"}
 }
 
-// isForeign reports whether a file of that name can be no file of a backup that somebody has opened or not.
+// isForeign reports whether a file of that name can be no file of a backup that somebody has opened
+// or not.
 func isForeign(name string) bool {
 	switch name {
 	case backupName, format.ManifestName, format.ManifestTemp, format.TailName, lockName, nextTemp, compressTemp:

@@ -31,7 +31,8 @@ func filledStore(t *testing.T, dir string) (*FileStore, int) {
 	return s, 300
 }
 
-// treeOf returns what is below a directory: the content of files, the targets of links, and "dir" for directories.
+// treeOf returns what is below a directory: the content of files, the targets of links, and "dir"
+// for directories.
 func treeOf(t *testing.T, root string) map[string]string {
 	tree := map[string]string{}
 	require.NoError(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -120,7 +121,8 @@ func TestBackupsAtOnceToOneDirectoryDamageNothing(t *testing.T) {
 	}
 }
 
-// Two stores that are backed up to one directory that is missing: one of them gets it, the other one is refused.
+// Two stores that are backed up to one directory that is missing: one of them gets it, the other
+// one is refused.
 func TestBackupsOfTwoStoresToOneDirectory(t *testing.T) {
 	root := t.TempDir()
 	target := filepath.Join(root, "backup")
@@ -257,7 +259,8 @@ func TestBackupRefusesWhatItHasNotMade(t *testing.T) {
 	requireBackup(t, at("good"), n+1)
 }
 
-// A backup that somebody is writing to at this moment is locked, also if nothing has come to it yet.
+// A backup that somebody is writing to at this moment is locked, also if nothing has come to it
+// yet.
 func TestBackupToAStoreThatIsLocked(t *testing.T) {
 	root := t.TempDir()
 	s, _ := filledStore(t, filepath.Join(root, "store"))
@@ -377,7 +380,8 @@ func TestBackupAfterOneThatDied(t *testing.T) {
 	copyFiles(t, target, name(4))
 	again()
 
-	// Somebody has found a whole backup and goes on with it as a store, and somebody keeps a file in another one.
+	// Somebody has found a whole backup and goes on with it as a store, and somebody keeps a file
+	// in another one.
 	copyFiles(t, target, name(5))
 	used := openStore(t, name(5), Options{})
 	mustAppend(t, used, "a", engine.Any, one("of its own")...)
@@ -493,7 +497,8 @@ func TestBackupOfAStoreInMemoryIsOnTheDisk(t *testing.T) {
 	}
 }
 
-// The store's directory was moved, and there may be another one in its place: what is there is not what was opened.
+// The store's directory was moved, and there may be another one in its place: what is there is not
+// what was opened.
 func TestBackupOfAStoreThatWasMoved(t *testing.T) {
 	root := t.TempDir()
 	home, moved, target := filepath.Join(root, "store"), filepath.Join(root, "moved"), filepath.Join(root, "backup")
@@ -508,7 +513,8 @@ func TestBackupOfAStoreThatWasMoved(t *testing.T) {
 	requireNames(t, root, "moved", "store")
 }
 
-// Files of another store stand in the place of the store's, in the same directory. They do not get into the backup.
+// Files of another store stand in the place of the store's, in the same directory. They do not get
+// into the backup.
 func TestBackupOfFilesThatWereReplaced(t *testing.T) {
 	root := t.TempDir()
 	home := filepath.Join(root, "store")

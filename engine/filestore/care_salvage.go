@@ -18,7 +18,8 @@ import (
 type SalvageReport struct {
 	Events int64 // saved
 	Gaps   []Gap // what is lost, in order
-	// Renumbered is the number of saved events whose position is another one in the new store, because events before them are lost.
+	// Renumbered is the number of saved events whose position is another one in the new store,
+	// because events before them are lost.
 	Renumbered int64
 }
 
@@ -29,12 +30,14 @@ type Gap struct {
 	Offset   int64
 }
 
-// Salvage reads what can be read of the damaged store in directory dir, which it does not change, and appends it to a new store in directory to.
-// Events keep their id, stream, type, payload, metadata, tags and recorded_at. Behind a gap they have other positions, and other versions if events of
-// their stream are lost. What was one append stays one, of an append that can be read in part only that part.
+// Salvage reads what can be read of the damaged store in directory dir, which it does not change,
+// and appends it to a new store in directory to. Events keep their id, stream, type, payload,
+// metadata, tags and recorded_at. Behind a gap they have other positions, and other versions if
+// events of their stream are lost. What was one append stays one, of an append that can be read in
+// part only that part.
 //
-// Whole frames that nothing promises to be durable are saved too: nobody can tell whether they were acknowledged.
-// The options are those of the new store, but for the clock and the way to sync.
+// Whole frames that nothing promises to be durable are saved too: nobody can tell whether they were
+// acknowledged. The options are those of the new store, but for the clock and the way to sync.
 func Salvage(ctx context.Context, dir, to string, o Options) (SalvageReport, error) {
 	v := &salvage{ctx: ctx}
 	o.ReadOnly, o.MustExist, o.Sync, o.MaxEventSize = false, false, SyncInterval, engine.MaxEventLimit
@@ -52,7 +55,8 @@ func Salvage(ctx context.Context, dir, to string, o Options) (SalvageReport, err
 	return v.report, errors.Join(err, dest.Close())
 }
 
-// A salvage is one run of Salvage. One goroutine uses it; the new store's writer reads the time while that waits for it.
+// A salvage is one run of Salvage. One goroutine uses it; the new store's writer reads the time
+// while that waits for it.
 type salvage struct {
 	ctx    context.Context
 	fs     vfs.FS
@@ -125,7 +129,8 @@ type salvageFile struct {
 	known bool
 }
 
-// list returns the segments' files that are there, of each the generation that MANIFEST names, or the newest, and learns what the store promises.
+// list returns the segments' files that are there, of each the generation that MANIFEST names, or
+// the newest, and learns what the store promises.
 func (v *salvage) list() ([]segmentName, error) {
 	files, err := v.fs.List(v.dir)
 	if err != nil {
@@ -203,7 +208,8 @@ func (v *salvage) open(n segmentName) (*salvageFile, error) {
 	return &salvageFile{seg: seg, known: true}, nil
 }
 
-// read opens a segment's file, whatever is in it: f is nil only if it cannot be opened. The error says what is wrong with its header.
+// read opens a segment's file, whatever is in it: f is nil only if it cannot be opened. The error
+// says what is wrong with its header.
 func (v *salvage) read(name string) (f vfs.File, h format.SegmentHeader, err error) {
 	if f, err = v.fs.Open(name, os.O_RDONLY); err != nil {
 		return nil, h, err

@@ -41,7 +41,8 @@ func TestVerify(t *testing.T) {
 	assert.ErrorIs(t, err, context.Canceled)
 }
 
-// Verify notices a change of any byte of a complete segment that Open does not read, and of its index file.
+// Verify notices a change of any byte of a complete segment that Open does not read, and of its
+// index file.
 func TestVerifyFindsDamage(t *testing.T) {
 	img, n := rotated(t, true)
 	first := format.SegmentFileName(1, 0)
@@ -58,7 +59,8 @@ func TestVerifyFindsDamage(t *testing.T) {
 		report, err := s.Verify(context.Background())
 		s.Close()
 		if err == nil {
-			// Zeros between the last frame and the seal, or of the header's page, mean nothing; neither does one of its two copies.
+			// Zeros between the last frame and the seal, or of the header's page, mean nothing;
+			// neither does one of its two copies.
 			inHeader := at < format.SegmentHeaderSize
 			inGap := int64(at) >= m.Segment(1).End && int64(at) < format.SealAt(m.Segment(1).End)
 			require.True(t, inHeader || inGap, "byte %d", at)
@@ -94,7 +96,8 @@ func TestVerifyComparesIndexFiles(t *testing.T) {
 	assert.Equal(t, []string{vfs.Join(imageDir, name)}, got.BadIndexes)
 }
 
-// A backup taken while appends go on is a store whose head the source had, and only what is new is copied the next time.
+// A backup taken while appends go on is a store whose head the source had, and only what is new is
+// copied the next time.
 func TestBackup(t *testing.T) {
 	fsys := vfs.NewMem()
 	s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: testSegmentSize})
@@ -225,7 +228,8 @@ func TestSalvage(t *testing.T) {
 	}
 }
 
-// Verify compares the index file of the last segment, which Close has left of its first events, up to where it ends.
+// Verify compares the index file of the last segment, which Close has left of its first events, up
+// to where it ends.
 func TestVerifyComparesTheLastIndexFile(t *testing.T) {
 	fsys := vfs.NewMem()
 	fill := func(s *FileStore, from, to int) {
@@ -314,7 +318,8 @@ func spoilBlock(b []byte, block int, m index.Meta) {
 	binary.LittleEndian.PutUint32(b[block*index.BlockSize+index.BlockPayload:], index.BlockCRC(m.BlockSeed(), uint32(block), content))
 }
 
-// An index file of a complete segment that is wrong though its checksums are right is not asked any more once Verify has found out.
+// An index file of a complete segment that is wrong though its checksums are right is not asked any
+// more once Verify has found out.
 func TestVerifyReplacesAWrongIndex(t *testing.T) {
 	fsys := vfs.NewMem()
 	s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: testSegmentSize})

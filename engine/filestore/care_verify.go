@@ -12,10 +12,11 @@ import (
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
-// Verify reads all of the log and checks it: every checksum, the chain over all frames, positions, times, the versions of every stream, the
-// seals, that each index file is the one that the events give, and that MANIFEST tells of the segments what they hold. It may run while appends
-// and reads go on, and reads what was there when it began. The first damage it finds is returned as a [*CorruptError]; the report then tells how
-// far it has come.
+// Verify reads all of the log and checks it: every checksum, the chain over all frames, positions,
+// times, the versions of every stream, the seals, that each index file is the one that the events
+// give, and that MANIFEST tells of the segments what they hold. It may run while appends and reads
+// go on, and reads what was there when it began. The first damage it finds is returned as a
+// [*CorruptError]; the report then tells how far it has come.
 func (s *FileStore) Verify(ctx context.Context) (engine.VerifyReport, error) {
 	if s.closed.Load() {
 		return engine.VerifyReport{}, engine.ErrClosed
@@ -98,8 +99,11 @@ func (v *verification) sealed(m *index.Memory, least int64) sealedInfo {
 	return sealedInfo{end: v.end.offset, count: m.Count(), least: least, greatest: v.end.micros, lastChain: v.end.chain}
 }
 
-// frames checks the frames of a segment up to position limit, and indexes them. It returns the time of the first one that has events.
-func (v *verification) frames(seg *segment, limit engine.Position, m *index.Memory, check *activeIndex) (least int64, err error) {
+// frames checks the frames of a segment up to position limit, and indexes them. It returns the time
+// of the first one that has events.
+func (v *verification) frames(
+	seg *segment, limit engine.Position, m *index.Memory, check *activeIndex,
+) (least int64, err error) {
 	s, err := newLogScanner(seg, startOf(&seg.header, v.end.micros))
 	if err != nil {
 		return 0, err
@@ -138,7 +142,8 @@ func (v *verification) frames(seg *segment, limit engine.Position, m *index.Memo
 	return least, nil
 }
 
-// records checks the records of a frame: each checksum, and that versions follow each other within the segment.
+// records checks the records of a frame: each checksum, and that versions follow each other within
+// the segment.
 func (v *verification) records(seg *segment, f *logFrame, m *index.Memory) error {
 	if f.Kind != format.FrameEvents {
 		return nil
@@ -170,7 +175,8 @@ func (v *verification) records(seg *segment, f *logFrame, m *index.Memory) error
 	return nil
 }
 
-// versions checks that every stream of a segment, whose index is m, goes on where the earlier segments leave it.
+// versions checks that every stream of a segment, whose index is m, goes on where the earlier
+// segments leave it.
 func (v *verification) versions(i int, m *index.Memory) error {
 	seg := v.index.view.segments[i]
 	earlier := v.index.At(seg.base)
@@ -191,7 +197,8 @@ func (v *verification) versions(i int, m *index.Memory) error {
 	return errors.Join(err, failed)
 }
 
-// indexFile compares the index file of a segment, if there is one, with the one that its events give.
+// indexFile compares the index file of a segment, if there is one, with the one that its events
+// give.
 func (v *verification) indexFile(seg *segment, sealed *sealedInfo, m *index.Memory) error {
 	name := seg.indexName()
 	same, err := index.IsFile(v.ctx, v.store.fs, name, m, seg.indexMeta(v.index.view.store, sealed))
@@ -230,7 +237,8 @@ func (v *verification) manifest() error {
 	return nil
 }
 
-// agrees reports whether MANIFEST says of the segments that it lists what they hold. It may lag behind.
+// agrees reports whether MANIFEST says of the segments that it lists what they hold. It may lag
+// behind.
 func (v *verification) agrees(m *format.Manifest) bool {
 	segments := v.index.view.segments
 	if m.Store != v.index.view.store || m.Segments[0].Number != segments[0].number || m.First != segments[0].base {

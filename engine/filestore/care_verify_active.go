@@ -8,7 +8,8 @@ import (
 	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 )
 
-// An activeIndex is the index file of the last segment's first events, which Verify compares with them as soon as it has read so many.
+// An activeIndex is the index file of the last segment's first events, which Verify compares with
+// them as soon as it has read so many.
 type activeIndex struct {
 	seg     *segment
 	file    *index.File
@@ -21,8 +22,9 @@ func (a *activeIndex) close() {
 	}
 }
 
-// openActive opens the index file of the last segment, nil if there is none. That is an earlier Close's, of the first events, or already that of the whole
-// segment, which has become complete since Verify began.
+// openActive opens the index file of the last segment, nil if there is none. That is an earlier
+// Close's, of the first events, or already that of the whole segment, which has become complete
+// since Verify began.
 func (v *verification) openActive(seg *segment) (*activeIndex, error) {
 	name := seg.indexName()
 	m := index.Meta{Store: v.index.view.store, Number: seg.number, Generation: seg.header.Content, Base: seg.base}
@@ -73,7 +75,8 @@ func (v *verification) replacedActive(a *activeIndex) bool {
 	return now.Footer != a.file.Footer
 }
 
-// badActive notes that the index file of the last segment is damaged. If this store has begun with it, its events are read again; Close then writes a new file.
+// badActive notes that the index file of the last segment is damaged. If this store has begun with
+// it, its events are read again; Close then writes a new file.
 func (v *verification) badActive(seg *segment, file *index.File) {
 	v.report.BadIndexes = append(v.report.BadIndexes, seg.indexName())
 	live, ok := seg.memIndex()

@@ -12,8 +12,8 @@ import (
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
-// The embedded store keeps the contract, on every file system, with segments so small that every test goes through several,
-// and with the ways to make room.
+// The embedded store keeps the contract, on every file system, with segments so small that every
+// test goes through several, and with the ways to make room.
 func TestContract(t *testing.T) {
 	tests := []struct {
 		name    string

@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cpuTime returns the CPU time that this process has spent. Other processes' load does not change it, unlike the time on the wall.
+// cpuTime returns the CPU time that this process has spent. Other processes' load does not change
+// it, unlike the time on the wall.
 func cpuTime() time.Duration {
 	var u unix.Rusage
 	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {

@@ -207,7 +207,8 @@ func TestStoreKeepsFewFilesOpen(t *testing.T) {
 	assert.Zero(t, fsys.now.Load())
 }
 
-// A reader whose file has been replaced meanwhile, by another process that compresses, goes on with the one that is there.
+// A reader whose file has been replaced meanwhile, by another process that compresses, goes on with
+// the one that is there.
 func TestShutFileThatIsReplaced(t *testing.T) {
 	fsys := vfs.NewMem()
 	w := openStore(t, imageDir, Options{FS: fsys, SegmentSize: testSegmentSize})
@@ -263,7 +264,8 @@ func TestShutFileThatIsReplaced(t *testing.T) {
 	require.ErrorAs(t, c.Err(), &corrupt)
 }
 
-// An index file that is shut, and replaced by one about more events, is not read as if it were the same.
+// An index file that is shut, and replaced by one about more events, is not read as if it were the
+// same.
 func TestShutIndexThatIsReplaced(t *testing.T) {
 	fsys := vfs.NewMem()
 	fill := func(from, to int) {

@@ -187,8 +187,8 @@ func answers(x index.Index, model *naiveIndex) (string, error) {
 	return string(out), nil
 }
 
-// TestIndexFileDamage changes bytes of a file, and cuts it: the answers are the same or there is an error.
-// It takes every 17th byte, or every byte if EVENTFOLD_TORTURE is set.
+// TestIndexFileDamage changes bytes of a file, and cuts it: the answers are the same or there is an
+// error. It takes every 17th byte, or every byte if EVENTFOLD_TORTURE is set.
 func TestIndexFileDamage(t *testing.T) {
 	if sabotage.On(sabotage.IndexWithoutCRC) {
 		t.Log("the blocks' checksums are not looked at")
@@ -252,7 +252,8 @@ func TestIndexFileDamage(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
-// FuzzIndexFile decodes content whose checksums are right: the decoder alone stands between it and a panic.
+// FuzzIndexFile decodes content whose checksums are right: the decoder alone stands between it and
+// a panic.
 func FuzzIndexFile(f *testing.F) {
 	events := corpora["few"].make(rand.New(rand.NewPCG(23, 24)))
 	model := &naiveIndex{events}

@@ -8,10 +8,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// BenchmarkFirstRead measures a process's first read of a stream whose events lie together, or apart with 40 KiB of others between them, when
-// the system has the files in memory. Each read is of a store opened anew, which is to a read what a new process is: no page of a file
-// is known to have been read, no block of an index is at hand. What only a new process has besides is its start, which is not
-// measured. A time per event that grows with the stream, or much more memory than its events have bytes, would be bad news.
+// BenchmarkFirstRead measures a process's first read of a stream whose events lie together, or
+// apart with 40 KiB of others between them, when the system has the files in memory. Each read is
+// of a store opened anew, which is to a read what a new process is: no page of a file is known to
+// have been read, no block of an index is at hand. What only a new process has besides is its
+// start, which is not measured. A time per event that grows with the stream, or much more memory
+// than its events have bytes, would be bad news.
 func BenchmarkFirstRead(b *testing.B) {
 	for _, compress := range []Compression{CompressNone, CompressZstd} {
 		for _, events := range []int{10, 100, 1000} {

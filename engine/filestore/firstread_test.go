@@ -46,7 +46,8 @@ func countQuestions(s *FileStore) (asked, groups *atomic.Int64) {
 	return asked, groups
 }
 
-// cacheIndexes brings the places of all events into the cache of a store's indexes. What that takes is no read's affair.
+// cacheIndexes brings the places of all events into the cache of a store's indexes. What that takes
+// is no read's affair.
 func cacheIndexes(t *testing.T, s *FileStore) {
 	all := s.current()
 	for i, seg := range all.view.segments {
@@ -79,7 +80,8 @@ var spreads = []spread{
 	{"of very long events", 40, 300_000, 1, 1 << 10},
 }
 
-// write writes the stream "s", and others between its events, into a new store. At least the first segment is complete.
+// write writes the stream "s", and others between its events, into a new store. At least the first
+// segment is complete.
 func (l *spread) write(tb testing.TB, options Options) (dir string) {
 	dir = tb.TempDir()
 	options.Sync, options.SegmentSize = SyncInterval, 8<<20
@@ -147,8 +149,9 @@ func (l *spread) read(tb testing.TB, s *FileStore, dir engine.Direction, reuse b
 // maxVersion is beyond the last version of every stream here.
 const maxVersion = 1 << 40
 
-// TestAFirstReadAllocatesLittleAndAsksForEachPlaceOnce holds that a stream's first read by a process, and the next, ask the index for the place
-// of each event once, in groups, and take about as much memory as the events have bytes, however they lie in the log.
+// TestAFirstReadAllocatesLittleAndAsksForEachPlaceOnce holds that a stream's first read by a
+// process, and the next, ask the index for the place of each event once, in groups, and take about
+// as much memory as the events have bytes, however they lie in the log.
 func TestAFirstReadAllocatesLittleAndAsksForEachPlaceOnce(t *testing.T) {
 	skipUnderRace(t)
 	for _, l := range spreads {
@@ -179,7 +182,8 @@ func TestAFirstReadAllocatesLittleAndAsksForEachPlaceOnce(t *testing.T) {
 	}
 }
 
-// TestAFirstScanAllocatesLittle holds the same for a query's scan, which keeps a batch of records at a time.
+// TestAFirstScanAllocatesLittle holds the same for a query's scan, which keeps a batch of records
+// at a time.
 func TestAFirstScanAllocatesLittle(t *testing.T) {
 	skipUnderRace(t)
 	l := spread{"scattered", 1000, 320, 1, 12 << 10}
@@ -204,13 +208,15 @@ func TestAFirstScanAllocatesLittle(t *testing.T) {
 	}
 }
 
-// A hostileMap is a hostileFile that can be mapped. What is looked at in the map is what was read before.
+// A hostileMap is a hostileFile that can be mapped. What is looked at in the map is what was read
+// before.
 type hostileMap struct{ *hostileFile }
 
 func (f hostileMap) Hold(to int64) *vfs.FileMap { return f.File.(vfs.Mapper).Hold(to) }
 func (f hostileMap) Release()                   { f.File.(vfs.Mapper).Release() }
 
-// TestFirstReadsStayBelowTheWatermark reads an active segment that can be mapped and whose file goes on behind the head.
+// TestFirstReadsStayBelowTheWatermark reads an active segment that can be mapped and whose file
+// goes on behind the head.
 func TestFirstReadsStayBelowTheWatermark(t *testing.T) {
 	r := testRand(t)
 	l := newHandLog(t, dirFS{vfs.OS(), t.TempDir()})
@@ -231,7 +237,8 @@ func TestFirstReadsStayBelowTheWatermark(t *testing.T) {
 	}
 }
 
-// TestAFirstReadIsRepeatedIfItDoesNotCheck damages what the first read of several records brings, but not what is read after it.
+// TestAFirstReadIsRepeatedIfItDoesNotCheck damages what the first read of several records brings,
+// but not what is read after it.
 func TestAFirstReadIsRepeatedIfItDoesNotCheck(t *testing.T) {
 	r := testRand(t)
 	l := newHandLog(t, dirFS{vfs.OS(), t.TempDir()})

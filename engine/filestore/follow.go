@@ -9,8 +9,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// catchUp lets readers see what other processes have written to the log, all that was durable when it was called.
-// An error that ends following for good is returned by every later call too; readers keep what they have seen.
+// catchUp lets readers see what other processes have written to the log, all that was durable when
+// it was called. An error that ends following for good is returned by every later call too; readers
+// keep what they have seen.
 func (s *FileStore) catchUp() error {
 	begun := s.looksBegun.Load()
 	s.looking.Lock()

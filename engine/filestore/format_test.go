@@ -20,13 +20,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// freeze writes testdata/v1 anew. That is right only before format 1 is released: from then on a store that looks different is a new
-// format, in a directory of its own, and this version goes on reading the old one.
+// freeze writes testdata/v1 anew. That is right only before format 1 is released: from then on a
+// store that looks different is a new format, in a directory of its own, and this version goes on
+// reading the old one.
 var freeze = flag.Bool("freeze", false, "write the frozen store of the current format")
 
 const frozenDir = "testdata/v1"
 
-// frozenBatches are the appends that make the frozen store: every shape of event, and enough of them for three segments.
+// frozenBatches are the appends that make the frozen store: every shape of event, and enough of
+// them for three segments.
 func frozenBatches() [][]engine.Append {
 	id := func(n int) uuid.UUID {
 		return uuid.UUID{0, 1, 2, 3, 4, 5, 0x70, 7, 0x80, 9, 10, 11, 12, 13, byte(n >> 8), byte(n)}

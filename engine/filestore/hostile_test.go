@@ -20,7 +20,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// settled makes a closed store with two complete segments and their indexes, and returns what it holds.
+// settled makes a closed store with two complete segments and their indexes, and returns what it
+// holds.
 func settled(t *testing.T) (dir string, want []string) {
 	dir = t.TempDir()
 	s := openStore(t, dir, Options{SegmentSize: testSegmentSize})
@@ -41,7 +42,8 @@ func grown(do func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// A MANIFEST that cannot be one, whatever it is, is no information: readers do without, and the next to write makes it anew.
+// A MANIFEST that cannot be one, whatever it is, is no information: readers do without, and the
+// next to write makes it anew.
 func TestWhateverHasTheNameOfManifestIsMadeAnew(t *testing.T) {
 	sparse := func(size int64, head func(b []byte)) func(name string) error {
 		return func(name string) error {
@@ -93,7 +95,8 @@ func TestWhateverHasTheNameOfManifestIsMadeAnew(t *testing.T) {
 	}
 }
 
-// An index file that claims more than its events can need is damaged: it takes no memory, the answers are right, and it is made anew.
+// An index file that claims more than its events can need is damaged: it takes no memory, the
+// answers are right, and it is made anew.
 func TestAnIndexThatClaimsTooMuchIsDamaged(t *testing.T) {
 	const blocks = 16 << 20 // 64 GiB, of which a few blocks are there
 	claims := map[string]func(f *index.Footer){
@@ -136,8 +139,8 @@ func TestAnIndexThatClaimsTooMuchIsDamaged(t *testing.T) {
 	}
 }
 
-// exaggerate makes a file of so many blocks of an index file, with a footer whose checksum is right and that claim has changed. Later sections move
-// behind.
+// exaggerate makes a file of so many blocks of an index file, with a footer whose checksum is right
+// and that claim has changed. Later sections move behind.
 func exaggerate(t *testing.T, name string, blocks uint32, claim func(f *index.Footer)) {
 	b, err := os.ReadFile(name)
 	require.NoError(t, err)
@@ -201,7 +204,8 @@ func done(t *testing.T, do func()) {
 	}
 }
 
-// What is no file in the place of any of the store's is refused, or made anew where it is derived. Opening, appending and closing never hang.
+// What is no file in the place of any of the store's is refused, or made anew where it is derived.
+// Opening, appending and closing never hang.
 func TestNoSpecialFileHangsAStore(t *testing.T) {
 	names := []string{format.ManifestName, format.TailName, lockName, format.SegmentFileName(1, 0), format.SegmentFileName(2, 0), indexFileName(format.SegmentFileName(1, 0)),
 		nextTemp, format.ManifestTemp, "000000000001.idx.tmp"}

@@ -14,7 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A naiveIndex is the model of a Index: it keeps the events and looks at all of them for every question.
+// A naiveIndex is the model of a Index: it keeps the events and looks at all of them for every
+// question.
 type naiveIndex struct{ events []index.Event }
 
 func (n *naiveIndex) has(ord uint32, d index.Dictionary, key string) bool {
@@ -192,7 +193,8 @@ var corpora = map[string]corpus{
 	"mixed":       {events: 1500, streams: 200, types: 12, tags: 30, perFrame: 9, v4: 10},
 }
 
-// compareIndexes asks both indexes everything and requires equal answers. candidates may be more than are asked for.
+// compareIndexes asks both indexes everything and requires equal answers. candidates may be more
+// than are asked for.
 func compareIndexes(t *testing.T, r *rand.Rand, want *naiveIndex, got index.Index, limit uint32) {
 	t.Helper()
 	for _, ord := range []uint32{0, limit / 3, limit / 2, limit - 1, r.Uint32N(limit), r.Uint32N(limit)} {

@@ -229,7 +229,8 @@ func TestMergedIndexThatIsDamagedIsGivenUp(t *testing.T) {
 	require.Equal(t, spans, c.spans())
 }
 
-// TestMergedIndexesRespectTheHead: a reader of an earlier head does not see what a run knows beyond it.
+// TestMergedIndexesRespectTheHead: a reader of an earlier head does not see what a run knows beyond
+// it.
 func TestMergedIndexesRespectTheHead(t *testing.T) {
 	c := newMergeCase(t, 16)
 	c.mergeNow()
@@ -313,7 +314,8 @@ func TestIndexRunNames(t *testing.T) {
 	}
 }
 
-// TestIDFilterRarelyErrs: the filter of ids, whose places are in the order of the fingerprints, errs as rarely as another.
+// TestIDFilterRarelyErrs: the filter of ids, whose places are in the order of the fingerprints,
+// errs as rarely as another.
 func TestIDFilterRarelyErrs(t *testing.T) {
 	const keys = 40_000
 	r := rand.New(rand.NewPCG(61, 62))

@@ -30,8 +30,8 @@ func settleIndexes(t *testing.T, s *FileStore) {
 	require.Equal(t, st.Segments-1, st.IndexedTo)
 }
 
-// TestStoreOfManySegments has versions, ids and expectations decided by index files and merged ones, across restarts and
-// when some of the files have gone.
+// TestStoreOfManySegments has versions, ids and expectations decided by index files and merged
+// ones, across restarts and when some of the files have gone.
 func TestStoreOfManySegments(t *testing.T) {
 	fsys := vfs.NewMem()
 	r := rand.New(rand.NewPCG(81, 82))
@@ -115,7 +115,8 @@ func TestStoreOfManySegments(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-// TestOpenStoreIsInvisibleToTheCollector: a million events in an open store add fewer than a thousand objects.
+// TestOpenStoreIsInvisibleToTheCollector: a million events in an open store add fewer than a
+// thousand objects.
 func TestOpenStoreIsInvisibleToTheCollector(t *testing.T) {
 	events := 1_000_000
 	if race.Enabled {

@@ -13,16 +13,16 @@ import (
 // compressTemp is the file that becomes the compressed generation of a segment.
 const compressTemp = "compress.tmp"
 
-// A compressor compresses the complete segments of a store, one after the other, the oldest first. It belongs to the
-// indexer's goroutine, which calls next when no index is wanted.
+// A compressor compresses the complete segments of a store, one after the other, the oldest first.
+// It belongs to the indexer's goroutine, which calls next when no index is wanted.
 type compressor struct {
 	s        *FileStore
 	refused  map[int64]bool // numbers of segments that are damaged, and left as they are
 	replaced []string       // files that have been replaced and could not be removed yet
 }
 
-// next compresses one segment and reports whether there may be more. After an error the old file is in place, and there is nothing
-// left of the new one, or it is complete.
+// next compresses one segment and reports whether there may be more. After an error the old file is
+// in place, and there is nothing left of the new one, or it is complete.
 func (c *compressor) next(ctx context.Context) (more bool, err error) {
 	if len(c.replaced) > 0 {
 		save, err := c.s.swapSegment(ctx, nil, nil)
@@ -46,7 +46,8 @@ func (c *compressor) next(ctx context.Context) (more bool, err error) {
 	return !errors.Is(err, errSwapRefused), err
 }
 
-// choose returns the oldest complete segment that is not compressed and has its index file, and how many bytes of its file are of use.
+// choose returns the oldest complete segment that is not compressed and has its index file, and how
+// many bytes of its file are of use.
 func (c *compressor) choose() (seg *segment, size int64) {
 	if c.s.poisoned.Load() {
 		return nil, 0
@@ -85,7 +86,7 @@ func (c *compressor) compress(ctx context.Context, seg *segment, size int64) err
 		s.fs.Remove(temp)
 		return err
 	}
-	if err = writeError("sync "+s.dir, vfs.SyncNames(s.fs, s.dir)); err != nil {
+	if err = writeError("sync "+s.dir, s.fs.SyncDir(s.dir)); err != nil {
 		return err // the next attempt writes it again
 	}
 	next, err := c.open(name)
@@ -103,8 +104,8 @@ func (c *compressor) compress(ctx context.Context, seg *segment, size int64) err
 	return c.removeReplaced(save)
 }
 
-// removeReplaced removes the files of segments that were replaced, once MANIFEST names the new ones. What fails is tried again; if the process ends
-// before, the next one to write removes them.
+// removeReplaced removes the files of segments that were replaced, once MANIFEST names the new
+// ones. What fails is tried again; if the process ends before, the next one to write removes them.
 func (c *compressor) removeReplaced(save func() error) error {
 	if err := save(); err != nil {
 		return writeError("write MANIFEST", err)
@@ -141,11 +142,19 @@ func (c *compressor) open(name string) (*segment, error) {
 	if err != nil {
 		return nil, wrap("open "+name, err)
 	}
-	return &segment{number: h.Number, generation: h.Generation, base: h.Base, name: name, file: f, header: h, compressed: compressed}, nil
+	return &segment{
+		number:     h.Number,
+		generation: h.Generation,
+		base:       h.Base,
+		name:       name,
+		file:       f,
+		header:     h,
+		compressed: compressed,
+	}, nil
 }
 
-// check reads what was written as a reader will, all of it: the old file is about to be removed. A *CorruptError means that the segment is damaged, or
-// was on its way.
+// check reads what was written as a reader will, all of it: the old file is about to be removed. A
+// *CorruptError means that the segment is damaged, or was on its way.
 func (c *compressor) check(ctx context.Context, temp string, old *segment, size int64) error {
 	seg, err := c.open(temp)
 	if err != nil {
@@ -166,8 +175,14 @@ func (c *compressor) check(ctx context.Context, temp string, old *segment, size 
 			return wrap("read "+temp, err)
 		}
 		if f == nil {
-			return &engine.CorruptError{File: old.name, Segment: old.number, Offset: s.end.offset, FirstLost: s.end.next,
-				NextGood: nextGood(seg, s.end), Reason: s.why.Error()}
+			return &engine.CorruptError{
+				File:      old.name,
+				Segment:   old.number,
+				Offset:    s.end.offset,
+				FirstLost: s.end.next,
+				NextGood:  nextGood(seg, s.end),
+				Reason:    s.why.Error(),
+			}
 		}
 	}
 	whole := size == sealed.end // without a seal

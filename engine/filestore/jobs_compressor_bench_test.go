@@ -25,8 +25,9 @@ func benchSegment(b *testing.B, compress Compression) *FileStore {
 	return s
 }
 
-// BenchmarkCompress measures what it costs the background to compress a segment, without reading it back. It should be well above the speed at which
-// events can be written; far below it the compressor would fall behind.
+// BenchmarkCompress measures what it costs the background to compress a segment, without reading it
+// back. It should be well above the speed at which events can be written; far below it the
+// compressor would fall behind.
 func BenchmarkCompress(b *testing.B) {
 	s := benchSegment(b, CompressNone)
 	seg := s.view.Load().segments[0]
@@ -46,8 +47,9 @@ func BenchmarkCompress(b *testing.B) {
 	b.ReportMetric(float64((cpuTime()-began).Nanoseconds())/float64(int64(b.N)*size/1000), "cpu-ns/KB")
 }
 
-// BenchmarkReadCompressed measures a scan of all events, and reads of single ones, from a segment that is compressed and from one that is
-// not. A scan should cost little more; a single event costs the decompression of its block unless that is in the cache.
+// BenchmarkReadCompressed measures a scan of all events, and reads of single ones, from a segment
+// that is compressed and from one that is not. A scan should cost little more; a single event costs
+// the decompression of its block unless that is in the cache.
 func BenchmarkReadCompressed(b *testing.B) {
 	for _, compress := range []Compression{CompressNone, CompressZstd} {
 		s := benchSegment(b, compress)

@@ -23,7 +23,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// orderEvent makes an event as programs store them: 256 bytes of JSON with numbers, names and a sentence, no two the same.
+// orderEvent makes an event as programs store them: 256 bytes of JSON with numbers, names and a
+// sentence, no two the same.
 func orderEvent(r *rand.Rand, id int) engine.NewEvent {
 	words := strings.Fields("please deliver to the back door after five and ring twice the parcel is heavy leave it with our neighbour if nobody answers call first thank you")
 	payload := fmt.Appendf(nil, `{"order":%d,"customer":"c-%06d","amount":%d,"currency":"EUR","lines":[{"sku":"A-%04d","n":%d}],"note":"`,
@@ -36,7 +37,8 @@ func orderEvent(r *rand.Rand, id int) engine.NewEvent {
 		Metadata: fmt.Appendf(nil, `{"user":"u-%05d"}`, r.IntN(500))}
 }
 
-// appendOrders appends n orders in groups of ten, over some streams. The same r gives the same ones.
+// appendOrders appends n orders in groups of ten, over some streams. The same r gives the same
+// ones.
 func appendOrders(t testing.TB, s engine.Store, r *rand.Rand, n int) {
 	for i := 0; i < n; i += 10 {
 		var events []engine.NewEvent
@@ -48,7 +50,8 @@ func appendOrders(t testing.TB, s engine.Store, r *rand.Rand, n int) {
 	}
 }
 
-// compressOptions are those of a store of several segments with several blocks each, which is the same whenever it is made.
+// compressOptions are those of a store of several segments with several blocks each, which is the
+// same whenever it is made.
 func compressOptions(fsys vfs.FS, compress Compression) Options {
 	now := time.UnixMilli(1_750_000_000_000)
 	return Options{FS: fsys, SegmentSize: 256 << 10, Prealloc: PreallocNone, Compress: compress, Rand: rand.NewChaCha8([32]byte{7}),
@@ -61,7 +64,8 @@ func settleCompression(t testing.TB, s *FileStore) {
 	require.Eventually(t, func() bool { st := s.Stats(); return st.Compressed == st.Segments-1 && st.Compressed > 0 }, 30*time.Second, time.Millisecond)
 }
 
-// everything reads a store in every way: whole in both directions, every stream, and single events in random order.
+// everything reads a store in every way: whole in both directions, every stream, and single events
+// in random order.
 func everything(t testing.TB, s engine.Store) []engine.Event {
 	t.Helper()
 	ctx, index := context.Background(), s.ReadIndex()
@@ -101,7 +105,8 @@ func drain(t testing.TB, c engine.Cursor) (all []engine.Event) {
 	return all
 }
 
-// compressedStore makes a store of compressed segments and returns its files, closed, and its events.
+// compressedStore makes a store of compressed segments and returns its files, closed, and its
+// events.
 func compressedStore(t testing.TB, orders int) (image, []engine.Event) {
 	fsys := vfs.NewMem()
 	s := openStore(t, imageDir, compressOptions(fsys, CompressZstd))
@@ -112,7 +117,8 @@ func compressedStore(t testing.TB, orders int) (image, []engine.Event) {
 	return takeImage(t, fsys), all
 }
 
-// A store is the same store when its segments are compressed: events, chain, indexes and what Verify says.
+// A store is the same store when its segments are compressed: events, chain, indexes and what
+// Verify says.
 func TestCompressedIsTheSame(t *testing.T) {
 	const n = 3000
 	plainFS, packedFS := vfs.NewMem(), vfs.NewMem()
@@ -167,7 +173,8 @@ func TestCompressedIsTheSame(t *testing.T) {
 	require.Equal(t, after, takeImage(t, packedFS), "reading has changed something")
 }
 
-// The size that events have on the disk when they are orders of 256 bytes, committed by the hundred and by the one.
+// The size that events have on the disk when they are orders of 256 bytes, committed by the hundred
+// and by the one.
 func TestCompressedSize(t *testing.T) {
 	for _, group := range []int{100, 1} {
 		fsys := vfs.NewMem()
@@ -200,7 +207,8 @@ func TestCompressedSize(t *testing.T) {
 	}
 }
 
-// Every part of a compressed segment is changed, bit by bit and sector by sector. Whoever reads all of it notices, or is given what was written.
+// Every part of a compressed segment is changed, bit by bit and sector by sector. Whoever reads all
+// of it notices, or is given what was written.
 func TestCompressedDamage(t *testing.T) {
 	img, want := compressedStore(t, 2000)
 	name := format.SegmentFileName(2, 1)
@@ -313,7 +321,8 @@ func TestSalvageOfCompressed(t *testing.T) {
 	require.Equal(t, want[gap.To].Payload, got[gap.From].Payload)
 }
 
-// A backup of a compressed store is one too, whole and incremental, also if segments are compressed while it is made.
+// A backup of a compressed store is one too, whole and incremental, also if segments are compressed
+// while it is made.
 func TestBackupOfCompressed(t *testing.T) {
 	ctx := context.Background()
 	fsys := vfs.NewMem()
@@ -375,8 +384,8 @@ func TestBackupOfCompressed(t *testing.T) {
 	require.Equal(t, everything(t, raw), everything(t, late))
 }
 
-// A process that reads follows while another one writes and compresses: it sees every event, takes the new files, and lets go of the
-// old ones.
+// A process that reads follows while another one writes and compresses: it sees every event, takes
+// the new files, and lets go of the old ones.
 func TestFollowCompression(t *testing.T) {
 	dir := t.TempDir()
 	options := Options{SegmentSize: 256 << 10, Prealloc: PreallocNone, Compress: CompressZstd}
@@ -442,7 +451,8 @@ func drainN(t testing.TB, c engine.Cursor, n int) (events []engine.Event) {
 	return events
 }
 
-// When the disk is full a segment stays as it is, nothing is left of the attempt, and it is made up for when there is room.
+// When the disk is full a segment stays as it is, nothing is left of the attempt, and it is made up
+// for when there is room.
 func TestCompressWithoutRoom(t *testing.T) {
 	fsys := &faultFS{FS: vfs.NewMem()}
 	var full atomic.Bool
@@ -475,8 +485,8 @@ func TestCompressWithoutRoom(t *testing.T) {
 	}
 }
 
-// A store is closed while it compresses, at every step. What is there afterwards is the old file or the new one, and the next process that
-// writes removes what is of no use.
+// A store is closed while it compresses, at every step. What is there afterwards is the old file or
+// the new one, and the next process that writes removes what is of no use.
 func TestCloseWhileCompressing(t *testing.T) {
 	base := vfs.NewMem()
 	s := openStore(t, imageDir, compressOptions(base, CompressNone))
@@ -538,7 +548,8 @@ func TestCloseWhileCompressing(t *testing.T) {
 	assert.True(t, sawNew)
 }
 
-// Which of two generations is used: the one that MANIFEST names; if it is lost the newest one that is whole.
+// Which of two generations is used: the one that MANIFEST names; if it is lost the newest one that
+// is whole.
 func TestTwoGenerations(t *testing.T) {
 	plainFS := vfs.NewMem()
 	s := openStore(t, imageDir, compressOptions(plainFS, CompressNone))
@@ -575,7 +586,8 @@ func TestTwoGenerations(t *testing.T) {
 	}
 }
 
-// A segment that is damaged is left as it is: the damage is for reading and Verify to report, and the file for Salvage.
+// A segment that is damaged is left as it is: the damage is for reading and Verify to report, and
+// the file for Salvage.
 func TestCompressorLeavesDamageAlone(t *testing.T) {
 	fsys := vfs.NewMem()
 	s := openStore(t, imageDir, compressOptions(fsys, CompressNone))
@@ -598,7 +610,8 @@ func TestCompressorLeavesDamageAlone(t *testing.T) {
 	require.Equal(t, b, takeImage(t, fsys)[name])
 }
 
-// The file is an engine.File like another: it reads any bytes at any place, and cannot be written to.
+// The file is an engine.File like another: it reads any bytes at any place, and cannot be written
+// to.
 func TestCompressedFileReads(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for _, size := range []int{format.SegmentHeaderSize, format.SegmentHeaderSize + 1, format.SegmentHeaderSize + format.PackedBlockSize, 3*format.PackedBlockSize + 77, 20 * format.PackedBlockSize} {

@@ -15,21 +15,24 @@ import (
 	"github.com/google/uuid"
 )
 
-// An indexer sees to it that every sealed segment answers from an index file: it opens files that are there and, when this
-// process may write, makes those that are missing or damaged. It works in the background, and nothing that fails in it
-// harms an append or an answer: until a segment has its file it is asked in memory.
+// An indexer sees to it that every sealed segment answers from an index file: it opens files that
+// are there and, when this process may write, makes those that are missing or damaged. It works in
+// the background, and nothing that fails in it harms an append or an answer: until a segment has
+// its file it is asked in memory.
 //
 // Its goroutine runs while there is something to do. add starts it; stop ends it and waits for it.
 type indexer struct {
 	fs       vfs.FS
 	cache    *index.BlockCache
 	mayWrite func() bool // whether this process holds the write lock
-	// rebuild indexes a sealed segment from its records, for a segment whose index is not in memory.
+	// rebuild indexes a sealed segment from its records, for a segment whose index is not in
+	// memory.
 	rebuild func(ctx context.Context, seg *segment) (*index.Memory, error)
 	retry   time.Duration // how long to wait after a failure, to begin with
 
-	// spare, if not nil, does one piece of other work in the background when no index is wanted, and reports whether there may be more. It ends
-	// early when ctx does. It is called only while this process may write.
+	// spare, if not nil, does one piece of other work in the background when no index is wanted,
+	// and reports whether there may be more. It ends early when ctx does. It is called only while
+	// this process may write.
 	spare func(ctx context.Context) (more bool, err error)
 
 	runs      atomic.Pointer[[]*index.Run] // merged indexes; changes under mu
@@ -52,16 +55,28 @@ type indexer struct {
 	runsOpened bool
 }
 
-// How long the indexer waits after a failure: a disk may be full, another process may be about to write the file.
+// How long the indexer waits after a failure: a disk may be full, another process may be about to
+// write the file.
 const (
 	indexRetryFirst = time.Second
 	indexRetryMost  = time.Minute
 )
 
 // newIndexer makes the indexer of a store. Nothing runs before the first add.
-func newIndexer(fsys vfs.FS, cache *index.BlockCache, mayWrite func() bool, rebuild func(context.Context, *segment) (*index.Memory, error)) *indexer {
-	x := &indexer{fs: fsys, cache: cache, mayWrite: mayWrite, rebuild: rebuild, retry: indexRetryFirst, mergeMost: mergeMost,
-		wake: make(chan struct{}, 1), damaged: map[*segment]bool{}}
+func newIndexer(
+	fsys vfs.FS, cache *index.BlockCache, mayWrite func() bool,
+	rebuild func(context.Context, *segment) (*index.Memory, error),
+) *indexer {
+	x := &indexer{
+		fs:        fsys,
+		cache:     cache,
+		mayWrite:  mayWrite,
+		rebuild:   rebuild,
+		retry:     indexRetryFirst,
+		mergeMost: mergeMost,
+		wake:      make(chan struct{}, 1),
+		damaged:   map[*segment]bool{},
+	}
 	x.ctx, x.cancel = context.WithCancel(context.Background())
 	return x
 }
@@ -69,7 +84,8 @@ func newIndexer(fsys vfs.FS, cache *index.BlockCache, mayWrite func() bool, rebu
 // indexFileName returns the name of the index file of the segment with the file name given.
 func indexFileName(segment string) string { return strings.TrimSuffix(segment, ".log") + ".idx" }
 
-// indexName returns the name of a segment's index file, with directory. A new generation with the same content keeps it.
+// indexName returns the name of a segment's index file, with directory. A new generation with the
+// same content keeps it.
 func (s *segment) indexName() string {
 	return vfs.Join(vfs.Parent(s.name), indexFileName(format.SegmentFileName(s.number, s.header.Content)))
 }
@@ -80,8 +96,8 @@ func (s *segment) indexMeta(store uuid.UUID, sealed *sealedInfo) index.Meta {
 		Count: sealed.count, End: sealed.end, Chain: sealed.lastChain}
 }
 
-// openSealed returns the index of the segment that m describes: its file, or one that says that the file is missing.
-// The caller gives the segment to add if it is not a *File.
+// openSealed returns the index of the segment that m describes: its file, or one that says that the
+// file is missing. The caller gives the segment to add if it is not a *File.
 func (x *indexer) openSealed(seg *segment, m index.Meta) index.Index {
 	f, err := x.openFile(seg.indexName(), m)
 	if err != nil {
@@ -105,10 +121,10 @@ func (x *indexer) keep(f *index.File) {
 	x.mu.Unlock()
 }
 
-// openActive opens the index file that an earlier Close has left of the last segment's first events. promised is the
-// offset below which the segment is known to be durable. It returns the index, to which later events can be added, and
-// the place where these begin. ok is false if there is no such file, or none that fits; then the segment must be read from
-// its beginning.
+// openActive opens the index file that an earlier Close has left of the last segment's first
+// events. promised is the offset below which the segment is known to be durable. It returns the
+// index, to which later events can be added, and the place where these begin. ok is false if there
+// is no such file, or none that fits; then the segment must be read from its beginning.
 func (x *indexer) openActive(seg *segment, store uuid.UUID, promised int64) (m *index.Memory, end logEnd, ok bool) {
 	meta := index.Meta{Store: store, Number: seg.number, Generation: seg.header.Content, Base: seg.base}
 	f, err := index.OpenAnyFile(x.fs, seg.indexName(), meta, x.cache)
@@ -125,8 +141,8 @@ func (x *indexer) openActive(seg *segment, store uuid.UUID, promised int64) (m *
 	return nil, logEnd{}, false
 }
 
-// saveActive writes the index of the last segment, of which everything up to end is durable, so that the next Open need
-// not read it. It does nothing if reading is quicker.
+// saveActive writes the index of the last segment, of which everything up to end is durable, so
+// that the next Open need not read it. It does nothing if reading is quicker.
 func (x *indexer) saveActive(seg *segment, store uuid.UUID, m *index.Memory, end logEnd) error {
 	damaged := m.Skip > 0 && m.PrefixFile() == nil
 	if m.Count()-m.Skip < activeIndexLeast && !damaged {
@@ -137,14 +153,16 @@ func (x *indexer) saveActive(seg *segment, store uuid.UUID, m *index.Memory, end
 	return index.WriteFile(context.Background(), x.fs, seg.indexName(), m, meta)
 }
 
-// activeIndexLeast is the number of new events for which saveActive writes a file. Reading fewer takes a few milliseconds.
+// activeIndexLeast is the number of new events for which saveActive writes a file. Reading fewer
+// takes a few milliseconds.
 const activeIndexLeast = 16 << 10
 
-// add has the index file of a segment opened or made. The segment must be sealed, or be about to be.
-// Any goroutine may call it; it does not wait. After stop it does nothing.
+// add has the index file of a segment opened or made. The segment must be sealed, or be about to
+// be. Any goroutine may call it; it does not wait. After stop it does nothing.
 func (x *indexer) add(seg *segment) { x.want(seg, false) }
 
-// rewrite has the index file of a sealed segment made anew, because the one that is there is damaged.
+// rewrite has the index file of a sealed segment made anew, because the one that is there is
+// damaged.
 func (x *indexer) rewrite(seg *segment) { x.want(seg, true) }
 
 func (x *indexer) want(seg *segment, damaged bool) {
@@ -188,7 +206,8 @@ func (x *indexer) stop() {
 	x.running.Wait()
 }
 
-// close stops and closes all files. Nobody may be reading any more, or must be content with fs.ErrClosed.
+// close stops and closes all files. Nobody may be reading any more, or must be content with
+// fs.ErrClosed.
 func (x *indexer) close() {
 	x.stop()
 	x.mu.Lock()
@@ -226,8 +245,8 @@ func (x *indexer) pause(d time.Duration) {
 	}
 }
 
-// round tries every pending segment once, and then to merge. progress tells whether something was done, left whether
-// something remains; when nothing does the goroutine is not active any more.
+// round tries every pending segment once, and then to merge. progress tells whether something was
+// done, left whether something remains; when nothing does the goroutine is not active any more.
 func (x *indexer) round() (progress, left bool) {
 	x.mu.Lock()
 	todo := append([]*segment(nil), x.pending...)
@@ -306,7 +325,8 @@ func (x *indexer) process(seg *segment) (done bool, err error) {
 	return true, nil
 }
 
-// make writes the index file of a segment, from memory if its index is there, else from its records.
+// make writes the index file of a segment, from memory if its index is there, else from its
+// records.
 func (x *indexer) make(seg *segment, held index.Index, name string, m index.Meta) error {
 	if src, ok := held.(*index.Memory); ok && src.Count() == m.Count {
 		err := index.WriteFile(x.ctx, x.fs, name, src, m)
@@ -322,8 +342,8 @@ func (x *indexer) make(seg *segment, held index.Index, name string, m index.Meta
 	return index.WriteFile(x.ctx, x.fs, name, src, m)
 }
 
-// A missingIndex stands for the index file of a sealed segment that is not there. Every answer is an *Damage, upon
-// which the segment's index is rebuilt in memory.
+// A missingIndex stands for the index file of a sealed segment that is not there. Every answer is
+// an *Damage, upon which the segment's index is rebuilt in memory.
 type missingIndex struct{ why *index.Damage }
 
 func (m missingIndex) Offset(uint32) (int64, error)        { return 0, m.why }

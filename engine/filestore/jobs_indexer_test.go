@@ -132,7 +132,8 @@ func TestIndexerOpensWhatIsThere(t *testing.T) {
 	require.EqualValues(t, 1, c.rebuilt.Load())
 }
 
-// TestIndexerRemakesTheSameBytes: a file that is made from the records is the one that was made from memory.
+// TestIndexerRemakesTheSameBytes: a file that is made from the records is the one that was made
+// from memory.
 func TestIndexerRemakesTheSameBytes(t *testing.T) {
 	c := newIndexerCase(t, 1)
 	c.addAll()

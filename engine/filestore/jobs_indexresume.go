@@ -12,8 +12,9 @@ import (
 
 var errIndexResume = errors.New("no frame of the segment ends where the index does, or it has another chain value")
 
-// behindIndex returns the place in the segment behind the events that the file knows, with all that the next frame must follow.
-// It is an error if the segment has no frame that ends there with the chain value that the file names.
+// behindIndex returns the place in the segment behind the events that the file knows, with all that
+// the next frame must follow. It is an error if the segment has no frame that ends there with the
+// chain value that the file names.
 func behindIndex(x *index.File, seg *segment) (logEnd, error) {
 	off, first, err := x.Frame(x.Count() - 1)
 	if err != nil {
@@ -54,7 +55,8 @@ func behindIndex(x *index.File, seg *segment) (logEnd, error) {
 	return end, nil
 }
 
-// walkTo moves to the first frame that ends at or behind end, and returns its header. What follows that is not checked.
+// walkTo moves to the first frame that ends at or behind end, and returns its header. What follows
+// that is not checked.
 func walkTo(walk *format.FrameWalk, f vfs.File, end int64) (h format.FrameHeader, err error) {
 	for {
 		h, err = walk.Header(fileFrames{f})

@@ -9,9 +9,10 @@ import (
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
-// Merging keeps the number of files small that must be asked to prove that a stream, or an id, is new. Asking one costs
-// about 70 ns, so that up to mergeMost nothing needs to be done. Above it, eight adjacent indexes of the same size become
-// one (size-tiered merging): first of eight segments, then of eight such runs, and so on.
+// Merging keeps the number of files small that must be asked to prove that a stream, or an id, is
+// new. Asking one costs about 70 ns, so that up to mergeMost nothing needs to be done. Above it,
+// eight adjacent indexes of the same size become one (size-tiered merging): first of eight
+// segments, then of eight such runs, and so on.
 const (
 	mergeMost = 24 // indexes that are asked without merging: less than 2 µs
 	mergeFan  = 8
@@ -19,8 +20,9 @@ const (
 	mergeCache = 1 << 20 // bytes of the cache of one merge, so that the store's keeps what is asked for
 )
 
-// begin tells the indexer that this process may write from now on. segments returns the store's segments at any time.
-// Runs that are there are opened, and made if there are too many indexes without. Any goroutine may call it; it does not wait.
+// begin tells the indexer that this process may write from now on. segments returns the store's
+// segments at any time. Runs that are there are opened, and made if there are too many indexes
+// without. Any goroutine may call it; it does not wait.
 func (x *indexer) begin(segments func() []*segment) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -41,7 +43,8 @@ func (x *indexer) runList() []*index.Run {
 	return nil
 }
 
-// merge opens the runs that are there, and makes at most one new. It reports whether there may be more to do.
+// merge opens the runs that are there, and makes at most one new. It reports whether there may be
+// more to do.
 func (x *indexer) merge() (more bool, err error) {
 	x.mu.Lock()
 	segments, opened := x.segments, x.runsOpened
@@ -149,12 +152,14 @@ func (x *indexer) mergeItems(sealed []*segment) []mergeItem {
 	return items
 }
 
-// mergeWindow returns the oldest mergeFan adjacent items of the least size of which there are so many, nil if there are none.
+// mergeWindow returns the oldest mergeFan adjacent items of the least size of which there are so
+// many, nil if there are none.
 func mergeWindow(items []mergeItem) []mergeItem {
 	var best []mergeItem
 	for i := range items {
 		n := i
-		for n < len(items) && n < i+mergeFan && items[n].file != nil && len(items[n].segments) == len(items[i].segments) {
+		for n < min(len(items), i+mergeFan) && items[n].file != nil &&
+			len(items[n].segments) == len(items[i].segments) {
 			n++
 		}
 		if n == i+mergeFan && (best == nil || len(items[i].segments) < len(best[0].segments)) {
@@ -251,8 +256,13 @@ func (x *indexer) dropRun(r *index.Run) {
 // indexRunMeta describes the events of adjacent sealed segments.
 func indexRunMeta(segments []*segment) index.Meta {
 	last := segments[len(segments)-1]
-	m := index.Meta{Store: last.header.Store, Number: last.number, Generation: uint32(len(segments)), Base: segments[0].base,
-		Chain: last.sealed.Load().lastChain}
+	m := index.Meta{
+		Store:      last.header.Store,
+		Number:     last.number,
+		Generation: uint32(len(segments)),
+		Base:       segments[0].base,
+		Chain:      last.sealed.Load().lastChain,
+	}
 	for _, seg := range segments {
 		m.Count += seg.sealed.Load().count
 	}

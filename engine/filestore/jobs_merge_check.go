@@ -9,9 +9,12 @@ import (
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
-// checkRuns compares the merged indexes in dir with what the index files of their segments give, and gives up those that differ.
-// It returns how many it has compared and the names of the bad ones.
-func (x *indexer) checkRuns(ctx context.Context, dir string, segments []*segment) (compared int, bad []string, err error) {
+// checkRuns compares the merged indexes in dir with what the index files of their segments give,
+// and gives up those that differ. It returns how many it has compared and the names of the bad
+// ones.
+func (x *indexer) checkRuns(
+	ctx context.Context, dir string, segments []*segment,
+) (compared int, bad []string, err error) {
 	if len(segments) == 0 {
 		return 0, nil, nil
 	}
@@ -48,7 +51,8 @@ func (x *indexer) checkRuns(ctx context.Context, dir string, segments []*segment
 	return compared, bad, nil
 }
 
-// runSegments returns the segments that a run with these numbers is about, nil if they are not all there and complete.
+// runSegments returns the segments that a run with these numbers is about, nil if they are not all
+// there and complete.
 func runSegments(segments []*segment, from, to int64) []*segment {
 	first := segments[0].number
 	if from < first || to-first >= int64(len(segments)) {
@@ -63,8 +67,9 @@ func runSegments(segments []*segment, from, to int64) []*segment {
 	return part
 }
 
-// checkRun compares a run with what the index files of its segments give. known is false if it cannot be compared now, and need not be: it has gone
-// meanwhile, is about segments that are not, or the file of one of those must be made anew first.
+// checkRun compares a run with what the index files of its segments give. known is false if it
+// cannot be compared now, and need not be: it has gone meanwhile, is about segments that are not,
+// or the file of one of those must be made anew first.
 func (x *indexer) checkRun(ctx context.Context, name string, segments []*segment) (known, same bool, err error) {
 	parts := partsOf(segments)
 	if parts == nil {

@@ -11,7 +11,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// A packer compresses one segment. It holds two blocks and the map in memory, and what the compression itself needs.
+// A packer compresses one segment. It holds two blocks and the map in memory, and what the
+// compression itself needs.
 type packer struct {
 	encoder *zstd.Encoder
 	plain   []byte
@@ -29,7 +30,8 @@ func newPacker() (*packer, error) {
 	return &packer{encoder: encoder, plain: make([]byte, format.PackedBlockSize)}, nil
 }
 
-// pack writes the first size bytes of a segment to f, compressed, under the header h, and makes f durable.
+// pack writes the first size bytes of a segment to f, compressed, under the header h, and makes f
+// durable.
 func (p *packer) pack(ctx context.Context, f vfs.File, seg *segment, h *format.SegmentHeader, size int64) error {
 	defer p.encoder.Close()
 	p.end = format.SegmentHeaderSize
@@ -68,7 +70,11 @@ func (p *packer) block(f vfs.File, plain []byte, at format.Place) error {
 
 // finish writes map and header.
 func (p *packer) finish(f vfs.File, h *format.SegmentHeader, size int64) error {
-	l := format.PackedLayout{Size: size, Blocks: uint32(len(p.entries) / format.PackedEntry), MapCRC: format.CRC(p.entries)}
+	l := format.PackedLayout{
+		Size:   size,
+		Blocks: uint32(len(p.entries) / format.PackedEntry),
+		MapCRC: format.CRC(p.entries),
+	}
 	l.Maps[0] = format.AlignUp(p.end, format.PageSize)
 	l.Maps[1] = format.AlignUp(l.Maps[0]+int64(len(p.entries)), format.PageSize)
 	for _, at := range l.Maps {

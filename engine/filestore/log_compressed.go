@@ -11,11 +11,13 @@ import (
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
-// A compressedFile reads a compressed segment as if it were not compressed: offsets are those of the bytes as they were written, and the
-// header has no word of compression. It cannot be written to.
+// A compressedFile reads a compressed segment as if it were not compressed: offsets are those of
+// the bytes as they were written, and the header has no word of compression. It cannot be written
+// to.
 //
-// A block that is damaged reads as zeros, after a second attempt, so that no frame and no record in it checks and whoever reads meets
-// damage where it is, as in a segment that is not compressed, and can go on behind it.
+// A block that is damaged reads as zeros, after a second attempt, so that no frame and no record in
+// it checks and whoever reads meets damage where it is, as in a segment that is not compressed, and
+// can go on behind it.
 type compressedFile struct {
 	file   vfs.File
 	name   string
@@ -29,8 +31,9 @@ type compressedFile struct {
 
 var _ vfs.File = (*compressedFile)(nil)
 
-// unpack returns f and h, the header of f, as they are to be used: of a compressed segment, a file that reads it, and the header it had.
-// Otherwise the error is ErrLayout, ErrMap, a *FormatError, or one of reading; f stays open.
+// unpack returns f and h, the header of f, as they are to be used: of a compressed segment, a file
+// that reads it, and the header it had. Otherwise the error is ErrLayout, ErrMap, a *FormatError,
+// or one of reading; f stays open.
 func (c *plainCache) unpack(f vfs.File, h format.SegmentHeader, name string) (vfs.File, format.SegmentHeader, error) {
 	if h.Incompatible&format.FeatureCompressed == 0 {
 		return f, h, nil
@@ -40,7 +43,13 @@ func (c *plainCache) unpack(f vfs.File, h format.SegmentHeader, name string) (vf
 	if n < len(page) && vfs.IgnoreEOF(err) != nil {
 		return f, h, fmt.Errorf("eventfold: read %s: %w", name, err)
 	}
-	z := &compressedFile{file: f, name: name, place: format.Place{Store: h.Store, Segment: h.Number}, cache: c, ID: c.files.Add(1)}
+	z := &compressedFile{
+		file:  f,
+		name:  name,
+		place: format.Place{Store: h.Store, Segment: h.Number},
+		cache: c,
+		ID:    c.files.Add(1),
+	}
 	if z.layout, err = format.DecodeLayout(page[:n], name); err != nil {
 		return f, h, err
 	}
@@ -124,8 +133,8 @@ func (z *compressedFile) readHeader(p []byte, off int64) (int, error) {
 	return copy(p, page[off:]), nil
 }
 
-// readBlock reads from the block that has the byte at off, which counts from the end of the first page. A whole block is not kept in the cache: who
-// reads so much goes on to the next.
+// readBlock reads from the block that has the byte at off, which counts from the end of the first
+// page. A whole block is not kept in the cache: who reads so much goes on to the next.
 func (z *compressedFile) readBlock(p []byte, off int64) (int, error) {
 	i, skip := int(off/format.PackedBlockSize), int(off%format.PackedBlockSize)
 	size := z.plainSize(i)
@@ -149,7 +158,8 @@ func (z *compressedFile) readBlock(p []byte, off int64) (int, error) {
 	return copy(p, buf[skip:size]), nil
 }
 
-// plain puts the content of block i into b, which has its size. ok is false if the block is damaged; then b is zero.
+// plain puts the content of block i into b, which has its size. ok is false if the block is
+// damaged; then b is zero.
 func (z *compressedFile) plain(i int, b []byte) (ok bool, err error) {
 	begin := uint32(0)
 	if i > 0 {

@@ -19,8 +19,9 @@ type segmentFiles struct {
 	raw  *plainCache
 }
 
-// read opens a segment's file as it is to be read: a compressed one as if it were not. The header is the one that the segment was written with.
-// If the error is ErrLayout, ErrMap or one of DecodeSegmentHeader, the file is not what its name says.
+// read opens a segment's file as it is to be read: a compressed one as if it were not. The header
+// is the one that the segment was written with. If the error is ErrLayout, ErrMap or one of
+// DecodeSegmentHeader, the file is not what its name says.
 func (s *segmentFiles) read(n segmentName) (f vfs.File, h format.SegmentHeader, compressed bool, err error) {
 	return s.readFile(vfs.Join(s.dir, format.SegmentFileName(n.number, n.generation)))
 }
@@ -47,8 +48,8 @@ func (s *segmentFiles) keep(f vfs.File, n segmentName, h format.SegmentHeader) v
 	return s.open.Add(f, func() (vfs.File, error) { return files.again(n, h) })
 }
 
-// again opens a segment's file once more. If another process has replaced it meanwhile, the generation that is there now serves as well: it holds
-// the same bytes at the same offsets.
+// again opens a segment's file once more. If another process has replaced it meanwhile, the
+// generation that is there now serves as well: it holds the same bytes at the same offsets.
 func (s *segmentFiles) again(n segmentName, h format.SegmentHeader) (vfs.File, error) {
 	f, got, _, err := s.read(n)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -64,7 +65,13 @@ func (s *segmentFiles) again(n segmentName, h format.SegmentHeader) (vfs.File, e
 	}
 	if isHeaderDamage(err) {
 		name := vfs.Join(s.dir, format.SegmentFileName(n.number, n.generation))
-		err = &engine.CorruptError{File: name, Segment: n.number, FirstLost: h.Base, NextGood: engine.NoPosition, Reason: err.Error()}
+		err = &engine.CorruptError{
+			File:      name,
+			Segment:   n.number,
+			FirstLost: h.Base,
+			NextGood:  engine.NoPosition,
+			Reason:    err.Error(),
+		}
 	}
 	return nil, err
 }

@@ -13,11 +13,13 @@ import (
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
-// A complete segment never changes; what is to be stored in another way is written to a file of its own, the segment's next generation:
-// that gets its name when it is durable, then MANIFEST names it, and then the file before it is removed. Whoever still reads
-// that one goes on, because it is open. At any moment the files that MANIFEST names are all there.
+// A complete segment never changes; what is to be stored in another way is written to a file of its
+// own, the segment's next generation: that gets its name when it is durable, then MANIFEST names
+// it, and then the file before it is removed. Whoever still reads that one goes on, because it is
+// open. At any moment the files that MANIFEST names are all there.
 
-// replace puts another generation of segment i, which is complete, in its place. The old one can still be read by those who have it.
+// replace puts another generation of segment i, which is complete, in its place. The old one can
+// still be read by those who have it.
 func (l *logState) replace(i int, next *segment) {
 	old := l.segments[i]
 	next.sealed.Store(old.sealed.Load())
@@ -31,7 +33,8 @@ func (l *logState) replace(i int, next *segment) {
 	l.retired.add(old)
 }
 
-// noticeManifest reads MANIFEST if another process has written it since it was read last, and reports whether it did.
+// noticeManifest reads MANIFEST if another process has written it since it was read last, and
+// reports whether it did.
 func (l *logState) noticeManifest() bool {
 	info, err := l.fs.Stat(vfs.Join(l.dir, format.ManifestName))
 	if err != nil || info.Inode == l.seen.Inode && info.Size == l.seen.Size && info.Modified.Equal(l.seen.Modified) {
@@ -45,7 +48,8 @@ func (l *logState) noticeManifest() bool {
 	return true
 }
 
-// adopt takes the generations of complete segments that are to be used now. Another process may have removed the files of the others.
+// adopt takes the generations of complete segments that are to be used now. Another process may
+// have removed the files of the others.
 func (l *logState) adopt() error {
 	names, err := l.list()
 	if err != nil || len(names) == 0 {
@@ -69,8 +73,9 @@ func (l *logState) adopt() error {
 	return nil
 }
 
-// choose returns which of the generations of a segment that are there is to be used: the one that MANIFEST names. If it names none of them, the
-// newest; there must be something wrong with a file that has its name and is not complete, but an older one that is there serves as well.
+// choose returns which of the generations of a segment that are there is to be used: the one that
+// MANIFEST names. If it names none of them, the newest; there must be something wrong with a file
+// that has its name and is not complete, but an older one that is there serves as well.
 func (l *logState) choose(number int64, generations []uint32) uint32 {
 	if m := l.manifest.Segment(number); m != nil && slices.Contains(generations, m.Generation) {
 		return m.Generation
@@ -95,8 +100,9 @@ func (l *logState) canBeRead(n segmentName) bool {
 	return true
 }
 
-// removeLeftovers removes what a process that died, or could not write MANIFEST, has left behind: other generations than those in
-// use, and unfinished files. The caller holds the write lock. What cannot be removed does no harm.
+// removeLeftovers removes what a process that died, or could not write MANIFEST, has left behind:
+// other generations than those in use, and unfinished files. The caller holds the write lock. What
+// cannot be removed does no harm.
 func (l *logState) removeLeftovers() {
 	files, err := l.fs.List(l.dir)
 	if err != nil || len(l.segments) == 0 {
@@ -106,11 +112,13 @@ func (l *logState) removeLeftovers() {
 	for _, file := range files {
 		number, generation, ok := format.ParseSegmentFileName(file)
 		i := number - l.segments[0].number
-		if file == compressTemp || strings.HasSuffix(file, ".idx.tmp") || ok && i >= 0 && i < int64(len(l.segments)) && l.segments[i].generation != generation {
+		temp := file == compressTemp || strings.HasSuffix(file, ".idx.tmp")
+		ours := ok && i >= 0 && i < int64(len(l.segments))
+		if temp || ours && l.segments[i].generation != generation {
 			left = append(left, file)
 		}
 	}
-	if len(left) == 0 || vfs.SyncNames(l.fs, l.dir) != nil { // the system may show a MANIFEST that is not durable
+	if len(left) == 0 || l.fs.SyncDir(l.dir) != nil { // the system may show a MANIFEST that is not durable
 		return
 	}
 	for _, file := range left {
@@ -118,8 +126,8 @@ func (l *logState) removeLeftovers() {
 	}
 }
 
-// A manifestWriter writes MANIFEST for a log that others describe. It may be used by several goroutines: a description that is older
-// than the one in the file is not written.
+// A manifestWriter writes MANIFEST for a log that others describe. It may be used by several
+// goroutines: a description that is older than the one in the file is not written.
 type manifestWriter struct {
 	described uint64 // descriptions so far; belongs to the owner of the log
 
@@ -146,8 +154,9 @@ func (w *manifestWriter) write(fsys vfs.FS, dir string, m *format.Manifest, numb
 	return nil
 }
 
-// retiredFiles are the open files of segments that were replaced. Each is closed when nobody has the segment any more,
-// and all when the store is closed: until then the system keeps the room that a removed file takes.
+// retiredFiles are the open files of segments that were replaced. Each is closed when nobody has
+// the segment any more, and all when the store is closed: until then the system keeps the room that
+// a removed file takes.
 type retiredFiles struct {
 	mu    sync.Mutex // protects files
 	files map[vfs.File]struct{}
@@ -182,7 +191,8 @@ func (r *retiredFiles) close() {
 	clear(r.files)
 }
 
-// A swap asks the writer to put a new generation of a segment in its place, and for a MANIFEST that says so; without a segment for the MANIFEST alone.
+// A swap asks the writer to put a new generation of a segment in its place, and for a MANIFEST that
+// says so; without a segment for the MANIFEST alone.
 type swap struct {
 	old, next *segment
 	done      chan struct{} // closed when the writer has decided
@@ -210,8 +220,9 @@ func (w *writer) swap(q *swap) {
 
 var errSwapRefused = errors.New("eventfold: the store is not written to any more")
 
-// swapSegment puts next in the place of a segment, and returns what writes the MANIFEST that names it: before that the old file must stay.
-// Without segments it only returns what writes a MANIFEST of what is there now.
+// swapSegment puts next in the place of a segment, and returns what writes the MANIFEST that names
+// it: before that the old file must stay. Without segments it only returns what writes a MANIFEST
+// of what is there now.
 func (s *FileStore) swapSegment(ctx context.Context, old, next *segment) (save func() error, err error) {
 	q := &swap{old: old, next: next, done: make(chan struct{})}
 	select {

@@ -15,7 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The file of a segment that has been replaced goes as soon as MANIFEST can be written and the file removed, without opening the store again.
+// The file of a segment that has been replaced goes as soon as MANIFEST can be written and the file
+// removed, without opening the store again.
 func TestReplacedFilesAreRemovedLater(t *testing.T) {
 	for _, what := range []string{"MANIFEST cannot be written", "the file cannot be removed"} {
 		var failures atomic.Int64

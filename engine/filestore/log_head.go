@@ -7,8 +7,8 @@ import (
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 )
 
-// Head returns the head of the log with its chain value: a receipt for everything before it. Kept elsewhere it proves later, through
-// Options.Expect, that nothing was rewritten.
+// Head returns the head of the log with its chain value: a receipt for everything before it. Kept
+// elsewhere it proves later, through Options.Expect, that nothing was rewritten.
 func (s *FileStore) Head() (engine.Head, error) {
 	if s.closed.Load() {
 		return engine.Head{}, engine.ErrClosed
@@ -17,7 +17,8 @@ func (s *FileStore) Head() (engine.Head, error) {
 	return index.headAt(index.head)
 }
 
-// headAt returns the head at position p, or at the last end of a frame before it, or at the end of the log if that comes first.
+// headAt returns the head at position p, or at the last end of a frame before it, or at the end of
+// the log if that comes first.
 func (r *readIndex) headAt(p engine.Position) (engine.Head, error) {
 	if len(r.view.segments) == 0 {
 		return engine.Head{}, nil

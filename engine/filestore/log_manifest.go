@@ -11,7 +11,8 @@ import (
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
-// readManifest reads MANIFEST. It returns nil if there is none, and ErrManifest if it cannot be used, whatever has its name.
+// readManifest reads MANIFEST. It returns nil if there is none, and ErrManifest if it cannot be
+// used, whatever has its name.
 func readManifest(fsys vfs.FS, dir string) (*format.Manifest, error) {
 	name := vfs.Join(dir, format.ManifestName)
 	f, err := vfs.OpenToRead(fsys, name)
@@ -36,8 +37,8 @@ func readManifest(fsys vfs.FS, dir string) (*format.Manifest, error) {
 	return format.DecodeManifest(b, name)
 }
 
-// readManifestBytes reads a file of the size given, piece by piece: memory is taken for bytes that a manifest can have, not for a size. What cannot be
-// one is cut short, and does not check.
+// readManifestBytes reads a file of the size given, piece by piece: memory is taken for bytes that
+// a manifest can have, not for a size. What cannot be one is cut short, and does not check.
 func readManifestBytes(f vfs.File, size int64) ([]byte, error) {
 	if size > format.MaxManifestSize {
 		return nil, nil
@@ -67,10 +68,11 @@ func writeManifest(fsys vfs.FS, dir string, m *format.Manifest) error {
 	if err != nil {
 		return err
 	}
-	return vfs.SyncNames(fsys, dir)
+	return fsys.SyncDir(dir)
 }
 
-// renameOverDir renames a file. An empty directory that has the name makes way; one that is not empty is a *FormatError.
+// renameOverDir renames a file. An empty directory that has the name makes way; one that is not
+// empty is a *FormatError.
 func renameOverDir(fsys vfs.FS, from, to string) error {
 	err := fsys.Rename(from, to)
 	if err == nil {

@@ -17,8 +17,9 @@ type nextSegment struct {
 	err      error
 }
 
-// A zeroPace says how far the next segment is to be filled with zeros by now. Zeros written at once would fill the queue of the disk,
-// and every commit would wait behind them: 64 MiB were seen to hold up commits for a third of a second.
+// A zeroPace says how far the next segment is to be filled with zeros by now. Zeros written at once
+// would fill the queue of the disk, and every commit would wait behind them: 64 MiB were seen to
+// hold up commits for a third of a second.
 type zeroPace struct {
 	target atomic.Int64  // in bytes; only grows
 	wake   chan struct{} // holds one: target has grown
@@ -41,7 +42,8 @@ func (p *zeroPace) raise(target int64) {
 	}
 }
 
-// until waits until the target is at least off. It returns errStopped when stop is closed. A nil pace never waits.
+// until waits until the target is at least off. It returns errStopped when stop is closed. A nil
+// pace never waits.
 func (p *zeroPace) until(off int64) error {
 	if p == nil {
 		return nil
@@ -63,20 +65,22 @@ func (p *zeroPace) until(off int64) error {
 	}
 }
 
-// The next segment is prepared while the last one is filled from its first quarter to its seventh eighth.
+// The next segment is prepared while the last one is filled from its first quarter to its seventh
+// eighth.
 const (
 	prepareFrom  = 2 // eighths
 	prepareUntil = 7
 )
 
-// zeroTarget returns how many of the capacity bytes of the next segment are to be zeros when the last one, of size bytes, is filled
-// up to end.
+// zeroTarget returns how many of the capacity bytes of the next segment are to be zeros when the
+// last one, of size bytes, is filled up to end.
 func zeroTarget(end, size, capacity int64) int64 {
 	progress := float64(end*8-size*prepareFrom) / float64(size*(prepareUntil-prepareFrom))
 	return min(capacity, zeroChunk+int64(progress*float64(capacity)))
 }
 
-// prepareNext begins to prepare the next segment when a quarter of the last one is full, and lets the preparation keep pace with it.
+// prepareNext begins to prepare the next segment when a quarter of the last one is full, and lets
+// the preparation keep pace with it.
 func (g *log) prepareNext() {
 	size := g.last().header.Capacity
 	filled := max(g.end.offset, int64(float64(size)*float64(g.index.Size())/float64(g.most)))
@@ -93,7 +97,11 @@ func (g *log) prepareNext() {
 }
 
 func (g *log) beginNext() *nextSegment {
-	n := &nextSegment{capacity: format.SegmentCapacity(g.last().number+1, g.fixed, 0), pace: newZeroPace(), done: make(chan struct{})}
+	n := &nextSegment{
+		capacity: format.SegmentCapacity(g.last().number+1, g.fixed, 0),
+		pace:     newZeroPace(),
+		done:     make(chan struct{}),
+	}
 	maker := g.nextMaker()
 	// It ends when the file is made, early when stop is closed; takeNext and dropNext wait for it.
 	go func() {
@@ -103,11 +111,12 @@ func (g *log) beginNext() *nextSegment {
 	return n
 }
 
-// bulkFrame is the size of frames from which on zeros do not pay: they save each commit some writes of the file system's own, and cost
-// as many bytes as the log itself.
+// bulkFrame is the size of frames from which on zeros do not pay: they save each commit some writes
+// of the file system's own, and cost as many bytes as the log itself.
 const bulkFrame = 256 << 10
 
-// nextMaker returns what makes the next segment. While frames are large it reserves room instead of zeroing it.
+// nextMaker returns what makes the next segment. While frames are large it reserves room instead of
+// zeroing it.
 func (g *log) nextMaker() *segmentMaker {
 	if g.maker.prealloc != PreallocZero || g.frameMean < bulkFrame {
 		return g.maker
@@ -133,7 +142,8 @@ func (g *log) noticeNext() {
 	}
 }
 
-// takeNext returns next.tmp, prepared: with the usual capacity, or with what is needed if that is more.
+// takeNext returns next.tmp, prepared: with the usual capacity, or with what is needed if that is
+// more.
 func (g *log) takeNext(usual, needed int64) (vfs.File, int64, error) {
 	if n := g.next; n != nil {
 		n.pace.raise(n.capacity)

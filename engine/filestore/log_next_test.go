@@ -46,7 +46,8 @@ func TestZerosKeepPaceWithTheLog(t *testing.T) {
 	assert.Error(t, err, "what was begun is not left")
 }
 
-// A segment whose index takes too much memory is full, although its file is not. The next one is prepared in time all the same.
+// A segment whose index takes too much memory is full, although its file is not. The next one is
+// prepared in time all the same.
 func TestLargeIndexEndsSegment(t *testing.T) {
 	const capacity, most = 8 << 20, 256 << 10
 	fsys := &roomFS{FS: vfs.NewMem()}
@@ -105,7 +106,8 @@ func TestZeroPaceStops(t *testing.T) {
 	assert.ErrorIs(t, p.until(1), errStopped)
 }
 
-// A failure half way through the zeros is no failure of an append: the segment is made when it is needed.
+// A failure half way through the zeros is no failure of an append: the segment is made when it is
+// needed.
 func TestZerosThatFailAreMadeLater(t *testing.T) {
 	const capacity = 4 << 20
 	writes, failed := 0, false

@@ -17,15 +17,19 @@ import (
 
 // An OpenReport tells what opening a store found to repair. The zero value means nothing.
 type OpenReport struct {
-	// Torn is what was cut from the end of the log: the rest of an append that was never acknowledged.
+	// Torn is what was cut from the end of the log: the rest of an append that was never
+	// acknowledged.
 	Torn []TornTail
-	// Superseded is the number of events that had been written without a promise that they are durable. They were copied to a new segment.
+	// Superseded is the number of events that had been written without a promise that they are
+	// durable. They were copied to a new segment.
 	Superseded int64
-	// Unpromised is the number of events of that kind that a store opened for reading, or beside another process's writer, leaves alone and does not show.
+	// Unpromised is the number of events of that kind that a store opened for reading, or beside
+	// another process's writer, leaves alone and does not show.
 	Unpromised int64
 	// Manifest tells that MANIFEST was missing or damaged and has been made anew from the segments.
 	Manifest bool
-	// Seals is the number of seals that were written again because nothing promised that they were durable.
+	// Seals is the number of seals that were written again because nothing promised that they were
+	// durable.
 	Seals int
 	// Busy tells that another process holds the write lock, so that nothing was repaired.
 	Busy bool
@@ -64,7 +68,8 @@ func (r *OpenReport) String() string {
 	return strings.Join(parts, "; ")
 }
 
-// A recovery repairs the end of the log. Its owner holds the write lock, and the logState has read all there is.
+// A recovery repairs the end of the log. Its owner holds the write lock, and the logState has read
+// all there is.
 type recovery struct {
 	*logState
 	maker  *segmentMaker
@@ -73,11 +78,13 @@ type recovery struct {
 	now    int64 // microseconds
 }
 
-// run decides by the rule of FORMAT.md whether what follows the last promised frame is a torn tail or damage, and removes a
-// torn tail. Frames that are whole but not promised move to a new segment. Afterwards everything in the log is durable.
+// run decides by the rule of FORMAT.md whether what follows the last promised frame is a torn tail
+// or damage, and removes a torn tail. Frames that are whole but not promised move to a new segment.
+// Afterwards everything in the log is durable.
 func (r *recovery) run() error {
-	// The system may show a name that a process made and could not sync. What is written from here on relies on the names.
-	if err := vfs.SyncNames(r.fs, r.dir); err != nil {
+	// The system may show a name that a process made and could not sync. What is written from here
+	// on relies on the names.
+	if err := r.fs.SyncDir(r.dir); err != nil {
 		return writeError("sync "+r.dir, err)
 	}
 	if r.found.seal != 0 {
@@ -99,7 +106,8 @@ func (r *recovery) run() error {
 	return r.repairManifest()
 }
 
-// checkChain drops whole frames that nothing promises if their chain value is wrong. (That of promised frames is checked by Verify.)
+// checkChain drops whole frames that nothing promises if their chain value is wrong. (That of
+// promised frames is checked by Verify.)
 func (r *recovery) checkChain() {
 	end := r.end
 	for i, f := range r.found.frames {
@@ -132,8 +140,8 @@ func (l *logState) checkLater() error {
 	return l.damage(l.found.x, l.found.why, h.First)
 }
 
-// repairSeal writes the seal of the last but one segment again unless it is certain that it is durable: the cache of the
-// system may show what is not on the disk.
+// repairSeal writes the seal of the last but one segment again unless it is certain that it is
+// durable: the cache of the system may show what is not on the disk.
 func (r *recovery) repairSeal() error {
 	n := len(r.segments)
 	if n < 2 || r.last().header.Supersedes() {
@@ -142,7 +150,8 @@ func (r *recovery) repairSeal() error {
 	seg := r.segments[n-2]
 	sealed := seg.sealed.Load()
 	m := r.manifest.Segment(seg.number)
-	certain := m != nil && m.Sealed || r.end.offset > format.SegmentHeaderSize || seg.generation > 0 // only what is durable gets a new generation
+	certain := m != nil && m.Sealed || r.end.offset > format.SegmentHeaderSize ||
+		seg.generation > 0 // only what is durable gets a new generation
 	for _, t := range r.tail {
 		certain = certain || t.Store == r.store && t.Segment > seg.number
 	}
@@ -158,7 +167,7 @@ func (r *recovery) repairSeal() error {
 		return writeError("open "+seg.name, err)
 	}
 	defer f.Close()
-	b := sealFrameAt(format.Place{Store: r.store, Segment: seg.number, Offset: format.SealAt(end.offset)}, end, r.now)
+	b := end.seal(format.Place{Store: r.store, Segment: seg.number, Offset: format.SealAt(end.offset)}, r.now)
 	if err := vfs.WriteFull(f, b, format.SealAt(end.offset)); err != nil {
 		return writeError("write the seal of "+seg.name, err)
 	}
@@ -169,7 +178,8 @@ func (r *recovery) repairSeal() error {
 	return nil
 }
 
-// endOf returns the end of a complete segment with the link to its last frame, which the seal needs.
+// endOf returns the end of a complete segment with the link to its last frame, which the seal
+// needs.
 func (r *recovery) endOf(seg *segment, sealed *sealedInfo) (logEnd, error) {
 	s, err := newLogScanner(seg, startOf(&seg.header, 0))
 	if err != nil {
@@ -202,7 +212,8 @@ func (r *recovery) repairEnd() error {
 	return nil
 }
 
-// saveTorn saves what was written behind the last whole frame, and zeroes it unless the segment is about to be superseded.
+// saveTorn saves what was written behind the last whole frame, and zeroes it unless the segment is
+// about to be superseded.
 func (r *recovery) saveTorn() error {
 	seg, x := r.last(), r.found.x.offset
 	s, err := newLogScanner(seg, r.found.x)
@@ -225,7 +236,8 @@ func (r *recovery) saveTorn() error {
 	return err
 }
 
-// copyTorn copies the bytes from x to end into a file of their own and returns its name, "" if the disk is full.
+// copyTorn copies the bytes from x to end into a file of their own and returns its name, "" if the
+// disk is full.
 func (r *recovery) copyTorn(s *logScanner, x, end int64) (string, error) {
 	name := vfs.Join(r.dir, fmt.Sprintf("torn-%d-%08x.bin", r.last().number, x))
 	f, err := vfs.CreateEmpty(r.fs, name)
@@ -255,7 +267,7 @@ func (r *recovery) copyTorn(s *logScanner, x, end int64) (string, error) {
 		return "", nil
 	}
 	if err == nil {
-		err = vfs.SyncNames(r.fs, r.dir)
+		err = r.fs.SyncDir(r.dir)
 	}
 	return name, writeError("save "+name, err)
 }
@@ -272,8 +284,9 @@ func (r *recovery) zeroTorn(seg *segment, x, end int64) error {
 	return writeError("sync "+seg.name, vfs.SyncData(f))
 }
 
-// supersede copies the whole frames that nothing promises into a new segment, which takes the place of the last one from there on.
-// The old segment is not written to: the system's cache may show bytes of it that are not on the disk.
+// supersede copies the whole frames that nothing promises into a new segment, which takes the place
+// of the last one from there on. The old segment is not written to: the system's cache may show
+// bytes of it that are not on the disk.
 func (r *recovery) supersede() error {
 	old, events := r.last(), r.found.x.next-r.end.next
 	size := 0
@@ -303,7 +316,8 @@ func (r *recovery) supersede() error {
 	return r.writeManifest()
 }
 
-// moveFrames encodes frames for the beginning of the segment h: what tells their place changes, their content and chain do not.
+// moveFrames encodes frames for the beginning of the segment h: what tells their place changes,
+// their content and chain do not.
 func moveFrames(frames []*logFrame, h *format.SegmentHeader, micros int64) (b []byte, promised int64) {
 	end := startOf(h, micros)
 	for _, f := range frames {
@@ -317,14 +331,6 @@ func moveFrames(frames []*logFrame, h *format.SegmentHeader, micros int64) (b []
 		b = append(b, moved...)
 	}
 	return b, end.offset
-}
-
-// sealFrameAt returns a seal for a segment that ends at end.
-func sealFrameAt(at format.Place, end logEnd, micros int64) []byte {
-	h := format.FrameHeader{First: end.next, Kind: format.FrameSeal, Micros: max(micros, end.micros), Synced: end.offset,
-		Previous: end.previous, PreviousCRC: end.previousCRC}
-	b, _ := format.SealFrame(make([]byte, format.FrameHeaderSize, format.MinFrameSize), &h, at, end.chain)
-	return b
 }
 
 // repairManifest writes MANIFEST if it is missing, damaged, or behind by a segment.
@@ -374,7 +380,13 @@ func (l *logState) describe() *format.Manifest {
 
 // create makes the first segment of a new store.
 func (l *logState) create(maker *segmentMaker, fixed, now int64, store uuid.UUID) error {
-	h := format.SegmentHeader{Store: store, Number: 1, Created: now, Promised: format.SegmentHeaderSize, Capacity: format.SegmentCapacity(1, fixed, 0)}
+	h := format.SegmentHeader{
+		Store:    store,
+		Number:   1,
+		Created:  now,
+		Promised: format.SegmentHeaderSize,
+		Capacity: format.SegmentCapacity(1, fixed, 0),
+	}
 	f, err := maker.prepare(h.Capacity, nil)
 	if err != nil {
 		return writeError("make room for the first segment", err)

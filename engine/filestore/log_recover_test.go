@@ -67,7 +67,8 @@ func (img image) with(name string, b []byte) image {
 	return other
 }
 
-// payloads reads all events of a store and returns their payloads, and checks positions and versions.
+// payloads reads all events of a store and returns their payloads, and checks positions and
+// versions.
 func payloads(s engine.Store) ([]string, error) {
 	c := s.ReadIndex().ReadAll(context.Background(), 0, engine.Forwards)
 	defer c.Close()
@@ -104,7 +105,8 @@ func appendNumbered(t testing.TB, s engine.Store, from, to int) {
 
 const testSegmentSize = 32 << 10
 
-// requireStore opens a store and checks that it has n events, that it takes one more, and that opening it again repairs nothing.
+// requireStore opens a store and checks that it has n events, that it takes one more, and that
+// opening it again repairs nothing.
 func requireStore(t testing.TB, fsys vfs.FS, n int, why string) OpenReport {
 	o := Options{FS: fsys, SegmentSize: testSegmentSize, BusyTimeout: -1}
 	s, err := Open(imageDir, o)
@@ -139,7 +141,8 @@ func (img image) logOf() string {
 	return ""
 }
 
-// lastWrite returns two images, before and after the n-th append, of a store that has not been closed, and where its frame lies.
+// lastWrite returns two images, before and after the n-th append, of a store that has not been
+// closed, and where its frame lies.
 func lastWrite(t testing.TB, n int) (before, after image, from, to int) {
 	fsys := vfs.NewMem()
 	s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: testSegmentSize})
@@ -156,7 +159,8 @@ func lastWrite(t testing.TB, n int) (before, after image, from, to int) {
 	return before, after, from, format.AlignUp(to, format.FrameAlign)
 }
 
-// A write that was cut short at any byte is cut off, and reported; the append was never acknowledged.
+// A write that was cut short at any byte is cut off, and reported; the append was never
+// acknowledged.
 func TestTornTailAtEveryByte(t *testing.T) {
 	before, after, from, to := lastWrite(t, 4)
 	name := before.logOf()
@@ -206,7 +210,8 @@ func TestTornTailInAnyOrder(t *testing.T) {
 	}
 }
 
-// The same damage after TAIL has promised the frame, or after a later frame has, is not a torn write.
+// The same damage after TAIL has promised the frame, or after a later frame has, is not a torn
+// write.
 func TestDamageOfWhatWasPromised(t *testing.T) {
 	_, after, from, to := lastWrite(t, 4)
 	name := after.logOf()
@@ -232,7 +237,8 @@ func TestDamageOfWhatWasPromised(t *testing.T) {
 	}
 }
 
-// A frame of the same store that belongs at the same place, but to an attempt that was lost, is noticed by the link of the frame behind it.
+// A frame of the same store that belongs at the same place, but to an attempt that was lost, is
+// noticed by the link of the frame behind it.
 func TestFrameOfALostAttempt(t *testing.T) {
 	before, lost, from, to := lastWrite(t, 4)
 	fsys := before.fs(t)
@@ -276,7 +282,8 @@ func TestLengthIsComparedWithTheFile(t *testing.T) {
 	requireStore(t, fsys, 4, "with a forged header")
 }
 
-// rotated returns the image of a store with several segments, closed or not, and how many events it has.
+// rotated returns the image of a store with several segments, closed or not, and how many events it
+// has.
 func rotated(t testing.TB, closed bool) (image, int) {
 	fsys := vfs.NewMem()
 	s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: testSegmentSize})

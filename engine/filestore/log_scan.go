@@ -5,37 +5,11 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/internal/sabotage"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
-
-// A logEnd is a place between two frames of a segment, with what the next frame must follow.
-type logEnd struct {
-	offset      int64
-	next        engine.Position // of the next event
-	chain       [32]byte
-	previous    uint32 // offset of the frame before
-	previousCRC uint32 // its checksum
-	micros      int64  // recorded_at of the last event
-}
-
-// startOf returns the place before a segment's first frame. micros is the time of the last event before it.
-func startOf(h *format.SegmentHeader, micros int64) logEnd {
-	return logEnd{offset: format.SegmentHeaderSize, next: h.Base, chain: h.ChainIn, micros: micros}
-}
-
-// after returns the place behind the whole frame b, which begins at off.
-func (e logEnd) after(h *format.FrameHeader, b []byte, off int64) logEnd {
-	e.offset = off + int64(h.Size)
-	e.next += engine.Position(h.Count)
-	e.chain = format.FrameChain(b)
-	e.previous, e.previousCRC = uint32(off), format.FrameCRC(b)
-	e.micros = max(e.micros, h.Micros)
-	return e
-}
 
 // A logFrame is a whole frame that checks, with the places before and behind it.
 type logFrame struct {
@@ -46,8 +20,8 @@ type logFrame struct {
 	end    logEnd // behind it
 }
 
-// A logScanner reads the frames of a segment one after the other and checks each: header, place, position, the link to the
-// frame before, and the checksum of all of it.
+// A logScanner reads the frames of a segment one after the other and checks each: header, place,
+// position, the link to the frame before, and the checksum of all of it.
 type logScanner struct {
 	file vfs.File
 	at   format.Place // of the segment
@@ -73,10 +47,16 @@ func newLogScanner(seg *segment, end logEnd) (*logScanner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("eventfold: %s: %w", seg.name, err)
 	}
-	return &logScanner{file: seg.file, at: format.Place{Store: seg.header.Store, Segment: seg.number}, end: end, size: size}, nil
+	return &logScanner{
+		file: seg.file,
+		at:   format.Place{Store: seg.header.Store, Segment: seg.number},
+		end:  end,
+		size: size,
+	}, nil
 }
 
-// next returns the next frame, whose bytes live until the next call, and nil if none begins at end. An error is one of reading, not of what was read.
+// next returns the next frame, whose bytes live until the next call, and nil if none begins at end.
+// An error is one of reading, not of what was read.
 func (s *logScanner) next() (*logFrame, error) {
 	var f *logFrame
 	var why error // what is wrong where the frame before ends
@@ -114,7 +94,8 @@ func (s *logScanner) frameAt(off int64) (*logFrame, error) {
 		s.why = format.ErrFrameCut
 		return nil, nil
 	}
-	linked := h.Previous == s.end.previous && h.PreviousCRC == s.end.previousCRC || sabotage.On(sabotage.SkipPreviousCRC)
+	linked := h.Previous == s.end.previous && h.PreviousCRC == s.end.previousCRC ||
+		sabotage.On(sabotage.SkipPreviousCRC)
 	if h.First != s.end.next || !linked || h.Micros < s.end.micros {
 		s.why = format.ErrFramePrevious
 		return nil, nil
@@ -192,9 +173,12 @@ func indexFrame(m *index.Memory, h *format.FrameHeader, b []byte, off int64) {
 	}
 }
 
-// laterFrame looks for the header of a frame anywhere at or behind off, at a multiple of 8, that accept accepts, and
-// returns where it is. It sees headers that are in their place, whether or not what follows them checks.
-func (s *logScanner) laterFrame(off int64, accept func(h *format.FrameHeader, at int64) bool) (format.FrameHeader, int64, bool, error) {
+// laterFrame looks for the header of a frame anywhere at or behind off, at a multiple of 8, that
+// accept accepts, and returns where it is. It sees headers that are in their place, whether or not
+// what follows them checks.
+func (s *logScanner) laterFrame(
+	off int64, accept func(h *format.FrameHeader, at int64) bool,
+) (format.FrameHeader, int64, bool, error) {
 	off = format.AlignUp(off, format.FrameAlign)
 	for off+format.FrameHeaderSize <= s.size {
 		b, err := s.read(off, int(min(scanBlock, s.size-off)))

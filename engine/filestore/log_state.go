@@ -12,10 +12,12 @@ import (
 	"github.com/google/uuid"
 )
 
-// A logState is what is known of the log on disk. It follows the log as a reader does: from the promises that the log and TAIL make it learns
-// how far the log is durable, and looks at nothing beyond. It never writes. Recovery begins where it ends.
+// A logState is what is known of the log on disk. It follows the log as a reader does: from the
+// promises that the log and TAIL make it learns how far the log is durable, and looks at nothing
+// beyond. It never writes. Recovery begins where it ends.
 //
-// It has one owner at a time: the writer, once there is one, else whoever holds the store's following lock.
+// It has one owner at a time: the writer, once there is one, else whoever holds the store's
+// following lock.
 type logState struct {
 	fs      vfs.FS
 	dir     string
@@ -50,12 +52,14 @@ type logState struct {
 	}
 }
 
-// errGone means that a file was there a moment ago: another process is changing the log. Looking again helps.
+// errGone means that a file was there a moment ago: another process is changing the log. Looking
+// again helps.
 var errGone = errors.New("eventfold: the log changed while it was read")
 
 // load reads the log from its beginning. A store that has no segments yet is left empty.
 func (l *logState) load() error {
-	// What promises is read before what is promised, so that a writer at work cannot look like damage.
+	// What promises is read before what is promised, so that a writer at work cannot look like
+	// damage.
 	if err := l.readTail(); err != nil {
 		return err
 	}
@@ -103,7 +107,8 @@ func (l *logState) refresh() error {
 	return nil
 }
 
-// refreshClaimed is refresh for whoever holds the write lock: what is read is complete, because the last segment is claimed before.
+// refreshClaimed is refresh for whoever holds the write lock: what is read is complete, because the
+// last segment is claimed before.
 func (l *logState) refreshClaimed() error {
 	for {
 		if err := l.refresh(); err != nil || len(l.segments) == 0 {
@@ -137,7 +142,13 @@ func (l *logState) missing(number int64, first engine.Position) error {
 		name = format.SegmentFileName(number, m.Generation)
 		first = m.Base
 	}
-	return &engine.CorruptError{File: vfs.Join(l.dir, name), Segment: number, FirstLost: first, NextGood: engine.NoPosition, Reason: "the file is missing"}
+	return &engine.CorruptError{
+		File:      vfs.Join(l.dir, name),
+		Segment:   number,
+		FirstLost: first,
+		NextGood:  engine.NoPosition,
+		Reason:    "the file is missing",
+	}
 }
 
 func (l *logState) readTail() error {
@@ -175,7 +186,8 @@ type segmentName struct {
 	generation uint32
 }
 
-// list returns the segments' files in the order of their numbers, of each the generation that choose chooses.
+// list returns the segments' files in the order of their numbers, of each the generation that
+// choose chooses.
 func (l *logState) list() ([]segmentName, error) {
 	files, err := l.fs.List(l.dir)
 	if err != nil {
@@ -256,10 +268,19 @@ func (l *logState) open(n segmentName) (*segment, error) {
 		return nil, l.headerError(n, name, err)
 	}
 	l.store = h.Store
-	return &segment{number: n.number, generation: n.generation, base: h.Base, name: name, file: files.keep(f, n, h), header: h, compressed: compressed}, nil
+	return &segment{
+		number:     n.number,
+		generation: n.generation,
+		base:       h.Base,
+		name:       name,
+		file:       files.keep(f, n, h),
+		header:     h,
+		compressed: compressed,
+	}, nil
 }
 
-// headerError turns what is wrong with the header of a segment into the error that users see. A lone file without our magic is not ours.
+// headerError turns what is wrong with the header of a segment into the error that users see. A
+// lone file without our magic is not ours.
 func (l *logState) headerError(n segmentName, name string, err error) error {
 	if errors.Is(err, format.ErrSegmentMagic) && l.store == uuid.Nil && l.manifest == nil && len(l.tail) == 0 {
 		return &engine.FormatError{File: name, Reason: err.Error()}
@@ -274,7 +295,13 @@ func (l *logState) headerError(n segmentName, name string, err error) error {
 	if m := l.manifest.Segment(n.number); m != nil {
 		first = m.Base
 	}
-	e := &engine.CorruptError{File: name, Segment: n.number, FirstLost: first, NextGood: engine.NoPosition, Reason: err.Error()}
+	e := &engine.CorruptError{
+		File:      name,
+		Segment:   n.number,
+		FirstLost: first,
+		NextGood:  engine.NoPosition,
+		Reason:    err.Error(),
+	}
 	if m := l.manifest.Segment(n.number + 1); m != nil {
 		e.NextGood = m.Base
 	}
@@ -283,7 +310,9 @@ func (l *logState) headerError(n segmentName, name string, err error) error {
 
 // isHeaderDamage reports whether an error of opening a segment comes from what is in the file.
 func isHeaderDamage(err error) bool {
-	for _, damage := range [...]error{format.ErrSegmentMagic, format.ErrSegmentCRC, format.ErrSegmentFields, format.ErrLayout, format.ErrMap} {
+	for _, damage := range [...]error{
+		format.ErrSegmentMagic, format.ErrSegmentCRC, format.ErrSegmentFields, format.ErrLayout, format.ErrMap,
+	} {
 		if errors.Is(err, damage) {
 			return true
 		}
@@ -291,7 +320,8 @@ func isHeaderDamage(err error) bool {
 	return false
 }
 
-// follow takes seg as the successor of the last segment, which becomes complete. If MANIFEST tells all about seg, its events are not read.
+// follow takes seg as the successor of the last segment, which becomes complete. If MANIFEST tells
+// all about seg, its events are not read.
 func (l *logState) follow(seg *segment, last bool) error {
 	if err := l.complete(seg); err != nil {
 		seg.file.Close()
@@ -318,12 +348,19 @@ func (l *logState) trust(seg *segment, m *format.ManifestSegment) {
 	l.least = m.Least
 	l.end = logEnd{offset: m.End, next: m.Next, chain: m.LastChain, micros: m.Greatest}
 	l.found.x = l.end
-	seg.setIndex(l.indexer.openSealed(seg, index.Meta{Store: l.store, Number: seg.number, Generation: seg.header.Content,
-		Base: seg.base, Count: uint32(m.Next - m.Base), End: m.End, Chain: m.LastChain}))
+	seg.setIndex(l.indexer.openSealed(seg, index.Meta{
+		Store:      l.store,
+		Number:     seg.number,
+		Generation: seg.header.Content,
+		Base:       seg.base,
+		Count:      uint32(m.Next - m.Base),
+		End:        m.End,
+		Chain:      m.LastChain,
+	}))
 }
 
-// startBehindIndex uses the index file that was written when the store was closed, if there is one about frames that are there and
-// promised. Only what follows them is then read.
+// startBehindIndex uses the index file that was written when the store was closed, if there is one
+// about frames that are there and promised. Only what follows them is then read.
 func (l *logState) startBehindIndex(seg *segment) {
 	m, end, ok := l.indexer.openActive(seg, l.store, l.promise())
 	if !ok {
@@ -337,7 +374,8 @@ func (l *logState) startBehindIndex(seg *segment) {
 	seg.setIndex(m)
 }
 
-// complete makes the last segment end where next begins: next exists, so everything before it was durable.
+// complete makes the last segment end where next begins: next exists, so everything before it was
+// durable.
 func (l *logState) complete(next *segment) error {
 	if len(l.segments) == 0 {
 		if next.base != 0 && (l.manifest == nil || l.manifest.Segments[0].Base != next.base) {
@@ -371,8 +409,9 @@ func (l *logState) complete(next *segment) error {
 	return nil
 }
 
-// cutBack takes the last segment back to the place where next supersedes it. Frames behind it had been promised to this reader only by
-// what the process that recovered the log could no longer see; next begins with the same frames.
+// cutBack takes the last segment back to the place where next supersedes it. Frames behind it had
+// been promised to this reader only by what the process that recovered the log could no longer see;
+// next begins with the same frames.
 func (l *logState) cutBack(next *segment) error {
 	off, first, err := l.index.Frame(uint32(next.base - l.last().base))
 	if err != nil {
@@ -383,7 +422,8 @@ func (l *logState) cutBack(next *segment) error {
 	return nil
 }
 
-// checkSeal checks the seal of a complete segment if MANIFEST says that it was durable. A superseded segment has none.
+// checkSeal checks the seal of a complete segment if MANIFEST says that it was durable. A
+// superseded segment has none.
 func (l *logState) checkSeal(seg, next *segment) error {
 	m := l.manifest.Segment(seg.number)
 	if next.header.Supersedes() || m == nil || !m.Sealed {
@@ -409,30 +449,42 @@ func isSealed(seg *segment, end logEnd) (bool, error) {
 		return false, wrap("read "+seg.name, vfs.IgnoreEOF(err))
 	}
 	h, err := format.DecodeFrameHeader(b[:], at)
-	return err == nil && h.Kind == format.FrameSeal && h.First == end.next && format.CheckFrame(b[:], h) == nil && format.FrameChain(b[:]) == end.chain, nil
+	if err != nil || h.Kind != format.FrameSeal || format.CheckFrame(b[:], h) != nil {
+		return false, nil
+	}
+	return h.First == end.next && format.FrameChain(b[:]) == end.chain, nil
 }
 
-// damage returns the error for damage at a place in the last segment. next is the next position known to be good.
+// damage returns the error for damage at a place in the last segment. next is the next position
+// known to be good.
 func (l *logState) damage(at logEnd, why error, next engine.Position) *engine.CorruptError {
 	seg := l.last()
 	if why == nil {
 		why = format.ErrFramePrevious
 	}
-	e := &engine.CorruptError{File: seg.name, Segment: seg.number, Offset: at.offset, FirstLost: at.next, NextGood: next, Reason: why.Error()}
+	e := &engine.CorruptError{
+		File:      seg.name,
+		Segment:   seg.number,
+		Offset:    at.offset,
+		FirstLost: at.next,
+		NextGood:  next,
+		Reason:    why.Error(),
+	}
 	if good := nextGood(seg, at); good != engine.NoPosition {
 		e.NextGood = good
 	}
 	return e
 }
 
-// nextGood returns the position of the first frame of the segment behind a damaged place that has events and a header that checks,
-// NoPosition if there is none.
+// nextGood returns the position of the first frame of the segment behind a damaged place that has
+// events and a header that checks, NoPosition if there is none.
 func nextGood(seg *segment, damaged logEnd) engine.Position {
 	s, err := newLogScanner(seg, damaged)
 	if err != nil {
 		return engine.NoPosition
 	}
-	h, _, ok, _ := s.laterFrame(damaged.offset+format.FrameAlign, func(h *format.FrameHeader, _ int64) bool { return h.First >= damaged.next && h.Count > 0 })
+	behind := func(h *format.FrameHeader, _ int64) bool { return h.First >= damaged.next && h.Count > 0 }
+	h, _, ok, _ := s.laterFrame(damaged.offset+format.FrameAlign, behind)
 	if !ok {
 		return engine.NoPosition
 	}
@@ -477,7 +529,8 @@ func (l *logState) successor() (*segment, error) {
 	return l.open(n)
 }
 
-// promise returns the offset in the last segment below which everything was durable, as far as header, MANIFEST and TAIL tell.
+// promise returns the offset in the last segment below which everything was durable, as far as
+// header, MANIFEST and TAIL tell.
 func (l *logState) promise() int64 {
 	seg := l.last()
 	s := max(seg.header.Promised, format.SegmentHeaderSize)
@@ -492,9 +545,10 @@ func (l *logState) promise() int64 {
 	return s
 }
 
-// scan reads the last segment from its end on. Frames that are promised are indexed and advance end, others are kept in found.
-// If there is a successor, all up to where that begins is promised, and nothing behind it belongs to the log.
-// It returns a *CorruptError if what is promised is not there.
+// scan reads the last segment from its end on. Frames that are promised are indexed and advance
+// end, others are kept in found. If there is a successor, all up to where that begins is promised,
+// and nothing behind it belongs to the log. It returns a *CorruptError if what is promised is not
+// there.
 func (l *logState) scan(successor *format.SegmentHeader) error {
 	seg := l.last()
 	s, err := newLogScanner(seg, l.end)

@@ -94,8 +94,9 @@ func (w *tailWriter) sync() error {
 	return w.file.Fdatasync()
 }
 
-// untouched reports whether the slot written last is still there, unless it cannot be read: nobody else writes to TAIL while the write lock is held, but
-// whoever restores files into the directory does.
+// untouched reports whether the slot written last is still there, unless it cannot be read: nobody
+// else writes to TAIL while the write lock is held, but whoever restores files into the directory
+// does.
 func (w *tailWriter) untouched() bool {
 	var b [format.TailBytes]byte
 	if n, err := w.file.ReadAt(b[:], int64(w.last.Sequence%2)*format.TailSlotSize); n < len(b) {

@@ -13,14 +13,17 @@ import (
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
-// A log is the end of the log that is written. It belongs to the writer, who holds the store's lock.
+// A log is the end of the log that is written. It belongs to the writer, who holds the store's
+// lock.
 type log struct {
 	*logState
 	maker *segmentMaker
-	fixed int64    // Options.SegmentSize
-	most  int64    // Options.indexMost
-	file  vfs.File // of the last segment, for writing: opened once and kept until the segment is sealed, so that no error of a sync gets lost
-	tail  *tailWriter
+	fixed int64 // Options.SegmentSize
+	most  int64 // Options.indexMost
+	// file is that of the last segment, for writing: opened once and kept until the segment is
+	// sealed, so that no error of a sync gets lost.
+	file vfs.File
+	tail *tailWriter
 
 	durable       logEnd    // everything before it is synced
 	unsyncedSince time.Time // since when there is something behind durable; zero if there is nothing
@@ -49,7 +52,16 @@ func openLog(l *logState, maker *segmentMaker, o *Options) (*log, error) {
 	}
 	f := l.claimed
 	l.claimed, l.claimedName = nil, ""
-	g := &log{logState: l, maker: maker, fixed: o.SegmentSize, most: o.indexMost, file: f, tail: tail, durable: l.end, nonces: nonceSource{random: o.Rand}}
+	g := &log{
+		logState: l,
+		maker:    maker,
+		fixed:    o.SegmentSize,
+		most:     o.indexMost,
+		file:     f,
+		tail:     tail,
+		durable:  l.end,
+		nonces:   nonceSource{random: o.Rand},
+	}
 	if g.most == 0 {
 		g.most = defaultIndexMost
 	}
@@ -60,7 +72,8 @@ func openLog(l *logState, maker *segmentMaker, o *Options) (*log, error) {
 	return g, nil
 }
 
-// noteOpen writes to TAIL, durably, that the log is written to, so that after a crash nobody takes it for closed.
+// noteOpen writes to TAIL, durably, that the log is written to, so that after a crash nobody takes
+// it for closed.
 func (g *log) noteOpen() error {
 	if err := g.promise(0); err != nil {
 		return writeError("write TAIL", err)
@@ -68,7 +81,7 @@ func (g *log) noteOpen() error {
 	if err := g.tail.sync(); err != nil {
 		return writeError("sync TAIL", err)
 	}
-	return writeError("sync "+g.dir, vfs.SyncNames(g.fs, g.dir))
+	return writeError("sync "+g.dir, g.fs.SyncDir(g.dir))
 }
 
 // promise writes how much of the log is durable to TAIL.
@@ -77,18 +90,22 @@ func (g *log) promise(flags uint32) error {
 	return g.tail.write(seg.number, seg.generation, flags, &g.durable)
 }
 
-// defaultIndexMost is how many bytes of memory the index of the last segment may take: a segment whose index takes more is full, whatever its
-// capacity. Otherwise segments with a stream, a tag or so for each event would have the process hold hundreds of MB, their own and those of
-// segments before it whose index files are being made. Others never come near it.
+// defaultIndexMost is how many bytes of memory the index of the last segment may take: a segment
+// whose index takes more is full, whatever its capacity. Otherwise segments with a stream, a tag or
+// so for each event would have the process hold hundreds of MB, their own and those of segments
+// before it whose index files are being made. Others never come near it.
 const defaultIndexMost = 16 << 20
 
-// fits reports whether a frame with n bytes of records fits into the last segment, and the seal behind it.
+// fits reports whether a frame with n bytes of records fits into the last segment, and the seal
+// behind it.
 func (g *log) fits(n int) bool {
-	return g.named == nil && g.index.Size() < g.most && format.SealAt(g.end.offset+int64(format.FrameSize(n)))+format.PageSize <= g.last().header.Capacity
+	end := format.SealAt(g.end.offset+int64(format.FrameSize(n))) + format.PageSize // of the seal's page
+	return g.named == nil && g.index.Size() < g.most && end <= g.last().header.Capacity
 }
 
-// write writes a frame to the end of the log. b holds room for the frame's header, and then its records, which the frame's trailer is appended to.
-// The frame returned is the grown b. When write fails the end of the log is where it was.
+// write writes a frame to the end of the log. b holds room for the frame's header, and then its
+// records, which the frame's trailer is appended to. The frame returned is the grown b. When write
+// fails the end of the log is where it was.
 func (g *log) write(b []byte, h *format.FrameHeader) ([]byte, error) {
 	nonce, err := g.nonces.next()
 	if err != nil {
@@ -111,8 +128,9 @@ func (g *log) write(b []byte, h *format.FrameHeader) ([]byte, error) {
 	return b, err
 }
 
-// wipe zeroes what a write that failed for lack of room has left behind the end of the log, of n bytes at most. That may fail too, where even
-// overwriting needs room; what is left has no effect, but the segment is not clean.
+// wipe zeroes what a write that failed for lack of room has left behind the end of the log, of n
+// bytes at most. That may fail too, where even overwriting needs room; what is left has no effect,
+// but the segment is not clean.
 func (g *log) wipe(n int) {
 	g.unclean = true
 	if size, err := g.file.Size(); err == nil {
@@ -123,10 +141,8 @@ func (g *log) wipe(n int) {
 // sync makes everything that has been written durable.
 func (g *log) sync() error {
 	began := time.Now()
-	if !sabotage.On(sabotage.NoFdatasync) {
-		if err := vfs.SyncData(g.file); err != nil {
-			return err
-		}
+	if err := vfs.SyncData(g.file); err != nil {
+		return err
 	}
 	g.lastSync = time.Since(began)
 	g.syncs++
@@ -136,10 +152,12 @@ func (g *log) sync() error {
 	return nil
 }
 
-// rotate seals the last segment and begins the next one, which has room for n bytes of records. Everything that was written is durable.
-// poison tells that the log must not be written to any more; otherwise rotate can be repeated.
+// rotate seals the last segment and begins the next one, which has room for n bytes of records.
+// Everything that was written is durable. poison tells that the log must not be written to any
+// more; otherwise rotate can be repeated.
 //
-// A segment is sealed only when its successor is durable, so that a seal without a successor means that a file is lost.
+// A segment is sealed only when its successor is durable, so that a seal without a successor means
+// that a file is lost.
 func (g *log) rotate(n int, micros int64) (poison bool, err error) {
 	if sabotage.On(sabotage.SealBeforeSuccessor) && g.named == nil {
 		if err := g.seal(micros); err != nil {
@@ -209,14 +227,14 @@ func (g *log) nameNext(frame int, micros int64) (poison bool, err error) {
 // seal writes the seal of the last segment and syncs it.
 func (g *log) seal(micros int64) error {
 	at := format.Place{Store: g.store, Segment: g.last().number, Offset: format.SealAt(g.end.offset)}
-	if err := vfs.WriteFull(g.file, sealFrameAt(at, g.end, micros), at.Offset); err != nil {
+	if err := vfs.WriteFull(g.file, g.end.seal(at, micros), at.Offset); err != nil {
 		return err
 	}
 	return g.sync()
 }
 
-// settle does what remains to be done after a segment was sealed and can wait: MANIFEST, and cutting the file to its size.
-// Both are made up for by the next recovery if they fail.
+// settle does what remains to be done after a segment was sealed and can wait: MANIFEST, and
+// cutting the file to its size. Both are made up for by the next recovery if they fail.
 func (g *log) settle() error {
 	err := g.saveManifest(g.describeDurable())
 	seg := g.segments[len(g.segments)-2]
@@ -237,7 +255,8 @@ func (g *log) describeDurable() *format.Manifest {
 	return m
 }
 
-// close makes everything durable and says so in TAIL, unless the log is poisoned, and closes the files.
+// close makes everything durable and says so in TAIL, unless the log is poisoned, and closes the
+// files.
 func (g *log) close(poisoned bool) error {
 	var err error
 	if !poisoned && g.durable.offset < g.end.offset {
@@ -281,3 +300,6 @@ func (n *nonceSource) next() (uint64, error) {
 	n.left -= 8
 	return binary.LittleEndian.Uint64(n.buf[n.left:]), nil
 }
+
+// now returns the time for the next events, in microseconds: the clock's, unless that went back.
+func (g *log) now(s *FileStore) int64 { return max(s.opt.Now().UnixMicro(), g.end.micros) }

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// Thousands of stores in memory come and go. The collector otherwise lets the heap double, and the race detector takes five times that.
+// Thousands of stores in memory come and go. The collector otherwise lets the heap double, and the
+// race detector takes five times that.
 func TestMain(m *testing.M) {
 	debug.SetMemoryLimit(512 << 20)
 	os.Exit(m.Run())

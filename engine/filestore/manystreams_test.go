@@ -16,8 +16,9 @@ import (
 	"github.com/eventfold/eventfold/engine/filestore"
 )
 
-// TestDistinctStreamsTakeBoundedMemory has every event begin a stream: what is in memory is the index of the segment that grows, that of the one before
-// until it has its file, and caches of bounded size, however many streams there are.
+// TestDistinctStreamsTakeBoundedMemory has every event begin a stream: what is in memory is the
+// index of the segment that grows, that of the one before until it has its file, and caches of
+// bounded size, however many streams there are.
 func TestDistinctStreamsTakeBoundedMemory(t *testing.T) {
 	streams := crashtest.Scale(400_000, 10_000_000)
 	o, most := filestore.Options{SegmentSize: 4 << 20, Sync: filestore.SyncInterval}, uint64(40)

@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// behindFile indexes the first part of the events in a file and the rest in memory behind it. The parts meet between frames.
+// behindFile indexes the first part of the events in a file and the rest in memory behind it. The
+// parts meet between frames.
 func behindFile(t *testing.T, events []index.Event, part int) *index.Memory {
 	for part > 0 && events[part].Frame == events[part-1].Frame {
 		part--

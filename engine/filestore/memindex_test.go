@@ -122,7 +122,8 @@ func TestMemIndexReadersNeverDisagree(t *testing.T) {
 	readers.Wait()
 }
 
-// comparePrefix asks about one event below limit. It is called from several goroutines, so it does not use require.
+// comparePrefix asks about one event below limit. It is called from several goroutines, so it does
+// not use require.
 func comparePrefix(t *testing.T, r *rand.Rand, model *naiveIndex, m *index.Memory, limit uint32) {
 	e := &model.events[r.Uint32N(limit)]
 	for d, key := range map[index.Dictionary]string{index.ByStream: string(e.Stream), index.ByType: string(e.Type)} {
@@ -183,7 +184,8 @@ func (g *generator) next() *index.Event {
 	return &g.e
 }
 
-// TestMemIndexIsInvisibleToTheCollector: a million events in a hundred thousand streams add fewer than a thousand objects.
+// TestMemIndexIsInvisibleToTheCollector: a million events in a hundred thousand streams add fewer
+// than a thousand objects.
 func TestMemIndexIsInvisibleToTheCollector(t *testing.T) {
 	events := 1_000_000
 	if race.Enabled {

@@ -14,7 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// moves are what somebody may do to the names of an open store, in root, where the store is in root/store and a copy of it in root/copy.
+// moves are what somebody may do to the names of an open store, in root, where the store is in
+// root/store and a copy of it in root/copy.
 var moves = []struct {
 	name string
 	do   func(store string) error
@@ -91,7 +92,8 @@ func movable(t *testing.T) (dir string) {
 	return dir
 }
 
-// What is appended after somebody has moved, removed or replaced something of the store is refused, not acknowledged and lost.
+// What is appended after somebody has moved, removed or replaced something of the store is refused,
+// not acknowledged and lost.
 func TestNothingIsAcknowledgedOnceTheStoreHasMoved(t *testing.T) {
 	for _, m := range moves {
 		t.Run(m.name, func(t *testing.T) {
@@ -115,7 +117,8 @@ func TestNothingIsAcknowledgedOnceTheStoreHasMoved(t *testing.T) {
 	}
 }
 
-// While appends go on, a directory that is gone is noticed by the first append after it, not a while later.
+// While appends go on, a directory that is gone is noticed by the first append after it, not a
+// while later.
 func TestTheFirstAppendAfterTheDirectoryIsGoneFails(t *testing.T) {
 	for _, m := range moves {
 		if m.name[:13] != "the directory" {
@@ -143,7 +146,8 @@ func waitFor(t *testing.T, done <-chan error) error {
 	}
 }
 
-// Readers and followers that wait get an error, in the process that writes and in others, also when nobody appends.
+// Readers and followers that wait get an error, in the process that writes and in others, also when
+// nobody appends.
 func TestWhoeverWaitsIsToldThatTheStoreHasMoved(t *testing.T) {
 	for _, m := range moves {
 		for _, writes := range []bool{false, true} {
@@ -173,7 +177,8 @@ func TestWhoeverWaitsIsToldThatTheStoreHasMoved(t *testing.T) {
 	}
 }
 
-// Whoever removes or replaces LOCK does not get a second writer, nor does a copy of the directory that is made of links.
+// Whoever removes or replaces LOCK does not get a second writer, nor does a copy of the directory
+// that is made of links.
 func TestTwoWritersAtOnceAreImpossible(t *testing.T) {
 	tests := []struct {
 		name string
@@ -211,7 +216,8 @@ func TestTwoWritersAtOnceAreImpossible(t *testing.T) {
 	}
 }
 
-// A directory that takes the place of the store's is never written to: not by rotation, indexes, compression, nor MANIFEST.
+// A directory that takes the place of the store's is never written to: not by rotation, indexes,
+// compression, nor MANIFEST.
 func TestTheDirectoryThatTakesThePlaceIsLeftAlone(t *testing.T) {
 	dir := movable(t)
 	s := openStore(t, dir, Options{SegmentSize: testSegmentSize, Compress: CompressZstd})

@@ -19,16 +19,24 @@ import (
 	"github.com/google/uuid"
 )
 
-// Open opens the store in directory dir, which the first append creates if it is not there. Every store opens as a reader: Open takes the write
-// lock only for the moment in which it has something to repair after a crash, and leaves that to the process that holds the lock, if there is one.
+// Open opens the store in directory dir, which the first append creates if it is not there. Every
+// store opens as a reader: Open takes the write lock only for the moment in which it has something
+// to repair after a crash, and leaves that to the process that holds the lock, if there is one.
 //
-// Damage of what was promised to be durable is a [*CorruptError]; a directory, file or format that is not eventfold's a [*FormatError].
-// OpenReport tells what was repaired.
+// Damage of what was promised to be durable is a [*CorruptError]; a directory, file or format that
+// is not eventfold's a [*FormatError]. OpenReport tells what was repaired.
 func Open(dir string, o Options) (*FileStore, error) {
 	if err := o.fill(); err != nil {
 		return nil, err
 	}
-	s := &FileStore{dir: dir, fs: &storeFS{path: o.FS}, opt: o, closing: make(chan struct{}), files: o.files, names: newAnchors(o.FS, dir)}
+	s := &FileStore{
+		dir:     dir,
+		fs:      &storeFS{path: o.FS},
+		opt:     o,
+		closing: make(chan struct{}),
+		files:   o.files,
+		names:   newAnchors(o.FS, dir),
+	}
 	s.shared.ended = s.ended
 	cache := index.NewBlockCache(indexCacheSize, indexFilterSize)
 	cache.Opened = s.files
@@ -156,8 +164,8 @@ func (s *FileStore) holdDir() error {
 	return nil
 }
 
-// path holds the directory open, so that no other one gets its identity, where the names in it are found by their path. It returns
-// nil if it is not there.
+// path holds the directory open, so that no other one gets its identity, where the names in it are
+// found by their path. It returns nil if it is not there.
 func (s *FileStore) path() (io.Closer, error) {
 	f, err := s.fs.Open(s.dir, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -166,13 +174,15 @@ func (s *FileStore) path() (io.Closer, error) {
 	return f, err
 }
 
-// isEmptyBackup reports whether the directory is a backup of a store without events, which is a store all the same.
+// isEmptyBackup reports whether the directory is a backup of a store without events, which is a
+// store all the same.
 func (s *FileStore) isEmptyBackup() bool {
 	_, err := readBackupMark(s.fs, s.dir)
 	return err == nil
 }
 
-// checkDir refuses what is not a directory, and a directory that holds files of somebody else and no store.
+// checkDir refuses what is not a directory, and a directory that holds files of somebody else and
+// no store.
 func (s *FileStore) checkDir() error {
 	info, err := s.fs.Stat(s.dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -201,12 +211,16 @@ func (s *FileStore) checkDir() error {
 		}
 	}
 	if foreign != "" {
-		return &engine.FormatError{File: s.dir, Reason: fmt.Sprintf("holds no event store, but other files (%s)", foreign)}
+		return &engine.FormatError{
+			File:   s.dir,
+			Reason: fmt.Sprintf("holds no event store, but other files (%s)", foreign),
+		}
 	}
 	return nil
 }
 
-// checkNetwork refuses a directory, or the one that is to hold it, on a network file system. What the system does not tell is no reason to refuse.
+// checkNetwork refuses a directory, or the one that is to hold it, on a network file system. What
+// the system does not tell is no reason to refuse.
 func (s *FileStore) checkNetwork() error {
 	if s.opt.Network {
 		return nil
@@ -253,7 +267,9 @@ func (l *logState) isClean() bool {
 	if len(l.segments) == 0 {
 		return true
 	}
-	if l.lost || len(l.tail) == 0 || len(l.found.frames) > 0 || l.found.seal != 0 || l.manifest.Last() != l.last().number {
+	whole := !l.lost && l.manifest.Last() == l.last().number
+	unfinished := len(l.found.frames) > 0 || l.found.seal != 0
+	if !whole || unfinished || len(l.tail) == 0 {
 		return false
 	}
 	t := &l.tail[0]
@@ -290,12 +306,15 @@ func (s *FileStore) repair() error {
 	return s.log.checkLater()
 }
 
-// cannotWrite reports whether an error means that the store can be read but not repaired now. The first append meets it again.
+// cannotWrite reports whether an error means that the store can be read but not repaired now. The
+// first append meets it again.
 func cannotWrite(err error) bool {
-	return errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission) || errors.Is(err, engine.ErrFull) || vfs.IsFull(err)
+	return errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission) ||
+		errors.Is(err, engine.ErrFull) || vfs.IsFull(err)
 }
 
-// recoverLocked reads all that there is and repairs the end of the log. The caller holds the write lock, and following if others may use the store.
+// recoverLocked reads all that there is and repairs the end of the log. The caller holds the write
+// lock, and following if others may use the store.
 func (s *FileStore) recoverLocked() error {
 	if err := s.log.readManifest(); err != nil {
 		return err
@@ -312,7 +331,13 @@ func (s *FileStore) recoverLocked() error {
 		return nil
 	}
 	report := s.OpenReport()
-	r := recovery{logState: s.log, maker: s.maker(), fixed: s.opt.SegmentSize, report: &report, now: s.opt.Now().UnixMicro()}
+	r := recovery{
+		logState: s.log,
+		maker:    s.maker(),
+		fixed:    s.opt.SegmentSize,
+		report:   &report,
+		now:      s.opt.Now().UnixMicro(),
+	}
 	err := r.run()
 	if err == nil {
 		err = s.log.claim() // which may be a new segment
@@ -326,7 +351,8 @@ func (s *FileStore) recoverLocked() error {
 	return err
 }
 
-// noteClean writes to TAIL that the recovered log is complete, so that the next Open need not look again.
+// noteClean writes to TAIL that the recovered log is complete, so that the next Open need not look
+// again.
 func (s *FileStore) noteClean() error {
 	if s.log.isClean() {
 		return nil
@@ -342,7 +368,7 @@ func (s *FileStore) noteClean() error {
 	if err := t.sync(); err != nil {
 		return writeError("sync TAIL", err)
 	}
-	return writeError("sync "+s.dir, vfs.SyncNames(s.fs, s.dir))
+	return writeError("sync "+s.dir, s.fs.SyncDir(s.dir))
 }
 
 // maker returns what makes the store's segment files.
@@ -365,8 +391,8 @@ func (s *FileStore) checkExpected() error {
 	return s.CheckHead(*s.opt.Expect)
 }
 
-// CheckHead compares the log with a head that the caller knows from elsewhere. It returns a [*HeadError] if the chain at that position is
-// another one, or the log is shorter.
+// CheckHead compares the log with a head that the caller knows from elsewhere. It returns a
+// [*HeadError] if the chain at that position is another one, or the log is shorter.
 func (s *FileStore) CheckHead(want engine.Head) error {
 	if s.closed.Load() {
 		return engine.ErrClosed
@@ -411,8 +437,9 @@ func (s *FileStore) newStoreID() (uuid.UUID, error) {
 	return uuid.NewRandom()
 }
 
-// makeDir makes the directory of a new store, durably. As long as there are no segments it syncs all that is above, also
-// directories that are there already: who made them may not have come to it.
+// makeDir makes the directory of a new store, durably. As long as there are no segments it syncs
+// all that is above, also directories that are there already: who made them may not have come to
+// it.
 func (s *FileStore) makeDir() error {
 	if err := s.names.lookNow(); err != nil {
 		return err
@@ -430,7 +457,7 @@ func (s *FileStore) makeDir() error {
 		return err
 	}
 	for dir := s.dir; filepath.Dir(dir) != dir; dir = filepath.Dir(dir) {
-		err := vfs.SyncNames(s.fs, filepath.Dir(dir))
+		err := s.fs.SyncDir(filepath.Dir(dir))
 		if err != nil && !errors.Is(err, fs.ErrPermission) { // what may not be read was not made by us
 			return writeError("sync "+filepath.Dir(dir), err)
 		}

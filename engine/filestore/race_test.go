@@ -6,8 +6,8 @@ import (
 	"github.com/eventfold/eventfold/internal/race"
 )
 
-// skipUnderRace ends a test that counts allocations: the race detector makes pools forget at random, which allocates. test.sh runs these
-// tests once more without it.
+// skipUnderRace ends a test that counts allocations: the race detector makes pools forget at
+// random, which allocates. test.sh runs these tests once more without it.
 func skipUnderRace(t *testing.T) {
 	t.Helper()
 	if race.Enabled {

@@ -13,7 +13,8 @@ import (
 // batchRows is how many events a Batch holds at most.
 const batchRows = 1024
 
-// batchBytes is how many bytes of payloads, metadata and tags a Batch holds before it takes no more events.
+// batchBytes is how many bytes of payloads, metadata and tags a Batch holds before it takes no more
+// events.
 const batchBytes = 1 << 20
 
 // A batchBuilder fills the columns that were asked for, row by row.
@@ -95,7 +96,8 @@ func (b *batchBuilder) add(pos engine.Position, r *row) {
 	}
 }
 
-// typeNames gives equal types of one cursor one string. The strings are copies, so that they do not keep blocks alive.
+// typeNames gives equal types of one cursor one string. The strings are copies, so that they do not
+// keep blocks alive.
 type typeNames struct {
 	recent [16][2]string     // by a hash; looked at first
 	known  map[string]string // all, once there have been too many for recent
@@ -145,8 +147,8 @@ func nameHash(b []byte) uint32 {
 	return uint32(x * 0x9E3779B97F4A7C15 >> 40) // Fibonacci hashing, Knuth, volume 3, section 6.4
 }
 
-// A nameTable remembers some names for all cursors of a store, so that short queries need not copy those that all use.
-// Any number of goroutines use it.
+// A nameTable remembers some names for all cursors of a store, so that short queries need not copy
+// those that all use. Any number of goroutines use it.
 type nameTable struct {
 	names [256]atomic.Pointer[string]
 }

@@ -23,8 +23,9 @@ func (d dirFS) Open(name string, flag int) (vfs.File, error) {
 	return d.FS.Open(filepath.Join(d.dir, name), flag)
 }
 
-// benchLog makes a log of n orders of 256 bytes with 64 bytes of metadata and 12 types, frame events per group commit, in streams of
-// perStream events each. The events of a stream are spread over apart streams that grow together.
+// benchLog makes a log of n orders of 256 bytes with 64 bytes of metadata and 12 types, frame
+// events per group commit, in streams of perStream events each. The events of a stream are spread
+// over apart streams that grow together.
 func benchLog(tb testing.TB, n, frame, perStream, apart int) (*readIndex, []string) {
 	l := newHandLog(tb, dirFS{vfs.OS(), tb.TempDir()})
 	r := rand.New(rand.NewPCG(1, 2))
@@ -60,8 +61,8 @@ func benchLog(tb testing.TB, n, frame, perStream, apart int) (*readIndex, []stri
 	return index, slices.DeleteFunc(names, func(name string) bool { return given[name] != perStream })
 }
 
-// BenchmarkReadAll measures the native iterator over events in the page cache. It should come near the speed at which memory
-// is copied; an allocation per event would be bad news.
+// BenchmarkReadAll measures the native iterator over events in the page cache. It should come near
+// the speed at which memory is copied; an allocation per event would be bad news.
 func BenchmarkReadAll(b *testing.B) {
 	const n = 200_000
 	for _, frame := range []int{1, 100, 1000} {
@@ -165,8 +166,9 @@ func BenchmarkCount(b *testing.B) {
 	}
 }
 
-// BenchmarkStoreReadStream measures reading a random stream of a store whose sealed segments answer from index files. A
-// stream's events lie together, or apart with those of 100 other streams between them. The cursor uses its memory again.
+// BenchmarkStoreReadStream measures reading a random stream of a store whose sealed segments answer
+// from index files. A stream's events lie together, or apart with those of 100 other streams
+// between them. The cursor uses its memory again.
 func BenchmarkStoreReadStream(b *testing.B) {
 	const n = 300_000
 	for _, events := range []int{10, 1000} {
@@ -192,7 +194,8 @@ func BenchmarkStoreReadStream(b *testing.B) {
 	}
 }
 
-// benchStore fills a store with n orders in streams of perStream events, of which apart grow together.
+// benchStore fills a store with n orders in streams of perStream events, of which apart grow
+// together.
 func benchStore(tb testing.TB, n, perStream, apart int) (*FileStore, []string) {
 	s, err := Open(tb.TempDir(), Options{})
 	require.NoError(tb, err)

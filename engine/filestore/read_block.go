@@ -7,8 +7,8 @@ import (
 
 // A blockMemory makes the blocks that a cursor reads into.
 //
-// Usually each block is new memory that the garbage collector owns, because events point into it for as long as
-// anybody keeps them. With reuse a block is used again once recycle has been called.
+// Usually each block is new memory that the garbage collector owns, because events point into it
+// for as long as anybody keeps them. With reuse a block is used again once recycle has been called.
 type blockMemory struct {
 	reuse bool
 	used  [][]byte // blocks that the current event or batch may point into, except the newest
@@ -47,7 +47,8 @@ func (m *blockMemory) release(b []byte) {
 // mostPieces is how many bytes a block for several pieces has at most.
 const mostPieces = 64 << 10
 
-// piece returns n bytes whose content is anything, for the current event or batch only: a record that lies by itself. A batch may have a thousand.
+// piece returns n bytes whose content is anything, for the current event or batch only: a record
+// that lies by itself. A batch may have a thousand.
 func (m *blockMemory) piece(n int) []byte {
 	if n > len(m.rest) {
 		m.release(m.pieces)
@@ -71,8 +72,9 @@ func (m *blockMemory) recycle() {
 	}
 }
 
-// newBlock returns n bytes of new memory whose content is anything. A scan makes one block after another, and clearing each
-// first would cost a fifth of its time. A Builder is the only way to have memory that is not cleared.
+// newBlock returns n bytes of new memory whose content is anything. A scan makes one block after
+// another, and clearing each first would cost a fifth of its time. A Builder is the only way to
+// have memory that is not cleared.
 func newBlock(n int) []byte {
 	var b strings.Builder
 	b.Grow(n)

@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// costLog makes a log of two segments with n events each, 100 to a frame: of 10 types, one of them rare, in n/10 streams.
+// costLog makes a log of two segments with n events each, 100 to a frame: of 10 types, one of them
+// rare, in n/10 streams.
 func costLog(t testing.TB, n int) *handLog {
 	l := newHandLog(t, vfs.NewMem())
 	for range 2 {
@@ -230,7 +231,8 @@ func TestStreamsAllocateLittle(t *testing.T) {
 	}
 }
 
-// TestPartsDivideEvenly holds that the parts of a long scan are of about equal size, begin with frames, and lose nothing.
+// TestPartsDivideEvenly holds that the parts of a long scan are of about equal size, begin with
+// frames, and lose nothing.
 func TestPartsDivideEvenly(t *testing.T) {
 	l := costLog(t, 10_000)
 	index := l.index()

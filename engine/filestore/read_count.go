@@ -7,8 +7,8 @@ import (
 	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 )
 
-// Count implements ReadIndex. The indexes can tell unless the filter asks for ids, or for versions of any stream, or for
-// streams that begin with something and another thing besides.
+// Count implements ReadIndex. The indexes can tell unless the filter asks for ids, or for versions
+// of any stream, or for streams that begin with something and another thing besides.
 func (r *readIndex) Count(ctx context.Context, what engine.Filter) (int64, error) {
 	what.Limit, what.Direction = 0, engine.Forwards
 	if err := r.usable(ctx); err != nil {

@@ -71,7 +71,8 @@ func (b *eventBuffer) set(pos engine.Position, r *row) {
 	e.Redacted = r.Flags&format.FlagRedacted != 0
 }
 
-// A tagMemory makes the lists of tags: many lists share one piece of memory, which is never used again.
+// A tagMemory makes the lists of tags: many lists share one piece of memory, which is never used
+// again.
 type tagMemory struct{ free []string }
 
 // decode returns the tags encoded in b, nil for none. They share b's memory.

@@ -27,8 +27,9 @@ func turnsGiven(read func()) (n int) {
 	return n
 }
 
-// TestReadersGiveWayWhileAnAppendIsUnderWay holds that every kind of reader lets others have its processor when it begins and
-// every few hundred events, in small batches, while somebody appends, and that what an append itself reads does not.
+// TestReadersGiveWayWhileAnAppendIsUnderWay holds that every kind of reader lets others have its
+// processor when it begins and every few hundred events, in small batches, while somebody appends,
+// and that what an append itself reads does not.
 func TestReadersGiveWayWhileAnAppendIsUnderWay(t *testing.T) {
 	const n = 4_000
 	l := costLog(t, n/2)
@@ -77,7 +78,8 @@ func TestReadersGiveWayWhileAnAppendIsUnderWay(t *testing.T) {
 	require.Less(t, turnsGiven(func() { batches(index, engine.Filter{}) }), turns, "while nobody appends")
 }
 
-// TestAppendsUnderWayAreCounted holds that the count is back at zero after appends that succeed, fail, and are refused.
+// TestAppendsUnderWayAreCounted holds that the count is back at zero after appends that succeed,
+// fail, and are refused.
 func TestAppendsUnderWayAreCounted(t *testing.T) {
 	s := openStore(t, "s", Options{FS: vfs.NewMem()})
 	counted := int32(-1)

@@ -12,9 +12,11 @@ import (
 
 // readShared is what all ReadIndexes of one store have in common.
 type readShared struct {
-	// ended returns why the store cannot be used any more, such as ErrClosed, or nil. Any goroutine calls it.
+	// ended returns why the store cannot be used any more, such as ErrClosed, or nil. Any goroutine
+	// calls it.
 	ended func() error
-	// damaged is told that a segment's index file cannot be trusted; the store rebuilds it. nil if nobody wants to know.
+	// damaged is told that a segment's index file cannot be trusted; the store rebuilds it. nil if
+	// nobody wants to know.
 	damaged func(seg *segment, err error)
 	// indexer has the merged indexes of segments. nil if there is none.
 	indexer *indexer
@@ -25,7 +27,8 @@ type readShared struct {
 	rebuilding sync.Mutex // held while the index of a segment is rebuilt in memory, so that it happens once
 }
 
-// A readIndex is the embedded store's ReadIndex: a list of segments and how many events of it may be seen.
+// A readIndex is the embedded store's ReadIndex: a list of segments and how many events of it may
+// be seen.
 type readIndex struct {
 	shared *readShared
 	view   *view
@@ -35,8 +38,8 @@ type readIndex struct {
 
 var _ engine.ReadIndex = (*readIndex)(nil)
 
-// newReadIndex returns the ReadIndex of the events below head. The head must have been loaded before the view, so that the
-// view holds them all.
+// newReadIndex returns the ReadIndex of the events below head. The head must have been loaded
+// before the view, so that the view holds them all.
 func newReadIndex(shared *readShared, v *view, head engine.Position) *readIndex {
 	return &readIndex{shared: shared, view: v, head: head}
 }

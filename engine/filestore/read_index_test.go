@@ -139,7 +139,8 @@ func TestReadsWithoutMemoryIndexAgreeWithModel(t *testing.T) {
 	}
 }
 
-// TestBlocksStaySmall: a batch that needs many blocks before the first is free again does not make each twice as large.
+// TestBlocksStaySmall: a batch that needs many blocks before the first is free again does not make
+// each twice as large.
 func TestBlocksStaySmall(t *testing.T) {
 	m := blockMemory{reuse: true}
 	for range 100 {
@@ -196,7 +197,8 @@ func TestDataHandedOutStays(t *testing.T) {
 	}
 }
 
-// TestColumnsNotAskedForAreEmpty also holds that types and numbers survive the blocks, which are then used again.
+// TestColumnsNotAskedForAreEmpty also holds that types and numbers survive the blocks, which are
+// then used again.
 func TestColumnsNotAskedForAreEmpty(t *testing.T) {
 	l := randomLog(t, testRand(t), 3000, 3)
 	for bit := engine.ColumnSet(0); bit <= engine.ColAll; bit = max(1, bit*2) {
@@ -277,7 +279,8 @@ func TestAtRefusesImpossibleHeads(t *testing.T) {
 	require.Panics(t, func() { index.At(0).At(1) })
 }
 
-// TestBrokenIndexMakesReadsSlowNotWrong lets the index of every sealed segment fail, after more and more answers.
+// TestBrokenIndexMakesReadsSlowNotWrong lets the index of every sealed segment fail, after more and
+// more answers.
 func TestBrokenIndexMakesReadsSlowNotWrong(t *testing.T) {
 	r := testRand(t)
 	l := randomLog(t, r, 300, 4)
@@ -307,8 +310,8 @@ func TestBrokenIndexMakesReadsSlowNotWrong(t *testing.T) {
 	require.Greater(t, rebuilt, 40)
 }
 
-// TestDamageIsDetected changes bytes of the log, one after the other, and reads by every path: what comes out is right, or it is a
-// *CorruptError that names the segment.
+// TestDamageIsDetected changes bytes of the log, one after the other, and reads by every path: what
+// comes out is right, or it is a *CorruptError that names the segment.
 func TestDamageIsDetected(t *testing.T) {
 	r := testRand(t)
 	l := newHandLog(t, vfs.NewMem())
@@ -391,8 +394,8 @@ func TestDamageThatGoesAwayIsReadAgain(t *testing.T) {
 	}
 }
 
-// TestForgedFramesDoNotPanic changes bytes and makes the checksums right again, as no disk does: reads may give what is there, or
-// a *CorruptError, and nothing else.
+// TestForgedFramesDoNotPanic changes bytes and makes the checksums right again, as no disk does:
+// reads may give what is there, or a *CorruptError, and nothing else.
 func TestForgedFramesDoNotPanic(t *testing.T) {
 	r := testRand(t)
 	for range rounds(300) {
@@ -433,7 +436,8 @@ func TestForgedFramesDoNotPanic(t *testing.T) {
 	}
 }
 
-// forgeFrame changes some bytes of the frame at off and corrects the checksums of its header, its first record and itself.
+// forgeFrame changes some bytes of the frame at off and corrects the checksums of its header, its
+// first record and itself.
 func forgeFrame(t *testing.T, r *rand.Rand, l *handLog, seg *segment, off int64, first uint32) {
 	header := make([]byte, format.FrameHeaderSize)
 	_, err := seg.file.ReadAt(header, off)

@@ -11,7 +11,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// A matcher tells which records pass a Filter. Whatever an index has promised, every record is asked.
+// A matcher tells which records pass a Filter. Whatever an index has promised, every record is
+// asked.
 type matcher struct {
 	all        bool // the filter has bounds of position only: every record passes
 	streams    keySet
@@ -64,8 +65,8 @@ func newMatcher(f *engine.Filter) matcher {
 	return m
 }
 
-// microsUp returns t in microseconds since 1970, rounded up, so that a whole number of microseconds is at or after t just
-// if it is at or above the result.
+// microsUp returns t in microseconds since 1970, rounded up, so that a whole number of microseconds
+// is at or after t just if it is at or above the result.
 func microsUp(t time.Time) int64 {
 	const far = 290_000 // years; microseconds reach a little further
 	switch y := t.Year(); {

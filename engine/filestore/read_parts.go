@@ -50,8 +50,9 @@ func (r *readIndex) Parts(what engine.Filter, n int) []engine.Filter {
 // A positionRange is from inclusive, to exclusive.
 type positionRange struct{ from, to engine.Position }
 
-// ranges returns the part of each segment that the plan's bounds of position and time leave, without the empty ones.
-// A segment whose index cannot be read counts as a whole; the scan will report it.
+// ranges returns the part of each segment that the plan's bounds of position and time leave,
+// without the empty ones. A segment whose index cannot be read counts as a whole; the scan will
+// report it.
 func (r *readIndex) ranges(p *scanPlan) (found []positionRange) {
 	for i := r.find(p.from); i <= r.find(p.to-1); i++ {
 		s := r.reader(context.Background(), i, new(blockMemory))

@@ -8,8 +8,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// A plainCache holds blocks of compressed segments after decompression, and decompresses them: those of all segments of a store.
-// It takes at most plainShards*plainWays blocks, has no pointers into them, and takes memory only when a compressed segment is read.
+// A plainCache holds blocks of compressed segments after decompression, and decompresses them:
+// those of all segments of a store. It takes at most plainShards*plainWays blocks, has no pointers
+// into them, and takes memory only when a compressed segment is read.
 type plainCache struct {
 	shards  [plainShards]plainShard
 	files   atomic.Uint32 // numbers given to open files; the first is 1
@@ -38,7 +39,8 @@ func (c *plainCache) shard(key uint64) *plainShard {
 	return &c.shards[format.Fold(key^format.Fold0, format.Fold1)%plainShards]
 }
 
-// get copies bytes of a block, which has size bytes, to p, from skip on. ok is false if the cache does not have it.
+// get copies bytes of a block, which has size bytes, to p, from skip on. ok is false if the cache
+// does not have it.
 func (c *plainCache) get(key uint64, p []byte, skip, size int) (n int, ok bool) {
 	s := c.shard(key)
 	s.mu.Lock()
@@ -83,7 +85,8 @@ func (c *plainCache) decode(stored, b []byte) bool {
 		return true
 	}
 	c.preparing.Do(func() {
-		// The options are valid, so that there is no error. Nothing runs in the background, and so nothing needs to be closed.
+		// The options are valid, so that there is no error. Nothing runs in the background, and so
+		// nothing needs to be closed.
 		c.decoder, _ = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxMemory(format.PackedBlockSize), zstd.WithDecoderMaxWindow(format.PackedBlockSize), zstd.WithDecodeAllCapLimit(true))
 	})

@@ -44,7 +44,11 @@ func (r *readIndex) plan(f engine.Filter) scanPlan {
 	if f.Any != nil {
 		any := make([]engine.Alternative, len(f.Any))
 		for i, a := range f.Any {
-			any[i] = engine.Alternative{Streams: sortedNames(a.Streams), Types: sortedNames(a.Types), Tags: sortedNames(a.Tags)}
+			any[i] = engine.Alternative{
+				Streams: sortedNames(a.Streams),
+				Types:   sortedNames(a.Types),
+				Tags:    sortedNames(a.Tags),
+			}
 		}
 		f.Any = any
 	}
@@ -58,17 +62,19 @@ func (r *readIndex) plan(f engine.Filter) scanPlan {
 		}
 	}
 	m := &p.match
-	p.nothing = p.from >= p.to || m.since >= m.before || m.minVersion > m.maxVersion ||
-		f.Streams != nil && len(f.Streams) == 0 || f.Types != nil && len(f.Types) == 0 || f.IDs != nil && len(f.IDs) == 0 ||
-		f.Any != nil && len(f.Any) == 0
+	emptyRange := p.from >= p.to || m.since >= m.before || m.minVersion > m.maxVersion
+	emptyList := f.Streams != nil && len(f.Streams) == 0 || f.Types != nil && len(f.Types) == 0 ||
+		f.IDs != nil && len(f.IDs) == 0 || f.Any != nil && len(f.Any) == 0
+	p.nothing = emptyRange || emptyList
 	return p
 }
 
 // fewStreams is for how many streams excludes is asked.
 const fewStreams = 4
 
-// excludes reports whether filters that are in memory prove that a segment has no event of the filter's streams. It costs less than
-// asking the index, which matters where there are many segments.
+// excludes reports whether filters that are in memory prove that a segment has no event of the
+// filter's streams. It costs less than asking the index, which matters where there are many
+// segments.
 func (p *scanPlan) excludes(seg *segment) bool {
 	if len(p.hashes) == 0 {
 		return false
@@ -81,7 +87,8 @@ func (p *scanPlan) excludes(seg *segment) bool {
 	return true
 }
 
-// within returns which ordinals of a segment can pass the bounds of position and time: lo inclusive, hi exclusive.
+// within returns which ordinals of a segment can pass the bounds of position and time: lo
+// inclusive, hi exclusive.
 func (p *scanPlan) within(s *segmentReader) (lo, hi uint32, err error) {
 	base := s.seg.base
 	if p.to <= base || p.from >= base+engine.Position(s.limit) {
@@ -91,7 +98,8 @@ func (p *scanPlan) within(s *segmentReader) (lo, hi uint32, err error) {
 	if !p.match.timed {
 		return lo, hi, nil
 	}
-	if sealed := s.seg.sealed.Load(); sealed != nil && (sealed.least >= p.match.before || sealed.greatest < p.match.since) {
+	sealed := s.seg.sealed.Load()
+	if sealed != nil && (sealed.least >= p.match.before || sealed.greatest < p.match.since) {
 		return 0, 0, nil
 	}
 	first, err := s.Since(p.match.since, hi)
@@ -102,8 +110,8 @@ func (p *scanPlan) within(s *segmentReader) (lo, hi uint32, err error) {
 	return max(lo, first), min(hi, behind), err
 }
 
-// A condition is what a segment's index knows about one part of a filter: an event must have one of the keys, or fulfil one of the
-// alternatives, which are conditions that must hold together.
+// A condition is what a segment's index knows about one part of a filter: an event must have one of
+// the keys, or fulfil one of the alternatives, which are conditions that must hold together.
 type condition struct {
 	dictionary index.Dictionary
 	keys       []index.Entry // those that the segment has, below the plan's bound
@@ -111,8 +119,8 @@ type condition struct {
 	share      float64       // estimate: which part of the events has one of them
 }
 
-// conditions asks the segment's index about the plan's streams, types, tags and alternatives. none is true if it proves that no
-// event in [lo, hi) passes.
+// conditions asks the segment's index about the plan's streams, types, tags and alternatives. none
+// is true if it proves that no event in [lo, hi) passes.
 func (p *scanPlan) conditions(s *segmentReader, lo, hi uint32) (found []condition, none bool, err error) {
 	f := &p.filter
 	found, none, err = p.named(s, f.Streams, f.Types, f.Tags, lo, hi)
@@ -141,8 +149,11 @@ func (p *scanPlan) conditions(s *segmentReader, lo, hi uint32) (found []conditio
 	return found, false, nil
 }
 
-// named asks about one of the streams, one of the types, and all of the tags; nil means no condition.
-func (p *scanPlan) named(s *segmentReader, streams, types, tags []string, lo, hi uint32) (found []condition, none bool, err error) {
+// named asks about one of the streams, one of the types, and all of the tags; nil means no
+// condition.
+func (p *scanPlan) named(
+	s *segmentReader, streams, types, tags []string, lo, hi uint32,
+) (found []condition, none bool, err error) {
 	found = make([]condition, 0, 2+len(tags))
 	add := func(d index.Dictionary, names []string) (bool, error) {
 		c, err := p.condition(s, d, names, lo, hi)
@@ -167,7 +178,8 @@ func (p *scanPlan) named(s *segmentReader, streams, types, tags []string, lo, hi
 	return found, false, nil
 }
 
-// alternatives makes one condition of the filter's alternatives. bounded is false if one of them lets every event pass.
+// alternatives makes one condition of the filter's alternatives. bounded is false if one of them
+// lets every event pass.
 func (p *scanPlan) alternatives(s *segmentReader, lo, hi uint32) (c condition, bounded bool, err error) {
 	for i := range p.filter.Any {
 		a := &p.filter.Any[i]
@@ -221,8 +233,9 @@ func (p *scanPlan) condition(s *segmentReader, d index.Dictionary, names []strin
 	return c, nil
 }
 
-// prefixed lists the streams that begin with the filter's prefix, unless they have too many events for the list to be of
-// use; then known is false. An index in memory is not asked, because it would have to sort its keys.
+// prefixed lists the streams that begin with the filter's prefix, unless they have too many events
+// for the list to be of use; then known is false. An index in memory is not asked, because it would
+// have to sort its keys.
 func (p *scanPlan) prefixed(s *segmentReader, lo, hi uint32) (c condition, known bool, err error) {
 	if _, inMemory := s.index.(*index.Memory); inMemory {
 		return c, false, nil
@@ -240,7 +253,8 @@ func (p *scanPlan) prefixed(s *segmentReader, lo, hi uint32) (c condition, known
 	return c, events <= (hi-lo)/pointShare, err
 }
 
-// versions returns which of a stream's events in a segment pass the bounds of version: numbers i to before j of them.
+// versions returns which of a stream's events in a segment pass the bounds of version: numbers i to
+// before j of them.
 func (p *scanPlan) versions(e *index.Entry) (i, j uint32) {
 	if p.match.minVersion > e.LastVersion() || p.match.maxVersion < e.FirstVersion {
 		return 0, 0
@@ -250,7 +264,8 @@ func (p *scanPlan) versions(e *index.Entry) (i, j uint32) {
 	return i, j
 }
 
-// ordinals returns, ascending, the events in [lo, hi) that have one of the condition's keys or fulfil one of its alternatives.
+// ordinals returns, ascending, the events in [lo, hi) that have one of the condition's keys or
+// fulfil one of its alternatives.
 func (p *scanPlan) ordinals(s *segmentReader, c *condition, lo, hi uint32) (ords []uint32, err error) {
 	if c.any != nil {
 		return p.union(s, c.any, lo, hi)
@@ -306,8 +321,9 @@ func between(ords []uint32, lo, hi uint32) []uint32 {
 // errIndexCount means that an index contradicts itself.
 var errIndexCount = errors.New("eventfold: the index has fewer events of a stream than it counts")
 
-// part appends to dst the ordinals of events i to before j of the stream e. It asks the index from the nearer end of the stream
-// and no further than needed, guessing how far that is from an even spread.
+// part appends to dst the ordinals of events i to before j of the stream e. It asks the index from
+// the nearer end of the stream and no further than needed, guessing how far that is from an even
+// spread.
 func (s *segmentReader) part(e *index.Entry, i, j uint32, dst []uint32) ([]uint32, error) {
 	if e.Count == 1 && j > i {
 		return append(dst, e.First), nil
@@ -384,8 +400,8 @@ type step struct {
 	share  float64  // estimate: which part of the events in [lo, hi) passes
 }
 
-// step decides how the events in [lo, hi) are read. few is true if that is a window of few events, which are rather read one by
-// one than in large blocks.
+// step decides how the events in [lo, hi) are read. few is true if that is a window of few events,
+// which are rather read one by one than in large blocks.
 func (p *scanPlan) step(s *segmentReader, conditions []condition, lo, hi uint32, few bool) (step, error) {
 	st := step{lo: lo, hi: hi, share: 1}
 	if p.filter.IDs != nil {

@@ -9,8 +9,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// This file is what a segmentReader asks its index. An index file that cannot be read or does not check makes a query slow,
-// never wrong: the segment is scanned, its index built again in memory, and the question asked once more.
+// This file is what a segmentReader asks its index. An index file that cannot be read or does not
+// check makes a query slow, never wrong: the segment is scanned, its index built again in memory,
+// and the question asked once more.
 
 // ask asks the reader's index, and once more the one that takes its place if it is damaged.
 func (s *segmentReader) ask(question func(x index.Index) error) error {
@@ -50,7 +51,9 @@ func (s *segmentReader) Lookup(d index.Dictionary, key string, limit uint32) (e 
 	return e, ok, err
 }
 
-func (s *segmentReader) Postings(d index.Dictionary, key string, lo, hi uint32, dst []uint32) (ords []uint32, err error) {
+func (s *segmentReader) Postings(
+	d index.Dictionary, key string, lo, hi uint32, dst []uint32,
+) (ords []uint32, err error) {
 	err = s.ask(func(x index.Index) error { ords, err = x.Postings(d, key, lo, hi, dst); return err })
 	return ords, err
 }
@@ -97,8 +100,9 @@ func (s *segmentReader) Keys(d index.Dictionary, prefix string, limit uint32, yi
 	})
 }
 
-// rebuild makes s.index one that answers after the index that was asked has failed with err. It returns why it does not.
-// Later readers find the new index; the store is told, so that it writes a new file.
+// rebuild makes s.index one that answers after the index that was asked has failed with err. It
+// returns why it does not. Later readers find the new index; the store is told, so that it writes a
+// new file.
 func (s *segmentReader) rebuild(asked index.Index, err error) error {
 	if ended := s.shared.ended(); ended != nil {
 		return ended

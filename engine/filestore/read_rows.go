@@ -6,8 +6,8 @@ import (
 	"math"
 )
 
-// A rowCursor finds the events that pass a filter, in either direction, segment by segment. Most cursors over events are made of it.
-// It holds pointers into itself and must not be copied.
+// A rowCursor finds the events that pass a filter, in either direction, segment by segment. Most
+// cursors over events are made of it. It holds pointers into itself and must not be copied.
 type rowCursor struct {
 	index  *readIndex
 	plan   scanPlan
@@ -55,7 +55,8 @@ func (c *rowCursor) begin(ctx context.Context, r *readIndex, what engine.Filter,
 	}
 }
 
-// next finds the next event. It returns false at the end and after an error. What the last event pointed to may be used again.
+// next finds the next event. It returns false at the end and after an error. What the last event
+// pointed to may be used again.
 func (c *rowCursor) next() bool {
 	c.memory.recycle()
 	return c.more()
@@ -110,7 +111,8 @@ func (c *rowCursor) stop() {
 	c.frames, c.points, c.memory = frameRows{}, pointRows{}, blockMemory{}
 }
 
-// advance makes the next step of the current segment, or enters the next segment; done is set if there is none.
+// advance makes the next step of the current segment, or enters the next segment; done is set if
+// there is none.
 func (c *rowCursor) advance() error {
 	if c.lo < c.hi {
 		return c.step()
@@ -159,7 +161,8 @@ func (c *rowCursor) enter(i int) error {
 	return nil
 }
 
-// step begins to read the rest of the current segment, or, if few events are wanted, a window of it.
+// step begins to read the rest of the current segment, or, if few events are wanted, a window of
+// it.
 func (c *rowCursor) step() error {
 	lo, hi := c.lo, c.hi
 	size, few := c.window()
@@ -190,13 +193,15 @@ func (c *rowCursor) step() error {
 	return c.frames.begin(&c.reader, lo, hi, c.dir, block)
 }
 
-// fewEvents is how many events of a segment are read one by one, or in one go if they lie together, and not as whole frames, which may be long.
+// fewEvents is how many events of a segment are read one by one, or in one go if they lie together,
+// and not as whole frames, which may be long.
 const fewEvents = 64
 
 // usualRecord is how many bytes a record has if nothing is known about it.
 const usualRecord = 512
 
-// window returns how many events of the segment probably hold as many as are wanted; few is false if that is not known to be few.
+// window returns how many events of the segment probably hold as many as are wanted; few is false
+// if that is not known to be few.
 func (c *rowCursor) window() (size uint32, few bool) {
 	if c.wanted <= 0 || c.wanted > windowed {
 		return 0, false

@@ -12,8 +12,8 @@ type row struct {
 	format.Record
 }
 
-// frameRows yields the events lo <= ordinal < hi of one segment in either direction. It reads whole frames, in large blocks,
-// and checks one checksum per frame.
+// frameRows yields the events lo <= ordinal < hi of one segment in either direction. It reads whole
+// frames, in large blocks, and checks one checksum per frame.
 type frameRows struct {
 	s      *segmentReader
 	lo, hi uint32
@@ -37,7 +37,8 @@ type frameRows struct {
 	starts  []uint32 // backwards: offsets of the records to come
 }
 
-// begin makes the rows ready. size is how many bytes the first read should have; it need not be enough.
+// begin makes the rows ready. size is how many bytes the first read should have; it need not be
+// enough.
 func (f *frameRows) begin(s *segmentReader, lo, hi uint32, dir engine.Direction, size int) error {
 	s.memory.release(f.block)
 	*f = frameRows{s: s, lo: lo, hi: hi, dir: dir, size: min(max(size, smallBlock), largeBlock), starts: f.starts[:0]}
@@ -52,7 +53,13 @@ func (f *frameRows) begin(s *segmentReader, lo, hi uint32, dir engine.Direction,
 
 // beginWhole makes the rows of a whole segment ready, forwards, without asking its index.
 func (f *frameRows) beginWhole(s *segmentReader) {
-	*f = frameRows{s: s, hi: s.limit, size: largeBlock, walk: s.walk(format.SegmentHeaderSize, 0), until: s.position(s.limit)}
+	*f = frameRows{
+		s:     s,
+		hi:    s.limit,
+		size:  largeBlock,
+		walk:  s.walk(format.SegmentHeaderSize, 0),
+		until: s.position(s.limit),
+	}
 }
 
 // seekForwards goes to the frame that holds event lo.
@@ -164,7 +171,8 @@ func (f *frameRows) advanceBackwards() (bool, error) {
 	return false, nil
 }
 
-// locate notes where the wanted records of the current frame begin, so that they can be read from the last to the first.
+// locate notes where the wanted records of the current frame begin, so that they can be read from
+// the last to the first.
 func (f *frameRows) locate(h format.FrameHeader) error {
 	first, off := f.next-h.Count, 0
 	f.starts = f.starts[:0]
@@ -241,7 +249,8 @@ func (f *frameRows) FrameBytes(off int64, n int, again bool) ([]byte, error) {
 	return block, nil
 }
 
-// frameBefore returns the whole frame that begins at f.before and ends at or before f.frameAt, and holds the events before f.next.
+// frameBefore returns the whole frame that begins at f.before and ends at or before f.frameAt, and
+// holds the events before f.next.
 func (f *frameRows) frameBefore() (h format.FrameHeader, b []byte, err error) {
 	next := engine.NoPosition
 	for range 2 { // what does not check is read once more
@@ -265,7 +274,8 @@ func (f *frameRows) frameBefore() (h format.FrameHeader, b []byte, err error) {
 	return h, b[:h.Size], nil
 }
 
-// around returns the bytes of the segment in [from, to), reading a block that ends at to if need be.
+// around returns the bytes of the segment in [from, to), reading a block that ends at to if need
+// be.
 func (f *frameRows) around(from, to int64) ([]byte, error) {
 	if f.block == nil || from < f.blockAt {
 		size := max(f.size, int(to-from))

@@ -17,8 +17,9 @@ const (
 	maxGroup   = 1024    // records of one read at most
 )
 
-// pointRows yields single events of one segment, found by an index, in either direction. It reads records that are near each
-// other in one go, and checks the checksum of each, which tells also that it is the record of that position.
+// pointRows yields single events of one segment, found by an index, in either direction. It reads
+// records that are near each other in one go, and checks the checksum of each, which tells also
+// that it is the record of that position.
 type pointRows struct {
 	s    *segmentReader
 	ords []uint32 // to be read, in the order in which they are yielded
@@ -42,7 +43,8 @@ type pointRows struct {
 	run    recordRun
 }
 
-// unknown stands for an offset. Asking an index for each would take longer than reading the records.
+// unknown stands for an offset. Asking an index for each would take longer than reading the
+// records.
 const unknown = -1
 
 // begin makes the rows ready. ords is ascending; the rows change it.
@@ -51,8 +53,17 @@ func (p *pointRows) begin(s *segmentReader, ords []uint32, dir engine.Direction,
 		slices.Reverse(ords)
 	}
 	s.memory.release(p.block)
-	*p = pointRows{s: s, ords: ords, dir: dir, time: time, offsets: p.offsets[:0], wanted: pointGroup, copies: p.copies[:0], times: p.times[:0],
-		run: recordRun{b: p.run.b[:0]}}
+	*p = pointRows{
+		s:       s,
+		ords:    ords,
+		dir:     dir,
+		time:    time,
+		offsets: p.offsets[:0],
+		wanted:  pointGroup,
+		copies:  p.copies[:0],
+		times:   p.times[:0],
+		run:     recordRun{b: p.run.b[:0]},
+	}
 }
 
 // nextRow yields the next event.
@@ -116,7 +127,8 @@ func (p *pointRows) fetch() error {
 	return nil
 }
 
-// clock finds out whether all events from first to last were recorded at the same time, as those of one append are.
+// clock finds out whether all events from first to last were recorded at the same time, as those of
+// one append are.
 func (p *pointRows) clock(first, last uint32) (err error) {
 	if p.micros, err = p.s.RecordedAt(first); err != nil {
 		return err
@@ -130,7 +142,8 @@ func (p *pointRows) clock(first, last uint32) (err error) {
 	return nil
 }
 
-// gather moves the next group out of ords: the next event, and up to wanted events that are near each other.
+// gather moves the next group out of ords: the next event, and up to wanted events that are near
+// each other.
 func (p *pointRows) gather() error {
 	off, err := p.s.Offset(p.ords[0])
 	if err != nil {
@@ -162,8 +175,8 @@ func (p *pointRows) step(i int) uint32 {
 	return p.ords[i-1] - p.ords[i]
 }
 
-// gatherRun adds to the group the events that follow each other without a gap, as far as they fit into a block. It asks only for the
-// offset of the last. more is false if the group is complete.
+// gatherRun adds to the group the events that follow each other without a gap, as far as they fit
+// into a block. It asks only for the offset of the last. more is false if the group is complete.
 func (p *pointRows) gatherRun(limit int) (more bool, err error) {
 	from := len(p.offsets)
 	to := from
@@ -207,7 +220,8 @@ func (p *pointRows) gatherNear() (more bool, err error) {
 
 func distance(a, b int64) int64 { return max(a-b, b-a) }
 
-// locate finds the offsets that are unknown, from the first record in the block to the last, as far as the records tell them.
+// locate finds the offsets that are unknown, from the first record in the block to the last, as far
+// as the records tell them.
 func (p *pointRows) locate() {
 	for i := len(p.offsets) - 2; i > 0; i-- {
 		if p.offsets[i] != unknown {
@@ -228,7 +242,8 @@ func (p *pointRows) locate() {
 	}
 }
 
-// find finds the record of the current event, r.ord, and checks it. What does not check is read once more by itself.
+// find finds the record of the current event, r.ord, and checks it. What does not check is read
+// once more by itself.
 func (p *pointRows) find(r *row) error {
 	off := p.offsets[p.done]
 	if off == unknown {
@@ -252,7 +267,8 @@ func (p *pointRows) find(r *row) error {
 	return nil
 }
 
-// at returns the bytes of the block from an offset of the segment on, none if it is not in the block.
+// at returns the bytes of the block from an offset of the segment on, none if it is not in the
+// block.
 func (p *pointRows) at(off int64) []byte {
 	at := off - p.blockAt
 	if at < 0 || at >= int64(len(p.block)) {
@@ -261,7 +277,8 @@ func (p *pointRows) at(off int64) []byte {
 	return p.block[at:]
 }
 
-// behindRecord returns an offset at or behind the end of event ord, whose record is at off; before it, if that would be far off.
+// behindRecord returns an offset at or behind the end of event ord, whose record is at off; before
+// it, if that would be far off.
 func (s *segmentReader) behindRecord(ord uint32, off int64) (int64, error) {
 	if ord+1 < s.limit {
 		next, err := s.Offset(ord + 1)

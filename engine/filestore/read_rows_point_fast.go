@@ -8,13 +8,18 @@ import (
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
-// This file is how pointRows come by records of a file that can be mapped: they ask the index for the places of a group at once, copy what has
-// been read before out of the map, and read the rest, what lies near each other in one go. No place is asked for twice.
+// This file is how pointRows come by records of a file that can be mapped: they ask the index for
+// the places of a group at once, copy what has been read before out of the map, and read the rest,
+// what lies near each other in one go. No place is asked for twice.
+//
+// BenchmarkFirstRead and BenchmarkStoreReadStream hold it. The plain path is the rest of pointRows;
+// TestPointsOfMappedFilesAgreeWithPlainReads compares the two.
 
 // mostRun is how many bytes are read at once of records that have not been read before.
 const mostRun = 64 << 10
 
-// A recordRun is a piece of the file that was read because some record in it was missing. The next run overwrites it.
+// A recordRun is a piece of the file that was read because some record in it was missing. The next
+// run overwrites it.
 type recordRun struct {
 	b  []byte
 	at int64 // offset in the file
@@ -32,7 +37,8 @@ func (p *pointRows) place() (err error) {
 	return nil
 }
 
-// copyMore copies the next records of the group, as many as fit into a block, out of the file's map. Those that are missing there stay nil.
+// copyMore copies the next records of the group, as many as fit into a block, out of the file's
+// map. Those that are missing there stay nil.
 func (p *pointRows) copyMore() error {
 	if err := p.s.usable(); err != nil {
 		return err
@@ -78,7 +84,8 @@ func (p *pointRows) copyRecords(m *vfs.FileMap) {
 	}
 }
 
-// recordIn returns the record of a map at off as far as its length can be believed, nil if not all of it has been read before.
+// recordIn returns the record of a map at off as far as its length can be believed, nil if not all
+// of it has been read before.
 func recordIn(m *vfs.FileMap, off int64) []byte {
 	if !m.Has(off, format.MinRecordSize) {
 		return nil
@@ -133,8 +140,8 @@ func (p *pointRows) missing() ([]byte, error) {
 	return record, nil
 }
 
-// readRun reads the current record of the group, and with it those behind it that are missing as well and near, as far as they are in the block
-// of copies.
+// readRun reads the current record of the group, and with it those behind it that are missing as
+// well and near, as far as they are in the block of copies.
 func (p *pointRows) readRun() error {
 	first, last := p.done, p.done
 	for i := first + 1; i < len(p.copies) && p.copies[i] == nil; i++ {
@@ -172,8 +179,8 @@ func (r *recordRun) from(off int64) []byte {
 	return r.b[i:]
 }
 
-// nearEnd returns where to stop reading for the sake of event ord, whose record is at off. It asks the index only where reading on might meet
-// what the writer is writing.
+// nearEnd returns where to stop reading for the sake of event ord, whose record is at off. It asks
+// the index only where reading on might meet what the writer is writing.
 func (s *segmentReader) nearEnd(ord uint32, off int64) (end int64, err error) {
 	end = off + pointGuess
 	if sealed := s.seg.sealed.Load(); sealed != nil {

@@ -24,8 +24,9 @@ type scanCursor struct {
 	room int // of the batch before
 }
 
-// firstBatch is how many events the first batch of a scan holds at most; each may then hold four times as many as the one before.
-// Most queries find few events, for which a long batch would be the largest part of their memory.
+// firstBatch is how many events the first batch of a scan holds at most; each may then hold four
+// times as many as the one before. Most queries find few events, for which a long batch would be
+// the largest part of their memory.
 const firstBatch = 32
 
 func (c *scanCursor) Next() *engine.Batch {

@@ -12,16 +12,19 @@ import (
 	"github.com/google/uuid"
 )
 
-// Sizes of reads, in bytes. Between 64 KiB and 1 MiB the size of a long scan's reads makes no difference.
+// Sizes of reads, in bytes. Between 64 KiB and 1 MiB the size of a long scan's reads makes no
+// difference.
 const (
 	smallBlock = 4 << 10   // the least that a scan reads at once
 	firstBlock = 16 << 10  // what it begins with if nobody says how much is wanted; each block is then twice the one before
 	largeBlock = 256 << 10 // up to this, unless a single frame is larger
 )
 
-// A segmentReader reads one segment for one cursor, and answers questions about it. It sees only the events below limit.
+// A segmentReader reads one segment for one cursor, and answers questions about it. It sees only
+// the events below limit.
 //
-// What it reads goes into blocks of the cursor's memory: strings and bytes that are handed out point into them.
+// What it reads goes into blocks of the cursor's memory: strings and bytes that are handed out
+// point into them.
 type segmentReader struct {
 	ctx    context.Context
 	shared *readShared
@@ -39,8 +42,9 @@ func (s *segmentReader) at(off int64) format.Place {
 	return format.Place{Store: s.store, Segment: s.seg.number, Offset: off}
 }
 
-// bound returns the offset at which reading ends: behind the last frame of a sealed segment, behind the frame of the last event
-// that may be seen in an active one, so that no read touches what the writer is writing.
+// bound returns the offset at which reading ends: behind the last frame of a sealed segment, behind
+// the frame of the last event that may be seen in an active one, so that no read touches what the
+// writer is writing.
 func (s *segmentReader) bound() (int64, error) {
 	if s.end != 0 {
 		return s.end, nil
@@ -93,8 +97,8 @@ func (s *segmentReader) walkError(walk *format.FrameWalk, err error) error {
 	return err
 }
 
-// record reads the record of event r.ord at off by itself and checks it. It lies in memory that only the current event or
-// batch may point into.
+// record reads the record of event r.ord at off by itself and checks it. It lies in memory that
+// only the current event or batch may point into.
 func (s *segmentReader) record(r *row, off int64) error {
 	b, err := s.read(off, pointGuess)
 	if n := format.RecordSize(b); err == nil && n > len(b) && n <= format.MaxRecordSize {
@@ -125,7 +129,8 @@ func (s *segmentReader) position(ord uint32) engine.Position {
 // ordinal returns the ordinal of the event at a position.
 func (s *segmentReader) ordinal(p engine.Position) uint32 { return uint32(p - s.seg.base) }
 
-// read returns the n bytes at off, less if the bound comes first, in memory that only the current event or batch may point into.
+// read returns the n bytes at off, less if the bound comes first, in memory that only the current
+// event or batch may point into.
 func (s *segmentReader) read(off int64, n int) ([]byte, error) {
 	end, err := s.bound()
 	if err != nil {
@@ -168,7 +173,8 @@ func (s *segmentReader) readInto(b []byte, off int64) error {
 // errSegmentShort is why a segment cannot be read that ends within what it should hold.
 var errSegmentShort = errors.New("the file ends too early")
 
-// corrupt returns the error for bytes at off that do not check. ord is the first event that cannot be read.
+// corrupt returns the error for bytes at off that do not check. ord is the first event that cannot
+// be read.
 func (s *segmentReader) corrupt(off int64, ord uint32, next engine.Position, reason error) error {
 	return &engine.CorruptError{
 		File:      s.seg.name,

@@ -70,7 +70,8 @@ func waitIndexed(t testing.TB, s *FileStore) {
 	require.Eventually(t, func() bool { st := s.Stats(); return st.IndexedTo == st.Segments-1 }, 10*time.Second, time.Millisecond)
 }
 
-// TestStoreReadsAgreeWithModel reads a store while it grows, from memory indexes and from index files, and after opening it again.
+// TestStoreReadsAgreeWithModel reads a store while it grows, from memory indexes and from index
+// files, and after opening it again.
 func TestStoreReadsAgreeWithModel(t *testing.T) {
 	t.Run("memory", func(t *testing.T) { storeReadsAgreeWithModel(t, vfs.NewMem(), 1500) })
 	t.Run("disk", func(t *testing.T) { // whose files are mapped
@@ -106,7 +107,8 @@ func storeReadsAgreeWithModel(t *testing.T, fsys vfs.FS, most int) {
 	compareReads(t, r, s.ReadIndex(), events, 50)
 }
 
-// TestDamagedIndexFilesMakeReadsSlowNotWrong damages every block of every index file of a closed store.
+// TestDamagedIndexFilesMakeReadsSlowNotWrong damages every block of every index file of a closed
+// store.
 func TestDamagedIndexFilesMakeReadsSlowNotWrong(t *testing.T) {
 	r := testRand(t)
 	fsys := vfs.NewMem()
@@ -150,8 +152,8 @@ func damageBlocks(t testing.TB, fsys vfs.FS, name string, r *rand.Rand) {
 	}
 }
 
-// TestReadersBesideAWriter lets readers of every kind run while events are appended and segments sealed and indexed. Each sees
-// an unbroken log that only grows.
+// TestReadersBesideAWriter lets readers of every kind run while events are appended and segments
+// sealed and indexed. Each sees an unbroken log that only grows.
 func TestReadersBesideAWriter(t *testing.T) {
 	s := openSmall(t, vfs.NewMem())
 	const events = 3000
@@ -322,7 +324,8 @@ func TestSubscriptionMissesNothingAndRepeatsNothing(t *testing.T) {
 	wg.Wait()
 }
 
-// checkSubscription reads a subscription until it has given what it has to give of the events below head.
+// checkSubscription reads a subscription until it has given what it has to give of the events below
+// head.
 func checkSubscription(t *testing.T, s engine.Store, what engine.Filter, before, head engine.Position) {
 	ctx, cancel := context.WithTimeout(bg, 20*time.Second)
 	defer cancel()

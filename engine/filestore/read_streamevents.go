@@ -21,8 +21,8 @@ func (r *readIndex) ReadStream(ctx context.Context, stream string, from engine.V
 	return c
 }
 
-// streamEvents reads one stream. The index of each segment tells where its events are; each record is checked to be of the
-// stream and of the version that follows.
+// streamEvents reads one stream. The index of each segment tells where its events are; each record
+// is checked to be of the stream and of the version that follows.
 type streamEvents struct {
 	eventBuffer
 	index  *readIndex
@@ -125,7 +125,8 @@ func (c *streamEvents) lookupIn(i int) (hit streamHit, ok bool, err error) {
 	return hit, ok, err
 }
 
-// enter goes through the run's segments one by one if the run knows the stream; otherwise it stays before them all.
+// enter goes through the run's segments one by one if the run knows the stream; otherwise it stays
+// before them all.
 func (w *backWalk) enter(stream string, hash uint64) {
 	_, known, err := w.run.LastVersion(stream, hash)
 	if err != nil {
@@ -169,7 +170,8 @@ func (c *streamEvents) check() error {
 	return nil
 }
 
-// advance asks for the next places in the current segment, or goes to the next segment; done is set if there is none.
+// advance asks for the next places in the current segment, or goes to the next segment; done is set
+// if there is none.
 func (c *streamEvents) advance() error {
 	if c.i >= c.j {
 		return c.enter()

@@ -33,7 +33,8 @@ func (r *readIndex) Streams(ctx context.Context, prefix string) engine.StreamCur
 	return c
 }
 
-// A streamList lists streams. Close, the end, and an error stop the coroutines that the segments' lists run in.
+// A streamList lists streams. Close, the end, and an error stop the coroutines that the segments'
+// lists run in.
 type streamList struct {
 	ctx    context.Context
 	index  *readIndex
@@ -82,7 +83,8 @@ func (c *streamList) merge() error {
 	return nil
 }
 
-// add adds what a segment knows of its next stream to the current stream; first if it is the oldest segment that has it.
+// add adds what a segment knows of its next stream to the current stream; first if it is the oldest
+// segment that has it.
 func (c *streamList) add(l *segmentStreams, first bool) error {
 	e, base := &l.entry, l.reader.seg.base
 	if first {
@@ -90,7 +92,11 @@ func (c *streamList) add(l *segmentStreams, first bool) error {
 		if err != nil {
 			return err
 		}
-		c.stream = engine.StreamInfo{Stream: e.Key, FirstPosition: base + engine.Position(e.First), CreatedAt: time.UnixMicro(at).UTC()}
+		c.stream = engine.StreamInfo{
+			Stream:        e.Key,
+			FirstPosition: base + engine.Position(e.First),
+			CreatedAt:     time.UnixMicro(at).UTC(),
+		}
 	}
 	at, err := l.reader.RecordedAt(e.Last)
 	if err != nil {

@@ -73,7 +73,8 @@ func (l *handLog) frame(kind format.FrameKind, first, count int, records []byte)
 	l.chain, l.before, l.off = chain, l.off, l.off+int64(len(b))
 }
 
-// append writes events, of which stream, id, type, payload, metadata and tags are given, as one frame.
+// append writes events, of which stream, id, type, payload, metadata and tags are given, as one
+// frame.
 func (l *handLog) append(events ...engine.Event) {
 	var b []byte
 	first := len(l.events)
@@ -119,8 +120,9 @@ func (l *handLog) seal() {
 	l.segment()
 }
 
-// supersede lets the segment end before one of its frames; what follows is moved to the next segment, as recovery does it.
-// The bytes stay where they are, and an index in memory still knows them.
+// supersede lets the segment end before one of its frames; what follows is moved to the next
+// segment, as recovery does it. The bytes stay where they are, and an index in memory still knows
+// them.
 func (l *handLog) supersede(r *rand.Rand) {
 	seg := l.last()
 	if engine.Position(len(l.events)) == seg.base {
@@ -185,7 +187,8 @@ func randomEvent(r *rand.Rand, n int) engine.Event {
 	return e
 }
 
-// randomLog makes a log of about n events in about the given number of segments, with frames of all kinds.
+// randomLog makes a log of about n events in about the given number of segments, with frames of all
+// kinds.
 func randomLog(t testing.TB, r *rand.Rand, n, segments int) *handLog {
 	l := newHandLog(t, vfs.NewMem())
 	for len(l.events) < n {
@@ -430,7 +433,8 @@ func typesOf(events []engine.Event) []engine.TypeInfo {
 	return list
 }
 
-// A hostileFile is a segment's file that watches and disturbs reads. Its fields are set before it is read.
+// A hostileFile is a segment's file that watches and disturbs reads. Its fields are set before it
+// is read.
 type hostileFile struct {
 	vfs.File
 	bytes  atomic.Int64                           // read so far
@@ -463,7 +467,8 @@ func (l *handLog) hostile(i int) *hostileFile {
 	return f
 }
 
-// naive gives every sealed segment an index that is not a *Memory, as index files are, made with make.
+// naive gives every sealed segment an index that is not a *Memory, as index files are, made with
+// make.
 func (l *handLog) naive(make func(*naiveIndex) index.Index) {
 	for i, seg := range l.view.segments {
 		sealed := seg.sealed.Load()

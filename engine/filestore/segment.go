@@ -9,7 +9,8 @@ import (
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
-// A segment is one file of the log, open for reading. Its fields never change, except those behind atomics.
+// A segment is one file of the log, open for reading. Its fields never change, except those behind
+// atomics.
 type segment struct {
 	number     int64
 	generation uint32
@@ -21,7 +22,8 @@ type segment struct {
 
 	// sealed is nil while the segment is active.
 	sealed atomic.Pointer[sealedInfo]
-	// held is never nil. Its index is swapped once, from a *Memory to a *File that gives the same answers.
+	// held is never nil. Its index is swapped once, from a *Memory to a *File that gives the same
+	// answers.
 	held atomic.Pointer[indexHolder]
 }
 
@@ -52,7 +54,8 @@ func (s *segment) memIndex() (m *index.Memory, ok bool) {
 	return m, ok
 }
 
-// excludes reports whether a filter that is in memory proves that no event of the segment has the key with this hash.
+// excludes reports whether a filter that is in memory proves that no event of the segment has the
+// key with this hash.
 func (s *segment) excludes(d index.Dictionary, hash uint64) bool {
 	x, ok := s.fileIndex()
 	return ok && x.Excludes(d, hash)

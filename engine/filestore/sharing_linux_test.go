@@ -27,7 +27,8 @@ func mountReadOnly(t *testing.T, dir string) string {
 	return at
 }
 
-// On a read-only file system a store is read and followed, also one that was left by kill -9, and appends say why they are refused.
+// On a read-only file system a store is read and followed, also one that was left by kill -9, and
+// appends say why they are refused.
 func TestReadOnlyFileSystem(t *testing.T) {
 	ctx := context.Background()
 	alive := t.TempDir()

@@ -18,7 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// copyFiles copies the files of a directory as they are at this moment, as kill -9 would leave them.
+// copyFiles copies the files of a directory as they are at this moment, as kill -9 would leave
+// them.
 func copyFiles(t testing.TB, from, to string) {
 	require.NoError(t, os.MkdirAll(to, 0o755))
 	entries, err := os.ReadDir(from)
@@ -30,8 +31,9 @@ func copyFiles(t testing.TB, from, to string) {
 	}
 }
 
-// Readers that were there first, in the middle of reading and waiting, block nobody: a writer recovers the log, appends, rotates, compresses and
-// closes beside them without waiting for anything, and they see all of it.
+// Readers that were there first, in the middle of reading and waiting, block nobody: a writer
+// recovers the log, appends, rotates, compresses and closes beside them without waiting for
+// anything, and they see all of it.
 func TestReadersThatWereFirst(t *testing.T) {
 	ctx := context.Background()
 	crashed, dir := t.TempDir(), filepath.Join(t.TempDir(), "store")
@@ -141,7 +143,8 @@ func TestLockNamesItsHolder(t *testing.T) {
 	assert.Contains(t, err.Error(), fmt.Sprintf("process %d on %s", os.Getpid(), host))
 }
 
-// What another process has acknowledged is seen by whoever asks then, also if somebody else began to look before.
+// What another process has acknowledged is seen by whoever asks then, also if somebody else began
+// to look before.
 func TestReadersSeeWhatWasAcknowledged(t *testing.T) {
 	dir := t.TempDir()
 	o := Options{SegmentSize: testSegmentSize, Sync: SyncInterval}

@@ -1,11 +1,10 @@
-// Package filestore is the embedded event store: a log of segments in a directory, with indexes that are derived from it. [Open] opens one.
-// FORMAT.md draws the bytes on disk and says how damage is told from a crash; docs/design.md says what holds a store together while
-// it runs.
+// Package filestore is the embedded event store: a log of segments in a directory, with indexes
+// that are derived from it. [Open] opens one. FORMAT.md draws the bytes on disk and says how damage
+// is told from a crash; docs/design.md says what holds a store together while it runs.
 package filestore
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -18,8 +17,9 @@ import (
 
 // A FileStore is the embedded event store: a log in a directory. Open makes one.
 //
-// Readers load durable and then view, and need nothing else; they never wait for anybody. Before the first append a FileStore
-// follows the log as other processes write it; with the first append it takes the write lock and becomes the only one who writes.
+// Readers load durable and then view, and need nothing else; they never wait for anybody. Before
+// the first append a FileStore follows the log as other processes write it; with the first append
+// it takes the write lock and becomes the only one who writes.
 type FileStore struct {
 	dir    string
 	fs     *storeFS
@@ -65,7 +65,8 @@ type FileStore struct {
 
 var _ engine.Store = (*FileStore)(nil)
 
-// ReadIndex returns the store as it is now. While another process writes the log, that is as far as this process knows it to be durable.
+// ReadIndex returns the store as it is now. While another process writes the log, that is as far as
+// this process knows it to be durable.
 func (s *FileStore) ReadIndex() engine.ReadIndex {
 	if !s.writing.Load() && !s.closed.Load() {
 		s.catchUp()
@@ -82,8 +83,8 @@ func (s *FileStore) current() *readIndex {
 // How often a store that does not write looks whether another process has, while somebody waits.
 const followInterval = 3 * time.Millisecond
 
-// Wait returns nil when the head is beyond p, ctx.Err() when ctx ends first, ErrClosed when the store is closed, and a [*MovedError] when its
-// names lead elsewhere.
+// Wait returns nil when the head is beyond p, ctx.Err() when ctx ends first, ErrClosed when the
+// store is closed, and a [*MovedError] when its names lead elsewhere.
 func (s *FileStore) Wait(ctx context.Context, p engine.Position) error {
 	if !s.closed.Load() && engine.Position(s.durable.Load()) > p {
 		return nil
@@ -110,7 +111,8 @@ func (s *FileStore) Wait(ctx context.Context, p engine.Position) error {
 	}
 }
 
-// ended returns why the store cannot be used any more: ErrClosed, or a *MovedError. It does not look at the disk.
+// ended returns why the store cannot be used any more: ErrClosed, or a *MovedError. It does not
+// look at the disk.
 func (s *FileStore) ended() error {
 	if s.closed.Load() {
 		return engine.ErrClosed
@@ -118,7 +120,8 @@ func (s *FileStore) ended() error {
 	return s.names.err()
 }
 
-// Moved looks whether the names of the store still lead to its files, and returns a [*MovedError] if they do not.
+// Moved looks whether the names of the store still lead to its files, and returns a [*MovedError]
+// if they do not.
 func (s *FileStore) Moved() error { return s.names.lookNow() }
 
 // waitChange waits until changed is closed, and if following no longer than followInterval.
@@ -147,7 +150,8 @@ type broadcast struct {
 	changed chan struct{} // closed at the next change; nil if nobody has asked
 }
 
-// channel returns the channel that is closed at the next change. What has changed must be looked at after the call.
+// channel returns the channel that is closed at the next change. What has changed must be looked at
+// after the call.
 func (b *broadcast) channel() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -248,14 +252,8 @@ func (s *FileStore) diskBytes() int64 {
 	return total
 }
 
-func wrap(what string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("eventfold: %s: %w", what, err)
-}
-
-// Now returns the time of the store's clock, which is Options.Now. An event may be recorded later than that if the clock went back.
+// Now returns the time of the store's clock, which is Options.Now. An event may be recorded later
+// than that if the clock went back.
 func (s *FileStore) Now() time.Time { return s.opt.Now() }
 
 // Stats implements Store.

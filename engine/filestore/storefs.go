@@ -9,14 +9,16 @@ import (
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
-// A storeFS is the file system as one store uses it. From hold on the names in the store's directory are looked up in the directory that
-// is held, where the file system can do that; before, and elsewhere, by their path.
+// A storeFS is the file system as one store uses it. From hold on the names in the store's
+// directory are looked up in the directory that is held, where the file system can do that; before,
+// and elsewhere, by their path.
 type storeFS struct {
 	path vfs.FS
 	held atomic.Pointer[vfs.FS]
 }
 
-// hold holds the directory. byPath tells that the file system cannot. The caller closes what is returned when the store is closed.
+// hold holds the directory. byPath tells that the file system cannot. The caller closes what is
+// returned when the store is closed.
 func (s *storeFS) hold(dir string) (c io.Closer, byPath bool, err error) {
 	holder, ok := s.path.(vfs.DirHolder)
 	if !ok {

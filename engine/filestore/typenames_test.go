@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestEqualTypesOfACursorShareOneString also where their hashes collide, in the cursor's table and in the store's.
+// TestEqualTypesOfACursorShareOneString also where their hashes collide, in the cursor's table and
+// in the store's.
 func TestEqualTypesOfACursorShareOneString(t *testing.T) {
 	shared := new(nameTable)
 	for range 3 {

@@ -3,15 +3,15 @@ package filestore
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 )
 
-// admit decides about a request in the order that Store.Append promises, and takes its events into the group if all is well.
-// Otherwise the request's error or result is set; it is answered with the group.
+// admit decides about a request in the order that Store.Append promises, and takes its events into
+// the group if all is well. Otherwise the request's error or result is set; it is answered with the
+// group.
 func (w *writer) admit(r *request) {
 	if r.offered {
 		known, err := w.recognise(r)
@@ -36,7 +36,8 @@ func (w *writer) admit(r *request) {
 // head returns the position of the next event.
 func (w *writer) head() engine.Position { return w.log.end.next + engine.Position(len(w.group.starts)) }
 
-// stream returns a stream with its version, the group's events included. It is good until the next call.
+// stream returns a stream with its version, the group's events included. It is good until the next
+// call.
 func (w *writer) stream(name string) (*groupStream, error) {
 	g := &w.group
 	if n := len(g.streams); n > 0 && g.streams[n-1].name == name { // in a batch streams mostly come in runs
@@ -54,9 +55,9 @@ func (w *writer) stream(name string) (*groupStream, error) {
 	return &g.streams[len(g.streams)-1], nil
 }
 
-// check notes the version that each append finds its stream at, and returns the expectations that do not hold. They see
-// the earlier appends of the same request. The group's streams are then at the versions that the request leads to: if
-// it is not placed it must be retracted.
+// check notes the version that each append finds its stream at, and returns the expectations that
+// do not hold. They see the earlier appends of the same request. The group's streams are then at
+// the versions that the request leads to: if it is not placed it must be retracted.
 func (w *writer) check(r *request) (failed []engine.FailedCheck, err error) {
 	for i := range r.batch {
 		a := &r.batch[i]
@@ -71,7 +72,13 @@ func (w *writer) check(r *request) (failed []engine.FailedCheck, err error) {
 			switch e := expect.(type) {
 			case engine.ExpectedVersion:
 				if !e.Holds(actual) {
-					failed = append(failed, engine.FailedCheck{Append: i, Check: k, Stream: a.Stream, Expected: e, Actual: actual})
+					failed = append(failed, engine.FailedCheck{
+						Append:   i,
+						Check:    k,
+						Stream:   a.Stream,
+						Expected: e,
+						Actual:   actual,
+					})
 				}
 			case *engine.Condition:
 				f, err := w.recheck(r, i, k, e)
@@ -95,7 +102,8 @@ func (g *group) retract(r *request) {
 	}
 }
 
-// place gives the request's events their places, behind the versions that check has noted, and takes them into the group.
+// place gives the request's events their places, behind the versions that check has noted, and
+// takes them into the group.
 func (w *writer) place(r *request) {
 	g := &w.group
 	at, k := len(g.buf), 0
@@ -118,8 +126,8 @@ func (w *writer) place(r *request) {
 	r.result = engine.Appended{Events: r.events, RecordedAt: timeOf(g.micros)}
 }
 
-// checkConditions evaluates the request's conditions for the log as it is and for the request's own events, in the
-// goroutine that appends. The writer looks only at what others have appended since.
+// checkConditions evaluates the request's conditions for the log as it is and for the request's own
+// events, in the goroutine that appends. The writer looks only at what others have appended since.
 func (s *FileStore) checkConditions(ctx context.Context, r *request) error {
 	index := s.ReadIndex().(*readIndex)
 	r.checked = index.Head()
@@ -130,26 +138,37 @@ func (s *FileStore) checkConditions(ctx context.Context, r *request) error {
 				continue
 			}
 			if c.After >= r.checked {
-				return &engine.InvalidError{Append: i, Event: -1, Field: "condition",
-					Reason: fmt.Sprintf("looks after position %d, but the log ends before position %d", c.After, r.checked)}
+				return &engine.InvalidError{
+					Append: i,
+					Event:  -1,
+					Field:  "condition",
+					Reason: fmt.Sprintf("looks after position %d, but the log ends before position %d", c.After, r.checked),
+				}
 			}
 			conflicts, err := index.conflicts(ctx, c, 0)
-			if err == nil && !c.LogOnly && len(conflicts) < maxConflicts {
+			if err == nil && !c.LogOnly && len(conflicts) < engine.MaxConflicts {
 				conflicts, err = r.ownConflicts(ctx, c, i, conflicts)
 			}
 			if err != nil {
 				return err
 			}
 			if len(conflicts) > 0 {
-				r.failed = append(r.failed, engine.FailedCheck{Append: i, Check: k, Stream: r.batch[i].Stream, Actual: engine.NoVersion,
-					Condition: c, Conflicts: conflicts})
+				r.failed = append(r.failed, engine.FailedCheck{
+					Append:    i,
+					Check:     k,
+					Stream:    r.batch[i].Stream,
+					Actual:    engine.NoVersion,
+					Condition: c,
+					Conflicts: conflicts,
+				})
 			}
 		}
 	}
 	return nil
 }
 
-// recheck returns the failed check of a condition, nil if it holds: what checkConditions found, or what has come since.
+// recheck returns the failed check of a condition, nil if it holds: what checkConditions found, or
+// what has come since.
 func (w *writer) recheck(r *request, i, k int, c *engine.Condition) (*engine.FailedCheck, error) {
 	for n := range r.failed {
 		if f := &r.failed[n]; f.Append == i && f.Check == k {
@@ -161,62 +180,33 @@ func (w *writer) recheck(r *request, i, k int, c *engine.Condition) (*engine.Fai
 	if engine.Position(w.s.durable.Load()) > r.checked {
 		conflicts, err = w.s.current().conflicts(context.Background(), c, r.checked)
 	}
-	if err == nil && len(conflicts) < maxConflicts {
+	if err == nil && len(conflicts) < engine.MaxConflicts {
 		conflicts, err = w.stagedConflicts(c, conflicts)
 	}
 	if err != nil || len(conflicts) == 0 {
 		return nil, err
 	}
-	return &engine.FailedCheck{Append: i, Check: k, Stream: r.batch[i].Stream, Actual: engine.NoVersion, Condition: c, Conflicts: conflicts}, nil
+	return &engine.FailedCheck{
+		Append:    i,
+		Check:     k,
+		Stream:    r.batch[i].Stream,
+		Actual:    engine.NoVersion,
+		Condition: c,
+		Conflicts: conflicts,
+	}, nil
 }
-
-// maxConflicts is how many events that break a condition are reported.
-const maxConflicts = 10
 
 // conflicts returns the first events at or after position from that break the condition.
 func (r *readIndex) conflicts(ctx context.Context, c *engine.Condition, from engine.Position) ([]engine.Event, error) {
-	what := c.Where
-	what.From = max(what.From, c.After+1, from)
-	what.Direction, what.Limit = engine.Forwards, 0
-	if what.From >= r.head || what.To > 0 && what.From >= what.To {
-		return nil, nil
+	guarded := *c
+	if c.Match != nil {
+		guarded.Match = func(b *engine.Batch, row int) (bool, error) { return matches(c, b, row) }
 	}
-	r = r.forAppend()
-	cursor := r.Scan(ctx, what, c.Columns)
-	defer cursor.Close()
-	var found []engine.Event
-	for b := cursor.Next(); b != nil; b = cursor.Next() {
-		for row := range b.Len {
-			broken, err := matches(c, b, row)
-			if err != nil {
-				return nil, err
-			}
-			if !broken {
-				continue
-			}
-			e, err := r.event(ctx, b.Positions[row])
-			if err != nil {
-				return nil, err
-			}
-			if found = append(found, e); len(found) == maxConflicts {
-				return found, nil
-			}
-		}
-	}
-	return found, cursor.Err()
+	return engine.Conflicts(ctx, r.forAppend(), &guarded, from)
 }
 
-// event returns the event at a position.
-func (r *readIndex) event(ctx context.Context, p engine.Position) (engine.Event, error) {
-	c := r.ReadAll(ctx, p, engine.Forwards)
-	defer c.Close()
-	if !c.Next() {
-		return engine.Event{}, errors.Join(c.Err(), ctx.Err())
-	}
-	return *c.Event(), nil
-}
-
-// matches calls Match of a condition. What it panics with becomes an error: the writer must not die of it.
+// matches calls Match of a condition. What it panics with becomes an error: the writer must not die
+// of it.
 func matches(c *engine.Condition, b *engine.Batch, row int) (broken bool, err error) {
 	if c.Match == nil {
 		return true, nil
@@ -254,7 +244,7 @@ func (w *writer) stagedConflicts(c *engine.Condition, found []engine.Event) ([]e
 			return nil, err
 		}
 		if broken {
-			if found = append(found, e); len(found) == maxConflicts {
+			if found = append(found, e); len(found) == engine.MaxConflicts {
 				break
 			}
 		}
@@ -262,8 +252,9 @@ func (w *writer) stagedConflicts(c *engine.Condition, found []engine.Event) ([]e
 	return found, nil
 }
 
-// matchRow evaluates the condition for one event that has no batch yet. It and the event it returns keep pointing where
-// the row points: the memory of groups and requests is used again, so that the row must be a copy.
+// matchRow evaluates the condition for one event that has no batch yet. It and the event it returns
+// keep pointing where the row points: the memory of groups and requests is used again, so that the
+// row must be a copy.
 func matchRow(c *engine.Condition, pos engine.Position, r *row) (bool, engine.Event, error) {
 	builder := batchBuilder{columns: c.Columns}
 	builder.add(pos, r)

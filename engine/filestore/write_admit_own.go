@@ -10,10 +10,12 @@ import (
 	"github.com/google/uuid"
 )
 
-// ownConflicts adds the events of the request's appends before number n that break the condition. They have no places
-// yet, as the comment of Condition tells, so that it does not matter what the log is like when the request comes to the
-// writer.
-func (r *request) ownConflicts(ctx context.Context, c *engine.Condition, n int, found []engine.Event) ([]engine.Event, error) {
+// ownConflicts adds the events of the request's appends before number n that break the condition.
+// They have no places yet, as the comment of Condition tells, so that it does not matter what the
+// log is like when the request comes to the writer.
+func (r *request) ownConflicts(
+	ctx context.Context, c *engine.Condition, n int, found []engine.Event,
+) ([]engine.Event, error) {
 	m, some := ownMatcher(c)
 	if !some {
 		return found, nil
@@ -42,7 +44,7 @@ func (r *request) ownConflicts(ctx context.Context, c *engine.Condition, n int, 
 			}
 			if broken {
 				e.RecordedAt = time.Time{}
-				if found = append(found, e); len(found) == maxConflicts {
+				if found = append(found, e); len(found) == engine.MaxConflicts {
 					return found, nil
 				}
 			}
@@ -61,8 +63,8 @@ func ownMatcher(c *engine.Condition) (m matcher, some bool) {
 	return newMatcher(&what), true
 }
 
-// unplaced decodes the record of event j of append i, which stands at the beginning of b, without what is not known of
-// it.
+// unplaced decodes the record of event j of append i, which stands at the beginning of b, without
+// what is not known of it.
 func (r *request) unplaced(b []byte, i, j int) (row, error) {
 	rec, err := format.DecodeRecord(b)
 	if err != nil {

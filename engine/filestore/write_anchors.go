@@ -13,7 +13,8 @@ import (
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
-// lookInterval is the longest time for which an open store that is used trusts its names: after it they are looked at again.
+// lookInterval is the longest time for which an open store that is used trusts its names: after it
+// they are looked at again.
 const lookInterval = 500 * time.Millisecond
 
 // An anchor is a file, or the directory, that a name of an open store must lead to.
@@ -22,8 +23,9 @@ type anchor struct {
 	info vfs.FileInfo
 }
 
-// Anchors tell whether the names of an open store still lead to its files. While the store is open somebody may remove, rename or replace
-// its directory or what is in it; what is written then would be acknowledged and lost, what is read would be of a store that is not there.
+// Anchors tell whether the names of an open store still lead to its files. While the store is open
+// somebody may remove, rename or replace its directory or what is in it; what is written then would
+// be acknowledged and lost, what is read would be of a store that is not there.
 //
 // Any goroutine may look; what was found to be moved once stays so.
 type anchors struct {
@@ -41,7 +43,8 @@ func newAnchors(fsys vfs.FS, dir string) *anchors {
 	return &anchors{fs: fsys, dir: dir, began: time.Now()}
 }
 
-// fix makes the directory's name one that neither a change of the process's directory nor of a link changes.
+// fix makes the directory's name one that neither a change of the process's directory nor of a link
+// changes.
 func (a *anchors) fix() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -55,7 +58,8 @@ func (a *anchors) fix() {
 	}
 }
 
-// hold notes that the name, of a file in the directory or "" for the directory itself, must lead to what info describes.
+// hold notes that the name, of a file in the directory or "" for the directory itself, must lead to
+// what info describes.
 func (a *anchors) hold(name string, info vfs.FileInfo) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

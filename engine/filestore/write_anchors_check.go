@@ -9,7 +9,8 @@ import (
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
-// This file is what the writer does to write nothing into files that the store's names do not lead to.
+// This file is what the writer does to write nothing into files that the store's names do not lead
+// to.
 
 // anchor notes what the names must lead to from now on: the files that are open and locked.
 func (w *writer) anchor(lock *writeLock) error {
@@ -50,7 +51,8 @@ func (w *writer) giveBack(lock *writeLock) {
 	lock.Close()
 }
 
-// inPlace looks whether the last segment is where its name leads to, and now and then at the other names. If not, the writer leaves.
+// inPlace looks whether the last segment is where its name leads to, and now and then at the other
+// names. If not, the writer leaves.
 func (w *writer) inPlace() error {
 	names := w.s.names
 	err := names.err()
@@ -77,7 +79,8 @@ func (w *writer) segmentInPlace() error {
 	return nil
 }
 
-// look looks at all names if that has not been done for lookInterval. If one leads elsewhere the writer leaves.
+// look looks at all names if that has not been done for lookInterval. If one leads elsewhere the
+// writer leaves.
 func (w *writer) look() error {
 	names := w.s.names
 	due := time.Since(names.began)-time.Duration(names.last.Load()) >= lookInterval
@@ -94,7 +97,8 @@ func (w *writer) look() error {
 	return err
 }
 
-// leave ends writing for good: the store's files are elsewhere, and whoever has them now may write to them.
+// leave ends writing for good: the store's files are elsewhere, and whoever has them now may write
+// to them.
 func (w *writer) leave(moved error) {
 	if w.poison != nil {
 		return
@@ -116,7 +120,8 @@ func (w *writer) hasMoved() bool {
 	return errors.As(w.poison, &moved)
 }
 
-// refusal returns what to answer to those whose events were not written, once nothing is written any more.
+// refusal returns what to answer to those whose events were not written, once nothing is written
+// any more.
 func (w *writer) refusal() error {
 	if w.hasMoved() {
 		return w.poison

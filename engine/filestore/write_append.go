@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"unicode/utf8"
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
@@ -16,8 +14,9 @@ import (
 
 // A request is an append on its way to the writer. Requests are pooled; so are their buffers.
 //
-// The goroutine that appends owns a request until it is in the queue, and again when done has received. In between it
-// is the writer's, once the writer has claimed it; the goroutine may abandon it before that, and then never touches it again.
+// The goroutine that appends owns a request until it is in the queue, and again when done has
+// received. In between it is the writer's, once the writer has claimed it; the goroutine may
+// abandon it before that, and then never touches it again.
 type request struct {
 	state atomic.Int32  // requestQueued, or what has become of it
 	done  chan struct{} // holds one: the writer has answered
@@ -48,7 +47,8 @@ const (
 
 var requests = sync.Pool{New: func() any { return &request{done: make(chan struct{}, 1)} }}
 
-// A pooled buffer beyond this size is dropped, so that one large append does not keep its memory for ever.
+// A pooled buffer beyond this size is dropped, so that one large append does not keep its memory
+// for ever.
 const keepBuffer = 1 << 20
 
 // release gives the request back to the pool.
@@ -92,7 +92,8 @@ func (s *FileStore) Append(ctx context.Context, batch ...engine.Append) (engine.
 	return s.await(ctx, r)
 }
 
-// enqueue puts the request into the queue, waiting while it is full. After an error it is not there.
+// enqueue puts the request into the queue, waiting while it is full. After an error it is not
+// there.
 func (s *FileStore) enqueue(ctx context.Context, r *request) error {
 	s.gate.RLock()
 	defer s.gate.RUnlock()
@@ -115,7 +116,8 @@ func (s *FileStore) enqueue(ctx context.Context, r *request) error {
 	}
 }
 
-// await waits for the writer's answer, or abandons the request when ctx ends before the writer has claimed it.
+// await waits for the writer's answer, or abandons the request when ctx ends before the writer has
+// claimed it.
 func (s *FileStore) await(ctx context.Context, r *request) (engine.Appended, error) {
 	if ended := ctx.Done(); ended == nil {
 		<-r.done // cheaper than a select
@@ -206,14 +208,16 @@ func (s *FileStore) makeID(r *request) (uuid.UUID, error) {
 }
 
 func checkStream(stream string, i int) error {
-	reason := checkText(stream, engine.MaxStreamSize)
-	if reason == "" && stream[0] == '$' {
-		reason = "must not begin with $"
+	fault := engine.CheckStream(stream)
+	if fault == engine.NameOK {
+		return nil
 	}
-	if reason != "" {
-		return &engine.InvalidError{Append: i, Event: -1, Field: "stream", Reason: reason}
+	return &engine.InvalidError{
+		Append: i,
+		Event:  -1,
+		Field:  "stream",
+		Reason: nameReason(fault, stream, engine.MaxStreamSize),
 	}
-	return nil
 }
 
 // checkEvent checks an event's type and tags, and returns the tags sorted, each once.
@@ -221,8 +225,8 @@ func checkEvent(e *engine.NewEvent, i, j int) ([]string, error) {
 	invalid := func(field, reason string) error {
 		return &engine.InvalidError{Append: i, Event: j, Field: field, Reason: reason}
 	}
-	if reason := checkText(e.Type, engine.MaxTypeSize); reason != "" {
-		return nil, invalid("type", reason)
+	if fault := engine.CheckType(e.Type); fault != engine.NameOK {
+		return nil, invalid("type", nameReason(fault, e.Type, engine.MaxTypeSize))
 	}
 	if len(e.Tags) == 0 {
 		return nil, nil
@@ -235,8 +239,8 @@ func checkEvent(e *engine.NewEvent, i, j int) ([]string, error) {
 		tags = slices.Sorted(slices.Values(tags))
 	}
 	for k, t := range tags {
-		if reason := checkText(t, engine.MaxTagSize); reason != "" {
-			return nil, invalid("tags", reason)
+		if fault := engine.CheckTag(t); fault != engine.NameOK {
+			return nil, invalid("tags", nameReason(fault, t, engine.MaxTagSize))
 		}
 		if k > 0 && t == tags[k-1] {
 			return nil, invalid("tags", fmt.Sprintf("have %q twice", t))
@@ -245,19 +249,20 @@ func checkEvent(e *engine.NewEvent, i, j int) ([]string, error) {
 	return tags, nil
 }
 
-// checkText returns what is wrong with a name of 1 to limit bytes of UTF-8, "" for nothing.
-func checkText(s string, limit int) string {
-	switch {
-	case s == "":
-		return "must not be empty"
-	case len(s) > limit:
-		return fmt.Sprintf("has %d bytes, the limit is %d", len(s), limit)
-	case !utf8.ValidString(s):
-		return "is not valid UTF-8"
-	case strings.IndexByte(s, 0) >= 0:
-		return "holds a NUL byte"
+// nameReasons has the reasons of an InvalidError.
+var nameReasons = [...]string{
+	engine.NameEmpty:    "must not be empty",
+	engine.NameReserved: "must not begin with $",
+	engine.NameNotUTF8:  "is not valid UTF-8",
+	engine.NameHasNUL:   "holds a NUL byte",
+}
+
+// nameReason says what is wrong with a name of at most limit bytes.
+func nameReason(fault engine.NameFault, name string, limit int) string {
+	if fault == engine.NameTooLong {
+		return fmt.Sprintf("has %d bytes, the limit is %d", len(name), limit)
 	}
-	return ""
+	return nameReasons[fault]
 }
 
 // checkRepeats refuses an append that has an id twice.

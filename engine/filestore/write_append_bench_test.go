@@ -15,12 +15,14 @@ import (
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
-// BenchmarkAppend measures durable appends: each one waits for its sync. Beside it, in alternating rounds of the same run, it
-// measures a loop that writes as many bytes to a zero-filled file and calls fdatasync, which is the best that one writer can do.
+// BenchmarkAppend measures durable appends: each one waits for its sync. Beside it, in alternating
+// rounds of the same run, it measures a loop that writes as many bytes to a zero-filled file and
+// calls fdatasync, which is the best that one writer can do.
 //
-// of-raw is the rate divided by that loop's. It should be 0.8 or more with one writer, and grow with the writers; if it does not, group
-// commit is broken. sync-us is the store's mean sync, cpu-us/op the time per append that the writer spends outside writes and syncs:
-// with many writers it bounds the rate, and should be about 2.
+// of-raw is the rate divided by that loop's. It should be 0.8 or more with one writer, and grow
+// with the writers; if it does not, group commit is broken. sync-us is the store's mean sync,
+// cpu-us/op the time per append that the writer spends outside writes and syncs: with many writers
+// it bounds the rate, and should be about 2.
 func BenchmarkAppend(b *testing.B) {
 	for _, writers := range []int{1, 8, 64, 256} {
 		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) { benchmarkAppend(b, writers) })
@@ -70,7 +72,8 @@ func benchmarkAppend(b *testing.B, writers int) {
 	b.ReportMetric(float64((after.WriterCPU-before.WriterCPU).Nanoseconds())/1e3/float64(b.N), "cpu-us/op")
 }
 
-// appendMany appends n events from as many goroutines as there are writers, each to a stream of its own.
+// appendMany appends n events from as many goroutines as there are writers, each to a stream of its
+// own.
 func appendMany(b *testing.B, s engine.Store, writers, n int) {
 	ctx := context.Background()
 	events := []engine.NewEvent{{Type: "Deposited", Payload: make([]byte, benchmarkPayload)}}
@@ -114,7 +117,8 @@ func newRawLog(b *testing.B, dir string) *rawLog {
 	return &rawLog{file: f}
 }
 
-// run writes and syncs n times, as many bytes as the store writes for one event, and returns the time it took.
+// run writes and syncs n times, as many bytes as the store writes for one event, and returns the
+// time it took.
 func (r *rawLog) run(b *testing.B, n int) time.Duration {
 	buf := make([]byte, format.FrameSize(format.EventHeadSize+len("account-0")+len("Deposited")+benchmarkPayload))
 	began := time.Now()

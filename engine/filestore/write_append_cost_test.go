@@ -22,8 +22,8 @@ func TestAppendAllocations(t *testing.T) {
 	require.LessOrEqual(t, n, 1.0)
 }
 
-// TestCommitGroupAllocations holds what a group of many events allocates: the places that it returns, the index's next pieces, and
-// nothing for each event.
+// TestCommitGroupAllocations holds what a group of many events allocates: the places that it
+// returns, the index's next pieces, and nothing for each event.
 func TestCommitGroupAllocations(t *testing.T) {
 	skipUnderRace(t)
 	s := openStore(t, "store", Options{FS: vfs.NewMem()})

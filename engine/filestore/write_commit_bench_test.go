@@ -11,10 +11,12 @@ import (
 	"github.com/google/uuid"
 )
 
-// BenchmarkCommitGroup measures what an append of one event, of 100 and of 1,000 costs apart from the disk: orders of 256 bytes of JSON with
-// 64 bytes of metadata, in streams of ten, each with the version that it expects, in memory.
+// BenchmarkCommitGroup measures what an append of one event, of 100 and of 1,000 costs apart from
+// the disk: orders of 256 bytes of JSON with 64 bytes of metadata, in streams of ten, each with the
+// version that it expects, in memory.
 //
-// cpu-ns/event is the CPU time of the process for each event. Bad news: more than 1,000 in groups of 1,000.
+// cpu-ns/event is the CPU time of the process for each event. Bad news: more than 1,000 in groups
+// of 1,000.
 func BenchmarkCommitGroup(b *testing.B) {
 	for _, events := range []int{1, 100, 1000} {
 		b.Run(fmt.Sprintf("events=%d", events), func(b *testing.B) {

@@ -2,7 +2,6 @@ package filestore
 
 import (
 	"bytes"
-	"time"
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
@@ -16,8 +15,9 @@ type storedEvent struct {
 	format.Record
 }
 
-// recognise looks up every id that the request offers. If exactly its events are stored already it is a retry: known is true and the
-// result is theirs. If an id is taken by anything else the error is a *DuplicateEventError.
+// recognise looks up every id that the request offers. If exactly its events are stored already it
+// is a retry: known is true and the result is theirs. If an id is taken by anything else the error
+// is a *DuplicateEventError.
 func (w *writer) recognise(r *request) (known bool, err error) {
 	var first *storedEvent
 	stored, ordered := 0, true
@@ -112,5 +112,3 @@ func (s *segmentReader) stored(ord uint32) (*storedEvent, error) {
 	}
 	return &storedEvent{position: s.position(ord), micros: r.micros, Record: r.Record}, nil
 }
-
-func timeOf(micros int64) time.Time { return time.UnixMicro(micros).UTC() }

@@ -10,8 +10,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// An idSource gives ids of version 7 (RFC 9562, with method 3 for the bits below the millisecond) to events that come without one.
-// Each is greater than the one before. It differs from uuid.NewV7 in that it reads many random numbers at once and allocates nothing.
+// An idSource gives ids of version 7 (RFC 9562, with method 3 for the bits below the millisecond)
+// to events that come without one. Each is greater than the one before. It differs from uuid.NewV7
+// in that it reads many random numbers at once and allocates nothing.
 type idSource struct {
 	mu     sync.Mutex
 	random io.Reader // nil means crypto/rand

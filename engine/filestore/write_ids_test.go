@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Ids are of version 7 with the time in them, each greater than the one before even if the clock stands still or goes back.
+// Ids are of version 7 with the time in them, each greater than the one before even if the clock
+// stands still or goes back.
 func TestIDSource(t *testing.T) {
 	at := time.UnixMilli(1_700_000_000_123)
 	clock := []time.Time{at, at, at.Add(time.Microsecond), at.Add(-time.Hour), at.Add(time.Millisecond)}

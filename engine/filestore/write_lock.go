@@ -15,8 +15,9 @@ import (
 // lockName is the file that says which process writes.
 const lockName = "LOCK"
 
-// A writeLock keeps every other writer away from the files of a store, whatever is done to their names. It is the locks of LOCK, which tells
-// who holds it; of the directory, which stays when LOCK is removed; and of TAIL, which a copy of the directory made of hard links shares with it. The
+// A writeLock keeps every other writer away from the files of a store, whatever is done to their
+// names. It is the locks of LOCK, which tells who holds it; of the directory, which stays when LOCK
+// is removed; and of TAIL, which a copy of the directory made of hard links shares with it. The
 // last segment has one too: see logState.claim. Whoever lacks one of them does not write.
 type writeLock struct {
 	held []io.Closer
@@ -74,7 +75,8 @@ func (l *writeLock) take(fsys vfs.FS, dir, holder string) error {
 	return err
 }
 
-// infoOfLock describes the lock file that is held. An FS that does not tell is asked what the name leads to.
+// infoOfLock describes the lock file that is held. An FS that does not tell is asked what the name
+// leads to.
 func infoOfLock(fsys vfs.FS, name string, lock io.Closer) (vfs.FileInfo, error) {
 	if l, ok := lock.(interface{ Info() (vfs.FileInfo, error) }); ok {
 		return l.Info()
@@ -107,8 +109,9 @@ func isLocked(err error) bool {
 	return errors.As(err, &busy)
 }
 
-// claim opens the last segment for writing and takes its lock, which a copy of the directory made of hard links shares with this one. It is
-// kept in l.claimed, until another segment is claimed or the log is closed. The segment may have grown until then: the caller reads it again.
+// claim opens the last segment for writing and takes its lock, which a copy of the directory made
+// of hard links shares with this one. It is kept in l.claimed, until another segment is claimed or
+// the log is closed. The segment may have grown until then: the caller reads it again.
 func (l *logState) claim() error {
 	if len(l.segments) == 0 {
 		return nil

@@ -11,17 +11,21 @@ import (
 	"github.com/google/uuid"
 )
 
-// heads tells the writer the versions of streams. It asks the active segment's index, then a cache of bounded size, then
-// the indexes of the sealed segments, the newest first, whose filters exclude most. It belongs to the writer's goroutine.
+// heads tells the writer the versions of streams. It asks the active segment's index, then a cache
+// of bounded size, then the indexes of the sealed segments, the newest first, whose filters exclude
+// most. It belongs to the writer's goroutine.
 type heads struct {
 	cache headCache
 }
 
 func newHeads(streams int) *heads {
-	return &heads{cache: headCache{most: max(1, streams/headWays), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}}
+	return &heads{
+		cache: headCache{most: max(1, streams/headWays), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}},
+	}
 }
 
-// version returns the version of a stream's last committed event, and NoVersion if there is no such stream.
+// version returns the version of a stream's last committed event, and NoVersion if there is no such
+// stream.
 func (h *heads) version(r *readIndex, stream string) (engine.Version, error) {
 	segments := r.view.segments
 	if len(segments) == 0 {
@@ -43,11 +47,12 @@ func (h *heads) version(r *readIndex, stream string) (engine.Version, error) {
 	return v, err
 }
 
-// committed notes the version that a stream has after a group was committed. Every commit must be told, or the cache
-// would give an old version once the active segment has become another one.
+// committed notes the version that a stream has after a group was committed. Every commit must be
+// told, or the cache would give an old version once the active segment has become another one.
 func (h *heads) committed(stream string, v engine.Version) { h.cache.put(stream, v) }
 
-// sealedVersion asks the segments before the last, the newest first, and in their place the runs about them.
+// sealedVersion asks the segments before the last, the newest first, and in their place the runs
+// about them.
 func (r *readIndex) sealedVersion(stream string) (engine.Version, error) {
 	hash := format.HashKey(format.IndexSeed(r.view.store), format.BytesOf(stream))
 	for at := r.walkBack(); at.next(); {
@@ -71,7 +76,8 @@ func (r *readIndex) sealedVersion(stream string) (engine.Version, error) {
 	return engine.NoVersion, nil
 }
 
-// A backWalk goes through the sealed segments from the newest to the oldest, by runs where there are some.
+// A backWalk goes through the sealed segments from the newest to the oldest, by runs where there
+// are some.
 type backWalk struct {
 	r    *readIndex
 	runs []*index.Run // not yet come to
@@ -133,8 +139,9 @@ func (r *readIndex) versionIn(i int, stream string) (engine.Version, bool, error
 	return e.LastVersion(), true, nil
 }
 
-// eachCandidate calls visit with the events that may have the id, the newest segment first, until visit returns false or
-// an error. Few segments are looked at for an id of version 7: those whose ids are of that time.
+// eachCandidate calls visit with the events that may have the id, the newest segment first, until
+// visit returns false or an error. Few segments are looked at for an id of version 7: those whose
+// ids are of that time.
 func (r *readIndex) eachCandidate(id uuid.UUID, visit func(s *segmentReader, ord uint32) (more bool, err error)) error {
 	if len(r.view.segments) == 0 {
 		return nil
@@ -164,7 +171,9 @@ func (r *readIndex) eachCandidate(id uuid.UUID, visit func(s *segmentReader, ord
 }
 
 // candidatesIn asks segment i alone. more is false if visit wants no more.
-func (r *readIndex) candidatesIn(i int, id uuid.UUID, ords *[]uint32, visit func(*segmentReader, uint32) (bool, error)) (more bool, err error) {
+func (r *readIndex) candidatesIn(
+	i int, id uuid.UUID, ords *[]uint32, visit func(*segmentReader, uint32) (bool, error),
+) (more bool, err error) {
 	limit := r.limit(i)
 	if limit == 0 {
 		return true, nil
@@ -187,9 +196,10 @@ func (r *readIndex) candidatesIn(i int, id uuid.UUID, ords *[]uint32, visit func
 	return true, nil
 }
 
-// A headCache remembers the versions of streams, up to a bound, in memory without pointers. A stream is known by two hashes with
-// seeds of this process, 128 bits together, so that two streams are taken for each other never in practice: with 10^12 lookups the
-// chance is less than 10^-20. It is set-associative with a CLOCK for each set, and doubles until it has its greatest size.
+// A headCache remembers the versions of streams, up to a bound, in memory without pointers. A
+// stream is known by two hashes with seeds of this process, 128 bits together, so that two streams
+// are taken for each other never in practice: with 10^12 lookups the chance is less than 10^-20. It
+// is set-associative with a CLOCK for each set, and doubles until it has its greatest size.
 type headCache struct {
 	seeds [2]maphash.Seed
 	sets  []headSet
@@ -216,8 +226,8 @@ func (c *headCache) hash(stream string) (a, b uint64) {
 	return maphash.String(c.seeds[0], stream), maphash.String(c.seeds[1], stream)
 }
 
-// set returns the set of the streams whose first hash is a. Doubling the number of sets keeps a's order, so that the
-// streams of one set go to two neighbours.
+// set returns the set of the streams whose first hash is a. Doubling the number of sets keeps a's
+// order, so that the streams of one set go to two neighbours.
 func (c *headCache) set(a uint64) *headSet {
 	return &c.sets[(a>>32)*uint64(len(c.sets))>>32]
 }
@@ -258,7 +268,8 @@ func (s *headSet) find(a, b uint64) int {
 	return -1
 }
 
-// insert puts a stream in, in the place of another one if need be, and returns by how many the number of streams has grown.
+// insert puts a stream in, in the place of another one if need be, and returns by how many the
+// number of streams has grown.
 func (s *headSet) insert(slot headSlot) int {
 	for s.used>>s.hand&1 == 1 {
 		s.used &^= 1 << s.hand

@@ -17,7 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// asked returns how many indexes must be asked to prove that a stream or an id is new, the last segment's aside.
+// asked returns how many indexes must be asked to prove that a stream or an id is new, the last
+// segment's aside.
 func asked(r *readIndex) (n int) {
 	for w := r.walkBack(); w.next(); {
 		n++
@@ -48,7 +49,8 @@ func fillSegments(tb testing.TB, s *FileStore, segments int) {
 	}, time.Minute, time.Millisecond)
 }
 
-// However many segments there are, few indexes are asked: those of segments are merged, and the merged ones again.
+// However many segments there are, few indexes are asked: those of segments are merged, and the
+// merged ones again.
 func TestNewStreamsAskFewIndexes(t *testing.T) {
 	s := manySegments(t, 2)
 	for _, segments := range []int{20, 40, 100, 300, 700} {
@@ -64,7 +66,8 @@ func TestNewStreamsAskFewIndexes(t *testing.T) {
 	require.Greater(t, s.Stats().Segments, 10*mergeMost)
 }
 
-// BenchmarkNewStream proves that a stream is new, and that an id is, in stores whose indexes are merged.
+// BenchmarkNewStream proves that a stream is new, and that an id is, in stores whose indexes are
+// merged.
 func BenchmarkNewStream(b *testing.B) {
 	for _, segments := range []int{16, 160, 640} {
 		s := manySegments(b, segments)
@@ -99,7 +102,8 @@ func BenchmarkNewStream(b *testing.B) {
 	}
 }
 
-// TestIdsNeverExpire offers ids of every kind again after a million events and three restarts. What knows them takes bounded memory.
+// TestIdsNeverExpire offers ids of every kind again after a million events and three restarts. What
+// knows them takes bounded memory.
 func TestIdsNeverExpire(t *testing.T) {
 	events := 1_000_000
 	if race.Enabled || testing.Short() {

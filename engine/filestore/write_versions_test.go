@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A headLog is a view made by hand: sealed segments with index files or in memory, and an active one.
+// A headLog is a view made by hand: sealed segments with index files or in memory, and an active
+// one.
 type headLog struct {
 	t        *testing.T
 	view     view
@@ -119,7 +120,8 @@ func TestHeadCacheKeepsWhatIsUsed(t *testing.T) {
 	assert.Len(t, c.sets, 1024/headWays)
 }
 
-// TestHeadCacheIsBounded: many streams take no more memory than the bound of a cache for forty thousand.
+// TestHeadCacheIsBounded: many streams take no more memory than the bound of a cache for forty
+// thousand.
 func TestHeadCacheIsBounded(t *testing.T) {
 	c := newHeads(40_000).cache
 	var before, after runtime.MemStats

@@ -14,11 +14,11 @@ import (
 	"github.com/google/uuid"
 )
 
-// A writer commits appends, one group at a time: it claims what is queued, checks expectations, gives out positions and
-// versions, writes all of it as one frame, syncs, and answers everybody.
+// A writer commits appends, one group at a time: it claims what is queued, checks expectations,
+// gives out positions and versions, writes all of it as one frame, syncs, and answers everybody.
 //
-// It runs in a goroutine of its own, started by the first append and ended by closing stopping. Everything in the "owned"
-// block belongs to that goroutine.
+// It runs in a goroutine of its own, started by the first append and ended by closing stopping.
+// Everything in the "owned" block belongs to that goroutine.
 type writer struct {
 	s        *FileStore
 	requests chan *request // from Append; never closed
@@ -42,7 +42,8 @@ type writer struct {
 	heads   *heads
 }
 
-// A group is what one frame will hold. Nothing outside it changes before it is durable, so that dropping it undoes it.
+// A group is what one frame will hold. Nothing outside it changes before it is durable, so that
+// dropping it undoes it.
 type group struct {
 	buf      []byte               // room for the frame's header, then the records
 	requests []*request           // in the order of their claims
@@ -84,7 +85,13 @@ func (s *FileStore) startWriter() *writer {
 		return nil
 	}
 	if !s.started.Load() {
-		w := &writer{s: s, requests: make(chan *request, s.opt.QueueLength), swaps: make(chan *swap), stopping: make(chan struct{}), stopped: make(chan struct{})}
+		w := &writer{
+			s:        s,
+			requests: make(chan *request, s.opt.QueueLength),
+			swaps:    make(chan *swap),
+			stopping: make(chan struct{}),
+			stopped:  make(chan struct{}),
+		}
 		w.heads = newHeads(DefaultHeadCacheSize)
 		w.group.numbers = map[string]uint32{}
 		w.group.ids = map[uuid.UUID]uint32{}
@@ -190,8 +197,8 @@ func (w *writer) serve(r *request) {
 	w.counters.cpu.Add(int64(time.Since(began) - waited - (w.log.ioTime - io)))
 }
 
-// refuse answers a request that cannot be written at all, and those that were queued behind it by then: what comes later may
-// find things changed.
+// refuse answers a request that cannot be written at all, and those that were queued behind it by
+// then: what comes later may find things changed.
 func (w *writer) refuse(r *request, err error) {
 	for queued := len(w.requests); ; queued-- {
 		if r.state.CompareAndSwap(requestQueued, requestClaimed) {
@@ -245,9 +252,10 @@ func (w *writer) claim(r *request) {
 	w.admit(r)
 }
 
-// gather takes what is queued into the group. As long as fewer clients have come than there were the last time it waits for them,
-// at most a quarter of the time that a sync takes: one sync for all of them is quicker than two. It returns the time spent waiting.
-// Those that had queued up behind the last group count, or there would be two crowds for ever that take turns.
+// gather takes what is queued into the group. As long as fewer clients have come than there were
+// the last time it waits for them, at most a quarter of the time that a sync takes: one sync for
+// all of them is quicker than two. It returns the time spent waiting. Those that had queued up
+// behind the last group count, or there would be two crowds for ever that take turns.
 func (w *writer) gather(began time.Time) (waited time.Duration) {
 	patience := w.pace / 4
 	for len(w.group.buf) < format.MaxGroupSize {
@@ -290,7 +298,8 @@ func (w *writer) commit() {
 	}
 }
 
-// write writes and syncs the group and publishes it. An error says what to answer to those whose events it holds.
+// write writes and syncs the group and publishes it. An error says what to answer to those whose
+// events it holds.
 func (w *writer) write() error {
 	g, l := &w.group, w.log
 	rotated := false
@@ -386,8 +395,8 @@ func (w *writer) syncGroup(h *format.FrameHeader, off int64) error {
 	return nil
 }
 
-// syncBeside syncs while another goroutine indexes the group. Readers do not see in an index what has not been published, and after a sync
-// that failed nothing is ever published again.
+// syncBeside syncs while another goroutine indexes the group. Readers do not see in an index what
+// has not been published, and after a sync that failed nothing is ever published again.
 func (w *writer) syncBeside(h format.FrameHeader, off int64) error {
 	var indexed sync.WaitGroup
 	indexed.Go(func() { indexFrame(w.log.index, &h, w.group.buf, off) })
@@ -395,12 +404,13 @@ func (w *writer) syncBeside(h format.FrameHeader, off int64) error {
 	return w.syncNow()
 }
 
-// indexBeside is the number of events from which on a group is indexed by a goroutine of its own. Indexing this many takes longer than
-// starting one.
+// indexBeside is the number of events from which on a group is indexed by a goroutine of its own.
+// Indexing this many takes longer than starting one.
 const indexBeside = 64
 
-// syncNow syncs what has been written, and promises it if it is where the store's names lead to: what is acknowledged was there after it was
-// durable, so that only what happens to the names afterwards can take it away.
+// syncNow syncs what has been written, and promises it if it is where the store's names lead to:
+// what is acknowledged was there after it was durable, so that only what happens to the names
+// afterwards can take it away.
 func (w *writer) syncNow() error {
 	l := w.log
 	if err := l.sync(); err != nil {
@@ -444,7 +454,8 @@ func (w *writer) countSyncs() {
 	w.counters.lastSync.Store(int64(w.log.lastSync))
 }
 
-// poisoned notes that a sync has failed, and returns what to answer to those whose events may be on the disk or not.
+// poisoned notes that a sync has failed, and returns what to answer to those whose events may be on
+// the disk or not.
 func (w *writer) poisoned(err error) error {
 	if moved := w.s.names.lookNow(); moved != nil { // which is the reason, or will be the next one
 		w.leave(moved)
@@ -455,7 +466,8 @@ func (w *writer) poisoned(err error) error {
 	return fmt.Errorf("%w: %w: %w", engine.ErrOutcomeUnknown, engine.ErrPoisoned, err)
 }
 
-// failed returns what to answer after an error of writing. Without poison nothing was written and the next append may succeed.
+// failed returns what to answer after an error of writing. Without poison nothing was written and
+// the next append may succeed.
 func (w *writer) failed(err error, poison bool) error {
 	if poison {
 		return w.poisoned(err)
@@ -463,8 +475,8 @@ func (w *writer) failed(err error, poison bool) error {
 	return writeError("append", err)
 }
 
-// answer answers everybody in the group. err is why it was not committed. Also those that were refused have waited: they may
-// have been refused because of events that were not durable yet.
+// answer answers everybody in the group. err is why it was not committed. Also those that were
+// refused have waited: they may have been refused because of events that were not durable yet.
 func (w *writer) answer(err error) {
 	for _, r := range w.group.requests {
 		switch {
@@ -525,6 +537,3 @@ func (g *group) drop(err error) {
 		g.buf = nil
 	}
 }
-
-// now returns the time for the next events, in microseconds: the clock's, unless that went back.
-func (g *log) now(s *FileStore) int64 { return max(s.opt.Now().UnixMicro(), g.end.micros) }

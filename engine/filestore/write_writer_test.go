@@ -21,7 +21,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A faultFS asks fail before every call that changes something, by its name and the file's, and returns its error instead if it has one.
+// A faultFS asks fail before every call that changes something, by its name and the file's, and
+// returns its error instead if it has one.
 type faultFS struct {
 	vfs.FS
 	mu   sync.Mutex
@@ -323,7 +324,8 @@ func TestFollowing(t *testing.T) {
 	assert.ErrorIs(t, try(reader, "s", "1"), engine.ErrReadOnly)
 }
 
-// A reader that is open while another process recovers the log sees the same events in the new segment.
+// A reader that is open while another process recovers the log sees the same events in the new
+// segment.
 func TestFollowingASupersededSegment(t *testing.T) {
 	_, after, _, _ := lastWrite(t, 40) // whose last frame nothing promises without TAIL
 	fsys := after.with(format.TailName, nil).fs(t)
@@ -481,7 +483,8 @@ func TestVersionsOverSegments(t *testing.T) {
 	checkContiguous(t, s, 4*301)
 }
 
-// A request that is refused leaves no trace in its group: what follows it there sees the streams as they are without it.
+// A request that is refused leaves no trace in its group: what follows it there sees the streams as
+// they are without it.
 func TestRefusedRequestLeavesNoTrace(t *testing.T) {
 	fsys := &blockedFS{FS: vfs.NewMem(), waiting: make(chan struct{}), goOn: make(chan struct{})}
 	s := openStore(t, "store", Options{FS: fsys})

@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
-
-	"github.com/eventfold/eventfold/engine/internal/sabotage"
 )
 
 // Join joins a directory and a name in it.
@@ -76,34 +74,25 @@ func IsFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
-// SyncNames makes the names in dir durable.
-func SyncNames(fsys FS, dir string) error {
-	if sabotage.On(sabotage.NoDirFsync) {
-		return nil
-	}
-	return fsys.SyncDir(dir)
-}
-
-// SyncData makes a file's content durable. A failed sync is never repeated: the system may have dropped what it could not write.
-// Only a sync that was interrupted before it began is.
+// SyncData makes a file's content durable. A failed sync is never repeated: the system may have
+// dropped what it could not write. Only a sync that was interrupted before it began is.
 func SyncData(f File) error {
 	err := f.Fdatasync()
 	for errors.Is(err, syscall.EINTR) {
 		err = f.Fdatasync()
 	}
-	if err != nil && sabotage.On(sabotage.RetryFsync) {
-		err = f.Fdatasync()
-	}
 	return err
 }
 
-// A writeBacker is a file that can begin to write to the disk without waiting for it and without flushing the disk's cache,
-// which would hold up others. That it cannot is no failure: what is written is synced in the end.
+// A writeBacker is a file that can begin to write to the disk without waiting for it and without
+// flushing the disk's cache, which would hold up others. That it cannot is no failure: what is
+// written is synced in the end.
 type writeBacker interface {
 	writeBack(off, n int64)
 }
 
-// WriteBack has the operating system write part of a file to the disk, so that it does not pile up. It promises nothing.
+// WriteBack has the operating system write part of a file to the disk, so that it does not pile up.
+// It promises nothing.
 func WriteBack(f File, off, n int64) error {
 	if w, ok := f.(writeBacker); ok {
 		w.writeBack(off, n)
@@ -115,7 +104,8 @@ func WriteBack(f File, off, n int64) error {
 // Parent returns the directory that holds a name.
 func Parent(name string) string { return filepath.Dir(filepath.Clean(name)) }
 
-// IgnoreEOF returns nil for io.EOF, which ReadAt gives at the end of a file, and every other error as it is.
+// IgnoreEOF returns nil for io.EOF, which ReadAt gives at the end of a file, and every other error
+// as it is.
 func IgnoreEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return nil
@@ -123,8 +113,8 @@ func IgnoreEOF(err error) error {
 	return err
 }
 
-// CreateEmpty creates a file. One that has the name is removed, not emptied: it may have another name, in another directory, under which it is
-// somebody's log.
+// CreateEmpty creates a file. One that has the name is removed, not emptied: it may have another
+// name, in another directory, under which it is somebody's log.
 func CreateEmpty(fsys FS, name string) (File, error) {
 	f, err := fsys.Open(name, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 	if !errors.Is(err, fs.ErrExist) {
@@ -136,8 +126,8 @@ func CreateEmpty(fsys FS, name string) (File, error) {
 	return fsys.Open(name, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 }
 
-// WriteNew makes a file of what fill writes into it, and syncs it, so that it can be renamed. What has the name already is removed first.
-// After an error there is no file.
+// WriteNew makes a file of what fill writes into it, and syncs it, so that it can be renamed. What
+// has the name already is removed first. After an error there is no file.
 func WriteNew(fsys FS, name string, fill func(f File) error) error {
 	f, err := CreateEmpty(fsys, name)
 	if err != nil {

@@ -9,8 +9,9 @@ import (
 	"syscall"
 )
 
-// A FileCache bounds how many files of segments and indexes are open for reading, because systems bound it (macOS at 256 for a process). A store
-// has two files for each segment, and as many segments as it likes. It is a CLOCK.
+// A FileCache bounds how many files of segments and indexes are open for reading, because systems
+// bound it (macOS at 256 for a process). A store has two files for each segment, and as many
+// segments as it likes. It is a CLOCK.
 type FileCache struct {
 	mu   sync.Mutex // protects what follows; taken after the mu of a cachedFile
 	most func() int // files open at a time, except while more than that are being read
@@ -18,16 +19,18 @@ type FileCache struct {
 	hand int
 }
 
-// NewFileCache returns a FileCache in which at most so many files are open at a time, except while more than that are being read.
+// NewFileCache returns a FileCache in which at most so many files are open at a time, except while
+// more than that are being read.
 func NewFileCache(most int) *FileCache {
 	return &FileCache{most: func() int { return most }}
 }
 
-// osFiles is the FileCache of all stores of this process that are on the operating system's file system: they share its bound.
+// osFiles is the FileCache of all stores of this process that are on the operating system's file
+// system: they share its bound.
 var osFiles = &FileCache{most: sync.OnceValue(mostFiles)}
 
-// LimitOpenFiles sets how many files the stores of this process keep open for reading on the operating system's file system, instead of half of
-// what the system allows.
+// LimitOpenFiles sets how many files the stores of this process keep open for reading on the
+// operating system's file system, instead of half of what the system allows.
 func LimitOpenFiles(most int) { osFiles.Limit(most) }
 
 // FilesOf returns the FileCache of a store on a file system.
@@ -54,8 +57,9 @@ func mostFiles() int {
 	return int(min(max(limit/2, fewestFiles), mostEverOpen))
 }
 
-// Add takes over f, an open file. The file returned reads it. It may be closed while nobody reads, and is then opened again by open, which
-// must give the same bytes or an error. A nil cache returns f.
+// Add takes over f, an open file. The file returned reads it. It may be closed while nobody reads,
+// and is then opened again by open, which must give the same bytes or an error. A nil cache returns
+// f.
 func (c *FileCache) Add(f File, open func() (File, error)) File {
 	if c == nil {
 		return f
@@ -116,7 +120,8 @@ func (c *FileCache) Shrink() bool {
 	return len(c.open) < before
 }
 
-// shrinkLocked closes files that nobody reads, those that were used long ago first, until most are open. It never waits for a reader.
+// shrinkLocked closes files that nobody reads, those that were used long ago first, until most are
+// open. It never waits for a reader.
 func (c *FileCache) shrinkLocked(most int, except *cachedFile) {
 	for looks := 2 * len(c.open); looks > 0 && len(c.open) > most; looks-- {
 		if c.hand >= len(c.open) {
@@ -140,7 +145,8 @@ func OpenPatiently[T any](c *FileCache, open func() (T, error)) (T, error) {
 	return f, err
 }
 
-// TooManyFiles reports whether the system refuses to open one more file. What could not be opened may be there and whole.
+// TooManyFiles reports whether the system refuses to open one more file. What could not be opened
+// may be there and whole.
 func TooManyFiles(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
 }
@@ -149,7 +155,8 @@ func TooManyFiles(err error) bool {
 type cachedFile struct {
 	cache *FileCache
 	open  func() (File, error)
-	// users is how many goroutines are reading, and less than zero, namely isShut more, while the file is shut.
+	// users is how many goroutines are reading, and less than zero, namely isShut more, while the
+	// file is shut.
 	users atomic.Int64
 	used  atomic.Bool // since the hand passed
 
@@ -195,7 +202,8 @@ func (c *cachedFile) reopen() (File, error) {
 	return f, nil
 }
 
-// shut closes the file for now. It reports false, and does nothing, if somebody reads it or is opening or closing it.
+// shut closes the file for now. It reports false, and does nothing, if somebody reads it or is
+// opening or closing it.
 func (c *cachedFile) shut() bool {
 	if !c.mu.TryLock() {
 		return false

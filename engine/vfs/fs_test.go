@@ -320,7 +320,8 @@ func TestFSSpace(t *testing.T) {
 	})
 }
 
-// Readers and writers at different places of one file, which grows meanwhile, do not disturb each other.
+// Readers and writers at different places of one file, which grows meanwhile, do not disturb each
+// other.
 func TestFSConcurrentFile(t *testing.T) {
 	eachFS(t, func(t *testing.T, fsys vfs.FS, dir string) {
 		f, err := fsys.Open(filepath.Join(dir, "f"), os.O_RDWR|os.O_CREATE)
@@ -353,7 +354,8 @@ func TestFSConcurrentFile(t *testing.T) {
 	})
 }
 
-// A long random sequence of writes, cuts and reads gives the same on every file system as on a slice.
+// A long random sequence of writes, cuts and reads gives the same on every file system as on a
+// slice.
 func TestFSRandomFile(t *testing.T) {
 	eachFS(t, func(t *testing.T, fsys vfs.FS, dir string) {
 		seed := rand.Uint64()

@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// NewMem returns an empty file system in memory, for stores that end with their process. Syncing is free and keeps nothing.
+// NewMem returns an empty file system in memory, for stores that end with their process. Syncing is
+// free and keeps nothing.
 func NewMem() FS {
 	m := &memFS{device: memDevices.Add(1) | 1<<63}
 	m.nodes = map[string]*memNode{".": m.newNode(true), string(filepath.Separator): m.newNode(true)}
@@ -338,8 +339,9 @@ type memChunk struct {
 	data *[memChunkSize]byte // nil: all zero
 }
 
-// A memNode is a file or a directory. A file is a list of chunks that never move, so that growing copies nothing but the
-// list. Chunks that hold only zeros have no memory, which makes zeros written ahead free.
+// A memNode is a file or a directory. A file is a list of chunks that never move, so that growing
+// copies nothing but the list. Chunks that hold only zeros have no memory, which makes zeros
+// written ahead free.
 type memNode struct {
 	dir      bool
 	inode    uint64
@@ -387,7 +389,8 @@ func (n *memNode) writeAt(p []byte, off int64) error {
 		n.mu.RLock()
 	}
 	defer n.mu.RUnlock()
-	// Another goroutine may have cut the file meanwhile; what lies behind its end then goes nowhere.
+	// Another goroutine may have cut the file meanwhile; what lies behind its end then goes
+	// nowhere.
 	if rest := n.size - off; int64(len(p)) > rest {
 		p = p[:max(rest, 0)]
 	}

@@ -85,8 +85,8 @@ func (osFS) Resolve(name string) (string, error) {
 // maxLinks is how many links of one name are followed.
 const maxLinks = 40
 
-// createMode returns the permissions of a file that is made: those of its directory without the right to search it.
-// What is in a store is for those for whom the store is.
+// createMode returns the permissions of a file that is made: those of its directory without the
+// right to search it. What is in a store is for those for whom the store is.
 func createMode(name string) fs.FileMode {
 	st, err := os.Stat(filepath.Dir(name))
 	if err != nil {
@@ -127,11 +127,12 @@ func (osFS) Space(dir string) (Space, error) {
 	return s, nil
 }
 
-// Lock takes an advisory lock on an open file, which the system drops when the process dies in whatever way.
-// What is written into the file is for people, and for the LockedError of the next one who tries.
+// Lock takes an advisory lock on an open file, which the system drops when the process dies in
+// whatever way. What is written into the file is for people, and for the LockedError of the next
+// one who tries.
 //
-// Whoever gives up a lock may remove its file before. Who has opened it until then finds that it has no name any more, and
-// opens the next one.
+// Whoever gives up a lock may remove its file before. Who has opened it until then finds that it
+// has no name any more, and opens the next one.
 func (osFS) Lock(name, holder string) (io.Closer, error) {
 	return lockOSFile(name, holder, lockPlace{
 		open:  func() (*os.File, error) { return osOpen(name, os.O_RDWR|os.O_CREATE) },
@@ -212,7 +213,8 @@ func lockedBy(f *os.File) *engine.LockedError {
 	return e
 }
 
-// LockHolder is the text that this process writes into the lock file: pid, host and time in one line.
+// LockHolder is the text that this process writes into the lock file: pid, host and time in one
+// line.
 func LockHolder(now time.Time) string {
 	host, err := os.Hostname()
 	if err != nil {
@@ -221,7 +223,8 @@ func LockHolder(now time.Time) string {
 	return fmt.Sprintf("%d %s %s\n", os.Getpid(), host, now.UTC().Format(time.RFC3339))
 }
 
-// ParseLockHolder reads what LockHolder wrote. It never fails: what it does not understand stays unknown.
+// ParseLockHolder reads what LockHolder wrote. It never fails: what it does not understand stays
+// unknown.
 func ParseLockHolder(text string) *engine.LockedError {
 	e := &engine.LockedError{}
 	words := strings.Fields(text)
@@ -237,8 +240,9 @@ func ParseLockHolder(text string) *engine.LockedError {
 	return e
 }
 
-// An osFile is a file of the operating system. The methods of os.File that it calls repeat interrupted calls and go on
-// after short ones, so that fewer bytes than asked for always come with an error.
+// An osFile is a file of the operating system. The methods of os.File that it calls repeat
+// interrupted calls and go on after short ones, so that fewer bytes than asked for always come with
+// an error.
 type osFile struct {
 	f   *os.File
 	mem mapping

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// On macOS fsync leaves bytes in the drive's cache; only F_FULLFSYNC asks the drive to empty it. A file system that does
-// not know F_FULLFSYNC (some network ones) gets an ordinary fsync.
+// On macOS fsync leaves bytes in the drive's cache; only F_FULLFSYNC asks the drive to empty it. A
+// file system that does not know F_FULLFSYNC (some network ones) gets an ordinary fsync.
 func fsync(f *os.File) error {
 	err := withFD(f, func(fd int) error {
 		_, err := unix.FcntlInt(uintptr(fd), unix.F_FULLFSYNC, 0)
@@ -22,7 +22,8 @@ func fsync(f *os.File) error {
 
 func fdatasync(f *os.File) error { return fsync(f) }
 
-// preallocate reserves blocks for [from, to), in one piece if possible, and makes the file that long.
+// preallocate reserves blocks for [from, to), in one piece if possible, and makes the file that
+// long.
 func preallocate(f *os.File, from, to int64) error {
 	err := withFD(f, func(fd int) error {
 		want := unix.Fstore_t{Flags: unix.F_ALLOCATECONTIG, Posmode: unix.F_PEOFPOSMODE, Length: to - from}

@@ -11,8 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A heldDir is the operating system's file system with one directory held open: names in it are looked up there, not by their path, so
-// that a directory which takes the place of this one is never touched.
+// A heldDir is the operating system's file system with one directory held open: names in it are
+// looked up there, not by their path, so that a directory which takes the place of this one is
+// never touched.
 type heldDir struct {
 	osFS
 	dir string
@@ -30,7 +31,8 @@ func (osFS) HoldDir(dir string) (FS, io.Closer, error) {
 	return &heldDir{dir: filepath.Clean(dir), f: f}, f, nil
 }
 
-// at calls do with the directory's descriptor and the name in it. A path to anywhere else is given as it is, with AT_FDCWD.
+// at calls do with the directory's descriptor and the name in it. A path to anywhere else is given
+// as it is, with AT_FDCWD.
 func (d *heldDir) at(name string, do func(dir int, name string) error) error {
 	clean := filepath.Clean(name)
 	switch {

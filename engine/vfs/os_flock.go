@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tryLock takes the flock of f, which belongs to the open file and not to the process: two opens in one process exclude
-// each other too. It returns false if somebody else has it.
+// tryLock takes the flock of f, which belongs to the open file and not to the process: two opens in
+// one process exclude each other too. It returns false if somebody else has it.
 func tryLock(f *os.File) (bool, error) {
 	err := withFD(f, func(fd int) error { return unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) })
 	if errors.Is(err, unix.EWOULDBLOCK) {
@@ -50,7 +50,8 @@ func fileIdentity(_ string, st os.FileInfo) (device, inode uint64, err error) {
 	return 0, 0, nil
 }
 
-// withFD calls do with the descriptor of f, which stays open meanwhile, again as long as a signal interrupts it.
+// withFD calls do with the descriptor of f, which stays open meanwhile, again as long as a signal
+// interrupts it.
 func withFD(f *os.File, do func(fd int) error) error {
 	conn, err := f.SyscallConn()
 	if err != nil {
@@ -101,8 +102,9 @@ func openIdentity(_ *os.File, st os.FileInfo) (device, inode uint64, err error) 
 
 func osOpen(name string, flag int) (*os.File, error) { return openAt(unix.AT_FDCWD, name, name, flag) }
 
-// openAt opens name in the directory that is open as dir. full is the name for errors. Opening a named pipe would wait for whoever writes into it, and
-// some devices for theirs, so that nothing but files and directories stays open.
+// openAt opens name in the directory that is open as dir. full is the name for errors. Opening a
+// named pipe would wait for whoever writes into it, and some devices for theirs, so that nothing
+// but files and directories stays open.
 func openAt(dir int, name, full string, flag int) (*os.File, error) {
 	fd, err := ignoreInterrupts(func() (int, error) {
 		return unix.Openat(dir, name, flag|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, createModeAt(dir, full, flag))

@@ -9,7 +9,8 @@ import (
 func fdatasync(f *os.File) error { return f.Sync() }
 func fsync(f *os.File) error     { return f.Sync() }
 
-// preallocate only makes the file longer: posix_fallocate is not supported by ZFS, which most FreeBSD machines use.
+// preallocate only makes the file longer: posix_fallocate is not supported by ZFS, which most
+// FreeBSD machines use.
 func preallocate(f *os.File, _, to int64) error { return f.Truncate(to) }
 
 func osSpace(dir string) (Space, error) {

@@ -23,8 +23,8 @@ func preallocate(f *os.File, from, to int64) error {
 	return withFD(f, func(fd int) error { return unix.Fallocate(fd, 0, from, to-from) })
 }
 
-// osExchange exchanges two names. File systems that cannot say that the flag is not valid; sandboxes that do not know
-// the call say that it is not permitted.
+// osExchange exchanges two names. File systems that cannot say that the flag is not valid;
+// sandboxes that do not know the call say that it is not permitted.
 func osExchange(a, b string) error {
 	err := unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_EXCHANGE)
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) {
@@ -134,7 +134,8 @@ func kindOfFUSE(dir string) string {
 	return mountKind(f, unix.Major(st.Dev), unix.Minor(st.Dev))
 }
 
-// mountKind finds the file system type of a device in the lines of mountinfo (see proc_pid_mountinfo(5)):
+// mountKind finds the file system type of a device in the lines of mountinfo (see
+// proc_pid_mountinfo(5)):
 //
 //	36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue
 func mountKind(mountinfo io.Reader, major, minor uint32) string {
@@ -149,7 +150,8 @@ func mountKind(mountinfo io.Reader, major, minor uint32) string {
 	return ""
 }
 
-// residentFiles returns how many bytes of files are part of this process's memory, 0 if the system does not tell.
+// residentFiles returns how many bytes of files are part of this process's memory, 0 if the system
+// does not tell.
 func residentFiles() int64 {
 	f, err := statm()
 	if err != nil {
@@ -173,7 +175,8 @@ var statm = sync.OnceValues(func() (*os.File, error) { return os.Open("/proc/sel
 
 var _ writeBacker = (*osFile)(nil)
 
-// writeBack implements writeBacker. Unlike a sync it does not take an error of the disk away from a later one.
+// writeBack implements writeBacker. Unlike a sync it does not take an error of the disk away from a
+// later one.
 func (o *osFile) writeBack(off, n int64) {
 	_ = withFD(o.f, func(fd int) error { return unix.SyncFileRange(fd, off, n, unix.SYNC_FILE_RANGE_WRITE) })
 }

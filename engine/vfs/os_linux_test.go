@@ -27,7 +27,8 @@ nonsense
 	}
 }
 
-// flushedFile counts the syncs of a file of the operating system, each of which flushes the disk's cache.
+// flushedFile counts the syncs of a file of the operating system, each of which flushes the disk's
+// cache.
 type flushedFile struct {
 	*osFile
 	flushes int

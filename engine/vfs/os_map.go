@@ -8,14 +8,16 @@ import (
 	"unsafe"
 )
 
-// A Mapper is a File of which single records can be copied without asking the operating system for each.
+// A Mapper is a File of which single records can be copied without asking the operating system for
+// each.
 //
-// It is no way around ReadAt, only a short cut to what ReadAt has read before: those bytes are in the system's cache, so that
-// looking at them does not wait for the disk, which would keep a processor from all other goroutines. Whatever cannot be
-// had in this way is read with ReadAt, which says what is wrong. Bytes are copied out and checked in the copy.
+// It is no way around ReadAt, only a short cut to what ReadAt has read before: those bytes are in
+// the system's cache, so that looking at them does not wait for the disk, which would keep a
+// processor from all other goroutines. Whatever cannot be had in this way is read with ReadAt,
+// which says what is wrong. Bytes are copied out and checked in the copy.
 type Mapper interface {
-	// hold returns the file's bytes in memory up to offset to at least; nil if that cannot be. After anything but nil
-	// release must be called; Close waits for it.
+	// hold returns the file's bytes in memory up to offset to at least; nil if that cannot be.
+	// After anything but nil release must be called; Close waits for it.
 	Hold(to int64) *FileMap
 	Release()
 }
@@ -52,11 +54,12 @@ func (m *FileMap) Has(off int64, n int) bool {
 	return true
 }
 
-// What a process has looked at in maps counts as its memory, though the system could have it back at any time, and how much
-// comes along with the bytes looked at is the system's affair (64 KiB, or a whole large page). So that this stays bounded, all of it is given
-// back when it has come to mostLooked bytes and earnedLooks times what was copied out, at most mostEarned: looking again costs a fault
-// for each page, which is about as much as reading. Thus a store that is asked now and then stays small, and one
-// that is read again and again from everywhere has its log at hand.
+// What a process has looked at in maps counts as its memory, though the system could have it back
+// at any time, and how much comes along with the bytes looked at is the system's affair (64 KiB, or
+// a whole large page). So that this stays bounded, all of it is given back when it has come to
+// mostLooked bytes and earnedLooks times what was copied out, at most mostEarned: looking again
+// costs a fault for each page, which is about as much as reading. Thus a store that is asked now
+// and then stays small, and one that is read again and again from everywhere has its log at hand.
 const (
 	mostLooked  = 48 << 20
 	earnedLooks = 4
@@ -73,7 +76,8 @@ var looks struct {
 	maps map[*FileMap]struct{}
 }
 
-// ForgetLooks gives back the memory of all maps, if there is much of it, after n bytes were copied. Others may look at them meanwhile.
+// ForgetLooks gives back the memory of all maps, if there is much of it, after n bytes were copied.
+// Others may look at them meanwhile.
 func ForgetLooks(n int) {
 	copied := looks.copied.Add(int64(n))
 	if looks.groups.Add(1)%looksAsked == 0 && residentFiles() > mostLooked+min(earnedLooks*copied, mostEarned) {
@@ -104,8 +108,8 @@ func (m *FileMap) unregister() {
 	delete(looks.maps, m)
 }
 
-// Guard calls look, which reads data, and reports whether it came to its end. It does not if a page cannot be brought in: then
-// the file has become shorter, or the disk has failed.
+// Guard calls look, which reads data, and reports whether it came to its end. It does not if a page
+// cannot be brought in: then the file has become shorter, or the disk has failed.
 func (m *FileMap) Guard(look func(m *FileMap)) (ok bool) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {

@@ -7,7 +7,8 @@ import (
 	"os"
 )
 
-// mapFile is for systems on which what is written to a file is at once to be seen in its maps, and which these were tested on.
+// mapFile is for systems on which what is written to a file is at once to be seen in its maps, and
+// which these were tested on.
 func mapFile(*os.File, int64) ([]byte, error) { return nil, errors.ErrUnsupported }
 
 func unmapFile([]byte) {}

@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// requireMap ends the test without a map: as a failure where files are mapped, which is on Linux with addresses of 64 bits.
+// requireMap ends the test without a map: as a failure where files are mapped, which is on Linux
+// with addresses of 64 bits.
 func requireMap(t *testing.T, m *FileMap) {
 	t.Helper()
 	if m == nil && (runtime.GOOS != "linux" || strconv.IntSize < 64) {
@@ -38,7 +39,8 @@ func mappedFile(t *testing.T, pages int) (*osFile, *FileMap, string) {
 	return f.(*osFile), m, name
 }
 
-// TestMapShowsWhatHasBeenRead holds that nobody looks at a page that might have to be brought in from the disk.
+// TestMapShowsWhatHasBeenRead holds that nobody looks at a page that might have to be brought in
+// from the disk.
 func TestMapShowsWhatHasBeenRead(t *testing.T) {
 	const pages = 200
 	f, m, _ := mappedFile(t, pages)

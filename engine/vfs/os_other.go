@@ -7,7 +7,8 @@ import (
 	"os"
 )
 
-// On other systems a store can be read, and kept in memory, but not written: there is no lock that is known to work.
+// On other systems a store can be read, and kept in memory, but not written: there is no lock that
+// is known to work.
 
 func tryLock(f *os.File) (bool, error) {
 	return false, &os.PathError{Op: "lock", Path: f.Name(), Err: errors.ErrUnsupported}

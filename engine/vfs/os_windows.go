@@ -9,12 +9,13 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Sync is FlushFileBuffers, which empties the drive's cache too. Windows has no call that flushes the content alone.
+// Sync is FlushFileBuffers, which empties the drive's cache too. Windows has no call that flushes
+// the content alone.
 func fdatasync(f *os.File) error { return f.Sync() }
 func fsync(f *os.File) error     { return f.Sync() }
 
-// osOpen opens a file in such a way that it can be renamed and removed while it is open, as the rest of the package expects
-// and os.OpenFile does not allow.
+// osOpen opens a file in such a way that it can be renamed and removed while it is open, as the
+// rest of the package expects and os.OpenFile does not allow.
 func osOpen(name string, flag int) (*os.File, error) {
 	p, err := windows.UTF16PtrFromString(name)
 	if err != nil {
@@ -47,14 +48,15 @@ func osOpen(name string, flag int) (*os.File, error) {
 // preallocate makes the file longer; NTFS gives it the clusters at once.
 func preallocate(f *os.File, _, to int64) error { return f.Truncate(to) }
 
-// osSyncDir does nothing: NTFS keeps names in a journal of its own, and Windows has no call that waits for it.
+// osSyncDir does nothing: NTFS keeps names in a journal of its own, and Windows has no call that
+// waits for it.
 func osSyncDir(dir string) error {
 	_, err := os.Stat(dir)
 	return err
 }
 
-// lockOffset is the upper half of where the one locked byte is. Locks of Windows are mandatory, so that it must lie far behind what
-// others want to read, in segments too.
+// lockOffset is the upper half of where the one locked byte is. Locks of Windows are mandatory, so
+// that it must lie far behind what others want to read, in segments too.
 const lockOffset = 1 << 20
 
 func tryLock(f *os.File) (bool, error) {

@@ -1,5 +1,6 @@
-// Package sabotage lets a test have a rule of the embedded store broken, to see that the other tests notice.
-// Only a build with the tag saboteur can break one: the environment variable EVENTFOLD_SABOTEUR names it.
+// Package sabotage lets a test have a rule of the embedded store broken, to see that the other
+// tests notice. Only a build with the tag saboteur can break one: the environment variable
+// EVENTFOLD_SABOTEUR names it.
 package sabotage
 
 // A Rule is what the store keeps to.

@@ -2,9 +2,9 @@ package format
 
 import "encoding/binary"
 
-// A split-block Bloom filter: a key sets one bit in each of the eight words of one 32-byte block, so asking costs one
-// cache miss. After Putze, Sanders and Singler, "Cache-, Hash- and Space-Efficient Bloom Filters"; the eight multipliers
-// are those of the Parquet format's filter.
+// A split-block Bloom filter: a key sets one bit in each of the eight words of one 32-byte block,
+// so asking costs one cache miss. After Putze, Sanders and Singler, "Cache-, Hash- and
+// Space-Efficient Bloom Filters"; the eight multipliers are those of the Parquet format's filter.
 const (
 	BloomBlock      = 32
 	BloomBitsPerKey = 12 // about 0.6 % false answers
@@ -51,8 +51,9 @@ func BloomHas(block []byte, hash uint64) bool {
 	return true
 }
 
-// IDFilterHash makes of a fingerprint the hash that a filter wants. Greater fingerprints have no lesser places, so that a filter
-// can be written in the order of the fingerprints without being in memory.
+// IDFilterHash makes of a fingerprint the hash that a filter wants. Greater fingerprints have no
+// lesser places, so that a filter can be written in the order of the fingerprints without being in
+// memory.
 func IDFilterHash(fingerprint uint32) uint64 {
 	return uint64(fingerprint)<<32 | uint64(fingerprint*0x9e3779b1)
 }

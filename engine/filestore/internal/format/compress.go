@@ -9,9 +9,10 @@ import (
 	"github.com/eventfold/eventfold/engine"
 )
 
-// A sealed segment can be stored compressed: its bytes behind the first page in blocks, each compressed by itself, and a map that says
-// where they are. Who reads it through a compressedFile finds every byte at the offset at which it was written, so that frames,
-// checksums, chain and index stay as they are. FORMAT.md draws it.
+// A sealed segment can be stored compressed: its bytes behind the first page in blocks, each
+// compressed by itself, and a map that says where they are. Who reads it through a compressedFile
+// finds every byte at the offset at which it was written, so that frames, checksums, chain and
+// index stay as they are. FORMAT.md draws it.
 //
 // These constants are part of the format and must not be changed.
 const (
@@ -34,7 +35,8 @@ var (
 	ErrMap    = errors.New("both copies of the map of its blocks are damaged")
 )
 
-// A PackedLayout tells where the parts of a compressed segment are. It follows each copy of the header.
+// A PackedLayout tells where the parts of a compressed segment are. It follows each copy of the
+// header.
 type PackedLayout struct {
 	Size   int64    // of the segment before it was compressed, bytes
 	Maps   [2]int64 // offsets of the two copies of the map
@@ -62,7 +64,8 @@ func (l *PackedLayout) Put(page []byte) {
 	}
 }
 
-// DecodeLayout finds the layout in the first page of the file name. The error is ErrLayout, or a *FormatError for a way to store that is a newer one.
+// DecodeLayout finds the layout in the first page of the file name. The error is ErrLayout, or a
+// *FormatError for a way to store that is a newer one.
 func DecodeLayout(page []byte, name string) (PackedLayout, error) {
 	for _, at := range [...]int{0, SegmentSecondCopy} {
 		if len(page) < at+LayoutAt+layoutSize {
@@ -91,5 +94,6 @@ func DecodeLayout(page []byte, name string) (PackedLayout, error) {
 	return PackedLayout{}, ErrLayout
 }
 
-// PackedCRC returns the checksum of a block as it is stored. It depends on the place of the segment's bytes that are in it.
+// PackedCRC returns the checksum of a block as it is stored. It depends on the place of the
+// segment's bytes that are in it.
 func PackedCRC(at Place, stored []byte) uint32 { return crc32.Update(at.seed(), Castagnoli, stored) }

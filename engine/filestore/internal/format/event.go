@@ -8,8 +8,8 @@ import (
 	"github.com/eventfold/eventfold/engine"
 )
 
-// AppendEvent encodes an event as AppendRecord does. tags are its tags, sorted; first is set for the
-// first event of an append.
+// AppendEvent encodes an event as AppendRecord does. tags are its tags, sorted; first is set for
+// the first event of an append.
 func AppendEvent(
 	dst []byte, id uuid.UUID, stream string, e *engine.NewEvent, tags []string, first bool,
 ) []byte {
@@ -34,7 +34,8 @@ func eventFlags(e *engine.NewEvent, first bool) (flags uint8) {
 	return flags
 }
 
-// EventSize returns how many bytes of an event its limit counts: what it holds, without the lengths.
+// EventSize returns how many bytes of an event its limit counts: what it holds, without the
+// lengths.
 func EventSize(e *engine.NewEvent) int64 {
 	size := int64(len(e.Type)) + int64(len(e.Payload)) + int64(len(e.Metadata))
 	for _, t := range e.Tags {

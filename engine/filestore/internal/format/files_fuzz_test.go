@@ -9,8 +9,9 @@ import (
 	"github.com/eventfold/eventfold/engine"
 )
 
-// FuzzDecodeFiles gives any bytes to the decoders of what stands at the beginning of files. What one of them takes is, encoded again, what it was:
-// nothing is decoded that the checksums do not cover, but for bytes that must be zero. Nothing panics.
+// FuzzDecodeFiles gives any bytes to the decoders of what stands at the beginning of files. What
+// one of them takes is, encoded again, what it was: nothing is decoded that the checksums do not
+// cover, but for bytes that must be zero. Nothing panics.
 func FuzzDecodeFiles(f *testing.F) {
 	store := uuid.MustParse("0198c0f5-0000-7000-8000-000000000001")
 	header := SegmentHeader{Store: store, Number: 7, Base: 12, Capacity: MinSegmentSize, Promised: SegmentHeaderSize}
@@ -57,7 +58,8 @@ func FuzzDecodeFiles(f *testing.F) {
 	})
 }
 
-// TestOtherVersionsAreNamed holds that a file of a version without a decoder is refused with both numbers.
+// TestOtherVersionsAreNamed holds that a file of a version without a decoder is refused with both
+// numbers.
 func TestOtherVersionsAreNamed(t *testing.T) {
 	require.Contains(t, decoders, uint16(Major), "what is written can be read")
 	page := (&SegmentHeader{Number: 1}).Encode()

@@ -11,8 +11,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// A frame is one group commit: a header, the records, zeros up to a multiple of 8, and a trailer with the chain value, the
-// checksum of all of it, and a magic number. FORMAT.md draws it.
+// A frame is one group commit: a header, the records, zeros up to a multiple of 8, and a trailer
+// with the chain value, the checksum of all of it, and a magic number. FORMAT.md draws it.
 //
 // These constants are part of the format and must not be changed.
 const (
@@ -42,8 +42,9 @@ const (
 	TrailerMagicAt = 36 // u32
 
 	MinFrameSize = FrameHeaderSize + FrameTrailerSize
-	MaxGroupSize = 4 << 20                                                                               // at which a group stops gathering, bytes
-	MaxFrameSize = FrameHeaderSize + MaxGroupSize + engine.MaxAppendSize + FrameAlign + FrameTrailerSize // a group that is not full takes one more append
+	MaxGroupSize = 4 << 20 // at which a group stops gathering, bytes
+	// A group that is not full takes one more append.
+	MaxFrameSize = FrameHeaderSize + MaxGroupSize + engine.MaxAppendSize + FrameAlign + FrameTrailerSize
 	PageSize     = 4096
 )
 
@@ -56,8 +57,8 @@ const (
 	FrameNote   FrameKind = 4 // bytes for those who verify; no events
 )
 
-// A Place is where in which store a frame lies. It seeds the header's checksum, so that a frame that is stale, copied from
-// another file, or written to the wrong offset does not check.
+// A Place is where in which store a frame lies. It seeds the header's checksum, so that a frame
+// that is stale, copied from another file, or written to the wrong offset does not check.
 type Place struct {
 	Store   uuid.UUID
 	Segment int64
@@ -90,8 +91,8 @@ var (
 	ErrFrameRecords  = errors.New("the frame's records do not fill it")
 )
 
-// DecodeFrameHeader decodes and checks the header at the beginning of b, which lies at the given place.
-// It does not know where the file ends: the caller compares the size.
+// DecodeFrameHeader decodes and checks the header at the beginning of b, which lies at the given
+// place. It does not know where the file ends: the caller compares the size.
 func DecodeFrameHeader(b []byte, at Place) (FrameHeader, error) {
 	if len(b) < FrameHeaderSize {
 		return FrameHeader{}, ErrFrameCut
@@ -138,13 +139,14 @@ func (h FrameHeader) fits(offset int64) bool {
 	return false
 }
 
-// FrameHeaderCRC returns the checksum of a header in its place: CRC32C of the header's fields, begun with the place's seed.
+// FrameHeaderCRC returns the checksum of a header in its place: CRC32C of the header's fields,
+// begun with the place's seed.
 func FrameHeaderCRC(b []byte, at Place) uint32 {
 	return crc32.Update(at.seed(), Castagnoli, b[:FrameHeaderCRCAt])
 }
 
-// seed folds the place into 32 bits. Two offsets of one segment never have the same seed; two segments or two stores have different
-// seeds at an offset, but for a chance of 2^-32.
+// seed folds the place into 32 bits. Two offsets of one segment never have the same seed; two
+// segments or two stores have different seeds at an offset, but for a chance of 2^-32.
 func (p Place) seed() uint32 {
 	if sabotage.On(sabotage.SkipPlaceSeed) {
 		return 0
@@ -157,7 +159,8 @@ func (p Place) seed() uint32 {
 	return uint32(x>>32) ^ uint32(p.Offset)
 }
 
-// CheckFrame checks the whole frame at the beginning of b against its trailer. h is what DecodeFrameHeader made of it.
+// CheckFrame checks the whole frame at the beginning of b against its trailer. h is what
+// DecodeFrameHeader made of it.
 func CheckFrame(b []byte, h FrameHeader) error {
 	if int64(len(b)) < int64(h.Size) {
 		return ErrFrameCut
@@ -173,7 +176,8 @@ func CheckFrame(b []byte, h FrameHeader) error {
 	return nil
 }
 
-// FrameRecords returns the bytes between the header and the trailer of a whole frame: the records and up to seven zeros.
+// FrameRecords returns the bytes between the header and the trailer of a whole frame: the records
+// and up to seven zeros.
 func FrameRecords(b []byte) []byte { return b[FrameHeaderSize : len(b)-FrameTrailerSize] }
 
 // FrameChain returns the chain value in the trailer of a whole frame.
@@ -191,8 +195,8 @@ func FrameSize(n int) int { return FrameHeaderSize + AlignUp(n, FrameAlign) + Fr
 // AlignUp returns the least multiple of to, a power of two, that is not below n.
 func AlignUp[T int | int64](n, to T) T { return (n + to - 1) &^ (to - 1) }
 
-// NextChain returns the chain value after the frame at the beginning of b, of which header, records and padding are there.
-// It covers what stays the same when a frame moves to another place.
+// NextChain returns the chain value after the frame at the beginning of b, of which header, records
+// and padding are there. It covers what stays the same when a frame moves to another place.
 func NextChain(chain [32]byte, b []byte, size int) (next [32]byte) {
 	sum := sha256.New()
 	sum.Write(chain[:])
@@ -220,8 +224,9 @@ func PutFrameHeader(b []byte, h FrameHeader, at Place) {
 	binary.LittleEndian.PutUint32(b[FrameHeaderCRCAt:], FrameHeaderCRC(b, at))
 }
 
-// SealFrame makes a frame of b, which holds room for the header and then the records: it sets h.size, writes the header, appends padding and
-// trailer, and returns the frame and its chain value. A seal repeats the chain value that it is given.
+// SealFrame makes a frame of b, which holds room for the header and then the records: it sets
+// h.size, writes the header, appends padding and trailer, and returns the frame and its chain
+// value. A seal repeats the chain value that it is given.
 func SealFrame(b []byte, h *FrameHeader, at Place, chain [32]byte) ([]byte, [32]byte) {
 	h.Size = uint32(FrameSize(len(b) - FrameHeaderSize))
 	PutFrameHeader(b, *h, at)

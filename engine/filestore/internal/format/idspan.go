@@ -6,8 +6,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// An IDSpan bounds the ids of a segment. Ids of version 7 begin with their time, so those of a segment lie close
-// together and the span of most segments excludes an id that is not there. Ids of other versions are only noted.
+// An IDSpan bounds the ids of a segment. Ids of version 7 begin with their time, so those of a
+// segment lie close together and the span of most segments excludes an id that is not there. Ids of
+// other versions are only noted.
 type IDSpan struct {
 	Ordered     bool      // there are ids of version 7, from least to greatest
 	Others      bool      // there are ids of other versions

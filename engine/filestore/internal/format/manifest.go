@@ -8,8 +8,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// The file MANIFEST lists the segments. It is written whole under another name, synced, and renamed. It may lag behind the log, which
-// then tells the rest itself; it never leads. FORMAT.md draws it.
+// The file MANIFEST lists the segments. It is written whole under another name, synced, and
+// renamed. It may lag behind the log, which then tells the rest itself; it never leads. FORMAT.md
+// draws it.
 //
 // These constants are part of the format and must not be changed.
 const (
@@ -30,7 +31,8 @@ type Manifest struct {
 	Segments []ManifestSegment
 }
 
-// A ManifestSegment is what MANIFEST says of a segment. Of the active one, end and chain are those of some moment in the past.
+// A ManifestSegment is what MANIFEST says of a segment. Of the active one, end and chain are those
+// of some moment in the past.
 type ManifestSegment struct {
 	Number     int64
 	Generation uint32
@@ -76,7 +78,8 @@ func (s *ManifestSegment) appendTo(b []byte) []byte {
 // Why a MANIFEST cannot be used. It is then made anew from the segments.
 var ErrManifest = errors.New("MANIFEST is damaged")
 
-// DecodeManifest decodes a MANIFEST. The error is ErrManifest or, for a newer format, a *FormatError.
+// DecodeManifest decodes a MANIFEST. The error is ErrManifest or, for a newer format, a
+// *FormatError.
 func DecodeManifest(b []byte, name string) (*Manifest, error) {
 	if len(b) < ManifestHead+4 || string(b[:8]) != ManifestMagic ||
 		binary.LittleEndian.Uint32(b[len(b)-4:]) != CRC(b[:len(b)-4]) {
@@ -108,10 +111,14 @@ func decodeManifest1(b []byte) (*Manifest, error) {
 	return m, nil
 }
 
-// fits reports whether a segment can have so many events in so many bytes. Of one that gets more events nothing is relied on.
+// fits reports whether a segment can have so many events in so many bytes. Of one that gets more
+// events nothing is relied on.
 func (s *ManifestSegment) fits() bool {
-	return s.Number > 0 && !s.Sealed || s.Number > 0 && s.Base >= 0 && s.Next >= s.Base && s.End >= SegmentHeaderSize && s.End <= 2*MaxSegmentSize &&
-		int64(s.Next-s.Base) <= MostEvents(s.End)
+	if s.Number <= 0 || !s.Sealed {
+		return s.Number > 0
+	}
+	sized := s.End >= SegmentHeaderSize && s.End <= 2*MaxSegmentSize
+	return sized && s.Base >= 0 && s.Next >= s.Base && int64(s.Next-s.Base) <= MostEvents(s.End)
 }
 
 func (s *ManifestSegment) decode(b []byte) {
@@ -131,13 +138,15 @@ func (s *ManifestSegment) decode(b []byte) {
 // ManifestPiece is how much of a MANIFEST is read at once, bytes.
 const ManifestPiece = ManifestHead + 1024*ManifestEntry
 
-// MayBeManifest reports whether the first bytes of a file of the size given can be those of a manifest: the numbers of its segments have no gaps.
-// A file of holes, which takes no room on the disk, cannot.
+// MayBeManifest reports whether the first bytes of a file of the size given can be those of a
+// manifest: the numbers of its segments have no gaps. A file of holes, which takes no room on the
+// disk, cannot.
 func MayBeManifest(b []byte, size int64) bool {
 	if len(b) < ManifestHead {
 		return int64(len(b)) == size
 	}
-	if n := int64(binary.LittleEndian.Uint32(b[12:])); string(b[:8]) != ManifestMagic || size != ManifestHead+n*ManifestEntry+4 {
+	n := int64(binary.LittleEndian.Uint32(b[12:]))
+	if string(b[:8]) != ManifestMagic || size != ManifestHead+n*ManifestEntry+4 {
 		return false
 	}
 	last := (len(b) - ManifestHead) / ManifestEntry

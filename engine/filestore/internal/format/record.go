@@ -10,8 +10,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// A record is one event encoded. Its head has a fixed size, so that one bounds check serves all its fields; behind the head come
-// stream, type, tags, metadata and payload without padding. All numbers are little-endian. FORMAT.md draws it.
+// A record is one event encoded. Its head has a fixed size, so that one bounds check serves all its
+// fields; behind the head come stream, type, tags, metadata and payload without padding. All
+// numbers are little-endian. FORMAT.md draws it.
 //
 // These constants are part of the format and must not be changed.
 const (
@@ -34,7 +35,8 @@ const (
 
 	// The shortest record has a stream and a type of one byte each.
 	MinRecordSize = EventHeadSize + 2
-	// The longest has an event of the greatest limit; each tag's length takes a byte that the limit does not count.
+	// The longest has an event of the greatest limit; each tag's length takes a byte that the limit
+	// does not count.
 	MaxRecordSize = EventHeadSize + engine.MaxStreamSize + engine.MaxEventLimit + engine.MaxTags
 )
 
@@ -46,7 +48,8 @@ const (
 	FlagFirstOfAppend                   // the record begins an append: all up to the next such flag were appended together
 )
 
-// Castagnoli is the polynomial of every checksum in the log, the one that processors have an instruction for.
+// Castagnoli is the polynomial of every checksum in the log, the one that processors have an
+// instruction for.
 var Castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // CRC returns the checksum of b.
@@ -73,7 +76,8 @@ type Record struct {
 	Size      int    // of the whole record
 }
 
-// RecordSize returns the length that the record at the beginning of b claims to have, unchecked, and 0 if b is too short to tell.
+// RecordSize returns the length that the record at the beginning of b claims to have, unchecked,
+// and 0 if b is too short to tell.
 func RecordSize(b []byte) int {
 	if len(b) < 4 {
 		return 0
@@ -81,8 +85,9 @@ func RecordSize(b []byte) int {
 	return int(binary.LittleEndian.Uint32(b))
 }
 
-// DecodeRecord decodes the record at the beginning of b, which may be longer. It checks that the lengths fit each other and b,
-// but no checksum. ErrRecordCut means that b may hold only a part of it; RecordSize then tells how much is needed.
+// DecodeRecord decodes the record at the beginning of b, which may be longer. It checks that the
+// lengths fit each other and b, but no checksum. ErrRecordCut means that b may hold only a part of
+// it; RecordSize then tells how much is needed.
 func DecodeRecord(b []byte) (r Record, err error) {
 	if err := r.Decode(b); err != nil {
 		return Record{}, err
@@ -90,7 +95,8 @@ func DecodeRecord(b []byte) (r Record, err error) {
 	return r, nil
 }
 
-// Decode is DecodeRecord into r, which costs less where many are decoded. After an error r is anything.
+// Decode is DecodeRecord into r, which costs less where many are decoded. After an error r is
+// anything.
 func (r *Record) Decode(b []byte) error {
 	if len(b) < EventHeadSize {
 		return ErrRecordCut
@@ -102,7 +108,8 @@ func (r *Record) Decode(b []byte) error {
 	tags := int64(binary.LittleEndian.Uint16(head[recordTagsAt:]))
 	metadata := int64(binary.LittleEndian.Uint32(head[recordMetadataAt:]))
 	payloadAt := EventHeadSize + stream + typ + tags + metadata
-	if size < MinRecordSize || size > MaxRecordSize || stream == 0 || stream > engine.MaxStreamSize || typ == 0 || payloadAt > size {
+	if size < MinRecordSize || size > MaxRecordSize || payloadAt > size ||
+		stream == 0 || stream > engine.MaxStreamSize || typ == 0 {
 		return errRecordLength
 	}
 	if size > int64(len(b)) {
@@ -129,8 +136,9 @@ func (r *Record) Decode(b []byte) error {
 	return nil
 }
 
-// CheckRecord checks the checksum of the record at the beginning of b, which DecodeRecord has accepted.
-// The checksum covers the store and the position, so that a record in the wrong place fails.
+// CheckRecord checks the checksum of the record at the beginning of b, which DecodeRecord has
+// accepted. The checksum covers the store and the position, so that a record in the wrong place
+// fails.
 func CheckRecord(b []byte, store uuid.UUID, pos engine.Position) error {
 	size := RecordSize(b)
 	if size < EventHeadSize || size > len(b) {
@@ -142,9 +150,11 @@ func CheckRecord(b []byte, store uuid.UUID, pos engine.Position) error {
 	return nil
 }
 
-// RecordCRC returns the checksum of a record at position pos of a store whose content has the checksum content: CRC32C of the head
-// from the flags on, begun with the content's checksum folded with the store and the position. So the goroutine that appends checksums the content, and the
-// writer, who knows position and version, needs no second pass over it. The length is covered because it says where the content ends.
+// RecordCRC returns the checksum of a record at position pos of a store whose content has the
+// checksum content: CRC32C of the head from the flags on, begun with the content's checksum folded
+// with the store and the position. So the goroutine that appends checksums the content, and the
+// writer, who knows position and version, needs no second pass over it. The length is covered
+// because it says where the content ends.
 func RecordCRC(b []byte, store uuid.UUID, pos engine.Position, content uint32) uint32 {
 	return crc32.Update(content^storeFold(store)^uint32(pos)^uint32(uint64(pos)>>32)*positionFold, Castagnoli, b[recordFlagsAt:EventHeadSize])
 }
@@ -159,9 +169,9 @@ func storeFold(store uuid.UUID) uint32 {
 	return uint32(x * fold >> 32)
 }
 
-// AppendRecord encodes an event whose tags are sorted, as far as the goroutine that appends can: version, time and position are
-// given by the writer in FinishRecord. Until then the record's CRC field holds the checksum of the content.
-// What is given has been validated.
+// AppendRecord encodes an event whose tags are sorted, as far as the goroutine that appends can:
+// version, time and position are given by the writer in FinishRecord. Until then the record's CRC
+// field holds the checksum of the content. What is given has been validated.
 func AppendRecord(dst []byte, flags uint8, id uuid.UUID, stream, typ string, tags []string, metadata, payload []byte) []byte {
 	start := len(dst)
 	var head [EventHeadSize]byte
@@ -195,7 +205,8 @@ func FinishRecord(b []byte, store uuid.UUID, pos engine.Position, version engine
 	binary.LittleEndian.PutUint32(b[RecordCRCAt:], RecordCRC(b, store, pos, content))
 }
 
-// EachTag yields the tags encoded in b, each its length in one byte and its bytes, and stops at a length that does not fit.
+// EachTag yields the tags encoded in b, each its length in one byte and its bytes, and stops at a
+// length that does not fit.
 func EachTag(b []byte, yield func(tag []byte) bool) {
 	for len(b) > 0 {
 		n := int(b[0])

@@ -51,7 +51,8 @@ func TestRecordRoundTrip(t *testing.T) {
 	}
 }
 
-// Every byte of a record, changed, is noticed: by the lengths or by the checksum. So is another position.
+// Every byte of a record, changed, is noticed: by the lengths or by the checksum. So is another
+// position.
 func TestRecordDamage(t *testing.T) {
 	good := testRecord(FlagJSON, []string{"a", "b"}, []byte(`{"x":1}`), []byte(`{"amount":40}`))
 	assert.ErrorIs(t, CheckRecord(good, formatStore, 8), errRecordCRC)

@@ -11,10 +11,11 @@ import (
 	"github.com/google/uuid"
 )
 
-// The header of a segment file: two equal copies of 128 bytes, in different sectors of the first page. It is written and synced before
-// the file gets its name. FORMAT.md draws it.
+// The header of a segment file: two equal copies of 128 bytes, in different sectors of the first
+// page. It is written and synced before the file gets its name. FORMAT.md draws it.
 //
-// These constants are part of the format and must not be changed. Magic, major, minor and the CRC's place hold for all versions to come.
+// These constants are part of the format and must not be changed. Magic, major, minor and the CRC's
+// place hold for all versions to come.
 const (
 	SegmentMagic      = "EVFOLD1\n"
 	SegmentHeaderSize = 4096 // where the first frame begins
@@ -22,7 +23,8 @@ const (
 	SegmentSecondCopy = 2048
 	SegmentCRCAt      = 124
 
-	// Feature bits that this version knows. An unknown incompatible bit refuses the file, an unknown bit of the second kind refuses to write.
+	// Feature bits that this version knows. An unknown incompatible bit refuses the file, an
+	// unknown bit of the second kind refuses to write.
 	knownIncompatible = FeatureCompressed
 	knownReadOnly     = 0
 )
@@ -45,7 +47,8 @@ type SegmentHeader struct {
 	Content                            uint32   // the generation that has given the segment its content, which the index file belongs to
 }
 
-// Supersedes reports whether the segment begins with the unpromised tail of its predecessor, which ends at its base.
+// Supersedes reports whether the segment begins with the unpromised tail of its predecessor, which
+// ends at its base.
 func (h *SegmentHeader) Supersedes() bool { return h.Flags&SegmentSupersedes != 0 }
 
 // Encode returns the first page of the file.
@@ -79,7 +82,8 @@ var (
 	ErrSegmentFields = errors.New("its header does not fit its name or its neighbours")
 )
 
-// DecodeSegmentHeader decodes the first page of the file name. A *FormatError means that the format is a newer one.
+// DecodeSegmentHeader decodes the first page of the file name. A *FormatError means that the format
+// is a newer one.
 func DecodeSegmentHeader(page []byte, name string) (SegmentHeader, error) {
 	magic := false
 	for _, at := range [...]int{0, SegmentSecondCopy} {
@@ -134,7 +138,8 @@ func decodeSegment1(b []byte) SegmentHeader {
 	}
 }
 
-// SegmentFileName returns the name of a segment's file: 000000000007.log, and 000000000007.2.log in its second generation.
+// SegmentFileName returns the name of a segment's file: 000000000007.log, and 000000000007.2.log in
+// its second generation.
 func SegmentFileName(number int64, generation uint32) string {
 	if generation == 0 {
 		return fmt.Sprintf("%012d.log", number)
@@ -163,7 +168,8 @@ func ParseSegmentFileName(name string) (number int64, generation uint32, ok bool
 	return number, generation, SegmentFileName(number, generation) == name
 }
 
-// The sizes of the segments of a store that grows: a small store takes little room, a large one has few files.
+// The sizes of the segments of a store that grows: a small store takes little room, a large one has
+// few files.
 var segmentSchedule = [...]int64{1 << 20, 4 << 20, 16 << 20, 64 << 20, 128 << 20}
 
 // The bounds of Options.SegmentSize. Offsets in indexes and frames have 32 bits.
@@ -176,7 +182,8 @@ const (
 // MostEvents returns how many events a segment can hold whose last frame ends at end.
 func MostEvents(end int64) int64 { return max(end-SegmentHeaderSize, 0) / MinRecordSize }
 
-// SegmentCapacity returns the size of segment number, which must have room for a frame of the given size. fixed is Options.SegmentSize.
+// SegmentCapacity returns the size of segment number, which must have room for a frame of the given
+// size. fixed is Options.SegmentSize.
 func SegmentCapacity(number, fixed int64, frame int) int64 {
 	size := fixed
 	if size == 0 {
@@ -188,7 +195,8 @@ func SegmentCapacity(number, fixed int64, frame int) int64 {
 	return AlignUp(size, PageSize)
 }
 
-// Unpacked returns the header of a compressed segment as it would be if the segment were not compressed.
+// Unpacked returns the header of a compressed segment as it would be if the segment were not
+// compressed.
 func (h SegmentHeader) Unpacked() SegmentHeader {
 	h.Incompatible &^= FeatureCompressed
 	h.Flags &^= SegmentCompressed

@@ -7,9 +7,10 @@ import (
 	"github.com/google/uuid"
 )
 
-// The file TAIL says how much of the log is durable: two slots, written in turn, each on a page of its own. The writer writes one after
-// each sync of the log and does not sync it, so that a slot can be old but never ahead. It closes the only gap that the
-// frames' own promises leave, the last frame; and it is what other processes watch. Damaged or missing slots are no information.
+// The file TAIL says how much of the log is durable: two slots, written in turn, each on a page of
+// its own. The writer writes one after each sync of the log and does not sync it, so that a slot
+// can be old but never ahead. It closes the only gap that the frames' own promises leave, the last
+// frame; and it is what other processes watch. Damaged or missing slots are no information.
 // FORMAT.md draws it.
 //
 // These constants are part of the format and must not be changed.
@@ -55,7 +56,8 @@ func (t *TailSlot) Put(b []byte) {
 
 // DecodeTailSlot decodes one slot. ok is false if it does not check.
 func DecodeTailSlot(b []byte) (t TailSlot, ok bool) {
-	if len(b) < TailBytes || string(b[:8]) != TailMagic || binary.LittleEndian.Uint32(b[tailCRCAt:]) != CRC(b[:tailCRCAt]) {
+	if len(b) < TailBytes || string(b[:8]) != TailMagic ||
+		binary.LittleEndian.Uint32(b[tailCRCAt:]) != CRC(b[:tailCRCAt]) {
 		return TailSlot{}, false
 	}
 	return TailSlot{

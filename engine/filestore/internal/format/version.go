@@ -7,8 +7,8 @@ import (
 	"github.com/eventfold/eventfold/engine"
 )
 
-// Major and Minor are the version of the format that is written. Both stand at the same place in a segment's header and in MANIFEST, in every
-// version to come.
+// Major and Minor are the version of the format that is written. Both stand at the same place in a
+// segment's header and in MANIFEST, in every version to come.
 const (
 	Major = 1
 	Minor = 0
@@ -16,13 +16,15 @@ const (
 	versionAt = 8 // u16 major, u16 minor
 )
 
-// A decoder reads the files of one major version. What it is given has the right magic and checksum.
+// A decoder reads the files of one major version. What it is given has the right magic and
+// checksum.
 type decoder struct {
 	segment  func(b []byte) SegmentHeader // one copy of the header
 	manifest func(b []byte) (*Manifest, error)
 }
 
-// decoders has the versions that can be read, by their major number. A new version gets a line, and the old one keeps its own.
+// decoders has the versions that can be read, by their major number. A new version gets a line, and
+// the old one keeps its own.
 var decoders = map[uint16]decoder{
 	1: {segment: decodeSegment1, manifest: decodeManifest1},
 }

@@ -8,8 +8,9 @@ import (
 	"github.com/eventfold/eventfold/engine"
 )
 
-// NextFrame looks for the frame that follows one that ends at end. A seal begins on a page of its own, everything else where
-// the frame before ends. look is asked what begins at an offset, and returns 0 if no frame does; so does NextFrame.
+// NextFrame looks for the frame that follows one that ends at end. A seal begins on a page of its
+// own, everything else where the frame before ends. look is asked what begins at an offset, and
+// returns 0 if no frame does; so does NextFrame.
 func NextFrame(end int64, look func(off int64) (FrameKind, error)) (FrameKind, error) {
 	kind, err := look(end)
 	page := AlignUp(end, PageSize)
@@ -24,8 +25,8 @@ func NextFrame(end int64, look func(off int64) (FrameKind, error)) (FrameKind, e
 
 // A FrameSource gives the bytes of frames.
 type FrameSource interface {
-	// FrameBytes returns n bytes or more at off, fewer if the segment ends. They live until the next call. If again is set,
-	// what it returned before does not check, and is read once more.
+	// FrameBytes returns n bytes or more at off, fewer if the segment ends. They live until the
+	// next call. If again is set, what it returned before does not check, and is read once more.
 	FrameBytes(off int64, n int, again bool) ([]byte, error)
 }
 
@@ -41,6 +42,7 @@ type WalkError struct {
 	Reason error
 }
 
+// Error implements error.
 func (e *WalkError) Error() string { return fmt.Sprintf("offset %d: %v", e.Offset, e.Reason) }
 
 // Unwrap returns the reason.
@@ -52,8 +54,8 @@ var (
 	errPadding    = errors.New("no frame begins here")
 )
 
-// Header returns the header of the next frame and moves to where that begins. What does not check is read once more. The
-// error is a *WalkError or the source's; the walk then stays where it is.
+// Header returns the header of the next frame and moves to where that begins. What does not check
+// is read once more. The error is a *WalkError or the source's; the walk then stays where it is.
 func (w *FrameWalk) Header(from FrameSource) (h FrameHeader, err error) {
 	end := w.At.Offset
 	var missing *WalkError
@@ -77,7 +79,8 @@ func (w *FrameWalk) Header(from FrameSource) (h FrameHeader, err error) {
 	return h, err
 }
 
-// look decodes the header of a frame that begins at w.At and holds the next event. reason tells why there is none.
+// look decodes the header of a frame that begins at w.At and holds the next event. reason tells why
+// there is none.
 func (w *FrameWalk) look(from FrameSource, h *FrameHeader) (reason, err error) {
 	for _, again := range [...]bool{false, true} {
 		b, err := from.FrameBytes(w.At.Offset, FrameHeaderSize, again)
@@ -108,7 +111,8 @@ func (w *FrameWalk) Pass(h *FrameHeader) {
 	w.Next += engine.Position(h.Count)
 }
 
-// To moves to the frame that holds the event at a position at or behind the next one, and returns its header.
+// To moves to the frame that holds the event at a position at or behind the next one, and returns
+// its header.
 func (w *FrameWalk) To(from FrameSource, p engine.Position) (h FrameHeader, err error) {
 	for {
 		if h, err = w.Header(from); err != nil || h.First+engine.Position(h.Count) > p {

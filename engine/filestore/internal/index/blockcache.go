@@ -16,9 +16,9 @@ const (
 	CacheWays = 16 // blocks of one cache set
 )
 
-// A BlockCache holds blocks of a store's index files, and accounts for the filters that are kept in memory whole.
-// It is a set-associative cache with a CLOCK for each set. A block that somebody holds is not replaced. The memory of
-// a set is made when it is first used and has no pointers.
+// A BlockCache holds blocks of a store's index files, and accounts for the filters that are kept in
+// memory whole. It is a set-associative cache with a CLOCK for each set. A block that somebody
+// holds is not replaced. The memory of a set is made when it is first used and has no pointers.
 type BlockCache struct {
 	Sets   []cacheSet
 	files  atomic.Uint32  // numbers given to open files
@@ -47,7 +47,8 @@ func NewBlockCache(size, filters int64) *BlockCache {
 	return c
 }
 
-// NewFile returns a number for a file whose blocks the cache shall hold. Numbers are not used twice.
+// NewFile returns a number for a file whose blocks the cache shall hold. Numbers are not used
+// twice.
 func (c *BlockCache) NewFile() uint32 { return c.files.Add(1) }
 
 // A HeldBlock is the payload of a block that stays as it is until release.
@@ -56,7 +57,8 @@ type HeldBlock struct {
 	Holders *atomic.Int32 // nil for a block of the caller's own
 }
 
-// Release lets the block's memory be used for another one. The block must not be looked at afterwards.
+// Release lets the block's memory be used for another one. The block must not be looked at
+// afterwards.
 func (b *HeldBlock) Release() {
 	if b.Holders != nil {
 		b.Holders.Add(-1)
@@ -92,7 +94,8 @@ func (s *cacheSet) holdLocked(i int) HeldBlock {
 	return HeldBlock{s.data[at : at+BlockPayload : at+BlockPayload], &s.Holders[i]}
 }
 
-// Put keeps a copy of a block and returns it. If every block of the set is held it returns payload itself.
+// Put keeps a copy of a block and returns it. If every block of the set is held it returns payload
+// itself.
 func (c *BlockCache) Put(file, block uint32, payload []byte) HeldBlock {
 	key := blockKey(file, block)
 	s := c.set(key)
@@ -112,8 +115,8 @@ func (c *BlockCache) Put(file, block uint32, payload []byte) HeldBlock {
 	return s.holdLocked(i)
 }
 
-// victimLocked returns the place of the block to replace: where the key is already, else the first that nobody holds
-// and that was not used since the hand passed. It returns -1 if all are held.
+// victimLocked returns the place of the block to replace: where the key is already, else the first
+// that nobody holds and that was not used since the hand passed. It returns -1 if all are held.
 func (s *cacheSet) victimLocked(key uint64) int {
 	for i := range s.keys {
 		if s.keys[i] == key {
@@ -134,8 +137,9 @@ func (s *cacheSet) victimLocked(key uint64) int {
 	return -1
 }
 
-// ReserveFilter asks to keep a filter of so many bytes in memory; ReleaseFilter gives them back. Half of the room is for runs: the writer asks
-// them about every new stream, while a reader that asks a segment's filter block by block is slower only by that.
+// ReserveFilter asks to keep a filter of so many bytes in memory; ReleaseFilter gives them back.
+// Half of the room is for runs: the writer asks them about every new stream, while a reader that
+// asks a segment's filter block by block is slower only by that.
 func (c *BlockCache) ReserveFilter(size int64, run bool) bool {
 	least := c.runRoom
 	if run {

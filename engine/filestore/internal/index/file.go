@@ -16,9 +16,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// A File answers from an index file. Blocks come through the store's cache, every block read from the disk is
-// checked; fences and, while there is room, filters are read at first use and stay in memory.
-// An answer that cannot be given because the file is damaged is an *Damage.
+// A File answers from an index file. Blocks come through the store's cache, every block read from
+// the disk is checked; fences and, while there is room, filters are read at first use and stay in
+// memory. An answer that cannot be given because the file is damaged is an *Damage.
 type File struct {
 	Footer
 	Name  string
@@ -37,8 +37,8 @@ type File struct {
 // ErrOther is why a file that is whole is not the index that is asked for.
 var ErrOther = errors.New("it is the index of another segment, or of an earlier state of this one")
 
-// OpenFile opens the index file of the events that m describes. A file that is about other events, or has no
-// footer that checks, is an *Damage.
+// OpenFile opens the index file of the events that m describes. A file that is about other events,
+// or has no footer that checks, is an *Damage.
 func OpenFile(fsys vfs.FS, name string, m Meta, cache *BlockCache) (*File, error) {
 	x, err := OpenAnyFile(fsys, name, m, cache)
 	if err != nil {
@@ -50,13 +50,21 @@ func OpenFile(fsys vfs.FS, name string, m Meta, cache *BlockCache) (*File, error
 	return x, nil
 }
 
-// OpenAnyFile opens an index file of the segment that m names. It may be about fewer or more events than m says.
+// OpenAnyFile opens an index file of the segment that m names. It may be about fewer or more events
+// than m says.
 func OpenAnyFile(fsys vfs.FS, name string, m Meta, cache *BlockCache) (*File, error) {
 	f, err := vfs.OpenToRead(fsys, name)
 	if err != nil {
 		return nil, err
 	}
-	x := &File{Name: name, File: f, Cache: cache, ID: cache.NewFile(), CRC: m.BlockSeed(), seed: format.IndexSeed(m.Store)}
+	x := &File{
+		Name:  name,
+		File:  f,
+		Cache: cache,
+		ID:    cache.NewFile(),
+		CRC:   m.BlockSeed(),
+		seed:  format.IndexSeed(m.Store),
+	}
 	if err := x.readFooter(m); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -104,7 +112,8 @@ func (x *File) again(fsys vfs.FS) (vfs.File, error) {
 	return f, nil
 }
 
-// Close releases the file and the memory. Calls that come later, or run now, may return fs.ErrClosed.
+// Close releases the file and the memory. Calls that come later, or run now, may return
+// fs.ErrClosed.
 func (x *File) Close() error {
 	x.loading.Lock()
 	x.Cache.ReleaseFilter(x.reserved)
@@ -142,7 +151,8 @@ func (x *File) readBlock(block uint32, into []byte) error {
 	return nil
 }
 
-// A blockReader reads the content of an index file for one goroutine. It holds at most one block. done releases it.
+// A blockReader reads the content of an index file for one goroutine. It holds at most one block.
+// done releases it.
 type blockReader struct {
 	x     *File
 	block uint32
@@ -151,7 +161,8 @@ type blockReader struct {
 	key   [math.MaxUint8]byte // of a leafCursor
 }
 
-// blockReaders are those that nobody uses; their buffers would otherwise be made for every question.
+// blockReaders are those that nobody uses; their buffers would otherwise be made for every
+// question.
 var blockReaders = sync.Pool{New: func() any { return new(blockReader) }}
 
 // Reader returns a reader, of which done must be called.
@@ -193,8 +204,8 @@ func (r *blockReader) load(block uint32) ([]byte, error) {
 	return r.held.Payload, nil
 }
 
-// bytes returns the n bytes of content at an address of a section. They stay as they are until the next call.
-// n is at most len(r.split).
+// bytes returns the n bytes of content at an address of a section. They stay as they are until the
+// next call. n is at most len(r.split).
 func (r *blockReader) bytes(section int, at uint64, n int) ([]byte, error) {
 	s := r.x.Sections[section]
 	if at > s.Size || uint64(n) > s.Size-at {
@@ -224,7 +235,8 @@ func (r *blockReader) from(section int, at uint64) ([]byte, error) {
 	return b[:min(uint64(len(b)), s.Size-at)], nil
 }
 
-// All reads a whole section into new memory. That grows with what has been read and checked: a section's size alone, in a file of holes, takes none.
+// All reads a whole section into new memory. That grows with what has been read and checked: a
+// section's size alone, in a file of holes, takes none.
 func (r *blockReader) All(section int) ([]byte, error) {
 	out := make([]byte, 0, min(r.x.Sections[section].Size, indexReadFirst))
 	for uint64(len(out)) < r.x.Sections[section].Size {
@@ -389,8 +401,9 @@ func (r *blockReader) idEntry(i uint32) (fingerprint, ord uint32, err error) {
 	return binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:]), nil
 }
 
-// findID returns the number of the first id entry whose fingerprint is not less. Fingerprints are spread evenly, so the
-// search begins where the entry must be, give or take the square root of their number.
+// findID returns the number of the first id entry whose fingerprint is not less. Fingerprints are
+// spread evenly, so the search begins where the entry must be, give or take the square root of
+// their number.
 func (r *blockReader) findID(fingerprint uint32) (uint32, error) {
 	n := int64(r.x.Count())
 	guess := int64(uint64(fingerprint) * uint64(n) >> 32)
@@ -461,7 +474,8 @@ func (r *blockReader) mayHave(d Dictionary, hash uint64) (bool, error) {
 	return err == nil && format.BloomHas(b, hash), err
 }
 
-// Excludes reports whether a filter that is in memory proves that the file has no key with the hash.
+// Excludes reports whether a filter that is in memory proves that the file has no key with the
+// hash.
 func (x *File) Excludes(d Dictionary, hash uint64) bool {
 	f := x.Filters[d].Load()
 	return f != nil && len(f.Bits) > 0 && !format.BloomHas(f.Bits[format.BloomPlace(hash, len(f.Bits)):], hash)

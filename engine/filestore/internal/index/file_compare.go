@@ -53,7 +53,8 @@ func IsSame(fsys vfs.FS, name string, write func(f vfs.File) error) (bool, error
 	return err == nil && size == c.end, err
 }
 
-// IsFile reports whether a file is the index of the events that m describes, which are those that src knows.
+// IsFile reports whether a file is the index of the events that m describes, which are those that
+// src knows.
 func IsFile(ctx context.Context, fsys vfs.FS, name string, src Source, m Meta) (bool, error) {
 	return IsSame(fsys, name, func(f vfs.File) error { return writeIndex(ctx, f, src, m) })
 }

@@ -12,12 +12,13 @@ import (
 	"github.com/google/uuid"
 )
 
-// An index file holds what a Memory knows of the events of one segment, or of the first events of the active one.
-// It is derived: it can be rebuilt from the segment at any time and is then the same, byte for byte.
+// An index file holds what a Memory knows of the events of one segment, or of the first events of
+// the active one. It is derived: it can be rebuilt from the segment at any time and is then the
+// same, byte for byte.
 //
-// The file is a row of blocks of 4096 bytes: 4092 bytes of content and their CRC32C, seeded with the place of the block.
-// Sections are runs of the content, addressed as if the checksums were not there. The last block is the footer.
-// FORMAT.md draws it.
+// The file is a row of blocks of 4096 bytes: 4092 bytes of content and their CRC32C, seeded with
+// the place of the block. Sections are runs of the content, addressed as if the checksums were not
+// there. The last block is the footer. FORMAT.md draws it.
 const (
 	indexMagic   = "EVFOLDX\n"
 	indexVersion = 1
@@ -54,7 +55,7 @@ const (
 	KeysFilter
 )
 
-// An Meta says which events an index file is about. A file with another one is of no use.
+// A Meta says which events an index file is about. A file with another one is of no use.
 type Meta struct {
 	Store      uuid.UUID
 	Number     int64  // of the segment
@@ -68,7 +69,7 @@ type Meta struct {
 // A section is a run of content.
 type section struct{ Start, Size uint64 }
 
-// An Footer is the decoded last block.
+// A Footer is the decoded last block.
 type Footer struct {
 	Meta
 	span     format.IDSpan
@@ -146,7 +147,8 @@ func DecodeFooter(b []byte, blocks uint32) (*Footer, error) {
 	return f, f.check()
 }
 
-// check reports whether the sections lie in the file one after another and have the sizes that the number of events asks for.
+// check reports whether the sections lie in the file one after another and have the sizes that the
+// number of events asks for.
 func (f *Footer) check() error {
 	end := uint64(f.Blocks-1) * BlockPayload
 	var at uint64
@@ -167,8 +169,9 @@ func (f *Footer) check() error {
 		f.Sections[SectionIDFilter].Size%format.BloomBlock == 0
 	for d := range int(Dictionaries) {
 		at := SectionKeys + d*SectionsPerKeys
-		ok = ok && f.keysFit(Dictionary(d)) && f.Sections[at+KeysLeaves].Start%BlockPayload == 0 && f.Sections[at+KeysLeaves].Size%BlockPayload == 0 &&
-			f.Sections[at+KeysFilter].Size%format.BloomBlock == 0
+		leaves, filter := f.Sections[at+KeysLeaves], f.Sections[at+KeysFilter]
+		ok = ok && f.keysFit(Dictionary(d)) && filter.Size%format.BloomBlock == 0 &&
+			leaves.Start%BlockPayload == 0 && leaves.Size%BlockPayload == 0
 	}
 	if !ok || !f.Run && int64(f.Count) > format.MostEvents(f.End) {
 		return errIndexSections
@@ -193,7 +196,8 @@ func (f *Footer) keysFit(d Dictionary) bool {
 // leastLeafKeys is how many keys a leaf that is not the last one of its dictionary has at least.
 const leastLeafKeys = (BlockPayload-64)/leafEntryMost - 1
 
-// BlockSeed returns the CRC with which those of the blocks of a file begin, so that a block of another file does not check.
+// BlockSeed returns the CRC with which those of the blocks of a file begin, so that a block of
+// another file does not check.
 func (m *Meta) BlockSeed() uint32 {
 	var b [28]byte
 	copy(b[:], m.Store[:])
@@ -209,7 +213,8 @@ func BlockCRC(seed, block uint32, content []byte) uint32 {
 	return crc32.Update(crc32.Update(seed, format.Castagnoli, b[:]), format.Castagnoli, content)
 }
 
-// An Damage reports that an index file cannot be used. The events are not harmed: the index can be rebuilt from them.
+// A Damage reports that an index file cannot be used. The events are not harmed: the index can be
+// rebuilt from them.
 type Damage struct {
 	File  string
 	Block int64 // -1 if the whole file is meant

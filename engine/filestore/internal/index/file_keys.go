@@ -15,14 +15,15 @@ import (
 //	last-first uvarint                 if count > 1
 //	postings uvarint                   if count > 1: where in the postings section its list is
 //
-// At the leaf's end are, u16 each: where every 16th entry begins (its key is whole), how many those are, how many
-// entries there are. Fences are keys that part each leaf from the one before, so that reading one leaf finds a key:
+// At the leaf's end are, u16 each: where every 16th entry begins (its key is whole), how many those
+// are, how many entries there are. Fences are keys that part each leaf from the one before, so that
+// reading one leaf finds a key:
 //
 //	leaves u32, keys u32, where each fence begins and the last ends u32, fences
 //
-// A list of postings tells the second and later ordinals of a key as differences, uvarint. Before a list of more than
-// postingSkip of them comes, for every full postingSkip of them: the last of these, u32, and where behind the skips the next
-// is, u32.
+// A list of postings tells the second and later ordinals of a key as differences, uvarint. Before a
+// list of more than postingSkip of them comes, for every full postingSkip of them: the last of
+// these, u32, and where behind the skips the next is, u32.
 const (
 	leafRestart   = 16
 	leafEntryMost = 2 + 255 + 5*binary.MaxVarintLen64
@@ -31,7 +32,8 @@ const (
 	postingSkipEntry = 8
 )
 
-// A keysWriter collects a dictionary. The leaves go into the file as they become full, the rest is kept until finish.
+// A keysWriter collects a dictionary. The leaves go into the file as they become full, the rest is
+// kept until finish.
 type keysWriter struct {
 	w        *indexWriter
 	seed     uint64
@@ -93,7 +95,8 @@ func (k *keysWriter) finish(d Dictionary) {
 	k.w.section(KeysSection(d, KeysFences), k.fenceTable())
 }
 
-// add writes the entry of a key. If it has more than one event, list is where in the postings section the ordinals of the others are.
+// add writes the entry of a key. If it has more than one event, list is where in the postings
+// section the ordinals of the others are.
 func (k *keysWriter) add(key []byte, e *Entry, list int) {
 	if len(k.leaf)+leafEntryMost+2*len(k.restarts)+6 > BlockPayload {
 		k.endLeaf()

@@ -118,7 +118,8 @@ func (c *leafCursor) restart(i, entries int) {
 	c.at, c.left, c.key = int(binary.LittleEndian.Uint16(c.restarts[2*i:])), entries-i*leafRestart, c.key[:0]
 }
 
-// next decodes the next entry. It returns false if that makes no sense; the caller has seen that left > 0.
+// next decodes the next entry. It returns false if that makes no sense; the caller has seen that
+// left > 0.
 func (c *leafCursor) next() bool {
 	if c.at > len(c.body)-2 {
 		return false
@@ -141,7 +142,9 @@ func (c *leafCursor) numbers(b []byte) ([]byte, bool) {
 	if ok && count > 1 {
 		ok = takeUvarint(&b, &span) && takeUvarint(&b, &postings)
 	}
-	if !ok || count == 0 || count > math.MaxUint32 || first > math.MaxUint32 || span > math.MaxUint32-first || span < count-1 || version > math.MaxInt64 {
+	counted := count > 0 && count <= math.MaxUint32
+	placed := first <= math.MaxUint32 && span <= math.MaxUint32-first && span >= count-1
+	if !ok || !counted || !placed || version > math.MaxInt64 {
 		return b, false
 	}
 	c.entry = leafEntry{uint32(count), uint32(first), uint32(first + span), engine.Version(version), postings}
@@ -287,7 +290,8 @@ func (s *postingScan) appendTo(dst []uint32, lo, hi uint32) ([]uint32, error) {
 	return dst, nil
 }
 
-// appendShort does the work of appendTo as far as differences of one byte are at hand and the ordinals below hi.
+// appendShort does the work of appendTo as far as differences of one byte are at hand and the
+// ordinals below hi.
 func (s *postingScan) appendShort(dst []uint32, lo, hi uint32) []uint32 {
 	hi = min(hi, s.r.x.Count()) // so that no ordinal needs another check
 	ord, n := s.ord, 0

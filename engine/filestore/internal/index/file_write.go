@@ -11,8 +11,8 @@ import (
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
-// An Source is an index that can be written to a file: it knows all of the first count events of a segment.
-// Index files of equal events are equal whatever source they are written from.
+// An Source is an index that can be written to a file: it knows all of the first count events of a
+// segment. Index files of equal events are equal whatever source they are written from.
 type Source interface {
 	Index
 	// count returns the number of events.
@@ -23,9 +23,10 @@ type Source interface {
 	idSpan() format.IDSpan
 }
 
-// WriteFile writes the index of the events that m describes, which are those that src knows, under the name given.
-// The file gets its name when it is complete and synced. src must not get more events meanwhile.
-// After an error there is no new file; one that had the name before is as it was. If ctx ends first that is the error.
+// WriteFile writes the index of the events that m describes, which are those that src knows, under
+// the name given. The file gets its name when it is complete and synced. src must not get more
+// events meanwhile. After an error there is no new file; one that had the name before is as it was.
+// If ctx ends first that is the error.
 func WriteFile(ctx context.Context, fs vfs.FS, name string, src Source, m Meta) error {
 	return ReplaceFile(fs, name, func(f vfs.File) error { return writeIndex(ctx, f, src, m) })
 }
@@ -43,7 +44,8 @@ func ReplaceFile(fs vfs.FS, name string, write func(f vfs.File) error) error {
 	return err
 }
 
-// An indexWriter writes the blocks of an index file one after another. After its first error it does nothing.
+// An indexWriter writes the blocks of an index file one after another. After its first error it
+// does nothing.
 type indexWriter struct {
 	ctx    context.Context
 	file   vfs.File
@@ -154,9 +156,9 @@ func (w *indexWriter) finish() {
 	w.flush()
 }
 
-// A column holds one number per event, never decreasing, in groups of Group events. Of a group there is in one
-// section its first number, u64, and address<<8 | width, u64; and in another, at that address, for every event the
-// difference from the first number in width bytes.
+// A column holds one number per event, never decreasing, in groups of Group events. Of a group
+// there is in one section its first number, u64, and address<<8 | width, u64; and in another, at
+// that address, for every event the difference from the first number in width bytes.
 const columnGroupSize = 16
 
 func (w *indexWriter) column(groupsAt, at int, count uint32, value func(ord uint32) (uint64, error)) {
@@ -185,8 +187,8 @@ func (w *indexWriter) column(groupsAt, at int, count uint32, value func(ord uint
 	w.section(at, data)
 }
 
-// frameEntrySize is the size of an entry of the frame table: offset and first ordinal, u32 each, of the last frame that
-// begins at or before the first event of a group.
+// frameEntrySize is the size of an entry of the frame table: offset and first ordinal, u32 each, of
+// the last frame that begins at or before the first event of a group.
 const frameEntrySize = 8
 
 func (w *indexWriter) frames(src Source) {
@@ -223,7 +225,8 @@ func (w *indexWriter) ids(src Source) {
 	})
 }
 
-// idSections writes the ids and their filter. each yields fingerprint<<32 | ordinal of all events, sorted; it is called twice.
+// idSections writes the ids and their filter. each yields fingerprint<<32 | ordinal of all events,
+// sorted; it is called twice.
 func (w *indexWriter) idSections(each func(yield func(id uint64) bool) error) {
 	w.begin(sectionIDs)
 	err := each(func(id uint64) bool {

@@ -1,5 +1,6 @@
-// Package index tells where in a segment the events of a stream, a type, a tag, an id or a time are. There is an index in memory (Memory), which
-// grows with the segment, one in a file (File), and one in a file over several segments (Run); readers ask all of them alike (Index).
+// Package index tells where in a segment the events of a stream, a type, a tag, an id or a time
+// are. There is an index in memory (Memory), which grows with the segment, one in a file (File),
+// and one in a file over several segments (Run); readers ask all of them alike (Index).
 package index
 
 import (
@@ -17,19 +18,23 @@ const (
 	Dictionaries                   // how many there are
 )
 
-// A Index tells where the events of one segment are. An ordinal is a position minus the segment's base position.
-// It is a *Memory for the active segment (and for a sealed one that has no index file yet) and a *File for a sealed one.
-// Readers pass the number of events they may see as limit: ordinals at or beyond it do not exist for them.
-// All methods may be called from any number of goroutines while the writer adds events beyond every reader's limit.
+// A Index tells where the events of one segment are. An ordinal is a position minus the segment's
+// base position. It is a *Memory for the active segment (and for a sealed one that has no index
+// file yet) and a *File for a sealed one. Readers pass the number of events they may see as limit:
+// ordinals at or beyond it do not exist for them. All methods may be called from any number of
+// goroutines while the writer adds events beyond every reader's limit.
 type Index interface {
 	// Offset returns where in the segment's file the record of event ord begins.
 	Offset(ord uint32) (int64, error)
-	// Frame returns the offset and the first ordinal of a frame at or before event ord, from which a checked scan to it is short.
+	// Frame returns the offset and the first ordinal of a frame at or before event ord, from which
+	// a checked scan to it is short.
 	Frame(ord uint32) (off int64, first uint32, err error)
-	// Since returns the first ordinal below limit recorded at or after micros, or limit if there is none.
+	// Since returns the first ordinal below limit recorded at or after micros, or limit if there is
+	// none.
 	Since(micros int64, limit uint32) (uint32, error)
-	// RecordedAt returns when event ord was recorded, in microseconds since 1970 UTC, exactly. It lets a reader of single
-	// records do without their frames' headers, and lists of streams without reading events.
+	// RecordedAt returns when event ord was recorded, in microseconds since 1970 UTC, exactly. It
+	// lets a reader of single records do without their frames' headers, and lists of streams
+	// without reading events.
 	RecordedAt(ord uint32) (int64, error)
 	// Lookup finds a key. ok is false if no event below limit has it.
 	Lookup(d Dictionary, key string, limit uint32) (e Entry, ok bool, err error)
@@ -37,7 +42,8 @@ type Index interface {
 	Postings(d Dictionary, key string, lo, hi uint32, dst []uint32) ([]uint32, error)
 	// Keys yields the keys that begin with prefix in byte order, with what they have below limit.
 	Keys(d Dictionary, prefix string, limit uint32, yield func(Entry) bool) error
-	// Candidates appends the ordinals below limit of events that may have the id; the caller compares the stored id.
+	// Candidates appends the ordinals below limit of events that may have the id; the caller
+	// compares the stored id.
 	Candidates(id uuid.UUID, limit uint32, dst []uint32) ([]uint32, error)
 }
 
@@ -64,4 +70,22 @@ type Event struct {
 // LastVersion returns the version of the last event of a stream's entry.
 func (e *Entry) LastVersion() engine.Version {
 	return e.FirstVersion + engine.Version(e.Count) - 1
+}
+
+// and returns what is known of a key of whose events e are the first and more the others, which may
+// be none.
+func (e Entry) and(more Entry) Entry {
+	if more.Count > 0 {
+		e.Count, e.Last = e.Count+more.Count, more.Last
+	}
+	return e
+}
+
+// addPart adds what a later index knows of a stream, whose ordinals are shift less.
+func (e *Entry) addPart(part *leafEntry, shift uint32) {
+	if e.Count == 0 {
+		e.First, e.FirstVersion = part.first+shift, part.firstVersion
+	}
+	e.Count += part.count
+	e.Last = part.last + shift
 }

@@ -13,9 +13,10 @@ import (
 
 // A Memory is the index of the active segment, and of a sealed one until its index file is written.
 //
-// One goroutine, the writer's, calls add; any number read. Nothing is ever moved or removed: readers find what was
-// added before the number of events that they pass as limit was stored, and walk back past what came later.
-// No event and no key costs a pointer, so the garbage collector has nothing to walk.
+// One goroutine, the writer's, calls add; any number read. Nothing is ever moved or removed:
+// readers find what was added before the number of events that they pass as limit was stored, and
+// walk back past what came later. No event and no key costs a pointer, so the garbage collector has
+// nothing to walk.
 type Memory struct {
 	base engine.Position
 	seed uint64 // of the hashes
@@ -95,7 +96,8 @@ func (m *Memory) addTime(micros int64, ord uint32) {
 	m.timed.Store(n + 1)
 }
 
-// Size returns about how many bytes of memory the index takes. Only the goroutine that adds may call it.
+// Size returns about how many bytes of memory the index takes. Only the goroutine that adds may
+// call it.
 func (m *Memory) Size() int64 {
 	size := int64(m.textEnd) + 4*int64(m.wordsEnd) + 4*int64(m.Count()-m.Skip) + m.ids.size()
 	size += int64(m.framed.Load())*int64(unsafe.Sizeof(memFrame{})) + int64(m.timed.Load())*int64(unsafe.Sizeof(memTime{}))

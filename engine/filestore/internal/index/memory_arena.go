@@ -2,9 +2,10 @@ package index
 
 import "sync/atomic"
 
-// An arena is a growing array that never moves what it holds: it grows by chunks, so a reader's pointer stays good.
-// T has no pointers, so the garbage collector does not look into the chunks.
-// One goroutine grows it. Readers may read what they know to have been written before, by some atomic value.
+// An arena is a growing array that never moves what it holds: it grows by chunks, so a reader's
+// pointer stays good. T has no pointers, so the garbage collector does not look into the chunks.
+// One goroutine grows it. Readers may read what they know to have been written before, by some
+// atomic value.
 type arena[T any] struct {
 	shift  uint8                 // log2 of the elements per chunk
 	chunks [][]T                 // the writer's
@@ -32,9 +33,10 @@ func (a *arena[T]) run(i uint32) []T {
 	return (*a.shared.Load())[i>>a.shift][i&(1<<a.shift-1):]
 }
 
-// A hashSlots is an insert-only hash table with open addressing of 32-bit numbers under 32-bit tags.
-// A slot is tag<<32 | number+1, or 0 if it is free. One goroutine inserts. A reader that sees an old table misses only
-// what was inserted after the table was replaced, which is beyond its limit.
+// A hashSlots is an insert-only hash table with open addressing of 32-bit numbers under 32-bit
+// tags. A slot is tag<<32 | number+1, or 0 if it is free. One goroutine inserts. A reader that sees
+// an old table misses only what was inserted after the table was replaced, which is beyond its
+// limit.
 type hashSlots struct {
 	count int
 	table atomic.Pointer[[]atomic.Uint64] // its length is a power of two

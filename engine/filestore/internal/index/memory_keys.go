@@ -12,9 +12,10 @@ import (
 
 // memKeys is one dictionary of a Memory: keys with the ordinals of their events.
 //
-// The first ordinal of a key is in its entry, the others are in blocks of words: 2, 4, 8 ... and at last maxPostings
-// of them, each behind a word with the address of the block before. So a key with one event costs no block, a long list
-// wastes less than half, and the k-th ordinal is a few hops from the end.
+// The first ordinal of a key is in its entry, the others are in blocks of words: 2, 4, 8 ... and at
+// last maxPostings of them, each behind a word with the address of the block before. So a key with
+// one event costs no block, a long list wastes less than half, and the k-th ordinal is a few hops
+// from the end.
 type memKeys struct {
 	slots    hashSlots       // key -> number of its entry
 	entries  arena[memEntry] // in order of their first events
@@ -41,7 +42,8 @@ const (
 	maxPostings    = 1 << maxPostingBits // of one block, which is less than a chunk
 )
 
-// postingPlace tells where ordinal k (1, 2, ...) of a key is: in a block of size ordinals, in the place given.
+// postingPlace tells where ordinal k (1, 2, ...) of a key is: in a block of size ordinals, in the
+// place given.
 func postingPlace(k uint32) (size, place uint32) {
 	level := bits.Len32(k+1) - 1 // k+1 in [2^level, 2^(level+1))
 	if level > maxPostingBits {
@@ -135,8 +137,8 @@ func (d *memKeys) list(e *memEntry) postingList {
 	return postingList{words: d.words, first: e.first, block: uint32(tail >> 32), count: uint32(tail)}
 }
 
-// blockOf walks back from the last block to the one that holds ordinal k, which is not 0, and returns what that block
-// has of the list, with the number of its first.
+// blockOf walks back from the last block to the one that holds ordinal k, which is not 0, and
+// returns what that block has of the list, with the number of its first.
 func (l postingList) blockOf(k uint32) (ords []uint32, from uint32) {
 	block, end := l.block, l.count
 	for {

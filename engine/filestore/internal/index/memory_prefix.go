@@ -1,6 +1,7 @@
 package index
 
-// An indexPrefix is the index of the first events of the active segment, which were indexed before the store was opened.
+// An indexPrefix is the index of the first events of the active segment, which were indexed before
+// the store was opened.
 type indexPrefix struct{ Source }
 
 // NewMemoryBehind makes the index of a segment whose first events x knows. add adds the next.
@@ -23,14 +24,6 @@ func (m *Memory) PrefixFile() *File {
 	}
 	x, _ := m.prefix.Load().Source.(*File)
 	return x
-}
-
-// and returns what is known of a key of whose events e are the first and more the others, which may be none.
-func (e Entry) and(more Entry) Entry {
-	if more.Count > 0 {
-		e.Count, e.Last = e.Count+more.Count, more.Last
-	}
-	return e
 }
 
 // mergedKeys yields the keys of the prefix and those added, in byte order.

@@ -1,9 +1,10 @@
 package index
 
-// A Placer is a Index that tells the places of many events at once, for less than one question each.
+// A Placer is a Index that tells the places of many events at once, for less than one question
+// each.
 type Placer interface {
-	// places appends for each of the events ords, which ascend or descend, what offset returns of it, and to micros, if
-	// time is true, what RecordedAt does.
+	// places appends for each of the events ords, which ascend or descend, what offset returns of
+	// it, and to micros, if time is true, what RecordedAt does.
 	Places(ords []uint32, time bool, offsets, micros []int64) (_, _ []int64, err error)
 }
 
@@ -16,8 +17,8 @@ func (x *File) Places(ords []uint32, time bool, offsets, micros []int64) (_, _ [
 	return offsets, micros, err
 }
 
-// columnOf appends the numbers of events from a column. The blocks of groups and of differences are held by a reader each, so
-// that neighbours find them held.
+// columnOf appends the numbers of events from a column. The blocks of groups and of differences are
+// held by a reader each, so that neighbours find them held.
 func (x *File) columnOf(ords []uint32, groups, data int, dst []int64) (_ []int64, err error) {
 	g, d := x.Reader(), x.Reader()
 	defer g.Done()

@@ -12,12 +12,13 @@ import (
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
-// An Run is the merged index of adjacent sealed segments. It knows the streams, with their last versions, and the
-// ids, and nothing else: it lets the writer prove that a stream or an id is new by asking one file in the place of many.
-// Ordinals count from the base of the first of its segments. It is derived from their index files, which stay.
+// An Run is the merged index of adjacent sealed segments. It knows the streams, with their last
+// versions, and the ids, and nothing else: it lets the writer prove that a stream or an id is new
+// by asking one file in the place of many. Ordinals count from the base of the first of its
+// segments. It is derived from their index files, which stay.
 //
-// The file has the format of an index file without columns, frames, types, tags and postings. It is bound to all events
-// up to its end by the chain value there.
+// The file has the format of an index file without columns, frames, types, tags and postings. It is
+// bound to all events up to its end by the chain value there.
 type Run struct {
 	*File
 	From, To int64 // numbers of the first and the last segment
@@ -42,7 +43,8 @@ func ParseRunName(name string) (from, to int64, ok bool) {
 	return from, to, from < to && RunName(from, to) == name
 }
 
-// WriteRunFile writes the run of the events that m describes. parts are the indexes, by position, that have them all.
+// WriteRunFile writes the run of the events that m describes. parts are the indexes, by position,
+// that have them all.
 func WriteRunFile(ctx context.Context, fs vfs.FS, name string, parts []*File, m Meta) error {
 	return ReplaceFile(fs, name, func(f vfs.File) error { return WriteRun(ctx, f, parts, m) })
 }
@@ -94,8 +96,8 @@ func (w *indexWriter) runStreams(parts []*File) {
 	}
 }
 
-// mergeStreams yields the streams of adjacent indexes in the order of their names, with ordinals from base.
-// key and entry live until yield returns.
+// mergeStreams yields the streams of adjacent indexes in the order of their names, with ordinals
+// from base. key and entry live until yield returns.
 func mergeStreams(parts []*File, base engine.Position, yield func(key []byte, e *Entry) bool) error {
 	walks := make([]*keyWalk, 0, len(parts))
 	defer func() {
@@ -144,16 +146,8 @@ func mergeStreams(parts []*File, base engine.Position, yield func(key []byte, e 
 	}
 }
 
-// addPart adds what a later index knows of a stream, whose ordinals are shift less.
-func (e *Entry) addPart(part *leafEntry, shift uint32) {
-	if e.Count == 0 {
-		e.First, e.FirstVersion = part.first+shift, part.firstVersion
-	}
-	e.Count += part.count
-	e.Last = part.last + shift
-}
-
-// mergeIDs yields fingerprint<<32 | ordinal of the ids of adjacent indexes, sorted, with ordinals from base.
+// mergeIDs yields fingerprint<<32 | ordinal of the ids of adjacent indexes, sorted, with ordinals
+// from base.
 func mergeIDs(parts []*File, base engine.Position, yield func(id uint64) bool) error {
 	const none = ^uint64(0) // no ordinal is that large
 	readers, next, heads := make([]*blockReader, len(parts)), make([]uint32, len(parts)), make([]uint64, len(parts))

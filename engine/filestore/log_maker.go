@@ -2,17 +2,16 @@ package filestore
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 
-	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/internal/sabotage"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
-// nextTemp is the file that becomes the next segment. It is prepared while the segment before it fills up.
+// nextTemp is the file that becomes the next segment. It is prepared while the segment before it
+// fills up.
 const nextTemp = "next.tmp"
 
 var errStopped = errors.New("stopped")
@@ -24,8 +23,9 @@ type segmentMaker struct {
 	prealloc Prealloc // resolved: not PreallocAuto
 }
 
-// prepare makes next.tmp with room for capacity bytes, and makes that room durable. Zeros are written as pace allows, at once if it is nil.
-// prepare returns errStopped when the pace is stopped.
+// prepare makes next.tmp with room for capacity bytes, and makes that room durable. Zeros are
+// written as pace allows, at once if it is nil. prepare returns errStopped when the pace is
+// stopped.
 func (m *segmentMaker) prepare(capacity int64, pace *zeroPace) (vfs.File, error) {
 	f, err := vfs.CreateEmpty(m.fs, vfs.Join(m.dir, nextTemp))
 	if err != nil {
@@ -33,7 +33,8 @@ func (m *segmentMaker) prepare(capacity int64, pace *zeroPace) (vfs.File, error)
 	}
 	switch m.prealloc {
 	case PreallocZero:
-		// Blocks are reserved first, so that a disk that is about to be full tells early. A file system that cannot do that has room or not.
+		// Blocks are reserved first, so that a disk that is about to be full tells early. A file
+		// system that cannot do that has room or not.
 		if err = f.Preallocate(capacity); err == nil || !vfs.IsFull(err) {
 			err = layZeros(f, capacity, pace)
 		}
@@ -60,8 +61,9 @@ func (m *segmentMaker) discard() error {
 	return err
 }
 
-// name gives next.tmp, which is f, its header and then, when all of it is durable, its name. It closes f. When it returns nil the
-// segment is durably there. named tells whether the name may be there, durable or not.
+// name gives next.tmp, which is f, its header and then, when all of it is durable, its name. It
+// closes f. When it returns nil the segment is durably there. named tells whether the name may be
+// there, durable or not.
 func (m *segmentMaker) name(f vfs.File, h *format.SegmentHeader) (named bool, err error) {
 	name := vfs.Join(m.dir, format.SegmentFileName(h.Number, h.Generation))
 	if sabotage.On(sabotage.HeaderAfterRename) {
@@ -82,7 +84,8 @@ func (m *segmentMaker) name(f vfs.File, h *format.SegmentHeader) (named bool, er
 	return m.rename(f, name)
 }
 
-// rename closes next.tmp, which is f, and gives it its name, durably. (Some systems do not rename a file that is open.)
+// rename closes next.tmp, which is f, and gives it its name, durably. (Some systems do not rename a
+// file that is open.)
 func (m *segmentMaker) rename(f vfs.File, name string) (named bool, err error) {
 	if err := f.Close(); err != nil {
 		return false, err
@@ -90,7 +93,7 @@ func (m *segmentMaker) rename(f vfs.File, name string) (named bool, err error) {
 	if err := m.fs.Rename(vfs.Join(m.dir, nextTemp), name); err != nil {
 		return false, err
 	}
-	return true, vfs.SyncNames(m.fs, m.dir)
+	return true, m.fs.SyncDir(m.dir)
 }
 
 // writeHeader writes the first page of a segment and makes the file durable.
@@ -101,7 +104,8 @@ func writeHeader(f vfs.File, h *format.SegmentHeader) error {
 	return f.Fsync()
 }
 
-// zeroChunk is how many zeros are written and synced at a time: little enough not to hold up a commit for long.
+// zeroChunk is how many zeros are written and synced at a time: little enough not to hold up a
+// commit for long.
 const zeroChunk = 256 << 10
 
 // layZeros fills a new file with zeros, as pace allows.
@@ -137,15 +141,4 @@ func writeZeros(f vfs.File, off, end int64) error {
 		off += n
 	}
 	return nil
-}
-
-// writeError wraps an error of writing to the store's directory: ErrFull if there is no room.
-func writeError(what string, err error) error {
-	if err == nil {
-		return nil
-	}
-	if vfs.IsFull(err) {
-		return fmt.Errorf("%w: %s: %w", engine.ErrFull, what, err)
-	}
-	return fmt.Errorf("eventfold: %s: %w", what, err)
 }
