@@ -123,8 +123,8 @@ func (m *Model) validateConditions(batch []engine.Append) error {
 			if c, ok := x.(*engine.Condition); ok && c.After >= engine.Position(len(m.events)) {
 				return &engine.InvalidError{
 					Append: a,
-					Event: -1,
-					Field: "condition",
+					Event:  -1,
+					Field:  "condition",
 					Reason: "looks after the end of the log",
 				}
 			}
