@@ -80,8 +80,10 @@ type Condition struct {
 	Columns ColumnSet                             // what Match reads
 	Match   func(b *Batch, row int) (bool, error) // nil: every event that passes Where conflicts
 	Text    string                                // for the error
-	Fixed   bool                                  // After is not what somebody has read: to read again and try again cannot help
-	LogOnly bool                                  // the caller has looked at the batch's events itself: the store leaves them out
+	// After is not what somebody has read: to read again and try again cannot help
+	Fixed bool
+	// the caller has looked at the batch's events itself: the store leaves them out
+	LogOnly bool
 }
 
 // Appended is the outcome of an append: one Placed per event, in the order given.

@@ -42,7 +42,9 @@ type FailedCheck struct {
 	Expected  ExpectedVersion // if the expectation was a version
 	Actual    Version         // the stream's version when the append was refused; NoVersion if there is no such stream
 	Condition *Condition      // if the expectation was a condition
-	Conflicts []Event         // the first ten events that break the condition; those of the append itself, without places, at the end
+	// the first ten events that break the condition; those of the append itself, without places, at
+	// the end
+	Conflicts []Event
 }
 
 // Hopeless reports that trying again cannot help, whatever has been read meanwhile: the expectation
@@ -69,7 +71,8 @@ func (c FailedCheck) String() string {
 	}
 	e := &c.Conflicts[0]
 	if e.Position == NoPosition {
-		return fmt.Sprintf("an earlier event of the same transaction matches the condition %s: %s in stream %q", c.Condition.Text, e.Type, e.Stream)
+		return fmt.Sprintf("an earlier event of the same transaction matches the condition %s: %s in stream %q",
+			c.Condition.Text, e.Type, e.Stream)
 	}
 	return fmt.Sprintf("an event after position %d matches the condition %s: position %d, %s in stream %q",
 		c.Condition.After, c.Condition.Text, e.Position, e.Type, e.Stream)
@@ -116,7 +119,8 @@ func (e *DuplicateEventError) Error() string {
 	if e.Kind == RepeatedID {
 		return fmt.Sprintf("eventfold: event id %s is given twice in one append", e.ID)
 	}
-	return fmt.Sprintf("eventfold: event id %s is stored at position %d of stream %q, %s", e.ID, e.Position, e.Stream, e.Kind)
+	return fmt.Sprintf("eventfold: event id %s is stored at position %d of stream %q, %s", e.ID, e.Position, e.Stream,
+		e.Kind)
 }
 
 // A StreamNotFoundError reports that a stream has no events.

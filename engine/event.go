@@ -49,11 +49,13 @@ type Event struct {
 // A NewEvent is an event that has not been committed.
 // The store keeps no reference to its slices after Append has returned.
 type NewEvent struct {
-	ID       uuid.UUID // the zero value lets the store assign a UUIDv7; an id given here is unique in the store for ever
-	Type     string    // 1 to 255 bytes of UTF-8
-	Payload  []byte    // nil for NULL; anything else is stored byte for byte
-	Metadata []byte    // nil means {}
-	Tags     []string  // at most 64, each 1 to 255 bytes, without repeats; stored sorted
+	// the zero value lets the store assign a UUIDv7; an id given here is unique in the store for
+	// ever
+	ID       uuid.UUID
+	Type     string   // 1 to 255 bytes of UTF-8
+	Payload  []byte   // nil for NULL; anything else is stored byte for byte
+	Metadata []byte   // nil means {}
+	Tags     []string // at most 64, each 1 to 255 bytes, without repeats; stored sorted
 }
 
 // An ExpectedVersion says at which version a stream must be for an append to happen. The zero value

@@ -13,16 +13,21 @@ import (
 // jsonSeeds are texts from which the tests below make others. Every branch of ValidJSON is in one
 // of them.
 var jsonSeeds = []string{
-	``, ` `, `{}`, `[]`, ` { } `, "\t[\r\n]\n", `{"a":1}`, `{"a" : 1 , "b":[true,false,null]}`, `{"a":{"b":{"c":[[],{},[{}]]}}}`,
+	``, ` `, `{}`, `[]`, ` { } `, "\t[\r\n]\n", `{"a":1}`, `{"a" : 1 , "b":[true,false,null]}`,
+	`{"a":{"b":{"c":[[],{},[{}]]}}}`,
 	`0`, `-0`, `-`, `1`, `01`, `10`, `1.`, `1.5`, `.5`, `1e`, `1e5`, `1E+5`, `1e-05`, `1e+`, `-1.25e+10`, `1 2`, `1,2`,
-	`"`, `""`, `"a`, `"abcdefgh"`, `"abcdefghi\n"`, `"\"\\\/\b\f\n\r\t"`, `"\u00e9"`, `"\uD83D\uDE00"`, `"\u12G4"`, `"\u123"`, `"\x"`, `"\`,
+	`"`, `""`, `"a`, `"abcdefgh"`, `"abcdefghi\n"`, `"\"\\\/\b\f\n\r\t"`, `"\u00e9"`, `"\uD83D\uDE00"`, `"\u12G4"`,
+	`"\u123"`, `"\x"`, `"\`,
 	"\"\x1f\"", "\"\x7f\x80\xff\"", "\"12345678\x00\"", "\"é😀\"", "\ufeff{}", "\u00a0[]",
-	`true`, `tru`, `truE`, `false`, `null`, `nul`, `nulll`, `True`, `{"a"}`, `{"a":}`, `{"a":1,}`, `{,}`, `{1:2}`, `[1,]`, `[,]`, `[1 2]`,
+	`true`, `tru`, `truE`, `false`, `null`, `nul`, `nulll`, `True`, `{"a"}`, `{"a":}`, `{"a":1,}`, `{,}`, `{1:2}`,
+	`[1,]`, `[,]`, `[1 2]`,
 	`[}`, `{]`, `{"a":[}`, `[1}`, `{"a":1]`, `]`, `}`, `,`, `:`, `{"a":1}}`, `[[]`, `{"a":1} x`, `'a'`, `NaN`, `/**/1`,
 	strings.Repeat("[", 64) + strings.Repeat("]", 64), strings.Repeat("[", 65) + strings.Repeat("]", 65),
 	strings.Repeat("[", 65) + strings.Repeat("]", 64), strings.Repeat(`{"a":`, 65) + "1" + strings.Repeat("}", 65),
-	strings.Repeat(`[{"a":`, 32) + "1" + strings.Repeat("}]", 32), strings.Repeat(`[{"a":`, 32) + "1" + strings.Repeat("]}", 32),
-	strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000), strings.Repeat("[", 10_001) + strings.Repeat("]", 10_001),
+	strings.Repeat(`[{"a":`, 32) + "1" + strings.Repeat("}]", 32),
+	strings.Repeat(`[{"a":`, 32) + "1" + strings.Repeat("]}", 32),
+	strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000),
+	strings.Repeat("[", 10_001) + strings.Repeat("]", 10_001),
 }
 
 func TestValidJSON(t *testing.T) {
@@ -40,7 +45,8 @@ func TestValidJSONMutated(t *testing.T) {
 	for range 200_000 {
 		b := []byte(jsonSeeds[random.IntN(len(jsonSeeds)-8)])
 		if random.IntN(2) == 0 {
-			b = append(append([]byte(`{"padding to another place":`), b...), `, "x":"a string of more than eight bytes"}`...)
+			b = append(append([]byte(`{"padding to another place":`), b...),
+				`, "x":"a string of more than eight bytes"}`...)
 		}
 		for range random.IntN(3) {
 			at := random.IntN(len(b) + 1)
@@ -103,5 +109,6 @@ func BenchmarkValidJSON(b *testing.B) {
 
 // orderText is a payload as an order might have it.
 const orderText = `{"customer":"0b9ab1e6-5a27-4a36-9f13-3f9f1e7d2c11","items":[{"sku":"A-17","count":2,"price":19.95},` +
-	`{"sku":"B-4","count":1,"price":240}],"currency":"EUR","address":{"street":"Main Street 5","city":"Springfield","zip":"12345"},` +
+	`{"sku":"B-4","count":1,"price":240}],"currency":"EUR","address":{"street":"Main Street ` +
+	`5","city":"Springfield","zip":"12345"},` +
 	`"note":"leave it at the door","total":279.9}`

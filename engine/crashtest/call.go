@@ -31,7 +31,8 @@ const (
 )
 
 var opNames = [ops]string{
-	"list", "stat", "space", "lock", "read", "size", "close", "open", "write", "truncate", "preallocate", "fdatasync", "fsync",
+	"list", "stat", "space", "lock", "read", "size", "close", "open", "write", "truncate", "preallocate", "fdatasync",
+	"fsync",
 	"syncdir", "rename", "link", "remove", "mkdirall", "mkdir", "exchange",
 }
 

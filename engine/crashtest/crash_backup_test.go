@@ -30,7 +30,8 @@ const backupWork = ".eventfold-"
 
 // Where the suites of backups have what is not theirs.
 var foreignNames = []string{
-	"/stores/backup.old", "/stores/backup.new", "/stores/.backup", "/stores/" + backupWork + "0123456789abcdef-0123456789abcdef01234567",
+	"/stores/backup.old", "/stores/backup.new", "/stores/.backup",
+	"/stores/" + backupWork + "0123456789abcdef-0123456789abcdef01234567",
 	"/stores/store.old", "/stores/monday.old", "/elsewhere/store",
 }
 
@@ -51,10 +52,13 @@ var backupScenes = []backupScene{
 	{name: "a link", target: "/stores/latest", dir: "/stores/monday", prepare: func(f *crashtest.FS) error {
 		return errors.Join(f.MkdirAll("/stores/monday"), f.SyncDir("/stores"), f.Symlink("monday", "/stores/latest"))
 	}},
-	{name: "an empty directory, over a link", target: "/disk/./backup", dir: "/elsewhere/backup", prepare: func(f *crashtest.FS) error {
-		return errors.Join(f.MkdirAll("/elsewhere/backup"), f.SyncDir("/elsewhere"), f.Symlink("elsewhere", "/disk"))
-	}},
-	{name: "two at once, a store of the same name", target: "/elsewhere/stores/store", dir: "/elsewhere/stores/store", atOnce: true,
+	{name: "an empty directory, over a link", target: "/disk/./backup", dir: "/elsewhere/backup",
+		prepare: func(f *crashtest.FS) error {
+			return errors.Join(f.MkdirAll("/elsewhere/backup"), f.SyncDir("/elsewhere"),
+				f.Symlink("elsewhere", "/disk"))
+		}},
+	{name: "two at once, a store of the same name", target: "/elsewhere/stores/store", dir: "/elsewhere/stores/store",
+		atOnce: true,
 		prepare: func(f *crashtest.FS) error {
 			return errors.Join(f.MkdirAll("/elsewhere/stores"), f.SyncDir("/elsewhere"))
 		}},
@@ -156,7 +160,11 @@ func backUpInScene(ctx context.Context, f *crashtest.FS, s *filestore.FileStore,
 		_, err := s.Backup(ctx, scene.target)
 		return err
 	}
-	reader, err := filestore.Open(crashtest.Dir, filestore.Options{FS: f, ReadOnly: true, Rand: crashtest.Random(seed + 7)})
+	reader, err := filestore.Open(crashtest.Dir, filestore.Options{
+		FS:       f,
+		ReadOnly: true,
+		Rand:     crashtest.Random(seed + 7),
+	})
 	if err != nil {
 		return err
 	}
@@ -197,7 +205,8 @@ func TestCrashDuringBackup(t *testing.T) {
 			i := n*stride + int(seed%uint64(stride))
 			r := rand.New(rand.NewPCG(seed, uint64(i)))
 			for range crashtest.Scale(2, 150) {
-				state := run.moments[i].FS.Crashes(crashtest.Mode{Ordered: r.IntN(2) == 0, Garbled: r.IntN(2) == 0}).Sample(r)
+				state := run.moments[i].FS.Crashes(crashtest.Mode{Ordered: r.IntN(2) == 0,
+					Garbled: r.IntN(2) == 0}).Sample(r)
 				states.Add(1)
 				n, err := run.check(t.Context(), state, i, seed)
 				if err != nil {
@@ -211,7 +220,8 @@ func TestCrashDuringBackup(t *testing.T) {
 			failed = errors.Join(failed, fmt.Errorf("%s: %w", scene.name, err))
 		}
 	}
-	crashtest.Report(t, "T1, backup", fmt.Sprintf("%d crash states of %d ways to back up, %d whole backups found in them, violations: %d",
+	crashtest.Report(t, "T1, backup", fmt.Sprintf("%d crash states of %d ways to back up, %d whole backups found in "+
+		"them, violations: %d",
 		states.Load(), len(backupScenes), found.Load(), violations(failed)))
 	require.NoError(t, failed)
 	require.Positive(t, found.Load())
@@ -241,7 +251,9 @@ func (r *recordedBackup) check(ctx context.Context, f *crashtest.FS, i int, seed
 }
 
 // findBackup checks the backup, if there is one.
-func (r *recordedBackup) findBackup(ctx context.Context, f *crashtest.FS, s engine.Store, seed uint64) (found int, err error) {
+func (r *recordedBackup) findBackup(
+	ctx context.Context, f *crashtest.FS, s engine.Store, seed uint64,
+) (found int, err error) {
 	names, err := f.List(r.scene.dir)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(names) == 0 {
 		return 0, nil
@@ -262,7 +274,9 @@ func (r *recordedBackup) findBackup(ctx context.Context, f *crashtest.FS, s engi
 }
 
 // backUpAgain appends and makes a backup where another one was cut off.
-func (r *recordedBackup) backUpAgain(ctx context.Context, f *crashtest.FS, s *filestore.FileStore, o *crashtest.Oracle, i int) error {
+func (r *recordedBackup) backUpAgain(
+	ctx context.Context, f *crashtest.FS, s *filestore.FileStore, o *crashtest.Oracle, i int,
+) error {
 	// Of all seeds this is the one that the run itself does not have: ids must not come twice.
 	if _, err := o.Append(ctx, s, crashtest.NewGenerator(^uint64(i)).Append(30)); err != nil {
 		return err
@@ -338,7 +352,8 @@ func TestEveryCallOfABackupFails(t *testing.T) {
 			}
 			return nil
 		})
-		crashtest.Report(t, "T3, backup", fmt.Sprintf("%s: %d calls, %d backups failed, of which %d with ErrFull; stores, earlier backups and foreign files that were harmed: %d",
+		crashtest.Report(t, "T3, backup", fmt.Sprintf("%s: %d calls, %d backups failed, of which %d with ErrFull; "+
+			"stores, earlier backups and foreign files that were harmed: %d",
 			scene.name, all.calls, failed.Load(), full.Load(), violations(err)))
 		require.NoError(t, err)
 		require.Positive(t, failed.Load())
@@ -407,7 +422,9 @@ type faultyBackupResult struct {
 
 // faultyBackup makes a backup on a disk with faults, whose calls are counted from the backup's
 // beginning.
-func (b *backupBase) faultyBackup(ctx context.Context, fault func(call int, c crashtest.Call) crashtest.Fault) (faultyBackupResult, error) {
+func (b *backupBase) faultyBackup(
+	ctx context.Context, fault func(call int, c crashtest.Call) crashtest.Fault,
+) (faultyBackupResult, error) {
 	return b.backUp(ctx, func(f *crashtest.FS) {
 		from := f.Calls()
 		if fault != nil {
@@ -538,7 +555,9 @@ func TestKillDuringBackup(t *testing.T) {
 	}
 	require.NoError(t, o.Check(ctx, s))
 	require.NoError(t, verified(ctx, s))
-	crashtest.Report(t, "T4, backup", fmt.Sprintf("%d times three processes killed that make backups to one directory, the last to %d events; violations: 0", rounds, told))
+	crashtest.Report(t, "T4, backup",
+		fmt.Sprintf("%d times three processes killed that make backups to one directory, the last to %d events; "+
+			"violations: 0", rounds, told))
 }
 
 // requirePrefix checks that a backup begins as the store does, and holds so many events at least.

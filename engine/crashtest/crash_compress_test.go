@@ -59,7 +59,8 @@ func TestCrashWhileCompressing(t *testing.T) {
 	var moments []crashtest.Moment
 	swaps := 0
 	for i, m := range all {
-		compressing := strings.Contains(m.Call.Name, "compress.tmp") || strings.Contains(m.Call.Name, ".1.log") || strings.Contains(m.Call.Name, "MANIFEST")
+		compressing := strings.Contains(m.Call.Name, "compress.tmp") || strings.Contains(m.Call.Name, ".1.log") ||
+			strings.Contains(m.Call.Name, "MANIFEST")
 		if compressing {
 			swaps++
 		}
@@ -74,7 +75,8 @@ func TestCrashWhileCompressing(t *testing.T) {
 	}
 	err := x.Explore(t.Context(), moments)
 	states, whole, sampled := x.States()
-	crashtest.Report(t, "T1 (compressing)", fmt.Sprintf("%d moments, %d crash states (%d moments exhaustively, %d sampled), violations: %d",
+	crashtest.Report(t, "T1 (compressing)", fmt.Sprintf("%d moments, %d crash states (%d moments exhaustively, %d "+
+		"sampled), violations: %d",
 		len(moments), states, whole, sampled, violations(err)))
 	require.NoError(t, err)
 }
@@ -88,7 +90,9 @@ func TestCallsFailWhileCompressing(t *testing.T) {
 	s, err := openStrict(base, seed)
 	require.NoError(t, err)
 	require.NoError(t, crashtest.Script(ctx, o, s, g, nil))
-	require.Eventually(t, func() bool { return s.Stats().IndexedTo == s.Stats().Segments-1 }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool {
+		return s.Stats().IndexedTo == s.Stats().Segments-1
+	}, time.Minute, time.Millisecond)
 	require.NoError(t, s.Close())
 
 	whole := base.Clone()
@@ -123,7 +127,9 @@ func TestCallsFailWhileCompressing(t *testing.T) {
 
 // failWhileCompressing opens a store, so that it compresses, on a disk with a fault, and then
 // checks it on a disk that is well again, also after a power cut. It returns the number of calls.
-func failWhileCompressing(ctx context.Context, f *crashtest.FS, o *crashtest.Oracle, seed uint64, fault func(crashtest.Call) crashtest.Fault) (int, error) {
+func failWhileCompressing(
+	ctx context.Context, f *crashtest.FS, o *crashtest.Oracle, seed uint64, fault func(crashtest.Call) crashtest.Fault,
+) (int, error) {
 	before, hit := f.Calls(), make(chan struct{}, 1)
 	var decide func(c crashtest.Call) crashtest.Fault
 	if fault != nil {

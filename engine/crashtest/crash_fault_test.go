@@ -38,7 +38,8 @@ var faultKinds = []struct {
 }
 
 func grows(o crashtest.Op) bool {
-	return o == crashtest.OpWriteAt || o == crashtest.OpPreallocate || o == crashtest.OpOpen || o == crashtest.OpFsync || o == crashtest.OpFdatasync || o == crashtest.OpRename || o == crashtest.OpMkdirAll ||
+	return o == crashtest.OpWriteAt || o == crashtest.OpPreallocate || o == crashtest.OpOpen ||
+		o == crashtest.OpFsync || o == crashtest.OpFdatasync || o == crashtest.OpRename || o == crashtest.OpMkdirAll ||
 		o == crashtest.OpMkdir || o == crashtest.OpLink
 }
 func interruptible(o crashtest.Op) bool { return o == crashtest.OpWriteAt || o.Syncs() }
@@ -90,11 +91,14 @@ func TestEveryCallFails(t *testing.T) {
 		}
 		return nil
 	})
-	crashtest.Report(t, "T3", fmt.Sprintf("%d calls, %d faults of %d kinds tried, %d appends refused, panics: 0, wrong acknowledgements, leaks and stores that do not recover: %d",
+	crashtest.Report(t, "T3", fmt.Sprintf("%d calls, %d faults of %d kinds tried, %d appends refused, panics: 0, "+
+		"wrong acknowledgements, leaks and stores that do not recover: %d",
 		calls, len(jobs), len(faultKinds), refused.Load(), violations(err)))
 	require.NoError(t, err)
 	assert.Positive(t, refused.Load())
-	assert.Eventually(t, func() bool { return runtime.NumGoroutine() <= goroutines+1 }, 10*time.Second, time.Millisecond, "goroutines are left")
+	assert.Eventually(t, func() bool {
+		return runtime.NumGoroutine() <= goroutines+1
+	}, 10*time.Second, time.Millisecond, "goroutines are left")
 }
 
 type faultyResult struct {
@@ -130,7 +134,8 @@ func faultyRun(ctx context.Context, seed uint64, fault func(crashtest.Call) cras
 		}
 	}
 	result.calls = f.Calls()
-	for _, next := range []*crashtest.FS{f.Clone(), f.Crashes(crashtest.Mode{Garbled: true}).Sample(rand.New(rand.NewPCG(seed, 1)))} {
+	for _, next := range []*crashtest.FS{f.Clone(),
+		f.Crashes(crashtest.Mode{Garbled: true}).Sample(rand.New(rand.NewPCG(seed, 1)))} {
 		next.Faults(nil)
 		s, err := openStrict(next, seed)
 		if fail("opening the healed disk", err) {
@@ -160,7 +165,8 @@ func onlyFault(err error) error {
 	if errors.Is(err, fs.ErrNotExist) { // what could not be looked at was not there
 		return nil
 	}
-	if errors.As(err, new(*engine.CorruptError)) || errors.As(err, new(*engine.FormatError)) || errors.Is(err, engine.ErrFull) {
+	if errors.As(err, new(*engine.CorruptError)) || errors.As(err, new(*engine.FormatError)) ||
+		errors.Is(err, engine.ErrFull) {
 		return nil
 	}
 	return err
@@ -176,7 +182,8 @@ func TestDiskFull(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, uint64(i)))
 		return fillAndFree(t.Context(), r, seed+uint64(i), &full, &acked)
 	})
-	crashtest.Report(t, "T6", fmt.Sprintf("%d stores on a disk that fills up, %d appends refused with ErrFull, %d acknowledged, acknowledged and lost: %d, recovers without opening again: yes",
+	crashtest.Report(t, "T6", fmt.Sprintf("%d stores on a disk that fills up, %d appends refused with ErrFull, %d "+
+		"acknowledged, acknowledged and lost: %d, recovers without opening again: yes",
 		cycles, full.Load(), acked.Load(), violations(err)))
 	require.NoError(t, err)
 	require.Positive(t, full.Load())
@@ -185,7 +192,8 @@ func TestDiskFull(t *testing.T) {
 func fillAndFree(ctx context.Context, r *rand.Rand, seed uint64, full, acked *atomic.Int64) error {
 	f, o, g := crashtest.New(), crashtest.NewOracle(true), crashtest.NewGenerator(seed)
 	options := strictOptions(f, seed)
-	options.Prealloc = []filestore.Prealloc{filestore.PreallocZero, filestore.PreallocReserve, filestore.PreallocNone}[r.IntN(3)]
+	options.Prealloc = []filestore.Prealloc{filestore.PreallocZero, filestore.PreallocReserve,
+		filestore.PreallocNone}[r.IntN(3)]
 	f.Limit(20<<10 + r.Int64N(300<<10))
 	s, err := filestore.Open(crashtest.Dir, options)
 	if err != nil {
@@ -212,7 +220,9 @@ func fillAndFree(ctx context.Context, r *rand.Rand, seed uint64, full, acked *at
 		if err := o.Check(ctx, s); err != nil {
 			return fmt.Errorf("while full: %w", err)
 		}
-		if r.IntN(3) == 0 { // the process dies while the disk is full; the next one can read, and appends once there is room
+		// the process dies while the disk is full; the next one can read, and appends once there is
+		// room
+		if r.IntN(3) == 0 {
 			f = f.Kill()
 			s.Close()
 			options.FS = f

@@ -113,7 +113,8 @@ func readChild(dir string) error {
 		for c.Next() {
 			e := c.Event()
 			if e.Position != next || e.Version != versions[e.Stream] {
-				return fmt.Errorf("position %d after %d, version %d of %s after %d", e.Position, next, e.Version, e.Stream, versions[e.Stream])
+				return fmt.Errorf("position %d after %d, version %d of %s after %d", e.Position, next, e.Version,
+					e.Stream, versions[e.Stream])
 			}
 			versions[e.Stream]++
 			next++
@@ -169,7 +170,8 @@ func TestKill(t *testing.T) {
 	}
 	require.NoError(t, reader.kill())
 	count()
-	crashtest.Report(t, "T4", fmt.Sprintf("%d kills of a process with %d clients, %d kills of a reader beside it; %d appends tried, %d found acknowledged or written; violations: 0",
+	crashtest.Report(t, "T4", fmt.Sprintf("%d kills of a process with %d clients, %d kills of a reader beside it; %d "+
+		"appends tried, %d found acknowledged or written; violations: 0",
 		rounds, childClients, readers, tried, acked))
 	require.Positive(t, acked)
 }

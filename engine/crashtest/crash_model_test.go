@@ -26,7 +26,8 @@ func TestModel(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, uint64(i)))
 		return playLives(t.Context(), r, lives, steps)
 	})
-	crashtest.Report(t, "T9", fmt.Sprintf("%d stores, %d operations with as many comparisons, %d openings after a close, a kill or a power cut; divergences: %d",
+	crashtest.Report(t, "T9", fmt.Sprintf("%d stores, %d operations with as many comparisons, %d openings after a "+
+		"close, a kill or a power cut; divergences: %d",
 		stores, stores*lives*steps, stores*lives, violations(err)))
 	require.NoError(t, err)
 }
@@ -70,7 +71,9 @@ func endLife(f *crashtest.FS, s engine.Store, r *rand.Rand) (*crashtest.FS, erro
 		return next, nil
 	}
 	for _, name := range f.Files() {
-		if err == nil && (strings.HasSuffix(name, ".idx") || strings.HasSuffix(name, "MANIFEST") || strings.HasSuffix(name, "TAIL")) && r.IntN(4) == 0 {
+		if err == nil &&
+			(strings.HasSuffix(name, ".idx") || strings.HasSuffix(name, "MANIFEST") ||
+				strings.HasSuffix(name, "TAIL")) && r.IntN(4) == 0 {
 			err = f.RemoveFile(name)
 		}
 	}

@@ -28,7 +28,9 @@ var takeaways = []struct {
 	{"TAIL is removed", func(f *crashtest.FS) (string, error) {
 		return crashtest.Dir, f.Remove(path.Join(crashtest.Dir, "TAIL"))
 	}},
-	{"the directory is renamed", func(f *crashtest.FS) (string, error) { return asideDir, f.Rename(crashtest.Dir, asideDir) }},
+	{"the directory is renamed", func(f *crashtest.FS) (string, error) {
+		return asideDir, f.Rename(crashtest.Dir, asideDir)
+	}},
 	{"another store takes the place", func(f *crashtest.FS) (string, error) {
 		return asideDir, errors.Join(f.Rename(crashtest.Dir, asideDir), neighbourStore(f))
 	}},
@@ -68,7 +70,8 @@ func TestNamesAreTakenAwayBeforeEveryCall(t *testing.T) {
 		}
 		return nil
 	})
-	crashtest.Report(t, "T3, names", fmt.Sprintf("%d calls, names taken away before %d of them, %d appends refused, acknowledged and lost, or written to another store: %d",
+	crashtest.Report(t, "T3, names", fmt.Sprintf("%d calls, names taken away before %d of them, %d appends refused, "+
+		"acknowledged and lost, or written to another store: %d",
 		calls, len(jobs), refused.Load(), violations(err)))
 	require.NoError(t, err)
 	require.Positive(t, refused.Load())

@@ -55,7 +55,8 @@ func TestReadersBesideWriter(t *testing.T) {
 	readers.Wait()
 	head := s.ReadIndex().Head()
 	require.Equal(t, engine.Position(appends), head)
-	crashtest.Report(t, "T11", fmt.Sprintf("8 readers beside 4 clients, %d events written in %d segments, %d read; races, gaps and changes: 0",
+	crashtest.Report(t, "T11", fmt.Sprintf("8 readers beside 4 clients, %d events written in %d segments, %d read; "+
+		"races, gaps and changes: 0",
 		head, s.Stats().Segments, read.Load()))
 	require.Positive(t, read.Load())
 }
@@ -115,7 +116,8 @@ func (r *racer) follow(ctx context.Context, index engine.ReadIndex) (n int64, er
 			last = engine.NoVersion
 		}
 		if e.Position != r.next || e.Version != last+1 {
-			return n, fmt.Errorf("position %d and version %d of %s after %d and %d", e.Position, e.Version, e.Stream, r.next-1, last)
+			return n, fmt.Errorf("position %d and version %d of %s after %d and %d", e.Position, e.Version, e.Stream,
+				r.next-1, last)
 		}
 		r.seen[e.Stream] = e.Version
 		r.next++

@@ -47,7 +47,8 @@ func TestDamagedFiles(t *testing.T) {
 		}
 		return nil
 	})
-	crashtest.Report(t, "T7", fmt.Sprintf("%d files with %d bytes, %d damages (every %d. byte): %s; %d damaged stores salvaged, %d events saved, the rest named as gaps",
+	crashtest.Report(t, "T7", fmt.Sprintf("%d files with %d bytes, %d damages (every %d. byte): %s; %d damaged "+
+		"stores salvaged, %d events saved, the rest named as gaps",
 		len(store.fs.Files()), store.size(), len(damages), stride, &found, salvages.Load(), saved.Load()))
 	require.NoError(t, err)
 	assert.Positive(t, found[detected].Load())
@@ -152,9 +153,10 @@ func (r *rottingStore) damages(stride int, seed uint64) []damage {
 			continue
 		}
 		change := func(what string, at int, change func(b []byte) []byte) {
-			all = append(all, damage{fmt.Sprintf("%s: %s at %d", path.Base(name), what, at), func(f *crashtest.FS) error {
-				return f.WriteFile(name, change(bytes.Clone(content)))
-			}})
+			all = append(all,
+				damage{fmt.Sprintf("%s: %s at %d", path.Base(name), what, at), func(f *crashtest.FS) error {
+					return f.WriteFile(name, change(bytes.Clone(content)))
+				}})
 		}
 		for at := shift; at < len(content); at += stride {
 			if isFarZero(content, at) && at%(stride*64) != shift {
@@ -170,7 +172,8 @@ func (r *rottingStore) damages(stride int, seed uint64) []damage {
 		for at := int(seed%uint64(sectors)) / 512 * 512; at < len(content); at += sectors {
 			end := min(at+512, len(content))
 			change("zero sector", at, func(b []byte) []byte { clear(b[at:end]); return b })
-			change("ones sector", at, func(b []byte) []byte { copy(b[at:end], bytes.Repeat([]byte{0xff}, 512)); return b })
+			change("ones sector", at,
+				func(b []byte) []byte { copy(b[at:end], bytes.Repeat([]byte{0xff}, 512)); return b })
 			for _, other := range []int{at + 512, at + 4096, len(content) - at - 512} {
 				if other >= 0 && other+512 <= len(content) && end-at == 512 {
 					change(fmt.Sprintf("sector swapped with that at %d", other), at, func(b []byte) []byte {
@@ -184,11 +187,14 @@ func (r *rottingStore) damages(stride int, seed uint64) []damage {
 				change("stale sector", at, func(b []byte) []byte { copy(b[at:end], old[at:end]); return b })
 			}
 		}
-		all = append(all, damage{path.Base(name) + ": missing", func(f *crashtest.FS) error { return f.RemoveFile(name) }})
+		all = append(all, damage{path.Base(name) + ": missing", func(f *crashtest.FS) error {
+			return f.RemoveFile(name)
+		}})
 		for _, other := range files[i+1:] {
-			all = append(all, damage{path.Base(name) + ": exchanged with " + path.Base(other), func(f *crashtest.FS) error {
-				return errors.Join(f.WriteFile(name, r.content(other)), f.WriteFile(other, content))
-			}})
+			all = append(all,
+				damage{path.Base(name) + ": exchanged with " + path.Base(other), func(f *crashtest.FS) error {
+					return errors.Join(f.WriteFile(name, r.content(other)), f.WriteFile(other, content))
+				}})
 		}
 	}
 	return all
@@ -257,9 +263,12 @@ func (r *rottingStore) salvage(ctx context.Context, d *damage) (saved int, err e
 			}
 			return saved, fmt.Errorf("position %d is neither saved nor in a gap of %+v: %w", p, report, c.Err())
 		}
-		if got := c.Event(); got.ID != e.ID || got.Stream != e.Stream || got.Type != e.Type || !bytes.Equal(got.Payload, e.Payload) ||
-			!bytes.Equal(got.Metadata, e.Metadata) || !slices.Equal(got.Tags, e.Tags) || !got.RecordedAt.Equal(e.RecordedAt) {
-			return saved, fmt.Errorf("position %d is saved as %s at %d in %s, %+v", p, got.ID, got.Position, got.Stream, report)
+		if got := c.Event(); got.ID != e.ID || got.Stream != e.Stream || got.Type != e.Type ||
+			!bytes.Equal(got.Payload, e.Payload) ||
+			!bytes.Equal(got.Metadata, e.Metadata) || !slices.Equal(got.Tags, e.Tags) ||
+			!got.RecordedAt.Equal(e.RecordedAt) {
+			return saved,
+				fmt.Errorf("position %d is saved as %s at %d in %s, %+v", p, got.ID, got.Position, got.Stream, report)
 		}
 		saved++
 	}

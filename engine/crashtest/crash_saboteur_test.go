@@ -58,7 +58,8 @@ func TestSaboteurs(t *testing.T) {
 		}
 		out, err := runSaboteur(from, s.rule, s.test)
 		if assert.Error(t, err, "%s does not notice %s:\n%s", s.test, s.rule, out) &&
-			assert.True(t, strings.Contains(out, "--- FAIL: "+s.test) || strings.Contains(out, "panic: "), "%s ended otherwise:\n%s", s.rule, out) &&
+			assert.True(t, strings.Contains(out, "--- FAIL: "+s.test) ||
+				strings.Contains(out, "panic: "), "%s ended otherwise:\n%s", s.rule, out) &&
 			assert.NotContains(t, out, "panic: test timed out", "%s", s.rule) {
 			caught++
 		}
@@ -86,7 +87,8 @@ func buildSaboteurs(t *testing.T, dir string) string {
 // runSaboteur runs tests of the binary with a rule broken.
 func runSaboteur(binary, rule, tests string) (string, error) {
 	run := exec.Command(binary, "-test.run", "^("+tests+")$", "-test.timeout", "5m")
-	run.Env = append(os.Environ(), "EVENTFOLD_SABOTEUR="+rule, "EVENTFOLD_SEED=7", "EVENTFOLD_TORTURE=0", "EVENTFOLD_REPORT=")
+	run.Env = append(os.Environ(), "EVENTFOLD_SABOTEUR="+rule, "EVENTFOLD_SEED=7", "EVENTFOLD_TORTURE=0",
+		"EVENTFOLD_REPORT=")
 	out, err := run.CombinedOutput()
 	return string(out), err
 }

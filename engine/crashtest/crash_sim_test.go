@@ -49,9 +49,12 @@ func TestSimulation(t *testing.T) {
 			}
 		}
 	})
-	crashtest.Report(t, "T10", fmt.Sprintf("%d runs of %s of simulated time, %d appends acknowledged, %d power cuts, %d failed syncs, %d misdirected writes of which %d were noticed and %d did no harm; violations: %d",
-		runs, time.Duration(total.time.Load()).Round(time.Second), total.acked.Load(), total.cuts.Load(), total.syncs.Load(),
-		total.misdirected.Load(), total.noticed.Load(), total.misdirected.Load()-total.noticed.Load(), violations(failed)))
+	crashtest.Report(t, "T10", fmt.Sprintf("%d runs of %s of simulated time, %d appends acknowledged, %d power cuts, "+
+		"%d failed syncs, %d misdirected writes of which %d were noticed and %d did no harm; violations: %d",
+		runs, time.Duration(total.time.Load()).Round(time.Second), total.acked.Load(), total.cuts.Load(),
+		total.syncs.Load(),
+		total.misdirected.Load(), total.noticed.Load(), total.misdirected.Load()-total.noticed.Load(),
+		violations(failed)))
 	require.NoError(t, failed)
 	require.Positive(t, total.acked.Load())
 }
@@ -76,8 +79,9 @@ type simulation struct {
 
 func newSimulation(seed, number uint64, counts *simCounts) *simulation {
 	return &simulation{
-		r: rand.New(rand.NewPCG(seed, number)), seed: seed ^ number, fs: crashtest.New(), oracle: crashtest.NewOracle(false),
-		gen: crashtest.NewGenerator(seed ^ number), counts: counts, disk: rand.New(rand.NewPCG(number, seed)),
+		r: rand.New(rand.NewPCG(seed, number)), seed: seed ^ number, fs: crashtest.New(),
+		oracle: crashtest.NewOracle(false),
+		gen:    crashtest.NewGenerator(seed ^ number), counts: counts, disk: rand.New(rand.NewPCG(number, seed)),
 	}
 }
 

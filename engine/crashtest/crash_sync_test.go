@@ -33,8 +33,10 @@ func TestFailedSyncs(t *testing.T) {
 		total.add(&h.counts)
 		return err
 	})
-	crashtest.Report(t, "T2", fmt.Sprintf("%d histories with %d failed syncs, %d failed write-backs, %d kills and %d power cuts, %d appends acknowledged; appends accepted after a failed sync: 0, violations: %d",
-		histories, total.syncs.Load(), total.writeBacks.Load(), total.kills.Load(), total.cuts.Load(), total.acked.Load(), violations(err)))
+	crashtest.Report(t, "T2", fmt.Sprintf("%d histories with %d failed syncs, %d failed write-backs, %d kills and %d "+
+		"power cuts, %d appends acknowledged; appends accepted after a failed sync: 0, violations: %d",
+		histories, total.syncs.Load(), total.writeBacks.Load(), total.kills.Load(), total.cuts.Load(),
+		total.acked.Load(), violations(err)))
 	require.NoError(t, err)
 	require.Positive(t, total.syncs.Load())
 	require.Positive(t, total.poisoned.Load())
@@ -57,7 +59,8 @@ func TestSyncErrorToldLate(t *testing.T) {
 		}
 		return err
 	})
-	crashtest.Report(t, "T2, told late", fmt.Sprintf("%d histories; after the power cut the loss was noticed in %d, and was that of the very end in %d; violations: %d",
+	crashtest.Report(t, "T2, told late", fmt.Sprintf("%d histories; after the power cut the loss was noticed in %d, "+
+		"and was that of the very end in %d; violations: %d",
 		histories, noticed.Load(), lostEnd.Load(), violations(err)))
 	require.NoError(t, err)
 	require.Positive(t, noticed.Load())
@@ -90,7 +93,8 @@ func lateError(ctx context.Context, r *rand.Rand, seed uint64) (rotOutcome, erro
 	if !errors.Is(err, engine.ErrPoisoned) || !errors.Is(err, engine.ErrOutcomeUnknown) && full != nil {
 		return harmless, fmt.Errorf("the append whose sync told of the error: %w", err)
 	}
-	if _, err = o.Append(ctx, s, g.Append(10)); !errors.Is(err, engine.ErrPoisoned) || errors.Is(err, engine.ErrOutcomeUnknown) {
+	if _, err = o.Append(ctx, s, g.Append(10)); !errors.Is(err, engine.ErrPoisoned) ||
+		errors.Is(err, engine.ErrOutcomeUnknown) {
 		return harmless, fmt.Errorf("the append after it: %w", err)
 	}
 	next := f.Crashes(crashtest.Mode{Ordered: r.IntN(2) == 0}).Sample(r)
@@ -150,7 +154,9 @@ type history struct {
 	gen    *crashtest.Generator
 	seed   uint64
 	store  *filestore.FileStore // nil if it could not be opened
-	failed atomic.Bool          // a sync or write-back has failed since the last power cut: somebody is still to be told, perhaps
+	// a sync or write-back has failed since the last power cut: somebody is still to be told,
+	// perhaps
+	failed atomic.Bool
 	counts historyCounts
 }
 

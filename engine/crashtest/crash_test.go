@@ -21,7 +21,13 @@ import (
 // strictOptions are the options of a store in the crash tests: small segments, so that there are
 // many, and nothing that makes two runs differ.
 func strictOptions(f vfs.FS, seed uint64) filestore.Options {
-	return filestore.Options{FS: f, SegmentSize: 32 << 10, Now: crashtest.Clock(), Rand: crashtest.Random(seed), BusyTimeout: -1}
+	return filestore.Options{
+		FS:          f,
+		SegmentSize: 32 << 10,
+		Now:         crashtest.Clock(),
+		Rand:        crashtest.Random(seed),
+		BusyTimeout: -1,
+	}
 }
 
 func openStrict(f vfs.FS, seed uint64) (engine.Store, error) {
@@ -105,7 +111,8 @@ func TestCrashAnywhere(t *testing.T) {
 	x := explorer(seed, crashtest.Scale(3, 2048), 3)
 	err := x.Explore(t.Context(), moments)
 	states, whole, sampled := x.States()
-	crashtest.Report(t, "T1", fmt.Sprintf("%d moments, %d crash states (of %d moments all, of %d a sample), violations: %d",
+	crashtest.Report(t, "T1", fmt.Sprintf("%d moments, %d crash states (of %d moments all, of %d a sample), "+
+		"violations: %d",
 		len(moments), states, whole, sampled, violations(err)))
 	require.NoError(t, err)
 }
@@ -141,7 +148,8 @@ func TestCrashWithLateSyncs(t *testing.T) {
 		}
 		return err
 	})
-	crashtest.Report(t, "T1, SyncInterval", fmt.Sprintf("%d kills, of which nothing was lost, and %d power cuts, of which %d lost nothing; violations: %d",
+	crashtest.Report(t, "T1, SyncInterval", fmt.Sprintf("%d kills, of which nothing was lost, and %d power cuts, of "+
+		"which %d lost nothing; violations: %d",
 		stores, cuts.Load(), whole.Load(), violations(err)))
 	require.NoError(t, err)
 	require.Less(t, whole.Load(), cuts.Load(), "some must lose something")
@@ -182,7 +190,9 @@ func lateSyncs(ctx context.Context, r *rand.Rand, seed uint64) (kept bool, err e
 }
 
 // openAndCheck opens the store, checks it, and returns its head.
-func openAndCheck(ctx context.Context, f *crashtest.FS, options filestore.Options, o *crashtest.Oracle) (engine.Position, error) {
+func openAndCheck(
+	ctx context.Context, f *crashtest.FS, options filestore.Options, o *crashtest.Oracle,
+) (engine.Position, error) {
 	options.FS = f
 	s, err := filestore.Open(crashtest.Dir, options)
 	if err != nil {

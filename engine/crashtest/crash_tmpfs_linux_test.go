@@ -63,7 +63,8 @@ func TestDiskFullOnTmpfs(t *testing.T) {
 		}
 	}
 	require.NoError(t, s.Close())
-	crashtest.Report(t, "T6, tmpfs", fmt.Sprintf("%d times full, %d appends refused, acknowledged and lost: 0", cycles, full))
+	crashtest.Report(t, "T6, tmpfs",
+		fmt.Sprintf("%d times full, %d appends refused, acknowledged and lost: 0", cycles, full))
 }
 
 func usedBelow(t *testing.T, dir string) (n int) {

@@ -65,7 +65,9 @@ func (x *Explorer) Explore(ctx context.Context, moments []Moment) error {
 				}
 				r := rand.New(rand.NewPCG(x.Seed, uint64(i)))
 				if err := x.moment(ctx, &moments[i], r, x.Limit, x.Depth); err != nil {
-					once.Do(func() { failed = fmt.Errorf("moment %d of %d, %s: %w", i, len(moments), &moments[i], err) })
+					once.Do(func() {
+						failed = fmt.Errorf("moment %d of %d, %s: %w", i, len(moments), &moments[i], err)
+					})
 					next.Store(int64(len(moments)))
 				}
 			}

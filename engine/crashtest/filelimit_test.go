@@ -32,7 +32,8 @@ func limitStream(i int) string { return fmt.Sprint("stream-", i%limitStreams) }
 func limitAppend(s engine.Store, i int) error {
 	expect := engine.Exact(engine.Version(i/limitStreams - 1))
 	_, err := s.Append(context.Background(), engine.Append{Stream: limitStream(i), Expect: []engine.Expectation{expect},
-		Events: []engine.NewEvent{{Type: "T", Payload: []byte(fmt.Sprintf(`{"n":%d,"x":"%s"}`, i, strings.Repeat("x", 9000)))}}})
+		Events: []engine.NewEvent{{Type: "T",
+			Payload: []byte(fmt.Sprintf(`{"n":%d,"x":"%s"}`, i, strings.Repeat("x", 9000)))}}})
 	return err
 }
 
@@ -112,7 +113,8 @@ func limitRead(s engine.Store, n int) error {
 	}
 	for i := range limitStreams {
 		want := (n - i + limitStreams - 1) / limitStreams
-		if found, err := read(s.ReadIndex().ReadStream(context.Background(), limitStream(i), 0, engine.Forwards)); err != nil || found != want {
+		if found, err := read(s.ReadIndex().ReadStream(context.Background(), limitStream(i), 0,
+			engine.Forwards)); err != nil || found != want {
 			return fmt.Errorf("read %d of %d events of a stream: %w", found, want, err)
 		}
 	}

@@ -177,7 +177,8 @@ func (f *FS) Clone() *FS {
 func (f *FS) cloneLocked() *FS {
 	c := &FS{
 		device: devices.Add(1) | 1<<62, inodes: make(map[uint64]*inode, len(f.inodes)), locks: map[uint64]string{},
-		last: f.last, pending: slices.Clone(f.pending), ticks: f.ticks, limit: f.limit, links: f.links, noExchange: f.noExchange,
+		last: f.last, pending: slices.Clone(f.pending), ticks: f.ticks, limit: f.limit, links: f.links,
+		noExchange: f.noExchange,
 	}
 	for id, n := range f.inodes {
 		c.inodes[id] = n.clone()

@@ -229,7 +229,8 @@ func TestCrashOfContent(t *testing.T) {
 	require.NoError(t, err)
 	c := f.Crashes(crashtest.Mode{})
 	assert.Equal(t, uint64(6), c.Count(), "three versions, two sizes")
-	assert.Equal(t, map[string]int{"old": 1, "mid": 1, "new": 1, "old\x00\x00": 1, "mid\x00\x00": 1, "newer": 1}, states(c, "a"))
+	assert.Equal(t, map[string]int{"old": 1, "mid": 1, "new": 1, "old\x00\x00": 1, "mid\x00\x00": 1, "newer": 1},
+		states(c, "a"))
 
 	require.NoError(t, file.Fdatasync())
 	assert.Equal(t, map[string]int{"newer": 1}, states(f.Crashes(crashtest.Mode{}), "a"))
@@ -266,7 +267,8 @@ func TestCrashTearsSectors(t *testing.T) {
 func TestCrashOfNames(t *testing.T) {
 	f := crashtest.New()
 	require.NoError(t, create(t, f, "a", "A").Fsync())
-	assert.Equal(t, map[string]int{"absent": 1, "A": 1}, states(f.Crashes(crashtest.Mode{}), "a"), "a synced file whose name is not")
+	assert.Equal(t, map[string]int{"absent": 1, "A": 1}, states(f.Crashes(crashtest.Mode{}), "a"),
+		"a synced file whose name is not")
 	require.NoError(t, f.SyncDir("/"))
 	assert.Equal(t, map[string]int{"A": 1}, states(f.Crashes(crashtest.Mode{}), "a"))
 
@@ -292,7 +294,8 @@ func TestCrashOfDirectories(t *testing.T) {
 	require.NoError(t, f.MkdirAll("/d/e"))
 	require.NoError(t, create(t, f, "/d/e/a", "A").Fsync())
 	require.NoError(t, f.SyncDir("/d/e"))
-	assert.Equal(t, map[string]int{"absent": 3, "A": 1}, states(f.Crashes(crashtest.Mode{}), "/d/e/a"), "each directory above needs a sync of its own")
+	assert.Equal(t, map[string]int{"absent": 3, "A": 1}, states(f.Crashes(crashtest.Mode{}), "/d/e/a"),
+		"each directory above needs a sync of its own")
 	require.NoError(t, f.SyncDir("/d"))
 	require.NoError(t, f.SyncDir("/"))
 	assert.Equal(t, map[string]int{"A": 1}, states(f.Crashes(crashtest.Mode{}), "/d/e/a"))

@@ -28,7 +28,10 @@ func insistChild(dir string) error {
 		s, err := filestore.Open(dir, filestore.Options{SegmentSize: childSegmentSize, BusyTimeout: -1})
 		for err == nil {
 			id := uuid.New()
-			_, err = s.Append(context.Background(), engine.Append{Stream: "s", Events: []engine.NewEvent{{ID: id, Type: "T", Payload: make([]byte, 500)}}})
+			_, err = s.Append(context.Background(), engine.Append{
+				Stream: "s",
+				Events: []engine.NewEvent{{ID: id, Type: "T", Payload: make([]byte, 500)}},
+			})
 			if err == nil {
 				fmt.Println("ack", id)
 			}

@@ -254,7 +254,8 @@ func checkNumbers(events []engine.Event) error {
 			return fmt.Errorf("P2: the event at place %d has position %d", i, e.Position)
 		}
 		if e.Version != next[e.Stream] {
-			return fmt.Errorf("P2: position %d has version %d of %s, expected %d", i, e.Version, e.Stream, next[e.Stream])
+			return fmt.Errorf("P2: position %d has version %d of %s, expected %d", i, e.Version, e.Stream,
+				next[e.Stream])
 		}
 		next[e.Stream]++
 		if i > 0 && e.RecordedAt.Before(events[i-1].RecordedAt) {
@@ -302,7 +303,8 @@ func (o *Oracle) checkOutcomes(there []bool) error {
 		switch {
 		case events == 0:
 		case a.outcome == acked && !there[i]:
-			return fmt.Errorf("P1: append %d was acknowledged at position %d and is not there", i, a.done.Events[0].Position)
+			return fmt.Errorf("P1: append %d was acknowledged at position %d and is not there", i,
+				a.done.Events[0].Position)
 		case a.outcome == refused && there[i]:
 			return fmt.Errorf("P4: append %d was refused and is there", i)
 		case a.outcome == unknown && !there[i] && hole < 0:

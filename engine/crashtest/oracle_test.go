@@ -58,21 +58,36 @@ func TestOracle(t *testing.T) {
 	}{
 		{"all there", []error{nil, nil, nil}, nil, ""},
 		{"an unknown one there", []error{nil, nil, lost}, nil, ""},
-		{"an unknown one not there", []error{nil, nil, lost}, func(e []engine.Event) []engine.Event { return e[:4] }, ""},
-		{"several unknown ones not there", []error{nil, lost, lost}, func(e []engine.Event) []engine.Event { return e[:2] }, ""},
-		{"an acknowledged one not there", []error{nil, nil, nil}, func(e []engine.Event) []engine.Event { return e[:4] }, "P5"},
+		{"an unknown one not there", []error{nil, nil, lost}, func(e []engine.Event) []engine.Event {
+			return e[:4]
+		}, ""},
+		{"several unknown ones not there", []error{nil, lost, lost}, func(e []engine.Event) []engine.Event {
+			return e[:2]
+		}, ""},
+		{"an acknowledged one not there", []error{nil, nil, nil}, func(e []engine.Event) []engine.Event {
+			return e[:4]
+		}, "P5"},
 		{"half an unknown one", []error{nil, nil, lost}, func(e []engine.Event) []engine.Event { return e[:5] }, "P3"},
 		{"nothing there", []error{nil}, func(e []engine.Event) []engine.Event { return nil }, "P5"},
-		{"one twice", []error{lost, lost}, func(e []engine.Event) []engine.Event { return renumbered(e[0], e[1], e[0], e[1]) }, "P3"},
+		{"one twice", []error{lost, lost}, func(e []engine.Event) []engine.Event {
+			return renumbered(e[0], e[1], e[0], e[1])
+		}, "P3"},
 		{"a hole", []error{lost, lost}, func(e []engine.Event) []engine.Event { return renumbered(e[2], e[3]) }, "P4"},
-		{"another payload", []error{nil}, func(e []engine.Event) []engine.Event { e[1].Payload = []byte("x"); return e }, "P1"},
+		{"another payload", []error{nil},
+			func(e []engine.Event) []engine.Event { e[1].Payload = []byte("x"); return e }, "P1"},
 		{"no payload", []error{nil}, func(e []engine.Event) []engine.Event { e[1].Payload = nil; return e }, "P1"},
 		{"another type", []error{nil}, func(e []engine.Event) []engine.Event { e[1].Type = "x"; return e }, "P1"},
-		{"another tag", []error{nil}, func(e []engine.Event) []engine.Event { e[1].Tags = []string{"x"}; return e }, "P1"},
-		{"other metadata", []error{nil}, func(e []engine.Event) []engine.Event { e[1].Metadata = []byte("[]"); return e }, "P1"},
-		{"two exchanged", []error{nil, nil}, func(e []engine.Event) []engine.Event { return renumbered(e[2], e[3], e[0], e[1]) }, "P1"},
-		{"a version left out", []error{nil}, func(e []engine.Event) []engine.Event { e[1].Version = 2; return e }, "P2"},
-		{"a position left out", []error{nil}, func(e []engine.Event) []engine.Event { e[1].Position = 2; return e }, "P2"},
+		{"another tag", []error{nil}, func(e []engine.Event) []engine.Event { e[1].Tags = []string{"x"}; return e },
+			"P1"},
+		{"other metadata", []error{nil},
+			func(e []engine.Event) []engine.Event { e[1].Metadata = []byte("[]"); return e }, "P1"},
+		{"two exchanged", []error{nil, nil}, func(e []engine.Event) []engine.Event {
+			return renumbered(e[2], e[3], e[0], e[1])
+		}, "P1"},
+		{"a version left out", []error{nil}, func(e []engine.Event) []engine.Event { e[1].Version = 2; return e },
+			"P2"},
+		{"a position left out", []error{nil}, func(e []engine.Event) []engine.Event { e[1].Position = 2; return e },
+			"P2"},
 		{"nobody's event", []error{nil}, func(e []engine.Event) []engine.Event { e[0].ID[0]++; return e }, "P4"},
 	}
 	for _, tt := range tests {
@@ -94,7 +109,8 @@ func TestOracle(t *testing.T) {
 // renumbered gives events new places.
 func renumbered(events ...engine.Event) []engine.Event {
 	for i := range events {
-		events[i].Position, events[i].Version, events[i].RecordedAt = engine.Position(i), engine.Version(i), events[0].RecordedAt
+		events[i].Position, events[i].Version, events[i].RecordedAt = engine.Position(i), engine.Version(i),
+			events[0].RecordedAt
 	}
 	return events
 }
@@ -110,8 +126,12 @@ func TestOracleRemembersWhatItFound(t *testing.T) {
 	assert.ErrorContains(t, gone.Check(ctx, enginetest.ModelOf(events)), "P4", "and must not come back")
 
 	refused := crashtest.NewOracle(true)
-	n := refused.Try([]engine.Append{{Stream: "s", Events: []engine.NewEvent{{ID: events[0].ID, Type: events[0].Type}}}})
+	n := refused.Try([]engine.Append{{
+		Stream: "s",
+		Events: []engine.NewEvent{{ID: events[0].ID, Type: events[0].Type}},
+	}})
 	refused.Refused(n)
 	events[0].Payload, events[0].Metadata, events[0].Tags = nil, []byte("{}"), nil
-	assert.ErrorContains(t, refused.Check(ctx, enginetest.ModelOf(events[:1])), "P4", "what was refused must not be there")
+	assert.ErrorContains(t, refused.Check(ctx, enginetest.ModelOf(events[:1])), "P4",
+		"what was refused must not be there")
 }

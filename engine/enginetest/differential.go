@@ -55,7 +55,8 @@ func Same(ctx context.Context, s engine.Store, m *Model) error {
 	got, want := s.ReadIndex(), m.ReadIndex()
 	return errors.Join(
 		sameEvents("the log", want.ReadAll(ctx, 0, engine.Forwards), got.ReadAll(ctx, 0, engine.Forwards)),
-		sameEvents("the log backwards", want.ReadAll(ctx, want.Head(), engine.Backwards), got.ReadAll(ctx, want.Head(), engine.Backwards)),
+		sameEvents("the log backwards", want.ReadAll(ctx, want.Head(), engine.Backwards),
+			got.ReadAll(ctx, want.Head(), engine.Backwards)),
 		sameStreams("", want.Streams(ctx, ""), got.Streams(ctx, "")),
 		sameTypes(ctx, want, got),
 	)
@@ -86,7 +87,8 @@ func SameByIndex(ctx context.Context, s engine.Store, m *Model) error {
 			v, ok, err := got.StreamVersion(stream)
 			wantV, wantOK, _ := want.version(stream)
 			err = errors.Join(err, same("version of "+stream, fmt.Sprint(wantV, wantOK), fmt.Sprint(v, ok)),
-				sameEvents(what, want.ReadStream(ctx, stream, wantV, engine.Backwards), got.ReadStream(ctx, stream, wantV, engine.Backwards)))
+				sameEvents(what, want.ReadStream(ctx, stream, wantV, engine.Backwards),
+					got.ReadStream(ctx, stream, wantV, engine.Backwards)))
 			if err != nil {
 				return err
 			}
@@ -141,7 +143,8 @@ func sameEvents(what string, want, got engine.Cursor) error {
 	for i := 0; ; i++ {
 		more, wantMore := got.Next(), want.Next()
 		if more != wantMore {
-			return errors.Join(got.Err(), fmt.Errorf("%s: at event %d the model says %v, the store %v", what, i, wantMore, more))
+			return errors.Join(got.Err(),
+				fmt.Errorf("%s: at event %d the model says %v, the store %v", what, i, wantMore, more))
 		}
 		if !more {
 			break
@@ -164,7 +167,8 @@ func sameStreams(prefix string, want, got engine.StreamCursor) error {
 	}
 	text := func(list []engine.StreamInfo) (s string) {
 		for _, i := range list {
-			s += fmt.Sprintf("%s %d %d %d %d %d %d; ", i.Stream, i.Version, i.Events, i.FirstPosition, i.LastPosition, i.CreatedAt.UnixMicro(), i.UpdatedAt.UnixMicro())
+			s += fmt.Sprintf("%s %d %d %d %d %d %d; ", i.Stream, i.Version, i.Events, i.FirstPosition, i.LastPosition,
+				i.CreatedAt.UnixMicro(), i.UpdatedAt.UnixMicro())
 		}
 		return s
 	}
@@ -180,7 +184,8 @@ func sameTypes(ctx context.Context, want, got engine.ReadIndex) error {
 	if err != nil {
 		return err
 	}
-	if d := differ(fmt.Sprintf("%+v", wantTypes), fmt.Sprintf("%+v", gotTypes)); d != "" && len(wantTypes)+len(gotTypes) > 0 {
+	if d := differ(fmt.Sprintf("%+v", wantTypes), fmt.Sprintf("%+v", gotTypes)); d != "" &&
+		len(wantTypes)+len(gotTypes) > 0 {
 		return fmt.Errorf("types: %s", d)
 	}
 	return nil
@@ -320,7 +325,8 @@ func (g *generator) filter() engine.Filter {
 	if g.some(4) {
 		f.Any = []engine.Alternative{}
 		for range g.r.IntN(3) {
-			f.Any = append(f.Any, engine.Alternative{Types: []string{g.typ()}}, engine.Alternative{Streams: []string{g.stream()}, Types: []string{g.typ()}},
+			f.Any = append(f.Any, engine.Alternative{Types: []string{g.typ()}},
+				engine.Alternative{Streams: []string{g.stream()}, Types: []string{g.typ()}},
 				engine.Alternative{Tags: []string{fmt.Sprintf("%d-%d", g.r.IntN(5), g.r.IntN(2))}})
 		}
 	}
@@ -367,7 +373,8 @@ func (g *generator) compareReads(ctx context.Context, s engine.Store) error {
 	wantV, wantOK, _ := want.StreamVersion(stream)
 	return errors.Join(err,
 		same("version of "+stream, fmt.Sprint(wantV, wantOK), fmt.Sprint(v, ok)),
-		sameEvents(fmt.Sprintf("ReadAll from %d, direction %d", from, dir), want.ReadAll(ctx, from, dir), got.ReadAll(ctx, from, dir)),
+		sameEvents(fmt.Sprintf("ReadAll from %d, direction %d", from, dir), want.ReadAll(ctx, from, dir),
+			got.ReadAll(ctx, from, dir)),
 		sameEvents(fmt.Sprintf("ReadStream %s from %d, direction %d", stream, version, dir),
 			want.ReadStream(ctx, stream, version, dir), got.ReadStream(ctx, stream, version, dir)),
 		sameScan(ctx, want, got, f),

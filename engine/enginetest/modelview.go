@@ -46,15 +46,21 @@ func (v *modelView) version(stream string) (engine.Version, bool, error) {
 }
 
 func (v *modelView) ReadAll(ctx context.Context, from engine.Position, dir engine.Direction) engine.Cursor {
-	return &modelCursor{v: v, ctx: ctx, events: directed(v.events, dir, func(e *engine.Event) int { return cmp.Compare(e.Position, from) })}
+	return &modelCursor{v: v, ctx: ctx, events: directed(v.events, dir, func(e *engine.Event) int {
+		return cmp.Compare(e.Position, from)
+	})}
 }
 
-func (v *modelView) ReadStream(ctx context.Context, stream string, from engine.Version, dir engine.Direction) engine.Cursor {
+func (v *modelView) ReadStream(
+	ctx context.Context, stream string, from engine.Version, dir engine.Direction,
+) engine.Cursor {
 	events := v.selected(engine.Filter{Streams: []string{stream}})
 	if len(events) == 0 {
 		return &modelCursor{v: v, ctx: ctx, err: &engine.StreamNotFoundError{Stream: stream}}
 	}
-	return &modelCursor{v: v, ctx: ctx, events: directed(events, dir, func(e *engine.Event) int { return cmp.Compare(e.Version, from) })}
+	return &modelCursor{v: v, ctx: ctx, events: directed(events, dir, func(e *engine.Event) int {
+		return cmp.Compare(e.Version, from)
+	})}
 }
 
 // directed returns the events on the side of a place that a reader in that direction comes to see.
@@ -100,7 +106,8 @@ func passes(e *engine.Event, f *engine.Filter) bool {
 		(f.Streams == nil || slices.Contains(f.Streams, e.Stream)) && strings.HasPrefix(e.Stream, f.Prefix) &&
 		(f.Types == nil || slices.Contains(f.Types, e.Type)) && (f.IDs == nil || slices.Contains(f.IDs, e.ID)) &&
 		hasAll(e.Tags, f.Tags) && (f.Any == nil || slices.ContainsFunc(f.Any, func(a engine.Alternative) bool {
-		return (a.Streams == nil || slices.Contains(a.Streams, e.Stream)) && (a.Types == nil || slices.Contains(a.Types, e.Type)) && hasAll(e.Tags, a.Tags)
+		return (a.Streams == nil || slices.Contains(a.Streams, e.Stream)) &&
+			(a.Types == nil || slices.Contains(a.Types, e.Type)) && hasAll(e.Tags, a.Tags)
 	}))
 }
 

@@ -293,7 +293,8 @@ func (r *run) severalStreams() {
 	_, err := r.store.Append(r.ctx, one("b", "t", engine.NoStream), one("a", "t", engine.NoStream))
 	var conflict *engine.ConflictError
 	require.ErrorAs(r, err, &conflict)
-	assert.Equal(r, []engine.FailedCheck{{Append: 1, Stream: "a", Expected: engine.NoStream, Actual: 0}}, conflict.Checks)
+	assert.Equal(r, []engine.FailedCheck{{Append: 1, Stream: "a", Expected: engine.NoStream, Actual: 0}},
+		conflict.Checks)
 	assert.Len(r, r.all(), 1, "nothing of it is written")
 	done := r.must(one("b", "t", engine.NoStream), one("a", "t", engine.Exact(0)), one("c", "t"))
 	require.Len(r, done.Events, 3)
@@ -312,7 +313,8 @@ func (r *run) versionsInBatch() {
 	_, err := r.store.Append(r.ctx, one("s", "t", engine.Exact(2)), one("s", "t", engine.Exact(2)))
 	var conflict *engine.ConflictError
 	require.ErrorAs(r, err, &conflict)
-	assert.Equal(r, []engine.FailedCheck{{Append: 1, Stream: "s", Expected: engine.Exact(2), Actual: 3}}, conflict.Checks)
+	assert.Equal(r, []engine.FailedCheck{{Append: 1, Stream: "s", Expected: engine.Exact(2), Actual: 3}},
+		conflict.Checks)
 }
 
 func (r *run) allFailedChecks() {

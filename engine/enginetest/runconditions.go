@@ -68,7 +68,8 @@ func (r *run) conditionsInBatch() {
 	require.ErrorAs(r, err, &conflict, "an earlier append has one")
 	require.Len(r, conflict.Checks, 1)
 	assert.Equal(r, []engine.Event{{
-		Position: engine.NoPosition, Stream: "b", Version: engine.NoVersion, ID: given.ID, Type: "new", Payload: given.Payload, JSON: true,
+		Position: engine.NoPosition, Stream: "b", Version: engine.NoVersion, ID: given.ID, Type: "new",
+		Payload: given.Payload, JSON: true,
 		Metadata: []byte(`{}`), Tags: []string{"s", "t"},
 	}}, conflict.Checks[0].Conflicts, "which has no place yet")
 	assert.Equal(r, 2, conflict.Checks[0].Append)
@@ -108,7 +109,8 @@ func (r *run) unplacedEvents() {
 		{"the prefix of its stream", engine.Filter{Prefix: "ow"}, engine.NoPosition, true},
 		{"another stream", engine.Filter{Streams: []string{"b", "c"}}, 5, false},
 		{"its tags", engine.Filter{Tags: []string{"own", "mine"}}, engine.NoPosition, true},
-		{"an alternative", engine.Filter{Any: []engine.Alternative{{Types: []string{"nil"}}, {Tags: []string{"mine"}}}}, engine.NoPosition, true},
+		{"an alternative", engine.Filter{Any: []engine.Alternative{{Types: []string{"nil"}}, {Tags: []string{"mine"}}}},
+			engine.NoPosition, true},
 		{"its id", engine.Filter{IDs: []uuid.UUID{given}}, engine.NoPosition, true},
 		{"the nil id", engine.Filter{IDs: []uuid.UUID{uuid.Nil}}, engine.NoPosition, false},
 	} {

@@ -63,8 +63,12 @@ func (r *run) duplicates() {
 			which  int // of the stored events the error names; -1 if several could be named
 		}{
 			{"another type", "a", with(func(e *engine.NewEvent) { e.Type = "w" }), engine.DifferentContent, 1},
-			{"another payload", "a", with(func(e *engine.NewEvent) { e.Payload = []byte("w") }), engine.DifferentContent, 1},
-			{"an empty payload", "a", with(func(e *engine.NewEvent) { e.Payload = []byte{} }), engine.DifferentContent, 1},
+			{"another payload", "a", with(func(e *engine.NewEvent) {
+				e.Payload = []byte("w")
+			}), engine.DifferentContent, 1},
+			{"an empty payload", "a", with(func(e *engine.NewEvent) {
+				e.Payload = []byte{}
+			}), engine.DifferentContent, 1},
 			{"no payload", "a", with(func(e *engine.NewEvent) { e.Payload = nil }), engine.DifferentContent, 1},
 			{"other metadata", "a", with(func(e *engine.NewEvent) { e.Metadata = nil }), engine.DifferentContent, 1},
 			{"other tags", "a", with(func(e *engine.NewEvent) { e.Tags = []string{"t1"} }), engine.DifferentContent, 1},

@@ -51,7 +51,8 @@ func (r *run) readStream() {
 		for from := engine.Version(-2); from < 12; from++ {
 			for _, dir := range directions {
 				want := directed(of, dir, func(e *engine.Event) int { return cmp.Compare(e.Version, from) })
-				assert.Equal(r, want, r.drain(index.ReadStream(r.ctx, stream, from, dir)), "%s from %d, direction %d", stream, from, dir)
+				assert.Equal(r, want, r.drain(index.ReadStream(r.ctx, stream, from, dir)), "%s from %d, direction %d",
+					stream, from, dir)
 			}
 		}
 	}
@@ -230,7 +231,9 @@ func (r *run) streams() {
 		got, err := infos(c)
 		require.NoError(r, err)
 		assert.Equal(r, want, got, "prefix %q", prefix)
-		assert.True(r, slices.IsSortedFunc(got, func(a, b engine.StreamInfo) int { return strings.Compare(a.Stream, b.Stream) }))
+		assert.True(r, slices.IsSortedFunc(got, func(a, b engine.StreamInfo) int {
+			return strings.Compare(a.Stream, b.Stream)
+		}))
 	}
 	got, err := infos(index.Streams(r.ctx, ""))
 	require.NoError(r, err)
@@ -303,7 +306,8 @@ func (r *run) sees(index engine.ReadIndex, events []engine.Event) {
 		assert.Equal(r, wantErr, err)
 		assert.Equal(r, wantEvents, gotEvents)
 	}
-	for _, f := range []engine.Filter{{}, {Types: []string{"x"}}, {Tags: []string{"five"}}, {Prefix: "b"}, {Types: []string{"new"}}} {
+	for _, f := range []engine.Filter{{}, {Types: []string{"x"}}, {Tags: []string{"five"}}, {Prefix: "b"},
+		{Types: []string{"new"}}} {
 		want, _ := model.Count(r.ctx, f)
 		got, err := index.Count(r.ctx, f)
 		assert.NoError(r, err)

@@ -31,8 +31,14 @@ func one(payload string) []engine.NewEvent {
 	return []engine.NewEvent{{Type: "Happened", Payload: []byte(payload)}}
 }
 
-func mustAppend(t testing.TB, s engine.Store, stream string, expect engine.ExpectedVersion, events ...engine.NewEvent) engine.Appended {
-	got, err := s.Append(context.Background(), engine.Append{Stream: stream, Expect: []engine.Expectation{expect}, Events: events})
+func mustAppend(
+	t testing.TB, s engine.Store, stream string, expect engine.ExpectedVersion, events ...engine.NewEvent,
+) engine.Appended {
+	got, err := s.Append(context.Background(), engine.Append{
+		Stream: stream,
+		Expect: []engine.Expectation{expect},
+		Events: events,
+	})
 	require.NoError(t, err)
 	return got
 }
@@ -55,7 +61,10 @@ func TestConcurrentAppends(t *testing.T) {
 		var wg sync.WaitGroup
 		for w := range writers {
 			wg.Go(func() {
-				got, err := s.Append(context.Background(), engine.Append{Stream: fmt.Sprintf("s%d", w%7), Events: one("1")})
+				got, err := s.Append(context.Background(), engine.Append{
+					Stream: fmt.Sprintf("s%d", w%7),
+					Events: one("1"),
+				})
 				if assert.NoError(t, err) {
 					positions[w] = int(got.Events[0].Position)
 				}
@@ -113,7 +122,8 @@ func TestExpectedVersions(t *testing.T) {
 		}
 		var conflict *engine.ConflictError
 		require.ErrorAs(t, err, &conflict, tt.name)
-		assert.Equal(t, []engine.FailedCheck{{Stream: "s", Expected: tt.expected, Actual: tt.actual}}, conflict.Checks, tt.name)
+		assert.Equal(t, []engine.FailedCheck{{Stream: "s", Expected: tt.expected, Actual: tt.actual}}, conflict.Checks,
+			tt.name)
 	}
 	checkContiguous(t, s, 4)
 }
@@ -123,7 +133,8 @@ func TestReopen(t *testing.T) {
 	s := openStore(t, dir, Options{})
 	var want []engine.Placed
 	for i := range 5 {
-		want = append(want, mustAppend(t, s, fmt.Sprintf("s%d", i%2), engine.Any, one(fmt.Sprintf(`{"n":%d}`, i))...).Events...)
+		want = append(want,
+			mustAppend(t, s, fmt.Sprintf("s%d", i%2), engine.Any, one(fmt.Sprintf(`{"n":%d}`, i))...).Events...)
 	}
 	require.NoError(t, s.Close())
 	require.NoError(t, s.Close(), "a second Close")
@@ -283,10 +294,14 @@ func TestAbandonedInTheQueue(t *testing.T) {
 
 func TestOversizedEvent(t *testing.T) {
 	s := openStore(t, t.TempDir(), Options{MaxEventSize: engine.MinEventLimit})
-	_, err := s.Append(context.Background(), engine.Append{Stream: "s", Events: one(strings.Repeat("x", engine.MinEventLimit))})
+	_, err := s.Append(context.Background(), engine.Append{
+		Stream: "s",
+		Events: one(strings.Repeat("x", engine.MinEventLimit)),
+	})
 	var large *engine.TooLargeError
 	require.True(t, errors.As(err, &large), "%v", err)
-	assert.Equal(t, engine.TooLargeError{What: "event", Size: engine.MinEventLimit + 8, Limit: engine.MinEventLimit}, *large)
+	assert.Equal(t, engine.TooLargeError{What: "event", Size: engine.MinEventLimit + 8, Limit: engine.MinEventLimit},
+		*large)
 	got := mustAppend(t, s, "s", engine.Any, one(strings.Repeat("x", engine.MinEventLimit-8))...)
 	assert.Equal(t, engine.Position(0), got.Events[0].Position)
 }

@@ -187,7 +187,8 @@ func TestBackupRefusesWhatItHasNotMade(t *testing.T) {
 	other, _ := filledStore(t, at("other"))
 	_, err := other.Backup(ctx, at("backup of other"))
 	require.NoError(t, err)
-	for _, target := range []string{"appended", "written", "with a file", "with a directory", "without mark", "damaged mark", "good"} {
+	for _, target := range []string{"appended", "written", "with a file", "with a directory", "without mark",
+		"damaged mark", "good"} {
 		backUp(at(target))
 	}
 	for _, dir := range []string{"appended", "written"} {
@@ -204,7 +205,8 @@ func TestBackupRefusesWhatItHasNotMade(t *testing.T) {
 	write("a file")
 	write("files", "x")
 	write("hidden", ".x")
-	for link, target := range map[string]string{"to store": "dir/store", "to nothing": "no/directory", "to dir": "dir", "to other": "other",
+	for link, target := range map[string]string{"to store": "dir/store", "to nothing": "no/directory", "to dir": "dir",
+		"to other":  "other",
 		"to itself": "to itself", "to files": "files"} {
 		require.NoError(t, os.Symlink(target, at(link)))
 	}
@@ -294,7 +296,8 @@ func TestBackupTakesNamesAsPeopleWriteThem(t *testing.T) {
 	require.NoError(t, err)
 	appendNumbered(t, s, n, n+20)
 	t.Chdir(root)
-	for target, dir := range map[string]string{"tr/": "tr", "tr2/.": "tr2", "./tr3//": "tr3", "x/../tr4": "tr4", "empty": "empty", "latest": "monday", "mounted/a": "disk/a",
+	for target, dir := range map[string]string{"tr/": "tr", "tr2/.": "tr2", "./tr3//": "tr3", "x/../tr4": "tr4",
+		"empty": "empty", "latest": "monday", "mounted/a": "disk/a",
 		"next": "disk/tuesday", odd: odd, "with space ' and \"": "with space ' and \"", "-rf": "-rf", "...": "..."} {
 		for range 2 {
 			_, err := s.Backup(context.Background(), target)
@@ -307,7 +310,9 @@ func TestBackupTakesNamesAsPeopleWriteThem(t *testing.T) {
 	assert.Equal(t, "monday", link, "the link stays, what it leads to is replaced")
 	names, err := vfs.OS().List(root)
 	require.NoError(t, err)
-	assert.False(t, slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, backupPrefix) }), names)
+	assert.False(t, slices.ContainsFunc(names, func(n string) bool {
+		return strings.HasPrefix(n, backupPrefix)
+	}), names)
 }
 
 // The first night's backup has nothing to copy, and the second night's takes its place.
@@ -430,7 +435,9 @@ func TestBackupCopiesOnlyWhatCannotBeLinked(t *testing.T) {
 		err    error
 		copies bool
 	}{
-		{syscall.EXDEV, true}, {syscall.EPERM, true}, {syscall.EMLINK, true}, {syscall.ENOTSUP, true}, {errors.ErrUnsupported, true},
+		{syscall.EXDEV, true}, {syscall.EPERM, true}, {syscall.EMLINK, true}, {syscall.ENOTSUP, true}, {
+			errors.ErrUnsupported, true,
+		},
 		{syscall.EEXIST, false}, {syscall.EIO, false}, {syscall.EACCES, false}, {syscall.ENOSPC, false},
 	} {
 		fsys := &linkFS{vfs.NewMem(), tt.err}
@@ -556,11 +563,13 @@ func TestWorkNames(t *testing.T) {
 		assert.False(t, isWorkName(name[:i], "/a/b", store))
 	}
 	assert.False(t, isWorkName(strings.Replace(name, "0203", "0204", 1), "/a/b", store))
-	for _, name := range []string{"000000000001.log", "000000000001.3.log", "000000000001.idx", "000000000001.3.idx", "000000000001-000000000008.idx",
+	for _, name := range []string{"000000000001.log", "000000000001.3.log", "000000000001.idx", "000000000001.3.idx",
+		"000000000001-000000000008.idx",
 		"000000000001.idx.tmp", "BACKUP", "LOCK", "MANIFEST", "MANIFEST.tmp", "TAIL"} {
 		assert.False(t, isForeign(name), name)
 	}
-	for _, name := range []string{"1.log", "000000000001", "x.idx", ".idx", "000000000001.log.tmp", "torn-12-0001a340.bin", ".DS_Store", "BACKUP.tmp", "backup"} {
+	for _, name := range []string{"1.log", "000000000001", "x.idx", ".idx", "000000000001.log.tmp",
+		"torn-12-0001a340.bin", ".DS_Store", "BACKUP.tmp", "backup"} {
 		assert.True(t, isForeign(name), fmt.Sprint(name))
 	}
 }

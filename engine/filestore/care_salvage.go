@@ -257,7 +257,9 @@ func (v *salvage) file(f *salvageFile, until engine.Position) error {
 }
 
 // frame saves the events of the frame at off that check, and returns where to look for the next.
-func (v *salvage) frame(s *logScanner, seg *segment, h *format.FrameHeader, off int64, until engine.Position) (int64, error) {
+func (v *salvage) frame(
+	s *logScanner, seg *segment, h *format.FrameHeader, off int64, until engine.Position,
+) (int64, error) {
 	b, err := s.read(off, int(min(int64(h.Size), s.size-off)))
 	if err != nil {
 		return 0, wrap("read "+seg.name, err)
@@ -266,7 +268,9 @@ func (v *salvage) frame(s *logScanner, seg *segment, h *format.FrameHeader, off 
 	behind := off + int64(h.Size)
 	if !whole {
 		v.damaged(seg, off)
-		behind = off + format.FrameHeaderSize // its length may be wrong in spite of the checksum; other frames may begin behind its header
+		// its length may be wrong in spite of the checksum; other frames may begin behind its
+		// header
+		behind = off + format.FrameHeaderSize
 	}
 	if h.Kind != format.FrameEvents {
 		return behind, nil

@@ -79,7 +79,9 @@ func TestVerifyComparesIndexFiles(t *testing.T) {
 	s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: testSegmentSize})
 	appendNumbered(t, s, 0, 500)
 	require.Greater(t, s.Stats().Segments, 2)
-	require.Eventually(t, func() bool { return s.Stats().IndexedTo == s.Stats().Segments-1 }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool {
+		return s.Stats().IndexedTo == s.Stats().Segments-1
+	}, time.Minute, time.Millisecond)
 	got, err := s.Verify(context.Background())
 	require.NoError(t, err)
 	assert.Equal(t, s.Stats().Segments-1, got.Indexes)
@@ -200,12 +202,21 @@ func TestSalvage(t *testing.T) {
 		gaps []Gap
 	}{
 		{"nothing", img, nil},
-		{"one frame", img.with(second, lose(from, to)), []Gap{{From: p, To: p + 1, File: vfs.Join(imageDir, second), Offset: int64(from)}}},
+		{"one frame", img.with(second, lose(from, to)), []Gap{{
+			From:   p,
+			To:     p + 1,
+			File:   vfs.Join(imageDir, second),
+			Offset: int64(from),
+		}}},
 		{"the trailer of a frame", img.with(second, lose(to-8, to)), nil}, // its record checks by itself
 		{"a segment", img.with(second, nil), []Gap{{From: base, To: third.Base, File: vfs.Join(imageDir, second)}}},
 		{"a header", img.with(second, lose(0, format.SegmentHeaderSize)), nil},
 		{"MANIFEST and TAIL", img.with(format.ManifestName, nil).with(format.TailName, nil), nil},
-		{"the last segment", img.with(format.SegmentFileName(3, 0), nil), []Gap{{From: third.Base, To: engine.Position(n), File: vfs.Join(imageDir, format.SegmentFileName(3, 0))}}},
+		{"the last segment", img.with(format.SegmentFileName(3, 0), nil), []Gap{{
+			From: third.Base,
+			To:   engine.Position(n),
+			File: vfs.Join(imageDir, format.SegmentFileName(3, 0)),
+		}}},
 	}
 	for _, tt := range tests {
 		fsys := tt.img.fs(t)
@@ -315,7 +326,8 @@ func testIndexMeta(t *testing.T, img image) index.Meta {
 func spoilBlock(b []byte, block int, m index.Meta) {
 	content := b[block*index.BlockSize:][:index.BlockPayload]
 	content[40] ^= 4
-	binary.LittleEndian.PutUint32(b[block*index.BlockSize+index.BlockPayload:], index.BlockCRC(m.BlockSeed(), uint32(block), content))
+	binary.LittleEndian.PutUint32(b[block*index.BlockSize+index.BlockPayload:],
+		index.BlockCRC(m.BlockSeed(), uint32(block), content))
 }
 
 // An index file of a complete segment that is wrong though its checksums are right is not asked any

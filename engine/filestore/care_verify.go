@@ -80,7 +80,8 @@ func (v *verification) segment(i int) error {
 	}
 	sealed := seg.sealed.Load()
 	if got := v.sealed(m, least); got != *sealed {
-		return v.corrupt(seg, v.end.offset, errors.New("the segment ends elsewhere, or at another time, than MANIFEST says"))
+		return v.corrupt(seg, v.end.offset,
+			errors.New("the segment ends elsewhere, or at another time, than MANIFEST says"))
 	}
 	if next := v.index.view.segments[i+1]; !next.header.Supersedes() {
 		whole, err := isSealed(seg, v.end)
@@ -123,7 +124,9 @@ func (v *verification) frames(
 			return least, v.corrupt(seg, s.end.offset, s.why)
 		}
 		if format.NextChain(v.end.chain, f.bytes, len(f.bytes)) != f.end.chain {
-			return least, v.corrupt(seg, f.offset, errors.New("the chain value does not follow from the one before and the events"))
+			return least,
+				v.corrupt(seg, f.offset,
+					errors.New("the chain value does not follow from the one before and the events"))
 		}
 		if err := v.records(seg, f, m); err != nil {
 			return least, err
@@ -167,7 +170,8 @@ func (v *verification) records(seg *segment, f *logFrame, m *index.Memory) error
 			last, ok = e.LastVersion(), known
 		}
 		if ok && r.Version != last+1 {
-			return v.corrupt(seg, f.offset, fmt.Errorf("version %d of stream %q follows version %d", r.Version, r.Stream, last))
+			return v.corrupt(seg, f.offset,
+				fmt.Errorf("version %d of stream %q follows version %d", r.Version, r.Stream, last))
 		}
 		inFrame[string(r.Stream)] = r.Version
 		rest = rest[r.Size:]
@@ -187,7 +191,8 @@ func (v *verification) versions(i int, m *index.Memory) error {
 			before = engine.NoVersion
 		}
 		if failed = err; err == nil && before+1 != e.FirstVersion {
-			failed = v.corrupt(seg, format.SegmentHeaderSize, fmt.Errorf("version %d of stream %q follows version %d", e.FirstVersion, e.Key, before))
+			failed = v.corrupt(seg, format.SegmentHeaderSize,
+				fmt.Errorf("version %d of stream %q follows version %d", e.FirstVersion, e.Key, before))
 		}
 		if failed == nil {
 			failed = v.ctx.Err()

@@ -55,7 +55,8 @@ func (v *verification) compareActive(a *activeIndex, m *index.Memory, end logEnd
 		meta := a.file.Meta
 		meta.End, meta.Chain = end.offset, end.chain
 		var err error
-		if same, err = index.IsFile(v.ctx, v.store.fs, a.file.Name, m, meta); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if same, err = index.IsFile(v.ctx, v.store.fs, a.file.Name, m, meta); err != nil &&
+			!errors.Is(err, fs.ErrNotExist) {
 			return wrap("read "+a.file.Name, err)
 		}
 	}

@@ -27,7 +27,11 @@ func TestContract(t *testing.T) {
 			return filestore.Options{FS: crashtest.New(), SegmentSize: 32 << 10, Prealloc: filestore.PreallocNone}
 		}},
 		{"synced now and then", func(t *testing.T) filestore.Options {
-			return filestore.Options{FS: vfs.NewMem(), Sync: filestore.SyncInterval, Prealloc: filestore.PreallocReserve}
+			return filestore.Options{
+				FS:       vfs.NewMem(),
+				Sync:     filestore.SyncInterval,
+				Prealloc: filestore.PreallocReserve,
+			}
 		}},
 	}
 	for _, tt := range tests {

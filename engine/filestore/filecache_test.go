@@ -159,7 +159,10 @@ func TestStoreKeepsFewFilesOpen(t *testing.T) {
 	s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: format.MinSegmentSize, files: fsys.cache})
 	ctx := context.Background()
 	event := func(i int) []engine.NewEvent {
-		return []engine.NewEvent{{Type: "T" + strconv.Itoa(i%3), Payload: []byte(fmt.Sprintf(`{"n":%d,"x":"%s"}`, i, strings.Repeat("x", 900)))}}
+		return []engine.NewEvent{{
+			Type:    "T" + strconv.Itoa(i%3),
+			Payload: []byte(fmt.Sprintf(`{"n":%d,"x":"%s"}`, i, strings.Repeat("x", 900))),
+		}}
 	}
 	const events, streams = 2000, 50
 	for i := range events {
@@ -223,7 +226,9 @@ func TestShutFileThatIsReplaced(t *testing.T) {
 	}
 	w = openStore(t, imageDir, Options{FS: fsys, SegmentSize: testSegmentSize, Compress: CompressZstd})
 	appendNumbered(t, w, 500, 501)
-	require.Eventually(t, func() bool { return w.Stats().Compressed == w.Stats().Segments-1 }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool {
+		return w.Stats().Compressed == w.Stats().Segments-1
+	}, time.Minute, time.Millisecond)
 	_, err := fsys.Stat(vfs.Join(imageDir, format.SegmentFileName(1, 0)))
 	require.ErrorIs(t, err, fs.ErrNotExist)
 
@@ -246,7 +251,8 @@ func TestShutFileThatIsReplaced(t *testing.T) {
 	require.NoError(t, err)
 	for _, name := range names {
 		if _, _, ok := format.ParseSegmentFileName(name); ok {
-			require.NoError(t, fsys.Rename(vfs.Join("other", name), vfs.Join(imageDir, strings.TrimSuffix(name, ".log")+".9.log")))
+			require.NoError(t,
+				fsys.Rename(vfs.Join("other", name), vfs.Join(imageDir, strings.TrimSuffix(name, ".log")+".9.log")))
 		}
 	}
 	mine, err := fsys.List(imageDir)

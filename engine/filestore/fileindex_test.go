@@ -21,7 +21,15 @@ import (
 
 // metaOf describes all events of an index, as of segment 7.
 func metaOf(src index.Source) index.Meta {
-	return index.Meta{Store: testStore, Number: 7, Generation: 1, Base: 1000, Count: src.Count(), End: 64 << 20, Chain: [32]byte{1, 2, 3}}
+	return index.Meta{
+		Store:      testStore,
+		Number:     7,
+		Generation: 1,
+		Base:       1000,
+		Count:      src.Count(),
+		End:        64 << 20,
+		Chain:      [32]byte{1, 2, 3},
+	}
 }
 
 // fileIndexOf writes the index of events to a file in memory and opens it.
@@ -276,7 +284,8 @@ func FuzzIndexFile(f *testing.F) {
 func sealBlocks(content []byte, m index.Meta) []byte {
 	for at := 0; at+index.BlockSize <= len(content); at += index.BlockSize {
 		b := content[at : at+index.BlockSize]
-		binary.LittleEndian.PutUint32(b[index.BlockPayload:], index.BlockCRC(m.BlockSeed(), uint32(at/index.BlockSize), b[:index.BlockPayload]))
+		binary.LittleEndian.PutUint32(b[index.BlockPayload:],
+			index.BlockCRC(m.BlockSeed(), uint32(at/index.BlockSize), b[:index.BlockPayload]))
 	}
 	return content
 }
@@ -341,7 +350,8 @@ func BenchmarkIndexLookup(b *testing.B) {
 			})
 		}
 		var ords []uint32
-		run("stream", func(i int) error { _, _, err := way.index.Lookup(index.ByStream, names[i%1024], events); return err })
+		run("stream",
+			func(i int) error { _, _, err := way.index.Lookup(index.ByStream, names[i%1024], events); return err })
 		run("absent", func(i int) (err error) {
 			_, _, err = way.index.Lookup(index.ByStream, names[i%1024][1:], events)
 			return

@@ -19,20 +19,21 @@ func BenchmarkFirstRead(b *testing.B) {
 		for _, events := range []int{10, 100, 1000} {
 			for _, l := range []spread{{"dense", events, 320, events, 0}, {"scattered", events, 320, 1, 40 << 10}} {
 				path := l.write(b, Options{Compress: compress})
-				b.Run(fmt.Sprintf("%s/events=%d/%s", []string{"plain", "zstd"}[compress], events, l.name), func(b *testing.B) {
-					b.ReportAllocs()
-					for range b.N {
-						b.StopTimer()
-						s, err := Open(path, Options{Compress: compress})
-						require.NoError(b, err)
-						b.StartTimer()
-						l.first(b, s)
-						b.StopTimer()
-						require.NoError(b, s.Close())
-						b.StartTimer()
-					}
-					b.ReportMetric(b.Elapsed().Seconds()*1e9/float64(b.N*events), "ns/event")
-				})
+				b.Run(fmt.Sprintf("%s/events=%d/%s", []string{"plain", "zstd"}[compress], events, l.name),
+					func(b *testing.B) {
+						b.ReportAllocs()
+						for range b.N {
+							b.StopTimer()
+							s, err := Open(path, Options{Compress: compress})
+							require.NoError(b, err)
+							b.StartTimer()
+							l.first(b, s)
+							b.StopTimer()
+							require.NoError(b, s.Close())
+							b.StartTimer()
+						}
+						b.ReportMetric(b.Elapsed().Seconds()*1e9/float64(b.N*events), "ns/event")
+					})
 			}
 		}
 	}

@@ -95,7 +95,10 @@ func (l *spread) write(tb testing.TB, options Options) (dir string) {
 		batch, size = batch[:0], 0
 	}
 	add := func(stream string, payload int) {
-		batch = append(batch, engine.Append{Stream: stream, Events: []engine.NewEvent{{Type: "t", Payload: make([]byte, payload)}}})
+		batch = append(batch, engine.Append{
+			Stream: stream,
+			Events: []engine.NewEvent{{Type: "t", Payload: make([]byte, payload)}},
+		})
 		size += payload
 	}
 	for i := range l.events {

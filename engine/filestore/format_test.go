@@ -35,21 +35,28 @@ func frozenBatches() [][]engine.Append {
 	}
 	batches := [][]engine.Append{
 		{{Stream: "account-7", Events: []engine.NewEvent{
-			{ID: id(1), Type: "Opened", Payload: []byte(`{"owner": "Ada"}`), Metadata: []byte(`{"by": "web"}`), Tags: []string{"owner:ada", "bank"}},
+			{ID: id(1), Type: "Opened", Payload: []byte(`{"owner": "Ada"}`), Metadata: []byte(`{"by": "web"}`),
+				Tags: []string{"owner:ada", "bank"}},
 			{ID: id(2), Type: "Deposited", Payload: []byte(`{"amount": 40}`)},
 		}}},
 		{
-			{Stream: "account-7", Events: []engine.NewEvent{{ID: id(3), Type: "Withdrawn", Payload: []byte(`{"amount": 10}`)}}},
+			{Stream: "account-7", Events: []engine.NewEvent{{
+				ID:      id(3),
+				Type:    "Withdrawn",
+				Payload: []byte(`{"amount": 10}`),
+			}}},
 			{Stream: "konto-ü", Events: []engine.NewEvent{{ID: id(4), Type: "Geöffnet"}}},
 		},
 		{{Stream: "blobs", Events: []engine.NewEvent{
 			{ID: id(5), Type: "Empty", Payload: []byte{}},
-			{ID: uuid.UUID{0x90, 6: 0x40, 8: 0x80, 15: 6}, Type: "Binary", Payload: []byte{0, 255, 10, 0}, Metadata: []byte("not JSON")},
+			{ID: uuid.UUID{0x90, 6: 0x40, 8: 0x80, 15: 6}, Type: "Binary", Payload: []byte{0, 255, 10, 0},
+				Metadata: []byte("not JSON")},
 		}}},
 	}
 	for n := 7; n < 300; n++ {
 		batches = append(batches, []engine.Append{{Stream: fmt.Sprintf("sensor-%d", n%11), Events: []engine.NewEvent{
-			{ID: id(n), Type: "Measured", Payload: fmt.Appendf(nil, `{"celsius": %d}`, n%40), Tags: []string{fmt.Sprintf("room:%d", n%5)}},
+			{ID: id(n), Type: "Measured", Payload: fmt.Appendf(nil, `{"celsius": %d}`, n%40),
+				Tags: []string{fmt.Sprintf("room:%d", n%5)}},
 		}}})
 	}
 	return batches
@@ -70,7 +77,9 @@ func makeFrozen(t testing.TB) image {
 	}
 	require.NoError(t, s.Close())
 	img := takeImage(t, fsys)
-	maps.DeleteFunc(img, func(name string, _ []byte) bool { return name == lockName || strings.HasSuffix(name, ".idx") })
+	maps.DeleteFunc(img, func(name string, _ []byte) bool {
+		return name == lockName || strings.HasSuffix(name, ".idx")
+	})
 	return img
 }
 

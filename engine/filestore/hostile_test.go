@@ -106,8 +106,12 @@ func TestAnIndexThatClaimsTooMuchIsDamaged(t *testing.T) {
 		"leaves": func(f *index.Footer) {
 			f.Sections[index.KeysSection(index.ByStream, index.KeysLeaves)].Size = blocks / 2 * index.BlockPayload
 		},
-		"filter":      func(f *index.Footer) { f.Sections[index.KeysSection(index.ByStream, index.KeysFilter)].Size = 1 << 30 },
-		"postings":    func(f *index.Footer) { f.Sections[index.KeysSection(index.ByType, index.KeysPostings)].Size = 1 << 34 },
+		"filter": func(f *index.Footer) {
+			f.Sections[index.KeysSection(index.ByStream, index.KeysFilter)].Size = 1 << 30
+		},
+		"postings": func(f *index.Footer) {
+			f.Sections[index.KeysSection(index.ByType, index.KeysPostings)].Size = 1 << 34
+		},
 		"ids' filter": func(f *index.Footer) { f.Sections[index.SectionIDFilter].Size = 1 << 30 },
 		"leaves and fences of them": func(f *index.Footer) {
 			f.Sections[index.KeysSection(index.ByTag, index.KeysLeaves)].Size = blocks / 4 * index.BlockPayload
@@ -128,7 +132,10 @@ func TestAnIndexThatClaimsTooMuchIsDamaged(t *testing.T) {
 				require.NoError(t, err)
 				assert.True(t, ok)
 				assert.Positive(t, v)
-				c := s.ReadIndex().Scan(context.Background(), engine.Filter{Streams: []string{"s0"}, Tags: []string{"t"}}, engine.ColAll)
+				c := s.ReadIndex().Scan(context.Background(), engine.Filter{
+					Streams: []string{"s0"},
+					Tags:    []string{"t"},
+				}, engine.ColAll)
 				for c.Next() != nil {
 				}
 				require.NoError(t, c.Err())
@@ -207,7 +214,8 @@ func done(t *testing.T, do func()) {
 // What is no file in the place of any of the store's is refused, or made anew where it is derived.
 // Opening, appending and closing never hang.
 func TestNoSpecialFileHangsAStore(t *testing.T) {
-	names := []string{format.ManifestName, format.TailName, lockName, format.SegmentFileName(1, 0), format.SegmentFileName(2, 0), indexFileName(format.SegmentFileName(1, 0)),
+	names := []string{format.ManifestName, format.TailName, lockName, format.SegmentFileName(1, 0),
+		format.SegmentFileName(2, 0), indexFileName(format.SegmentFileName(1, 0)),
 		nextTemp, format.ManifestTemp, "000000000001.idx.tmp"}
 	for kind, put := range specialFiles {
 		for _, name := range names {
@@ -285,12 +293,15 @@ func TestAGroupWithALargeAppendCanBeRead(t *testing.T) {
 		return list
 	}
 	var appends sync.WaitGroup
-	for queued, a := range []engine.Append{{Stream: "a", Events: events(1, 10)}, {Stream: "b", Events: events(3, 1<<20)}, {Stream: "c", Events: events(4, 16<<20-4096)}} {
+	for queued, a := range []engine.Append{{Stream: "a", Events: events(1, 10)},
+		{Stream: "b", Events: events(3, 1<<20)}, {Stream: "c", Events: events(4, 16<<20-4096)}} {
 		appends.Go(func() {
 			_, err := s.Append(context.Background(), a)
 			assert.NoError(t, err)
 		})
-		require.Eventually(t, func() bool { return once.Load() && s.Stats().QueueLength == queued }, time.Minute, time.Millisecond)
+		require.Eventually(t, func() bool {
+			return once.Load() && s.Stats().QueueLength == queued
+		}, time.Minute, time.Millisecond)
 	}
 	close(gate)
 	appends.Wait()

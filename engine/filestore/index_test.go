@@ -227,7 +227,8 @@ func compareIndexes(t *testing.T, r *rand.Rand, want *naiveIndex, got index.Inde
 		compareKey(t, r, want, got, d, "absent", limit)
 		compareKey(t, r, want, got, d, "", limit)
 		for _, prefix := range []string{"", "order-", "order-1", "long", "Type", "tag:2", "zzz", "\xff"} {
-			require.Equal(t, indexKeysOf(t, want, d, prefix, limit, -1), indexKeysOf(t, got, d, prefix, limit, -1), "keys %d %q", d, prefix)
+			require.Equal(t, indexKeysOf(t, want, d, prefix, limit, -1), indexKeysOf(t, got, d, prefix, limit, -1),
+				"keys %d %q", d, prefix)
 		}
 		require.Equal(t, indexKeysOf(t, want, d, "", limit, 2), indexKeysOf(t, got, d, "", limit, 2))
 	}
@@ -255,7 +256,9 @@ func compareCandidates(t *testing.T, want *naiveIndex, got index.Index, id uuid.
 	}
 }
 
-func compareKey(t *testing.T, r *rand.Rand, want *naiveIndex, got index.Index, d index.Dictionary, key string, limit uint32) {
+func compareKey(
+	t *testing.T, r *rand.Rand, want *naiveIndex, got index.Index, d index.Dictionary, key string, limit uint32,
+) {
 	t.Helper()
 	w, wok, _ := want.Lookup(d, key, limit)
 	g, gok, err := got.Lookup(d, key, limit)
@@ -263,7 +266,8 @@ func compareKey(t *testing.T, r *rand.Rand, want *naiveIndex, got index.Index, d
 	require.Equal(t, wok, gok, "lookup %d %q", d, key)
 	require.Equal(t, w, g, "lookup %d %q", d, key)
 	lo := r.Uint32N(limit)
-	for _, span := range [][2]uint32{{0, limit}, {lo, limit}, {lo, lo + r.Uint32N(limit-lo)}, {lo, lo}, {limit, limit}} {
+	for _, span := range [][2]uint32{{0, limit}, {lo, limit}, {lo, lo + r.Uint32N(limit-lo)}, {lo, lo},
+		{limit, limit}} {
 		wp, _ := want.Postings(d, key, span[0], span[1], []uint32{5})
 		gp, err := got.Postings(d, key, span[0], span[1], []uint32{5})
 		require.NoError(t, err)

@@ -43,7 +43,8 @@ func (c *mergeCase) seal(events int) {
 	seg.name, seg.header.Store = format.SegmentFileName(seg.number, 0), testStore
 	sealed := &sealedInfo{end: 64 << 20, count: m.Count(), lastChain: [32]byte{byte(seg.number), byte(seg.number >> 8)}}
 	seg.sealed.Store(sealed)
-	require.NoError(c.t, index.WriteFile(context.Background(), c.fs, indexFileName(seg.name), m, seg.indexMeta(testStore, sealed)))
+	require.NoError(c.t,
+		index.WriteFile(context.Background(), c.fs, indexFileName(seg.name), m, seg.indexMeta(testStore, sealed)))
 	c.begin()
 }
 
@@ -52,7 +53,9 @@ func (c *mergeCase) restart() {
 	if c.x != nil {
 		c.x.close()
 	}
-	c.x = newIndexer(c.fs, index.NewBlockCache(1<<20, 1<<20), func() bool { return true }, func(_ context.Context, seg *segment) (*index.Memory, error) {
+	c.x = newIndexer(c.fs, index.NewBlockCache(1<<20, 1<<20), func() bool {
+		return true
+	}, func(_ context.Context, seg *segment) (*index.Memory, error) {
 		panic("every segment has its file")
 	})
 	c.x.mergeMost = 4
@@ -141,7 +144,9 @@ func TestMergedIndexesAreOpenedAgain(t *testing.T) {
 	want := c.spans()
 	whole := fileContent(t, c.fs, index.RunName(1, 64))
 	name := index.RunName(9, 16)
-	require.NoError(t, index.ReplaceFile(c.fs, name, func(f vfs.File) error { _, err := f.WriteAt([]byte("leftover"), 0); return err }))
+	require.NoError(t,
+		index.ReplaceFile(c.fs, name,
+			func(f vfs.File) error { _, err := f.WriteAt([]byte("leftover"), 0); return err }))
 	c.restart()
 	require.Empty(t, c.spans())
 	c.mergeNow()
@@ -161,7 +166,8 @@ func TestMergedIndexesAreDerived(t *testing.T) {
 	for _, seg := range c.view.segments[:64] {
 		parts = append(parts, seg.index().(*index.File))
 	}
-	require.NoError(t, index.WriteRunFile(context.Background(), c.fs, "again.idx", parts, indexRunMeta(c.view.segments[:64])))
+	require.NoError(t,
+		index.WriteRunFile(context.Background(), c.fs, "again.idx", parts, indexRunMeta(c.view.segments[:64])))
 	require.Equal(t, want, fileContent(t, c.fs, "again.idx"))
 }
 
@@ -307,7 +313,8 @@ func TestIndexRunNames(t *testing.T) {
 	from, to, ok := index.ParseRunName(index.RunName(17, 24))
 	require.True(t, ok)
 	require.Equal(t, []int64{17, 24}, []int64{from, to})
-	for _, name := range []string{"", "000000000001.idx", "000000000001-000000000001.idx", "000000000009-000000000008.idx",
+	for _, name := range []string{"", "000000000001.idx", "000000000001-000000000001.idx",
+		"000000000009-000000000008.idx",
 		"1-8.idx", "000000000001-000000000008.log", "000000000001-000000000008", "000000000001-x.idx"} {
 		_, _, ok := index.ParseRunName(name)
 		require.False(t, ok, name)

@@ -60,7 +60,11 @@ func TestStoreOfManySegments(t *testing.T) {
 				v = engine.NoVersion
 			}
 			e := engine.NewEvent{ID: id, Type: "T", Payload: make([]byte, 400)}
-			a, err := s.Append(ctx, engine.Append{Stream: stream, Expect: []engine.Expectation{engine.Exact(v)}, Events: []engine.NewEvent{e}})
+			a, err := s.Append(ctx, engine.Append{
+				Stream: stream,
+				Expect: []engine.Expectation{engine.Exact(v)},
+				Events: []engine.NewEvent{e},
+			})
 			require.NoError(t, err)
 			require.Equal(t, v+1, a.Events[0].Version)
 			versions[stream] = v + 1
@@ -70,7 +74,11 @@ func TestStoreOfManySegments(t *testing.T) {
 	check := func(s *FileStore) {
 		for range 200 { // a retry is known, whatever its age
 			p := all[r.IntN(len(all))]
-			a, err := s.Append(ctx, engine.Append{Stream: p.stream, Expect: []engine.Expectation{engine.NoStream}, Events: []engine.NewEvent{p.event}})
+			a, err := s.Append(ctx, engine.Append{
+				Stream: p.stream,
+				Expect: []engine.Expectation{engine.NoStream},
+				Events: []engine.NewEvent{p.event},
+			})
 			require.NoError(t, err)
 			require.True(t, a.Duplicate)
 			require.Equal(t, p.place, a.Events[0])
@@ -128,7 +136,10 @@ func TestOpenStoreIsInvisibleToTheCollector(t *testing.T) {
 	batch := make([]engine.Append, 1000)
 	fill := func() {
 		for i := range batch {
-			batch[i] = engine.Append{Stream: fmt.Sprintf("account-%d", r.IntN(events/10)), Events: []engine.NewEvent{{Type: "Deposited", Payload: []byte(`{"amount":10}`)}}}
+			batch[i] = engine.Append{
+				Stream: fmt.Sprintf("account-%d", r.IntN(events/10)),
+				Events: []engine.NewEvent{{Type: "Deposited", Payload: []byte(`{"amount":10}`)}},
+			}
 		}
 		_, err := s.Append(context.Background(), batch...)
 		require.NoError(t, err)

@@ -70,7 +70,8 @@ func BenchmarkReadCompressed(b *testing.B) {
 			r := rand.New(rand.NewPCG(1, 1))
 			began := cpuTime()
 			for b.Loop() {
-				c := index.ReadAll(context.Background(), engine.Position(r.IntN(int(index.Head())-10_000)), engine.Forwards)
+				c := index.ReadAll(context.Background(), engine.Position(r.IntN(int(index.Head())-10_000)),
+					engine.Forwards)
 				require.True(b, c.Next())
 				require.NoError(b, c.Close())
 			}

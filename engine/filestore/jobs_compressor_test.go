@@ -26,14 +26,17 @@ import (
 // orderEvent makes an event as programs store them: 256 bytes of JSON with numbers, names and a
 // sentence, no two the same.
 func orderEvent(r *rand.Rand, id int) engine.NewEvent {
-	words := strings.Fields("please deliver to the back door after five and ring twice the parcel is heavy leave it with our neighbour if nobody answers call first thank you")
-	payload := fmt.Appendf(nil, `{"order":%d,"customer":"c-%06d","amount":%d,"currency":"EUR","lines":[{"sku":"A-%04d","n":%d}],"note":"`,
+	words := strings.Fields("please deliver to the back door after five and ring twice the parcel is heavy leave it " +
+		"with our neighbour if nobody answers call first thank you")
+	payload := fmt.Appendf(nil,
+		`{"order":%d,"customer":"c-%06d","amount":%d,"currency":"EUR","lines":[{"sku":"A-%04d","n":%d}],"note":"`,
 		1_000_000+id, r.IntN(100_000), r.IntN(100_000), r.IntN(3000), 1+r.IntN(9))
 	for len(payload) < 254 {
 		payload = append(append(payload, words[r.IntN(len(words))]...), ' ')
 	}
 	payload = append(payload[:254], `"}`...)
-	return engine.NewEvent{Type: fmt.Sprintf("Order%s", []string{"Placed", "Paid", "Packed", "Shipped", "Closed"}[r.IntN(5)]), Payload: payload,
+	return engine.NewEvent{Type: fmt.Sprintf("Order%s",
+		[]string{"Placed", "Paid", "Packed", "Shipped", "Closed"}[r.IntN(5)]), Payload: payload,
 		Metadata: fmt.Appendf(nil, `{"user":"u-%05d"}`, r.IntN(500))}
 }
 
@@ -45,7 +48,10 @@ func appendOrders(t testing.TB, s engine.Store, r *rand.Rand, n int) {
 		for j := range 10 {
 			events = append(events, orderEvent(r, i+j))
 		}
-		_, err := s.Append(context.Background(), engine.Append{Stream: fmt.Sprintf("order-%d", r.IntN(n/40+1)), Events: events})
+		_, err := s.Append(context.Background(), engine.Append{
+			Stream: fmt.Sprintf("order-%d", r.IntN(n/40+1)),
+			Events: events,
+		})
 		require.NoError(t, err)
 	}
 }
@@ -54,14 +60,16 @@ func appendOrders(t testing.TB, s engine.Store, r *rand.Rand, n int) {
 // same whenever it is made.
 func compressOptions(fsys vfs.FS, compress Compression) Options {
 	now := time.UnixMilli(1_750_000_000_000)
-	return Options{FS: fsys, SegmentSize: 256 << 10, Prealloc: PreallocNone, Compress: compress, Rand: rand.NewChaCha8([32]byte{7}),
-		Now: func() time.Time { now = now.Add(time.Millisecond); return now }}
+	return Options{FS: fsys, SegmentSize: 256 << 10, Prealloc: PreallocNone, Compress: compress,
+		Rand: rand.NewChaCha8([32]byte{7}),
+		Now:  func() time.Time { now = now.Add(time.Millisecond); return now }}
 }
 
 // settleCompression waits until every complete segment is compressed.
 func settleCompression(t testing.TB, s *FileStore) {
 	t.Helper()
-	require.Eventually(t, func() bool { st := s.Stats(); return st.Compressed == st.Segments-1 && st.Compressed > 0 }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { st := s.Stats(); return st.Compressed == st.Segments-1 && st.Compressed > 0 },
+		30*time.Second, time.Millisecond)
 }
 
 // everything reads a store in every way: whole in both directions, every stream, and single events
@@ -130,7 +138,9 @@ func TestCompressedIsTheSame(t *testing.T) {
 	settleCompression(t, packed)
 	require.Greater(t, packed.Stats().Compressed, 3)
 	assert.Zero(t, plain.Stats().Compressed)
-	require.Eventually(t, func() bool { return packed.Stats().DiskBytes < plain.Stats().DiskBytes/2 }, time.Minute, time.Millisecond, "when the old files have gone")
+	require.Eventually(t, func() bool {
+		return packed.Stats().DiskBytes < plain.Stats().DiskBytes/2
+	}, time.Minute, time.Millisecond, "when the old files have gone")
 
 	want := everything(t, plain)
 	require.Len(t, want, n)
@@ -158,7 +168,8 @@ func TestCompressedIsTheSame(t *testing.T) {
 		}
 	}
 	events := len(want) * two.Segments / (two.Segments + 1)
-	t.Logf("about %d bytes per event in a compressed segment, %d in its index, of 256 bytes of payload", logs/events, indexes/len(want))
+	t.Logf("about %d bytes per event in a compressed segment, %d in its index, of 256 bytes of payload", logs/events,
+		indexes/len(want))
 
 	for _, compress := range []Compression{CompressNone, CompressZstd} {
 		options := compressOptions(packedFS, compress)
@@ -178,12 +189,20 @@ func TestCompressedIsTheSame(t *testing.T) {
 func TestCompressedSize(t *testing.T) {
 	for _, group := range []int{100, 1} {
 		fsys := vfs.NewMem()
-		s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: 1 << 20, Prealloc: PreallocNone, Compress: CompressZstd})
+		s := openStore(t, imageDir, Options{
+			FS:          fsys,
+			SegmentSize: 1 << 20,
+			Prealloc:    PreallocNone,
+			Compress:    CompressZstd,
+		})
 		r := rand.New(rand.NewPCG(5, 5))
 		for n := 0; s.Stats().Segments < 3; n += group {
 			var batch []engine.Append
 			for i := range group {
-				batch = append(batch, engine.Append{Stream: fmt.Sprintf("order-%06d", (n+i)/10), Events: []engine.NewEvent{orderEvent(r, n+i)}})
+				batch = append(batch, engine.Append{
+					Stream: fmt.Sprintf("order-%06d", (n+i)/10),
+					Events: []engine.NewEvent{orderEvent(r, n+i)},
+				})
 			}
 			_, err := s.Append(context.Background(), batch...)
 			require.NoError(t, err)
@@ -308,7 +327,11 @@ func TestSalvageOfCompressed(t *testing.T) {
 	require.NoError(t, err)
 	b[format.SegmentHeaderSize+(int(layout.Maps[0])-format.SegmentHeaderSize)*2/5] ^= 1
 	fsys := img.with(name, b).fs(t)
-	report, err := Salvage(context.Background(), imageDir, "saved", Options{FS: fsys, Compress: CompressZstd, SegmentSize: 256 << 10})
+	report, err := Salvage(context.Background(), imageDir, "saved", Options{
+		FS:          fsys,
+		Compress:    CompressZstd,
+		SegmentSize: 256 << 10,
+	})
 	require.NoError(t, err)
 	require.Len(t, report.Gaps, 1)
 	gap := report.Gaps[0]
@@ -614,7 +637,8 @@ func TestCompressorLeavesDamageAlone(t *testing.T) {
 // to.
 func TestCompressedFileReads(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
-	for _, size := range []int{format.SegmentHeaderSize, format.SegmentHeaderSize + 1, format.SegmentHeaderSize + format.PackedBlockSize, 3*format.PackedBlockSize + 77, 20 * format.PackedBlockSize} {
+	for _, size := range []int{format.SegmentHeaderSize, format.SegmentHeaderSize + 1,
+		format.SegmentHeaderSize + format.PackedBlockSize, 3*format.PackedBlockSize + 77, 20 * format.PackedBlockSize} {
 		fsys := vfs.NewMem()
 		h := format.SegmentHeader{Store: uuid.New(), Number: 3, Base: 10}
 		content := h.Encode()

@@ -59,17 +59,23 @@ func (c *indexerCase) restart() {
 	if c.x != nil {
 		c.x.close()
 	}
-	c.x = newIndexer(c.fs, index.NewBlockCache(1<<20, 1<<20), c.write.Load, func(ctx context.Context, seg *segment) (*index.Memory, error) {
-		c.rebuilt.Add(1)
-		return memIndexOf(c.models[seg.number-1].events), ctx.Err()
-	})
+	c.x = newIndexer(c.fs, index.NewBlockCache(1<<20, 1<<20), c.write.Load,
+		func(ctx context.Context, seg *segment) (*index.Memory, error) {
+			c.rebuilt.Add(1)
+			return memIndexOf(c.models[seg.number-1].events), ctx.Err()
+		})
 	c.x.retry = time.Millisecond
 }
 
 func (c *indexerCase) addSegment() {
 	model := &naiveIndex{corpora["few"].make(c.r)}
 	n := int64(len(c.segments) + 1)
-	seg := &segment{number: n, name: format.SegmentFileName(n, 0), base: engine.Position(n) * 1000, header: format.SegmentHeader{Store: testStore}}
+	seg := &segment{
+		number: n,
+		name:   format.SegmentFileName(n, 0),
+		base:   engine.Position(n) * 1000,
+		header: format.SegmentHeader{Store: testStore},
+	}
 	seg.setIndex(memIndexOf(model.events))
 	seg.sealed.Store(&sealedInfo{end: 1 << 20, count: uint32(len(model.events)), lastChain: [32]byte{byte(n)}})
 	c.segments, c.models = append(c.segments, seg), append(c.models, model)
@@ -146,7 +152,8 @@ func TestIndexerRemakesTheSameBytes(t *testing.T) {
 	require.EqualValues(t, 1, c.rebuilt.Load())
 	c.wait()
 	c.x.add(c.segments[0])
-	require.Eventually(t, func() bool { c.x.mu.Lock(); defer c.x.mu.Unlock(); return !c.x.active }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { c.x.mu.Lock(); defer c.x.mu.Unlock(); return !c.x.active }, 10*time.Second,
+		time.Millisecond)
 	require.EqualValues(t, 1, c.rebuilt.Load(), "a file that is right was made again")
 }
 
@@ -189,7 +196,9 @@ func TestIndexerThatMayNotWrite(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, names)
 	for i := range c.segments { // the other process
-		require.NoError(t, index.WriteFile(context.Background(), c.fs, indexFileName(c.segments[i].name), memIndexOf(c.models[i].events), c.meta(i)))
+		require.NoError(t,
+			index.WriteFile(context.Background(), c.fs, indexFileName(c.segments[i].name),
+				memIndexOf(c.models[i].events), c.meta(i)))
 	}
 	c.wait()
 	// Having found damage it keeps its own index and leaves the file alone.
@@ -197,7 +206,8 @@ func TestIndexerThatMayNotWrite(t *testing.T) {
 	mem := memIndexOf(c.models[0].events)
 	seg.setIndex(mem)
 	c.x.rewrite(seg)
-	require.Eventually(t, func() bool { c.x.mu.Lock(); defer c.x.mu.Unlock(); return len(c.x.pending) == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { c.x.mu.Lock(); defer c.x.mu.Unlock(); return len(c.x.pending) == 0 },
+		10*time.Second, time.Millisecond)
 	require.Equal(t, index.Index(mem), seg.index())
 }
 
@@ -247,7 +257,11 @@ func TestActiveIndex(t *testing.T) {
 		for i := from; i < to; {
 			a := engine.Append{Stream: fmt.Sprintf("s%d", i%7)}
 			for n := 0; n < batch && i < to; n++ {
-				a.Events = append(a.Events, engine.NewEvent{Type: "T", Payload: fmt.Append(nil, i), Tags: []string{fmt.Sprint("t", i%3)}})
+				a.Events = append(a.Events, engine.NewEvent{
+					Type:    "T",
+					Payload: fmt.Append(nil, i),
+					Tags:    []string{fmt.Sprint("t", i%3)},
+				})
 				i++
 			}
 			_, err := store.Append(context.Background(), a)
@@ -291,7 +305,14 @@ func TestActiveIndex(t *testing.T) {
 	require.Equal(t, before, fileContent(t, fsys, indexFileName(seg.name)))
 
 	// A segment with other content is not taken for the one that was indexed.
-	meta := index.Meta{Store: l.store, Number: seg.number, Base: seg.base, Count: whole.Count(), End: end.offset, Chain: [32]byte{1}}
+	meta := index.Meta{
+		Store:  l.store,
+		Number: seg.number,
+		Base:   seg.base,
+		Count:  whole.Count(),
+		End:    end.offset,
+		Chain:  [32]byte{1},
+	}
 	require.NoError(t, index.WriteFile(context.Background(), fsys, indexFileName(seg.name), whole, meta))
 	_, _, ok = x.openActive(seg, l.store, want.offset)
 	require.False(t, ok)

@@ -51,10 +51,13 @@ func (r *OpenReport) String() string {
 		if t.SavedAs == "" {
 			saved = "not saved, the disk is full"
 		}
-		parts = append(parts, fmt.Sprintf("cut %d bytes of an unfinished append from %s at offset %d (%s)", t.Bytes, t.File, t.Offset, saved))
+		parts = append(parts,
+			fmt.Sprintf("cut %d bytes of an unfinished append from %s at offset %d (%s)", t.Bytes, t.File, t.Offset,
+				saved))
 	}
 	if r.Superseded > 0 {
-		parts = append(parts, fmt.Sprintf("copied %d events that nothing promised to be durable to a new segment", r.Superseded))
+		parts = append(parts,
+			fmt.Sprintf("copied %d events that nothing promised to be durable to a new segment", r.Superseded))
 	}
 	if r.Unpromised > 0 {
 		parts = append(parts, fmt.Sprintf("left alone %d events that nothing promises to be durable", r.Unpromised))

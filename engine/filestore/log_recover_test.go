@@ -77,7 +77,8 @@ func payloads(s engine.Store) ([]string, error) {
 	for c.Next() {
 		e := c.Event()
 		if e.Position != engine.Position(len(all)) || e.Version != versions[e.Stream] {
-			return nil, fmt.Errorf("event %d of stream %s has position %d and version %d", len(all), e.Stream, e.Position, e.Version)
+			return nil, fmt.Errorf("event %d of stream %s has position %d and version %d", len(all), e.Stream,
+				e.Position, e.Version)
 		}
 		versions[e.Stream]++
 		all = append(all, string(e.Payload))

@@ -206,7 +206,8 @@ func (g *log) nameNext(frame int, micros int64) (poison bool, err error) {
 		return false, nil
 	}
 	number := g.last().number + 1
-	f, capacity, err := g.takeNext(format.SegmentCapacity(number, g.fixed, 0), format.SegmentCapacity(number, g.fixed, frame))
+	f, capacity,
+		err := g.takeNext(format.SegmentCapacity(number, g.fixed, 0), format.SegmentCapacity(number, g.fixed, frame))
 	if err != nil {
 		return false, err
 	}
@@ -251,7 +252,8 @@ func (g *log) settle() error {
 func (g *log) describeDurable() *format.Manifest {
 	m := g.describe()
 	last := &m.Segments[len(m.Segments)-1]
-	last.End, last.Next, last.LastChain, last.Greatest = g.durable.offset, g.durable.next, g.durable.chain, g.durable.micros
+	last.End, last.Next, last.LastChain, last.Greatest = g.durable.offset, g.durable.next, g.durable.chain,
+		g.durable.micros
 	return m
 }
 

@@ -43,7 +43,11 @@ func TestDistinctStreamsTakeBoundedMemory(t *testing.T) {
 	var live []uint64 // MB
 	for n := 0; n < streams; n += len(batch) {
 		for i := range batch {
-			batch[i] = engine.Append{Stream: name(n + i), Expect: []engine.Expectation{engine.NoStream}, Events: []engine.NewEvent{{Type: "Opened", Payload: payload}}}
+			batch[i] = engine.Append{
+				Stream: name(n + i),
+				Expect: []engine.Expectation{engine.NoStream},
+				Events: []engine.NewEvent{{Type: "Opened", Payload: payload}},
+			}
 		}
 		_, err := s.Append(ctx, batch...)
 		require.NoError(t, err)
@@ -56,7 +60,11 @@ func TestDistinctStreamsTakeBoundedMemory(t *testing.T) {
 		require.Less(t, mb, most)
 	}
 	for i := 0; i < streams; i += streams / 1000 { // and their versions are known, those in the cache of heads or not
-		_, err := s.Append(ctx, engine.Append{Stream: name(i), Expect: []engine.Expectation{engine.Exact(0)}, Events: []engine.NewEvent{{Type: "T"}}})
+		_, err := s.Append(ctx, engine.Append{
+			Stream: name(i),
+			Expect: []engine.Expectation{engine.Exact(0)},
+			Events: []engine.NewEvent{{Type: "T"}},
+		})
 		require.NoError(t, err)
 	}
 	require.Less(t, (max(heap(), before)-before)>>20, most)

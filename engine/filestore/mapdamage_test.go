@@ -18,7 +18,10 @@ func TestMapShowsDamage(t *testing.T) {
 	require.NoError(t, err)
 	defer s.Close()
 	for i := range 200 {
-		_, err := s.Append(bg, engine.Append{Stream: fmt.Sprint("s", i%2), Events: []engine.NewEvent{{Type: "t", Payload: make([]byte, 500)}}})
+		_, err := s.Append(bg, engine.Append{
+			Stream: fmt.Sprint("s", i%2),
+			Events: []engine.NewEvent{{Type: "t", Payload: make([]byte, 500)}},
+		})
 		require.NoError(t, err)
 	}
 	waitIndexed(t, s)

@@ -165,7 +165,12 @@ type generator struct {
 }
 
 func newGenerator(streams, perFrame int) *generator {
-	return &generator{streams: streams, perFrame: perFrame, rnd: rand.New(rand.NewPCG(8, 9)), e: index.Event{Offset: 4096, Frame: 4096}}
+	return &generator{
+		streams:  streams,
+		perFrame: perFrame,
+		rnd:      rand.New(rand.NewPCG(8, 9)),
+		e:        index.Event{Offset: 4096, Frame: 4096},
+	}
 }
 
 func (g *generator) next() *index.Event {

@@ -26,14 +26,21 @@ var moves = []struct {
 	}},
 	{"LOCK is a link to another file", func(d string) error {
 		other := filepath.Join(filepath.Dir(d), "other")
-		return errors.Join(os.WriteFile(other, nil, 0o644), os.Remove(filepath.Join(d, lockName)), os.Symlink(other, filepath.Join(d, lockName)))
+		return errors.Join(os.WriteFile(other, nil, 0o644), os.Remove(filepath.Join(d, lockName)),
+			os.Symlink(other, filepath.Join(d, lockName)))
 	}},
 	{"TAIL is removed", func(d string) error { return os.Remove(filepath.Join(d, format.TailName)) }},
-	{"the last segment is removed", func(d string) error { return os.Remove(filepath.Join(d, format.SegmentFileName(1, 0))) }},
+	{"the last segment is removed", func(d string) error {
+		return os.Remove(filepath.Join(d, format.SegmentFileName(1, 0)))
+	}},
 	{"the directory is removed", os.RemoveAll},
 	{"the directory is renamed", func(d string) error { return os.Rename(d, d+".aside") }},
-	{"the directory is renamed, another one made", func(d string) error { return errors.Join(os.Rename(d, d+".aside"), os.Mkdir(d, 0o755)) }},
-	{"a directory above is renamed", func(d string) error { return os.Rename(filepath.Dir(d), filepath.Dir(d)+".aside") }},
+	{"the directory is renamed, another one made", func(d string) error {
+		return errors.Join(os.Rename(d, d+".aside"), os.Mkdir(d, 0o755))
+	}},
+	{"a directory above is renamed", func(d string) error {
+		return os.Rename(filepath.Dir(d), filepath.Dir(d)+".aside")
+	}},
 	{"the directory is a link to another one", func(d string) error {
 		return errors.Join(os.Rename(d, d+".aside"), os.Symlink(filepath.Join(filepath.Dir(d), "copy"), d))
 	}},
@@ -46,8 +53,12 @@ var moves = []struct {
 	{"a copy is made of links, and takes its place", func(d string) error {
 		return errors.Join(os.Rename(d, d+".aside"), linkFiles(d+".aside", d))
 	}},
-	{"a copy is written over the files", func(d string) error { return overwrite(filepath.Join(filepath.Dir(d), "copy"), d) }},
-	{"the files are replaced by those of a copy", func(d string) error { return replaceFiles(filepath.Join(filepath.Dir(d), "copy"), d) }},
+	{"a copy is written over the files", func(d string) error {
+		return overwrite(filepath.Join(filepath.Dir(d), "copy"), d)
+	}},
+	{"the files are replaced by those of a copy", func(d string) error {
+		return replaceFiles(filepath.Join(filepath.Dir(d), "copy"), d)
+	}},
 	{"all files are removed", func(d string) error { return errors.Join(os.RemoveAll(d+"/x"), removeFiles(d)) }},
 }
 
@@ -151,7 +162,9 @@ func waitFor(t *testing.T, done <-chan error) error {
 func TestWhoeverWaitsIsToldThatTheStoreHasMoved(t *testing.T) {
 	for _, m := range moves {
 		for _, writes := range []bool{false, true} {
-			if !writes && (m.name[:4] == "LOCK" || m.name == "the last segment is removed" || m.name == "a copy is written over the files") {
+			if !writes &&
+				(m.name[:4] == "LOCK" || m.name == "the last segment is removed" ||
+					m.name == "a copy is written over the files") {
 				continue // which is nothing to somebody who reads: the copy has the same events
 			}
 			t.Run(m.name, func(t *testing.T) {
@@ -187,10 +200,15 @@ func TestTwoWritersAtOnceAreImpossible(t *testing.T) {
 		{"nothing is done", func(string) error { return nil }},
 		{"LOCK is removed", func(d string) error { return os.Remove(filepath.Join(d, lockName)) }},
 		{"all but the log is removed", func(d string) error {
-			return errors.Join(os.Remove(filepath.Join(d, lockName)), os.Remove(filepath.Join(d, format.TailName)), os.Remove(filepath.Join(d, format.ManifestName)))
+			return errors.Join(os.Remove(filepath.Join(d, lockName)), os.Remove(filepath.Join(d, format.TailName)),
+				os.Remove(filepath.Join(d, format.ManifestName)))
 		}},
-		{"the directory is renamed, and again", func(d string) error { return errors.Join(os.Rename(d, d+"2"), os.Rename(d+"2", d)) }},
-		{"a copy is made of links", func(d string) error { return errors.Join(os.Rename(d, d+"2"), linkFiles(d+"2", d)) }},
+		{"the directory is renamed, and again", func(d string) error {
+			return errors.Join(os.Rename(d, d+"2"), os.Rename(d+"2", d))
+		}},
+		{"a copy is made of links", func(d string) error {
+			return errors.Join(os.Rename(d, d+"2"), linkFiles(d+"2", d))
+		}},
 		{"a copy is made of links, without LOCK", func(d string) error {
 			return errors.Join(os.Rename(d, d+"2"), linkFiles(d+"2", d), os.Remove(filepath.Join(d, lockName)))
 		}},

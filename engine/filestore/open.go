@@ -86,7 +86,8 @@ func (o *Options) fill() error {
 	case o.MaxEventSize < engine.MinEventLimit || o.MaxEventSize > engine.MaxEventLimit:
 		return invalidOption("MaxEventSize", "must be from %d to %d bytes", engine.MinEventLimit, engine.MaxEventLimit)
 	case o.SegmentSize != 0 && (o.SegmentSize < format.MinSegmentSize || o.SegmentSize > format.MaxSegmentSize):
-		return invalidOption("SegmentSize", "must be 0 or from %d to %d bytes", format.MinSegmentSize, format.MaxSegmentSize)
+		return invalidOption("SegmentSize", "must be 0 or from %d to %d bytes", format.MinSegmentSize,
+			format.MaxSegmentSize)
 	case o.QueueLength < 0:
 		return invalidOption("QueueLength", "must not be negative")
 	case o.SyncInterval < 0:

@@ -30,9 +30,11 @@ type batchBuilder struct {
 func (b *batchBuilder) clear() {
 	b.bytes = 0
 	b.batch = engine.Batch{
-		Positions: b.batch.Positions[:0], Streams: b.batch.Streams[:0], Versions: b.batch.Versions[:0], IDs: b.batch.IDs[:0],
-		Types: b.batch.Types[:0], Payloads: b.batch.Payloads[:0], JSON: b.batch.JSON[:0], Metadata: b.batch.Metadata[:0],
-		Tags: b.batch.Tags[:0], Times: b.batch.Times[:0], Redacted: b.batch.Redacted[:0],
+		Positions: b.batch.Positions[:0], Streams: b.batch.Streams[:0], Versions: b.batch.Versions[:0],
+		IDs:   b.batch.IDs[:0],
+		Types: b.batch.Types[:0], Payloads: b.batch.Payloads[:0], JSON: b.batch.JSON[:0],
+		Metadata: b.batch.Metadata[:0],
+		Tags:     b.batch.Tags[:0], Times: b.batch.Times[:0], Redacted: b.batch.Redacted[:0],
 	}
 }
 
@@ -52,7 +54,9 @@ func (b *batchBuilder) reserve(n int) {
 }
 
 // grow makes an empty column's capacity at least n, if it was asked for.
-func grow[T string | []byte | []string | bool | int64 | engine.Position | engine.Version | uuid.UUID](column *[]T, n int, asked bool) {
+func grow[T string | []byte | []string | bool | int64 | engine.Position | engine.Version | uuid.UUID](
+	column *[]T, n int, asked bool,
+) {
 	if asked && cap(*column) < n {
 		*column = make([]T, 0, n)
 	}

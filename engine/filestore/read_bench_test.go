@@ -41,7 +41,13 @@ func benchLog(tb testing.TB, n, frame, perStream, apart int) (*readIndex, []stri
 	for i := range n {
 		k := r.IntN(apart)
 		name := growing[k]
-		e := engine.Event{Stream: name, Type: fmt.Sprintf("OrderEvent%02d", r.IntN(12)), Payload: payload, Metadata: metadata, JSON: true}
+		e := engine.Event{
+			Stream:   name,
+			Type:     fmt.Sprintf("OrderEvent%02d", r.IntN(12)),
+			Payload:  payload,
+			Metadata: metadata,
+			JSON:     true,
+		}
 		e.ID = uuid.Must(uuid.NewV7())
 		group = append(group, e)
 		if len(group) == frame || i == n-1 {

@@ -21,8 +21,9 @@ func costLog(t testing.TB, n int) *handLog {
 			frame := make([]engine.Event, 100)
 			for i := range frame {
 				p := len(l.events) + i
-				frame[i] = engine.Event{Stream: fmt.Sprintf("s-%06d", p/10), Type: fmt.Sprintf("type-%d", p%9), Payload: make([]byte, 200),
-					ID: uuid.UUID{byte(p >> 16), byte(p >> 8), byte(p)}}
+				frame[i] = engine.Event{Stream: fmt.Sprintf("s-%06d", p/10), Type: fmt.Sprintf("type-%d", p%9),
+					Payload: make([]byte, 200),
+					ID:      uuid.UUID{byte(p >> 16), byte(p >> 8), byte(p)}}
 				if p%1000 == 999 {
 					frame[i].Type = "rare"
 				}
@@ -71,7 +72,8 @@ func TestReadsReadLittle(t *testing.T) {
 		reads  int64
 	}{
 		{"the first event", func() int { e, _ := scan(engine.Filter{Limit: 1}); return e }, 1, [2]int64{512, 0}, 1},
-		{"the last event", func() int { e, _ := scan(engine.Filter{Limit: 1, Direction: engine.Backwards}); return e }, 1, [2]int64{0, 512}, 3},
+		{"the last event", func() int { e, _ := scan(engine.Filter{Limit: 1, Direction: engine.Backwards}); return e },
+			1, [2]int64{0, 512}, 3},
 		{"the last of a common type", func() int {
 			e, _ := scan(engine.Filter{Limit: 1, Direction: engine.Backwards, Types: []string{"type-3"}})
 			return e
@@ -80,35 +82,56 @@ func TestReadsReadLittle(t *testing.T) {
 			e, _ := scan(engine.Filter{Limit: 1, Direction: engine.Backwards, Types: []string{"rare"}})
 			return e
 		}, 1, [2]int64{0, 512}, 3},
-		{"ten in the middle", func() int { e, _ := scan(engine.Filter{Limit: 10, From: n/2 + 7}); return e }, 10, [2]int64{4096, 0}, 1},
-		{"all of a rare type", func() int { e, _ := scan(engine.Filter{Types: []string{"rare"}}); return e }, 2 * n / 1000, [2]int64{20 * 512, 20 * 512}, 2*n/1000 + 1},
-		{"rare and even", func() int { e, _ := scan(engine.Filter{Types: []string{"rare"}, Tags: []string{"even"}}); return e }, 0, [2]int64{0, 0}, 0},
-		{"an unknown stream", func() int { e, s := scan(engine.Filter{Streams: []string{"nobody"}}); require.Equal(t, 2, s); return e }, 0, [2]int64{0, 0}, 0},
+		{"ten in the middle", func() int { e, _ := scan(engine.Filter{Limit: 10, From: n/2 + 7}); return e }, 10,
+			[2]int64{4096, 0}, 1},
+		{"all of a rare type", func() int { e, _ := scan(engine.Filter{Types: []string{"rare"}}); return e },
+			2 * n / 1000, [2]int64{20 * 512, 20 * 512}, 2*n/1000 + 1},
+		{"rare and even",
+			func() int { e, _ := scan(engine.Filter{Types: []string{"rare"}, Tags: []string{"even"}}); return e }, 0,
+			[2]int64{0, 0}, 0},
+		{"an unknown stream",
+			func() int { e, s := scan(engine.Filter{Streams: []string{"nobody"}}); require.Equal(t, 2, s); return e },
+			0, [2]int64{0, 0}, 0},
 		{"a stream", func() int {
 			e, s := scan(engine.Filter{Streams: []string{"s-000100"}})
 			require.Equal(t, 1, s)
 			return e
 		}, 10, [2]int64{4096, 0}, 1},
 		{"a version of a stream", func() int {
-			e, _ := scan(engine.Filter{Streams: []string{"s-000100"}, MinVersion: 4, MaxVersion: 4, HasMaxVersion: true})
+			e, _ := scan(engine.Filter{
+				Streams:       []string{"s-000100"},
+				MinVersion:    4,
+				MaxVersion:    4,
+				HasMaxVersion: true,
+			})
 			return e
 		}, 1, [2]int64{512, 0}, 1},
-		{"an event by its id", func() int { e, s := scan(engine.Filter{IDs: []uuid.UUID{{0, 1, 2}}}); require.Equal(t, 1, s); return e }, 1, [2]int64{512, 0}, 1},
+		{"an event by its id",
+			func() int { e, s := scan(engine.Filter{IDs: []uuid.UUID{{0, 1, 2}}}); require.Equal(t, 1, s); return e },
+			1, [2]int64{512, 0}, 1},
 		{"a time", func() int {
 			e, s := scan(engine.Filter{Since: l.events[n+10].RecordedAt, Before: l.events[n+12].RecordedAt})
 			require.Equal(t, 1, s)
 			return e
 		}, 2, [2]int64{0, 65536}, 4},
-		{"positions", func() int { e, s := scan(engine.Filter{From: 5, To: 7}); require.Equal(t, 1, s); return e }, 2, [2]int64{65536, 0}, 3},
-		{"ReadAll, one event", func() int { return first(index.ReadAll(bg, n/2, engine.Forwards)) }, 1, [2]int64{65536, 0}, 3},
-		{"ReadStream", func() int { return len(readCursor(t, index.ReadStream(bg, "s-000100", 0, engine.Forwards))) }, 10, [2]int64{4096, 0}, 1},
-		{"ReadStream, the last event", func() int { return first(index.ReadStream(bg, "s-000100", 1<<40, engine.Backwards)) }, 1, [2]int64{4096, 0}, 1},
+		{"positions", func() int { e, s := scan(engine.Filter{From: 5, To: 7}); require.Equal(t, 1, s); return e }, 2,
+			[2]int64{65536, 0}, 3},
+		{"ReadAll, one event", func() int {
+			return first(index.ReadAll(bg, n/2, engine.Forwards))
+		}, 1, [2]int64{65536, 0}, 3},
+		{"ReadStream", func() int {
+			return len(readCursor(t, index.ReadStream(bg, "s-000100", 0, engine.Forwards)))
+		}, 10, [2]int64{4096, 0}, 1},
+		{"ReadStream, the last event", func() int {
+			return first(index.ReadStream(bg, "s-000100", 1<<40, engine.Backwards))
+		}, 1, [2]int64{4096, 0}, 1},
 		{"count of a type", func() int {
 			k, err := index.Count(bg, engine.Filter{Types: []string{"rare"}})
 			require.NoError(t, err)
 			return int(k)
 		}, 2 * n / 1000, [2]int64{0, 0}, 0},
-		{"types", func() int { k, err := index.Types(bg); require.NoError(t, err); return len(k) }, 10, [2]int64{0, 0}, 0},
+		{"types", func() int { k, err := index.Types(bg); require.NoError(t, err); return len(k) }, 10, [2]int64{0, 0},
+			0},
 		{"streams", func() int { return len(listStreams(t, index.Streams(bg, "s-0001"))) }, 100, [2]int64{0, 0}, 0},
 	}
 	require.NotNil(t, sealed.sealed.Load())
@@ -236,7 +259,8 @@ func TestStreamsAllocateLittle(t *testing.T) {
 func TestPartsDivideEvenly(t *testing.T) {
 	l := costLog(t, 10_000)
 	index := l.index()
-	for _, f := range []engine.Filter{{}, {From: 777, To: 17_001}, {Types: []string{"type-1"}}, {Since: l.events[7_000].RecordedAt},
+	for _, f := range []engine.Filter{{}, {From: 777, To: 17_001}, {Types: []string{"type-1"}},
+		{Since: l.events[7_000].RecordedAt},
 		{Before: l.events[7_000].RecordedAt, Direction: engine.Backwards}} {
 		whole := selected(l.events, &engine.Filter{From: f.From, To: f.To, Since: f.Since, Before: f.Before})
 		for _, n := range []int{1, 2, 4} {
@@ -278,7 +302,14 @@ func TestDamagedBeginningOfActiveIndex(t *testing.T) {
 			frame()
 		}
 		seg := l.last()
-		m := index.Meta{Store: l.view.store, Number: seg.number, Base: 0, Count: uint32(len(l.events)), End: l.off, Chain: l.chain}
+		m := index.Meta{
+			Store:  l.view.store,
+			Number: seg.number,
+			Base:   0,
+			Count:  uint32(len(l.events)),
+			End:    l.off,
+			Chain:  l.chain,
+		}
 		require.NoError(t, index.WriteFile(bg, fsys, "x.idx", seg.index().(*index.Memory), m))
 		damageBlocks(t, fsys, "x.idx", r)
 		file, err := index.OpenFile(fsys, "x.idx", m, index.NewBlockCache(1<<20, 1<<20))

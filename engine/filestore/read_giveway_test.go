@@ -58,10 +58,13 @@ func TestReadersGiveWayWhileAnAppendIsUnderWay(t *testing.T) {
 		times int // that it gives way at least
 	}{
 		{"a scan", func() { _, most = batches(index, engine.Filter{}) }, n / yieldEvents},
-		{"a scan of a type", func() { batches(index, engine.Filter{Types: []string{"type-1"}}) }, n / yieldEvents}, // it looks at all of them
+		// it looks at all of them
+		{"a scan of a type", func() { batches(index, engine.Filter{Types: []string{"type-1"}}) }, n / yieldEvents},
 		{"all events", func() { readCursor(t, index.ReadAll(bg, 0, engine.Forwards)) }, n / yieldEvents},
 		{"a stream", func() { readCursor(t, streamIndex.ReadStream(bg, "s", 0, engine.Forwards)) }, n / yieldEvents},
-		{"a stream, backwards", func() { readCursor(t, streamIndex.ReadStream(bg, "s", n, engine.Backwards)) }, n / yieldEvents},
+		{"a stream, backwards", func() {
+			readCursor(t, streamIndex.ReadStream(bg, "s", n, engine.Backwards))
+		}, n / yieldEvents},
 		{"a list of streams", func() { listStreams(t, index.Streams(bg, "")) }, n / 10 / yieldEvents},
 		{"one event", func() { batches(index, engine.Filter{From: 5, To: 6}) }, 1},
 	} {
@@ -85,11 +88,21 @@ func TestAppendsUnderWayAreCounted(t *testing.T) {
 	counted := int32(-1)
 	_, err := s.Append(bg, engine.Append{Stream: "a", Events: []engine.NewEvent{{Type: "t"}}})
 	require.NoError(t, err)
-	_, err = s.Append(bg, engine.Append{Stream: "a", Events: []engine.NewEvent{{Type: "t"}}, Expect: []engine.Expectation{&engine.Condition{After: engine.NoPosition,
-		Match: func(*engine.Batch, int) (bool, error) { counted = s.shared.appends.Load(); return false, nil }}}})
+	_, err = s.Append(bg,
+		engine.Append{Stream: "a", Events: []engine.NewEvent{{Type: "t"}},
+			Expect: []engine.Expectation{&engine.Condition{After: engine.NoPosition,
+				Match: func(*engine.Batch, int) (bool, error) {
+					counted = s.shared.appends.Load()
+					return false,
+						nil
+				}}}})
 	require.NoError(t, err)
 	require.EqualValues(t, 1, counted)
-	_, err = s.Append(bg, engine.Append{Stream: "a", Events: []engine.NewEvent{{Type: "t"}}, Expect: []engine.Expectation{engine.NoStream}})
+	_, err = s.Append(bg, engine.Append{
+		Stream: "a",
+		Events: []engine.NewEvent{{Type: "t"}},
+		Expect: []engine.Expectation{engine.NoStream},
+	})
 	require.Error(t, err)
 	_, err = s.Append(bg, engine.Append{Stream: "$no", Events: []engine.NewEvent{{Type: "t"}}})
 	require.Error(t, err)

@@ -52,7 +52,8 @@ func compareReads(t testing.TB, r *rand.Rand, index engine.ReadIndex, events []e
 
 func compareAll(t testing.TB, r *rand.Rand, index engine.ReadIndex, events []engine.Event) {
 	n := len(events)
-	for _, from := range []engine.Position{-5, -1, 0, engine.Position(r.IntN(n + 1)), engine.Position(n - 1), engine.Position(n), engine.Position(n + 7)} {
+	for _, from := range []engine.Position{-5, -1, 0, engine.Position(r.IntN(n + 1)), engine.Position(n - 1),
+		engine.Position(n), engine.Position(n + 7)} {
 		for _, dir := range []engine.Direction{engine.Forwards, engine.Backwards} {
 			f := engine.Filter{From: from, Direction: dir}
 			if dir == engine.Backwards {
@@ -85,7 +86,8 @@ func compareStreams(t testing.TB, r *rand.Rand, index engine.ReadIndex, events [
 		}
 		n := engine.Version(len(of))
 		for _, from := range []engine.Version{-1, 0, engine.Version(r.IntN(len(of))), n - 1, n, n + 3} {
-			sameEvents(t, of[min(max(from, 0), n):], readCursor(t, index.ReadStream(bg, name, from, engine.Forwards)), from)
+			sameEvents(t, of[min(max(from, 0), n):], readCursor(t, index.ReadStream(bg, name, from, engine.Forwards)),
+				from)
 			f := engine.Filter{Direction: engine.Backwards}
 			back := selected(of[:min(from+1, n)], &f)
 			sameEvents(t, back, readCursor(t, index.ReadStream(bg, name, from, engine.Backwards)), from)
@@ -163,9 +165,11 @@ func TestReadsWithReuseAgreeWithModel(t *testing.T) {
 		for b := c.Next(); b != nil; b = c.Next() {
 			for i := range b.Len {
 				got := engine.Event{
-					Position: b.Positions[i], Stream: b.Streams[i], Version: b.Versions[i], ID: b.IDs[i], Type: b.Types[i],
-					Payload: b.Payloads[i], Metadata: b.Metadata[i], Tags: b.Tags[i], RecordedAt: time.UnixMicro(b.Times[i]).UTC(),
-					JSON: b.JSON[i], Redacted: b.Redacted[i],
+					Position: b.Positions[i], Stream: b.Streams[i], Version: b.Versions[i], ID: b.IDs[i],
+					Type:    b.Types[i],
+					Payload: b.Payloads[i], Metadata: b.Metadata[i], Tags: b.Tags[i],
+					RecordedAt: time.UnixMicro(b.Times[i]).UTC(),
+					JSON:       b.JSON[i], Redacted: b.Redacted[i],
 				}
 				sameEvents(t, want[:1], []engine.Event{got}, f)
 				want = want[1:]
@@ -175,7 +179,8 @@ func TestReadsWithReuseAgreeWithModel(t *testing.T) {
 		require.Empty(t, want)
 	}
 	for _, dir := range []engine.Direction{engine.Forwards, engine.Backwards} {
-		for _, c := range []engine.Cursor{l.index().ReadAll(bg, 5000, dir), l.index().ReadStream(bg, "account-1", 5000, dir),
+		for _, c := range []engine.Cursor{l.index().ReadAll(bg, 5000, dir),
+			l.index().ReadStream(bg, "account-1", 5000, dir),
 			l.index().ReadAll(bg, 0, dir), l.index().ReadStream(bg, "account-1", 0, dir)} {
 			c.(engine.Reuser).Reuse()
 			n := 0
@@ -206,8 +211,10 @@ func TestColumnsNotAskedForAreEmpty(t *testing.T) {
 		n := 0
 		for b := c.Next(); b != nil; b = c.Next() {
 			for column, length := range map[engine.ColumnSet]int{
-				engine.ColStream: len(b.Streams), engine.ColVersion: len(b.Versions), engine.ColID: len(b.IDs), engine.ColType: len(b.Types), engine.ColPayload: len(b.Payloads),
-				engine.ColMetadata: len(b.Metadata), engine.ColTags: len(b.Tags), engine.ColTime: len(b.Times), engine.ColRedacted: len(b.Redacted),
+				engine.ColStream: len(b.Streams), engine.ColVersion: len(b.Versions), engine.ColID: len(b.IDs),
+				engine.ColType: len(b.Types), engine.ColPayload: len(b.Payloads),
+				engine.ColMetadata: len(b.Metadata), engine.ColTags: len(b.Tags), engine.ColTime: len(b.Times),
+				engine.ColRedacted: len(b.Redacted),
 			} {
 				require.Equal(t, bit&column != 0, length == b.Len, "asked %b, column %b", bit, column)
 				require.True(t, length == 0 || length == b.Len)
@@ -390,7 +397,8 @@ func TestDamageThatGoesAwayIsReadAgain(t *testing.T) {
 		sameEvents(t, l.events, readCursor(t, l.index().ReadAll(bg, 0, engine.Forwards)), "forwards")
 		sameEvents(t, back, readCursor(t, l.index().ReadAll(bg, 1<<40, engine.Backwards)), "backwards")
 		f := engine.Filter{Streams: []string{"account-1"}}
-		sameEvents(t, selected(l.events, &f), readCursor(t, l.index().ReadStream(bg, "account-1", 0, engine.Forwards)), "stream")
+		sameEvents(t, selected(l.events, &f), readCursor(t, l.index().ReadStream(bg, "account-1", 0, engine.Forwards)),
+			"stream")
 	}
 }
 
@@ -456,10 +464,15 @@ func forgeFrame(t *testing.T, r *rand.Rand, l *handLog, seg *segment, off int64,
 	}
 	record := b[format.FrameHeaderSize:]
 	if n := format.RecordSize(record); n >= format.EventHeadSize && n <= len(record) {
-		crc := format.RecordCRC(record, l.view.store, seg.base+engine.Position(first), format.CRC(record[format.EventHeadSize:n]))
+		crc := format.RecordCRC(record, l.view.store, seg.base+engine.Position(first),
+			format.CRC(record[format.EventHeadSize:n]))
 		binary.LittleEndian.PutUint32(record[format.RecordCRCAt:], crc)
 	}
-	binary.LittleEndian.PutUint32(b[format.FrameHeaderCRCAt:], format.FrameHeaderCRC(b, format.Place{Store: l.view.store, Segment: seg.number, Offset: off}))
+	binary.LittleEndian.PutUint32(b[format.FrameHeaderCRCAt:], format.FrameHeaderCRC(b, format.Place{
+		Store:   l.view.store,
+		Segment: seg.number,
+		Offset:  off,
+	}))
 	if size := binary.LittleEndian.Uint32(b[format.FrameSizeAt:]); size >= format.MinFrameSize && int(size) <= len(b) {
 		format.PutFrameTrailer(b[:size], format.FrameChain(b[:size]))
 	}

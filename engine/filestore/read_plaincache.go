@@ -88,7 +88,8 @@ func (c *plainCache) decode(stored, b []byte) bool {
 		// The options are valid, so that there is no error. Nothing runs in the background, and so
 		// nothing needs to be closed.
 		c.decoder, _ = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-			zstd.WithDecoderMaxMemory(format.PackedBlockSize), zstd.WithDecoderMaxWindow(format.PackedBlockSize), zstd.WithDecodeAllCapLimit(true))
+			zstd.WithDecoderMaxMemory(format.PackedBlockSize), zstd.WithDecoderMaxWindow(format.PackedBlockSize),
+			zstd.WithDecodeAllCapLimit(true))
 	})
 	got, err := c.decoder.DecodeAll(stored, b[:0:len(b)])
 	return err == nil && len(got) == len(b)

@@ -143,7 +143,8 @@ func (f *frameRows) skipTo(lo uint32) error {
 	for f.ord < lo {
 		n := format.RecordSize(f.records[f.offset:])
 		if n < format.MinRecordSize || n > len(f.records)-f.offset {
-			return f.s.corrupt(f.frameAt+format.FrameHeaderSize+int64(f.offset), f.ord, engine.NoPosition, format.ErrFrameRecords)
+			return f.s.corrupt(f.frameAt+format.FrameHeaderSize+int64(f.offset), f.ord, engine.NoPosition,
+				format.ErrFrameRecords)
 		}
 		f.offset += n
 		f.ord++
@@ -179,7 +180,8 @@ func (f *frameRows) locate(h format.FrameHeader) error {
 	for ord := first; ord < min(f.next, f.hi); ord++ {
 		n := format.RecordSize(f.records[off:])
 		if n < format.MinRecordSize || n > len(f.records)-off {
-			return f.s.corrupt(f.frameAt+format.FrameHeaderSize+int64(off), ord, engine.NoPosition, format.ErrFrameRecords)
+			return f.s.corrupt(f.frameAt+format.FrameHeaderSize+int64(off), ord, engine.NoPosition,
+				format.ErrFrameRecords)
 		}
 		if ord >= f.lo {
 			f.starts = append(f.starts, uint32(off))

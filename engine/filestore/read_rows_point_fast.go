@@ -54,7 +54,8 @@ func (p *pointRows) copyMore() error {
 			return nil
 		}
 	}
-	for p.copies = p.copies[:done]; len(p.copies) < len(p.offsets); { // reading the file tells what is wrong with the map
+	// reading the file tells what is wrong with the map
+	for p.copies = p.copies[:done]; len(p.copies) < len(p.offsets); {
 		p.copies = append(p.copies, nil)
 	}
 	return nil
@@ -63,7 +64,8 @@ func (p *pointRows) copyMore() error {
 // copyRecords is copyMore for a map.
 func (p *pointRows) copyRecords(m *vfs.FileMap) {
 	done, total := len(p.copies), 0
-	for _, off := range p.offsets[done:] { // the sizes first: the processor fetches the beginnings of several records at a time
+	// the sizes first: the processor fetches the beginnings of several records at a time
+	for _, off := range p.offsets[done:] {
 		b := recordIn(m, off)
 		if total+len(b) > largeBlock && total > 0 {
 			break
@@ -145,7 +147,8 @@ func (p *pointRows) missing() ([]byte, error) {
 func (p *pointRows) readRun() error {
 	first, last := p.done, p.done
 	for i := first + 1; i < len(p.copies) && p.copies[i] == nil; i++ {
-		if distance(p.offsets[i], p.offsets[last]) > pointGap || distance(p.offsets[i], p.offsets[first]) > mostRun-pointGuess {
+		if distance(p.offsets[i], p.offsets[last]) > pointGap ||
+			distance(p.offsets[i], p.offsets[first]) > mostRun-pointGuess {
 			break
 		}
 		last = i

@@ -15,8 +15,10 @@ import (
 // Sizes of reads, in bytes. Between 64 KiB and 1 MiB the size of a long scan's reads makes no
 // difference.
 const (
-	smallBlock = 4 << 10   // the least that a scan reads at once
-	firstBlock = 16 << 10  // what it begins with if nobody says how much is wanted; each block is then twice the one before
+	smallBlock = 4 << 10 // the least that a scan reads at once
+	// what it begins with if nobody says how much is wanted; each block is then twice the one
+	// before
+	firstBlock = 16 << 10
 	largeBlock = 256 << 10 // up to this, unless a single frame is larger
 )
 

@@ -67,7 +67,8 @@ func appendRandom(t testing.TB, s engine.Store, r *rand.Rand, events []engine.Ev
 // waitIndexed waits until all sealed segments have index files.
 func waitIndexed(t testing.TB, s *FileStore) {
 	t.Helper()
-	require.Eventually(t, func() bool { st := s.Stats(); return st.IndexedTo == st.Segments-1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { st := s.Stats(); return st.IndexedTo == st.Segments-1 }, 10*time.Second,
+		time.Millisecond)
 }
 
 // TestStoreReadsAgreeWithModel reads a store while it grows, from memory indexes and from index
@@ -254,7 +255,8 @@ func TestReadsEndWithContextAndStore(t *testing.T) {
 	index := s.ReadIndex()
 	reads := func(ctx context.Context, want error) {
 		t.Helper()
-		for _, c := range []engine.Cursor{index.ReadAll(ctx, 0, engine.Forwards), index.ReadStream(ctx, "x", 0, engine.Forwards)} {
+		for _, c := range []engine.Cursor{index.ReadAll(ctx, 0, engine.Forwards),
+			index.ReadStream(ctx, "x", 0, engine.Forwards)} {
 			require.False(t, c.Next())
 			require.Equal(t, want, c.Err())
 			require.NoError(t, c.Close())
@@ -271,7 +273,8 @@ func TestReadsEndWithContextAndStore(t *testing.T) {
 		require.Equal(t, want, err)
 	}
 	ctx, cancel := context.WithCancel(bg)
-	all, stream, batches, list := index.ReadAll(ctx, 0, engine.Forwards), index.ReadStream(ctx, "account-1", 0, engine.Backwards),
+	all, stream, batches, list := index.ReadAll(ctx, 0, engine.Forwards),
+		index.ReadStream(ctx, "account-1", 0, engine.Backwards),
 		index.Scan(ctx, engine.Filter{}, engine.ColAll), index.Streams(ctx, "")
 	require.True(t, all.Next())
 	require.True(t, stream.Next())
@@ -305,14 +308,18 @@ func TestSubscriptionMissesNothingAndRepeatsNothing(t *testing.T) {
 	s := openSmall(t, vfs.NewMem())
 	const before, after = 500, 1500
 	put := func(p int) {
-		_, err := s.Append(bg, engine.Append{Stream: fmt.Sprintf("s-%d", p%5), Events: []engine.NewEvent{{Type: []string{"even", "odd"}[p%2]}}})
+		_, err := s.Append(bg, engine.Append{
+			Stream: fmt.Sprintf("s-%d", p%5),
+			Events: []engine.NewEvent{{Type: []string{"even", "odd"}[p%2]}},
+		})
 		require.NoError(t, err)
 	}
 	for p := range before {
 		put(p)
 	}
 	var wg sync.WaitGroup
-	for _, what := range []engine.Filter{{}, {Types: []string{"odd"}}, {From: 700}, {To: 1200}, {To: 100}, {From: 1990, Streams: []string{"s-1"}},
+	for _, what := range []engine.Filter{{}, {Types: []string{"odd"}}, {From: 700}, {To: 1200}, {To: 100},
+		{From: 1990, Streams: []string{"s-1"}},
 		{Direction: engine.Backwards, Limit: 3}} {
 		wg.Go(func() { // ends when everything has been read
 			checkSubscription(t, s, what, before, before+after)
@@ -345,7 +352,8 @@ func checkSubscription(t *testing.T, s engine.Store, what engine.Filter, before,
 			return
 		}
 		if b == nil {
-			if caughtUp++; caughtUp > 1 || next < min(before, head) && what.From < before && what.To == 0 && what.Types == nil && what.Streams == nil {
+			if caughtUp++; caughtUp > 1 || next < min(before, head) && what.From < before && what.To == 0 &&
+				what.Types == nil && what.Streams == nil {
 				t.Errorf("%+v: caught up at %d, time %d", what, next, caughtUp)
 			}
 			continue
@@ -353,7 +361,8 @@ func checkSubscription(t *testing.T, s engine.Store, what engine.Filter, before,
 		for i := range b.Len {
 			p := b.Positions[i]
 			for ; next < p; next++ { // what was left out
-				if passes(&engine.Event{Position: next, Type: []string{"even", "odd"}[next%2], Stream: fmt.Sprintf("s-%d", next%5)}, &ordinary) {
+				if passes(&engine.Event{Position: next, Type: []string{"even", "odd"}[next%2],
+					Stream: fmt.Sprintf("s-%d", next%5)}, &ordinary) {
 					t.Errorf("%+v: %d is missing", what, next)
 				}
 			}
@@ -413,15 +422,25 @@ func TestStreamsAreFoundThroughRuns(t *testing.T) {
 		if n%4 == 0 {
 			name = fmt.Sprintf("many-%d", r.IntN(3))
 		}
-		e := engine.Event{Stream: name, Type: "T", Payload: make([]byte, 3000), Metadata: []byte("{}"), Position: engine.Position(n)}
-		done, err := s.Append(bg, engine.Append{Stream: name, Events: []engine.NewEvent{{Type: e.Type, Payload: e.Payload}}})
+		e := engine.Event{
+			Stream:   name,
+			Type:     "T",
+			Payload:  make([]byte, 3000),
+			Metadata: []byte("{}"),
+			Position: engine.Position(n),
+		}
+		done, err := s.Append(bg, engine.Append{
+			Stream: name,
+			Events: []engine.NewEvent{{Type: e.Type, Payload: e.Payload}},
+		})
 		require.NoError(t, err)
 		e.ID, e.Version, e.RecordedAt = done.Events[0].ID, done.Events[0].Version, done.RecordedAt
 		events = append(events, e)
 	}
 	waitIndexed(t, s)
 	require.Eventually(t, func() bool { return len(s.indexer.runList()) > 0 }, 10*time.Second, time.Millisecond)
-	for _, index := range []engine.ReadIndex{s.ReadIndex(), s.ReadIndex().At(engine.Position(len(events) / 2)), s.ReadIndex().At(engine.Position(len(events) - 30))} {
+	for _, index := range []engine.ReadIndex{s.ReadIndex(), s.ReadIndex().At(engine.Position(len(events) / 2)),
+		s.ReadIndex().At(engine.Position(len(events) - 30))} {
 		seen := events[:index.Head()]
 		names := map[string]bool{"nobody": true}
 		for _, e := range seen {

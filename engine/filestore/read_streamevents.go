@@ -9,7 +9,9 @@ import (
 )
 
 // ReadStream implements ReadIndex.
-func (r *readIndex) ReadStream(ctx context.Context, stream string, from engine.Version, dir engine.Direction) engine.Cursor {
+func (r *readIndex) ReadStream(
+	ctx context.Context, stream string, from engine.Version, dir engine.Direction,
+) engine.Cursor {
 	c := &streamEvents{index: r, stream: stream, dir: dir, chunk: pointGroup}
 	c.reader.ctx = ctx
 	c.reader.memory = &c.memory

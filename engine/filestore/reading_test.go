@@ -64,7 +64,13 @@ func (l *handLog) last() *segment { return l.view.segments[len(l.view.segments)-
 // frame writes one frame at the place where the log ends.
 func (l *handLog) frame(kind format.FrameKind, first, count int, records []byte) {
 	seg := l.last()
-	h := format.FrameHeader{First: engine.Position(first), Count: uint32(count), Kind: kind, Micros: l.micros, Previous: uint32(l.before)}
+	h := format.FrameHeader{
+		First:    engine.Position(first),
+		Count:    uint32(count),
+		Kind:     kind,
+		Micros:   l.micros,
+		Previous: uint32(l.before),
+	}
 	at := format.Place{Store: l.view.store, Segment: seg.number, Offset: l.off}
 	b, chain := format.SealFrame(append(make([]byte, format.FrameHeaderSize), records...), &h, at, l.chain)
 	_, err := seg.file.WriteAt(b, l.off)
@@ -230,13 +236,15 @@ func passes(e *engine.Event, f *engine.Filter) bool {
 		return true
 	}
 	one := func(a engine.Alternative) bool {
-		return any(slices.Contains(a.Streams, e.Stream), a.Streams != nil) && any(slices.Contains(a.Types, e.Type), a.Types != nil) && all(a.Tags)
+		return any(slices.Contains(a.Streams, e.Stream), a.Streams != nil) &&
+			any(slices.Contains(a.Types, e.Type), a.Types != nil) && all(a.Tags)
 	}
 	return e.Position >= f.From && (f.To == 0 || e.Position < f.To) &&
 		(f.Since.IsZero() || !e.RecordedAt.Before(f.Since)) && (f.Before.IsZero() || e.RecordedAt.Before(f.Before)) &&
 		e.Version >= f.MinVersion && (!f.HasMaxVersion || e.Version <= f.MaxVersion) &&
 		any(slices.Contains(f.Streams, e.Stream), f.Streams != nil) && strings.HasPrefix(e.Stream, f.Prefix) &&
-		any(slices.Contains(f.Types, e.Type), f.Types != nil) && all(f.Tags) && any(slices.Contains(f.IDs, e.ID), f.IDs != nil) &&
+		any(slices.Contains(f.Types, e.Type), f.Types != nil) && all(f.Tags) &&
+		any(slices.Contains(f.IDs, e.ID), f.IDs != nil) &&
 		any(slices.ContainsFunc(f.Any, one), f.Any != nil)
 }
 
@@ -348,8 +356,9 @@ func readBatches(t testing.TB, c engine.BatchCursor) (events []engine.Event) {
 		for i := range b.Len {
 			events = append(events, engine.Event{
 				Position: b.Positions[i], Stream: b.Streams[i], Version: b.Versions[i], ID: b.IDs[i], Type: b.Types[i],
-				Payload: b.Payloads[i], Metadata: b.Metadata[i], Tags: b.Tags[i], RecordedAt: time.UnixMicro(b.Times[i]).UTC(),
-				JSON: b.JSON[i], Redacted: b.Redacted[i],
+				Payload: b.Payloads[i], Metadata: b.Metadata[i], Tags: b.Tags[i],
+				RecordedAt: time.UnixMicro(b.Times[i]).UTC(),
+				JSON:       b.JSON[i], Redacted: b.Redacted[i],
 			})
 		}
 	}
@@ -370,8 +379,10 @@ func sameEvents(t testing.TB, want, got []engine.Event, what any) {
 }
 
 func assertEqual(a, b engine.Event) bool {
-	return a.Position == b.Position && a.Stream == b.Stream && a.Version == b.Version && a.ID == b.ID && a.Type == b.Type &&
-		bytes.Equal(a.Payload, b.Payload) && (a.Payload == nil) == (b.Payload == nil) && bytes.Equal(a.Metadata, b.Metadata) &&
+	return a.Position == b.Position && a.Stream == b.Stream && a.Version == b.Version && a.ID == b.ID &&
+		a.Type == b.Type &&
+		bytes.Equal(a.Payload, b.Payload) && (a.Payload == nil) == (b.Payload == nil) &&
+		bytes.Equal(a.Metadata, b.Metadata) &&
 		slices.Equal(a.Tags, b.Tags) && (a.Tags == nil) == (b.Tags == nil) && a.RecordedAt == b.RecordedAt &&
 		a.JSON == b.JSON && a.Redacted == b.Redacted
 }
@@ -483,7 +494,8 @@ func (l *handLog) naive(make func(*naiveIndex) index.Index) {
 			require.NoError(l.t, err)
 			frame, _, err := seg.index().Frame(uint32(ord))
 			require.NoError(l.t, err)
-			x := index.Event{Offset: off, Frame: frame, Stream: []byte(e.Stream), Type: []byte(e.Type), Version: e.Version, ID: e.ID,
+			x := index.Event{Offset: off, Frame: frame, Stream: []byte(e.Stream), Type: []byte(e.Type),
+				Version: e.Version, ID: e.ID,
 				Micros: e.RecordedAt.UnixMicro()}
 			for _, tag := range e.Tags {
 				x.Tags = append(x.Tags, []byte(tag))

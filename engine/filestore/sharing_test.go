@@ -48,7 +48,8 @@ func TestReadersThatWereFirst(t *testing.T) {
 		waits  chan error
 	}
 	var readers []reader
-	for _, o := range []Options{{ReadOnly: true}, {}, {ReadOnly: true}} { // the second one could write, too, and repairs
+	// the second one could write, too, and repairs
+	for _, o := range []Options{{ReadOnly: true}, {}, {ReadOnly: true}} {
 		s := openStore(t, dir, o)
 		c := s.ReadIndex().ReadAll(ctx, 0, engine.Forwards)
 		for range 5 {
@@ -62,7 +63,9 @@ func TestReadersThatWereFirst(t *testing.T) {
 	for life := range 3 {
 		w := openStore(t, dir, Options{SegmentSize: testSegmentSize, BusyTimeout: -1, Compress: CompressZstd})
 		appendNumbered(t, w, 500+200*life, 500+200*(life+1))
-		require.Eventually(t, func() bool { return w.Stats().Compressed == w.Stats().Segments-1 }, time.Minute, time.Millisecond)
+		require.Eventually(t, func() bool {
+			return w.Stats().Compressed == w.Stats().Segments-1
+		}, time.Minute, time.Millisecond)
 		_, err := w.Verify(ctx)
 		require.NoError(t, err)
 		require.NoError(t, w.Close())
@@ -89,11 +92,13 @@ func TestNothingToCleanUp(t *testing.T) {
 	w := openStore(t, alive, o)
 	appendNumbered(t, w, 0, 500)
 	copyFiles(t, alive, dir)
-	for _, name := range []string{nextTemp, format.ManifestTemp, compressTemp, "000000000001.idx.tmp", "000000000001-000000000008.idx.tmp",
+	for _, name := range []string{nextTemp, format.ManifestTemp, compressTemp, "000000000001.idx.tmp",
+		"000000000001-000000000008.idx.tmp",
 		format.SegmentFileName(1, 1)} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("half of somethi"), 0o644))
 	}
-	require.NoError(t, os.WriteFile(filepath.Join(dir, lockName), []byte("99999999 gone 2020-01-01T00:00:00Z\n"), 0o644))
+	require.NoError(t,
+		os.WriteFile(filepath.Join(dir, lockName), []byte("99999999 gone 2020-01-01T00:00:00Z\n"), 0o644))
 
 	s := openStore(t, dir, o)
 	appendNumbered(t, s, 500, 800)
@@ -128,7 +133,8 @@ func TestNothingToCleanUp(t *testing.T) {
 // Who holds the lock is told: process, host and since when, not who held it before.
 func TestLockNamesItsHolder(t *testing.T) {
 	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, lockName), []byte("99999999 gone 2020-01-01T00:00:00Z\n"), 0o644))
+	require.NoError(t,
+		os.WriteFile(filepath.Join(dir, lockName), []byte("99999999 gone 2020-01-01T00:00:00Z\n"), 0o644))
 	first := openStore(t, dir, Options{})
 	appendNumbered(t, first, 0, 1)
 	second := openStore(t, dir, Options{BusyTimeout: -1})

@@ -196,7 +196,8 @@ func (s *FileStore) OpenReport() OpenReport {
 	return s.report
 }
 
-// Close waits for the appends that are queued, ends the writer, and closes the files. A second Close returns when the first has done so.
+// Close waits for the appends that are queued, ends the writer, and closes the files. A second
+// Close returns when the first has done so.
 func (s *FileStore) Close() error {
 	s.ending.Lock()
 	defer s.ending.Unlock()

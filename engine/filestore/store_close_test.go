@@ -12,7 +12,8 @@ import (
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
-// TestASecondCloseWaitsForTheFirst closes a store twice while a sync is under way: whoever has closed it may open it again.
+// TestASecondCloseWaitsForTheFirst closes a store twice while a sync is under way: whoever has
+// closed it may open it again.
 func TestASecondCloseWaitsForTheFirst(t *testing.T) {
 	disk := &faultFS{FS: vfs.NewMem()}
 	s := openStore(t, "store", Options{FS: disk})

@@ -27,6 +27,7 @@ func TestEqualTypesOfACursorShareOneString(t *testing.T) {
 		}
 	}
 	one, other := typeNames{shared: shared}, typeNames{shared: shared}
-	require.Same(t, unsafe.StringData(one.intern([]byte("OrderEvent01"))), unsafe.StringData(other.intern([]byte("OrderEvent01"))))
+	require.Same(t, unsafe.StringData(one.intern([]byte("OrderEvent01"))),
+		unsafe.StringData(other.intern([]byte("OrderEvent01"))))
 	require.Equal(t, "a", one.intern([]byte("a")))
 }

@@ -142,7 +142,8 @@ func (s *FileStore) checkConditions(ctx context.Context, r *request) error {
 					Append: i,
 					Event:  -1,
 					Field:  "condition",
-					Reason: fmt.Sprintf("looks after position %d, but the log ends before position %d", c.After, r.checked),
+					Reason: fmt.Sprintf("looks after position %d, but the log ends before position %d", c.After,
+						r.checked),
 				}
 			}
 			conflicts, err := index.conflicts(ctx, c, 0)

@@ -37,7 +37,9 @@ func (w *writer) anchorSegment() error {
 	if err != nil {
 		return wrap("open "+w.log.last().name, err)
 	}
-	w.segment = anchor{vfs.Join(w.s.names.dir, format.SegmentFileName(w.log.last().number, w.log.last().generation)), info}
+	w.segment = anchor{
+		vfs.Join(w.s.names.dir, format.SegmentFileName(w.log.last().number, w.log.last().generation)), info,
+	}
 	return nil
 }
 

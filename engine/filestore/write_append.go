@@ -148,7 +148,8 @@ func (s *FileStore) encode(r *request, batch []engine.Append) error {
 		count += len(batch[i].Events)
 		for j := range batch[i].Events {
 			e := &batch[i].Events[j]
-			size += format.EventHeadSize + len(batch[i].Stream) + len(e.Type) + len(e.Payload) + len(e.Metadata) // tags are rare
+			// tags are rare
+			size += format.EventHeadSize + len(batch[i].Stream) + len(e.Type) + len(e.Payload) + len(e.Metadata)
 		}
 		for _, e := range batch[i].Expect {
 			if c, ok := e.(*engine.Condition); ok {

@@ -49,7 +49,11 @@ func orders(events int) []engine.Append {
 	for i := range batch {
 		batch[i] = engine.Append{
 			Expect: []engine.Expectation{engine.Exact(engine.Version(i%10 - 1))},
-			Events: []engine.NewEvent{{Type: fmt.Sprintf("OrderEvent%02d", i%12), Payload: payload, Metadata: metadata}},
+			Events: []engine.NewEvent{{
+				Type:     fmt.Sprintf("OrderEvent%02d", i%12),
+				Payload:  payload,
+				Metadata: metadata,
+			}},
 		}
 	}
 	return batch

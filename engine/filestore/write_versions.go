@@ -20,7 +20,10 @@ type heads struct {
 
 func newHeads(streams int) *heads {
 	return &heads{
-		cache: headCache{most: max(1, streams/headWays), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}},
+		cache: headCache{
+			most:  max(1, streams/headWays),
+			seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
+		},
 	}
 }
 
@@ -107,7 +110,8 @@ func (w *backWalk) next() bool {
 	if n := len(w.runs); n > 0 && w.runs[n-1].To == number {
 		run := w.runs[n-1]
 		first := w.i - int(run.Span()) + 1
-		if first >= 0 && w.r.view.segments[first].base == run.Base && run.Base+engine.Position(run.Count()) <= w.r.head {
+		if first >= 0 && w.r.view.segments[first].base == run.Base &&
+			run.Base+engine.Position(run.Count()) <= w.r.head {
 			w.i, w.run = first, run
 		}
 	}

@@ -37,7 +37,10 @@ func fillSegments(tb testing.TB, s *FileStore, segments int) {
 	for s.Stats().Segments < segments {
 		var batch []engine.Append
 		for range 60 {
-			batch = append(batch, engine.Append{Stream: "s-" + uuid.NewString(), Events: []engine.NewEvent{{Type: "T", Payload: make([]byte, 250)}}})
+			batch = append(batch, engine.Append{
+				Stream: "s-" + uuid.NewString(),
+				Events: []engine.NewEvent{{Type: "T", Payload: make([]byte, 250)}},
+			})
 		}
 		_, err := s.Append(context.Background(), batch...)
 		require.NoError(tb, err)
@@ -93,7 +96,9 @@ func BenchmarkNewStream(b *testing.B) {
 			}
 			b.ResetTimer()
 			for i := range b.N {
-				if err := index.eachCandidate(ids[i], func(*segmentReader, uint32) (bool, error) { return true, nil }); err != nil {
+				if err := index.eachCandidate(ids[i], func(*segmentReader, uint32) (bool, error) {
+					return true, nil
+				}); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -126,7 +131,16 @@ func TestIdsNeverExpire(t *testing.T) {
 		"version 7, badly": uuid.MustParse("01890a5d-ac96-774b-0cce-b302099a8057"), // another variant
 	}
 	appendOf := func(kind string) engine.Append {
-		return engine.Append{Stream: "of " + kind, Events: []engine.NewEvent{{ID: ids[kind], Type: "T", Payload: []byte(`{"n":1}`), Metadata: []byte(`{"m":2}`), Tags: []string{"a"}}}}
+		return engine.Append{
+			Stream: "of " + kind,
+			Events: []engine.NewEvent{{
+				ID:       ids[kind],
+				Type:     "T",
+				Payload:  []byte(`{"n":1}`),
+				Metadata: []byte(`{"m":2}`),
+				Tags:     []string{"a"},
+			}},
+		}
 	}
 	places := map[string]engine.Appended{}
 	for kind := range ids {
@@ -134,7 +148,10 @@ func TestIdsNeverExpire(t *testing.T) {
 		require.NoError(t, err)
 		places[kind] = p
 	}
-	pair := engine.Append{Stream: "pair", Events: []engine.NewEvent{{ID: uuid.New(), Type: "T"}, {ID: uuid.New(), Type: "T"}}}
+	pair := engine.Append{
+		Stream: "pair",
+		Events: []engine.NewEvent{{ID: uuid.New(), Type: "T"}, {ID: uuid.New(), Type: "T"}},
+	}
 	paired, err := s.Append(ctx, pair)
 	require.NoError(t, err)
 
@@ -151,7 +168,8 @@ func TestIdsNeverExpire(t *testing.T) {
 		head := s.ReadIndex().Head()
 		for kind := range ids {
 			a, want := appendOf(kind), places[kind]
-			for _, expect := range [][]engine.Expectation{nil, {engine.NoStream}, {engine.Exact(17)}} { // a retry is recognised before what it expects is looked at
+			// a retry is recognised before what it expects is looked at
+			for _, expect := range [][]engine.Expectation{nil, {engine.NoStream}, {engine.Exact(17)}} {
 				a.Expect = expect
 				got, err := s.Append(ctx, a)
 				require.NoError(t, err, kind)
@@ -160,8 +178,13 @@ func TestIdsNeverExpire(t *testing.T) {
 			}
 			at := want.Events[0].Position
 			for _, change := range []func(e *engine.NewEvent){
-				func(e *engine.NewEvent) { e.Type = "U" }, func(e *engine.NewEvent) { e.Payload = []byte(`{"n": 1}`) }, func(e *engine.NewEvent) { e.Payload = nil },
-				func(e *engine.NewEvent) { e.Metadata = []byte(`{"m":3}`) }, func(e *engine.NewEvent) { e.Tags = nil }, func(e *engine.NewEvent) { e.Tags = []string{"a", "b"} },
+				func(e *engine.NewEvent) {
+					e.Type = "U"
+				}, func(e *engine.NewEvent) { e.Payload = []byte(`{"n": 1}`) },
+				func(e *engine.NewEvent) { e.Payload = nil },
+				func(e *engine.NewEvent) {
+					e.Metadata = []byte(`{"m":3}`)
+				}, func(e *engine.NewEvent) { e.Tags = nil }, func(e *engine.NewEvent) { e.Tags = []string{"a", "b"} },
 			} {
 				other := appendOf(kind)
 				change(&other.Events[0])
@@ -178,8 +201,10 @@ func TestIdsNeverExpire(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, got.Duplicate)
 		require.Equal(t, paired.Events, got.Events)
-		refused(engine.Append{Stream: "pair", Events: []engine.NewEvent{pair.Events[1], pair.Events[0]}}, engine.Reordered, paired.Events[1].Position)
-		refused(engine.Append{Stream: "pair", Events: []engine.NewEvent{pair.Events[0], {Type: "T"}}}, engine.Partial, paired.Events[0].Position)
+		refused(engine.Append{Stream: "pair", Events: []engine.NewEvent{pair.Events[1], pair.Events[0]}},
+			engine.Reordered, paired.Events[1].Position)
+		refused(engine.Append{Stream: "pair", Events: []engine.NewEvent{pair.Events[0], {Type: "T"}}}, engine.Partial,
+			paired.Events[0].Position)
 		require.Equal(t, head, s.ReadIndex().Head(), "nothing was written")
 	}
 	check()
@@ -188,7 +213,10 @@ func TestIdsNeverExpire(t *testing.T) {
 	for life := range 4 {
 		for n := 0; n < events/4; n += len(batch) {
 			for i := range batch {
-				batch[i] = engine.Append{Stream: fmt.Sprintf("s-%d", (n+i)%5000), Events: []engine.NewEvent{{ID: uuid.New(), Type: "T", Payload: []byte(`{}`)}}}
+				batch[i] = engine.Append{
+					Stream: fmt.Sprintf("s-%d", (n+i)%5000),
+					Events: []engine.NewEvent{{ID: uuid.New(), Type: "T", Payload: []byte(`{}`)}},
+				}
 			}
 			_, err := s.Append(ctx, batch...)
 			require.NoError(t, err)
@@ -208,6 +236,7 @@ func TestIdsNeverExpire(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		resident = append(resident, m.HeapAlloc>>20)
 	}
-	t.Logf("%d events in %d segments; heap after reopening and asking, MB: %v", s.ReadIndex().Head(), s.Stats().Segments, resident)
+	t.Logf("%d events in %d segments; heap after reopening and asking, MB: %v", s.ReadIndex().Head(),
+		s.Stats().Segments, resident)
 	assert.Less(t, resident[2], uint64(indexCacheSize+indexFilterSize)>>20+20)
 }

@@ -26,7 +26,13 @@ type headLog struct {
 }
 
 func newHeadLog(t *testing.T) *headLog {
-	l := &headLog{t: t, view: view{store: testStore}, versions: map[string]engine.Version{}, cache: index.NewBlockCache(1<<20, 1<<20), r: rand.New(rand.NewPCG(41, 42))}
+	l := &headLog{
+		t:        t,
+		view:     view{store: testStore},
+		versions: map[string]engine.Version{},
+		cache:    index.NewBlockCache(1<<20, 1<<20),
+		r:        rand.New(rand.NewPCG(41, 42)),
+	}
 	l.begin()
 	return l
 }
@@ -158,7 +164,8 @@ func TestEachCandidateFindsEveryID(t *testing.T) {
 	}
 	others := 0
 	for range 1000 {
-		require.NoError(t, r.eachCandidate(uuid.New(), func(*segmentReader, uint32) (bool, error) { others++; return true, nil }))
+		require.NoError(t,
+			r.eachCandidate(uuid.New(), func(*segmentReader, uint32) (bool, error) { others++; return true, nil }))
 	}
 	require.Less(t, others, 10, "ids that are not there have candidates")
 }

@@ -369,7 +369,12 @@ func TestSupersededAgain(t *testing.T) {
 
 func TestSyncInterval(t *testing.T) {
 	fsys := &faultFS{FS: vfs.NewMem()}
-	s := openStore(t, imageDir, Options{FS: fsys, Sync: SyncInterval, SyncInterval: time.Millisecond, SegmentSize: testSegmentSize})
+	s := openStore(t, imageDir, Options{
+		FS:           fsys,
+		Sync:         SyncInterval,
+		SyncInterval: time.Millisecond,
+		SegmentSize:  testSegmentSize,
+	})
 	appendNumbered(t, s, 0, 300)
 	require.Eventually(t, func() bool { return s.Stats().Syncs > 0 }, time.Minute, time.Millisecond)
 	img := takeImage(t, fsys) // a killed process loses nothing
@@ -437,7 +442,10 @@ func TestDuplicatesOfAnyAge(t *testing.T) {
 		if n%2 == 0 {
 			id = uuid.New()
 		}
-		a := engine.Append{Stream: fmt.Sprint("s", n%3), Events: []engine.NewEvent{{ID: id, Type: "t", Payload: []byte(payloadOf(n)), Tags: []string{"b", "a"}}}}
+		a := engine.Append{
+			Stream: fmt.Sprint("s", n%3),
+			Events: []engine.NewEvent{{ID: id, Type: "t", Payload: []byte(payloadOf(n)), Tags: []string{"b", "a"}}},
+		}
 		p, err := s.Append(ctx, a)
 		require.NoError(t, err)
 		all, placed = append(all, a), append(placed, p)
@@ -456,7 +464,12 @@ func TestDuplicatesOfAnyAge(t *testing.T) {
 			_, err = s.Append(ctx, other)
 			var duplicate *engine.DuplicateEventError
 			require.ErrorAs(t, err, &duplicate)
-			require.Equal(t, engine.DuplicateEventError{ID: all[n].Events[0].ID, Kind: engine.DifferentContent, Stream: all[n].Stream, Position: engine.Position(n)}, *duplicate)
+			require.Equal(t, engine.DuplicateEventError{
+				ID:       all[n].Events[0].ID,
+				Kind:     engine.DifferentContent,
+				Stream:   all[n].Stream,
+				Position: engine.Position(n),
+			}, *duplicate)
 		}
 	}
 	check()
@@ -493,9 +506,19 @@ func TestRefusedRequestLeavesNoTrace(t *testing.T) {
 	results := make([]chan error, 4)
 	for i, batch := range [][]engine.Append{
 		{{Stream: "a", Events: one("1")}}, // a group of its own, which is being synced
-		{{Stream: "a", Events: one("never")}, {Stream: "b", Events: one("never")}, {Stream: "c", Expect: []engine.Expectation{engine.StreamExists}}},
-		{{Stream: "a", Expect: []engine.Expectation{engine.Exact(1)}, Events: one("2")}, {Stream: "b", Expect: []engine.Expectation{engine.NoStream}, Events: one("0")}},
-		{{Stream: "a", Expect: []engine.Expectation{engine.Exact(2)}}, {Stream: "b", Expect: []engine.Expectation{engine.Exact(0)}}, {Stream: "b", Events: one("1")}},
+		{{Stream: "a", Events: one("never")}, {Stream: "b", Events: one("never")}, {
+			Stream: "c",
+			Expect: []engine.Expectation{engine.StreamExists},
+		}},
+		{{Stream: "a", Expect: []engine.Expectation{engine.Exact(1)}, Events: one("2")}, {
+			Stream: "b",
+			Expect: []engine.Expectation{engine.NoStream},
+			Events: one("0"),
+		}},
+		{{Stream: "a", Expect: []engine.Expectation{engine.Exact(2)}}, {
+			Stream: "b",
+			Expect: []engine.Expectation{engine.Exact(0)},
+		}, {Stream: "b", Events: one("1")}},
 	} {
 		results[i] = make(chan error, 1)
 		go func() {

@@ -82,7 +82,9 @@ func (d *heldDir) Rename(from, to string) error {
 }
 
 func (d *heldDir) Link(from, to string) error {
-	err := d.atBoth(from, to, func(a int, from string, b int, to string) error { return unix.Linkat(a, from, b, to, 0) })
+	err := d.atBoth(from, to, func(a int, from string, b int, to string) error {
+		return unix.Linkat(a, from, b, to, 0)
+	})
 	if err != nil {
 		return &os.LinkError{Op: "link", Old: from, New: to, Err: err}
 	}

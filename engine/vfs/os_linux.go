@@ -86,7 +86,10 @@ var copyOnWriteMagic = []uint32{
 }
 
 // localFUSE are the kinds of FUSE file systems whose bytes are on a disk of this machine.
-var localFUSE = []string{"fuseblk", "fuse.ntfs-3g", "fuse.exfat", "fuse.lazyfs", "fuse.fuse-overlayfs", "fuse.bindfs", "fuse.gocryptfs", "fuse.lxcfs"}
+var localFUSE = []string{
+	"fuseblk", "fuse.ntfs-3g", "fuse.exfat", "fuse.lazyfs", "fuse.fuse-overlayfs", "fuse.bindfs", "fuse.gocryptfs",
+	"fuse.lxcfs",
+}
 
 func osSpace(dir string) (Space, error) {
 	var st unix.Statfs_t

@@ -85,7 +85,8 @@ func setType(st *unix.Statfs_t, magic uint32) {
 }
 
 func TestFUSEKinds(t *testing.T) {
-	for kind, network := range map[string]bool{"": false, "fuseblk": false, "fuse.bindfs": false, "fuse.sshfs": true, "fuse.rclone": true, "fuse": true, "virtiofs": true} {
+	for kind, network := range map[string]bool{"": false, "fuseblk": false, "fuse.bindfs": false, "fuse.sshfs": true,
+		"fuse.rclone": true, "fuse": true, "virtiofs": true} {
 		assert.Equal(t, network, isRemoteFUSE(kind), kind)
 	}
 }

@@ -14,7 +14,8 @@ func TestLockHolder(t *testing.T) {
 	host, err := os.Hostname()
 	assert.NoError(t, err)
 	assert.Equal(t, &engine.LockedError{PID: os.Getpid(), Host: host, Since: now}, ParseLockHolder(LockHolder(now)))
-	for _, text := range []string{"", "x", "1 host", "-1 host 2026-01-02T03:04:05Z", "1 host today", "1 host 2026-01-02T03:04:05Z more"} {
+	for _, text := range []string{"", "x", "1 host", "-1 host 2026-01-02T03:04:05Z", "1 host today",
+		"1 host 2026-01-02T03:04:05Z more"} {
 		assert.Equal(t, &engine.LockedError{}, ParseLockHolder(text), text)
 	}
 }

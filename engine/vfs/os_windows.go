@@ -38,7 +38,8 @@ func osOpen(name string, flag int) (*os.File, error) {
 		return nil, &os.PathError{Op: "open", Path: name, Err: err}
 	}
 	f := os.NewFile(uintptr(h), name)
-	if kind, err := windows.GetFileType(h); err == nil && kind != windows.FILE_TYPE_DISK { // such as NUL and COM1, which are names everywhere
+	// such as NUL and COM1, which are names everywhere
+	if kind, err := windows.GetFileType(h); err == nil && kind != windows.FILE_TYPE_DISK {
 		f.Close()
 		return nil, NotAFile(name, os.ModeDevice)
 	}
@@ -61,7 +62,8 @@ const lockOffset = 1 << 20
 
 func tryLock(f *os.File) (bool, error) {
 	at := windows.Overlapped{OffsetHigh: lockOffset}
-	err := windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &at)
+	err := windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY,
+		0, 1, 0, &at)
 	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) || errors.Is(err, windows.ERROR_IO_PENDING) {
 		return false, nil
 	}

@@ -10,7 +10,9 @@ const (
 	BloomBitsPerKey = 12 // about 0.6 % false answers
 )
 
-var bloomSalt = [8]uint32{0x47b6137b, 0x44974d91, 0x8824ad5b, 0xa2b7289d, 0x705495c7, 0x2df1424b, 0x9efc4947, 0x5c6bfb31}
+var bloomSalt = [8]uint32{
+	0x47b6137b, 0x44974d91, 0x8824ad5b, 0xa2b7289d, 0x705495c7, 0x2df1424b, 0x9efc4947, 0x5c6bfb31,
+}
 
 // BloomSize returns the bytes of a filter for so many keys.
 func BloomSize(keys int) int {

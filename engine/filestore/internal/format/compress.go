@@ -78,11 +78,14 @@ func DecodeLayout(page []byte, name string) (PackedLayout, error) {
 		block, codec := binary.LittleEndian.Uint32(b[LayoutAt+32:]), binary.LittleEndian.Uint32(b[LayoutAt+36:])
 		if block != PackedBlockSize || codec != codecZstd {
 			return PackedLayout{}, &engine.FormatError{File: name, Reason: fmt.Sprintf(
-				"is compressed in a way (codec %d, blocks of %d bytes) that this version of eventfold does not know", codec, block)}
+				"is compressed in a way (codec %d, blocks of %d bytes) that this version of eventfold does not know",
+				codec, block)}
 		}
 		l := PackedLayout{
-			Size:   int64(binary.LittleEndian.Uint64(b[LayoutAt:])),
-			Maps:   [2]int64{int64(binary.LittleEndian.Uint64(b[LayoutAt+8:])), int64(binary.LittleEndian.Uint64(b[LayoutAt+16:]))},
+			Size: int64(binary.LittleEndian.Uint64(b[LayoutAt:])),
+			Maps: [2]int64{
+				int64(binary.LittleEndian.Uint64(b[LayoutAt+8:])), int64(binary.LittleEndian.Uint64(b[LayoutAt+16:])),
+			},
 			Blocks: binary.LittleEndian.Uint32(b[LayoutAt+24:]),
 			MapCRC: binary.LittleEndian.Uint32(b[LayoutAt+28:]),
 		}

@@ -16,12 +16,19 @@ func FuzzDecodeFiles(f *testing.F) {
 	store := uuid.MustParse("0198c0f5-0000-7000-8000-000000000001")
 	header := SegmentHeader{Store: store, Number: 7, Base: 12, Capacity: MinSegmentSize, Promised: SegmentHeaderSize}
 	f.Add(header.Encode())
-	m := Manifest{Store: store, First: 3, Segments: []ManifestSegment{{Number: 1, Sealed: true, End: 9000, Next: 3}, {Number: 2, Base: 3}}}
+	m := Manifest{
+		Store:    store,
+		First:    3,
+		Segments: []ManifestSegment{{Number: 1, Sealed: true, End: 9000, Next: 3}, {Number: 2, Base: 3}},
+	}
 	f.Add(m.Encode())
 	slot := make([]byte, TailBytes)
 	(&TailSlot{Store: store, Segment: 7, Offset: 5000, Next: 20, Flags: TailClean}).Put(slot)
 	f.Add(slot)
-	frame, _ := SealFrame(make([]byte, FrameHeaderSize), &FrameHeader{Kind: FrameSeal, First: 4}, Place{Store: store, Segment: 7}, [32]byte{})
+	frame, _ := SealFrame(make([]byte, FrameHeaderSize), &FrameHeader{Kind: FrameSeal, First: 4}, Place{
+		Store:   store,
+		Segment: 7,
+	}, [32]byte{})
 	f.Add(frame)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if h, err := DecodeSegmentHeader(b, "f"); err == nil {

@@ -20,7 +20,16 @@ func testFrame() ([]byte, FrameHeader) {
 		b = AppendRecord(b, 0, testID, "account-1", "Deposited", nil, nil, []byte("payload"))
 		FinishRecord(b[at:], formatStore, 7+engine.Position(i), 3, 0)
 	}
-	h := FrameHeader{First: 7, Count: 2, Kind: FrameEvents, Micros: 1e15, Nonce: 99, Synced: 8192, Previous: 4096, PreviousCRC: 5}
+	h := FrameHeader{
+		First:       7,
+		Count:       2,
+		Kind:        FrameEvents,
+		Micros:      1e15,
+		Nonce:       99,
+		Synced:      8192,
+		Previous:    4096,
+		PreviousCRC: 5,
+	}
 	b, _ = SealFrame(b, &h, testPlace, [32]byte{1})
 	return b, h
 }

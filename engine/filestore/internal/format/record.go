@@ -42,10 +42,11 @@ const (
 
 // The flags of a record.
 const (
-	FlagRedacted      uint8 = 1 << iota // the payload and the metadata have been erased
-	FlagJSON                            // the payload is valid JSON
-	FlagNull                            // the payload is NULL, not merely empty
-	FlagFirstOfAppend                   // the record begins an append: all up to the next such flag were appended together
+	FlagRedacted uint8 = 1 << iota // the payload and the metadata have been erased
+	FlagJSON                       // the payload is valid JSON
+	FlagNull                       // the payload is NULL, not merely empty
+	// the record begins an append: all up to the next such flag were appended together
+	FlagFirstOfAppend
 )
 
 // Castagnoli is the polynomial of every checksum in the log, the one that processors have an
@@ -156,7 +157,8 @@ func CheckRecord(b []byte, store uuid.UUID, pos engine.Position) error {
 // writer, who knows position and version, needs no second pass over it. The length is covered
 // because it says where the content ends.
 func RecordCRC(b []byte, store uuid.UUID, pos engine.Position, content uint32) uint32 {
-	return crc32.Update(content^storeFold(store)^uint32(pos)^uint32(uint64(pos)>>32)*positionFold, Castagnoli, b[recordFlagsAt:EventHeadSize])
+	return crc32.Update(content^storeFold(store)^uint32(pos)^uint32(uint64(pos)>>32)*positionFold, Castagnoli,
+		b[recordFlagsAt:EventHeadSize])
 }
 
 // storeFold folds a store's id into 32 bits.
@@ -172,7 +174,9 @@ func storeFold(store uuid.UUID) uint32 {
 // AppendRecord encodes an event whose tags are sorted, as far as the goroutine that appends can:
 // version, time and position are given by the writer in FinishRecord. Until then the record's CRC
 // field holds the checksum of the content. What is given has been validated.
-func AppendRecord(dst []byte, flags uint8, id uuid.UUID, stream, typ string, tags []string, metadata, payload []byte) []byte {
+func AppendRecord(
+	dst []byte, flags uint8, id uuid.UUID, stream, typ string, tags []string, metadata, payload []byte,
+) []byte {
 	start := len(dst)
 	var head [EventHeadSize]byte
 	head[recordFlagsAt] = flags

@@ -86,7 +86,9 @@ func TestRecordLengths(t *testing.T) {
 		{"no type", errRecordLength, func(b []byte) { b[recordTypeAt] = 0 }},
 		{"length below head", errRecordLength, func(b []byte) { binary.LittleEndian.PutUint32(b, 47) }},
 		{"huge length", errRecordLength, func(b []byte) { binary.LittleEndian.PutUint32(b, 1<<32-1) }},
-		{"huge metadata", errRecordLength, func(b []byte) { binary.LittleEndian.PutUint32(b[recordMetadataAt:], 1<<32-1) }},
+		{"huge metadata", errRecordLength, func(b []byte) {
+			binary.LittleEndian.PutUint32(b[recordMetadataAt:], 1<<32-1)
+		}},
 		{"null with a payload", errRecordLength, func(b []byte) { b[recordFlagsAt] |= FlagNull }},
 		{"longer than there is", ErrRecordCut, func(b []byte) { binary.LittleEndian.PutUint32(b, uint32(len(b)+1)) }},
 	}
@@ -115,13 +117,15 @@ func FuzzDecodeRecord(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if r.Size > len(b) || len(r.Stream)+len(r.Type)+len(r.Tags)+len(r.Metadata)+len(r.Payload)+EventHeadSize != r.Size {
+		if r.Size > len(b) ||
+			len(r.Stream)+len(r.Type)+len(r.Tags)+len(r.Metadata)+len(r.Payload)+EventHeadSize != r.Size {
 			t.Fatalf("the parts of %+v do not make its size", r)
 		}
 		DecodeTags(r.Tags)
 		CheckRecord(b, formatStore, 7)
 		// Encoded again it is the same, if its tags are as the encoder writes them.
-		again := AppendRecord(nil, r.Flags, r.ID, string(r.Stream), string(r.Type), DecodeTags(r.Tags), r.Metadata, r.Payload)
+		again := AppendRecord(nil, r.Flags, r.ID, string(r.Stream), string(r.Type), DecodeTags(r.Tags), r.Metadata,
+			r.Payload)
 		FinishRecord(again, formatStore, 7, r.Version, r.AddMicros)
 		if CheckRecord(b, formatStore, 7) == nil && len(again) == r.Size {
 			copy(again[recordReservedAt:recordMicrosAt], b[recordReservedAt:recordMicrosAt])

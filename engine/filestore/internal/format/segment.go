@@ -30,7 +30,8 @@ const (
 )
 
 // The flags of a segment.
-const SegmentSupersedes uint32 = 1 // begins with the unpromised tail of its predecessor, which ends at this segment's base
+// begins with the unpromised tail of its predecessor, which ends at this segment's base
+const SegmentSupersedes uint32 = 1
 
 // A SegmentHeader is a decoded header.
 type SegmentHeader struct {
@@ -44,7 +45,8 @@ type SegmentHeader struct {
 	ChainIn                            [32]byte // chain value before the first frame
 	Capacity                           int64    // bytes
 	Promised                           int64    // everything below it was durable before the file got its name
-	Content                            uint32   // the generation that has given the segment its content, which the index file belongs to
+	// the generation that has given the segment its content, which the index file belongs to
+	Content uint32
 }
 
 // Supersedes reports whether the segment begins with the unpromised tail of its predecessor, which

@@ -89,7 +89,8 @@ func (x *File) readFooter(m Meta) error {
 	if err != nil {
 		return x.Damage(int64(blocks-1), err)
 	}
-	if footer.Store != m.Store || footer.Number != m.Number || footer.Generation != m.Generation || footer.Base != m.Base {
+	if footer.Store != m.Store || footer.Number != m.Number || footer.Generation != m.Generation ||
+		footer.Base != m.Base {
 		return x.Damage(-1, ErrOther)
 	}
 	x.Footer = *footer
@@ -145,7 +146,8 @@ func (x *File) readBlock(block uint32, into []byte) error {
 		return x.Damage(int64(block), err)
 	}
 	content := into[:BlockPayload]
-	if binary.LittleEndian.Uint32(into[BlockPayload:]) != BlockCRC(x.CRC, block, content) && !sabotage.On(sabotage.IndexWithoutCRC) {
+	if binary.LittleEndian.Uint32(into[BlockPayload:]) != BlockCRC(x.CRC, block, content) &&
+		!sabotage.On(sabotage.IndexWithoutCRC) {
 		return x.Damage(int64(block), errIndexCRC)
 	}
 	return nil

@@ -123,7 +123,8 @@ func DecodeFooter(b []byte, blocks uint32) (*Footer, error) {
 	if string(b[:8]) != indexMagic {
 		return nil, errIndexMagic
 	}
-	if binary.LittleEndian.Uint32(b[8:]) != indexVersion || binary.LittleEndian.Uint32(b[132:]) != uint32(indexSections) {
+	if binary.LittleEndian.Uint32(b[8:]) != indexVersion ||
+		binary.LittleEndian.Uint32(b[132:]) != uint32(indexSections) {
 		return nil, errIndexVersion
 	}
 	f := &Footer{Blocks: binary.LittleEndian.Uint32(b[128:])}
@@ -142,7 +143,9 @@ func DecodeFooter(b []byte, blocks uint32) (*Footer, error) {
 	copy(f.span.Least[:], b[96:])
 	copy(f.span.Most[:], b[112:])
 	for i := range f.Sections {
-		f.Sections[i] = section{binary.LittleEndian.Uint64(b[TableAt+16*i:]), binary.LittleEndian.Uint64(b[TableAt+16*i+8:])}
+		f.Sections[i] = section{
+			binary.LittleEndian.Uint64(b[TableAt+16*i:]), binary.LittleEndian.Uint64(b[TableAt+16*i+8:]),
+		}
 	}
 	return f, f.check()
 }

@@ -100,7 +100,8 @@ func (m *Memory) addTime(micros int64, ord uint32) {
 // call it.
 func (m *Memory) Size() int64 {
 	size := int64(m.textEnd) + 4*int64(m.wordsEnd) + 4*int64(m.Count()-m.Skip) + m.ids.size()
-	size += int64(m.framed.Load())*int64(unsafe.Sizeof(memFrame{})) + int64(m.timed.Load())*int64(unsafe.Sizeof(memTime{}))
+	size += int64(m.framed.Load())*int64(unsafe.Sizeof(memFrame{})) +
+		int64(m.timed.Load())*int64(unsafe.Sizeof(memTime{}))
 	for d := range m.dicts {
 		size += m.dicts[d].slots.size() + int64(m.dicts[d].count.Load())*int64(unsafe.Sizeof(memEntry{}))
 	}
