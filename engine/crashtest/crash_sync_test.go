@@ -18,7 +18,6 @@ import (
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/crashtest"
 	"github.com/eventfold/eventfold/engine/filestore"
-	"github.com/eventfold/eventfold/engine/vfs"
 )
 
 // Syncs fail in all the ways that systems have been seen to fail, pages are written back and fail
@@ -87,10 +86,13 @@ func lateError(ctx context.Context, r *rand.Rand, seed uint64) (rotOutcome, erro
 	if _, err := o.Append(ctx, s, g.Append(r.IntN(4000))); err != nil {
 		return harmless, err
 	}
+	before, _ := f.List(crashtest.Dir)
 	_, err = o.Append(ctx, s, g.Append(10))
-	// The sync of a full segment's seal may tell, before anything of this append is written.
-	_, full := f.Stat(vfs.Join(crashtest.Dir, "000000000002.log"))
-	if !errors.Is(err, engine.ErrPoisoned) || !errors.Is(err, engine.ErrOutcomeUnknown) && full != nil {
+	after, _ := f.List(crashtest.Dir)
+	// The sync of a full segment's seal may tell, before anything of this append is written: the
+	// next segment has just got its name.
+	sealed := segments(after) == segments(before)+1
+	if !errors.Is(err, engine.ErrPoisoned) || errors.Is(err, engine.ErrOutcomeUnknown) == sealed {
 		return harmless, fmt.Errorf("the append whose sync told of the error: %w", err)
 	}
 	if _, err = o.Append(ctx, s, g.Append(10)); !errors.Is(err, engine.ErrPoisoned) ||
@@ -110,6 +112,16 @@ func lateError(ctx context.Context, r *rand.Rand, seed uint64) (rotOutcome, erro
 	}
 	defer s.Close()
 	return lost, promised.Check(ctx, s)
+}
+
+// segments counts the files of segments among names.
+func segments(names []string) (n int) {
+	for _, name := range names {
+		if strings.HasSuffix(name, ".log") {
+			n++
+		}
+	}
+	return n
 }
 
 // parallel runs do for 0 to n-1 on all processors and returns the first error, with the number.
