@@ -277,7 +277,7 @@ func TestHostileStatementsHurtNobodyElse(t *testing.T) {
 		return
 	}
 	if race.Enabled || testing.Short() {
-		t.Skip("measures memory and processor time: ./test.sh runs it once more without -race")
+		t.Skip("-short, -race: measures memory and processor time; ./test.sh runs it without -race")
 	}
 	dir := hostileStore(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute) // of a child that is stuck

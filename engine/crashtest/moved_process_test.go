@@ -56,7 +56,7 @@ func insistChild(dir string) error {
 // whole: there were never two writers.
 func TestTwoProcessesWhileNamesAreRemoved(t *testing.T) {
 	if testing.Short() {
-		t.Skip("-short: takes seconds")
+		t.Skip("-short: runs two processes against each other for seconds")
 	}
 	root := t.TempDir()
 	dir := filepath.Join(root, "store")
