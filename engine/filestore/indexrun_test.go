@@ -89,7 +89,7 @@ func (c *mergeCase) index() *readIndex {
 // check compares every stream's version and every id's position with what was appended.
 func (c *mergeCase) check() {
 	c.t.Helper()
-	h, r := newHeads(1), c.index()
+	h, r := newStreamVersions(1), c.index()
 	for stream, want := range c.versions {
 		v, err := h.version(r, stream)
 		require.NoError(c.t, err)

@@ -155,7 +155,7 @@ func (r *recovery) repairSeal() error {
 	m := r.manifest.Segment(seg.number)
 	certain := m != nil && m.Sealed || r.end.offset > format.SegmentHeaderSize ||
 		seg.generation > 0 // only what is durable gets a new generation
-	for _, t := range r.tail {
+	for _, t := range r.slots {
 		certain = certain || t.Store == r.store && t.Segment > seg.number
 	}
 	if certain {

@@ -32,9 +32,9 @@ type logState struct {
 	index    *index.Memory // of the last segment, up to end
 	least    int64         // recorded_at of the last segment's first event, microseconds
 
-	manifest *format.Manifest // as it was last read; nil if there is none or it is damaged
-	lost     bool             // MANIFEST is damaged, or missing beside segments
-	tail     []format.TailSlot
+	manifest *format.Manifest  // as it was last read; nil if there is none or it is damaged
+	lost     bool              // MANIFEST is damaged, or missing beside segments
+	slots    []format.TailSlot // of TAIL, as it was last read, the newest first
 
 	replaced  uint64         // how many segments were replaced by a new generation of theirs
 	manifests manifestWriter // of this process
@@ -125,12 +125,12 @@ func (l *logState) refreshClaimed() error {
 
 // loadNothing accepts a directory without segments, if nothing says that it had some.
 func (l *logState) loadNothing() error {
-	if l.manifest == nil && len(l.tail) == 0 {
+	if l.manifest == nil && len(l.slots) == 0 {
 		return nil
 	}
 	number := max(l.manifest.Last(), 1)
-	if len(l.tail) > 0 {
-		number = max(number, l.tail[0].Segment)
+	if len(l.slots) > 0 {
+		number = max(number, l.slots[0].Segment)
 	}
 	return l.missing(number, 0)
 }
@@ -154,16 +154,16 @@ func (l *logState) missing(number int64, first engine.Position) error {
 func (l *logState) readTail() error {
 	f, err := vfs.OpenToRead(l.fs, vfs.Join(l.dir, format.TailName))
 	if errors.Is(err, fs.ErrNotExist) {
-		l.tail = nil
+		l.slots = nil
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("eventfold: open TAIL: %w", err)
 	}
 	defer f.Close()
-	l.tail, err = readTail(f)
+	l.slots, err = readTail(f)
 	if err != nil {
-		l.tail = nil // no information, not an error
+		l.slots = nil // no information, not an error
 	}
 	return nil
 }
@@ -229,7 +229,7 @@ func (l *logState) checkNames(names []segmentName) error {
 
 // checkTail checks that the segment that TAIL speaks of is there.
 func (l *logState) checkTail() error {
-	for _, t := range l.tail {
+	for _, t := range l.slots {
 		if t.Store == l.store && len(l.segments) > 0 && t.Segment > l.last().number {
 			return l.missing(t.Segment, t.Next)
 		}
@@ -282,7 +282,7 @@ func (l *logState) open(n segmentName) (*segment, error) {
 // headerError turns what is wrong with the header of a segment into the error that users see. A
 // lone file without our magic is not ours.
 func (l *logState) headerError(n segmentName, name string, err error) error {
-	if errors.Is(err, format.ErrSegmentMagic) && l.store == uuid.Nil && l.manifest == nil && len(l.tail) == 0 {
+	if errors.Is(err, format.ErrSegmentMagic) && l.store == uuid.Nil && l.manifest == nil && len(l.slots) == 0 {
 		return &engine.FormatError{File: name, Reason: err.Error()}
 	}
 	if !isHeaderDamage(err) {
@@ -537,7 +537,7 @@ func (l *logState) promise() int64 {
 	if m := l.manifest.Segment(seg.number); m != nil && m.Generation == seg.generation {
 		s = max(s, m.End)
 	}
-	for _, t := range l.tail {
+	for _, t := range l.slots {
 		if t.Store == l.store && t.Segment == seg.number && t.Generation == seg.generation {
 			s = max(s, t.Offset)
 		}

@@ -270,10 +270,10 @@ func (l *logState) isClean() bool {
 	}
 	whole := !l.lost && l.manifest.Last() == l.last().number
 	unfinished := len(l.found.frames) > 0 || l.found.seal != 0
-	if !whole || unfinished || len(l.tail) == 0 {
+	if !whole || unfinished || len(l.slots) == 0 {
 		return false
 	}
-	t := &l.tail[0]
+	t := &l.slots[0]
 	return t.Clean() && t.Store == l.store && t.Segment == l.last().number && t.Generation == l.last().generation &&
 		t.Offset == l.found.x.offset && t.Next == l.found.x.next && t.Chain == l.found.x.chain
 }

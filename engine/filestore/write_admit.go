@@ -46,7 +46,7 @@ func (w *writer) stream(name string) (*groupStream, error) {
 	if n, ok := g.numbers[name]; ok {
 		return &g.streams[n], nil
 	}
-	v, err := w.heads.version(w.s.current(), name)
+	v, err := w.versions.version(w.s.current(), name)
 	if err != nil {
 		return nil, err
 	}

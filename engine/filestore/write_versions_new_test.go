@@ -75,7 +75,7 @@ func BenchmarkNewStream(b *testing.B) {
 	for _, segments := range []int{16, 160, 640} {
 		s := manySegments(b, segments)
 		index := s.ReadIndex().(*readIndex)
-		h := newHeads(1) // so that nothing is cached
+		h := newStreamVersions(1) // so that nothing is cached
 		b.Run(fmt.Sprintf("segments=%d/stream", segments), func(b *testing.B) {
 			names := make([]string, b.N)
 			for i := range names {

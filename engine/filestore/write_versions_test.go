@@ -80,7 +80,7 @@ func TestHeadsAreLikeTheModel(t *testing.T) {
 	for _, size := range []int{1, 64, 10_000} {
 		t.Run(fmt.Sprintf("cache of %d", size), func(t *testing.T) {
 			l := newHeadLog(t)
-			h := newHeads(size)
+			h := newStreamVersions(size)
 			for i := range 6000 {
 				stream := fmt.Sprintf("s%d", min(l.r.IntN(2000), l.r.IntN(2000)))
 				want, known := l.versions[stream]
@@ -97,20 +97,20 @@ func TestHeadsAreLikeTheModel(t *testing.T) {
 					l.rotate(l.r.IntN(3) > 0)
 				}
 			}
-			require.LessOrEqual(t, len(h.cache.sets), max(1, size/headWays))
+			require.LessOrEqual(t, len(h.cache.sets), max(1, size/versionWays))
 		})
 	}
 }
 
 func TestHeadsOfNothing(t *testing.T) {
 	r := newReadIndex(&readShared{ended: func() error { return nil }}, &view{}, 0)
-	v, err := newHeads(1).version(r, "s")
+	v, err := newStreamVersions(1).version(r, "s")
 	require.NoError(t, err)
 	require.Equal(t, engine.NoVersion, v)
 }
 
 func TestHeadCacheKeepsWhatIsUsed(t *testing.T) {
-	c := newHeads(1024).cache
+	c := newStreamVersions(1024).cache
 	for i := range 200_000 {
 		if i%50 == 0 {
 			c.put("hot", engine.Version(i))
@@ -123,13 +123,13 @@ func TestHeadCacheKeepsWhatIsUsed(t *testing.T) {
 	_, ok = c.get("cold-0")
 	assert.False(t, ok)
 	assert.LessOrEqual(t, c.count, 1024)
-	assert.Len(t, c.sets, 1024/headWays)
+	assert.Len(t, c.sets, 1024/versionWays)
 }
 
 // TestHeadCacheIsBounded: many streams take no more memory than the bound of a cache for forty
 // thousand.
 func TestHeadCacheIsBounded(t *testing.T) {
-	c := newHeads(40_000).cache
+	c := newStreamVersions(40_000).cache
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
@@ -198,7 +198,7 @@ func BenchmarkHeads(b *testing.B) {
 			for i := range names {
 				names[i] = fmt.Sprintf("new-stream-%d", i)
 			}
-			h := newHeads(1) // so that nothing is cached
+			h := newStreamVersions(1) // so that nothing is cached
 			b.ResetTimer()
 			for i := range b.N {
 				if _, err := h.version(r, names[i]); err != nil {

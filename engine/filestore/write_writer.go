@@ -30,16 +30,16 @@ type writer struct {
 	counters writerCounters
 
 	// Owned by run.
-	log     *log // nil until the lock is held and the log recovered
-	unlock  *writeLock
-	poison  error     // the failed sync, or the *MovedError, after which nothing is written
-	segment anchor    // the last segment
-	served  time.Time // when a request was served last
-	group   group
-	clients int           // whose requests were in the last group, or queued when it was answered
-	pace    time.Duration // of the last syncs, a moving average
-	timer   *time.Timer   // for what is done when nothing happens
-	heads   *heads
+	log      *log // nil until the lock is held and the log recovered
+	unlock   *writeLock
+	poison   error     // the failed sync, or the *MovedError, after which nothing is written
+	segment  anchor    // the last segment
+	served   time.Time // when a request was served last
+	group    group
+	clients  int           // whose requests were in the last group, or queued when it was answered
+	pace     time.Duration // of the last syncs, a moving average
+	timer    *time.Timer   // for what is done when nothing happens
+	versions *streamVersions
 }
 
 // A group is what one frame will hold. Nothing outside it changes before it is durable, so that
@@ -92,7 +92,7 @@ func (s *FileStore) startWriter() *writer {
 			stopping: make(chan struct{}),
 			stopped:  make(chan struct{}),
 		}
-		w.heads = newHeads(DefaultHeadCacheSize)
+		w.versions = newStreamVersions(knownVersions)
 		w.group.numbers = map[string]uint32{}
 		w.group.ids = map[uuid.UUID]uint32{}
 		s.writer = w
@@ -428,7 +428,7 @@ func (w *writer) syncNow() error {
 // show lets readers see the group, which has been indexed.
 func (w *writer) show() {
 	for _, stream := range w.group.streams {
-		w.heads.committed(stream.name, stream.version)
+		w.versions.committed(stream.name, stream.version)
 	}
 	w.s.publish(w.log.logState, w.log.end.next)
 }
