@@ -356,7 +356,7 @@ func (l *logState) writeManifest() error {
 
 // saveManifest writes MANIFEST.
 func (l *logState) saveManifest(m *format.Manifest) error {
-	if err := l.manifests.write(l.fs, l.dir, m, l.manifests.next()); err != nil {
+	if err := l.manifests.write(l.fs, l.dir, m, l.manifests.number()); err != nil {
 		return writeError("write MANIFEST", err)
 	}
 	l.manifest, l.lost = m, false

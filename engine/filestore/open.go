@@ -44,7 +44,7 @@ func Open(dir string, o Options) (*FileStore, error) {
 	s.shared.damaged = func(seg *segment, _ error) { s.indexer.rewrite(seg) }
 	s.shared.indexer = s.indexer
 	if o.Compress == CompressZstd {
-		s.indexer.spare = (&compressor{s: s, refused: map[int64]bool{}}).next
+		s.indexer.spare = (&compressor{s: s, refused: map[int64]bool{}}).compressNext
 	}
 	s.ids.random, s.ids.now = o.Rand, o.Now
 	s.log = s.newLogState()
@@ -409,7 +409,7 @@ func (s *FileStore) CheckHead(want engine.Head) error {
 }
 
 // takeOver makes the log ready to be written. The caller holds the write lock and following.
-func (s *FileStore) takeOver() (_ *log, err error) {
+func (s *FileStore) takeOver() (_ *logWriter, err error) {
 	defer func() {
 		if err != nil {
 			s.log.unclaim()
@@ -428,7 +428,7 @@ func (s *FileStore) takeOver() (_ *log, err error) {
 			return nil, err
 		}
 	}
-	return openLog(s.log, maker, &s.opt)
+	return openLogWriter(s.log, maker, &s.opt)
 }
 
 func (s *FileStore) newStoreID() (uuid.UUID, error) {

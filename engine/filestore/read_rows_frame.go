@@ -26,7 +26,7 @@ type frameRows struct {
 	walk    format.FrameWalk // forwards: to the next frame
 	until   engine.Position  // forwards: of the first event behind those wanted
 	before  int64            // backwards: offset of the next frame
-	next    uint32           // backwards: ordinal behind the next frame
+	below   uint32           // backwards: the events before this ordinal are still to come
 
 	// The current frame.
 	records []byte
@@ -79,7 +79,7 @@ func (f *frameRows) seekBackwards() error {
 	if err != nil {
 		return err
 	}
-	f.before, f.frameAt, f.next = walk.At.Offset, walk.At.Offset+int64(h.Size), f.s.behind(h)
+	f.before, f.frameAt, f.below = walk.At.Offset, walk.At.Offset+int64(h.Size), f.s.behind(h)
 	return nil
 }
 
@@ -154,7 +154,7 @@ func (f *frameRows) skipTo(lo uint32) error {
 }
 
 func (f *frameRows) advanceBackwards() (bool, error) {
-	for f.next > f.lo && f.before >= format.SegmentHeaderSize {
+	for f.below > f.lo && f.before >= format.SegmentHeaderSize {
 		h, b, err := f.frameBefore()
 		if err != nil {
 			return false, err
@@ -166,7 +166,7 @@ func (f *frameRows) advanceBackwards() (bool, error) {
 		f.records, f.micros = format.FrameRecords(b), h.Micros
 		return true, f.locate(h)
 	}
-	if f.next > f.lo {
+	if f.below > f.lo {
 		return false, f.s.corrupt(f.frameAt, f.lo, engine.NoPosition, format.ErrFramePrevious)
 	}
 	return false, nil
@@ -175,9 +175,9 @@ func (f *frameRows) advanceBackwards() (bool, error) {
 // locate notes where the wanted records of the current frame begin, so that they can be read from
 // the last to the first.
 func (f *frameRows) locate(h format.FrameHeader) error {
-	first, off := f.next-h.Count, 0
+	first, off := f.below-h.Count, 0
 	f.starts = f.starts[:0]
-	for ord := first; ord < min(f.next, f.hi); ord++ {
+	for ord := first; ord < min(f.below, f.hi); ord++ {
 		n := format.RecordSize(f.records[off:])
 		if n < format.MinRecordSize || n > len(f.records)-off {
 			return f.s.corrupt(f.frameAt+format.FrameHeaderSize+int64(off), ord, engine.NoPosition,
@@ -190,7 +190,7 @@ func (f *frameRows) locate(h format.FrameHeader) error {
 	}
 	f.left = uint32(len(f.starts))
 	f.ord = max(first, f.lo) + f.left - 1
-	f.next = first
+	f.below = first
 	return nil
 }
 
@@ -209,8 +209,8 @@ func (f *frameRows) frameAhead() (h format.FrameHeader, b []byte, err error) {
 		f.drop()
 		f.size = max(f.size, int(h.Size)) // in one go
 	}
-	next := h.First + engine.Position(h.Count)
-	return h, nil, f.s.corrupt(f.walk.At.Offset, f.ahead(), next, err)
+	good := h.First + engine.Position(h.Count)
+	return h, nil, f.s.corrupt(f.walk.At.Offset, f.ahead(), good, err)
 }
 
 // drop forgets the block, so that its bytes are read again.
@@ -252,26 +252,26 @@ func (f *frameRows) FrameBytes(off int64, n int, again bool) ([]byte, error) {
 }
 
 // frameBefore returns the whole frame that begins at f.before and ends at or before f.frameAt, and
-// holds the events before f.next.
+// holds the events before f.below.
 func (f *frameRows) frameBefore() (h format.FrameHeader, b []byte, err error) {
-	next := engine.NoPosition
+	good := engine.NoPosition
 	for range 2 { // what does not check is read once more
 		if b, err = f.around(f.before, f.frameAt); err != nil {
 			return h, nil, err
 		}
 		if h, err = format.DecodeFrameHeader(b, f.s.at(f.before)); err == nil {
-			next = h.First + engine.Position(h.Count)
+			good = h.First + engine.Position(h.Count)
 			if err = format.CheckFrame(b, h); err == nil {
 				break
 			}
 		}
 		f.drop()
 	}
-	if err == nil && f.s.behind(h) != f.next {
+	if err == nil && f.s.behind(h) != f.below {
 		err = format.ErrFrameOrder
 	}
 	if err != nil {
-		return h, nil, f.s.corrupt(f.before, f.lo, next, err)
+		return h, nil, f.s.corrupt(f.before, f.lo, good, err)
 	}
 	return h, b[:h.Size], nil
 }

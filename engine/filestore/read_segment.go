@@ -176,14 +176,14 @@ func (s *segmentReader) readInto(b []byte, off int64) error {
 var errSegmentShort = errors.New("the file ends too early")
 
 // corrupt returns the error for bytes at off that do not check. ord is the first event that cannot
-// be read.
-func (s *segmentReader) corrupt(off int64, ord uint32, next engine.Position, reason error) error {
+// be read, good the next position known to be good.
+func (s *segmentReader) corrupt(off int64, ord uint32, good engine.Position, reason error) error {
 	return &engine.CorruptError{
 		File:      s.seg.name,
 		Segment:   s.seg.number,
 		Offset:    off,
 		FirstLost: s.position(ord),
-		NextGood:  next,
+		NextGood:  good,
 		Reason:    reason.Error(),
 	}
 }

@@ -30,7 +30,7 @@ type writer struct {
 	counters writerCounters
 
 	// Owned by run.
-	log      *log // nil until the lock is held and the log recovered
+	log      *logWriter // nil until the lock is held and the log recovered
 	unlock   *writeLock
 	poison   error     // the failed sync, or the *MovedError, after which nothing is written
 	segment  anchor    // the last segment
