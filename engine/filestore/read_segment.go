@@ -101,7 +101,7 @@ func (s *segmentReader) walkError(walk *format.FrameWalk, err error) error {
 
 // record reads the record of event r.ord at off by itself and checks it. It lies in memory that
 // only the current event or batch may point into.
-func (s *segmentReader) record(r *row, off int64) error {
+func (s *segmentReader) record(r *logEvent, off int64) error {
 	b, err := s.read(off, pointGuess)
 	if n := format.RecordSize(b); err == nil && n > len(b) && n <= format.MaxRecordSize {
 		b, err = s.read(off, n)
@@ -116,7 +116,7 @@ func (s *segmentReader) record(r *row, off int64) error {
 }
 
 // accept decodes and checks the record of event r.ord at the beginning of b.
-func (s *segmentReader) accept(r *row, b []byte) error {
+func (s *segmentReader) accept(r *logEvent, b []byte) error {
 	if err := r.Decode(b); err != nil {
 		return err
 	}

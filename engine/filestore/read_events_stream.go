@@ -39,8 +39,8 @@ type streamEvents struct {
 	version engine.Version // of the next event
 	chunk   uint32         // events whose places are asked for next
 	ords    []uint32       // the places
-	points  pointRows
-	row     row
+	points  pointEvents
+	found   logEvent
 
 	walking bool   // older has begun
 	hash    uint64 // of the stream's name
@@ -141,7 +141,7 @@ func (w *backWalk) enter(stream string, hash uint64) {
 func (c *streamEvents) Next() bool {
 	c.memory.recycle()
 	for !c.done && c.err == nil {
-		ok, err := c.points.nextRow(&c.row)
+		ok, err := c.points.nextEvent(&c.found)
 		switch {
 		case err != nil:
 			c.err = err
@@ -149,17 +149,17 @@ func (c *streamEvents) Next() bool {
 			c.err = c.advance()
 		default:
 			c.err = c.check()
-			c.set(c.reader.seg.base+engine.Position(c.row.ord), &c.row)
+			c.set(c.reader.seg.base+engine.Position(c.found.ord), &c.found)
 			return c.err == nil
 		}
 	}
 	return false
 }
 
-// check checks that the current row is the event that is expected.
+// check checks that the current event is the event that is expected.
 func (c *streamEvents) check() error {
-	if string(c.row.Stream) != c.stream || c.row.Version != c.version {
-		return c.reader.corrupt(c.points.current(), c.row.ord, engine.NoPosition, errVersionOrder)
+	if string(c.found.Stream) != c.stream || c.found.Version != c.version {
+		return c.reader.corrupt(c.points.current(), c.found.ord, engine.NoPosition, errVersionOrder)
 	}
 	if c.dir == engine.Forwards {
 		c.version++
@@ -226,7 +226,7 @@ func (c *streamEvents) Err() error { return c.err }
 
 func (c *streamEvents) Close() error {
 	c.done = true
-	c.points, c.memory, c.hits, c.ords = pointRows{}, blockMemory{}, nil, nil
+	c.points, c.memory, c.hits, c.ords = pointEvents{}, blockMemory{}, nil, nil
 	return nil
 }
 

@@ -5,16 +5,16 @@ import (
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 )
 
-// A row is an event found in the log. Its record points into a block.
-type row struct {
+// A logEvent is an event found in the log. Its record points into a block.
+type logEvent struct {
 	ord    uint32 // position minus the segment's base
 	micros int64  // recorded_at
 	format.Record
 }
 
-// frameRows yields the events lo <= ordinal < hi of one segment in either direction. It reads whole
+// frameEvents yields the events lo <= ordinal < hi of one segment in either direction. It reads whole
 // frames, in large blocks, and checks one checksum per frame.
-type frameRows struct {
+type frameEvents struct {
 	s      *segmentReader
 	lo, hi uint32
 	dir    engine.Direction
@@ -31,17 +31,17 @@ type frameRows struct {
 	// The current frame.
 	records []byte
 	micros  int64    // of the frame
-	ord     uint32   // of the next row
-	left    uint32   // rows to come
+	ord     uint32   // of the next event
+	left    uint32   // events to come
 	offset  int      // forwards: of the next record in records
 	starts  []uint32 // backwards: offsets of the records to come
 }
 
-// begin makes the rows ready. size is how many bytes the first read should have; it need not be
+// begin makes the events ready. size is how many bytes the first read should have; it need not be
 // enough.
-func (f *frameRows) begin(s *segmentReader, lo, hi uint32, dir engine.Direction, size int) error {
+func (f *frameEvents) begin(s *segmentReader, lo, hi uint32, dir engine.Direction, size int) error {
 	s.memory.release(f.block)
-	*f = frameRows{s: s, lo: lo, hi: hi, dir: dir, size: min(max(size, smallBlock), largeBlock), starts: f.starts[:0]}
+	*f = frameEvents{s: s, lo: lo, hi: hi, dir: dir, size: min(max(size, smallBlock), largeBlock), starts: f.starts[:0]}
 	if lo >= hi {
 		return nil
 	}
@@ -51,9 +51,9 @@ func (f *frameRows) begin(s *segmentReader, lo, hi uint32, dir engine.Direction,
 	return f.seekBackwards()
 }
 
-// beginWhole makes the rows of a whole segment ready, forwards, without asking its index.
-func (f *frameRows) beginWhole(s *segmentReader) {
-	*f = frameRows{
+// beginWhole makes the events of a whole segment ready, forwards, without asking its index.
+func (f *frameEvents) beginWhole(s *segmentReader) {
+	*f = frameEvents{
 		s:     s,
 		hi:    s.limit,
 		size:  largeBlock,
@@ -63,7 +63,7 @@ func (f *frameRows) beginWhole(s *segmentReader) {
 }
 
 // seekForwards goes to the frame that holds event lo.
-func (f *frameRows) seekForwards() error {
+func (f *frameEvents) seekForwards() error {
 	off, first, err := f.s.Frame(f.lo)
 	if err != nil {
 		return err
@@ -74,7 +74,7 @@ func (f *frameRows) seekForwards() error {
 }
 
 // seekBackwards goes behind the frame that holds event hi-1.
-func (f *frameRows) seekBackwards() error {
+func (f *frameEvents) seekBackwards() error {
 	h, walk, err := f.s.frameOf(f.hi - 1)
 	if err != nil {
 		return err
@@ -83,8 +83,8 @@ func (f *frameRows) seekBackwards() error {
 	return nil
 }
 
-// nextRow yields the next event.
-func (f *frameRows) nextRow(r *row) (bool, error) {
+// nextEvent yields the next event.
+func (f *frameEvents) nextEvent(r *logEvent) (bool, error) {
 	for f.left == 0 {
 		if ok, err := f.advance(); !ok {
 			return false, err
@@ -110,14 +110,14 @@ func (f *frameRows) nextRow(r *row) (bool, error) {
 }
 
 // advance makes the next frame that holds events the current one.
-func (f *frameRows) advance() (bool, error) {
+func (f *frameEvents) advance() (bool, error) {
 	if f.dir == engine.Forwards {
 		return f.advanceForwards()
 	}
 	return f.advanceBackwards()
 }
 
-func (f *frameRows) advanceForwards() (bool, error) {
+func (f *frameEvents) advanceForwards() (bool, error) {
 	for f.walk.Next < f.until {
 		h, b, err := f.frameAhead()
 		if err != nil {
@@ -136,10 +136,10 @@ func (f *frameRows) advanceForwards() (bool, error) {
 }
 
 // ahead returns the ordinal of the next frame's first event, forwards.
-func (f *frameRows) ahead() uint32 { return f.s.ordinal(f.walk.Next) }
+func (f *frameEvents) ahead() uint32 { return f.s.ordinal(f.walk.Next) }
 
 // skipTo passes over the records of the current frame before event lo.
-func (f *frameRows) skipTo(lo uint32) error {
+func (f *frameEvents) skipTo(lo uint32) error {
 	for f.ord < lo {
 		n := format.RecordSize(f.records[f.offset:])
 		if n < format.MinRecordSize || n > len(f.records)-f.offset {
@@ -153,7 +153,7 @@ func (f *frameRows) skipTo(lo uint32) error {
 	return nil
 }
 
-func (f *frameRows) advanceBackwards() (bool, error) {
+func (f *frameEvents) advanceBackwards() (bool, error) {
 	for f.below > f.lo && f.before >= format.SegmentHeaderSize {
 		h, b, err := f.frameBefore()
 		if err != nil {
@@ -174,7 +174,7 @@ func (f *frameRows) advanceBackwards() (bool, error) {
 
 // locate notes where the wanted records of the current frame begin, so that they can be read from
 // the last to the first.
-func (f *frameRows) locate(h format.FrameHeader) error {
+func (f *frameEvents) locate(h format.FrameHeader) error {
 	first, off := f.below-h.Count, 0
 	f.starts = f.starts[:0]
 	for ord := first; ord < min(f.below, f.hi); ord++ {
@@ -195,7 +195,7 @@ func (f *frameRows) locate(h format.FrameHeader) error {
 }
 
 // frameAhead returns the next frame, whole, and moves the walk to where it begins.
-func (f *frameRows) frameAhead() (h format.FrameHeader, b []byte, err error) {
+func (f *frameEvents) frameAhead() (h format.FrameHeader, b []byte, err error) {
 	for range 2 { // what does not check is read once more
 		if h, err = f.walk.Header(f); err != nil {
 			return h, nil, f.s.walkError(&f.walk, err)
@@ -214,13 +214,13 @@ func (f *frameRows) frameAhead() (h format.FrameHeader, b []byte, err error) {
 }
 
 // drop forgets the block, so that its bytes are read again.
-func (f *frameRows) drop() {
+func (f *frameEvents) drop() {
 	f.s.memory.release(f.block)
 	f.block = nil
 }
 
 // FrameBytes returns what the segment holds from off on: at least n bytes, unless it ends before.
-func (f *frameRows) FrameBytes(off int64, n int, again bool) ([]byte, error) {
+func (f *frameEvents) FrameBytes(off int64, n int, again bool) ([]byte, error) {
 	if again {
 		f.drop()
 	}
@@ -253,7 +253,7 @@ func (f *frameRows) FrameBytes(off int64, n int, again bool) ([]byte, error) {
 
 // frameBefore returns the whole frame that begins at f.before and ends at or before f.frameAt, and
 // holds the events before f.below.
-func (f *frameRows) frameBefore() (h format.FrameHeader, b []byte, err error) {
+func (f *frameEvents) frameBefore() (h format.FrameHeader, b []byte, err error) {
 	good := engine.NoPosition
 	for range 2 { // what does not check is read once more
 		if b, err = f.around(f.before, f.frameAt); err != nil {
@@ -278,7 +278,7 @@ func (f *frameRows) frameBefore() (h format.FrameHeader, b []byte, err error) {
 
 // around returns the bytes of the segment in [from, to), reading a block that ends at to if need
 // be.
-func (f *frameRows) around(from, to int64) ([]byte, error) {
+func (f *frameEvents) around(from, to int64) ([]byte, error) {
 	if f.block == nil || from < f.blockAt {
 		size := max(f.size, int(to-from))
 		at := max(to-int64(size), format.SegmentHeaderSize)
