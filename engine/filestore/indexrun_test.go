@@ -58,7 +58,7 @@ func (c *mergeCase) restart() {
 	}, func(_ context.Context, seg *segment) (*index.Memory, error) {
 		panic("every segment has its file")
 	})
-	c.x.mergeMost = 4
+	c.x.maxUnmerged = 4
 	for _, seg := range c.view.segments {
 		if sealed := seg.sealed.Load(); sealed != nil {
 			x := c.x.openSealed(seg, seg.indexMeta(testStore, sealed))

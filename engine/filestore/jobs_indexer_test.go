@@ -252,7 +252,7 @@ func TestActiveIndex(t *testing.T) {
 	fsys := vfs.NewMem()
 	store, err := Open("store", Options{FS: fsys, SegmentSize: 64 << 20})
 	require.NoError(t, err)
-	const events, batch = activeIndexLeast + 500, 500
+	const events, batch = minActiveIndex + 500, 500
 	appendMany := func(from, to int) {
 		for i := from; i < to; {
 			a := engine.Append{Stream: fmt.Sprintf("s%d", i%7)}

@@ -83,7 +83,7 @@ func zeroTarget(end, size, capacity int64) int64 {
 // the preparation keep pace with it.
 func (g *logWriter) prepareNext() {
 	size := g.last().header.Capacity
-	filled := max(g.end.offset, int64(float64(size)*float64(g.index.Size())/float64(g.most)))
+	filled := max(g.end.offset, int64(float64(size)*float64(g.index.Size())/float64(g.maxIndexSize)))
 	if g.named != nil || filled < size/8*prepareFrom {
 		return
 	}

@@ -194,23 +194,23 @@ func (l *logState) list() ([]segmentName, error) {
 		return nil, fmt.Errorf("eventfold: list %s: %w", l.dir, err)
 	}
 	found := map[int64][]uint32{} // generations
-	least, most := int64(0), int64(0)
+	first, last := int64(0), int64(0)
 	for _, file := range files {
 		number, generation, ok := format.ParseSegmentFileName(file)
 		if !ok {
 			continue
 		}
-		if least == 0 || number < least {
-			least = number
+		if first == 0 || number < first {
+			first = number
 		}
-		most = max(most, number)
+		last = max(last, number)
 		found[number] = append(found[number], generation)
 	}
 	if l.manifest != nil { // what lies before it has been given up and only waits to be removed
-		least = l.manifest.Segments[0].Number
+		first = l.manifest.Segments[0].Number
 	}
 	var names []segmentName
-	for number := least; number <= most && most > 0; number++ {
+	for number := first; number <= last && last > 0; number++ {
 		if len(found[number]) == 0 {
 			return nil, l.missing(number, 0)
 		}

@@ -16,9 +16,9 @@ import (
 // A logWriter writes the end of the log. It belongs to the writer, who holds the store's lock.
 type logWriter struct {
 	*logState
-	maker *segmentMaker
-	fixed int64 // Options.SegmentSize
-	most  int64 // Options.indexMost
+	maker        *segmentMaker
+	fixed        int64 // Options.SegmentSize
+	maxIndexSize int64 // Options.maxIndexSize
 	// file is that of the last segment, for writing: opened once and kept until the segment is
 	// sealed, so that no error of a sync gets lost.
 	file vfs.File
@@ -52,17 +52,17 @@ func openLogWriter(l *logState, maker *segmentMaker, o *Options) (*logWriter, er
 	f := l.claimed
 	l.claimed, l.claimedName = nil, ""
 	g := &logWriter{
-		logState: l,
-		maker:    maker,
-		fixed:    o.SegmentSize,
-		most:     o.indexMost,
-		file:     f,
-		tail:     tail,
-		durable:  l.end,
-		nonces:   nonceSource{random: o.Rand},
+		logState:     l,
+		maker:        maker,
+		fixed:        o.SegmentSize,
+		maxIndexSize: o.maxIndexSize,
+		file:         f,
+		tail:         tail,
+		durable:      l.end,
+		nonces:       nonceSource{random: o.Rand},
 	}
-	if g.most == 0 {
-		g.most = defaultIndexMost
+	if g.maxIndexSize == 0 {
+		g.maxIndexSize = defaultMaxIndexSize
 	}
 	if err := g.noteOpen(); err != nil {
 		g.closeFiles()
@@ -89,17 +89,17 @@ func (g *logWriter) promise(flags uint32) error {
 	return g.tail.write(seg.number, seg.generation, flags, &g.durable)
 }
 
-// defaultIndexMost is how many bytes of memory the index of the last segment may take: a segment
+// defaultMaxIndexSize is how many bytes of memory the index of the last segment may take: a segment
 // whose index takes more is full, whatever its capacity. Otherwise segments with a stream, a tag or
 // so for each event would have the process hold hundreds of MB, their own and those of segments
 // before it whose index files are being made. Others never come near it.
-const defaultIndexMost = 16 << 20
+const defaultMaxIndexSize = 16 << 20
 
 // fits reports whether a frame with n bytes of records fits into the last segment, and the seal
 // behind it.
 func (g *logWriter) fits(n int) bool {
 	end := format.SealAt(g.end.offset+int64(format.FrameSize(n))) + format.PageSize // of the seal's page
-	return g.named == nil && g.index.Size() < g.most && end <= g.last().header.Capacity
+	return g.named == nil && g.index.Size() < g.maxIndexSize && end <= g.last().header.Capacity
 }
 
 // write writes a frame to the end of the log. b holds room for the frame's header, and then its

@@ -62,8 +62,8 @@ type Options struct {
 	// Rand gives nonces and event ids. nil means crypto/rand.
 	Rand io.Reader
 
-	files     *vfs.FileCache // nil means the one of the FS
-	indexMost int64          // 0 means defaultIndexMost
+	files        *vfs.FileCache // nil means the one of the FS
+	maxIndexSize int64          // 0 means defaultMaxIndexSize
 }
 
 // A SyncMode says when an append is acknowledged.

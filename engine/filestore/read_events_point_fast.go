@@ -15,8 +15,8 @@ import (
 // BenchmarkFirstRead and BenchmarkStoreReadStream hold it. The plain path is the rest of pointEvents;
 // TestPointsOfMappedFilesAgreeWithPlainReads compares the two.
 
-// mostRun is how many bytes are read at once of records that have not been read before.
-const mostRun = 64 << 10
+// maxRun is how many bytes are read at once of records that have not been read before.
+const maxRun = 64 << 10
 
 // A recordRun is a piece of the file that was read because some record in it was missing. The next
 // run overwrites it.
@@ -148,7 +148,7 @@ func (p *pointEvents) readRun() error {
 	first, last := p.done, p.done
 	for i := first + 1; i < len(p.copies) && p.copies[i] == nil; i++ {
 		if distance(p.offsets[i], p.offsets[last]) > pointGap ||
-			distance(p.offsets[i], p.offsets[first]) > mostRun-pointGuess {
+			distance(p.offsets[i], p.offsets[first]) > maxRun-pointGuess {
 			break
 		}
 		last = i
@@ -161,13 +161,13 @@ func (p *pointEvents) readRun() error {
 	if err != nil {
 		return err
 	}
-	n := int(min(end-at, mostRun))
+	n := int(min(end-at, maxRun))
 	if n <= 0 { // the index is wrong
 		p.run.b = p.run.b[:0]
 		return nil
 	}
 	if cap(p.run.b) < n {
-		p.run.b = newBlock(max(n, min(2*cap(p.run.b), mostRun)))
+		p.run.b = newBlock(max(n, min(2*cap(p.run.b), maxRun)))
 	}
 	p.run = recordRun{p.run.b[:n], at}
 	return p.s.readInto(p.run.b, at)

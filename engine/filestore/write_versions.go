@@ -21,8 +21,8 @@ type streamVersions struct {
 func newStreamVersions(streams int) *streamVersions {
 	return &streamVersions{
 		cache: versionCache{
-			most:  max(1, streams/versionWays),
-			seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
+			maxSets: max(1, streams/versionWays),
+			seeds:   [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
 		},
 	}
 }
@@ -205,10 +205,10 @@ func (r *readIndex) candidatesIn(
 // are taken for each other never in practice: with 10^12 lookups the chance is less than 10^-20. It
 // is set-associative with a CLOCK for each set, and doubles until it has its greatest size.
 type versionCache struct {
-	seeds [2]maphash.Seed
-	sets  []versionSet
-	most  int // sets at most
-	count int // streams in it
+	seeds   [2]maphash.Seed
+	sets    []versionSet
+	maxSets int
+	count   int // streams in it
 }
 
 // knownVersions is how many streams the versionCache of a store remembers.
@@ -253,7 +253,7 @@ func (c *versionCache) get(stream string) (engine.Version, bool) {
 }
 
 func (c *versionCache) put(stream string, v engine.Version) {
-	if c.count >= len(c.sets)*versionWays/2 && len(c.sets) < c.most {
+	if c.count >= len(c.sets)*versionWays/2 && len(c.sets) < c.maxSets {
 		c.grow()
 	}
 	a, b := c.hash(stream)
@@ -292,7 +292,7 @@ func (s *versionSet) insert(slot versionSlot) int {
 // grow doubles the number of sets.
 func (c *versionCache) grow() {
 	old := c.sets
-	c.sets = make([]versionSet, min(max(2*len(old), 8), c.most))
+	c.sets = make([]versionSet, min(max(2*len(old), 8), c.maxSets))
 	c.count = 0
 	for i := range old {
 		for j, slot := range old[i].slots {

@@ -141,11 +141,11 @@ func (s *cacheSet) victimLocked(key uint64) int {
 // Half of the room is for runs: the writer asks them about every new stream, while a reader that
 // asks a segment's filter block by block is slower only by that.
 func (c *BlockCache) ReserveFilter(size int64, run bool) bool {
-	least := c.runRoom
+	reserved := c.runRoom
 	if run {
-		least = 0
+		reserved = 0
 	}
-	if c.filterRoom.Add(-size) >= least {
+	if c.filterRoom.Add(-size) >= reserved {
 		return true
 	}
 	c.filterRoom.Add(size)
