@@ -48,9 +48,10 @@ var layers = map[string][]string{
 	"engine/filestore/internal/index": {
 		"engine", "engine/vfs", "engine/internal/sabotage", "engine/filestore/internal/format",
 	},
-	"engine/filestore/internal/format": {"engine", "engine/internal/sabotage"},
-	"engine/vfs":                       {"engine"},
-	"engine/internal/sabotage":         {},
+	"engine/filestore/internal/index/indextest": {"engine", "engine/vfs", "engine/filestore/internal/index"},
+	"engine/filestore/internal/format":          {"engine", "engine/internal/sabotage"},
+	"engine/vfs":                                {"engine"},
+	"engine/internal/sabotage":                  {},
 
 	"engine/enginetest": {"engine"},
 	"engine/crashtest": {

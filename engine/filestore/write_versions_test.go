@@ -8,6 +8,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/index"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index/indextest"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -28,7 +29,7 @@ type headLog struct {
 func newHeadLog(t *testing.T) *headLog {
 	l := &headLog{
 		t:        t,
-		view:     view{store: testStore},
+		view:     view{store: indextest.Store},
 		versions: map[string]engine.Version{},
 		cache:    index.NewBlockCache(1<<20, 1<<20),
 		r:        rand.New(rand.NewPCG(41, 42)),
@@ -39,7 +40,7 @@ func newHeadLog(t *testing.T) *headLog {
 
 func (l *headLog) begin() {
 	seg := &segment{number: int64(len(l.view.segments) + 1), base: l.head}
-	seg.setIndex(index.NewMemory(l.head, testStore))
+	seg.setIndex(index.NewMemory(l.head, indextest.Store))
 	l.view.segments = append(l.view.segments, seg)
 }
 
@@ -51,7 +52,7 @@ func (l *headLog) append(stream string) engine.Version {
 		l.versions[stream] = engine.NoVersion
 	}
 	l.versions[stream]++
-	id := corpus{v4: 5}.id(l.r, int64(l.head)*1000)
+	id := indextest.Corpus{V4: 5}.ID(l.r, int64(l.head)*1000)
 	l.ids = append(l.ids, id)
 	l.active().index().(*index.Memory).Add(&index.Event{Offset: int64(l.head), Frame: int64(l.head),
 		Stream: []byte(stream), Type: []byte("T"), Version: l.versions[stream], ID: id, Micros: int64(l.head) * 1000})
@@ -65,7 +66,7 @@ func (l *headLog) rotate(file bool) {
 	m := seg.index().(*index.Memory)
 	seg.sealed.Store(&sealedInfo{count: m.Count()})
 	if file {
-		x, _ := fileIndexOf(l.t, m, l.cache)
+		x, _ := indextest.FileOf(l.t, m, l.cache)
 		seg.setIndex(x)
 	}
 	l.begin()
@@ -174,21 +175,21 @@ func TestEachCandidateFindsEveryID(t *testing.T) {
 func BenchmarkHeads(b *testing.B) {
 	for _, runs := range []int{1, 16, 160} {
 		b.Run(fmt.Sprintf("absent/runs=%d", runs), func(b *testing.B) {
-			g := newGenerator(1<<30, 10)
+			g := indextest.NewGenerator(1<<30, 10)
 			cache := index.NewBlockCache(indexCacheSize, 64<<20)
-			v := &view{store: testStore}
+			v := &view{store: indextest.Store}
 			base := engine.Position(0)
 			const events = 20_000
 			for n := range runs + 1 {
-				m := index.NewMemory(base, testStore)
+				m := index.NewMemory(base, indextest.Store)
 				seg := &segment{number: int64(n), base: base}
 				for range events {
-					m.Add(g.next())
+					m.Add(g.Next())
 				}
 				base += events
 				seg.setIndex(m)
 				if n < runs {
-					x, _ := fileIndexOf(b, m, cache)
+					x, _ := indextest.FileOf(b, m, cache)
 					seg.setIndex(x)
 				}
 				v.segments = append(v.segments, seg)

@@ -1,4 +1,4 @@
-package filestore
+package index_test
 
 import (
 	"encoding/binary"
