@@ -319,11 +319,11 @@ func (w *writer) write() error {
 			}
 			return fmt.Errorf("%w: %w", engine.ErrPoisoned, err) // the group itself was not written
 		} else if err != nil {
-			return w.failed(err, false)
+			return writeError("append", err) // the next one may succeed
 		}
 		rotated = true
 		if err := w.anchorSegment(); err != nil {
-			return w.failed(err, true)
+			return w.poisoned(err)
 		}
 		w.s.publish(l.logState, engine.Position(w.s.durable.Load()))
 	}
@@ -332,10 +332,10 @@ func (w *writer) write() error {
 	var err error
 	if g.buf, err = l.write(g.buf, &h); err != nil {
 		if !vfs.IsFull(err) {
-			return w.failed(err, true)
+			return w.poisoned(err)
 		}
 		l.wipe(len(g.buf))
-		return w.failed(err, false)
+		return writeError("append", err)
 	}
 	if err := w.settleGroup(&h, off); err != nil {
 		return err
@@ -464,15 +464,6 @@ func (w *writer) poisoned(err error) error {
 	w.poison = err
 	w.s.poisoned.Store(true)
 	return fmt.Errorf("%w: %w: %w", engine.ErrOutcomeUnknown, engine.ErrPoisoned, err)
-}
-
-// failed returns what to answer after an error of writing. Without poison nothing was written and
-// the next append may succeed.
-func (w *writer) failed(err error, poison bool) error {
-	if poison {
-		return w.poisoned(err)
-	}
-	return writeError("append", err)
 }
 
 // answer answers everybody in the group. err is why it was not committed. Also those that were
