@@ -35,6 +35,7 @@ func Open(dir string, o Options) (*FileStore, error) {
 		opt:     o,
 		closing: make(chan struct{}),
 		files:   o.files,
+		plain:   newPlainCache(),
 		names:   newAnchors(o.FS, dir),
 	}
 	s.shared.ended = s.ended
@@ -110,7 +111,7 @@ func invalidOption(field, format string, args ...any) error {
 }
 
 func (s *FileStore) newLogState() *logState {
-	return &logState{fs: s.fs, dir: s.dir, indexer: s.indexer, plain: &s.plain, opened: s.files, retired: &s.retired}
+	return &logState{fs: s.fs, dir: s.dir, indexer: s.indexer, plain: s.plain, opened: s.files, retired: &s.retired}
 }
 
 // open reads the log and repairs it if need be and possible.

@@ -37,7 +37,7 @@ type FileStore struct {
 	news    broadcast // of durable
 	indexer *indexer
 	files   *vfs.FileCache
-	plain   plainCache
+	plain   *plainCache
 	retired retiredFiles
 	ids     idSource
 

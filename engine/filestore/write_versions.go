@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/clock"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/vfs"
@@ -203,7 +204,7 @@ func (r *readIndex) candidatesIn(
 // A versionCache remembers the versions of streams, up to a bound, in memory without pointers. A
 // stream is known by two hashes with seeds of this process, 128 bits together, so that two streams
 // are taken for each other never in practice: with 10^12 lookups the chance is less than 10^-20. It
-// is set-associative with a CLOCK for each set, and doubles until it has its greatest size.
+// is set-associative with a Hand for each set, and doubles until it has its greatest size.
 type versionCache struct {
 	seeds   [2]maphash.Seed
 	sets    []versionSet
@@ -220,8 +221,7 @@ const versionWays = 8
 type versionSet struct {
 	slots [versionWays]versionSlot
 	taken uint8 // a bit for each slot in use
-	used  uint8 // a bit for each slot that was used since the hand passed
-	hand  uint8
+	hand  clock.Hand
 }
 
 type versionSlot struct {
@@ -246,7 +246,7 @@ func (c *versionCache) get(stream string) (engine.Version, bool) {
 	a, b := c.hash(stream)
 	s := c.set(a)
 	if i := s.find(a, b); i >= 0 {
-		s.used |= 1 << i
+		s.hand.Use(i)
 		return s.slots[i].version, true
 	}
 	return engine.NoVersion, false
@@ -260,7 +260,7 @@ func (c *versionCache) put(stream string, v engine.Version) {
 	s := c.set(a)
 	if i := s.find(a, b); i >= 0 {
 		s.slots[i].version = v
-		s.used |= 1 << i
+		s.hand.Use(i)
 		return
 	}
 	c.count += s.insert(versionSlot{a, b, v})
@@ -278,14 +278,10 @@ func (s *versionSet) find(a, b uint64) int {
 // insert puts a stream in, in the place of another one if need be, and returns by how many the
 // number of streams has grown.
 func (s *versionSet) insert(slot versionSlot) int {
-	for s.used>>s.hand&1 == 1 {
-		s.used &^= 1 << s.hand
-		s.hand = (s.hand + 1) % versionWays
-	}
-	grown := 1 - int(s.taken>>s.hand&1)
-	s.slots[s.hand] = slot
-	s.taken |= 1 << s.hand
-	s.hand = (s.hand + 1) % versionWays
+	i := s.hand.Next(versionWays, nil)
+	grown := 1 - int(s.taken>>i&1)
+	s.slots[i] = slot
+	s.taken |= 1 << i
 	return grown
 }
 

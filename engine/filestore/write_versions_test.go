@@ -77,7 +77,7 @@ func (l *headLog) index() *readIndex {
 	return newReadIndex(&readShared{ended: func() error { return nil }}, &v, l.head)
 }
 
-func TestHeadsAreLikeTheModel(t *testing.T) {
+func TestStreamVersionsAreLikeTheModel(t *testing.T) {
 	for _, size := range []int{1, 64, 10_000} {
 		t.Run(fmt.Sprintf("cache of %d", size), func(t *testing.T) {
 			l := newHeadLog(t)
@@ -103,14 +103,14 @@ func TestHeadsAreLikeTheModel(t *testing.T) {
 	}
 }
 
-func TestHeadsOfNothing(t *testing.T) {
+func TestStreamVersionsOfNothing(t *testing.T) {
 	r := newReadIndex(&readShared{ended: func() error { return nil }}, &view{}, 0)
 	v, err := newStreamVersions(1).version(r, "s")
 	require.NoError(t, err)
 	require.Equal(t, engine.NoVersion, v)
 }
 
-func TestHeadCacheKeepsWhatIsUsed(t *testing.T) {
+func TestVersionCacheKeepsWhatIsUsed(t *testing.T) {
 	c := newStreamVersions(1024).cache
 	for i := range 200_000 {
 		if i%50 == 0 {
@@ -127,9 +127,9 @@ func TestHeadCacheKeepsWhatIsUsed(t *testing.T) {
 	assert.Len(t, c.sets, 1024/versionWays)
 }
 
-// TestHeadCacheIsBounded: many streams take no more memory than the bound of a cache for forty
+// TestVersionCacheIsBounded: many streams take no more memory than the bound of a cache for forty
 // thousand.
-func TestHeadCacheIsBounded(t *testing.T) {
+func TestVersionCacheIsBounded(t *testing.T) {
 	c := newStreamVersions(40_000).cache
 	var before, after runtime.MemStats
 	runtime.GC()
@@ -171,8 +171,8 @@ func TestEachCandidateFindsEveryID(t *testing.T) {
 	require.Less(t, others, 10, "ids that are not there have candidates")
 }
 
-// BenchmarkHeads proves that a stream is new, against a number of runs.
-func BenchmarkHeads(b *testing.B) {
+// BenchmarkStreamVersions proves that a stream is new, against a number of runs.
+func BenchmarkStreamVersions(b *testing.B) {
 	for _, runs := range []int{1, 16, 160} {
 		b.Run(fmt.Sprintf("absent/runs=%d", runs), func(b *testing.B) {
 			g := indextest.NewGenerator(1<<30, 10)
