@@ -43,14 +43,17 @@ var layers = map[string][]string{
 	"engine": {},
 	"engine/filestore": {
 		"engine", "engine/vfs", "engine/internal/sabotage",
-		"engine/filestore/internal/format", "engine/filestore/internal/index",
+		"engine/filestore/internal/clock", "engine/filestore/internal/format", "engine/filestore/internal/index",
 	},
 	"engine/filestore/internal/index": {
-		"engine", "engine/vfs", "engine/internal/sabotage", "engine/filestore/internal/format",
+		"engine", "engine/vfs", "engine/internal/sabotage",
+		"engine/filestore/internal/clock", "engine/filestore/internal/format",
 	},
-	"engine/filestore/internal/format": {"engine", "engine/internal/sabotage"},
-	"engine/vfs":                       {"engine"},
-	"engine/internal/sabotage":         {},
+	"engine/filestore/internal/clock":           {},
+	"engine/filestore/internal/index/indextest": {"engine", "engine/vfs", "engine/filestore/internal/index"},
+	"engine/filestore/internal/format":          {"engine", "engine/internal/sabotage"},
+	"engine/vfs":                                {"engine"},
+	"engine/internal/sabotage":                  {},
 
 	"engine/enginetest": {"engine"},
 	"engine/crashtest": {

@@ -148,7 +148,7 @@ func (v *salvage) list() ([]segmentName, error) {
 	if err := l.readTail(); err != nil {
 		return nil, err
 	}
-	for _, t := range l.tail {
+	for _, t := range l.slots {
 		if v.store == uuid.Nil {
 			v.store = t.Store
 		}

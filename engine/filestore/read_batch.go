@@ -63,7 +63,7 @@ func grow[T string | []byte | []string | bool | int64 | engine.Position | engine
 }
 
 // add adds an event.
-func (b *batchBuilder) add(pos engine.Position, r *row) {
+func (b *batchBuilder) add(pos engine.Position, r *logEvent) {
 	t, columns := &b.batch, b.columns
 	t.Len++
 	t.Positions = append(t.Positions, pos)

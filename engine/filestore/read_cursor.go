@@ -16,36 +16,36 @@ func (r *readIndex) ReadAll(ctx context.Context, from engine.Position, dir engin
 		what.From, what.To = 0, min(from, r.head-1)+1
 	}
 	c := new(allCursor)
-	c.rows.begin(ctx, r, what, true)
+	c.events.begin(ctx, r, what, true)
 	if dir == engine.Backwards && what.To <= 0 {
-		c.rows.done = true
+		c.events.done = true
 	}
 	return c
 }
 
 // An allCursor reads every event.
 type allCursor struct {
-	rows rowCursor
+	events eventCursor
 	eventBuffer
 }
 
 func (c *allCursor) Next() bool {
-	if !c.rows.next() {
+	if !c.events.next() {
 		return false
 	}
-	c.set(c.rows.position(), &c.rows.row)
+	c.set(c.events.position(), &c.events.found)
 	return true
 }
 
-func (c *allCursor) Err() error { return c.rows.err }
+func (c *allCursor) Err() error { return c.events.err }
 
 func (c *allCursor) Close() error {
-	c.rows.stop()
+	c.events.stop()
 	return nil
 }
 
 // Reuse implements Reuser.
-func (c *allCursor) Reuse() { c.rows.memory.reuse = true }
+func (c *allCursor) Reuse() { c.events.memory.reuse = true }
 
 // An eventBuffer holds the current event of a cursor.
 type eventBuffer struct {
@@ -55,8 +55,8 @@ type eventBuffer struct {
 
 func (b *eventBuffer) Event() *engine.Event { return &b.event }
 
-// set makes a row the current event.
-func (b *eventBuffer) set(pos engine.Position, r *row) {
+// set makes r the current event.
+func (b *eventBuffer) set(pos engine.Position, r *logEvent) {
 	e := &b.event
 	e.Position = pos
 	e.Stream = format.TextOf(r.Stream)

@@ -30,16 +30,16 @@ type writer struct {
 	counters writerCounters
 
 	// Owned by run.
-	log     *log // nil until the lock is held and the log recovered
-	unlock  *writeLock
-	poison  error     // the failed sync, or the *MovedError, after which nothing is written
-	segment anchor    // the last segment
-	served  time.Time // when a request was served last
-	group   group
-	clients int           // whose requests were in the last group, or queued when it was answered
-	pace    time.Duration // of the last syncs, a moving average
-	timer   *time.Timer   // for what is done when nothing happens
-	heads   *heads
+	log      *logWriter // nil until the lock is held and the log recovered
+	unlock   *writeLock
+	poison   error     // the failed sync, or the *MovedError, after which nothing is written
+	segment  anchor    // the last segment
+	served   time.Time // when a request was served last
+	group    group
+	clients  int           // whose requests were in the last group, or queued when it was answered
+	pace     time.Duration // of the last syncs, a moving average
+	timer    *time.Timer   // for what is done when nothing happens
+	versions *streamVersions
 }
 
 // A group is what one frame will hold. Nothing outside it changes before it is durable, so that
@@ -92,7 +92,7 @@ func (s *FileStore) startWriter() *writer {
 			stopping: make(chan struct{}),
 			stopped:  make(chan struct{}),
 		}
-		w.heads = newHeads(DefaultHeadCacheSize)
+		w.versions = newStreamVersions(knownVersions)
 		w.group.numbers = map[string]uint32{}
 		w.group.ids = map[uuid.UUID]uint32{}
 		s.writer = w
@@ -319,11 +319,11 @@ func (w *writer) write() error {
 			}
 			return fmt.Errorf("%w: %w", engine.ErrPoisoned, err) // the group itself was not written
 		} else if err != nil {
-			return w.failed(err, false)
+			return writeError("append", err) // the next one may succeed
 		}
 		rotated = true
 		if err := w.anchorSegment(); err != nil {
-			return w.failed(err, true)
+			return w.poisoned(err)
 		}
 		w.s.publish(l.logState, engine.Position(w.s.durable.Load()))
 	}
@@ -332,10 +332,10 @@ func (w *writer) write() error {
 	var err error
 	if g.buf, err = l.write(g.buf, &h); err != nil {
 		if !vfs.IsFull(err) {
-			return w.failed(err, true)
+			return w.poisoned(err)
 		}
 		l.wipe(len(g.buf))
-		return w.failed(err, false)
+		return writeError("append", err)
 	}
 	if err := w.settleGroup(&h, off); err != nil {
 		return err
@@ -428,7 +428,7 @@ func (w *writer) syncNow() error {
 // show lets readers see the group, which has been indexed.
 func (w *writer) show() {
 	for _, stream := range w.group.streams {
-		w.heads.committed(stream.name, stream.version)
+		w.versions.committed(stream.name, stream.version)
 	}
 	w.s.publish(w.log.logState, w.log.end.next)
 }
@@ -464,15 +464,6 @@ func (w *writer) poisoned(err error) error {
 	w.poison = err
 	w.s.poisoned.Store(true)
 	return fmt.Errorf("%w: %w: %w", engine.ErrOutcomeUnknown, engine.ErrPoisoned, err)
-}
-
-// failed returns what to answer after an error of writing. Without poison nothing was written and
-// the next append may succeed.
-func (w *writer) failed(err error, poison bool) error {
-	if poison {
-		return w.poisoned(err)
-	}
-	return writeError("append", err)
 }
 
 // answer answers everybody in the group. err is why it was not committed. Also those that were

@@ -189,7 +189,7 @@ func (f *Footer) keysFit(d Dictionary) bool {
 		keys *= engine.MaxTags
 	}
 	leaves := size(KeysLeaves) / BlockPayload
-	return leaves <= keys/leastLeafKeys+1 &&
+	return leaves <= keys/minLeafKeys+1 &&
 		size(KeysFences) <= 8+4*(leaves+1)+leaves*math.MaxUint8 &&
 		filterFits(size(KeysFilter), keys) &&
 		size(KeysPostings) <= keys*(binary.MaxVarintLen32+1)
@@ -202,8 +202,8 @@ func filterFits(size, keys uint64) bool {
 		size <= (keys*format.BloomBitsPerKey/(format.BloomBlock*8)+1)*format.BloomBlock
 }
 
-// leastLeafKeys is how many keys a leaf that is not the last one of its dictionary has at least.
-const leastLeafKeys = (BlockPayload-64)/leafEntryMost - 1
+// minLeafKeys is how many keys a leaf that is not the last one of its dictionary has at least.
+const minLeafKeys = (BlockPayload-64)/maxLeafEntry - 1
 
 // BlockSeed returns the CRC with which those of the blocks of a file begin, so that a block of
 // another file does not check.

@@ -18,7 +18,7 @@ const (
 	Dictionaries                   // how many there are
 )
 
-// A Index tells where the events of one segment are. An ordinal is a position minus the segment's
+// An Index tells where the events of one segment are. An ordinal is a position minus the segment's
 // base position. It is a *Memory for the active segment (and for a sealed one that has no index
 // file yet) and a *File for a sealed one. Readers pass the number of events they may see as limit:
 // ordinals at or beyond it do not exist for them. All methods may be called from any number of
