@@ -47,7 +47,7 @@ func Open(dir string, o Options) (*FileStore, error) {
 	if o.Compress == CompressZstd {
 		s.indexer.spare = (&compressor{s: s, refused: map[int64]bool{}}).compressNext
 	}
-	s.ids.random, s.ids.now = o.Rand, o.Now
+	s.ids.random, s.ids.now, s.salts.random = o.Rand, o.Now, o.Rand
 	s.log = s.newLogState()
 	if err := s.open(); err != nil {
 		s.closeFiles()

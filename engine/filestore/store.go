@@ -40,6 +40,7 @@ type FileStore struct {
 	plain   *plainCache
 	retired retiredFiles
 	ids     idSource
+	salts   saltSource
 
 	gate    sync.RWMutex  // held for reading while a request is put into the queue, for writing by Close
 	closing chan struct{} // closed by Close
