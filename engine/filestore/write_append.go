@@ -24,14 +24,14 @@ type request struct {
 	batch   []engine.Append
 	records []byte          // encoded, but for what FinishRecord adds
 	seals   []format.Seal   // of the records
-	salts   []format.Salt   // that have been taken ahead; a piece of saltSpace
+	salts   []byte          // that have been taken ahead; a piece of saltSpace
 	events  []engine.Placed // one for each record, ids filled in
 	offered bool            // some event came with an id
 	stamp   int64           // of the ids that are made; 0 before the first
 
 	before []engine.Version // by append, what its stream is at before it; the writer's
 
-	saltSpace [saltsAhead]format.Salt
+	saltSpace [saltsAhead]byte
 
 	// Conditions have been evaluated for the events before checked, with these outcomes.
 	conditions bool
@@ -221,13 +221,13 @@ func (s *FileStore) makeID(r *request) (uuid.UUID, error) {
 // makeSalt returns the salt of the next event.
 func (s *FileStore) makeSalt(r *request) (*format.Salt, error) {
 	if len(r.salts) == 0 {
-		r.salts = r.saltSpace[:min(saltsAhead, cap(r.events)-len(r.events))]
+		r.salts = r.saltSpace[:min(saltsAhead, (cap(r.events)-len(r.events))*format.SaltSize)]
 		if err := s.salts.fill(r.salts); err != nil {
 			return nil, wrap("make a salt", err)
 		}
 	}
-	salt := &r.salts[0]
-	r.salts = r.salts[1:]
+	salt := (*format.Salt)(r.salts)
+	r.salts = r.salts[format.SaltSize:]
 	return salt, nil
 }
 

@@ -18,11 +18,11 @@ type saltSource struct {
 	chacha *rand2.ChaCha8 // nil before the first salt
 }
 
-// saltsAhead is how many salts an append takes at once.
-const saltsAhead = 16
+// saltsAhead is how many bytes of salts an append takes at once.
+const saltsAhead = 16 * format.SaltSize
 
-// fill makes new salts.
-func (s *saltSource) fill(salts []format.Salt) error {
+// fill makes new salts in b.
+func (s *saltSource) fill(b []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.chacha == nil {
@@ -36,8 +36,6 @@ func (s *saltSource) fill(salts []format.Salt) error {
 		}
 		s.chacha = rand2.NewChaCha8(seed)
 	}
-	for i := range salts {
-		s.chacha.Read(salts[i][:]) // never fails
-	}
+	s.chacha.Read(b) // never fails
 	return nil
 }

@@ -151,26 +151,26 @@ func (r *Record) Decode(b []byte) error {
 	r.Stream, rest = rest[:stream:stream], rest[stream:]
 	r.Type, rest = rest[:typ:typ], rest[typ:]
 	r.Tags, r.content = rest[:tags:tags], rest[tags:]
-	return r.decodeContent(int(metadata), int(payload))
-}
-
-// decodeContent finds metadata and payload, of these lengths, in the content.
-func (r *Record) decodeContent(metadata, payload int) error {
-	if r.Redacted() {
-		r.Metadata, r.Payload = nil, nil
-		if !isZero(r.content[SealSize:]) {
-			return errErasedContent
-		}
-		return nil
+	if r.Flags&FlagRedacted != 0 {
+		return r.decodeErased()
 	}
-	rest := r.content[SaltSize:]
+	rest = r.content[SaltSize:]
 	r.Metadata, rest = rest[:metadata:metadata], rest[metadata:]
-	r.Payload, rest = rest[:payload:payload], rest[payload:]
+	r.Payload = rest[:payload:payload]
 	if r.Flags&FlagNull != 0 {
 		r.Payload = nil
 	}
-	if len(rest) > 0 && !isZero(rest) {
+	if pad > 0 && !isZero(rest[payload:]) {
 		return errRecordPad
+	}
+	return nil
+}
+
+// decodeErased decodes the content of an erased record.
+func (r *Record) decodeErased() error {
+	r.Metadata, r.Payload = nil, nil
+	if !isZero(r.content[SealSize:]) {
+		return errErasedContent
 	}
 	return nil
 }
