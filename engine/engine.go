@@ -166,42 +166,6 @@ type Alternative struct {
 	Tags    []string
 }
 
-// A ColumnSet tells which columns of a Batch a reader needs. Positions are always there.
-type ColumnSet uint16
-
-// The columns.
-const (
-	ColStream ColumnSet = 1 << iota
-	ColVersion
-	ColID
-	ColType
-	ColPayload // with JSON
-	ColMetadata
-	ColTags
-	ColTime
-	ColRedacted
-
-	ColAll ColumnSet = 1<<iota - 1
-)
-
-// A Batch holds up to 1,024 events by column. Columns that were not asked for are empty. The slices
-// of the Batch are reused by the next call of BatchCursor.Next; the strings and bytes they hold are
-// not, they stay as they are for as long as anybody keeps them.
-type Batch struct {
-	Len       int
-	Positions []Position
-	Streams   []string
-	Versions  []Version
-	IDs       []uuid.UUID
-	Types     []string // equal types of one cursor share one string
-	Payloads  [][]byte // nil for NULL
-	JSON      []bool   // the payload is valid JSON
-	Metadata  [][]byte
-	Tags      [][]string
-	Times     []int64 // recorded_at, microseconds since 1970 UTC
-	Redacted  []bool
-}
-
 // A Cursor pulls events out of a ReadIndex. One goroutine uses it.
 //
 //	c := index.ReadAll(ctx, 0, engine.Forwards)

@@ -206,20 +206,6 @@ func (c *modelBatches) Err() error             { return c.err }
 func (c *modelBatches) Examined() (int64, int) { return int64(len(c.v.events)), 0 }
 func (c *modelBatches) Close() error           { c.events = nil; return nil }
 
-// microsOf gives the time as batches have it, 0 for an event that has none yet.
-func microsOf(e *engine.Event) int64 {
-	if e.RecordedAt.IsZero() {
-		return 0
-	}
-	return e.RecordedAt.UnixMicro()
-}
-
-func add[T any](column *[]T, value T, asked engine.ColumnSet) {
-	if asked != 0 {
-		*column = append(*column, value)
-	}
-}
-
 // modelStreams hands out streams.
 type modelStreams struct {
 	v       *modelView
