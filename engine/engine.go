@@ -131,41 +131,6 @@ type ReadIndex interface {
 	Types(ctx context.Context) ([]TypeInfo, error)
 }
 
-// A Filter selects events. Every field narrows the selection; the zero value with From 0 selects
-// all.
-type Filter struct {
-	From   Position  // inclusive
-	To     Position  // exclusive; 0 means no bound
-	Since  time.Time // recorded at or after; zero means no bound
-	Before time.Time // recorded before; zero means no bound
-
-	MinVersion Version // inclusive
-	MaxVersion Version // inclusive; 0 with HasMaxVersion false means no bound
-	// HasMaxVersion tells that MaxVersion is meant.
-	HasMaxVersion bool
-
-	Streams []string    // one of these; nil means any stream, empty but not nil selects nothing
-	Prefix  string      // the stream's name begins with it
-	Types   []string    // one of these; nil means any type, empty but not nil selects nothing
-	Tags    []string    // all of these; nil means no condition
-	IDs     []uuid.UUID // one of these; nil means any id, empty but not nil selects nothing
-
-	// Any lists alternatives, of which an event must pass one; nil means no condition, empty but
-	// not nil selects nothing. A query of the DCB specification is such a list.
-	Any []Alternative
-
-	Direction Direction
-	// Limit, if positive, is a hint: the caller expects to read no more than this many events.
-	Limit int
-}
-
-// An Alternative selects events as the fields of the same names of a Filter do.
-type Alternative struct {
-	Streams []string
-	Types   []string
-	Tags    []string
-}
-
 // A Cursor pulls events out of a ReadIndex. One goroutine uses it.
 //
 //	c := index.ReadAll(ctx, 0, engine.Forwards)

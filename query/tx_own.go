@@ -29,10 +29,17 @@ func (s ownStreams) version(e *ownEvent) engine.Version {
 	return e.version
 }
 
-// add adds a buffered event to a batch. Its position and time are not known yet.
-func (s ownStreams) add(b *engine.Batch, e *ownEvent) {
+// event returns a buffered event, whose position and time are not known yet. Whether its payload is
+// JSON is not looked at.
+func (s ownStreams) event(e *ownEvent) engine.Event {
 	u := e.event.Unplaced(e.stream)
 	u.Version = s.version(e)
+	return u
+}
+
+// add adds a buffered event to a batch.
+func (s ownStreams) add(b *engine.Batch, e *ownEvent) {
+	u := s.event(e)
 	u.JSON = validJSON(u.Payload)
 	b.Add(&u, engine.ColAll)
 }
