@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
-	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/google/uuid"
 )
 
@@ -15,11 +14,9 @@ import (
 // asked.
 type matcher struct {
 	all        bool // the filter has bounds of position only: every record passes
-	streams    keySet
-	types      keySet
+	names      nameMatcher
 	prefix     []byte
-	tags       []string
-	any        []matcher              // one of these must pass; nil: no condition
+	any        []nameMatcher          // one of these must pass; nil: no condition
 	bounded    bool                   // any is meant, also if it is empty
 	ids        map[uuid.UUID]struct{} // nil: any
 	minVersion engine.Version
@@ -31,10 +28,8 @@ type matcher struct {
 
 func newMatcher(f *engine.Filter) matcher {
 	m := matcher{
-		streams:    newKeySet(f.Streams),
-		types:      newKeySet(f.Types),
+		names:      newNameMatcher(f.Names()),
 		prefix:     []byte(f.Prefix),
-		tags:       f.Tags,
 		minVersion: f.MinVersion,
 		maxVersion: math.MaxInt64,
 		since:      math.MinInt64,
@@ -46,7 +41,7 @@ func newMatcher(f *engine.Filter) matcher {
 	}
 	m.bounded = f.Any != nil
 	for _, a := range f.Any {
-		m.any = append(m.any, matcher{streams: newKeySet(a.Streams), types: newKeySet(a.Types), tags: a.Tags})
+		m.any = append(m.any, newNameMatcher(a))
 	}
 	if !f.Since.IsZero() {
 		m.since = microsUp(f.Since)
@@ -60,7 +55,7 @@ func newMatcher(f *engine.Filter) matcher {
 			m.ids[id] = struct{}{}
 		}
 	}
-	m.all = f.Streams == nil && f.Types == nil && f.IDs == nil && f.Prefix == "" && len(f.Tags) == 0 && f.Any == nil &&
+	m.all = !m.names.anyBut() && f.IDs == nil && f.Prefix == "" && f.Any == nil &&
 		f.MinVersion <= 0 && !f.HasMaxVersion && !m.timed
 	return m
 }
@@ -85,18 +80,17 @@ func microsUp(t time.Time) int64 {
 // passes reports whether the event passes. r.micros counts only with m.timed.
 func (m *matcher) passes(r *row) bool {
 	return m.all ||
-		m.types.has(r.Type) &&
-			m.streams.has(r.Stream) &&
+		m.names.passes(r) &&
 			bytes.HasPrefix(r.Stream, m.prefix) &&
 			r.Version >= m.minVersion && r.Version <= m.maxVersion &&
 			(!m.timed || r.micros >= m.since && r.micros < m.before) &&
-			m.hasID(r.ID) && m.hasTags(r.Tags) && (!m.bounded || m.passesAny(r))
+			m.hasID(r.ID) && (!m.bounded || m.passesAny(r))
 }
 
 // passesAny reports whether the event passes one of the alternatives.
 func (m *matcher) passesAny(r *row) bool {
 	for i := range m.any {
-		if a := &m.any[i]; a.types.has(r.Type) && a.streams.has(r.Stream) && a.hasTags(r.Tags) {
+		if m.any[i].passes(r) {
 			return true
 		}
 	}
@@ -109,20 +103,6 @@ func (m *matcher) hasID(id uuid.UUID) bool {
 	}
 	_, ok := m.ids[id]
 	return ok
-}
-
-func (m *matcher) hasTags(encoded []byte) bool {
-	for _, want := range m.tags {
-		found := false
-		format.EachTag(encoded, func(tag []byte) bool {
-			found = string(tag) == want
-			return !found
-		})
-		if !found {
-			return false
-		}
-	}
-	return true
 }
 
 // A keySet is a set of names, asked with bytes. The zero value holds every name.

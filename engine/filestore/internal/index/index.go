@@ -5,10 +5,11 @@ package index
 
 import (
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/google/uuid"
 )
 
-// A Dictionary names one of the three sets of keys by which a segment's events are found.
+// A Dictionary names one of the sets of keys by which a segment's events are found.
 type Dictionary uint8
 
 const (
@@ -18,7 +19,17 @@ const (
 	Dictionaries                   // how many there are
 )
 
-// A Index tells where the events of one segment are. An ordinal is a position minus the segment's
+// dictionaries tell which keys of an event each has.
+var dictionaries = [Dictionaries]struct {
+	most int // keys of an event
+	keys func(e *Event) [][]byte
+}{
+	ByStream: {1, func(e *Event) [][]byte { return e.one(e.Stream) }},
+	ByType:   {1, func(e *Event) [][]byte { return e.one(e.Type) }},
+	ByTag:    {engine.MaxTags, func(e *Event) [][]byte { return e.Tags }},
+}
+
+// An Index tells where the events of one segment are. An ordinal is a position minus the segment's
 // base position. It is a *Memory for the active segment (and for a sealed one that has no index
 // file yet) and a *File for a sealed one. Readers pass the number of events they may see as limit:
 // ordinals at or beyond it do not exist for them. All methods may be called from any number of
@@ -65,6 +76,25 @@ type Event struct {
 	Version engine.Version
 	ID      uuid.UUID
 	Micros  int64 // recorded_at
+
+	only [1][]byte // the memory of one
+}
+
+// Set makes the Event that of a record. micros is the time of its frame.
+func (e *Event) Set(r *format.Record, offset, frame, micros int64) {
+	e.Offset, e.Frame, e.Micros = offset, frame, micros+int64(r.AddMicros)
+	e.Stream, e.Type, e.Version, e.ID = r.Stream, r.Type, r.Version, r.ID
+	e.Tags = e.Tags[:0]
+	format.EachTag(r.Tags, func(tag []byte) bool {
+		e.Tags = append(e.Tags, tag)
+		return true
+	})
+}
+
+// one returns a list of one key, which lives until the next call.
+func (e *Event) one(key []byte) [][]byte {
+	e.only[0] = key
+	return e.only[:]
 }
 
 // LastVersion returns the version of the last event of a stream's entry.
