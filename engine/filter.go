@@ -50,7 +50,7 @@ func (f *Filter) Passes(e *Event) bool {
 	return f.passesBounds(e) &&
 		strings.HasPrefix(e.Stream, f.Prefix) &&
 		(f.IDs == nil || e.ID != uuid.Nil && slices.Contains(f.IDs, e.ID)) &&
-		f.Names().passes(e) &&
+		f.names().passes(e) &&
 		(f.Any == nil || slices.ContainsFunc(f.Any, func(a Alternative) bool { return a.passes(e) }))
 }
 
@@ -65,8 +65,8 @@ func (f *Filter) passesBounds(e *Event) bool {
 		(f.Before.IsZero() || timed && e.RecordedAt.Before(f.Before))
 }
 
-// Names are the fields of a filter that an Alternative has, too.
-func (f *Filter) Names() Alternative {
+// names are the fields of a filter that an Alternative has, too.
+func (f *Filter) names() Alternative {
 	return Alternative{Streams: f.Streams, Types: f.Types, Tags: f.Tags}
 }
 

@@ -61,7 +61,7 @@ func (r *readIndex) countRows(ctx context.Context, what engine.Filter) (int64, e
 func (p *scanPlan) countable() bool {
 	f := &p.filter
 	versions := p.match.minVersion > 0 || f.HasMaxVersion
-	others := p.match.names.anyBut(index.ByStream) || f.Any != nil
+	others := f.Types != nil || len(f.Tags) > 0 || f.Any != nil
 	return f.IDs == nil && (f.Streams != nil || !versions) && (f.Prefix == "" || !others)
 }
 

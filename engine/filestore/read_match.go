@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/google/uuid"
 )
 
@@ -14,9 +15,11 @@ import (
 // asked.
 type matcher struct {
 	all        bool // the filter has bounds of position only: every record passes
-	names      nameMatcher
+	streams    keySet
+	types      keySet
 	prefix     []byte
-	any        []nameMatcher          // one of these must pass; nil: no condition
+	tags       []string
+	any        []matcher              // one of these must pass; nil: no condition
 	bounded    bool                   // any is meant, also if it is empty
 	ids        map[uuid.UUID]struct{} // nil: any
 	minVersion engine.Version
@@ -28,8 +31,10 @@ type matcher struct {
 
 func newMatcher(f *engine.Filter) matcher {
 	m := matcher{
-		names:      newNameMatcher(f.Names()),
+		streams:    newKeySet(f.Streams),
+		types:      newKeySet(f.Types),
 		prefix:     []byte(f.Prefix),
+		tags:       f.Tags,
 		minVersion: f.MinVersion,
 		maxVersion: math.MaxInt64,
 		since:      math.MinInt64,
@@ -41,7 +46,7 @@ func newMatcher(f *engine.Filter) matcher {
 	}
 	m.bounded = f.Any != nil
 	for _, a := range f.Any {
-		m.any = append(m.any, newNameMatcher(a))
+		m.any = append(m.any, matcher{streams: newKeySet(a.Streams), types: newKeySet(a.Types), tags: a.Tags})
 	}
 	if !f.Since.IsZero() {
 		m.since = microsUp(f.Since)
@@ -55,7 +60,7 @@ func newMatcher(f *engine.Filter) matcher {
 			m.ids[id] = struct{}{}
 		}
 	}
-	m.all = !m.names.anyBut() && f.IDs == nil && f.Prefix == "" && f.Any == nil &&
+	m.all = f.Streams == nil && f.Types == nil && f.IDs == nil && f.Prefix == "" && len(f.Tags) == 0 && f.Any == nil &&
 		f.MinVersion <= 0 && !f.HasMaxVersion && !m.timed
 	return m
 }
@@ -80,17 +85,18 @@ func microsUp(t time.Time) int64 {
 // passes reports whether the event passes. r.micros counts only with m.timed.
 func (m *matcher) passes(r *row) bool {
 	return m.all ||
-		m.names.passes(r) &&
+		m.types.has(r.Type) &&
+			m.streams.has(r.Stream) &&
 			bytes.HasPrefix(r.Stream, m.prefix) &&
 			r.Version >= m.minVersion && r.Version <= m.maxVersion &&
 			(!m.timed || r.micros >= m.since && r.micros < m.before) &&
-			m.hasID(r.ID) && (!m.bounded || m.passesAny(r))
+			m.hasID(r.ID) && m.hasTags(r.Tags) && (!m.bounded || m.passesAny(r))
 }
 
 // passesAny reports whether the event passes one of the alternatives.
 func (m *matcher) passesAny(r *row) bool {
 	for i := range m.any {
-		if m.any[i].passes(r) {
+		if a := &m.any[i]; a.types.has(r.Type) && a.streams.has(r.Stream) && a.hasTags(r.Tags) {
 			return true
 		}
 	}
@@ -103,6 +109,20 @@ func (m *matcher) hasID(id uuid.UUID) bool {
 	}
 	_, ok := m.ids[id]
 	return ok
+}
+
+func (m *matcher) hasTags(encoded []byte) bool {
+	for _, want := range m.tags {
+		found := false
+		format.EachTag(encoded, func(tag []byte) bool {
+			found = string(tag) == want
+			return !found
+		})
+		if !found {
+			return false
+		}
+	}
+	return true
 }
 
 // A keySet is a set of names, asked with bytes. The zero value holds every name.

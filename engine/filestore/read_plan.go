@@ -21,7 +21,7 @@ const (
 
 // A scanPlan is a Filter made ready. It never changes.
 type scanPlan struct {
-	filter  engine.Filter
+	filter  engine.Filter // with sorted names and no repeats
 	match   matcher
 	from    engine.Position // inclusive
 	to      engine.Position // exclusive
@@ -31,6 +31,7 @@ type scanPlan struct {
 
 // plan makes a filter ready for r.
 func (r *readIndex) plan(f engine.Filter) scanPlan {
+	f.Streams, f.Types, f.Tags = sortedNames(f.Streams), sortedNames(f.Types), sortedNames(f.Tags)
 	if f.Prefix != "" && f.Streams != nil {
 		within := make([]string, 0, len(f.Streams))
 		for _, s := range f.Streams {
@@ -40,18 +41,30 @@ func (r *readIndex) plan(f engine.Filter) scanPlan {
 		}
 		f.Streams, f.Prefix = within, ""
 	}
+	if f.Any != nil {
+		any := make([]engine.Alternative, len(f.Any))
+		for i, a := range f.Any {
+			any[i] = engine.Alternative{
+				Streams: sortedNames(a.Streams),
+				Types:   sortedNames(a.Types),
+				Tags:    sortedNames(a.Tags),
+			}
+		}
+		f.Any = any
+	}
 	p := scanPlan{filter: f, match: newMatcher(&f), from: max(f.From, r.first()), to: r.head}
 	if f.To > 0 {
 		p.to = min(p.to, f.To)
 	}
-	m := &p.match
-	if streams := m.names.wanted[index.ByStream]; len(streams) <= fewStreams {
-		for _, stream := range streams {
+	if len(f.Streams) <= fewStreams {
+		for _, stream := range f.Streams {
 			p.hashes = append(p.hashes, format.HashKey(format.IndexSeed(r.view.store), format.BytesOf(stream)))
 		}
 	}
+	m := &p.match
 	emptyRange := p.from >= p.to || m.since >= m.before || m.minVersion > m.maxVersion
-	emptyList := m.names.nothing() || f.IDs != nil && len(f.IDs) == 0 || f.Any != nil && len(f.Any) == 0
+	emptyList := f.Streams != nil && len(f.Streams) == 0 || f.Types != nil && len(f.Types) == 0 ||
+		f.IDs != nil && len(f.IDs) == 0 || f.Any != nil && len(f.Any) == 0
 	p.nothing = emptyRange || emptyList
 	return p
 }
@@ -106,10 +119,11 @@ type condition struct {
 	share      float64       // estimate: which part of the events has one of them
 }
 
-// conditions asks the segment's index about the plan's names and alternatives. none is true if it proves that no event in [lo, hi) passes.
+// conditions asks the segment's index about the plan's streams, types, tags and alternatives. none
+// is true if it proves that no event in [lo, hi) passes.
 func (p *scanPlan) conditions(s *segmentReader, lo, hi uint32) (found []condition, none bool, err error) {
 	f := &p.filter
-	found, none, err = p.named(s, &p.match.names, lo, hi)
+	found, none, err = p.named(s, f.Streams, f.Types, f.Tags, lo, hi)
 	if err != nil || none {
 		return nil, none, err
 	}
@@ -135,20 +149,31 @@ func (p *scanPlan) conditions(s *segmentReader, lo, hi uint32) (found []conditio
 	return found, false, nil
 }
 
-// named asks about the names that an event must have.
+// named asks about one of the streams, one of the types, and all of the tags; nil means no
+// condition.
 func (p *scanPlan) named(
-	s *segmentReader, names *nameMatcher, lo, hi uint32,
+	s *segmentReader, streams, types, tags []string, lo, hi uint32,
 ) (found []condition, none bool, err error) {
-	found = make([]condition, 0, int(index.Dictionaries)+len(names.tags))
-	names.each(func(d index.Dictionary, names []string) bool {
-		var c condition
-		c, err = p.condition(s, d, names, lo, hi)
+	found = make([]condition, 0, 2+len(tags))
+	add := func(d index.Dictionary, names []string) (bool, error) {
+		c, err := p.condition(s, d, names, lo, hi)
 		found = append(found, c)
-		none = len(c.keys) == 0
-		return err == nil && !none
-	})
-	if err != nil || none {
-		return nil, err == nil, err
+		return err == nil && len(c.keys) > 0, err
+	}
+	if types != nil {
+		if ok, err := add(index.ByType, types); !ok {
+			return nil, err == nil, err
+		}
+	}
+	for i := range tags {
+		if ok, err := add(index.ByTag, tags[i:i+1]); !ok {
+			return nil, err == nil, err
+		}
+	}
+	if streams != nil {
+		if ok, err := add(index.ByStream, streams); !ok {
+			return nil, err == nil, err
+		}
 	}
 	return found, false, nil
 }
@@ -156,8 +181,9 @@ func (p *scanPlan) named(
 // alternatives makes one condition of the filter's alternatives. bounded is false if one of them
 // lets every event pass.
 func (p *scanPlan) alternatives(s *segmentReader, lo, hi uint32) (c condition, bounded bool, err error) {
-	for i := range p.match.any {
-		parts, none, err := p.named(s, &p.match.any[i], lo, hi)
+	for i := range p.filter.Any {
+		a := &p.filter.Any[i]
+		parts, none, err := p.named(s, a.Streams, a.Types, a.Tags, lo, hi)
 		if err != nil {
 			return c, false, err
 		}

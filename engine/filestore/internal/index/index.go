@@ -19,14 +19,21 @@ const (
 	Dictionaries                   // how many there are
 )
 
-// dictionaries tell which keys of an event each has.
-var dictionaries = [Dictionaries]struct {
-	most int // keys of an event
-	keys func(e *Event) [][]byte
-}{
-	ByStream: {1, func(e *Event) [][]byte { return e.one(e.Stream) }},
-	ByType:   {1, func(e *Event) [][]byte { return e.one(e.Type) }},
-	ByTag:    {engine.MaxTags, func(e *Event) [][]byte { return e.Tags }},
+// mostKeys tells how many keys of a dictionary an event has at most.
+var mostKeys = [Dictionaries]uint64{ByStream: 1, ByType: 1, ByTag: engine.MaxTags}
+
+// keys returns the event's keys of a dictionary. They live until the next call. It is no table of
+// functions, which would move every Event to the heap.
+func (e *Event) keys(d Dictionary) [][]byte {
+	switch d {
+	case ByStream:
+		e.only[0] = e.Stream
+	case ByType:
+		e.only[0] = e.Type
+	case ByTag:
+		return e.Tags
+	}
+	return e.only[:]
 }
 
 // An Index tells where the events of one segment are. An ordinal is a position minus the segment's
@@ -77,7 +84,7 @@ type Event struct {
 	ID      uuid.UUID
 	Micros  int64 // recorded_at
 
-	only [1][]byte // the memory of one
+	only [1][]byte // the memory of keys
 }
 
 // Set makes the Event that of a record. micros is the time of its frame.
@@ -89,12 +96,6 @@ func (e *Event) Set(r *format.Record, offset, frame, micros int64) {
 		e.Tags = append(e.Tags, tag)
 		return true
 	})
-}
-
-// one returns a list of one key, which lives until the next call.
-func (e *Event) one(key []byte) [][]byte {
-	e.only[0] = key
-	return e.only[:]
 }
 
 // LastVersion returns the version of the last event of a stream's entry.

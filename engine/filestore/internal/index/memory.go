@@ -68,12 +68,12 @@ func (m *Memory) Add(e *Event) {
 	*m.offsets.grow(ord - m.Skip) = uint32(e.Offset)
 	m.addFrame(uint32(e.Frame), ord)
 	m.addTime(e.Micros, ord)
-	for d := range dictionaries {
+	for d := range Dictionaries {
 		version := engine.Version(0)
-		if Dictionary(d) == ByStream {
+		if d == ByStream {
 			version = e.Version
 		}
-		for _, key := range dictionaries[d].keys(e) {
+		for _, key := range e.keys(d) {
 			m.dicts[d].add(format.HashKey(m.seed, key), key, ord, version)
 		}
 	}
