@@ -184,10 +184,7 @@ func (f *Footer) check() error {
 // keysFit reports whether the parts of a dictionary are as large as they can be for so many events.
 func (f *Footer) keysFit(d Dictionary) bool {
 	size := func(part int) uint64 { return f.Sections[KeysSection(d, part)].Size }
-	keys := uint64(f.Count) // at most
-	if d == ByTag {
-		keys *= engine.MaxTags
-	}
+	keys := uint64(f.Count) * maxKeys[d] // at most
 	leaves := size(KeysLeaves) / BlockPayload
 	return leaves <= keys/minLeafKeys+1 &&
 		size(KeysFences) <= 8+4*(leaves+1)+leaves*math.MaxUint8 &&
