@@ -64,3 +64,6 @@ func (m *memKeyring) Allow(_ context.Context, subject string) error {
 	}
 	return nil
 }
+
+// testContext is for calls in functions that are not given one.
+var testContext = context.Background()

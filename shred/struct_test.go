@@ -62,7 +62,7 @@ func TestAStructComesBackAndNothingOfItIsInTheText(t *testing.T) {
 	data, err := Marshal(t.Context(), keys, placedAt, in)
 	require.NoError(t, err)
 	assert.NotContains(t, string(data), marker)
-	assert.NotContains(t, string(data), "36")
+	assert.NotContains(t, string(data), `"36"`)
 	assert.Contains(t, string(data), `"total":12.5`)
 	assert.Contains(t, string(data), `"customer":"customer:42"`)
 	assert.Contains(t, string(data), "London")
