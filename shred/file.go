@@ -29,11 +29,10 @@ type File struct {
 	now      func() time.Time
 	lock     io.Closer // nil for reading only
 
-	mu      sync.RWMutex // protects all below
-	state   *fileState
-	erasing string // the subject of an erasure that is not finished, "" for none
-	dirty   bool   // a write has failed: the file is written anew before it is changed again
-	closed  bool
+	mu     sync.RWMutex // protects all below
+	state  *fileState
+	dirty  bool // a write has failed: the file is written anew before it is changed again
+	closed bool
 }
 
 // FileOptions say how a keyring in files is opened.

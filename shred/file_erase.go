@@ -28,7 +28,6 @@ func (f *File) Erase(ctx context.Context, subject, reason string) (erased bool, 
 	case f.readOnly:
 		return false, ErrReadOnly
 	}
-	mine := f.erasing == subject
 	if err := f.finish(ctx); err != nil {
 		return false, err
 	}
@@ -37,14 +36,14 @@ func (f *File) Erase(ctx context.Context, subject, reason string) (erased bool, 
 	case s == nil:
 		return false, &NoKeyError{Subject: subject}
 	case s.forgotten():
-		return mine, nil
+		return false, nil
 	}
 	fence := Fence{subject, s.revision, fingerprint(s.secret), f.now().UTC(), reason}
 	next := newName()
 	if err := f.append(fenceRecord(fence, next)); err != nil {
 		return false, err
 	}
-	f.state.next, f.erasing = next, subject
+	f.state.next = next
 	if err := f.finish(ctx); err != nil {
 		return false, fmt.Errorf("eventfold: the key of %q is fenced, but not destroyed yet; "+
 			"erase it again: %w", subject, err)
@@ -74,6 +73,5 @@ func (f *File) finish(ctx context.Context) error {
 		}
 		f.state.previous = ""
 	}
-	f.erasing = ""
 	return nil
 }

@@ -538,12 +538,17 @@ func TestAnErasureThatWasHeldUpGoesOn(t *testing.T) {
 		assert.False(t, erased)
 	}
 	mustKey(t, f, "last")
+	old := copyDir(t, s.keys)
 	b.make = down
 	_, err = f.Erase(t.Context(), "last", "")
 	require.ErrorIs(t, err, down)
 	b.make = nil
-	mustErase(t, f, "last", "") // who tries again finishes it, and is told so
+	erased, err := f.Erase(t.Context(), "last", "") // who tries again finishes it
+	require.NoError(t, err)
+	assert.False(t, erased)
 	require.NoError(t, f.Close())
+	_, err = safe{old, s.epochs}.tryOpen(false, true)
+	require.ErrorIs(t, err, ErrNoEpoch)
 }
 
 func TestAFullDiskLosesNoKey(t *testing.T) {
