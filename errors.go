@@ -124,6 +124,7 @@ const (
 	ErrOutcomeUnknown              // the append may or may not be durable; retry with the same event ids
 	ErrMoved                       // the store has been moved, removed or replaced; close it
 	ErrIO                          // the system has refused a read or a write
+	ErrKeyring                     // the keyring has failed, or does not have a key: see package shred
 
 	codeCount
 )
@@ -162,6 +163,7 @@ var codes = [codeCount]struct {
 	ErrOutcomeUnknown:  {"40003", "outcome unknown", true},
 	ErrMoved:           {"57P04", "moved", false},
 	ErrIO:              {"58030", "input/output error", false},
+	ErrKeyring:         {"38000", "keyring failed", false},
 }
 
 // Error names the kind of error in a few words.
@@ -219,6 +221,8 @@ var queryCodes = map[query.ErrorKind]Code{
 	query.OutOfMemory:     ErrMemory,
 	query.BadValue:        ErrValue,
 	query.ReadOnly:        ErrReadOnly,
+	query.InTransaction:   ErrTransaction,
+	query.KeyringFailed:   ErrKeyring,
 }
 
 // wrapError makes an *Error of what the layers below have returned while doing op on the statement
@@ -284,6 +288,10 @@ func always[E error](code Code) func(E) (Code, string) {
 func classify(err error) (Code, string) {
 	if errors.As(err, new(*filestore.BackupError)) { // whatever has been met at the path
 		return ErrArgument, ""
+	}
+	var q *query.Error
+	if errors.As(err, &q) && q.Kind == query.KeyringFailed { // whatever has failed there
+		return keyringCode(q.Err), ""
 	}
 	for _, s := range sentinelCodes {
 		if errors.Is(err, s.err) {

@@ -3,6 +3,7 @@ package shred
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -81,6 +82,22 @@ func (e *NotAuthenticError) Error() string {
 
 // Is makes errors.Is(err, ErrNotAuthentic) hold.
 func (e *NotAuthenticError) Is(target error) bool { return target == ErrNotAuthentic }
+
+// An UnfinishedError reports that a key is not given out any more, and not destroyed yet. Erase it
+// again; opening the keyring again finishes it, too.
+type UnfinishedError struct {
+	Subject string
+	Err     error // why, never nil
+}
+
+// Error implements error.
+func (e *UnfinishedError) Error() string {
+	return fmt.Sprintf("eventfold: the key of %q is not given out any more, but not destroyed yet: %s",
+		e.Subject, strings.TrimPrefix(e.Err.Error(), "eventfold: "))
+}
+
+// Unwrap returns why.
+func (e *UnfinishedError) Unwrap() error { return e.Err }
 
 // An ArgumentError reports what can never be sealed, erased or opened.
 type ArgumentError struct {

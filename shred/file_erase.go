@@ -1,9 +1,6 @@
 package shred
 
-import (
-	"context"
-	"fmt"
-)
+import "context"
 
 // Erase implements Keyring. Its steps, after each of which the machine may stop:
 //
@@ -45,8 +42,7 @@ func (f *File) Erase(ctx context.Context, subject, reason string) (erased bool, 
 	}
 	f.state.next = next
 	if err := f.finish(ctx); err != nil {
-		return false, fmt.Errorf("eventfold: the key of %q is fenced, but not destroyed yet; "+
-			"erase it again: %w", subject, err)
+		return false, &UnfinishedError{subject, err}
 	}
 	return true, nil
 }

@@ -21,9 +21,9 @@ type Keyring interface {
 	// that is forgotten the error is a *ForgottenError, also with create.
 	Key(ctx context.Context, subject string, create bool) (Key, error)
 	// Erase destroys the subject's key and remembers that it did, why and when. erased is false if the
-	// subject was forgotten before. For one that never had a key the error is a *NoKeyError. After any
-	// other error the key is there, or not given out any more, or destroyed: call Erase again, which
-	// finishes what was begun.
+	// subject was forgotten before. For one that never had a key the error is a *NoKeyError. After an
+	// *UnfinishedError the key is not given out any more, and not destroyed yet; after other errors it
+	// may be as it was: call Erase again, which finishes what was begun.
 	Erase(ctx context.Context, subject, reason string) (erased bool, err error)
 	// Allow makes the next key for a subject that is forgotten, and nothing for one that has a key.
 	// For one that never had a key the error is a *NoKeyError.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"time"
 )
 
@@ -65,8 +64,7 @@ func (s *SQL) Erase(ctx context.Context, subject, reason string) (erased bool, e
 			return false, err
 		}
 		if err := s.finish(ctx); err != nil {
-			return false, fmt.Errorf("eventfold: the key of %q is fenced, but not destroyed yet; "+
-				"erase it again: %w", subject, err)
+			return false, &UnfinishedError{subject, err}
 		}
 	}
 	return erased, nil
