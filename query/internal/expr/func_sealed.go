@@ -131,6 +131,9 @@ func compileReveal(_ *compiler, _ *function, args []*Expr, pos parser.Pos) (*Exp
 	return x, nil
 }
 
+// openCost is how many times its own length a sealed value takes while it is opened.
+const openCost = 4
+
 // revealFunc opens a value. It is NULL if the value's subject is forgotten, and what is not sealed is
 // given as it is.
 func revealFunc(e *Env, args []value.Value) value.Value {
@@ -149,6 +152,9 @@ func revealFunc(e *Env, args []value.Value) value.Value {
 	}
 	if v.Kind != value.String && v.Kind != value.Bytes {
 		return v
+	}
+	if !e.Hold(openCost * len(v.S)) {
+		return null
 	}
 	plain, ok, err := keys.Reveal(e.Ctx, args[1].Text(), args[2].Text(), args[3].Text(), v.S)
 	switch {
