@@ -237,6 +237,74 @@ func TestForgetMakesValuesNull(t *testing.T) {
 	assert.Equal(t, []string{"NULL", "bob@example.com", "ada@new.example"}, texts(t, s.db, emails))
 }
 
+// slowEpochs end a context when an epoch is made.
+type slowEpochs struct {
+	shred.EpochKeys
+	end func()
+}
+
+// Make implements shred.EpochKeys.
+func (s slowEpochs) Make(ctx context.Context, epoch string) ([32]byte, error) {
+	s.end()
+	if err := ctx.Err(); err != nil {
+		return [32]byte{}, err
+	}
+	return s.EpochKeys.Make(ctx, epoch)
+}
+
+func TestAForgetThatIsCutShortSaysSo(t *testing.T) {
+	dir := t.TempDir()
+	files, err := shred.OpenEpochFiles(filepath.Join(dir, "epochs"), "")
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	epochs := &slowEpochs{files, func() {}}
+	ring, err := shred.OpenFile(t.Context(), shred.FileOptions{Dir: filepath.Join(dir, "keys"), Epochs: epochs, Create: true})
+	require.NoError(t, err)
+	defer ring.Close()
+	_, err = ring.Key(t.Context(), "customer:42", true)
+	require.NoError(t, err)
+	db := eventfold.OpenDB(eventfold.Config{Mode: eventfold.Memory, Keyring: ring})
+	defer db.Close()
+	epochs.end = cancel
+	const forget = `FORGET SUBJECT 'customer:42' REASON 'why'`
+	_, err = db.ExecContext(ctx, forget)
+	require.ErrorAs(t, err, new(*shred.UnfinishedError))
+	require.ErrorIs(t, err, eventfold.ErrKeyring)
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = db.ExecContext(ctx, forget)
+	require.Equal(t, context.Canceled, err, "before anything is done it is the context's error itself")
+	_, err = ring.Key(t.Context(), "customer:42", false)
+	require.ErrorIs(t, err, shred.ErrForgotten)
+	_, err = db.Exec(forget)
+	require.NoError(t, err)
+}
+
+func TestATransactionOpensItsOwnValues(t *testing.T) {
+	s := openShredded(t)
+	tx, err := s.db.Begin()
+	require.NoError(t, err)
+	defer tx.Rollback()
+	_, err = tx.Exec(`INSERT INTO a (type, payload) VALUES ('T', ?)`, `{"v": `+seal(t, s.ring, "a", "T", "$.v", "s", secret)+`}`)
+	require.NoError(t, err)
+	var got string
+	require.NoError(t, tx.QueryRow(`SELECT reveal(payload->'$.v') FROM $all`).Scan(&got))
+	assert.Equal(t, secret, got)
+}
+
+func TestALargeSealedValueStaysInTheMemoryOfTheQuery(t *testing.T) {
+	s := openShredded(t)
+	db := eventfold.OpenDB(eventfold.Config{Path: s.store, Keyring: s.ring, QueryMemory: 8 << 20})
+	defer db.Close()
+	_, err := db.Exec(`INSERT INTO a (type) VALUES ('T')`)
+	require.NoError(t, err)
+	var n int
+	err = db.QueryRow(`SELECT length(reveal('{"$sealed":{"s":"a","r":1,"v":"' || printf('%2000000d', 1) || '"}}', 's', 't', '$.a')) FROM a`).Scan(&n)
+	require.ErrorIs(t, err, eventfold.ErrMemory)
+	err = db.QueryRow(`SELECT length(reveal('{"$sealed":{"s":"a","r":1,"v":"' || printf('%200000d', 1) || '"}}', 's', 't', '$.a')) FROM a`).Scan(&n)
+	require.ErrorIs(t, err, shred.ErrNotAuthentic)
+}
+
 func TestWhereForgetIsRefused(t *testing.T) {
 	s := openShredded(t)
 	s.place(t, "order-1", "customer:42", secret)

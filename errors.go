@@ -14,6 +14,7 @@ import (
 	"github.com/eventfold/eventfold/engine/filestore"
 	"github.com/eventfold/eventfold/parser"
 	"github.com/eventfold/eventfold/query"
+	"github.com/eventfold/eventfold/shred"
 )
 
 // An Error is what every call on a database of this driver returns when it fails, except that the
@@ -232,8 +233,7 @@ func wrapError(ctx context.Context, op, text string, err error) error {
 	if err == nil || err == io.EOF {
 		return err
 	}
-	if ended := ctx.Err(); ended != nil && errors.Is(err, ended) &&
-		!errors.Is(err, engine.ErrOutcomeUnknown) {
+	if ended := ctx.Err(); ended != nil && errors.Is(err, ended) && !tellsMore(err) {
 		return ended
 	}
 	var done *Error
@@ -246,6 +246,12 @@ func wrapError(ctx context.Context, op, text string, err error) error {
 		e.locate(text, pos)
 	}
 	return e
+}
+
+// tellsMore reports whether an error says more than that a context has ended: something may have been
+// done.
+func tellsMore(err error) bool {
+	return errors.Is(err, engine.ErrOutcomeUnknown) || errors.As(err, new(*shred.UnfinishedError))
 }
 
 // factCodes are the codes of errors with facts, the more telling ones first.

@@ -17,7 +17,7 @@ import (
 )
 
 // EpochFiles keep epoch keys in a directory of their own, a file for each epoch: one, and for the
-// length of an erasure two.
+// length of an erasure two. The file system must have hard links.
 //
 // What is promised: after an erasure, no copy of the keyring that was made before can be opened with
 // the files that are there. The file of the old epoch is overwritten, synced and removed. What is
