@@ -27,7 +27,7 @@ func newSafe(t *testing.T) safe {
 
 func (s safe) db(t *testing.T) *sql.DB {
 	t.Helper()
-	db, err := sql.Open("sqlite", s.file+"?_pragma=busy_timeout(20000)&_txlock=immediate")
+	db, err := sql.Open("sqlite", s.file+"?_pragma=busy_timeout(20000)")
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, db.Close()) })
 	return db

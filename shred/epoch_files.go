@@ -114,8 +114,8 @@ func (e *EpochFiles) get(ctx context.Context, epoch string) (secret [keySize]byt
 		return secret, err
 	}
 	text, err := vfs.ReadFile(e.fsys, e.name(epoch), maxEpochBytes)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && len(bytes.Trim(text, "\x00")) == 0 {
-		return secret, &EpochError{Epoch: epoch} // an empty one was about to be destroyed
+	if errors.Is(err, fs.ErrNotExist) || err == nil && bytes.IndexByte(text, 0) >= 0 {
+		return secret, &EpochError{Epoch: epoch} // one with zeros is being destroyed
 	}
 	if err != nil {
 		return secret, err
@@ -138,7 +138,10 @@ func (e *EpochFiles) Destroy(ctx context.Context, epoch string) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(blank(f), f.Close(), e.fsys.Remove(name)); err != nil {
+	if err := errors.Join(blank(f), f.Close()); err != nil {
+		return err
+	}
+	if err := e.fsys.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) { // another process was faster
 		return err
 	}
 	return e.fsys.SyncDir(e.dir)

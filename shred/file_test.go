@@ -482,6 +482,40 @@ func TestAPassphraseLocksEpochKeys(t *testing.T) {
 	assert.ErrorIs(t, err, ErrNoEpoch, "what was overwritten is destroyed")
 }
 
+func TestEpochKeysAreMadeAndDestroyedOnceBySeveralProcesses(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "epochs")
+	const rounds, processes = 20, 4
+	var all [processes]*EpochFiles // which know as little of each other as processes do
+	for i := range all {
+		var err error
+		all[i], err = OpenEpochFiles(dir, "")
+		require.NoError(t, err)
+	}
+	for range rounds {
+		epoch := newName()
+		var made [processes][keySize]byte
+		var wg sync.WaitGroup
+		for i, e := range all {
+			wg.Go(func() {
+				var err error
+				made[i], err = e.Make(t.Context(), epoch)
+				assert.NoError(t, err)
+			})
+		}
+		wg.Wait()
+		for i := range made {
+			require.Equal(t, made[0], made[i])
+		}
+		for _, e := range all {
+			wg.Go(func() { assert.NoError(t, e.Destroy(t.Context(), epoch)) })
+		}
+		wg.Wait()
+	}
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Empty(t, entries)
+}
+
 // brittleEpochs fail as they are told.
 type brittleEpochs struct {
 	EpochKeys

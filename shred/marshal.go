@@ -43,7 +43,25 @@ type sealer struct {
 	ctx  context.Context
 	keys Keyring
 	at   Place
+	depth
 }
+
+// A depth counts how deep a value is that is looked into.
+type depth int
+
+// maxDepth is how deep values may be inside of each other where tags are looked for. Each level is
+// read once more.
+const maxDepth = 100
+
+// enter counts one more level, which leave takes back.
+func (d *depth) enter() error {
+	if *d++; *d > maxDepth {
+		return &ArgumentError{What: "value", Reason: "is nested more than 100 levels deep"}
+	}
+	return nil
+}
+
+func (d *depth) leave() { *d-- }
 
 // value returns raw, the JSON of v, with what is to be sealed in it sealed. around are the structs
 // that v is in, the innermost last.
@@ -61,6 +79,10 @@ func (s *sealer) value(
 	}
 	if custom, err := isCustom(v.Type()); custom {
 		return raw, err
+	}
+	defer s.leave()
+	if err := s.enter(); err != nil {
+		return nil, err
 	}
 	kind := v.Kind()
 	list, err := split(raw)

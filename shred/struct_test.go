@@ -256,3 +256,14 @@ func TestWhatWasNeverSealedIsRead(t *testing.T) {
 		assert.Error(t, err)
 	}
 }
+
+func TestAValueThatIsTooDeepIsRefused(t *testing.T) {
+	deep := strings.Repeat(`{"customer":"c","next":`, 200) + "null" + strings.Repeat("}", 200)
+	var out Placed
+	_, err := Unmarshal(t.Context(), newMemKeyring(), placedAt, []byte(deep), &out)
+	assert.ErrorAs(t, err, new(*ArgumentError))
+	var v Placed
+	require.NoError(t, json.Unmarshal([]byte(deep), &v))
+	_, err = Marshal(t.Context(), newMemKeyring(), placedAt, v)
+	assert.ErrorAs(t, err, new(*ArgumentError))
+}

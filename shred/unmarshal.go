@@ -53,6 +53,7 @@ type opener struct {
 	at        Place
 	subjects  map[string]string // of what was opened, by path; compare takes out what is right
 	forgotten []string
+	depth
 }
 
 // value returns raw, the JSON of a value of type t, with what is sealed in it opened.
@@ -63,6 +64,10 @@ func (o *opener) value(t reflect.Type, raw []byte, path string) ([]byte, error) 
 	}
 	if custom, err := isCustom(t); custom {
 		return raw, err
+	}
+	defer o.leave()
+	if err := o.enter(); err != nil {
+		return nil, err
 	}
 	object := t.Kind() == reflect.Struct || t.Kind() == reflect.Map
 	if kind := opens(raw); object && kind != '{' || !object && kind != '[' {
