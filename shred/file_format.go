@@ -7,22 +7,23 @@ import (
 	"time"
 )
 
-// The file KEYS of a keyring in files is text. Its first line says which epoch it is of:
+// A keyringHeader is the first line of the file KEYS of a keyring in files, which is text:
 //
 //	{"eventfold_keyring":1,"epoch":"32 hexadecimal digits","previous":"...","next":"..."}
 //
-// previous is the epoch before, whose key is to be destroyed, "" if there was none; next is the one
-// that an erasure begins, "" if none is under way. Each line that follows is base64 of a record, encrypted under the epoch's key (AES-256-GCM, random nonce),
-// with the epoch's name and the number of the line authenticated besides, so that lines can be
-// neither changed nor moved, nor left out but at the end:
+// It says which epoch the file is of. previous is the epoch before, whose key is to be destroyed, ""
+// if there was none; next is the one that an erasure begins, "" if none is under way. Each line that
+// follows is base64 of a record, encrypted under the epoch's key (AES-256-GCM, random nonce), with
+// the epoch's name and the number of the line authenticated besides, so that lines can be neither
+// changed nor moved, nor left out but at the end. Records are keys, fences and marks:
 //
-//	{"s":"customer:42","r":1,"k":"base64"}                           a key
-//	{"s":"customer:42","r":1,"f":"fingerprint","t":"...","w":"why","n":"..."}   a fence
-//	{"s":"","r":0}                                                   a mark
+//	{"s":"customer:42","r":1,"k":"base64"}
+//	{"s":"customer:42","r":1,"f":"fingerprint","t":"...","w":"why","n":"..."}
+//	{"s":"","r":0}
 //
 // n is the epoch that begins with this erasure; it is left out once that has begun. The records of
-// one subject are in the order in which they happened. Keys and fences are appended, and synced;
-// an erasure then writes the file anew, without the key.
+// one subject are in the order in which they happened. Keys and fences are appended, and synced; an
+// erasure then writes the file anew, without the key.
 //
 // A last line that cannot be read is torn: it was being written when the machine stopped, nobody was
 // told that it is there, and it is cut off. Any other line that cannot be read is damage. So that a
