@@ -19,9 +19,12 @@
 //
 // [Seal] and [Reveal] do it for one value; in SQL it is reveal(payload->'$.email').
 //
+// Sealing the same value again gives other bytes. Seal once for an append and all its retries: an
+// event id that is stored already with another payload is an error, not a retry.
+//
 // A subject's name is not secret. It stands in events, keyrings and errors, and remains when the
-// key is destroyed: use numbers that mean nothing elsewhere, never an address or a name. So do the
-// length of a sealed value, give or take, and everything that was not sealed.
+// key is destroyed: use numbers that mean nothing elsewhere, never an address or a name. The length
+// of a sealed value remains as well, and everything that was not sealed.
 //
 // # What does the seal hold together?
 //
@@ -54,11 +57,12 @@
 // A backup of a keyring is worthless after the next Erase. Make another one then: if the keyring is
 // lost, every subject is forgotten. Never back up epoch keys and keyring to one place.
 //
-// A fence holds subject, revision, time, reason and the fingerprint of the destroyed key. It tells
-// [ErrForgotten] from [ErrNoKey], "destroyed" from "there never was one", and is in the keyring for
-// as long as that is: a backup from before it cannot be opened. Sealing a value for a subject that
-// is forgotten fails, so that no process that has not heard of it collects data anew; Allow begins
-// the next revision if that is meant. What the old key has sealed stays gone.
+// A fence holds subject, revision, time, reason and the fingerprint of the destroyed key; nothing
+// personal belongs into the reason. It tells [ErrForgotten] from [ErrNoKey], "destroyed" from "there
+// never was one", and is in the keyring for as long as that is: a backup from before it cannot be
+// opened. Sealing a value for a subject that is forgotten fails, so that no process that has not
+// heard of it collects data anew; Allow begins the next revision if that is meant. What the old key
+// has sealed stays gone.
 //
 // # Where is it from?
 //
