@@ -60,8 +60,13 @@ func Play(ctx context.Context, s engine.Store, m *Model, r *rand.Rand, steps, co
 
 // Same compares all events, streams and types of a store with the model's.
 func Same(ctx context.Context, s engine.Store, m *Model) error {
-	got, want := s.ReadIndex(), m.ReadIndex()
+	return SameIndex(ctx, m.ReadIndex(), s.ReadIndex())
+}
+
+// SameIndex compares all events, streams and types of two indexes.
+func SameIndex(ctx context.Context, want, got engine.ReadIndex) error {
 	return errors.Join(
+		sameScan(ctx, want, got, engine.Filter{}),
 		sameEvents("the log", want.ReadAll(ctx, 0, engine.Forwards), got.ReadAll(ctx, 0, engine.Forwards)),
 		sameEvents("the log backwards", want.ReadAll(ctx, want.Head(), engine.Backwards),
 			got.ReadAll(ctx, want.Head(), engine.Backwards)),

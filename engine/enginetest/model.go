@@ -32,6 +32,13 @@ func NewModel() *Model {
 	return &Model{maxEventSize: engine.DefaultMaxEventSize, now: time.Now, changed: make(chan struct{})}
 }
 
+// NewModelWith returns an empty Model with a clock of its own.
+func NewModelWith(now func() time.Time) *Model {
+	m := NewModel()
+	m.now = now
+	return m
+}
+
 // ModelOf returns a Model that holds these events, which nobody may change any more.
 func ModelOf(events []engine.Event) *Model {
 	m := NewModel()
