@@ -87,6 +87,10 @@ func TestEraseInATransaction(t *testing.T) {
 	position, err := inserted.LastInsertId()
 	require.NoError(t, err)
 	assert.EqualValues(t, 3, position)
+	position, err = result.LastInsertId()
+	require.NoError(t, err)
+	assert.EqualValues(t, 4, position)
+	assert.Equal(t, position, one[int64](t, db, `SELECT position FROM $erasures`))
 
 	tx = begin(t, db, &sql.TxOptions{ReadOnly: true})
 	_, err = tx.Exec(`ERASE FROM $all WHERE TRUE REASON 'x'`)
@@ -94,8 +98,22 @@ func TestEraseInATransaction(t *testing.T) {
 	require.NoError(t, tx.Rollback())
 
 	tx = begin(t, db, nil)
-	mustExec(t, tx, `ERASE FROM $all WHERE TRUE REASON 'x'`)
+	first := mustExec(t, tx, `ERASE FROM b WHERE type <> 'X' OR NOT redacted OR TRUE REASON 'x'`)
+	mustExec(t, tx, `SAVEPOINT s`)
+	second := mustExec(t, tx, `ERASE FROM $all WHERE TRUE REASON 'x'`)
+	mustExec(t, tx, `ROLLBACK TO s`)
+	count := func(r sql.Result) int64 {
+		n, err := r.RowsAffected()
+		require.NoError(t, err)
+		return n
+	}
+	assert.Equal(t, []int64{0, 0}, []int64{count(first), count(second)}, "the second was rolled back")
+	third := mustExec(t, tx, `ERASE FROM $all WHERE TRUE REASON 'x'`)
+	assert.EqualValues(t, 2, count(third))
 	require.NoError(t, tx.Rollback())
+	assert.Zero(t, count(third))
+	_, err = third.LastInsertId()
+	assert.ErrorIs(t, err, eventfold.ErrTransaction)
 	assert.Equal(t, 1, one[int](t, db, `SELECT COUNT(*) FROM $erasures`))
 }
 

@@ -18,9 +18,6 @@ type result struct{ query.Outcome }
 // LastInsertId returns the position of the last event appended, or of the original if the append
 // was a duplicate.
 func (r result) LastInsertId() (int64, error) {
-	if r.Pending && r.Outcome.RowsAffected > 0 { // an ERASE
-		return 0, &Error{Code: ErrTransaction, Op: "exec", Err: query.ErrNotCommitted}
-	}
 	if r.LastPosition == engine.NoPosition {
 		return 0, fault(ErrUnsupported, "exec",
 			"no event was appended, so that there is no position")
@@ -31,7 +28,7 @@ func (r result) LastInsertId() (int64, error) {
 // RowsAffected returns the number of events newly written, 0 for a duplicate.
 func (r result) RowsAffected() (int64, error) { return r.Outcome.RowsAffected, nil }
 
-// A receipt is the result of an INSERT in a transaction, which may be asked again when that has
+// A receipt is the result of an INSERT or an ERASE in a transaction, which may be asked again when that has
 // ended.
 type receipt query.Receipt
 

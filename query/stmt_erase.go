@@ -77,7 +77,7 @@ func (p *erasePlan) exec(ctx context.Context, s *Session, args []expr.Argument) 
 		if err := s.Tx.erase(e); err != nil {
 			return out, err
 		}
-		out.RowsAffected = e.Events.Count()
+		out.RowsAffected, out.Receipt = e.Events.Count(), s.Tx.receiptOfErasure()
 		return out, nil
 	}
 	done, err := s.Store.Append(ctx, engine.Append{Erase: e})
