@@ -8,8 +8,7 @@ import (
 )
 
 // A Receipt tells what has become of an INSERT or an ERASE in a transaction, once that has ended.
-// Whoever calls
-// it sees to it that nobody uses the transaction meanwhile; database/sql does.
+// Whoever calls it sees to it that nobody uses the transaction meanwhile; database/sql does.
 type Receipt struct {
 	tx   *Tx
 	last int   // which of the transaction's events is the last of the INSERT, or which of its erasures it is
