@@ -70,6 +70,20 @@ func TestNobodyInParticularErases(t *testing.T) {
 	}
 }
 
+func TestWhoOnlyReadsErasesNothing(t *testing.T) {
+	dir := t.TempDir()
+	mustExec(t, openDB(t, dir), `INSERT INTO a (type, payload) VALUES ('X', '1')`)
+	db := openDB(t, dir+"?mode=ro")
+	for _, text := range []string{`ERASE FROM a WHERE TRUE REASON 'x'`, `ERASE FROM nobody WHERE TRUE REASON 'x'`} {
+		_, err := db.Exec(text)
+		assert.ErrorIs(t, err, eventfold.ErrReadOnly, text)
+	}
+	assert.Equal(t, "1", one[string](t, db, `SELECT payload FROM a`))
+	rows, err := db.Query(`EXPLAIN ERASE FROM a WHERE TRUE REASON 'x'`)
+	require.NoError(t, err, "telling what would be erased is reading")
+	require.NoError(t, rows.Close())
+}
+
 func TestEraseInATransaction(t *testing.T) {
 	db := openErasable(t, eventfold.Config{})
 	tx := begin(t, db, nil)

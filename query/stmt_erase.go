@@ -103,10 +103,10 @@ func (p *erasePlan) allowed(s *Session) error {
 }
 
 // spanStep is for how many spans memory is held at a time, and spanSize what each may take in bytes
-// while the list grows.
+// while the list grows and is written down.
 const (
 	spanStep = 1024
-	spanSize = 40
+	spanSize = 96
 )
 
 // decide reads what the statement erases. Events of the open transaction have no places and stay.
