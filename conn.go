@@ -54,7 +54,8 @@ func newConn(l *lease, s *openStore) *Conn {
 	c.session.Settings = query.Settings{
 		Memory: l.config.QueryMemory, Shared: s.memory, Followers: &s.follow,
 		JSONText: l.config.JSONText, JSONRequired: l.config.JSONRequire,
-		ReadOnly: readOnly, Backup: l.config.Backup, Keyring: keyringOf(l.config, readOnly),
+		ReadOnly: readOnly, Backup: l.config.Backup, Actor: l.config.Actor,
+		Keyring: keyringOf(l.config, readOnly),
 	}
 	if clock, ok := s.store.(interface{ Now() time.Time }); ok {
 		c.session.Settings.Now = clock.Now // so that now() and recorded_at agree

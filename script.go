@@ -52,7 +52,9 @@ func (t *tally) add(s *statement, o query.Outcome) {
 	}
 	if o.Receipt != nil {
 		t.open.RowsAffected += o.RowsAffected
-		t.open.Receipt = o.Receipt
+		if t.open.Receipt == nil || t.open.Receipt.OfErasure() || !o.Receipt.OfErasure() {
+			t.open.Receipt = o.Receipt
+		}
 		return
 	}
 	t.RowsAffected += o.RowsAffected

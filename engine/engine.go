@@ -54,6 +54,10 @@ type Append struct {
 	Stream string // 1 to 255 bytes of UTF-8, not beginning with $
 	Expect []Expectation
 	Events []NewEvent
+
+	// Erase, if it is not nil, makes the Append an erasure: its stream is ErasuresStream and its
+	// events are those that tell of it, so that Stream and Events are empty. Only an Eraser takes it.
+	Erase *Erasure
 }
 
 // An Expectation is an [ExpectedVersion] of the Append's stream or a [*Condition] on the whole log.

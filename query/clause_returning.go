@@ -20,16 +20,22 @@ type returnColumn struct {
 	commit commitRole
 }
 
-// returnColumns are the columns that RETURNING can give: those of an event table, and duplicate,
-// which is not part of *.
+// returnColumns are the columns that RETURNING can give: those of an event table, and two that are
+// not part of *, redacted and duplicate.
 var returnColumns = func() (list []returnColumn) {
 	for i := range eventColumns {
 		if c := &eventColumns[i]; !c.hidden {
-			list = append(list, returnColumn{c.Column, -1, c.needs, c.eval, c.commit})
+			list = append(list, c.returned())
 		}
 	}
-	return append(list, returnColumn{Column{"duplicate", Integer, false}, -1, 0, nil, commitAssigns})
+	return append(list, eventColumns[ordRedacted].returned(),
+		returnColumn{Column{"duplicate", Integer, false}, -1, 0, nil, commitAssigns})
 }()
+
+// returned is the column as RETURNING gives it.
+func (c *eventColumn) returned() returnColumn {
+	return returnColumn{c.Column, -1, c.needs, c.eval, c.commit}
+}
 
 // sortedTags returns tags as the store keeps them.
 func sortedTags(tags []string) []string {
@@ -45,7 +51,7 @@ func (p *insertPlan) compileReturning(r *parser.Returning, pending bool) error {
 		return nil
 	}
 	if r.Star {
-		p.returning = append(p.returning, returnColumns[:len(returnColumns)-1]...)
+		p.returning = append(p.returning, returnColumns[:len(returnColumns)-2]...)
 	}
 	for _, name := range r.Columns {
 		found := false

@@ -20,6 +20,7 @@ type Settings struct {
 	Now      func() time.Time // nil means time.Now
 
 	Keyring      Keyring    // for reveal(), blind() and FORGET; nil for none
+	Actor        string     // who erases, for the record; "" for nobody in particular
 	JSONRequired bool       // a payload that is not JSON is refused
 	Followers    *Followers // of the store, in this process; nil means that nobody asks for them
 }

@@ -16,15 +16,18 @@ import (
 // Commit writes all of them or none. It holds no lock and needs no closing. One goroutine uses it.
 type Tx struct {
 	store    engine.Store
-	index    engine.ReadIndex // the snapshot
+	index    engine.ReadIndex // the snapshot, without the content of what is erased
 	readOnly bool
 	textual  bool // begun by BEGIN as text, and so ended by text
 	appends  []engine.Append
-	events   []ownEvent // the buffered events, in order
+	erasures []ownErasure
+	erased   engine.Spans // by them
+	events   []ownEvent   // the buffered events, in order
 	streams  ownStreams
-	size     int64 // bytes of the buffered events, about as encoded
+	size     int64 // bytes of the buffered events and erasures, about as encoded
 	saved    []savepoint
-	cuts     []int // how many events each rollback to a savepoint has left
+	cuts     []cut
+	told     []int // of each erasure that was committed: which of the events appended tells of it
 	done     bool
 	appended engine.Appended
 	undo     []undoStream // what the statement that is being added has changed in streams
@@ -44,19 +47,25 @@ type undoStream struct {
 	known  bool
 }
 
+// A cut is what a rollback to a savepoint has left.
+type cut struct{ events, erasures int }
+
 // ErrTxDone is returned by Commit and by statements when the transaction has ended.
 var ErrTxDone = errors.New("the transaction has ended")
 
 // A savepoint remembers how much a transaction has buffered.
 type savepoint struct {
-	name    string
-	appends int
-	events  int
-	size    int64
-	streams ownStreams
+	name     string
+	appends  int
+	events   int
+	erasures int
+	erased   engine.Spans
+	size     int64
+	streams  ownStreams
 }
 
-// Begin starts a transaction on the store as it is now. A read-only one refuses INSERT and EXPECT.
+// Begin starts a transaction on the store as it is now. A read-only one refuses INSERT, ERASE
+// and EXPECT.
 func Begin(store engine.Store, readOnly bool) *Tx {
 	return &Tx{store: store, index: store.ReadIndex(), readOnly: readOnly, streams: ownStreams{}}
 }
@@ -69,12 +78,17 @@ func (tx *Tx) Commit(ctx context.Context) error {
 		return ErrTxDone
 	}
 	tx.done = true
-	if len(tx.appends) == 0 {
+	batch := tx.batch()
+	if len(batch) == 0 {
 		return ctx.Err()
 	}
 	defer tx.forget()
+	next := len(tx.events)
+	for _, e := range tx.erasures {
+		tx.told, next = append(tx.told, next), next+e.parts
+	}
 	var err error
-	tx.appended, err = tx.store.Append(ctx, tx.appends...)
+	tx.appended, err = tx.store.Append(ctx, batch...)
 	return err
 }
 
@@ -90,7 +104,7 @@ func (tx *Tx) Rollback() {
 
 // forget lets go of what was buffered. Receipts may keep the transaction for longer.
 func (tx *Tx) forget() {
-	tx.appends, tx.events, tx.saved, tx.undo = nil, nil, nil, nil
+	tx.appends, tx.events, tx.erasures, tx.saved, tx.undo = nil, nil, nil, nil, nil
 	tx.texts, tx.newEvents, tx.expect, tx.receipts = textHeap{}, nil, nil, nil
 }
 
@@ -303,7 +317,7 @@ func (tx *Tx) checkOne(
 func (tx *Tx) save(name string) {
 	tx.saved = append(tx.saved, savepoint{
 		name: name, appends: len(tx.appends), events: len(tx.events), size: tx.size,
-		streams: maps.Clone(tx.streams),
+		erasures: len(tx.erasures), erased: tx.erased, streams: maps.Clone(tx.streams),
 	})
 }
 
@@ -323,8 +337,10 @@ func (tx *Tx) rollbackTo(i int) {
 	p := &tx.saved[i]
 	tx.appends = append([]engine.Append(nil), tx.appends[:p.appends]...)
 	tx.events = append([]ownEvent(nil), tx.events[:p.events]...)
+	tx.erasures = append([]ownErasure(nil), tx.erasures[:p.erasures]...)
+	tx.showErased(p.erased)
 	tx.size = p.size
 	tx.streams = maps.Clone(p.streams)
 	tx.saved = tx.saved[:i+1]
-	tx.cuts = append(tx.cuts, p.events)
+	tx.cuts = append(tx.cuts, cut{p.events, p.erasures})
 }
