@@ -133,6 +133,9 @@ func (s *FileStore) open() error {
 	if err := s.repair(); err != nil {
 		return err
 	}
+	if err := s.readErasures(s.log); err != nil {
+		return err
+	}
 	s.openTail()
 	s.publish(s.log, s.log.end.next)
 	return s.checkExpected()

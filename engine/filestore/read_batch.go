@@ -82,7 +82,7 @@ func (b *batchBuilder) add(pos engine.Position, r *row) {
 	if columns&engine.ColPayload != 0 {
 		t.Payloads = append(t.Payloads, r.Payload)
 		b.bytes += len(r.Payload)
-		t.JSON = append(t.JSON, r.Flags&format.FlagJSON != 0)
+		t.JSON = append(t.JSON, r.IsJSON())
 	}
 	if columns&engine.ColMetadata != 0 {
 		t.Metadata = append(t.Metadata, r.MetadataOrEmpty())

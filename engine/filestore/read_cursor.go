@@ -67,7 +67,7 @@ func (b *eventBuffer) set(pos engine.Position, r *row) {
 	e.Metadata = r.MetadataOrEmpty()
 	e.Tags = b.tags.decode(r.Tags)
 	e.RecordedAt = time.UnixMicro(r.micros).UTC()
-	e.JSON = r.Flags&format.FlagJSON != 0
+	e.JSON = r.IsJSON()
 	e.Redacted = r.Flags&format.FlagRedacted != 0
 }
 

@@ -78,6 +78,9 @@ func (c *rowCursor) more() bool {
 				c.fail(c.reader.ctx.Err())
 			}
 			if c.plan.match.passes(&c.row) {
+				if c.reader.hidden != nil {
+					c.reader.hide(&c.row)
+				}
 				if c.wanted > 0 {
 					c.wanted--
 				}

@@ -176,8 +176,10 @@ func (b *broadcast) announce() {
 
 // publish lets readers see the log up to end. The caller owns l.
 func (s *FileStore) publish(l *logState, end engine.Position) {
-	if v := s.view.Load(); v == nil || v.replaced != l.replaced || !sameSegments(v.segments, l.segments) {
-		s.view.Store(&view{store: l.store, segments: append([]*segment(nil), l.segments...), replaced: l.replaced})
+	v, erasures := s.view.Load(), l.erasures.now
+	if v == nil || v.replaced != l.replaced || v.erasures != erasures || !sameSegments(v.segments, l.segments) {
+		segments := append([]*segment(nil), l.segments...)
+		s.view.Store(&view{store: l.store, segments: segments, replaced: l.replaced, erasures: erasures})
 	}
 	if int64(end) > s.durable.Load() {
 		s.durable.Store(int64(end))

@@ -123,6 +123,7 @@ func (w *writer) place(r *request) {
 			at, k = at+size, k+1
 		}
 	}
+	g.own = g.own || r.own
 	r.result = engine.Appended{Events: r.events, RecordedAt: timeOf(g.micros)}
 }
 

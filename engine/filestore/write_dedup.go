@@ -69,6 +69,8 @@ func (e *storedEvent) compare(offered *format.Record) error {
 	switch {
 	case !bytes.Equal(e.Stream, offered.Stream):
 		return e.duplicate(engine.DifferentStream)
+	case e.Flags&format.FlagRedacted != 0 && e.SameNames(offered): // there is nothing else to compare
+		return nil
 	case !e.SameContent(offered):
 		return e.duplicate(engine.DifferentContent)
 	}
@@ -110,5 +112,6 @@ func (s *segmentReader) stored(ord uint32) (*storedEvent, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.hide(&r)
 	return &storedEvent{position: s.position(ord), micros: r.micros, Record: r.Record}, nil
 }

@@ -52,6 +52,7 @@ type group struct {
 	numbers  map[string]uint32    // of streams, by name
 	ids      map[uuid.UUID]uint32 // ordinal in starts of each event that came with its id
 	micros   int64                // recorded_at of its events
+	own      bool                 // some are of a stream that only the store appends to
 }
 
 // A groupStream is a stream that requests of a group are about.
@@ -231,6 +232,9 @@ func (w *writer) ready() error {
 	s.following.Lock()
 	defer s.following.Unlock()
 	if w.log, err = s.takeOver(); err == nil {
+		err = s.readErasures(s.log)
+	}
+	if err == nil {
 		err = w.anchor(lock)
 	}
 	if err != nil {
@@ -427,6 +431,10 @@ func (w *writer) syncNow() error {
 
 // show lets readers see the group, which has been indexed.
 func (w *writer) show() {
+	if err := w.tellGroup(); err != nil { // nobody could tell what must not be shown
+		w.poisoned(err)
+		return
+	}
 	for _, stream := range w.group.streams {
 		w.heads.committed(stream.name, stream.version)
 	}
@@ -516,7 +524,7 @@ func (w *writer) shutdown() {
 
 // begin makes the group empty, for events recorded at the given time.
 func (g *group) begin(micros int64) {
-	g.micros = micros
+	g.micros, g.own = micros, false
 	if cap(g.buf) < format.FrameHeaderSize {
 		g.buf = make([]byte, format.FrameHeaderSize, firstGroupSize)
 	}

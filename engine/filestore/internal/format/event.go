@@ -69,10 +69,17 @@ func (r *Record) NewEvent() engine.NewEvent {
 	}
 }
 
+// SameNames reports whether two records have the same type and tags.
+func (r *Record) SameNames(other *Record) bool {
+	return bytes.Equal(r.Type, other.Type) && bytes.Equal(r.Tags, other.Tags)
+}
+
+// IsJSON reports whether readers see a payload that is valid JSON.
+func (r *Record) IsJSON() bool { return r.Flags&(FlagJSON|FlagRedacted) == FlagJSON }
+
 // SameContent reports whether two records hold the same event but for its id and place.
 func (r *Record) SameContent(other *Record) bool {
-	return bytes.Equal(r.Type, other.Type) &&
-		bytes.Equal(r.Tags, other.Tags) &&
+	return r.SameNames(other) &&
 		bytes.Equal(r.Metadata, other.Metadata) &&
 		bytes.Equal(r.Payload, other.Payload) &&
 		(r.Flags^other.Flags)&FlagNull == 0
