@@ -43,9 +43,7 @@ func Open(dir string, o Options) (*FileStore, error) {
 	s.indexer = newIndexer(s.fs, cache, s.writing.Load, s.rebuildIndex)
 	s.shared.damaged = func(seg *segment, _ error) { s.indexer.rewrite(seg) }
 	s.shared.indexer = s.indexer
-	if o.Compress == CompressZstd {
-		s.indexer.spare = (&compressor{s: s, refused: map[int64]bool{}}).next
-	}
+	s.indexer.spare = s.newSpare()
 	s.ids.random, s.ids.now = o.Rand, o.Now
 	s.log = s.newLogState()
 	if err := s.open(); err != nil {
@@ -53,6 +51,19 @@ func Open(dir string, o Options) (*FileStore, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// newSpare returns what the indexer does when no index is wanted: erasing comes before compression.
+func (s *FileStore) newSpare() func(context.Context) (more bool, err error) {
+	w := &rewriter{s: s}
+	s.eraser = newEraser(s, w)
+	c := &compressor{s: s, rewriter: w, refused: map[int64]bool{}}
+	return func(ctx context.Context) (more bool, err error) {
+		if more, err = s.eraser.next(ctx); more || err != nil || s.opt.Compress != CompressZstd {
+			return more, err
+		}
+		return c.next(ctx)
+	}
 }
 
 // Bounds of what the index files of a store keep in memory, bytes.
@@ -73,6 +84,7 @@ func (o *Options) fill() error {
 	defaultTo(&o.SyncInterval, DefaultSyncInterval)
 	defaultTo(&o.MaxEventSize, engine.DefaultMaxEventSize)
 	defaultTo(&o.QueueLength, DefaultQueueLength)
+	defaultTo(&o.eraseApart, eraseApart)
 	if o.FS == nil {
 		o.FS = vfs.OS()
 	}

@@ -77,6 +77,16 @@ func (c *plainCache) put(key uint64, block []byte) {
 	s.hand = (s.hand + 1) % plainWays
 }
 
+// clear forgets all blocks.
+func (c *plainCache) clear() {
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.Lock()
+		s.keys, s.used, s.data = [plainWays]uint64{}, [plainWays]bool{}, nil
+		s.mu.Unlock()
+	}
+}
+
 // decode puts the content of a block into b, which has its size, and reports whether it could.
 // One block is decompressed at a time.
 func (c *plainCache) decode(stored, b []byte) bool {

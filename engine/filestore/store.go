@@ -36,6 +36,7 @@ type FileStore struct {
 
 	news    broadcast // of durable
 	indexer *indexer
+	eraser  *eraser // belongs to the indexer's goroutine but for what it says
 	files   *vfs.FileCache
 	plain   plainCache
 	retired retiredFiles

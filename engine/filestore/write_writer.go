@@ -22,7 +22,8 @@ import (
 type writer struct {
 	s        *FileStore
 	requests chan *request // from Append; never closed
-	swaps    chan *swap    // from the compressor; never closed
+	swaps    chan *swap    // from who writes segments anew; never closed
+	chores   chan *chore   // from the eraser; never closed
 	stopping chan struct{} // closed by Close when nobody puts requests into the queue any more
 	stopped  chan struct{} // closed when run returns
 	closeErr error         // of closing the log; read after stopped
@@ -90,6 +91,7 @@ func (s *FileStore) startWriter() *writer {
 			s:        s,
 			requests: make(chan *request, s.opt.QueueLength),
 			swaps:    make(chan *swap),
+			chores:   make(chan *chore),
 			stopping: make(chan struct{}),
 			stopped:  make(chan struct{}),
 		}
@@ -114,6 +116,8 @@ func (w *writer) run() {
 		select { // also while there are always requests
 		case q := <-w.swaps:
 			w.swap(q)
+		case c := <-w.chores:
+			w.chore(c)
 		default:
 		}
 		select {
@@ -128,6 +132,8 @@ func (w *writer) run() {
 			w.serve(r)
 		case q := <-w.swaps:
 			w.swap(q)
+		case c := <-w.chores:
+			w.chore(c)
 		case <-w.timer.C:
 			w.idle()
 		case <-w.stopping:
@@ -308,28 +314,10 @@ func (w *writer) write() error {
 	g, l := &w.group, w.log
 	rotated := false
 	if n := len(g.buf) - format.FrameHeaderSize; !l.fits(n) {
-		if err := w.inPlace(); err != nil { // the next segment would get its name elsewhere
+		if err := w.rotate(n, g.micros); err != nil {
 			return err
 		}
-		if l.durable.offset < l.end.offset {
-			if err := l.sync(); err != nil {
-				return w.poisoned(err)
-			}
-		}
-		if poison, err := l.rotate(n, g.micros); poison {
-			w.poisoned(err)
-			if w.hasMoved() {
-				return w.refusal()
-			}
-			return fmt.Errorf("%w: %w", engine.ErrPoisoned, err) // the group itself was not written
-		} else if err != nil {
-			return w.failed(err, false)
-		}
 		rotated = true
-		if err := w.anchorSegment(); err != nil {
-			return w.failed(err, true)
-		}
-		w.s.publish(l.logState, engine.Position(w.s.durable.Load()))
 	}
 	h := format.FrameHeader{Count: uint32(len(g.starts)), Kind: format.FrameEvents, Micros: g.micros}
 	off := l.end.offset
@@ -439,6 +427,9 @@ func (w *writer) show() {
 		w.heads.committed(stream.name, stream.version)
 	}
 	w.s.publish(w.log.logState, w.log.end.next)
+	if w.group.own {
+		w.s.indexer.look()
+	}
 }
 
 // syncLate syncs what was acknowledged without (SyncInterval).
