@@ -13,8 +13,9 @@ import (
 )
 
 // Verify reads all of the log and checks it: every checksum, the chain over all frames, positions,
-// times, the versions of every stream, the seals, that each index file is the one that the events
-// give, and that MANIFEST tells of the segments what they hold. It may run while appends and reads
+// times, the versions of every stream, the seals of events and segments, that nothing is marked as
+// erased which no erasure names, that each index file is the one that the events give, and that
+// MANIFEST tells of the segments what they hold. It may run while appends and reads
 // go on, and reads what was there when it began. The first damage it finds is returned as a
 // [*CorruptError]; the report then tells how far it has come.
 func (s *FileStore) Verify(ctx context.Context) (engine.VerifyReport, error) {
@@ -28,6 +29,9 @@ func (s *FileStore) Verify(ctx context.Context) (engine.VerifyReport, error) {
 			return v.report, err
 		}
 		v.report.Segments++
+	}
+	if err := v.erasures(); err != nil {
+		return v.report, err
 	}
 	v.report.Head = engine.Head{Position: index.head, Chain: v.end.chain}
 	compared, bad, err := s.indexer.checkRuns(ctx, s.dir, index.view.segments)
@@ -44,6 +48,8 @@ type verification struct {
 	store  *FileStore
 	index  *readIndex
 	ctx    context.Context
+	erased engine.Spans  // events that are marked as erased
+	told   []toldErasure // what the log tells of erasures
 	report engine.VerifyReport
 	end    logEnd // of what has been checked
 }
@@ -123,7 +129,7 @@ func (v *verification) frames(
 		if f == nil {
 			return least, v.corrupt(seg, s.end.offset, s.why)
 		}
-		if format.NextChain(v.end.chain, f.bytes, len(f.bytes)) != f.end.chain {
+		if format.NextChain(v.end.chain, f.bytes, nil) != f.end.chain {
 			return least,
 				v.corrupt(seg, f.offset,
 					errors.New("the chain value does not follow from the one before and the events"))
@@ -145,8 +151,8 @@ func (v *verification) frames(
 	return least, nil
 }
 
-// records checks the records of a frame: each checksum, and that versions follow each other within
-// the segment.
+// records checks the records of a frame: each checksum, that versions follow each other within the
+// segment.
 func (v *verification) records(seg *segment, f *logFrame, m *index.Memory) error {
 	if f.Kind != format.FrameEvents {
 		return nil
@@ -154,11 +160,15 @@ func (v *verification) records(seg *segment, f *logFrame, m *index.Memory) error
 	inFrame := map[string]engine.Version{}
 	rest := format.FrameRecords(f.bytes)
 	for n := range f.Count {
+		pos := f.First + engine.Position(n)
 		r, err := format.DecodeRecord(rest)
 		if err == nil {
-			err = format.CheckRecord(rest, seg.header.Store, f.First+engine.Position(n))
+			err = format.CheckRecord(rest, seg.header.Store, pos)
 		}
 		if err != nil {
+			return v.corrupt(seg, f.offset, err)
+		}
+		if err := v.note(pos, &r); err != nil {
 			return v.corrupt(seg, f.offset, err)
 		}
 		last, ok := inFrame[string(r.Stream)]

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -35,10 +35,41 @@ type eraser struct {
 	clean    map[cleanPart]bool // parts that are known to hold no content
 	replaced []vfs.FileInfo     // the files that were written anew, for as long as there are erasures
 	cut      map[int64]bool     // numbers of segments that have nothing behind their superseded end
-	refused  map[int64]string   // why a segment, by its number, cannot be written anew: it is damaged
 	rotated  time.Time          // when the last segment was completed for the sake of an erasure
 	apart    time.Duration      // see eraseApart
-	trouble  atomic.Pointer[string]
+
+	mu      sync.Mutex       // protects what follows, which others read
+	trouble string           // why the last attempt failed
+	refused map[int64]string // why a segment, by its number, cannot be written anew: it is damaged
+}
+
+// saying returns what is to be added to the reason why a segment has not been written anew.
+func (x *eraser) saying(seg *segment) string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	why := x.trouble
+	if damage, ok := x.refused[seg.number]; ok {
+		why = damage
+	}
+	if why == "" {
+		return ""
+	}
+	return ": " + why
+}
+
+// isRefused reports whether a segment cannot be written anew.
+func (x *eraser) isRefused(seg *segment) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	_, refused := x.refused[seg.number]
+	return refused
+}
+
+// failed notes why an attempt has failed, "" if it has not.
+func (x *eraser) failed(why string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.trouble = why
 }
 
 // A cleanPart is what one erasure names in one segment.
@@ -72,11 +103,10 @@ func (x *eraser) next(ctx context.Context) (more bool, err error) {
 	}
 	more, err = x.piece(ctx, e)
 	if err != nil {
-		text := plainText(err)
-		x.trouble.Store(&text)
+		x.failed(plainText(err))
 		return !errors.Is(err, errSwapRefused), err
 	}
-	x.trouble.Store(nil)
+	x.failed("")
 	return more, nil
 }
 
@@ -143,7 +173,7 @@ func (x *eraser) completeLast(ctx context.Context, e *erasures) (waiting bool, e
 func (x *eraser) segment(ctx context.Context, e *erasures, i int) (written bool, err error) {
 	segments := x.s.view.Load().segments
 	seg := segments[i]
-	if _, damaged := x.refused[seg.number]; damaged {
+	if x.isRefused(seg) {
 		return false, nil
 	}
 	needed, err := x.needed(ctx, e, i)
@@ -182,6 +212,8 @@ func (x *eraser) segment(ctx context.Context, e *erasures, i int) (written bool,
 func (x *eraser) refuse(seg *segment, err error) error {
 	var corrupt *engine.CorruptError
 	if errors.As(err, &corrupt) {
+		x.mu.Lock()
+		defer x.mu.Unlock()
 		x.refused[seg.number] = plainText(err)
 		return nil
 	}
@@ -220,7 +252,7 @@ func (x *eraser) over(e *erasures, segments []*segment) *erasures {
 	for _, o := range e.open {
 		whole := true
 		for i, seg := range segments[:len(segments)-1] {
-			if _, damaged := x.refused[seg.number]; damaged {
+			if x.isRefused(seg) {
 				whole = whole && reaching(o.events, seg.base, segments[i+1].base) == nil
 			}
 		}

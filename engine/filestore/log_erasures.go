@@ -31,6 +31,15 @@ type toldErasure struct {
 	position engine.Position
 	erased   engine.Erased // if done is the zero value
 	done     uuid.UUID     // the erasure that is done
+	readers  []int         // see engine.ErasureDone
+}
+
+// erasure returns the id of the erasure that the event tells of.
+func (t *toldErasure) erasure() uuid.UUID {
+	if t.done != uuid.Nil {
+		return t.done
+	}
+	return t.erased.Erasure
 }
 
 // tell reads an event of the store's own stream. ok is false if it does not tell of the erasure of
@@ -43,7 +52,7 @@ func tell(p engine.Position, typ string, payload []byte) (t toldErasure, ok bool
 	case engine.ErasureDoneType:
 		var done engine.ErasureDone
 		done, err = engine.ParseErasureDone(payload)
-		t.done = done.Erasure
+		t.done, t.readers = done.Erasure, done.Readers
 	default:
 		return t, false, nil
 	}

@@ -114,7 +114,7 @@ func (r *recovery) run() error {
 func (r *recovery) checkChain() {
 	end := r.end
 	for i, f := range r.found.frames {
-		if format.NextChain(end.chain, f.bytes, len(f.bytes)) != f.end.chain {
+		if format.NextChain(end.chain, f.bytes, nil) != f.end.chain {
 			r.found.frames, r.found.x, r.found.why = r.found.frames[:i], end, format.ErrFrameCRC
 			return
 		}

@@ -104,9 +104,9 @@ func (g *log) fits(n int) bool {
 }
 
 // write writes a frame to the end of the log. b holds room for the frame's header, and then its
-// records, which the frame's trailer is appended to. The frame returned is the grown b. When write
-// fails the end of the log is where it was.
-func (g *log) write(b []byte, h *format.FrameHeader) ([]byte, error) {
+// records, which the frame's trailer is appended to; seals are theirs. The frame returned is the
+// grown b. When write fails the end of the log is where it was.
+func (g *log) write(b []byte, h *format.FrameHeader, seals []format.Seal) ([]byte, error) {
 	nonce, err := g.nonces.next()
 	if err != nil {
 		return b, writeError("make a nonce", err)
@@ -114,7 +114,8 @@ func (g *log) write(b []byte, h *format.FrameHeader) ([]byte, error) {
 	off := g.end.offset
 	h.First, h.Nonce, h.Synced = g.end.next, nonce, g.durable.offset
 	h.Previous, h.PreviousCRC = g.end.previous, g.end.previousCRC
-	b, _ = format.SealFrame(b, h, format.Place{Store: g.store, Segment: g.last().number, Offset: off}, g.end.chain)
+	at := format.Place{Store: g.store, Segment: g.last().number, Offset: off}
+	b, _ = format.SealFrame(b, h, at, g.end.chain, seals)
 	began := time.Now()
 	err = vfs.WriteFull(g.file, b, off)
 	g.ioTime += time.Since(began)

@@ -44,12 +44,13 @@ func Open(dir string, o Options) (*FileStore, error) {
 	s.shared.damaged = func(seg *segment, _ error) { s.indexer.rewrite(seg) }
 	s.shared.indexer = s.indexer
 	s.indexer.spare = s.newSpare()
-	s.ids.random, s.ids.now = o.Rand, o.Now
+	s.ids.random, s.ids.now, s.salts.random = o.Rand, o.Now, o.Rand
 	s.log = s.newLogState()
 	if err := s.open(); err != nil {
 		s.closeFiles()
 		return nil, err
 	}
+	s.resume()
 	return s, nil
 }
 

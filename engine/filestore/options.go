@@ -60,7 +60,7 @@ type Options struct {
 	BackupFS vfs.FS
 	// Now is the clock. nil means time.Now.
 	Now func() time.Time
-	// Rand gives nonces and event ids. nil means crypto/rand.
+	// Rand gives nonces, event ids, and the seed of the salts. nil means crypto/rand.
 	Rand io.Reader
 
 	files     *vfs.FileCache // nil means the one of the FS

@@ -82,7 +82,7 @@ func (b *batchBuilder) add(pos engine.Position, r *row) {
 	if columns&engine.ColPayload != 0 {
 		t.Payloads = append(t.Payloads, r.Payload)
 		b.bytes += len(r.Payload)
-		t.JSON = append(t.JSON, r.IsJSON())
+		t.JSON = append(t.JSON, r.JSON())
 	}
 	if columns&engine.ColMetadata != 0 {
 		t.Metadata = append(t.Metadata, r.MetadataOrEmpty())
@@ -96,7 +96,7 @@ func (b *batchBuilder) add(pos engine.Position, r *row) {
 		t.Times = append(t.Times, r.micros)
 	}
 	if columns&engine.ColRedacted != 0 {
-		t.Redacted = append(t.Redacted, r.Flags&format.FlagRedacted != 0)
+		t.Redacted = append(t.Redacted, r.Redacted())
 	}
 }
 

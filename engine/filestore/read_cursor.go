@@ -67,8 +67,8 @@ func (b *eventBuffer) set(pos engine.Position, r *row) {
 	e.Metadata = r.MetadataOrEmpty()
 	e.Tags = b.tags.decode(r.Tags)
 	e.RecordedAt = time.UnixMicro(r.micros).UTC()
-	e.JSON = r.IsJSON()
-	e.Redacted = r.Flags&format.FlagRedacted != 0
+	e.JSON = r.JSON()
+	e.Redacted = r.Redacted()
 }
 
 // A tagMemory makes the lists of tags: many lists share one piece of memory, which is never used

@@ -72,7 +72,7 @@ func (l *handLog) frame(kind format.FrameKind, first, count int, records []byte)
 		Previous: uint32(l.before),
 	}
 	at := format.Place{Store: l.view.store, Segment: seg.number, Offset: l.off}
-	b, chain := format.SealFrame(append(make([]byte, format.FrameHeaderSize), records...), &h, at, l.chain)
+	b, chain := format.SealFrame(append(make([]byte, format.FrameHeaderSize), records...), &h, at, l.chain, nil)
 	_, err := seg.file.WriteAt(b, l.off)
 	require.NoError(l.t, err)
 	indexFrame(seg.index().(*index.Memory), &h, b, l.off)
@@ -94,15 +94,17 @@ func (l *handLog) append(events ...engine.Event) {
 		if e.JSON {
 			flags |= format.FlagJSON
 		}
-		if e.Redacted {
-			flags |= format.FlagRedacted
-		}
 		if e.Payload == nil {
 			flags |= format.FlagNull
 		}
 		start := len(b)
-		b = format.AppendRecord(b, flags, e.ID, e.Stream, e.Type, e.Tags, e.Metadata, e.Payload)
+		salt := format.Salt{byte(e.Position)}
+		b = format.AppendRecord(b, flags, e.ID, e.Stream, e.Type, e.Tags, &salt, e.Metadata, e.Payload)
 		format.FinishRecord(b[start:], testStore, e.Position, e.Version, add)
+		if e.Redacted {
+			require.NoError(l.t, format.EraseRecord(b[start:], testStore, e.Position))
+			e.Payload, e.Metadata, e.JSON = nil, nil, false
+		}
 		if e.Metadata == nil {
 			e.Metadata = []byte("{}")
 		}
@@ -201,6 +203,7 @@ func randomLog(t testing.TB, r *rand.Rand, n, segments int) *handLog {
 		frame := make([]engine.Event, 1+r.IntN(1+r.IntN(20)))
 		for i := range frame {
 			frame[i] = randomEvent(r, len(l.events)+i)
+			frame[i].Redacted = r.IntN(10) == 0
 		}
 		if r.IntN(200) == 0 {
 			frame[0].Payload = bytes.Repeat([]byte("large "), r.IntN(60_000))

@@ -41,9 +41,12 @@ type FileStore struct {
 	plain   plainCache
 	retired retiredFiles
 	ids     idSource
+	salts   saltSource
 
 	gate    sync.RWMutex  // held for reading while a request is put into the queue, for writing by Close
 	closing chan struct{} // closed by Close
+
+	background sync.WaitGroup // goroutines that closing ends
 
 	starting sync.Mutex  // held while the writer is started, and by Close
 	ending   sync.Mutex  // held by Close until everything is closed; taken before all others
@@ -221,6 +224,7 @@ func (s *FileStore) Close() error {
 		<-s.writer.stopped
 		err = s.writer.closeErr
 	}
+	s.background.Wait()
 	s.following.Lock()
 	defer s.following.Unlock()
 	s.closeFiles()

@@ -108,6 +108,7 @@ func (w *writer) place(r *request) {
 	g := &w.group
 	at, k := len(g.buf), 0
 	g.buf = append(g.buf, r.records...)
+	g.seals = append(g.seals, r.seals...)
 	for i := range r.batch {
 		a, v := &r.batch[i], r.before[i]
 		for j := range a.Events {

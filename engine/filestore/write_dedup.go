@@ -69,8 +69,6 @@ func (e *storedEvent) compare(offered *format.Record) error {
 	switch {
 	case !bytes.Equal(e.Stream, offered.Stream):
 		return e.duplicate(engine.DifferentStream)
-	case e.Flags&format.FlagRedacted != 0 && e.SameNames(offered): // there is nothing else to compare
-		return nil
 	case !e.SameContent(offered):
 		return e.duplicate(engine.DifferentContent)
 	}

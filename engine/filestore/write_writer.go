@@ -49,6 +49,7 @@ type group struct {
 	buf      []byte               // room for the frame's header, then the records
 	requests []*request           // in the order of their claims
 	starts   []uint32             // offset in buf of each record
+	seals    []format.Seal        // of each record
 	streams  []groupStream        // those that the requests are about
 	numbers  map[string]uint32    // of streams, by name
 	ids      map[uuid.UUID]uint32 // ordinal in starts of each event that came with its id
@@ -322,7 +323,7 @@ func (w *writer) write() error {
 	h := format.FrameHeader{Count: uint32(len(g.starts)), Kind: format.FrameEvents, Micros: g.micros}
 	off := l.end.offset
 	var err error
-	if g.buf, err = l.write(g.buf, &h); err != nil {
+	if g.buf, err = l.write(g.buf, &h, g.seals); err != nil {
 		if !vfs.IsFull(err) {
 			return w.failed(err, true)
 		}
@@ -525,7 +526,7 @@ func (g *group) begin(micros int64) {
 // drop forgets the group, which was committed if err is nil.
 func (g *group) drop(err error) {
 	clear(g.requests)
-	g.requests, g.starts = g.requests[:0], g.starts[:0]
+	g.requests, g.starts, g.seals = g.requests[:0], g.starts[:0], g.seals[:0]
 	if err == nil || !sabotage.On(sabotage.UndoForgotten) {
 		clear(g.streams)
 		g.streams = g.streams[:0]
@@ -533,6 +534,6 @@ func (g *group) drop(err error) {
 	}
 	clear(g.ids)
 	if cap(g.buf) > 2*format.MaxGroupSize {
-		g.buf = nil
+		g.buf, g.seals = nil, nil
 	}
 }

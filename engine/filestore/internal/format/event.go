@@ -11,13 +11,13 @@ import (
 // AppendEvent encodes an event as AppendRecord does. tags are its tags, sorted; first is set for
 // the first event of an append.
 func AppendEvent(
-	dst []byte, id uuid.UUID, stream string, e *engine.NewEvent, tags []string, first bool,
+	dst []byte, id uuid.UUID, stream string, e *engine.NewEvent, tags []string, salt *Salt, first bool,
 ) []byte {
 	metadata := e.Metadata
 	if string(metadata) == emptyObject {
 		metadata = nil
 	}
-	return AppendRecord(dst, eventFlags(e, first), id, stream, e.Type, tags, metadata, e.Payload)
+	return AppendRecord(dst, eventFlags(e, first), id, stream, e.Type, tags, salt, metadata, e.Payload)
 }
 
 // eventFlags are the flags of an event that is appended.
@@ -69,18 +69,11 @@ func (r *Record) NewEvent() engine.NewEvent {
 	}
 }
 
-// SameNames reports whether two records have the same type and tags.
-func (r *Record) SameNames(other *Record) bool {
-	return bytes.Equal(r.Type, other.Type) && bytes.Equal(r.Tags, other.Tags)
-}
-
-// IsJSON reports whether readers see a payload that is valid JSON.
-func (r *Record) IsJSON() bool { return r.Flags&(FlagJSON|FlagRedacted) == FlagJSON }
-
-// SameContent reports whether two records hold the same event but for its id and place.
+// SameContent reports whether two records hold the same event but for its id and place. Of what has
+// been erased nobody can tell: then it is the same if type and tags are.
 func (r *Record) SameContent(other *Record) bool {
-	return r.SameNames(other) &&
-		bytes.Equal(r.Metadata, other.Metadata) &&
-		bytes.Equal(r.Payload, other.Payload) &&
-		(r.Flags^other.Flags)&FlagNull == 0
+	return bytes.Equal(r.Type, other.Type) &&
+		bytes.Equal(r.Tags, other.Tags) &&
+		(r.Redacted() || other.Redacted() || (r.Flags^other.Flags)&FlagNull == 0 &&
+			bytes.Equal(r.Metadata, other.Metadata) && bytes.Equal(r.Payload, other.Payload))
 }

@@ -17,7 +17,7 @@ func testFrame() ([]byte, FrameHeader) {
 	b := make([]byte, FrameHeaderSize)
 	for i := range 2 {
 		at := len(b)
-		b = AppendRecord(b, 0, testID, "account-1", "Deposited", nil, nil, []byte("payload"))
+		b = AppendRecord(b, 0, testID, "account-1", "Deposited", nil, &testSalt, nil, []byte("payload"))
 		FinishRecord(b[at:], formatStore, 7+engine.Position(i), 3, 0)
 	}
 	h := FrameHeader{
@@ -30,7 +30,7 @@ func testFrame() ([]byte, FrameHeader) {
 		Previous:    4096,
 		PreviousCRC: 5,
 	}
-	b, _ = SealFrame(b, &h, testPlace, [32]byte{1})
+	b, _ = SealFrame(b, &h, testPlace, [32]byte{1}, nil)
 	return b, h
 }
 
@@ -51,8 +51,8 @@ func TestFrameRoundTrip(t *testing.T) {
 		records, pos = records[r.Size:], pos+1
 	}
 	assert.Less(t, len(records), FrameAlign)
-	assert.Equal(t, NextChain([32]byte{1}, b, len(b)), FrameChain(b))
-	assert.NotEqual(t, NextChain([32]byte{2}, b, len(b)), FrameChain(b))
+	assert.Equal(t, NextChain([32]byte{1}, b, nil), FrameChain(b))
+	assert.NotEqual(t, NextChain([32]byte{2}, b, nil), FrameChain(b))
 }
 
 // Every byte of a frame, changed, is noticed, and so is every cut.
