@@ -54,7 +54,7 @@ func newConn(l *lease, s *openStore) *Conn {
 	c.session.Settings = query.Settings{
 		Memory: l.config.QueryMemory, Shared: s.memory, Followers: &s.follow,
 		JSONText: l.config.JSONText, JSONRequired: l.config.JSONRequire,
-		ReadOnly: readOnly, Backup: l.config.Backup,
+		ReadOnly: readOnly, Backup: l.config.Backup, Actor: l.config.Actor,
 	}
 	if clock, ok := s.store.(interface{ Now() time.Time }); ok {
 		c.session.Settings.Now = clock.Now // so that now() and recorded_at agree

@@ -1,5 +1,5 @@
 // Package eventfold is an event store behind database/sql: events are appended to streams, never
-// changed, and read with SQL.
+// changed, read with SQL, and erased where the law asks for it.
 //
 // # How do I open a store?
 //
@@ -73,6 +73,15 @@
 // nothing. They consume their arguments from left to right. BEGIN, COMMIT and ROLLBACK work as
 // words too, in one text, or one by one on a sql.Conn with begin=allow in the DSN; SAVEPOINT and
 // its kin work in any transaction.
+//
+// # How do I erase?
+//
+//	ERASE FROM $all WHERE HAS(tags, ?) REASON 'Art. 17, ticket 114'
+//
+// Payload and metadata of the events are gone for ever: for whoever reads from then on at once, and
+// from the files soon after. Their positions, versions, ids, types and tags stay. RowsAffected is
+// the number of events. SELECT * FROM $erasures tells who has erased (Config.Actor), why, and
+// whether it is done. EXPLAIN ERASE counts, and erases nothing.
 //
 // # How do I keep a store in memory?
 //

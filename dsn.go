@@ -45,6 +45,7 @@ var dsnHints = map[string]string{
 //	json            bytes or text, and require, separated by a comma
 //	begin           refuse, allow
 //	backup          writers, allow
+//	actor           who erases, up to 255 bytes
 //	expect          a position, a colon, and 64 hexadecimal digits of the chain
 //	compress        none, zstd
 //	prealloc        auto, zero, reserve, none
@@ -180,16 +181,23 @@ func (c *Config) parseOption(name, value string) error {
 }
 
 // FormatDSN writes a Config as a DSN from which ParseDSN makes the same Config again. The path is
-// given plainly where it can be, and as a file: URI where it holds what a DSN would read
-// differently.
+// given plainly where it can be, and as a file: URI where it, or a value, holds what a DSN would
+// read differently.
 func FormatDSN(c Config) string {
 	c = c.normal()
 	var b strings.Builder
 	plainMemory := c.Mode == Memory && c.Path == ""
+	escape := func(value string) string { return value }
+	uri := strings.Contains(c.Actor, "&")
+	if uri = uri || schemeOf(c.Path) != "" || strings.Contains(c.Path, "?"); uri {
+		escape = strings.NewReplacer("%", "%25", "&", "%26").Replace
+	}
 	switch {
+	case plainMemory && uri:
+		b.WriteString("eventfold:" + memoryPath)
 	case plainMemory:
 		b.WriteString(memoryPath)
-	case schemeOf(c.Path) != "" || strings.Contains(c.Path, "?"):
+	case uri:
 		b.WriteString(formatURI(c.Path))
 	default:
 		b.WriteString(c.Path)
@@ -201,7 +209,7 @@ func FormatDSN(c Config) string {
 			continue
 		}
 		b.WriteByte(separator)
-		b.WriteString(k.name + "=" + value)
+		b.WriteString(k.name + "=" + escape(value))
 		separator = '&'
 	}
 	return b.String()

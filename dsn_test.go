@@ -26,6 +26,7 @@ var dsnSamples = map[string]string{
 	"json":           "text,require",
 	"begin":          "allow",
 	"backup":         "allow",
+	"actor":          "dpo@example.com",
 	"expect":         "17:" + strings.Repeat("ab", 32),
 	"compress":       "zstd",
 	"prealloc":       "reserve",

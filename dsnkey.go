@@ -83,6 +83,11 @@ var dsnKeys = []dsnKey{
 		kind:   words(choice[bool]{"writers", false}, choice[bool]{"allow", true}),
 		field:  func(c *Config) *bool { return &c.Backup },
 	}.key(),
+	setting[string]{
+		dsnKey: dsnKey{name: "actor"},
+		kind:   actors,
+		field:  func(c *Config) *string { return &c.Actor },
+	}.key(),
 	setting[engine.Head]{
 		dsnKey: dsnKey{name: "expect"},
 		kind:   heads,

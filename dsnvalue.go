@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/eventfold/eventfold/engine"
 )
@@ -136,6 +137,39 @@ var counts = kind[int]{
 		}
 		return nil
 	},
+}
+
+// actors are names of whoever erases.
+var actors = kind[string]{
+	doc: "who erases, up to 255 bytes",
+	parse: func(value string) (string, error) {
+		if fault := actorFault(value); fault != "" {
+			return "", fmt.Errorf("it %s", fault)
+		}
+		return value, nil
+	},
+	format: func(name string) string { return name },
+	check: func(name, value string) error {
+		if fault := actorFault(value); fault != "" {
+			return fmt.Errorf("%s %s", name, fault)
+		}
+		return nil
+	},
+}
+
+// actorFault says what is wrong with an actor, "" for nothing.
+func actorFault(name string) string {
+	switch {
+	case name == "":
+		return "must not be empty"
+	case len(name) > engine.MaxActorSize:
+		return fmt.Sprintf("must have at most %d bytes", engine.MaxActorSize)
+	case !utf8.ValidString(name):
+		return "must be valid UTF-8"
+	case strings.IndexByte(name, 0) >= 0:
+		return "must not hold a NUL"
+	}
+	return ""
 }
 
 // heads are a position and the chain value there: 1000:9f86d0…

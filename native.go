@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/query"
 )
 
 // A nativeStore is the store as Conn.Store hands it out. What it returns is the engine's own, but
@@ -22,6 +23,15 @@ func native(ctx context.Context, op string, err error) error {
 func (s nativeStore) Append(ctx context.Context, batch ...engine.Append) (engine.Appended, error) {
 	appended, err := s.Store.Append(ctx, batch...)
 	return appended, native(ctx, "append", err)
+}
+
+// Erasures lists the erasures of the store, none if it cannot erase.
+func (s nativeStore) Erasures(ctx context.Context) ([]engine.ErasureInfo, error) {
+	if store, ok := query.Offers[engine.Eraser](s.Store); ok {
+		list, err := store.Erasures(ctx)
+		return list, native(ctx, "read", err)
+	}
+	return nil, ctx.Err()
 }
 
 func (s nativeStore) ReadIndex() engine.ReadIndex {

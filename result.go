@@ -18,6 +18,9 @@ type result struct{ query.Outcome }
 // LastInsertId returns the position of the last event appended, or of the original if the append
 // was a duplicate.
 func (r result) LastInsertId() (int64, error) {
+	if r.Pending && r.Outcome.RowsAffected > 0 { // an ERASE
+		return 0, &Error{Code: ErrTransaction, Op: "exec", Err: query.ErrNotCommitted}
+	}
 	if r.LastPosition == engine.NoPosition {
 		return 0, fault(ErrUnsupported, "exec",
 			"no event was appended, so that there is no position")

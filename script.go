@@ -50,9 +50,12 @@ func (t *tally) add(s *statement, o query.Outcome) {
 	if _, ok := s.tree.(*parser.Transaction); ok {
 		t.open = query.Outcome{}
 	}
-	if o.Receipt != nil {
+	if o.Pending {
+		t.open.Pending = true
 		t.open.RowsAffected += o.RowsAffected
-		t.open.Receipt = o.Receipt
+		if o.Receipt != nil {
+			t.open.Receipt = o.Receipt
+		}
 		return
 	}
 	t.RowsAffected += o.RowsAffected
@@ -65,6 +68,8 @@ func (t *tally) result() driver.Result {
 	if t.open.Receipt != nil {
 		return (*receipt)(t.open.Receipt.Of(t.open.RowsAffected))
 	}
+	t.Pending = t.open.Pending
+	t.RowsAffected += t.open.RowsAffected
 	return result{t.Outcome}
 }
 

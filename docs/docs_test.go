@@ -3,6 +3,7 @@ package docs
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"go/ast"
 	goparser "go/parser"
@@ -18,7 +19,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	_ "github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold/engine/enginetest"
 	"github.com/eventfold/eventfold/parser"
 	"github.com/eventfold/eventfold/query"
 )
@@ -90,9 +92,21 @@ func samples(block string, line int) (list []sample) {
 	return list
 }
 
-func TestSamplesOfTheReference(t *testing.T) {
-	db := open(t)
-	texts, lines := blocks(t, "sql.md", "sql")
+func TestSamplesOfTheReference(t *testing.T) { runSamples(t, open(t), "sql") }
+
+// TestSamplesOfErasing runs them on a Model, where erasures are done at once.
+func TestSamplesOfErasing(t *testing.T) {
+	m := enginetest.NewModel()
+	db := eventfold.OpenDB(eventfold.Config{Store: m, Begin: true, Actor: "dpo"})
+	conn, err := db.Conn(t.Context())
+	require.NoError(t, err)
+	runSamples(t, conn, "sql erasing")
+	require.NoError(t, errors.Join(conn.Close(), db.Close(), m.Close()))
+}
+
+// runSamples runs the blocks of a language of sql.md from top to bottom on one store.
+func runSamples(t *testing.T, db *sql.Conn, language string) {
+	texts, lines := blocks(t, "sql.md", language)
 	require.NotEmpty(t, texts)
 	ran := 0
 	for i := range texts {
@@ -218,7 +232,7 @@ func TestSamplesOfTheReadme(t *testing.T) {
 	require.NotZero(t, found)
 }
 
-var statement = regexp.MustCompile(`^\s*(SELECT|INSERT|EXPECT|WITH|EXPLAIN|SHOW)\s`)
+var statement = regexp.MustCompile(`^\s*(SELECT|INSERT|ERASE|EXPECT|WITH|EXPLAIN|SHOW)\s`)
 
 // notOurs are the examples' statements for another database.
 var notOurs = regexp.MustCompile(`checkpoint|balance`)

@@ -30,16 +30,25 @@ var foreignHints = map[string]string{
 	"\\":  "a quote inside a string is written twice: ''",
 }
 
-const immutable = "events are immutable; append a correcting event"
+const (
+	immutable = "events are immutable; append a correcting event"
+	erasing   = immutable + "; ERASE FROM ... WHERE ... REASON '...' destroys their content"
+	erase     = "write ERASE FROM ... WHERE ... REASON '...'"
+)
 
 // foreignStatements tells for the first words of statements of other dialects what to say.
 var foreignStatements = map[string]string{
 	"UPDATE":   immutable,
-	"DELETE":   immutable,
+	"DELETE":   erasing,
 	"REPLACE":  immutable,
-	"TRUNCATE": immutable,
+	"TRUNCATE": erasing,
 	"MERGE":    immutable,
 	"UPSERT":   immutable,
+	"REDACT":   erase,
+	"PURGE":    erase,
+	"SHRED":    erase,
+	"SCRUB":    erase,
+	"WIPE":     erase,
 	"CREATE":   "a stream begins with its first event; there is nothing to create",
 	"DROP":     "events are immutable; a stream cannot be dropped",
 	"ALTER":    "every stream has the same columns; there is nothing to alter",

@@ -294,7 +294,7 @@ func init() {
 		"EXPECT": readGuard, "SHOW": readShow, "DESCRIBE": readDescribe, "DESC": readDescribe,
 		"BEGIN": readTransaction, "START": readTransaction, "COMMIT": readTransaction,
 		"END": readTransaction, "ROLLBACK": readTransaction, "SAVEPOINT": readSavepoint,
-		"RELEASE": readSavepoint, "BACKUP": readBackup, "VERIFY": readVerify,
+		"RELEASE": readSavepoint, "BACKUP": readBackup, "VERIFY": readVerify, "ERASE": readErase,
 	} {
 		starters[word] = read
 	}

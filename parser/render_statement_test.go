@@ -19,6 +19,11 @@ func (r *renderer) statement(s Statement) {
 		r.table(s.Table)
 		r.text(" ")
 		r.expectations(s.Expect)
+	case *Erase:
+		r.text("ERASE FROM ")
+		r.table(s.From)
+		r.optional(" WHERE ", s.Where)
+		r.optional(" REASON ", s.Reason)
 	case *Show:
 		r.show(s)
 	case *Describe:

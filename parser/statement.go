@@ -6,11 +6,11 @@ func readExplain(p *parser) Statement {
 	if !p.accept("QUERY", "PLAN") {
 		e.Analyze = p.accept("ANALYZE")
 	}
-	if !p.word("SELECT", "WITH", "INSERT") {
-		p.wants("EXPLAIN takes a SELECT or an INSERT")
+	if !p.word("SELECT", "WITH", "INSERT", "ERASE") {
+		p.wants("EXPLAIN takes a SELECT, an INSERT or an ERASE")
 		return e
 	}
-	if e.Analyze && p.word("INSERT") {
+	if e.Analyze && p.word("INSERT", "ERASE") {
 		p.fail(p.at, "EXPLAIN ANALYZE runs the statement and takes only a SELECT")
 		return e
 	}

@@ -20,8 +20,8 @@ type Params struct {
 	Names []string // the names in order of first use; nil for positional parameters
 }
 
-// A Statement is one of *Select, *Insert, *Guard, *Show, *Describe, *Explain, *Transaction,
-// *Savepoint, *Backup, *Verify.
+// A Statement is one of *Select, *Insert, *Guard, *Erase, *Show, *Describe, *Explain,
+// *Transaction, *Savepoint, *Backup, *Verify.
 type Statement interface{ statement() }
 
 // A Select is a whole query: WITH, one core or several joined by UNION, and what applies to all of
@@ -143,6 +143,14 @@ type Name struct {
 	Text string
 }
 
+// An Erase destroys the content of events.
+type Erase struct {
+	Pos    Pos
+	From   *Table
+	Where  Expr
+	Reason Expr // a Literal or a Param
+}
+
 // A Guard is EXPECT table expectation, ...: a check without an event.
 type Guard struct {
 	Pos    Pos
@@ -239,6 +247,7 @@ type Verify struct{ Pos Pos }
 func (*Select) statement()      {}
 func (*Insert) statement()      {}
 func (*Guard) statement()       {}
+func (*Erase) statement()       {}
 func (*Show) statement()        {}
 func (*Describe) statement()    {}
 func (*Explain) statement()     {}

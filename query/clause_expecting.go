@@ -126,6 +126,9 @@ func (p *expectPlan) condition(en *expr.Env) (engine.Expectation, error) {
 	}
 	c.Columns = p.scan.columnSet()
 	c.Match = matcher(execOf(en), p.scan.conds)
+	if inTx {
+		c.Match = erasedMatch(execOf(en).session.Tx.erased, c.Match)
+	}
 	return c, nil
 }
 

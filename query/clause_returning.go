@@ -26,7 +26,7 @@ type returnedRow struct {
 	done   *engine.Appended
 }
 
-// returnColumns are the columns that RETURNING can give. All but the last are part of *.
+// returnColumns are the columns that RETURNING can give. All but the last two are part of *.
 var returnColumns = []returnColumn{
 	{Column{"position", Integer, false}, -1, true,
 		func(r *returnedRow) value.Value { return value.OfInt(int64(r.placed.Position)) }},
@@ -48,6 +48,8 @@ var returnColumns = []returnColumn{
 		func(r *returnedRow) value.Value { return value.OfTime(r.done.RecordedAt.UnixMicro()) }},
 	{Column{"duplicate", Integer, false}, -1, true,
 		func(r *returnedRow) value.Value { return value.OfBool(r.done.Duplicate) }},
+	{Column{"redacted", Integer, false}, -1, false,
+		func(*returnedRow) value.Value { return value.OfBool(false) }},
 }
 
 // idValue is NULL for an id that COMMIT will assign.
@@ -80,7 +82,7 @@ func (p *insertPlan) compileReturning(r *parser.Returning, pending bool) error {
 		return nil
 	}
 	if r.Star {
-		p.returning = append(p.returning, returnColumns[:len(returnColumns)-1]...)
+		p.returning = append(p.returning, returnColumns[:len(returnColumns)-2]...)
 	}
 	for _, name := range r.Columns {
 		found := false

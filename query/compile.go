@@ -119,6 +119,9 @@ func (c *statementCompiler) statement(
 			return nil, nil, false, err
 		}
 		return ins, ins.columns, st.Returning != nil, nil
+	case *parser.Erase:
+		e, err := c.erase(st)
+		return e, nil, false, err
 	case *parser.Guard:
 		g, err := c.guard(st)
 		return g, nil, false, err

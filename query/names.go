@@ -35,8 +35,9 @@ var foreignColumns = invert(map[string][]string{
 	},
 	"metadata": {"meta", "meta_data", "headers", "header", "event_metadata", "attributes",
 		"properties", "context"},
-	"tags":  {"tag", "labels", "label", "keywords"},
-	"event": {"events"},
+	"tags":     {"tag", "labels", "label", "keywords"},
+	"event":    {"events"},
+	"redacted": {"erased", "is_redacted", "is_erased", "shredded", "deleted", "is_deleted"},
 })
 
 func invert(lists map[string][]string) map[string]string {

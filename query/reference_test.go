@@ -18,7 +18,7 @@ func TestReferenceNamesEverything(t *testing.T) {
 	content, err := os.ReadFile("../docs/sql.md")
 	require.NoError(t, err)
 	text := string(content)
-	samples := strings.ToLower(strings.Join(regexp.MustCompile("(?s)```sql\n.*?```").FindAllString(text, -1), "\n"))
+	samples := strings.ToLower(strings.Join(regexp.MustCompile("(?s)```sql[a-z ]*\n.*?```").FindAllString(text, -1), "\n"))
 	names := expr.Names()
 	for name := range aggregates {
 		names = append(names, name)

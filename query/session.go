@@ -15,6 +15,7 @@ type Settings struct {
 	Backup   bool             // BACKUP TO is allowed all the same, and in read-only transactions
 	Now      func() time.Time // nil means time.Now
 
+	Actor        string     // who erases, for the record; "" for nobody in particular
 	JSONRequired bool       // a payload that is not JSON is refused
 	Followers    *Followers // of the store, in this process; nil means that nobody asks for them
 }

@@ -21,8 +21,8 @@ type (
 	}
 )
 
-// offers finds T among a store and what it wraps.
-func offers[T any](store engine.Store) (found T, ok bool) {
+// Offers finds T among a store and what it wraps.
+func Offers[T any](store engine.Store) (found T, ok bool) {
 	for {
 		if found, ok = store.(T); ok {
 			return found, true
@@ -46,7 +46,7 @@ var verifyColumns = []Column{{"result", Text, false}, {"events", Integer, false}
 	{"bytes", Integer, false}, {"indexes", Integer, false}, {"damaged_indexes", Integer, false}}
 
 func (v *verifyStatement) query(ctx context.Context, s *Session, _ []expr.Argument) (Rows, error) {
-	store, ok := offers[verifier](s.Store)
+	store, ok := Offers[verifier](s.Store)
 	if !ok {
 		return nil, errorf(Unsupported, v.pos, "this store cannot verify itself")
 	}
@@ -90,7 +90,7 @@ func (b *backupStatement) query(
 	if err := s.mayBackUp(b.pos); err != nil {
 		return nil, err
 	}
-	store, ok := offers[backuper](s.Store)
+	store, ok := Offers[backuper](s.Store)
 	if !ok {
 		return nil, errorf(Unsupported, b.pos, "this store cannot back itself up")
 	}

@@ -36,11 +36,12 @@ func (x *explainer) inner(in relation) {
 
 var explainColumns = []Column{{"step", Text, false}, {"detail", Text, false}}
 
-// An explainStatement is EXPLAIN of a SELECT or an INSERT.
+// An explainStatement is EXPLAIN of a SELECT, an INSERT or an ERASE.
 type explainStatement struct {
 	copiedArguments
 	selects *selectStatement
 	insert  *insertPlan
+	erase   *erasePlan
 	analyze bool
 	pos     parser.Pos
 }
@@ -59,8 +60,14 @@ func (c *statementCompiler) explainStatement(
 			err = errorf(Unsupported, st.Pos,
 				"EXPLAIN ANALYZE runs the statement, which for an INSERT would append")
 		}
+	case *parser.Erase:
+		e.erase, err = c.erase(inner)
+		if err == nil && st.Analyze {
+			err = errorf(Unsupported, st.Pos,
+				"EXPLAIN ANALYZE runs the statement, which for an ERASE would erase")
+		}
 	default:
-		err = errorf(Unsupported, st.Pos, "EXPLAIN explains a SELECT or an INSERT")
+		err = errorf(Unsupported, st.Pos, "EXPLAIN explains a SELECT, an INSERT or an ERASE")
 	}
 	if err == nil && st.Analyze && e.selects.follow != nil {
 		err = errorf(Unsupported, st.Pos,
@@ -83,6 +90,8 @@ func (e *explainStatement) query(
 	defer x.ex.end()
 	if e.insert != nil {
 		e.insert.explain(x)
+	} else if e.erase != nil {
+		e.erase.explain(x)
 	} else if err := e.explainSelect(x, ctx, s, args); err != nil {
 		return nil, err
 	}

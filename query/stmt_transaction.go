@@ -48,12 +48,13 @@ func (t *transactionStatement) exec(
 		tx.Rollback()
 		return none, nil
 	}
-	written := int64(len(tx.events))
+	written, events := tx.written(), len(tx.events)
 	if err := tx.Commit(ctx); err != nil {
 		return none, err
 	}
-	if n := len(tx.appended.Events); n > 0 {
-		none.LastPosition, none.Duplicate = tx.appended.Events[n-1].Position, tx.appended.Duplicate
+	if len(tx.appended.Events) > 0 {
+		last := max(events-1, 0) // of the events; without one it is the event that tells of the erasure
+		none.LastPosition, none.Duplicate = tx.appended.Events[last].Position, tx.appended.Duplicate
 	}
 	if !none.Duplicate {
 		none.RowsAffected = written

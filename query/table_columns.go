@@ -31,6 +31,7 @@ const (
 	ordTags
 	ordRecordedAt
 	ordEvent
+	ordRedacted
 )
 
 // eventColumns are the columns of every event table, in the order of SELECT *. A new computed
@@ -48,6 +49,7 @@ var eventColumns = []eventColumn{
 	}, engine.ColTags, evalTags},
 	ordRecordedAt: {column("recorded_at", Timestamp, value.AffTime), engine.ColTime, evalRecordedAt},
 	ordEvent:      {hidden(column("event", EventType, value.AffNone)), engine.ColAll, evalEvent},
+	ordRedacted:   {hidden(column("redacted", Integer, value.AffInteger)), engine.ColRedacted, evalRedacted},
 }
 
 // columnSet is what the engine must read for columns of an event table.
@@ -164,6 +166,11 @@ func evalEvent(en *expr.Env) value.Value {
 		}
 	}
 	return value.Value{Kind: value.Int, N: int64(len(execOf(en).events) - 1)}
+}
+
+// evalRedacted tells whether the content has been erased.
+func evalRedacted(en *expr.Env) value.Value {
+	return value.OfBool(en.Row.Batch.Events.Redacted[en.Row.I])
 }
 
 // textsSize is how many bytes the texts of an event take.

@@ -81,6 +81,7 @@ var systemTables = []*computedTable{
 	{label: "$streams", columns: streamColumns, rows: streamRows},
 	{label: "$types", columns: typeColumns, rows: typeRows},
 	{label: "$stats", columns: statColumns, rows: statRows},
+	{label: "$erasures", columns: erasureColumns, rows: erasureRows},
 	{label: "$followers", columns: followerColumns, rows: followerRows},
 }
 

@@ -103,7 +103,7 @@ func statRows(_ context.Context, ex *execution, _ scanBounds) rowMaker {
 // takes it. The position of the empty log is 0, which has no chain. Both are NULL if the head
 // cannot be read.
 func headOf(store engine.Store) (position, text value.Value) {
-	s, ok := offers[interface{ Head() (engine.Head, error) }](store)
+	s, ok := Offers[interface{ Head() (engine.Head, error) }](store)
 	if !ok {
 		return null, null
 	}

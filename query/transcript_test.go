@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/enginetest"
 	"github.com/eventfold/eventfold/engine/filestore"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/eventfold/eventfold/parser"
@@ -31,7 +32,8 @@ var update = flag.Bool("update", false, "write what the transcripts should say")
 // between them. A block is a statement, a line of four dashes, and what the statement gave: the
 // columns and the rows, or the outcome, or the error with its line and column. Before the statement
 // there may be lines that begin with #, a line "args [...]" with the arguments as JSON, and a line
-// "session name", which chooses one of several sessions. Every file has a store of its own.
+// "session name", which chooses one of several sessions. Every file has a store of its own:
+// those whose names begin with "erase" a Model, of which it is known when an erasure is done.
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	require.NoError(t, err)
@@ -45,6 +47,9 @@ func runTranscript(t *testing.T, file string) {
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
 	tr := newTranscript(t)
+	if strings.HasPrefix(filepath.Base(file), "erase") {
+		tr.store = enginetest.NewModelWith(tr.now)
+	}
 	var got strings.Builder
 	blocks := strings.Split(strings.TrimSpace(string(text)), "\n\n")
 	for i, block := range blocks {
@@ -107,7 +112,9 @@ var assignedID = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-
 func (tr *transcript) session(name string) *Session {
 	s := tr.sessions[name]
 	if s == nil {
-		s = &Session{Store: tr.store, Settings: Settings{Now: tr.now, Shared: NewMemory(DefaultStoreMemory)}}
+		s = &Session{Store: tr.store, Settings: Settings{
+			Now: tr.now, Shared: NewMemory(DefaultStoreMemory), Actor: name, ReadOnly: name == "reader",
+		}}
 		tr.sessions[name] = s
 	}
 	return s

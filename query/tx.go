@@ -16,13 +16,15 @@ import (
 // Commit writes all of them or none. It holds no lock and needs no closing. One goroutine uses it.
 type Tx struct {
 	store    engine.Store
-	index    engine.ReadIndex // the snapshot
+	index    engine.ReadIndex // the snapshot, without the content of what is erased
 	readOnly bool
 	textual  bool // begun by BEGIN as text, and so ended by text
 	appends  []engine.Append
-	events   []ownEvent // the buffered events, in order
+	erasures []*engine.Erasure
+	erased   engine.Spans // by them
+	events   []ownEvent   // the buffered events, in order
 	streams  ownStreams
-	size     int64 // bytes of the buffered events, about as encoded
+	size     int64 // bytes of the buffered events and erasures, about as encoded
 	saved    []savepoint
 	cuts     []int // how many events each rollback to a savepoint has left
 	done     bool
@@ -49,14 +51,17 @@ var ErrTxDone = errors.New("the transaction has ended")
 
 // A savepoint remembers how much a transaction has buffered.
 type savepoint struct {
-	name    string
-	appends int
-	events  int
-	size    int64
-	streams ownStreams
+	name     string
+	appends  int
+	events   int
+	erasures int
+	erased   engine.Spans
+	size     int64
+	streams  ownStreams
 }
 
-// Begin starts a transaction on the store as it is now. A read-only one refuses INSERT and EXPECT.
+// Begin starts a transaction on the store as it is now. A read-only one refuses INSERT, ERASE
+// and EXPECT.
 func Begin(store engine.Store, readOnly bool) *Tx {
 	return &Tx{store: store, index: store.ReadIndex(), readOnly: readOnly, streams: ownStreams{}}
 }
@@ -69,12 +74,13 @@ func (tx *Tx) Commit(ctx context.Context) error {
 		return ErrTxDone
 	}
 	tx.done = true
-	if len(tx.appends) == 0 {
+	batch := tx.batch()
+	if len(batch) == 0 {
 		return ctx.Err()
 	}
 	defer tx.forget()
 	var err error
-	tx.appended, err = tx.store.Append(ctx, tx.appends...)
+	tx.appended, err = tx.store.Append(ctx, batch...)
 	return err
 }
 
@@ -90,7 +96,7 @@ func (tx *Tx) Rollback() {
 
 // forget lets go of what was buffered. Receipts may keep the transaction for longer.
 func (tx *Tx) forget() {
-	tx.appends, tx.events, tx.saved, tx.undo = nil, nil, nil, nil
+	tx.appends, tx.events, tx.erasures, tx.saved, tx.undo = nil, nil, nil, nil, nil
 	tx.texts, tx.newEvents, tx.expect, tx.receipts = textHeap{}, nil, nil, nil
 }
 
@@ -303,7 +309,7 @@ func (tx *Tx) checkOne(
 func (tx *Tx) save(name string) {
 	tx.saved = append(tx.saved, savepoint{
 		name: name, appends: len(tx.appends), events: len(tx.events), size: tx.size,
-		streams: maps.Clone(tx.streams),
+		erasures: len(tx.erasures), erased: tx.erased, streams: maps.Clone(tx.streams),
 	})
 }
 
@@ -323,6 +329,8 @@ func (tx *Tx) rollbackTo(i int) {
 	p := &tx.saved[i]
 	tx.appends = append([]engine.Append(nil), tx.appends[:p.appends]...)
 	tx.events = append([]ownEvent(nil), tx.events[:p.events]...)
+	tx.erasures = append([]*engine.Erasure(nil), tx.erasures[:p.erasures]...)
+	tx.showErased(p.erased)
 	tx.size = p.size
 	tx.streams = maps.Clone(p.streams)
 	tx.saved = tx.saved[:i+1]

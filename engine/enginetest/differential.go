@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -32,13 +33,20 @@ func Differential(t *testing.T, open func(t *testing.T) engine.Store, rounds, st
 // Play does steps random things to a store and to the model, which holds the same events, and
 // returns the first difference. Every so many steps (compare) it compares all that can be read.
 func Play(ctx context.Context, s engine.Store, m *Model, r *rand.Rand, steps, compare int) error {
-	g := &generator{r: r, model: m}
+	eraser, erases := s.(engine.Eraser)
+	g := &generator{r: r, model: m, erases: erases}
+	m.HoldErasures()
 	for step := range steps {
 		batch := g.batch()
 		got, gotErr := s.Append(ctx, batch...)
 		want, wantErr := m.append(ctx, batch, got)
 		if d := differ(describe(want, wantErr), describe(got, gotErr)); d != "" {
 			return fmt.Errorf("step %d: append of %+v: %s", step, batch, d)
+		}
+		if gotErr == nil && erases {
+			if err := copyErasuresDone(ctx, eraser, m); err != nil {
+				return fmt.Errorf("step %d: %w", step, err)
+			}
 		}
 		if step%compare != 0 {
 			continue
@@ -52,8 +60,13 @@ func Play(ctx context.Context, s engine.Store, m *Model, r *rand.Rand, steps, co
 
 // Same compares all events, streams and types of a store with the model's.
 func Same(ctx context.Context, s engine.Store, m *Model) error {
-	got, want := s.ReadIndex(), m.ReadIndex()
+	return SameIndex(ctx, m.ReadIndex(), s.ReadIndex())
+}
+
+// SameIndex compares all events, streams and types of two indexes.
+func SameIndex(ctx context.Context, want, got engine.ReadIndex) error {
 	return errors.Join(
+		sameScan(ctx, want, got, engine.Filter{}),
 		sameEvents("the log", want.ReadAll(ctx, 0, engine.Forwards), got.ReadAll(ctx, 0, engine.Forwards)),
 		sameEvents("the log backwards", want.ReadAll(ctx, want.Head(), engine.Backwards),
 			got.ReadAll(ctx, want.Head(), engine.Backwards)),
@@ -193,8 +206,9 @@ func sameTypes(ctx context.Context, want, got engine.ReadIndex) error {
 
 // A generator makes random things to do, near to what the model holds.
 type generator struct {
-	r     *rand.Rand
-	model *Model
+	r      *rand.Rand
+	model  *Model
+	erases bool // erasures are among the things to do
 }
 
 func (g *generator) some(n int) bool { return g.r.IntN(n) == 0 }
@@ -218,7 +232,28 @@ func (g *generator) batch() []engine.Append {
 		}
 		batch[i] = a
 	}
+	if spans := g.spans(); g.erases && g.some(15) && len(spans) > 0 {
+		e := &engine.Erasure{Events: spans, Reason: "random"}
+		if g.some(2) {
+			e.ID = uuid.Must(uuid.NewV7())
+		}
+		batch = slices.Insert(batch, g.r.IntN(len(batch)+1), engine.Append{Erase: e})
+	}
 	return batch
+}
+
+// spans are some positions to erase, now and then such as cannot be.
+func (g *generator) spans() (spans engine.Spans) {
+	head := len(g.model.events)
+	for p := g.r.IntN(1 + head/2); p < head; p += 1 + g.r.IntN(1+head/2) {
+		to := min(p+1+g.r.IntN(4), head+g.r.IntN(2)*g.r.IntN(2)*g.r.IntN(2))
+		for ; p < to; p++ {
+			if p >= head || g.model.events[p].Stream != engine.ErasuresStream || g.some(20) {
+				spans.Add(engine.Span{From: engine.Position(p), To: engine.Position(p + 1)})
+			}
+		}
+	}
+	return spans
 }
 
 // repeat makes an append of stored events, often with something changed.

@@ -20,15 +20,23 @@ type Model struct {
 	maxEventSize int
 	now          func() time.Time
 
-	mu      sync.Mutex // protects all below
-	events  []engine.Event
-	changed chan struct{} // closed and replaced by every append that adds events, and by Close
+	mu      sync.Mutex     // protects all below
+	events  []engine.Event // a longer or another slice, but never other events in the same places
+	changed chan struct{}  // closed and replaced by every append that adds events, and by Close
 	closed  bool
+	waits   bool // erasures are done when FinishErasures says so
 }
 
 // NewModel returns an empty Model with the default limits.
 func NewModel() *Model {
 	return &Model{maxEventSize: engine.DefaultMaxEventSize, now: time.Now, changed: make(chan struct{})}
+}
+
+// NewModelWith returns an empty Model with a clock of its own.
+func NewModelWith(now func() time.Time) *Model {
+	m := NewModel()
+	m.now = now
+	return m
 }
 
 // ModelOf returns a Model that holds these events, which nobody may change any more.
@@ -63,9 +71,13 @@ func (m *Model) append(ctx context.Context, batch []engine.Append, assigned engi
 	if err := ctx.Err(); err != nil {
 		return engine.Appended{}, err
 	}
+	if err := m.validateErasures(batch); err != nil {
+		return engine.Appended{}, err
+	}
 	if err := m.validateConditions(batch); err != nil {
 		return engine.Appended{}, err
 	}
+	batch = tellErasures(batch, assigned)
 	if done, known, err := m.stored(batch); known || err != nil {
 		return done, err
 	}
@@ -75,7 +87,9 @@ func (m *Model) append(ctx context.Context, batch []engine.Append, assigned engi
 		}
 		return engine.Appended{}, err
 	}
-	return m.add(batch, assigned), nil
+	done := m.add(batch, assigned)
+	m.erase(batch)
+	return done, nil
 }
 
 // validate checks shape and size.
@@ -84,6 +98,12 @@ func (m *Model) validate(batch []engine.Append) error {
 	for a, ap := range batch {
 		invalid := func(event int, field string) error {
 			return &engine.InvalidError{Append: a, Event: event, Field: field, Reason: "is not as it must be"}
+		}
+		if ap.Erase != nil {
+			if ap.Stream != "" || len(ap.Events) > 0 {
+				return invalid(-1, "erasure")
+			}
+			continue
 		}
 		if !validName(ap.Stream, engine.MaxStreamSize) || ap.Stream[0] == '$' {
 			return invalid(-1, "stream")

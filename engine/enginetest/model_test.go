@@ -25,6 +25,7 @@ func TestDifferentialSees(t *testing.T) {
 		{"lost events", func(m *enginetest.Model) engine.Store { return &loser{Model: m} }},
 		{"a head that lags", func(m *enginetest.Model) engine.Store { return &laggard{m} }},
 		{"unchecked expectations", func(m *enginetest.Model) engine.Store { return &careless{m} }},
+		{"an event too many that is erased", func(m *enginetest.Model) engine.Store { return &eager{m} }},
 		{"a changed payload", func(m *enginetest.Model) engine.Store { return &changer{m} }},
 	}
 	for _, tt := range tests {
@@ -60,9 +61,23 @@ type careless struct{ *enginetest.Model }
 func (s *careless) Append(ctx context.Context, batch ...engine.Append) (engine.Appended, error) {
 	unchecked := make([]engine.Append, len(batch))
 	for i, a := range batch {
-		unchecked[i] = engine.Append{Stream: a.Stream, Events: a.Events}
+		unchecked[i] = engine.Append{Stream: a.Stream, Events: a.Events, Erase: a.Erase}
 	}
 	return s.Model.Append(ctx, unchecked...)
+}
+
+type eager struct{ *enginetest.Model }
+
+func (s *eager) Append(ctx context.Context, batch ...engine.Append) (engine.Appended, error) {
+	more := slices.Clone(batch)
+	for i, a := range more {
+		if a.Erase != nil && len(a.Erase.Events) > 0 {
+			e := *a.Erase
+			e.Events = engine.Spans{{From: 0, To: 1}}.Union(e.Events)
+			more[i].Erase = &e
+		}
+	}
+	return s.Model.Append(ctx, more...)
 }
 
 type changer struct{ *enginetest.Model }

@@ -52,6 +52,7 @@ type verification struct {
 	told   []toldErasure // what the log tells of erasures
 	report engine.VerifyReport
 	end    logEnd // of what has been checked
+	seals  []format.Seal
 }
 
 // segment checks segment i.
@@ -129,7 +130,8 @@ func (v *verification) frames(
 		if f == nil {
 			return least, v.corrupt(seg, s.end.offset, s.why)
 		}
-		if format.NextChain(v.end.chain, f.bytes, nil) != f.end.chain {
+		v.seals = appendSeals(v.seals[:0], format.FrameRecords(f.bytes), int(f.Count))
+		if format.NextChain(v.end.chain, f.bytes, v.seals) != f.end.chain {
 			return least,
 				v.corrupt(seg, f.offset,
 					errors.New("the chain value does not follow from the one before and the events"))

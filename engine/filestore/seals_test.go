@@ -219,6 +219,27 @@ func TestSealsOfAppendsAreThoseOfTheirRecords(t *testing.T) {
 	assert.Equal(t, int64(4*3512-4), report.Events)
 }
 
+// However the bytes of a frame are spread over its records, and with the zeros behind them.
+func TestSealsOfUnevenRecordsAreSharedOut(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(5))
+	for _, sizes := range [][]int{
+		{500_000}, {1, 500_000}, {500_000, 1}, {1, 2, 3, 500_000, 1, 1}, {200_000, 1, 1, 200_000}, {400_001, 400_002},
+	} {
+		var b []byte
+		var want []format.Seal
+		for i, size := range sizes {
+			at := len(b)
+			b = format.AppendRecord(b, 0, uuid.UUID{1}, "s", "T", nil, &format.Salt{byte(i)}, nil, make([]byte, size))
+			r, err := format.DecodeRecord(b[at:])
+			require.NoError(t, err)
+			want = append(want, r.Seal())
+		}
+		for pad := range format.FrameAlign {
+			assert.Equal(t, want, appendSeals(nil, append(b, make([]byte, pad)...), len(sizes)), "%v, %d", sizes, pad)
+		}
+	}
+}
+
 // No two events have the same salt, so that what was erased cannot be found by comparing seals of
 // equal events either. The salts are those of the random numbers that were given.
 func TestEventsHaveDifferentSalts(t *testing.T) {

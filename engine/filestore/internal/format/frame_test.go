@@ -1,6 +1,7 @@
 package format
 
 import (
+	"bytes"
 	"encoding/binary"
 	"testing"
 
@@ -118,15 +119,32 @@ func TestFrameFields(t *testing.T) {
 	}
 }
 
+// mendFrame makes all checksums of what may be a frame right.
+func mendFrame(b []byte) {
+	binary.LittleEndian.PutUint32(b, FrameMagic)
+	binary.LittleEndian.PutUint32(b[FrameHeaderCRCAt:], FrameHeaderCRC(b, testPlace))
+	size := binary.LittleEndian.Uint32(b[FrameSizeAt:])
+	if size < MinFrameSize || int64(size) > int64(len(b)) {
+		return
+	}
+	pos := engine.Position(binary.LittleEndian.Uint64(b[frameFirstAt:]))
+	rest := FrameRecords(b[:size])
+	for n := RecordSize(rest); n >= MinRecordSize && n <= len(rest); n = RecordSize(rest) {
+		crc := RecordCRC(rest, testPlace.Store, pos, CRC(rest[EventHeadSize:n]))
+		binary.LittleEndian.PutUint32(rest[RecordCRCAt:], crc)
+		rest, pos = rest[n:], pos+1
+	}
+	PutFrameTrailer(b[:size], FrameChain(b[:size]))
+}
+
 func FuzzDecodeFrame(f *testing.F) {
 	b, _ := testFrame()
 	f.Add(b, true)
 	f.Add(b[:70], false)
 	f.Fuzz(func(t *testing.T, b []byte, mend bool) {
 		if mend && len(b) >= FrameHeaderSize {
-			b = append([]byte(nil), b...)
-			binary.LittleEndian.PutUint32(b, FrameMagic)
-			binary.LittleEndian.PutUint32(b[FrameHeaderCRCAt:], FrameHeaderCRC(b, testPlace))
+			b = bytes.Clone(b)
+			mendFrame(b)
 		}
 		h, err := DecodeFrameHeader(b, testPlace)
 		if err != nil || CheckFrame(b, h) != nil {
@@ -136,9 +154,21 @@ func FuzzDecodeFrame(f *testing.F) {
 		for len(records) > 0 {
 			r, err := DecodeRecord(records)
 			if err != nil {
-				return
+				break
 			}
 			records = records[r.Size:]
 		}
+		chain := NextChain([32]byte{1}, b[:h.Size], nil)
+		erased := bytes.Clone(b)
+		odd := func(p engine.Position) bool { return p%2 == 1 }
+		if _, err := EraseFrame(erased, testPlace, 6, odd); err != nil {
+			return
+		}
+		h.PreviousCRC = 6
+		again, err := DecodeFrameHeader(erased, testPlace)
+		require.NoError(t, err)
+		require.Equal(t, h, again)
+		require.NoError(t, CheckFrame(erased, again))
+		require.Equal(t, chain, NextChain([32]byte{1}, erased[:h.Size], nil))
 	})
 }
