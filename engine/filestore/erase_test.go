@@ -140,3 +140,16 @@ func TestARetryOfAnErasureAndOfAnErasedEventIsADuplicate(t *testing.T) {
 	require.ErrorAs(t, err, &duplicate)
 	assert.Equal(t, engine.DifferentContent, duplicate.Kind)
 }
+
+// Erasing what is new again and again makes many segments, but not large ones.
+func TestErasingAgainAndAgainKeepsASmallStoreSmall(t *testing.T) {
+	fsys := vfs.NewMem()
+	s := openStore(t, "/store", Options{FS: fsys})
+	for range 8 {
+		_, err := s.Append(t.Context(), erasing(appendMarked(t, s, 2)...))
+		require.NoError(t, err)
+		settleErasures(t, s)
+	}
+	assert.GreaterOrEqual(t, s.Stats().Segments, 9)
+	assert.Less(t, s.Stats().DiskBytes, int64(3<<20))
+}

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -32,11 +33,11 @@ type eraser struct {
 	s        *FileStore
 	rewriter *rewriter
 
-	clean    map[cleanPart]bool // parts that are known to hold no content
-	replaced []vfs.FileInfo     // the files that were written anew, for as long as there are erasures
-	cut      map[int64]bool     // numbers of segments that have nothing behind their superseded end
-	rotated  time.Time          // when the last segment was completed for the sake of an erasure
-	apart    time.Duration      // see eraseApart
+	clean    map[cleanPart]bool         // parts that are known to hold no content
+	replaced []vfs.FileInfo             // the files that were written anew, for as long as there are erasures
+	cut      map[int64]bool             // numbers of segments that have nothing behind their superseded end
+	until    time.Time                  // before, the last segment is not completed again; see eraseRate
+	timer    atomic.Pointer[time.Timer] // has the indexer look again then
 
 	mu      sync.Mutex       // protects what follows, which others read
 	trouble string           // why the last attempt failed
@@ -78,10 +79,13 @@ type cleanPart struct {
 	segment int64
 }
 
-// eraseApart is how long the last segment is left open at least, after it was completed for the
-// sake of an erasure, before that happens again: each time a segment is made, so that who erases
-// what is new again and again would fill the disk with segments.
-const eraseApart = 30 * time.Second
+// Completing the last segment begins a new one. So that who erases what is new again and again does
+// not keep the disk busy with making segments, nor make very many, it happens the more rarely the
+// larger they are and the more there are.
+const (
+	eraseRate  = 4 << 20               // bytes of new segments per second
+	eraseApart = 10 * time.Millisecond // for each segment
+)
 
 func newEraser(s *FileStore, w *rewriter) *eraser {
 	return &eraser{
@@ -90,7 +94,6 @@ func newEraser(s *FileStore, w *rewriter) *eraser {
 		clean:    map[cleanPart]bool{},
 		cut:      map[int64]bool{},
 		refused:  map[int64]string{},
-		apart:    s.opt.eraseApart,
 	}
 }
 
@@ -117,8 +120,8 @@ func (x *eraser) piece(ctx context.Context, e *erasures) (more bool, err error) 
 	if sabotage.On(sabotage.EraseDoneTooEarly) {
 		_ = x.finish(ctx, e)
 	}
-	if waiting, err := x.completeLast(ctx, e); waiting || err != nil {
-		return true, err
+	if more, waiting, err := x.completeLast(ctx, e); more || waiting || err != nil {
+		return more, err
 	}
 	segments := x.s.view.Load().segments
 	for i := range len(segments) - 1 {
@@ -136,19 +139,18 @@ func (x *eraser) piece(ctx context.Context, e *erasures) (more bool, err error) 
 	return true, x.finish(ctx, over)
 }
 
-// errEraseLater puts off what would cost too much so soon.
-var errEraseLater = errors.New("eventfold: the last segment was completed a moment ago")
-
-// completeLast has the last segment completed if an erasure names events in it. What tells of the
-// erasures is durable afterwards.
-func (x *eraser) completeLast(ctx context.Context, e *erasures) (waiting bool, err error) {
+// completeLast has the last segment completed if an erasure names events in it. more tells that this
+// may have changed what is to be done, waiting that it is too soon. Otherwise what tells of the
+// erasures is durable.
+func (x *eraser) completeLast(ctx context.Context, e *erasures) (more, waiting bool, err error) {
 	index := x.s.current()
 	last := index.view.segments[len(index.view.segments)-1]
 	if e.within(last.base, index.head) == nil {
-		return false, x.s.askWriter(ctx, (*writer).settleLog)
+		return false, false, x.s.askWriter(ctx, (*writer).settleLog)
 	}
-	if !x.rotated.IsZero() && time.Since(x.rotated) < x.apart {
-		return true, errEraseLater
+	if left := time.Until(x.until); left > 0 {
+		x.timer.Store(time.AfterFunc(left, x.s.indexer.look)) // stop ends it
+		return false, true, nil
 	}
 	var ready <-chan struct{}
 	err = x.s.askWriter(ctx, func(w *writer) error {
@@ -156,17 +158,25 @@ func (x *eraser) completeLast(ctx context.Context, e *erasures) (waiting bool, e
 		return w.settleLog()
 	})
 	if err != nil {
-		return true, err
+		return true, false, err
 	}
 	if ready != nil {
 		select {
 		case <-ready:
 		case <-ctx.Done():
-			return true, ctx.Err()
+			return true, false, ctx.Err()
 		}
 	}
-	x.rotated = time.Now()
-	return true, x.s.askWriter(ctx, func(w *writer) error { return w.completeSegment(last) })
+	apart := time.Duration(last.header.Capacity) * time.Second / eraseRate
+	x.until = time.Now().Add(apart + eraseApart*time.Duration(len(index.view.segments)))
+	return true, false, x.s.askWriter(ctx, func(w *writer) error { return w.completeSegment(last) })
+}
+
+// stop ends what would wake the indexer.
+func (x *eraser) stop() {
+	if t := x.timer.Load(); t != nil {
+		t.Stop()
+	}
 }
 
 // segment writes complete segment i anew if it holds what is to be erased.

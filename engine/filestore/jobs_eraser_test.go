@@ -80,7 +80,7 @@ func TestErasedEventsAreInNoFileOnceItIsDone(t *testing.T) {
 		for _, n := range []int{9, 2000} {
 			t.Run(fmt.Sprint(compress, n), func(t *testing.T) {
 				fsys := vfs.NewMem()
-				o := Options{FS: fsys, SegmentSize: 64 << 10, Compress: compress, eraseApart: -1}
+				o := Options{FS: fsys, SegmentSize: 64 << 10, Compress: compress}
 				s := openStore(t, "/store", o)
 				marked := appendMarked(t, s, n)
 				if compress == CompressZstd && n > 100 {
@@ -127,7 +127,7 @@ func TestErasedEventsAreInNoFileOnceItIsDone(t *testing.T) {
 // An erasure of events that are erased already is done without writing a segment anew.
 func TestASecondErasureOfTheSameIsDoneAtOnce(t *testing.T) {
 	fsys := vfs.NewMem()
-	s := openStore(t, "/store", Options{FS: fsys, SegmentSize: 32 << 10, eraseApart: -1})
+	s := openStore(t, "/store", Options{FS: fsys, SegmentSize: 32 << 10})
 	marked := appendMarked(t, s, 500)
 	_, err := s.Append(t.Context(), erasing(marked...))
 	require.NoError(t, err)
@@ -155,7 +155,7 @@ func segmentFilesOf(t testing.TB, fsys vfs.FS) (logs []string) {
 // Many erasures at the same time as appends, compression and reads: all come to their end.
 func TestErasuresBesideAppendsAndCompression(t *testing.T) {
 	fsys := vfs.NewMem()
-	s := openStore(t, "/store", Options{FS: fsys, SegmentSize: 64 << 10, Compress: CompressZstd, eraseApart: -1})
+	s := openStore(t, "/store", Options{FS: fsys, SegmentSize: 64 << 10, Compress: CompressZstd})
 	r := rand.New(rand.NewPCG(1, 1))
 	var all engine.Spans
 	for range 30 {

@@ -85,7 +85,6 @@ func (o *Options) fill() error {
 	defaultTo(&o.SyncInterval, DefaultSyncInterval)
 	defaultTo(&o.MaxEventSize, engine.DefaultMaxEventSize)
 	defaultTo(&o.QueueLength, DefaultQueueLength)
-	defaultTo(&o.eraseApart, eraseApart)
 	if o.FS == nil {
 		o.FS = vfs.OS()
 	}

@@ -65,9 +65,6 @@ type Options struct {
 
 	files     *vfs.FileCache // nil means the one of the FS
 	indexMost int64          // 0 means defaultIndexMost
-
-	// 0 means eraseApart, negative that the last segment is completed whenever an erasure asks for it
-	eraseApart time.Duration
 }
 
 // A SyncMode says when an append is acknowledged.

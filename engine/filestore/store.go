@@ -233,6 +233,7 @@ func (s *FileStore) Close() error {
 
 // closeFiles closes what is open for reading.
 func (s *FileStore) closeFiles() {
+	s.eraser.stop()
 	s.indexer.stop()
 	s.indexer.close()
 	s.log.close()
