@@ -248,7 +248,10 @@ func (v *verification) manifest() error {
 		return err
 	}
 	if err == nil && m != nil && v.agrees(m) {
-		return nil
+		var over bool
+		if over, err = v.agreesOnErasures(m); over || err != nil {
+			return err
+		}
 	}
 	v.report.BadIndexes = append(v.report.BadIndexes, vfs.Join(v.store.dir, format.ManifestName))
 	return nil

@@ -75,3 +75,11 @@ func firstMissing(a, b engine.Spans) (p engine.Position, ok bool) {
 	}
 	return 0, false
 }
+
+// agreesOnErasures reports whether all erasures are done of which MANIFEST says so. It has been read
+// after Verify began.
+func (v *verification) agreesOnErasures(m *format.Manifest) (bool, error) {
+	since, err := v.store.current().told(v.ctx, v.index.head)
+	e := (*erasures)(nil).with(append(v.told, since...))
+	return e == nil || m.Erased <= e.open[0].position, err
+}

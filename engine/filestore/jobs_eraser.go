@@ -39,6 +39,8 @@ type eraser struct {
 	until    time.Time                  // before, the last segment is not completed again; see eraseRate
 	timer    atomic.Pointer[time.Timer] // has the indexer look again then
 
+	stalled atomic.Bool // tests set it: next does nothing
+
 	mu      sync.Mutex       // protects what follows, which others read
 	trouble string           // why the last attempt failed
 	refused map[int64]string // why a segment, by its number, cannot be written anew: it is damaged
@@ -101,7 +103,7 @@ func newEraser(s *FileStore, w *rewriter) *eraser {
 // it is to be tried again later.
 func (x *eraser) next(ctx context.Context) (more bool, err error) {
 	e := x.s.view.Load().erasures
-	if e == nil || x.s.poisoned.Load() {
+	if e == nil || x.s.poisoned.Load() || x.stalled.Load() {
 		return false, nil
 	}
 	more, err = x.piece(ctx, e)

@@ -157,6 +157,17 @@ func (r *readIndex) told(ctx context.Context, from engine.Position) (told []told
 	return told, c.Err()
 }
 
+// erasedBefore returns a position such that all erasures that are told of before it are done, as far
+// as the index can see.
+func (r *readIndex) erasedBefore(ctx context.Context) (engine.Position, error) {
+	if _, some, err := r.StreamVersion(engine.ErasuresStream); err != nil || !some {
+		return r.head, err
+	}
+	told, err := r.told(ctx, 0)
+	log := erasureLog{now: (*erasures)(nil).with(told), seen: r.head}
+	return log.since(), err
+}
+
 // readErasures learns from the log which erasures there are. After an error it knows what it did
 // before, and nothing that comes later may be shown: nobody could tell what must not be. The caller
 // owns l.

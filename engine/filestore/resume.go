@@ -12,9 +12,11 @@ import (
 // lock, as the first append does, and then the eraser has work. While another process has the lock,
 // that one does it.
 //
+// A backup is left as it is, until something is appended to it.
+//
 // Close ends its goroutine and waits for it.
 func (s *FileStore) resume() {
-	if s.opt.ReadOnly || s.view.Load().erasures == nil {
+	if s.opt.ReadOnly || s.view.Load().erasures == nil || s.isBackup() {
 		return
 	}
 	s.background.Go(func() {
@@ -24,6 +26,12 @@ func (s *FileStore) resume() {
 			}
 		}
 	})
+}
+
+// isBackup reports whether the store is a backup to which nothing has been appended.
+func (s *FileStore) isBackup() bool {
+	mark, err := readBackupMark(s.fs, s.dir)
+	return err == nil && mark.head.Position == engine.Position(s.durable.Load())
 }
 
 // beginWriting starts the writer without appending anything, and reports whether there is no use in
