@@ -138,3 +138,67 @@ func TestAManifestThatHidesAnErasureIsReported(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{vfs.Join(imageDir, format.ManifestName)}, report.BadIndexes)
 }
+
+// Salvage takes over what is erased as it is, with what tells of it, and erases what was named and
+// not erased yet. Where positions have changed erasures name the new ones. Verify finds nothing.
+func TestSalvageKeepsWhatIsErasedErased(t *testing.T) {
+	for _, lost := range []bool{false, true} {
+		fsys := vfs.NewMem()
+		o := Options{FS: fsys, SegmentSize: 32 << 10}
+		s := openStore(t, imageDir, o)
+		marked := appendMarked(t, s, 400)
+		_, err := s.Append(t.Context(), erasing(marked...))
+		require.NoError(t, err)
+		settleErasures(t, s)
+		more := appendMarked(t, s, 50)
+		s.eraser.stall(t)
+		_, err = s.Append(t.Context(), erasing(more...))
+		require.NoError(t, err)
+		require.NoError(t, s.Close())
+		img := takeImage(t, fsys)
+		if lost { // a piece of the first segment: what follows is renumbered
+			for name := range img {
+				if number, _, ok := format.ParseSegmentFileName(name); ok && number == 1 {
+					clear(img[name][9000:12000])
+				}
+			}
+		}
+		to := img.fs(t)
+		report, err := Salvage(t.Context(), imageDir, "/saved", Options{FS: to, SegmentSize: 32 << 10})
+		require.NoError(t, err)
+		assert.Equal(t, lost, report.Renumbered > 0)
+		saved := openStore(t, "/saved", Options{FS: to, SegmentSize: 32 << 10})
+		settleErasures(t, saved)
+		_, err = saved.Verify(t.Context())
+		require.NoError(t, err)
+		assert.Empty(t, filesWith(t, to, "/saved", marker))
+		erased := int64(0)
+		for _, e := range drain(t, saved.ReadIndex().ReadAll(t.Context(), 0, engine.Forwards)) {
+			wasMarked := e.Stream == "s" && strings.Contains(string(e.Payload), marker)
+			assert.False(t, wasMarked)
+			if e.Redacted {
+				erased++
+			} else if e.Stream == "s" {
+				assert.Contains(t, string(e.Payload), `{"n":`, "nothing else is erased")
+			}
+		}
+		assert.Equal(t, report.Erased, erased)
+		if !lost {
+			assert.Equal(t, marked.Union(more).Count(), erased)
+		}
+	}
+}
+
+// If what told of an erasure is lost, salvage tells of it.
+func TestSalvageTellsOfErasuresOfWhichNothingTells(t *testing.T) {
+	img, n := rotated(t, true)
+	fsys := img.erased(t, func(p engine.Position) bool { return p%3 == 0 }).fs(t)
+	_, err := Salvage(t.Context(), imageDir, "saved", Options{FS: fsys})
+	require.NoError(t, err)
+	s := openStore(t, "saved", Options{FS: fsys})
+	list := settleErasures(t, s)
+	require.Len(t, list, 1)
+	assert.EqualValues(t, (n+2)/3, list[0].Events.Count())
+	_, err = s.Verify(t.Context())
+	require.NoError(t, err)
+}

@@ -2,7 +2,6 @@ package filestore
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/google/uuid"
 
@@ -40,11 +39,11 @@ func (v *verification) erasures() error {
 			done = done.Union(t.erased.Events)
 		}
 	}
-	if p, ok := firstMissing(v.erased, named); ok {
-		return v.wrongly(p, "is marked as erased, but no erasure names it")
+	if rest := missing(v.erased, named); len(rest) > 0 {
+		return v.wrongly(rest[0].From, "is marked as erased, but no erasure names it")
 	}
-	if p, ok := firstMissing(done, v.erased); ok {
-		return v.wrongly(p, "has content, but an erasure that is done names it")
+	if rest := missing(done, v.erased); len(rest) > 0 {
+		return v.wrongly(rest[0].From, "has content, but an erasure that is done names it")
 	}
 	return nil
 }
@@ -62,18 +61,17 @@ func (v *verification) wrongly(p engine.Position, what string) error {
 		Reason: fmt.Sprintf("the event at position %d %s", p, what)}
 }
 
-// firstMissing returns the first position of a that b does not have.
-func firstMissing(a, b engine.Spans) (p engine.Position, ok bool) {
+// missing returns the positions of a that b does not have.
+func missing(a, b engine.Spans) (rest engine.Spans) {
 	for _, x := range a {
-		for p := x.From; p < x.To; {
-			y := reaching(b, p, math.MaxInt64)
-			if len(y) == 0 || y[0].From > p {
-				return p, true
-			}
-			p, b = y[0].To, y
+		from := x.From
+		for _, y := range reaching(b, x.From, x.To) {
+			rest.Add(engine.Span{From: from, To: min(y.From, x.To)})
+			from = y.To
 		}
+		rest.Add(engine.Span{From: from, To: x.To})
 	}
-	return 0, false
+	return rest
 }
 
 // agreesOnErasures reports whether all erasures are done of which MANIFEST says so. It has been read

@@ -39,7 +39,7 @@ type eraser struct {
 	until    time.Time                  // before, the last segment is not completed again; see eraseRate
 	timer    atomic.Pointer[time.Timer] // has the indexer look again then
 
-	stalled atomic.Bool // tests set it: next does nothing
+	stalled atomic.Bool // next does nothing
 
 	mu      sync.Mutex       // protects what follows, which others read
 	trouble string           // why the last attempt failed
