@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
@@ -25,7 +26,7 @@ func (s *FileStore) Verify(ctx context.Context) (engine.VerifyReport, error) {
 	index := s.ReadIndex().(*readIndex)
 	v := &verification{store: s, index: index, ctx: ctx}
 	for i := range index.view.segments {
-		if err := v.segment(i); err != nil {
+		if err := v.segmentPatiently(i); err != nil {
 			return v.report, err
 		}
 		v.report.Segments++
@@ -53,6 +54,28 @@ type verification struct {
 	report engine.VerifyReport
 	end    logEnd // of what has been checked
 	seals  []format.Seal
+}
+
+// segmentPatiently checks segment i, again if it seems damaged and has been written anew since Verify
+// began: a file that was closed and opened again may have begun as one generation and ended as
+// another.
+func (v *verification) segmentPatiently(i int) error {
+	for before := *v; ; *v = before {
+		err := v.segment(i)
+		var corrupt *engine.CorruptError
+		if !errors.As(err, &corrupt) {
+			return err
+		}
+		index := v.store.ReadIndex().(*readIndex)
+		now := index.view.segments[index.find(v.index.view.segments[i].base)]
+		if old := v.index.view.segments[i]; now.number != old.number || now.generation == old.generation {
+			return err
+		}
+		view := *v.index.view
+		view.segments = slices.Clone(view.segments)
+		view.segments[i] = now
+		before.index = newReadIndex(v.index.shared, &view, v.index.head)
+	}
 }
 
 // segment checks segment i.

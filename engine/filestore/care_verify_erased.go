@@ -28,7 +28,15 @@ func (v *verification) note(pos engine.Position, r *format.Record) error {
 // whoever can write to a file could take events away. And that what they name has no content, if
 // they are done.
 func (v *verification) erasures() error {
+	// What is read may be a later generation than that of the time when Verify began.
+	since, err := v.store.ReadIndex().(*readIndex).told(v.ctx, v.index.head)
+	if err != nil {
+		return err
+	}
 	var named, done engine.Spans
+	for _, t := range since {
+		named = named.Union(t.erased.Events)
+	}
 	over := map[uuid.UUID]bool{}
 	for _, t := range v.told {
 		over[t.done] = true
