@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -282,4 +283,32 @@ func failWhileErasing(
 		}
 	}
 	return calls, nil
+}
+
+// While the disk is full nothing can be written anew: appends that fit and reads go on, the erasure is
+// effective, and says what it waits for. It comes to its end by itself once there is room.
+func TestErasingOnAFullDisk(t *testing.T) {
+	ctx, seed := t.Context(), crashtest.Seed(t)
+	f, o, g := crashtest.New(), crashtest.NewOracle(true), crashtest.NewGenerator(seed)
+	s, err := openStrict(f, seed)
+	require.NoError(t, err)
+	defer s.Close()
+	require.NoError(t, crashtest.Script(ctx, o, s, g, nil))
+	f.Limit(f.Used() + 1000)
+	_, err = o.Append(ctx, s, g.Erase(engine.Span{From: 1, To: 12}))
+	require.NoError(t, err)
+	eraser := s.(engine.Eraser)
+	require.Eventually(t, func() bool {
+		list, err := eraser.Erasures(ctx)
+		require.NoError(t, err)
+		require.True(t, list[0].DoneAt.IsZero())
+		require.NotEmpty(t, list[0].Pending)
+		return strings.Contains(list[0].Pending[0].Why, "the disk is full")
+	}, 20*time.Second, time.Millisecond)
+	_, err = o.Append(ctx, s, g.Append(10))
+	require.NoError(t, err)
+	require.NoError(t, o.Check(ctx, s))
+	f.Limit(0)
+	require.NoError(t, settleErasures(ctx, f, s, o))
+	require.NoError(t, verified(ctx, s))
 }
