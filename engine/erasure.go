@@ -174,15 +174,32 @@ func (e *Erasure) NewEvents() []NewEvent {
 	return events
 }
 
+// Payload returns the payload of the event that tells what e does. ParseErased undoes it.
+func (e *Erased) Payload() []byte {
+	text := erasedText{
+		Erasure: e.Erasure, Part: e.Part, Parts: e.Parts, Total: e.Total,
+		What: erasedContent, Reason: e.Reason, Actor: e.Actor, Positions: []json.RawMessage{},
+	}
+	for _, x := range e.Events {
+		text.Positions = append(text.Positions, x.text())
+	}
+	return mustJSON(text)
+}
+
+// text writes a span: a position, or an array of the first and the last.
+func (x Span) text() json.RawMessage {
+	if x.To > x.From+1 {
+		return fmt.Appendf(nil, "[%d,%d]", x.From, x.To-1)
+	}
+	return fmt.Appendf(nil, "%d", x.From)
+}
+
 // parts writes the positions, divided so that each part fits into an event.
 func (e *Erasure) parts() (parts [][]json.RawMessage) {
 	var part []json.RawMessage
 	size := 0
 	for _, x := range e.Events {
-		text := fmt.Appendf(nil, "%d", x.From)
-		if x.To > x.From+1 {
-			text = fmt.Appendf(nil, "[%d,%d]", x.From, x.To-1)
-		}
+		text := x.text()
 		if size += len(text) + 1; size > erasedPart {
 			parts, part, size = append(parts, part), nil, len(text)+1
 		}

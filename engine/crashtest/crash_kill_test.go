@@ -44,7 +44,8 @@ func TestMain(m *testing.M) {
 
 // children are what a child process can do. It tells on standard output what it has done, a line
 // each.
-var children = map[string]func(dir string) error{"append": appendChild, "read": readChild, "backup": backupChild}
+var children = map[string]func(dir string) error{"append": appendChild, "read": readChild, "backup": backupChild,
+	"erase": eraseChild, "erasures": erasuresChild}
 
 // Clients of a child, and appends of a client, are numbered; what they append follows from the
 // numbers, so that the parent knows it.

@@ -36,6 +36,9 @@ var saboteurs = []struct {
 	{"idx-without-crc", "TestDamagedFiles", false},
 	{"length-not-bounded", insideTest, true},
 	{"undo-forgotten", "TestDiskFull", true},
+	{"erase-keeps-old-generation", "TestCrashWhileErasing", true},
+	{"erase-forgets-torn", "TestErasedBytesThatACrashHasLeft", true},
+	{"erase-done-too-early", "TestCrashWhileErasing", true},
 }
 
 // The tests are tested (T13): one binary is built in which each rule of the store can be broken,

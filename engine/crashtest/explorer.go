@@ -26,7 +26,12 @@ type Explorer struct {
 	Deep func(ctx context.Context, s engine.Store) error
 	// Repaired tells what Open had to repair, "" for nothing. If it is nil nobody asks.
 	Repaired func(s engine.Store) string
-	Seed     uint64
+	// Left, if not nil, checks what the crash has left on the disk, before the store is opened.
+	Left func(ctx context.Context, f *FS, o *Oracle) error
+	// Settle, if not nil, lets the store that was opened come to rest, and checks what is left on
+	// the disk.
+	Settle func(ctx context.Context, f *FS, s engine.Store, o *Oracle) error
+	Seed   uint64
 	// Limit is the greatest number of states of one moment and mode that are all tried. Of more,
 	// Limit are sampled.
 	Limit int
@@ -93,7 +98,13 @@ func (x *Explorer) state(ctx context.Context, f *FS, m *Moment, r *rand.Rand, de
 		recorder = Record(f, o)
 		recorder.yields = 1
 	}
-	err := x.recovers(ctx, f, o, recorder, r, n)
+	var err error
+	if x.Left != nil {
+		err = x.Left(ctx, before, o)
+	}
+	if err == nil {
+		err = x.recovers(ctx, f, o, recorder, r, n)
+	}
 	if err != nil {
 		return fmt.Errorf("depth %d: %w%s", x.Depth-depth+1, err, dump(before))
 	}
@@ -132,6 +143,11 @@ func (x *Explorer) recovers(ctx context.Context, f *FS, o *Oracle, recorder *Rec
 	}
 	if err := x.check(ctx, s, o, deep); err != nil {
 		return errors.Join(fmt.Errorf("after an append: %w", err), s.Close())
+	}
+	if x.Settle != nil {
+		if err := x.Settle(ctx, f, s, o); err != nil {
+			return errors.Join(err, s.Close())
+		}
 	}
 	killed := f.Clone()
 	if err := s.Close(); err != nil {

@@ -10,7 +10,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/eventfold/eventfold/engine"
-	"github.com/eventfold/eventfold/engine/enginetest"
 )
 
 // An Oracle remembers what a store has promised, and tells whether a store that opens after a crash
@@ -26,8 +25,10 @@ import (
 //	P8  the store opens without help after every crash,
 //	P9  and fails loudly, naming the range, after damage of what was promised
 //	P10 opening it again changes nothing
+//	P11 what an erasure in the log names has no content, and nothing else lacks it; once it is done
+//	    no file holds a piece of it
 //
-// Check holds P1 to P5; the others need more than a list of events: the Explorer holds P7, P8 and
+// Check holds P1 to P5 and the first half of P11, CheckErased the other half; the others need more than a list of events: the Explorer holds P7, P8 and
 // P10, the suites P6 and P9.
 //
 // An Oracle may be used by any number of goroutines.
@@ -67,7 +68,7 @@ func NewOracle(inOrder bool) *Oracle {
 // Append appends to the store and remembers the outcome. Every event must have an id of its own
 // that was never used.
 func (o *Oracle) Append(ctx context.Context, s engine.Store, batch ...engine.Append) (engine.Appended, error) {
-	n := o.Try(batch)
+	n := o.Try(told(batch))
 	done, err := s.Append(ctx, batch...)
 	switch {
 	case err == nil:
@@ -226,13 +227,21 @@ func (o *Oracle) check(events []engine.Event) error {
 			return fmt.Errorf("P5: event %s was at position %d and is not there", id, i)
 		}
 	}
+	gone, err := goneOf(events)
+	if err != nil {
+		return err
+	}
 	there := make([]bool, len(o.attempts))
 	for at := 0; at < len(events); {
+		if isDone(&events[at]) { // the store itself appends it, at any time
+			at++
+			continue
+		}
 		a := o.byID[events[at].ID]
 		if a == nil {
 			return fmt.Errorf("P4: nobody appended event %s at position %d", events[at].ID, at)
 		}
-		n, err := a.checkWhole(events[at:])
+		n, err := a.checkWhole(events[at:], gone)
 		if err != nil {
 			return err
 		}
@@ -267,7 +276,7 @@ func checkNumbers(events []engine.Event) error {
 
 // checkWhole checks that the events begin with all of the append's, as they were given and where
 // they were acknowledged.
-func (a *attempt) checkWhole(events []engine.Event) (n int, err error) {
+func (a *attempt) checkWhole(events []engine.Event, gone engine.Spans) (n int, err error) {
 	eachEvent(a.batch, func(stream string, given *engine.NewEvent) {
 		if err != nil {
 			return
@@ -277,7 +286,7 @@ func (a *attempt) checkWhole(events []engine.Event) (n int, err error) {
 			return
 		}
 		e := &events[n]
-		if what := enginetest.Difference(e, stream, given); what != "" {
+		if what := difference(e, stream, given, gone.Has(e.Position)); what != "" {
 			err = fmt.Errorf("P1: event %s at position %d has another %s than was given", e.ID, e.Position, what)
 			return
 		}

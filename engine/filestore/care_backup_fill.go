@@ -53,6 +53,10 @@ func (b *backup) makeWork() error {
 func (b *backup) segments() (*format.Manifest, error) {
 	segs := b.index.view.segments
 	m := &format.Manifest{Store: b.id(), First: segs[0].base}
+	var err error
+	if m.Erased, err = b.index.erasedBefore(b.ctx); err != nil {
+		return nil, err
+	}
 	for i, seg := range segs {
 		if err := b.ctx.Err(); err != nil {
 			return nil, err
@@ -124,12 +128,29 @@ type backupSource struct {
 func (b *backup) source(seg *segment) backupSource {
 	if b.old != nil {
 		for _, o := range b.old.index.view.segments {
-			if o.number == seg.number && o.header == seg.header && o.sealed.Load() != nil {
+			if o.number == seg.number && o.header == seg.header && sameEnd(o, seg) {
 				return backupSource{b.dst, o, true}
 			}
 		}
 	}
 	return backupSource{b.src, seg, b.linking}
+}
+
+// sameEnd reports whether two copies of a complete segment have the same last frame. Its checksum
+// depends on those of all frames before it, so that copies in which other events are erased differ:
+// a generation that a crash has undone has the number of the one that came instead.
+func sameEnd(a, b *segment) bool {
+	var ends [2][format.FrameTrailerSize]byte
+	for i, seg := range []*segment{a, b} {
+		sealed := seg.sealed.Load()
+		if sealed == nil || sealed.end < format.SegmentHeaderSize+format.MinFrameSize {
+			return false
+		}
+		if n, _ := seg.file.ReadAt(ends[i][:], sealed.end-format.FrameTrailerSize); n < format.FrameTrailerSize {
+			return false
+		}
+	}
+	return ends[0] == ends[1]
 }
 
 // take links a file into the working directory, or copies it where the system says that it cannot

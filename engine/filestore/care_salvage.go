@@ -21,8 +21,8 @@ type SalvageReport struct {
 	// Renumbered is the number of saved events whose position is another one in the new store,
 	// because events before them are lost.
 	Renumbered int64
-	// Erased is the number of saved events whose payload and metadata had been erased. In the new
-	// store they have the payload NULL, and nothing tells that it was another.
+	// Erased is the number of saved events whose payload and metadata had been erased, or that an
+	// erasure names. In the new store they are erased, with the seals that they had.
 	Erased int64
 }
 
@@ -54,6 +54,7 @@ func Salvage(ctx context.Context, dir, to string, o Options) (SalvageReport, err
 		return SalvageReport{}, fmt.Errorf("eventfold: salvage to %s: it holds a store with events", to)
 	}
 	v.fs, v.dir, v.dest = dest.fs, dir, dest
+	dest.eraser.stalled.Store(true) // it would append between events that are saved
 	err = v.run()
 	return v.report, errors.Join(err, dest.Close())
 }
@@ -72,6 +73,7 @@ type salvage struct {
 	damage   Gap             // File and Offset: the first damage behind that event
 	micros   int64           // recorded_at of the append
 	batch    []engine.Append // the append that is being collected
+	erased   salvagedErasures
 	first    engine.Position // of its first event
 	promised engine.Position // what TAIL and MANIFEST say the log holds
 	last     int64           // the last segment that they know
@@ -95,6 +97,9 @@ func (v *salvage) run() error {
 		}
 		files = append(files, f)
 	}
+	if err := v.learnErasures(files); err != nil {
+		return err
+	}
 	for i, f := range files {
 		if i > 0 {
 			v.missing(files[i-1].seg.number+1, f.seg.number-1)
@@ -107,7 +112,11 @@ func (v *salvage) run() error {
 			return err
 		}
 	}
-	if err := v.flush(); err != nil {
+	err = v.flush()
+	if err == nil {
+		err = v.eraseUnnamed()
+	}
+	if err != nil {
 		return err
 	}
 	if v.promised > v.next {
@@ -286,7 +295,7 @@ func (v *salvage) frame(
 		}
 		pos := h.First + engine.Position(n)
 		if pos < until && (whole || format.CheckRecord(b[at:], seg.header.Store, pos) == nil) {
-			if err := v.save(pos, &r, h.Micros+int64(r.AddMicros)); err != nil {
+			if err := v.take(pos, b[at:], &r, h.Micros+int64(r.AddMicros)); err != nil {
 				return 0, err
 			}
 		}
@@ -307,8 +316,9 @@ func (v *salvage) gap(to engine.Position) {
 	v.report.Gaps = append(v.report.Gaps, Gap{From: v.next, To: to, File: v.damage.File, Offset: v.damage.Offset})
 }
 
-// save takes an event into the append that is being collected.
-func (v *salvage) save(pos engine.Position, r *format.Record, micros int64) error {
+// save takes an event, whose record stands at the beginning of b, into the append that is being
+// collected.
+func (v *salvage) save(pos engine.Position, b []byte, r *format.Record, micros int64) error {
 	if pos < v.next {
 		return nil // it was in a segment before
 	}
@@ -325,10 +335,10 @@ func (v *salvage) save(pos engine.Position, r *format.Record, micros int64) erro
 		v.first, v.micros = pos, micros
 	}
 	v.next = pos + 1
-	if r.Redacted() {
-		v.report.Erased++
+	e, err := v.event(pos, b, r)
+	if err != nil {
+		return err
 	}
-	e := r.NewEvent()
 	if last := len(v.batch) - 1; last >= 0 && v.batch[last].Stream == string(r.Stream) {
 		v.batch[last].Events = append(v.batch[last].Events, e)
 	} else {
@@ -342,7 +352,7 @@ func (v *salvage) flush() error {
 	if len(v.batch) == 0 {
 		return nil
 	}
-	done, err := v.dest.Append(v.ctx, v.batch...)
+	done, err := v.append()
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
@@ -23,12 +24,15 @@ func (s *FileStore) Verify(ctx context.Context) (engine.VerifyReport, error) {
 		return engine.VerifyReport{}, engine.ErrClosed
 	}
 	index := s.ReadIndex().(*readIndex)
-	v := &verification{store: s, index: index, ctx: ctx, named: namedByNone}
+	v := &verification{store: s, index: index, ctx: ctx}
 	for i := range index.view.segments {
-		if err := v.segment(i); err != nil {
+		if err := v.segmentPatiently(i); err != nil {
 			return v.report, err
 		}
 		v.report.Segments++
+	}
+	if err := v.erasures(); err != nil {
+		return v.report, err
 	}
 	v.report.Head = engine.Head{Position: index.head, Chain: v.end.chain}
 	compared, bad, err := s.indexer.checkRuns(ctx, s.dir, index.view.segments)
@@ -45,14 +49,34 @@ type verification struct {
 	store  *FileStore
 	index  *readIndex
 	ctx    context.Context
-	named  func(engine.Position) bool // reports whether an erasure names the event
+	erased engine.Spans  // events that are marked as erased
+	told   []toldErasure // what the log tells of erasures
 	report engine.VerifyReport
 	end    logEnd // of what has been checked
 	seals  []format.Seal
 }
 
-// namedByNone is the answer while nothing erases.
-func namedByNone(engine.Position) bool { return false }
+// segmentPatiently checks segment i, again if it seems damaged and has been written anew since Verify
+// began: a file that was closed and opened again may have begun as one generation and ended as
+// another.
+func (v *verification) segmentPatiently(i int) error {
+	for before := *v; ; *v = before {
+		err := v.segment(i)
+		var corrupt *engine.CorruptError
+		if !errors.As(err, &corrupt) {
+			return err
+		}
+		index := v.store.ReadIndex().(*readIndex)
+		now := index.view.segments[index.find(v.index.view.segments[i].base)]
+		if old := v.index.view.segments[i]; now.number != old.number || now.generation == old.generation {
+			return err
+		}
+		view := *v.index.view
+		view.segments = slices.Clone(view.segments)
+		view.segments[i] = now
+		before.index = newReadIndex(v.index.shared, &view, v.index.head)
+	}
+}
 
 // segment checks segment i.
 func (v *verification) segment(i int) error {
@@ -153,7 +177,7 @@ func (v *verification) frames(
 }
 
 // records checks the records of a frame: each checksum, that versions follow each other within the
-// segment, and that an erasure names what is marked as erased.
+// segment.
 func (v *verification) records(seg *segment, f *logFrame, m *index.Memory) error {
 	if f.Kind != format.FrameEvents {
 		return nil
@@ -169,8 +193,8 @@ func (v *verification) records(seg *segment, f *logFrame, m *index.Memory) error
 		if err != nil {
 			return v.corrupt(seg, f.offset, err)
 		}
-		if r.Redacted() && !v.named(pos) {
-			return unnamed(seg, f.offset+int64(len(f.bytes)-format.FrameTrailerSize-len(rest)), pos)
+		if err := v.note(pos, &r); err != nil {
+			return v.corrupt(seg, f.offset, err)
 		}
 		last, ok := inFrame[string(r.Stream)]
 		if !ok {
@@ -188,13 +212,6 @@ func (v *verification) records(seg *segment, f *logFrame, m *index.Memory) error
 		rest = rest[r.Size:]
 	}
 	return nil
-}
-
-// unnamed returns the error for the record at off that is marked as erased. Only an erasure makes
-// that right: otherwise whoever can write to the file could take events away.
-func unnamed(seg *segment, off int64, pos engine.Position) error {
-	return &engine.CorruptError{File: seg.name, Segment: seg.number, Offset: off, FirstLost: pos, NextGood: pos + 1,
-		Reason: fmt.Sprintf("the event at position %d is marked as erased, but no erasure names it", pos)}
 }
 
 // versions checks that every stream of a segment, whose index is m, goes on where the earlier
@@ -254,7 +271,10 @@ func (v *verification) manifest() error {
 		return err
 	}
 	if err == nil && m != nil && v.agrees(m) {
-		return nil
+		var over bool
+		if over, err = v.agreesOnErasures(m); over || err != nil {
+			return err
+		}
 	}
 	v.report.BadIndexes = append(v.report.BadIndexes, vfs.Join(v.store.dir, format.ManifestName))
 	return nil

@@ -52,9 +52,17 @@ func (s *FileStore) look() error {
 	if errors.As(err, &corrupt) {
 		s.followErr = err
 	}
-	if len(s.log.segments) > 0 {
-		s.publish(s.log, s.log.end.next)
+	if len(s.log.segments) == 0 {
+		return s.followErr
 	}
+	if err := s.readErasures(s.log); err != nil {
+		if errors.As(err, &corrupt) {
+			s.followErr = err
+		}
+		s.log.slots = nil // so that this is tried again
+		return err
+	}
+	s.publish(s.log, s.log.end.next)
 	return s.followErr
 }
 

@@ -41,7 +41,7 @@ func BenchmarkCompress(b *testing.B) {
 		p, err := newPacker()
 		require.NoError(b, err)
 		h := seg.header
-		require.NoError(b, p.pack(context.Background(), f, seg, &h, size))
+		require.NoError(b, p.pack(context.Background(), f, &rewriting{seg: seg, content: seg.file, size: size}, &h))
 		require.NoError(b, f.Close())
 	}
 	b.ReportMetric(float64((cpuTime()-began).Nanoseconds())/float64(int64(b.N)*size/1000), "cpu-ns/KB")

@@ -661,7 +661,8 @@ func TestCompressedFileReads(t *testing.T) {
 		require.NoError(t, err)
 		packed := h
 		packed.Incompatible, packed.Flags = format.FeatureCompressed, format.SegmentCompressed
-		require.NoError(t, p.pack(context.Background(), f, &segment{file: src}, &packed, int64(size)))
+		require.NoError(t, p.pack(context.Background(), f, &rewriting{seg: &segment{}, content: src, size: int64(size)},
+			&packed))
 
 		cache := newPlainCache()
 		head, err := readSegmentHeader(f, "packed")

@@ -182,6 +182,13 @@ func (x *indexer) wantLocked(seg *segment) {
 	x.startLocked()
 }
 
+// look has the goroutine look for something to do.
+func (x *indexer) look() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.startLocked()
+}
+
 // startLocked sees to it that the goroutine runs and looks for something to do.
 func (x *indexer) startLocked() {
 	if x.stopped {

@@ -3,7 +3,6 @@ package filestore
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
@@ -31,26 +30,25 @@ func newPacker() (*packer, error) {
 	return &packer{encoder: encoder, plain: make([]byte, format.PackedBlockSize)}, nil
 }
 
-// pack writes the first size bytes of a segment to f, compressed, under the header h, and makes f
-// durable.
-func (p *packer) pack(ctx context.Context, f vfs.File, seg *segment, h *format.SegmentHeader, size int64) error {
+// pack writes a segment to f, compressed, under the header h, and makes f durable.
+func (p *packer) pack(ctx context.Context, f vfs.File, r *rewriting, h *format.SegmentHeader) error {
 	defer p.encoder.Close()
 	p.end = format.SegmentHeaderSize
 	at := format.Place{Store: h.Store, Segment: h.Number, Offset: format.SegmentHeaderSize}
-	for at.Offset < size {
+	for at.Offset < r.size {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		plain := p.plain[:min(format.PackedBlockSize, size-at.Offset)]
-		if n, err := seg.file.ReadAt(plain, at.Offset); n < len(plain) {
-			return wrap("compress "+seg.name, errors.Join(errSegmentShort, vfs.IgnoreEOF(err)))
+		plain := p.plain[:min(format.PackedBlockSize, r.size-at.Offset)]
+		if err := r.read(plain, at.Offset); err != nil {
+			return err
 		}
 		if err := p.block(f, plain, at); err != nil {
-			return writeError("compress "+seg.name, err)
+			return writeError("compress "+r.seg.name, err)
 		}
 		at.Offset += int64(len(plain))
 	}
-	return writeError("compress "+seg.name, p.finish(f, h, size))
+	return writeError("compress "+r.seg.name, p.finish(f, h, r.size))
 }
 
 // block writes one block. One that does not get smaller is stored as it is; its size tells.

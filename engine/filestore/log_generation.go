@@ -112,7 +112,7 @@ func (l *logState) removeLeftovers() {
 	for _, file := range files {
 		number, generation, ok := format.ParseSegmentFileName(file)
 		i := number - l.segments[0].number
-		temp := file == compressTemp || strings.HasSuffix(file, ".idx.tmp")
+		temp := file == compressTemp || file == eraseTemp || strings.HasSuffix(file, ".idx.tmp")
 		ours := ok && i >= 0 && i < int64(len(l.segments))
 		if temp || ours && l.segments[i].generation != generation {
 			left = append(left, file)
@@ -180,6 +180,13 @@ func (r *retiredFiles) drop(f vfs.File) {
 		delete(r.files, f)
 		f.Close()
 	}
+}
+
+// count returns how many of the files are open.
+func (r *retiredFiles) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.files)
 }
 
 func (r *retiredFiles) close() {

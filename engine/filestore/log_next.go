@@ -96,9 +96,31 @@ func (g *logWriter) prepareNext() {
 	g.prepared.pace.raise(zeroTarget(filled, size, g.prepared.capacity))
 }
 
+// usualCapacity returns the capacity of the next segment. That grows with the store: while segments
+// are completed long before they are full, for the sake of erasures, it does not.
+func (g *logWriter) usualCapacity() int64 {
+	usual, last := format.SegmentCapacity(g.last().number+1, g.fixed, 0), g.last().header.Capacity
+	if g.fixed > 0 {
+		return usual
+	}
+	if g.end.offset < last/2 {
+		return min(usual, last)
+	}
+	return min(usual, 4*last)
+}
+
+// neededCapacity returns the capacity of a next segment that has room for a frame of the size given.
+func (g *logWriter) neededCapacity(frame int) int64 {
+	usual := g.usualCapacity()
+	if format.SealAt(format.SegmentHeaderSize+int64(frame))+format.PageSize <= usual {
+		return usual
+	}
+	return format.SegmentCapacity(g.last().number+1, g.fixed, frame)
+}
+
 func (g *logWriter) beginNext() *nextSegment {
 	n := &nextSegment{
-		capacity: format.SegmentCapacity(g.last().number+1, g.fixed, 0),
+		capacity: g.usualCapacity(),
 		pace:     newZeroPace(),
 		done:     make(chan struct{}),
 	}

@@ -365,7 +365,11 @@ func (l *logState) saveManifest(m *format.Manifest) error {
 
 // describe returns the manifest of the log as it is now.
 func (l *logState) describe() *format.Manifest {
-	m := &format.Manifest{Store: l.store, Segments: make([]format.ManifestSegment, len(l.segments))}
+	m := &format.Manifest{
+		Store:    l.store,
+		Erased:   l.erasures.since(),
+		Segments: make([]format.ManifestSegment, len(l.segments)),
+	}
 	if l.manifest != nil {
 		m.First = l.manifest.First
 	}

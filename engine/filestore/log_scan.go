@@ -150,22 +150,25 @@ func (s *logScanner) read(off int64, n int) ([]byte, error) {
 	return s.block[:min(n, got)], nil
 }
 
-// indexFrame adds the events of a frame to an index.
-func indexFrame(m *index.Memory, h *format.FrameHeader, b []byte, off int64) {
+// indexFrame adds the events of a frame to an index. own tells that some are of a stream that only
+// the store appends to.
+func indexFrame(m *index.Memory, h *format.FrameHeader, b []byte, off int64) (own bool) {
 	if h.Kind != format.FrameEvents {
-		return
+		return false
 	}
 	var e index.Event
 	at := format.FrameHeaderSize
 	for range h.Count {
 		r, err := format.DecodeRecord(b[at:])
 		if err != nil {
-			return // checkRecords has decoded them all
+			return own // checkRecords has decoded them all
 		}
 		e.Set(&r, off+int64(at), off, h.Micros)
 		m.Add(&e)
+		own = own || isOwn(r.Stream)
 		at += r.Size
 	}
+	return own
 }
 
 // laterFrame looks for the header of a frame anywhere at or behind off, at a multiple of 8, that

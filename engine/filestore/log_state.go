@@ -36,6 +36,7 @@ type logState struct {
 	lost     bool              // MANIFEST is damaged, or missing beside segments
 	slots    []format.TailSlot // of TAIL, as it was last read, the newest first
 
+	erasures  erasureLog
 	replaced  uint64         // how many segments were replaced by a new generation of theirs
 	manifests manifestWriter // of this process
 	seen      vfs.FileInfo   // of MANIFEST, when refresh looked last
@@ -85,6 +86,10 @@ func (l *logState) load() error {
 		if err != nil {
 			return err
 		}
+	}
+	l.erasures = erasureLog{news: true}
+	if l.manifest != nil {
+		l.erasures.seen = l.manifest.Erased
 	}
 	return l.look()
 }
@@ -371,6 +376,7 @@ func (l *logState) startBehindIndex(seg *segment) {
 		return
 	}
 	l.index, l.least, l.end, l.found.x = m, least, end, end
+	l.erasures.news = true // there may be in what is not read
 	seg.setIndex(m)
 }
 
@@ -608,7 +614,9 @@ func (l *logState) take(promised int64, successor *format.SegmentHeader) {
 		if l.least == 0 && f.Count > 0 {
 			l.least = f.Micros
 		}
-		indexFrame(l.index, &f.FrameHeader, f.bytes, f.offset)
+		if indexFrame(l.index, &f.FrameHeader, f.bytes, f.offset) {
+			l.erasures.news = true
+		}
 		l.end = f.end
 		l.found.frames = l.found.frames[1:]
 	}

@@ -207,7 +207,7 @@ func (g *logWriter) nameNext(frame int, micros int64) (poison bool, err error) {
 	}
 	number := g.last().number + 1
 	f, capacity,
-		err := g.takeNext(format.SegmentCapacity(number, g.fixed, 0), format.SegmentCapacity(number, g.fixed, frame))
+		err := g.takeNext(g.usualCapacity(), g.neededCapacity(frame))
 	if err != nil {
 		return false, err
 	}

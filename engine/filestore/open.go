@@ -44,16 +44,28 @@ func Open(dir string, o Options) (*FileStore, error) {
 	s.indexer = newIndexer(s.fs, cache, s.writing.Load, s.rebuildIndex)
 	s.shared.damaged = func(seg *segment, _ error) { s.indexer.rewrite(seg) }
 	s.shared.indexer = s.indexer
-	if o.Compress == CompressZstd {
-		s.indexer.spare = (&compressor{s: s, refused: map[int64]bool{}}).compressNext
-	}
+	s.indexer.spare = s.newSpare()
 	s.ids.random, s.ids.now, s.salts.random = o.Rand, o.Now, o.Rand
 	s.log = s.newLogState()
 	if err := s.open(); err != nil {
 		s.closeFiles()
 		return nil, err
 	}
+	s.resume()
 	return s, nil
+}
+
+// newSpare returns what the indexer does when no index is wanted: erasing comes before compression.
+func (s *FileStore) newSpare() func(context.Context) (more bool, err error) {
+	w := &rewriter{s: s}
+	s.eraser = newEraser(s, w)
+	c := &compressor{s: s, rewriter: w, refused: map[int64]bool{}}
+	return func(ctx context.Context) (more bool, err error) {
+		if more, err = s.eraser.next(ctx); more || err != nil || s.opt.Compress != CompressZstd {
+			return more, err
+		}
+		return c.compressNext(ctx)
+	}
 }
 
 // Bounds of what the index files of a store keep in memory, bytes.
@@ -132,6 +144,9 @@ func (s *FileStore) open() error {
 		return &engine.NoStoreError{Path: s.dir}
 	}
 	if err := s.repair(); err != nil {
+		return err
+	}
+	if err := s.readErasures(s.log); err != nil {
 		return err
 	}
 	s.openTail()

@@ -78,6 +78,9 @@ func (c *eventCursor) more() bool {
 				c.fail(c.reader.ctx.Err())
 			}
 			if c.plan.match.passes(&c.found) {
+				if c.reader.hidden != nil {
+					c.reader.hide(&c.found)
+				}
 				if c.wanted > 0 {
 					c.wanted--
 				}

@@ -149,6 +149,7 @@ func (c *streamEvents) Next() bool {
 			c.err = c.advance()
 		default:
 			c.err = c.check()
+			c.reader.hide(&c.found)
 			c.set(c.reader.seg.base+engine.Position(c.found.ord), &c.found)
 			return c.err == nil
 		}

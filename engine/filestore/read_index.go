@@ -110,5 +110,6 @@ func (r *readIndex) reader(ctx context.Context, i int, memory *blockMemory) segm
 		seg:    seg,
 		index:  seg.index(),
 		limit:  r.limit(i),
+		hidden: r.view.erasures.within(seg.base, r.head),
 	}
 }

@@ -28,6 +28,9 @@ func newPlainCache() *plainCache {
 	return &plainCache{blocks: clock.NewBlocks(plainCacheSize, format.PackedBlockSize)}
 }
 
+// clear forgets all blocks.
+func (c *plainCache) clear() { c.blocks.Clear() }
+
 // decode puts the content of a block into b, which has its size, and reports whether it could.
 // One block is decompressed at a time.
 func (c *plainCache) decode(stored, b []byte) bool {

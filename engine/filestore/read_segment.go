@@ -34,9 +34,10 @@ type segmentReader struct {
 	store  uuid.UUID
 	seg    *segment
 	index  index.Index
-	limit  uint32 // number of events
-	end    int64  // see bound; 0 until it is known
-	newest int64  // offset of the last event's record; 0 until it is known
+	limit  uint32       // number of events
+	hidden engine.Spans // positions whose content must not be shown; nil for none
+	end    int64        // see bound; 0 until it is known
+	newest int64        // offset of the last event's record; 0 until it is known
 }
 
 // at returns the place of a frame, which seeds its checksum.

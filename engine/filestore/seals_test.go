@@ -61,13 +61,20 @@ func (img image) erased(t testing.TB, erase func(engine.Position) bool) image {
 }
 
 func verifyWith(s *FileStore, named func(engine.Position) bool) error {
-	v := &verification{store: s, index: s.ReadIndex().(*readIndex), ctx: context.Background(), named: named}
+	v := &verification{store: s, index: s.ReadIndex().(*readIndex), ctx: context.Background()}
 	for i := range v.index.view.segments {
 		if err := v.segment(i); err != nil {
 			return err
 		}
 	}
-	return nil
+	var told toldErasure
+	for p := range v.index.head {
+		if named(p) {
+			told.erased.Events.Add(engine.Span{From: p, To: p + 1})
+		}
+	}
+	v.told = append(v.told, told)
+	return v.erasures()
 }
 
 // What is marked as erased is read without payload and metadata. Verify asks whether an erasure

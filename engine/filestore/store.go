@@ -36,6 +36,7 @@ type FileStore struct {
 
 	news    broadcast // of durable
 	indexer *indexer
+	eraser  *eraser // belongs to the indexer's goroutine but for what it says
 	files   *vfs.FileCache
 	plain   *plainCache
 	retired retiredFiles
@@ -44,6 +45,8 @@ type FileStore struct {
 
 	gate    sync.RWMutex  // held for reading while a request is put into the queue, for writing by Close
 	closing chan struct{} // closed by Close
+
+	background sync.WaitGroup // goroutines that closing ends
 
 	starting sync.Mutex  // held while the writer is started, and by Close
 	ending   sync.Mutex  // held by Close until everything is closed; taken before all others
@@ -177,8 +180,10 @@ func (b *broadcast) announce() {
 
 // publish lets readers see the log up to end. The caller owns l.
 func (s *FileStore) publish(l *logState, end engine.Position) {
-	if v := s.view.Load(); v == nil || v.replaced != l.replaced || !sameSegments(v.segments, l.segments) {
-		s.view.Store(&view{store: l.store, segments: append([]*segment(nil), l.segments...), replaced: l.replaced})
+	v, erasures := s.view.Load(), l.erasures.now
+	if v == nil || v.replaced != l.replaced || v.erasures != erasures || !sameSegments(v.segments, l.segments) {
+		segments := append([]*segment(nil), l.segments...)
+		s.view.Store(&view{store: l.store, segments: segments, replaced: l.replaced, erasures: erasures})
 	}
 	if int64(end) > s.durable.Load() {
 		s.durable.Store(int64(end))
@@ -219,6 +224,7 @@ func (s *FileStore) Close() error {
 		<-s.writer.stopped
 		err = s.writer.closeErr
 	}
+	s.background.Wait()
 	s.following.Lock()
 	defer s.following.Unlock()
 	s.closeFiles()
@@ -227,6 +233,7 @@ func (s *FileStore) Close() error {
 
 // closeFiles closes what is open for reading.
 func (s *FileStore) closeFiles() {
+	s.eraser.stop()
 	s.indexer.stop()
 	s.indexer.close()
 	s.log.close()

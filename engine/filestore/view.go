@@ -10,4 +10,5 @@ type view struct {
 	store    uuid.UUID
 	segments []*segment // by base position, without gaps
 	replaced uint64     // how many segments had been replaced by a new generation
+	erasures *erasures  // that are not done; nil for none
 }

@@ -124,6 +124,7 @@ func (w *writer) place(r *request) {
 			at, k = at+size, k+1
 		}
 	}
+	g.own = g.own || r.own
 	r.result = engine.Appended{Events: r.events, RecordedAt: timeOf(g.micros)}
 }
 

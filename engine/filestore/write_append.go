@@ -27,6 +27,7 @@ type request struct {
 	salts   []byte          // that have been taken ahead; a piece of saltSpace
 	events  []engine.Placed // one for each record, ids filled in
 	offered bool            // some event came with an id
+	own     bool            // some event is of a stream that only the store appends to
 	stamp   int64           // of the ids that are made; 0 before the first
 
 	before []engine.Version // by append, what its stream is at before it; the writer's
@@ -78,7 +79,26 @@ func (s *FileStore) Append(ctx context.Context, batch ...engine.Append) (engine.
 	}
 	s.shared.appends.Add(1)
 	defer s.shared.appends.Add(-1)
+	batch, own, err := s.resolve(ctx, batch)
+	if err != nil {
+		return engine.Appended{}, err
+	}
+	r, err := s.request(ctx, batch, own)
+	if err == nil {
+		err = s.enqueue(ctx, r)
+	}
+	if err != nil {
+		r.release()
+		return engine.Appended{}, err
+	}
+	return s.await(ctx, r)
+}
+
+// request returns the request for a batch whose streams are as they must be. After an error it is
+// to be released.
+func (s *FileStore) request(ctx context.Context, batch []engine.Append, own bool) (*request, error) {
 	r := requests.Get().(*request)
+	r.own = own
 	err := s.encode(r, batch)
 	if err == nil && r.conditions {
 		err = s.checkConditions(ctx, r)
@@ -88,13 +108,8 @@ func (s *FileStore) Append(ctx context.Context, batch ...engine.Append) (engine.
 	}
 	if err == nil {
 		r.seal()
-		err = s.enqueue(ctx, r)
 	}
-	if err != nil {
-		r.release()
-		return engine.Appended{}, err
-	}
-	return s.await(ctx, r)
+	return r, err
 }
 
 // enqueue puts the request into the queue, waiting while it is full. After an error it is not
@@ -147,9 +162,6 @@ func (s *FileStore) encode(r *request, batch []engine.Append) error {
 	r.batch = batch
 	count, size := 0, 0
 	for i := range batch {
-		if err := checkStream(batch[i].Stream, i); err != nil {
-			return err
-		}
 		count += len(batch[i].Events)
 		for j := range batch[i].Events {
 			e := &batch[i].Events[j]

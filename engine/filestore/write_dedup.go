@@ -110,5 +110,6 @@ func (s *segmentReader) stored(ord uint32) (*storedEvent, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.hide(&r)
 	return &storedEvent{position: s.position(ord), micros: r.micros, Record: r.Record}, nil
 }

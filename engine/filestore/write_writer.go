@@ -22,7 +22,8 @@ import (
 type writer struct {
 	s        *FileStore
 	requests chan *request // from Append; never closed
-	swaps    chan *swap    // from the compressor; never closed
+	swaps    chan *swap    // from who writes segments anew; never closed
+	chores   chan *chore   // from the eraser; never closed
 	stopping chan struct{} // closed by Close when nobody puts requests into the queue any more
 	stopped  chan struct{} // closed when run returns
 	closeErr error         // of closing the log; read after stopped
@@ -53,6 +54,7 @@ type group struct {
 	numbers  map[string]uint32    // of streams, by name
 	ids      map[uuid.UUID]uint32 // ordinal in starts of each event that came with its id
 	micros   int64                // recorded_at of its events
+	own      bool                 // some are of a stream that only the store appends to
 }
 
 // A groupStream is a stream that requests of a group are about.
@@ -90,6 +92,7 @@ func (s *FileStore) startWriter() *writer {
 			s:        s,
 			requests: make(chan *request, s.opt.QueueLength),
 			swaps:    make(chan *swap),
+			chores:   make(chan *chore),
 			stopping: make(chan struct{}),
 			stopped:  make(chan struct{}),
 		}
@@ -114,6 +117,8 @@ func (w *writer) run() {
 		select { // also while there are always requests
 		case q := <-w.swaps:
 			w.swap(q)
+		case c := <-w.chores:
+			w.chore(c)
 		default:
 		}
 		select {
@@ -128,6 +133,8 @@ func (w *writer) run() {
 			w.serve(r)
 		case q := <-w.swaps:
 			w.swap(q)
+		case c := <-w.chores:
+			w.chore(c)
 		case <-w.timer.C:
 			w.idle()
 		case <-w.stopping:
@@ -232,6 +239,9 @@ func (w *writer) ready() error {
 	s.following.Lock()
 	defer s.following.Unlock()
 	if w.log, err = s.takeOver(); err == nil {
+		err = s.readErasures(s.log)
+	}
+	if err == nil {
 		err = w.anchor(lock)
 	}
 	if err != nil {
@@ -305,28 +315,10 @@ func (w *writer) write() error {
 	g, l := &w.group, w.log
 	rotated := false
 	if n := len(g.buf) - format.FrameHeaderSize; !l.fits(n) {
-		if err := w.inPlace(); err != nil { // the next segment would get its name elsewhere
+		if err := w.rotate(n, g.micros); err != nil {
 			return err
 		}
-		if l.durable.offset < l.end.offset {
-			if err := l.sync(); err != nil {
-				return w.poisoned(err)
-			}
-		}
-		if poison, err := l.rotate(n, g.micros); poison {
-			w.poisoned(err)
-			if w.hasMoved() {
-				return w.refusal()
-			}
-			return fmt.Errorf("%w: %w", engine.ErrPoisoned, err) // the group itself was not written
-		} else if err != nil {
-			return writeError("append", err) // the next one may succeed
-		}
 		rotated = true
-		if err := w.anchorSegment(); err != nil {
-			return w.poisoned(err)
-		}
-		w.s.publish(l.logState, engine.Position(w.s.durable.Load()))
 	}
 	h := format.FrameHeader{Count: uint32(len(g.starts)), Kind: format.FrameEvents, Micros: g.micros}
 	off := l.end.offset
@@ -428,10 +420,17 @@ func (w *writer) syncNow() error {
 
 // show lets readers see the group, which has been indexed.
 func (w *writer) show() {
+	if err := w.tellGroup(); err != nil { // nobody could tell what must not be shown
+		w.poisoned(err)
+		return
+	}
 	for _, stream := range w.group.streams {
 		w.versions.committed(stream.name, stream.version)
 	}
 	w.s.publish(w.log.logState, w.log.end.next)
+	if w.group.own {
+		w.s.indexer.look()
+	}
 }
 
 // syncLate syncs what was acknowledged without (SyncInterval).
@@ -508,7 +507,7 @@ func (w *writer) shutdown() {
 
 // begin makes the group empty, for events recorded at the given time.
 func (g *group) begin(micros int64) {
-	g.micros = micros
+	g.micros, g.own = micros, false
 	if cap(g.buf) < format.FrameHeaderSize {
 		g.buf = make([]byte, format.FrameHeaderSize, firstGroupSize)
 	}

@@ -23,4 +23,8 @@ const (
 	IndexWithoutCRC     Rule = "idx-without-crc"          // the blocks of an index file are not checked
 	LengthNotBounded    Rule = "length-not-bounded"       // lengths on disk are believed
 	UndoForgotten       Rule = "undo-forgotten"           // a frame that failed leaves its traces in memory
+
+	EraseKeepsOldGeneration Rule = "erase-keeps-old-generation" // the file that was written anew is not removed
+	EraseForgetsTorn        Rule = "erase-forgets-torn"         // files with what recovery has cut off are not removed
+	EraseDoneTooEarly       Rule = "erase-done-too-early"       // an erasure is done before its files are
 )

@@ -88,6 +88,16 @@ func (c *Blocks) Put(key uint64, block []byte) Held {
 	return s.holdLocked(i, i*c.room, len(block))
 }
 
+// Clear forgets all blocks. Those that are held stay as they are until they are released.
+func (c *Blocks) Clear() {
+	for i := range c.sets {
+		s := &c.sets[i]
+		s.mu.Lock()
+		s.keys, s.hand, s.data = [blockWays]uint64{}, Hand{}, nil
+		s.mu.Unlock()
+	}
+}
+
 // find returns where the block with a key is, -1 if it is not there.
 func (s *blockSet) find(key uint64) int {
 	for i := range s.keys {

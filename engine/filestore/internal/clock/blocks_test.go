@@ -54,6 +54,28 @@ func TestBlocksKeepWhatIsHeld(t *testing.T) {
 	}
 }
 
+func TestBlocksThatWereClearedAreGone(t *testing.T) {
+	c := NewBlocks(1, blockSize)
+	for block := range uint32(blockWays) {
+		b := c.Put(key(1, block), blockOf(1, block))
+		b.Release()
+	}
+	held, ok := c.Get(key(1, 3), blockSize)
+	require.True(t, ok)
+	c.Clear()
+	for block := range uint32(blockWays) {
+		_, ok := c.Get(key(1, block), blockSize)
+		require.False(t, ok, "block %d", block)
+	}
+	for block := range uint32(blockWays) {
+		b := c.Put(key(2, block), blockOf(2, block))
+		require.True(t, isBlock(b.Block, 2, block))
+		b.Release()
+	}
+	require.True(t, isBlock(held.Block, 1, 3), "what is held stays as it is")
+	held.Release()
+}
+
 func TestBlocksForgetTheUnused(t *testing.T) {
 	c := NewBlocks(1, blockSize)
 	for block := range uint32(1000) {

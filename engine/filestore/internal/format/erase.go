@@ -31,6 +31,26 @@ func EraseRecord(b []byte, store uuid.UUID, pos engine.Position) error {
 	return nil
 }
 
+// CopyRecord appends the record at the beginning of b as AppendRecord would, for another place or
+// store: FinishRecord gives it its place. Content and seal stay, or the seal alone if it is to be
+// erased. first is set for the first event of an append. b has been decoded.
+func CopyRecord(dst, b []byte, first, erase bool) []byte {
+	from := len(dst)
+	dst = append(dst, b[:RecordSize(b)]...)
+	record := dst[from:]
+	if r, err := DecodeRecord(record); err == nil && erase {
+		seal := r.Seal()
+		clear(r.content[copy(r.content, seal[:]):])
+		record[recordFlagsAt] |= FlagRedacted
+	}
+	record[recordFlagsAt] &^= FlagFirstOfAppend
+	if first {
+		record[recordFlagsAt] |= FlagFirstOfAppend
+	}
+	binary.LittleEndian.PutUint32(record[RecordCRCAt:], CRC(record[EventHeadSize:]))
+	return dst
+}
+
 // EraseFrame erases the records at the positions that erase names in the whole frame b, which lies
 // at a place, and returns how many those are. Its chain value stays, its checksum does not, and the
 // next frame of the segment has that in its link: whoever erases goes through a segment from its

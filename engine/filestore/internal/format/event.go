@@ -70,11 +70,10 @@ func (r *Record) NewEvent() engine.NewEvent {
 }
 
 // SameContent reports whether two records hold the same event but for its id and place. Of what has
-// been erased nobody can tell: then it is the same if everything else is.
+// been erased nobody can tell: then it is the same if type and tags are.
 func (r *Record) SameContent(other *Record) bool {
 	return bytes.Equal(r.Type, other.Type) &&
 		bytes.Equal(r.Tags, other.Tags) &&
-		(r.Flags^other.Flags)&FlagNull == 0 &&
-		(r.Redacted() || other.Redacted() ||
+		(r.Redacted() || other.Redacted() || (r.Flags^other.Flags)&FlagNull == 0 &&
 			bytes.Equal(r.Metadata, other.Metadata) && bytes.Equal(r.Payload, other.Payload))
 }

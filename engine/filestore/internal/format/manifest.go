@@ -28,6 +28,7 @@ const (
 type Manifest struct {
 	Store    uuid.UUID
 	First    engine.Position // everything before it has been given up
+	Erased   engine.Position // all erasures that events before it tell of are done
 	Segments []ManifestSegment
 }
 
@@ -53,6 +54,7 @@ func (m *Manifest) Encode() []byte {
 	binary.LittleEndian.PutUint32(b[12:], uint32(len(m.Segments)))
 	copy(b[16:], m.Store[:])
 	binary.LittleEndian.PutUint64(b[32:], uint64(m.First))
+	binary.LittleEndian.PutUint64(b[40:], uint64(m.Erased))
 	for i := range m.Segments {
 		b = m.Segments[i].appendTo(b)
 	}
@@ -100,6 +102,7 @@ func decodeManifest1(b []byte) (*Manifest, error) {
 	m := &Manifest{
 		Store:    uuid.UUID(b[16:32]),
 		First:    engine.Position(binary.LittleEndian.Uint64(b[32:])),
+		Erased:   engine.Position(binary.LittleEndian.Uint64(b[40:])),
 		Segments: make([]ManifestSegment, n),
 	}
 	for i := range m.Segments {
