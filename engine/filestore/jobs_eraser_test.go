@@ -60,7 +60,7 @@ func plainBytes(t testing.TB, fsys vfs.FS, name string) []byte {
 	if !strings.HasSuffix(name, ".log") {
 		return b
 	}
-	files := segmentFiles{fs: fsys, dir: vfs.Parent(name), raw: new(plainCache)}
+	files := segmentFiles{fs: fsys, dir: vfs.Parent(name), raw: newPlainCache()}
 	f, _, compressed, err := files.readFile(name)
 	require.NoError(t, err)
 	defer f.Close()
