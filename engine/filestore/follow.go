@@ -55,7 +55,7 @@ func (s *FileStore) look() error {
 	if len(s.log.segments) == 0 {
 		return s.followErr
 	}
-	if err := s.readErasures(s.log); err != nil {
+	if err := s.readErasuresPatiently(); err != nil {
 		if errors.As(err, &corrupt) {
 			s.followErr = err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -214,7 +215,9 @@ func (x *eraser) segment(ctx context.Context, e *erasures, i int) (written bool,
 		x.replaced = append(x.replaced, before)
 	}
 	for _, o := range e.open {
-		x.clean[cleanPart{o.id, seg.number}] = true
+		if reaching(o.events, seg.base, segments[i+1].base) != nil {
+			x.clean[cleanPart{o.id, seg.number}] = true
+		}
 	}
 	x.cut[seg.number] = true
 	return true, nil
@@ -246,7 +249,7 @@ func (x *eraser) needed(ctx context.Context, e *erasures, i int) (bool, error) {
 	}
 	for _, o := range e.open {
 		part := cleanPart{o.id, seg.number}
-		if x.clean[part] {
+		if x.clean[part] || reaching(o.events, seg.base, index.view.segments[i+1].base) == nil {
 			continue
 		}
 		erased, err := index.isErased(ctx, i, o.events)
@@ -319,13 +322,15 @@ func (s *FileStore) isLeft(file string) bool {
 // finish tells that erasures are done.
 func (x *eraser) finish(ctx context.Context, e *erasures) error {
 	readers := x.readers()
-	batch := engine.Append{Stream: engine.ErasuresStream}
-	for _, o := range e.open {
-		done := engine.ErasureDone{Erasure: o.id, Segments: x.segmentsOf(&o), Readers: readers}
-		batch.Events = append(batch.Events, done.NewEvent())
-	}
-	if err := x.s.appendOwn(ctx, batch); err != nil {
-		return err
+	for open := range slices.Chunk(e.open, mostDone) {
+		batch := engine.Append{Stream: engine.ErasuresStream}
+		for i := range open {
+			done := engine.ErasureDone{Erasure: open[i].id, Segments: x.segmentsOf(&open[i]), Readers: readers}
+			batch.Events = append(batch.Events, done.NewEvent())
+		}
+		if err := x.s.appendOwn(ctx, batch); err != nil {
+			return err
+		}
 	}
 	for _, o := range e.open {
 		for part := range x.clean {
@@ -340,12 +345,20 @@ func (x *eraser) finish(ctx context.Context, e *erasures) error {
 	return nil
 }
 
-// segmentsOf returns the numbers of the segments that held what an erasure names.
+// Bounds of what is told of erasures that are done.
+const (
+	mostDone     = 1000 // erasures in one append
+	mostSegments = 1000 // numbers of segments in one event: it must fit into the least limit of events
+	mostReaders  = 1000
+)
+
+// segmentsOf returns the numbers of the segments that held what an erasure names, the first ones if
+// they are very many.
 func (x *eraser) segmentsOf(o *openErasure) (numbers []int64) {
 	index := x.s.current()
 	for i, seg := range index.view.segments {
 		end := seg.base + engine.Position(index.limit(i))
-		if reaching(o.events, seg.base, end) != nil {
+		if reaching(o.events, seg.base, end) != nil && len(numbers) < mostSegments {
 			numbers = append(numbers, seg.number)
 		}
 	}
@@ -366,5 +379,6 @@ func (x *eraser) readers() []int {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	return vfs.HoldersOfRemoved(x.replaced)
+	readers := vfs.HoldersOfRemoved(x.replaced)
+	return readers[:min(len(readers), mostReaders)]
 }

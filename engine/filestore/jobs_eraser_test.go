@@ -300,3 +300,23 @@ func takeImageOf(t testing.TB, fsys vfs.FS, dir string) map[string]string {
 	}
 	return files
 }
+
+// Very many erasures that wait cost each no more than a few, and end together.
+func TestManyErasuresThatWait(t *testing.T) {
+	fsys := vfs.NewMem()
+	s := openStore(t, "/store", Options{FS: fsys, Sync: SyncInterval})
+	marked := appendMarked(t, s, 6000)
+	s.eraser.stalled.Store(true)
+	for _, x := range marked {
+		_, err := s.Append(t.Context(), erasing(x))
+		require.NoError(t, err)
+	}
+	require.Len(t, s.view.Load().erasures.open, 2000)
+	s.eraser.stalled.Store(false)
+	require.NoError(t, s.Close())
+	s = openStore(t, "/store", Options{FS: fsys})
+	require.Len(t, settleErasures(t, s), 2000)
+	requireErased(t, s, marked)
+	assert.Empty(t, filesWith(t, fsys, "/store", marker))
+	assert.Nil(t, s.view.Load().erasures)
+}

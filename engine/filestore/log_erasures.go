@@ -1,6 +1,7 @@
 package filestore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -69,32 +70,47 @@ func (e *erasures) with(told []toldErasure) *erasures {
 	}
 	var next erasures
 	if e != nil {
-		next.open = slices.Clone(e.open)
+		next.open, next.hidden = slices.Clone(e.open), e.hidden
 	}
+	over := map[uuid.UUID]bool{}
 	for _, t := range told {
-		next.apply(t)
+		if t.done != uuid.Nil {
+			over[t.done] = true
+			continue
+		}
+		next.add(t)
+		next.hidden = next.hidden.Union(t.erased.Events)
+	}
+	if len(over) > 0 {
+		next.open = slices.DeleteFunc(next.open, func(o openErasure) bool { return over[o.id] })
+		next.hidden = allOf(next.open)
 	}
 	if len(next.open) == 0 {
 		return nil
 	}
-	for i := range next.open {
-		next.hidden = next.hidden.Union(next.open[i].events)
-	}
 	return &next
 }
 
-func (e *erasures) apply(t toldErasure) {
-	if t.done != uuid.Nil {
-		e.open = slices.DeleteFunc(e.open, func(o openErasure) bool { return o.id == t.done })
+// add adds an erasure, or another part of the last one: all parts of one are told of together.
+func (e *erasures) add(t toldErasure) {
+	if n := len(e.open); n > 0 && e.open[n-1].id == t.erased.Erasure {
+		e.open[n-1].events = e.open[n-1].events.Union(t.erased.Events)
 		return
 	}
-	for i := range e.open {
-		if o := &e.open[i]; o.id == t.erased.Erasure { // another part of it
-			o.events = o.events.Union(t.erased.Events)
-			return
-		}
-	}
 	e.open = append(e.open, openErasure{t.erased.Erasure, t.position, t.erased.Events})
+}
+
+// allOf returns what all of the erasures name.
+func allOf(open []openErasure) (all engine.Spans) {
+	var spans []engine.Span
+	for _, o := range open {
+		spans = append(spans, o.events...)
+	}
+	slices.SortFunc(spans, func(a, b engine.Span) int { return cmp.Compare(a.From, b.From) })
+	for _, x := range spans {
+		all.Add(x)
+	}
+	return all
 }
 
 // within returns what is hidden of the events from a position up to another one. It may hold some

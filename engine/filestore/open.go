@@ -146,7 +146,7 @@ func (s *FileStore) open() error {
 	if err := s.repair(); err != nil {
 		return err
 	}
-	if err := s.readErasures(s.log); err != nil {
+	if err := s.readErasuresPatiently(); err != nil {
 		return err
 	}
 	s.openTail()
@@ -277,6 +277,15 @@ func (s *FileStore) loadPatiently() error {
 		s.log.close()
 		s.log = s.newLogState()
 	}
+}
+
+// readErasuresPatiently reads them again if another process changes the log meanwhile.
+func (s *FileStore) readErasuresPatiently() error {
+	err := s.readErasures(s.log)
+	for attempt := 0; attempt < 5 && errors.Is(err, errGone); attempt++ {
+		err = s.readErasures(s.log)
+	}
+	return err
 }
 
 // isClean reports whether TAIL says that the log was closed, ending where it was found to end.

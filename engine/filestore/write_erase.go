@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/google/uuid"
 )
 
@@ -42,11 +43,11 @@ func (s *FileStore) tellErasure(ctx context.Context, a *engine.Append, i int) ([
 	case len(a.Events) > 0:
 		return nil, invalid("events", "must be empty in an erasure")
 	}
-	index := s.ReadIndex().(*readIndex)
-	if err := a.Erase.Check(i, index.head); err != nil {
+	now := s.ReadIndex().(*readIndex)
+	if err := a.Erase.Check(i, now.head); err != nil {
 		return nil, err
 	}
-	own, err := index.hasOwn(ctx, a.Erase.Events)
+	own, err := now.hasOwn(ctx, a.Erase.Events)
 	if err != nil {
 		return nil, err
 	}
@@ -62,19 +63,33 @@ func (s *FileStore) tellErasure(ctx context.Context, a *engine.Append, i int) ([
 	return erasure.NewEvents(), nil
 }
 
-// hasOwn reports whether some of the events tell of erasures themselves.
+// hasOwn reports whether some of the events tell of erasures themselves. It asks the indexes.
 func (r *readIndex) hasOwn(ctx context.Context, events engine.Spans) (bool, error) {
-	if len(events) == 0 {
-		return false, nil
-	}
-	c := r.Scan(ctx, engine.Filter{
-		From: events[0].From, To: events[len(events)-1].To, Streams: []string{engine.ErasuresStream},
-	}, 0)
-	defer c.Close()
-	for b := c.Next(); b != nil; b = c.Next() {
-		if slices.ContainsFunc(b.Positions, events.Has) {
+	var memory blockMemory
+	for i := range r.view.segments {
+		s := r.reader(ctx, i, &memory)
+		if reaching(events, s.seg.base, s.position(s.limit)) == nil {
+			continue
+		}
+		if err := s.usable(); err != nil {
+			return false, err
+		}
+		ords, err := s.ownEvents()
+		if err != nil {
+			return false, err
+		}
+		if slices.ContainsFunc(ords, func(ord uint32) bool { return events.Has(s.position(ord)) }) {
 			return true, nil
 		}
 	}
-	return false, c.Err()
+	return false, nil
+}
+
+// ownEvents returns the events of the segment that are of the stream of erasures.
+func (s *segmentReader) ownEvents() ([]uint32, error) {
+	_, some, err := s.Lookup(index.ByStream, engine.ErasuresStream, s.limit)
+	if err != nil || !some {
+		return nil, err
+	}
+	return s.Postings(index.ByStream, engine.ErasuresStream, 0, s.limit, nil)
 }
