@@ -8,6 +8,7 @@ import (
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore"
 	"github.com/eventfold/eventfold/engine/vfs"
+	"github.com/eventfold/eventfold/shred"
 )
 
 // A Config says how a store is opened. The zero value with a Path is what most programs want.
@@ -84,6 +85,11 @@ type Config struct {
 	// Store, if not nil, is used instead of the store at Path, which is then ignored together with
 	// the fields above it. Who opened it closes it, after the *sql.DB. It has no place in a DSN.
 	Store engine.Store
+
+	// Keyring, if not nil, is what reveal(), blind() and FORGET SUBJECT use. It has no place in a DSN.
+	// A shred.File must be neither in the store's directory nor around it. Who opened it closes it,
+	// after the *sql.DB.
+	Keyring shred.Keyring
 }
 
 // A Mode says what may be done to a store.

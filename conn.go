@@ -55,6 +55,7 @@ func newConn(l *lease, s *openStore) *Conn {
 		Memory: l.config.QueryMemory, Shared: s.memory, Followers: &s.follow,
 		JSONText: l.config.JSONText, JSONRequired: l.config.JSONRequire,
 		ReadOnly: readOnly, Backup: l.config.Backup, Actor: l.config.Actor,
+		Keyring: keyringOf(l.config, readOnly),
 	}
 	if clock, ok := s.store.(interface{ Now() time.Time }); ok {
 		c.session.Settings.Now = clock.Now // so that now() and recorded_at agree

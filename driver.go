@@ -103,6 +103,15 @@
 // ids. driver.ErrBadConn is never returned once anything has been done, so that database/sql never
 // appends twice.
 //
+// # What about personal data?
+//
+//	SELECT reveal(payload->'$.email') FROM "order-7"
+//	FORGET SUBJECT 'customer:42' REASON 'Art. 17'
+//
+// Package shred seals values inside of payloads with a key for each person. Config.Keyring opens them
+// in SQL, and FORGET SUBJECT destroys a key, and with it the values in every copy of the store. The
+// errors of keyrings have the code [ErrKeyring].
+//
 // # Can I have it faster?
 //
 // database/sql's own work costs more than reading an event does. sql.Conn.Raw hands out a [*Conn],

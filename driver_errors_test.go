@@ -21,6 +21,7 @@ import (
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore"
 	"github.com/eventfold/eventfold/engine/vfs"
+	"github.com/eventfold/eventfold/query"
 )
 
 func TestErrorsHavePlaces(t *testing.T) {
@@ -338,6 +339,7 @@ func TestCodes(t *testing.T) {
 		{&engine.MovedError{Path: "x"}, eventfold.ErrMoved, "57P04", false},
 		{&engine.NoStoreError{Path: "x"}, eventfold.ErrNotExist, "58P01", false},
 		{&os.PathError{Op: "read", Path: "x", Err: syscall.EIO}, eventfold.ErrIO, "58030", false},
+		{&query.Error{Kind: query.KeyringFailed, Pos: -1, Err: io.ErrClosedPipe}, eventfold.ErrKeyring, "38000", false},
 		{errors.New("something else"), eventfold.ErrInternal, "XX000", false},
 	}
 	s := &failingStore{Store: openEngine(t)}

@@ -190,10 +190,13 @@ func hostile() map[string]string {
 		"glob": "SELECT glob('*' || printf('%.*c',40000,'a') || 'b*', " + long + ")",
 		"glob of classes": "SELECT glob('*' || replace(printf('%.*c',10000,'x'), 'x', '[a]') || 'b*', " + long +
 			")",
-		"glob of questions":     "SELECT glob('*' || printf('%.*c',40000,'?') || 'b', " + long + ")",
-		"glob of a class":       "SELECT glob('*[' || printf('%.*c',40000,'b') || ']*', " + long + ")",
-		"regexp":                "SELECT " + long + " REGEXP '(a|b|ab)*(a?){900}c$'",
-		"regexp of rows":        "SELECT COUNT(*)" + rows + " WHERE " + large + " REGEXP '(a|b|ab)*(a?){300}c$'",
+		"glob of questions": "SELECT glob('*' || printf('%.*c',40000,'?') || 'b', " + long + ")",
+		"glob of a class":   "SELECT glob('*[' || printf('%.*c',40000,'b') || ']*', " + long + ")",
+		"regexp":            "SELECT " + long + " REGEXP '(a|b|ab)*(a?){900}c$'",
+		"regexp of rows":    "SELECT COUNT(*)" + rows + " WHERE " + large + " REGEXP '(a|b|ab)*(a?){300}c$'",
+		"regexp in bounds":  "SELECT " + long + " REGEXP '(a|b|ab)*(a?){200}c$'",
+		"regexp of rows in bounds": "SELECT COUNT(*)" + rows + " WHERE " + large +
+			" REGEXP '(a|b|ab)*(a?){200}c$'",
 		"regexp of groups":      "SELECT 'x' REGEXP replace(printf('%.*c',40000,'a'),'a','(a|b)*')",
 		"regexp of some groups": "SELECT " + long + " REGEXP replace(printf('%.*c',300,'a'),'a','(a|b)*')",
 		"many regexps":          "SELECT " + list("'a%d' REGEXP '(a|b|%d){200}'", 3000),

@@ -8,7 +8,9 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -90,25 +92,53 @@ func TestConnectorsOfAStoreAgreeAboutItsMemory(t *testing.T) {
 	assert.ErrorContains(t, err, "memory=64MiB, not memory=1GiB")
 }
 
-// TestACallThatTakesLongLooksAtTheContext: of one row, in one function.
+// A counted context ends once it has been asked so often whether it has ended.
+type countedContext struct {
+	context.Context
+	end   context.CancelFunc
+	asked atomic.Int64
+	most  int64
+}
+
+func (c *countedContext) Err() error {
+	if c.asked.Add(1) == c.most {
+		c.end()
+	}
+	return c.Context.Err()
+}
+
+// TestACallThatTakesLongLooksAtTheContext: of one row, in one function, which begins long before
+// its context ends and would go on for minutes.
 func TestACallThatTakesLongLooksAtTheContext(t *testing.T) {
 	db := openDB(t, ":memory:")
-	ctx, cancel := context.WithCancel(context.Background())
-	for _, text := range []string{
-		"SELECT printf('%.*c', 9000000, 'a') LIKE '%' || replace(printf('%.*c', 20000, 'x'), 'x', '_a') || 'b%'",
-		"SELECT glob('*' || replace(printf('%.*c', 10000, 'x'), 'x', '[a]') || 'b*', printf('%.*c', 9000000, 'a'))",
-		"SELECT printf('%.*c', 9000000, 'a') REGEXP '(a|b|ab)*(a?){300}c$'",
-	} {
+	const begin = 10 // a statement that has begun has asked less often
+	ask := func(text string, most int64) (asked int64, err error) {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		counted := &countedContext{Context: ctx, end: cancel, most: most}
 		done := make(chan error, 1)
 		go func() { // ends with the query, which ends with ctx
 			var n any
-			done <- db.QueryRowContext(ctx, text).Scan(&n)
+			done <- db.QueryRowContext(counted, text).Scan(&n)
 		}()
-		cancel()
-		assert.ErrorIs(t, <-done, context.Canceled, text)
-		ctx, cancel = context.WithCancel(context.Background())
+		select {
+		case err = <-done:
+		case <-time.After(time.Minute):
+			require.Fail(t, "it does not look at the context", text)
+		}
+		return counted.asked.Load(), err
 	}
-	cancel()
+	asked, err := ask("SELECT printf('%.*c', 10, 'a') LIKE '%a'", 1<<30)
+	require.NoError(t, err)
+	require.Less(t, asked, int64(begin))
+	for _, text := range []string{
+		"SELECT printf('%.*c', 9000000, 'a') LIKE '%' || replace(printf('%.*c', 20000, 'x'), 'x', '_a') || 'b%'",
+		"SELECT glob('*' || replace(printf('%.*c', 10000, 'x'), 'x', '[a]') || 'b*', printf('%.*c', 9000000, 'a'))",
+		"SELECT printf('%.*c', 9000000, 'a') REGEXP '(a|b|ab)*(a?){200}c$'",
+	} {
+		_, err := ask(text, begin+20)
+		assert.ErrorIs(t, err, context.Canceled, text)
+	}
 }
 
 // TestPlansOfLongStatementsAreNotKept: a plan takes much more memory than its text, and no budget

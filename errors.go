@@ -14,6 +14,7 @@ import (
 	"github.com/eventfold/eventfold/engine/filestore"
 	"github.com/eventfold/eventfold/parser"
 	"github.com/eventfold/eventfold/query"
+	"github.com/eventfold/eventfold/shred"
 )
 
 // An Error is what every call on a database of this driver returns when it fails, except that the
@@ -124,6 +125,7 @@ const (
 	ErrOutcomeUnknown              // the append may or may not be durable; retry with the same event ids
 	ErrMoved                       // the store has been moved, removed or replaced; close it
 	ErrIO                          // the system has refused a read or a write
+	ErrKeyring                     // the keyring has failed, or does not have a key: see package shred
 
 	codeCount
 )
@@ -162,6 +164,7 @@ var codes = [codeCount]struct {
 	ErrOutcomeUnknown:  {"40003", "outcome unknown", true},
 	ErrMoved:           {"57P04", "moved", false},
 	ErrIO:              {"58030", "input/output error", false},
+	ErrKeyring:         {"38000", "keyring failed", false},
 }
 
 // Error names the kind of error in a few words.
@@ -219,6 +222,8 @@ var queryCodes = map[query.ErrorKind]Code{
 	query.OutOfMemory:     ErrMemory,
 	query.BadValue:        ErrValue,
 	query.ReadOnly:        ErrReadOnly,
+	query.InTransaction:   ErrTransaction,
+	query.KeyringFailed:   ErrKeyring,
 }
 
 // wrapError makes an *Error of what the layers below have returned while doing op on the statement
@@ -228,8 +233,7 @@ func wrapError(ctx context.Context, op, text string, err error) error {
 	if err == nil || err == io.EOF {
 		return err
 	}
-	if ended := ctx.Err(); ended != nil && errors.Is(err, ended) &&
-		!errors.Is(err, engine.ErrOutcomeUnknown) {
+	if ended := ctx.Err(); ended != nil && errors.Is(err, ended) && !tellsMore(err) {
 		return ended
 	}
 	var done *Error
@@ -242,6 +246,12 @@ func wrapError(ctx context.Context, op, text string, err error) error {
 		e.locate(text, pos)
 	}
 	return e
+}
+
+// tellsMore reports whether an error says more than that a context has ended: something may have been
+// done.
+func tellsMore(err error) bool {
+	return errors.Is(err, engine.ErrOutcomeUnknown) || errors.As(err, new(*shred.UnfinishedError))
 }
 
 // factCodes are the codes of errors with facts, the more telling ones first.
@@ -284,6 +294,10 @@ func always[E error](code Code) func(E) (Code, string) {
 func classify(err error) (Code, string) {
 	if errors.As(err, new(*filestore.BackupError)) { // whatever has been met at the path
 		return ErrArgument, ""
+	}
+	var q *query.Error
+	if errors.As(err, &q) && q.Kind == query.KeyringFailed { // whatever has failed there
+		return keyringCode(q.Err), ""
 	}
 	for _, s := range sentinelCodes {
 		if errors.Is(err, s.err) {

@@ -24,7 +24,7 @@ const modulePath = "github.com/eventfold/eventfold"
 // The driver stands over query and the store, query over parser and engine, which do not know each
 // other. What is internal to a package keeps nobody else busy: Go sees to that.
 var layers = map[string][]string{
-	".": {"query", "parser", "engine/filestore", "engine/vfs", "engine"},
+	".": {"query", "parser", "shred", "engine/filestore", "engine/vfs", "engine"},
 
 	"retain": {}, // a client of database/sql
 
@@ -42,17 +42,22 @@ var layers = map[string][]string{
 	"query/sqllogic":                 {},
 	"parser":                         {},
 
+	"shred": {"engine/vfs"},
+
 	"engine": {},
 	"engine/filestore": {
 		"engine", "engine/vfs", "engine/internal/sabotage",
-		"engine/filestore/internal/format", "engine/filestore/internal/index",
+		"engine/filestore/internal/clock", "engine/filestore/internal/format", "engine/filestore/internal/index",
 	},
 	"engine/filestore/internal/index": {
-		"engine", "engine/vfs", "engine/internal/sabotage", "engine/filestore/internal/format",
+		"engine", "engine/vfs", "engine/internal/sabotage",
+		"engine/filestore/internal/clock", "engine/filestore/internal/format",
 	},
-	"engine/filestore/internal/format": {"engine", "engine/internal/sabotage"},
-	"engine/vfs":                       {"engine"},
-	"engine/internal/sabotage":         {},
+	"engine/filestore/internal/clock":           {},
+	"engine/filestore/internal/index/indextest": {"engine", "engine/vfs", "engine/filestore/internal/index"},
+	"engine/filestore/internal/format":          {"engine", "engine/internal/sabotage"},
+	"engine/vfs":                                {"engine"},
+	"engine/internal/sabotage":                  {},
 
 	"engine/enginetest": {"engine"},
 	"engine/crashtest": {
@@ -71,6 +76,7 @@ var touchers = map[string][]string{
 	"os": {
 		"engine/vfs", "engine/filestore", "engine/crashtest",
 		"engine/internal/sabotage", "internal/testenv", // for the environment
+		"shred", // for the flags of vfs.FS.Open
 	},
 	"syscall":                      {"engine/vfs", "engine/filestore", "engine/crashtest", "."}, // the root has the numbers of errors
 	"golang.org/x/sys/unix":        {"engine/vfs", "engine/filestore", "engine/crashtest"},

@@ -326,7 +326,11 @@ func (l *lease) acquire(ctx context.Context) (*openStore, error) {
 			s.release()
 			return nil, s.err
 		default:
-			if err := l.checkHead(s); err != nil {
+			err := l.checkHead(s)
+			if err == nil {
+				err = l.checkKeyring(s)
+			}
+			if err != nil {
 				l.forget(s)
 				s.release()
 				return nil, err
@@ -334,6 +338,18 @@ func (l *lease) acquire(ctx context.Context) (*openStore, error) {
 			return s, nil
 		}
 	}
+}
+
+// checkKeyring refuses a keyring that a copy of the store would have in it.
+func (l *lease) checkKeyring(s *openStore) error {
+	keys, ok := l.config.Keyring.(interface{ Apart(dir string) error })
+	if !ok || s.config.Mode == Memory || s.config.Store != nil {
+		return nil
+	}
+	if err := keys.Apart(s.config.Path); err != nil {
+		return &Error{Code: ErrConfig, Op: "open", Err: err}
+	}
+	return nil
 }
 
 // checkHead compares the store with the head that the Config expects, once.

@@ -2,6 +2,7 @@ package docs
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -23,7 +24,42 @@ import (
 	"github.com/eventfold/eventfold/engine/enginetest"
 	"github.com/eventfold/eventfold/parser"
 	"github.com/eventfold/eventfold/query"
+	"github.com/eventfold/eventfold/shred"
 )
+
+// A sampleKeyring has a key for every subject, always the same, so that a sealed value can stand on
+// the page. It forgets like any other.
+type sampleKeyring struct{ fences []shred.Fence }
+
+// Key implements shred.Keyring.
+func (s *sampleKeyring) Key(_ context.Context, subject string, _ bool) (shred.Key, error) {
+	for _, f := range s.fences {
+		if f.Subject == subject {
+			return shred.Key{}, &shred.ForgottenError{Fence: f}
+		}
+	}
+	return shred.Key{Subject: subject, Revision: 1, Secret: sha256.Sum256([]byte(subject))}, nil
+}
+
+// Erase implements shred.Keyring.
+func (s *sampleKeyring) Erase(ctx context.Context, subject, reason string) (bool, error) {
+	if _, err := s.Key(ctx, subject, false); err != nil {
+		return false, nil
+	}
+	s.fences = append(s.fences, shred.Fence{Subject: subject, Revision: 1, Reason: reason})
+	return true, nil
+}
+
+// Allow implements shred.Keyring.
+func (s *sampleKeyring) Allow(context.Context, string) error { return nil }
+
+// TestTheSealedValueOfTheReference makes what the page has, if it is run with -v: a nonce is random.
+func TestTheSealedValueOfTheReference(t *testing.T) {
+	at := shred.Place{Stream: "order-42", Type: "Placed", Path: "$.email"}
+	raw, err := shred.Seal(t.Context(), &sampleKeyring{}, at, "customer:42", "ada@example.com")
+	require.NoError(t, err)
+	t.Logf("%s", raw)
+}
 
 // A sample is one statement of a ```sql block. What follows it in comments is what it must give:
 //
@@ -128,8 +164,9 @@ func runSamples(t *testing.T, db *sql.Conn, language string) {
 // open returns one connection, because the words BEGIN and COMMIT belong to one.
 func open(t *testing.T) *sql.Conn {
 	t.Helper()
-	db, err := sql.Open("eventfold", filepath.Join(t.TempDir(), "store")+"?begin=allow")
-	require.NoError(t, err)
+	db := eventfold.OpenDB(eventfold.Config{
+		Path: filepath.Join(t.TempDir(), "store"), Begin: true, Keyring: &sampleKeyring{},
+	})
 	conn, err := db.Conn(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() {

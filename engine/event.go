@@ -3,6 +3,7 @@ package engine
 import (
 	"database/sql/driver"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -57,6 +58,34 @@ type NewEvent struct {
 	Metadata []byte   // nil means {}
 	Tags     []string // at most 64, each 1 to 255 bytes, without repeats; stored sorted
 }
+
+// Unplaced returns the event as the store will keep it in the stream, without what only Append can
+// tell: position, version and time, and the id unless it was given. Nor is JSON told, which costs
+// a look at the payload. It shares the memory of e.
+func (e *NewEvent) Unplaced(stream string) Event {
+	u := Event{
+		Position: NoPosition,
+		Stream:   stream,
+		Version:  NoVersion,
+		ID:       e.ID,
+		Type:     e.Type,
+		Payload:  e.Payload,
+		Metadata: e.Metadata,
+		Tags:     e.Tags,
+	}
+	if len(u.Metadata) == 0 {
+		u.Metadata = emptyMetadata
+	}
+	if len(u.Tags) == 0 {
+		u.Tags = nil
+	}
+	if !slices.IsSorted(u.Tags) {
+		u.Tags = slices.Sorted(slices.Values(u.Tags))
+	}
+	return u
+}
+
+var emptyMetadata = []byte("{}")
 
 // An ExpectedVersion says at which version a stream must be for an append to happen. The zero value
 // is Any.

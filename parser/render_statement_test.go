@@ -39,6 +39,8 @@ func (r *renderer) statement(s Statement) {
 		r.text([...]string{"BEGIN", "COMMIT", "ROLLBACK"}[s.Kind])
 	case *Savepoint:
 		r.text([...]string{"SAVEPOINT ", "ROLLBACK TO ", "RELEASE "}[s.Kind], quoteName(s.Name))
+	case *Forget:
+		r.text("FORGET SUBJECT ", s.Subject, " REASON ", s.Reason)
 	case *Backup:
 		r.text("BACKUP TO ", s.To)
 	case *Verify:

@@ -133,5 +133,21 @@ func readBackup(p *parser) Statement {
 	return b
 }
 
+// readForget reads FORGET SUBJECT subject REASON reason.
+func readForget(p *parser) Statement {
+	f := &Forget{Pos: p.next().off}
+	if !p.accept("SUBJECT") {
+		p.wants("FORGET takes SUBJECT, its name, and a reason: FORGET SUBJECT 'customer:42' REASON 'why'")
+		return f
+	}
+	f.Subject = p.expr()
+	if !p.accept("REASON") {
+		p.wants("FORGET SUBJECT takes a REASON behind the subject")
+		return f
+	}
+	f.Reason = p.expr()
+	return f
+}
+
 // readVerify reads VERIFY.
 func readVerify(p *parser) Statement { return &Verify{Pos: p.next().off} }

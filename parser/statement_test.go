@@ -109,6 +109,9 @@ var statements = []struct{ text, want string }{
 	{`RELEASE SAVEPOINT a`, `RELEASE "a"`},
 	{`BACKUP TO '/tmp/x' || ?`, `BACKUP TO ('/tmp/x' || ?1)`},
 	{`VERIFY`, `VERIFY`},
+	{`FORGET SUBJECT 'customer:42' REASON 'why'`, `FORGET SUBJECT 'customer:42' REASON 'why'`},
+	{`forget subject ? || 'a' reason $2;`, `FORGET SUBJECT (?1 || 'a') REASON ?2`},
+	{`SELECT forget, subject, reason FROM subject`, `SELECT "forget", "subject", "reason" FROM "subject"`},
 	// what tools send
 	{`SELECT "main"."$all"."type" AS "type", COUNT(*) AS "count" FROM "main"."$all" WHERE ` +
 		`("main"."$all"."recorded_at" >= timestamp '2026-01-01 00:00:00') GROUP BY "main"."$all"."type" ORDER BY ` +

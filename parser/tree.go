@@ -21,7 +21,7 @@ type Params struct {
 }
 
 // A Statement is one of *Select, *Insert, *Guard, *Erase, *Show, *Describe, *Explain,
-// *Transaction, *Savepoint, *Backup, *Verify.
+// *Transaction, *Savepoint, *Backup, *Verify, *Forget.
 type Statement interface{ statement() }
 
 // A Select is a whole query: WITH, one core or several joined by UNION, and what applies to all of
@@ -241,6 +241,13 @@ type Backup struct {
 	To  Expr
 }
 
+// A Forget is FORGET SUBJECT subject REASON reason.
+type Forget struct {
+	Pos     Pos
+	Subject Expr
+	Reason  Expr
+}
+
 // A Verify is VERIFY: check every byte of the store.
 type Verify struct{ Pos Pos }
 
@@ -255,6 +262,7 @@ func (*Transaction) statement() {}
 func (*Savepoint) statement()   {}
 func (*Backup) statement()      {}
 func (*Verify) statement()      {}
+func (*Forget) statement()      {}
 
 func (*Table) source()   {}
 func (*Derived) source() {}

@@ -1,12 +1,12 @@
 package query
 
 import (
+	"context"
 	"sort"
-
-	"github.com/google/uuid"
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/fault"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
@@ -14,58 +14,27 @@ import (
 // A returnColumn is one column of RETURNING.
 type returnColumn struct {
 	Column
-	pos     parser.Pos
-	unknown bool // in a transaction it is never known before COMMIT
-	value   func(*returnedRow) value.Value
+	pos    parser.Pos
+	needs  engine.ColumnSet
+	eval   func(*expr.Env) value.Value // nil for duplicate, which is no event's
+	commit commitRole
 }
 
-// A returnedRow is one event as RETURNING gives it.
-type returnedRow struct {
-	row    *newRow
-	placed engine.Placed
-	done   *engine.Appended
-}
-
-// returnColumns are the columns that RETURNING can give. All but the last two are part of *.
-var returnColumns = []returnColumn{
-	{Column{"position", Integer, false}, -1, true,
-		func(r *returnedRow) value.Value { return value.OfInt(int64(r.placed.Position)) }},
-	{Column{"stream", Text, false}, -1, false,
-		func(r *returnedRow) value.Value { return value.OfText(r.row.stream) }},
-	{Column{"version", Integer, false}, -1, false,
-		func(r *returnedRow) value.Value { return versionValue(r.placed.Version) }},
-	{Column{"id", Text, false}, -1, false,
-		func(r *returnedRow) value.Value { return idValue(r.placed.ID) }},
-	{Column{"type", Text, false}, -1, false,
-		func(r *returnedRow) value.Value { return value.OfText(r.row.event.Type) }},
-	{Column{"payload", JSON, true}, -1, false,
-		func(r *returnedRow) value.Value { return payloadValue(r.row.event.Payload) }},
-	{Column{"metadata", JSON, false}, -1, false,
-		func(r *returnedRow) value.Value { return value.OfJSON(metadataText(r.row.event.Metadata)) }},
-	{Column{"tags", JSON, false}, -1, false,
-		func(r *returnedRow) value.Value { return value.OfJSON(tagsText(sortedTags(r.row.event.Tags))) }},
-	{Column{"recorded_at", Timestamp, false}, -1, true,
-		func(r *returnedRow) value.Value { return value.OfTime(r.done.RecordedAt.UnixMicro()) }},
-	{Column{"duplicate", Integer, false}, -1, true,
-		func(r *returnedRow) value.Value { return value.OfBool(r.done.Duplicate) }},
-	{Column{"redacted", Integer, false}, -1, false,
-		func(*returnedRow) value.Value { return value.OfBool(false) }},
-}
-
-// idValue is NULL for an id that COMMIT will assign.
-func idValue(id uuid.UUID) value.Value {
-	if id == uuid.Nil {
-		return null
+// returnColumns are the columns that RETURNING can give: those of an event table, and two that are
+// not part of *, redacted and duplicate.
+var returnColumns = func() (list []returnColumn) {
+	for i := range eventColumns {
+		if c := &eventColumns[i]; !c.hidden {
+			list = append(list, c.returned())
+		}
 	}
-	return value.OfText(id.String())
-}
+	return append(list, eventColumns[ordRedacted].returned(),
+		returnColumn{Column{"duplicate", Integer, false}, -1, 0, nil, commitAssigns})
+}()
 
-// metadataText is what the store keeps for the metadata of an event.
-func metadataText(m []byte) string {
-	if m == nil {
-		return "{}"
-	}
-	return value.StringOf(m)
+// returned is the column as RETURNING gives it.
+func (c *eventColumn) returned() returnColumn {
+	return returnColumn{c.Column, -1, c.needs, c.eval, c.commit}
 }
 
 // sortedTags returns tags as the store keeps them.
@@ -102,9 +71,7 @@ func (p *insertPlan) compileReturning(r *parser.Returning, pending bool) error {
 		}
 	}
 	for _, c := range p.returning {
-		if pending && (c.Name == eventSchema[ordVersion].Name || c.Name == eventSchema[ordID].Name) {
-			c.Nullable = true
-		}
+		c.Nullable = c.Nullable || pending && c.commit == commitMayAssign
 		p.columns = append(p.columns, c.Column)
 	}
 	return nil
@@ -113,7 +80,7 @@ func (p *insertPlan) compileReturning(r *parser.Returning, pending bool) error {
 // checkPending refuses to return, in a transaction, what is not known before COMMIT.
 func (p *insertPlan) checkPending() error {
 	for _, c := range p.returning {
-		if c.unknown {
+		if c.commit == commitAssigns {
 			pos := c.pos
 			if pos < 0 {
 				pos = p.pos
@@ -125,26 +92,41 @@ func (p *insertPlan) checkPending() error {
 	return nil
 }
 
-// returningRows gives the rows of RETURNING, which are all there.
-func (p *insertPlan) returningRows(s *Session, done engine.Appended, rows []newRow) (Rows, error) {
+// returningRows gives the rows of RETURNING, which are all there. It cannot fail: the events are
+// stored, so that nothing of it is counted against the memory of the query.
+func (p *insertPlan) returningRows(s *Session, done engine.Appended, rows []newRow) Rows {
+	en := &expr.Env{Ctx: context.Background(), Row: expr.Row{Batch: &expr.Batch{
+		Len: len(rows), Events: p.returnedEvents(&done, rows), Pending: s.Tx != nil,
+	}}}
 	out := make([][]value.Value, len(rows))
 	for i := range rows {
-		r := &returnedRow{row: &rows[i], placed: done.Events[i], done: &done}
+		en.Row.I = i
 		out[i] = make([]value.Value, len(p.returning))
 		for k, c := range p.returning {
-			out[i][k] = c.value(r)
+			if c.eval == nil {
+				out[i][k] = value.OfBool(done.Duplicate)
+			} else {
+				out[i][k] = c.eval(en)
+			}
 		}
 	}
-	return listRows(p.columns, out, s), nil
+	return listRows(p.columns, out, s)
 }
 
-// payloadValue gives a payload as a value: JSON if it is, otherwise a blob.
-func payloadValue(p []byte) value.Value {
-	switch {
-	case p == nil:
-		return null
-	case engine.ValidJSON(p):
-		return value.OfJSON(value.StringOf(p))
+// returnedEvents puts what RETURNING gives of the rows' events into a batch.
+func (p *insertPlan) returnedEvents(done *engine.Appended, rows []newRow) *engine.Batch {
+	var needs engine.ColumnSet
+	for _, c := range p.returning {
+		needs |= c.needs
 	}
-	return value.OfBlob(value.StringOf(p))
+	b := new(engine.Batch)
+	b.Reserve(len(rows), needs)
+	for i := range rows {
+		e, placed := rows[i].event.Unplaced(rows[i].stream), &done.Events[i]
+		e.Position, e.Version, e.ID = placed.Position, placed.Version, placed.ID
+		e.RecordedAt = done.RecordedAt
+		e.JSON = needs&engine.ColPayload != 0 && validJSON(e.Payload)
+		b.Add(&e, needs)
+	}
+	return b
 }

@@ -33,6 +33,9 @@ func (c *coreScope) push(l leaf, cond parser.Expr) error {
 // boundsOf translates a condition into bounds. whole tells that they say all that the condition
 // says.
 func (c *coreScope) boundsOf(l leaf, cond parser.Expr) (bounds []*bound, whole bool, err error) {
+	if parser.Contains(cond, isReveal) { // EXPLAIN shows bounds
+		return nil, false, nil
+	}
 	if c.independent(cond) {
 		operands, err := c.operands(cond)
 		return []*bound{{gate: true, operands: operands}}, true, err
@@ -75,6 +78,12 @@ func (c *coreScope) boundsOf(l leaf, cond parser.Expr) (bounds []*bound, whole b
 		return c.tagBound(l, e)
 	}
 	return nil, false, nil
+}
+
+// isReveal tells whether an expression opens a sealed value.
+func isReveal(e parser.Expr) bool {
+	call, ok := e.(*parser.Call)
+	return ok && call.Name == "reveal"
 }
 
 func (c *coreScope) comparisonBound(l leaf, e *parser.Binary) ([]*bound, bool, error) {

@@ -137,6 +137,9 @@ func (c *statementCompiler) statement(
 		return &savepointStatement{kind: st.Kind, name: st.Name, pos: st.Pos}, nil, false, nil
 	case *parser.Backup:
 		return c.backup(st)
+	case *parser.Forget:
+		f, err := c.forget(st)
+		return f, nil, false, err
 	case *parser.Verify:
 		return &verifyStatement{pos: st.Pos}, verifyColumns, true, nil
 	}

@@ -24,6 +24,8 @@ const (
 	OutOfMemory     = fault.OutOfMemory     // a memory budget is spent: Err is a *MemoryError
 	BadValue        = fault.BadValue        // a value that cannot be computed with: integer overflow in SUM, ...
 	ReadOnly        = fault.ReadOnly        // the transaction is read-only
+	InTransaction   = fault.InTransaction   // what a transaction cannot have
+	KeyringFailed   = fault.KeyringFailed   // the keyring has failed, or does not have a key: Err is its error
 )
 
 // errorf makes an *Error at a place in the text.

@@ -58,6 +58,9 @@ func (ex *execution) Release(n int64) { ex.budget.release(n) }
 // Discard counts n bytes as waste.
 func (ex *execution) Discard(n int64) { ex.budget.discard(n) }
 
+// Keyring is the connection's.
+func (ex *execution) Keyring() expr.Keyring { return ex.session.Settings.Keyring }
+
 // Memo is what depends on the arguments and the instant alone.
 func (ex *execution) Memo() *expr.Memo { return &ex.memo }
 

@@ -127,6 +127,10 @@ func (s *clauseScope) compile(e parser.Expr) (*expr.Expr, error) {
 		return nil, errorf(BadStatement, e.At(),
 			"the condition of NO EVENT cannot depend on the time at which it is evaluated")
 	}
+	if err == nil && s.rowWise && x.Reveals {
+		return nil, errorf(BadStatement, e.At(),
+			"the condition of NO EVENT cannot open sealed values; a tag with blind(value) can be looked for")
+	}
 	return x, err
 }
 

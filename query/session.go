@@ -4,7 +4,11 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/query/internal/expr"
 )
+
+// A Keyring opens sealed values and destroys keys.
+type Keyring = expr.Keyring
 
 // Settings are what a connection's Session is given once.
 type Settings struct {
@@ -15,6 +19,7 @@ type Settings struct {
 	Backup   bool             // BACKUP TO is allowed all the same, and in read-only transactions
 	Now      func() time.Time // nil means time.Now
 
+	Keyring      Keyring    // for reveal(), blind() and FORGET; nil for none
 	Actor        string     // who erases, for the record; "" for nobody in particular
 	JSONRequired bool       // a payload that is not JSON is refused
 	Followers    *Followers // of the store, in this process; nil means that nobody asks for them

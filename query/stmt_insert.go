@@ -204,7 +204,7 @@ func (p *insertPlan) query(ctx context.Context, s *Session, args []expr.Argument
 	if err != nil {
 		return nil, err
 	}
-	return p.returningRows(s, done, in.rows)
+	return p.returningRows(s, done, in.rows), nil
 }
 
 func (p *insertPlan) exec(ctx context.Context, s *Session, args []expr.Argument) (Outcome, error) {

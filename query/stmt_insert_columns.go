@@ -30,20 +30,23 @@ type newRow struct {
 // A writeColumn is a column that INSERT can give.
 type writeColumn struct {
 	name string
-	set  func(r *newRow, v value.Value) string // what is wrong with the value, "" for nothing
+	set  setter
 }
 
-// writeColumns are the columns that INSERT can give. Those of eventColumns that are missing are
-// assigned by the store.
-var writeColumns = []*writeColumn{
-	{"stream", setStream},
-	{"type", setType},
-	{"payload", setPayload},
-	{"metadata", setMetadata},
-	{"id", setID},
-	{"tags", setTags},
-	{"expected_version", setExpected},
-}
+// A setter takes a value of a column into the row. It returns what is wrong with the value, "" for
+// nothing.
+type setter func(r *newRow, v value.Value) string
+
+// writeColumns are the columns that INSERT can give: those of eventColumns that the store does not
+// assign, and expected_version.
+var writeColumns = func() (list []*writeColumn) {
+	for i := range eventColumns {
+		if c := &eventColumns[i]; c.set != nil {
+			list = append(list, &writeColumn{c.Name, c.set})
+		}
+	}
+	return append(list, &writeColumn{"expected_version", setExpected})
+}()
 
 // implicitColumns are those of an INSERT without a column list; $all has the stream before them.
 var implicitColumns = []string{"stream", "type", "payload", "metadata", "id"}
@@ -309,9 +312,20 @@ func (p *insertPlan) checkWidth(st *parser.Insert, row []parser.Expr) error {
 	return errorf(BadStatement, pos, "the row has %d values for %d columns", len(row), len(p.writes))
 }
 
+// insertTakes lists the columns that INSERT can give, for errors.
+var insertTakes = func() string {
+	names := slices.Clone(implicitColumns[1:])
+	for _, w := range writeColumns[:len(writeColumns)-1] {
+		if !slices.Contains(implicitColumns, w.name) {
+			names = append(names, w.name)
+		}
+	}
+	names = append(names, implicitColumns[0])
+	return "INSERT takes " + strings.Join(names, ", ") + " and " + writeColumns[len(writeColumns)-1].name
+}()
+
 // insertHint says which column an INSERT may have meant, and which ones there are.
 func insertHint(name string) string {
-	const all = "INSERT takes type, payload, metadata, id, tags, stream and expected_version"
 	name = parser.LowerASCII(name)
 	meant := foreignColumns[name]
 	if meant == "" && len(name) <= maxSimilar {
@@ -324,9 +338,9 @@ func insertHint(name string) string {
 	}
 	switch {
 	case meant == "":
-		return all
+		return insertTakes
 	case writeColumnNamed(meant) == nil:
-		return "the column is " + meant + ", which is assigned by the store; " + all
+		return "the column is " + meant + ", which is assigned by the store; " + insertTakes
 	}
-	return "the column is " + meant + "; " + all
+	return "the column is " + meant + "; " + insertTakes
 }

@@ -12,12 +12,24 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// An eventColumn is one column of an event table.
+// An eventColumn is one column of an event table: how it is read, and what INSERT and RETURNING make
+// of it.
 type eventColumn struct {
 	tableColumn
-	needs engine.ColumnSet
-	eval  func(*expr.Env) value.Value // reads the row en.row.i of en.row.batch.events
+	needs  engine.ColumnSet
+	eval   func(*expr.Env) value.Value // reads the row en.row.i of en.row.batch.events
+	set    setter                      // of INSERT; nil if the store assigns the column
+	commit commitRole
 }
+
+// A commitRole says whether COMMIT assigns a column, which is not known before.
+type commitRole uint8
+
+const (
+	commitKeeps     commitRole = iota // it is as INSERT gives it
+	commitMayAssign                   // it is NULL before, if it is COMMIT that assigns it
+	commitAssigns
+)
 
 // Ordinals of the columns that plans know by name.
 const (
@@ -34,22 +46,25 @@ const (
 	ordRedacted
 )
 
-// eventColumns are the columns of every event table, in the order of SELECT *. A new computed
-// column is one more line.
+// eventColumns are the columns of every event table, in the order of SELECT *. A new column is one
+// more line, whether it is computed or stored; INSERT and RETURNING take them from here.
 var eventColumns = []eventColumn{
-	ordPosition: {column("position", Integer, value.AffInteger), 0, evalPosition},
-	ordStream:   {column("stream", Text, value.AffText), engine.ColStream, evalStream},
-	ordVersion:  {column("version", Integer, value.AffInteger), engine.ColVersion, evalVersion},
-	ordID:       {column("id", Text, value.AffText), engine.ColID, evalID},
-	ordType:     {column("type", Text, value.AffText), engine.ColType, evalType},
-	ordPayload:  {nullable(column("payload", JSON, value.AffText)), engine.ColPayload, evalPayload},
-	ordMetadata: {column("metadata", JSON, value.AffText), engine.ColMetadata, evalMetadata},
+	ordPosition: {column("position", Integer, value.AffInteger), 0, evalPosition, nil, commitAssigns},
+	ordStream:   {column("stream", Text, value.AffText), engine.ColStream, evalStream, setStream, commitKeeps},
+	ordVersion:  {column("version", Integer, value.AffInteger), engine.ColVersion, evalVersion, nil, commitMayAssign},
+	ordID:       {column("id", Text, value.AffText), engine.ColID, evalID, setID, commitMayAssign},
+	ordType:     {column("type", Text, value.AffText), engine.ColType, evalType, setType, commitKeeps},
+	ordPayload: {nullable(column("payload", JSON, value.AffText)), engine.ColPayload, evalPayload,
+		setPayload, commitKeeps},
+	ordMetadata: {column("metadata", JSON, value.AffText), engine.ColMetadata, evalMetadata, setMetadata, commitKeeps},
 	ordTags: {tableColumn{
 		Column: Column{Name: "tags", Type: JSON}, affinity: value.AffText, tags: true,
-	}, engine.ColTags, evalTags},
-	ordRecordedAt: {column("recorded_at", Timestamp, value.AffTime), engine.ColTime, evalRecordedAt},
-	ordEvent:      {hidden(column("event", EventType, value.AffNone)), engine.ColAll, evalEvent},
-	ordRedacted:   {hidden(column("redacted", Integer, value.AffInteger)), engine.ColRedacted, evalRedacted},
+	}, engine.ColTags, evalTags, setTags, commitKeeps},
+	ordRecordedAt: {column("recorded_at", Timestamp, value.AffTime), engine.ColTime, evalRecordedAt,
+		nil, commitAssigns},
+	ordEvent: {hidden(column("event", EventType, value.AffNone)), engine.ColAll, evalEvent, nil, commitKeeps},
+	ordRedacted: {hidden(column("redacted", Integer, value.AffInteger)), engine.ColRedacted, evalRedacted,
+		nil, commitKeeps},
 }
 
 // columnSet is what the engine must read for columns of an event table.
@@ -73,8 +88,8 @@ var eventSchema = func() []tableColumn {
 // their positions, versions, ids and times.
 var pendingSchema = func() []tableColumn {
 	schema := slices.Clone(eventSchema)
-	for _, i := range []int{ordPosition, ordVersion, ordID, ordRecordedAt} {
-		schema[i].Nullable = true
+	for i := range schema {
+		schema[i].Nullable = schema[i].Nullable || eventColumns[i].commit != commitKeeps
 	}
 	return schema
 }()

@@ -148,10 +148,12 @@ func TestTimesAndNumbersAreRefusedWhereTheyMeet(t *testing.T) {
 	s, loose := looseSession(t)
 	times, numbers := loose(0, 9)+" AS a", loose(1, 2, 8)+" AS b"
 	for text, at := range map[string]string{
-		times + " JOIN " + numbers + " ON a.x = b.x": "b.x",
-		numbers + " JOIN " + times + " ON a.x = b.x": "b.x",
-		times + ", " + numbers + " WHERE b.x = a.x":  "a.x",
-		times + " JOIN " + numbers + " USING (x)":    "(SELECT version AS n", // the side that it is times + " WHERE a.x IN (SELECT x FROM " + numbers + ")": "a.x IN", times + " WHERE EXISTS (SELECT 1 FROM " + numbers + " WHERE a.x = b.x)": "b.x)",
+		times + " JOIN " + numbers + " ON a.x = b.x":                            "b.x",
+		numbers + " JOIN " + times + " ON a.x = b.x":                            "b.x",
+		times + ", " + numbers + " WHERE b.x = a.x":                             "a.x",
+		times + " JOIN " + numbers + " USING (x)":                               "(SELECT version AS n", // the side that it is
+		times + " WHERE a.x IN (SELECT x FROM " + numbers + ")":                 "a.x IN",
+		times + " WHERE EXISTS (SELECT 1 FROM " + numbers + " WHERE a.x = b.x)": "b.x)",
 	} {
 		text = "SELECT COUNT(*) FROM " + text
 		_, err := tryRows(context.Background(), s, text)

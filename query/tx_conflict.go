@@ -2,7 +2,6 @@ package query
 
 import (
 	"context"
-	"slices"
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/query/internal/expr"
@@ -19,7 +18,8 @@ func (tx *Tx) ownConflicts(
 			return nil, ctx.Err()
 		}
 		e := &own[i]
-		if !namesPass(&c.Where, e) {
+		u := tx.streams.event(e)
+		if !c.Where.Passes(&u) {
 			continue
 		}
 		b := new(engine.Batch)
@@ -36,12 +36,4 @@ func (tx *Tx) ownConflicts(
 		}
 	}
 	return found, nil
-}
-
-// namesPass reports whether an event has a stream, a type and the tags that a filter asks for, all
-// of which are known of it.
-func namesPass(f *engine.Filter, e *ownEvent) bool {
-	return (f.Streams == nil || slices.Contains(f.Streams, e.stream)) &&
-		(f.Types == nil || slices.Contains(f.Types, e.event.Type)) &&
-		!slices.ContainsFunc(f.Tags, func(tag string) bool { return !slices.Contains(e.event.Tags, tag) })
 }

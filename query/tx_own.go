@@ -1,9 +1,6 @@
 package query
 
-import (
-	"github.com/eventfold/eventfold/engine"
-	"github.com/eventfold/eventfold/query/internal/value"
-)
+import "github.com/eventfold/eventfold/engine"
 
 // An ownEvent is a buffered event of a transaction.
 type ownEvent struct {
@@ -32,20 +29,19 @@ func (s ownStreams) version(e *ownEvent) engine.Version {
 	return e.version
 }
 
-// add adds a buffered event to a batch. Its position and time are not known yet.
+// event returns a buffered event, whose position and time are not known yet. Whether its payload is
+// JSON is not looked at.
+func (s ownStreams) event(e *ownEvent) engine.Event {
+	u := e.event.Unplaced(e.stream)
+	u.Version = s.version(e)
+	return u
+}
+
+// add adds a buffered event to a batch.
 func (s ownStreams) add(b *engine.Batch, e *ownEvent) {
-	b.Len++
-	b.Positions = append(b.Positions, engine.NoPosition)
-	b.Streams = append(b.Streams, e.stream)
-	b.Versions = append(b.Versions, s.version(e))
-	b.IDs = append(b.IDs, e.event.ID)
-	b.Types = append(b.Types, e.event.Type)
-	b.Payloads = append(b.Payloads, e.event.Payload)
-	b.JSON = append(b.JSON, validJSON(e.event.Payload))
-	b.Metadata = append(b.Metadata, value.BytesOf(metadataText(e.event.Metadata)))
-	b.Tags = append(b.Tags, e.event.Tags)
-	b.Times = append(b.Times, 0)
-	b.Redacted = append(b.Redacted, false)
+	u := s.event(e)
+	u.JSON = validJSON(u.Payload)
+	b.Add(&u, engine.ColAll)
 }
 
 func validJSON(p []byte) bool { return p != nil && engine.ValidJSON(p) }

@@ -2,7 +2,7 @@ package crashtest
 
 import "errors"
 
-// An Op is one method of engine.FS or engine.File.
+// An Op is one method of vfs.FS or vfs.File.
 type Op uint8
 
 // The operations. Those from OpWriteAt on change what a crash may leave.
@@ -39,9 +39,9 @@ var opNames = [ops]string{
 // String implements fmt.Stringer.
 func (o Op) String() string { return opNames[o] }
 
-// Changes reports whether the operation changes what a crash may leave. Opening can, by creating a
+// changes reports whether the operation changes what a crash may leave. Opening can, by creating a
 // file.
-func (o Op) Changes() bool { return o >= OpOpen }
+func (o Op) changes() bool { return o >= OpOpen }
 
 // Syncs reports whether the operation makes something durable.
 func (o Op) Syncs() bool { return o == OpFdatasync || o == OpFsync || o == OpSyncDir }

@@ -23,6 +23,7 @@ import (
 	"github.com/eventfold/eventfold/engine/enginetest"
 	"github.com/eventfold/eventfold/engine/filestore"
 	"github.com/eventfold/eventfold/engine/vfs"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // backupWork begins the names of what Backup makes beside its target, as FORMAT.md says.
@@ -163,7 +164,7 @@ func backUpInScene(ctx context.Context, f *crashtest.FS, s *filestore.FileStore,
 	reader, err := filestore.Open(crashtest.Dir, filestore.Options{
 		FS:       f,
 		ReadOnly: true,
-		Rand:     crashtest.Random(seed + 7),
+		Rand:     random(seed + 7),
 	})
 	if err != nil {
 		return err
@@ -195,13 +196,13 @@ func backUpInScene(ctx context.Context, f *crashtest.FS, s *filestore.FileStore,
 // one there always is: under its name where names can be exchanged, and elsewhere at the latest
 // when the next backup puts it back. That one succeeds, and leaves nothing beside.
 func TestCrashDuringBackup(t *testing.T) {
-	seed := crashtest.Seed(t)
+	seed := testenv.Seed(t)
 	var states, found atomic.Int64
 	var failed error
 	for _, scene := range backupScenes {
 		run := recordBackup(t, scene, seed)
 		stride := 8 / crashtest.Scale(2, 8)
-		err := parallel(len(run.moments)/stride, func(n int) error {
+		err := crashtest.Parallel(len(run.moments)/stride, func(n int) error {
 			i := n*stride + int(seed%uint64(stride))
 			r := rand.New(rand.NewPCG(seed, uint64(i)))
 			for range crashtest.Scale(2, 150) {
@@ -220,7 +221,7 @@ func TestCrashDuringBackup(t *testing.T) {
 			failed = errors.Join(failed, fmt.Errorf("%s: %w", scene.name, err))
 		}
 	}
-	crashtest.Report(t, "T1, backup", fmt.Sprintf("%d crash states of %d ways to back up, %d whole backups found in "+
+	report(t, "T1, backup", fmt.Sprintf("%d crash states of %d ways to back up, %d whole backups found in "+
 		"them, violations: %d",
 		states.Load(), len(backupScenes), found.Load(), violations(failed)))
 	require.NoError(t, failed)
@@ -318,7 +319,7 @@ func samePrefix(ctx context.Context, s, backup engine.Store) error {
 // (T3): the store is as it was, the earlier backup is there or the new one, files of others are as
 // they were, and the next backup succeeds and leaves nothing beside.
 func TestEveryCallOfABackupFails(t *testing.T) {
-	seed := crashtest.Seed(t)
+	seed := testenv.Seed(t)
 	for _, scene := range backupScenes[:3] {
 		base, err := backedUp(t.Context(), scene, seed)
 		require.NoError(t, err)
@@ -326,7 +327,7 @@ func TestEveryCallOfABackupFails(t *testing.T) {
 		require.NoError(t, err)
 		stride := max(1, 64/crashtest.Scale(1, 64))
 		var full, failed atomic.Int64
-		err = parallel(all.calls/stride*len(faultKinds)*2, func(i int) error {
+		err = crashtest.Parallel(all.calls/stride*len(faultKinds)*2, func(i int) error {
 			n, k, ever := i/len(faultKinds)/2*stride+int(seed%uint64(stride)), faultKinds[i/2%len(faultKinds)], i%2 == 1
 			if ever && !k.ever {
 				return nil
@@ -352,7 +353,7 @@ func TestEveryCallOfABackupFails(t *testing.T) {
 			}
 			return nil
 		})
-		crashtest.Report(t, "T3, backup", fmt.Sprintf("%s: %d calls, %d backups failed, of which %d with ErrFull; "+
+		report(t, "T3, backup", fmt.Sprintf("%s: %d calls, %d backups failed, of which %d with ErrFull; "+
 			"stores, earlier backups and foreign files that were harmed: %d",
 			scene.name, all.calls, failed.Load(), full.Load(), violations(err)))
 		require.NoError(t, err)
@@ -502,7 +503,7 @@ func TestKillDuringBackup(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: starts and kills many processes")
 	}
-	r := rand.New(rand.NewPCG(crashtest.Seed(t), 0))
+	r := rand.New(rand.NewPCG(testenv.Seed(t), 0))
 	ctx := t.Context()
 	root := t.TempDir()
 	home, target := filepath.Join(root, "store"), filepath.Join(root, "backup")
@@ -555,7 +556,7 @@ func TestKillDuringBackup(t *testing.T) {
 	}
 	require.NoError(t, o.Check(ctx, s))
 	require.NoError(t, verified(ctx, s))
-	crashtest.Report(t, "T4, backup",
+	report(t, "T4, backup",
 		fmt.Sprintf("%d times three processes killed that make backups to one directory, the last to %d events; "+
 			"violations: 0", rounds, told))
 }

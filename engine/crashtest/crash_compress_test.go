@@ -18,6 +18,7 @@ import (
 	"github.com/eventfold/eventfold/engine/crashtest"
 	"github.com/eventfold/eventfold/engine/filestore"
 	"github.com/eventfold/eventfold/engine/vfs"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 func openCompressing(f vfs.FS, seed uint64, expect *engine.Head) (engine.Store, error) {
@@ -39,7 +40,7 @@ func isSettled(s engine.Store) bool {
 // The power fails at any moment of a workload that compresses, and of the recovery: before and
 // after every sync, every new name, and every name that goes.
 func TestCrashWhileCompressing(t *testing.T) {
-	ctx, seed := context.Background(), crashtest.Seed(t)
+	ctx, seed := context.Background(), testenv.Seed(t)
 	f, o, g := crashtest.New(), crashtest.NewOracle(true), crashtest.NewGenerator(seed)
 	recorder := crashtest.Record(f, o)
 	for range 2 {
@@ -75,7 +76,7 @@ func TestCrashWhileCompressing(t *testing.T) {
 	}
 	err := x.Explore(t.Context(), moments)
 	states, whole, sampled := x.States()
-	crashtest.Report(t, "T1 (compressing)", fmt.Sprintf("%d moments, %d crash states (%d moments exhaustively, %d "+
+	report(t, "T1 (compressing)", fmt.Sprintf("%d moments, %d crash states (%d moments exhaustively, %d "+
 		"sampled), violations: %d",
 		len(moments), states, whole, sampled, violations(err)))
 	require.NoError(t, err)
@@ -85,7 +86,7 @@ func TestCrashWhileCompressing(t *testing.T) {
 // with the old file or the new one, loses nothing, leaves no file open, and the next process finds
 // all of it.
 func TestCallsFailWhileCompressing(t *testing.T) {
-	ctx, seed := t.Context(), crashtest.Seed(t)
+	ctx, seed := t.Context(), testenv.Seed(t)
 	base, o, g := crashtest.New(), crashtest.NewOracle(false), crashtest.NewGenerator(seed)
 	s, err := openStrict(base, seed)
 	require.NoError(t, err)
@@ -102,7 +103,7 @@ func TestCallsFailWhileCompressing(t *testing.T) {
 	var failed atomic.Int64
 	stride := crashtest.Scale(1, 5)
 	stride = max(1, 5/stride)
-	err = parallel((calls+stride-1)/stride*len(errs), func(i int) error {
+	err = crashtest.Parallel((calls+stride-1)/stride*len(errs), func(i int) error {
 		n, fault := i/len(errs)*stride, errs[i%len(errs)]
 		var hit atomic.Bool
 		_, err := failWhileCompressing(ctx, base.Clone(), o.Clone(), seed, func(c crashtest.Call) crashtest.Fault {
@@ -122,7 +123,7 @@ func TestCallsFailWhileCompressing(t *testing.T) {
 	})
 	require.NoError(t, err)
 	assert.Greater(t, failed.Load(), int64(calls/stride))
-	crashtest.Report(t, "T3 (compressing)", fmt.Sprintf("%d calls, %d faults, violations: 0", calls, failed.Load()))
+	report(t, "T3 (compressing)", fmt.Sprintf("%d calls, %d faults, violations: 0", calls, failed.Load()))
 }
 
 // failWhileCompressing opens a store, so that it compresses, on a disk with a fault, and then

@@ -20,6 +20,7 @@ import (
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/crashtest"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // faultKinds are what the n-th call does. Reads and writes that are cut short transfer a part.
@@ -52,7 +53,7 @@ func writes(o crashtest.Op) bool { return o == crashtest.OpWriteAt }
 // The n-th call to the file system fails, for every n (T3). Nothing panics, nothing is acknowledged
 // that is not there, no file stays open, and the store opens again once the disk is well.
 func TestEveryCallFails(t *testing.T) {
-	seed := crashtest.Seed(t)
+	seed := testenv.Seed(t)
 	calls := faultyRun(t.Context(), seed, nil).calls
 	goroutines := runtime.NumGoroutine()
 	stride := max(1, 240/crashtest.Scale(64, 240)) // with few calls it could be that none of them is of an append
@@ -67,7 +68,7 @@ func TestEveryCallFails(t *testing.T) {
 		}
 	}
 	var refused atomic.Int64
-	err := parallel(len(jobs), func(i int) error {
+	err := crashtest.Parallel(len(jobs), func(i int) error {
 		j := jobs[i]
 		k := faultKinds[j.kind]
 		at := -1
@@ -91,7 +92,7 @@ func TestEveryCallFails(t *testing.T) {
 		}
 		return nil
 	})
-	crashtest.Report(t, "T3", fmt.Sprintf("%d calls, %d faults of %d kinds tried, %d appends refused, panics: 0, "+
+	report(t, "T3", fmt.Sprintf("%d calls, %d faults of %d kinds tried, %d appends refused, panics: 0, "+
 		"wrong acknowledgements, leaks and stores that do not recover: %d",
 		calls, len(jobs), len(faultKinds), refused.Load(), violations(err)))
 	require.NoError(t, err)
@@ -175,14 +176,14 @@ func onlyFault(err error) error {
 // The disk fills up and gets room again (T6). Full is an error like any other: nothing is lost,
 // nothing is poisoned, and appends succeed by themselves once there is room.
 func TestDiskFull(t *testing.T) {
-	seed := crashtest.Seed(t)
+	seed := testenv.Seed(t)
 	cycles := crashtest.Scale(60, 5000)
 	var full, acked atomic.Int64
-	err := parallel(cycles, func(i int) error {
+	err := crashtest.Parallel(cycles, func(i int) error {
 		r := rand.New(rand.NewPCG(seed, uint64(i)))
 		return fillAndFree(t.Context(), r, seed+uint64(i), &full, &acked)
 	})
-	crashtest.Report(t, "T6", fmt.Sprintf("%d stores on a disk that fills up, %d appends refused with ErrFull, %d "+
+	report(t, "T6", fmt.Sprintf("%d stores on a disk that fills up, %d appends refused with ErrFull, %d "+
 		"acknowledged, acknowledged and lost: %d, recovers without opening again: yes",
 		cycles, full.Load(), acked.Load(), violations(err)))
 	require.NoError(t, err)

@@ -132,7 +132,7 @@ func TestKill(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: starts and kills a hundred processes")
 	}
-	seed := crashtest.Seed(t)
+	seed := testenv.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
 	rounds := max(100, crashtest.Scale(100, 1000))
 	o := crashtest.NewOracle(false)
@@ -170,7 +170,7 @@ func TestKill(t *testing.T) {
 	}
 	require.NoError(t, reader.kill())
 	count()
-	crashtest.Report(t, "T4", fmt.Sprintf("%d kills of a process with %d clients, %d kills of a reader beside it; %d "+
+	report(t, "T4", fmt.Sprintf("%d kills of a process with %d clients, %d kills of a reader beside it; %d "+
 		"appends tried, %d found acknowledged or written; violations: 0",
 		rounds, childClients, readers, tried, acked))
 	require.Positive(t, acked)

@@ -14,19 +14,20 @@ import (
 	"github.com/eventfold/eventfold/engine/crashtest"
 	"github.com/eventfold/eventfold/engine/enginetest"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // Random operations on the store and on the model give the same answers, across closings, kills,
 // power cuts and the loss of everything that is derived (T9).
 func TestModel(t *testing.T) {
-	seed := crashtest.Seed(t)
+	seed := testenv.Seed(t)
 	const steps, lives = 50, 6
 	stores := crashtest.Scale(16, 17_000)
-	err := parallel(stores, func(i int) error {
+	err := crashtest.Parallel(stores, func(i int) error {
 		r := rand.New(rand.NewPCG(seed, uint64(i)))
 		return playLives(t.Context(), r, lives, steps)
 	})
-	crashtest.Report(t, "T9", fmt.Sprintf("%d stores, %d operations with as many comparisons, %d openings after a "+
+	report(t, "T9", fmt.Sprintf("%d stores, %d operations with as many comparisons, %d openings after a "+
 		"close, a kill or a power cut; divergences: %d",
 		stores, stores*lives*steps, stores*lives, violations(err)))
 	require.NoError(t, err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine/crashtest"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 const asideDir = crashtest.Dir + ".aside"
@@ -50,7 +51,7 @@ func neighbourStore(f *crashtest.FS) error {
 // acknowledged is in the store's files, wherever these are; what has taken their place is left
 // alone; nobody else can write to the store's files meanwhile.
 func TestNamesAreTakenAwayBeforeEveryCall(t *testing.T) {
-	seed := crashtest.Seed(t)
+	seed := testenv.Seed(t)
 	calls, _, err := takenAway(t.Context(), seed, -1, 0)
 	require.NoError(t, err)
 	stride := max(1, 240/crashtest.Scale(60, 240))
@@ -61,7 +62,7 @@ func TestNamesAreTakenAwayBeforeEveryCall(t *testing.T) {
 		}
 	}
 	var refused atomic.Int64
-	err = parallel(len(jobs), func(i int) error {
+	err = crashtest.Parallel(len(jobs), func(i int) error {
 		n, kind := jobs[i][0], jobs[i][1]
 		_, r, err := takenAway(t.Context(), seed, n, kind)
 		refused.Add(int64(r))
@@ -70,7 +71,7 @@ func TestNamesAreTakenAwayBeforeEveryCall(t *testing.T) {
 		}
 		return nil
 	})
-	crashtest.Report(t, "T3, names", fmt.Sprintf("%d calls, names taken away before %d of them, %d appends refused, "+
+	report(t, "T3, names", fmt.Sprintf("%d calls, names taken away before %d of them, %d appends refused, "+
 		"acknowledged and lost, or written to another store: %d",
 		calls, len(jobs), refused.Load(), violations(err)))
 	require.NoError(t, err)

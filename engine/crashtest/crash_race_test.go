@@ -12,6 +12,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/crashtest"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // Readers of every kind beside several clients and rotations (T11): what a reader sees has no gaps,
@@ -26,7 +27,7 @@ func TestReadersBesideWriter(t *testing.T) {
 	var clients, readers sync.WaitGroup
 	var left, read atomic.Int64
 	left.Store(int64(appends))
-	g := crashtest.NewGenerator(crashtest.Seed(t))
+	g := crashtest.NewGenerator(testenv.Seed(t))
 	for range 4 {
 		clients.Go(func() {
 			for left.Add(-1) >= 0 {
@@ -55,7 +56,7 @@ func TestReadersBesideWriter(t *testing.T) {
 	readers.Wait()
 	head := s.ReadIndex().Head()
 	require.Equal(t, engine.Position(appends), head)
-	crashtest.Report(t, "T11", fmt.Sprintf("8 readers beside 4 clients, %d events written in %d segments, %d read; "+
+	report(t, "T11", fmt.Sprintf("8 readers beside 4 clients, %d events written in %d segments, %d read; "+
 		"races, gaps and changes: 0",
 		head, s.Stats().Segments, read.Load()))
 	require.Positive(t, read.Load())

@@ -19,18 +19,19 @@ import (
 	"github.com/eventfold/eventfold/engine/crashtest"
 	"github.com/eventfold/eventfold/engine/enginetest"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // Every byte of a small store is damaged in many ways (T7): what was acknowledged is there, or the
 // damage is reported. Nothing is lost or changed silently.
 func TestDamagedFiles(t *testing.T) {
-	seed := crashtest.Seed(t)
+	seed := testenv.Seed(t)
 	store := newRottingStore(t, seed)
 	stride := max(1, 8000/crashtest.Scale(8, 8000))
 	damages := store.damages(stride, seed)
 	var found rotCounts
 	var salvages, saved atomic.Int64
-	err := parallel(len(damages), func(i int) error {
+	err := crashtest.Parallel(len(damages), func(i int) error {
 		d := &damages[i]
 		outcome, err := store.try(t.Context(), d, i%4 == 0 || strings.Contains(d.name, ".idx"))
 		found[outcome].Add(1)
@@ -47,7 +48,7 @@ func TestDamagedFiles(t *testing.T) {
 		}
 		return nil
 	})
-	crashtest.Report(t, "T7", fmt.Sprintf("%d files with %d bytes, %d damages (every %d. byte): %s; %d damaged "+
+	report(t, "T7", fmt.Sprintf("%d files with %d bytes, %d damages (every %d. byte): %s; %d damaged "+
 		"stores salvaged, %d events saved, the rest named as gaps",
 		len(store.fs.Files()), store.size(), len(damages), stride, &found, salvages.Load(), saved.Load()))
 	require.NoError(t, err)

@@ -70,7 +70,7 @@ func TestSaboteurs(t *testing.T) {
 	text, err := runSaboteur(binary, "none", strings.Join(honest, "|"))
 	assert.NoError(t, err, "without sabotage:\n%s", text)
 	assert.Contains(t, text, "PASS")
-	crashtest.Report(t, "T13", fmt.Sprintf("%d of %d saboteurs caught", caught, tried))
+	report(t, "T13", fmt.Sprintf("%d of %d saboteurs caught", caught, tried))
 }
 
 // insideTest is the one test that stands beside what it tests.

@@ -38,7 +38,7 @@ func TestSimulation(t *testing.T) {
 		require.NoError(t, err)
 		return
 	}
-	seed := crashtest.Seed(t)
+	seed := testenv.Seed(t)
 	runs := crashtest.Scale(60, 20_000)
 	var total simCounts
 	var failed error
@@ -49,7 +49,7 @@ func TestSimulation(t *testing.T) {
 			}
 		}
 	})
-	crashtest.Report(t, "T10", fmt.Sprintf("%d runs of %s of simulated time, %d appends acknowledged, %d power cuts, "+
+	report(t, "T10", fmt.Sprintf("%d runs of %s of simulated time, %d appends acknowledged, %d power cuts, "+
 		"%d failed syncs, %d misdirected writes of which %d were noticed and %d did no harm; violations: %d",
 		runs, time.Duration(total.time.Load()).Round(time.Second), total.acked.Load(), total.cuts.Load(),
 		total.syncs.Load(),

@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"runtime"
-	"runtime/debug"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -18,21 +15,22 @@ import (
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/crashtest"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // Syncs fail in all the ways that systems have been seen to fail, pages are written back and fail
 // to be written back behind the store's back, and then the process dies or the power fails (T2).
 func TestFailedSyncs(t *testing.T) {
-	seed := crashtest.Seed(t)
+	seed := testenv.Seed(t)
 	histories := crashtest.Scale(400, 100_000)
 	var total historyCounts
-	err := parallel(histories, func(i int) error {
+	err := crashtest.Parallel(histories, func(i int) error {
 		h := newHistory(seed, uint64(i))
 		err := h.run(t.Context(), 6)
 		total.add(&h.counts)
 		return err
 	})
-	crashtest.Report(t, "T2", fmt.Sprintf("%d histories with %d failed syncs, %d failed write-backs, %d kills and %d "+
+	report(t, "T2", fmt.Sprintf("%d histories with %d failed syncs, %d failed write-backs, %d kills and %d "+
 		"power cuts, %d appends acknowledged; appends accepted after a failed sync: 0, violations: %d",
 		histories, total.syncs.Load(), total.writeBacks.Load(), total.kills.Load(), total.cuts.Load(),
 		total.acked.Load(), violations(err)))
@@ -45,10 +43,10 @@ func TestFailedSyncs(t *testing.T) {
 // file. What was acknowledged in between nobody can save; but the store must stop then, and what it
 // has lost is missed, or was the very end.
 func TestSyncErrorToldLate(t *testing.T) {
-	seed := crashtest.Seed(t)
+	seed := testenv.Seed(t)
 	histories := crashtest.Scale(200, 20_000)
 	var noticed, lostEnd atomic.Int64
-	err := parallel(histories, func(i int) error {
+	err := crashtest.Parallel(histories, func(i int) error {
 		outcome, err := lateError(t.Context(), rand.New(rand.NewPCG(seed, uint64(i))), seed^uint64(i))
 		switch outcome {
 		case detected:
@@ -58,7 +56,7 @@ func TestSyncErrorToldLate(t *testing.T) {
 		}
 		return err
 	})
-	crashtest.Report(t, "T2, told late", fmt.Sprintf("%d histories; after the power cut the loss was noticed in %d, "+
+	report(t, "T2, told late", fmt.Sprintf("%d histories; after the power cut the loss was noticed in %d, "+
 		"and was that of the very end in %d; violations: %d",
 		histories, noticed.Load(), lostEnd.Load(), violations(err)))
 	require.NoError(t, err)
@@ -122,27 +120,6 @@ func segments(names []string) (n int) {
 		}
 	}
 	return n
-}
-
-// parallel runs do for 0 to n-1 on all processors and returns the first error, with the number.
-func parallel(n int, do func(i int) error) error {
-	defer debug.SetGCPercent(debug.SetGCPercent(400)) // small stores come and go
-	var next atomic.Int64
-	var failed error
-	var once sync.Once
-	var wg sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				if err := do(i); err != nil {
-					once.Do(func() { failed = fmt.Errorf("number %d: %w", i, err) })
-					next.Store(int64(n))
-				}
-			}
-		})
-	}
-	wg.Wait()
-	return failed
 }
 
 type historyCounts struct {

@@ -16,6 +16,7 @@ import (
 	"github.com/eventfold/eventfold/engine/enginetest"
 	"github.com/eventfold/eventfold/engine/filestore"
 	"github.com/eventfold/eventfold/engine/vfs"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // strictOptions are the options of a store in the crash tests: small segments, so that there are
@@ -24,8 +25,8 @@ func strictOptions(f vfs.FS, seed uint64) filestore.Options {
 	return filestore.Options{
 		FS:          f,
 		SegmentSize: 32 << 10,
-		Now:         crashtest.Clock(),
-		Rand:        crashtest.Random(seed),
+		Now:         clock(),
+		Rand:        random(seed),
 		BusyTimeout: -1,
 	}
 }
@@ -104,14 +105,14 @@ func recordScript(t *testing.T, seed uint64, prealloc filestore.Prealloc) []cras
 // The power fails at any moment of a workload, and of the recovery, and of the recovery from that
 // (T1).
 func TestCrashAnywhere(t *testing.T) {
-	seed := crashtest.Seed(t)
+	seed := testenv.Seed(t)
 	moments := recordScript(t, seed, filestore.PreallocZero)
 	moments = append(moments, recordScript(t, seed, filestore.PreallocNone)...)
 	moments = everyNth(moments, 8/crashtest.Scale(8, 8), seed)
 	x := explorer(seed, crashtest.Scale(3, 2048), 3)
 	err := x.Explore(t.Context(), moments)
 	states, whole, sampled := x.States()
-	crashtest.Report(t, "T1", fmt.Sprintf("%d moments, %d crash states (of %d moments all, of %d a sample), "+
+	report(t, "T1", fmt.Sprintf("%d moments, %d crash states (of %d moments all, of %d a sample), "+
 		"violations: %d",
 		len(moments), states, whole, sampled, violations(err)))
 	require.NoError(t, err)
@@ -136,10 +137,10 @@ func violations(err error) int {
 // With SyncInterval a power cut may lose what was appended since the last sync, from some append
 // on, but no more; the death of the process nothing.
 func TestCrashWithLateSyncs(t *testing.T) {
-	seed := crashtest.Seed(t)
+	seed := testenv.Seed(t)
 	stores := crashtest.Scale(200, 10_000)
 	var cuts, whole atomic.Int64
-	err := parallel(stores, func(i int) error {
+	err := crashtest.Parallel(stores, func(i int) error {
 		r := rand.New(rand.NewPCG(seed, uint64(i)))
 		kept, err := lateSyncs(t.Context(), r, seed^uint64(i))
 		cuts.Add(1)
@@ -148,7 +149,7 @@ func TestCrashWithLateSyncs(t *testing.T) {
 		}
 		return err
 	})
-	crashtest.Report(t, "T1, SyncInterval", fmt.Sprintf("%d kills, of which nothing was lost, and %d power cuts, of "+
+	report(t, "T1, SyncInterval", fmt.Sprintf("%d kills, of which nothing was lost, and %d power cuts, of "+
 		"which %d lost nothing; violations: %d",
 		stores, cuts.Load(), whole.Load(), violations(err)))
 	require.NoError(t, err)

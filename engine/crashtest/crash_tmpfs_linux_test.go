@@ -13,6 +13,7 @@ import (
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/crashtest"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // A real file system of 8 MB fills up, because of the store and because of a neighbour, and gets
@@ -28,7 +29,7 @@ func TestDiskFullOnTmpfs(t *testing.T) {
 	defer unix.Unmount(mount, unix.MNT_DETACH)
 	ctx, dir, neighbour := t.Context(), filepath.Join(mount, "store"), filepath.Join(mount, "neighbour")
 	cycles, full := crashtest.Scale(5, 200), 0
-	o, g := crashtest.NewOracle(true), crashtest.NewGenerator(crashtest.Seed(t))
+	o, g := crashtest.NewOracle(true), crashtest.NewGenerator(testenv.Seed(t))
 	options := filestore.Options{SegmentSize: 64 << 10}
 	s, err := filestore.Open(dir, options)
 	require.NoError(t, err)
@@ -63,7 +64,7 @@ func TestDiskFullOnTmpfs(t *testing.T) {
 		}
 	}
 	require.NoError(t, s.Close())
-	crashtest.Report(t, "T6, tmpfs",
+	report(t, "T6, tmpfs",
 		fmt.Sprintf("%d times full, %d appends refused, acknowledged and lost: 0", cycles, full))
 }
 

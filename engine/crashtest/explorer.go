@@ -8,10 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"runtime"
-	"runtime/debug"
 	"slices"
-	"sync"
 	"sync/atomic"
 
 	"github.com/eventfold/eventfold/engine"
@@ -51,30 +48,16 @@ var modes = []Mode{{}, {Ordered: true}, {Garbled: true}}
 
 // Explore tries the states of every moment, on all processors, and returns the first violation.
 func (x *Explorer) Explore(ctx context.Context, moments []Moment) error {
-	defer debug.SetGCPercent(debug.SetGCPercent(400)) // small stores come and go
-	var next atomic.Int64
-	var failed error
-	var once sync.Once
-	var wg sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
-		wg.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= len(moments) || ctx.Err() != nil {
-					return
-				}
-				r := rand.New(rand.NewPCG(x.Seed, uint64(i)))
-				if err := x.moment(ctx, &moments[i], r, x.Limit, x.Depth); err != nil {
-					once.Do(func() {
-						failed = fmt.Errorf("moment %d of %d, %s: %w", i, len(moments), &moments[i], err)
-					})
-					next.Store(int64(len(moments)))
-				}
-			}
-		})
-	}
-	wg.Wait()
-	return errors.Join(failed, ctx.Err())
+	return parallel(len(moments), func(i int) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		r := rand.New(rand.NewPCG(x.Seed, uint64(i)))
+		if err := x.moment(ctx, &moments[i], r, x.Limit, x.Depth); err != nil {
+			return fmt.Errorf("of %d moments, %s: %w", len(moments), &moments[i], err)
+		}
+		return nil
+	})
 }
 
 // moment tries the states of one moment.
@@ -183,14 +166,14 @@ func (x *Explorer) again(ctx context.Context, f *FS, o *Oracle, closed bool) err
 	if err := errors.Join(err, o.Check(ctx, s), s.Close()); err != nil {
 		return fmt.Errorf("opened again: %w", err)
 	}
-	if changed := Changed(old, f); closed && len(changed) > 0 {
-		return fmt.Errorf("P10: opening again changed %v", changed)
+	if files := changed(old, f); closed && len(files) > 0 {
+		return fmt.Errorf("P10: opening again changed %v", files)
 	}
 	return nil
 }
 
-// Changed lists the files that are not in both file systems with the same content.
-func Changed(a, b *FS) []string {
+// changed lists the files that are not in both file systems with the same content.
+func changed(a, b *FS) []string {
 	var changed []string
 	names := append(a.Files(), b.Files()...)
 	slices.Sort(names)

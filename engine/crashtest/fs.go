@@ -11,7 +11,7 @@
 // ("All File Systems Are Not Created Equal", OSDI 2014). Assumed are: bytes that are not being
 // written stay whole, a rename is atomic, a sync that succeeds is true.
 //
-// The suites themselves are the tests of package engine whose files begin with crash_. Environment
+// The suites themselves are the tests of this package whose files begin with crash_. Environment
 // variables steer them: EVENTFOLD_SEED repeats a run, EVENTFOLD_TORTURE makes it longer (see
 // [Scale]), EVENTFOLD_REPORT names a file for the figures, EVENTFOLD_DUMP a directory for the files
 // of a state that failed.
@@ -115,8 +115,8 @@ func (f *FS) Calls() int {
 	return f.calls
 }
 
-// Changes counts the changes of what a crash may leave.
-func (f *FS) Changes() int {
+// changeCount counts the changes of what a crash may leave.
+func (f *FS) changeCount() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.changes

@@ -17,6 +17,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine/crashtest"
 	"github.com/eventfold/eventfold/engine/vfs"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // Without a crash, the strict file system does what the operating system's does: any sequence of
@@ -24,7 +25,7 @@ import (
 // docs/reliability.md).
 func TestAgreesWithARealDirectory(t *testing.T) {
 	sequences := crashtest.Scale(30, 3000)
-	seed := crashtest.Seed(t)
+	seed := testenv.Seed(t)
 	differences := 0
 	for i := range sequences {
 		r := rand.New(rand.NewPCG(seed, uint64(i)))
@@ -33,7 +34,7 @@ func TestAgreesWithARealDirectory(t *testing.T) {
 			t.Errorf("seed %d, sequence %d: %s", seed, i, d)
 		}
 	}
-	crashtest.Report(t, "T14", fmt.Sprintf("%d sequences of 150 operations, differences: %d", sequences, differences))
+	report(t, "T14", fmt.Sprintf("%d sequences of 150 operations, differences: %d", sequences, differences))
 }
 
 // compareFS runs random operations on both and returns the first difference.
@@ -310,7 +311,7 @@ func TestSampleMakesEveryState(t *testing.T) {
 	require.NoError(t, create(t, f, "b", "B").Fsync())
 	c := f.Crashes(crashtest.Mode{})
 	want := states(c, "a", "b")
-	r := rand.New(rand.NewPCG(crashtest.Seed(t), 0))
+	r := rand.New(rand.NewPCG(testenv.Seed(t), 0))
 	for range 2000 {
 		state := c.Sample(r)
 		key := content(state, "a") + " " + content(state, "b")
@@ -330,7 +331,7 @@ func TestGarbledStaysInsideWhatIsWritten(t *testing.T) {
 	_, err := file.WriteAt([]byte("new"), 600)
 	require.NoError(t, err)
 	c := f.Crashes(crashtest.Mode{Garbled: true})
-	r := rand.New(rand.NewPCG(crashtest.Seed(t), 0))
+	r := rand.New(rand.NewPCG(testenv.Seed(t), 0))
 	seen := map[string]bool{}
 	for range 2000 {
 		s := content(c.Sample(r), "a")

@@ -74,7 +74,7 @@ func (r *Recorder) before(c Call) {
 }
 
 func (r *Recorder) after(c Call) {
-	if c.Op.Changes() {
+	if c.Op.changes() {
 		r.note(c, false)
 	}
 }
@@ -83,7 +83,7 @@ func (r *Recorder) after(c Call) {
 func (r *Recorder) note(c Call, before bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	changes := [2]int{r.fs.Changes(), r.oracle.version()}
+	changes := [2]int{r.fs.changeCount(), r.oracle.version()}
 	if changes == r.changes {
 		return
 	}

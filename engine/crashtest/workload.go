@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -118,36 +117,5 @@ func (g *Generator) script() [][]engine.Append {
 		{g.Append(60_000)}, // needs a segment of its own
 		{g.Append(40)},
 		{g.Append(40)},
-	}
-}
-
-// Random returns a source of random numbers for filestore.Options.Rand.
-func Random(seed uint64) *RandomReader { return &RandomReader{r: rand.New(rand.NewPCG(seed, 2))} }
-
-// A RandomReader may be used by any number of goroutines.
-type RandomReader struct {
-	mu sync.Mutex // protects r
-	r  *rand.Rand
-}
-
-// Read implements io.Reader.
-func (r *RandomReader) Read(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for i := range p {
-		p[i] = byte(r.r.Uint32())
-	}
-	return len(p), nil
-}
-
-// Clock returns a clock that goes on by a millisecond whenever it is asked, and now and then back.
-func Clock() func() time.Time {
-	var mu sync.Mutex
-	n := 0
-	return func() time.Time {
-		mu.Lock()
-		defer mu.Unlock()
-		n++
-		return time.Unix(1_700_000_000, 0).Add(time.Duration(n-n%17/16*40) * time.Millisecond)
 	}
 }

@@ -15,24 +15,10 @@ import (
 // unplaced is an event that is appended, as it is stored, but for what its place gives it. It
 // shares no memory with what was given.
 func unplaced(stream string, e *engine.NewEvent) engine.Event {
-	return engine.Event{
-		Position: engine.NoPosition,
-		Stream:   stream,
-		Version:  engine.NoVersion,
-		ID:       e.ID,
-		Type:     e.Type,
-		Payload:  bytes.Clone(e.Payload),
-		Metadata: bytes.Clone(metadata(e)),
-		Tags:     slices.Sorted(slices.Values(e.Tags)),
-		JSON:     e.Payload != nil && json.Valid(e.Payload),
-	}
-}
-
-func metadata(e *engine.NewEvent) []byte {
-	if len(e.Metadata) == 0 {
-		return []byte("{}")
-	}
-	return e.Metadata
+	u := e.Unplaced(stream)
+	u.Payload, u.Metadata, u.Tags = bytes.Clone(u.Payload), bytes.Clone(u.Metadata), slices.Clone(u.Tags)
+	u.JSON = u.Payload != nil && json.Valid(u.Payload)
+	return u
 }
 
 // again is a stored event as it would be appended once more.
@@ -49,16 +35,17 @@ func again(e *engine.Event) engine.NewEvent {
 // Difference names the first thing in which a stored event is not what was given, "" if it is that.
 // What was erased cannot be compared any more.
 func Difference(e *engine.Event, stream string, given *engine.NewEvent) string {
+	want := given.Unplaced(stream)
 	switch {
-	case e.Stream != stream:
+	case e.Stream != want.Stream:
 		return "stream"
-	case e.Type != given.Type:
+	case e.Type != want.Type:
 		return "type"
-	case !e.Redacted && ((e.Payload == nil) != (given.Payload == nil) || !bytes.Equal(e.Payload, given.Payload)):
+	case !e.Redacted && ((e.Payload == nil) != (want.Payload == nil) || !bytes.Equal(e.Payload, want.Payload)):
 		return "payload"
-	case !e.Redacted && !bytes.Equal(e.Metadata, metadata(given)):
+	case !e.Redacted && !bytes.Equal(e.Metadata, want.Metadata):
 		return "metadata"
-	case !slices.Equal(e.Tags, slices.Sorted(slices.Values(given.Tags))):
+	case !slices.Equal(e.Tags, want.Tags):
 		return "tags"
 	}
 	return ""
@@ -89,19 +76,9 @@ func sameEvent(want, got *engine.Event) string {
 
 // batchOf puts events into columns.
 func batchOf(events []engine.Event, columns engine.ColumnSet) *engine.Batch {
-	b := &engine.Batch{Len: len(events)}
-	for _, e := range events {
-		b.Positions = append(b.Positions, e.Position)
-		add(&b.Streams, e.Stream, columns&engine.ColStream)
-		add(&b.Versions, e.Version, columns&engine.ColVersion)
-		add(&b.IDs, e.ID, columns&engine.ColID)
-		add(&b.Types, e.Type, columns&engine.ColType)
-		add(&b.Payloads, e.Payload, columns&engine.ColPayload)
-		add(&b.JSON, e.JSON, columns&engine.ColPayload)
-		add(&b.Metadata, e.Metadata, columns&engine.ColMetadata)
-		add(&b.Tags, e.Tags, columns&engine.ColTags)
-		add(&b.Times, microsOf(&e), columns&engine.ColTime)
-		add(&b.Redacted, e.Redacted, columns&engine.ColRedacted)
+	b := new(engine.Batch)
+	for i := range events {
+		b.Add(&events[i], columns)
 	}
 	return b
 }

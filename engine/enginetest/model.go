@@ -257,12 +257,9 @@ func (v *modelView) conflicts(c *engine.Condition, own []engine.Event) ([]engine
 	where.From = max(where.From, c.After+1)
 	where.Direction = engine.Forwards
 	candidates := slices.Clone(v.selected(where))
-	unbounded := where.To == 0 && where.MinVersion <= 0 && !where.HasMaxVersion && where.Since.IsZero() &&
-		where.Before.IsZero()
-	where.From, where.MinVersion = engine.NoPosition, engine.NoVersion
-	for _, e := range own {
-		if !c.LogOnly && unbounded && passes(&e, &where) && (where.IDs == nil || e.ID != uuid.Nil) {
-			candidates = append(candidates, e)
+	for i := range own {
+		if !c.LogOnly && where.Passes(&own[i]) {
+			candidates = append(candidates, own[i])
 		}
 	}
 	var found []engine.Event

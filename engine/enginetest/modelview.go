@@ -88,31 +88,15 @@ func (v *modelView) Count(ctx context.Context, what engine.Filter) (int64, error
 // selected returns the events that pass a filter, in its direction.
 func (v *modelView) selected(what engine.Filter) []engine.Event {
 	var found []engine.Event
-	for _, e := range v.events {
-		if passes(&e, &what) {
-			found = append(found, e)
+	for i := range v.events {
+		if what.Passes(&v.events[i]) {
+			found = append(found, v.events[i])
 		}
 	}
 	if what.Direction == engine.Backwards {
 		slices.Reverse(found)
 	}
 	return found
-}
-
-func passes(e *engine.Event, f *engine.Filter) bool {
-	return e.Position >= f.From && (f.To == 0 || e.Position < f.To) &&
-		(f.Since.IsZero() || !e.RecordedAt.Before(f.Since)) && (f.Before.IsZero() || e.RecordedAt.Before(f.Before)) &&
-		e.Version >= f.MinVersion && (!f.HasMaxVersion || e.Version <= f.MaxVersion) &&
-		(f.Streams == nil || slices.Contains(f.Streams, e.Stream)) && strings.HasPrefix(e.Stream, f.Prefix) &&
-		(f.Types == nil || slices.Contains(f.Types, e.Type)) && (f.IDs == nil || slices.Contains(f.IDs, e.ID)) &&
-		hasAll(e.Tags, f.Tags) && (f.Any == nil || slices.ContainsFunc(f.Any, func(a engine.Alternative) bool {
-		return (a.Streams == nil || slices.Contains(a.Streams, e.Stream)) &&
-			(a.Types == nil || slices.Contains(a.Types, e.Type)) && hasAll(e.Tags, a.Tags)
-	}))
-}
-
-func hasAll(tags, wanted []string) bool {
-	return !slices.ContainsFunc(wanted, func(tag string) bool { return !slices.Contains(tags, tag) })
 }
 
 func (v *modelView) Streams(ctx context.Context, prefix string) engine.StreamCursor {
@@ -205,20 +189,6 @@ func (c *modelBatches) Next() *engine.Batch {
 func (c *modelBatches) Err() error             { return c.err }
 func (c *modelBatches) Examined() (int64, int) { return int64(len(c.v.events)), 0 }
 func (c *modelBatches) Close() error           { c.events = nil; return nil }
-
-// microsOf gives the time as batches have it, 0 for an event that has none yet.
-func microsOf(e *engine.Event) int64 {
-	if e.RecordedAt.IsZero() {
-		return 0
-	}
-	return e.RecordedAt.UnixMicro()
-}
-
-func add[T any](column *[]T, value T, asked engine.ColumnSet) {
-	if asked != 0 {
-		*column = append(*column, value)
-	}
-}
 
 // modelStreams hands out streams.
 type modelStreams struct {

@@ -133,11 +133,9 @@ func eventsOf(c engine.BatchCursor) ([]engine.Event, error) {
 			return events, errors.New("a batch is empty")
 		}
 		for i := range b.Len {
-			events = append(events, engine.Event{
-				Position: b.Positions[i], Stream: b.Streams[i], Version: b.Versions[i], ID: b.IDs[i], Type: b.Types[i],
-				Payload: b.Payloads[i], Metadata: b.Metadata[i], Tags: slices.Clone(b.Tags[i]),
-				RecordedAt: time.UnixMicro(b.Times[i]).UTC(), JSON: b.JSON[i], Redacted: b.Redacted[i],
-			})
+			e := b.Event(i)
+			e.Tags = slices.Clone(e.Tags)
+			events = append(events, e)
 		}
 	}
 	if err := c.Err(); err != nil {

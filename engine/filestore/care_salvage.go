@@ -21,6 +21,9 @@ type SalvageReport struct {
 	// Renumbered is the number of saved events whose position is another one in the new store,
 	// because events before them are lost.
 	Renumbered int64
+	// Erased is the number of saved events whose payload and metadata had been erased. In the new
+	// store they have the payload NULL, and nothing tells that it was another.
+	Erased int64
 }
 
 // A Gap is a range of positions whose events are lost.
@@ -148,7 +151,7 @@ func (v *salvage) list() ([]segmentName, error) {
 	if err := l.readTail(); err != nil {
 		return nil, err
 	}
-	for _, t := range l.tail {
+	for _, t := range l.slots {
 		if v.store == uuid.Nil {
 			v.store = t.Store
 		}
@@ -322,6 +325,9 @@ func (v *salvage) save(pos engine.Position, r *format.Record, micros int64) erro
 		v.first, v.micros = pos, micros
 	}
 	v.next = pos + 1
+	if r.Redacted() {
+		v.report.Erased++
+	}
 	e := r.NewEvent()
 	if last := len(v.batch) - 1; last >= 0 && v.batch[last].Stream == string(r.Stream) {
 		v.batch[last].Events = append(v.batch[last].Events, e)

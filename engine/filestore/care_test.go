@@ -255,7 +255,7 @@ func TestVerifyComparesTheLastIndexFile(t *testing.T) {
 	}
 	const segmentSize = 64 << 20
 	s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: segmentSize})
-	fill(s, 0, activeIndexLeast+500)
+	fill(s, 0, minActiveIndex+500)
 	require.NoError(t, s.Close())
 	name := indexFileName(format.SegmentFileName(1, 0))
 	img := takeImage(t, fsys)
@@ -268,7 +268,7 @@ func TestVerifyComparesTheLastIndexFile(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 1, report.Indexes)
 	assert.Empty(t, report.BadIndexes)
-	fill(intact, activeIndexLeast+500, activeIndexLeast+700) // and with events behind it
+	fill(intact, minActiveIndex+500, minActiveIndex+700) // and with events behind it
 	report, err = intact.Verify(ctx)
 	require.NoError(t, err)
 	assert.Equal(t, 1, report.Indexes)
@@ -291,7 +291,7 @@ func TestVerifyComparesTheLastIndexFile(t *testing.T) {
 			assert.Equal(t, []string{vfs.Join(imageDir, name)}, report.BadIndexes, what)
 			got, err := payloads(s)
 			require.NoError(t, err)
-			require.Len(t, got, activeIndexLeast+500)
+			require.Len(t, got, minActiveIndex+500)
 			for n := range 997 { // nobody asks the damaged file any more
 				c := s.ReadIndex().ReadStream(ctx, fmt.Sprint("s", n), 0, engine.Forwards)
 				for at := n; c.Next(); at += 997 {

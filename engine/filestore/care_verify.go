@@ -13,8 +13,9 @@ import (
 )
 
 // Verify reads all of the log and checks it: every checksum, the chain over all frames, positions,
-// times, the versions of every stream, the seals, that each index file is the one that the events
-// give, and that MANIFEST tells of the segments what they hold. It may run while appends and reads
+// times, the versions of every stream, the seals of events and segments, that nothing is marked as
+// erased which no erasure names, that each index file is the one that the events give, and that
+// MANIFEST tells of the segments what they hold. It may run while appends and reads
 // go on, and reads what was there when it began. The first damage it finds is returned as a
 // [*CorruptError]; the report then tells how far it has come.
 func (s *FileStore) Verify(ctx context.Context) (engine.VerifyReport, error) {
@@ -22,7 +23,7 @@ func (s *FileStore) Verify(ctx context.Context) (engine.VerifyReport, error) {
 		return engine.VerifyReport{}, engine.ErrClosed
 	}
 	index := s.ReadIndex().(*readIndex)
-	v := &verification{store: s, index: index, ctx: ctx}
+	v := &verification{store: s, index: index, ctx: ctx, named: namedByNone}
 	for i := range index.view.segments {
 		if err := v.segment(i); err != nil {
 			return v.report, err
@@ -44,9 +45,14 @@ type verification struct {
 	store  *FileStore
 	index  *readIndex
 	ctx    context.Context
+	named  func(engine.Position) bool // reports whether an erasure names the event
 	report engine.VerifyReport
 	end    logEnd // of what has been checked
+	seals  []format.Seal
 }
+
+// namedByNone is the answer while nothing erases.
+func namedByNone(engine.Position) bool { return false }
 
 // segment checks segment i.
 func (v *verification) segment(i int) error {
@@ -123,7 +129,8 @@ func (v *verification) frames(
 		if f == nil {
 			return least, v.corrupt(seg, s.end.offset, s.why)
 		}
-		if format.NextChain(v.end.chain, f.bytes, len(f.bytes)) != f.end.chain {
+		v.seals = appendSeals(v.seals[:0], format.FrameRecords(f.bytes), int(f.Count))
+		if format.NextChain(v.end.chain, f.bytes, v.seals) != f.end.chain {
 			return least,
 				v.corrupt(seg, f.offset,
 					errors.New("the chain value does not follow from the one before and the events"))
@@ -145,8 +152,8 @@ func (v *verification) frames(
 	return least, nil
 }
 
-// records checks the records of a frame: each checksum, and that versions follow each other within
-// the segment.
+// records checks the records of a frame: each checksum, that versions follow each other within the
+// segment, and that an erasure names what is marked as erased.
 func (v *verification) records(seg *segment, f *logFrame, m *index.Memory) error {
 	if f.Kind != format.FrameEvents {
 		return nil
@@ -154,12 +161,16 @@ func (v *verification) records(seg *segment, f *logFrame, m *index.Memory) error
 	inFrame := map[string]engine.Version{}
 	rest := format.FrameRecords(f.bytes)
 	for n := range f.Count {
+		pos := f.First + engine.Position(n)
 		r, err := format.DecodeRecord(rest)
 		if err == nil {
-			err = format.CheckRecord(rest, seg.header.Store, f.First+engine.Position(n))
+			err = format.CheckRecord(rest, seg.header.Store, pos)
 		}
 		if err != nil {
 			return v.corrupt(seg, f.offset, err)
+		}
+		if r.Redacted() && !v.named(pos) {
+			return unnamed(seg, f.offset+int64(len(f.bytes)-format.FrameTrailerSize-len(rest)), pos)
 		}
 		last, ok := inFrame[string(r.Stream)]
 		if !ok {
@@ -177,6 +188,13 @@ func (v *verification) records(seg *segment, f *logFrame, m *index.Memory) error
 		rest = rest[r.Size:]
 	}
 	return nil
+}
+
+// unnamed returns the error for the record at off that is marked as erased. Only an erasure makes
+// that right: otherwise whoever can write to the file could take events away.
+func unnamed(seg *segment, off int64, pos engine.Position) error {
+	return &engine.CorruptError{File: seg.name, Segment: seg.number, Offset: off, FirstLost: pos, NextGood: pos + 1,
+		Reason: fmt.Sprintf("the event at position %d is marked as erased, but no erasure names it", pos)}
 }
 
 // versions checks that every stream of a segment, whose index is m, goes on where the earlier

@@ -284,7 +284,7 @@ func TestShutIndexThatIsReplaced(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, s.Close())
 	}
-	const part = activeIndexLeast + 500
+	const part = minActiveIndex + 500
 	fill(0, part)
 	r := openStore(t, imageDir, Options{FS: fsys, ReadOnly: true})
 	old := r.ReadIndex()

@@ -60,10 +60,10 @@ func (s *FileStore) look() error {
 
 // hasNews reports whether TAIL has changed since it was read last.
 func (s *FileStore) hasNews() bool {
-	if s.tail == nil && !s.openTail() {
+	if s.tailFile == nil && !s.openTail() {
 		return false
 	}
-	slots, err := readTail(s.tail)
+	slots, err := readTail(s.tailFile)
 	if err != nil || len(slots) == 0 {
 		return false
 	}
@@ -71,7 +71,7 @@ func (s *FileStore) hasNews() bool {
 		s.names.found(&engine.MovedError{Path: vfs.Join(s.dir, format.TailName), Replaced: true})
 		return false
 	}
-	return len(s.log.tail) == 0 || slots[0] != s.log.tail[0]
+	return len(s.log.slots) == 0 || slots[0] != s.log.slots[0]
 }
 
 // openTail opens TAIL, to watch it, and reports whether it is there.
@@ -88,7 +88,7 @@ func (s *FileStore) openTail() bool {
 		f.Close()
 		return false
 	}
-	s.tail = f
+	s.tailFile = f
 	s.names.hold(format.TailName, info)
 	return true
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -121,41 +122,61 @@ func TestAnIndexThatClaimsTooMuchIsDamaged(t *testing.T) {
 	for name, claim := range claims {
 		t.Run(name, func(t *testing.T) {
 			dir, want := settled(t)
-			index := filepath.Join(dir, indexFileName(format.SegmentFileName(1, 0)))
-			exaggerate(t, index, blocks, claim)
+			file := filepath.Join(dir, indexFileName(format.SegmentFileName(1, 0)))
+			exaggerate(t, file, blocks, claim)
 			took := grown(func() {
 				s := openStore(t, dir, Options{ReadOnly: true})
-				got, err := payloads(s)
-				require.NoError(t, err)
-				assert.Equal(t, want, got)
-				v, ok, err := s.ReadIndex().StreamVersion("s0")
-				require.NoError(t, err)
-				assert.True(t, ok)
-				assert.Positive(t, v)
-				c := s.ReadIndex().Scan(context.Background(), engine.Filter{
-					Streams: []string{"s0"},
-					Tags:    []string{"t"},
-				}, engine.ColAll)
-				for c.Next() != nil {
-				}
-				require.NoError(t, c.Err())
-				require.NoError(t, c.Close())
+				askIndexes(t, s, want)
+				require.NoError(t, s.Close())
+				s = openStore(t, dir, Options{SegmentSize: testSegmentSize})
+				require.NoError(t, try(s, "s0", "x"))
+				askIndexes(t, s, append(want, "x"))
+				settleIndexes(t, s)
+				require.NoError(t, s.Close())
 			})
 			assert.Less(t, took, uint64(64<<20))
+			info, err := os.Stat(file)
+			require.NoError(t, err)
+			assert.Less(t, info.Size(), int64(1<<20), "it is made anew")
 		})
 	}
 }
 
+// askIndexes asks for what only the indexes can tell without reading all events, and for all events.
+func askIndexes(t *testing.T, s *FileStore, want []string) {
+	got, err := payloads(s)
+	require.NoError(t, err)
+	assert.Equal(t, want, got)
+	v, ok, err := s.ReadIndex().StreamVersion("s0")
+	require.NoError(t, err)
+	assert.True(t, ok)
+	assert.Positive(t, v)
+	for _, what := range []engine.Filter{{Streams: []string{"s0"}}, {Types: []string{"T"}}, {Tags: []string{"t"}},
+		{Streams: []string{"s0"}, Tags: []string{"t"}}} {
+		c := s.ReadIndex().Scan(context.Background(), what, engine.ColAll)
+		for c.Next() != nil {
+		}
+		require.NoError(t, c.Err())
+		require.NoError(t, c.Close())
+	}
+}
+
 // exaggerate makes a file of so many blocks of an index file, with a footer whose checksum is right
-// and that claim has changed. Later sections move behind.
+// and that claim has changed. Later sections move behind, with what is in them.
 func exaggerate(t *testing.T, name string, blocks uint32, claim func(f *index.Footer)) {
 	b, err := os.ReadFile(name)
 	require.NoError(t, err)
 	was := uint32(len(b) / index.BlockSize)
 	footer, err := index.DecodeFooter(b[int(was-1)*index.BlockSize:], was)
 	require.NoError(t, err)
+	old := footer.Sections
 	claim(footer)
 	footer.Blocks = blocks
+	var content []byte
+	for block := range slices.Chunk(b, index.BlockSize) {
+		content = append(content, block[:index.BlockPayload]...)
+	}
+	file := exaggerated{map[uint32][]byte{}}
 	at := uint64(0)
 	for i := range footer.Sections {
 		s := &footer.Sections[i]
@@ -164,13 +185,36 @@ func exaggerate(t *testing.T, name string, blocks uint32, claim func(f *index.Fo
 			s.Start = (s.Start + index.BlockPayload - 1) / index.BlockPayload * index.BlockPayload
 		}
 		at = s.Start + s.Size
+		file.put(content[old[i].Start:old[i].Start+old[i].Size], s.Start)
 	}
-	content := footer.Encode()
-	page := binary.LittleEndian.AppendUint32(content, index.BlockCRC(footer.BlockSeed(), blocks-1, content))
-	f, err := os.OpenFile(name, os.O_RDWR, 0o644)
+	file.blocks[blocks-1] = footer.Encode()
+	file.write(t, name, footer.BlockSeed())
+}
+
+// exaggerated is the content of some blocks of an index file. The others are a hole.
+type exaggerated struct{ blocks map[uint32][]byte }
+
+// put writes content to an address, as if there were no checksums.
+func (x exaggerated) put(content []byte, at uint64) {
+	for len(content) > 0 {
+		block := uint32(at / index.BlockPayload)
+		if x.blocks[block] == nil {
+			x.blocks[block] = make([]byte, index.BlockPayload)
+		}
+		n := copy(x.blocks[block][at%index.BlockPayload:], content)
+		content, at = content[n:], at+uint64(n)
+	}
+}
+
+// write writes the blocks, with their checksums, to a file that holds nothing else.
+func (x exaggerated) write(t *testing.T, name string, seed uint32) {
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_TRUNC, 0o644)
 	require.NoError(t, err)
-	_, err = f.WriteAt(page, int64(blocks-1)*index.BlockSize)
-	require.NoError(t, err)
+	for block, content := range x.blocks {
+		page := binary.LittleEndian.AppendUint32(content, index.BlockCRC(seed, block, content))
+		_, err = f.WriteAt(page, int64(block)*index.BlockSize)
+		require.NoError(t, err)
+	}
 	require.NoError(t, f.Close())
 }
 

@@ -2,7 +2,6 @@ package filestore
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -12,6 +11,7 @@ import (
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/filestore/internal/index"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index/indextest"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/require"
 )
@@ -40,11 +40,11 @@ func (c *mergeCase) seal(events int) {
 	}
 	seg := c.active()
 	m := seg.index().(*index.Memory)
-	seg.name, seg.header.Store = format.SegmentFileName(seg.number, 0), testStore
+	seg.name, seg.header.Store = format.SegmentFileName(seg.number, 0), indextest.Store
 	sealed := &sealedInfo{end: 64 << 20, count: m.Count(), lastChain: [32]byte{byte(seg.number), byte(seg.number >> 8)}}
 	seg.sealed.Store(sealed)
 	require.NoError(c.t,
-		index.WriteFile(context.Background(), c.fs, indexFileName(seg.name), m, seg.indexMeta(testStore, sealed)))
+		index.WriteFile(context.Background(), c.fs, indexFileName(seg.name), m, seg.indexMeta(indextest.Store, sealed)))
 	c.begin()
 }
 
@@ -58,10 +58,10 @@ func (c *mergeCase) restart() {
 	}, func(_ context.Context, seg *segment) (*index.Memory, error) {
 		panic("every segment has its file")
 	})
-	c.x.mergeMost = 4
+	c.x.maxUnmerged = 4
 	for _, seg := range c.view.segments {
 		if sealed := seg.sealed.Load(); sealed != nil {
-			x := c.x.openSealed(seg, seg.indexMeta(testStore, sealed))
+			x := c.x.openSealed(seg, seg.indexMeta(indextest.Store, sealed))
 			require.IsType(c.t, &index.File{}, x)
 			seg.setIndex(x)
 		}
@@ -89,7 +89,7 @@ func (c *mergeCase) index() *readIndex {
 // check compares every stream's version and every id's position with what was appended.
 func (c *mergeCase) check() {
 	c.t.Helper()
-	h, r := newHeads(1), c.index()
+	h, r := newStreamVersions(1), c.index()
 	for stream, want := range c.versions {
 		v, err := h.version(r, stream)
 		require.NoError(c.t, err)
@@ -142,7 +142,7 @@ func TestMergedIndexesAreOpenedAgain(t *testing.T) {
 	c := newMergeCase(t, 70)
 	c.mergeNow()
 	want := c.spans()
-	whole := fileContent(t, c.fs, index.RunName(1, 64))
+	whole := indextest.Content(t, c.fs, index.RunName(1, 64))
 	name := index.RunName(9, 16)
 	require.NoError(t,
 		index.ReplaceFile(c.fs, name,
@@ -153,7 +153,7 @@ func TestMergedIndexesAreOpenedAgain(t *testing.T) {
 	require.Equal(t, want, c.spans())
 	_, err := c.fs.Stat(name)
 	require.ErrorIs(t, err, os.ErrNotExist, "the leftover")
-	require.Equal(t, whole, fileContent(t, c.fs, index.RunName(1, 64)))
+	require.Equal(t, whole, indextest.Content(t, c.fs, index.RunName(1, 64)))
 	c.check()
 }
 
@@ -161,14 +161,14 @@ func TestMergedIndexesAreOpenedAgain(t *testing.T) {
 func TestMergedIndexesAreDerived(t *testing.T) {
 	c := newMergeCase(t, 64)
 	c.mergeNow()
-	want := fileContent(t, c.fs, index.RunName(1, 64))
+	want := indextest.Content(t, c.fs, index.RunName(1, 64))
 	var parts []*index.File
 	for _, seg := range c.view.segments[:64] {
 		parts = append(parts, seg.index().(*index.File))
 	}
 	require.NoError(t,
 		index.WriteRunFile(context.Background(), c.fs, "again.idx", parts, indexRunMeta(c.view.segments[:64])))
-	require.Equal(t, want, fileContent(t, c.fs, "again.idx"))
+	require.Equal(t, want, indextest.Content(t, c.fs, "again.idx"))
 }
 
 func TestCheckRuns(t *testing.T) {
@@ -190,10 +190,10 @@ func TestCheckRuns(t *testing.T) {
 }
 
 func TestIsIndexFile(t *testing.T) {
-	m := memIndexOf(corpora["few"].make(rand.New(rand.NewPCG(63, 64))))
-	_, fs := fileIndexOf(t, m, index.NewBlockCache(1, 0))
+	m := indextest.MemoryOf(indextest.Corpora["few"].Make(rand.New(rand.NewPCG(63, 64))))
+	_, fs := indextest.FileOf(t, m, index.NewBlockCache(1, 0))
 	same := func() bool {
-		same, err := index.IsFile(context.Background(), fs, "7.idx", m, metaOf(m))
+		same, err := index.IsFile(context.Background(), fs, "7.idx", m, indextest.MetaOf(m))
 		require.NoError(t, err)
 		return same
 	}
@@ -206,7 +206,7 @@ func TestIsIndexFile(t *testing.T) {
 		require.NoError(t, f.Truncate(length))
 		require.False(t, same(), "%d bytes", length)
 	}
-	require.NoError(t, index.WriteFile(context.Background(), fs, "7.idx", m, metaOf(m)))
+	require.NoError(t, index.WriteFile(context.Background(), fs, "7.idx", m, indextest.MetaOf(m)))
 	require.True(t, same())
 }
 
@@ -306,50 +306,5 @@ func TestMergeWindow(t *testing.T) {
 		if len(got) > 0 {
 			require.Same(t, &tt.items[tt.want[0]], &got[0], tt.name)
 		}
-	}
-}
-
-func TestIndexRunNames(t *testing.T) {
-	from, to, ok := index.ParseRunName(index.RunName(17, 24))
-	require.True(t, ok)
-	require.Equal(t, []int64{17, 24}, []int64{from, to})
-	for _, name := range []string{"", "000000000001.idx", "000000000001-000000000001.idx",
-		"000000000009-000000000008.idx",
-		"1-8.idx", "000000000001-000000000008.log", "000000000001-000000000008", "000000000001-x.idx"} {
-		_, _, ok := index.ParseRunName(name)
-		require.False(t, ok, name)
-	}
-}
-
-// TestIDFilterRarelyErrs: the filter of ids, whose places are in the order of the fingerprints,
-// errs as rarely as another.
-func TestIDFilterRarelyErrs(t *testing.T) {
-	const keys = 40_000
-	r := rand.New(rand.NewPCG(61, 62))
-	hashes := map[string]func() uint64{
-		"ids": func() uint64 { return format.IDFilterHash(r.Uint32()) },
-		"keys": func() uint64 {
-			var b [8]byte
-			binary.LittleEndian.PutUint64(b[:], r.Uint64())
-			return format.HashKey(1, b[:])
-		},
-	}
-	for name, hash := range hashes {
-		in := make([]uint64, keys)
-		for i := range in {
-			in[i] = hash()
-		}
-		filter := format.NewBloom(in)
-		for _, h := range in {
-			require.True(t, format.BloomHas(filter[format.BloomPlace(h, len(filter)):], h))
-		}
-		wrong := 0
-		for range keys {
-			if h := hash(); format.BloomHas(filter[format.BloomPlace(h, len(filter)):], h) {
-				wrong++
-			}
-		}
-		t.Logf("%s: %.2f %%", name, 100*float64(wrong)/keys)
-		require.Less(t, wrong, keys/80)
 	}
 }

@@ -19,7 +19,7 @@ import (
 )
 
 // settleIndexes waits until every sealed segment has its file and nothing remains to be merged.
-func settleIndexes(t *testing.T, s *FileStore) {
+func settleIndexes(t testing.TB, s *FileStore) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		s.indexer.mu.Lock()

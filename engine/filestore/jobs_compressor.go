@@ -14,16 +14,16 @@ import (
 const compressTemp = "compress.tmp"
 
 // A compressor compresses the complete segments of a store, one after the other, the oldest first.
-// It belongs to the indexer's goroutine, which calls next when no index is wanted.
+// It belongs to the indexer's goroutine, which calls compressNext when no index is wanted.
 type compressor struct {
 	s        *FileStore
 	refused  map[int64]bool // numbers of segments that are damaged, and left as they are
 	replaced []string       // files that have been replaced and could not be removed yet
 }
 
-// next compresses one segment and reports whether there may be more. After an error the old file is
+// compressNext compresses one segment and reports whether there may be more. After an error the old file is
 // in place, and there is nothing left of the new one, or it is complete.
-func (c *compressor) next(ctx context.Context) (more bool, err error) {
+func (c *compressor) compressNext(ctx context.Context) (more bool, err error) {
 	if len(c.replaced) > 0 {
 		save, err := c.s.swapSegment(ctx, nil, nil)
 		if err == nil {
@@ -89,14 +89,14 @@ func (c *compressor) compress(ctx context.Context, seg *segment, size int64) err
 	if err = writeError("sync "+s.dir, s.fs.SyncDir(s.dir)); err != nil {
 		return err // the next attempt writes it again
 	}
-	next, err := c.open(name)
+	newer, err := c.open(name)
 	if err != nil {
 		return err
 	}
-	next.file = c.s.log.files().keep(next.file, segmentName{next.number, next.generation}, next.header)
-	save, err := s.swapSegment(ctx, seg, next)
+	newer.file = c.s.log.files().keep(newer.file, segmentName{newer.number, newer.generation}, newer.header)
+	save, err := s.swapSegment(ctx, seg, newer)
 	if err != nil {
-		next.file.Close()
+		newer.file.Close()
 		s.fs.Remove(name)
 		return err
 	}

@@ -663,7 +663,7 @@ func TestCompressedFileReads(t *testing.T) {
 		packed.Incompatible, packed.Flags = format.FeatureCompressed, format.SegmentCompressed
 		require.NoError(t, p.pack(context.Background(), f, &segment{file: src}, &packed, int64(size)))
 
-		var cache plainCache
+		cache := newPlainCache()
 		head, err := readSegmentHeader(f, "packed")
 		require.NoError(t, err)
 		z, head, err := cache.unpack(f, head, "packed")

@@ -35,8 +35,8 @@ type indexer struct {
 	// this process may write.
 	spare func(ctx context.Context) (more bool, err error)
 
-	runs      atomic.Pointer[[]*index.Run] // merged indexes; changes under mu
-	mergeMost int                          // see the constant
+	runs        atomic.Pointer[[]*index.Run] // merged indexes; changes under mu
+	maxUnmerged int                          // see the constant
 
 	ctx     context.Context // ends with stop
 	cancel  context.CancelFunc
@@ -58,8 +58,8 @@ type indexer struct {
 // How long the indexer waits after a failure: a disk may be full, another process may be about to
 // write the file.
 const (
-	indexRetryFirst = time.Second
-	indexRetryMost  = time.Minute
+	minIndexRetry = time.Second
+	maxIndexRetry = time.Minute
 )
 
 // newIndexer makes the indexer of a store. Nothing runs before the first add.
@@ -68,14 +68,14 @@ func newIndexer(
 	rebuild func(context.Context, *segment) (*index.Memory, error),
 ) *indexer {
 	x := &indexer{
-		fs:        fsys,
-		cache:     cache,
-		mayWrite:  mayWrite,
-		rebuild:   rebuild,
-		retry:     indexRetryFirst,
-		mergeMost: mergeMost,
-		wake:      make(chan struct{}, 1),
-		damaged:   map[*segment]bool{},
+		fs:          fsys,
+		cache:       cache,
+		mayWrite:    mayWrite,
+		rebuild:     rebuild,
+		retry:       minIndexRetry,
+		maxUnmerged: maxUnmerged,
+		wake:        make(chan struct{}, 1),
+		damaged:     map[*segment]bool{},
 	}
 	x.ctx, x.cancel = context.WithCancel(context.Background())
 	return x
@@ -145,7 +145,7 @@ func (x *indexer) openActive(seg *segment, store uuid.UUID, promised int64) (m *
 // that the next Open need not read it. It does nothing if reading is quicker.
 func (x *indexer) saveActive(seg *segment, store uuid.UUID, m *index.Memory, end logEnd) error {
 	damaged := m.Skip > 0 && m.PrefixFile() == nil
-	if m.Count()-m.Skip < activeIndexLeast && !damaged {
+	if m.Count()-m.Skip < minActiveIndex && !damaged {
 		return nil
 	}
 	meta := index.Meta{Store: store, Number: seg.number, Generation: seg.header.Content, Base: seg.base,
@@ -153,9 +153,9 @@ func (x *indexer) saveActive(seg *segment, store uuid.UUID, m *index.Memory, end
 	return index.WriteFile(context.Background(), x.fs, seg.indexName(), m, meta)
 }
 
-// activeIndexLeast is the number of new events for which saveActive writes a file. Reading fewer
+// minActiveIndex is the number of new events for which saveActive writes a file. Reading fewer
 // takes a few milliseconds.
-const activeIndexLeast = 16 << 10
+const minActiveIndex = 16 << 10
 
 // add has the index file of a segment opened or made. The segment must be sealed, or be about to
 // be. Any goroutine may call it; it does not wait. After stop it does nothing.
@@ -229,7 +229,7 @@ func (x *indexer) run() {
 			wait = x.retry
 		default:
 			x.pause(wait)
-			wait = min(2*wait, indexRetryMost)
+			wait = min(2*wait, maxIndexRetry)
 		}
 	}
 }

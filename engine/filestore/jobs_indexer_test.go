@@ -14,6 +14,7 @@ import (
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/filestore/internal/index"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index/indextest"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/stretchr/testify/require"
 )
@@ -39,7 +40,7 @@ type indexerCase struct {
 	write    atomic.Bool
 	rebuilt  atomic.Int32
 	segments []*segment
-	models   []*naiveIndex
+	models   []*indextest.Model
 	r        *rand.Rand
 }
 
@@ -62,27 +63,27 @@ func (c *indexerCase) restart() {
 	c.x = newIndexer(c.fs, index.NewBlockCache(1<<20, 1<<20), c.write.Load,
 		func(ctx context.Context, seg *segment) (*index.Memory, error) {
 			c.rebuilt.Add(1)
-			return memIndexOf(c.models[seg.number-1].events), ctx.Err()
+			return indextest.MemoryOf(c.models[seg.number-1].Events), ctx.Err()
 		})
 	c.x.retry = time.Millisecond
 }
 
 func (c *indexerCase) addSegment() {
-	model := &naiveIndex{corpora["few"].make(c.r)}
+	model := &indextest.Model{Events: indextest.Corpora["few"].Make(c.r)}
 	n := int64(len(c.segments) + 1)
 	seg := &segment{
 		number: n,
 		name:   format.SegmentFileName(n, 0),
 		base:   engine.Position(n) * 1000,
-		header: format.SegmentHeader{Store: testStore},
+		header: format.SegmentHeader{Store: indextest.Store},
 	}
-	seg.setIndex(memIndexOf(model.events))
-	seg.sealed.Store(&sealedInfo{end: 1 << 20, count: uint32(len(model.events)), lastChain: [32]byte{byte(n)}})
+	seg.setIndex(indextest.MemoryOf(model.Events))
+	seg.sealed.Store(&sealedInfo{end: 1 << 20, count: uint32(len(model.Events)), lastChain: [32]byte{byte(n)}})
 	c.segments, c.models = append(c.segments, seg), append(c.models, model)
 }
 
 func (c *indexerCase) meta(i int) index.Meta {
-	return c.segments[i].indexMeta(testStore, c.segments[i].sealed.Load())
+	return c.segments[i].indexMeta(indextest.Store, c.segments[i].sealed.Load())
 }
 
 func (c *indexerCase) addAll() {
@@ -97,7 +98,7 @@ func (c *indexerCase) wait() {
 	for i, seg := range c.segments {
 		require.Eventually(c.t, func() bool { _, ok := seg.fileIndex(); return ok }, 10*time.Second, time.Millisecond)
 		x := seg.index()
-		compareIndexes(c.t, c.r, c.models[i], x, uint32(len(c.models[i].events)))
+		indextest.Compare(c.t, c.r, c.models[i], x, uint32(len(c.models[i].Events)))
 	}
 }
 
@@ -144,11 +145,11 @@ func TestIndexerRemakesTheSameBytes(t *testing.T) {
 	c := newIndexerCase(t, 1)
 	c.addAll()
 	c.wait()
-	want := fileContent(t, c.fs, "000000000001.idx")
+	want := indextest.Content(t, c.fs, "000000000001.idx")
 	old := c.segments[0].index()
 	c.x.rewrite(c.segments[0])
 	require.Eventually(t, func() bool { return c.segments[0].index() != old }, 10*time.Second, time.Millisecond)
-	require.Equal(t, want, fileContent(t, c.fs, "000000000001.idx"))
+	require.Equal(t, want, indextest.Content(t, c.fs, "000000000001.idx"))
 	require.EqualValues(t, 1, c.rebuilt.Load())
 	c.wait()
 	c.x.add(c.segments[0])
@@ -180,7 +181,7 @@ func TestIndexerOnAFullDisk(t *testing.T) {
 		return errors.Is(c.x.lastErr, syscall.ENOSPC)
 	}, 10*time.Second, time.Millisecond)
 	for i, seg := range c.segments {
-		compareIndexes(t, c.r, c.models[i], seg.index(), uint32(len(c.models[i].events)))
+		indextest.Compare(t, c.r, c.models[i], seg.index(), uint32(len(c.models[i].Events)))
 	}
 	c.fs.full.Store(false)
 	c.wait()
@@ -198,12 +199,12 @@ func TestIndexerThatMayNotWrite(t *testing.T) {
 	for i := range c.segments { // the other process
 		require.NoError(t,
 			index.WriteFile(context.Background(), c.fs, indexFileName(c.segments[i].name),
-				memIndexOf(c.models[i].events), c.meta(i)))
+				indextest.MemoryOf(c.models[i].Events), c.meta(i)))
 	}
 	c.wait()
 	// Having found damage it keeps its own index and leaves the file alone.
 	seg := c.segments[0]
-	mem := memIndexOf(c.models[0].events)
+	mem := indextest.MemoryOf(c.models[0].Events)
 	seg.setIndex(mem)
 	c.x.rewrite(seg)
 	require.Eventually(t, func() bool { c.x.mu.Lock(); defer c.x.mu.Unlock(); return len(c.x.pending) == 0 },
@@ -252,7 +253,7 @@ func TestActiveIndex(t *testing.T) {
 	fsys := vfs.NewMem()
 	store, err := Open("store", Options{FS: fsys, SegmentSize: 64 << 20})
 	require.NoError(t, err)
-	const events, batch = activeIndexLeast + 500, 500
+	const events, batch = minActiveIndex + 500, 500
 	appendMany := func(from, to int) {
 		for i := from; i < to; {
 			a := engine.Append{Stream: fmt.Sprintf("s%d", i%7)}
@@ -295,14 +296,14 @@ func TestActiveIndex(t *testing.T) {
 	require.False(t, ok, "an index of what is not promised was used")
 
 	// Few new events are not worth another file; many are, or a file that is damaged.
-	before := fileContent(t, fsys, indexFileName(seg.name))
+	before := indextest.Content(t, fsys, indexFileName(seg.name))
 	require.NoError(t, fsys.Remove(indexFileName(seg.name)))
 	require.NoError(t, x.saveActive(seg, l.store, m, end))
 	_, err = fsys.Stat(indexFileName(seg.name))
 	require.ErrorIs(t, err, os.ErrNotExist)
 	m.ReplacePrefix(whole)
 	require.NoError(t, x.saveActive(seg, l.store, m, end))
-	require.Equal(t, before, fileContent(t, fsys, indexFileName(seg.name)))
+	require.Equal(t, before, indextest.Content(t, fsys, indexFileName(seg.name)))
 
 	// A segment with other content is not taken for the one that was indexed.
 	meta := index.Meta{

@@ -10,12 +10,12 @@ import (
 )
 
 // Merging keeps the number of files small that must be asked to prove that a stream, or an id, is
-// new. Asking one costs about 70 ns, so that up to mergeMost nothing needs to be done. Above it,
+// new. Asking one costs about 70 ns, so that up to maxUnmerged nothing needs to be done. Above it,
 // eight adjacent indexes of the same size become one (size-tiered merging): first of eight
 // segments, then of eight such runs, and so on.
 const (
-	mergeMost = 24 // indexes that are asked without merging: less than 2 µs
-	mergeFan  = 8
+	maxUnmerged = 24 // indexes that are asked without merging: less than 2 µs
+	mergeFan    = 8
 
 	mergeCache = 1 << 20 // bytes of the cache of one merge, so that the store's keeps what is asked for
 )
@@ -64,7 +64,7 @@ func (x *indexer) merge() (more bool, err error) {
 		return true, x.openRuns(sealed)
 	}
 	items := x.mergeItems(sealed)
-	if len(items) <= x.mergeMost {
+	if len(items) <= x.maxUnmerged {
 		return false, nil
 	}
 	window := mergeWindow(items)

@@ -139,8 +139,9 @@ func (z *compressedFile) readBlock(p []byte, off int64) (int, error) {
 	i, skip := int(off/format.PackedBlockSize), int(off%format.PackedBlockSize)
 	size := z.plainSize(i)
 	key := uint64(z.ID)<<32 | uint64(i)
-	if n, ok := z.cache.get(key, p, skip, size); ok {
-		return n, nil
+	if held, ok := z.cache.blocks.Get(key, size); ok {
+		defer held.Release()
+		return copy(p, held.Block[skip:]), nil
 	}
 	if skip == 0 && len(p) >= size {
 		_, err := z.plain(i, p[:size:size])
@@ -153,7 +154,8 @@ func (z *compressedFile) readBlock(p []byte, off int64) (int, error) {
 		return 0, err
 	}
 	if ok {
-		z.cache.put(key, buf[:size])
+		held := z.cache.blocks.Put(key, buf[:size])
+		held.Release()
 	}
 	return copy(p, buf[skip:size]), nil
 }

@@ -43,7 +43,7 @@ func (e logEnd) seal(at format.Place, micros int64) []byte {
 		Previous:    e.previous,
 		PreviousCRC: e.previousCRC,
 	}
-	b, _ := format.SealFrame(make([]byte, format.FrameHeaderSize, format.MinFrameSize), &h, at, e.chain)
+	b, _ := format.SealFrame(make([]byte, format.FrameHeaderSize, format.MinFrameSize), &h, at, e.chain, nil)
 	return b
 }
 

@@ -20,15 +20,15 @@ import (
 
 // replace puts another generation of segment i, which is complete, in its place. The old one can
 // still be read by those who have it.
-func (l *logState) replace(i int, next *segment) {
+func (l *logState) replace(i int, newer *segment) {
 	old := l.segments[i]
-	next.sealed.Store(old.sealed.Load())
-	next.setIndex(old.index())
-	if _, ok := next.fileIndex(); !ok {
-		l.indexer.add(next)
+	newer.sealed.Store(old.sealed.Load())
+	newer.setIndex(old.index())
+	if _, ok := newer.fileIndex(); !ok {
+		l.indexer.add(newer)
 	}
 	l.segments = slices.Clone(l.segments)
-	l.segments[i] = next
+	l.segments[i] = newer
 	l.replaced++
 	l.retired.add(old)
 }
@@ -60,15 +60,15 @@ func (l *logState) adopt() error {
 		if at < 0 || at >= int64(len(names)) || names[at].generation == seg.generation || seg.sealed.Load() == nil {
 			continue
 		}
-		next, err := l.open(names[at])
+		newer, err := l.open(names[at])
 		if err != nil {
 			return err
 		}
-		if next.base != seg.base || next.header.ChainIn != seg.header.ChainIn {
-			next.file.Close()
-			return l.headerError(names[at], next.name, format.ErrSegmentFields)
+		if newer.base != seg.base || newer.header.ChainIn != seg.header.ChainIn {
+			newer.file.Close()
+			return l.headerError(names[at], newer.name, format.ErrSegmentFields)
 		}
-		l.replace(i, next)
+		l.replace(i, newer)
 	}
 	return nil
 }
@@ -135,8 +135,8 @@ type manifestWriter struct {
 	written uint64     // the description in the file
 }
 
-// next returns the number of a description that is made now.
-func (w *manifestWriter) next() uint64 {
+// number returns the number of a description that is made now.
+func (w *manifestWriter) number() uint64 {
 	w.described++
 	return w.described
 }
@@ -194,9 +194,9 @@ func (r *retiredFiles) close() {
 // A swap asks the writer to put a new generation of a segment in its place, and for a MANIFEST that
 // says so; without a segment for the MANIFEST alone.
 type swap struct {
-	old, next *segment
-	done      chan struct{} // closed when the writer has decided
-	save      func() error  // writes the MANIFEST; nil if the writer has refused. Set before done is closed
+	old, newer *segment
+	done       chan struct{} // closed when the writer has decided
+	save       func() error  // writes the MANIFEST; nil if the writer has refused. Set before done is closed
 }
 
 // swap does what q asks. It does not wait for the disk.
@@ -211,20 +211,20 @@ func (w *writer) swap(q *swap) {
 		if i < 0 {
 			return
 		}
-		l.replace(i, q.next)
+		l.replace(i, q.newer)
 		w.s.publish(l.logState, engine.Position(w.s.durable.Load()))
 	}
-	m, number := l.describeDurable(), l.manifests.next()
+	m, number := l.describeDurable(), l.manifests.number()
 	q.save = func() error { return l.manifests.write(l.fs, l.dir, m, number) }
 }
 
 var errSwapRefused = errors.New("eventfold: the store is not written to any more")
 
-// swapSegment puts next in the place of a segment, and returns what writes the MANIFEST that names
+// swapSegment puts newer in the place of a segment, and returns what writes the MANIFEST that names
 // it: before that the old file must stay. Without segments it only returns what writes a MANIFEST
 // of what is there now.
-func (s *FileStore) swapSegment(ctx context.Context, old, next *segment) (save func() error, err error) {
-	q := &swap{old: old, next: next, done: make(chan struct{})}
+func (s *FileStore) swapSegment(ctx context.Context, old, newer *segment) (save func() error, err error) {
+	q := &swap{old: old, newer: newer, done: make(chan struct{})}
 	select {
 	case s.writer.swaps <- q:
 		<-q.done

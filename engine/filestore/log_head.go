@@ -43,11 +43,11 @@ func (r *readIndex) headAt(p engine.Position) (engine.Head, error) {
 
 // headBehind returns the head behind the frame at off.
 func (s *segmentReader) headBehind(off int64) (engine.Head, error) {
-	head := make([]byte, format.FrameHeaderSize)
-	if err := s.readInto(head, off); err != nil {
+	header := make([]byte, format.FrameHeaderSize)
+	if err := s.readInto(header, off); err != nil {
 		return engine.Head{}, err
 	}
-	h, err := format.DecodeFrameHeader(head, s.at(off))
+	h, err := format.DecodeFrameHeader(header, s.at(off))
 	if err != nil {
 		return engine.Head{}, s.corrupt(off, 0, engine.NoPosition, err)
 	}

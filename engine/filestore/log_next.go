@@ -81,22 +81,22 @@ func zeroTarget(end, size, capacity int64) int64 {
 
 // prepareNext begins to prepare the next segment when a quarter of the last one is full, and lets
 // the preparation keep pace with it.
-func (g *log) prepareNext() {
+func (g *logWriter) prepareNext() {
 	size := g.last().header.Capacity
-	filled := max(g.end.offset, int64(float64(size)*float64(g.index.Size())/float64(g.most)))
+	filled := max(g.end.offset, int64(float64(size)*float64(g.index.Size())/float64(g.maxIndexSize)))
 	if g.named != nil || filled < size/8*prepareFrom {
 		return
 	}
-	if g.next == nil {
+	if g.prepared == nil {
 		if g.lowSpace && time.Now().Before(g.retryAt) {
 			return
 		}
-		g.next = g.beginNext()
+		g.prepared = g.beginNext()
 	}
-	g.next.pace.raise(zeroTarget(filled, size, g.next.capacity))
+	g.prepared.pace.raise(zeroTarget(filled, size, g.prepared.capacity))
 }
 
-func (g *log) beginNext() *nextSegment {
+func (g *logWriter) beginNext() *nextSegment {
 	n := &nextSegment{
 		capacity: format.SegmentCapacity(g.last().number+1, g.fixed, 0),
 		pace:     newZeroPace(),
@@ -117,7 +117,7 @@ const bulkFrame = 256 << 10
 
 // nextMaker returns what makes the next segment. While frames are large it reserves room instead of
 // zeroing it.
-func (g *log) nextMaker() *segmentMaker {
+func (g *logWriter) nextMaker() *segmentMaker {
 	if g.maker.prealloc != PreallocZero || g.frameMean < bulkFrame {
 		return g.maker
 	}
@@ -127,14 +127,14 @@ func (g *log) nextMaker() *segmentMaker {
 }
 
 // noticeNext looks whether preparing has failed.
-func (g *log) noticeNext() {
-	if g.next == nil {
+func (g *logWriter) noticeNext() {
+	if g.prepared == nil {
 		return
 	}
 	select {
-	case <-g.next.done:
-		if g.next.err != nil {
-			g.lowSpace, g.retryAt, g.next = true, time.Now().Add(time.Second), nil
+	case <-g.prepared.done:
+		if g.prepared.err != nil {
+			g.lowSpace, g.retryAt, g.prepared = true, time.Now().Add(time.Second), nil
 		} else {
 			g.lowSpace = false
 		}
@@ -144,11 +144,11 @@ func (g *log) noticeNext() {
 
 // takeNext returns next.tmp, prepared: with the usual capacity, or with what is needed if that is
 // more.
-func (g *log) takeNext(usual, needed int64) (vfs.File, int64, error) {
-	if n := g.next; n != nil {
+func (g *logWriter) takeNext(usual, needed int64) (vfs.File, int64, error) {
+	if n := g.prepared; n != nil {
 		n.pace.raise(n.capacity)
 		<-n.done
-		g.next = nil
+		g.prepared = nil
 		if n.err == nil && n.capacity >= needed {
 			g.lowSpace = false
 			return n.file, n.capacity, nil
@@ -164,15 +164,15 @@ func (g *log) takeNext(usual, needed int64) (vfs.File, int64, error) {
 }
 
 // dropNext ends the preparation of a segment that is not needed.
-func (g *log) dropNext() {
-	if g.next == nil {
+func (g *logWriter) dropNext() {
+	if g.prepared == nil {
 		return
 	}
-	close(g.next.pace.stop)
-	<-g.next.done
-	if g.next.err == nil {
-		g.next.file.Close()
+	close(g.prepared.pace.stop)
+	<-g.prepared.done
+	if g.prepared.err == nil {
+		g.prepared.file.Close()
 		g.maker.discard()
 	}
-	g.next = nil
+	g.prepared = nil
 }

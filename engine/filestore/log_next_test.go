@@ -55,7 +55,7 @@ func TestZerosKeepPaceWithTheLog(t *testing.T) {
 func TestLargeIndexEndsSegment(t *testing.T) {
 	const capacity, most = 8 << 20, 256 << 10
 	fsys := &roomFS{FS: vfs.NewMem()}
-	o := Options{FS: fsys, SegmentSize: capacity, indexMost: most}
+	o := Options{FS: fsys, SegmentSize: capacity, maxIndexSize: most}
 	s := openStore(t, "store", o)
 	const events = 20_000
 	largest := int64(0)

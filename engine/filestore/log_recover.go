@@ -114,7 +114,7 @@ func (r *recovery) run() error {
 func (r *recovery) checkChain() {
 	end := r.end
 	for i, f := range r.found.frames {
-		if format.NextChain(end.chain, f.bytes, len(f.bytes)) != f.end.chain {
+		if format.NextChain(end.chain, f.bytes, nil) != f.end.chain {
 			r.found.frames, r.found.x, r.found.why = r.found.frames[:i], end, format.ErrFrameCRC
 			return
 		}
@@ -155,7 +155,7 @@ func (r *recovery) repairSeal() error {
 	m := r.manifest.Segment(seg.number)
 	certain := m != nil && m.Sealed || r.end.offset > format.SegmentHeaderSize ||
 		seg.generation > 0 // only what is durable gets a new generation
-	for _, t := range r.tail {
+	for _, t := range r.slots {
 		certain = certain || t.Store == r.store && t.Segment > seg.number
 	}
 	if certain {
@@ -356,7 +356,7 @@ func (l *logState) writeManifest() error {
 
 // saveManifest writes MANIFEST.
 func (l *logState) saveManifest(m *format.Manifest) error {
-	if err := l.manifests.write(l.fs, l.dir, m, l.manifests.next()); err != nil {
+	if err := l.manifests.write(l.fs, l.dir, m, l.manifests.number()); err != nil {
 		return writeError("write MANIFEST", err)
 	}
 	l.manifest, l.lost = m, false

@@ -162,12 +162,7 @@ func indexFrame(m *index.Memory, h *format.FrameHeader, b []byte, off int64) {
 		if err != nil {
 			return // checkRecords has decoded them all
 		}
-		e = index.Event{Offset: off + int64(at), Frame: off, Stream: r.Stream, Type: r.Type, Tags: e.Tags[:0],
-			Version: r.Version, ID: r.ID, Micros: h.Micros + int64(r.AddMicros)}
-		format.EachTag(r.Tags, func(tag []byte) bool {
-			e.Tags = append(e.Tags, tag)
-			return true
-		})
+		e.Set(&r, off+int64(at), off, h.Micros)
 		m.Add(&e)
 		at += r.Size
 	}

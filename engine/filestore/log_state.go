@@ -32,9 +32,9 @@ type logState struct {
 	index    *index.Memory // of the last segment, up to end
 	least    int64         // recorded_at of the last segment's first event, microseconds
 
-	manifest *format.Manifest // as it was last read; nil if there is none or it is damaged
-	lost     bool             // MANIFEST is damaged, or missing beside segments
-	tail     []format.TailSlot
+	manifest *format.Manifest  // as it was last read; nil if there is none or it is damaged
+	lost     bool              // MANIFEST is damaged, or missing beside segments
+	slots    []format.TailSlot // of TAIL, as it was last read, the newest first
 
 	replaced  uint64         // how many segments were replaced by a new generation of theirs
 	manifests manifestWriter // of this process
@@ -80,7 +80,7 @@ func (l *logState) load() error {
 	for i, name := range names {
 		seg, err := l.open(name)
 		if err == nil {
-			err = l.follow(seg, i == len(names)-1)
+			err = l.enter(seg, i == len(names)-1)
 		}
 		if err != nil {
 			return err
@@ -125,12 +125,12 @@ func (l *logState) refreshClaimed() error {
 
 // loadNothing accepts a directory without segments, if nothing says that it had some.
 func (l *logState) loadNothing() error {
-	if l.manifest == nil && len(l.tail) == 0 {
+	if l.manifest == nil && len(l.slots) == 0 {
 		return nil
 	}
 	number := max(l.manifest.Last(), 1)
-	if len(l.tail) > 0 {
-		number = max(number, l.tail[0].Segment)
+	if len(l.slots) > 0 {
+		number = max(number, l.slots[0].Segment)
 	}
 	return l.missing(number, 0)
 }
@@ -154,16 +154,16 @@ func (l *logState) missing(number int64, first engine.Position) error {
 func (l *logState) readTail() error {
 	f, err := vfs.OpenToRead(l.fs, vfs.Join(l.dir, format.TailName))
 	if errors.Is(err, fs.ErrNotExist) {
-		l.tail = nil
+		l.slots = nil
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("eventfold: open TAIL: %w", err)
 	}
 	defer f.Close()
-	l.tail, err = readTail(f)
+	l.slots, err = readTail(f)
 	if err != nil {
-		l.tail = nil // no information, not an error
+		l.slots = nil // no information, not an error
 	}
 	return nil
 }
@@ -194,23 +194,23 @@ func (l *logState) list() ([]segmentName, error) {
 		return nil, fmt.Errorf("eventfold: list %s: %w", l.dir, err)
 	}
 	found := map[int64][]uint32{} // generations
-	least, most := int64(0), int64(0)
+	first, last := int64(0), int64(0)
 	for _, file := range files {
 		number, generation, ok := format.ParseSegmentFileName(file)
 		if !ok {
 			continue
 		}
-		if least == 0 || number < least {
-			least = number
+		if first == 0 || number < first {
+			first = number
 		}
-		most = max(most, number)
+		last = max(last, number)
 		found[number] = append(found[number], generation)
 	}
 	if l.manifest != nil { // what lies before it has been given up and only waits to be removed
-		least = l.manifest.Segments[0].Number
+		first = l.manifest.Segments[0].Number
 	}
 	var names []segmentName
-	for number := least; number <= most && most > 0; number++ {
+	for number := first; number <= last && last > 0; number++ {
 		if len(found[number]) == 0 {
 			return nil, l.missing(number, 0)
 		}
@@ -229,7 +229,7 @@ func (l *logState) checkNames(names []segmentName) error {
 
 // checkTail checks that the segment that TAIL speaks of is there.
 func (l *logState) checkTail() error {
-	for _, t := range l.tail {
+	for _, t := range l.slots {
 		if t.Store == l.store && len(l.segments) > 0 && t.Segment > l.last().number {
 			return l.missing(t.Segment, t.Next)
 		}
@@ -282,7 +282,7 @@ func (l *logState) open(n segmentName) (*segment, error) {
 // headerError turns what is wrong with the header of a segment into the error that users see. A
 // lone file without our magic is not ours.
 func (l *logState) headerError(n segmentName, name string, err error) error {
-	if errors.Is(err, format.ErrSegmentMagic) && l.store == uuid.Nil && l.manifest == nil && len(l.tail) == 0 {
+	if errors.Is(err, format.ErrSegmentMagic) && l.store == uuid.Nil && l.manifest == nil && len(l.slots) == 0 {
 		return &engine.FormatError{File: name, Reason: err.Error()}
 	}
 	if !isHeaderDamage(err) {
@@ -320,9 +320,9 @@ func isHeaderDamage(err error) bool {
 	return false
 }
 
-// follow takes seg as the successor of the last segment, which becomes complete. If MANIFEST tells
+// enter takes seg as the successor of the last segment, which becomes complete. If MANIFEST tells
 // all about seg, its events are not read.
-func (l *logState) follow(seg *segment, last bool) error {
+func (l *logState) enter(seg *segment, last bool) error {
 	if err := l.complete(seg); err != nil {
 		seg.file.Close()
 		return err
@@ -374,34 +374,38 @@ func (l *logState) startBehindIndex(seg *segment) {
 	seg.setIndex(m)
 }
 
-// complete makes the last segment end where next begins: next exists, so everything before it was
-// durable.
-func (l *logState) complete(next *segment) error {
+// complete makes the last segment end where its successor begins: that exists, so everything
+// before it was durable.
+func (l *logState) complete(successor *segment) error {
 	if len(l.segments) == 0 {
-		if next.base != 0 && (l.manifest == nil || l.manifest.Segments[0].Base != next.base) {
-			return &engine.CorruptError{File: next.name, Segment: next.number, FirstLost: 0, NextGood: next.base,
-				Reason: "there must have been segments before it"}
+		if successor.base != 0 && (l.manifest == nil || l.manifest.Segments[0].Base != successor.base) {
+			return &engine.CorruptError{
+				File:     successor.name,
+				Segment:  successor.number,
+				NextGood: successor.base,
+				Reason:   "there must have been segments before it",
+			}
 		}
 		return nil
 	}
 	seg := l.last()
 	if l.index != nil {
-		if err := l.scan(&next.header); err != nil {
+		if err := l.scan(&successor.header); err != nil {
 			return err
 		}
 	}
-	if next.header.Supersedes() && l.end.next > next.base && l.index != nil {
-		if err := l.cutBack(next); err != nil {
+	if successor.header.Supersedes() && l.end.next > successor.base && l.index != nil {
+		if err := l.cutBack(successor); err != nil {
 			return err
 		}
 	}
-	if l.end.next != next.base || l.end.chain != next.header.ChainIn {
-		return l.damage(l.found.x, l.found.why, next.base)
+	if l.end.next != successor.base || l.end.chain != successor.header.ChainIn {
+		return l.damage(l.found.x, l.found.why, successor.base)
 	}
-	if err := l.checkSeal(seg, next); err != nil {
+	if err := l.checkSeal(seg, successor); err != nil {
 		return err
 	}
-	seg.sealed.Store(&sealedInfo{end: l.end.offset, count: uint32(next.base - seg.base), least: l.least,
+	seg.sealed.Store(&sealedInfo{end: l.end.offset, count: uint32(successor.base - seg.base), least: l.least,
 		greatest: l.end.micros, lastChain: l.end.chain})
 	if _, ok := seg.fileIndex(); !ok {
 		l.indexer.add(seg)
@@ -409,24 +413,24 @@ func (l *logState) complete(next *segment) error {
 	return nil
 }
 
-// cutBack takes the last segment back to the place where next supersedes it. Frames behind it had
-// been promised to this reader only by what the process that recovered the log could no longer see;
-// next begins with the same frames.
-func (l *logState) cutBack(next *segment) error {
-	off, first, err := l.index.Frame(uint32(next.base - l.last().base))
+// cutBack takes the last segment back to the place where the successor supersedes it. Frames behind
+// it had been promised to this reader only by what the process that recovered the log could no
+// longer see; the successor begins with the same frames.
+func (l *logState) cutBack(successor *segment) error {
+	off, first, err := l.index.Frame(uint32(successor.base - l.last().base))
 	if err != nil {
 		return err
 	}
-	l.end.offset, l.end.chain = off, next.header.ChainIn
+	l.end.offset, l.end.chain = off, successor.header.ChainIn
 	l.end.next = l.last().base + engine.Position(first)
 	return nil
 }
 
 // checkSeal checks the seal of a complete segment if MANIFEST says that it was durable. A
 // superseded segment has none.
-func (l *logState) checkSeal(seg, next *segment) error {
+func (l *logState) checkSeal(seg, successor *segment) error {
 	m := l.manifest.Segment(seg.number)
-	if next.header.Supersedes() || m == nil || !m.Sealed {
+	if successor.header.Supersedes() || m == nil || !m.Sealed {
 		return nil
 	}
 	sealed, err := isSealed(seg, l.end)
@@ -434,7 +438,7 @@ func (l *logState) checkSeal(seg, next *segment) error {
 		return err
 	}
 	if !sealed {
-		e := l.damage(l.end, errors.New("the seal of the segment is damaged"), next.base)
+		e := l.damage(l.end, errors.New("the seal of the segment is damaged"), successor.base)
 		e.Offset = format.SealAt(l.end.offset)
 		return e
 	}
@@ -455,9 +459,9 @@ func isSealed(seg *segment, end logEnd) (bool, error) {
 	return h.First == end.next && format.FrameChain(b[:]) == end.chain, nil
 }
 
-// damage returns the error for damage at a place in the last segment. next is the next position
+// damage returns the error for damage at a place in the last segment. good is the next position
 // known to be good.
-func (l *logState) damage(at logEnd, why error, next engine.Position) *engine.CorruptError {
+func (l *logState) damage(at logEnd, why error, good engine.Position) *engine.CorruptError {
 	seg := l.last()
 	if why == nil {
 		why = format.ErrFramePrevious
@@ -467,11 +471,11 @@ func (l *logState) damage(at logEnd, why error, next engine.Position) *engine.Co
 		Segment:   seg.number,
 		Offset:    at.offset,
 		FirstLost: at.next,
-		NextGood:  next,
+		NextGood:  good,
 		Reason:    why.Error(),
 	}
-	if good := nextGood(seg, at); good != engine.NoPosition {
-		e.NextGood = good
+	if nearer := nextGood(seg, at); nearer != engine.NoPosition {
+		e.NextGood = nearer
 	}
 	return e
 }
@@ -499,14 +503,14 @@ func (l *logState) look() error {
 				return err
 			}
 		}
-		next, err := l.successor()
+		seg, err := l.successor()
 		if err != nil {
 			return err
 		}
-		if next == nil {
+		if seg == nil {
 			return l.checkTail()
 		}
-		if err := l.follow(next, true); err != nil {
+		if err := l.enter(seg, true); err != nil {
 			return err
 		}
 	}
@@ -537,7 +541,7 @@ func (l *logState) promise() int64 {
 	if m := l.manifest.Segment(seg.number); m != nil && m.Generation == seg.generation {
 		s = max(s, m.End)
 	}
-	for _, t := range l.tail {
+	for _, t := range l.slots {
 		if t.Store == l.store && t.Segment == seg.number && t.Generation == seg.generation {
 			s = max(s, t.Offset)
 		}

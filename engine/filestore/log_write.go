@@ -13,13 +13,12 @@ import (
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
-// A log is the end of the log that is written. It belongs to the writer, who holds the store's
-// lock.
-type log struct {
+// A logWriter writes the end of the log. It belongs to the writer, who holds the store's lock.
+type logWriter struct {
 	*logState
-	maker *segmentMaker
-	fixed int64 // Options.SegmentSize
-	most  int64 // Options.indexMost
+	maker        *segmentMaker
+	fixed        int64 // Options.SegmentSize
+	maxIndexSize int64 // Options.maxIndexSize
 	// file is that of the last segment, for writing: opened once and kept until the segment is
 	// sealed, so that no error of a sync gets lost.
 	file vfs.File
@@ -28,7 +27,7 @@ type log struct {
 	durable       logEnd    // everything before it is synced
 	unsyncedSince time.Time // since when there is something behind durable; zero if there is nothing
 	nonces        nonceSource
-	next          *nextSegment // being prepared, or nil
+	prepared      *nextSegment // or still being so; nil if there is none
 	named         *segment     // the successor, when it has its name but the last segment is not sealed yet
 	unclean       bool         // there may be other bytes than zeros behind the end of the last segment
 	lowSpace      bool
@@ -41,8 +40,8 @@ type log struct {
 	ioTime   time.Duration // writes and syncs
 }
 
-// openLog opens the recovered log for writing, and notes in TAIL that it is.
-func openLog(l *logState, maker *segmentMaker, o *Options) (*log, error) {
+// openLogWriter opens the recovered log for writing, and notes in TAIL that it is.
+func openLogWriter(l *logState, maker *segmentMaker, o *Options) (*logWriter, error) {
 	if err := l.claim(); err != nil {
 		return nil, err
 	}
@@ -52,18 +51,18 @@ func openLog(l *logState, maker *segmentMaker, o *Options) (*log, error) {
 	}
 	f := l.claimed
 	l.claimed, l.claimedName = nil, ""
-	g := &log{
-		logState: l,
-		maker:    maker,
-		fixed:    o.SegmentSize,
-		most:     o.indexMost,
-		file:     f,
-		tail:     tail,
-		durable:  l.end,
-		nonces:   nonceSource{random: o.Rand},
+	g := &logWriter{
+		logState:     l,
+		maker:        maker,
+		fixed:        o.SegmentSize,
+		maxIndexSize: o.maxIndexSize,
+		file:         f,
+		tail:         tail,
+		durable:      l.end,
+		nonces:       nonceSource{random: o.Rand},
 	}
-	if g.most == 0 {
-		g.most = defaultIndexMost
+	if g.maxIndexSize == 0 {
+		g.maxIndexSize = defaultMaxIndexSize
 	}
 	if err := g.noteOpen(); err != nil {
 		g.closeFiles()
@@ -74,7 +73,7 @@ func openLog(l *logState, maker *segmentMaker, o *Options) (*log, error) {
 
 // noteOpen writes to TAIL, durably, that the log is written to, so that after a crash nobody takes
 // it for closed.
-func (g *log) noteOpen() error {
+func (g *logWriter) noteOpen() error {
 	if err := g.promise(0); err != nil {
 		return writeError("write TAIL", err)
 	}
@@ -85,28 +84,28 @@ func (g *log) noteOpen() error {
 }
 
 // promise writes how much of the log is durable to TAIL.
-func (g *log) promise(flags uint32) error {
+func (g *logWriter) promise(flags uint32) error {
 	seg := g.last()
 	return g.tail.write(seg.number, seg.generation, flags, &g.durable)
 }
 
-// defaultIndexMost is how many bytes of memory the index of the last segment may take: a segment
+// defaultMaxIndexSize is how many bytes of memory the index of the last segment may take: a segment
 // whose index takes more is full, whatever its capacity. Otherwise segments with a stream, a tag or
 // so for each event would have the process hold hundreds of MB, their own and those of segments
 // before it whose index files are being made. Others never come near it.
-const defaultIndexMost = 16 << 20
+const defaultMaxIndexSize = 16 << 20
 
 // fits reports whether a frame with n bytes of records fits into the last segment, and the seal
 // behind it.
-func (g *log) fits(n int) bool {
+func (g *logWriter) fits(n int) bool {
 	end := format.SealAt(g.end.offset+int64(format.FrameSize(n))) + format.PageSize // of the seal's page
-	return g.named == nil && g.index.Size() < g.most && end <= g.last().header.Capacity
+	return g.named == nil && g.index.Size() < g.maxIndexSize && end <= g.last().header.Capacity
 }
 
 // write writes a frame to the end of the log. b holds room for the frame's header, and then its
-// records, which the frame's trailer is appended to. The frame returned is the grown b. When write
-// fails the end of the log is where it was.
-func (g *log) write(b []byte, h *format.FrameHeader) ([]byte, error) {
+// records, which the frame's trailer is appended to; seals are theirs. The frame returned is the
+// grown b. When write fails the end of the log is where it was.
+func (g *logWriter) write(b []byte, h *format.FrameHeader, seals []format.Seal) ([]byte, error) {
 	nonce, err := g.nonces.next()
 	if err != nil {
 		return b, writeError("make a nonce", err)
@@ -114,7 +113,8 @@ func (g *log) write(b []byte, h *format.FrameHeader) ([]byte, error) {
 	off := g.end.offset
 	h.First, h.Nonce, h.Synced = g.end.next, nonce, g.durable.offset
 	h.Previous, h.PreviousCRC = g.end.previous, g.end.previousCRC
-	b, _ = format.SealFrame(b, h, format.Place{Store: g.store, Segment: g.last().number, Offset: off}, g.end.chain)
+	at := format.Place{Store: g.store, Segment: g.last().number, Offset: off}
+	b, _ = format.SealFrame(b, h, at, g.end.chain, seals)
 	began := time.Now()
 	err = vfs.WriteFull(g.file, b, off)
 	g.ioTime += time.Since(began)
@@ -131,7 +131,7 @@ func (g *log) write(b []byte, h *format.FrameHeader) ([]byte, error) {
 // wipe zeroes what a write that failed for lack of room has left behind the end of the log, of n
 // bytes at most. That may fail too, where even overwriting needs room; what is left has no effect,
 // but the segment is not clean.
-func (g *log) wipe(n int) {
+func (g *logWriter) wipe(n int) {
 	g.unclean = true
 	if size, err := g.file.Size(); err == nil {
 		writeZeros(g.file, g.end.offset, min(size, g.end.offset+int64(n)))
@@ -139,7 +139,7 @@ func (g *log) wipe(n int) {
 }
 
 // sync makes everything that has been written durable.
-func (g *log) sync() error {
+func (g *logWriter) sync() error {
 	began := time.Now()
 	if err := vfs.SyncData(g.file); err != nil {
 		return err
@@ -158,7 +158,7 @@ func (g *log) sync() error {
 //
 // A segment is sealed only when its successor is durable, so that a seal without a successor means
 // that a file is lost.
-func (g *log) rotate(n int, micros int64) (poison bool, err error) {
+func (g *logWriter) rotate(n int, micros int64) (poison bool, err error) {
 	if sabotage.On(sabotage.SealBeforeSuccessor) && g.named == nil {
 		if err := g.seal(micros); err != nil {
 			return true, err
@@ -170,8 +170,8 @@ func (g *log) rotate(n int, micros int64) (poison bool, err error) {
 	if err := g.seal(micros); err != nil {
 		return !vfs.IsFull(err), err
 	}
-	old, next := g.last(), g.named
-	f, err := g.openLocked(next.name)
+	old, successor := g.last(), g.named
+	f, err := g.openLocked(successor.name)
 	if err != nil {
 		return isLocked(err), err
 	}
@@ -179,16 +179,16 @@ func (g *log) rotate(n int, micros int64) (poison bool, err error) {
 		greatest: g.end.micros, lastChain: g.end.chain})
 	g.file.Close()
 	g.file, g.named, g.unclean = f, nil, false
-	g.segments = append(g.segments[:len(g.segments):len(g.segments)], next)
-	g.end = startOf(&next.header, g.end.micros)
+	g.segments = append(g.segments[:len(g.segments):len(g.segments)], successor)
+	g.end = startOf(&successor.header, g.end.micros)
 	g.durable = g.end
-	g.index, g.least = index.NewMemory(next.base, g.store), 0
-	next.setIndex(g.index)
+	g.index, g.least = index.NewMemory(successor.base, g.store), 0
+	successor.setIndex(g.index)
 	return false, nil
 }
 
 // openLocked opens a segment for writing and takes its lock.
-func (g *log) openLocked(name string) (vfs.File, error) {
+func (g *logWriter) openLocked(name string) (vfs.File, error) {
 	f, err := vfs.OpenFile(g.fs, name, os.O_RDWR)
 	if err != nil {
 		return nil, err
@@ -201,7 +201,7 @@ func (g *log) openLocked(name string) (vfs.File, error) {
 }
 
 // nameNext makes the successor of the last segment durable.
-func (g *log) nameNext(frame int, micros int64) (poison bool, err error) {
+func (g *logWriter) nameNext(frame int, micros int64) (poison bool, err error) {
 	if g.named != nil {
 		return false, nil
 	}
@@ -226,7 +226,7 @@ func (g *log) nameNext(frame int, micros int64) (poison bool, err error) {
 }
 
 // seal writes the seal of the last segment and syncs it.
-func (g *log) seal(micros int64) error {
+func (g *logWriter) seal(micros int64) error {
 	at := format.Place{Store: g.store, Segment: g.last().number, Offset: format.SealAt(g.end.offset)}
 	if err := vfs.WriteFull(g.file, g.end.seal(at, micros), at.Offset); err != nil {
 		return err
@@ -236,7 +236,7 @@ func (g *log) seal(micros int64) error {
 
 // settle does what remains to be done after a segment was sealed and can wait: MANIFEST, and
 // cutting the file to its size. Both are made up for by the next recovery if they fail.
-func (g *log) settle() error {
+func (g *logWriter) settle() error {
 	err := g.saveManifest(g.describeDurable())
 	seg := g.segments[len(g.segments)-2]
 	f, errOpen := g.fs.Open(seg.name, os.O_RDWR)
@@ -249,7 +249,7 @@ func (g *log) settle() error {
 }
 
 // describeDurable returns the manifest of what is durable now.
-func (g *log) describeDurable() *format.Manifest {
+func (g *logWriter) describeDurable() *format.Manifest {
 	m := g.describe()
 	last := &m.Segments[len(m.Segments)-1]
 	last.End, last.Next, last.LastChain, last.Greatest = g.durable.offset, g.durable.next, g.durable.chain,
@@ -259,7 +259,7 @@ func (g *log) describeDurable() *format.Manifest {
 
 // close makes everything durable and says so in TAIL, unless the log is poisoned, and closes the
 // files.
-func (g *log) close(poisoned bool) error {
+func (g *logWriter) close(poisoned bool) error {
 	var err error
 	if !poisoned && g.durable.offset < g.end.offset {
 		err = g.sync()
@@ -273,7 +273,7 @@ func (g *log) close(poisoned bool) error {
 	return err
 }
 
-func (g *log) closeFiles() {
+func (g *logWriter) closeFiles() {
 	g.file.Close()
 	g.tail.file.Close()
 	if g.named != nil {
@@ -304,4 +304,4 @@ func (n *nonceSource) next() (uint64, error) {
 }
 
 // now returns the time for the next events, in microseconds: the clock's, unless that went back.
-func (g *log) now(s *FileStore) int64 { return max(s.opt.Now().UnixMicro(), g.end.micros) }
+func (g *logWriter) now(s *FileStore) int64 { return max(s.opt.Now().UnixMicro(), g.end.micros) }

@@ -59,7 +59,7 @@ func TestDistinctStreamsTakeBoundedMemory(t *testing.T) {
 	for _, mb := range live {
 		require.Less(t, mb, most)
 	}
-	for i := 0; i < streams; i += streams / 1000 { // and their versions are known, those in the cache of heads or not
+	for i := 0; i < streams; i += streams / 1000 { // and their versions are known, those in the cache of versions or not
 		_, err := s.Append(ctx, engine.Append{
 			Stream: name(i),
 			Expect: []engine.Expectation{engine.Exact(0)},

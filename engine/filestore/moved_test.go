@@ -3,8 +3,10 @@ package filestore
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -235,26 +237,38 @@ func TestTwoWritersAtOnceAreImpossible(t *testing.T) {
 }
 
 // A directory that takes the place of the store's is never written to: not by rotation, indexes,
-// compression, nor MANIFEST.
+// compression, nor MANIFEST, whether another store is open in it or has been closed.
 func TestTheDirectoryThatTakesThePlaceIsLeftAlone(t *testing.T) {
-	dir := movable(t)
-	s := openStore(t, dir, Options{SegmentSize: testSegmentSize, Compress: CompressZstd})
-	appendNumbered(t, s, 5, 400)
-	require.NoError(t, os.Rename(dir, dir+".aside"))
-	other := openStore(t, dir, Options{SegmentSize: testSegmentSize})
-	appendNumbered(t, other, 0, 400)
-	require.NoError(t, other.Close())
-	before := contents(t, dir)
-	for range 300 {
-		if err := try(s, "s0", "x"); err != nil {
-			break
+	for _, open := range []bool{false, true} {
+		dir := filepath.Join(t.TempDir(), "store")
+		s := openStore(t, dir, Options{SegmentSize: testSegmentSize, Compress: CompressZstd})
+		appendNumbered(t, s, 0, 400)
+		require.Greater(t, s.Stats().Segments, 2, "so that it makes more of them")
+		require.NoError(t, os.Rename(dir, dir+".aside"))
+		other := openStore(t, dir, Options{SegmentSize: testSegmentSize})
+		appendNumbered(t, other, 0, 400)
+		settleIndexes(t, other)
+		if !open {
+			require.NoError(t, other.Close())
 		}
+		before := contents(t, dir)
+		for range 1000 {
+			if err := try(s, "s0", "x"); err != nil {
+				break
+			}
+		}
+		require.NoError(t, s.Close())
+		assert.Equal(t, slices.Sorted(maps.Keys(before)), slices.Sorted(maps.Keys(contents(t, dir))))
+		assert.True(t, maps.Equal(before, contents(t, dir)), "nothing is written to its files")
+		if open {
+			appendNumbered(t, other, 400, 500)
+			_, err := other.Verify(t.Context())
+			require.NoError(t, err, "it is whole, and can be written to")
+		}
+		again := openStore(t, dir+".aside", Options{ReadOnly: true})
+		_, err := again.Verify(t.Context())
+		require.NoError(t, err, "the store itself is whole where it is")
 	}
-	require.NoError(t, s.Close())
-	assert.Equal(t, before, contents(t, dir))
-	again := openStore(t, dir+".aside", Options{ReadOnly: true})
-	_, err := again.Verify(t.Context())
-	require.NoError(t, err, "the store itself is whole where it is")
 }
 
 func contents(t *testing.T, dir string) map[string]string {

@@ -35,6 +35,7 @@ func Open(dir string, o Options) (*FileStore, error) {
 		opt:     o,
 		closing: make(chan struct{}),
 		files:   o.files,
+		plain:   newPlainCache(),
 		names:   newAnchors(o.FS, dir),
 	}
 	s.shared.ended = s.ended
@@ -44,9 +45,9 @@ func Open(dir string, o Options) (*FileStore, error) {
 	s.shared.damaged = func(seg *segment, _ error) { s.indexer.rewrite(seg) }
 	s.shared.indexer = s.indexer
 	if o.Compress == CompressZstd {
-		s.indexer.spare = (&compressor{s: s, refused: map[int64]bool{}}).next
+		s.indexer.spare = (&compressor{s: s, refused: map[int64]bool{}}).compressNext
 	}
-	s.ids.random, s.ids.now = o.Rand, o.Now
+	s.ids.random, s.ids.now, s.salts.random = o.Rand, o.Now, o.Rand
 	s.log = s.newLogState()
 	if err := s.open(); err != nil {
 		s.closeFiles()
@@ -110,7 +111,7 @@ func invalidOption(field, format string, args ...any) error {
 }
 
 func (s *FileStore) newLogState() *logState {
-	return &logState{fs: s.fs, dir: s.dir, indexer: s.indexer, plain: &s.plain, opened: s.files, retired: &s.retired}
+	return &logState{fs: s.fs, dir: s.dir, indexer: s.indexer, plain: s.plain, opened: s.files, retired: &s.retired}
 }
 
 // open reads the log and repairs it if need be and possible.
@@ -270,10 +271,10 @@ func (l *logState) isClean() bool {
 	}
 	whole := !l.lost && l.manifest.Last() == l.last().number
 	unfinished := len(l.found.frames) > 0 || l.found.seal != 0
-	if !whole || unfinished || len(l.tail) == 0 {
+	if !whole || unfinished || len(l.slots) == 0 {
 		return false
 	}
-	t := &l.tail[0]
+	t := &l.slots[0]
 	return t.Clean() && t.Store == l.store && t.Segment == l.last().number && t.Generation == l.last().generation &&
 		t.Offset == l.found.x.offset && t.Next == l.found.x.next && t.Chain == l.found.x.chain
 }
@@ -409,7 +410,7 @@ func (s *FileStore) CheckHead(want engine.Head) error {
 }
 
 // takeOver makes the log ready to be written. The caller holds the write lock and following.
-func (s *FileStore) takeOver() (_ *log, err error) {
+func (s *FileStore) takeOver() (_ *logWriter, err error) {
 	defer func() {
 		if err != nil {
 			s.log.unclaim()
@@ -428,7 +429,7 @@ func (s *FileStore) takeOver() (_ *log, err error) {
 			return nil, err
 		}
 	}
-	return openLog(s.log, maker, &s.opt)
+	return openLogWriter(s.log, maker, &s.opt)
 }
 
 func (s *FileStore) newStoreID() (uuid.UUID, error) {

@@ -11,12 +11,11 @@ import (
 
 // Bounds and defaults of Options.
 const (
-	MinSegmentSize       = format.MinSegmentSize // the least Options.SegmentSize, in bytes
-	MaxSegmentSize       = format.MaxSegmentSize // the greatest Options.SegmentSize, in bytes
-	DefaultQueueLength   = 4096
-	DefaultSyncInterval  = 10 * time.Millisecond
-	DefaultBusyTimeout   = 5 * time.Second
-	DefaultHeadCacheSize = 256 << 10 // streams
+	MinSegmentSize      = format.MinSegmentSize // the least Options.SegmentSize, in bytes
+	MaxSegmentSize      = format.MaxSegmentSize // the greatest Options.SegmentSize, in bytes
+	DefaultQueueLength  = 4096
+	DefaultSyncInterval = 10 * time.Millisecond
+	DefaultBusyTimeout  = 5 * time.Second
 )
 
 // Options say how a store is opened. The zero value is what most programs want.
@@ -60,11 +59,11 @@ type Options struct {
 	BackupFS vfs.FS
 	// Now is the clock. nil means time.Now.
 	Now func() time.Time
-	// Rand gives nonces and event ids. nil means crypto/rand.
+	// Rand gives nonces, event ids, and the seed of the salts. nil means crypto/rand.
 	Rand io.Reader
 
-	files     *vfs.FileCache // nil means the one of the FS
-	indexMost int64          // 0 means defaultIndexMost
+	files        *vfs.FileCache // nil means the one of the FS
+	maxIndexSize int64          // 0 means defaultMaxIndexSize
 }
 
 // A SyncMode says when an append is acknowledged.

@@ -7,7 +7,6 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
-	"github.com/google/uuid"
 )
 
 // batchRows is how many events a Batch holds at most.
@@ -29,76 +28,11 @@ type batchBuilder struct {
 // clear makes the batch empty.
 func (b *batchBuilder) clear() {
 	b.bytes = 0
-	b.batch = engine.Batch{
-		Positions: b.batch.Positions[:0], Streams: b.batch.Streams[:0], Versions: b.batch.Versions[:0],
-		IDs:   b.batch.IDs[:0],
-		Types: b.batch.Types[:0], Payloads: b.batch.Payloads[:0], JSON: b.batch.JSON[:0],
-		Metadata: b.batch.Metadata[:0],
-		Tags:     b.batch.Tags[:0], Times: b.batch.Times[:0], Redacted: b.batch.Redacted[:0],
-	}
+	b.batch.Reset()
 }
 
 // reserve makes room for n rows in the columns that were asked for.
-func (b *batchBuilder) reserve(n int) {
-	grow(&b.batch.Positions, n, true)
-	grow(&b.batch.Streams, n, b.columns&engine.ColStream != 0)
-	grow(&b.batch.Versions, n, b.columns&engine.ColVersion != 0)
-	grow(&b.batch.IDs, n, b.columns&engine.ColID != 0)
-	grow(&b.batch.Types, n, b.columns&engine.ColType != 0)
-	grow(&b.batch.Payloads, n, b.columns&engine.ColPayload != 0)
-	grow(&b.batch.JSON, n, b.columns&engine.ColPayload != 0)
-	grow(&b.batch.Metadata, n, b.columns&engine.ColMetadata != 0)
-	grow(&b.batch.Tags, n, b.columns&engine.ColTags != 0)
-	grow(&b.batch.Times, n, b.columns&engine.ColTime != 0)
-	grow(&b.batch.Redacted, n, b.columns&engine.ColRedacted != 0)
-}
-
-// grow makes an empty column's capacity at least n, if it was asked for.
-func grow[T string | []byte | []string | bool | int64 | engine.Position | engine.Version | uuid.UUID](
-	column *[]T, n int, asked bool,
-) {
-	if asked && cap(*column) < n {
-		*column = make([]T, 0, n)
-	}
-}
-
-// add adds an event.
-func (b *batchBuilder) add(pos engine.Position, r *row) {
-	t, columns := &b.batch, b.columns
-	t.Len++
-	t.Positions = append(t.Positions, pos)
-	if columns&engine.ColStream != 0 {
-		t.Streams = append(t.Streams, format.TextOf(r.Stream))
-	}
-	if columns&engine.ColVersion != 0 {
-		t.Versions = append(t.Versions, r.Version)
-	}
-	if columns&engine.ColID != 0 {
-		t.IDs = append(t.IDs, r.ID)
-	}
-	if columns&engine.ColType != 0 {
-		t.Types = append(t.Types, b.types.intern(r.Type))
-	}
-	if columns&engine.ColPayload != 0 {
-		t.Payloads = append(t.Payloads, r.Payload)
-		b.bytes += len(r.Payload)
-		t.JSON = append(t.JSON, r.Flags&format.FlagJSON != 0)
-	}
-	if columns&engine.ColMetadata != 0 {
-		t.Metadata = append(t.Metadata, r.MetadataOrEmpty())
-		b.bytes += len(r.Metadata)
-	}
-	if columns&engine.ColTags != 0 {
-		t.Tags = append(t.Tags, b.tags.decode(r.Tags))
-		b.bytes += len(r.Tags)
-	}
-	if columns&engine.ColTime != 0 {
-		t.Times = append(t.Times, r.micros)
-	}
-	if columns&engine.ColRedacted != 0 {
-		t.Redacted = append(t.Redacted, r.Flags&format.FlagRedacted != 0)
-	}
-}
+func (b *batchBuilder) reserve(n int) { b.batch.Reserve(n, b.columns) }
 
 // typeNames gives equal types of one cursor one string. The strings are copies, so that they do not
 // keep blocks alive.

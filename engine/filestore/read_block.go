@@ -13,7 +13,7 @@ type blockMemory struct {
 	reuse bool
 	used  [][]byte // blocks that the current event or batch may point into, except the newest
 	free  [][]byte
-	least int // bytes of the last block that was made
+	size  int // bytes of the last block that was made
 
 	pieces []byte // the newest block that pieces are cut from
 	rest   []byte // of it
@@ -32,9 +32,9 @@ func (m *blockMemory) get(n int) []byte {
 			return b[:n]
 		}
 	}
-	m.free = m.free[:0]                          // all are too small
-	m.least = max(n, min(2*m.least, largeBlock)) // a batch may take many blocks before the first is free again
-	return newBlock(m.least)[:n]
+	m.free = m.free[:0]                        // all are too small
+	m.size = max(n, min(2*m.size, largeBlock)) // a batch may take many blocks before the first is free again
+	return newBlock(m.size)[:n]
 }
 
 // release gives a block back that nothing but the current event or batch points into.
@@ -44,15 +44,15 @@ func (m *blockMemory) release(b []byte) {
 	}
 }
 
-// mostPieces is how many bytes a block for several pieces has at most.
-const mostPieces = 64 << 10
+// maxPieces is how many bytes a block for several pieces has at most.
+const maxPieces = 64 << 10
 
 // piece returns n bytes whose content is anything, for the current event or batch only: a record
 // that lies by itself. A batch may have a thousand.
 func (m *blockMemory) piece(n int) []byte {
 	if n > len(m.rest) {
 		m.release(m.pieces)
-		m.pieces = m.get(max(n, min(2*len(m.pieces), mostPieces)))
+		m.pieces = m.get(max(n, min(2*len(m.pieces), maxPieces)))
 		m.pieces = m.pieces[:cap(m.pieces)] // what is used again may be larger
 		m.rest = m.pieces
 	}

@@ -269,7 +269,7 @@ func TestPartsDivideEvenly(t *testing.T) {
 				require.Equal(t, []engine.Filter{f}, parts)
 				continue
 			}
-			require.GreaterOrEqual(t, len(parts), min(n, len(whole)/leastPart))
+			require.GreaterOrEqual(t, len(parts), min(n, len(whole)/minPart))
 			require.LessOrEqual(t, len(parts), n)
 			var got []engine.Event
 			for i, part := range parts {

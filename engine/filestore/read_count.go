@@ -46,7 +46,7 @@ func (r *readIndex) Count(ctx context.Context, what engine.Filter) (int64, error
 
 // countRows counts by looking at the events that may pass.
 func (r *readIndex) countRows(ctx context.Context, what engine.Filter) (int64, error) {
-	var c rowCursor
+	var c eventCursor
 	c.begin(ctx, r, what, false)
 	c.memory.reuse = true
 	n := int64(0)

@@ -14,6 +14,7 @@ import (
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/filestore/internal/index"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index/indextest"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/eventfold/eventfold/internal/testenv"
 	"github.com/stretchr/testify/require"
@@ -134,7 +135,7 @@ func TestReadsWithoutMemoryIndexAgreeWithModel(t *testing.T) {
 	r := testRand(t)
 	for range rounds(5) {
 		l := randomLog(t, r, 1+r.IntN(500), r.IntN(6))
-		l.naive(func(n *naiveIndex) index.Index { return sparseIndex{n} })
+		l.naive(func(n *indextest.Model) index.Index { return sparseIndex{n} })
 		compareReads(t, r, l.index(), l.events, 60)
 		h := r.IntN(len(l.events) + 1)
 		compareReads(t, r, l.index().At(engine.Position(h)), l.events[:h], 20)
@@ -303,7 +304,7 @@ func TestBrokenIndexMakesReadsSlowNotWrong(t *testing.T) {
 			told = append(told, seg)
 		}
 		l.mem()
-		l.naive(func(n *naiveIndex) index.Index {
+		l.naive(func(n *indextest.Model) index.Index {
 			left := new(atomic.Int64)
 			left.Store(int64(answers))
 			return brokenIndex{n, left}

@@ -83,7 +83,7 @@ func microsUp(t time.Time) int64 {
 }
 
 // passes reports whether the event passes. r.micros counts only with m.timed.
-func (m *matcher) passes(r *row) bool {
+func (m *matcher) passes(r *logEvent) bool {
 	return m.all ||
 		m.types.has(r.Type) &&
 			m.streams.has(r.Stream) &&
@@ -94,7 +94,7 @@ func (m *matcher) passes(r *row) bool {
 }
 
 // passesAny reports whether the event passes one of the alternatives.
-func (m *matcher) passesAny(r *row) bool {
+func (m *matcher) passesAny(r *logEvent) bool {
 	for i := range m.any {
 		if a := &m.any[i]; a.types.has(r.Type) && a.streams.has(r.Stream) && a.hasTags(r.Tags) {
 			return true

@@ -6,8 +6,8 @@ import (
 	"github.com/eventfold/eventfold/engine"
 )
 
-// leastPart is how many events a part has at least: fewer are not worth a goroutine.
-const leastPart = 4096
+// minPart is how many events a part has at least: fewer are not worth a goroutine.
+const minPart = 4096
 
 // Parts implements Parter. Parts begin where frames begin, so that no frame is read twice.
 func (r *readIndex) Parts(what engine.Filter, n int) []engine.Filter {
@@ -20,7 +20,7 @@ func (r *readIndex) Parts(what engine.Filter, n int) []engine.Filter {
 	for _, g := range ranges {
 		total += g.to - g.from
 	}
-	n = int(min(engine.Position(n), total/leastPart))
+	n = int(min(engine.Position(n), total/minPart))
 	if n < 2 {
 		return []engine.Filter{what}
 	}

@@ -416,15 +416,15 @@ func (p *scanPlan) step(s *segmentReader, conditions []condition, lo, hi uint32,
 			st.share *= c.share
 		}
 	}
-	most := (hi - lo) / pointShare
+	maxPoints := (hi - lo) / pointShare
 	if few {
-		most = hi - lo
+		maxPoints = hi - lo
 	}
-	if st.share*float64(hi-lo) > float64(most) || !few && len(narrow) == 0 {
+	if st.share*float64(hi-lo) > float64(maxPoints) || !few && len(narrow) == 0 {
 		return st, nil
 	}
 	ords, err := p.common(s, narrow, lo, hi)
-	if err != nil || uint32(len(ords)) > most {
+	if err != nil || uint32(len(ords)) > maxPoints {
 		return st, err // more than was estimated: the events are read in blocks
 	}
 	st.single, st.ords = true, ords

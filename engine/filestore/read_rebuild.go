@@ -163,7 +163,7 @@ func (s *segmentReader) scanFirst(events uint32, end int64) (*index.Memory, erro
 	first := *s
 	first.memory, first.limit, first.end = &blockMemory{reuse: true}, events, end
 	m := index.NewMemory(s.seg.base, s.store)
-	var f frameRows
+	var f frameEvents
 	f.beginWhole(&first)
 	for f.walk.Next < f.until {
 		h, b, err := f.frameAhead()

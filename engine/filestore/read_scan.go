@@ -12,16 +12,16 @@ const pointing = engine.ColStream | engine.ColPayload | engine.ColMetadata | eng
 func (r *readIndex) Scan(ctx context.Context, what engine.Filter, columns engine.ColumnSet) engine.BatchCursor {
 	c := new(scanCursor)
 	c.columns, c.types.shared = columns, &r.shared.types
-	c.rows.begin(ctx, r, what, columns&engine.ColTime != 0)
-	c.rows.memory.reuse = columns&pointing == 0
+	c.events.begin(ctx, r, what, columns&engine.ColTime != 0)
+	c.events.memory.reuse = columns&pointing == 0
 	return c
 }
 
 // A scanCursor reads the events that pass a filter in batches.
 type scanCursor struct {
 	batchBuilder
-	rows rowCursor
-	room int // of the batch before
+	events eventCursor
+	room   int // of the batch before
 }
 
 // firstBatch is how many events the first batch of a scan holds at most; each may then hold four
@@ -30,38 +30,38 @@ type scanCursor struct {
 const firstBatch = 32
 
 func (c *scanCursor) Next() *engine.Batch {
-	c.rows.memory.recycle()
+	c.events.memory.recycle()
 	c.clear()
 	c.room = min(max(4*c.room, firstBatch), batchRows)
 	room := c.room
-	if c.rows.index.hasToGiveWay() { // who works on a batch works on all of it before the next one gives way
+	if c.events.index.hasToGiveWay() { // who works on a batch works on all of it before the next one gives way
 		room = min(room, yieldEvents)
 	}
-	if c.rows.wanted > 0 {
-		room = min(room, c.rows.wanted)
+	if c.events.wanted > 0 {
+		room = min(room, c.events.wanted)
 	}
-	for c.batch.Len < room && c.bytes < batchBytes && c.rows.more() {
+	for c.batch.Len < room && c.bytes < batchBytes && c.events.more() {
 		if c.batch.Len == 0 {
 			c.reserve(room)
 		}
-		c.add(c.rows.position(), &c.rows.row)
+		c.add(c.events.position(), &c.events.found)
 	}
-	if c.batch.Len == 0 || c.rows.err != nil {
+	if c.batch.Len == 0 || c.events.err != nil {
 		return nil
 	}
 	return &c.batch
 }
 
-func (c *scanCursor) Err() error { return c.rows.err }
+func (c *scanCursor) Err() error { return c.events.err }
 
 func (c *scanCursor) Examined() (events int64, skippedSegments int) {
-	return c.rows.examined, c.rows.skipped
+	return c.events.examined, c.events.skipped
 }
 
 func (c *scanCursor) Close() error {
-	c.rows.stop()
+	c.events.stop()
 	return nil
 }
 
 // Reuse implements Reuser.
-func (c *scanCursor) Reuse() { c.rows.memory.reuse = true }
+func (c *scanCursor) Reuse() { c.events.memory.reuse = true }

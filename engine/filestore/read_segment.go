@@ -101,7 +101,7 @@ func (s *segmentReader) walkError(walk *format.FrameWalk, err error) error {
 
 // record reads the record of event r.ord at off by itself and checks it. It lies in memory that
 // only the current event or batch may point into.
-func (s *segmentReader) record(r *row, off int64) error {
+func (s *segmentReader) record(r *logEvent, off int64) error {
 	b, err := s.read(off, pointGuess)
 	if n := format.RecordSize(b); err == nil && n > len(b) && n <= format.MaxRecordSize {
 		b, err = s.read(off, n)
@@ -116,7 +116,7 @@ func (s *segmentReader) record(r *row, off int64) error {
 }
 
 // accept decodes and checks the record of event r.ord at the beginning of b.
-func (s *segmentReader) accept(r *row, b []byte) error {
+func (s *segmentReader) accept(r *logEvent, b []byte) error {
 	if err := r.Decode(b); err != nil {
 		return err
 	}
@@ -176,14 +176,14 @@ func (s *segmentReader) readInto(b []byte, off int64) error {
 var errSegmentShort = errors.New("the file ends too early")
 
 // corrupt returns the error for bytes at off that do not check. ord is the first event that cannot
-// be read.
-func (s *segmentReader) corrupt(off int64, ord uint32, next engine.Position, reason error) error {
+// be read, good the next position known to be good.
+func (s *segmentReader) corrupt(off int64, ord uint32, good engine.Position, reason error) error {
 	return &engine.CorruptError{
 		File:      s.seg.name,
 		Segment:   s.seg.number,
 		Offset:    off,
 		FirstLost: s.position(ord),
-		NextGood:  next,
+		NextGood:  good,
 		Reason:    reason.Error(),
 	}
 }

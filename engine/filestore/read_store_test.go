@@ -414,7 +414,7 @@ func TestSubscriptionEndsWithContextAndStore(t *testing.T) {
 func TestStreamsAreFoundThroughRuns(t *testing.T) {
 	r := testRand(t)
 	s := openSmall(t, vfs.NewMem())
-	s.indexer.mergeMost = 1
+	s.indexer.maxUnmerged = 1
 	var events []engine.Event
 	for s.Stats().Segments < 20 {
 		n := len(events)

@@ -17,6 +17,7 @@ import (
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/filestore/internal/index"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index/indextest"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -40,7 +41,7 @@ type handLog struct {
 func newHandLog(t testing.TB, fsys vfs.FS) *handLog {
 	l := &handLog{t: t, fs: fsys, versions: map[string]engine.Version{}, micros: 1_700_000_000_000_000}
 	l.shared = &readShared{ended: func() error { return nil }}
-	l.view = &view{store: testStore}
+	l.view = &view{store: indextest.Store}
 	l.segment()
 	return l
 }
@@ -72,7 +73,7 @@ func (l *handLog) frame(kind format.FrameKind, first, count int, records []byte)
 		Previous: uint32(l.before),
 	}
 	at := format.Place{Store: l.view.store, Segment: seg.number, Offset: l.off}
-	b, chain := format.SealFrame(append(make([]byte, format.FrameHeaderSize), records...), &h, at, l.chain)
+	b, chain := format.SealFrame(append(make([]byte, format.FrameHeaderSize), records...), &h, at, l.chain, nil)
 	_, err := seg.file.WriteAt(b, l.off)
 	require.NoError(l.t, err)
 	indexFrame(seg.index().(*index.Memory), &h, b, l.off)
@@ -94,15 +95,17 @@ func (l *handLog) append(events ...engine.Event) {
 		if e.JSON {
 			flags |= format.FlagJSON
 		}
-		if e.Redacted {
-			flags |= format.FlagRedacted
-		}
 		if e.Payload == nil {
 			flags |= format.FlagNull
 		}
 		start := len(b)
-		b = format.AppendRecord(b, flags, e.ID, e.Stream, e.Type, e.Tags, e.Metadata, e.Payload)
-		format.FinishRecord(b[start:], testStore, e.Position, e.Version, add)
+		salt := format.Salt{byte(e.Position)}
+		b = format.AppendRecord(b, flags, e.ID, e.Stream, e.Type, e.Tags, &salt, e.Metadata, e.Payload)
+		format.FinishRecord(b[start:], indextest.Store, e.Position, e.Version, add)
+		if e.Redacted {
+			require.NoError(l.t, format.EraseRecord(b[start:], indextest.Store, e.Position))
+			e.Payload, e.Metadata, e.JSON = nil, nil, false
+		}
 		if e.Metadata == nil {
 			e.Metadata = []byte("{}")
 		}
@@ -201,6 +204,7 @@ func randomLog(t testing.TB, r *rand.Rand, n, segments int) *handLog {
 		frame := make([]engine.Event, 1+r.IntN(1+r.IntN(20)))
 		for i := range frame {
 			frame[i] = randomEvent(r, len(l.events)+i)
+			frame[i].Redacted = r.IntN(10) == 0
 		}
 		if r.IntN(200) == 0 {
 			frame[0].Payload = bytes.Repeat([]byte("large "), r.IntN(60_000))
@@ -480,13 +484,13 @@ func (l *handLog) hostile(i int) *hostileFile {
 
 // naive gives every sealed segment an index that is not a *Memory, as index files are, made with
 // make.
-func (l *handLog) naive(make func(*naiveIndex) index.Index) {
+func (l *handLog) naive(make func(*indextest.Model) index.Index) {
 	for i, seg := range l.view.segments {
 		sealed := seg.sealed.Load()
 		if sealed == nil {
 			continue
 		}
-		n := &naiveIndex{}
+		n := &indextest.Model{}
 		of := l.events[seg.base : seg.base+engine.Position(sealed.count)]
 		for ord := range of {
 			e := &of[ord]
@@ -500,16 +504,16 @@ func (l *handLog) naive(make func(*naiveIndex) index.Index) {
 			for _, tag := range e.Tags {
 				x.Tags = append(x.Tags, []byte(tag))
 			}
-			n.events = append(n.events, x)
+			n.Events = append(n.Events, x)
 		}
 		l.view.segments[i].setIndex(make(n))
 	}
 }
 
 // sparseIndex knows only every 64th event's frame, so that readers have to look for the others.
-type sparseIndex struct{ *naiveIndex }
+type sparseIndex struct{ *indextest.Model }
 
-func (s sparseIndex) Frame(ord uint32) (int64, uint32, error) { return s.naiveIndex.Frame(ord &^ 63) }
+func (s sparseIndex) Frame(ord uint32) (int64, uint32, error) { return s.Model.Frame(ord &^ 63) }
 
 // brokenIndex fails after some answers.
 type brokenIndex struct {

@@ -37,9 +37,10 @@ type FileStore struct {
 	news    broadcast // of durable
 	indexer *indexer
 	files   *vfs.FileCache
-	plain   plainCache
+	plain   *plainCache
 	retired retiredFiles
 	ids     idSource
+	salts   saltSource
 
 	gate    sync.RWMutex  // held for reading while a request is put into the queue, for writing by Close
 	closing chan struct{} // closed by Close
@@ -55,7 +56,7 @@ type FileStore struct {
 
 	following sync.Mutex // protects what follows, until there is a writer: then it owns log
 	log       *logState
-	tail      vfs.File  // TAIL, to look whether it has changed; nil if it was not there
+	tailFile  vfs.File  // TAIL, to look whether it has changed; nil if it was not there
 	directory io.Closer // the directory that is held; nil before it is there, or if the file system cannot hold one
 	followErr error     // why following has stopped
 
@@ -230,8 +231,8 @@ func (s *FileStore) closeFiles() {
 	s.indexer.close()
 	s.log.close()
 	s.retired.close()
-	if s.tail != nil {
-		s.tail.Close()
+	if s.tailFile != nil {
+		s.tailFile.Close()
 	}
 	if s.directory != nil {
 		s.directory.Close()

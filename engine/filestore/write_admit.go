@@ -46,7 +46,7 @@ func (w *writer) stream(name string) (*groupStream, error) {
 	if n, ok := g.numbers[name]; ok {
 		return &g.streams[n], nil
 	}
-	v, err := w.heads.version(w.s.current(), name)
+	v, err := w.versions.version(w.s.current(), name)
 	if err != nil {
 		return nil, err
 	}
@@ -108,6 +108,7 @@ func (w *writer) place(r *request) {
 	g := &w.group
 	at, k := len(g.buf), 0
 	g.buf = append(g.buf, r.records...)
+	g.seals = append(g.seals, r.seals...)
 	for i := range r.batch {
 		a, v := &r.batch[i], r.before[i]
 		for j := range a.Events {
@@ -233,14 +234,14 @@ func (w *writer) stagedConflicts(c *engine.Condition, found []engine.Event) ([]e
 		if err != nil {
 			return nil, err
 		}
-		r := row{micros: g.micros, Record: rec}
+		r := logEvent{micros: g.micros, Record: rec}
 		if !m.passes(&r) {
 			continue
 		}
 		if r.Record, err = format.DecodeRecord(bytes.Clone(g.buf[start : int(start)+rec.Size])); err != nil {
 			return nil, err
 		}
-		broken, e, err := matchRow(c, pos, &r)
+		broken, e, err := matchEvent(c, pos, &r)
 		if err != nil {
 			return nil, err
 		}
@@ -253,10 +254,10 @@ func (w *writer) stagedConflicts(c *engine.Condition, found []engine.Event) ([]e
 	return found, nil
 }
 
-// matchRow evaluates the condition for one event that has no batch yet. It and the event it returns
-// keep pointing where the row points: the memory of groups and requests is used again, so that the
-// row must be a copy.
-func matchRow(c *engine.Condition, pos engine.Position, r *row) (bool, engine.Event, error) {
+// matchEvent evaluates the condition for an event that has no batch yet. It and the event it returns
+// keep pointing where r points: the memory of groups and requests is used again, so that r must be a
+// copy.
+func matchEvent(c *engine.Condition, pos engine.Position, r *logEvent) (bool, engine.Event, error) {
 	builder := batchBuilder{columns: c.Columns}
 	builder.add(pos, r)
 	broken, err := matches(c, &builder.batch, 0)

@@ -38,7 +38,7 @@ func (r *request) ownConflicts(
 			if own, err = r.unplaced(bytes.Clone(record), i, j); err != nil {
 				return nil, err
 			}
-			broken, e, err := matchRow(c, engine.NoPosition, &own)
+			broken, e, err := matchEvent(c, engine.NoPosition, &own)
 			if err != nil {
 				return nil, err
 			}
@@ -65,12 +65,12 @@ func ownMatcher(c *engine.Condition) (m matcher, some bool) {
 
 // unplaced decodes the record of event j of append i, which stands at the beginning of b, without
 // what is not known of it.
-func (r *request) unplaced(b []byte, i, j int) (row, error) {
+func (r *request) unplaced(b []byte, i, j int) (logEvent, error) {
 	rec, err := format.DecodeRecord(b)
 	if err != nil {
-		return row{}, err
+		return logEvent{}, err
 	}
 	rec.Version, rec.AddMicros = engine.NoVersion, 0
 	rec.ID = r.batch[i].Events[j].ID
-	return row{Record: rec}, nil
+	return logEvent{Record: rec}, nil
 }

@@ -23,11 +23,15 @@ type request struct {
 
 	batch   []engine.Append
 	records []byte          // encoded, but for what FinishRecord adds
+	seals   []format.Seal   // of the records
+	salts   []byte          // that have been taken ahead; a piece of saltSpace
 	events  []engine.Placed // one for each record, ids filled in
 	offered bool            // some event came with an id
 	stamp   int64           // of the ids that are made; 0 before the first
 
 	before []engine.Version // by append, what its stream is at before it; the writer's
+
+	saltSpace [saltsAhead]byte
 
 	// Conditions have been evaluated for the events before checked, with these outcomes.
 	conditions bool
@@ -53,11 +57,11 @@ const keepBuffer = 1 << 20
 
 // release gives the request back to the pool.
 func (r *request) release() {
-	done, records, before := r.done, r.records[:0], r.before[:0]
+	done, records, seals, before := r.done, r.records[:0], r.seals[:0], r.before[:0]
 	if cap(records) > keepBuffer {
-		records, before = nil, nil
+		records, seals, before = nil, nil, nil
 	}
-	*r = request{done: done, records: records, before: before}
+	*r = request{done: done, records: records, seals: seals, before: before}
 	requests.Put(r)
 }
 
@@ -83,6 +87,7 @@ func (s *FileStore) Append(ctx context.Context, batch ...engine.Append) (engine.
 		err = r.checkRepeats()
 	}
 	if err == nil {
+		r.seal()
 		err = s.enqueue(ctx, r)
 	}
 	if err != nil {
@@ -149,7 +154,8 @@ func (s *FileStore) encode(r *request, batch []engine.Append) error {
 		for j := range batch[i].Events {
 			e := &batch[i].Events[j]
 			// tags are rare
-			size += format.EventHeadSize + len(batch[i].Stream) + len(e.Type) + len(e.Payload) + len(e.Metadata)
+			size += format.EventHeadSize + len(batch[i].Stream) + len(e.Type) +
+				format.ContentSize(len(e.Metadata), len(e.Payload))
 		}
 		for _, e := range batch[i].Expect {
 			if c, ok := e.(*engine.Condition); ok {
@@ -191,8 +197,12 @@ func (s *FileStore) encodeEvent(r *request, i, j int) error {
 	} else if id, err = s.makeID(r); err != nil {
 		return err
 	}
+	salt, err := s.makeSalt(r)
+	if err != nil {
+		return err
+	}
 	r.events = append(r.events, engine.Placed{ID: id})
-	r.records = format.AppendEvent(r.records, id, a.Stream, e, tags, len(r.events) == 1)
+	r.records = format.AppendEvent(r.records, id, a.Stream, e, tags, salt, len(r.events) == 1)
 	if size := int64(len(r.records)); size > engine.MaxAppendSize {
 		return &engine.TooLargeError{What: "append", Size: size, Limit: engine.MaxAppendSize}
 	}
@@ -206,6 +216,19 @@ func (s *FileStore) makeID(r *request) (uuid.UUID, error) {
 	}
 	id, err := s.ids.next(r.stamp)
 	return id, wrap("make an event id", err)
+}
+
+// makeSalt returns the salt of the next event.
+func (s *FileStore) makeSalt(r *request) (*format.Salt, error) {
+	if len(r.salts) == 0 {
+		r.salts = r.saltSpace[:min(saltsAhead, (cap(r.events)-len(r.events))*format.SaltSize)]
+		if err := s.salts.fill(r.salts); err != nil {
+			return nil, wrap("make a salt", err)
+		}
+	}
+	salt := (*format.Salt)(r.salts)
+	r.salts = r.salts[format.SaltSize:]
+	return salt, nil
 }
 
 func checkStream(stream string, i int) error {

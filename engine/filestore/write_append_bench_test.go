@@ -120,7 +120,8 @@ func newRawLog(b *testing.B, dir string) *rawLog {
 // run writes and syncs n times, as many bytes as the store writes for one event, and returns the
 // time it took.
 func (r *rawLog) run(b *testing.B, n int) time.Duration {
-	buf := make([]byte, format.FrameSize(format.EventHeadSize+len("account-0")+len("Deposited")+benchmarkPayload))
+	size := format.EventHeadSize + len("account-0") + len("Deposited") + format.ContentSize(0, benchmarkPayload)
+	buf := make([]byte, format.FrameSize(size))
 	began := time.Now()
 	for range n {
 		if r.off+int64(len(buf)) > rawLogSize {

@@ -99,7 +99,7 @@ func (w *writer) find(id uuid.UUID) (*storedEvent, error) {
 
 // stored reads one event.
 func (s *segmentReader) stored(ord uint32) (*storedEvent, error) {
-	r := row{ord: ord}
+	r := logEvent{ord: ord}
 	off, err := s.Offset(ord)
 	if err == nil {
 		r.micros, err = s.RecordedAt(ord)

@@ -5,31 +5,32 @@ import (
 	"hash/maphash"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/clock"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
 )
 
-// heads tells the writer the versions of streams. It asks the active segment's index, then a cache
+// streamVersions tells the writer the versions of streams. It asks the active segment's index, then a cache
 // of bounded size, then the indexes of the sealed segments, the newest first, whose filters exclude
 // most. It belongs to the writer's goroutine.
-type heads struct {
-	cache headCache
+type streamVersions struct {
+	cache versionCache
 }
 
-func newHeads(streams int) *heads {
-	return &heads{
-		cache: headCache{
-			most:  max(1, streams/headWays),
-			seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
+func newStreamVersions(streams int) *streamVersions {
+	return &streamVersions{
+		cache: versionCache{
+			maxSets: max(1, streams/versionWays),
+			seeds:   [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
 		},
 	}
 }
 
 // version returns the version of a stream's last committed event, and NoVersion if there is no such
 // stream.
-func (h *heads) version(r *readIndex, stream string) (engine.Version, error) {
+func (h *streamVersions) version(r *readIndex, stream string) (engine.Version, error) {
 	segments := r.view.segments
 	if len(segments) == 0 {
 		return engine.NoVersion, nil
@@ -52,7 +53,7 @@ func (h *heads) version(r *readIndex, stream string) (engine.Version, error) {
 
 // committed notes the version that a stream has after a group was committed. Every commit must be
 // told, or the cache would give an old version once the active segment has become another one.
-func (h *heads) committed(stream string, v engine.Version) { h.cache.put(stream, v) }
+func (h *streamVersions) committed(stream string, v engine.Version) { h.cache.put(stream, v) }
 
 // sealedVersion asks the segments before the last, the newest first, and in their place the runs
 // about them.
@@ -200,70 +201,72 @@ func (r *readIndex) candidatesIn(
 	return true, nil
 }
 
-// A headCache remembers the versions of streams, up to a bound, in memory without pointers. A
+// A versionCache remembers the versions of streams, up to a bound, in memory without pointers. A
 // stream is known by two hashes with seeds of this process, 128 bits together, so that two streams
 // are taken for each other never in practice: with 10^12 lookups the chance is less than 10^-20. It
-// is set-associative with a CLOCK for each set, and doubles until it has its greatest size.
-type headCache struct {
-	seeds [2]maphash.Seed
-	sets  []headSet
-	most  int // sets at most
-	count int // streams in it
+// is set-associative with a Hand for each set, and doubles until it has its greatest size.
+type versionCache struct {
+	seeds   [2]maphash.Seed
+	sets    []versionSet
+	maxSets int
+	count   int // streams in it
 }
 
-// headWays is the number of streams in a set. With their hashes and versions a set has 200 bytes.
-const headWays = 8
+// knownVersions is how many streams the versionCache of a store remembers.
+const knownVersions = 256 << 10
 
-type headSet struct {
-	slots [headWays]headSlot
+// versionWays is the number of streams in a set. With their hashes and versions a set has 200 bytes.
+const versionWays = 8
+
+type versionSet struct {
+	slots [versionWays]versionSlot
 	taken uint8 // a bit for each slot in use
-	used  uint8 // a bit for each slot that was used since the hand passed
-	hand  uint8
+	hand  clock.Hand
 }
 
-type headSlot struct {
+type versionSlot struct {
 	a, b    uint64
 	version engine.Version
 }
 
-func (c *headCache) hash(stream string) (a, b uint64) {
+func (c *versionCache) hash(stream string) (a, b uint64) {
 	return maphash.String(c.seeds[0], stream), maphash.String(c.seeds[1], stream)
 }
 
 // set returns the set of the streams whose first hash is a. Doubling the number of sets keeps a's
 // order, so that the streams of one set go to two neighbours.
-func (c *headCache) set(a uint64) *headSet {
+func (c *versionCache) set(a uint64) *versionSet {
 	return &c.sets[(a>>32)*uint64(len(c.sets))>>32]
 }
 
-func (c *headCache) get(stream string) (engine.Version, bool) {
+func (c *versionCache) get(stream string) (engine.Version, bool) {
 	if len(c.sets) == 0 {
 		return engine.NoVersion, false
 	}
 	a, b := c.hash(stream)
 	s := c.set(a)
 	if i := s.find(a, b); i >= 0 {
-		s.used |= 1 << i
+		s.hand.Use(i)
 		return s.slots[i].version, true
 	}
 	return engine.NoVersion, false
 }
 
-func (c *headCache) put(stream string, v engine.Version) {
-	if c.count >= len(c.sets)*headWays/2 && len(c.sets) < c.most {
+func (c *versionCache) put(stream string, v engine.Version) {
+	if c.count >= len(c.sets)*versionWays/2 && len(c.sets) < c.maxSets {
 		c.grow()
 	}
 	a, b := c.hash(stream)
 	s := c.set(a)
 	if i := s.find(a, b); i >= 0 {
 		s.slots[i].version = v
-		s.used |= 1 << i
+		s.hand.Use(i)
 		return
 	}
-	c.count += s.insert(headSlot{a, b, v})
+	c.count += s.insert(versionSlot{a, b, v})
 }
 
-func (s *headSet) find(a, b uint64) int {
+func (s *versionSet) find(a, b uint64) int {
 	for i := range s.slots {
 		if s.slots[i].a == a && s.slots[i].b == b && s.taken>>i&1 == 1 {
 			return i
@@ -274,22 +277,18 @@ func (s *headSet) find(a, b uint64) int {
 
 // insert puts a stream in, in the place of another one if need be, and returns by how many the
 // number of streams has grown.
-func (s *headSet) insert(slot headSlot) int {
-	for s.used>>s.hand&1 == 1 {
-		s.used &^= 1 << s.hand
-		s.hand = (s.hand + 1) % headWays
-	}
-	grown := 1 - int(s.taken>>s.hand&1)
-	s.slots[s.hand] = slot
-	s.taken |= 1 << s.hand
-	s.hand = (s.hand + 1) % headWays
+func (s *versionSet) insert(slot versionSlot) int {
+	i := s.hand.Next(versionWays, nil)
+	grown := 1 - int(s.taken>>i&1)
+	s.slots[i] = slot
+	s.taken |= 1 << i
 	return grown
 }
 
 // grow doubles the number of sets.
-func (c *headCache) grow() {
+func (c *versionCache) grow() {
 	old := c.sets
-	c.sets = make([]headSet, min(max(2*len(old), 8), c.most))
+	c.sets = make([]versionSet, min(max(2*len(old), 8), c.maxSets))
 	c.count = 0
 	for i := range old {
 		for j, slot := range old[i].slots {

@@ -61,12 +61,12 @@ func TestNewStreamsAskFewIndexes(t *testing.T) {
 		index := s.ReadIndex().(*readIndex)
 		n := asked(index)
 		t.Logf("%d segments: %d indexes are asked", len(index.view.segments), n)
-		assert.LessOrEqual(t, n, mergeMost)
+		assert.LessOrEqual(t, n, maxUnmerged)
 		_, known, err := index.StreamVersion("s-" + uuid.NewString())
 		require.NoError(t, err)
 		assert.False(t, known)
 	}
-	require.Greater(t, s.Stats().Segments, 10*mergeMost)
+	require.Greater(t, s.Stats().Segments, 10*maxUnmerged)
 }
 
 // BenchmarkNewStream proves that a stream is new, and that an id is, in stores whose indexes are
@@ -75,7 +75,7 @@ func BenchmarkNewStream(b *testing.B) {
 	for _, segments := range []int{16, 160, 640} {
 		s := manySegments(b, segments)
 		index := s.ReadIndex().(*readIndex)
-		h := newHeads(1) // so that nothing is cached
+		h := newStreamVersions(1) // so that nothing is cached
 		b.Run(fmt.Sprintf("segments=%d/stream", segments), func(b *testing.B) {
 			names := make([]string, b.N)
 			for i := range names {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/index"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index/indextest"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -28,7 +29,7 @@ type headLog struct {
 func newHeadLog(t *testing.T) *headLog {
 	l := &headLog{
 		t:        t,
-		view:     view{store: testStore},
+		view:     view{store: indextest.Store},
 		versions: map[string]engine.Version{},
 		cache:    index.NewBlockCache(1<<20, 1<<20),
 		r:        rand.New(rand.NewPCG(41, 42)),
@@ -39,7 +40,7 @@ func newHeadLog(t *testing.T) *headLog {
 
 func (l *headLog) begin() {
 	seg := &segment{number: int64(len(l.view.segments) + 1), base: l.head}
-	seg.setIndex(index.NewMemory(l.head, testStore))
+	seg.setIndex(index.NewMemory(l.head, indextest.Store))
 	l.view.segments = append(l.view.segments, seg)
 }
 
@@ -51,7 +52,7 @@ func (l *headLog) append(stream string) engine.Version {
 		l.versions[stream] = engine.NoVersion
 	}
 	l.versions[stream]++
-	id := corpus{v4: 5}.id(l.r, int64(l.head)*1000)
+	id := indextest.Corpus{V4: 5}.ID(l.r, int64(l.head)*1000)
 	l.ids = append(l.ids, id)
 	l.active().index().(*index.Memory).Add(&index.Event{Offset: int64(l.head), Frame: int64(l.head),
 		Stream: []byte(stream), Type: []byte("T"), Version: l.versions[stream], ID: id, Micros: int64(l.head) * 1000})
@@ -65,7 +66,7 @@ func (l *headLog) rotate(file bool) {
 	m := seg.index().(*index.Memory)
 	seg.sealed.Store(&sealedInfo{count: m.Count()})
 	if file {
-		x, _ := fileIndexOf(l.t, m, l.cache)
+		x, _ := indextest.FileOf(l.t, m, l.cache)
 		seg.setIndex(x)
 	}
 	l.begin()
@@ -76,11 +77,11 @@ func (l *headLog) index() *readIndex {
 	return newReadIndex(&readShared{ended: func() error { return nil }}, &v, l.head)
 }
 
-func TestHeadsAreLikeTheModel(t *testing.T) {
+func TestStreamVersionsAreLikeTheModel(t *testing.T) {
 	for _, size := range []int{1, 64, 10_000} {
 		t.Run(fmt.Sprintf("cache of %d", size), func(t *testing.T) {
 			l := newHeadLog(t)
-			h := newHeads(size)
+			h := newStreamVersions(size)
 			for i := range 6000 {
 				stream := fmt.Sprintf("s%d", min(l.r.IntN(2000), l.r.IntN(2000)))
 				want, known := l.versions[stream]
@@ -97,20 +98,20 @@ func TestHeadsAreLikeTheModel(t *testing.T) {
 					l.rotate(l.r.IntN(3) > 0)
 				}
 			}
-			require.LessOrEqual(t, len(h.cache.sets), max(1, size/headWays))
+			require.LessOrEqual(t, len(h.cache.sets), max(1, size/versionWays))
 		})
 	}
 }
 
-func TestHeadsOfNothing(t *testing.T) {
+func TestStreamVersionsOfNothing(t *testing.T) {
 	r := newReadIndex(&readShared{ended: func() error { return nil }}, &view{}, 0)
-	v, err := newHeads(1).version(r, "s")
+	v, err := newStreamVersions(1).version(r, "s")
 	require.NoError(t, err)
 	require.Equal(t, engine.NoVersion, v)
 }
 
-func TestHeadCacheKeepsWhatIsUsed(t *testing.T) {
-	c := newHeads(1024).cache
+func TestVersionCacheKeepsWhatIsUsed(t *testing.T) {
+	c := newStreamVersions(1024).cache
 	for i := range 200_000 {
 		if i%50 == 0 {
 			c.put("hot", engine.Version(i))
@@ -123,13 +124,13 @@ func TestHeadCacheKeepsWhatIsUsed(t *testing.T) {
 	_, ok = c.get("cold-0")
 	assert.False(t, ok)
 	assert.LessOrEqual(t, c.count, 1024)
-	assert.Len(t, c.sets, 1024/headWays)
+	assert.Len(t, c.sets, 1024/versionWays)
 }
 
-// TestHeadCacheIsBounded: many streams take no more memory than the bound of a cache for forty
+// TestVersionCacheIsBounded: many streams take no more memory than the bound of a cache for forty
 // thousand.
-func TestHeadCacheIsBounded(t *testing.T) {
-	c := newHeads(40_000).cache
+func TestVersionCacheIsBounded(t *testing.T) {
+	c := newStreamVersions(40_000).cache
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
@@ -170,25 +171,25 @@ func TestEachCandidateFindsEveryID(t *testing.T) {
 	require.Less(t, others, 10, "ids that are not there have candidates")
 }
 
-// BenchmarkHeads proves that a stream is new, against a number of runs.
-func BenchmarkHeads(b *testing.B) {
+// BenchmarkStreamVersions proves that a stream is new, against a number of runs.
+func BenchmarkStreamVersions(b *testing.B) {
 	for _, runs := range []int{1, 16, 160} {
 		b.Run(fmt.Sprintf("absent/runs=%d", runs), func(b *testing.B) {
-			g := newGenerator(1<<30, 10)
+			g := indextest.NewGenerator(1<<30, 10)
 			cache := index.NewBlockCache(indexCacheSize, 64<<20)
-			v := &view{store: testStore}
+			v := &view{store: indextest.Store}
 			base := engine.Position(0)
 			const events = 20_000
 			for n := range runs + 1 {
-				m := index.NewMemory(base, testStore)
+				m := index.NewMemory(base, indextest.Store)
 				seg := &segment{number: int64(n), base: base}
 				for range events {
-					m.Add(g.next())
+					m.Add(g.Next())
 				}
 				base += events
 				seg.setIndex(m)
 				if n < runs {
-					x, _ := fileIndexOf(b, m, cache)
+					x, _ := indextest.FileOf(b, m, cache)
 					seg.setIndex(x)
 				}
 				v.segments = append(v.segments, seg)
@@ -198,7 +199,7 @@ func BenchmarkHeads(b *testing.B) {
 			for i := range names {
 				names[i] = fmt.Sprintf("new-stream-%d", i)
 			}
-			h := newHeads(1) // so that nothing is cached
+			h := newStreamVersions(1) // so that nothing is cached
 			b.ResetTimer()
 			for i := range b.N {
 				if _, err := h.version(r, names[i]); err != nil {

@@ -30,16 +30,16 @@ type writer struct {
 	counters writerCounters
 
 	// Owned by run.
-	log     *log // nil until the lock is held and the log recovered
-	unlock  *writeLock
-	poison  error     // the failed sync, or the *MovedError, after which nothing is written
-	segment anchor    // the last segment
-	served  time.Time // when a request was served last
-	group   group
-	clients int           // whose requests were in the last group, or queued when it was answered
-	pace    time.Duration // of the last syncs, a moving average
-	timer   *time.Timer   // for what is done when nothing happens
-	heads   *heads
+	log      *logWriter // nil until the lock is held and the log recovered
+	unlock   *writeLock
+	poison   error     // the failed sync, or the *MovedError, after which nothing is written
+	segment  anchor    // the last segment
+	served   time.Time // when a request was served last
+	group    group
+	clients  int           // whose requests were in the last group, or queued when it was answered
+	pace     time.Duration // of the last syncs, a moving average
+	timer    *time.Timer   // for what is done when nothing happens
+	versions *streamVersions
 }
 
 // A group is what one frame will hold. Nothing outside it changes before it is durable, so that
@@ -48,6 +48,7 @@ type group struct {
 	buf      []byte               // room for the frame's header, then the records
 	requests []*request           // in the order of their claims
 	starts   []uint32             // offset in buf of each record
+	seals    []format.Seal        // of each record
 	streams  []groupStream        // those that the requests are about
 	numbers  map[string]uint32    // of streams, by name
 	ids      map[uuid.UUID]uint32 // ordinal in starts of each event that came with its id
@@ -92,7 +93,7 @@ func (s *FileStore) startWriter() *writer {
 			stopping: make(chan struct{}),
 			stopped:  make(chan struct{}),
 		}
-		w.heads = newHeads(DefaultHeadCacheSize)
+		w.versions = newStreamVersions(knownVersions)
 		w.group.numbers = map[string]uint32{}
 		w.group.ids = map[uuid.UUID]uint32{}
 		s.writer = w
@@ -319,23 +320,23 @@ func (w *writer) write() error {
 			}
 			return fmt.Errorf("%w: %w", engine.ErrPoisoned, err) // the group itself was not written
 		} else if err != nil {
-			return w.failed(err, false)
+			return writeError("append", err) // the next one may succeed
 		}
 		rotated = true
 		if err := w.anchorSegment(); err != nil {
-			return w.failed(err, true)
+			return w.poisoned(err)
 		}
 		w.s.publish(l.logState, engine.Position(w.s.durable.Load()))
 	}
 	h := format.FrameHeader{Count: uint32(len(g.starts)), Kind: format.FrameEvents, Micros: g.micros}
 	off := l.end.offset
 	var err error
-	if g.buf, err = l.write(g.buf, &h); err != nil {
+	if g.buf, err = l.write(g.buf, &h, g.seals); err != nil {
 		if !vfs.IsFull(err) {
-			return w.failed(err, true)
+			return w.poisoned(err)
 		}
 		l.wipe(len(g.buf))
-		return w.failed(err, false)
+		return writeError("append", err)
 	}
 	if err := w.settleGroup(&h, off); err != nil {
 		return err
@@ -428,7 +429,7 @@ func (w *writer) syncNow() error {
 // show lets readers see the group, which has been indexed.
 func (w *writer) show() {
 	for _, stream := range w.group.streams {
-		w.heads.committed(stream.name, stream.version)
+		w.versions.committed(stream.name, stream.version)
 	}
 	w.s.publish(w.log.logState, w.log.end.next)
 }
@@ -464,15 +465,6 @@ func (w *writer) poisoned(err error) error {
 	w.poison = err
 	w.s.poisoned.Store(true)
 	return fmt.Errorf("%w: %w: %w", engine.ErrOutcomeUnknown, engine.ErrPoisoned, err)
-}
-
-// failed returns what to answer after an error of writing. Without poison nothing was written and
-// the next append may succeed.
-func (w *writer) failed(err error, poison bool) error {
-	if poison {
-		return w.poisoned(err)
-	}
-	return writeError("append", err)
 }
 
 // answer answers everybody in the group. err is why it was not committed. Also those that were
@@ -526,7 +518,7 @@ func (g *group) begin(micros int64) {
 // drop forgets the group, which was committed if err is nil.
 func (g *group) drop(err error) {
 	clear(g.requests)
-	g.requests, g.starts = g.requests[:0], g.starts[:0]
+	g.requests, g.starts, g.seals = g.requests[:0], g.starts[:0], g.seals[:0]
 	if err == nil || !sabotage.On(sabotage.UndoForgotten) {
 		clear(g.streams)
 		g.streams = g.streams[:0]
@@ -534,6 +526,6 @@ func (g *group) drop(err error) {
 	}
 	clear(g.ids)
 	if cap(g.buf) > 2*format.MaxGroupSize {
-		g.buf = nil
+		g.buf, g.seals = nil, nil
 	}
 }

@@ -11,7 +11,9 @@ import (
 
 // A FileCache bounds how many files of segments and indexes are open for reading, because systems
 // bound it (macOS at 256 for a process). A store has two files for each segment, and as many
-// segments as it likes. It is a CLOCK.
+// segments as it likes. It is a CLOCK of its own, and not the stores' internal/clock, because its
+// places come and go, readers mark them without its lock, and only trying to close a file tells
+// whether it is held.
 type FileCache struct {
 	mu   sync.Mutex // protects what follows; taken after the mu of a cachedFile
 	most func() int // files open at a time, except while more than that are being read

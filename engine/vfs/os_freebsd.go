@@ -1,17 +1,6 @@
 package vfs
 
-import (
-	"os"
-
-	"golang.org/x/sys/unix"
-)
-
-func fdatasync(f *os.File) error { return f.Sync() }
-func fsync(f *os.File) error     { return f.Sync() }
-
-// preallocate only makes the file longer: posix_fallocate is not supported by ZFS, which most
-// FreeBSD machines use.
-func preallocate(f *os.File, _, to int64) error { return f.Truncate(to) }
+import "golang.org/x/sys/unix"
 
 func osSpace(dir string) (Space, error) {
 	var st unix.Statfs_t

@@ -14,15 +14,6 @@ func tryLock(f *os.File) (bool, error) {
 	return false, &os.PathError{Op: "lock", Path: f.Name(), Err: errors.ErrUnsupported}
 }
 
-func fdatasync(f *os.File) error                { return f.Sync() }
-func fsync(f *os.File) error                    { return f.Sync() }
-func preallocate(f *os.File, _, to int64) error { return f.Truncate(to) }
-
-func osSyncDir(dir string) error {
-	_, err := os.Stat(dir)
-	return err
-}
-
 func fileIdentity(string, os.FileInfo) (device, inode uint64, err error) { return 0, 0, nil }
 
 func openIdentity(*os.File, os.FileInfo) (device, inode uint64, err error) { return 0, 0, nil }
@@ -40,17 +31,4 @@ func osOpen(name string, flag int) (*os.File, error) {
 		mode = createMode(name)
 	}
 	return os.OpenFile(name, flag, mode)
-}
-
-func fileLimit() uint64 { return 0 }
-
-// osStat describes a name.
-func osStat(name string) (FileInfo, error) {
-	st, err := os.Stat(name)
-	if err != nil {
-		return FileInfo{}, osError(err)
-	}
-	info := infoOf(st)
-	info.Device, info.Inode, err = fileIdentity(name, st)
-	return info, osError(err)
 }

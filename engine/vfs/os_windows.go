@@ -9,11 +9,6 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Sync is FlushFileBuffers, which empties the drive's cache too. Windows has no call that flushes
-// the content alone.
-func fdatasync(f *os.File) error { return f.Sync() }
-func fsync(f *os.File) error     { return f.Sync() }
-
 // osOpen opens a file in such a way that it can be renamed and removed while it is open, as the
 // rest of the package expects and os.OpenFile does not allow.
 func osOpen(name string, flag int) (*os.File, error) {
@@ -44,16 +39,6 @@ func osOpen(name string, flag int) (*os.File, error) {
 		return nil, NotAFile(name, os.ModeDevice)
 	}
 	return f, nil
-}
-
-// preallocate makes the file longer; NTFS gives it the clusters at once.
-func preallocate(f *os.File, _, to int64) error { return f.Truncate(to) }
-
-// osSyncDir does nothing: NTFS keeps names in a journal of its own, and Windows has no call that
-// waits for it.
-func osSyncDir(dir string) error {
-	_, err := os.Stat(dir)
-	return err
 }
 
 // lockOffset is the upper half of where the one locked byte is. Locks of Windows are mandatory, so
@@ -147,18 +132,4 @@ func osError(err error) error {
 		return fmt.Errorf("%w (%w)", err, unix)
 	}
 	return err
-}
-
-// fileLimit is unknown: there is no bound that a program comes to.
-func fileLimit() uint64 { return 0 }
-
-// osStat describes a name.
-func osStat(name string) (FileInfo, error) {
-	st, err := os.Stat(name)
-	if err != nil {
-		return FileInfo{}, osError(err)
-	}
-	info := infoOf(st)
-	info.Device, info.Inode, err = fileIdentity(name, st)
-	return info, osError(err)
 }

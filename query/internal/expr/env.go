@@ -63,6 +63,8 @@ type Execution interface {
 	Release(n int64)
 	// Discard tells that n bytes are garbage.
 	Discard(n int64)
+	// Keyring is the connection's, nil if it has none.
+	Keyring() Keyring
 	// Memo is what is remembered for as long as the statement runs.
 	Memo() *Memo
 }

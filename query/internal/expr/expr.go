@@ -23,6 +23,8 @@ type Expr struct {
 	fixed    bool                   // constant and known now: value holds it
 	value    value.Value            // if fixed
 	Clock    bool                   // depends on the statement's instant: now(), date('now')
+	Reveals  bool                   // opens sealed values
+	keyed    bool                   // needs the keyring, which only a statement that runs has
 	param    int                    // a bare parameter: its place in env.args, from 1; 0 for anything else
 	item     bool                   // a bare parameter in the list of an IN: a slice stands for its elements
 	Tags     bool                   // the column tags of an event, wherever it has come through
@@ -232,10 +234,11 @@ func (c *compiler) collate(e *parser.Collate) (*Expr, error) {
 // once per execution.
 func finish(x *Expr, operands ...*Expr) *Expr {
 	x.Constant = true
-	known := !x.Clock
+	known := !x.Clock && !x.keyed
 	for _, o := range operands {
 		x.Constant = x.Constant && o.Constant
 		x.Clock = x.Clock || o.Clock
+		x.Reveals = x.Reveals || o.Reveals
 		known = known && o.fixed
 		if o.explicit && !x.explicit {
 			x.Collate, x.explicit = o.Collate, true

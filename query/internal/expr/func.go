@@ -48,7 +48,7 @@ func init() { // not an initializer: has and its like refer back to the compiler
 		mathFunctions[i].numeric = true
 	}
 	for _, table := range [][]function{
-		generalFunctions, textFunctions, mathFunctions, timeFunctions, jsonFunctions,
+		generalFunctions, textFunctions, mathFunctions, timeFunctions, jsonFunctions, sealedFunctions,
 	} {
 		for i := range table {
 			functions[table[i].name] = &table[i]
@@ -98,7 +98,7 @@ func (c *compiler) call(e *parser.Call) (*Expr, error) {
 		return nil, &fault.Error{Kind: fault.BadArgument, Pos: e.Pos,
 			Msg: fmt.Sprintf("%s() takes %s, not %d", e.Name, f.arity(), n)}
 	}
-	args, err := c.exprs(e.Args)
+	args, err := c.arguments(e)
 	if err != nil {
 		return nil, err
 	}
@@ -120,6 +120,22 @@ func (c *compiler) call(e *parser.Call) (*Expr, error) {
 	x := f.plain(args, e.Pos)
 	x.Clock = usesClock(f, args)
 	return finish(x, args...), nil
+}
+
+// arguments compiles the arguments of a call.
+func (c *compiler) arguments(e *parser.Call) ([]*Expr, error) {
+	if e.Name != "reveal" || len(e.Args) != 1 {
+		return c.exprs(e.Args)
+	}
+	all, err := placeSealed(e)
+	if err != nil {
+		return nil, err
+	}
+	args, err := c.exprs(all)
+	if f, ok := err.(*fault.Error); ok && f.Pos == e.Pos { // there is no stream or type beside the value
+		f.Hint = revealHint
+	}
+	return args, err
 }
 
 // arity says how many arguments f takes.

@@ -34,6 +34,9 @@ const (
 	OutOfMemory // a memory budget is spent: Err tells which
 	BadValue    // a value that cannot be computed with: integer overflow in SUM, ...
 	ReadOnly    // the transaction is read-only
+
+	InTransaction // what a transaction cannot have
+	KeyringFailed // the keyring has failed, or does not have a key: Err is its error
 )
 
 // Error tells what is wrong, the hint, and what is behind it. It does not tell the place.
@@ -42,8 +45,11 @@ func (e *Error) Error() string {
 	if e.Hint != "" {
 		s += " (" + e.Hint + ")"
 	}
-	if e.Err != nil && e.Err.Error() != e.Msg {
-		s += ": " + e.Err.Error()
+	if e.Err == nil {
+		return s
+	}
+	if behind := strings.TrimPrefix(e.Err.Error(), "eventfold: "); behind != e.Msg {
+		s += ": " + behind
 	}
 	return s
 }

@@ -12,6 +12,7 @@ package jsonpath
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -145,6 +146,12 @@ func parseIndex(s string) (step Step, rest string, err error) {
 func (p *Path) Then(q *Path) *Path {
 	steps := make([]Step, 0, len(p.Steps)+len(q.Steps))
 	return &Path{Steps: append(append(steps, p.Steps...), q.Steps...)}
+}
+
+// FromEnd reports whether a step counts from the end of an array, so that only the document tells
+// where p leads.
+func (p *Path) FromEnd() bool {
+	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.kind == stepFromEnd })
 }
 
 // Key is a text that two paths share exactly if they lead to the same place.

@@ -11,13 +11,13 @@ import (
 // AppendEvent encodes an event as AppendRecord does. tags are its tags, sorted; first is set for
 // the first event of an append.
 func AppendEvent(
-	dst []byte, id uuid.UUID, stream string, e *engine.NewEvent, tags []string, first bool,
+	dst []byte, id uuid.UUID, stream string, e *engine.NewEvent, tags []string, salt *Salt, first bool,
 ) []byte {
 	metadata := e.Metadata
 	if string(metadata) == emptyObject {
 		metadata = nil
 	}
-	return AppendRecord(dst, eventFlags(e, first), id, stream, e.Type, tags, metadata, e.Payload)
+	return AppendRecord(dst, eventFlags(e, first), id, stream, e.Type, tags, salt, metadata, e.Payload)
 }
 
 // eventFlags are the flags of an event that is appended.
@@ -69,11 +69,12 @@ func (r *Record) NewEvent() engine.NewEvent {
 	}
 }
 
-// SameContent reports whether two records hold the same event but for its id and place.
+// SameContent reports whether two records hold the same event but for its id and place. Of what has
+// been erased nobody can tell: then it is the same if everything else is.
 func (r *Record) SameContent(other *Record) bool {
 	return bytes.Equal(r.Type, other.Type) &&
 		bytes.Equal(r.Tags, other.Tags) &&
-		bytes.Equal(r.Metadata, other.Metadata) &&
-		bytes.Equal(r.Payload, other.Payload) &&
-		(r.Flags^other.Flags)&FlagNull == 0
+		(r.Flags^other.Flags)&FlagNull == 0 &&
+		(r.Redacted() || other.Redacted() ||
+			bytes.Equal(r.Metadata, other.Metadata) && bytes.Equal(r.Payload, other.Payload))
 }

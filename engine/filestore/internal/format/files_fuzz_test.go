@@ -28,7 +28,7 @@ func FuzzDecodeFiles(f *testing.F) {
 	frame, _ := SealFrame(make([]byte, FrameHeaderSize), &FrameHeader{Kind: FrameSeal, First: 4}, Place{
 		Store:   store,
 		Segment: 7,
-	}, [32]byte{})
+	}, [32]byte{}, nil)
 	f.Add(frame)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if h, err := DecodeSegmentHeader(b, "f"); err == nil {

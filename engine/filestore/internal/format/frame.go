@@ -1,7 +1,6 @@
 package format
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -195,17 +194,6 @@ func FrameSize(n int) int { return FrameHeaderSize + AlignUp(n, FrameAlign) + Fr
 // AlignUp returns the least multiple of to, a power of two, that is not below n.
 func AlignUp[T int | int64](n, to T) T { return (n + to - 1) &^ (to - 1) }
 
-// NextChain returns the chain value after the frame at the beginning of b, of which header, records
-// and padding are there. It covers what stays the same when a frame moves to another place.
-func NextChain(chain [32]byte, b []byte, size int) (next [32]byte) {
-	sum := sha256.New()
-	sum.Write(chain[:])
-	sum.Write(b[frameFirstAt:frameSyncedAt])
-	sum.Write(b[FrameHeaderSize : size-FrameTrailerSize])
-	sum.Sum(next[:0])
-	return next
-}
-
 // PutFrameHeader writes h with its checksum for the given place into the beginning of b.
 func PutFrameHeader(b []byte, h FrameHeader, at Place) {
 	b = b[:FrameHeaderSize:FrameHeaderSize]
@@ -226,14 +214,15 @@ func PutFrameHeader(b []byte, h FrameHeader, at Place) {
 
 // SealFrame makes a frame of b, which holds room for the header and then the records: it sets
 // h.size, writes the header, appends padding and trailer, and returns the frame and its chain
-// value. A seal repeats the chain value that it is given.
-func SealFrame(b []byte, h *FrameHeader, at Place, chain [32]byte) ([]byte, [32]byte) {
+// value, for which it takes the records' seals if the caller has them. A seal repeats the chain
+// value that it is given.
+func SealFrame(b []byte, h *FrameHeader, at Place, chain [32]byte, seals []Seal) ([]byte, [32]byte) {
 	h.Size = uint32(FrameSize(len(b) - FrameHeaderSize))
 	PutFrameHeader(b, *h, at)
 	var end [FrameAlign + FrameTrailerSize]byte
 	b = append(b, end[:int(h.Size)-len(b)]...)
 	if h.Kind != FrameSeal {
-		chain = NextChain(chain, b, len(b))
+		chain = NextChain(chain, b, seals)
 	}
 	PutFrameTrailer(b, chain)
 	return b, chain

@@ -1,6 +1,7 @@
 package format
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -11,8 +12,8 @@ import (
 )
 
 // A record is one event encoded. Its head has a fixed size, so that one bounds check serves all its
-// fields; behind the head come stream, type, tags, metadata and payload without padding. All
-// numbers are little-endian. FORMAT.md draws it.
+// fields; behind the head come stream, type, tags, salt, metadata and payload, and zeros if there
+// would be no room for a seal otherwise. All numbers are little-endian. FORMAT.md draws it.
 //
 // These constants are part of the format and must not be changed.
 const (
@@ -27,24 +28,25 @@ const (
 	recordVersionAt  = 16 // u64
 	recordIDAt       = 24 // 16 bytes
 	recordTagsAt     = 40 // u16, length of the tags
-	recordReservedAt = 42 // u16, zero
+	recordPadAt      = 42 // u16, length of the zeros at the end
 	recordMicrosAt   = 44 // u32, added to the frame's time
 
 	// positionFold spreads the upper half of a position in RecordCRC.
 	positionFold = 0x9E3779B1
 
 	// The shortest record has a stream and a type of one byte each.
-	MinRecordSize = EventHeadSize + 2
+	MinRecordSize = EventHeadSize + 2 + SealSize
 	// The longest has an event of the greatest limit; each tag's length takes a byte that the limit
 	// does not count.
-	MaxRecordSize = EventHeadSize + engine.MaxStreamSize + engine.MaxEventLimit + engine.MaxTags
+	MaxRecordSize = EventHeadSize + engine.MaxStreamSize + engine.MaxEventLimit + engine.MaxTags + SaltSize
 )
 
 // The flags of a record.
 const (
-	FlagRedacted uint8 = 1 << iota // the payload and the metadata have been erased
-	FlagJSON                       // the payload is valid JSON
-	FlagNull                       // the payload is NULL, not merely empty
+	// the payload and the metadata have been erased; the other flags are those of the event as it was
+	FlagRedacted uint8 = 1 << iota
+	FlagJSON           // the payload is valid JSON
+	FlagNull           // the payload is NULL, not merely empty
 	// the record begins an append: all up to the next such flag were appended together
 	FlagFirstOfAppend
 )
@@ -60,6 +62,7 @@ func CRC(b []byte) uint32 { return crc32.Checksum(b, Castagnoli) }
 var (
 	ErrRecordCut    = errors.New("the record is longer than what is there")
 	errRecordLength = errors.New("the record's lengths do not fit each other")
+	errRecordPad    = errors.New("the record does not end with zeros")
 	errRecordCRC    = errors.New("the record's checksum does not match")
 )
 
@@ -75,6 +78,24 @@ type Record struct {
 	Metadata  []byte // empty means {}
 	Payload   []byte // nil for NULL
 	Size      int    // of the whole record
+
+	content []byte // from the salt on, or from the seal of an erased one
+}
+
+// Redacted reports whether metadata and payload have been erased.
+func (r *Record) Redacted() bool { return r.Flags&FlagRedacted != 0 }
+
+// JSON reports whether there is a payload that is valid JSON.
+func (r *Record) JSON() bool { return r.Flags&(FlagJSON|FlagRedacted) == FlagJSON }
+
+// Seal returns the seal of a decoded record: the one that it holds if it is erased, otherwise that
+// of what it holds.
+func (r *Record) Seal() Seal {
+	if r.Redacted() {
+		return Seal(r.content)
+	}
+	sealed := len(r.Metadata) + len(r.Payload)
+	return sealOf(r.content[:SaltSize], r.content[SaltSize:SaltSize+sealed], len(r.Metadata))
 }
 
 // RecordSize returns the length that the record at the beginning of b claims to have, unchecked,
@@ -108,15 +129,20 @@ func (r *Record) Decode(b []byte) error {
 	typ := int64(head[recordTypeAt])
 	tags := int64(binary.LittleEndian.Uint16(head[recordTagsAt:]))
 	metadata := int64(binary.LittleEndian.Uint32(head[recordMetadataAt:]))
-	payloadAt := EventHeadSize + stream + typ + tags + metadata
-	if size < MinRecordSize || size > MaxRecordSize || payloadAt > size ||
-		stream == 0 || stream > engine.MaxStreamSize || typ == 0 {
+	pad := int64(binary.LittleEndian.Uint16(head[recordPadAt:]))
+	contentAt := EventHeadSize + stream + typ + tags
+	payload := size - contentAt - SaltSize - metadata - pad
+	if size < MinRecordSize || size > MaxRecordSize || payload < 0 ||
+		stream == 0 || stream > engine.MaxStreamSize || typ == 0 || pad != int64(padSize(int(metadata+payload))) {
 		return errRecordLength
 	}
 	if size > int64(len(b)) {
 		return ErrRecordCut
 	}
 	r.Flags = head[recordFlagsAt]
+	if r.Flags&FlagNull != 0 && payload > 0 {
+		return errRecordLength
+	}
 	r.Version = engine.Version(binary.LittleEndian.Uint64(head[recordVersionAt:]))
 	r.ID = uuid.UUID(head[recordIDAt : recordIDAt+16])
 	r.AddMicros = binary.LittleEndian.Uint32(head[recordMicrosAt:])
@@ -124,17 +150,44 @@ func (r *Record) Decode(b []byte) error {
 	rest := b[EventHeadSize:size:size]
 	r.Stream, rest = rest[:stream:stream], rest[stream:]
 	r.Type, rest = rest[:typ:typ], rest[typ:]
-	r.Tags, rest = rest[:tags:tags], rest[tags:]
-	r.Metadata, rest = rest[:metadata:metadata], rest[metadata:]
-	if r.Flags&FlagNull == 0 {
-		r.Payload = rest
-		return nil
+	r.Tags, r.content = rest[:tags:tags], rest[tags:]
+	if r.Flags&FlagRedacted != 0 {
+		return r.decodeErased()
 	}
-	r.Payload = nil
-	if len(rest) > 0 {
-		return errRecordLength
+	rest = r.content[SaltSize:]
+	r.Metadata, rest = rest[:metadata:metadata], rest[metadata:]
+	r.Payload = rest[:payload:payload]
+	if r.Flags&FlagNull != 0 {
+		r.Payload = nil
+	}
+	if pad > 0 && !isZero(rest[payload:]) {
+		return errRecordPad
 	}
 	return nil
+}
+
+// decodeErased decodes the content of an erased record.
+func (r *Record) decodeErased() error {
+	r.Metadata, r.Payload = nil, nil
+	if !isZero(r.content[SealSize:]) {
+		return errErasedContent
+	}
+	return nil
+}
+
+// zeros are compared with. Nobody writes to them.
+var zeros [4096]byte
+
+// isZero reports whether b is zero.
+func isZero(b []byte) bool {
+	for len(b) > 0 {
+		n := min(len(b), len(zeros))
+		if !bytes.Equal(b[:n], zeros[:n]) {
+			return false
+		}
+		b = b[n:]
+	}
+	return true
 }
 
 // CheckRecord checks the checksum of the record at the beginning of b, which DecodeRecord has
@@ -175,7 +228,8 @@ func storeFold(store uuid.UUID) uint32 {
 // version, time and position are given by the writer in FinishRecord. Until then the record's CRC
 // field holds the checksum of the content. What is given has been validated.
 func AppendRecord(
-	dst []byte, flags uint8, id uuid.UUID, stream, typ string, tags []string, metadata, payload []byte,
+	dst []byte, flags uint8, id uuid.UUID, stream, typ string, tags []string, salt *Salt,
+	metadata, payload []byte,
 ) []byte {
 	start := len(dst)
 	var head [EventHeadSize]byte
@@ -183,6 +237,8 @@ func AppendRecord(
 	head[recordTypeAt] = uint8(len(typ))
 	binary.LittleEndian.PutUint16(head[recordStreamAt:], uint16(len(stream)))
 	binary.LittleEndian.PutUint32(head[recordMetadataAt:], uint32(len(metadata)))
+	pad := padSize(len(metadata) + len(payload))
+	binary.LittleEndian.PutUint16(head[recordPadAt:], uint16(pad))
 	copy(head[recordIDAt:], id[:])
 	dst = append(dst, head[:]...)
 	dst = append(dst, stream...)
@@ -193,8 +249,10 @@ func AppendRecord(
 		dst = append(dst, t...)
 	}
 	binary.LittleEndian.PutUint16(dst[start+recordTagsAt:], uint16(len(dst)-tagsAt))
+	dst = append(dst, salt[:]...)
 	dst = append(dst, metadata...)
 	dst = append(dst, payload...)
+	dst = append(dst, zeros[:pad]...)
 	b := dst[start:]
 	binary.LittleEndian.PutUint32(b[recordLengthAt:], uint32(len(b)))
 	binary.LittleEndian.PutUint32(b[RecordCRCAt:], CRC(b[EventHeadSize:]))

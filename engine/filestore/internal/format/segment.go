@@ -23,9 +23,13 @@ const (
 	SegmentSecondCopy = 2048
 	SegmentCRCAt      = 124
 
+	// featureSeals is set in every file: the chain goes over the seals of events. A file without it
+	// was written before the first release.
+	featureSeals uint32 = 2
+
 	// Feature bits that this version knows. An unknown incompatible bit refuses the file, an
 	// unknown bit of the second kind refuses to write.
-	knownIncompatible = FeatureCompressed
+	knownIncompatible = FeatureCompressed | featureSeals
 	knownReadOnly     = 0
 )
 
@@ -35,7 +39,7 @@ const SegmentSupersedes uint32 = 1
 
 // A SegmentHeader is a decoded header.
 type SegmentHeader struct {
-	Incompatible, readOnly, compatible uint32 // feature bits
+	Incompatible, readOnly, compatible uint32 // feature bits that not every file has
 	Store                              uuid.UUID
 	Number                             int64
 	Generation                         uint32
@@ -59,7 +63,7 @@ func (h *SegmentHeader) Encode() []byte {
 	b := page[:SegmentCopySize]
 	copy(b, SegmentMagic)
 	putVersion(b)
-	binary.LittleEndian.PutUint32(b[12:], h.Incompatible)
+	binary.LittleEndian.PutUint32(b[12:], h.Incompatible|featureSeals)
 	binary.LittleEndian.PutUint32(b[16:], h.readOnly)
 	binary.LittleEndian.PutUint32(b[20:], h.compatible)
 	copy(b[24:], h.Store[:])
@@ -115,6 +119,11 @@ func decodeSegmentCopy(b []byte, name string) (SegmentHeader, error) {
 		return SegmentHeader{}, err
 	}
 	h := d.segment(b)
+	if h.Incompatible&featureSeals == 0 {
+		return SegmentHeader{}, &engine.FormatError{File: name, Reason: "was written before the first release of " +
+			"eventfold, when the format was not settled; no released version reads it"}
+	}
+	h.Incompatible &^= featureSeals
 	if unknown := h.Incompatible &^ knownIncompatible; unknown != 0 {
 		return SegmentHeader{}, &engine.FormatError{File: name, Reason: fmt.Sprintf(
 			"uses features (%#x) that this version of eventfold does not know", unknown)}

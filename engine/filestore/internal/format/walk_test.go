@@ -37,10 +37,10 @@ func walkFixture(t *testing.T) (s *bytesSource, offsets []int64) {
 		at := Place{Store: uuid.UUID{7}, Segment: 3, Offset: int64(len(s.b))}
 		b := make([]byte, FrameHeaderSize)
 		for range events {
-			b = AppendRecord(b, 0, uuid.UUID{1}, "s", "T", nil, nil, []byte("{}"))
+			b = AppendRecord(b, 0, uuid.UUID{1}, "s", "T", nil, &testSalt, nil, []byte("{}"))
 		}
 		h := FrameHeader{First: first, Count: uint32(events), Kind: kind}
-		b, _ = SealFrame(b, &h, at, [32]byte{})
+		b, _ = SealFrame(b, &h, at, [32]byte{}, nil)
 		offsets = append(offsets, at.Offset)
 		s.b = append(s.b, b...)
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/eventfold/eventfold/engine/filestore/internal/clock"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/internal/sabotage"
 	"github.com/eventfold/eventfold/engine/vfs"
@@ -158,7 +159,7 @@ func (x *File) readBlock(block uint32, into []byte) error {
 type blockReader struct {
 	x     *File
 	block uint32
-	held  HeldBlock
+	held  clock.Held
 	split [64]byte            // content that lies in two blocks
 	key   [math.MaxUint8]byte // of a leafCursor
 }
@@ -185,14 +186,14 @@ var blockBuffers = sync.Pool{New: func() any { return new([BlockSize]byte) }}
 
 // load returns the content of a block. It stays as it is until the next load, or done.
 func (r *blockReader) load(block uint32) ([]byte, error) {
-	if r.held.Payload != nil && r.block == block {
-		return r.held.Payload, nil
+	if r.held.Block != nil && r.block == block {
+		return r.held.Block, nil
 	}
 	r.held.Release()
 	r.block = block
 	var ok bool
 	if r.held, ok = r.x.Cache.Get(r.x.ID, block); ok {
-		return r.held.Payload, nil
+		return r.held.Block, nil
 	}
 	buffer := blockBuffers.Get().(*[BlockSize]byte)
 	if err := r.x.readBlock(block, buffer[:]); err != nil {
@@ -200,10 +201,10 @@ func (r *blockReader) load(block uint32) ([]byte, error) {
 		return nil, err
 	}
 	r.held = r.x.Cache.Put(r.x.ID, block, buffer[:BlockPayload])
-	if r.held.Holders != nil { // else the buffer itself is held
+	if !r.held.Own() {
 		blockBuffers.Put(buffer)
 	}
-	return r.held.Payload, nil
+	return r.held.Block, nil
 }
 
 // bytes returns the n bytes of content at an address of a section. They stay as they are until the

@@ -169,12 +169,11 @@ func (f *Footer) check() error {
 		f.Sections[sectionTimeGroups].Size == groups*columnGroupSize &&
 		f.Sections[sectionFrames].Size == groups*frameEntrySize &&
 		f.Sections[sectionIDs].Size == uint64(f.Count)*idEntrySize &&
-		f.Sections[SectionIDFilter].Size%format.BloomBlock == 0
+		filterFits(f.Sections[SectionIDFilter].Size, uint64(f.Count))
 	for d := range int(Dictionaries) {
 		at := SectionKeys + d*SectionsPerKeys
-		leaves, filter := f.Sections[at+KeysLeaves], f.Sections[at+KeysFilter]
-		ok = ok && f.keysFit(Dictionary(d)) && filter.Size%format.BloomBlock == 0 &&
-			leaves.Start%BlockPayload == 0 && leaves.Size%BlockPayload == 0
+		leaves := f.Sections[at+KeysLeaves]
+		ok = ok && f.keysFit(Dictionary(d)) && leaves.Start%BlockPayload == 0 && leaves.Size%BlockPayload == 0
 	}
 	if !ok || !f.Run && int64(f.Count) > format.MostEvents(f.End) {
 		return errIndexSections
@@ -185,19 +184,23 @@ func (f *Footer) check() error {
 // keysFit reports whether the parts of a dictionary are as large as they can be for so many events.
 func (f *Footer) keysFit(d Dictionary) bool {
 	size := func(part int) uint64 { return f.Sections[KeysSection(d, part)].Size }
-	keys := uint64(f.Count) // at most
-	if d == ByTag {
-		keys *= engine.MaxTags
-	}
+	keys := uint64(f.Count) * maxKeys[d] // at most
 	leaves := size(KeysLeaves) / BlockPayload
-	return leaves <= keys/leastLeafKeys+1 &&
+	return leaves <= keys/minLeafKeys+1 &&
 		size(KeysFences) <= 8+4*(leaves+1)+leaves*math.MaxUint8 &&
-		size(KeysFilter) <= (keys*format.BloomBitsPerKey/(format.BloomBlock*8)+1)*format.BloomBlock &&
+		filterFits(size(KeysFilter), keys) &&
 		size(KeysPostings) <= keys*(binary.MaxVarintLen32+1)
 }
 
-// leastLeafKeys is how many keys a leaf that is not the last one of its dictionary has at least.
-const leastLeafKeys = (BlockPayload-64)/leafEntryMost - 1
+// filterFits reports whether a filter is made of whole blocks, and no more of them than so many
+// keys ask for.
+func filterFits(size, keys uint64) bool {
+	return size%format.BloomBlock == 0 &&
+		size <= (keys*format.BloomBitsPerKey/(format.BloomBlock*8)+1)*format.BloomBlock
+}
+
+// minLeafKeys is how many keys a leaf that is not the last one of its dictionary has at least.
+const minLeafKeys = (BlockPayload-64)/maxLeafEntry - 1
 
 // BlockSeed returns the CRC with which those of the blocks of a file begin, so that a block of
 // another file does not check.

@@ -25,8 +25,8 @@ import (
 // list of more than postingSkip of them comes, for every full postingSkip of them: the last of
 // these, u32, and where behind the skips the next is, u32.
 const (
-	leafRestart   = 16
-	leafEntryMost = 2 + 255 + 5*binary.MaxVarintLen64
+	leafRestart  = 16
+	maxLeafEntry = 2 + 255 + 5*binary.MaxVarintLen64
 
 	postingSkip      = 128
 	postingSkipEntry = 8
@@ -98,7 +98,7 @@ func (k *keysWriter) finish(d Dictionary) {
 // add writes the entry of a key. If it has more than one event, list is where in the postings
 // section the ordinals of the others are.
 func (k *keysWriter) add(key []byte, e *Entry, list int) {
-	if len(k.leaf)+leafEntryMost+2*len(k.restarts)+6 > BlockPayload {
+	if len(k.leaf)+maxLeafEntry+2*len(k.restarts)+6 > BlockPayload {
 		k.endLeaf()
 	}
 	shared := 0

@@ -5,10 +5,11 @@ package index
 
 import (
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/google/uuid"
 )
 
-// A Dictionary names one of the three sets of keys by which a segment's events are found.
+// A Dictionary names one of the sets of keys by which a segment's events are found.
 type Dictionary uint8
 
 const (
@@ -18,7 +19,24 @@ const (
 	Dictionaries                   // how many there are
 )
 
-// A Index tells where the events of one segment are. An ordinal is a position minus the segment's
+// maxKeys tells how many keys of a dictionary an event has at most.
+var maxKeys = [Dictionaries]uint64{ByStream: 1, ByType: 1, ByTag: engine.MaxTags}
+
+// keys returns the event's keys of a dictionary. They live until the next call. It is no table of
+// functions, which would move every Event to the heap.
+func (e *Event) keys(d Dictionary) [][]byte {
+	switch d {
+	case ByStream:
+		e.only[0] = e.Stream
+	case ByType:
+		e.only[0] = e.Type
+	case ByTag:
+		return e.Tags
+	}
+	return e.only[:]
+}
+
+// An Index tells where the events of one segment are. An ordinal is a position minus the segment's
 // base position. It is a *Memory for the active segment (and for a sealed one that has no index
 // file yet) and a *File for a sealed one. Readers pass the number of events they may see as limit:
 // ordinals at or beyond it do not exist for them. All methods may be called from any number of
@@ -65,6 +83,19 @@ type Event struct {
 	Version engine.Version
 	ID      uuid.UUID
 	Micros  int64 // recorded_at
+
+	only [1][]byte // the memory of keys
+}
+
+// Set makes the Event that of a record. micros is the time of its frame.
+func (e *Event) Set(r *format.Record, offset, frame, micros int64) {
+	e.Offset, e.Frame, e.Micros = offset, frame, micros+int64(r.AddMicros)
+	e.Stream, e.Type, e.Version, e.ID = r.Stream, r.Type, r.Version, r.ID
+	e.Tags = e.Tags[:0]
+	format.EachTag(r.Tags, func(tag []byte) bool {
+		e.Tags = append(e.Tags, tag)
+		return true
+	})
 }
 
 // LastVersion returns the version of the last event of a stream's entry.

@@ -68,10 +68,14 @@ func (m *Memory) Add(e *Event) {
 	*m.offsets.grow(ord - m.Skip) = uint32(e.Offset)
 	m.addFrame(uint32(e.Frame), ord)
 	m.addTime(e.Micros, ord)
-	m.dicts[ByStream].add(format.HashKey(m.seed, e.Stream), e.Stream, ord, e.Version)
-	m.dicts[ByType].add(format.HashKey(m.seed, e.Type), e.Type, ord, 0)
-	for _, tag := range e.Tags {
-		m.dicts[ByTag].add(format.HashKey(m.seed, tag), tag, ord, 0)
+	for d := range Dictionaries {
+		version := engine.Version(0)
+		if d == ByStream {
+			version = e.Version
+		}
+		for _, key := range e.keys(d) {
+			m.dicts[d].add(format.HashKey(m.seed, key), key, ord, version)
+		}
 	}
 	m.ids.insert(uint32(format.HashID(m.seed, &e.ID)>>32), ord)
 	m.span.Add(&e.ID)

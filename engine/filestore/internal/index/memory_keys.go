@@ -26,11 +26,11 @@ type memKeys struct {
 	wordsEnd *uint32         // where the next block goes
 }
 
-// A memEntry is what a memKeys knows about a key. Only tail changes.
+// A memEntry is what a memKeys knows about a key. Only ordinals changes.
 type memEntry struct {
 	text         uint32        // address of the key
 	first        uint32        // ordinal of its first event
-	tail         atomic.Uint64 // address of the last block of ordinals <<32 | number of ordinals
+	ordinals     atomic.Uint64 // address of the last block of them <<32 | their number
 	firstVersion engine.Version
 }
 
@@ -62,7 +62,7 @@ func (d *memKeys) add(hash uint64, key []byte, ord uint32, version engine.Versio
 	n := d.count.Load()
 	e := d.entries.grow(n)
 	e.text, e.first, e.firstVersion = d.putText(key), ord, version
-	e.tail.Store(1)
+	e.ordinals.Store(1)
 	d.slots.insert(uint32(hash>>32), n)
 	d.count.Store(n + 1)
 }
@@ -83,14 +83,14 @@ func (d *memKeys) putText(key []byte) uint32 {
 
 // push adds one more ordinal to a key.
 func (d *memKeys) push(e *memEntry, ord uint32) {
-	tail := e.tail.Load()
-	block, k := uint32(tail>>32), uint32(tail)
+	ordinals := e.ordinals.Load()
+	block, k := uint32(ordinals>>32), uint32(ordinals)
 	size, place := postingPlace(k)
 	if place == 0 {
 		block = d.newBlock(block, size)
 	}
 	*d.words.grow(block + 1 + place) = ord
-	e.tail.Store(uint64(block)<<32 | uint64(k+1))
+	e.ordinals.Store(uint64(block)<<32 | uint64(k+1))
 }
 
 // newBlock makes room for size ordinals behind the block prev. No block crosses a chunk.
@@ -133,8 +133,8 @@ type postingList struct {
 }
 
 func (d *memKeys) list(e *memEntry) postingList {
-	tail := e.tail.Load()
-	return postingList{words: d.words, first: e.first, block: uint32(tail >> 32), count: uint32(tail)}
+	ordinals := e.ordinals.Load()
+	return postingList{words: d.words, first: e.first, block: uint32(ordinals >> 32), count: uint32(ordinals)}
 }
 
 // blockOf walks back from the last block to the one that holds ordinal k, which is not 0, and

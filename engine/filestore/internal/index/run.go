@@ -150,18 +150,18 @@ func mergeStreams(parts []*File, base engine.Position, yield func(key []byte, e 
 // from base.
 func mergeIDs(parts []*File, base engine.Position, yield func(id uint64) bool) error {
 	const none = ^uint64(0) // no ordinal is that large
-	readers, next, heads := make([]*blockReader, len(parts)), make([]uint32, len(parts)), make([]uint64, len(parts))
+	readers, next, smallest := make([]*blockReader, len(parts)), make([]uint32, len(parts)), make([]uint64, len(parts))
 	for i, p := range parts {
 		readers[i] = p.Reader()
 		defer readers[i].Done()
 	}
 	step := func(i int) error {
 		if next[i] == parts[i].Count() {
-			heads[i] = none
+			smallest[i] = none
 			return nil
 		}
 		fingerprint, ord, err := readers[i].idEntry(next[i])
-		heads[i] = uint64(fingerprint)<<32 | uint64(ord+uint32(parts[i].Base-base))
+		smallest[i] = uint64(fingerprint)<<32 | uint64(ord+uint32(parts[i].Base-base))
 		next[i]++
 		return err
 	}
@@ -172,12 +172,12 @@ func mergeIDs(parts []*File, base engine.Position, yield func(id uint64) bool) e
 	}
 	for {
 		least := 0
-		for i := range heads {
-			if heads[i] < heads[least] {
+		for i := range smallest {
+			if smallest[i] < smallest[least] {
 				least = i
 			}
 		}
-		if heads[least] == none || !yield(heads[least]) {
+		if smallest[least] == none || !yield(smallest[least]) {
 			return nil
 		}
 		if err := step(least); err != nil {

@@ -6,9 +6,9 @@ import (
 	"math"
 )
 
-// A rowCursor finds the events that pass a filter, in either direction, segment by segment. Most
+// A eventCursor finds the events that pass a filter, in either direction, segment by segment. Most
 // cursors over events are made of it. It holds pointers into itself and must not be copied.
-type rowCursor struct {
+type eventCursor struct {
 	index  *readIndex
 	plan   scanPlan
 	dir    engine.Direction
@@ -22,10 +22,10 @@ type rowCursor struct {
 	whole      uint32        // how many events of the current segment the bounds of position and time leave
 	stretch    int           // how much wider than estimated the next window is
 
-	single bool // the step's rows are points, otherwise frames
-	frames frameRows
-	points pointRows
-	row    row // the current event
+	single bool // the step's events are points, otherwise frames
+	frames frameEvents
+	points pointEvents
+	found  logEvent // the current event
 
 	memory   blockMemory
 	examined int64
@@ -35,7 +35,7 @@ type rowCursor struct {
 }
 
 // begin makes the cursor ready.
-func (c *rowCursor) begin(ctx context.Context, r *readIndex, what engine.Filter, time bool) {
+func (c *eventCursor) begin(ctx context.Context, r *readIndex, what engine.Filter, time bool) {
 	c.index, c.plan, c.dir, c.wanted = r, r.plan(what), what.Direction, what.Limit
 	c.time = time || c.plan.match.timed
 	c.reader.ctx = ctx
@@ -57,15 +57,15 @@ func (c *rowCursor) begin(ctx context.Context, r *readIndex, what engine.Filter,
 
 // next finds the next event. It returns false at the end and after an error. What the last event
 // pointed to may be used again.
-func (c *rowCursor) next() bool {
+func (c *eventCursor) next() bool {
 	c.memory.recycle()
 	return c.more()
 }
 
 // more is next for those who still need the events found before.
-func (c *rowCursor) more() bool {
+func (c *eventCursor) more() bool {
 	for !c.done {
-		ok, err := c.nextRow()
+		ok, err := c.nextEvent()
 		switch {
 		case err != nil:
 			c.fail(err)
@@ -77,7 +77,7 @@ func (c *rowCursor) more() bool {
 				c.index.giveWay()
 				c.fail(c.reader.ctx.Err())
 			}
-			if c.plan.match.passes(&c.row) {
+			if c.plan.match.passes(&c.found) {
 				if c.wanted > 0 {
 					c.wanted--
 				}
@@ -88,32 +88,34 @@ func (c *rowCursor) more() bool {
 	return false
 }
 
-func (c *rowCursor) nextRow() (bool, error) {
+func (c *eventCursor) nextEvent() (bool, error) {
 	if c.single {
-		return c.points.nextRow(&c.row)
+		return c.points.nextEvent(&c.found)
 	}
-	return c.frames.nextRow(&c.row)
+	return c.frames.nextEvent(&c.found)
 }
 
 // position returns the position of the current event.
-func (c *rowCursor) position() engine.Position { return c.reader.seg.base + engine.Position(c.row.ord) }
+func (c *eventCursor) position() engine.Position {
+	return c.reader.seg.base + engine.Position(c.found.ord)
+}
 
 // fail ends the cursor unless err is nil.
-func (c *rowCursor) fail(err error) {
+func (c *eventCursor) fail(err error) {
 	if err != nil {
 		c.err, c.done = err, true
 	}
 }
 
 // stop ends the cursor and lets go of its memory.
-func (c *rowCursor) stop() {
+func (c *eventCursor) stop() {
 	c.done = true
-	c.frames, c.points, c.memory = frameRows{}, pointRows{}, blockMemory{}
+	c.frames, c.points, c.memory = frameEvents{}, pointEvents{}, blockMemory{}
 }
 
 // advance makes the next step of the current segment, or enters the next segment; done is set if
 // there is none.
-func (c *rowCursor) advance() error {
+func (c *eventCursor) advance() error {
 	if c.lo < c.hi {
 		return c.step()
 	}
@@ -131,7 +133,7 @@ func (c *rowCursor) advance() error {
 }
 
 // enter goes to segment i, if an event in it can pass.
-func (c *rowCursor) enter(i int) error {
+func (c *eventCursor) enter(i int) error {
 	base := c.index.view.segments[i].base
 	if base >= c.plan.to || base+engine.Position(c.index.limit(i)) <= c.plan.from {
 		c.done = base >= c.plan.to && c.dir == engine.Forwards || base < c.plan.to && c.dir == engine.Backwards
@@ -163,7 +165,7 @@ func (c *rowCursor) enter(i int) error {
 
 // step begins to read the rest of the current segment, or, if few events are wanted, a window of
 // it.
-func (c *rowCursor) step() error {
+func (c *eventCursor) step() error {
 	lo, hi := c.lo, c.hi
 	size, few := c.window()
 	if few = few && size < hi-lo; !few {
@@ -202,7 +204,7 @@ const usualRecord = 512
 
 // window returns how many events of the segment probably hold as many as are wanted; few is false
 // if that is not known to be few.
-func (c *rowCursor) window() (size uint32, few bool) {
+func (c *eventCursor) window() (size uint32, few bool) {
 	if c.wanted <= 0 || c.wanted > windowed {
 		return 0, false
 	}

@@ -8,15 +8,15 @@ import (
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
-// This file is how pointRows come by records of a file that can be mapped: they ask the index for
+// This file is how pointEvents come by records of a file that can be mapped: they ask the index for
 // the places of a group at once, copy what has been read before out of the map, and read the rest,
 // what lies near each other in one go. No place is asked for twice.
 //
-// BenchmarkFirstRead and BenchmarkStoreReadStream hold it. The plain path is the rest of pointRows;
+// BenchmarkFirstRead and BenchmarkStoreReadStream hold it. The plain path is the rest of pointEvents;
 // TestPointsOfMappedFilesAgreeWithPlainReads compares the two.
 
-// mostRun is how many bytes are read at once of records that have not been read before.
-const mostRun = 64 << 10
+// maxRun is how many bytes are read at once of records that have not been read before.
+const maxRun = 64 << 10
 
 // A recordRun is a piece of the file that was read because some record in it was missing. The next
 // run overwrites it.
@@ -26,7 +26,7 @@ type recordRun struct {
 }
 
 // place takes the next group of events, and asks the index for the places of all of them.
-func (p *pointRows) place() (err error) {
+func (p *pointEvents) place() (err error) {
 	n := min(p.wanted, len(p.ords))
 	if p.offsets, p.times, err = p.s.Places(p.ords[:n], p.time, p.offsets, p.times); err != nil {
 		return err
@@ -39,7 +39,7 @@ func (p *pointRows) place() (err error) {
 
 // copyMore copies the next records of the group, as many as fit into a block, out of the file's
 // map. Those that are missing there stay nil.
-func (p *pointRows) copyMore() error {
+func (p *pointEvents) copyMore() error {
 	if err := p.s.usable(); err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (p *pointRows) copyMore() error {
 }
 
 // copyRecords is copyMore for a map.
-func (p *pointRows) copyRecords(m *vfs.FileMap) {
+func (p *pointEvents) copyRecords(m *vfs.FileMap) {
 	done, total := len(p.copies), 0
 	// the sizes first: the processor fetches the beginnings of several records at a time
 	for _, off := range p.offsets[done:] {
@@ -100,7 +100,7 @@ func recordIn(m *vfs.FileMap, off int64) []byte {
 }
 
 // take makes the current record of the group r, whose ord is set.
-func (p *pointRows) take(r *row) (err error) {
+func (p *pointEvents) take(r *logEvent) (err error) {
 	if p.done == len(p.copies) {
 		if err = p.copyMore(); err != nil {
 			return err
@@ -121,7 +121,7 @@ func (p *pointRows) take(r *row) (err error) {
 }
 
 // missing returns the current record of the group, which is not to be had from the map.
-func (p *pointRows) missing() ([]byte, error) {
+func (p *pointEvents) missing() ([]byte, error) {
 	off := p.offsets[p.done]
 	b := p.run.from(off)
 	if b == nil {
@@ -144,11 +144,11 @@ func (p *pointRows) missing() ([]byte, error) {
 
 // readRun reads the current record of the group, and with it those behind it that are missing as
 // well and near, as far as they are in the block of copies.
-func (p *pointRows) readRun() error {
+func (p *pointEvents) readRun() error {
 	first, last := p.done, p.done
 	for i := first + 1; i < len(p.copies) && p.copies[i] == nil; i++ {
 		if distance(p.offsets[i], p.offsets[last]) > pointGap ||
-			distance(p.offsets[i], p.offsets[first]) > mostRun-pointGuess {
+			distance(p.offsets[i], p.offsets[first]) > maxRun-pointGuess {
 			break
 		}
 		last = i
@@ -161,13 +161,13 @@ func (p *pointRows) readRun() error {
 	if err != nil {
 		return err
 	}
-	n := int(min(end-at, mostRun))
+	n := int(min(end-at, maxRun))
 	if n <= 0 { // the index is wrong
 		p.run.b = p.run.b[:0]
 		return nil
 	}
 	if cap(p.run.b) < n {
-		p.run.b = newBlock(max(n, min(2*cap(p.run.b), mostRun)))
+		p.run.b = newBlock(max(n, min(2*cap(p.run.b), maxRun)))
 	}
 	p.run = recordRun{p.run.b[:n], at}
 	return p.s.readInto(p.run.b, at)

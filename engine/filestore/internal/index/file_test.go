@@ -1,4 +1,4 @@
-package filestore
+package index_test
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/eventfold/eventfold/engine/filestore/internal/index"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index/indextest"
 	"github.com/eventfold/eventfold/engine/internal/sabotage"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/google/uuid"
@@ -19,48 +20,14 @@ import (
 	"github.com/eventfold/eventfold/internal/testenv"
 )
 
-// metaOf describes all events of an index, as of segment 7.
-func metaOf(src index.Source) index.Meta {
-	return index.Meta{
-		Store:      testStore,
-		Number:     7,
-		Generation: 1,
-		Base:       1000,
-		Count:      src.Count(),
-		End:        64 << 20,
-		Chain:      [32]byte{1, 2, 3},
-	}
-}
-
-// fileIndexOf writes the index of events to a file in memory and opens it.
-func fileIndexOf(t testing.TB, src index.Source, cache *index.BlockCache) (*index.File, vfs.FS) {
-	fs := vfs.NewMem()
-	require.NoError(t, index.WriteFile(context.Background(), fs, "7.idx", src, metaOf(src)))
-	x, err := index.OpenFile(fs, "7.idx", metaOf(src), cache)
-	require.NoError(t, err)
-	return x, fs
-}
-
-func fileContent(t testing.TB, fs vfs.FS, name string) []byte {
-	f, err := fs.Open(name, os.O_RDONLY)
-	require.NoError(t, err)
-	size, err := f.Size()
-	require.NoError(t, err)
-	b := make([]byte, size)
-	_, err = f.ReadAt(b, 0)
-	require.NoError(t, err)
-	require.NoError(t, f.Close())
-	return b
-}
-
 func TestFileIndexIsLikeTheModel(t *testing.T) {
-	for name, c := range corpora {
+	for name, c := range indextest.Corpora {
 		t.Run(name, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(11, 12))
-			model := &naiveIndex{c.make(r)}
-			x, _ := fileIndexOf(t, memIndexOf(model.events), index.NewBlockCache(1<<20, 1<<20))
+			model := &indextest.Model{Events: c.Make(r)}
+			x, _ := indextest.FileOf(t, indextest.MemoryOf(model.Events), index.NewBlockCache(1<<20, 1<<20))
 			for _, limit := range []uint32{x.Count(), x.Count()/2 + 1, 1} {
-				compareIndexes(t, r, model, x, limit)
+				indextest.Compare(t, r, model, x, limit)
 			}
 			require.NoError(t, x.Close())
 		})
@@ -70,18 +37,18 @@ func TestFileIndexIsLikeTheModel(t *testing.T) {
 // TestFileIndexWithoutMemory has a cache of one set and no room for filters.
 func TestFileIndexWithoutMemory(t *testing.T) {
 	r := rand.New(rand.NewPCG(13, 14))
-	model := &naiveIndex{corpora["mixed"].make(r)}
-	x, _ := fileIndexOf(t, memIndexOf(model.events), index.NewBlockCache(1, 0))
-	compareIndexes(t, r, model, x, x.Count())
+	model := &indextest.Model{Events: indextest.Corpora["mixed"].Make(r)}
+	x, _ := indextest.FileOf(t, indextest.MemoryOf(model.Events), index.NewBlockCache(1, 0))
+	indextest.Compare(t, r, model, x, x.Count())
 	for d := range x.Filters {
 		require.Nil(t, x.Filters[d].Load().Bits)
 	}
 }
 
 func TestFileIndexOfNothing(t *testing.T) {
-	x, _ := fileIndexOf(t, index.NewMemory(0, testStore), index.NewBlockCache(1, 0))
+	x, _ := indextest.FileOf(t, index.NewMemory(0, indextest.Store), index.NewBlockCache(1, 0))
 	for d := range index.Dictionaries {
-		require.Empty(t, indexKeysOf(t, x, d, "", 0, -1))
+		require.Empty(t, indextest.KeysOf(t, x, d, "", 0, -1))
 		_, ok, err := x.Lookup(d, "a", 0)
 		require.NoError(t, err)
 		require.False(t, ok)
@@ -99,7 +66,7 @@ func TestFileIndexOfNothing(t *testing.T) {
 // TestFileIndexLongLists has lists with skips, of which the model would make too much work.
 func TestFileIndexLongLists(t *testing.T) {
 	const events = 30_000
-	m := index.NewMemory(0, testStore)
+	m := index.NewMemory(0, indextest.Store)
 	r := rand.New(rand.NewPCG(15, 16))
 	var e index.Event
 	for i := range uint32(events) {
@@ -108,7 +75,7 @@ func TestFileIndexLongLists(t *testing.T) {
 		e.Stream = fmt.Appendf(nil, "s%d", min(r.IntN(6), r.IntN(40), r.IntN(1000)))
 		m.Add(&e)
 	}
-	x, _ := fileIndexOf(t, m, index.NewBlockCache(1<<20, 1<<20))
+	x, _ := indextest.FileOf(t, m, index.NewBlockCache(1<<20, 1<<20))
 	for range 400 {
 		lo, hi, key := r.Uint32N(events), r.Uint32N(events+1), fmt.Sprintf("s%d", r.IntN(8))
 		want, err := m.Postings(index.ByStream, key, lo, hi, nil)
@@ -129,23 +96,23 @@ func TestFileIndexLongLists(t *testing.T) {
 
 // TestIndexFilesAreEqual: equal events give equal files, whatever they are written from.
 func TestIndexFilesAreEqual(t *testing.T) {
-	for name, c := range corpora {
+	for name, c := range indextest.Corpora {
 		t.Run(name, func(t *testing.T) {
-			events := c.make(rand.New(rand.NewPCG(17, 18)))
-			m := memIndexOf(events)
-			x, fs := fileIndexOf(t, m, index.NewBlockCache(1<<20, 0))
-			once := fileContent(t, fs, "7.idx")
-			_, fs = fileIndexOf(t, memIndexOf(events), index.NewBlockCache(1, 0))
-			require.Equal(t, once, fileContent(t, fs, "7.idx"), "from the events again")
-			_, fs = fileIndexOf(t, x, index.NewBlockCache(1, 0))
-			require.Equal(t, once, fileContent(t, fs, "7.idx"), "from the file")
+			events := c.Make(rand.New(rand.NewPCG(17, 18)))
+			m := indextest.MemoryOf(events)
+			x, fs := indextest.FileOf(t, m, index.NewBlockCache(1<<20, 0))
+			once := indextest.Content(t, fs, "7.idx")
+			_, fs = indextest.FileOf(t, indextest.MemoryOf(events), index.NewBlockCache(1, 0))
+			require.Equal(t, once, indextest.Content(t, fs, "7.idx"), "from the events again")
+			_, fs = indextest.FileOf(t, x, index.NewBlockCache(1, 0))
+			require.Equal(t, once, indextest.Content(t, fs, "7.idx"), "from the file")
 		})
 	}
 }
 
 func TestOpenIndexFileRefusesOthers(t *testing.T) {
-	m := memIndexOf(corpora["few"].make(rand.New(rand.NewPCG(19, 20))))
-	_, fs := fileIndexOf(t, m, index.NewBlockCache(1, 0))
+	m := indextest.MemoryOf(indextest.Corpora["few"].Make(rand.New(rand.NewPCG(19, 20))))
+	_, fs := indextest.FileOf(t, m, index.NewBlockCache(1, 0))
 	tests := map[string]func(*index.Meta){
 		"store":      func(m *index.Meta) { m.Store[3]++ },
 		"number":     func(m *index.Meta) { m.Number++ },
@@ -156,22 +123,22 @@ func TestOpenIndexFileRefusesOthers(t *testing.T) {
 		"chain":      func(m *index.Meta) { m.Chain[31]++ },
 	}
 	for name, change := range tests {
-		meta := metaOf(m)
+		meta := indextest.MetaOf(m)
 		change(&meta)
 		_, err := index.OpenFile(fs, "7.idx", meta, index.NewBlockCache(1, 0))
 		var damage *index.Damage
 		require.ErrorAs(t, err, &damage, name)
 	}
-	_, err := index.OpenFile(fs, "8.idx", metaOf(m), index.NewBlockCache(1, 0))
+	_, err := index.OpenFile(fs, "8.idx", indextest.MetaOf(m), index.NewBlockCache(1, 0))
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
 // answers asks an index everything, and returns the answers as one text, or the first error.
-func answers(x index.Index, model *naiveIndex) (string, error) {
+func answers(x index.Index, model *indextest.Model) (string, error) {
 	var out []byte
-	n := uint32(len(model.events))
+	n := uint32(len(model.Events))
 	for ord := range n {
-		e := &model.events[ord]
+		e := &model.Events[ord]
 		off, err := x.Offset(ord)
 		frame, first, err1 := x.Frame(ord)
 		micros, err2 := x.RecordedAt(ord)
@@ -201,18 +168,18 @@ func TestIndexFileDamage(t *testing.T) {
 	if sabotage.On(sabotage.IndexWithoutCRC) {
 		t.Log("the blocks' checksums are not looked at")
 	}
-	model := &naiveIndex{corpora["few"].make(rand.New(rand.NewPCG(21, 22)))}
-	m := memIndexOf(model.events)
-	x, fs := fileIndexOf(t, m, index.NewBlockCache(1<<20, 0))
+	model := &indextest.Model{Events: indextest.Corpora["few"].Make(rand.New(rand.NewPCG(21, 22)))}
+	m := indextest.MemoryOf(model.Events)
+	x, fs := indextest.FileOf(t, m, index.NewBlockCache(1<<20, 0))
 	want, err := answers(x, model)
 	require.NoError(t, err)
-	content := fileContent(t, fs, "7.idx")
+	content := indextest.Content(t, fs, "7.idx")
 	f, err := fs.Open("7.idx", os.O_RDWR)
 	require.NoError(t, err)
 	cache := index.NewBlockCache(1, 1<<20)
 	detected, harmless := 0, 0
 	try := func(what string, at int) {
-		x, err := index.OpenFile(fs, "7.idx", metaOf(m), cache)
+		x, err := index.OpenFile(fs, "7.idx", indextest.MetaOf(m), cache)
 		got := ""
 		if err == nil {
 			got, err = answers(x, model)
@@ -253,7 +220,7 @@ func TestIndexFileDamage(t *testing.T) {
 	}
 	t.Logf("%d bytes: damage was %d times detected, %d times harmless", len(content), detected, harmless)
 	require.Positive(t, detected)
-	x, err = index.OpenFile(fs, "7.idx", metaOf(m), cache)
+	x, err = index.OpenFile(fs, "7.idx", indextest.MetaOf(m), cache)
 	require.NoError(t, err)
 	got, err := answers(x, model)
 	require.NoError(t, err)
@@ -263,11 +230,11 @@ func TestIndexFileDamage(t *testing.T) {
 // FuzzIndexFile decodes content whose checksums are right: the decoder alone stands between it and
 // a panic.
 func FuzzIndexFile(f *testing.F) {
-	events := corpora["few"].make(rand.New(rand.NewPCG(23, 24)))
-	model := &naiveIndex{events}
-	m := memIndexOf(events)
-	_, fs := fileIndexOf(f, m, index.NewBlockCache(1, 0))
-	whole := fileContent(f, fs, "7.idx")
+	events := indextest.Corpora["few"].Make(rand.New(rand.NewPCG(23, 24)))
+	model := &indextest.Model{Events: events}
+	m := indextest.MemoryOf(events)
+	_, fs := indextest.FileOf(f, m, index.NewBlockCache(1, 0))
+	whole := indextest.Content(f, fs, "7.idx")
 	f.Add(uint32(0), uint32(0), []byte{}, true)
 	f.Add(uint32(5000), uint32(3), []byte{0xff, 0xff, 0xff, 0xff, 0x7f}, true)
 	f.Add(uint32(len(whole)-index.BlockSize+index.TableAt), uint32(8), []byte{0xff, 0xff, 0xff}, false)
@@ -276,7 +243,7 @@ func FuzzIndexFile(f *testing.F) {
 		for i, c := range change {
 			content[(uint64(at)+uint64(i)*uint64(step%5000+1))%uint64(len(content))] ^= c
 		}
-		tryIndexFile(t, sealBlocks(content, metaOf(m)), metaOf(m), model, filters)
+		tryIndexFile(t, sealBlocks(content, indextest.MetaOf(m)), indextest.MetaOf(m), model, filters)
 	})
 }
 
@@ -290,7 +257,7 @@ func sealBlocks(content []byte, m index.Meta) []byte {
 	return content
 }
 
-func tryIndexFile(t *testing.T, content []byte, m index.Meta, model *naiveIndex, filters bool) {
+func tryIndexFile(t *testing.T, content []byte, m index.Meta, model *indextest.Model, filters bool) {
 	fs := vfs.NewMem()
 	f, err := fs.Open("x.idx", os.O_RDWR|os.O_CREATE)
 	require.NoError(t, err)
@@ -307,7 +274,7 @@ func tryIndexFile(t *testing.T, content []byte, m index.Meta, model *naiveIndex,
 		return
 	}
 	_ = x.Keys(index.ByTag, "", x.Count(), func(index.Entry) bool { return true })
-	for _, e := range model.events[:3] {
+	for _, e := range model.Events[:3] {
 		_, _, _ = x.Lookup(index.ByStream, string(e.Stream), x.Count())
 		_, _ = x.Postings(index.ByType, string(e.Type), 0, x.Count(), nil)
 		_, _ = x.Candidates(e.ID, x.Count(), nil)
@@ -320,20 +287,21 @@ func tryIndexFile(t *testing.T, content []byte, m index.Meta, model *naiveIndex,
 
 func BenchmarkIndexLookup(b *testing.B) {
 	const events = 600_000
-	g := newGenerator(events/10, 10)
-	m := index.NewMemory(0, testStore)
+	g := indextest.NewGenerator(events/10, 10)
+	m := index.NewMemory(0, indextest.Store)
 	var ids []uuid.UUID
 	for range events {
-		e := g.next()
+		e := g.Next()
 		m.Add(e)
 		ids = append(ids, e.ID)
 	}
-	x, fs := fileIndexOf(b, m, index.NewBlockCache(indexCacheSize, indexFilterSize))
-	content := fileContent(b, fs, "7.idx")
+	x, fs := indextest.FileOf(b, m, index.NewBlockCache(16<<20, 64<<20))
+	content := indextest.Content(b, fs, "7.idx")
 	b.Logf("%.1f bytes per event", float64(len(content))/events)
+	r := rand.New(rand.NewPCG(25, 26))
 	names := make([]string, 1024)
 	for i := range names {
-		names[i] = fmt.Sprintf("account-%d", g.rnd.IntN(events/10))
+		names[i] = fmt.Sprintf("account-%d", r.IntN(events/10))
 	}
 	for _, way := range []struct {
 		name  string
@@ -379,14 +347,14 @@ func BenchmarkIndexLookup(b *testing.B) {
 	}
 	b.Run("write", func(b *testing.B) {
 		for range b.N {
-			if err := index.WriteFile(context.Background(), fs, "8.idx", m, metaOf(m)); err != nil {
+			if err := index.WriteFile(context.Background(), fs, "8.idx", m, indextest.MetaOf(m)); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
 	b.Run("open", func(b *testing.B) {
 		for range b.N {
-			x, err := index.OpenFile(fs, "7.idx", metaOf(m), x.Cache)
+			x, err := index.OpenFile(fs, "7.idx", indextest.MetaOf(m), x.Cache)
 			if err != nil {
 				b.Fatal(err)
 			}

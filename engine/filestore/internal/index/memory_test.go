@@ -1,4 +1,4 @@
-package filestore
+package index_test
 
 import (
 	"encoding/binary"
@@ -6,40 +6,32 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/eventfold/eventfold/engine/filestore/internal/index"
+	"github.com/eventfold/eventfold/engine/filestore/internal/index/indextest"
 	"github.com/eventfold/eventfold/internal/race"
 
 	"github.com/stretchr/testify/require"
 )
 
-func memIndexOf(events []index.Event) *index.Memory {
-	m := index.NewMemory(0, testStore)
-	for i := range events {
-		m.Add(&events[i])
-	}
-	return m
-}
-
 func TestMemIndexIsLikeTheModel(t *testing.T) {
-	for name, c := range corpora {
+	for name, c := range indextest.Corpora {
 		t.Run(name, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(1, 2))
-			model := &naiveIndex{c.make(r)}
-			m := memIndexOf(model.events)
+			model := &indextest.Model{Events: c.Make(r)}
+			m := indextest.MemoryOf(model.Events)
 			for _, limit := range []uint32{m.Count(), m.Count()/2 + 1, 1} {
-				compareIndexes(t, r, model, m, limit)
+				indextest.Compare(t, r, model, m, limit)
 			}
 		})
 	}
 }
 
 func TestMemIndexRefusesUnknownOrdinals(t *testing.T) {
-	m := index.NewMemory(0, testStore)
+	m := index.NewMemory(0, indextest.Store)
 	_, err := m.Offset(0)
 	require.Error(t, err)
 	_, _, err = m.Frame(0)
@@ -49,7 +41,7 @@ func TestMemIndexRefusesUnknownOrdinals(t *testing.T) {
 // TestMemIndexLongLists has keys whose postings fill many blocks.
 func TestMemIndexLongLists(t *testing.T) {
 	const events = 60_000
-	m := index.NewMemory(0, testStore)
+	m := index.NewMemory(0, indextest.Store)
 	var odd []uint32
 	e := index.Event{Type: []byte("T")}
 	for i := range uint32(events) {
@@ -88,10 +80,10 @@ func TestMemIndexLongLists(t *testing.T) {
 // TestMemIndexReadersNeverDisagree has readers compare prefixes with the model while a writer adds.
 func TestMemIndexReadersNeverDisagree(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
-	c := corpora["mixed"]
-	c.events = 600
-	model := &naiveIndex{c.make(r)}
-	m := index.NewMemory(0, testStore)
+	c := indextest.Corpora["mixed"]
+	c.Events = 600
+	model := &indextest.Model{Events: c.Make(r)}
+	m := index.NewMemory(0, indextest.Store)
 	var durable, checks atomic.Uint32
 	var readers sync.WaitGroup
 	for reader := range 4 {
@@ -99,7 +91,7 @@ func TestMemIndexReadersNeverDisagree(t *testing.T) {
 			r := rand.New(rand.NewPCG(7, uint64(reader)))
 			for done := false; !done; {
 				limit := durable.Load()
-				done = limit == uint32(len(model.events))
+				done = limit == uint32(len(model.Events))
 				if limit == 0 {
 					runtime.Gosched()
 					continue
@@ -109,8 +101,8 @@ func TestMemIndexReadersNeverDisagree(t *testing.T) {
 			}
 		})
 	}
-	for i := range model.events {
-		m.Add(&model.events[i])
+	for i := range model.Events {
+		m.Add(&model.Events[i])
 		if r.IntN(4) == 0 {
 			durable.Store(uint32(i + 1))
 			for checks.Load() < uint32(i) { // the readers keep up
@@ -118,14 +110,14 @@ func TestMemIndexReadersNeverDisagree(t *testing.T) {
 			}
 		}
 	}
-	durable.Store(uint32(len(model.events)))
+	durable.Store(uint32(len(model.Events)))
 	readers.Wait()
 }
 
 // comparePrefix asks about one event below limit. It is called from several goroutines, so it does
 // not use require.
-func comparePrefix(t *testing.T, r *rand.Rand, model *naiveIndex, m *index.Memory, limit uint32) {
-	e := &model.events[r.Uint32N(limit)]
+func comparePrefix(t *testing.T, r *rand.Rand, model *indextest.Model, m *index.Memory, limit uint32) {
+	e := &model.Events[r.Uint32N(limit)]
 	for d, key := range map[index.Dictionary]string{index.ByStream: string(e.Stream), index.ByType: string(e.Type)} {
 		want, _, _ := model.Lookup(d, key, limit)
 		got, ok, err := m.Lookup(d, key, limit)
@@ -155,40 +147,6 @@ func comparePrefix(t *testing.T, r *rand.Rand, model *naiveIndex, m *index.Memor
 	}
 }
 
-// A generator makes cheap events for large indexes. It allocates nothing per event.
-type generator struct {
-	streams, perFrame int
-	e                 index.Event
-	n                 int
-	rnd               *rand.Rand
-	name, Type        []byte
-}
-
-func newGenerator(streams, perFrame int) *generator {
-	return &generator{
-		streams:  streams,
-		perFrame: perFrame,
-		rnd:      rand.New(rand.NewPCG(8, 9)),
-		e:        index.Event{Offset: 4096, Frame: 4096},
-	}
-}
-
-func (g *generator) next() *index.Event {
-	if g.n%g.perFrame == 0 {
-		g.e.Offset += 104
-		g.e.Frame = g.e.Offset - 64
-		g.e.Micros += 150
-	}
-	g.name = strconv.AppendInt(append(g.name[:0], "account-"...), int64(g.rnd.IntN(g.streams)), 10)
-	g.Type = append(append(g.Type[:0], "Event"...), byte('0'+g.n%10))
-	g.e.Stream, g.e.Type = g.name, g.Type
-	binary.LittleEndian.PutUint64(g.e.ID[:8], g.rnd.Uint64())
-	binary.LittleEndian.PutUint64(g.e.ID[8:], g.rnd.Uint64())
-	g.e.Offset += 208
-	g.n++
-	return &g.e
-}
-
 // TestMemIndexIsInvisibleToTheCollector: a million events in a hundred thousand streams add fewer
 // than a thousand objects.
 func TestMemIndexIsInvisibleToTheCollector(t *testing.T) {
@@ -196,13 +154,13 @@ func TestMemIndexIsInvisibleToTheCollector(t *testing.T) {
 	if race.Enabled {
 		events /= 4 // everything takes twenty times as long
 	}
-	g := newGenerator(events/10, 1) // a frame for every event: the worst case
+	g := indextest.NewGenerator(events/10, 1) // a frame for every event: the worst case
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	m := index.NewMemory(0, testStore)
+	m := index.NewMemory(0, indextest.Store)
 	for range events {
-		m.Add(g.next())
+		m.Add(g.Next())
 	}
 	runtime.GC()
 	runtime.ReadMemStats(&after)
@@ -216,17 +174,17 @@ func TestMemIndexIsInvisibleToTheCollector(t *testing.T) {
 func BenchmarkMemIndexAdd(b *testing.B) {
 	for _, streams := range []int{1000, 100_000, 1 << 30} {
 		b.Run(fmt.Sprintf("streams=%d", streams), func(b *testing.B) {
-			g := newGenerator(streams, 10)
+			g := indextest.NewGenerator(streams, 10)
 			const batch = 1024
-			m := index.NewMemory(0, testStore)
+			m := index.NewMemory(0, indextest.Store)
 			events := make([]index.Event, batch)
 			for i := 0; i < b.N; i += batch {
 				b.StopTimer()
 				if i%(1<<19) == 0 {
-					m = index.NewMemory(0, testStore) // a segment's worth
+					m = index.NewMemory(0, indextest.Store) // a segment's worth
 				}
 				for j := range events {
-					e := g.next()
+					e := g.Next()
 					events[j] = *e
 					events[j].Stream, events[j].Type = append([]byte(nil), e.Stream...), append([]byte(nil), e.Type...)
 				}

@@ -17,10 +17,10 @@ const (
 	maxGroup   = 1024    // records of one read at most
 )
 
-// pointRows yields single events of one segment, found by an index, in either direction. It reads
+// pointEvents yields single events of one segment, found by an index, in either direction. It reads
 // records that are near each other in one go, and checks the checksum of each, which tells also
 // that it is the record of that position.
-type pointRows struct {
+type pointEvents struct {
 	s    *segmentReader
 	ords []uint32 // to be read, in the order in which they are yielded
 	dir  engine.Direction
@@ -47,13 +47,13 @@ type pointRows struct {
 // records.
 const unknown = -1
 
-// begin makes the rows ready. ords is ascending; the rows change it.
-func (p *pointRows) begin(s *segmentReader, ords []uint32, dir engine.Direction, time bool) {
+// begin makes the events ready. ords is ascending; the caller gives it away.
+func (p *pointEvents) begin(s *segmentReader, ords []uint32, dir engine.Direction, time bool) {
 	if dir == engine.Backwards {
 		slices.Reverse(ords)
 	}
 	s.memory.release(p.block)
-	*p = pointRows{
+	*p = pointEvents{
 		s:       s,
 		ords:    ords,
 		dir:     dir,
@@ -66,8 +66,8 @@ func (p *pointRows) begin(s *segmentReader, ords []uint32, dir engine.Direction,
 	}
 }
 
-// nextRow yields the next event.
-func (p *pointRows) nextRow(r *row) (bool, error) {
+// nextEvent yields the next event.
+func (p *pointEvents) nextEvent(r *logEvent) (bool, error) {
 	if p.done == len(p.group) {
 		if len(p.ords) == 0 {
 			return false, nil
@@ -93,10 +93,10 @@ func (p *pointRows) nextRow(r *row) (bool, error) {
 }
 
 // current returns the offset of the current record.
-func (p *pointRows) current() int64 { return p.offsets[p.done-1] }
+func (p *pointEvents) current() int64 { return p.offsets[p.done-1] }
 
 // fetch reads the next group, or asks where it is.
-func (p *pointRows) fetch() error {
+func (p *pointEvents) fetch() error {
 	if p.file, _ = p.s.seg.file.(vfs.Mapper); p.file != nil {
 		return p.place()
 	}
@@ -129,7 +129,7 @@ func (p *pointRows) fetch() error {
 
 // clock finds out whether all events from first to last were recorded at the same time, as those of
 // one append are.
-func (p *pointRows) clock(first, last uint32) (err error) {
+func (p *pointEvents) clock(first, last uint32) (err error) {
 	if p.micros, err = p.s.RecordedAt(first); err != nil {
 		return err
 	}
@@ -144,7 +144,7 @@ func (p *pointRows) clock(first, last uint32) (err error) {
 
 // gather moves the next group out of ords: the next event, and up to wanted events that are near
 // each other.
-func (p *pointRows) gather() error {
+func (p *pointEvents) gather() error {
 	off, err := p.s.Offset(p.ords[0])
 	if err != nil {
 		return err
@@ -168,7 +168,7 @@ func (p *pointRows) gather() error {
 }
 
 // step returns how many positions event i of ords is from the one before.
-func (p *pointRows) step(i int) uint32 {
+func (p *pointEvents) step(i int) uint32 {
 	if p.dir == engine.Forwards {
 		return p.ords[i] - p.ords[i-1]
 	}
@@ -177,7 +177,7 @@ func (p *pointRows) step(i int) uint32 {
 
 // gatherRun adds to the group the events that follow each other without a gap, as far as they fit
 // into a block. It asks only for the offset of the last. more is false if the group is complete.
-func (p *pointRows) gatherRun(limit int) (more bool, err error) {
+func (p *pointEvents) gatherRun(limit int) (more bool, err error) {
 	from := len(p.offsets)
 	to := from
 	for to < limit && p.step(to) == 1 {
@@ -208,7 +208,7 @@ func (p *pointRows) gatherRun(limit int) (more bool, err error) {
 }
 
 // gatherNear adds the next event to the group if its record is near the last.
-func (p *pointRows) gatherNear() (more bool, err error) {
+func (p *pointEvents) gatherNear() (more bool, err error) {
 	i := len(p.offsets)
 	off, err := p.s.Offset(p.ords[i])
 	if err != nil || distance(off, p.offsets[i-1]) > pointGap || distance(off, p.offsets[0]) > largeBlock {
@@ -222,12 +222,12 @@ func distance(a, b int64) int64 { return max(a-b, b-a) }
 
 // locate finds the offsets that are unknown, from the first record in the block to the last, as far
 // as the records tell them.
-func (p *pointRows) locate() {
+func (p *pointEvents) locate() {
 	for i := len(p.offsets) - 2; i > 0; i-- {
 		if p.offsets[i] != unknown {
 			continue
 		}
-		var r row
+		var r logEvent
 		r.ord = p.group[i]
 		before := p.offsets[i+1]
 		if before == unknown {
@@ -244,7 +244,7 @@ func (p *pointRows) locate() {
 
 // find finds the record of the current event, r.ord, and checks it. What does not check is read
 // once more by itself.
-func (p *pointRows) find(r *row) error {
+func (p *pointEvents) find(r *logEvent) error {
 	off := p.offsets[p.done]
 	if off == unknown {
 		off = p.behind
@@ -269,7 +269,7 @@ func (p *pointRows) find(r *row) error {
 
 // at returns the bytes of the block from an offset of the segment on, none if it is not in the
 // block.
-func (p *pointRows) at(off int64) []byte {
+func (p *pointEvents) at(off int64) []byte {
 	at := off - p.blockAt
 	if at < 0 || at >= int64(len(p.block)) {
 		return nil

@@ -31,16 +31,16 @@ type streamEvents struct {
 	stream string
 	dir    engine.Direction
 
-	reader segmentReader  // of the current segment
-	older  backWalk       // through the segments in which the stream has not been looked up
-	hits   []streamHit    // segments to be read, the next one last
-	entry  index.Entry    // of the stream in the current segment
-	i, j   uint32         // which of the entry's events are still to be read
-	next   engine.Version // of the next event
-	chunk  uint32         // events whose places are asked for next
-	ords   []uint32       // the places
-	points pointRows
-	row    row
+	reader  segmentReader  // of the current segment
+	older   backWalk       // through the segments in which the stream has not been looked up
+	hits    []streamHit    // segments to be read, the next one last
+	entry   index.Entry    // of the stream in the current segment
+	i, j    uint32         // which of the entry's events are still to be read
+	version engine.Version // of the next event
+	chunk   uint32         // events whose places are asked for next
+	ords    []uint32       // the places
+	points  pointEvents
+	found   logEvent
 
 	walking bool   // older has begun
 	hash    uint64 // of the stream's name
@@ -69,16 +69,16 @@ func (c *streamEvents) begin(from engine.Version) error {
 	}
 	last := hit.entry.LastVersion()
 	if c.dir == engine.Backwards {
-		c.next = min(from, last)
+		c.version = min(from, last)
 		c.done = from < 0
 		c.hits = append(c.hits, hit)
 		return nil
 	}
-	c.next = max(from, 0)
-	c.done = c.next > last
+	c.version = max(from, 0)
+	c.done = c.version > last
 	for !c.done && ok {
 		c.hits = append(c.hits, hit)
-		if hit.entry.FirstVersion <= c.next {
+		if hit.entry.FirstVersion <= c.version {
 			return nil
 		}
 		if hit, ok, err = c.lookup(); err != nil {
@@ -86,7 +86,7 @@ func (c *streamEvents) begin(from engine.Version) error {
 		}
 	}
 	if !c.done { // the stream's first events are not stored any more
-		c.next = c.hits[len(c.hits)-1].entry.FirstVersion
+		c.version = c.hits[len(c.hits)-1].entry.FirstVersion
 	}
 	return nil
 }
@@ -141,7 +141,7 @@ func (w *backWalk) enter(stream string, hash uint64) {
 func (c *streamEvents) Next() bool {
 	c.memory.recycle()
 	for !c.done && c.err == nil {
-		ok, err := c.points.nextRow(&c.row)
+		ok, err := c.points.nextEvent(&c.found)
 		switch {
 		case err != nil:
 			c.err = err
@@ -149,24 +149,24 @@ func (c *streamEvents) Next() bool {
 			c.err = c.advance()
 		default:
 			c.err = c.check()
-			c.set(c.reader.seg.base+engine.Position(c.row.ord), &c.row)
+			c.set(c.reader.seg.base+engine.Position(c.found.ord), &c.found)
 			return c.err == nil
 		}
 	}
 	return false
 }
 
-// check checks that the current row is the event that is expected.
+// check checks that the current event is the event that is expected.
 func (c *streamEvents) check() error {
-	if string(c.row.Stream) != c.stream || c.row.Version != c.next {
-		return c.reader.corrupt(c.points.current(), c.row.ord, engine.NoPosition, errVersionOrder)
+	if string(c.found.Stream) != c.stream || c.found.Version != c.version {
+		return c.reader.corrupt(c.points.current(), c.found.ord, engine.NoPosition, errVersionOrder)
 	}
 	if c.dir == engine.Forwards {
-		c.next++
+		c.version++
 	} else {
-		c.next--
+		c.version--
 	}
-	if c.next%yieldEvents == 0 {
+	if c.version%yieldEvents == 0 {
 		c.index.giveWay()
 	}
 	return nil
@@ -197,7 +197,7 @@ func (c *streamEvents) advance() error {
 
 // enter goes to the next segment that has events to be read.
 func (c *streamEvents) enter() error {
-	if len(c.hits) == 0 && c.dir == engine.Backwards && c.next >= 0 {
+	if len(c.hits) == 0 && c.dir == engine.Backwards && c.version >= 0 {
 		hit, ok, err := c.lookup()
 		if err != nil {
 			return err
@@ -215,9 +215,9 @@ func (c *streamEvents) enter() error {
 	c.reader = c.index.reader(c.reader.ctx, hit.segment, &c.memory)
 	c.entry, c.i, c.j = hit.entry, 0, hit.entry.Count
 	if c.dir == engine.Forwards {
-		c.i = uint32(max(0, c.next-c.entry.FirstVersion))
+		c.i = uint32(max(0, c.version-c.entry.FirstVersion))
 	} else {
-		c.j = uint32(max(0, min(c.next, c.entry.LastVersion())-c.entry.FirstVersion+1))
+		c.j = uint32(max(0, min(c.version, c.entry.LastVersion())-c.entry.FirstVersion+1))
 	}
 	return nil
 }
@@ -226,7 +226,7 @@ func (c *streamEvents) Err() error { return c.err }
 
 func (c *streamEvents) Close() error {
 	c.done = true
-	c.points, c.memory, c.hits, c.ords = pointRows{}, blockMemory{}, nil, nil
+	c.points, c.memory, c.hits, c.ords = pointEvents{}, blockMemory{}, nil, nil
 	return nil
 }
 

@@ -5,16 +5,16 @@ import (
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 )
 
-// A row is an event found in the log. Its record points into a block.
-type row struct {
+// A logEvent is an event found in the log. Its record points into a block.
+type logEvent struct {
 	ord    uint32 // position minus the segment's base
 	micros int64  // recorded_at
 	format.Record
 }
 
-// frameRows yields the events lo <= ordinal < hi of one segment in either direction. It reads whole
+// frameEvents yields the events lo <= ordinal < hi of one segment in either direction. It reads whole
 // frames, in large blocks, and checks one checksum per frame.
-type frameRows struct {
+type frameEvents struct {
 	s      *segmentReader
 	lo, hi uint32
 	dir    engine.Direction
@@ -26,22 +26,22 @@ type frameRows struct {
 	walk    format.FrameWalk // forwards: to the next frame
 	until   engine.Position  // forwards: of the first event behind those wanted
 	before  int64            // backwards: offset of the next frame
-	next    uint32           // backwards: ordinal behind the next frame
+	below   uint32           // backwards: the events before this ordinal are still to come
 
 	// The current frame.
 	records []byte
 	micros  int64    // of the frame
-	ord     uint32   // of the next row
-	left    uint32   // rows to come
+	ord     uint32   // of the next event
+	left    uint32   // events to come
 	offset  int      // forwards: of the next record in records
 	starts  []uint32 // backwards: offsets of the records to come
 }
 
-// begin makes the rows ready. size is how many bytes the first read should have; it need not be
+// begin makes the events ready. size is how many bytes the first read should have; it need not be
 // enough.
-func (f *frameRows) begin(s *segmentReader, lo, hi uint32, dir engine.Direction, size int) error {
+func (f *frameEvents) begin(s *segmentReader, lo, hi uint32, dir engine.Direction, size int) error {
 	s.memory.release(f.block)
-	*f = frameRows{s: s, lo: lo, hi: hi, dir: dir, size: min(max(size, smallBlock), largeBlock), starts: f.starts[:0]}
+	*f = frameEvents{s: s, lo: lo, hi: hi, dir: dir, size: min(max(size, smallBlock), largeBlock), starts: f.starts[:0]}
 	if lo >= hi {
 		return nil
 	}
@@ -51,9 +51,9 @@ func (f *frameRows) begin(s *segmentReader, lo, hi uint32, dir engine.Direction,
 	return f.seekBackwards()
 }
 
-// beginWhole makes the rows of a whole segment ready, forwards, without asking its index.
-func (f *frameRows) beginWhole(s *segmentReader) {
-	*f = frameRows{
+// beginWhole makes the events of a whole segment ready, forwards, without asking its index.
+func (f *frameEvents) beginWhole(s *segmentReader) {
+	*f = frameEvents{
 		s:     s,
 		hi:    s.limit,
 		size:  largeBlock,
@@ -63,7 +63,7 @@ func (f *frameRows) beginWhole(s *segmentReader) {
 }
 
 // seekForwards goes to the frame that holds event lo.
-func (f *frameRows) seekForwards() error {
+func (f *frameEvents) seekForwards() error {
 	off, first, err := f.s.Frame(f.lo)
 	if err != nil {
 		return err
@@ -74,17 +74,17 @@ func (f *frameRows) seekForwards() error {
 }
 
 // seekBackwards goes behind the frame that holds event hi-1.
-func (f *frameRows) seekBackwards() error {
+func (f *frameEvents) seekBackwards() error {
 	h, walk, err := f.s.frameOf(f.hi - 1)
 	if err != nil {
 		return err
 	}
-	f.before, f.frameAt, f.next = walk.At.Offset, walk.At.Offset+int64(h.Size), f.s.behind(h)
+	f.before, f.frameAt, f.below = walk.At.Offset, walk.At.Offset+int64(h.Size), f.s.behind(h)
 	return nil
 }
 
-// nextRow yields the next event.
-func (f *frameRows) nextRow(r *row) (bool, error) {
+// nextEvent yields the next event.
+func (f *frameEvents) nextEvent(r *logEvent) (bool, error) {
 	for f.left == 0 {
 		if ok, err := f.advance(); !ok {
 			return false, err
@@ -110,14 +110,14 @@ func (f *frameRows) nextRow(r *row) (bool, error) {
 }
 
 // advance makes the next frame that holds events the current one.
-func (f *frameRows) advance() (bool, error) {
+func (f *frameEvents) advance() (bool, error) {
 	if f.dir == engine.Forwards {
 		return f.advanceForwards()
 	}
 	return f.advanceBackwards()
 }
 
-func (f *frameRows) advanceForwards() (bool, error) {
+func (f *frameEvents) advanceForwards() (bool, error) {
 	for f.walk.Next < f.until {
 		h, b, err := f.frameAhead()
 		if err != nil {
@@ -136,10 +136,10 @@ func (f *frameRows) advanceForwards() (bool, error) {
 }
 
 // ahead returns the ordinal of the next frame's first event, forwards.
-func (f *frameRows) ahead() uint32 { return f.s.ordinal(f.walk.Next) }
+func (f *frameEvents) ahead() uint32 { return f.s.ordinal(f.walk.Next) }
 
 // skipTo passes over the records of the current frame before event lo.
-func (f *frameRows) skipTo(lo uint32) error {
+func (f *frameEvents) skipTo(lo uint32) error {
 	for f.ord < lo {
 		n := format.RecordSize(f.records[f.offset:])
 		if n < format.MinRecordSize || n > len(f.records)-f.offset {
@@ -153,8 +153,8 @@ func (f *frameRows) skipTo(lo uint32) error {
 	return nil
 }
 
-func (f *frameRows) advanceBackwards() (bool, error) {
-	for f.next > f.lo && f.before >= format.SegmentHeaderSize {
+func (f *frameEvents) advanceBackwards() (bool, error) {
+	for f.below > f.lo && f.before >= format.SegmentHeaderSize {
 		h, b, err := f.frameBefore()
 		if err != nil {
 			return false, err
@@ -166,7 +166,7 @@ func (f *frameRows) advanceBackwards() (bool, error) {
 		f.records, f.micros = format.FrameRecords(b), h.Micros
 		return true, f.locate(h)
 	}
-	if f.next > f.lo {
+	if f.below > f.lo {
 		return false, f.s.corrupt(f.frameAt, f.lo, engine.NoPosition, format.ErrFramePrevious)
 	}
 	return false, nil
@@ -174,10 +174,10 @@ func (f *frameRows) advanceBackwards() (bool, error) {
 
 // locate notes where the wanted records of the current frame begin, so that they can be read from
 // the last to the first.
-func (f *frameRows) locate(h format.FrameHeader) error {
-	first, off := f.next-h.Count, 0
+func (f *frameEvents) locate(h format.FrameHeader) error {
+	first, off := f.below-h.Count, 0
 	f.starts = f.starts[:0]
-	for ord := first; ord < min(f.next, f.hi); ord++ {
+	for ord := first; ord < min(f.below, f.hi); ord++ {
 		n := format.RecordSize(f.records[off:])
 		if n < format.MinRecordSize || n > len(f.records)-off {
 			return f.s.corrupt(f.frameAt+format.FrameHeaderSize+int64(off), ord, engine.NoPosition,
@@ -190,12 +190,12 @@ func (f *frameRows) locate(h format.FrameHeader) error {
 	}
 	f.left = uint32(len(f.starts))
 	f.ord = max(first, f.lo) + f.left - 1
-	f.next = first
+	f.below = first
 	return nil
 }
 
 // frameAhead returns the next frame, whole, and moves the walk to where it begins.
-func (f *frameRows) frameAhead() (h format.FrameHeader, b []byte, err error) {
+func (f *frameEvents) frameAhead() (h format.FrameHeader, b []byte, err error) {
 	for range 2 { // what does not check is read once more
 		if h, err = f.walk.Header(f); err != nil {
 			return h, nil, f.s.walkError(&f.walk, err)
@@ -209,18 +209,18 @@ func (f *frameRows) frameAhead() (h format.FrameHeader, b []byte, err error) {
 		f.drop()
 		f.size = max(f.size, int(h.Size)) // in one go
 	}
-	next := h.First + engine.Position(h.Count)
-	return h, nil, f.s.corrupt(f.walk.At.Offset, f.ahead(), next, err)
+	good := h.First + engine.Position(h.Count)
+	return h, nil, f.s.corrupt(f.walk.At.Offset, f.ahead(), good, err)
 }
 
 // drop forgets the block, so that its bytes are read again.
-func (f *frameRows) drop() {
+func (f *frameEvents) drop() {
 	f.s.memory.release(f.block)
 	f.block = nil
 }
 
 // FrameBytes returns what the segment holds from off on: at least n bytes, unless it ends before.
-func (f *frameRows) FrameBytes(off int64, n int, again bool) ([]byte, error) {
+func (f *frameEvents) FrameBytes(off int64, n int, again bool) ([]byte, error) {
 	if again {
 		f.drop()
 	}
@@ -252,33 +252,33 @@ func (f *frameRows) FrameBytes(off int64, n int, again bool) ([]byte, error) {
 }
 
 // frameBefore returns the whole frame that begins at f.before and ends at or before f.frameAt, and
-// holds the events before f.next.
-func (f *frameRows) frameBefore() (h format.FrameHeader, b []byte, err error) {
-	next := engine.NoPosition
+// holds the events before f.below.
+func (f *frameEvents) frameBefore() (h format.FrameHeader, b []byte, err error) {
+	good := engine.NoPosition
 	for range 2 { // what does not check is read once more
 		if b, err = f.around(f.before, f.frameAt); err != nil {
 			return h, nil, err
 		}
 		if h, err = format.DecodeFrameHeader(b, f.s.at(f.before)); err == nil {
-			next = h.First + engine.Position(h.Count)
+			good = h.First + engine.Position(h.Count)
 			if err = format.CheckFrame(b, h); err == nil {
 				break
 			}
 		}
 		f.drop()
 	}
-	if err == nil && f.s.behind(h) != f.next {
+	if err == nil && f.s.behind(h) != f.below {
 		err = format.ErrFrameOrder
 	}
 	if err != nil {
-		return h, nil, f.s.corrupt(f.before, f.lo, next, err)
+		return h, nil, f.s.corrupt(f.before, f.lo, good, err)
 	}
 	return h, b[:h.Size], nil
 }
 
 // around returns the bytes of the segment in [from, to), reading a block that ends at to if need
 // be.
-func (f *frameRows) around(from, to int64) ([]byte, error) {
+func (f *frameEvents) around(from, to int64) ([]byte, error) {
 	if f.block == nil || from < f.blockAt {
 		size := max(f.size, int(to-from))
 		at := max(to-int64(size), format.SegmentHeaderSize)

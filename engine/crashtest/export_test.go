@@ -1,0 +1,7 @@
+package crashtest
+
+// What only the suites need of what nobody else does.
+var (
+	Changed  = changed
+	Parallel = parallel
+)
