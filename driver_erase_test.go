@@ -2,6 +2,8 @@ package eventfold_test
 
 import (
 	"database/sql"
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -202,4 +204,38 @@ func TestAFollowerIsToldOfErasures(t *testing.T) {
 	}
 	require.NoError(t, rows.Err())
 	assert.Equal(t, []string{engine.ErasedType, engine.ErasureDoneType}, types)
+}
+
+// TestATransactionOverTheEmbeddedStoreHidesWhatItErases reads many events, so that scans are divided,
+// in the transaction that erases them and after it.
+func TestATransactionOverTheEmbeddedStoreHidesWhatItErases(t *testing.T) {
+	db := openDB(t, t.TempDir())
+	_, err := db.Exec(`ERASE FROM nobody WHERE TRUE REASON 'x'`)
+	if errors.Is(err, eventfold.ErrUnsupported) {
+		t.Skip("the embedded store is no engine.Eraser")
+	}
+	require.NoError(t, err)
+	const rows = 200
+	text := `INSERT INTO a (type, payload) VALUES ` + strings.Repeat(`('X', '{"n": 1}'), `, rows-1) + `('Y', '{"n": 1}')`
+	for range 200 {
+		mustExec(t, db, text)
+	}
+	const all, gone = 200 * rows, 200 * (rows - 1)
+	sums := func(db interface {
+		QueryRow(string, ...any) *sql.Row
+	}) []int {
+		return []int{
+			one[int](t, db, `SELECT COUNT(*) FROM a`), one[int](t, db, `SELECT SUM(payload->>'$.n') FROM a`),
+			one[int](t, db, `SELECT SUM(redacted) FROM a`), one[int](t, db, `SELECT COUNT(payload) FROM $all WHERE stream = 'a'`),
+			one[int](t, db, `SELECT COUNT(*) FROM (SELECT type, redacted FROM a GROUP BY type, redacted) AS g`),
+		}
+	}
+	before, after := []int{all, all, 0, all, 2}, []int{all, all - gone, gone, all - gone, 2}
+	tx := begin(t, db, nil)
+	mustExec(t, tx, `ERASE FROM a WHERE type = 'X' REASON 'x'`)
+	assert.Equal(t, after, sums(tx))
+	assert.Equal(t, before, sums(db))
+	require.NoError(t, tx.Commit())
+	assert.Equal(t, after, sums(db))
+	assert.EqualValues(t, gone, one[int](t, db, `SELECT events FROM $erasures`))
 }

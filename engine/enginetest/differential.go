@@ -233,11 +233,12 @@ func (g *generator) batch() []engine.Append {
 		batch[i] = a
 	}
 	if spans := g.spans(); g.erases && g.some(15) && len(spans) > 0 {
-		e := &engine.Erasure{Events: spans, Reason: "random"}
-		if g.some(2) {
+		// an error may show what conditions behind it have found of it: that must not be random
+		e, at := &engine.Erasure{Events: spans, Reason: "random"}, g.r.IntN(len(batch)+1)
+		if at < len(batch) {
 			e.ID = uuid.Must(uuid.NewV7())
 		}
-		batch = slices.Insert(batch, g.r.IntN(len(batch)+1), engine.Append{Erase: e})
+		batch = slices.Insert(batch, at, engine.Append{Erase: e})
 	}
 	return batch
 }
