@@ -1,6 +1,7 @@
 package filestore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"runtime"
@@ -36,7 +37,7 @@ type eraser struct {
 
 	clean    map[cleanPart]bool         // parts that are known to hold no content
 	replaced []vfs.FileInfo             // the files that were written anew, for as long as there are erasures
-	cut      map[int64]bool             // numbers of segments that have nothing behind their superseded end
+	cut      map[int64]bool             // numbers of segments that have nothing but their frames
 	until    time.Time                  // before, the last segment is not completed again; see eraseRate
 	timer    atomic.Pointer[time.Timer] // has the indexer look again then
 
@@ -142,14 +143,20 @@ func (x *eraser) piece(ctx context.Context, e *erasures) (more bool, err error) 
 	return true, x.finish(ctx, over)
 }
 
-// completeLast has the last segment completed if an erasure names events in it. more tells that this
+// completeLast has the last segment completed if an erasure names events in it, or a write that has
+// failed may have left something behind its end. more tells that this
 // may have changed what is to be done, waiting that it is too soon. Otherwise what tells of the
 // erasures is durable.
 func (x *eraser) completeLast(ctx context.Context, e *erasures) (more, waiting bool, err error) {
 	index := x.s.current()
 	last := index.view.segments[len(index.view.segments)-1]
-	if e.within(last.base, index.head) == nil {
-		return false, false, x.s.askWriter(ctx, (*writer).settleLog)
+	unclean := false
+	err = x.s.askWriter(ctx, func(w *writer) error {
+		unclean = w.log.unclean
+		return w.settleLog()
+	})
+	if err != nil || !unclean && e.within(last.base, index.head) == nil {
+		return false, false, err
 	}
 	if left := time.Until(x.until); left > 0 {
 		x.timer.Store(time.AfterFunc(left, x.s.indexer.look)) // stop ends it
@@ -235,14 +242,14 @@ func (x *eraser) refuse(seg *segment, err error) error {
 	return err
 }
 
-// needed reports whether complete segment i holds content that an erasure names, or copies of
-// events behind the end where its successor supersedes it: nobody knows of what.
+// needed reports whether complete segment i holds content that an erasure names, or bytes outside of
+// its frames: nobody knows of what.
 func (x *eraser) needed(ctx context.Context, e *erasures, i int) (bool, error) {
 	index := x.s.current()
 	seg := index.view.segments[i]
-	if index.view.segments[i+1].header.Supersedes() && !x.cut[seg.number] {
-		size, err := seg.file.Size()
-		if err != nil || size > seg.sealed.Load().end {
+	if !x.cut[seg.number] {
+		more, err := hasMore(index.view.segments, i)
+		if err != nil || more {
 			return err == nil, err
 		}
 		x.cut[seg.number] = true
@@ -261,6 +268,22 @@ func (x *eraser) needed(ctx context.Context, e *erasures, i int) (bool, error) {
 	return false, nil
 }
 
+// hasMore reports whether the file of complete segment i holds bytes that are of no frame: copies of
+// events behind an end that was superseded, or what a write that failed has left.
+func hasMore(segments []*segment, i int) (bool, error) {
+	seg, useful := segments[i], usefulSize(segments, i)
+	size, err := seg.file.Size()
+	if err != nil || size > useful {
+		return err == nil, wrap("look at "+seg.name, err)
+	}
+	end := seg.sealed.Load().end
+	gap := make([]byte, min(format.SealAt(end), useful)-end)
+	if n, err := seg.file.ReadAt(gap, end); n < len(gap) {
+		return false, wrap("read "+seg.name, errors.Join(errSegmentShort, vfs.IgnoreEOF(err)))
+	}
+	return len(bytes.Trim(gap, "\x00")) > 0, nil
+}
+
 // over returns the erasures of which no segment holds anything any more.
 func (x *eraser) over(e *erasures, segments []*segment) *erasures {
 	over := &erasures{}
@@ -268,7 +291,7 @@ func (x *eraser) over(e *erasures, segments []*segment) *erasures {
 		whole := true
 		for i, seg := range segments[:len(segments)-1] {
 			if x.isRefused(seg) {
-				whole = whole && reaching(o.events, seg.base, segments[i+1].base) == nil
+				whole = whole && x.cut[seg.number] && reaching(o.events, seg.base, segments[i+1].base) == nil
 			}
 		}
 		if whole {

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
 
@@ -319,4 +320,32 @@ func TestManyErasuresThatWait(t *testing.T) {
 	requireErased(t, s, marked)
 	assert.Empty(t, filesWith(t, fsys, "/store", marker))
 	assert.Nil(t, s.view.Load().erasures)
+}
+
+// What failed writes have left outside of the frames of a segment goes with any erasure.
+func TestBytesThatAreOfNoFrameGoWithAnyErasure(t *testing.T) {
+	fsys := vfs.NewMem()
+	o := Options{FS: fsys, SegmentSize: 32 << 10}
+	s := openStore(t, imageDir, o)
+	appendNumbered(t, s, 0, 400)
+	require.Greater(t, s.Stats().Segments, 3)
+	settleIndexes(t, s)
+	require.NoError(t, s.Close())
+	img := takeImage(t, fsys)
+	first, second := format.SegmentFileName(1, 0), format.SegmentFileName(2, 0)
+	img[first] = append(img[first], marker...) // behind the seal
+	end := s.view.Load().segments[1].sealed.Load().end
+	require.Greater(t, format.SealAt(end)-end, int64(len(marker)))
+	copy(img[second][end:], marker) // in front of it
+	fsys = img.fs(t)
+	o.FS = fsys
+	s = openStore(t, imageDir, o)
+	require.Len(t, filesWith(t, fsys, imageDir, marker), 2)
+	_, err := s.Append(t.Context(), erasing(engine.Span{From: 390, To: 391}))
+	require.NoError(t, err)
+	settleErasures(t, s)
+	assert.Empty(t, filesWith(t, fsys, imageDir, marker))
+	report, err := s.Verify(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, report.BadIndexes)
 }
