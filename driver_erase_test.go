@@ -70,6 +70,20 @@ func TestNobodyInParticularErases(t *testing.T) {
 	}
 }
 
+func TestWhoOnlyReadsErasesNothing(t *testing.T) {
+	dir := t.TempDir()
+	mustExec(t, openDB(t, dir), `INSERT INTO a (type, payload) VALUES ('X', '1')`)
+	db := openDB(t, dir+"?mode=ro")
+	for _, text := range []string{`ERASE FROM a WHERE TRUE REASON 'x'`, `ERASE FROM nobody WHERE TRUE REASON 'x'`} {
+		_, err := db.Exec(text)
+		assert.ErrorIs(t, err, eventfold.ErrReadOnly, text)
+	}
+	assert.Equal(t, "1", one[string](t, db, `SELECT payload FROM a`))
+	rows, err := db.Query(`EXPLAIN ERASE FROM a WHERE TRUE REASON 'x'`)
+	require.NoError(t, err, "telling what would be erased is reading")
+	require.NoError(t, rows.Close())
+}
+
 func TestEraseInATransaction(t *testing.T) {
 	db := openErasable(t, eventfold.Config{})
 	tx := begin(t, db, nil)
@@ -87,6 +101,10 @@ func TestEraseInATransaction(t *testing.T) {
 	position, err := inserted.LastInsertId()
 	require.NoError(t, err)
 	assert.EqualValues(t, 3, position)
+	position, err = result.LastInsertId()
+	require.NoError(t, err)
+	assert.EqualValues(t, 4, position)
+	assert.Equal(t, position, one[int64](t, db, `SELECT position FROM $erasures`))
 
 	tx = begin(t, db, &sql.TxOptions{ReadOnly: true})
 	_, err = tx.Exec(`ERASE FROM $all WHERE TRUE REASON 'x'`)
@@ -94,8 +112,22 @@ func TestEraseInATransaction(t *testing.T) {
 	require.NoError(t, tx.Rollback())
 
 	tx = begin(t, db, nil)
-	mustExec(t, tx, `ERASE FROM $all WHERE TRUE REASON 'x'`)
+	first := mustExec(t, tx, `ERASE FROM b WHERE type <> 'X' OR NOT redacted OR TRUE REASON 'x'`)
+	mustExec(t, tx, `SAVEPOINT s`)
+	second := mustExec(t, tx, `ERASE FROM $all WHERE TRUE REASON 'x'`)
+	mustExec(t, tx, `ROLLBACK TO s`)
+	count := func(r sql.Result) int64 {
+		n, err := r.RowsAffected()
+		require.NoError(t, err)
+		return n
+	}
+	assert.Equal(t, []int64{0, 0}, []int64{count(first), count(second)}, "the second was rolled back")
+	third := mustExec(t, tx, `ERASE FROM $all WHERE TRUE REASON 'x'`)
+	assert.EqualValues(t, 2, count(third))
 	require.NoError(t, tx.Rollback())
+	assert.Zero(t, count(third))
+	_, err = third.LastInsertId()
+	assert.ErrorIs(t, err, eventfold.ErrTransaction)
 	assert.Equal(t, 1, one[int](t, db, `SELECT COUNT(*) FROM $erasures`))
 }
 

@@ -26,6 +26,8 @@ const modulePath = "github.com/eventfold/eventfold"
 var layers = map[string][]string{
 	".": {"query", "parser", "engine/filestore", "engine/vfs", "engine"},
 
+	"retain": {}, // a client of database/sql
+
 	"query": {
 		"parser", "engine", "query/internal/expr", "query/internal/fault",
 		"query/internal/jsonpath", "query/internal/value",

@@ -50,10 +50,9 @@ func (t *tally) add(s *statement, o query.Outcome) {
 	if _, ok := s.tree.(*parser.Transaction); ok {
 		t.open = query.Outcome{}
 	}
-	if o.Pending {
-		t.open.Pending = true
+	if o.Receipt != nil {
 		t.open.RowsAffected += o.RowsAffected
-		if o.Receipt != nil {
+		if t.open.Receipt == nil || t.open.Receipt.OfErasure() || !o.Receipt.OfErasure() {
 			t.open.Receipt = o.Receipt
 		}
 		return
@@ -68,8 +67,6 @@ func (t *tally) result() driver.Result {
 	if t.open.Receipt != nil {
 		return (*receipt)(t.open.Receipt.Of(t.open.RowsAffected))
 	}
-	t.Pending = t.open.Pending
-	t.RowsAffected += t.open.RowsAffected
 	return result{t.Outcome}
 }
 

@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold/engine/enginetest"
 )
 
 // A modelEvent is an event as the model has it; its position is its place in the model's log.
@@ -25,9 +26,19 @@ type modelEvent struct {
 	n       int // payload {"n": n}
 	tag     string
 	id      string // "" if the store assigns one
+
+	redacted bool // n is -1
 }
 
 func (e *modelEvent) payload() string { return fmt.Sprintf(`{"n": %d}`, e.n) }
+
+// shown is the payload as a SELECT gives it.
+func (e *modelEvent) shown() string {
+	if e.redacted {
+		return "<nil>"
+	}
+	return e.payload()
+}
 
 func (e *modelEvent) tags() any {
 	if e.tag == "" {
@@ -37,11 +48,12 @@ func (e *modelEvent) tags() any {
 }
 
 // An insert is one INSERT: events of one stream, or of several if stream is "", with what it
-// expects. Without events it is an EXPECT.
+// expects. Without events it is an EXPECT, or an ERASE of positions.
 type insert struct {
 	stream string
 	events []modelEvent
 	expect expectation
+	erase  []int
 }
 
 // An expectation is text for EXPECTING and the same thing as a predicate of the model.
@@ -59,8 +71,12 @@ type machine struct {
 	db  *sql.DB
 	log []modelEvent
 
+	erases bool // the store is one that does so at once
+	store  *enginetest.Model
+
 	tx       *sql.Tx
-	snapshot int // the log's length when the transaction began
+	before   []modelEvent // the log when the transaction began
+	snapshot int          // its length
 	buffer   []insert
 	results  []sql.Result // by insert of the buffer
 	marks    []mark
@@ -83,6 +99,11 @@ func (m *machine) version(stream string, length int) int {
 }
 
 func (m *machine) open(t *rapid.T) {
+	if m.erases {
+		m.store = enginetest.NewModel()
+		m.db = eventfold.OpenDB(eventfold.Config{Store: m.store})
+		return
+	}
 	db, err := sql.Open("eventfold", m.dir)
 	require.NoError(t, err)
 	m.db = db
@@ -194,9 +215,13 @@ func (in *insert) statement() (text string, args []any) {
 
 // stage returns what the log would be with the inserts at its end, or the code of the first that is
 // refused.
-func (m *machine) stage(base int, inserts []insert) ([]modelEvent, eventfold.Code, bool) {
-	log := slices.Clone(m.log[:base])
+func (m *machine) stage(base []modelEvent, inserts []insert) ([]modelEvent, eventfold.Code, bool) {
+	log := slices.Clone(base)
 	for _, in := range inserts {
+		if in.erase != nil {
+			redact(log, in.erase)
+			continue
+		}
 		if !in.expect.holds(log, lastVersion(log, in.stream)) {
 			return nil, in.expect.code, false
 		}
@@ -233,7 +258,7 @@ func pinned(inserts []insert) map[string]bool {
 func (m *machine) Append(t *rapid.T) {
 	in := m.drawInsert(t)
 	text, args := in.statement()
-	log, code, ok := m.stage(len(m.log), []insert{in})
+	log, code, ok := m.stage(m.log, []insert{in})
 	result, err := m.db.Exec(text, args...)
 	if !ok {
 		require.ErrorIs(t, err, code, text)
@@ -267,6 +292,9 @@ func (m *machine) Retry(t *rapid.T) {
 	switch spoil {
 	case 1:
 		in.events[0].n += 100
+		if again.redacted { // what was erased cannot be compared
+			spoil = 0
+		}
 	case 2:
 		in.stream = "elsewhere"
 	case 3:
@@ -294,7 +322,8 @@ func (m *machine) Begin(t *rapid.T) {
 	}
 	tx, err := m.db.Begin()
 	require.NoError(t, err)
-	m.tx, m.snapshot, m.buffer, m.results, m.marks = tx, len(m.log), nil, nil, nil
+	m.tx, m.before, m.snapshot = tx, slices.Clone(m.log), len(m.log)
+	m.buffer, m.results, m.marks = nil, nil, nil
 }
 
 // Insert buffers in the transaction; what the snapshot and the buffer refuse is refused at once.
@@ -307,7 +336,7 @@ func (m *machine) Insert(t *rapid.T) {
 		in.events = nil
 	}
 	text, args := in.statement()
-	_, code, ok := m.stage(m.snapshot, append(slices.Clone(m.buffer), in))
+	_, code, ok := m.stage(m.before, append(slices.Clone(m.buffer), in))
 	result, err := m.tx.Exec(text, args...)
 	if !ok {
 		require.ErrorIs(t, err, code, text)
@@ -361,7 +390,7 @@ func (m *machine) Commit(t *rapid.T) {
 	if m.tx == nil {
 		t.Skip("no transaction")
 	}
-	log, _, ok := m.stage(len(m.log), m.buffer)
+	log, _, ok := m.stage(m.log, m.buffer)
 	err := m.tx.Commit()
 	m.tx = nil
 	if !ok {
@@ -381,7 +410,17 @@ func (m *machine) Commit(t *rapid.T) {
 		require.NoError(t, err)
 		require.EqualValues(t, next-1, last)
 	}
-	m.log = log
+	erasures := 0
+	for i, in := range m.buffer {
+		if in.erase == nil {
+			continue
+		}
+		last, err := m.results[i].LastInsertId()
+		require.NoError(t, err)
+		require.EqualValues(t, next+erasures, last)
+		erasures++
+	}
+	m.log = told(log, erasures)
 }
 
 // checkDropped holds that what was not committed has no position.
@@ -438,7 +477,7 @@ func (m *machine) Read(t *rapid.T) {
 	if m.tx == nil {
 		return
 	}
-	log, _, ok := m.stage(m.snapshot, m.buffer)
+	log, _, ok := m.stage(m.before, m.buffer)
 	require.True(t, ok)
 	m.compare(t, m.tx, log, m.snapshot, pinned(m.buffer))
 }
@@ -462,7 +501,7 @@ func (m *machine) compare(t *rapid.T, db execer, log []modelEvent, committed int
 		if i >= committed && !pinned[e.stream] {
 			version = "<nil>"
 		}
-		all = append(all, fmt.Sprint([]any{position, e.stream, version, e.typ, e.payload(), tags}...))
+		all = append(all, fmt.Sprint([]any{position, e.stream, version, e.typ, e.shown(), tags, e.redacted}...))
 		if e.stream == stream && version == "<nil>" {
 			unknown = append(unknown, fmt.Sprint([]any{version, e.typ}...))
 		} else if e.stream == stream {
@@ -470,7 +509,9 @@ func (m *machine) compare(t *rapid.T, db execer, log []modelEvent, committed int
 		}
 		counts[e.typ]++
 	}
-	require.Equal(t, all, read(t, db, "SELECT position, stream, version, type, payload, tags FROM $all"))
+	require.Equal(t, all, read(t, db,
+		`SELECT position, stream, version, type, CASE WHEN stream = '$erasures' THEN '{"n": 0}' ELSE payload END, tags, `+
+			`CASE WHEN redacted THEN 'true' ELSE 'false' END FROM $all`))
 	require.Equal(t, slices.Concat(unknown, one),
 		read(t, db, "SELECT version, type FROM $all WHERE stream = ? ORDER BY version", stream))
 	require.Equal(t, slices.Concat(one, unknown), read(t, db, `SELECT version, type FROM "`+stream+`"`))
@@ -502,6 +543,15 @@ func (m *machine) Check(t *rapid.T) {
 	require.Equal(t, len(m.log), n)
 }
 
+func (m *machine) actions() map[string]func(*rapid.T) {
+	return map[string]func(*rapid.T){
+		"append": m.Append, "append again": m.Append, "retry": m.Retry, "begin": m.Begin, "insert": m.Insert,
+		"insert again": m.Insert,
+		"savepoint":    m.Savepoint, "commit": m.Commit, "rollback": m.Rollback, "read": m.Read,
+		"": m.Check,
+	}
+}
+
 // TestModel runs random mixes of appends, conditions, retries, transactions, savepoints and reads
 // against a model, with reopening in between. rapid shrinks a failure to the shortest that it
 // finds; -rapid.checks sets how many runs there are.
@@ -519,11 +569,8 @@ func TestModel(t *testing.T) {
 			require.NoError(t, m.db.Close())
 			require.NoError(t, os.RemoveAll(m.dir))
 		}()
-		t.Repeat(map[string]func(*rapid.T){
-			"append": m.Append, "append again": m.Append, "retry": m.Retry, "begin": m.Begin, "insert": m.Insert,
-			"insert again": m.Insert,
-			"savepoint":    m.Savepoint, "commit": m.Commit, "rollback": m.Rollback, "reopen": m.Reopen, "read": m.Read,
-			"": m.Check,
-		})
+		actions := m.actions()
+		actions["reopen"] = m.Reopen
+		t.Repeat(actions)
 	})
 }

@@ -100,13 +100,13 @@ type Rows interface {
 	Close() error
 }
 
-// An Outcome is what Exec of an INSERT did.
+// An Outcome is what Exec of an INSERT or an ERASE did.
 type Outcome struct {
-	// LastPosition is that of the last event appended, or of the original of a duplicate; NoPosition
-	// if there is none.
+	// LastPosition is that of the last event appended, or of the original of a duplicate, and of the
+	// event that tells of an erasure; NoPosition if there is none.
 	LastPosition engine.Position
 	Pending      bool  // inside a transaction: positions are assigned at COMMIT
-	RowsAffected int64 // events newly written (buffered, inside a transaction)
+	RowsAffected int64 // events newly written or erased (buffered, inside a transaction)
 	Duplicate    bool
-	Receipt      *Receipt // of an INSERT in a transaction, nil for everything else
+	Receipt      *Receipt // of an INSERT or ERASE in a transaction, nil for everything else
 }

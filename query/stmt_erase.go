@@ -77,7 +77,7 @@ func (p *erasePlan) exec(ctx context.Context, s *Session, args []expr.Argument) 
 		if err := s.Tx.erase(e); err != nil {
 			return out, err
 		}
-		out.RowsAffected = e.Events.Count()
+		out.RowsAffected, out.Receipt = e.Events.Count(), s.Tx.receiptOfErasure()
 		return out, nil
 	}
 	done, err := s.Store.Append(ctx, engine.Append{Erase: e})
@@ -103,10 +103,10 @@ func (p *erasePlan) allowed(s *Session) error {
 }
 
 // spanStep is for how many spans memory is held at a time, and spanSize what each may take in bytes
-// while the list grows.
+// while the list grows and is written down.
 const (
 	spanStep = 1024
-	spanSize = 40
+	spanSize = 96
 )
 
 // decide reads what the statement erases. Events of the open transaction have no places and stay.

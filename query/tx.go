@@ -20,13 +20,14 @@ type Tx struct {
 	readOnly bool
 	textual  bool // begun by BEGIN as text, and so ended by text
 	appends  []engine.Append
-	erasures []*engine.Erasure
+	erasures []ownErasure
 	erased   engine.Spans // by them
 	events   []ownEvent   // the buffered events, in order
 	streams  ownStreams
 	size     int64 // bytes of the buffered events and erasures, about as encoded
 	saved    []savepoint
-	cuts     []int // how many events each rollback to a savepoint has left
+	cuts     []cut
+	told     []int // of each erasure that was committed: which of the events appended tells of it
 	done     bool
 	appended engine.Appended
 	undo     []undoStream // what the statement that is being added has changed in streams
@@ -45,6 +46,9 @@ type undoStream struct {
 	before ownStream
 	known  bool
 }
+
+// A cut is what a rollback to a savepoint has left.
+type cut struct{ events, erasures int }
 
 // ErrTxDone is returned by Commit and by statements when the transaction has ended.
 var ErrTxDone = errors.New("the transaction has ended")
@@ -79,6 +83,10 @@ func (tx *Tx) Commit(ctx context.Context) error {
 		return ctx.Err()
 	}
 	defer tx.forget()
+	next := len(tx.events)
+	for _, e := range tx.erasures {
+		tx.told, next = append(tx.told, next), next+e.parts
+	}
 	var err error
 	tx.appended, err = tx.store.Append(ctx, batch...)
 	return err
@@ -329,10 +337,10 @@ func (tx *Tx) rollbackTo(i int) {
 	p := &tx.saved[i]
 	tx.appends = append([]engine.Append(nil), tx.appends[:p.appends]...)
 	tx.events = append([]ownEvent(nil), tx.events[:p.events]...)
-	tx.erasures = append([]*engine.Erasure(nil), tx.erasures[:p.erasures]...)
+	tx.erasures = append([]ownErasure(nil), tx.erasures[:p.erasures]...)
 	tx.showErased(p.erased)
 	tx.size = p.size
 	tx.streams = maps.Clone(p.streams)
 	tx.saved = tx.saved[:i+1]
-	tx.cuts = append(tx.cuts, p.events)
+	tx.cuts = append(tx.cuts, cut{p.events, p.erasures})
 }

@@ -6,16 +6,23 @@ import (
 	"github.com/eventfold/eventfold/engine"
 )
 
+// An ownErasure is a buffered erasure of a transaction.
+type ownErasure struct {
+	*engine.Erasure
+	parts int // events that will tell of it
+}
+
 // erase buffers an erasure. From now on the transaction shows the events without content.
 func (tx *Tx) erase(e *engine.Erasure) error {
 	size := tx.size
-	for _, told := range e.NewEvents() {
+	events := e.NewEvents()
+	for _, told := range events {
 		size += int64(eventHead + len(engine.ErasuresStream) + len(told.Type) + len(told.Payload))
 	}
 	if size > engine.MaxAppendSize {
 		return &engine.TooLargeError{What: "append", Size: size, Limit: engine.MaxAppendSize}
 	}
-	tx.size, tx.erasures = size, append(tx.erasures, e)
+	tx.size, tx.erasures = size, append(tx.erasures, ownErasure{e, len(events)})
 	tx.showErased(tx.erased.Union(e.Events))
 	return nil
 }
@@ -37,7 +44,7 @@ func (tx *Tx) showErased(events engine.Spans) {
 func (tx *Tx) batch() []engine.Append {
 	batch := tx.appends
 	for _, e := range tx.erasures {
-		batch = append(batch, engine.Append{Erase: e})
+		batch = append(batch, engine.Append{Erase: e.Erasure})
 	}
 	return batch
 }

@@ -2,17 +2,20 @@ package query
 
 import (
 	"errors"
+	"math"
 
 	"github.com/eventfold/eventfold/engine"
 )
 
-// A Receipt tells what has become of an INSERT in a transaction, once that has ended. Whoever calls
-// it sees to it that nobody uses the transaction meanwhile; database/sql does.
+// A Receipt tells what has become of an INSERT or an ERASE in a transaction, once that has ended.
+// Whoever calls it sees to it that nobody uses the transaction meanwhile; database/sql does.
 type Receipt struct {
 	tx   *Tx
-	last int   // which of the transaction's events is the last of the INSERT
+	last int   // which of the transaction's events is the last of the INSERT, or which of its erasures it is
 	cuts int   // rollbacks to savepoints that had been before it
-	rows int64 // events of the INSERT
+	rows int64 // events of the statement
+
+	erasure bool // it is an ERASE
 }
 
 // The errors of a Receipt.
@@ -27,7 +30,19 @@ func (tx *Tx) receipt(n int) *Receipt {
 		[]Receipt{{tx: tx, last: len(tx.events) - 1, cuts: len(tx.cuts), rows: int64(n)}})[0]
 }
 
-// Position returns the position of the last event of the INSERT, ErrNotCommitted before COMMIT,
+// receiptOfErasure returns the Receipt of the erasure that was buffered last.
+func (tx *Tx) receiptOfErasure() *Receipt {
+	last := len(tx.erasures) - 1
+	return &Receipt{
+		tx: tx, last: last, cuts: len(tx.cuts), rows: tx.erasures[last].Events.Count(), erasure: true,
+	}
+}
+
+// OfErasure reports whether the statement was an ERASE.
+func (r *Receipt) OfErasure() bool { return r.erasure }
+
+// Position returns the position of the last event of the INSERT, or of the event that tells of the
+// ERASE, ErrNotCommitted before COMMIT,
 // ErrRolledBack if it was not written.
 func (r *Receipt) Position() (engine.Position, error) {
 	switch {
@@ -36,7 +51,7 @@ func (r *Receipt) Position() (engine.Position, error) {
 	case !r.tx.done:
 		return engine.NoPosition, ErrNotCommitted
 	}
-	return r.tx.appended.Events[r.last].Position, nil
+	return r.tx.appended.Events[r.place()].Position, nil
 }
 
 // Rows returns how many events the INSERT has written: those that are buffered before COMMIT, none
@@ -59,9 +74,20 @@ func (r *Receipt) Of(rows int64) *Receipt {
 // dropped reports whether the events were rolled back, or could not be committed.
 func (r *Receipt) dropped() bool {
 	for _, kept := range r.tx.cuts[r.cuts:] {
-		if r.last >= kept {
+		if r.erasure && r.last >= kept.erasures || !r.erasure && r.last >= kept.events {
 			return true
 		}
 	}
-	return r.tx.done && r.last >= len(r.tx.appended.Events)
+	return r.tx.done && r.place() >= len(r.tx.appended.Events)
+}
+
+// place is where what was committed has the event.
+func (r *Receipt) place() int {
+	switch {
+	case !r.erasure:
+		return r.last
+	case r.last < len(r.tx.told):
+		return r.tx.told[r.last]
+	}
+	return math.MaxInt
 }
