@@ -67,6 +67,7 @@ type salvage struct {
 	dest   *FileStore
 	store  uuid.UUID
 	report SalvageReport
+	erased engine.Spans // what the file ERASED names, whether or not it has been carried out
 
 	next     engine.Position // behind the last event that was saved
 	damage   Gap             // File and Offset: the first damage behind that event
@@ -146,6 +147,9 @@ func (v *salvage) list() ([]segmentName, error) {
 	if m != nil {
 		v.store, v.promised, v.last = m.Store, m.Segments[len(m.Segments)-1].Next, m.Last()
 		v.next = m.First
+	}
+	if f, err := readErasedFile(v.fs, v.dir); err == nil && f != nil {
+		v.erased = f.Events
 	}
 	l := logState{fs: v.fs, dir: v.dir}
 	if err := l.readTail(); err != nil {
@@ -325,6 +329,10 @@ func (v *salvage) save(pos engine.Position, r *format.Record, micros int64) erro
 		v.first, v.micros = pos, micros
 	}
 	v.next = pos + 1
+	if v.erased.Has(pos) {
+		r.Payload, r.Metadata = nil, nil
+		r.Flags |= format.FlagRedacted
+	}
 	if r.Redacted() {
 		v.report.Erased++
 	}

@@ -40,6 +40,12 @@ func (v *verification) erasures() error {
 			done = done.Union(t.erased.Events)
 		}
 	}
+	if f := v.index.view.erased; f != nil {
+		named = named.Union(f.Events)
+		if f.Done {
+			done = done.Union(f.Events)
+		}
+	}
 	if p, ok := firstMissing(v.erased, named); ok {
 		return v.wrongly(p, "is marked as erased, but no erasure names it")
 	}

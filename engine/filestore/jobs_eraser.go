@@ -39,11 +39,13 @@ type eraser struct {
 	until    time.Time                  // before, the last segment is not completed again; see eraseRate
 	timer    atomic.Pointer[time.Timer] // has the indexer look again then
 
+	foreignReaders []int // who had files open when what ERASED names was done
+
 	stalled atomic.Bool // tests set it: next does nothing
 
-	mu      sync.Mutex       // protects what follows, which others read
-	trouble string           // why the last attempt failed
-	refused map[int64]string // why a segment, by its number, cannot be written anew: it is damaged
+	mu      sync.Mutex      // protects what follows, which others read
+	trouble string          // why the last attempt failed
+	refused map[int64]error // why a segment, by its number, cannot be written anew: it is damaged
 }
 
 // saying returns what is to be added to the reason why a segment has not been written anew.
@@ -52,7 +54,7 @@ func (x *eraser) saying(seg *segment) string {
 	defer x.mu.Unlock()
 	why := x.trouble
 	if damage, ok := x.refused[seg.number]; ok {
-		why = damage
+		why = plainText(damage)
 	}
 	if why == "" {
 		return ""
@@ -95,7 +97,7 @@ func newEraser(s *FileStore, w *rewriter) *eraser {
 		rewriter: w,
 		clean:    map[cleanPart]bool{},
 		cut:      map[int64]bool{},
-		refused:  map[int64]string{},
+		refused:  map[int64]error{},
 	}
 }
 
@@ -132,6 +134,9 @@ func (x *eraser) piece(ctx context.Context, e *erasures) (more bool, err error) 
 		}
 	}
 	over := x.over(e, segments)
+	if x.s.opt.applying {
+		over = over.foreign()
+	}
 	if len(over.open) == 0 {
 		return false, nil // only what is damaged is left
 	}
@@ -226,7 +231,7 @@ func (x *eraser) refuse(seg *segment, err error) error {
 	if errors.As(err, &corrupt) {
 		x.mu.Lock()
 		defer x.mu.Unlock()
-		x.refused[seg.number] = plainText(err)
+		x.refused[seg.number] = err
 		return nil
 	}
 	return err
@@ -321,11 +326,21 @@ func (x *eraser) finish(ctx context.Context, e *erasures) error {
 	readers := x.readers()
 	batch := engine.Append{Stream: engine.ErasuresStream}
 	for _, o := range e.open {
+		if o.foreign {
+			continue
+		}
 		done := engine.ErasureDone{Erasure: o.id, Segments: x.segmentsOf(&o), Readers: readers}
 		batch.Events = append(batch.Events, done.NewEvent())
 	}
-	if err := x.s.appendOwn(ctx, batch); err != nil {
-		return err
+	if len(batch.Events) > 0 {
+		if err := x.s.appendOwn(ctx, batch); err != nil {
+			return err
+		}
+	}
+	if len(e.foreign().open) > 0 {
+		if err := x.finishForeign(ctx, readers); err != nil {
+			return err
+		}
 	}
 	for _, o := range e.open {
 		for part := range x.clean {

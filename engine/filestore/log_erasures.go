@@ -24,6 +24,7 @@ type openErasure struct {
 	id       uuid.UUID
 	position engine.Position // of the first event that tells of it
 	events   engine.Spans
+	foreign  bool // the file ERASED names the events and not the log; it has neither id nor position
 }
 
 // A toldErasure is an event of the store's own stream that tells of an erasure.
@@ -74,13 +75,19 @@ func (e *erasures) with(told []toldErasure) *erasures {
 	for _, t := range told {
 		next.apply(t)
 	}
-	if len(next.open) == 0 {
+	return next.settled()
+}
+
+// settled returns e with what its erasures hide, nil if there are none.
+func (e *erasures) settled() *erasures {
+	if len(e.open) == 0 {
 		return nil
 	}
-	for i := range next.open {
-		next.hidden = next.hidden.Union(next.open[i].events)
+	e.hidden = nil
+	for i := range e.open {
+		e.hidden = e.hidden.Union(e.open[i].events)
 	}
-	return &next
+	return e
 }
 
 func (e *erasures) apply(t toldErasure) {
@@ -94,7 +101,7 @@ func (e *erasures) apply(t toldErasure) {
 			return
 		}
 	}
-	e.open = append(e.open, openErasure{t.erased.Erasure, t.position, t.erased.Events})
+	e.open = append(e.open, openErasure{id: t.erased.Erasure, position: t.position, events: t.erased.Events})
 }
 
 // within returns what is hidden of the events from a position up to another one. It may hold some
@@ -126,10 +133,15 @@ type erasureLog struct {
 // since returns a position such that all erasures that are told of before it are done. MANIFEST
 // keeps it, so that who opens the store need not read what is over.
 func (l *erasureLog) since() engine.Position {
+	p := l.seen
 	if l.now != nil {
-		return min(l.now.open[0].position, l.seen)
+		for _, o := range l.now.open {
+			if !o.foreign {
+				p = min(p, o.position)
+			}
+		}
 	}
-	return l.seen
+	return p
 }
 
 // isOwn reports whether a stream is one that only the store appends to.
