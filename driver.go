@@ -150,6 +150,8 @@ type (
 	Store = engine.Store
 	// Stats are the counters and sizes of a store.
 	Stats = engine.Stats
+	// An ApplyReport tells what ApplyErasures has done.
+	ApplyReport = filestore.ApplyReport
 )
 
 // The facts behind an [*Error], for errors.As.
@@ -172,6 +174,10 @@ type (
 	FormatError = engine.FormatError
 	// A BackupError says why BACKUP TO was refused. Nothing was changed.
 	BackupError = filestore.BackupError
+	// A LedgerError says in which line a ledger is no ledger, or not the whole one.
+	LedgerError = filestore.LedgerError
+	// A SealError names an event of a copy that is another one than the ledger names.
+	SealError = filestore.SealError
 	// A NetworkError names a store on a network file system.
 	NetworkError = engine.NetworkError
 	// A HeadError tells what the log has in the place of the head that was expected.

@@ -263,6 +263,8 @@ var factCodes = []func(error) (Code, string, bool){
 	as(always[*engine.TooLargeError](ErrTooLarge)),
 	as(always[*engine.CorruptError](ErrCorrupt)),
 	as(always[*engine.HeadError](ErrCorrupt)),
+	as(always[*filestore.SealError](ErrFormat)),
+	as(always[*filestore.LedgerError](ErrArgument)),
 	as(always[*engine.FormatError](ErrFormat)),
 	as(always[*engine.NetworkError](ErrConfig)),
 	as(always[*engine.LockedError](ErrLocked)),

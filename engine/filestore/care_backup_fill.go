@@ -22,6 +22,9 @@ func (b *backup) fill() error {
 		if err != nil {
 			return err
 		}
+		if err := b.takeErased(); err != nil {
+			return err
+		}
 		if err := b.describe(m); err != nil {
 			return err
 		}

@@ -243,8 +243,8 @@ func (b *backup) refusal(dir string, names []string, err error) error {
 // or not.
 func isForeign(name string) bool {
 	switch name {
-	case backupName, format.ManifestName, format.ManifestTemp, format.TailName, lockName, nextTemp, compressTemp,
-		eraseTemp:
+	case backupName, format.ManifestName, format.ManifestTemp, format.TailName, format.ErasedName, format.ErasedTemp,
+		lockName, nextTemp, compressTemp, eraseTemp:
 		return false
 	}
 	if stem, ok := strings.CutSuffix(strings.TrimSuffix(name, ".tmp"), ".idx"); ok {

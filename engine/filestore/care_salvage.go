@@ -156,6 +156,9 @@ func (v *salvage) list() ([]segmentName, error) {
 		v.store, v.promised, v.last = m.Store, m.Segments[len(m.Segments)-1].Next, m.Last()
 		v.next = m.First
 	}
+	if f, err := readErasedFile(v.fs, v.dir); err == nil && f != nil {
+		v.erased.named = f.Events // whether or not it has been carried out
+	}
 	l := logState{fs: v.fs, dir: v.dir}
 	if err := l.readTail(); err != nil {
 		return nil, err

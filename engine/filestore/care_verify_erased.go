@@ -47,6 +47,12 @@ func (v *verification) erasures() error {
 			done = done.Union(t.erased.Events)
 		}
 	}
+	if f := v.index.view.erased; f != nil {
+		named = named.Union(f.Events)
+		if f.Done {
+			done = done.Union(f.Events)
+		}
+	}
 	if rest := missing(v.erased, named); len(rest) > 0 {
 		return v.wrongly(rest[0].From, "is marked as erased, but no erasure names it")
 	}

@@ -41,11 +41,13 @@ type eraser struct {
 	until    time.Time                  // before, the last segment is not completed again; see eraseRate
 	timer    atomic.Pointer[time.Timer] // has the indexer look again then
 
+	foreignReaders []int // who had files open when what ERASED names was done
+
 	stalled atomic.Bool // next does nothing
 
-	mu      sync.Mutex       // protects what follows, which others read
-	trouble string           // why the last attempt failed
-	refused map[int64]string // why a segment, by its number, cannot be written anew: it is damaged
+	mu      sync.Mutex      // protects what follows, which others read
+	trouble string          // why the last attempt failed
+	refused map[int64]error // why a segment, by its number, cannot be written anew: it is damaged
 }
 
 // saying returns what is to be added to the reason why a segment has not been written anew.
@@ -54,7 +56,7 @@ func (x *eraser) saying(seg *segment) string {
 	defer x.mu.Unlock()
 	why := x.trouble
 	if damage, ok := x.refused[seg.number]; ok {
-		why = damage
+		why = plainText(damage)
 	}
 	if why == "" {
 		return ""
@@ -97,7 +99,7 @@ func newEraser(s *FileStore, w *rewriter) *eraser {
 		rewriter: w,
 		clean:    map[cleanPart]bool{},
 		cut:      map[int64]bool{},
-		refused:  map[int64]string{},
+		refused:  map[int64]error{},
 	}
 }
 
@@ -134,6 +136,9 @@ func (x *eraser) piece(ctx context.Context, e *erasures) (more bool, err error) 
 		}
 	}
 	over := x.over(e, segments)
+	if x.s.opt.applying {
+		over = over.foreign()
+	}
 	if len(over.open) == 0 {
 		return false, nil // only what is damaged is left
 	}
@@ -236,7 +241,7 @@ func (x *eraser) refuse(seg *segment, err error) error {
 	if errors.As(err, &corrupt) {
 		x.mu.Lock()
 		defer x.mu.Unlock()
-		x.refused[seg.number] = plainText(err)
+		x.refused[seg.number] = err
 		return nil
 	}
 	return err
@@ -345,13 +350,19 @@ func (s *FileStore) isLeft(file string) bool {
 // finish tells that erasures are done.
 func (x *eraser) finish(ctx context.Context, e *erasures) error {
 	readers := x.readers()
-	for open := range slices.Chunk(e.open, mostDone) {
+	told := slices.DeleteFunc(slices.Clone(e.open), func(o openErasure) bool { return o.foreign })
+	for open := range slices.Chunk(told, mostDone) {
 		batch := engine.Append{Stream: engine.ErasuresStream}
 		for i := range open {
 			done := engine.ErasureDone{Erasure: open[i].id, Segments: x.segmentsOf(&open[i]), Readers: readers}
 			batch.Events = append(batch.Events, done.NewEvent())
 		}
 		if err := x.s.appendOwn(ctx, batch); err != nil {
+			return err
+		}
+	}
+	if len(told) < len(e.open) {
+		if err := x.finishForeign(ctx, readers); err != nil {
 			return err
 		}
 	}

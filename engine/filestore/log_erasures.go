@@ -25,6 +25,7 @@ type openErasure struct {
 	id       uuid.UUID
 	position engine.Position // of the first event that tells of it
 	events   engine.Spans
+	foreign  bool // the file ERASED names the events and not the log; it has neither id nor position
 }
 
 // A toldErasure is an event of the store's own stream that tells of an erasure.
@@ -91,13 +92,22 @@ func (e *erasures) with(told []toldErasure) *erasures {
 	return &next
 }
 
+// settled returns e with what its erasures hide, nil if there are none.
+func (e *erasures) settled() *erasures {
+	if len(e.open) == 0 {
+		return nil
+	}
+	e.hidden = allOf(e.open)
+	return e
+}
+
 // add adds an erasure, or another part of the last one: all parts of one are told of together.
 func (e *erasures) add(t toldErasure) {
 	if n := len(e.open); n > 0 && e.open[n-1].id == t.erased.Erasure {
 		e.open[n-1].events = e.open[n-1].events.Union(t.erased.Events)
 		return
 	}
-	e.open = append(e.open, openErasure{t.erased.Erasure, t.position, t.erased.Events})
+	e.open = append(e.open, openErasure{id: t.erased.Erasure, position: t.position, events: t.erased.Events})
 }
 
 // allOf returns what all of the erasures name.
@@ -142,10 +152,15 @@ type erasureLog struct {
 // since returns a position such that all erasures that are told of before it are done. MANIFEST
 // keeps it, so that who opens the store need not read what is over.
 func (l *erasureLog) since() engine.Position {
+	p := l.seen
 	if l.now != nil {
-		return min(l.now.open[0].position, l.seen)
+		for _, o := range l.now.open {
+			if !o.foreign {
+				p = min(p, o.position)
+			}
+		}
 	}
-	return l.seen
+	return p
 }
 
 // isOwn reports whether a stream is one that only the store appends to.

@@ -26,32 +26,30 @@ func readManifest(fsys vfs.FS, dir string) (*format.Manifest, error) {
 		return nil, err
 	}
 	defer f.Close()
-	size, err := f.Size()
-	if err != nil {
-		return nil, err
-	}
-	b, err := readManifestBytes(f, size)
+	b, err := readPieces(f, format.MaxManifestSize, format.ManifestPiece, format.MayBeManifest)
 	if err != nil {
 		return nil, err
 	}
 	return format.DecodeManifest(b, name)
 }
 
-// readManifestBytes reads a file of the size given, piece by piece: memory is taken for bytes that
-// a manifest can have, not for a size. What cannot be one is cut short, and does not check.
-func readManifestBytes(f vfs.File, size int64) ([]byte, error) {
-	if size > format.MaxManifestSize {
-		return nil, nil
+// readPieces reads a file piece by piece: memory is taken for bytes that it can have, not for a
+// size. mayBe says of the first ones, and the file's size, whether they can be those of such a
+// file; what cannot is cut short, and does not check.
+func readPieces(f vfs.File, limit, piece int64, mayBe func(b []byte, size int64) bool) ([]byte, error) {
+	size, err := f.Size()
+	if err != nil || size > limit {
+		return nil, err
 	}
 	var b []byte
 	for int64(len(b)) < size {
 		at := len(b)
-		b = append(b, make([]byte, min(size-int64(at), format.ManifestPiece))...)
+		b = append(b, make([]byte, min(size-int64(at), piece))...)
 		n, err := f.ReadAt(b[at:], int64(at))
 		if b = b[:at+n]; n == 0 || err != nil && !errors.Is(err, io.EOF) {
 			return b, vfs.IgnoreEOF(err)
 		}
-		if !format.MayBeManifest(b, size) {
+		if !mayBe(b, size) {
 			return nil, nil
 		}
 	}
@@ -60,10 +58,16 @@ func readManifestBytes(f vfs.File, size int64) ([]byte, error) {
 
 // writeManifest replaces MANIFEST.
 func writeManifest(fsys vfs.FS, dir string, m *format.Manifest) error {
-	temp := vfs.Join(dir, format.ManifestTemp)
-	err := vfs.WriteNew(fsys, temp, func(f vfs.File) error { return vfs.WriteFull(f, m.Encode(), 0) })
+	return replaceFile(fsys, dir, format.ManifestName, format.ManifestTemp, m.Encode())
+}
+
+// replaceFile writes a file of a store under the name temp and gives it its own, durably. There is
+// the file before or the whole new one at any moment.
+func replaceFile(fsys vfs.FS, dir, name, temp string, content []byte) error {
+	temp = vfs.Join(dir, temp)
+	err := vfs.WriteNew(fsys, temp, func(f vfs.File) error { return vfs.WriteFull(f, content, 0) })
 	if err == nil {
-		err = renameOverDir(fsys, temp, vfs.Join(dir, format.ManifestName))
+		err = renameOverDir(fsys, temp, vfs.Join(dir, name))
 	}
 	if err != nil {
 		return err

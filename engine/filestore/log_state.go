@@ -37,6 +37,8 @@ type logState struct {
 	slots    []format.TailSlot // of TAIL, as it was last read, the newest first
 
 	erasures  erasureLog
+	erased    *format.Erased // the file ERASED; nil if there is none
+	mending   bool           // a damaged ERASED counts as none: it is about to be written anew
 	replaced  uint64         // how many segments were replaced by a new generation of theirs
 	manifests manifestWriter // of this process
 	seen      vfs.FileInfo   // of MANIFEST, when refresh looked last
@@ -91,6 +93,9 @@ func (l *logState) load() error {
 	if l.manifest != nil {
 		l.erasures.seen = l.manifest.Erased
 	}
+	if err := l.readErased(); err != nil {
+		return err
+	}
 	return l.look()
 }
 
@@ -106,7 +111,7 @@ func (l *logState) refresh() error {
 	if err := l.look(); err != nil {
 		return err
 	}
-	if changed && l.adopt() != nil {
+	if changed && (l.adopt() != nil || l.readErased() != nil) {
 		l.seen = vfs.FileInfo{} // what is open can still be read; the next time more may be there
 	}
 	return nil

@@ -61,6 +61,9 @@ func (s *FileStore) newSpare() func(context.Context) (more bool, err error) {
 	s.eraser = newEraser(s, w)
 	c := &compressor{s: s, rewriter: w, refused: map[int64]bool{}}
 	return func(ctx context.Context) (more bool, err error) {
+		if s.opt.applying { // ApplyErasures does what is to be done
+			return false, nil
+		}
 		if more, err = s.eraser.next(ctx); more || err != nil || s.opt.Compress != CompressZstd {
 			return more, err
 		}
@@ -123,7 +126,10 @@ func invalidOption(field, format string, args ...any) error {
 }
 
 func (s *FileStore) newLogState() *logState {
-	return &logState{fs: s.fs, dir: s.dir, indexer: s.indexer, plain: s.plain, opened: s.files, retired: &s.retired}
+	return &logState{
+		fs: s.fs, dir: s.dir, indexer: s.indexer, plain: s.plain, opened: s.files, retired: &s.retired,
+		mending: s.opt.mending,
+	}
 }
 
 // open reads the log and repairs it if need be and possible.
@@ -257,7 +263,7 @@ func (s *FileStore) checkNetwork() error {
 // isOurs reports whether a file in a directory without segments may be there.
 func isOurs(file string) bool {
 	switch file {
-	case lockName, format.TailName, format.ManifestTemp, nextTemp, backupName:
+	case lockName, format.TailName, format.ManifestTemp, format.ErasedTemp, nextTemp, backupName:
 		return true
 	}
 	return strings.HasPrefix(file, ".") || file == "lost+found"
@@ -346,6 +352,9 @@ func (s *FileStore) recoverLocked() error {
 		return err
 	}
 	if err := s.log.refreshClaimed(); err != nil || len(s.log.segments) == 0 {
+		return err
+	}
+	if err := s.log.readErased(); err != nil {
 		return err
 	}
 	s.log.lost = s.log.lost || s.log.manifest == nil

@@ -62,6 +62,8 @@ type Options struct {
 	// Rand gives nonces, event ids, and the seed of the salts. nil means crypto/rand.
 	Rand io.Reader
 
+	mending      bool           // see logState
+	applying     bool           // ApplyErasures has opened the store: nothing is appended, and it alone erases
 	files        *vfs.FileCache // nil means the one of the FS
 	maxIndexSize int64          // 0 means defaultMaxIndexSize
 }

@@ -16,7 +16,7 @@ import (
 //
 // Close ends its goroutine and waits for it.
 func (s *FileStore) resume() {
-	if s.opt.ReadOnly || s.view.Load().erasures == nil || s.isBackup() {
+	if s.opt.ReadOnly || s.opt.applying || s.view.Load().erasures == nil || s.isBackup() {
 		return
 	}
 	s.background.Go(func() {
@@ -37,16 +37,23 @@ func (s *FileStore) isBackup() bool {
 // beginWriting starts the writer without appending anything, and reports whether there is no use in
 // trying again.
 func (s *FileStore) beginWriting() (decided bool) {
-	r, err := s.request(context.Background(), nil, false)
+	err := s.startWriting(context.Background())
+	return err == nil || !isLocked(err) && !errors.Is(err, engine.ErrFull)
+}
+
+// startWriting takes the write lock and recovers the log, as the first append does, and appends
+// nothing.
+func (s *FileStore) startWriting(ctx context.Context) error {
+	r, err := s.request(ctx, nil, false)
 	if err == nil {
-		err = s.enqueue(context.Background(), r)
+		err = s.enqueue(ctx, r)
 	}
 	if err != nil {
 		r.release()
-		return true // the store is being closed
+		return err
 	}
-	_, err = s.await(context.Background(), r)
-	return err == nil || !isLocked(err) && !errors.Is(err, engine.ErrFull)
+	_, err = s.await(ctx, r)
+	return err
 }
 
 // rest waits, and reports whether the store is still open.

@@ -180,10 +180,13 @@ func (b *broadcast) announce() {
 
 // publish lets readers see the log up to end. The caller owns l.
 func (s *FileStore) publish(l *logState, end engine.Position) {
-	v, erasures := s.view.Load(), l.erasures.now
-	if v == nil || v.replaced != l.replaced || v.erasures != erasures || !sameSegments(v.segments, l.segments) {
+	v, erasures, erased := s.view.Load(), l.erasures.now, l.erased
+	if v == nil || v.replaced != l.replaced || v.erasures != erasures || v.erased != erased ||
+		!sameSegments(v.segments, l.segments) {
 		segments := append([]*segment(nil), l.segments...)
-		s.view.Store(&view{store: l.store, segments: segments, replaced: l.replaced, erasures: erasures})
+		s.view.Store(&view{
+			store: l.store, segments: segments, replaced: l.replaced, erasures: erasures, erased: erased,
+		})
 	}
 	if int64(end) > s.durable.Load() {
 		s.durable.Store(int64(end))

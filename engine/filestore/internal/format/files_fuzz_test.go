@@ -30,7 +30,15 @@ func FuzzDecodeFiles(f *testing.F) {
 		Segment: 7,
 	}, [32]byte{}, nil)
 	f.Add(frame)
+	erased := Erased{Store: store, Done: true, Events: engine.Spans{{From: 3, To: 5}, {From: 8, To: 9}}}
+	f.Add(erased.Encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
+		if e, err := DecodeErased(b, "f"); err == nil {
+			again, err := DecodeErased(e.Encode(), "f")
+			require.NoError(t, err)
+			require.Equal(t, e, again)
+		}
+		MayBeErased(b, int64(len(b)))
 		if h, err := DecodeSegmentHeader(b, "f"); err == nil {
 			again, err := DecodeSegmentHeader(h.Encode(), "f")
 			require.NoError(t, err)

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/eventfold/eventfold"
+)
+
+// openLedger opens a ledger: a file, - for standard input, or that of the store in a directory.
+func openLedger(ctx context.Context, name string) (io.ReadCloser, error) {
+	if name == "-" {
+		return io.NopCloser(os.Stdin), nil
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.IsDir() {
+		return os.Open(name)
+	}
+	var b bytes.Buffer
+	if err := eventfold.WriteLedger(ctx, name, &b); err != nil {
+		return nil, err
+	}
+	return io.NopCloser(&b), nil
+}
+
+// applyLedger applies a ledger, by its name, to a copy.
+func applyLedger(ctx context.Context, name, dir string) (eventfold.ApplyReport, error) {
+	ledger, err := openLedger(ctx, name)
+	if err != nil {
+		return eventfold.ApplyReport{}, err
+	}
+	defer ledger.Close()
+	return eventfold.ApplyErasures(ctx, ledger, dir)
+}
+
+// writeLedger writes the ledger of a store to a file, which is the earlier one or the whole new one
+// at any moment; or to out, if its name is -.
+func writeLedger(ctx context.Context, dsn, name string, out io.Writer) error {
+	if name == "-" {
+		return eventfold.WriteLedger(ctx, dsn, out)
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*.tmp")
+	if err != nil {
+		return err
+	}
+	err = eventfold.WriteLedger(ctx, dsn, f)
+	if err == nil {
+		err = f.Sync()
+	}
+	if errClose := f.Close(); err == nil {
+		err = errClose
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+		return err
+	}
+	return syncDir(filepath.Dir(name))
+}
+
+// An applied is an ApplyReport as JSON.
+type applied struct {
+	Store  string `json:"store"`
+	Head   int64  `json:"head"`
+	Named  int64  `json:"named"`
+	Erased int64  `json:"erased"`
+	Before int64  `json:"erased_before"`
+	Beyond int64  `json:"not_in_copy"`
+	// Readers are processes that have an old file open.
+	Readers []int `json:"readers,omitempty"`
+}
+
+func newApplied(r *eventfold.ApplyReport) *applied {
+	return &applied{r.Store.String(), int64(r.Head.Position), r.Named, r.Erased, r.Before, r.Beyond, r.Readers}
+}

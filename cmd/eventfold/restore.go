@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/eventfold/eventfold"
+)
+
+func restoreCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "restore",
+		Usage:     "make a store of a backup, without what was erased since",
+		ArgsUsage: "BACKUP DIR",
+		Description: "Makes the directory DIR, which must be missing or empty, a store with everything that BACKUP has,\n" +
+			"and erases in it what the ledger names, before it gets its name. The ledger is that of --ledger,\n" +
+			"or the file BACKUP.ledger, if it is there. Without a ledger nothing is restored, because what was\n" +
+			"erased after the backup would be there again. BACKUP stays as it is. Files that never change are\n" +
+			"shared with it by links, if both are on one file system.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "ledger", Usage: "the ledger, or the store that has it: `FILE|STORE`"},
+			&cli.BoolFlag{Name: "no-ledger", Usage: "restore although nobody knows what was erased since"},
+		},
+		Action: restore,
+	}
+}
+
+// restoring is appended to the name of the directory while it is filled.
+const restoring = ".restoring"
+
+func restore(ctx context.Context, c *cli.Command) error {
+	args, err := arguments(c, "BACKUP", "DIR")
+	if err != nil {
+		return err
+	}
+	ledger, err := ledgerOf(c, args[0])
+	if err != nil {
+		return err
+	}
+	backup, dir := filepath.Clean(args[0]), filepath.Clean(args[1])
+	if err := checkFree(dir); err != nil {
+		return err
+	}
+	report, err := fillRestored(ctx, backup, dir+restoring, ledger)
+	if err != nil {
+		return err
+	}
+	if err := placeRestored(dir+restoring, dir); err != nil {
+		return err
+	}
+	if err := forgetBackup(dir); err != nil {
+		return err
+	}
+	head := int64(report.Head.Position)
+	result := struct {
+		Dir    string   `json:"dir"`
+		Events int64    `json:"events"`
+		Ledger *applied `json:"ledger,omitempty"`
+	}{Dir: dir, Events: head}
+	if ledger == "" {
+		return tell(c.Root().Writer, c.Bool("json"), result, "%s restored, without a ledger", events(head))
+	}
+	result.Ledger = newApplied(report)
+	return tell(c.Root().Writer, c.Bool("json"), result,
+		"%s restored, %d of them erased now and %d before", events(head), report.Erased, report.Before)
+}
+
+// ledgerOf returns the name of the ledger that is to be applied, "" if none is wanted.
+func ledgerOf(c *cli.Command, backup string) (string, error) {
+	switch beside := filepath.Clean(backup) + ".ledger"; {
+	case c.Bool("no-ledger") && c.IsSet("ledger"):
+		return "", usage("--ledger and --no-ledger exclude each other")
+	case c.Bool("no-ledger"):
+		return "", nil
+	case c.IsSet("ledger"):
+		return c.String("ledger"), nil
+	default:
+		if _, err := os.Stat(beside); err == nil {
+			return beside, nil
+		}
+		return "", usage("what was erased since the backup would be there again: name the store or its ledger "+
+			"with --ledger (there is no %s), or say --no-ledger", beside)
+	}
+}
+
+// checkFree checks that a directory is missing or empty.
+func checkFree(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil && len(entries) > 0 {
+		return usage("%s is not empty", dir)
+	}
+	return err
+}
+
+// fillRestored makes a copy of the backup, and applies the ledger to it.
+func fillRestored(ctx context.Context, backup, dir, ledger string) (*eventfold.ApplyReport, error) {
+	report, err := copyBackup(ctx, backup, dir)
+	if err != nil || ledger == "" {
+		return report, err
+	}
+	*report, err = applyLedger(ctx, ledger, dir)
+	if err != nil {
+		_ = os.RemoveAll(dir) // nobody else has it; what remains is replaced the next time
+	}
+	return report, err
+}
+
+// copyBackup copies a backup, or any store, as a store copies itself: whole, and checked. What an
+// earlier restore has left is replaced.
+func copyBackup(ctx context.Context, backup, dir string) (*eventfold.ApplyReport, error) {
+	c, err := eventfold.ParseDSN(backup)
+	if err != nil {
+		return nil, err
+	}
+	c.Mode, c.Backup = eventfold.ReadOnly, true
+	db := eventfold.OpenDB(c)
+	defer db.Close()
+	report := &eventfold.ApplyReport{}
+	var segments, copied, linked int64
+	row := db.QueryRowContext(ctx, "BACKUP TO '"+strings.ReplaceAll(dir, "'", "''")+"'")
+	err = row.Scan(&report.Head.Position, &segments, &copied, &linked)
+	return report, err
+}
+
+// forgetBackup makes a store of a backup: the file that tells one from the other goes. A backup of a
+// store without events is nothing but that file.
+func forgetBackup(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, "MANIFEST")); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := os.Remove(filepath.Join(dir, "BACKUP")); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+// placeRestored gives what was restored its name.
+func placeRestored(from, dir string) error {
+	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Rename(from, dir); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(dir))
+}

@@ -1,0 +1,4 @@
+package main
+
+// syncDir does nothing: the system makes names durable by itself.
+func syncDir(string) error { return nil }
