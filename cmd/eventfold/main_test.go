@@ -117,8 +117,11 @@ func cut(ts *testscript.TestScript, _ bool, args []string) {
 func TestRetainEveryEndsWithASignal(t *testing.T) {
 	dir := t.TempDir()
 	store, policy := filepath.Join(dir, "store"), filepath.Join(dir, "policy.json")
-	require.NoError(t, printSQL(store, []string{`INSERT INTO cart-1 (type, payload) VALUES ('A', '{"a":1}'), ('A', '{"a":2}')`}))
-	text := `{"rules": [{"name": "carts", "categories": ["cart"], "keep_last": 1, "erase": "content", "reason": "enough"}]}`
+	insert := `INSERT INTO cart-1 (type, payload) VALUES ('A', '{"a":1}'), ('A', '{"a":2}')`
+	require.NoError(t, printSQL(store, []string{insert}))
+	text := `{"rules": [{
+		"name": "carts", "categories": ["cart"], "keep_last": 1, "erase": "content", "reason": "enough"
+	}]}`
 	require.NoError(t, os.WriteFile(policy, []byte(text), 0o600))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -50,8 +51,9 @@ func (e *SealError) Error() string {
 // its seal; the error is a [*LedgerError], a [*SealError], or a [*engine.FormatError] if the ledger
 // is of another store. What the ledger names at or behind the copy's head is counted and left out.
 // Then the segments that hold some of the events are written anew, as the store's own erasing does
-// it. Nothing is appended: the copy has the head that it had, and a backup remains one. The file
-// ERASED in the copy names what its own log does not, so that Verify finds nothing wrong.
+// it, and what a crash has left in the copy is removed. Nothing is appended: the copy has the head
+// that it had, and a backup remains one. The file ERASED in the copy names what its own log does
+// not, so that Verify finds nothing wrong.
 //
 // When ApplyErasures has returned without an error no file of the copy holds the content. After any
 // other end, a crash too, it is to be called again; until then readers of the copy are kept from
@@ -140,7 +142,10 @@ func (a *application) compare() (needed bool, err error) {
 		return false, err
 	}
 	a.report.Before = a.named.Count() - a.whole.Count()
-	return a.plan(index)
+	if needed, err = a.plan(index); err != nil || needed || a.report.Named == 0 {
+		return needed, err
+	}
+	return s.mayHoldMore()
 }
 
 // refusal is the error for a ledger that no store has written.
@@ -183,15 +188,33 @@ func (a *application) plan(index *readIndex) (needed bool, err error) {
 	}
 	a.erased = &format.Erased{Store: a.ledger.store, Events: missing(a.named, logged).Union(a.whole)}
 	before := index.view.erased
-	if before != nil {
-		a.erased.Events = a.erased.Events.Union(before.Events)
-	}
 	if before == nil {
 		return len(a.erased.Events) > 0, nil
 	}
+	a.erased.Events = a.erased.Events.Union(before.Events)
 	done := *a.erased
 	done.Done = true
 	return len(a.whole) > 0 || !sameErased(before, &done), nil
+}
+
+// mayHoldMore reports whether the directory has bytes that are not in the log, so that nobody knows
+// whose they are: what a crash has left, of events that came into the store, and were erased there,
+// after the copy was made.
+func (s *FileStore) mayHoldMore() (bool, error) {
+	files, err := s.fs.List(s.dir)
+	if err != nil || slices.ContainsFunc(files, s.isLeft) {
+		return err == nil, wrap("list "+s.dir, err)
+	}
+	segments := s.view.Load().segments
+	for i, seg := range segments[:len(segments)-1] {
+		if segments[i+1].header.Supersedes() {
+			size, err := seg.file.Size()
+			if err != nil || size > seg.sealed.Load().end {
+				return err == nil, wrap("look at "+seg.name, err)
+			}
+		}
+	}
+	return !s.log.isClean(), nil
 }
 
 // erase erases what has content.

@@ -1,10 +1,13 @@
 package filestore
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -327,4 +330,93 @@ func TestALedgerCarriesOutWhatTheCopyHasLeftUndone(t *testing.T) {
 	requireClean(t, target, made.Head, marked)
 	c := openStore(t, target, Options{})
 	assert.True(t, c.isBackup())
+}
+
+// What a crash has left in a copy may be of an event that came into the store later, and was erased
+// there: it goes, too, although the copy has no such event.
+func TestALedgerRemovesWhatACrashHasLeftInTheCopy(t *testing.T) {
+	root := t.TempDir()
+	target := filepath.Join(root, "copy")
+	s := openStore(t, filepath.Join(root, "store"), Options{SegmentSize: 64 << 10})
+	_, err := s.Append(t.Context(), engine.Append{Stream: "s", Events: []engine.NewEvent{{Type: "t"}}})
+	require.NoError(t, err)
+	made, err := s.Backup(t.Context(), target)
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(filepath.Join(target, backupName)))
+	marked := appendMarked(t, s, 1)
+	_, err = s.Append(t.Context(), erasing(marked...))
+	require.NoError(t, err)
+	for _, name := range []string{"torn-1-00002000.bin", compressTemp, format.SegmentFileName(1, 3)} {
+		require.NoError(t, os.WriteFile(filepath.Join(target, name), []byte(marker), 0o600))
+	}
+	if m, err := readManifest(vfs.OS(), target); assert.NoError(t, err) {
+		assert.Zero(t, m.Segments[0].Generation)
+	}
+	report := applyLedger(t, ledgerOf(t, s), target, Options{})
+	assert.Equal(t, []int64{1, 1, 0}, []int64{report.Named, report.Beyond, report.Erased})
+	assert.Empty(t, filesWith(t, vfs.OS(), target, marker))
+	c := openStore(t, target, Options{ReadOnly: true, Expect: &made.Head})
+	_, err = c.Verify(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, c.Close())
+	before := treeOf(t, target)
+	applyLedger(t, ledgerOf(t, s), target, Options{})
+	assert.Equal(t, before, treeOf(t, target))
+}
+
+// No store writes a ledger that names what tells of erasures. Whoever does so destroys nothing.
+func TestALedgerThatNamesErasuresIsRefused(t *testing.T) {
+	root := t.TempDir()
+	target := filepath.Join(root, "backup")
+	s := openStore(t, filepath.Join(root, "store"), Options{SegmentSize: 64 << 10})
+	marked := appendMarked(t, s, 3)
+	_, err := s.Append(t.Context(), erasing(marked...))
+	require.NoError(t, err)
+	settleErasures(t, s)
+	_, err = s.Backup(t.Context(), target)
+	require.NoError(t, err)
+	forged := forgeLedger(t, s, engine.Spans{{From: 1, To: 4}})
+	_, err = ApplyErasures(t.Context(), bytes.NewReader(forged), target, Options{})
+	var invalid *engine.InvalidError
+	require.ErrorAs(t, err, &invalid)
+	assert.NoFileExists(t, filepath.Join(target, format.ErasedName))
+}
+
+// forgeLedger returns a ledger that names any events.
+func forgeLedger(t *testing.T, s *FileStore, events engine.Spans) []byte {
+	var b bytes.Buffer
+	l := &ledgerWriter{out: bufio.NewWriter(&b), sum: sha256.New()}
+	version := ledgerVersion
+	l.line(ledgerHead{&version, s.view.Load().store, ledgerPlace{1000, strings.Repeat("0", 64)}})
+	require.NoError(t, s.current().eachSeal(t.Context(), events, l.add))
+	l.flush()
+	require.NoError(t, l.end())
+	return b.Bytes()
+}
+
+// Salvage takes what ERASED names for erased, whether or not that has been carried out.
+func TestSalvageHeedsTheFileERASED(t *testing.T) {
+	root := t.TempDir()
+	target := filepath.Join(root, "backup")
+	s := openStore(t, filepath.Join(root, "store"), Options{SegmentSize: 64 << 10})
+	marked := appendMarked(t, s, 300)
+	_, err := s.Backup(t.Context(), target)
+	require.NoError(t, err)
+	f := format.Erased{Store: s.view.Load().store, Events: marked}
+	require.NoError(t, writeErasedFile(vfs.OS(), target, &f))
+	for _, done := range []bool{false, true} {
+		to := filepath.Join(root, "saved", strconv.FormatBool(done))
+		require.NoError(t, os.MkdirAll(to, 0o700))
+		report, err := Salvage(t.Context(), target, to, Options{SegmentSize: 64 << 10})
+		require.NoError(t, err)
+		assert.Equal(t, marked.Count(), report.Erased)
+		assert.Empty(t, filesWith(t, vfs.OS(), to, marker))
+		c := openStore(t, to, Options{ReadOnly: true})
+		_, err = c.Verify(t.Context())
+		require.NoError(t, err)
+		require.NoError(t, c.Close())
+		_, err = s.Append(t.Context(), erasing(marked...))
+		require.NoError(t, err)
+		applyLedger(t, ledgerOf(t, s), target, Options{})
+	}
 }
