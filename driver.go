@@ -109,8 +109,8 @@
 //	FORGET SUBJECT 'customer:42' REASON 'Art. 17'
 //
 // Package shred seals values inside of payloads with a key for each person. Config.Keyring opens them
-// in SQL, and FORGET SUBJECT destroys a key, and with it the values in every copy of the store. The
-// errors of keyrings have the code [ErrKeyring].
+// in SQL, and FORGET SUBJECT destroys a key, and with it the values in every copy of the store, and
+// appends an event that tells of it. The errors of keyrings have the code [ErrKeyring].
 //
 // # Can I have it faster?
 //
@@ -187,6 +187,8 @@ type (
 	// A MemoryError tells which limit a query has met: its own, query_memory, or that of all
 	// queries of the store together, memory.
 	MemoryError = query.MemoryError
+	// An UntoldError tells why a key is destroyed and no event tells of it yet.
+	UntoldError = query.UntoldError
 	// A LockedError names the process that holds the write lock.
 	LockedError = engine.LockedError
 )
