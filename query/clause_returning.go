@@ -63,7 +63,7 @@ func (p *insertPlan) compileReturning(r *parser.Returning, pending bool) error {
 		}
 		if !found {
 			e := errorf(UnknownColumn, name.Pos, "there is no column %s to return", fault.Quoted(name.Text))
-			e.Hint = "RETURNING gives the columns of an event table and duplicate"
+			e.Hint = "RETURNING gives the columns of an event table, redacted and duplicate"
 			if column := foreignColumns[parser.LowerASCII(name.Text)]; column != "" {
 				e.Hint = "the column is " + column
 			}
