@@ -187,6 +187,8 @@ type (
 	// A MemoryError tells which limit a query has met: its own, query_memory, or that of all
 	// queries of the store together, memory.
 	MemoryError = query.MemoryError
+	// An UntoldError tells why a key is destroyed and no event tells of it yet.
+	UntoldError = query.UntoldError
 	// A LockedError names the process that holds the write lock.
 	LockedError = engine.LockedError
 )

@@ -213,7 +213,7 @@ func TestForgetMakesValuesNull(t *testing.T) {
 	s := openShredded(t)
 	s.place(t, "order-1", "customer:42", secret)
 	s.place(t, "order-1", "customer:7", "bob@example.com")
-	const emails = `SELECT reveal(payload->'$.email') FROM $all ORDER BY position`
+	const emails = `SELECT reveal(payload->'$.email') FROM order-1 ORDER BY position`
 	assert.Equal(t, []string{secret, "bob@example.com"}, texts(t, s.db, emails))
 	result, err := s.db.Exec(`FORGET SUBJECT 'customer:42' REASON 'Art. 17, ticket 2026-114'`)
 	require.NoError(t, err)
@@ -344,7 +344,7 @@ func TestWhereForgetIsRefused(t *testing.T) {
 		{"no reason", s.db, `FORGET SUBJECT 'a'`, "too early", eventfold.ErrSyntax},
 		{"another word", s.db, `FORGET SUBJECT 'a' BECAUSE 'b'`, "REASON", eventfold.ErrSyntax},
 		{"no subject", s.db, `FORGET 'a' REASON 'b'`, "FORGET SUBJECT 'customer:42' REASON", eventfold.ErrSyntax},
-		{"an empty reason", s.db, `FORGET SUBJECT 'a' REASON ''`, "says why", eventfold.ErrArgument},
+		{"an empty reason", s.db, `FORGET SUBJECT 'a' REASON ''`, "REASON is empty", eventfold.ErrArgument},
 		{"an empty subject", s.db, `FORGET SUBJECT '' REASON 'b'`, "a subject", eventfold.ErrArgument},
 		{"a number", s.db, `FORGET SUBJECT 42 REASON 'b'`, "a text", eventfold.ErrArgument},
 		{"NULL", s.db, `FORGET SUBJECT NULL REASON NULL`, "a text", eventfold.ErrArgument},
@@ -461,7 +461,7 @@ func TestNoCopyOfAnythingBringsAForgottenValueBack(t *testing.T) {
 			require.NoError(t, err)
 			db := eventfold.OpenDB(eventfold.Config{Path: store, Mode: eventfold.ReadOnly, Keyring: ring})
 			assert.Equal(t, []string{"NULL", "bob@example.com"},
-				texts(t, db, `SELECT reveal(payload->'$.email') FROM $all ORDER BY position`))
+				texts(t, db, `SELECT reveal(payload->'$.email') FROM order-1 ORDER BY position`))
 			require.NoError(t, errors.Join(db.Close(), ring.Close()))
 		}
 	}

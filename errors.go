@@ -251,7 +251,8 @@ func wrapError(ctx context.Context, op, text string, err error) error {
 // tellsMore reports whether an error says more than that a context has ended: something may have been
 // done.
 func tellsMore(err error) bool {
-	return errors.Is(err, engine.ErrOutcomeUnknown) || errors.As(err, new(*shred.UnfinishedError))
+	return errors.Is(err, engine.ErrOutcomeUnknown) || errors.As(err, new(*shred.UnfinishedError)) ||
+		errors.As(err, new(*UntoldError))
 }
 
 // factCodes are the codes of errors with facts, the more telling ones first.

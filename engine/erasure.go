@@ -13,7 +13,8 @@ import (
 // ErasuresStream is the stream in which a store tells what was erased. Nobody appends to it but
 // the store: an event of the type ErasedType (several if it is long, in one commit) for each
 // Append with an Erasure, and one of the type ErasureDoneType when nothing is left of what it names.
-// Its own events cannot be erased.
+// An Erasure with a Subject is told by one event of the type ForgottenType. Its own events cannot be
+// erased.
 const (
 	ErasuresStream  = "$erasures"
 	ErasedType      = "$erased"
@@ -23,8 +24,9 @@ const (
 
 // Limits of an Erasure.
 const (
-	MaxReasonSize = 1024 // bytes
-	MaxActorSize  = 255  // bytes
+	MaxReasonSize  = 1024 // bytes
+	MaxActorSize   = 255  // bytes
+	MaxSubjectSize = 255  // bytes
 
 	// erasedPart bounds the text of the positions in one event, in bytes: it fits into the least
 	// limit of events that a store may have, with a reason whose every byte is escaped.
@@ -44,10 +46,12 @@ type Erasure struct {
 	Reason string    // 1 to MaxReasonSize bytes of UTF-8; for ever readable, so nothing personal
 	Actor  string    // who has asked for it; may be empty
 
-	// Subject and Revision tell of a key that has been destroyed instead of events: Events is empty.
-	// Subject is no name but what only the keyring can tell a name from.
+	// Subject and Revision tell of a key that has been destroyed instead of events: Events is empty,
+	// and there is nothing left to do, so that the store appends one event of the type ForgottenType
+	// and Erasures does not list it. Subject is no name but what only the keyring can tell a name from,
+	// of 1 to MaxSubjectSize bytes of UTF-8.
 	Subject  string
-	Revision int64
+	Revision int64 // of the key, from 1
 }
 
 // An Eraser is a Store that accepts an Erasure. The embedded store is one.
@@ -135,8 +139,15 @@ func (e *Erasure) Check(i int, head Position) error {
 		return invalid("erasure", "names no events")
 	case e.Subject != "" && len(e.Events) > 0:
 		return invalid("erasure", "names events and a subject")
+	case e.Subject != "" && e.Revision < 1:
+		return invalid("revision", "must be 1 or more")
+	case e.Subject == "" && e.Revision != 0:
+		return invalid("revision", "must be 0 without a subject")
 	case !e.Events.Valid(head):
 		return invalid("erasure", "names events that are not there, or not in ascending order")
+	}
+	if fault := checkName(e.Subject, MaxSubjectSize); fault != NameOK && fault != NameEmpty {
+		return invalid("subject", nameFaults[fault])
 	}
 	if fault := checkName(e.Reason, MaxReasonSize); fault != NameOK {
 		return invalid("reason", nameFaults[fault])
@@ -147,7 +158,7 @@ func (e *Erasure) Check(i int, head Position) error {
 	return nil
 }
 
-// nameFaults says what is wrong with a reason or an actor.
+// nameFaults says what is wrong with a subject, a reason or an actor.
 var nameFaults = [...]string{
 	NameEmpty:   "must not be empty",
 	NameTooLong: "is too long",
@@ -231,6 +242,14 @@ func mustJSON(v any) []byte {
 	return b
 }
 
+// A Forgotten is what an event of the type ForgottenType tells: see the fields of Erasure.
+type Forgotten struct {
+	Subject  string
+	Revision int64
+	Reason   string
+	Actor    string
+}
+
 var errErased = errors.New("eventfold: the event does not tell of an erasure")
 
 // ParseErased reads the payload of an event of the type ErasedType.
@@ -254,6 +273,18 @@ func ParseErased(payload []byte) (Erased, error) {
 		return Erased{}, errErased
 	}
 	return e, nil
+}
+
+// ParseForgotten reads the payload of an event of the type ForgottenType.
+func ParseForgotten(payload []byte) (Forgotten, error) {
+	var text forgottenText
+	if err := json.Unmarshal(payload, &text); err != nil {
+		return Forgotten{}, fmt.Errorf("%w: %w", errErased, err)
+	}
+	if text.Subject == "" || text.Revision < 1 {
+		return Forgotten{}, errErased
+	}
+	return Forgotten(text), nil
 }
 
 // parseSpan reads a position, or an array of the first and the last of several.

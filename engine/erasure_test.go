@@ -62,12 +62,53 @@ func TestErasuresThatCanNeverBeAreRefused(t *testing.T) {
 		"a long reason":        func(e *engine.Erasure) { e.Reason = strings.Repeat("x", engine.MaxReasonSize+1) },
 		"an actor not UTF-8":   func(e *engine.Erasure) { e.Actor = "\xff" },
 		"events and a subject": func(e *engine.Erasure) { e.Subject = "s" },
+		"a revision alone":     func(e *engine.Erasure) { e.Revision = 1 },
 	} {
 		e := valid()
 		change(e)
 		var invalid *engine.InvalidError
 		assert.ErrorAs(t, e.Check(3, 4), &invalid, name)
 		assert.Equal(t, 3, invalid.Append, name)
+	}
+}
+
+func TestForgottenKeysThatCannotBeToldAreRefused(t *testing.T) {
+	valid := func() *engine.Erasure {
+		return &engine.Erasure{Subject: strings.Repeat("s", engine.MaxSubjectSize), Revision: 1, Reason: "asked"}
+	}
+	require.NoError(t, valid().Check(0, 0), "also in an empty store")
+	for name, change := range map[string]func(*engine.Erasure){
+		"revision 0":           func(e *engine.Erasure) { e.Revision = 0 },
+		"a negative revision":  func(e *engine.Erasure) { e.Revision = -1 },
+		"a long subject":       func(e *engine.Erasure) { e.Subject += "s" },
+		"a subject not UTF-8":  func(e *engine.Erasure) { e.Subject = "\xff" },
+		"a subject with NUL":   func(e *engine.Erasure) { e.Subject = "a\x00" },
+		"no reason":            func(e *engine.Erasure) { e.Reason = "" },
+		"an actor not UTF-8":   func(e *engine.Erasure) { e.Actor = "\xff" },
+		"events and a subject": func(e *engine.Erasure) { e.Events = engine.Spans{{From: 0, To: 1}} },
+	} {
+		e := valid()
+		change(e)
+		var invalid *engine.InvalidError
+		assert.ErrorAs(t, e.Check(3, 4), &invalid, name)
+	}
+}
+
+func TestAForgottenKeyIsReadAsItWasWritten(t *testing.T) {
+	e := &engine.Erasure{
+		ID: uuid.New(), Subject: strings.Repeat("\x01", engine.MaxSubjectSize), Revision: 7,
+		Reason: strings.Repeat("\x01", engine.MaxReasonSize), Actor: "Zoë",
+	}
+	events := e.NewEvents()
+	require.Len(t, events, 1)
+	assert.Equal(t, []any{e.ID, engine.ForgottenType}, []any{events[0].ID, events[0].Type})
+	assert.LessOrEqual(t, len(events[0].Payload)+len(events[0].Type), engine.MinEventLimit)
+	got, err := engine.ParseForgotten(events[0].Payload)
+	require.NoError(t, err)
+	assert.Equal(t, engine.Forgotten{Subject: e.Subject, Revision: 7, Reason: e.Reason, Actor: "Zoë"}, got)
+	for _, text := range []string{``, `[]`, `{}`, `{"subject":"a"}`, `{"revision":1}`, `{"subject":1,"revision":1}`} {
+		_, err := engine.ParseForgotten([]byte(text))
+		assert.Error(t, err, text)
 	}
 }
 

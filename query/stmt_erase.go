@@ -114,7 +114,7 @@ func (p *erasePlan) decide(ex *execution) (*engine.Erasure, error) {
 	e := &engine.Erasure{Actor: ex.session.Settings.Actor}
 	en := ex.env(nil)
 	var err error
-	if e.Reason, err = p.reasonText(en); err != nil {
+	if e.Reason, err = reasonText(p.reason, p.reasonAt, en); err != nil {
 		return nil, err
 	}
 	in, err := p.positions.open(ex)
@@ -127,9 +127,9 @@ func (p *erasePlan) decide(ex *execution) (*engine.Erasure, error) {
 	return e, err
 }
 
-// reasonText evaluates REASON.
-func (p *erasePlan) reasonText(en *expr.Env) (string, error) {
-	v := p.reason.Eval(en)
+// reasonText evaluates REASON, which is at a place of the text.
+func reasonText(reason *expr.Expr, at parser.Pos, en *expr.Env) (string, error) {
+	v := reason.Eval(en)
 	if en.Err != nil {
 		return "", en.Err
 	}
@@ -148,7 +148,7 @@ func (p *erasePlan) reasonText(en *expr.Env) (string, error) {
 		wrong = "holds a NUL"
 	}
 	if wrong != "" {
-		return "", errorf(BadArgument, p.reasonAt, "REASON %s", wrong)
+		return "", errorf(BadArgument, at, "REASON %s", wrong)
 	}
 	return text, nil
 }

@@ -2,6 +2,8 @@ package query
 
 import (
 	"context"
+	"errors"
+	"strings"
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
@@ -9,11 +11,27 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
+// An UntoldError reports that FORGET SUBJECT has destroyed the key, and that the store does not tell
+// of it yet. Run the statement again: it appends what is missing, and nothing twice.
+type UntoldError struct {
+	Err error // why, never nil
+}
+
+// Error implements error.
+func (e *UntoldError) Error() string {
+	return "eventfold: the key is destroyed, but the event that tells of it is not written; run FORGET " +
+		"SUBJECT again: " + strings.TrimPrefix(e.Err.Error(), "eventfold: ")
+}
+
+// Unwrap returns why.
+func (e *UntoldError) Unwrap() error { return e.Err }
+
 // A forgetStatement is FORGET SUBJECT: it destroys the key of a subject, and with it every value
-// that was sealed with the key.
+// that was sealed with the key, and appends an event that tells of it.
 type forgetStatement struct {
 	copiedArguments
 	subject, reason *expr.Expr
+	reasonAt        parser.Pos
 	pos             parser.Pos
 }
 
@@ -23,40 +41,82 @@ func (c *statementCompiler) forget(st *parser.Forget) (*forgetStatement, error) 
 		return nil, err
 	}
 	reason, err := c.constants("REASON", onlyConstants).compile(st.Reason)
-	return &forgetStatement{subject: subject, reason: reason, pos: st.Pos}, err
+	return &forgetStatement{subject: subject, reason: reason, reasonAt: st.Reason.At(), pos: st.Pos}, err
 }
 
 func (f *forgetStatement) query(ctx context.Context, s *Session, args []expr.Argument) (Rows, error) {
 	return queryNothing(f, ctx, s, args)
 }
 
-// exec counts one row if the key was there until now.
+// exec counts one row if the key was there until now. What the store does not tell yet of this and
+// of earlier keys of the subject it appends either way: the machine may have stopped between the two.
 func (f *forgetStatement) exec(
 	ctx context.Context, s *Session, args []expr.Argument,
 ) (Outcome, error) {
-	none := Outcome{LastPosition: engine.NoPosition}
+	out := Outcome{LastPosition: engine.NoPosition}
 	if err := s.mayForget(f.pos); err != nil {
-		return none, err
+		return out, err
 	}
-	en := newWriteExecution(ctx, s, args).env(nil)
-	defer execOf(en).end()
-	subject, reason := f.subject.Eval(en), f.reason.Eval(en)
-	switch {
-	case en.Err != nil:
-		return none, en.Err
-	case subject.Kind != value.String || subject.S == "":
-		return none, errorf(BadArgument, f.pos, "FORGET SUBJECT takes the name of a subject, a text")
-	case reason.Kind != value.String || reason.S == "":
-		return none, errorf(BadArgument, f.pos, "REASON takes a text that says why")
+	subject, reason, err := f.arguments(ctx, s, args)
+	if err != nil {
+		return out, err
 	}
-	erased, err := s.Settings.Keyring.Forget(ctx, subject.S, reason.S)
-	if err != nil { // also when ctx has ended: the key may not be given out any more
-		return none, expr.KeyringFailed(err, f.pos)
+	erased, told, err := s.Settings.Keyring.Forget(ctx, subject, reason)
+	if err != nil && !erased { // also when ctx has ended: the key may not be given out any more
+		return out, expr.KeyringFailed(err, f.pos)
+	}
+	if err == nil {
+		out.LastPosition, err = s.tellForgotten(ctx, told)
+	}
+	if err != nil {
+		return out, expr.KeyringFailed(&UntoldError{err}, f.pos)
 	}
 	if erased {
-		none.RowsAffected = 1
+		out.RowsAffected = 1
 	}
-	return none, nil
+	return out, nil
+}
+
+// arguments evaluates the subject and the reason, which must be such as the store can tell of: when
+// the key is destroyed it is too late to find fault with them.
+func (f *forgetStatement) arguments(
+	ctx context.Context, s *Session, args []expr.Argument,
+) (subject, reason string, err error) {
+	en := newWriteExecution(ctx, s, args).env(nil)
+	defer execOf(en).end()
+	name := f.subject.Eval(en)
+	if en.Err != nil {
+		return "", "", en.Err
+	}
+	if name.Kind != value.String || name.S == "" {
+		return "", "", errorf(BadArgument, f.pos, "FORGET SUBJECT takes the name of a subject, a text")
+	}
+	reason, err = reasonText(f.reason, f.reasonAt, en)
+	return name.S, reason, err
+}
+
+// tellForgotten appends the events that tell of keys which are destroyed, each unless it is stored
+// already, and returns the position of the last one. A store that cannot erase has none.
+func (s *Session) tellForgotten(ctx context.Context, told []engine.Erasure) (engine.Position, error) {
+	at := engine.NoPosition
+	if _, ok := Offers[engine.Eraser](s.Store); !ok {
+		return at, nil
+	}
+	for i := range told {
+		e := told[i]
+		e.Actor = s.Settings.Actor
+		done, err := s.Store.Append(ctx, engine.Append{Erase: &e})
+		var stored *engine.DuplicateEventError
+		switch {
+		case err == nil:
+			at = done.Events[0].Position
+		case errors.As(err, &stored) && stored.Stream == engine.ErasuresStream:
+			at = stored.Position // told already, by another actor
+		default:
+			return at, err
+		}
+	}
+	return at, nil
 }
 
 // mayForget refuses FORGET where there is no keyring, where nothing may be written, and in a

@@ -91,7 +91,7 @@ func recordErasing(t *testing.T, seed uint64, open func(vfs.FS) (engine.Store, e
 		}
 		last := s.ReadIndex().Head()
 		spans := engine.Spans{{From: 1, To: 4}, {From: 9, To: 10}, {From: last - 2, To: last}}
-		_, err = o.Append(ctx, s, g.Append(70), g.Erase(spans[:2+round%2]...), g.Append(80))
+		_, err = o.Append(ctx, s, g.Append(70), g.Forget(), g.Erase(spans[:2+round%2]...), g.Append(80))
 		require.NoError(t, err)
 		require.NoError(t, settleErasures(ctx, f, s, o))
 		n, err := o.CheckErased(ctx, f, s)

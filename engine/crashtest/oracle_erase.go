@@ -29,6 +29,16 @@ func (g *Generator) Erase(events ...engine.Span) engine.Append {
 	return engine.Append{Erase: &engine.Erasure{ID: g.id(), Events: events, Reason: "crashtest"}}
 }
 
+// Forget is an append that tells of a destroyed key.
+func (g *Generator) Forget() engine.Append {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.n++
+	return engine.Append{Erase: &engine.Erasure{
+		ID: g.id(), Subject: fmt.Sprintf("%032x", g.n), Revision: 1, Reason: "crashtest",
+	}}
+}
+
 func isDone(e *engine.Event) bool {
 	return e.Stream == engine.ErasuresStream && e.Type == engine.ErasureDoneType
 }

@@ -240,6 +240,13 @@ func (g *generator) batch() []engine.Append {
 		}
 		batch = slices.Insert(batch, at, engine.Append{Erase: e})
 	}
+	if g.erases && g.some(20) { // again now and then, by the same or by somebody else
+		e := &engine.Erasure{
+			ID: uuid.NewSHA1(uuid.Nil, []byte{byte(g.r.IntN(20))}), Subject: "3f2a", Revision: 1, Reason: "random",
+			Actor: []string{"", "actor"}[g.r.IntN(10)/9],
+		}
+		batch = slices.Insert(batch, g.r.IntN(len(batch)+1), engine.Append{Erase: e})
+	}
 	return batch
 }
 

@@ -79,6 +79,7 @@ var contract = []struct {
 	{"erasures that overlap", (*run).erasuresOverlap},
 	{"what cannot be erased", (*run).notErasable},
 	{"what an erasure tells", (*run).erasureTold},
+	{"a forgotten subject", (*run).forgottenSubject},
 	{"a long erasure", (*run).longErasure},
 	{"erasures wake who waits", (*run).erasureWakes},
 	{"stats", (*run).stats},

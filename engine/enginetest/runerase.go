@@ -385,6 +385,52 @@ func (r *run) erasureTold() {
 	assert.EqualValues(r, 11, r.store.Stats().Events)
 }
 
+// forgottenSubject: a destroyed key is told by one event, which is no erasure of events, leaves
+// nothing to do, and hides nothing.
+func (r *run) forgottenSubject() {
+	s := r.eraser()
+	forget := func(revision int64) engine.Append {
+		return engine.Append{Erase: &engine.Erasure{
+			ID: uuid.Must(uuid.NewV7()), Subject: "3f2a", Revision: revision, Reason: "test", Actor: "enginetest",
+		}}
+	}
+	first := r.must(forget(1))
+	before := r.fillRich(9)
+	second := forget(2)
+	done := r.must(one("a", "note"), second, erasing(engine.Span{From: 3, To: 5}))
+	r.doneErasure(s, done.Events[2].ID)
+	again := r.must(second)
+	assert.True(r, again.Duplicate)
+	assert.Equal(r, done.Events[1:2], again.Events)
+	other := *second.Erase
+	other.Actor = "somebody else"
+	_, err := r.store.Append(r.ctx, engine.Append{Erase: &other})
+	var duplicate *engine.DuplicateEventError
+	require.ErrorAs(r, err, &duplicate)
+	assert.Equal(r, []any{engine.DifferentContent, engine.ErasuresStream, done.Events[1].Position},
+		[]any{duplicate.Kind, duplicate.Stream, duplicate.Position})
+
+	all := r.all()
+	assert.Equal(r, erased(before, engine.Spans{{From: 3, To: 5}}), all[:len(before)])
+	for i, at := range []engine.Placed{first.Events[0], done.Events[1]} {
+		e := all[at.Position]
+		assert.Equal(r, []any{engine.ErasuresStream, engine.ForgottenType, engine.Version(i), at.ID, false},
+			[]any{e.Stream, e.Type, e.Version, e.ID, e.Redacted})
+		told, err := engine.ParseForgotten(e.Payload)
+		require.NoError(r, err)
+		assert.Equal(r, engine.Forgotten{
+			Subject: "3f2a", Revision: int64(i + 1), Reason: "test", Actor: "enginetest",
+		}, told)
+	}
+	list, err := s.Erasures(r.ctx)
+	require.NoError(r, err)
+	require.Len(r, list, 1, "nothing is to be done for it")
+	assert.Equal(r, done.Events[2].ID, list[0].ID)
+	var invalid *engine.InvalidError
+	_, err = r.store.Append(r.ctx, erasing(engine.Span{From: 0, To: 1}))
+	require.ErrorAs(r, err, &invalid, "it cannot be erased")
+}
+
 // doneErasure waits until the erasure is done.
 func (r *run) doneErasure(s engine.Eraser, id uuid.UUID) engine.ErasureInfo {
 	r.Helper()

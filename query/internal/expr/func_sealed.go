@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
 	"github.com/eventfold/eventfold/query/internal/fault"
 	"github.com/eventfold/eventfold/query/internal/jsonpath"
@@ -17,8 +18,11 @@ type Keyring interface {
 	Reveal(ctx context.Context, stream, typ, path, sealed string) (plain string, ok bool, err error)
 	// Blind returns a text that is the same for the same value and does not tell it.
 	Blind(ctx context.Context, value string) (string, error)
-	// Forget destroys the key of a subject; erased is false if that was done before.
-	Forget(ctx context.Context, subject, reason string) (erased bool, err error)
+	// Forget destroys the key of a subject; erased is false if that was done before. told is what a
+	// store is to tell of it, and of the keys of the subject that were destroyed before, in the order
+	// of their revisions: always the same for the same key, but for the Actor, which is not set. If
+	// erased is set, an error means that told is not known.
+	Forget(ctx context.Context, subject, reason string) (erased bool, told []engine.Erasure, err error)
 }
 
 // sealedFunctions need the keyring of the connection. What they give is never computed before the
