@@ -35,8 +35,8 @@ type Config struct {
 	// Backup allows BACKUP TO with mode ReadOnly and in read-only transactions too, which may write
 	// nothing otherwise.
 	Backup bool
-	// Actor says who erases: what ERASE writes down beside its reason, for ever and for every reader.
-	// It has at most engine.MaxActorSize bytes; "" is nobody in particular.
+	// Actor says who erases: what ERASE and FORGET SUBJECT write down beside the reason, for ever and
+	// for every reader. It has at most engine.MaxActorSize bytes; "" is nobody in particular.
 	Actor string
 	// Expect is a head of the store that is known from elsewhere, such as an earlier Head of
 	// filestore.FileStore or of a backup; the zero Head is none. A store whose chain at that

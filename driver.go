@@ -109,8 +109,8 @@
 //	FORGET SUBJECT 'customer:42' REASON 'Art. 17'
 //
 // Package shred seals values inside of payloads with a key for each person. Config.Keyring opens them
-// in SQL, and FORGET SUBJECT destroys a key, and with it the values in every copy of the store. The
-// errors of keyrings have the code [ErrKeyring].
+// in SQL, and FORGET SUBJECT destroys a key, and with it the values in every copy of the store, and
+// appends an event that tells of it. The errors of keyrings have the code [ErrKeyring].
 //
 // # Can I have it faster?
 //

@@ -64,6 +64,9 @@
 // heard of it collects data anew; Allow begins the next revision if that is meant. What the old key
 // has sealed stays gone.
 //
+// A keyring knows no store. In SQL, FORGET SUBJECT erases a key and appends an event to the store
+// that tells of it, without the subject's name; after Erase in Go, run it as well to have that.
+//
 // # Where is it from?
 //
 // Fences, the two steps of an erasure and the loud failure afterwards are Chronicle's (Cratis,

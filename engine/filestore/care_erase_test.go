@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -201,4 +202,48 @@ func TestSalvageTellsOfErasuresOfWhichNothingTells(t *testing.T) {
 	assert.EqualValues(t, (n+2)/3, list[0].Events.Count())
 	_, err = s.Verify(t.Context())
 	require.NoError(t, err)
+}
+
+// What tells of a destroyed key is no erasure of events: backups, Salvage, Verify and whoever opens
+// the store take it for an event that is to be kept, and wait for nothing.
+func TestWhatTellsOfADestroyedKeyIsKeptEverywhere(t *testing.T) {
+	root, ctx := t.TempDir(), t.Context()
+	dir := filepath.Join(root, "store")
+	s := openStore(t, dir, Options{SegmentSize: 64 << 10})
+	marked := appendMarked(t, s, 300)
+	forget := engine.Append{Erase: &engine.Erasure{
+		ID: uuid.New(), Subject: "3f2a", Revision: 1, Reason: "Art. 17",
+	}}
+	told, err := s.Append(ctx, forget)
+	require.NoError(t, err)
+	_, err = s.Append(ctx, erasing(marked...))
+	require.NoError(t, err)
+	settleErasures(t, s)
+	target, saved := filepath.Join(root, "backup"), filepath.Join(root, "saved")
+	for range 2 {
+		_, err = s.Backup(ctx, target)
+		require.NoError(t, err)
+	}
+	require.NoError(t, s.Close())
+	_, err = Salvage(ctx, dir, saved, Options{SegmentSize: 64 << 10})
+	require.NoError(t, err)
+	for _, path := range []string{dir, target, saved} {
+		s := openStore(t, path, Options{SegmentSize: 64 << 10})
+		_, err := s.Verify(ctx)
+		require.NoError(t, err, path)
+		list, err := s.Erasures(ctx)
+		require.NoError(t, err)
+		require.Len(t, list, 1, path)
+		assert.False(t, list[0].DoneAt.IsZero(), path)
+		c := s.ReadIndex().ReadAll(ctx, told.Events[0].Position, engine.Forwards)
+		require.True(t, c.Next(), path)
+		got, err := engine.ParseForgotten(c.Event().Payload)
+		require.NoError(t, err)
+		assert.Equal(t, engine.Forgotten{Subject: "3f2a", Revision: 1, Reason: "Art. 17"}, got)
+		require.NoError(t, c.Close())
+		again, err := s.Append(ctx, forget)
+		require.NoError(t, err)
+		assert.True(t, again.Duplicate, path)
+		require.NoError(t, s.Close())
+	}
 }
