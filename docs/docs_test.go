@@ -269,7 +269,7 @@ func TestSamplesOfTheReadme(t *testing.T) {
 	require.NotZero(t, found)
 }
 
-var statement = regexp.MustCompile(`^\s*(SELECT|INSERT|ERASE|EXPECT|WITH|EXPLAIN|SHOW)\s`)
+var statement = regexp.MustCompile(`^\s*(SELECT|INSERT|ERASE|FORGET|EXPECT|WITH|EXPLAIN|SHOW)\s`)
 
 // notOurs are the examples' statements for another database.
 var notOurs = regexp.MustCompile(`checkpoint|balance`)
