@@ -26,8 +26,8 @@ import (
 // erasure then writes the file anew, without the key.
 //
 // A last line that cannot be read is torn: it was being written when the machine stopped, nobody was
-// told that it is there, and it is cut off. Any other line that cannot be read is damage. So that a
-// damaged line is not taken for a torn one, a file that is written anew ends with a mark, and opening
+// told that it is there, and it is cut off. What the disk has in its place may hold line ends itself;
+// see isTorn. Any other line that cannot be read is damage. So that a damaged line is not taken for a torn one, a file that is written anew ends with a mark, and opening
 // and closing the keyring append one behind keys.
 type keyringHeader struct {
 	Version  int    `json:"eventfold_keyring"`

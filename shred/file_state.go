@@ -86,7 +86,7 @@ func (s *fileState) add(path string, text []byte) error {
 		line := text[:end]
 		text = text[end+1:]
 		r, ok := s.epoch.record(s.lines+1, line)
-		if !ok && len(text) == 0 {
+		if !ok && s.isTorn(line, text) {
 			s.torn = true
 			return nil
 		}
@@ -101,6 +101,32 @@ func (s *fileState) add(path string, text []byte) error {
 		s.size += int64(end) + 1
 	}
 	return nil
+}
+
+// maxTornLines is how many lines the rest of one write can look like: what the disk holds of it may be
+// anything, line ends included.
+const maxTornLines = 64
+
+// isTorn reports whether a line that cannot be read, with what follows it, is the rest of a write
+// that did not come to its end, and not damage: no line behind it can be read, and at most one of
+// them all is made of what lines are made of.
+func (s *fileState) isTorn(line, rest []byte) bool {
+	lines := bytes.Split(rest, []byte("\n"))
+	if len(lines) > maxTornLines {
+		return false
+	}
+	whole := 0
+	for i, other := range append([][]byte{line}, lines[:len(lines)-1]...) {
+		if _, err := decode(string(other)); err == nil && len(other) > 0 {
+			whole++
+		}
+		for number := s.lines + 2; number <= s.lines+1+i; number++ {
+			if _, ok := s.epoch.record(number, other); ok {
+				return false
+			}
+		}
+	}
+	return whole < 2
 }
 
 // text makes the file anew, of an epoch. An erasure that is under way stays so, unless that epoch is

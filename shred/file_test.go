@@ -292,6 +292,14 @@ func TestADamagedLineIsNotTakenForATornOne(t *testing.T) {
 		require.ErrorAs(t, err, &facts)
 		assert.Equal(t, i+2, facts.Line)
 	}
+	last := bytes.Clone(text) // two lines at the end are no torn one
+	for i := 4; i < 6; i++ {
+		at := bytes.Index(text, lines[i]) + 10
+		last[at] = map[bool]byte{true: 'B', false: 'A'}[text[at] == 'A']
+	}
+	require.NoError(t, os.WriteFile(name, last, 0o600))
+	_, err = s.tryOpen(false, false)
+	require.ErrorAs(t, err, new(*DamagedError))
 }
 
 func TestATornLineIsCutOff(t *testing.T) {
@@ -307,6 +315,7 @@ func TestATornLineIsCutOff(t *testing.T) {
 		text[:len(text)-1], text[:len(text)-20],
 		append(bytes.Clone(text[:len(text)-20]), make([]byte, 20)...),
 		append(bytes.Clone(text[:len(text)-20]), append(make([]byte, 19), '\n')...),
+		append(bytes.Clone(text[:len(text)-20]), "\x01\n\n\xff\nYW55\xfe\n\x02\n\x03"...),
 	} {
 		require.NoError(t, os.WriteFile(name, torn, 0o600))
 		f = s.open(t, false)
