@@ -3,7 +3,9 @@ package crashtest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 
 	"github.com/eventfold/eventfold/engine"
@@ -93,11 +95,9 @@ func (o *Oracle) CheckErased(ctx context.Context, f *FS, s engine.Store) (events
 	if err != nil {
 		return 0, err
 	}
-	contents := map[string][]byte{}
-	for _, name := range f.Files() {
-		if contents[name], err = f.ReadFile(name); err != nil {
-			return 0, err
-		}
+	contents, err := readFiles(f)
+	if err != nil {
+		return 0, err
 	}
 	for i := range all {
 		if !done.Has(all[i].Position) {
@@ -114,6 +114,23 @@ func (o *Oracle) CheckErased(ctx context.Context, f *FS, s engine.Store) (events
 		}
 	}
 	return events, nil
+}
+
+// readFiles reads all files. If one of them goes meanwhile, what it held may be in another that was
+// not there yet: then all are read again.
+func readFiles(f *FS) (contents map[string][]byte, err error) {
+	for range 1000 {
+		contents = map[string][]byte{}
+		for _, name := range f.Files() {
+			if contents[name], err = f.ReadFile(name); err != nil {
+				break
+			}
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	return contents, err
 }
 
 // pieces returns pieces of what was given as the payload of an event.

@@ -60,9 +60,6 @@ func (m *Model) Copy(ctx context.Context, done engine.Appended, batch ...engine.
 // append appends. Ids and the time that the store has to assign are taken from assigned, as far as
 // it has them.
 func (m *Model) append(ctx context.Context, batch []engine.Append, assigned engine.Appended) (engine.Appended, error) {
-	if err := m.validate(batch); err != nil {
-		return engine.Appended{}, err
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
@@ -71,7 +68,7 @@ func (m *Model) append(ctx context.Context, batch []engine.Append, assigned engi
 	if err := ctx.Err(); err != nil {
 		return engine.Appended{}, err
 	}
-	if err := m.validateErasures(batch); err != nil {
+	if err := m.validate(batch); err != nil {
 		return engine.Appended{}, err
 	}
 	if err := m.validateConditions(batch); err != nil {
@@ -94,19 +91,13 @@ func (m *Model) append(ctx context.Context, batch []engine.Append, assigned engi
 
 // validate checks shape and size.
 func (m *Model) validate(batch []engine.Append) error {
+	if err := m.validateStreams(batch); err != nil {
+		return err
+	}
 	total := 0
 	for a, ap := range batch {
 		invalid := func(event int, field string) error {
 			return &engine.InvalidError{Append: a, Event: event, Field: field, Reason: "is not as it must be"}
-		}
-		if ap.Erase != nil {
-			if ap.Stream != "" || len(ap.Events) > 0 {
-				return invalid(-1, "erasure")
-			}
-			continue
-		}
-		if !validName(ap.Stream, engine.MaxStreamSize) || ap.Stream[0] == '$' {
-			return invalid(-1, "stream")
 		}
 		for i, e := range ap.Events {
 			size := len(e.Type) + len(e.Payload) + len(e.Metadata)

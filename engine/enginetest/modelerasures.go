@@ -74,20 +74,29 @@ func (m *Model) finishErasures() {
 	}
 }
 
-// validateErasures refuses what can never be erased.
-func (m *Model) validateErasures(batch []engine.Append) error {
+// validateStreams checks which streams the appends are for, and refuses what can never be erased.
+// That comes before a look at the events.
+func (m *Model) validateStreams(batch []engine.Append) error {
 	for a, ap := range batch {
-		if ap.Erase == nil {
+		invalid := func(field string) error {
+			return &engine.InvalidError{Append: a, Event: -1, Field: field, Reason: "is not as it must be"}
+		}
+		switch {
+		case ap.Erase == nil && (!validName(ap.Stream, engine.MaxStreamSize) || ap.Stream[0] == '$'):
+			return invalid("stream")
+		case ap.Erase == nil:
 			continue
+		case ap.Stream != "":
+			return invalid("stream")
+		case len(ap.Events) > 0:
+			return invalid("events")
 		}
 		if err := ap.Erase.Check(a, engine.Position(len(m.events))); err != nil {
 			return err
 		}
 		for _, e := range m.events {
 			if e.Stream == engine.ErasuresStream && ap.Erase.Events.Has(e.Position) {
-				return &engine.InvalidError{
-					Append: a, Event: -1, Field: "erasure", Reason: "names events of " + engine.ErasuresStream,
-				}
+				return invalid("erasure")
 			}
 		}
 	}

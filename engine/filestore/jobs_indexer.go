@@ -256,6 +256,7 @@ func (x *indexer) pause(d time.Duration) {
 // done, left whether something remains; when nothing does the goroutine is not active any more.
 func (x *indexer) round() (progress, left bool) {
 	x.mu.Lock()
+	x.wokenLocked() // what was asked for before is looked at now
 	todo := append([]*segment(nil), x.pending...)
 	x.mu.Unlock()
 	for _, seg := range todo {
@@ -280,10 +281,21 @@ func (x *indexer) round() (progress, left bool) {
 	if err != nil {
 		x.lastErr = err
 	}
-	progress = progress || more && err == nil
-	left = (len(x.pending) > 0 || more || x.segments != nil && !x.runsOpened) && x.ctx.Err() == nil
+	woken := x.wokenLocked() // somebody has asked for something that may not have been seen
+	progress = progress || more && err == nil || woken
+	left = (len(x.pending) > 0 || more || woken || x.segments != nil && !x.runsOpened) && x.ctx.Err() == nil
 	x.active = left
 	return progress, left
+}
+
+// wokenLocked reports whether startLocked was called since it was asked last.
+func (x *indexer) wokenLocked() bool {
+	select {
+	case <-x.wake:
+		return true
+	default:
+		return false
+	}
 }
 
 func (x *indexer) forgetLocked(seg *segment) {

@@ -320,3 +320,26 @@ func TestActiveIndex(t *testing.T) {
 	x.close()
 	l.close()
 }
+
+// Who asks for something while a round comes to its end is not forgotten: nobody might ask again.
+func TestWhatIsAskedForWhileARoundEndsIsDone(t *testing.T) {
+	x := newIndexer(vfs.NewMem(), nil, func() bool { return true }, nil)
+	rounds := make(chan int, 100)
+	n := 0
+	x.spare = func(context.Context) (more bool, err error) {
+		if n++; n == 1 {
+			x.look()
+		}
+		rounds <- n
+		return false, nil
+	}
+	x.look()
+	require.Equal(t, 1, <-rounds)
+	select {
+	case again := <-rounds:
+		require.Equal(t, 2, again)
+	case <-time.After(time.Minute):
+		require.Fail(t, "nobody has looked again")
+	}
+	x.close()
+}
