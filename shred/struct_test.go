@@ -182,7 +182,8 @@ type (
 	}
 	badName struct {
 		Customer string
-		A        string `json:"a\"b,omitempty" pii:"Customer"`
+		//lint:ignore SA5008 encoding/json does not take this name, and so Marshal must not
+		A string `json:"a\"b,omitempty" pii:"Customer"`
 	}
 	ownJSON struct {
 		Customer string
