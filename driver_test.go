@@ -147,6 +147,7 @@ var processes = map[string]func(db *sql.DB) error{
 		fmt.Println("count", n)
 		return nil
 	},
+	"statements": runStatements,
 }
 
 func runProcess(script string) int {
@@ -167,7 +168,7 @@ func runProcess(script string) int {
 // A process is this test program, running as another process.
 type process struct {
 	cmd    *exec.Cmd
-	input  io.Closer
+	input  io.WriteCloser
 	output *bufio.Scanner
 }
 

@@ -62,10 +62,10 @@ var layers = map[string][]string{
 	"engine/enginetest": {"engine"},
 	"engine/crashtest": {
 		"engine", "engine/vfs", "engine/filestore", "engine/enginetest", "engine/internal/sabotage",
-		"internal/race", "internal/testenv",
+		"internal/testenv",
 	},
 	"internal/race":    {},
-	"internal/testenv": {},
+	"internal/testenv": {"internal/race"},
 }
 
 // longestChain is how many packages of this module may stand one above the other.

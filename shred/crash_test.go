@@ -111,7 +111,7 @@ func TestACrashLosesNoKeyAndBringsNoneBack(t *testing.T) {
 	cuts := erasures(t)
 	require.Greater(t, len(cuts), 40)
 	r := rand.New(rand.NewPCG(testenv.Seed(t), 1))
-	limit := uint64(crashtest.Scale(40, 2000))
+	limit := uint64(testenv.Scale(40, 2000))
 	states := 0
 	for _, c := range cuts {
 		for _, mode := range []crashtest.Mode{{}, {Ordered: true}, {Garbled: true}} {

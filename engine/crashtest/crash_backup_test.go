@@ -201,11 +201,11 @@ func TestCrashDuringBackup(t *testing.T) {
 	var failed error
 	for _, scene := range backupScenes {
 		run := recordBackup(t, scene, seed)
-		stride := 8 / crashtest.Scale(2, 8)
+		stride := 8 / testenv.Scale(2, 8)
 		err := crashtest.Parallel(len(run.moments)/stride, func(n int) error {
 			i := n*stride + int(seed%uint64(stride))
 			r := rand.New(rand.NewPCG(seed, uint64(i)))
-			for range crashtest.Scale(2, 150) {
+			for range testenv.Scale(2, 150) {
 				state := run.moments[i].FS.Crashes(crashtest.Mode{Ordered: r.IntN(2) == 0,
 					Garbled: r.IntN(2) == 0}).Sample(r)
 				states.Add(1)
@@ -325,7 +325,7 @@ func TestEveryCallOfABackupFails(t *testing.T) {
 		require.NoError(t, err)
 		all, err := base.faultyBackup(t.Context(), nil)
 		require.NoError(t, err)
-		stride := max(1, 64/crashtest.Scale(1, 64))
+		stride := max(1, 64/testenv.Scale(1, 64))
 		var full, failed atomic.Int64
 		err = crashtest.Parallel(all.calls/stride*len(faultKinds)*2, func(i int) error {
 			n, k, ever := i/len(faultKinds)/2*stride+int(seed%uint64(stride)), faultKinds[i/2%len(faultKinds)], i%2 == 1
@@ -513,7 +513,7 @@ func TestKillDuringBackup(t *testing.T) {
 	o, g := crashtest.NewOracle(true), crashtest.NewGenerator(1)
 	_, err = o.Append(ctx, s, g.Append(10))
 	require.NoError(t, err)
-	rounds, told := max(8, crashtest.Scale(12, 200)), engine.Position(0)
+	rounds, told := max(8, testenv.Scale(12, 200)), engine.Position(0)
 	for range rounds {
 		var children []*childProcess
 		for range 3 {

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
-	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -65,12 +62,12 @@ func TestCrashWhileCompressing(t *testing.T) {
 		if compressing {
 			swaps++
 		}
-		if compressing || i%crashtest.Scale(5, 1) == 0 {
+		if compressing || i%testenv.Scale(5, 1) == 0 {
 			moments = append(moments, m)
 		}
 	}
 	require.Greater(t, swaps, 20)
-	x := explorer(seed, crashtest.Scale(3, 512), 2)
+	x := explorer(seed, testenv.Scale(3, 512), 2)
 	x.Open = func(f vfs.FS, expect *engine.Head) (engine.Store, error) {
 		return openCompressing(f, seed, expect)
 	}
@@ -96,85 +93,22 @@ func TestCallsFailWhileCompressing(t *testing.T) {
 	}, time.Minute, time.Millisecond)
 	require.NoError(t, s.Close())
 
-	whole := base.Clone()
-	calls, err := failWhileCompressing(ctx, whole, o.Clone(), seed, nil)
+	stride := max(1, 5/testenv.Scale(1, 5))
+	calls, failed, err := compressing.failEverywhere(ctx, base, o, seed, stride)
 	require.NoError(t, err)
-	errs := []crashtest.Fault{{Err: syscall.EIO}, {Err: syscall.ENOSPC, Part: 100}, {Err: syscall.EIO, Sync: 1}}
-	var failed atomic.Int64
-	stride := crashtest.Scale(1, 5)
-	stride = max(1, 5/stride)
-	err = crashtest.Parallel((calls+stride-1)/stride*len(errs), func(i int) error {
-		n, fault := i/len(errs)*stride, errs[i%len(errs)]
-		var hit atomic.Bool
-		_, err := failWhileCompressing(ctx, base.Clone(), o.Clone(), seed, func(c crashtest.Call) crashtest.Fault {
-			if c.N < n || hit.Load() || fault.Err == syscall.ENOSPC && !grows(c.Op) {
-				return crashtest.Fault{}
-			}
-			hit.Store(true)
-			failed.Add(1)
-			fault := fault
-			fault.Part = min(fault.Part, c.Size/2)
-			return fault
-		})
-		if err != nil {
-			return fmt.Errorf("call %d of %d, %v: %w", n, calls, fault, err)
-		}
-		return nil
-	})
-	require.NoError(t, err)
-	assert.Greater(t, failed.Load(), int64(calls/stride))
-	report(t, "T3 (compressing)", fmt.Sprintf("%d calls, %d faults, violations: 0", calls, failed.Load()))
+	assert.Greater(t, failed, int64(calls/stride))
+	report(t, "T3 (compressing)", fmt.Sprintf("%d calls, %d faults, violations: 0", calls, failed))
 }
 
-// failWhileCompressing opens a store, so that it compresses, on a disk with a fault, and then
-// checks it on a disk that is well again, also after a power cut. It returns the number of calls.
-func failWhileCompressing(
-	ctx context.Context, f *crashtest.FS, o *crashtest.Oracle, seed uint64, fault func(crashtest.Call) crashtest.Fault,
-) (int, error) {
-	before, hit := f.Calls(), make(chan struct{}, 1)
-	var decide func(c crashtest.Call) crashtest.Fault
-	if fault != nil {
-		decide = func(c crashtest.Call) crashtest.Fault {
-			c.N -= before
-			what := fault(c)
-			if what.Err != nil {
-				select {
-				case hit <- struct{}{}:
-				default:
-				}
-			}
-			return what
-		}
-	}
-	f.Faults(decide)
-	s, err := openCompressing(f, seed, nil)
-	if err == nil {
-		_, err = o.Append(ctx, s, crashtest.NewGenerator(seed+1).Append(50))
-		for waiting := err == nil; waiting && !isSettled(s); {
-			select {
-			case <-hit:
-				waiting = false
-			case <-time.After(time.Millisecond):
-			}
-		}
-		err = errors.Join(onlyFault(err), onlyFault(o.Peek(ctx, s)))
-		s.Close()
-	}
-	if err = onlyFault(err); err != nil {
-		return 0, err
-	}
-	if n := f.OpenFiles(); n > 0 {
-		return 0, fmt.Errorf("%d files are still open", n)
-	}
-	calls := f.Calls() - before
-	cut := f.Crashes(crashtest.Mode{Garbled: true}).Sample(rand.New(rand.NewPCG(seed, uint64(calls))))
-	for _, next := range []*crashtest.FS{f, cut} {
-		next.Faults(nil)
-		if err := checkHealed(ctx, next, o.Clone(), seed); err != nil {
-			return 0, err
-		}
-	}
-	return calls, nil
+// compressing is the job of a store that compresses what is complete.
+var compressing = backgroundJob{
+	open: func(f vfs.FS, seed uint64) (engine.Store, error) { return openCompressing(f, seed, nil) },
+	begin: func(ctx context.Context, s engine.Store, o *crashtest.Oracle, g *crashtest.Generator) error {
+		_, err := o.Append(ctx, s, g.Append(50))
+		return err
+	},
+	ended: func(_ context.Context, s engine.Store) (bool, error) { return isSettled(s), nil },
+	heal:  checkHealed,
 }
 
 // checkHealed opens a store on a disk that is well, lets it compress what is left to be compressed,
@@ -182,22 +116,22 @@ func failWhileCompressing(
 func checkHealed(ctx context.Context, f *crashtest.FS, o *crashtest.Oracle, seed uint64) error {
 	s, err := openCompressing(f, seed+2, nil)
 	if err != nil {
-		return fmt.Errorf("opening the healed disk: %w", err)
+		return err
 	}
 	defer s.Close()
 	if err := o.Check(ctx, s); err != nil {
-		return fmt.Errorf("on the healed disk: %w", err)
+		return err
 	}
 	if _, err := o.Append(ctx, s, crashtest.NewGenerator(seed+3).Append(50)); err != nil {
-		return fmt.Errorf("appending on the healed disk: %w", err)
+		return fmt.Errorf("appending: %w", err)
 	}
 	for began := time.Now(); !isSettled(s); time.Sleep(time.Millisecond) {
 		if time.Since(began) > 20*time.Second {
-			return errors.New("the segments are not compressed on the healed disk")
+			return errors.New("the segments are not compressed")
 		}
 	}
 	if err := errors.Join(o.Check(ctx, s), verified(ctx, s), s.Close()); err != nil {
-		return fmt.Errorf("on the healed disk: %w", err)
+		return err
 	}
 	logs := 0
 	for _, name := range f.Files() {

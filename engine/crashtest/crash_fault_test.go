@@ -56,7 +56,7 @@ func TestEveryCallFails(t *testing.T) {
 	seed := testenv.Seed(t)
 	calls := faultyRun(t.Context(), seed, nil).calls
 	goroutines := runtime.NumGoroutine()
-	stride := max(1, 240/crashtest.Scale(64, 240)) // with few calls it could be that none of them is of an append
+	stride := max(1, 240/testenv.Scale(64, 240)) // with few calls it could be that none of them is of an append
 	type job struct{ n, kind, ever int }
 	var jobs []job
 	for n := int(seed % uint64(stride)); n < calls; n += stride {
@@ -177,7 +177,7 @@ func onlyFault(err error) error {
 // nothing is poisoned, and appends succeed by themselves once there is room.
 func TestDiskFull(t *testing.T) {
 	seed := testenv.Seed(t)
-	cycles := crashtest.Scale(60, 5000)
+	cycles := testenv.Scale(60, 5000)
 	var full, acked atomic.Int64
 	err := crashtest.Parallel(cycles, func(i int) error {
 		r := rand.New(rand.NewPCG(seed, uint64(i)))

@@ -135,7 +135,7 @@ func TestKill(t *testing.T) {
 	}
 	seed := testenv.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 0))
-	rounds := max(100, crashtest.Scale(100, 1000))
+	rounds := max(100, testenv.Scale(100, 1000))
 	o := crashtest.NewOracle(false)
 	dir := t.TempDir()
 	tried, acked := 0, 0

@@ -122,7 +122,7 @@ func TestCrashWhileALedgerIsApplied(t *testing.T) {
 	for i := range moments {
 		m := &moments[i]
 		for _, mode := range []crashtest.Mode{{Ordered: true}, {}, {Ordered: true, Garbled: true}} {
-			for range crashtest.Scale(1, 20) {
+			for range testenv.Scale(1, 20) {
 				state := m.FS.Crashes(mode).Sample(r)
 				c.check(t, state.Clone(), false, fmt.Sprintf("%s, %+v", m, mode))
 				require.NoError(t, c.apply(t.Context(), state), "%s, %+v", m, mode)

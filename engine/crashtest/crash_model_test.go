@@ -22,7 +22,7 @@ import (
 func TestModel(t *testing.T) {
 	seed := testenv.Seed(t)
 	const steps, lives = 50, 6
-	stores := crashtest.Scale(16, 17_000)
+	stores := testenv.Scale(16, 17_000)
 	err := crashtest.Parallel(stores, func(i int) error {
 		r := rand.New(rand.NewPCG(seed, uint64(i)))
 		return playLives(t.Context(), r, lives, steps)

@@ -54,7 +54,7 @@ func TestNamesAreTakenAwayBeforeEveryCall(t *testing.T) {
 	seed := testenv.Seed(t)
 	calls, _, err := takenAway(t.Context(), seed, -1, 0)
 	require.NoError(t, err)
-	stride := max(1, 240/crashtest.Scale(60, 240))
+	stride := max(1, 240/testenv.Scale(60, 240))
 	var jobs [][2]int
 	for n := int(seed % uint64(stride)); n < calls; n += stride {
 		for kind := range takeaways {

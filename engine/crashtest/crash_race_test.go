@@ -20,7 +20,7 @@ import (
 func TestReadersBesideWriter(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	appends := crashtest.Scale(3000, 200_000)
+	appends := testenv.Scale(3000, 200_000)
 	s, err := openStrict(crashtest.New(), 1)
 	require.NoError(t, err)
 	defer s.Close()

@@ -27,7 +27,7 @@ import (
 func TestDamagedFiles(t *testing.T) {
 	seed := testenv.Seed(t)
 	store := newRottingStore(t, seed)
-	stride := max(1, 8000/crashtest.Scale(8, 8000))
+	stride := max(1, 8000/testenv.Scale(8, 8000))
 	damages := store.damages(stride, seed)
 	var found rotCounts
 	var salvages, saved atomic.Int64

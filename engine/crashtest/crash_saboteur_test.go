@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/eventfold/eventfold/engine/crashtest"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // saboteurs are the rules of the store that a build with the tag saboteur can break, with the test
@@ -51,7 +51,7 @@ func TestSaboteurs(t *testing.T) {
 	var honest []string
 	caught, tried := 0, 0
 	for _, s := range saboteurs {
-		if !s.quick && !crashtest.Torture() {
+		if !s.quick && !testenv.Long() {
 			continue
 		}
 		tried++
@@ -66,7 +66,7 @@ func TestSaboteurs(t *testing.T) {
 			assert.NotContains(t, out, "panic: test timed out", "%s", s.rule) {
 			caught++
 		}
-		if s.test != insideTest && (crashtest.Torture() || len(honest) == 0) { // the ordinary build runs them all
+		if s.test != insideTest && (testenv.Long() || len(honest) == 0) { // the ordinary build runs them all
 			honest = append(honest, s.test)
 		}
 	}

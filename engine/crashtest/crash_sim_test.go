@@ -39,7 +39,7 @@ func TestSimulation(t *testing.T) {
 		return
 	}
 	seed := testenv.Seed(t)
-	runs := crashtest.Scale(60, 20_000)
+	runs := testenv.Scale(60, 20_000)
 	var total simCounts
 	var failed error
 	synctest.Test(t, func(t *testing.T) {

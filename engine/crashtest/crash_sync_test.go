@@ -22,7 +22,7 @@ import (
 // to be written back behind the store's back, and then the process dies or the power fails (T2).
 func TestFailedSyncs(t *testing.T) {
 	seed := testenv.Seed(t)
-	histories := crashtest.Scale(400, 100_000)
+	histories := testenv.Scale(400, 100_000)
 	var total historyCounts
 	err := crashtest.Parallel(histories, func(i int) error {
 		h := newHistory(seed, uint64(i))
@@ -44,7 +44,7 @@ func TestFailedSyncs(t *testing.T) {
 // has lost is missed, or was the very end.
 func TestSyncErrorToldLate(t *testing.T) {
 	seed := testenv.Seed(t)
-	histories := crashtest.Scale(200, 20_000)
+	histories := testenv.Scale(200, 20_000)
 	var noticed, lostEnd atomic.Int64
 	err := crashtest.Parallel(histories, func(i int) error {
 		outcome, err := lateError(t.Context(), rand.New(rand.NewPCG(seed, uint64(i))), seed^uint64(i))

@@ -108,8 +108,8 @@ func TestCrashAnywhere(t *testing.T) {
 	seed := testenv.Seed(t)
 	moments := recordScript(t, seed, filestore.PreallocZero)
 	moments = append(moments, recordScript(t, seed, filestore.PreallocNone)...)
-	moments = everyNth(moments, 8/crashtest.Scale(8, 8), seed)
-	x := explorer(seed, crashtest.Scale(3, 2048), 3)
+	moments = everyNth(moments, 8/testenv.Scale(8, 8), seed)
+	x := explorer(seed, testenv.Scale(3, 2048), 3)
 	err := x.Explore(t.Context(), moments)
 	states, whole, sampled := x.States()
 	report(t, "T1", fmt.Sprintf("%d moments, %d crash states (of %d moments all, of %d a sample), "+
@@ -138,7 +138,7 @@ func violations(err error) int {
 // on, but no more; the death of the process nothing.
 func TestCrashWithLateSyncs(t *testing.T) {
 	seed := testenv.Seed(t)
-	stores := crashtest.Scale(200, 10_000)
+	stores := testenv.Scale(200, 10_000)
 	var cuts, whole atomic.Int64
 	err := crashtest.Parallel(stores, func(i int) error {
 		r := rand.New(rand.NewPCG(seed, uint64(i)))

@@ -28,7 +28,7 @@ func TestDiskFullOnTmpfs(t *testing.T) {
 	}
 	defer unix.Unmount(mount, unix.MNT_DETACH)
 	ctx, dir, neighbour := t.Context(), filepath.Join(mount, "store"), filepath.Join(mount, "neighbour")
-	cycles, full := crashtest.Scale(5, 200), 0
+	cycles, full := testenv.Scale(5, 200), 0
 	o, g := crashtest.NewOracle(true), crashtest.NewGenerator(testenv.Seed(t))
 	options := filestore.Options{SegmentSize: 64 << 10}
 	s, err := filestore.Open(dir, options)

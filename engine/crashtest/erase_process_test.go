@@ -118,7 +118,7 @@ func showsNothing(ctx context.Context, index engine.ReadIndex, gone engine.Spans
 func TestErasingBesideOtherProcesses(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	var readers []*childProcess
-	for life := range crashtest.Scale(3, 40) {
+	for life := range testenv.Scale(3, 40) {
 		writer := startChild(t, "erase", dir, life+1)
 		<-writer.opened
 		if life == 0 {

@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold/engine"
-	"github.com/eventfold/eventfold/engine/crashtest"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 const (
@@ -40,7 +40,7 @@ func limitAppend(s engine.Store, i int) error {
 // TestFewFilesAllowed has a process that may have 256 files open use a store of more than 500
 // segments.
 func TestFewFilesAllowed(t *testing.T) {
-	dir, err := os.MkdirTemp(crashtest.MemoryDir(), "eventfold-few-files")
+	dir, err := os.MkdirTemp(testenv.MemoryDir(), "eventfold-few-files")
 	require.NoError(t, err)
 	defer os.RemoveAll(dir)
 	s, err := filestore.Open(dir, filestore.Options{SegmentSize: limitSegmentSize, Sync: filestore.SyncInterval})

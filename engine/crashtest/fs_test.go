@@ -24,7 +24,7 @@ import (
 // operations gives the same results and the same tree (T14 of the test plan in
 // docs/reliability.md).
 func TestAgreesWithARealDirectory(t *testing.T) {
-	sequences := crashtest.Scale(30, 3000)
+	sequences := testenv.Scale(30, 3000)
 	seed := testenv.Seed(t)
 	differences := 0
 	for i := range sequences {

@@ -27,6 +27,18 @@ func ledgerOf(t testing.TB, s *FileStore) []byte {
 	return b.Bytes()
 }
 
+// backedUp returns a store with n events, of which some are marked, and a backup of it in target.
+func backedUp(t testing.TB, n int) (s *FileStore, target string, marked engine.Spans) {
+	t.Helper()
+	root := t.TempDir()
+	target = filepath.Join(root, "backup")
+	s = openStore(t, filepath.Join(root, "store"), Options{SegmentSize: 64 << 10})
+	marked = appendMarked(t, s, n)
+	_, err := s.Backup(context.Background(), target)
+	require.NoError(t, err)
+	return s, target, marked
+}
+
 // applyLedger applies a ledger to the copy in dir.
 func applyLedger(t testing.TB, ledger []byte, dir string, o Options) ApplyReport {
 	t.Helper()
@@ -232,13 +244,8 @@ func TestALedgerHoldsNothingPersonal(t *testing.T) {
 
 // Whoever damages ERASED keeps the copy from being opened, and the ledger mends it.
 func TestADamagedFileERASEDIsRefusedAndALedgerMendsIt(t *testing.T) {
-	root := t.TempDir()
-	target := filepath.Join(root, "backup")
-	s := openStore(t, filepath.Join(root, "store"), Options{SegmentSize: 64 << 10})
-	marked := appendMarked(t, s, 300)
-	_, err := s.Backup(t.Context(), target)
-	require.NoError(t, err)
-	_, err = s.Append(t.Context(), erasing(marked...))
+	s, target, marked := backedUp(t, 300)
+	_, err := s.Append(t.Context(), erasing(marked...))
 	require.NoError(t, err)
 	ledger := ledgerOf(t, s)
 	report := applyLedger(t, ledger, target, Options{})
@@ -277,13 +284,8 @@ func TestADamagedFileERASEDIsRefusedAndALedgerMendsIt(t *testing.T) {
 
 // While somebody writes to the copy, nothing is done to it.
 func TestALedgerIsNotAppliedToAStoreInUse(t *testing.T) {
-	root := t.TempDir()
-	target := filepath.Join(root, "backup")
-	s := openStore(t, filepath.Join(root, "store"), Options{SegmentSize: 64 << 10})
-	marked := appendMarked(t, s, 30)
-	_, err := s.Backup(t.Context(), target)
-	require.NoError(t, err)
-	_, err = s.Append(t.Context(), erasing(marked...))
+	s, target, marked := backedUp(t, 30)
+	_, err := s.Append(t.Context(), erasing(marked...))
 	require.NoError(t, err)
 	c := openStore(t, target, Options{})
 	_, err = c.Append(t.Context(), engine.Append{Stream: "other", Events: []engine.NewEvent{{Type: "t"}}})
@@ -296,13 +298,8 @@ func TestALedgerIsNotAppliedToAStoreInUse(t *testing.T) {
 
 // A reader in the copy sees nothing of it any more as soon as it looks again.
 func TestAReaderOfTheCopyFollowsALedgerThatIsApplied(t *testing.T) {
-	root := t.TempDir()
-	target := filepath.Join(root, "backup")
-	s := openStore(t, filepath.Join(root, "store"), Options{SegmentSize: 64 << 10})
-	marked := appendMarked(t, s, 300)
-	_, err := s.Backup(t.Context(), target)
-	require.NoError(t, err)
-	_, err = s.Append(t.Context(), erasing(marked...))
+	s, target, marked := backedUp(t, 300)
+	_, err := s.Append(t.Context(), erasing(marked...))
 	require.NoError(t, err)
 	reader := openStore(t, target, Options{ReadOnly: true})
 	require.Equal(t, engine.Position(300), reader.ReadIndex().Head())
@@ -396,16 +393,11 @@ func forgeLedger(t *testing.T, s *FileStore, events engine.Spans) []byte {
 
 // Salvage takes what ERASED names for erased, whether or not that has been carried out.
 func TestSalvageHeedsTheFileERASED(t *testing.T) {
-	root := t.TempDir()
-	target := filepath.Join(root, "backup")
-	s := openStore(t, filepath.Join(root, "store"), Options{SegmentSize: 64 << 10})
-	marked := appendMarked(t, s, 300)
-	_, err := s.Backup(t.Context(), target)
-	require.NoError(t, err)
+	s, target, marked := backedUp(t, 300)
 	f := format.Erased{Store: s.view.Load().store, Events: marked}
 	require.NoError(t, writeErasedFile(vfs.OS(), target, &f))
 	for _, done := range []bool{false, true} {
-		to := filepath.Join(root, "saved", strconv.FormatBool(done))
+		to := filepath.Join(t.TempDir(), "saved", strconv.FormatBool(done))
 		require.NoError(t, os.MkdirAll(to, 0o700))
 		report, err := Salvage(t.Context(), target, to, Options{SegmentSize: 64 << 10})
 		require.NoError(t, err)

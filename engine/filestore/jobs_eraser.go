@@ -351,7 +351,7 @@ func (s *FileStore) isLeft(file string) bool {
 func (x *eraser) finish(ctx context.Context, e *erasures) error {
 	readers := x.readers()
 	told := slices.DeleteFunc(slices.Clone(e.open), func(o openErasure) bool { return o.foreign })
-	for open := range slices.Chunk(told, mostDone) {
+	for open := range slices.Chunk(told, maxDone) {
 		batch := engine.Append{Stream: engine.ErasuresStream}
 		for i := range open {
 			done := engine.ErasureDone{Erasure: open[i].id, Segments: x.segmentsOf(&open[i]), Readers: readers}
@@ -381,9 +381,9 @@ func (x *eraser) finish(ctx context.Context, e *erasures) error {
 
 // Bounds of what is told of erasures that are done.
 const (
-	mostDone     = 1000 // erasures in one append
-	mostSegments = 1000 // numbers of segments in one event: it must fit into the least limit of events
-	mostReaders  = 1000
+	maxDone     = 1000 // erasures in one append
+	maxSegments = 1000 // numbers of segments in one event: it must fit into the least limit of events
+	maxReaders  = 1000
 )
 
 // segmentsOf returns the numbers of the segments that held what an erasure names, the first ones if
@@ -392,7 +392,7 @@ func (x *eraser) segmentsOf(o *openErasure) (numbers []int64) {
 	index := x.s.current()
 	for i, seg := range index.view.segments {
 		end := seg.base + engine.Position(index.limit(i))
-		if reaching(o.events, seg.base, end) != nil && len(numbers) < mostSegments {
+		if reaching(o.events, seg.base, end) != nil && len(numbers) < maxSegments {
 			numbers = append(numbers, seg.number)
 		}
 	}
@@ -414,5 +414,5 @@ func (x *eraser) readers() []int {
 		time.Sleep(time.Millisecond)
 	}
 	readers := vfs.HoldersOfRemoved(x.replaced)
-	return readers[:min(len(readers), mostReaders)]
+	return readers[:min(len(readers), maxReaders)]
 }

@@ -12,20 +12,20 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold/engine"
-	"github.com/eventfold/eventfold/engine/crashtest"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // TestDistinctStreamsTakeBoundedMemory has every event begin a stream: what is in memory is the
 // index of the segment that grows, that of the one before until it has its file, and caches of
 // bounded size, however many streams there are.
 func TestDistinctStreamsTakeBoundedMemory(t *testing.T) {
-	streams := crashtest.Scale(400_000, 10_000_000)
+	streams := testenv.Scale(400_000, 10_000_000)
 	o, most := filestore.Options{SegmentSize: 4 << 20, Sync: filestore.SyncInterval}, uint64(40)
-	if crashtest.Torture() {
+	if testenv.Long() {
 		o.SegmentSize, most = 0, 100
 	}
-	dir, err := os.MkdirTemp(crashtest.MemoryDir(), "eventfold-many-streams")
+	dir, err := os.MkdirTemp(testenv.MemoryDir(), "eventfold-many-streams")
 	require.NoError(t, err)
 	defer os.RemoveAll(dir)
 	s, err := filestore.Open(dir, o)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/enginetest"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/filestore/internal/index/indextest"
@@ -336,6 +337,17 @@ func randomFilter(r *rand.Rand, events []engine.Event) engine.Filter {
 		f.Limit = 1 + r.IntN(1+r.IntN(400))
 	}
 	return f
+}
+
+// The random filters try every field that a filter has.
+func TestRandomFiltersTryEveryField(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	l := randomLog(t, r, 100, 2)
+	var tried enginetest.TriedFilters
+	for range 2000 {
+		tried.Add(randomFilter(r, l.events))
+	}
+	require.Empty(t, tried.Missing())
 }
 
 // readCursor reads a cursor to its end. Events are copied.

@@ -15,48 +15,48 @@ import (
 // places come and go, readers mark them without its lock, and only trying to close a file tells
 // whether it is held.
 type FileCache struct {
-	mu   sync.Mutex // protects what follows; taken after the mu of a cachedFile
-	most func() int // files open at a time, except while more than that are being read
-	open []*cachedFile
-	hand int
+	mu    sync.Mutex // protects what follows; taken after the mu of a cachedFile
+	limit func() int // files open at a time, except while more than that are being read
+	open  []*cachedFile
+	hand  int
 }
 
 // NewFileCache returns a FileCache in which at most so many files are open at a time, except while
 // more than that are being read.
-func NewFileCache(most int) *FileCache {
-	return &FileCache{most: func() int { return most }}
+func NewFileCache(limit int) *FileCache {
+	return &FileCache{limit: func() int { return limit }}
 }
 
 // osFiles is the FileCache of all stores of this process that are on the operating system's file
 // system: they share its bound.
-var osFiles = &FileCache{most: sync.OnceValue(mostFiles)}
+var osFiles = &FileCache{limit: sync.OnceValue(maxFiles)}
 
 // LimitOpenFiles sets how many files the stores of this process keep open for reading on the
 // operating system's file system, instead of half of what the system allows.
-func LimitOpenFiles(most int) { osFiles.Limit(most) }
+func LimitOpenFiles(limit int) { osFiles.Limit(limit) }
 
 // FilesOf returns the FileCache of a store on a file system.
 func FilesOf(fsys FS) *FileCache {
 	if IsOS(fsys) {
 		return osFiles
 	}
-	return &FileCache{most: osFiles.most}
+	return &FileCache{limit: osFiles.limit}
 }
 
-// Bounds of mostFiles.
+// Bounds of maxFiles.
 const (
-	fewestFiles  = 16
-	usualFiles   = 256 // if the system does not tell its bound
-	mostEverOpen = 1024
+	fewestFiles = 16
+	usualFiles  = 256 // if the system does not tell its bound
+	maxEverOpen = 1024
 )
 
-// mostFiles leaves half of what the system allows to the program, and to files that are written.
-func mostFiles() int {
+// maxFiles leaves half of what the system allows to the program, and to files that are written.
+func maxFiles() int {
 	limit := fileLimit()
 	if limit == 0 {
 		return usualFiles
 	}
-	return int(min(max(limit/2, fewestFiles), mostEverOpen))
+	return int(min(max(limit/2, fewestFiles), maxEverOpen))
 }
 
 // Add takes over f, an open file. The file returned reads it. It may be closed while nobody reads,
@@ -80,7 +80,7 @@ func (c *FileCache) enter(f *cachedFile) {
 	defer c.mu.Unlock()
 	c.open = slices.Insert(c.open, c.hand, f) // where the hand comes last
 	c.hand++
-	c.shrinkLocked(c.most(), f)
+	c.shrinkLocked(c.limit(), f)
 }
 
 // leave forgets a file, if it is there.
@@ -100,10 +100,10 @@ func (c *FileCache) removeLocked(i int) {
 }
 
 // Limit changes how many files may be open. It closes none.
-func (c *FileCache) Limit(most int) {
+func (c *FileCache) Limit(limit int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.most = func() int { return most }
+	c.limit = func() int { return limit }
 }
 
 // Count returns how many files are open.
@@ -122,10 +122,10 @@ func (c *FileCache) Shrink() bool {
 	return len(c.open) < before
 }
 
-// shrinkLocked closes files that nobody reads, those that were used long ago first, until most are
+// shrinkLocked closes files that nobody reads, those that were used long ago first, until limit are
 // open. It never waits for a reader.
-func (c *FileCache) shrinkLocked(most int, except *cachedFile) {
-	for looks := 2 * len(c.open); looks > 0 && len(c.open) > most; looks-- {
+func (c *FileCache) shrinkLocked(limit int, except *cachedFile) {
+	for looks := 2 * len(c.open); looks > 0 && len(c.open) > limit; looks-- {
 		if c.hand >= len(c.open) {
 			c.hand = 0
 		}

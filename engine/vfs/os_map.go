@@ -57,13 +57,13 @@ func (m *FileMap) Has(off int64, n int) bool {
 // What a process has looked at in maps counts as its memory, though the system could have it back
 // at any time, and how much comes along with the bytes looked at is the system's affair (64 KiB, or
 // a whole large page). So that this stays bounded, all of it is given back when it has come to
-// mostLooked bytes and earnedLooks times what was copied out, at most mostEarned: looking again
+// maxLooked bytes and earnedLooks times what was copied out, at most maxEarned: looking again
 // costs a fault for each page, which is about as much as reading. Thus a store that is asked now
 // and then stays small, and one that is read again and again from everywhere has its log at hand.
 const (
-	mostLooked  = 48 << 20
+	maxLooked   = 48 << 20
 	earnedLooks = 4
-	mostEarned  = 1 << 30
+	maxEarned   = 1 << 30
 	looksAsked  = 64 // the system is asked after so many groups of records
 )
 
@@ -80,7 +80,7 @@ var looks struct {
 // Others may look at them meanwhile.
 func ForgetLooks(n int) {
 	copied := looks.copied.Add(int64(n))
-	if looks.groups.Add(1)%looksAsked == 0 && residentFiles() > mostLooked+min(earnedLooks*copied, mostEarned) {
+	if looks.groups.Add(1)%looksAsked == 0 && residentFiles() > maxLooked+min(earnedLooks*copied, maxEarned) {
 		forgetMaps()
 	}
 }
@@ -131,8 +131,8 @@ func (m *FileMap) faulted(r any) bool {
 	return ok && fault.Addr() >= begin && fault.Addr()-begin < uintptr(len(m.Data))
 }
 
-// mostMapped is how many bytes a process maps at most; other files are read with ReadAt only.
-const mostMapped = 64 << 30
+// maxMapped is how many bytes a process maps at most; other files are read with ReadAt only.
+const maxMapped = 64 << 30
 
 var mappedBytes atomic.Int64 // by this process
 
@@ -183,7 +183,7 @@ func (m *mapping) extend(f *os.File, to int64) bool {
 		return true
 	}
 	size := st.Size()
-	if mappedBytes.Add(size) > mostMapped {
+	if mappedBytes.Add(size) > maxMapped {
 		mappedBytes.Add(-size)
 		return false
 	}

@@ -30,6 +30,7 @@ var Variables = []Variable{
 		"directory for the state of the disk in which a crash test failed"},
 	{"EVENTFOLD_SABOTEUR", "builds with `-tags saboteur`", "the rule that is broken"},
 	{"EVENTFOLD_OPEN_FILES", "engine/filestore", "how many files the tests' stores may keep open"},
+	{"EVENTFOLD_EVENTS", "engine/filestore", "how many events the store of BenchmarkErase has"},
 	{"EVENTFOLD_SLT", "query", "folder of foreign `.test` and `.slt` files"},
 	{"EVENTFOLD_STATEMENTS", "integration", "how many random statements are compared with SQLite"},
 	{"EVENTFOLD_JOINS", "integration", "how many random joins are compared with SQLite"},

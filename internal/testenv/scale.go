@@ -1,9 +1,6 @@
-package crashtest
+package testenv
 
-import (
-	"github.com/eventfold/eventfold/internal/race"
-	"github.com/eventfold/eventfold/internal/testenv"
-)
+import "github.com/eventfold/eventfold/internal/race"
 
 // Scale returns how much of a suite to run: ordinary, or torture with the build tag of that name or
 // EVENTFOLD_TORTURE set. A number in EVENTFOLD_TORTURE multiplies: EVENTFOLD_TORTURE=0.1 runs a
@@ -13,8 +10,8 @@ func Scale(ordinary, torture int) int {
 	if race.Enabled && ordinary > 0 {
 		ordinary = max(1, ordinary/8)
 	}
-	return max(ordinary, int(testenv.Torture()*float64(torture)))
+	return max(ordinary, int(Torture()*float64(torture)))
 }
 
-// Torture reports whether the long variants run.
-func Torture() bool { return Scale(0, 1000) > 0 }
+// Long reports whether the long variants run.
+func Long() bool { return Scale(0, 1000) > 0 }
