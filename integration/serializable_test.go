@@ -32,7 +32,7 @@ type serialStep struct {
 // A serialTx is a transaction that was committed.
 type serialTx struct {
 	steps []serialStep
-	at    int64 // the head that it would have seen if it had run in the moment of its commit
+	at    int64 // a position that it has written to: those of a transaction stand together
 	reads bool  // it has written nothing: at is the head of its snapshot
 
 	placed bool // at is known
@@ -173,7 +173,8 @@ func (c *serialClient) transaction(r *rand.Rand) error {
 	}
 	defer tx.Rollback()
 	t := serialTx{reads: true}
-	var results []placedResult
+	var results []sql.Result
+	mark := r.IntN(2) == 0 // an event at the end by which the place is known
 	for range 1 + r.IntN(5) {
 		step := randomStep(r, c.erasing)
 		if r.IntN(3) == 0 {
@@ -182,14 +183,15 @@ func (c *serialClient) transaction(r *rand.Rand) error {
 		result, answer := step.run(tx)
 		step.answer = answer
 		t.steps = append(t.steps, step)
+		mark = mark || strings.Contains(step.text, "RETURNING") // which tells no place
 		if answer == "" && result != nil {
-			results = append(results, placedResult{result, strings.HasPrefix(step.text, "ERASE")})
+			results = append(results, result)
 		}
 	}
-	if r.IntN(2) == 0 { // an event by which its place is known
+	if mark {
 		step := serialStep{text: `INSERT INTO marks (type, payload) VALUES ('mark', '{"n": 9}')`}
 		result, _ := step.run(tx)
-		t.steps, results = append(t.steps, step), append(results, placedResult{result, false})
+		t.steps, results = append(t.steps, step), append(results, result)
 	} else if len(results) == 0 {
 		if err := tx.QueryRow("SELECT COUNT(*) FROM $all").Scan(&t.at); err != nil {
 			return err
@@ -206,29 +208,18 @@ func (c *serialClient) transaction(r *rand.Rand) error {
 	return c.keep(t, results)
 }
 
-// A placedResult tells, after COMMIT, where the events of a statement are: those of an INSERT, or the
-// one that tells of an ERASE.
-type placedResult struct {
-	sql.Result
-	erases bool
-}
-
-// keep finds the place of a transaction: the first of the positions that it was given.
-func (c *serialClient) keep(t serialTx, results []placedResult) error {
+// keep finds the place of a transaction: one of the positions that it was given.
+func (c *serialClient) keep(t serialTx, results []sql.Result) error {
 	for _, result := range results {
-		if n, err := result.RowsAffected(); err != nil || n == 0 {
+		n, err := result.RowsAffected()
+		if err != nil || n == 0 {
 			continue
 		}
 		last, err := result.LastInsertId()
 		if err != nil {
 			continue // of a statement that was rolled back
 		}
-		if !result.erases {
-			last -= n - 1
-		}
-		if t.reads || last < t.at {
-			t.at, t.reads, t.placed = last, false, true
-		}
+		t.at, t.reads, t.placed = last, false, true
 	}
 	if t.placed { // otherwise all that it has written was rolled back
 		c.done = append(c.done, t)
