@@ -48,6 +48,10 @@ type Config struct {
 	// run on another connection of the pool, where it would be committed by itself.
 	Begin bool
 
+	// Serializable makes transactions that are begun without a level serializable, instead of giving
+	// them just a snapshot.
+	Serializable bool
+
 	// The fields that follow belong to the store, not to the connection: all Connectors of one
 	// store in one process must give them alike.
 

@@ -55,7 +55,8 @@ func newConn(l *lease, s *openStore) *Conn {
 		Memory: l.config.QueryMemory, Shared: s.memory, Followers: &s.follow,
 		JSONText: l.config.JSONText, JSONRequired: l.config.JSONRequire,
 		ReadOnly: readOnly, Backup: l.config.Backup, Actor: l.config.Actor,
-		Keyring: keyringOf(l.config, readOnly),
+		Serializable: l.config.Serializable,
+		Keyring:      keyringOf(l.config, readOnly),
 	}
 	if clock, ok := s.store.(interface{ Now() time.Time }); ok {
 		c.session.Settings.Now = clock.Now // so that now() and recorded_at agree
@@ -293,7 +294,8 @@ func (c *Conn) Begin() (driver.Tx, error) {
 }
 
 // BeginTx begins a transaction: a snapshot for reading and a buffer for appending, until Commit
-// makes one append of it. It takes no lock. Commit runs under ctx.
+// makes one append of it. It takes no lock. Commit runs under ctx. With sql.LevelSerializable Commit
+// also checks that everything which was read is still so.
 func (c *Conn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx, error) {
 	if c.closed {
 		return nil, driver.ErrBadConn
@@ -301,16 +303,17 @@ func (c *Conn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if level := sql.IsolationLevel(options.Isolation); !levels[level] {
+	level := sql.IsolationLevel(options.Isolation)
+	begin, ok := c.beginner(level)
+	if !ok {
 		return nil, fault(ErrUnsupported, "begin", "isolation level %s cannot be given; "+
-			"the levels are %s, %s and %s. "+
-			"EXPECTING NO EVENT makes a snapshot serializable in what it names",
-			level, sql.LevelDefault, sql.LevelRepeatableRead, sql.LevelSnapshot)
+			"the levels are %s, %s, %s and %s",
+			level, sql.LevelDefault, sql.LevelRepeatableRead, sql.LevelSnapshot, sql.LevelSerializable)
 	}
 	if c.session.Tx != nil {
 		return nil, fault(ErrTransaction, "begin", "a transaction is open already")
 	}
-	c.session.Tx = query.Begin(c.session.Store, options.ReadOnly)
+	c.session.Tx = begin(c.session.Store, options.ReadOnly)
 	return &tx{conn: c, ctx: ctx, tx: c.session.Tx}, nil
 }
 

@@ -65,9 +65,13 @@
 // events, whose position is NULL until Commit; so is their version unless an exact expectation of
 // the transaction pins it. No lock is held meanwhile. Expectations, conditions included, see what
 // SELECT would see in their place. They are checked when the INSERT runs and again by Commit, which
-// returns the conflict with what others have appended meanwhile. The isolation levels are Default,
-// RepeatableRead and Snapshot, which are one; conditions are how one gets more. Commit runs under
-// the context of BeginTx.
+// returns the conflict with what others have appended meanwhile. Commit runs under the context of
+// BeginTx.
+//
+// The isolation levels are Default, RepeatableRead and Snapshot, which are one, and Serializable.
+// Commit of a serializable transaction fails if some statement of it would give something else by
+// then: an [*Error] with the code [ErrConditionFailed] that is Retryable and names the SELECT and
+// the event. Then everything has to be read and decided again, in a new transaction.
 //
 // Exec takes several statements at once, separated by semicolons, as one transaction: all or
 // nothing. They consume their arguments from left to right. BEGIN, COMMIT and ROLLBACK work as

@@ -56,6 +56,8 @@ func TestParseDSN(t *testing.T) {
 		{"e?network=refuse", eventfold.Config{Path: "e"}},
 		{"e?begin=allow", eventfold.Config{Path: "e", Begin: true}},
 		{"e?begin=refuse", eventfold.Config{Path: "e"}},
+		{"e?isolation=serializable", eventfold.Config{Path: "e", Serializable: true}},
+		{"e?isolation=snapshot", eventfold.Config{Path: "e"}},
 		{"e?mode=ro&backup=allow", eventfold.Config{Path: "e", Mode: eventfold.ReadOnly, Backup: true}},
 		{"e?backup=writers", eventfold.Config{Path: "e"}},
 		{"e?actor=Ada L%20=+?", eventfold.Config{Path: "e", Actor: "Ada L%20=+?"}},

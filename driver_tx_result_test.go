@@ -192,14 +192,6 @@ func TestAScriptThatFailsLeavesNoTransactionOpen(t *testing.T) {
 	}
 }
 
-// TestSerializableNamesItsWay: the level is refused, and the error says how the same is had.
-func TestSerializableNamesItsWay(t *testing.T) {
-	_, err := openDB(t, ":memory:").BeginTx(context.Background(), &sql.TxOptions{Isolation: sql.LevelSerializable})
-	assert.ErrorIs(t, err, eventfold.ErrUnsupported)
-	assert.ErrorContains(t, err, "Serializable")
-	assert.ErrorContains(t, err, "EXPECTING NO EVENT")
-}
-
 // TestExpectedVersionsAreArguments: for EXPECTING VERSION and for the column, as they are and by
 // pointer.
 func TestExpectedVersionsAreArguments(t *testing.T) {

@@ -91,9 +91,9 @@ func TestCommitReportsConflicts(t *testing.T) {
 func TestIsolationLevels(t *testing.T) {
 	db := openDB(t, ":memory:")
 	for level, ok := range map[sql.IsolationLevel]bool{
-		sql.LevelDefault: true, sql.LevelRepeatableRead: true, sql.LevelSnapshot: true,
+		sql.LevelDefault: true, sql.LevelRepeatableRead: true, sql.LevelSnapshot: true, sql.LevelSerializable: true,
 		sql.LevelReadUncommitted: false, sql.LevelReadCommitted: false, sql.LevelWriteCommitted: false,
-		sql.LevelSerializable: false, sql.LevelLinearizable: false,
+		sql.LevelLinearizable: false,
 	} {
 		tx, err := db.BeginTx(context.Background(), &sql.TxOptions{Isolation: level})
 		if ok {

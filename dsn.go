@@ -16,8 +16,10 @@ var dsnHints = map[string]string{
 	"_busy_timeout": "write busy_timeout=5s",
 	"_pragma":       "there are no pragmas",
 	"_txlock":       "a transaction takes its snapshot without a lock",
-	"immutable":     "write mode=ro",
-	"access_mode":   "write mode=ro",
+
+	"default_transaction_isolation": "write isolation=serializable",
+	"immutable":                     "write mode=ro",
+	"access_mode":                   "write mode=ro",
 }
 
 // ParseDSN reads a data source name. It touches no disk.
@@ -44,6 +46,7 @@ var dsnHints = map[string]string{
 //	max_event_size  bytes, or a number with KiB, MiB or GiB
 //	json            bytes or text, and require, separated by a comma
 //	begin           refuse, allow
+//	isolation       snapshot, serializable
 //	backup          writers, allow
 //	actor           who erases, up to 255 bytes
 //	expect          a position, a colon, and 64 hexadecimal digits of the chain

@@ -25,6 +25,7 @@ var dsnSamples = map[string]string{
 	"max_event_size": "128KiB",
 	"json":           "text,require",
 	"begin":          "allow",
+	"isolation":      "serializable",
 	"backup":         "allow",
 	"actor":          "dpo@example.com",
 	"expect":         "17:" + strings.Repeat("ab", 32),

@@ -79,6 +79,11 @@ var dsnKeys = []dsnKey{
 		field:  func(c *Config) *bool { return &c.Begin },
 	}.key(),
 	setting[bool]{
+		dsnKey: dsnKey{name: "isolation"},
+		kind:   words(choice[bool]{"snapshot", false}, choice[bool]{"serializable", true}),
+		field:  func(c *Config) *bool { return &c.Serializable },
+	}.key(),
+	setting[bool]{
 		dsnKey: dsnKey{name: "backup"},
 		kind:   words(choice[bool]{"writers", false}, choice[bool]{"allow", true}),
 		field:  func(c *Config) *bool { return &c.Backup },

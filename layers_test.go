@@ -30,7 +30,7 @@ var layers = map[string][]string{
 
 	"query": {
 		"parser", "engine", "query/internal/expr", "query/internal/fault",
-		"query/internal/jsonpath", "query/internal/value",
+		"query/internal/jsonpath", "query/internal/value", "internal/sabotage",
 	},
 	"query/internal/expr": {
 		"parser", "engine", "query/internal/fault", "query/internal/jsonpath", "query/internal/value",
@@ -46,26 +46,26 @@ var layers = map[string][]string{
 
 	"engine": {},
 	"engine/filestore": {
-		"engine", "engine/vfs", "engine/internal/sabotage",
+		"engine", "engine/vfs", "internal/sabotage",
 		"engine/filestore/internal/clock", "engine/filestore/internal/format", "engine/filestore/internal/index",
 	},
 	"engine/filestore/internal/index": {
-		"engine", "engine/vfs", "engine/internal/sabotage",
+		"engine", "engine/vfs", "internal/sabotage",
 		"engine/filestore/internal/clock", "engine/filestore/internal/format",
 	},
 	"engine/filestore/internal/clock":           {},
 	"engine/filestore/internal/index/indextest": {"engine", "engine/vfs", "engine/filestore/internal/index"},
-	"engine/filestore/internal/format":          {"engine", "engine/internal/sabotage"},
+	"engine/filestore/internal/format":          {"engine", "internal/sabotage"},
 	"engine/vfs":                                {"engine"},
-	"engine/internal/sabotage":                  {},
 
 	"engine/enginetest": {"engine"},
 	"engine/crashtest": {
-		"engine", "engine/vfs", "engine/filestore", "engine/enginetest", "engine/internal/sabotage",
+		"engine", "engine/vfs", "engine/filestore", "engine/enginetest", "internal/sabotage",
 		"internal/testenv",
 	},
-	"internal/race":    {},
-	"internal/testenv": {"internal/race"},
+	"internal/race":     {},
+	"internal/sabotage": {},
+	"internal/testenv":  {"internal/race"},
 }
 
 // longestChain is how many packages of this module may stand one above the other.
@@ -75,7 +75,7 @@ const longestChain = 5
 var touchers = map[string][]string{
 	"os": {
 		"engine/vfs", "engine/filestore", "engine/crashtest",
-		"engine/internal/sabotage", "internal/testenv", // for the environment
+		"internal/sabotage", "internal/testenv", // for the environment
 		"shred", // for the flags of vfs.FS.Open
 	},
 	"syscall":                      {"engine/vfs", "engine/filestore", "engine/crashtest", "."}, // the root has the numbers of errors

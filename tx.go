@@ -5,17 +5,34 @@ import (
 	"database/sql"
 	"database/sql/driver"
 
+	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
 	"github.com/eventfold/eventfold/query"
 )
 
 var _ driver.Tx = (*tx)(nil)
 
-// levels are the isolation levels that a transaction can give; they are one and the same.
-var levels = map[sql.IsolationLevel]bool{
-	sql.LevelDefault:        true,
-	sql.LevelRepeatableRead: true,
-	sql.LevelSnapshot:       true,
+// levels are the isolation levels that a transaction can give, and what begins it. That of
+// LevelDefault is the connection's.
+var levels = map[sql.IsolationLevel]func(store engine.Store, readOnly bool) *query.Tx{
+	sql.LevelDefault:        nil,
+	sql.LevelRepeatableRead: query.Begin,
+	sql.LevelSnapshot:       query.Begin,
+	sql.LevelSerializable:   query.BeginSerializable,
+}
+
+// beginner returns what begins a transaction of the level; ok is false if it cannot be given.
+func (c *Conn) beginner(
+	level sql.IsolationLevel,
+) (begin func(store engine.Store, readOnly bool) *query.Tx, ok bool) {
+	begin, ok = levels[level]
+	switch {
+	case begin != nil || !ok:
+		return begin, ok
+	case c.session.Settings.Serializable:
+		return query.BeginSerializable, true
+	}
+	return query.Begin, true
 }
 
 // A tx is a transaction begun by BeginTx.

@@ -130,6 +130,8 @@ func samples(block string, line int) (list []sample) {
 
 func TestSamplesOfTheReference(t *testing.T) { runSamples(t, open(t), "sql") }
 
+func TestSamplesOfSerializableTransactions(t *testing.T) { runSamples(t, open(t), "sql serializable") }
+
 // TestSamplesOfErasing runs them on a Model, where erasures are done at once.
 func TestSamplesOfErasing(t *testing.T) {
 	m := enginetest.NewModel()

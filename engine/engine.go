@@ -88,6 +88,12 @@ type Condition struct {
 	Fixed bool
 	// the caller has looked at the batch's events itself: the store leaves them out
 	LogOnly bool
+
+	// Read tells, for the error, that it is what a serializable transaction has read. Text is then the
+	// statement that has read it, and Line and Column, from 1, are where in it the table stands that
+	// was read; they are "" and 0 if that is not known.
+	Read         bool
+	Line, Column int
 }
 
 // Appended is the outcome of an append: one Placed per event, in the order given.

@@ -38,7 +38,7 @@ type ConflictError struct {
 type FailedCheck struct {
 	Append    int             // which of the appends of the call
 	Check     int             // which of its expectations
-	Stream    string          // the append's stream
+	Stream    string          // the append's stream; of what a transaction has read, that of the events, "" if they are of several
 	Expected  ExpectedVersion // if the expectation was a version
 	Actual    Version         // the stream's version when the append was refused; NoVersion if there is no such stream
 	Condition *Condition      // if the expectation was a condition
@@ -66,6 +66,9 @@ func (c FailedCheck) String() string {
 		}
 		return fmt.Sprintf("stream %q is at version %d, expected %s", c.Stream, c.Actual, c.Expected)
 	}
+	if c.Condition.Read {
+		return c.readText()
+	}
 	if len(c.Conflicts) == 0 {
 		return fmt.Sprintf("an event after position %d matches the condition %s", c.Condition.After, c.Condition.Text)
 	}
@@ -76,6 +79,23 @@ func (c FailedCheck) String() string {
 	}
 	return fmt.Sprintf("an event after position %d matches the condition %s: position %d, %s in stream %q",
 		c.Condition.After, c.Condition.Text, e.Position, e.Type, e.Stream)
+}
+
+// readText is String for what a serializable transaction has read.
+func (c FailedCheck) readText() string {
+	text := fmt.Sprintf("an event after position %d changes what the transaction has read", c.Condition.After)
+	if len(c.Conflicts) > 0 {
+		e := &c.Conflicts[0]
+		text += fmt.Sprintf(": position %d, %s in stream %q", e.Position, e.Type, e.Stream)
+	}
+	switch {
+	case c.Condition.Text == "":
+		return text
+	case c.Condition.Line == 0:
+		return text + ", read by " + c.Condition.Text
+	}
+	return text + fmt.Sprintf(", read at line %d, column %d of %s", c.Condition.Line, c.Condition.Column,
+		c.Condition.Text)
 }
 
 // Error implements error.

@@ -116,6 +116,8 @@ var foreignWords = map[string]string{
 	"SET":       "write INSERT INTO ... (type, payload) VALUES (...)",
 	"ISNULL":    "write x ISNULL or IFNULL(x, y)",
 	"ROWS":      "write LIMIT n OFFSET m",
-	"ISOLATION": "every transaction reads one snapshot",
+	"ISOLATION": "write BEGIN ISOLATION LEVEL SERIALIZABLE",
 	"TIES":      "write LIMIT n",
+
+	"SERIALIZABLE": "write BEGIN ISOLATION LEVEL SERIALIZABLE",
 }

@@ -37,6 +37,10 @@ func (r *renderer) statement(s Statement) {
 		r.statement(s.Statement)
 	case *Transaction:
 		r.text([...]string{"BEGIN", "COMMIT", "ROLLBACK"}[s.Kind])
+		r.text([...]string{"", " ISOLATION LEVEL SNAPSHOT", " ISOLATION LEVEL SERIALIZABLE"}[s.Isolation])
+		if s.ReadOnly {
+			r.text(" READ ONLY")
+		}
 	case *Savepoint:
 		r.text([...]string{"SAVEPOINT ", "ROLLBACK TO ", "RELEASE "}[s.Kind], quoteName(s.Name))
 	case *Forget:

@@ -77,7 +77,7 @@ func readDescribe(p *parser) Statement {
 	return d
 }
 
-// readTransaction reads BEGIN, START TRANSACTION, COMMIT, END and ROLLBACK.
+// readTransaction reads BEGIN and START TRANSACTION with their modes, COMMIT, END and ROLLBACK.
 func readTransaction(p *parser) Statement {
 	t := p.next()
 	tx := &Transaction{Pos: t.off}
@@ -88,9 +88,11 @@ func readTransaction(p *parser) Statement {
 		} else if p.word("EXCLUSIVE") {
 			p.fail(p.at, "there are no exclusive transactions")
 		}
-		p.accept("TRANSACTION")
+		p.acceptWork()
+		p.transactionModes(tx)
 	case "START":
 		p.expect("TRANSACTION")
+		p.transactionModes(tx)
 	case "COMMIT", "END":
 		tx.Kind = Commit
 		p.acceptWork()
@@ -103,6 +105,44 @@ func readTransaction(p *parser) Statement {
 		}
 	}
 	return tx
+}
+
+// transactionModes reads ISOLATION LEVEL level, READ ONLY and READ WRITE, with commas between them or
+// without.
+func (p *parser) transactionModes(tx *Transaction) {
+	for first := true; ; first = false {
+		comma := !first && p.accept(",")
+		switch {
+		case p.accept("ISOLATION"):
+			p.expect("LEVEL")
+			tx.Isolation = p.isolation()
+		case p.accept("READ", "ONLY"):
+			tx.ReadOnly = true
+		case p.accept("READ", "WRITE"):
+			tx.ReadOnly = false
+		default:
+			if comma {
+				p.unexpected(p.at)
+			}
+			return
+		}
+	}
+}
+
+// isolation reads an isolation level.
+func (p *parser) isolation() IsolationLevel {
+	switch {
+	case p.accept("SERIALIZABLE"):
+		return SerializableIsolation
+	case p.accept("REPEATABLE", "READ"), p.accept("SNAPSHOT"):
+		return SnapshotIsolation
+	case p.words(p.at, "READ", "COMMITTED"), p.words(p.at, "READ", "UNCOMMITTED"):
+		p.fail(p.at, "a transaction reads one snapshot, not what others commit meanwhile",
+			"write REPEATABLE READ or SERIALIZABLE")
+	default:
+		p.wants("ISOLATION LEVEL takes SERIALIZABLE, REPEATABLE READ or SNAPSHOT")
+	}
+	return DefaultIsolation
 }
 
 func (p *parser) acceptWork() {

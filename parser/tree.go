@@ -204,9 +204,21 @@ type Explain struct {
 
 // A Transaction is BEGIN, COMMIT or ROLLBACK as text.
 type Transaction struct {
-	Pos  Pos
-	Kind TransactionKind
+	Pos       Pos
+	Kind      TransactionKind
+	Isolation IsolationLevel // of Begin
+	ReadOnly  bool           // of Begin
 }
+
+// An IsolationLevel is the one that BEGIN asks for.
+type IsolationLevel uint8
+
+// The levels.
+const (
+	DefaultIsolation      IsolationLevel = iota // none is named
+	SnapshotIsolation                           // REPEATABLE READ or SNAPSHOT
+	SerializableIsolation                       // SERIALIZABLE
+)
 
 // A TransactionKind tells what a Transaction statement does.
 type TransactionKind uint8

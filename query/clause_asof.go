@@ -21,6 +21,7 @@ func (q *selectStatement) goBack(ex *execution, en *expr.Env) error {
 		return errorf(BadValue, q.asOf.Pos, "AS OF POSITION takes a position, or -1 for the empty log")
 	}
 	if v.N >= int64(head) {
+		ex.sawHead()
 		return errorf(BadValue, q.asOf.Pos,
 			"AS OF POSITION %d is beyond the last position, %d", v.N, int64(head)-1)
 	}

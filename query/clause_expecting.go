@@ -166,6 +166,7 @@ func (p *expectPlan) afterPosition(en *expr.Env) (engine.Position, error) {
 		return 0, errorf(BadArgument, p.pos, "AFTER takes a position, or -1 or NULL for the whole log")
 	}
 	if last := int64(execOf(en).snapshot().Head()) - 1; v.N > last {
+		execOf(en).sawHead()
 		return 0, errorf(BadArgument, p.pos, "AFTER %d is beyond the last position, %d", v.N, last)
 	}
 	return engine.Position(v.N), nil

@@ -57,7 +57,7 @@ func (c *coreScope) leafInput(
 			return nil, "", 0, err
 		}
 		scan := newTableScan(def)
-		scan.alias = from.Alias
+		scan.alias, scan.place = from.Alias, readPlace{c.text, from.Pos}
 		c.scans = append(c.scans, scan)
 		return scan, aliasOr(from.Alias, def.name()), from.Pos, nil
 	}

@@ -43,5 +43,6 @@ func (g *groupedRows) open() (rows, error) {
 	if what.empty {
 		return noRows{}, nil
 	}
-	return scan.openBounds(g.ex, scanBounds{Filter: what.filter(scan.backwards), fleeting: true})
+	return scan.openBounds(g.ex,
+		scanBounds{Filter: what.filter(scan.backwards), fleeting: true, seen: what.seen})
 }

@@ -26,7 +26,7 @@ func (c *coreScope) shortcut(p *groupPlan) *shortcut {
 	case len(p.keys) == 1 && allAggs(p, isCountStar) && len(scan.bounds) == 0 &&
 		len(scan.conds) == 0 && scan.events().all:
 		if c.isGroupColumn("type") {
-			return &shortcut{"counted in the indexes", typesShortcut, nil}
+			return &shortcut{"counted in the indexes", scan.typesShortcut, nil}
 		}
 	}
 	return nil
@@ -54,7 +54,8 @@ func (s *tableScan) countShortcut(g *groupedRows) (bool, error) {
 	}
 	n := int64(0)
 	if !what.empty {
-		if n, err = g.ex.index.Count(g.ex.ctx, s.filter(what)); err != nil {
+		s.sees(g.ex, what).toEnd()
+		if n, err = quiet(g.ex.index).Count(g.ex.ctx, s.filter(what)); err != nil {
 			return false, err
 		}
 	}
@@ -69,11 +70,12 @@ func (s *tableScan) countShortcut(g *groupedRows) (bool, error) {
 }
 
 // typesShortcut answers SELECT type, COUNT(*) FROM $all GROUP BY type.
-func typesShortcut(g *groupedRows) (bool, error) {
+func (s *tableScan) typesShortcut(g *groupedRows) (bool, error) {
 	if len(g.ex.own) > 0 {
 		return false, nil
 	}
-	types, err := g.ex.index.Types(g.ex.ctx)
+	s.sees(g.ex, newNarrowing()).toEnd()
+	types, err := quiet(g.ex.index).Types(g.ex.ctx)
 	if err != nil {
 		return false, err
 	}

@@ -37,6 +37,7 @@ func (g *groupedRows) readParts() (done bool, err error) {
 	if len(parts) < 2 {
 		return false, nil
 	}
+	what.seen.toEnd()
 	tables, err := g.groupParts(scan, parts, min(workers, len(parts)))
 	for _, t := range tables {
 		if t == nil {
@@ -98,7 +99,7 @@ func (g *groupedRows) groupPart(
 	ctx context.Context, scan *tableScan, part engine.Filter,
 ) (*groupTable, error) {
 	ex := &execution{ctx: ctx, session: g.ex.session, args: g.ex.args, now: g.ex.now,
-		index: g.ex.index, budget: g.ex.budget, counters: g.ex.counters}
+		index: quiet(g.ex.index), budget: g.ex.budget, counters: g.ex.counters}
 	defer ex.end()
 	t := newGroupTable(g.plan, ex.budget)
 	in, err := scan.openBounds(ex, scanBounds{Filter: part, fleeting: g.plan.fleeting})

@@ -101,7 +101,7 @@ func (c *coreScope) placeInLeaf(i int, conds []*pendingCond) (joined, error) {
 	src := &c.sources[i]
 	rel := joined{relation: src.rel, layout: []int{i}, set: setOf(i, i+1)}
 	scan, isScan := src.rel.(*tableScan)
-	var cheap, dear []condition
+	var cheap, dear, alone []condition
 	for _, w := range conds {
 		if err := c.busy(compileWork); err != nil {
 			return rel, err
@@ -120,6 +120,9 @@ func (c *coreScope) placeInLeaf(i int, conds []*pendingCond) (joined, error) {
 		}
 		w.used = true
 		if isScan {
+			if !x.Reveals && c.scope(w).aboutRow(w.e) {
+				alone = append(alone, x.Condition())
+			}
 			scan.filters = append(scan.filters, conjunctText(w.e))
 			if err := c.scope(w).push(leaf{scan: scan, src: src}, w.e); err != nil {
 				return rel, err
@@ -128,11 +131,23 @@ func (c *coreScope) placeInLeaf(i int, conds []*pendingCond) (joined, error) {
 	}
 	list := append(cheap, dear...)
 	if isScan {
-		scan.conds = counted(list)
+		scan.conds, scan.alone = counted(list), counted(alone)
 	} else if len(list) > 0 {
 		rel.relation = &filteredRelation{relation: src.rel, conds: list}
 	}
 	return rel, nil
+}
+
+// aboutRow reports whether a condition on a table depends on nothing but the table's row and the
+// arguments: it uses no columns of enclosing queries.
+func (c *coreScope) aboutRow(e parser.Expr) bool {
+	return !parser.Contains(e, func(e parser.Expr) bool {
+		if col, ok := e.(*parser.Column); ok {
+			i, err := c.find(col)
+			return i < 0 || err != nil
+		}
+		return hasSelect(e)
+	})
 }
 
 // A filteredRelation drops rows of a sub-query in FROM.

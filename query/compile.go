@@ -132,7 +132,7 @@ func (c *statementCompiler) statement(
 	case *parser.Describe:
 		return c.describe(st)
 	case *parser.Transaction:
-		return &transactionStatement{kind: st.Kind, pos: st.Pos}, nil, false, nil
+		return &transactionStatement{tree: st}, nil, false, nil
 	case *parser.Savepoint:
 		return &savepointStatement{kind: st.Kind, name: st.Name, pos: st.Pos}, nil, false, nil
 	case *parser.Backup:

@@ -96,7 +96,8 @@ func (ex *execution) snapshot() engine.ReadIndex {
 	switch {
 	case ex.index != nil:
 	case ex.session.Tx != nil:
-		ex.index, ex.own, ex.streams = ex.session.Tx.index, ex.session.Tx.events, ex.session.Tx.streams
+		tx := ex.session.Tx
+		ex.index, ex.own, ex.streams = tx.reads.watch(tx.index), tx.events, tx.streams
 	default:
 		ex.index = ex.session.Store.ReadIndex()
 	}

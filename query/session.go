@@ -19,6 +19,8 @@ type Settings struct {
 	Backup   bool             // BACKUP TO is allowed all the same, and in read-only transactions
 	Now      func() time.Time // nil means time.Now
 
+	Serializable bool // BEGIN without a level begins a serializable transaction
+
 	Keyring      Keyring    // for reveal(), blind() and FORGET; nil for none
 	Actor        string     // who erases, for the record; "" for nobody in particular
 	JSONRequired bool       // a payload that is not JSON is refused

@@ -182,6 +182,7 @@ func (p *erasePlan) explain(x *explainer) {
 		x.err = err
 		return
 	}
+	x.ex.sawHead()
 	x.step("snapshot", "head %d", x.ex.index.Head())
 	p.positions.plan.explain(x)
 	n := len(e.Events)

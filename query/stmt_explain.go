@@ -108,6 +108,7 @@ func (e *explainStatement) explainSelect(
 	if err := q.goBack(x.ex, x.ex.env(nil)); err != nil {
 		return err
 	}
+	x.ex.sawHead()
 	x.step("snapshot", "head %d", x.ex.index.Head())
 	q.plan.explain(x)
 	if q.follow != nil {

@@ -12,8 +12,7 @@ import (
 // The statements BEGIN, COMMIT and ROLLBACK, as text.
 type transactionStatement struct {
 	copiedArguments
-	kind parser.TransactionKind
-	pos  parser.Pos
+	tree *parser.Transaction
 }
 
 func (t *transactionStatement) query(
@@ -26,25 +25,24 @@ func (t *transactionStatement) exec(
 	ctx context.Context, s *Session, _ []expr.Argument,
 ) (Outcome, error) {
 	none := Outcome{LastPosition: engine.NoPosition}
-	if t.kind == parser.Begin {
+	if t.tree.Kind == parser.Begin {
 		if s.Tx != nil {
-			return none, errorf(BadStatement, t.pos,
+			return none, errorf(BadStatement, t.tree.Pos,
 				"a transaction is open already; transactions do not nest, SAVEPOINT does")
 		}
-		s.Tx = Begin(s.Store, false)
-		s.Tx.textual = true
+		s.Tx = t.begin(s)
 		return none, nil
 	}
 	tx := s.Tx
 	switch {
 	case tx == nil:
-		return none, errorf(BadStatement, t.pos, "no transaction is open")
+		return none, errorf(BadStatement, t.tree.Pos, "no transaction is open")
 	case !tx.textual:
-		return none, errorf(BadStatement, t.pos,
+		return none, errorf(BadStatement, t.tree.Pos,
 			"this transaction was begun with BeginTx: end it with its Commit or Rollback")
 	}
 	s.Tx = nil
-	if t.kind == parser.Rollback {
+	if t.tree.Kind == parser.Rollback {
 		tx.Rollback()
 		return none, nil
 	}
@@ -60,6 +58,18 @@ func (t *transactionStatement) exec(
 		none.RowsAffected = written
 	}
 	return none, nil
+}
+
+// begin starts a transaction with the level that is named, or else that of the connection.
+func (t *transactionStatement) begin(s *Session) *Tx {
+	level, begin := t.tree.Isolation, Begin
+	if level == parser.SerializableIsolation ||
+		level == parser.DefaultIsolation && s.Settings.Serializable {
+		begin = BeginSerializable
+	}
+	tx := begin(s.Store, t.tree.ReadOnly)
+	tx.textual = true
+	return tx
 }
 
 // queryNothing runs a statement without rows through Query.

@@ -19,7 +19,8 @@ type tableColumn struct {
 // scanBounds are what a scan is told so that it reads less.
 type scanBounds struct {
 	engine.Filter
-	fleeting bool // the reader keeps nothing of a batch when it asks for the next, except types
+	fleeting bool      // the reader keeps nothing of a batch when it asks for the next, except types
+	seen     *seenScan // in a serializable transaction: what is told when all events have been read
 }
 
 // batches are a table that is being read, batch by batch.

@@ -44,6 +44,7 @@ type narrowing struct {
 	like     string // a LIKE pattern of the stream that begins with something, "" for none
 	tags     []string
 	any      []engine.Alternative // nil for any event
+	seen     *seenScan            // in a serializable transaction: the scan that is to be noted
 }
 
 // A span is an inclusive range of integers.

@@ -30,6 +30,9 @@ func erasureRows(ctx context.Context, ex *execution, _ scanBounds) rowMaker {
 	if !ok {
 		return &rowList{}
 	}
+	if x, ok := ex.index.(*watchedIndex); ok {
+		x.named([]string{engine.ErasuresStream})
+	}
 	erasures, err := store.Erasures(ctx)
 	list := &rowList{err: err}
 	for i := range erasures {

@@ -24,8 +24,15 @@ func (t *eventTable) schema() []tableColumn {
 
 // scan gives the events of the snapshot, then those of the open transaction.
 func (t *eventTable) scan(ex *execution, columns []int, b scanBounds) (batches, error) {
-	s := &eventBatches{ex: ex, table: t,
-		cursor: ex.index.Scan(ex.ctx, t.filter(b.Filter), columnSet(columns))}
+	index := ex.index
+	if b.seen != nil {
+		index = quiet(index)
+	}
+	if b.Direction == engine.Backwards {
+		b.seen.toEnd()
+	}
+	s := &eventBatches{ex: ex, table: t, seen: b.seen,
+		cursor: index.Scan(ex.ctx, t.filter(b.Filter), columnSet(columns))}
 	if r, ok := s.cursor.(engine.Reuser); ok && b.fleeting {
 		r.Reuse()
 	}
@@ -61,6 +68,7 @@ type eventBatches struct {
 	ex     *execution
 	table  *eventTable
 	cursor engine.BatchCursor
+	seen   *seenScan // nil without a serializable transaction
 	batch  expr.Batch
 	ended  bool // the snapshot's events are all out
 	own    int  // events of the transaction that are out
@@ -77,6 +85,7 @@ func (s *eventBatches) next() (*expr.Batch, error) {
 		if err := s.cursor.Err(); err != nil {
 			return nil, err
 		}
+		s.seen.toEnd()
 	}
 	return s.nextOwn(), nil
 }

@@ -20,10 +20,12 @@ type tableScan struct {
 	collect   []bool // where bind notes a column instead, while it is not known whether it will be read; nil for need
 	bounds    []*bound
 	conds     []condition
-	filters   []string // the conditions as text, for EXPLAIN
-	inexact   bool     // some condition is not a bound
-	backwards bool     // read from the end
-	paths     *pathSet // JSON paths that are looked up once per row
+	alone     []condition // those of conds that depend on the row and the arguments alone
+	place     readPlace   // where it stands
+	filters   []string    // the conditions as text, for EXPLAIN
+	inexact   bool        // some condition is not a bound
+	backwards bool        // read from the end
+	paths     *pathSet    // JSON paths that are looked up once per row
 }
 
 func newTableScan(def table) *tableScan {
@@ -94,15 +96,12 @@ func (s *tableScan) open(ex *execution, outer *expr.Env) (rows, error) {
 	if what.empty {
 		return &noRows{}, nil
 	}
-	return s.openFilter(ex, what.filter(s.backwards))
+	return s.openBounds(ex, scanBounds{Filter: what.filter(s.backwards), seen: what.seen})
 }
 
-// openFilter starts reading the events that pass the filter.
-func (s *tableScan) openFilter(ex *execution, f engine.Filter) (rows, error) {
-	return s.openBounds(ex, scanBounds{Filter: f})
-}
-
+// openBounds starts reading the rows within the bounds.
 func (s *tableScan) openBounds(ex *execution, b scanBounds) (rows, error) {
+	defer s.opening(ex)()
 	src, err := s.def.scan(ex, s.needed(), b)
 	if err != nil {
 		return nil, err
@@ -121,8 +120,12 @@ func (s *tableScan) columnSet() engine.ColumnSet { return columnSet(s.needed()) 
 // narrowNow evaluates the bounds for a scan of nothing but the execution's snapshot.
 func (s *tableScan) narrowNow(ex *execution, outer *expr.Env) (*narrowing, error) {
 	what, err := s.narrow(ex, outer)
-	if err == nil {
-		err = s.listStreams(ex, what)
+	if err != nil {
+		return nil, err
+	}
+	what.seen = s.sees(ex, what)
+	if err = s.listStreams(ex, what); err == nil && what.empty {
+		what.seen.toEnd() // there is no stream that LIKE matches
 	}
 	return what, err
 }
@@ -204,7 +207,7 @@ func (s *tableScan) openLimited(
 	if limit > 0 && limit < math.MaxInt32 && !s.inexact && !what.inexact {
 		f.Limit = int(limit)
 	}
-	return s.openFilter(ex, f)
+	return s.openBounds(ex, scanBounds{Filter: f, seen: what.seen})
 }
 
 func (s *tableScan) explain(x *explainer) { s.explainScan(x, false) }

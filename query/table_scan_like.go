@@ -39,7 +39,7 @@ func matching(
 	ex *execution, prefix string, p *value.Like, found *[]string, left *int,
 ) (complete bool, err error) {
 	en := expr.NewEnv(expr.Env{Ctx: ex.ctx})
-	c := ex.index.Streams(ex.ctx, prefix)
+	c := quiet(ex.index).Streams(ex.ctx, prefix) // the scan has seen what passes its conditions
 	defer func() {
 		if cerr := c.Close(); err == nil {
 			err = cerr

@@ -71,6 +71,9 @@ func countOwn(
 
 func streamRows(ctx context.Context, ex *execution, b scanBounds) rowMaker {
 	m := &streamMaker{ctx: ctx, index: ex.index, names: b.Streams}
+	if x, ok := ex.index.(*watchedIndex); ok && m.names != nil {
+		m.index = x.named(m.names)
+	}
 	m.own, m.ownLeft = countOwn(ex, func(e *ownEvent) string { return e.stream })
 	if m.names == nil {
 		m.cursor = ex.index.Streams(ctx, b.Prefix)

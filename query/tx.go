@@ -31,6 +31,7 @@ type Tx struct {
 	done     bool
 	appended engine.Appended
 	undo     []undoStream // what the statement that is being added has changed in streams
+	reads    *txReads     // nil unless it is serializable and can write
 
 	// What appends refers to. It is written once, so that rows that are being read may refer to it,
 	// too.
@@ -70,6 +71,17 @@ func Begin(store engine.Store, readOnly bool) *Tx {
 	return &Tx{store: store, index: store.ReadIndex(), readOnly: readOnly, streams: ownStreams{}}
 }
 
+// BeginSerializable is Begin for a transaction whose Commit also checks that every statement of it
+// would have given the same if it had run then. One that only reads needs no check: its snapshot is
+// what one moment was like.
+func BeginSerializable(store engine.Store, readOnly bool) *Tx {
+	tx := Begin(store, readOnly)
+	if !readOnly {
+		tx.reads = &txReads{head: tx.index.Head()}
+	}
+	return tx
+}
+
 // Commit appends everything that is buffered, all or nothing, and ends the transaction whatever
 // comes of it. Errors are the store's, a *engine.ConflictError with every check that failed first
 // among them.
@@ -88,8 +100,8 @@ func (tx *Tx) Commit(ctx context.Context) error {
 		tx.told, next = append(tx.told, next), next+e.parts
 	}
 	var err error
-	tx.appended, err = tx.store.Append(ctx, batch...)
-	return err
+	tx.appended, err = tx.store.Append(ctx, tx.reads.guard(batch)...)
+	return tx.reads.explain(err)
 }
 
 // Appended returns what Commit has written.
@@ -173,6 +185,9 @@ func (tx *Tx) refuse(
 	known, err := tx.knowsID(ctx, appends)
 	if err != nil || known {
 		return err
+	}
+	for i := range failed {
+		tx.reads.noteFailed(&failed[i])
 	}
 	return &engine.ConflictError{Head: tx.index.Head(), Checks: failed}
 }
@@ -335,6 +350,7 @@ func (tx *Tx) findSavepoint(name string) int {
 // keep what they see.
 func (tx *Tx) rollbackTo(i int) {
 	p := &tx.saved[i]
+	tx.reads.noteDropped(tx.appends[p.appends:])
 	tx.appends = append([]engine.Append(nil), tx.appends[:p.appends]...)
 	tx.events = append([]ownEvent(nil), tx.events[:p.events]...)
 	tx.erasures = append([]ownErasure(nil), tx.erasures[:p.erasures]...)

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"syscall"
 
-	"github.com/eventfold/eventfold/engine/internal/sabotage"
+	"github.com/eventfold/eventfold/internal/sabotage"
 )
 
 // An entry is what a directory says about one name.

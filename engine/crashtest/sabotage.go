@@ -1,6 +1,6 @@
 package crashtest
 
-import "github.com/eventfold/eventfold/engine/internal/sabotage"
+import "github.com/eventfold/eventfold/internal/sabotage"
 
 // Rules about what the store asks of the disk are broken here, between the store and the disk, and
 // not in the store.

@@ -6,8 +6,8 @@ import (
 	"os"
 
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
-	"github.com/eventfold/eventfold/engine/internal/sabotage"
 	"github.com/eventfold/eventfold/engine/vfs"
+	"github.com/eventfold/eventfold/internal/sabotage"
 )
 
 // nextTemp is the file that becomes the next segment. It is prepared while the segment before it

@@ -7,8 +7,8 @@ import (
 
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/filestore/internal/index"
-	"github.com/eventfold/eventfold/engine/internal/sabotage"
 	"github.com/eventfold/eventfold/engine/vfs"
+	"github.com/eventfold/eventfold/internal/sabotage"
 )
 
 // A logFrame is a whole frame that checks, with the places before and behind it.

@@ -9,8 +9,8 @@ import (
 
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/filestore/internal/index"
-	"github.com/eventfold/eventfold/engine/internal/sabotage"
 	"github.com/eventfold/eventfold/engine/vfs"
+	"github.com/eventfold/eventfold/internal/sabotage"
 )
 
 // A logWriter writes the end of the log. It belongs to the writer, who holds the store's lock.

@@ -37,6 +37,7 @@ var Variables = []Variable{
 	{"EVENTFOLD_EXPRESSIONS", "integration",
 		"how many random expressions are compared with SQLite"},
 	{"EVENTFOLD_LINEARIZABLE_ROUNDS", "integration", "how many histories are made and checked"},
+	{"EVENTFOLD_HISTORIES", "integration", "how many histories of transactions are made and run again one by one"},
 	{"EVENTFOLD_SECONDS", "integration", "how long readers in other processes run"},
 	{"EVENTFOLD_IMAGES", "integration/powercut", "how many images of a disk are tried"},
 	{"EVENTFOLD_FUZZTIME", ".ci/run", "how long each target is fuzzed"},

@@ -6,7 +6,7 @@ import (
 	"hash/crc32"
 
 	"github.com/eventfold/eventfold/engine"
-	"github.com/eventfold/eventfold/engine/internal/sabotage"
+	"github.com/eventfold/eventfold/internal/sabotage"
 	"github.com/google/uuid"
 )
 

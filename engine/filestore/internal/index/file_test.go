@@ -12,8 +12,8 @@ import (
 
 	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/filestore/internal/index/indextest"
-	"github.com/eventfold/eventfold/engine/internal/sabotage"
 	"github.com/eventfold/eventfold/engine/vfs"
+	"github.com/eventfold/eventfold/internal/sabotage"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 

@@ -1,5 +1,5 @@
-// Package sabotage lets a test have a rule of the embedded store broken, to see that the other
-// tests notice. Only a build with the tag saboteur can break one: the environment variable
+// Package sabotage lets a test have a rule of the embedded store or of its transactions broken, to
+// see that the other tests notice. Only a build with the tag saboteur can break one: the environment variable
 // EVENTFOLD_SABOTEUR names it.
 package sabotage
 
@@ -27,4 +27,9 @@ const (
 	EraseKeepsOldGeneration Rule = "erase-keeps-old-generation" // the file that was written anew is not removed
 	EraseForgetsTorn        Rule = "erase-forgets-torn"         // files with what recovery has cut off are not removed
 	EraseDoneTooEarly       Rule = "erase-done-too-early"       // an erasure is done before its files are
+
+	SerialScan        Rule = "serial-scan"        // scans of event tables and counts by bounds are not noted
+	SerialIndex       Rule = "serial-index"       // what is asked of indexes otherwise is not noted
+	SerialExpectation Rule = "serial-expectation" // expectations that have failed or were rolled back are not noted
+	SerialErasure     Rule = "serial-erasure"     // content that was read is not noted
 )
