@@ -39,11 +39,13 @@ type narrowing struct {
 	time     span     // recorded_at, microseconds
 	streams  []string // nil for any
 	types    []string
-	ids      []uuid.UUID
-	prefix   string
-	like     string // a LIKE pattern of the stream that begins with something, "" for none
-	tags     []string
-	any      []engine.Alternative // nil for any event
+	// The categories of streams, nil for any. Only listStreams and the prefix use them.
+	categories []string
+	ids        []uuid.UUID
+	prefix     string
+	like       string // a LIKE pattern of the stream that begins with something, "" for none
+	tags       []string
+	any        []engine.Alternative // nil for any event
 }
 
 // A span is an inclusive range of integers.
@@ -119,6 +121,8 @@ func (b *bound) apply(w *narrowing, en *expr.Env) {
 		w.streams = w.textBound(w.streams, operands, values)
 	case b.ord == ordType:
 		w.types = w.textBound(w.types, operands, values)
+	case b.ord == ordCategory:
+		w.categoryBound(operands, values)
 	}
 }
 
