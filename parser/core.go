@@ -5,9 +5,7 @@ func (r *selectReader) core(c *carriers) *Core {
 	p := r.p
 	core := &Core{Pos: p.tok().off}
 	p.expect("SELECT")
-	if core.Distinct = p.accept("DISTINCT"); !core.Distinct {
-		p.accept("ALL")
-	}
+	c.distinct(core)
 	c.results(core)
 	if p.accept("FROM") {
 		core.From = c.sources()
@@ -24,6 +22,20 @@ func (r *selectReader) core(c *carriers) *Core {
 		c.expr(into(&core.Having))
 	}
 	return core
+}
+
+// distinct reads [ALL | DISTINCT [ON (expr, ...)]].
+func (c *carriers) distinct(core *Core) {
+	p := c.p
+	if core.Distinct = p.accept("DISTINCT"); !core.Distinct {
+		p.accept("ALL")
+		return
+	}
+	if p.accept("ON") {
+		p.expect("(")
+		c.list(&core.DistinctOn)
+		p.expect(")")
+	}
 }
 
 // results reads the list of a SELECT.
@@ -46,6 +58,8 @@ func (c *carriers) result(core *Core) {
 	if star := p.starAhead(); star >= 0 {
 		r.Star = true
 		r.StarTable = p.star(star)
+		c.starColumns(core, i)
+		p.checkStar(lo)
 		return
 	}
 	c.expr(func(e Expr) { core.Results[i].Expr = e })
@@ -96,7 +110,6 @@ func (p *parser) star(star int) (table string) {
 		return ""
 	}
 	p.at = star + 1
-	p.checkStar(lo)
 	return table
 }
 
@@ -105,7 +118,7 @@ func (p *parser) star(star int) (table string) {
 func (p *parser) checkStar(lo int) {
 	t := p.tok()
 	switch {
-	case p.itemEnds():
+	case p.failed() || p.itemEnds():
 		return
 	case !t.is("AS") && !t.naming():
 		p.misplaced(p.at)

@@ -1,17 +1,10 @@
 package parser
 
 func (r *renderer) selectStatement(s *Select) {
-	for i, cte := range s.With {
-		r.text([...]string{"WITH ", ", "}[min(i, 1)], quoteName(cte.Name), " AS (")
-		r.selectStatement(cte.Select)
-		r.text(")")
-	}
-	if len(s.With) > 0 {
-		r.text(" ")
-	}
+	r.with(s)
 	r.core(s.First)
 	for _, u := range s.Unions {
-		r.text(map[bool]string{true: " UNION ALL ", false: " UNION "}[u.All])
+		r.text(" ", u.Op.String(), map[bool]string{true: " ALL ", false: " "}[u.All])
 		r.core(u.Core)
 	}
 	if len(s.OrderBy) > 0 {
@@ -22,6 +15,37 @@ func (r *renderer) selectStatement(s *Select) {
 	r.optional(" AS OF POSITION ", s.AsOf)
 	if s.Follow {
 		r.text(map[bool]string{true: " FOLLOW PROGRESS", false: " FOLLOW"}[s.Progress])
+	}
+}
+
+func (r *renderer) with(s *Select) {
+	for i, cte := range s.With {
+		switch {
+		case i > 0:
+			r.text(", ")
+		case s.Recursive:
+			r.text("WITH RECURSIVE ")
+		default:
+			r.text("WITH ")
+		}
+		r.text(quoteName(cte.Name))
+		r.namesInParentheses(cte.Columns)
+		r.text(" AS (")
+		r.selectStatement(cte.Select)
+		r.text(")")
+	}
+	if len(s.With) > 0 {
+		r.text(" ")
+	}
+}
+
+// namesInParentheses writes a list of names behind a blank, if there are any.
+func (r *renderer) namesInParentheses(names []Name) {
+	for i, n := range names {
+		r.text([...]string{" (", ", "}[min(i, 1)], quoteName(n.Text))
+	}
+	if len(names) > 0 {
+		r.text(")")
 	}
 }
 
@@ -37,6 +61,11 @@ func (r *renderer) core(c *Core) {
 	r.text("SELECT ")
 	if c.Distinct {
 		r.text("DISTINCT ")
+	}
+	if len(c.DistinctOn) > 0 {
+		r.text("ON (")
+		r.list(c.DistinctOn)
+		r.text(") ")
 	}
 	for i, result := range c.Results {
 		if i > 0 {
@@ -67,6 +96,16 @@ func (r *renderer) result(result Result) {
 	}
 	if result.Alias != "" {
 		r.text(" AS ", quoteName(result.Alias))
+	}
+	if len(result.Exclude) > 0 {
+		r.text(" EXCLUDE")
+		r.namesInParentheses(result.Exclude)
+	}
+	for i, x := range result.Replace {
+		r.text([...]string{" REPLACE (", ", "}[min(i, 1)], x.Expr, " AS ", quoteName(x.Name.Text))
+	}
+	if len(result.Replace) > 0 {
+		r.text(")")
 	}
 }
 

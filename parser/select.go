@@ -3,7 +3,7 @@ package parser
 // readSelect reads a SELECT as a statement.
 func readSelect(p *parser) Statement { return p.query() }
 
-// A selectReader reads one SELECT with all that belongs to it, WITH and UNION included.
+// A selectReader reads one SELECT with all that belongs to it, WITH, UNION and its like included.
 type selectReader struct {
 	p    *parser
 	sel  *Select
@@ -17,7 +17,7 @@ type selectReader struct {
 func (p *parser) query() *Select {
 	r := &selectReader{p: p, sel: &Select{Pos: p.tok().off}}
 	if p.word("WITH") {
-		r.sel.With = p.with()
+		p.with(r.sel)
 	}
 	if !p.word("SELECT") {
 		p.unexpected(p.at)
@@ -36,12 +36,16 @@ func (r *selectReader) cores() *carriers {
 	p, sel := r.p, r.sel
 	c := newCarriers(p)
 	sel.First = r.core(c)
-	for p.word("UNION") {
+	for {
+		op, ok := compoundOps[p.tok().key]
+		if !ok {
+			break
+		}
 		if len(sel.Unions) == maxUnited-1 {
-			p.fail(p.at, "a UNION has at most 500 SELECTs")
+			p.fail(p.at, "at most 500 SELECTs are joined by UNION, INTERSECT and EXCEPT")
 			return c
 		}
-		u := Union{All: p.unionAll()}
+		u := Union{Op: op, All: p.compoundAll()}
 		c.read()
 		c = newCarriers(p)
 		u.Core = r.core(c)
@@ -51,19 +55,34 @@ func (r *selectReader) cores() *carriers {
 		return c
 	}
 	if r.early > 0 {
-		p.fail(r.early, "AS OF POSITION holds for the whole UNION", "write it at the end")
+		const whole = "AS OF POSITION holds for the whole "
+		p.fail(r.early, whole+sel.Unions[0].Op.String(), "write it at the end")
 	}
 	c.read()
 	return newCarriers(p)
 }
 
-// unionAll reads UNION [ALL | DISTINCT], behind which a SELECT must stand.
-func (p *parser) unionAll() (all bool) {
-	p.next()
+// compoundOps are the words between the SELECTs of a compound query. None binds tighter than
+// another, as in SQLite.
+var compoundOps = map[string]CompoundOp{
+	"UNION": CompoundUnion, "INTERSECT": CompoundIntersect, "EXCEPT": CompoundExcept,
+}
+
+// compoundAll steps over UNION and its like and reads [ALL | DISTINCT], behind which a SELECT must
+// stand.
+func (p *parser) compoundAll() (all bool) {
+	word := p.next().key
 	if all = p.accept("ALL"); !all {
 		p.accept("DISTINCT")
 	}
-	if !p.word("SELECT") {
+	switch next := p.peek(1); {
+	case p.word("SELECT"):
+	case p.word("(") && next.naming():
+		p.fail(p.at-1, "a SELECT must stand behind "+word, "columns are left out with * EXCLUDE (name, ...)")
+	case p.word("("):
+		p.fail(p.at, "the SELECTs of a "+word+" stand without parentheses",
+			"write SELECT * FROM (SELECT ...) for one that needs them")
+	default:
 		p.unexpected(p.at)
 	}
 	return all
@@ -166,12 +185,12 @@ func (p *parser) closes(n int) bool {
 	return t.kind == tokEnd || t.is(")")
 }
 
-// with reads WITH name AS (select), ...
-func (p *parser) with() (ctes []CTE) {
+// with reads WITH [RECURSIVE] name [(column, ...)] AS [[NOT] MATERIALIZED] (select), ...
+func (p *parser) with(sel *Select) {
 	p.next()
-	if p.word("RECURSIVE") {
-		p.fail(p.at, "WITH RECURSIVE is not supported")
-		return nil
+	if p.word("RECURSIVE") && p.peek(1).naming() {
+		p.next()
+		sel.Recursive = true
 	}
 	seen := map[string]bool{}
 	for p.err == nil {
@@ -181,24 +200,28 @@ func (p *parser) with() (ctes []CTE) {
 			p.fail(at, "the name "+p.quote(at)+" is given twice")
 		}
 		seen[LowerASCII(n.Text)] = true
-		if len(ctes) == maxJoined {
+		if len(sel.With) == maxJoined {
 			p.fail(at, "a WITH has at most 64 names")
 		}
+		cte := CTE{Pos: n.Pos, Name: n.Text}
 		if p.word("(") {
-			const hint = "name the columns inside: SELECT x AS name"
-			p.fail(p.at, "a list of columns is not supported here", hint)
+			cte.Columns = p.columnNames("a column of WITH has a name without a table")
 		}
 		p.expect("AS")
+		// What is used twice is kept, and what is used once is not, whatever is said of it.
+		if !p.accept("MATERIALIZED") {
+			p.accept("NOT", "MATERIALIZED")
+		}
 		if !p.subqueryAhead() {
 			p.unexpected(p.at)
-			return nil
+			return
 		}
-		ctes = append(ctes, CTE{Pos: n.Pos, Name: n.Text, Select: p.subquery()})
+		cte.Select = p.subquery()
+		sel.With = append(sel.With, cte)
 		if !p.accept(",") {
-			break
+			return
 		}
 	}
-	return ctes
 }
 
 // subqueryAhead tells whether a SELECT in parentheses is at the cursor.

@@ -24,8 +24,8 @@ type Params struct {
 // *Transaction, *Savepoint, *Backup, *Verify, *Forget.
 type Statement interface{ statement() }
 
-// A Select is a whole query: WITH, one core or several joined by UNION, and what applies to all of
-// it.
+// A Select is a whole query: WITH, one core or several joined by UNION, INTERSECT and EXCEPT, and
+// what applies to all of it.
 type Select struct {
 	Pos     Pos
 	With    []CTE
@@ -37,42 +37,67 @@ type Select struct {
 	AsOf    Expr // AS OF POSITION; nil for none
 	Follow  bool
 
-	Progress bool // FOLLOW PROGRESS
+	Progress  bool // FOLLOW PROGRESS
+	Recursive bool // WITH RECURSIVE
 }
 
 // A CTE is one name AS (select) of a WITH.
 type CTE struct {
-	Pos    Pos
-	Name   string
-	Select *Select
+	Pos     Pos
+	Name    string
+	Columns []Name // what its columns are called; empty if they keep their names
+	Select  *Select
 }
 
-// A Union is one further core of a compound query.
+// A CompoundOp joins the SELECTs of a compound query, from left to right.
+type CompoundOp uint8
+
+// The operators of a compound query.
+const (
+	CompoundUnion CompoundOp = iota
+	CompoundIntersect
+	CompoundExcept
+)
+
+// String returns the word of the operator.
+func (o CompoundOp) String() string { return [...]string{"UNION", "INTERSECT", "EXCEPT"}[o] }
+
+// A Union is one further core of a compound query, and how it is joined to those before it.
 type Union struct {
+	Op   CompoundOp
 	All  bool
 	Core *Core
 }
 
 // A Core is SELECT ... FROM ... WHERE ... GROUP BY ... HAVING.
 type Core struct {
-	Pos      Pos
-	Distinct bool
-	Results  []Result
-	From     Source // nil without FROM
-	Where    Expr   // nil without WHERE
-	GroupBy  []Expr
-	Having   Expr
+	Pos        Pos
+	Distinct   bool   // of DISTINCT ON, too
+	DistinctOn []Expr // DISTINCT ON (...); empty without
+	Results    []Result
+	From       Source // nil without FROM
+	Where      Expr   // nil without WHERE
+	GroupBy    []Expr
+	Having     Expr
 }
 
 // A Result is one item of a SELECT list: a star, or an expression with its name.
 type Result struct {
 	Pos       Pos
 	Star      bool
-	StarTable string // for t.*
-	Expr      Expr   // nil for a star
-	Alias     string // "" without one
+	StarTable string        // for t.*
+	Exclude   []Name        // of a star: the columns that it leaves out
+	Replace   []Replacement // of a star: the columns that it gives other values
+	Expr      Expr          // nil for a star
+	Alias     string        // "" without one
 	// the expression as the user wrote it; the column's name where there is no alias
 	Text string
+}
+
+// A Replacement is one expr AS name of * REPLACE (...).
+type Replacement struct {
+	Name Name
+	Expr Expr
 }
 
 // A Source is one of *Table, *Derived, *Join.

@@ -5,22 +5,74 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
+// keySize is about what a key takes in a map, without its bytes.
+const keySize = 48
+
+// rowKeys make a key of a row that equal rows share.
+type rowKeys struct {
+	collates []value.Collation
+	key      []byte
+}
+
+func newRowKeys(columns []tableColumn) *rowKeys {
+	k := &rowKeys{}
+	for _, c := range columns {
+		k.collates = append(k.collates, c.collate)
+	}
+	return k
+}
+
+// of returns the key of a row, which lasts until the next call.
+func (k *rowKeys) of(en *expr.Env, row []value.Value) ([]byte, error) {
+	k.key = k.key[:0]
+	for i, v := range row {
+		if !en.Effort(len(v.S)) {
+			return nil, en.Err
+		}
+		k.key = value.AppendKey(k.key, v, k.collates[i])
+	}
+	return k.key, nil
+}
+
+// A rowSet notes rows that have been seen.
+type rowSet struct {
+	keys *rowKeys
+	seen map[string]struct{}
+	keep *keeper
+}
+
+func newRowSet(columns []tableColumn, ex *execution, clause string) *rowSet {
+	return &rowSet{keys: newRowKeys(columns), seen: map[string]struct{}{}, keep: newKeeper(ex.budget, clause)}
+}
+
+// add notes a row and reports whether it is new.
+func (s *rowSet) add(en *expr.Env, row []value.Value) (bool, error) {
+	key, err := s.keys.of(en, row)
+	if err != nil {
+		return false, err
+	}
+	if _, ok := s.seen[string(key)]; ok {
+		return false, nil
+	}
+	s.seen[string(key)] = struct{}{}
+	return true, s.keep.account(int64(len(key)) + keySize)
+}
+
+func (s *rowSet) release() {
+	s.seen = nil
+	s.keep.release()
+}
+
 // distinctRows give every row once.
 type distinctRows struct {
 	projection
-	collates []value.Collation
-	seen     map[string]struct{}
-	keep     *keeper
-	key      []byte
-	row      []value.Value // results of the current row
+	set *rowSet
+	en  *expr.Env     // whose work comparing them is
+	row []value.Value // results of the current row
 }
 
 func newDistinct(in projection, columns []tableColumn, ex *execution, clause string) *distinctRows {
-	d := &distinctRows{projection: in, seen: map[string]struct{}{}, keep: newKeeper(ex.budget, clause)}
-	for _, c := range columns {
-		d.collates = append(d.collates, c.collate)
-	}
-	return d
+	return &distinctRows{projection: in, set: newRowSet(columns, ex, clause), en: ex.env(nil)}
 }
 
 func (d *distinctRows) advance() (bool, error) {
@@ -32,24 +84,11 @@ func (d *distinctRows) advance() (bool, error) {
 		if d.row, err = d.projection.results(); err != nil {
 			return false, err
 		}
-		isNew, err := d.add(d.row)
+		isNew, err := d.set.add(d.en, d.row)
 		if isNew || err != nil {
 			return isNew, err
 		}
 	}
-}
-
-// add notes a row and reports whether it is new.
-func (d *distinctRows) add(row []value.Value) (bool, error) {
-	d.key = d.key[:0]
-	for i, v := range row {
-		d.key = value.AppendKey(d.key, v, d.collates[i])
-	}
-	if _, ok := d.seen[string(d.key)]; ok {
-		return false, nil
-	}
-	d.seen[string(d.key)] = struct{}{}
-	return true, d.keep.account(int64(len(d.key)) + 48)
 }
 
 func (d *distinctRows) results() ([]value.Value, error) { return d.row, nil }
@@ -64,7 +103,6 @@ func (d *distinctRows) next(en *expr.Env) (bool, error) {
 }
 
 func (d *distinctRows) close() error {
-	d.seen = nil
-	d.keep.release()
+	d.set.release()
 	return d.projection.close()
 }

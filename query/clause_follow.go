@@ -30,7 +30,7 @@ func (c *statementCompiler) checkFollow(sel *parser.Select) error {
 	case sel.AsOf != nil:
 		what = "AS OF POSITION"
 	case len(sel.Unions) > 0:
-		what = "UNION"
+		what = sel.Unions[0].Op.String()
 	case len(sel.With) > 0:
 		what = "WITH"
 	case core.Distinct:

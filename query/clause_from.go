@@ -41,7 +41,13 @@ func (c *coreScope) leafInput(
 		return rel, from.Alias, from.Pos, err
 	case *parser.Table:
 		if cte := c.ctes.find(from); cte != nil {
-			cte.uses++
+			if cte.plan == nil {
+				rel, err = c.readItself(cte, from)
+				return rel, aliasOr(from.Alias, cte.name), from.Pos, err
+			}
+			if cte.uses++; c.recursing > 0 {
+				cte.uses++ // a recursive SELECT runs more than once
+			}
 			if cte.plan.outer {
 				c.usesOuter(cte.depth)
 			}

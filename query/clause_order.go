@@ -105,11 +105,16 @@ func (s *orderedRows) build(en *expr.Env) error {
 		return err
 	}
 	s.rows = top.rows
-	slices.SortFunc(s.rows, func(a, b sortedRow) int {
+	return sortKept(en, s.keys, s.rows)
+}
+
+// sortKept sorts rows by their keys, and rows with equal keys as they came.
+func sortKept(en *expr.Env, keys []sortKey, rows []sortedRow) error {
+	slices.SortFunc(rows, func(a, b sortedRow) int {
 		if !en.Effort(sortEffort(a.keys, b.keys)) {
 			return 0
 		}
-		if c := compareKeys(s.keys, a.keys, b.keys); c != 0 {
+		if c := compareKeys(keys, a.keys, b.keys); c != 0 {
 			return c
 		}
 		return a.serial - b.serial

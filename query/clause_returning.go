@@ -20,15 +20,18 @@ type returnColumn struct {
 	commit commitRole
 }
 
-// returnColumns are the columns that RETURNING can give: those of an event table, and two that are
-// not part of *, redacted and duplicate.
+// notOfStar is how many columns at the end of returnColumns are not part of *.
+const notOfStar = 3
+
+// returnColumns are the columns that RETURNING can give: those of an event table, and those that
+// are not part of *: redacted, category and duplicate.
 var returnColumns = func() (list []returnColumn) {
 	for i := range eventColumns {
 		if c := &eventColumns[i]; !c.hidden {
 			list = append(list, c.returned())
 		}
 	}
-	return append(list, eventColumns[ordRedacted].returned(),
+	return append(list, eventColumns[ordRedacted].returned(), eventColumns[ordCategory].returned(),
 		returnColumn{Column{"duplicate", Integer, false}, -1, 0, nil, commitAssigns})
 }()
 
@@ -51,7 +54,7 @@ func (p *insertPlan) compileReturning(r *parser.Returning, pending bool) error {
 		return nil
 	}
 	if r.Star {
-		p.returning = append(p.returning, returnColumns[:len(returnColumns)-2]...)
+		p.returning = append(p.returning, returnColumns[:len(returnColumns)-notOfStar]...)
 	}
 	for _, name := range r.Columns {
 		found := false
@@ -63,7 +66,7 @@ func (p *insertPlan) compileReturning(r *parser.Returning, pending bool) error {
 		}
 		if !found {
 			e := errorf(UnknownColumn, name.Pos, "there is no column %s to return", fault.Quoted(name.Text))
-			e.Hint = "RETURNING gives the columns of an event table, redacted and duplicate"
+			e.Hint = "RETURNING gives the columns of an event table, redacted, category and duplicate"
 			if column := foreignColumns[parser.LowerASCII(name.Text)]; column != "" {
 				e.Hint = "the column is " + column
 			}

@@ -79,26 +79,13 @@ func (c *coreScope) expandResults() error {
 			return errorf(UnknownTable, r.Pos,
 				"there is no table %s in this query", fault.Quoted(r.StarTable))
 		}
-		for i := range c.sources {
-			if r.StarTable == "" || sameName(c.sources[i].name, r.StarTable) {
-				c.results = append(c.results, c.sources[i].star(r)...)
-			}
+		list, err := c.starResults(r)
+		if err != nil {
+			return err
 		}
+		c.results = append(c.results, list...)
 	}
 	return nil
-}
-
-// star lists the columns of a source for a star in the SELECT list.
-func (s *fromItem) star(r parser.Result) []parser.Result {
-	var list []parser.Result
-	for i, col := range s.columns {
-		if col.hidden || r.StarTable == "" && s.merged[parser.LowerASCII(col.Name)] {
-			continue
-		}
-		at := &parser.Column{Pos: r.Pos, Table: ordinalName(s.offset + i), Name: col.Name}
-		list = append(list, parser.Result{Pos: r.Pos, Expr: at, Text: col.Name})
-	}
-	return list
 }
 
 // usesAggregates reports whether the results or ORDER BY have an aggregate function.
@@ -120,7 +107,7 @@ func (c *coreScope) uses(order []parser.Order, is func(*parser.Call) bool) bool 
 		})
 	}
 	return slices.ContainsFunc(c.results, func(r parser.Result) bool { return found(r.Expr) }) ||
-		slices.ContainsFunc(order, func(o parser.Order) bool { return found(o.Expr) })
+		slices.ContainsFunc(c.withDistinctOn(order), func(o parser.Order) bool { return found(o.Expr) })
 }
 
 func (c *coreScope) compileResults(p *corePlan) error {

@@ -186,7 +186,7 @@ func (c *coreScope) bound(
 	}
 	switch ord {
 	case ordPosition, ordVersion, ordRecordedAt:
-	case ordStream, ordType, ordID:
+	case ordStream, ordType, ordID, ordCategory:
 		if op != parser.OpEq {
 			return nil, false, nil
 		}
@@ -204,6 +204,8 @@ func (c *coreScope) bound(
 // it lists.
 func systemBound(def table, ord int) int {
 	switch {
+	case ord == 1 && def.name() == "$streams":
+		return ordCategory
 	case ord != 0:
 		return -1
 	case def.name() == "$streams":

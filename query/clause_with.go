@@ -10,11 +10,12 @@ import (
 // A withName is one name that WITH has defined, with those that were defined before it.
 // Its plan is compiled once, however often the name is used.
 type withName struct {
-	up    *withName
-	name  string
-	plan  *selectPlan
-	depth int // of the query that has the WITH
-	uses  int // counted while the statement is compiled
+	up        *withName
+	name      string
+	plan      *selectPlan // nil while it is compiled, when only a recursion can use the name
+	recursion *recursion  // WITH RECURSIVE, otherwise nil
+	depth     int         // of the query that has the WITH
+	uses      int         // counted while the statement is compiled
 }
 
 // find returns what a table's name stands for, nil if WITH does not define it.
@@ -30,7 +31,8 @@ func (s *withName) find(t *parser.Table) *withName {
 	return nil
 }
 
-// addCTEs compiles WITH and puts its names into the scope. A body sees the names before it.
+// addCTEs compiles WITH and puts its names into the scope. A body sees the names before it, and
+// its own behind RECURSIVE.
 func (c *statementCompiler) addCTEs(sel *parser.Select, q *queryScope) error {
 	for i := range sel.With {
 		cte := &sel.With[i]
@@ -39,13 +41,38 @@ func (c *statementCompiler) addCTEs(sel *parser.Select, q *queryScope) error {
 				return errorf(BadStatement, cte.Pos, "WITH defines %s twice", fault.Quoted(cte.Name))
 			}
 		}
-		plan, err := c.compileSelect(cte.Select,
-			queryScope{parent: q.parent, ctes: q.ctes, nested: true, depth: q.depth})
+		inner := queryScope{parent: q.parent, ctes: q.ctes, nested: true, depth: q.depth}
+		w := &withName{up: q.ctes, name: cte.Name, depth: q.depth}
+		var err error
+		if sel.Recursive {
+			err = c.compileRecursive(w, cte, inner)
+		} else {
+			w.plan, err = c.compileSelect(cte.Select, inner)
+		}
+		if err == nil {
+			err = renameColumns(cte, w.plan.columns)
+		}
 		if err != nil {
 			return err
 		}
-		plan.wanted = make([]bool, len(plan.columns))
-		q.ctes = &withName{up: q.ctes, name: cte.Name, plan: plan, depth: q.depth}
+		w.plan.wanted = make([]bool, len(w.plan.columns))
+		q.ctes = w
+	}
+	return nil
+}
+
+// renameColumns gives columns the names that WITH has for them, if it has any.
+func renameColumns(cte *parser.CTE, columns []tableColumn) error {
+	names := cte.Columns
+	if len(names) == 0 {
+		return nil
+	}
+	if len(names) != len(columns) {
+		return errorf(BadStatement, names[0].Pos, "WITH names %d columns of %s, whose SELECT gives %d",
+			len(names), fault.Quoted(cte.Name), len(columns))
+	}
+	for i, n := range names {
+		columns[i].Name = n.Text
 	}
 	return nil
 }

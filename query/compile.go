@@ -19,6 +19,8 @@ type statementCompiler struct {
 	text    string                  // of the statement
 	checks  []func(*expr.Env) error // of the arguments, before the first row
 
+	recursing int // names of WITH RECURSIVE that are being compiled, inside each other
+
 	ctx  context.Context
 	work int   // since the context was looked at
 	err  error // what a compilation that nobody waits for ends with

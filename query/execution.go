@@ -22,11 +22,12 @@ type execution struct {
 	streams ownStreams       // of the open transaction
 	budget  *budget          // shared with the workers of parallel aggregation
 
-	once       map[int]*onceResult           // results of uncorrelated sub-queries, by their number
-	ctes       map[*withName][][]value.Value // rows of the names of WITH that are used more than once
-	events     []*engine.Event               // events that evalEvent captured
-	keepEvents bool                          // rows are held: captured events are kept; otherwise one is reused
-	counters   *counters                     // shared likewise
+	once       map[int]*onceResult            // results of uncorrelated sub-queries, by their number
+	ctes       map[*withName][][]value.Value  // rows of the names of WITH that are used more than once
+	working    map[*recursion][][]value.Value // what recursive SELECTs read at the moment
+	events     []*engine.Event                // events that evalEvent captured
+	keepEvents bool                           // rows are held: captured events are kept; otherwise one is reused
+	counters   *counters                      // shared likewise
 
 	following *followingRows // of a SELECT with FOLLOW, once it is open
 

@@ -1,6 +1,11 @@
 package query
 
-import "github.com/eventfold/eventfold/query/internal/value"
+import (
+	"slices"
+	"strings"
+
+	"github.com/eventfold/eventfold/query/internal/value"
+)
 
 // A keeper copies rows that are held for longer than the row lasts, and accounts for them. Texts
 // are copied, too: a short one would keep alive the whole block of the log that it was read from.
@@ -37,6 +42,23 @@ func (k *keeper) row(row []value.Value) ([]value.Value, error) {
 	for i, v := range row {
 		v.S = k.text(v.S)
 		kept[i] = v
+	}
+	return kept, nil
+}
+
+// alone is row for rows that come and go in no order: nothing else shares their memory, so that
+// forget tells the truth of them.
+func (k *keeper) alone(row []value.Value) ([]value.Value, error) {
+	size := int64(len(row)*valueSize) + 24
+	for i := range row {
+		size += int64(len(row[i].S))
+	}
+	if err := k.account(size); err != nil {
+		return nil, err
+	}
+	kept := slices.Clone(row)
+	for i := range kept {
+		kept[i].S = strings.Clone(kept[i].S)
 	}
 	return kept, nil
 }

@@ -25,6 +25,8 @@ type queryScope struct {
 	nested  bool   // a sub-query of any kind
 	depth   int    // how many queries enclose it whose rows it can see
 
+	recursion *recursion // of the name of WITH RECURSIVE whose SELECT this is itself, otherwise nil
+
 	constant bool // only constants may be used: no columns and no sub-queries
 	rowWise  bool // only the row and the arguments may be used: no sub-queries and no clock
 }
@@ -157,7 +159,7 @@ func (c *coreScope) find(col *parser.Column) (int, error) {
 	if at, ok := strings.CutPrefix(col.Table, sourceMark); ok {
 		return strconv.Atoi(at)
 	}
-	found := -1
+	found, hidden, clash := -1, false, false
 	for k := range c.sources {
 		src := &c.sources[k]
 		if col.Table != "" && !sameName(src.name, col.Table) {
@@ -167,11 +169,16 @@ func (c *coreScope) find(col *parser.Column) (int, error) {
 		if i < 0 || col.Table == "" && src.merged[parser.LowerASCII(col.Name)] {
 			continue
 		}
-		if found >= 0 {
-			return -1, errorf(BadStatement, col.Pos,
-				"column %s is ambiguous: more than one table has it", fault.Quoted(col.Name))
+		switch isHidden := src.columns[i].hidden; {
+		case found < 0 || hidden && !isHidden: // one that is part of * comes before one that is not
+			found, hidden, clash = src.offset+i, isHidden, false
+		case hidden == isHidden:
+			clash = true
 		}
-		found = src.offset + i
+	}
+	if clash {
+		return -1, errorf(BadStatement, col.Pos,
+			"column %s is ambiguous: more than one table has it", fault.Quoted(col.Name))
 	}
 	return found, nil
 }

@@ -8,16 +8,17 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// A selectPlan is a compiled SELECT: one core or several joined by UNION, in an order, cut by
-// LIMIT.
+// A selectPlan is a compiled SELECT: one core or several joined by UNION and its like, in an order,
+// cut by LIMIT.
 type selectPlan struct {
-	cores   []*corePlan
-	all     []bool // of core i > 0: joined by UNION ALL
-	columns []tableColumn
-	order   []sortKey // on the rows of a UNION; a single core has its own
-	limit   *limitPlan
-	outer   bool   // reads columns of an enclosing query
-	wanted  []bool // of a sub-query in FROM: the results that are read; nil for all
+	cores     []*corePlan
+	ops       []compoundOp // of core i > 0: how it is joined to those before it
+	columns   []tableColumn
+	order     []sortKey // on the rows of several cores; a single core has its own
+	limit     *limitPlan
+	recursion *recursion // of a name of WITH RECURSIVE that reads itself, otherwise nil
+	outer     bool       // reads columns of an enclosing query
+	wanted    []bool     // of a sub-query in FROM: the results that are read; nil for all
 }
 
 // prune drops the results that nobody reads, and with them the columns that only they need. It is
@@ -60,13 +61,14 @@ type corePlan struct {
 	bare     []bool       // by result: it is a column and nothing else
 	columns  []tableColumn
 	distinct bool
+	on       []*expr.Expr // DISTINCT ON (...), nil without
 	order    []sortKey
 	directed *directedScan // ORDER BY that the scan itself can give, nil if it cannot
 	texts    coreTexts
 }
 
 // coreTexts are what EXPLAIN says of the steps.
-type coreTexts struct{ where, group, having, order string }
+type coreTexts struct{ where, group, having, on, order string }
 
 // compileSelect compiles a SELECT wherever it stands.
 func (c *statementCompiler) compileSelect(sel *parser.Select, q queryScope) (*selectPlan, error) {
@@ -133,6 +135,9 @@ func (c *coreScope) compile(order []parser.Order) (*corePlan, error) {
 	if err := c.compileOrder(p, order); err != nil {
 		return nil, err
 	}
+	if err := c.compileDistinctOn(p); err != nil {
+		return nil, err
+	}
 	if err := c.compileHaving(p); err != nil {
 		return nil, err
 	}
@@ -169,10 +174,10 @@ func (p *selectPlan) open(ex *execution, outer *expr.Env) (rows, error) {
 		}
 		return limited(op, limit, offset), nil
 	}
-	op, err := p.openUnion(ex, outer)
-	if err != nil {
-		return nil, err
+	if p.recursion != nil {
+		return limited(p.openRecursive(ex, outer), limit, offset), nil
 	}
+	op := p.openCompound(ex, outer, len(p.cores))
 	if len(p.order) > 0 {
 		op = &orderedRows{
 			in: &plainProjection{rows: op, en: ex.env(outer), keys: p.order}, keys: p.order,
@@ -201,10 +206,14 @@ func (p *corePlan) open(ex *execution, outer *expr.Env, limit int64) (rows, erro
 	if p.windows != nil {
 		in = p.windows.open(ex, outer, in)
 	}
-	var rows projection = &projectedRows{
+	projected := &projectedRows{
 		in: in, en: ex.env(outer), plan: p, row: make([]value.Value, len(p.results)),
 	}
-	if p.distinct {
+	var rows projection = projected
+	switch {
+	case p.on != nil:
+		return p.openFirst(ex, projected, sorted), nil
+	case p.distinct:
 		rows = newDistinct(rows, p.columns, ex, "DISTINCT")
 	}
 	if !sorted {
@@ -242,23 +251,15 @@ func (p *corePlan) scanLimit(limit int64) int64 {
 }
 
 func (p *selectPlan) explain(x *explainer) {
-	for i, core := range p.cores {
-		if len(p.cores) > 1 {
-			x.depth++
-		}
-		core.explain(x, p.limitText(x, len(p.cores) == 1))
-		if len(p.cores) > 1 {
-			x.depth--
-		}
-		if i > 0 {
-			kind := "union"
-			if p.all[i] {
-				kind = "union all"
-			}
-			x.step(kind, "the rows before and these")
-		}
+	switch {
+	case len(p.cores) == 1:
+		p.cores[0].explain(x, p.limitText(x, true))
+	case p.recursion != nil:
+		p.explainRecursive(x)
+	default:
+		p.explainCores(x, 0, len(p.cores))
 	}
-	if len(p.order) > 0 {
+	if len(p.order) > 0 && p.recursion == nil {
 		x.step("sort", "%d columns", len(p.order))
 	}
 	if text := p.limitText(x, true); text != "" {
@@ -288,7 +289,11 @@ func (p *corePlan) explain(x *explainer, limit string) {
 			x.step("window", "%s", w.text)
 		}
 	}
-	if p.distinct {
+	switch {
+	case p.on != nil:
+		p.explainFirst(x, sorted)
+		return
+	case p.distinct:
 		x.step("distinct", "by hash")
 	}
 	if !sorted {

@@ -39,12 +39,14 @@ type narrowing struct {
 	time     span     // recorded_at, microseconds
 	streams  []string // nil for any
 	types    []string
-	ids      []uuid.UUID
-	prefix   string
-	like     string // a LIKE pattern of the stream that begins with something, "" for none
-	tags     []string
-	any      []engine.Alternative // nil for any event
-	seen     *seenScan            // in a serializable transaction: the scan that is to be noted
+	// The categories of streams, nil for any. Only listStreams and the prefix use them.
+	categories []string
+	ids        []uuid.UUID
+	prefix     string
+	like       string // a LIKE pattern of the stream that begins with something, "" for none
+	tags       []string
+	any        []engine.Alternative // nil for any event
+	seen       *seenScan            // in a serializable transaction: the scan that is to be noted
 }
 
 // A span is an inclusive range of integers.
@@ -120,6 +122,8 @@ func (b *bound) apply(w *narrowing, en *expr.Env) {
 		w.streams = w.textBound(w.streams, operands, values)
 	case b.ord == ordType:
 		w.types = w.textBound(w.types, operands, values)
+	case b.ord == ordCategory:
+		w.categoryBound(operands, values)
 	}
 }
 

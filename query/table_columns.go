@@ -44,6 +44,7 @@ const (
 	ordRecordedAt
 	ordEvent
 	ordRedacted
+	ordCategory
 )
 
 // eventColumns are the columns of every event table, in the order of SELECT *. A new column is one
@@ -65,6 +66,7 @@ var eventColumns = []eventColumn{
 	ordEvent: {hidden(column("event", EventType, value.AffNone)), engine.ColAll, evalEvent, nil, commitKeeps},
 	ordRedacted: {hidden(column("redacted", Integer, value.AffInteger)), engine.ColRedacted, evalRedacted,
 		nil, commitKeeps},
+	ordCategory: {hidden(column("category", Text, value.AffText)), engine.ColStream, evalCategory, nil, commitKeeps},
 }
 
 // columnSet is what the engine must read for columns of an event table.
@@ -111,6 +113,11 @@ func evalPosition(en *expr.Env) value.Value {
 
 func evalStream(en *expr.Env) value.Value {
 	return value.Value{Kind: value.String, S: en.Row.Batch.Events.Streams[en.Row.I]}
+}
+
+// evalCategory gives what of the stream's name says which kind of stream it is.
+func evalCategory(en *expr.Env) value.Value {
+	return value.Value{Kind: value.String, S: expr.Category(en.Row.Batch.Events.Streams[en.Row.I])}
 }
 
 // evalVersion gives NULL for an event of a transaction whose version depends on what others append

@@ -10,35 +10,55 @@ const (
 	likeStreams = 1000 // streams that are looked at before the list is given up
 )
 
-// listStreams replaces stream LIKE 'order-%' by the streams that match, where they are few: then
-// their indexes lead to the events. It must not be used for what sees events that come later, since
-// they may begin new streams.
+// listStreams replaces stream LIKE 'order-%' and category = 'order' by the streams that match, where
+// they are few: then their indexes lead to the events. It must not be used for what sees events that
+// come later, since they may begin new streams.
 func (s *tableScan) listStreams(ex *execution, what *narrowing) error {
-	if what.like == "" || what.empty || what.streams != nil || len(ex.own) > 0 || !s.events().all {
+	if what.like == "" && what.categories == nil || what.empty || what.streams != nil || len(ex.own) > 0 {
 		return nil
 	}
-	if len(what.like) > value.MaxPattern {
-		return nil // the condition itself refuses it
+	if t := s.events(); t == nil || !t.all {
+		return nil
 	}
-	pattern := value.CompileLike(what.like, -1)
 	found, left := []string{}, likeStreams
-	for _, prefix := range caseVariants(likePrefix(what.like)) {
-		complete, err := matching(ex, prefix, &pattern, &found, &left)
-		if err != nil || !complete {
-			return err
-		}
+	complete, err := false, error(nil)
+	if what.categories != nil {
+		complete, err = inCategories(ex, what.categories, &found, &left)
+	}
+	if !complete && err == nil && what.like != "" {
+		found, left = []string{}, likeStreams
+		complete, err = likeStreamNames(ex, what.like, &found, &left)
+	}
+	if err != nil || !complete {
+		return err
 	}
 	what.streams, what.prefix = found, ""
 	what.empty = len(found) == 0
 	return nil
 }
 
+// likeStreamNames appends the streams that a LIKE pattern matches to found. complete is false if
+// there are too many to look at.
+func likeStreamNames(ex *execution, like string, found *[]string, left *int) (complete bool, err error) {
+	if len(like) > value.MaxPattern {
+		return false, nil // the condition itself refuses it
+	}
+	pattern := value.CompileLike(like, -1)
+	en := expr.NewEnv(expr.Env{Ctx: ex.ctx})
+	match := func(name string) bool { return pattern.Match(&en.Meter, name) }
+	for _, prefix := range caseVariants(likePrefix(like)) {
+		if complete, err := matching(ex, prefix, match, found, left); err != nil || !complete {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
 // matching appends the streams that begin with prefix and match. complete is false if there are too
 // many to look at.
 func matching(
-	ex *execution, prefix string, p *value.Like, found *[]string, left *int,
+	ex *execution, prefix string, match func(name string) bool, found *[]string, left *int,
 ) (complete bool, err error) {
-	en := expr.NewEnv(expr.Env{Ctx: ex.ctx})
 	c := quiet(ex.index).Streams(ex.ctx, prefix) // the scan has seen what passes its conditions
 	defer func() {
 		if cerr := c.Close(); err == nil {
@@ -49,7 +69,7 @@ func matching(
 		if *left--; *left < 0 {
 			return false, nil
 		}
-		if name := c.Stream().Stream; p.Match(&en.Meter, name) {
+		if name := c.Stream().Stream; match(name) {
 			*found = append(*found, name)
 		}
 	}
