@@ -441,11 +441,19 @@ func (s *clauseScope) groupColumn(e parser.Expr) parser.Expr {
 	return &parser.Column{Pos: e.At(), Table: groupMark, Name: strconv.Itoa(slot)}
 }
 
-// groupSlot returns the slot of a GROUP BY expression that groupColumn has replaced.
+// groupSlot returns the slot of a GROUP BY expression, which groupColumn has replaced, or of the
+// result that has a name.
 func (s *clauseScope) groupSlot(e parser.Expr) (slot int, ok bool) {
 	col, ok := e.(*parser.Column)
-	if !ok || col.Table != groupMark {
+	if !ok {
 		return 0, false
+	}
+	if col.Table != groupMark {
+		r := s.aliased(col)
+		if r != nil {
+			slot, ok = s.groups[s.key(r)]
+		}
+		return slot, ok && r != nil
 	}
 	slot, err := strconv.Atoi(col.Name)
 	return slot, err == nil

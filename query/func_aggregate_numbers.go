@@ -157,8 +157,9 @@ func finalAvg(s *aggState, _ *aggregateCall, _ *expr.Env) (value.Value, error) {
 }
 
 // moments is a variance, divided by less fewer than there are numbers, or the root of it. The state
-// has the mean in total and the sum of the squares of the distances from it in rest (Welford), so
-// that large numbers that are close to each other lose nothing.
+// has the first number in value, the mean of how far all are from it in total, and the sum of the
+// squares of the distances from the mean in rest (Welford): large numbers that are close to each
+// other lose nothing.
 func moments(less int64, root bool) *aggregate {
 	final := func(s *aggState, _ *aggregateCall, _ *expr.Env) (value.Value, error) {
 		if s.n <= less {
@@ -179,12 +180,25 @@ func stepMoments(s *aggState, c *aggregateCall, v []value.Value) error {
 	if err != nil {
 		return err
 	}
+	if s.n == 0 {
+		s.value = n
+	}
 	s.n++
-	x := n.Real()
+	x := apart(n, s.value)
 	distance := x - s.total
 	s.total += distance / float64(s.n)
 	s.rest += distance * (x - s.total)
 	return nil
+}
+
+// apart is how far a is from b, of integers without a loss.
+func apart(a, b value.Value) float64 {
+	if a.Kind == value.Int && b.Kind == value.Int {
+		if d := a.N - b.N; (d > 0) == (a.N > b.N) {
+			return float64(d)
+		}
+	}
+	return a.Real() - b.Real()
 }
 
 // mergeMoments joins the moments of two parts (Chan, Golub and LeVeque).
@@ -193,11 +207,11 @@ func mergeMoments(s, after *aggState, _ *aggregateCall) error {
 	case after.n == 0:
 		return nil
 	case s.n == 0:
-		s.n, s.total, s.rest = after.n, after.total, after.rest
+		s.n, s.value, s.total, s.rest = after.n, after.value, after.total, after.rest
 		return nil
 	}
 	n, m := float64(s.n), float64(after.n)
-	distance := after.total - s.total
+	distance := after.total - s.total + apart(after.value, s.value)
 	s.total += distance * m / (n + m)
 	s.rest += after.rest + distance*distance*n*m/(n+m)
 	s.n += after.n
