@@ -309,18 +309,23 @@ func (c *coreScope) compileGroupBy() error {
 	return c.compileGroupSets(slots)
 }
 
-// groupTerms are the expressions of GROUP BY. ALL means the results that are no aggregates.
+// groupTerms are the expressions of GROUP BY. ALL means the results that are no aggregates, and no
+// constants, by which nothing is grouped.
 func (c *coreScope) groupTerms() []parser.Expr {
 	if !c.core.GroupAll {
 		return c.core.GroupBy
 	}
 	var list []parser.Expr
 	for _, r := range c.results {
-		computed := parser.Contains(r.Expr, func(e parser.Expr) bool {
+		reads, computed := false, false
+		parser.Walk(r.Expr, func(e parser.Expr) bool {
+			_, column := e.(*parser.Column)
+			reads = reads || column || hasSelect(e)
 			call, ok := e.(*parser.Call)
-			return ok && (call.Over != nil || isAggregate(call))
+			computed = computed || ok && (call.Over != nil || isAggregate(call))
+			return true
 		})
-		if !computed {
+		if reads && !computed {
 			list = append(list, r.Expr)
 		}
 	}

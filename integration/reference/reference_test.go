@@ -5,6 +5,7 @@ package reference
 import (
 	"database/sql"
 	"fmt"
+	"maps"
 	"math"
 	"math/big"
 	"math/rand/v2"
@@ -37,8 +38,8 @@ func rows() []row { return slices.Concat(aggregateRows, groupingRows, pendingRow
 // with few values and one with NULLs, an integer and a real number with NULLs, a text, a time.
 const (
 	ourTable = `WITH t AS (SELECT position AS id, type AS k, payload->>'$.g' AS g, payload->>'$.n' AS n, ` +
-		`payload->>'$.x' AS x, payload->>'$.s' AS s, timestamp(payload->>'$.at') AS at FROM $all) `
-	theirTable = `CREATE TABLE t (id BIGINT, k VARCHAR, g VARCHAR, n BIGINT, x DOUBLE, s VARCHAR, at TIMESTAMP)`
+		`payload->>'$.x' AS x, payload->>'$.s' AS s, timestamp(payload->>'$.at') AS ts FROM $all) `
+	theirTable = `CREATE TABLE t (id BIGINT, k VARCHAR, g VARCHAR, n BIGINT, x DOUBLE, s VARCHAR, ts TIMESTAMP)`
 )
 
 // words are what stands for a word in braces: one of them each time that it stands there.
@@ -48,6 +49,7 @@ var words = map[string][]string{
 	"val":   {"n", "x", "s", "k", "id"},
 	"key":   {"k", "g", "id % 3", "n % 2"},
 	"p":     {"0", "0.25", "0.5", "0.75", "0.9", "0.1", "1"},
+	"q":     {"0.25", "0.5", "0.75", "0.9", "0.1", "1"}, // DuckDB takes 0 in descending order for 1
 	"where": {"", "", " WHERE n > 0", " WHERE k = 'a'", " WHERE x IS NOT NULL AND id < 40", " WHERE id < 0", " WHERE id < 2"},
 	"desc":  {"", " DESC"},
 	"few":   {"1", "2", "3", "10"},
@@ -220,8 +222,8 @@ func TestSameAnswersAsDuckDB(t *testing.T) {
 			failed++
 		}
 	}
-	for text, err := range refused {
-		t.Logf("not there yet: %s: %s", text, err)
+	for _, text := range slices.Sorted(maps.Keys(refused)) {
+		t.Logf("not there yet: %s: %s", text, refused[text])
 	}
 	t.Logf("%d statements, %d differences", n, failed)
 }
