@@ -151,11 +151,35 @@ func hostile() map[string]string {
 			" GROUP BY printf('%1000000d', position)) AS t",
 		"distinct long": "SELECT COUNT(DISTINCT printf('%1000000d', position)), COUNT(DISTINCT " + large + ")" +
 			rows,
-		"select distinct": "SELECT DISTINCT printf('%1000000d', position)" + rows,
-		"max of long":     "SELECT MAX(printf('%.*c',1000000,type)), MIN(" + large + ")" + rows + " GROUP BY type",
-		"payloads sorted": "SELECT payload, type" + rows + " ORDER BY payload DESC",
-		"payloads nocase": "SELECT MAX(payload COLLATE NOCASE)" + rows + " GROUP BY payload COLLATE NOCASE",
-		"events sorted":   "SELECT event" + rows + " ORDER BY type, payload",
+		"distinct of many": "SELECT COUNT(DISTINCT " + list(large+"||%d", 100) + ")" + rows,
+		"select distinct":  "SELECT DISTINCT printf('%1000000d', position)" + rows,
+		"group_concat in order": "SELECT length(group_concat(" + large + " ORDER BY type DESC)), " +
+			"length(string_agg(type, " + large + " ORDER BY position))" + rows,
+		"group_concat in order of many": "SELECT length(string_agg(type, ',' ORDER BY " +
+			list("upper("+large+"||%d)", 100) + "))" + rows,
+		"json_group_array": "SELECT length(json_group_array(replace(" + large + ", 'a', char(1)))), " +
+			"length(json_group_object(type, " + large + "))" + rows,
+		"json_group_array in order": "SELECT length(json_group_array(replace(" + large +
+			", 'a', char(1)) ORDER BY position DESC))" + rows,
+		"percentiles of long": "SELECT length(percentile_disc(" + large + ", 0.5)), length(mode(" + large + "))" + rows,
+		"max_by of long": "SELECT COUNT(*) FROM (SELECT max_by(" + large + ", position), last(" + large + " ORDER BY " +
+			large + ")" + rows + " GROUP BY stream) AS t",
+		"median of pairs": "SELECT median(a.position * b.position) FROM $all a, $all b",
+		"mode of pairs":   "SELECT mode(a.type || b.position) FROM $all a, $all b",
+		"window median":   "SELECT SUM(m) FROM (SELECT median(position * 7919 % 10007) OVER (ORDER BY position) AS m" + rows + ") AS t",
+		"window in order": "SELECT SUM(length(l)) FROM (SELECT GROUP_CONCAT(position ORDER BY type DESC) OVER (ORDER BY " +
+			"position) AS l" + rows + ") AS t",
+		"window json": "SELECT SUM(length(l)) FROM (SELECT json_group_array(payload) OVER (ORDER BY position) AS l" +
+			rows + ") AS t",
+		"cube": "SELECT COUNT(*) FROM (SELECT COUNT(*)" + rows + " GROUP BY CUBE (" + list("position % (2 + %d)", 12) +
+			")) AS t",
+		"rollup of long":    "SELECT COUNT(*) FROM (SELECT COUNT(*)" + rows + " GROUP BY ROLLUP (type, printf('%1000000d', position))) AS t",
+		"rollup of rollups": "SELECT COUNT(*)" + rows + " GROUP BY " + list("ROLLUP ("+list("version + %d", 7)+")", 4),
+		"very many sets":    "SELECT 1 GROUP BY " + list("GROUPING SETS ((1), (2))", 12) + ", " + list("version", 1800),
+		"max of long":       "SELECT MAX(printf('%.*c',1000000,type)), MIN(" + large + ")" + rows + " GROUP BY type",
+		"payloads sorted":   "SELECT payload, type" + rows + " ORDER BY payload DESC",
+		"payloads nocase":   "SELECT MAX(payload COLLATE NOCASE)" + rows + " GROUP BY payload COLLATE NOCASE",
+		"events sorted":     "SELECT event" + rows + " ORDER BY type, payload",
 		"window": "SELECT SUM(length(l)) FROM (SELECT LAG(" + large + ") OVER (ORDER BY position) AS l" +
 			rows + ") AS t",
 		"window max": "SELECT SUM(length(l)) FROM (SELECT MAX(printf('%100000d', position)) OVER (ORDER BY " +

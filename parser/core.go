@@ -15,8 +15,7 @@ func (r *selectReader) core(c *carriers) *Core {
 		c.expr(into(&core.Where))
 	}
 	if p.word("GROUP") {
-		p.expect("GROUP", "BY")
-		c.list(&core.GroupBy)
+		c.groupBy(core)
 	}
 	if p.accept("HAVING") {
 		c.expr(into(&core.Having))

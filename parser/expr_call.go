@@ -12,7 +12,7 @@ type carriedCall struct {
 }
 
 // call writes a function's name and its arguments. Words that stand among the arguments of some
-// functions become commas or are left out, and with FILTER and OVER are read here.
+// functions become commas or are left out, and what stands behind the parenthesis is read here.
 func (e *emitter) call() {
 	p := e.p
 	at := p.at
@@ -53,9 +53,17 @@ func callable(name string) bool {
 	return key != "CAST" && (!keywords[key] || functionWords[key])
 }
 
-// behindCall reads FILTER and OVER. What they hold is read apart from the expression around them.
+// behindCall reads WITHIN GROUP, FILTER and OVER. What they hold is read apart from the expression
+// around them.
 func (e *emitter) behindCall(call *Call) {
 	p := e.p
+	if at := p.at; p.accept("WITHIN", "GROUP", "(") {
+		if len(call.OrderBy) > 0 {
+			p.fail(at, "ORDER BY stands in the parentheses of the call or in WITHIN GROUP, not in both")
+		}
+		call.Within, call.OrderBy = true, p.callOrder()
+		p.expect(")")
+	}
 	if p.words(p.at, "FILTER", "(") {
 		p.at += 2
 		p.expect("WHERE")
@@ -86,9 +94,18 @@ func (e *emitter) arguments(call *Call) (n int) {
 	}
 	n = e.c.exprs()
 	if p.word("ORDER") {
-		p.fail(p.at, "ORDER BY inside of a call is not supported")
+		call.OrderBy = p.callOrder()
 	}
 	return n
+}
+
+// callOrder reads the ORDER BY of a call. What it holds is read apart from the expression around.
+func (p *parser) callOrder() (list []Order) {
+	c := newCarriers(p)
+	p.expect("ORDER", "BY")
+	c.orders(&list)
+	c.read()
+	return list
 }
 
 // callForms read the arguments of the functions that may have words among them. The index is that

@@ -30,8 +30,8 @@ func (l *lowerer) call(e *sqlparser.FuncExpr) node {
 // special gives a call with words among its arguments its meaning.
 func (l *lowerer) special(i int, r *carriedCall) Expr {
 	c := r.call
-	if c.Star || c.Distinct || c.Filter != nil || c.Over != nil {
-		l.p.fail(i, strings.ToUpper(c.Name)+" takes no *, DISTINCT, FILTER or OVER")
+	if c.Star || c.Distinct || len(c.OrderBy) > 0 || c.Filter != nil || c.Over != nil {
+		l.p.fail(i, strings.ToUpper(c.Name)+" takes no *, DISTINCT, ORDER BY, FILTER or OVER")
 	}
 	switch {
 	case l.p.err != nil:

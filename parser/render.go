@@ -175,6 +175,14 @@ func (r *renderer) call(c *Call) {
 		r.text("*")
 	}
 	r.list(c.Args)
+	switch {
+	case c.Within:
+		r.text(") WITHIN GROUP (")
+		r.orderBy(c.OrderBy)
+	case len(c.OrderBy) > 0:
+		r.text(" ")
+		r.orderBy(c.OrderBy)
+	}
 	r.text(")")
 	if c.Filter != nil {
 		r.text(" FILTER (WHERE ", c.Filter, ")")

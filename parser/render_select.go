@@ -78,10 +78,7 @@ func (r *renderer) core(c *Core) {
 		r.source(c.From)
 	}
 	r.optional(" WHERE ", c.Where)
-	if len(c.GroupBy) > 0 {
-		r.text(" GROUP BY ")
-		r.list(c.GroupBy)
-	}
+	r.groupBy(c)
 	r.optional(" HAVING ", c.Having)
 }
 

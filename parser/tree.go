@@ -75,10 +75,36 @@ type Core struct {
 	Distinct   bool   // of DISTINCT ON, too
 	DistinctOn []Expr // DISTINCT ON (...); empty without
 	Results    []Result
-	From       Source // nil without FROM
-	Where      Expr   // nil without WHERE
-	GroupBy    []Expr
+	From       Source     // nil without FROM
+	Where      Expr       // nil without WHERE
+	GroupBy    []Expr     // the expressions of GROUP BY, in the order of the text
+	Grouping   []Grouping // which of them are grouped by together; nil where all of them are
+	GroupAll   bool       // GROUP BY ALL
 	Having     Expr
+}
+
+// A Grouping is one item of a GROUP BY that has more than one list of expressions: such a list, or
+// ROLLUP, CUBE or GROUPING SETS of items.
+type Grouping struct {
+	Kind  GroupingKind
+	Terms []int      // of GroupTerms: the places in GroupBy; none for ()
+	Items []Grouping // of the others
+}
+
+// A GroupingKind tells what a Grouping is.
+type GroupingKind uint8
+
+// The kinds of items of a GROUP BY.
+const (
+	GroupTerms GroupingKind = iota
+	GroupRollup
+	GroupCube
+	GroupSets
+)
+
+// String returns the words that the item begins with, "" for a list of expressions.
+func (k GroupingKind) String() string {
+	return [...]string{"", "ROLLUP", "CUBE", "GROUPING SETS"}[k]
 }
 
 // A Result is one item of a SELECT list: a star, or an expression with its name.
@@ -428,6 +454,8 @@ type (
 		Star     bool   // COUNT(*)
 		Distinct bool
 		Args     []Expr
+		OrderBy  []Order // in the parentheses, or of WITHIN GROUP
+		Within   bool    // OrderBy stands in WITHIN GROUP (ORDER BY ...)
 		Filter   Expr    // FILTER (WHERE ...); nil without
 		Over     *Window // OVER (...); nil without
 	}

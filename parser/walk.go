@@ -75,6 +75,7 @@ func eachChild(e Expr, f func(*Expr)) {
 		f(&e.X)
 	case *Call:
 		eachOf(e.Args, f)
+		eachOrder(e.OrderBy, f)
 		ifThere(&e.Filter, f)
 		if e.Over != nil {
 			eachOf(e.Over.PartitionBy, f)
@@ -134,6 +135,7 @@ func copyOf(e Expr) Expr {
 	case *Call:
 		c := copied(e)
 		c.Args = slices.Clone(e.Args)
+		c.OrderBy = slices.Clone(e.OrderBy)
 		if e.Over != nil {
 			c.Over = copied(e.Over)
 			c.Over.PartitionBy = slices.Clone(e.Over.PartitionBy)

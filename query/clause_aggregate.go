@@ -5,6 +5,7 @@ import (
 
 	"github.com/eventfold/eventfold/parser"
 	"github.com/eventfold/eventfold/query/internal/expr"
+	"github.com/eventfold/eventfold/query/internal/fault"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -12,7 +13,8 @@ import (
 type aggregateCall struct {
 	def      *aggregate
 	name     string
-	args     []*expr.Expr
+	args     []*expr.Expr // and behind them the keys of ORDER BY, if the order changes the result
+	values   int          // how many of args are arguments
 	distinct bool
 	filter   condition      // nil without FILTER
 	column   *parser.Column // the argument, if it is a plain column
@@ -20,7 +22,16 @@ type aggregateCall struct {
 	star     bool // COUNT(*): rows are counted whatever they hold
 	pos      parser.Pos
 	text     string
+
+	plain      *aggregate // the function without ORDER BY, which def sorts the rows for
+	order      []sortKey  // of args[keysAt:]
+	keysAt     int
+	fraction   *expr.Expr // of a percentile, nil for others
+	descending bool       // the values of a percentile are in descending order
 }
+
+// shown is the function's name for error texts.
+func (c *aggregateCall) shown() string { return strings.ToUpper(c.name) }
 
 // aggregateFunction compiles an aggregate, or finds the equal one that the core has already.
 func (s *clauseScope) aggregateFunction(c *parser.Call) (*expr.Expr, error) {
@@ -43,9 +54,6 @@ func (s *clauseScope) aggregateFunction(c *parser.Call) (*expr.Expr, error) {
 		s.aggs = append(s.aggs, call)
 	}
 	t, null := call.def.typ(call.args)
-	if call.filter != nil && call.name != "count" && call.name != "total" {
-		null = true
-	}
 	return &expr.Expr{
 		Eval: slotExpr(len(s.keys) + slot), Type: t, Nullable: null, Collate: call.collate, Pos: c.Pos,
 	}, nil
@@ -68,37 +76,22 @@ func (c *coreScope) onlyOuter(call *parser.Call) bool {
 // newAggregateCall compiles an aggregate whose arguments stand in the scope inner.
 func (s *clauseScope) newAggregateCall(c *parser.Call, inner *clauseScope) (*aggregateCall, error) {
 	def := aggregates[c.Name]
-	name := strings.ToUpper(c.Name)
-	call := &aggregateCall{def: def, name: c.Name, distinct: c.Distinct, star: len(c.Args) == 0,
-		pos: c.Pos, text: exprText(c)}
-	switch {
-	case c.Star && !def.star:
-		return nil, errorf(BadArgument, c.Pos, "%s(*) does not exist; only COUNT takes a *", name)
-	case !c.Star && len(c.Args) < max(def.min, 1) && !(def.star && !c.Distinct) ||
-		len(c.Args) > def.max:
-		return nil, errorf(BadArgument, c.Pos,
-			"%s() has %d arguments, which is the wrong number", name, len(c.Args))
-	case c.Distinct && len(c.Args) != 1:
-		return nil, errorf(BadArgument, c.Pos, "DISTINCT in %s() needs exactly one argument", name)
+	call := &aggregateCall{def: def, name: c.Name, distinct: c.Distinct,
+		star: def.star && len(c.Args) == 0, pos: c.Pos, text: exprText(c)}
+	shape, err := call.shape(c)
+	if err != nil {
+		return nil, err
 	}
-	for _, a := range c.Args {
-		x, err := inner.compile(a)
-		if err != nil {
+	if err := call.compileArgs(shape.args, inner); err != nil {
+		return nil, err
+	}
+	if shape.fraction != nil {
+		if err := call.compileFraction(shape.fraction, inner); err != nil {
 			return nil, err
 		}
-		if x.Type == EventType {
-			return nil, errorf(Unsupported, a.At(), "the column event cannot be aggregated")
-		}
-		if isAdding(c.Name) && x.IsTime() {
-			return nil, expr.ErrTimeAsNumber(a.At())
-		}
-		call.args = append(call.args, x)
 	}
-	if len(call.args) == 1 {
-		call.column, _ = c.Args[0].(*parser.Column)
-	}
-	if len(call.args) > 0 {
-		call.collate = call.args[0].Collate
+	if err := call.compileOrder(s, shape, inner); err != nil {
+		return nil, err
 	}
 	if c.Filter != nil {
 		x, err := inner.compile(c.Filter)
@@ -108,6 +101,169 @@ func (s *clauseScope) newAggregateCall(c *parser.Call, inner *clauseScope) (*agg
 		call.filter = x.Condition()
 	}
 	return call, nil
+}
+
+// An aggregateShape is what stands in a call: what each row gives, and what is the same for all.
+type aggregateShape struct {
+	args     []parser.Expr
+	fraction parser.Expr // nil for none
+	order    []parser.Order
+}
+
+// shape tells what in the call is what, whichever way it is written, and holds that there are as
+// many arguments as there must be.
+func (c *aggregateCall) shape(call *parser.Call) (sh aggregateShape, err error) {
+	sh = aggregateShape{args: call.Args, order: call.OrderBy}
+	if call.Star && !c.def.star {
+		return sh, errorf(BadArgument, call.Pos, "%s(*) does not exist; only COUNT takes a *", c.shown())
+	}
+	if call.Within {
+		if sh, err = c.within(call); err != nil {
+			return sh, err
+		}
+	}
+	if c.def.fraction != noFraction && len(sh.args) == 2 {
+		sh.args, sh.fraction = sh.args[:1], sh.args[1]
+	}
+	least, most := max(c.def.min, 1), c.def.max
+	if c.def.star && !call.Distinct {
+		least = 0
+	}
+	if c.def.many && call.Distinct {
+		most = maxColumns
+	}
+	missing := c.def.fraction != noFraction && sh.fraction == nil
+	if n := len(call.Args); !call.Star && (len(sh.args) < least || missing) || len(sh.args) > most {
+		e := errorf(BadArgument, call.Pos,
+			"%s() has %d arguments, which is the wrong number", c.shown(), n)
+		e.Hint = c.arityHint(call)
+		return sh, e
+	}
+	return sh, nil
+}
+
+// within is the shape of f(fraction) WITHIN GROUP (ORDER BY x), and of f(x) WITHIN GROUP (ORDER BY
+// key), which is f(x ORDER BY key).
+func (c *aggregateCall) within(call *parser.Call) (sh aggregateShape, err error) {
+	if !c.def.within {
+		if c.def.sorted == nil {
+			return sh, errorf(BadArgument, call.Pos, "%s() takes no WITHIN GROUP", c.shown())
+		}
+		return aggregateShape{args: call.Args, order: call.OrderBy}, nil
+	}
+	fractions := 0
+	if c.def.fraction != noFraction {
+		fractions = 1
+	}
+	if len(call.OrderBy) != 1 || len(call.Args) != fractions || call.Distinct {
+		return sh, errorf(BadArgument, call.Pos,
+			"%s() WITHIN GROUP has exactly one term in ORDER BY, and %d in the parentheses before it",
+			c.shown(), fractions)
+	}
+	c.descending = call.OrderBy[0].Desc
+	return aggregateShape{args: append([]parser.Expr{call.OrderBy[0].Expr}, call.Args...)}, nil
+}
+
+// arityHint says what to write in place of a call with a wrong number of arguments.
+func (c *aggregateCall) arityHint(call *parser.Call) string {
+	name := strings.ToLower(c.name)
+	switch {
+	case c.def.many && len(call.Args) > 1:
+		return "COUNT(DISTINCT a, b) counts different rows of values"
+	case c.def.fraction == share:
+		return "write " + name + "(x, 0.5) or " + name + "(0.5) WITHIN GROUP (ORDER BY x)"
+	case c.def.fraction == percent:
+		return "write " + name + "(x, 50)"
+	case c.def.within:
+		return "write " + name + "(x) or " + name + "() WITHIN GROUP (ORDER BY x)"
+	}
+	return ""
+}
+
+func (c *aggregateCall) compileArgs(args []parser.Expr, inner *clauseScope) error {
+	for _, a := range args {
+		x, err := inner.compile(a)
+		if err != nil {
+			return err
+		}
+		if x.Type == EventType {
+			return errorf(Unsupported, a.At(), "the column event cannot be aggregated")
+		}
+		if c.def.numbers && x.IsTime() {
+			return expr.ErrTimeAsNumber(a.At())
+		}
+		c.args = append(c.args, x)
+	}
+	c.values, c.keysAt = len(c.args), len(c.args)
+	if len(args) == 1 {
+		c.column, _ = args[0].(*parser.Column)
+	}
+	if len(args) > 0 {
+		c.collate = c.args[0].Collate
+	}
+	return nil
+}
+
+// compileFraction compiles the last argument of a percentile, which no row has a say in.
+func (c *aggregateCall) compileFraction(e parser.Expr, inner *clauseScope) error {
+	x, err := inner.compile(e)
+	if err != nil {
+		return err
+	}
+	if !x.Constant {
+		e := errorf(BadArgument, e.At(), "the fraction of %s() must be a constant", c.shown())
+		e.Hint = "a literal or a parameter"
+		return e
+	}
+	c.fraction = x
+	return nil
+}
+
+// compileOrder compiles the ORDER BY inside of the call, which is of no consequence for most
+// functions.
+func (c *aggregateCall) compileOrder(s *clauseScope, sh aggregateShape, inner *clauseScope) error {
+	if c.def.extreme != noExtreme {
+		c.keysAt = 1
+		c.order = []sortKey{{result: -1, desc: c.def.extreme == greatest, collate: c.args[1].Collate}}
+	}
+	if len(sh.order) > maxColumns {
+		return errorf(BadStatement, sh.order[maxColumns].Expr.At(),
+			"ORDER BY has at most %d terms", maxColumns)
+	}
+	for _, o := range sh.order {
+		if c.distinct && !s.orderedByArgument(o, sh.args) {
+			e := errorf(BadStatement, o.Expr.At(),
+				"with DISTINCT, %s() is ordered by its arguments only", c.shown())
+			e.Hint = "write DISTINCT x ORDER BY x"
+			return e
+		}
+		x, err := inner.compile(o.Expr)
+		if err != nil {
+			return err
+		}
+		if x.Type == EventType {
+			return errorf(Unsupported, o.Expr.At(), "the column event has no order")
+		}
+		if c.def.sorted != nil {
+			c.order = append(c.order, newSortKey(o, -1, x, x.Collate))
+			c.args = append(c.args, x)
+		}
+	}
+	if c.def.sorted != nil && len(sh.order) > 0 {
+		c.plain, c.def = c.def, c.def.sorted
+	}
+	return nil
+}
+
+// orderedByArgument reports whether a term of ORDER BY is one of the arguments.
+func (s *clauseScope) orderedByArgument(o parser.Order, args []parser.Expr) bool {
+	e, _ := splitCollate(o.Expr)
+	for _, a := range args {
+		if a, _ = splitCollate(a); s.key(a) == s.key(e) {
+			return true
+		}
+	}
+	return false
 }
 
 // add gives a row to the aggregate's state.
@@ -120,23 +276,46 @@ func (c *aggregateCall) add(s *aggState, en *expr.Env, keep *keeper, buf []value
 		return nil
 	}
 	v := buf[:len(c.args)]
+	size := 0
 	for i, a := range c.args {
 		v[i] = a.Eval(en)
+		size += len(v[i].S)
 	}
-	if en.Err != nil || v[0].Kind == value.Null {
+	if en.Err != nil || v[0].Kind == value.Null && !c.def.nulls {
 		return en.Err
 	}
 	if c.distinct {
-		isNew, err := s.firstTime(v[0], c.collate, keep)
+		isNew, err := c.isNew(s, v[:c.values], keep)
 		if !isNew || err != nil {
 			return err
 		}
 	}
-	if !en.Effort(len(v[0].S)) {
+	if !en.Effort(size) {
 		return en.Err
 	}
-	if c.def.grows {
-		if err := s.grow(v, keep); err != nil {
+	return c.take(s, keep, v)
+}
+
+// isNew reports whether values of arguments have not been there before. Where COUNT(DISTINCT a, b)
+// finds a NULL among them, they do not count.
+func (c *aggregateCall) isNew(s *aggState, v []value.Value, keep *keeper) (bool, error) {
+	if c.def.many {
+		for i := range v {
+			if v[i].IsNull() {
+				return false, nil
+			}
+		}
+	}
+	return s.firstTime(v, c.args, keep)
+}
+
+// take adds a row and accounts for what the state holds more.
+func (c *aggregateCall) take(s *aggState, keep *keeper, v []value.Value) error {
+	switch {
+	case c.def.hold != nil:
+		return c.def.hold(s, c, v, keep)
+	case c.def.room != nil:
+		if err := s.grow(c.def.room(v), keep); err != nil {
 			return err
 		}
 	}
@@ -152,4 +331,17 @@ func (c *aggregateCall) add(s *aggState, en *expr.Env, keep *keeper, buf []value
 		return keep.account(more)
 	}
 	return nil
+}
+
+// inParts reports whether the rows may be aggregated in parts that are merged.
+func (c *aggregateCall) inParts() bool { return !c.distinct && c.def.merge != nil }
+
+// result gives what the state comes to. It may be asked for again when more rows have been added;
+// what it makes is made for the current row of en.
+func (c *aggregateCall) result(s *aggState, en *expr.Env) (value.Value, error) {
+	v, err := c.def.final(s, c, en)
+	if err != nil {
+		return null, fault.At(err, c.pos)
+	}
+	return v, nil
 }

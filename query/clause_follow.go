@@ -35,7 +35,7 @@ func (c *statementCompiler) checkFollow(sel *parser.Select) error {
 		what = "WITH"
 	case core.Distinct:
 		what = "DISTINCT"
-	case len(core.GroupBy) > 0 || core.Having != nil:
+	case core.Groups() || core.Having != nil:
 		what = "GROUP BY"
 	case sel.Offset != nil:
 		what = "OFFSET"

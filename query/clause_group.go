@@ -7,7 +7,6 @@ import (
 
 	"github.com/eventfold/eventfold/parser"
 	"github.com/eventfold/eventfold/query/internal/expr"
-	"github.com/eventfold/eventfold/query/internal/fault"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -18,22 +17,21 @@ type groupPlan struct {
 	aggs     []*aggregateCall
 	from     relation
 	where    []condition
-	shortcut *shortcut // how the result may be had without reading events, nil if there is no way
-	parallel bool      // the rows may be aggregated in parts
-	args     int       // the greatest number of arguments
-	fleeting bool      // nothing of a row outlives it: groups copy their keys, and states what they keep
-	byType   bool      // the only key is the column type
+	shortcut *shortcut  // how the result may be had without reading events, nil if there is no way
+	parallel bool       // the rows may be aggregated in parts
+	args     int        // the greatest number of arguments
+	fleeting bool       // nothing of a row outlives it: groups copy their keys, and states what they keep
+	byType   bool       // the only key is the column type
+	sets     []groupSet // nil: all keys are grouped by together
 }
 
 func newGroupPlan(c *coreScope, where []condition) *groupPlan {
-	p := &groupPlan{where: where, keys: c.keys, aggs: c.aggs, from: c.from,
+	p := &groupPlan{where: where, keys: c.keys, aggs: c.aggs, from: c.from, sets: c.sets,
 		parallel: !c.nesting && len(where) == 0, fleeting: !c.nesting}
 	p.byType = len(p.keys) == 1 && c.isScanOfEvents() && c.isGroupColumn("type")
 	for _, a := range p.aggs {
 		p.args = max(p.args, len(a.args))
-		if a.distinct || a.def.merge == nil {
-			p.parallel = false
-		}
+		p.parallel = p.parallel && a.inParts()
 	}
 	p.shortcut = c.shortcut(p)
 	return p
@@ -55,6 +53,7 @@ type groupTable struct {
 	recent [recentTexts]knownText // groups whose only key is a type, by where its text is
 	key    []byte
 	values []value.Value
+	all    []value.Value // the keys of a row, of which each set has some
 	buf    []value.Value
 }
 
@@ -67,10 +66,18 @@ func newGroupTable(p *groupPlan, b *budget) *groupTable {
 
 // add gives the current row of en to its group.
 func (t *groupTable) add(en *expr.Env) error {
+	if t.plan.sets != nil {
+		return t.addToSets(en)
+	}
 	g, err := t.find(en)
 	if err != nil {
 		return err
 	}
+	return t.aggregate(g, en)
+}
+
+// aggregate gives the current row of en to a group.
+func (t *groupTable) aggregate(g *group, en *expr.Env) error {
 	if n := len(t.plan.aggs); n > manyTerms && !en.Effort(n*value.TermEffort) {
 		return en.Err
 	}
@@ -99,19 +106,9 @@ func (t *groupTable) find(en *expr.Env) (*group, error) {
 			return known.group, nil
 		}
 	}
-	t.key = t.key[:0]
-	for i, v := range t.values {
-		if !en.Effort(len(v.S)) {
-			return nil, en.Err
-		}
-		t.key = value.AppendKey(t.key, v, t.plan.keys[i].Collate)
-	}
-	g, ok := t.byKey[string(t.key)]
-	if !ok {
-		var err error
-		if g, err = t.insert(string(t.key), t.values); err != nil {
-			return nil, err
-		}
+	g, err := t.lookUp(en)
+	if err != nil {
+		return nil, err
 	}
 	if len(t.values) == 0 {
 		t.whole = g
@@ -120,6 +117,21 @@ func (t *groupTable) find(en *expr.Env) (*group, error) {
 		*known = knownText{t.values[0].S, g}
 	}
 	return g, nil
+}
+
+// lookUp returns the group of the keys in values.
+func (t *groupTable) lookUp(en *expr.Env) (*group, error) {
+	t.key = t.key[:0]
+	for i, v := range t.values {
+		if !en.Effort(len(v.S)) {
+			return nil, en.Err
+		}
+		t.key = value.AppendKey(t.key, v, t.plan.keys[i].Collate)
+	}
+	if g, ok := t.byKey[string(t.key)]; ok {
+		return g, nil
+	}
+	return t.insert(string(t.key), t.values)
 }
 
 const aggStateSize = int64(unsafe.Sizeof(aggState{}))
@@ -178,6 +190,9 @@ func (g *groupedRows) next(en *expr.Env) (bool, error) {
 		if err := g.build(); err != nil {
 			return false, err
 		}
+		if err := g.table.addEmptySets(en); err != nil {
+			return false, err
+		}
 	}
 	if g.at >= len(g.table.groups) {
 		return false, nil
@@ -186,9 +201,9 @@ func (g *groupedRows) next(en *expr.Env) (bool, error) {
 	g.at++
 	copy(g.row, group.keys)
 	for i, a := range g.plan.aggs {
-		v, err := a.def.final(&group.aggs[i])
+		v, err := a.result(&group.aggs[i], en)
 		if err != nil {
-			return false, fault.At(err, a.pos)
+			return false, err
 		}
 		g.row[len(group.keys)+i] = v
 	}
@@ -265,13 +280,17 @@ const groupMark = "\x00group"
 // compileGroupBy compiles the GROUP BY list, each item of which is an alias, an ordinal or an
 // expression.
 func (c *coreScope) compileGroupBy() error {
-	if list := c.core.GroupBy; len(list) > maxColumns {
+	list := c.groupTerms()
+	if len(list) > maxColumns {
 		return errorf(BadStatement, list[maxColumns].At(), "GROUP BY has at most %d terms", maxColumns)
 	}
-	for _, e := range c.core.GroupBy {
-		e, err := c.groupItem(e)
-		if err != nil {
-			return err
+	slots := make([]int, len(list))
+	for i, e := range list {
+		if !c.core.GroupAll {
+			var err error
+			if e, err = c.groupItem(e); err != nil {
+				return err
+			}
 		}
 		x, err := c.groupScope().compile(e)
 		if err != nil {
@@ -285,8 +304,32 @@ func (c *coreScope) compileGroupBy() error {
 			c.groups[key] = len(c.keys)
 			c.keys = append(c.keys, x)
 		}
+		slots[i] = c.groups[key]
 	}
-	return nil
+	return c.compileGroupSets(slots)
+}
+
+// groupTerms are the expressions of GROUP BY. ALL means the results that are no aggregates, and no
+// constants, by which nothing is grouped.
+func (c *coreScope) groupTerms() []parser.Expr {
+	if !c.core.GroupAll {
+		return c.core.GroupBy
+	}
+	var list []parser.Expr
+	for _, r := range c.results {
+		reads, computed := false, false
+		parser.Walk(r.Expr, func(e parser.Expr) bool {
+			_, column := e.(*parser.Column)
+			reads = reads || column || hasSelect(e)
+			call, ok := e.(*parser.Call)
+			computed = computed || ok && (call.Over != nil || isAggregate(call))
+			return true
+		})
+		if reads && !computed {
+			list = append(list, r.Expr)
+		}
+	}
+	return list
 }
 
 // groupItem resolves an ordinal or an alias of GROUP BY to the expression of the result, and
@@ -403,11 +446,27 @@ func (s *clauseScope) groupColumn(e parser.Expr) parser.Expr {
 	return &parser.Column{Pos: e.At(), Table: groupMark, Name: strconv.Itoa(slot)}
 }
 
+// groupSlot returns the slot of a GROUP BY expression, which groupColumn has replaced, or of the
+// result that has a name.
+func (s *clauseScope) groupSlot(e parser.Expr) (slot int, ok bool) {
+	col, ok := e.(*parser.Column)
+	if !ok {
+		return 0, false
+	}
+	if col.Table != groupMark {
+		r := s.aliased(col)
+		if r != nil {
+			slot, ok = s.groups[s.key(r)]
+		}
+		return slot, ok && r != nil
+	}
+	slot, err := strconv.Atoi(col.Name)
+	return slot, err == nil
+}
+
 // groupKey reads the value of a GROUP BY expression.
 func (c *coreScope) groupKey(slot int) *expr.Expr {
-	e := *c.keys[slot]
-	e.Eval, e.Constant = slotExpr(slot), false
-	return &e
+	return c.keys[slot].Stored(slotExpr(slot))
 }
 
 func (g *groupPlan) explain(x *explainer, keys string) {

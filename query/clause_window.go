@@ -108,6 +108,8 @@ func (c *windowCall) check(call *parser.Call) error {
 			"%s() has %d arguments, which is the wrong number", name, len(call.Args))
 	case call.Distinct:
 		return errorf(Unsupported, call.Pos, "DISTINCT cannot be used in a window function")
+	case len(call.OrderBy) > 0:
+		return errorf(BadStatement, call.Pos, "%s() is ordered by the ORDER BY behind OVER", name)
 	case call.Filter != nil:
 		return errorf(Unsupported, call.Pos,
 			"FILTER can be used with aggregates only, not with %s()", name)

@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"github.com/eventfold/eventfold/query/internal/expr"
-	"github.com/eventfold/eventfold/query/internal/fault"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -168,9 +167,9 @@ func windowAggregate(p *partition, call *windowCall) error {
 				return err
 			}
 		}
-		v, err := call.agg.def.final(state)
+		v, err := call.agg.result(state, p.op.en)
 		if err != nil {
-			return fault.At(err, call.pos)
+			return err
 		}
 		if !call.agg.def.grows { // a text that only grows is never written to where it was given out
 			if v, err = p.keepValue(v, last); err != nil {

@@ -57,7 +57,8 @@ type coreScope struct {
 	results   []parser.Result // with stars expanded
 	aggregate bool            // has GROUP BY or an aggregate function
 	groups    map[string]int  // the key of a GROUP BY expression to its slot
-	keys      []*expr.Expr    // the GROUP BY expressions
+	keys      []*expr.Expr    // the GROUP BY expressions, and the number of the set if there are sets
+	sets      []groupSet      // of ROLLUP, CUBE and GROUPING SETS; nil for none
 	aggs      []*aggregateCall
 	aggSlots  map[string]int
 	windows   []*windowCall
@@ -374,6 +375,13 @@ func (s *clauseScope) Call(c *parser.Call) (*expr.Expr, bool, error) {
 
 // special compiles the functions that want to know more than their arguments' values.
 func (s *clauseScope) special(c *parser.Call) (*expr.Expr, bool, error) {
+	if c.Name == "grouping" || c.Name == "grouping_id" {
+		return s.grouping(c)
+	}
+	if len(c.OrderBy) > 0 {
+		return nil, true, errorf(BadStatement, c.Pos,
+			"%s() is no aggregate: it takes no ORDER BY", strings.ToUpper(c.Name))
+	}
 	if windowOnly[c.Name] {
 		return nil, true, errorf(BadStatement, c.Pos,
 			"%s() needs an OVER clause", strings.ToUpper(c.Name))

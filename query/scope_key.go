@@ -46,6 +46,7 @@ func writeKey(b *strings.Builder, e parser.Expr, identity func(*parser.Column) s
 		b.WriteString("cast " + e.Type)
 	case *parser.Call:
 		fmt.Fprintf(b, "call %q %t %t %d %t", e.Name, e.Star, e.Distinct, len(e.Args), e.Filter != nil)
+		writeOrderKey(b, e)
 		writeWindowKey(b, e.Over)
 	case *parser.Collate:
 		b.WriteString("collate " + e.Name)
@@ -58,6 +59,16 @@ func writeKey(b *strings.Builder, e parser.Expr, identity func(*parser.Column) s
 		writeKey(b, c, identity)
 	}
 	b.WriteByte(')')
+}
+
+func writeOrderKey(b *strings.Builder, c *parser.Call) {
+	if len(c.OrderBy) == 0 {
+		return
+	}
+	fmt.Fprintf(b, " ordered %t", c.Within)
+	for _, o := range c.OrderBy {
+		fmt.Fprintf(b, " %t %d", o.Desc, o.Nulls)
+	}
 }
 
 func writeWindowKey(b *strings.Builder, w *parser.Window) {

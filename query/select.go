@@ -121,7 +121,7 @@ func (c *coreScope) compile(order []parser.Order) (*corePlan, error) {
 	if err := c.expandResults(); err != nil {
 		return nil, err
 	}
-	c.aggregate = len(c.core.GroupBy) > 0 || c.core.Having != nil || c.usesAggregates(order)
+	c.aggregate = c.core.Groups() || c.core.Having != nil || c.usesAggregates(order)
 	p := &corePlan{distinct: c.core.Distinct}
 	if err := c.compileFrom(p, order); err != nil {
 		return nil, err
@@ -148,7 +148,7 @@ func (c *coreScope) compile(order []parser.Order) (*corePlan, error) {
 		p.windows = newWindowPlan(c)
 	}
 	p.directed = c.direct(p, order)
-	p.texts.group = exprTexts(c.core.GroupBy)
+	p.texts.group = c.groupText()
 	return p, nil
 }
 

@@ -36,6 +36,8 @@ var Variables = []Variable{
 	{"EVENTFOLD_JOINS", "integration", "how many random joins are compared with SQLite"},
 	{"EVENTFOLD_EXPRESSIONS", "integration",
 		"how many random expressions are compared with SQLite"},
+	{"EVENTFOLD_REFERENCE", "integration/reference",
+		"how many random statements are compared with DuckDB"},
 	{"EVENTFOLD_LINEARIZABLE_ROUNDS", "integration", "how many histories are made and checked"},
 	{"EVENTFOLD_HISTORIES", "integration", "how many histories of transactions are made and run again one by one"},
 	{"EVENTFOLD_SECONDS", "integration", "how long readers in other processes run"},

@@ -44,6 +44,14 @@ func (x *Expr) Condition() func(*Env) value.Truth {
 	return func(e *Env) value.Truth { return eval(e).Truth() }
 }
 
+// Stored returns an expression that reads a value of x which was computed before.
+func (x *Expr) Stored(read func(*Env) value.Value) *Expr {
+	y := *x
+	y.Eval, y.Test = read, nil
+	y.Constant, y.fixed, y.param, y.item = false, false, 0, false
+	return &y
+}
+
 // IsTime reports whether texts compared with x are parsed as times.
 func (x *Expr) IsTime() bool { return x.Affinity == value.AffTime || x.Type == value.Timestamp }
 

@@ -430,7 +430,7 @@ func TestNamesOfFunctions(t *testing.T) {
 	checkRefusals(t, []refusal{
 		{"1 + lenght(word)", fault.UnknownFunction, "lenght", "did you mean length()?"},
 		{"random()", fault.UnknownFunction, "random", "no random functions"},
-		{"string_agg(word, ',')", fault.UnknownFunction, "string_agg", "write group_concat(x, separator)"},
+		{"listagg(word, ',')", fault.UnknownFunction, "listagg", "write string_agg(x, separator ORDER BY y)"},
 		{"frobnicate(1)", fault.UnknownFunction, "frobnicate", "no such function: frobnicate()"},
 		{"abs(1, 2)", fault.BadArgument, "abs", "abs() takes 1 argument, not 2"},
 		{"coalesce(1)", fault.BadArgument, "coalesce", "2 or more arguments"},

@@ -96,7 +96,6 @@ var aggregateHints = []hintGroup{
 	{"geomean geometric_mean", "write exp(AVG(ln(x)))"},
 	{"fsum kahan_sum sumkahan", "write SUM(x)"},
 	{"favg mean average", "write AVG(x)"},
-	{"mode", "write SELECT x ... GROUP BY x ORDER BY COUNT(*) DESC LIMIT 1"},
 	{"topk top_k approx_top_k", "write SELECT x, COUNT(*) ... GROUP BY x ORDER BY 2 DESC LIMIT k"},
 	{"histogram", "write SELECT x, COUNT(*) ... GROUP BY x"},
 	{"rownum rownumber", "write row_number() OVER (ORDER BY position)"},

@@ -1,0 +1,191 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/query/internal/expr"
+	"github.com/eventfold/eventfold/query/internal/value"
+)
+
+// everyAggregate calls f with every aggregate as it is called on a number.
+func everyAggregate(t *testing.T, f func(name, call string)) {
+	t.Helper()
+	calls := map[string]string{
+		"group_concat": "group_concat(%s, '-')", "string_agg": "string_agg(%s, '-')",
+		"json_group_object": "json_group_object(position, %s)",
+		"max_by":            "max_by(position, %s)", "min_by": "min_by(position, %s)",
+		"arg_max": "arg_max(position, %s)", "arg_min": "arg_min(position, %s)",
+	}
+	for name, a := range aggregates {
+		call := calls[name]
+		switch {
+		case call == "" && a.fraction != noFraction:
+			call = name + "(%s, 0.25)"
+		case call == "":
+			call = name + "(%s)"
+		}
+		f(name, call)
+	}
+	for _, name := range []string{"first", "last", "group_concat", "json_group_array"} {
+		f(name, name+"(%[1]s ORDER BY %[1]s DESC, position)")
+	}
+}
+
+// TestAggregatesInPartsAreThoseOfTheWhole: a scan that is divided gives what one that is not
+// divided gives.
+func TestAggregatesInPartsAreThoseOfTheWhole(t *testing.T) {
+	store := openStore(t, filestore.Options{})
+	fill(t, store, 20_000)
+	everyAggregate(t, func(name, call string) {
+		x := fmt.Sprintf(call, "position * 7919 % 1009")
+		text := "SELECT type, round(" + x + ", 6) FROM $all GROUP BY type ORDER BY type"
+		if slices.Contains([]string{"group_concat", "string_agg", "json_group_array", "json_group_object"}, name) {
+			text = "SELECT type, " + x + " FROM $all GROUP BY type ORDER BY type"
+		}
+		whole := rowsOf(t, &Session{Store: undividedStore{store}}, text)
+		assert.Equal(t, whole, rowsOf(t, &Session{Store: store}, text), text)
+	})
+}
+
+// An undividedStore is a store whose scans are not divided.
+type undividedStore struct{ engine.Store }
+
+func (s undividedStore) ReadIndex() engine.ReadIndex {
+	return struct{ engine.ReadIndex }{s.Store.ReadIndex()}
+}
+
+// TestAggregatesOfWindowsAreThoseOfTheirFrames: the state of an aggregate is asked for its result
+// again and again while rows are added.
+func TestAggregatesOfWindowsAreThoseOfTheirFrames(t *testing.T) {
+	store := openStore(t, filestore.Options{})
+	fill(t, store, 40)
+	x := "position * 7919 % 13"
+	everyAggregate(t, func(_, call string) {
+		for _, frame := range []string{"", " ROWS 4 PRECEDING", " ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING"} {
+			got := rowsOf(t, &Session{Store: store},
+				"SELECT "+fmt.Sprintf(call, x)+" OVER (ORDER BY position"+frame+") FROM $all")
+			for i, row := range got {
+				lo, hi := 0, i
+				switch frame {
+				case " ROWS 4 PRECEDING":
+					lo = i - 4
+				case "":
+				default:
+					lo, hi = i, 99
+				}
+				want := rowsOf(t, &Session{Store: undividedStore{store}},
+					fmt.Sprintf("SELECT %s FROM $all WHERE position BETWEEN %d AND %d", fmt.Sprintf(call, x), lo, hi))
+				require.Equal(t, want[0], row, "%s%s at %d", call, frame, i)
+			}
+		}
+	})
+}
+
+// TestVarianceLosesNothingToLargeNumbers: the digits that large numbers have in common are not
+// part of how far they are apart.
+func TestVarianceLosesNothingToLargeNumbers(t *testing.T) {
+	store := openStore(t, filestore.Options{})
+	fill(t, store, 5000)
+	plain := rowsOf(t, &Session{Store: store}, "SELECT round(var_samp(position % 100), 6) FROM $all")
+	large := rowsOf(t, &Session{Store: store}, "SELECT round(var_samp(1000000000000 + position % 100), 6) FROM $all")
+	assert.Equal(t, plain, large)
+}
+
+// TestPercentilesAreThoseOfSortedValues compares them with a sorted list, for many fractions.
+func TestPercentilesAreThoseOfSortedValues(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	c := &aggregateCall{name: "percentile_cont", def: aggregates["percentile_cont"]}
+	en := expr.NewEnv(expr.Env{Ctx: context.Background()})
+	keep := newKeeper(&budget{limit: 1 << 30}, "GROUP BY")
+	for n := 1; n < 60; n++ {
+		s, list := &aggState{}, []float64{}
+		for range n {
+			x := float64(r.IntN(40)) / 4
+			list = append(list, x)
+			require.NoError(t, c.def.hold(s, c, []value.Value{value.OfReal(x)}, keep))
+			if r.IntN(3) == 0 { // a window asks in between
+				_, err := c.result(s, en)
+				require.NoError(t, err)
+			}
+		}
+		slices.Sort(list)
+		for _, p := range []float64{0, 0.07, 0.1, 0.25, 0.3, 0.5, 0.7, 0.9, 1} {
+			c.fraction = &expr.Expr{Eval: func(*expr.Env) value.Value { return value.OfReal(p) }}
+			got, err := finalContinuous(s, c, en)
+			require.NoError(t, err)
+			at := p * float64(n-1)
+			lo, hi := list[int(math.Floor(at))], list[int(math.Ceil(at))]
+			assert.InDelta(t, lo+(hi-lo)*(at-math.Floor(at)), got.F, 1e-9, "%v of %v", p, list)
+
+			got, err = finalDiscrete(s, c, en)
+			require.NoError(t, err)
+			k := 0
+			for float64(k+1)/float64(n) < p {
+				k++
+			}
+			assert.Equal(t, list[k], got.F, "%v of %v", p, list)
+		}
+	}
+	held := keep.taken
+	keep.release()
+	assert.Positive(t, held)
+}
+
+// TestHeldValuesChangeTheirForm: values of one kind are held in eight bytes, until one comes that
+// is of another.
+func TestHeldValuesChangeTheirForm(t *testing.T) {
+	s, c := &aggState{}, &aggregateCall{name: "mode", def: aggregates["mode"]}
+	en := expr.NewEnv(expr.Env{Ctx: context.Background()})
+	b := &budget{limit: 1 << 30}
+	keep := newKeeper(b, "GROUP BY")
+	add := func(v value.Value) {
+		require.NoError(t, c.def.hold(s, c, []value.Value{v}, keep))
+		assert.Equal(t, keep.taken, s.size())
+		assert.Equal(t, keep.taken, b.held.Load())
+	}
+	for range 1000 {
+		add(value.OfInt(7))
+	}
+	assert.Less(t, s.size(), int64(20_000))
+	got, err := c.result(s, en)
+	require.NoError(t, err)
+	assert.Equal(t, value.OfInt(7), got)
+	for range 1001 {
+		add(value.OfText("text"))
+	}
+	got, err = c.result(s, en)
+	require.NoError(t, err)
+	assert.Equal(t, value.OfText("text"), got)
+	keep.drop(s.size())
+	assert.Zero(t, b.held.Load())
+}
+
+// TestGroupSetsAreTheGroupsOfTheirLists compares ROLLUP with as many statements as it has lists,
+// over a scan that is divided and with a filter on groups.
+func TestGroupSetsAreTheGroupsOfTheirLists(t *testing.T) {
+	store := openStore(t, filestore.Options{})
+	fill(t, store, 20_000)
+	s := &Session{Store: store}
+	got := rowsOf(t, s, "SELECT type, version % 3 AS v, COUNT(*), MAX(position), grouping(type, v) FROM $all "+
+		"GROUP BY ROLLUP (type, v) HAVING COUNT(*) > 500 ORDER BY grouping(type, v), type, v")
+	var want []string
+	for _, text := range []string{
+		"SELECT type, version % 3 AS v, COUNT(*), MAX(position), 0 FROM $all GROUP BY type, v HAVING COUNT(*) > 500 ORDER BY 1, 2",
+		"SELECT type, NULL, COUNT(*), MAX(position), 1 FROM $all GROUP BY type HAVING COUNT(*) > 500 ORDER BY 1",
+		"SELECT NULL, NULL, COUNT(*), MAX(position), 3 FROM $all",
+	} {
+		want = append(want, rowsOf(t, s, text)...)
+	}
+	assert.Equal(t, want, got)
+	assert.Greater(t, len(got), 10)
+}
