@@ -81,10 +81,9 @@ var choiceHints = []hintGroup{
 }
 
 var aggregateHints = []hintGroup{
-	{"string_agg listagg", "write group_concat(x, separator)"},
+	{"listagg", "write string_agg(x, separator ORDER BY y)"},
 	{"wm_concat", "write group_concat(x)"},
-	{"array_agg json_agg", "write group_concat()"},
-	{"stddev", "there is no such aggregate"},
+	{"array_agg json_agg jsonb_agg", "write json_group_array(x ORDER BY y)"},
 	{"any_value arbitrary", "write first() or last()"},
 	{"approx_count approx_count_distinct approx_distinct count_distinct uniq uniqexact ndv",
 		"write count(DISTINCT x)"},
