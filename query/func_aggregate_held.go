@@ -391,8 +391,12 @@ func (c *aggregateCall) sortedPlaces(
 	}
 	places = make([]int, n)
 	for i := range places {
+		row := rows[i*width:][:c.values]
 		places[i] = i * width
-		room += c.plain.room(rows[i*width:][:c.values])
+		room += c.plain.room(row)
+		if !en.Effort(value.TermEffort + len(row[0].S)) {
+			return nil, 0, false
+		}
 	}
 	slices.SortFunc(places, func(a, b int) int {
 		x, y := rows[a : a+width][c.keysAt:], rows[b : b+width][c.keysAt:]
