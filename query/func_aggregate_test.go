@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"testing"
 
@@ -188,4 +189,84 @@ func TestGroupSetsAreTheGroupsOfTheirLists(t *testing.T) {
 	}
 	assert.Equal(t, want, got)
 	assert.Greater(t, len(got), 10)
+}
+
+// heldTexts are aggregates whose states grow with their groups or hold texts.
+var heldTexts = []string{
+	"length(group_concat(x ORDER BY position DESC))", "length(string_agg(x, '-'))", "length(json_group_array(x))",
+	"length(json_group_object(position, x))", "length(json_group_array(x ORDER BY x))", "length(percentile_disc(x, 0.5))",
+	"length(mode(x))", "COUNT(DISTINCT x, position)",
+}
+
+// TestAggregatesThatHoldRowsPayForThem: what they hold is held against the budget and given back,
+// and a context that ends while they work ends the statement.
+func TestAggregatesThatHoldRowsPayForThem(t *testing.T) {
+	store := openStore(t, filestore.Options{})
+	fill(t, store, 5000)
+	memory := NewMemory(64 << 20)
+	for _, f := range append(slices.Clone(heldTexts), "median(position)", "percentile_cont(version, 0.3)") {
+		text := "SELECT " + f + " FROM (SELECT position, version, printf('%200d', position) AS x FROM $all) AS t"
+		_, err := tryRows(context.Background(), &Session{Store: store, Settings: Settings{Memory: 30_000, Shared: memory}}, text)
+		var e *Error
+		if assert.ErrorAs(t, err, &e, text) {
+			assert.Contains(t, e.Msg, "GROUP BY needs more than the 30000 bytes", text)
+		}
+		assert.Zero(t, memory.Used(), text)
+		_, err = tryRows(context.Background(), &Session{Store: store, Settings: Settings{Shared: memory}}, text)
+		assert.NoError(t, err, text)
+		assert.Zero(t, memory.Used(), text)
+		_, err = tryRows(&stopper{Context: context.Background(), left: 4}, &Session{Store: store}, text)
+		assert.ErrorIs(t, err, context.Canceled, text)
+	}
+}
+
+// TestAggregatesThatHoldOneRowNeedNoMore: however many rows pass, and whatever their texts.
+func TestAggregatesThatHoldOneRowNeedNoMore(t *testing.T) {
+	store := openStore(t, filestore.Options{})
+	fill(t, store, 5000)
+	for _, f := range []string{
+		"max_by(x, position)", "min_by(x, position)", "max_by(position, x)", "last(x ORDER BY x)", "first(x ORDER BY position DESC)",
+	} {
+		small := &Session{Store: store, Settings: Settings{Memory: 100_000}}
+		text := "SELECT length(" + f + ") > 0 FROM (SELECT position, printf('%*d', 100 + position % 900, position) AS x FROM $all) AS t"
+		assert.Equal(t, []string{"1"}, rowsOf(t, small, text), text)
+	}
+}
+
+// TestWindowsPayForWhatAggregatesHold: a state that holds rows is given up with its frame.
+func TestWindowsPayForWhatAggregatesHold(t *testing.T) {
+	store := openStore(t, filestore.Options{})
+	fill(t, store, 1000)
+	memory := NewMemory(64 << 20)
+	for _, f := range append(slices.Clone(heldTexts[:len(heldTexts)-1]), "median(position)", "max_by(x, position)") {
+		for frame, limit := range map[string]int64{" ROWS 3 PRECEDING": 3 << 20, "": 200_000} {
+			text := "SELECT " + f + " OVER (ORDER BY position" + frame + ") FROM " +
+				"(SELECT position, printf('%200d', position) AS x FROM $all) AS t"
+			text = regexpLength.ReplaceAllString(text, "$1 OVER")
+			_, err := tryRows(context.Background(), &Session{Store: store, Settings: Settings{Memory: limit, Shared: memory}}, text)
+			if frame == "" {
+				var spent *MemoryError
+				assert.ErrorAs(t, err, &spent, text)
+			} else {
+				assert.NoError(t, err, text)
+			}
+			assert.Zero(t, memory.Used(), text)
+		}
+	}
+}
+
+// regexpLength is length(f), of which a window takes f alone.
+var regexpLength = regexp.MustCompile(`length\((.*)\) OVER`)
+
+// TestManyGroupSetsPayForTheirGroups: each set has groups of its own.
+func TestManyGroupSetsPayForTheirGroups(t *testing.T) {
+	store := openStore(t, filestore.Options{})
+	fill(t, store, 3000)
+	text := "SELECT COUNT(*) FROM $all GROUP BY CUBE (position, version, type)"
+	_, err := tryRows(context.Background(), &Session{Store: store, Settings: Settings{Memory: 1 << 20}}, text)
+	var spent *MemoryError
+	require.ErrorAs(t, err, &spent)
+	assert.Equal(t, "GROUP BY", spent.Clause)
+	_, err = tryRows(&stopper{Context: context.Background(), left: 4}, &Session{Store: store}, text)
+	assert.ErrorIs(t, err, context.Canceled)
 }
