@@ -37,6 +37,9 @@ const (
 	carrySelect = 'q' // after IN: a sub-query or an empty list; the token is its parenthesis
 )
 
+// listHead begins a list: a row of VALUES is the plainest that sqlparser knows.
+const listHead = "INSERT INTO `0` VALUES ("
+
 // newCarriers makes an empty list, with room for what a short statement may have left.
 func newCarriers(p *parser) *carriers {
 	room := min(len(p.toks)-p.at, 64)
@@ -51,9 +54,8 @@ func into(place *Expr) func(Expr) { return func(e Expr) { *place = e } }
 // expr adds the expression at the cursor to the list, up to where it ends. What may follow it is
 // for the caller to say.
 func (c *carriers) expr(put func(Expr)) {
-	// A row of VALUES is the plainest list that sqlparser knows.
 	if len(c.puts) == 0 {
-		c.raw(c.p.at, "INSERT INTO `0` VALUES (")
+		c.raw(c.p.at, listHead)
 	} else {
 		c.raw(c.end, ",")
 	}
@@ -184,7 +186,7 @@ func (p *parser) misplaced(i int) {
 		p.fail(i, `syntax error at "NOT"`, "a NOT behind an operator needs parentheses")
 	case t.is(chained...):
 		p.fail(i, "syntax error at "+p.quote(i), "comparisons do not chain; use parentheses")
-	case operator:
+	case operator, t.is("::", "AT"):
 		p.fail(i, "syntax error at "+p.quote(i), "use parentheses")
 	default:
 		p.unexpected(i)
@@ -194,5 +196,5 @@ func (p *parser) misplaced(i int) {
 // chained are the operators that cannot follow another of them without parentheses.
 var chained = []string{
 	"=", "==", "<>", "!=", "<", "<=", ">", ">=",
-	"IS", "LIKE", "IN", "BETWEEN", "NOT", "REGEXP",
+	"IS", "LIKE", "ILIKE", "IN", "BETWEEN", "NOT", "REGEXP",
 }

@@ -19,9 +19,12 @@ func (t *token) unitOf() string {
 
 // intervalAhead tells whether the word INTERVAL at the cursor begins INTERVAL value unit; it may be
 // a name, too. The value is a constant, a parameter, a name, a call, or anything in parentheses,
-// perhaps with a sign.
+// perhaps with a sign. A text or a parameter may have its units inside.
 func (p *parser) intervalAhead() bool {
 	i := p.at + 1
+	if p.wholeInterval(i) {
+		return true
+	}
 	if p.toks[i].is("+", "-") {
 		i++
 	}
@@ -42,9 +45,20 @@ func (p *parser) intervalAhead() bool {
 	return p.toks[i].unitOf() != ""
 }
 
-// interval reads INTERVAL value unit.
+// wholeInterval tells whether the token behind INTERVAL is a text or a parameter without a unit
+// behind it, as in INTERVAL '1 day'.
+func (p *parser) wholeInterval(i int) bool {
+	t := &p.toks[i]
+	return (t.kind == tokString || t.kind == tokParam) && p.toks[i+1].unitOf() == ""
+}
+
+// interval reads INTERVAL value unit, or INTERVAL 'text'.
 func (p *parser) interval() Expr {
 	v := &Interval{Pos: p.next().off}
+	if p.wholeInterval(p.at) {
+		v.X = p.constant()
+		return v
+	}
 	v.X = p.expr()
 	if v.Unit = p.tok().unitOf(); v.Unit == "" {
 		p.unexpected(p.at)

@@ -163,10 +163,10 @@ func (l *lowerer) arithmetic(x node, e *sqlparser.BinaryExpr) node {
 		switch u.Operator {
 		case sqlparser.UBinaryStr:
 			l.check(x.last+1, "->")
-			return l.binary(OpArrow, x, l.node(u.Expr))
+			return l.arrow(OpArrow, x, u.Expr)
 		case sqlparser.BinaryStr:
 			l.check(x.last+1, "->>")
-			return l.binary(OpArrowText, x, l.node(u.Expr))
+			return l.arrow(OpArrowText, x, u.Expr)
 		}
 	}
 	return l.chain(OpConcat, x, e.Right)
@@ -265,8 +265,15 @@ func (l *lowerer) isSuffix(x node, e *sqlparser.IsExpr) node {
 	return l.binary(s.op, x, y)
 }
 
+// collate lowers COLLATE, and what is carried as one: :: and AT TIME ZONE.
 func (l *lowerer) collate(x node, name string) node {
 	i := l.number(name)
+	if l.p.toks[i].is("::") {
+		return l.typed(x, i)
+	}
+	if zone, ok := l.zone(name); ok {
+		return l.atZone(x, i, zone)
+	}
 	l.check(i-1, "COLLATE")
 	return node{
 		expr:  &Collate{Pos: l.pos(i - 1), X: x.expr, Name: strings.ToUpper(l.p.toks[i].text)},

@@ -2,14 +2,14 @@ package parser
 
 import "github.com/xwb1989/sqlparser"
 
-// negatable steps over [NOT] word behind x and returns the index behind it.
-func (l *lowerer) negatable(x node, not bool, word string) int {
+// negatable steps over [NOT] word behind x and returns the index behind it. The word is one of words.
+func (l *lowerer) negatable(x node, not bool, words ...string) int {
 	at := x.last + 1
 	if not {
 		l.check(at, "NOT")
 		at++
 	}
-	l.check(at, word)
+	l.check(at, words...)
 	return at + 1
 }
 
@@ -41,12 +41,13 @@ func (l *lowerer) in(x node, e *sqlparser.ComparisonExpr) node {
 	return node{expr: in, first: x.first, last: mate, depth: l.deeper(open, all...)}
 }
 
-// like lowers x [NOT] LIKE pattern [ESCAPE escape].
+// like lowers x [NOT] LIKE pattern [ESCAPE escape], and ILIKE.
 func (l *lowerer) like(x node, e *sqlparser.ComparisonExpr) node {
 	not := e.Operator == sqlparser.NotLikeStr
-	l.negatable(x, not, "LIKE")
+	word := l.negatable(x, not, "LIKE", "ILIKE") - 1
 	pattern := l.node(e.Right)
 	like := &Like{Pos: l.pos(x.last + 1), X: x.expr, Not: not, Pattern: pattern.expr}
+	like.Fold = l.p.toks[word].is("ILIKE")
 	n := node{expr: like, first: x.first, last: pattern.last, depth: l.deeper(x.last+1, x, pattern)}
 	if e.Escape != nil {
 		l.check(pattern.last+1, "ESCAPE")

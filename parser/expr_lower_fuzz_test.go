@@ -80,16 +80,20 @@ func (e *expressionMaker) operand(depth int) {
 		e.rest(depth + 1)
 		e.put(")")
 	default:
-		e.names++
-		name := fmt.Sprintf("x%d", e.names)
-		e.tokens = append(e.tokens, fmt.Sprintf("%s@%d", name, len("SELECT ")+e.text.Len()))
-		e.text.WriteString(name + " ")
+		e.name()
 	}
+}
+
+func (e *expressionMaker) name() {
+	e.names++
+	name := fmt.Sprintf("x%d", e.names)
+	e.tokens = append(e.tokens, fmt.Sprintf("%s@%d", name, len("SELECT ")+e.text.Len()))
+	e.text.WriteString(name + " ")
 }
 
 var madeOperators = []string{
 	"OR", "AND", "=", "<>", "<", "<=", ">", ">=", "IS", "REGEXP", "+", "-", "*", "/", "%", "DIV", "||", "->", "->>",
-	"ISNULL", "NOTNULL", "COLLATE", "+", "||", "AND", "*",
+	"ISNULL", "NOTNULL", "COLLATE", "+", "||", "AND", "*", "::", "AT",
 }
 
 // rest writes operators and operands until a choice ends it.
@@ -105,6 +109,12 @@ func (e *expressionMaker) rest(depth int) {
 		case "ISNULL", "NOTNULL":
 		case "COLLATE":
 			e.put("NOCASE")
+		case "::":
+			e.put("INT")
+		case "AT":
+			e.put("TIME")
+			e.put("ZONE")
+			e.name()
 		default:
 			e.operand(depth)
 		}
@@ -178,22 +188,59 @@ func (r *precedenceReader) comparison() string {
 	}
 }
 
-func (r *precedenceReader) add() string  { return r.level("+ -", r.mul) }
-func (r *precedenceReader) mul() string  { return r.level("* / % DIV", r.join) }
-func (r *precedenceReader) join() string { return r.level("|| -> ->>", r.collated) }
+func (r *precedenceReader) add() string { return r.level("+ -", r.mul) }
+func (r *precedenceReader) mul() string { return r.level("* / % DIV", r.join) }
 
-func (r *precedenceReader) collated() string {
-	x := r.signed()
-	for r.take("COLLATE") != "" {
-		x = "(" + x + " COLLATE " + r.take("NOCASE") + ")"
+func (r *precedenceReader) join() string {
+	x, _ := r.collated(false)
+	for {
+		op := r.take("|| -> ->>")
+		if op == "" {
+			return x
+		}
+		y, zones := r.collated(op != "||")
+		x = "(" + x + " " + op + " " + y + ")" + zones
+		x = strings.Repeat("(", strings.Count(zones, ")")) + x
 	}
-	return x
+}
+
+// collated reads COLLATE and AT TIME ZONE. Behind an arrow, the zones at the end are given apart.
+func (r *precedenceReader) collated(arrow bool) (x, zones string) {
+	x = r.signed()
+	settle := func() {
+		x = strings.Repeat("(", strings.Count(zones, ")")) + x + zones
+		zones = ""
+	}
+	for {
+		switch {
+		case r.take("COLLATE") != "":
+			settle()
+			x = "(" + x + " COLLATE " + r.take("NOCASE") + ")"
+		case r.take("AT") != "":
+			r.take("TIME")
+			r.take("ZONE")
+			zones += " AT " + r.primary() + ")"
+		default:
+			if !arrow {
+				settle()
+			}
+			return x, zones
+		}
+	}
 }
 
 func (r *precedenceReader) signed() string {
 	if op := r.take("+ -"); op != "" {
 		return "(" + op + " " + r.signed() + ")"
 	}
+	x := r.primary()
+	for r.take("::") != "" {
+		x = "(" + x + " :: " + r.take("INT") + ")"
+	}
+	return x
+}
+
+func (r *precedenceReader) primary() string {
 	if r.take("(") != "" {
 		x := r.or()
 		if r.take(")") == "" {
@@ -236,6 +283,10 @@ func drawn(e Expr) string {
 		return x
 	case *Collate:
 		return "(" + drawn(e.X) + " COLLATE " + e.Name + ")"
+	case *Cast:
+		return "(" + drawn(e.X) + " :: " + e.Type + ")"
+	case *Call:
+		return "(" + drawn(e.Args[1]) + " AT " + drawn(e.Args[0]) + ")"
 	}
 	return fmt.Sprintf("%T", e)
 }

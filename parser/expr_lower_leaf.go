@@ -63,10 +63,14 @@ func (l *lowerer) signed(e sqlparser.Expr) node {
 		e = c.Expr
 	}
 	n := l.leaf(e)
+	inner := len(collations)
+	for ; inner > 0 && l.p.toks[l.number(collations[inner-1])].is("::"); inner-- {
+		n = l.collate(n, collations[inner-1]) // a cast binds tighter than a sign
+	}
 	for i := len(signs) - 1; i >= 0; i-- {
 		n = l.sign(n, signs[i])
 	}
-	for i := len(collations) - 1; i >= 0; i-- {
+	for i := inner - 1; i >= 0; i-- {
 		n = l.collate(n, collations[i])
 	}
 	return n

@@ -3,8 +3,8 @@ package parser
 // operatorWords are the words that continue an expression behind an operand, with what sqlparser is
 // to read.
 var operatorWords = map[string]string{
-	"AND": "AND", "OR": "OR", "LIKE": "LIKE", "REGEXP": "REGEXP", "BETWEEN": "BETWEEN",
-	"ESCAPE": "ESCAPE", "DIV": "DIV",
+	"AND": "AND", "OR": "OR", "LIKE": "LIKE", "ILIKE": "LIKE", "REGEXP": "REGEXP",
+	"BETWEEN": "BETWEEN", "ESCAPE": "ESCAPE", "DIV": "DIV",
 }
 
 // operatorMarks are the operators between two operands, with what sqlparser is to read. Its ^ binds
@@ -18,12 +18,15 @@ var operatorMarks = map[string]string{
 
 // tighter are the operators that bind tighter than IS, so that a NULL before them is an operand.
 var tighter = []string{
-	"||", "->", "->>", "+", "-", "*", "/", "%", "DIV", "COLLATE", "<", "<=", ">", ">=",
+	"||", "->", "->>", "+", "-", "*", "/", "%", "DIV", "COLLATE", "::", "<", "<=", ">", ">=",
 }
 
 // operator writes what follows an operand. It returns false where the expression ends.
 func (e *emitter) operator() bool {
 	t := e.p.tok()
+	if t.is("::") {
+		return e.typed()
+	}
 	if t.kind == tokOp {
 		mark, ok := operatorMarks[t.key]
 		return ok && e.infix(mark)
@@ -50,6 +53,8 @@ func (e *emitter) operator() bool {
 		return e.in()
 	case "COLLATE":
 		return e.collate()
+	case "AT":
+		return e.p.words(e.p.at, "AT", "TIME", "ZONE") && e.atZone()
 	}
 	return len(e.cases) > 0 && e.inCase(t.key)
 }
@@ -100,12 +105,12 @@ func (e *emitter) is() bool {
 	return true
 }
 
-// negated writes NOT in front of IN, LIKE, BETWEEN and REGEXP, and NOT NULL.
+// negated writes NOT in front of IN, LIKE, ILIKE, BETWEEN and REGEXP, and NOT NULL.
 func (e *emitter) negated() bool {
 	switch t := e.p.peek(1); {
 	case t.is("NULL"):
 		return e.suffix(2, "IS NOT NULL")
-	case !t.is("IN", "LIKE", "BETWEEN", "REGEXP"):
+	case !t.is("IN", "LIKE", "ILIKE", "BETWEEN", "REGEXP"):
 		e.p.unexpected(e.p.at + 1)
 		return false
 	}

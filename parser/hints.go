@@ -22,7 +22,6 @@ var foreignHints = map[string]string{
 	"@>":  "write HAS(tags, 'x') or compare payload->>'$.a'",
 	"<@":  "write HAS(tags, 'x') or compare payload->>'$.a'",
 	"@@":  "there are no server variables",
-	"::":  "write CAST(x AS type)",
 	"[":   `names take double quotes; an element of an array is payload->'$[0]'`,
 	"]":   `names take double quotes; an element of an array is payload->'$[0]'`,
 	"{":   "a JSON value is written as a string: '{...}'",
@@ -93,7 +92,6 @@ func foreignStatement(text string, first *token) *SyntaxError {
 // foreignWords tells for words inside a statement at which the grammar stopped what to write
 // instead.
 var foreignWords = map[string]string{
-	"ILIKE":     "LIKE already ignores the case of ASCII letters",
 	"GLOB":      "write LIKE or REGEXP",
 	"MATCH":     "write LIKE or REGEXP",
 	"SIMILAR":   "write REGEXP",

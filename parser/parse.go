@@ -184,7 +184,7 @@ func (p *parser) unexpected(i int) {
 // foreignOperatorWords are operators and clauses of other dialects whose words are names in this
 // one.
 var foreignOperatorWords = []string{
-	"ILIKE", "GLOB", "MATCH", "SIMILAR", "RLIKE", "XOR", "FOR", "WINDOW", "FETCH",
+	"GLOB", "MATCH", "SIMILAR", "RLIKE", "XOR", "FOR", "WINDOW", "FETCH",
 }
 
 // hint returns what to write instead of the token, or "".

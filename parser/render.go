@@ -86,7 +86,7 @@ func (r *renderer) expr(e Expr) {
 		}
 		r.text("))")
 	case *Like:
-		r.text("(", e.X, not(e.Not), " LIKE ", e.Pattern)
+		r.text("(", e.X, not(e.Not), likeWord(e.Fold), e.Pattern)
 		r.optional(" ESCAPE ", e.Escape)
 		r.text(")")
 	case *Between:
@@ -114,8 +114,19 @@ func (r *renderer) expr(e Expr) {
 	case *Collate:
 		r.text("(", e.X, " COLLATE ", e.Name, ")")
 	case *Interval:
+		if e.Unit == "" {
+			r.text("INTERVAL ", e.X)
+			return
+		}
 		r.text("INTERVAL (", e.X, ") ", e.Unit)
 	}
+}
+
+func likeWord(fold bool) string {
+	if fold {
+		return " ILIKE "
+	}
+	return " LIKE "
 }
 
 func not(yes bool) string {

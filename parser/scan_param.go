@@ -30,7 +30,7 @@ func (s *scanner) param(sign byte) {
 		return
 	}
 	if sign == ':' && s.peek(1) == ':' {
-		s.foreign("::")
+		s.mark("::")
 		return
 	}
 	for end < len(s.text) && isNameByte(s.text[end]) {

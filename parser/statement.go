@@ -29,7 +29,8 @@ func (p *parser) wants(words string) {
 
 // showWords are what SHOW shows.
 var showWords = map[string]string{
-	"TABLES": "tables", "STREAMS": "streams", "TYPES": "types", "COLUMNS": "columns",
+	"TABLES": "tables", "STREAMS": "streams", "TYPES": "types", "FUNCTIONS": "functions",
+	"COLUMNS": "columns",
 }
 
 // readShow reads SHOW.
@@ -37,7 +38,7 @@ func readShow(p *parser) Statement {
 	s := &Show{Pos: p.next().off}
 	s.What = showWords[p.tok().key]
 	if s.What == "" {
-		p.wants("SHOW takes TABLES, STREAMS, TYPES or COLUMNS FROM table")
+		p.wants("SHOW takes TABLES, STREAMS, TYPES, FUNCTIONS or COLUMNS FROM table")
 		return s
 	}
 	p.at++

@@ -52,7 +52,7 @@ var keywords = map[string]bool{
 	"VALUES": true,
 	"WHEN":   true, "WHERE": true, "WITH": true,
 
-	"AFTER": false, "ANALYZE": false, "ANY": false, "ASC": false,
+	"AFTER": false, "ANALYZE": false, "ANY": false, "ASC": false, "AT": false,
 	"BACKUP": false, "BEGIN": false, "BOTH": false, "BY": false,
 	"CAST": false, "COLUMNS": false, "COMMIT": false, "COMMITTED": false, "CONFLICT": false,
 	"CUBE": false, "CURRENT": false, "CURRENT_DATE": false, "CURRENT_TIME": false,
@@ -62,7 +62,7 @@ var keywords = map[string]bool{
 	"ERASE": false, "EVENT": false, "EXCLUDE": false, "EXCLUSIVE": false, "EXPECT": false,
 	"EXPECTING": false, "EXPLAIN": false, "EXTRACT": false,
 	"FETCH": false, "FILTER": false, "FIRST": false, "FOLLOW": false, "FOLLOWING": false,
-	"FOR": false, "FORGET": false,
+	"FOR": false, "FORGET": false, "FUNCTIONS": false,
 	"GLOB": false, "GROUPING": false, "GROUPS": false,
 	"ILIKE": false, "IMMEDIATE": false, "INSERT": false, "INTERVAL": false, "ISOLATION": false,
 	"LAST": false, "LEADING": false, "LEVEL": false, "LOCALTIME": false, "LOCALTIMESTAMP": false,
@@ -82,7 +82,8 @@ var keywords = map[string]bool{
 	"UNBOUNDED": false, "UNCOMMITTED": false, "UPDATE": false,
 	"VERIFY": false, "VERSION": false,
 	"WINDOW": false, "WITHIN": false, "WORK": false, "WRITE": false,
-	"XOR": false,
+	"XOR":  false,
+	"ZONE": false,
 }
 
 // functionWords are the reserved words that name a function where an operand is expected and a

@@ -231,10 +231,10 @@ const (
 	ExpectNoEvent
 )
 
-// A Show is SHOW TABLES, SHOW STREAMS, SHOW TYPES or SHOW COLUMNS FROM table.
+// A Show is SHOW TABLES, SHOW STREAMS, SHOW TYPES, SHOW FUNCTIONS or SHOW COLUMNS FROM table.
 type Show struct {
 	Pos   Pos
-	What  string // "tables", "streams", "types" or "columns"
+	What  string // "tables", "streams", "types", "functions" or "columns"
 	Table *Table // for columns
 	Like  Expr   // nil without LIKE
 	Limit Expr   // nil without LIMIT
@@ -414,11 +414,12 @@ type (
 		List   []Expr
 		Select *Select
 	}
-	// A Like is x [NOT] LIKE pattern [ESCAPE escape].
+	// A Like is x [NOT] LIKE pattern [ESCAPE escape], or ILIKE.
 	Like struct {
 		Pos     Pos
 		X       Expr
 		Not     bool
+		Fold    bool // ILIKE
 		Pattern Expr
 		Escape  Expr // nil without ESCAPE
 	}
@@ -438,7 +439,7 @@ type (
 	}
 	// A When is one branch of a Case.
 	When struct{ Cond, Then Expr }
-	// A Cast is CAST(x AS type). Type is as the user wrote it, upper case.
+	// A Cast is CAST(x AS type) or x::type. Type is as the user wrote it, upper case.
 	Cast struct {
 		Pos  Pos
 		X    Expr
@@ -447,7 +448,7 @@ type (
 	// A Call is a function, an aggregate or a window function. EXTRACT(unit FROM x) is
 	// extract('unit', x), SUBSTRING(x FROM a FOR b) is substring(x, a, b),
 	// TRIM([BOTH|LEADING|TRAILING] y FROM x) is trim/ltrim/rtrim(x, y), DATE '...' is date('...'),
-	// TIMESTAMP '...' is timestamp('...').
+	// TIMESTAMP '...' is timestamp('...'), x AT TIME ZONE zone is timezone(zone, x).
 	Call struct {
 		Pos      Pos
 		Name     string // lower case
@@ -493,7 +494,7 @@ type (
 		Name string
 	}
 	// An Interval is INTERVAL x unit, an operand of + and - beside a time. Unit is lower case,
-	// singular.
+	// singular; it is "" for INTERVAL 'text', whose X is a literal or a parameter.
 	Interval struct {
 		Pos  Pos
 		X    Expr

@@ -75,7 +75,7 @@ func (c *coreScope) onlyOuter(call *parser.Call) bool {
 
 // newAggregateCall compiles an aggregate whose arguments stand in the scope inner.
 func (s *clauseScope) newAggregateCall(c *parser.Call, inner *clauseScope) (*aggregateCall, error) {
-	def := aggregates[c.Name]
+	def := s.aggregateNamed(c.Name)
 	call := &aggregateCall{def: def, name: c.Name, distinct: c.Distinct,
 		star: def.star && len(c.Args) == 0, pos: c.Pos, text: exprText(c)}
 	shape, err := call.shape(c)

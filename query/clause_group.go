@@ -322,7 +322,7 @@ func (c *coreScope) groupTerms() []parser.Expr {
 			_, column := e.(*parser.Column)
 			reads = reads || column || hasSelect(e)
 			call, ok := e.(*parser.Call)
-			computed = computed || ok && (call.Over != nil || isAggregate(call))
+			computed = computed || ok && (call.Over != nil || c.isAggregate(call))
 			return true
 		})
 		if reads && !computed {
@@ -392,7 +392,7 @@ func (c *coreScope) needsAlias(e parser.Expr) bool {
 		case *parser.Literal, *parser.Param:
 			return false
 		case *parser.Call:
-			aggregate = aggregate || x.Over != nil || isAggregate(x)
+			aggregate = aggregate || x.Over != nil || c.isAggregate(x)
 		case *parser.Column:
 			i, err := c.find(x)
 			missing = missing || err == nil && i >= 0 && !grouped[c.key(x)]
@@ -409,7 +409,7 @@ func (s *clauseScope) expandAliases(e parser.Expr) parser.Expr {
 	return parser.Replace(e, func(x parser.Expr) parser.Expr {
 		switch x := x.(type) {
 		case *parser.Call:
-			if x.Over == nil && isAggregate(x) {
+			if x.Over == nil && s.isAggregate(x) {
 				return x
 			}
 		case *parser.Column:
@@ -431,7 +431,7 @@ func (s *clauseScope) groupColumn(e parser.Expr) parser.Expr {
 	case *parser.Literal, *parser.Param:
 		return nil
 	case *parser.Call:
-		if x.Over == nil && isAggregate(x) {
+		if x.Over == nil && s.isAggregate(x) {
 			return x
 		}
 	case *parser.Column:

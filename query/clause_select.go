@@ -90,7 +90,7 @@ func (c *coreScope) expandResults() error {
 
 // usesAggregates reports whether the results or ORDER BY have an aggregate function.
 func (c *coreScope) usesAggregates(order []parser.Order) bool {
-	return c.uses(order, func(call *parser.Call) bool { return call.Over == nil && isAggregate(call) })
+	return c.uses(order, func(call *parser.Call) bool { return call.Over == nil && c.isAggregate(call) })
 }
 
 // usesWindows reports whether the results or ORDER BY have a window function.

@@ -160,7 +160,7 @@ func (c *coreScope) likeBound(l leaf, e *parser.Like) ([]*bound, bool, error) {
 	if operands == nil || err != nil {
 		return nil, false, err
 	}
-	return []*bound{{ord: ordStream, like: true, operands: operands}}, false, nil
+	return []*bound{{ord: ordStream, like: true, fold: e.Fold, operands: operands}}, false, nil
 }
 
 func (c *coreScope) tagBound(l leaf, e *parser.Call) ([]*bound, bool, error) {
@@ -253,7 +253,7 @@ func (c *coreScope) independent(e parser.Expr) bool {
 			return i >= 0 || err != nil || c.isAlias(col)
 		}
 		call, ok := e.(*parser.Call)
-		return hasSelect(e) || ok && (call.Over != nil || isAggregate(call))
+		return hasSelect(e) || ok && (call.Over != nil || c.isAggregate(call) || c.functions.volatile(call.Name))
 	})
 }
 

@@ -101,7 +101,7 @@ func (c *coreScope) reads(w *pendingCond, e parser.Expr) (set itemSet, known boo
 			}
 			known = known && err == nil && (i >= 0 || !names.isAlias(e))
 		case *parser.Call:
-			known = known && e.Over == nil && !isAggregate(e)
+			known = known && e.Over == nil && !c.isAggregate(e)
 		default:
 			known = known && !hasSelect(e)
 		}

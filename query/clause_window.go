@@ -67,7 +67,7 @@ func (s *clauseScope) newWindowCall(
 	plain := *c
 	plain.Over = nil
 	switch {
-	case isAggregate(&plain):
+	case s.isAggregate(&plain):
 		err = s.windowAggregateCall(call, &plain)
 		if err == nil {
 			t, nullable = call.agg.def.typ(call.agg.args)

@@ -11,13 +11,14 @@ import (
 // A statementCompiler turns one statement's tree into a plan. Expressions are compiled by an
 // compiler, which asks a clauseScope what their names mean.
 type statementCompiler struct {
-	catalog catalog
-	subs    int // sub-queries numbered so far
-	scans   []*tableScan
-	selects []*selectPlan
-	params  parser.Params
-	text    string                  // of the statement
-	checks  []func(*expr.Env) error // of the arguments, before the first row
+	catalog   catalog
+	functions *Functions // of the program
+	subs      int        // sub-queries numbered so far
+	scans     []*tableScan
+	selects   []*selectPlan
+	params    parser.Params
+	text      string                  // of the statement
+	checks    []func(*expr.Env) error // of the arguments, before the first row
 
 	recursing int // names of WITH RECURSIVE that are being compiled, inside each other
 
@@ -60,13 +61,13 @@ func (c *statementCompiler) Param(p *parser.Param) (int, error) {
 }
 
 // compileStatement compiles a statement against the tables of a store.
-func compileStatement(ctx context.Context, p *parser.Parsed) (*Plan, error) {
-	plan, err := compileWith(ctx, p, storeCatalog{})
+func compileStatement(ctx context.Context, p *parser.Parsed, f *Functions) (*Plan, error) {
+	plan, err := compileWith(ctx, p, storeCatalog{}, f)
 	if err != nil {
 		return nil, err
 	}
 	plan.pending = sync.OnceValue(func() []Column {
-		if other, err := compileWith(context.Background(), p, storeCatalog{pending: true}); err == nil {
+		if other, err := compileWith(context.Background(), p, storeCatalog{pending: true}, f); err == nil {
 			return other.columns
 		}
 		return plan.columns
@@ -81,8 +82,10 @@ func (c *statementCompiler) pending() bool {
 }
 
 // compileWith compiles a statement against the tables of a catalog.
-func compileWith(ctx context.Context, p *parser.Parsed, tables catalog) (*Plan, error) {
-	c := &statementCompiler{catalog: tables, params: p.Params, text: p.Text, ctx: ctx}
+func compileWith(
+	ctx context.Context, p *parser.Parsed, tables catalog, f *Functions,
+) (*Plan, error) {
+	c := &statementCompiler{catalog: tables, functions: f, params: p.Params, text: p.Text, ctx: ctx}
 	run, columns, rows, err := c.statement(p)
 	if c.err != nil {
 		err = c.err

@@ -58,6 +58,7 @@ type aggState struct {
 	text     []byte // of the values that are held, or what has been put together
 	distinct map[string]struct{}
 	held     *heldRows // what is kept of rows
+	program  *goState  // of an aggregate of the program
 }
 
 // aggregates are the aggregate functions by name.
@@ -86,11 +87,22 @@ func init() { // the functions of held rows refer back to those of the tables
 	}
 }
 
-// isAggregate reports whether a call without OVER is an aggregate. MIN and MAX of several values
+// aggregateNamed returns the aggregate of a name, SQL's or the program's, nil if there is none.
+func (c *statementCompiler) aggregateNamed(name string) *aggregate {
+	if a := aggregates[name]; a != nil {
+		return a
+	}
+	if g := c.functions.find(name); g != nil {
+		return g.aggregate
+	}
+	return nil
+}
+
+// isAggregate reports whether a call is an aggregate if it has no OVER. MIN and MAX of several values
 // are scalar functions.
-func isAggregate(c *parser.Call) bool {
-	a := aggregates[c.Name]
-	return a != nil && (len(c.Args) <= a.max || c.Name != "min" && c.Name != "max")
+func (c *statementCompiler) isAggregate(call *parser.Call) bool {
+	a := c.aggregateNamed(call.Name)
+	return a != nil && (len(call.Args) <= a.max || call.Name != "min" && call.Name != "max")
 }
 
 func typeOf(t Type, nullable bool) func([]*expr.Expr) (Type, bool) {
@@ -104,6 +116,9 @@ func (s *aggState) size() int64 {
 	n := int64(cap(s.text))
 	if s.held != nil {
 		n += s.held.bytes
+	}
+	if s.program != nil {
+		n += s.program.held
 	}
 	return n
 }

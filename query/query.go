@@ -45,7 +45,13 @@ func Compile(p *parser.Parsed) (*Plan, error) { return CompileContext(context.Ba
 // CompileContext is Compile for as long as the context lasts: a statement may be so large that
 // nobody waits for it.
 func CompileContext(ctx context.Context, p *parser.Parsed) (*Plan, error) {
-	return compileStatement(ctx, p)
+	return compileStatement(ctx, p, nil)
+}
+
+// CompileWith is CompileContext with functions of the program, which the sessions that run the plan
+// have, too.
+func CompileWith(ctx context.Context, p *parser.Parsed, f *Functions) (*Plan, error) {
+	return compileStatement(ctx, p, f)
 }
 
 // Columns returns the columns of the rows that the statement gives. The slice must not be changed.

@@ -134,6 +134,10 @@ func (s *clauseScope) compile(e parser.Expr) (*expr.Expr, error) {
 		return nil, errorf(BadStatement, e.At(),
 			"the condition of NO EVENT cannot open sealed values; a tag with blind(value) can be looked for")
 	}
+	if err == nil && s.rowWise && x.Volatile {
+		return nil, errorf(BadStatement, e.At(),
+			"the condition of NO EVENT calls a function that is not declared deterministic")
+	}
 	return x, err
 }
 
@@ -362,7 +366,7 @@ func (s *clauseScope) Call(c *parser.Call) (*expr.Expr, bool, error) {
 		e, err := s.windowFunction(c)
 		return e, true, err
 	}
-	if !isAggregate(c) {
+	if !s.isAggregate(c) {
 		return s.special(c)
 	}
 	if !s.aggregate {
@@ -388,6 +392,10 @@ func (s *clauseScope) special(c *parser.Call) (*expr.Expr, bool, error) {
 	}
 	if c.Name == "has" && !s.grouped {
 		return s.hasTag(c)
+	}
+	if f := s.functions.find(c.Name); f != nil {
+		x, err := s.goCall(f, c)
+		return x, true, err
 	}
 	return nil, false, nil
 }

@@ -37,7 +37,7 @@ func writeKey(b *strings.Builder, e parser.Expr, identity func(*parser.Column) s
 	case *parser.In:
 		fmt.Fprintf(b, "in %t %p", e.Not, e.Select)
 	case *parser.Like:
-		fmt.Fprintf(b, "like %t", e.Not)
+		fmt.Fprintf(b, "like %t %t %t", e.Not, e.Fold, e.Escape != nil)
 	case *parser.Between:
 		fmt.Fprintf(b, "between %t", e.Not)
 	case *parser.Case:

@@ -22,6 +22,7 @@ type Settings struct {
 	Serializable bool // BEGIN without a level begins a serializable transaction
 
 	Keyring      Keyring    // for reveal(), blind() and FORGET; nil for none
+	Functions    *Functions // of the program; nil for none
 	Actor        string     // who erases, for the record; "" for nobody in particular
 	JSONRequired bool       // a payload that is not JSON is refused
 	Followers    *Followers // of the store, in this process; nil means that nobody asks for them

@@ -205,7 +205,7 @@ func (db *memDB) values(text string) ([][]value.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan, err := compileWith(context.Background(), parsed, db.tables)
+	plan, err := compileWith(context.Background(), parsed, db.tables, nil)
 	if err != nil {
 		return nil, err
 	}

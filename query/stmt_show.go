@@ -29,6 +29,8 @@ var showSources = map[string]struct {
 		"first_position", "last_position", "created_at", "updated_at"}, "stream", nil},
 	"types": {&parser.Table{Name: "$types"},
 		[]string{"type", "events", "first_position", "last_position"}, "type", nil},
+	"functions": {&parser.Table{Name: "$functions"},
+		[]string{"name", "kind", "arguments", "origin"}, "name", nil},
 }
 
 // show compiles SHOW as the SELECT that gives the same.
@@ -39,7 +41,7 @@ func (c *statementCompiler) show(st *parser.Show) (statement, []Column, bool, er
 	src, ok := showSources[st.What]
 	if !ok {
 		return nil, nil, false, errorf(Unsupported, st.Pos,
-			"SHOW shows tables, streams, types or columns")
+			"SHOW shows tables, streams, types, functions or columns")
 	}
 	table := *src.table
 	table.Pos = st.Pos

@@ -23,6 +23,7 @@ type bound struct {
 	operands []*expr.Expr
 	tag      bool // HAS(tags, operand)
 	like     bool // stream LIKE operand
+	fold     bool // stream ILIKE operand
 	gate     bool // the operand is the whole condition: without it nothing is read
 
 	// alternatives are bounds of stream, type and tag, of which one must hold with all its parts. They
@@ -107,7 +108,7 @@ func (b *bound) apply(w *narrowing, en *expr.Env) {
 	case b.tag:
 		w.tagBound(values[0])
 	case b.like:
-		w.likeBound(values[0])
+		w.likeBound(values[0], b.fold)
 	case b.ord == ordPosition:
 		w.numberBound(&w.position, b.op, values)
 		w.narrowTo(&w.position, 0, math.MaxInt64)
@@ -383,14 +384,15 @@ func (w *narrowing) alternativesBound(alternatives [][]*bound, en *expr.Env) {
 }
 
 // likeBound narrows the stream to the beginning of a LIKE pattern, up to its first wildcard or
-// ASCII letter: LIKE takes upper and lower case of those for the same.
-func (w *narrowing) likeBound(v value.Value) {
+// ASCII letter: LIKE takes upper and lower case of those for the same. ILIKE does that with all
+// letters: with others in its pattern it narrows nothing.
+func (w *narrowing) likeBound(v value.Value, fold bool) {
 	w.inexact = true
 	if v.Kind == value.Null {
 		w.empty = true
 		return
 	}
-	if v.Kind != value.String {
+	if v.Kind != value.String || fold && !value.IsASCII(v.S) {
 		return
 	}
 	end := strings.IndexFunc(v.S, func(r rune) bool {

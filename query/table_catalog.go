@@ -42,7 +42,7 @@ func (c storeCatalog) table(t *parser.Table) (table, error) {
 		return def, nil
 	}
 	e := errorf(UnknownTable, t.Pos, "there is no table %s", fault.Quoted(t.Name))
-	e.Hint = "names that begin with $ are $all, $streams, $types, $stats, $erasures and $followers"
+	e.Hint = "names that begin with $ are $all, $streams, $types, $stats, $erasures, $followers and $functions"
 	return nil, e
 }
 

@@ -83,6 +83,7 @@ var systemTables = []*computedTable{
 	{label: "$stats", columns: statColumns, rows: statRows},
 	{label: "$erasures", columns: erasureColumns, rows: erasureRows},
 	{label: "$followers", columns: followerColumns, rows: followerRows},
+	{label: "$functions", columns: functionColumns, rows: functionRows},
 }
 
 // systemTable returns the table of that name, nil if there is none. It is pending if it tells of an

@@ -70,7 +70,7 @@ func (s *pathSet) prepare() {
 func (s *clauseScope) Path(col *expr.Expr, p *jsonpath.Path, as expr.Reading) (*expr.Expr, error) {
 	scan, ok := s.from.(*tableScan)
 	ord, known := s.ordinals[col]
-	if !ok || !known || s.grouped || scan.events() == nil || ord != ordPayload && ord != ordMetadata {
+	if !ok || !known || s.grouped || p.Many() || scan.events() == nil || ord != ordPayload && ord != ordMetadata {
 		return nil, nil
 	}
 	group, i := scan.paths.add(ord, p, s.clause == "WHERE")

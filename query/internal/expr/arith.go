@@ -1,6 +1,8 @@
 package expr
 
 import (
+	"slices"
+
 	"github.com/eventfold/eventfold/parser"
 	"github.com/eventfold/eventfold/query/internal/fault"
 	"github.com/eventfold/eventfold/query/internal/value"
@@ -65,13 +67,18 @@ func arithmeticType(op parser.Op, l, r *Expr) value.Type {
 
 // sum compiles a chain of +, from left to right. Terms may be INTERVALs beside a time.
 func (c *compiler) sum(e *parser.Nary) (*Expr, error) {
-	total, rest, err := c.sumStart(e.Terms)
+	first := slices.IndexFunc(e.Terms, func(t parser.Expr) bool { return !isInterval(t) })
+	if first < 0 {
+		return c.sumOfIntervals(e.Terms...)
+	}
+	total, err := c.expr(e.Terms[first])
 	if err != nil {
 		return nil, err
 	}
+	rest := slices.Concat(e.Terms[:first], e.Terms[first+1:]) // INTERVAL 1 DAY + x is x plus the interval
 	for len(rest) > 0 {
-		if iv, ok := rest[0].(*parser.Interval); ok {
-			if total, err = c.plusInterval(total, iv, 1); err != nil {
+		if isInterval(rest[0]) {
+			if total, err = c.plusInterval(total, rest[0], 1); err != nil {
 				return nil, err
 			}
 			rest = rest[1:]
@@ -91,25 +98,6 @@ func (c *compiler) sum(e *parser.Nary) (*Expr, error) {
 		rest = rest[n:]
 	}
 	return total, nil
-}
-
-// sumStart compiles the first term; in INTERVAL 1 DAY + x that is x plus the interval.
-func (c *compiler) sumStart(terms []parser.Expr) (*Expr, []parser.Expr, error) {
-	if iv, ok := terms[0].(*parser.Interval); ok && len(terms) > 1 && !isInterval(terms[1]) {
-		x, err := c.expr(terms[1])
-		if err != nil {
-			return nil, nil, err
-		}
-		x, err = c.plusInterval(x, iv, 1)
-		return x, terms[2:], err
-	}
-	x, err := c.expr(terms[0])
-	return x, terms[1:], err
-}
-
-func isInterval(e parser.Expr) bool {
-	_, ok := e.(*parser.Interval)
-	return ok
 }
 
 // addAll is the sum of two or more terms, in one closure however many they are.

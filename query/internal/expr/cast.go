@@ -12,32 +12,43 @@ import (
 type caster struct {
 	typ      value.Type
 	affinity value.Affinity
+	maybe    bool                                                    // it reads times, and gives NULL for what is none
 	convert  func(e *Env, v value.Value, pos parser.Pos) value.Value // v is never NULL
 }
 
 var (
-	castInteger = caster{value.Integer, value.AffInteger,
+	castInteger = caster{value.Integer, value.AffInteger, false,
 		func(_ *Env, v value.Value, _ parser.Pos) value.Value { return value.OfInt(value.ToInt(v)) }}
-	castText = caster{value.Text, value.AffText,
+	castText = caster{value.Text, value.AffText, false,
 		func(_ *Env, v value.Value, _ parser.Pos) value.Value { return value.OfText(v.Text()) }}
-	castBlob = caster{value.Blob, value.AffBlob,
+	castBlob = caster{value.Blob, value.AffBlob, false,
 		func(_ *Env, v value.Value, _ parser.Pos) value.Value { return value.OfBlob(v.Text()) }}
-	castReal = caster{value.Real, value.AffReal,
+	castReal = caster{value.Real, value.AffReal, false,
 		func(_ *Env, v value.Value, _ parser.Pos) value.Value { return value.OfReal(value.ToReal(v)) }}
-	castNumeric = caster{value.Any, value.AffNumeric,
+	castNumeric = caster{value.Any, value.AffNumeric, false,
 		func(_ *Env, v value.Value, _ parser.Pos) value.Value { return value.ToNumeric(v) }}
-	castTimestamp = caster{value.Timestamp, value.AffTime, toTimestamp}
-	castJSON      = caster{value.JSON, value.AffNone, toJSON}
+	castDate      = caster{value.Text, value.AffText, true, toMoment((*value.Moment).Date)}
+	castClock     = caster{value.Text, value.AffText, true, toMoment((*value.Moment).Clock)}
+	castDateTime  = caster{value.Text, value.AffText, true, toMoment((*value.Moment).DateAndClock)}
+	castInterval  = caster{value.Text, value.AffText, false, toInterval}
+	castTimestamp = caster{value.Timestamp, value.AffTime, true, toTimestamp}
+	castJSON      = caster{value.JSON, value.AffNone, false, toJSON}
 )
 
 // casts says how the name of a type is understood: by the first of these words that it contains.
-// The order and the words are SQLite's rules of column affinity, after two of our own.
+// The order and the words are SQLite's rules of column affinity, after those of our own.
 var casts = []struct {
 	word string
 	to   *caster
 }{
 	{"TIMESTAMP", &castTimestamp},
+	{"DATETIME", &castDateTime},
+	{"DATE", &castDate},
+	{"TIME", &castClock},
+	{"INTERVAL", &castInterval},
 	{"JSON", &castJSON},
+	{"STRING", &castText},
+	{"UUID", &castText},
 	{"INT", &castInteger},
 	{"CHAR", &castText},
 	{"CLOB", &castText},
@@ -88,9 +99,25 @@ func (c *compiler) cast(e *parser.Cast) (*Expr, error) {
 		}
 		return to.convert(e, v, x.Pos)
 	}
-	y := &Expr{Eval: eval, Type: to.typ, Nullable: x.Nullable || to == &castTimestamp,
-		Affinity: to.affinity, Collate: x.Collate, Pos: e.Pos}
+	y := &Expr{Eval: eval, Type: to.typ, Nullable: x.Nullable || to.maybe,
+		Affinity: to.affinity, Collate: x.Collate, Pos: e.Pos, Clock: to.maybe && isNow(x)}
 	return finish(y, x), nil
+}
+
+// toMoment is CAST(v AS DATE) and its like: the text that date() and its like give. What is no time
+// gives NULL.
+func toMoment(of func(*value.Moment) value.Value) func(*Env, value.Value, parser.Pos) value.Value {
+	f := momentFunc(of)
+	return func(e *Env, v value.Value, _ parser.Pos) value.Value { return f(e, []value.Value{v}) }
+}
+
+// toInterval is CAST(v AS INTERVAL).
+func toInterval(e *Env, v value.Value, pos parser.Pos) value.Value {
+	iv, ok := value.ParseInterval(v.Text())
+	if !ok {
+		return e.Fail(badInterval(v, pos))
+	}
+	return value.OfText(iv.String())
 }
 
 // toTimestamp is CAST(v AS TIMESTAMP): texts are parsed, numbers are seconds since 1970. What is no

@@ -48,7 +48,8 @@ func init() { // not an initializer: has and its like refer back to the compiler
 		mathFunctions[i].numeric = true
 	}
 	for _, table := range [][]function{
-		generalFunctions, textFunctions, mathFunctions, timeFunctions, jsonFunctions, sealedFunctions,
+		generalFunctions, textFunctions, shapeFunctions, regexpFunctions, hashFunctions, mathFunctions,
+		timeFunctions, jsonFunctions, sealedFunctions,
 	} {
 		for i := range table {
 			functions[table[i].name] = &table[i]
@@ -64,6 +65,9 @@ func init() { // not an initializer: has and its like refer back to the compiler
 // Names lists the names of all scalar functions, in no order.
 func Names() []string { return slices.Collect(maps.Keys(functions)) }
 
+// Arity tells how many arguments the function of a name takes; most is negative for any number.
+func Arity(name string) (least, most int) { return functions[name].min, functions[name].max }
+
 // functionAliases are further names, most of them of other databases.
 var functionAliases = map[string]string{
 	"if": "iif", "substring": "substr", "mid": "substr", "char_length": "length", "character_length": "length",
@@ -71,7 +75,7 @@ var functionAliases = map[string]string{
 	"current_timestamp": "now", "localtimestamp": "now", "datepart": "date_part", "extract": "date_part",
 	"session_user": "current_user", "user": "current_user", "current_database": "database",
 	"schema": "database", "current_schema": "database",
-	"json_array_size": "json_array_length",
+	"json_array_size": "json_array_length", "datediff": "date_diff",
 }
 
 // bareFunctions may be written without parentheses.
@@ -90,13 +94,8 @@ func (c *compiler) call(e *parser.Call) (*Expr, error) {
 	if !ok {
 		return nil, unknownFunction(e)
 	}
-	if e.Star || e.Distinct || e.Filter != nil || e.Over != nil {
-		return nil, &fault.Error{Kind: fault.BadStatement, Pos: e.Pos,
-			Msg: e.Name + "() is a plain function: it takes no *, DISTINCT, FILTER or OVER"}
-	}
-	if n := len(e.Args); n < f.min || f.max >= 0 && n > f.max {
-		return nil, &fault.Error{Kind: fault.BadArgument, Pos: e.Pos,
-			Msg: fmt.Sprintf("%s() takes %s, not %d", e.Name, f.arity(), n)}
+	if err := f.checkCall(e); err != nil {
+		return nil, err
 	}
 	args, err := c.arguments(e)
 	if err != nil {

@@ -14,6 +14,8 @@ var generalFunctions = []function{
 	{name: "iif", min: 2, max: -1, compile: compileIif},
 	{name: "max", min: 2, max: -1, compile: compileExtreme},
 	{name: "min", min: 2, max: -1, compile: compileExtreme},
+	{name: "greatest", min: 1, max: -1, compile: compileExtreme},
+	{name: "least", min: 1, max: -1, compile: compileExtreme},
 	{name: "likely", min: 1, max: 1, compile: compileSame},
 	{name: "unlikely", min: 1, max: 1, compile: compileSame},
 	{name: "likelihood", min: 2, max: 2, compile: compileSame},
@@ -140,7 +142,8 @@ func compileIif(_ *compiler, _ *function, args []*Expr, pos parser.Pos) (*Expr, 
 	return finish(x, args...), nil
 }
 
-// compileExtreme is the largest or the smallest of several arguments, NULL if one is.
+// compileExtreme is the largest or the smallest of several arguments: of max and min, which are
+// SQLite's, NULL if one is; of greatest and least, which are PostgreSQL's, NULL if all are.
 func compileExtreme(c *compiler, f *function, args []*Expr, pos parser.Pos) (*Expr, error) {
 	coll := firstCollation(args)
 	x := &Expr{Pos: pos}
@@ -149,15 +152,19 @@ func compileExtreme(c *compiler, f *function, args []*Expr, pos parser.Pos) (*Ex
 	if err != nil {
 		return nil, err
 	}
-	largest := f.name == "max"
+	largest := f.name == "max" || f.name == "greatest"
+	skip := f.name == "greatest" || f.name == "least"
 	x.Eval = func(e *Env) value.Value {
 		best := args[0].Eval(e)
 		for _, a := range args[1:] {
 			v := a.Eval(e)
-			if best.Kind == value.Null || v.Kind == value.Null {
-				return null
-			}
-			if !e.Effort(len(v.S)) {
+			switch {
+			case skip && v.Kind == value.Null:
+				continue
+			case skip && best.Kind == value.Null:
+				best = v
+				continue
+			case best.Kind == value.Null || v.Kind == value.Null || !e.Effort(len(v.S)):
 				return null
 			}
 			order := value.Compare(best, v, coll)

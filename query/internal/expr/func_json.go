@@ -59,7 +59,7 @@ func (c *compiler) jsonExtract(f *function, args []*Expr, pos parser.Pos) (*Expr
 			if p == nil {
 				return null
 			}
-			return e.Taken(p.ExtractFor(&e.Meter, doc).SQL(), doc)
+			return e.Taken(e.extract(p, doc).SQL(), doc)
 		}
 		return extractArray(e, doc, paths)
 	}
@@ -102,7 +102,7 @@ func extractArray(e *Env, doc string, paths []func(*Env) *jsonpath.Path) value.V
 		if i > 0 {
 			t.b = append(t.b, ',')
 		}
-		raw := p.ExtractFor(&e.Meter, doc)
+		raw := e.extract(p, doc)
 		if raw == "" {
 			raw = "null"
 		}
@@ -158,7 +158,7 @@ func (c *compiler) jsonAt(f *function, args []*Expr, pos parser.Pos) (*Expr, err
 		if p == nil {
 			return null
 		}
-		return e.Taken(answer(p.ExtractFor(&e.Meter, doc)), doc)
+		return e.Taken(answer(e.extract(p, doc)), doc)
 	}
 	return finish(y, args...), nil
 }
@@ -286,6 +286,8 @@ var jsonFunctions = []function{
 	{name: "json_extract", min: 2, max: -1, compile: (*compiler).jsonExtract},
 	{name: "json_type", min: 1, max: 2, typ: value.Text, compile: (*compiler).jsonAt,
 		ofJSON: jsonpath.Raw.Kind},
+	{name: "json_keys", min: 1, max: 2, typ: value.JSON, compile: (*compiler).jsonAt,
+		ofJSON: jsonpath.Raw.Keys},
 	{name: "json_array_length", min: 1, max: 2, typ: value.Integer, compile: (*compiler).jsonAt,
 		ofJSON: jsonpath.Raw.Length},
 	{name: "json_quote", min: 1, max: 1, typ: value.JSON, compile: (*compiler).jsonQuote},

@@ -99,11 +99,12 @@ func sealedPath(e parser.Expr) (column *parser.Column, path string, ok bool) {
 		}
 		steps = p.Then(steps)
 	}
+	one := !steps.FromEnd() && !steps.Many()
 	switch parser.LowerASCII(column.Name) {
 	case "payload":
-		return column, steps.String(), !steps.FromEnd()
+		return column, steps.String(), one
 	case "metadata":
-		return column, "metadata" + steps.String(), !steps.FromEnd()
+		return column, "metadata" + steps.String(), one
 	}
 	return nil, "", false
 }

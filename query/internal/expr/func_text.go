@@ -45,7 +45,7 @@ var textFunctions = []function{
 // compileLikeFunc is like(pattern, x[, escape]), which is x LIKE pattern.
 func compileLikeFunc(_ *compiler, _ *function, args []*Expr, pos parser.Pos) (*Expr, error) {
 	operands := append([]*Expr{args[1], args[0]}, args[2:]...)
-	return likeExpr(operands, false, pos)
+	return likeExpr(operands, false, false, pos)
 }
 
 // globFunc is glob(pattern, x). As with LIKE, blobs match nothing.

@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/eventfold/eventfold/parser"
@@ -31,9 +32,12 @@ var timeFunctions = []function{
 	{name: "unix_timestamp", min: 0, max: 1, typ: value.Integer, nulls: nullOwn,
 		fn: unixTimestampFunc},
 	{name: "from_unixtime", min: 1, max: 2, typ: value.Timestamp, compile: compileFromUnixtime},
-	{name: "timestamp", min: 1, max: 1, typ: value.Timestamp, compile: compileTimestamp},
-	{name: "date_trunc", min: 2, max: 2, typ: value.Timestamp, compile: compileDateTrunc},
-	{name: "date_bin", min: 2, max: 3, typ: value.Timestamp, compile: compileDateBin},
+	{name: "timestamp", min: 1, max: 2, typ: value.Timestamp, compile: compileTimestamp},
+	{name: "timezone", min: 2, max: 2, typ: value.Timestamp, compile: compileTimezone},
+	{name: "date_trunc", min: 2, max: 3, typ: value.Timestamp, compile: compileDateTrunc},
+	{name: "date_bin", min: 2, max: 4, typ: value.Timestamp, compile: compileDateBin},
+	{name: "date_diff", min: 3, max: 4, typ: value.Integer, compile: compileDateDiff},
+	{name: "datesub", min: 3, max: 4, typ: value.Integer, compile: compileDateDiff},
 	{name: "date_part", min: 2, max: 2, compile: compileDatePart},
 	{name: "date_add", min: 2, max: 2,
 		compile: func(_ *compiler, _ *function, a []*Expr, pos parser.Pos) (*Expr, error) {
@@ -48,6 +52,9 @@ var timeFunctions = []function{
 	partFunc("day", value.DateParts["day"]),
 	partFunc("hour", value.DateParts["hour"]), partFunc("minute", value.DateParts["minute"]),
 	partFunc("second", value.WholeSecond),
+	partFunc("quarter", value.DateParts["quarter"]), partFunc("week", value.DateParts["week"]),
+	{name: "dayname", min: 1, max: 1, typ: value.Text, nulls: nullMaybe, f1: timeNameFunc(value.DayName)},
+	{name: "monthname", min: 1, max: 1, typ: value.Text, nulls: nullMaybe, f1: timeNameFunc(value.MonthName)},
 }
 
 // clockless are the functions of time that never read the clock. Of the others, all do without
@@ -73,8 +80,7 @@ func usesClock(f *function, args []*Expr) bool {
 	}
 	v := values[0]
 	if v.fixed {
-		s := value.Lower(v.value.Text())
-		return s == "now" || strings.HasPrefix(s, "subsec")
+		return isNow(v)
 	}
 	return v.Type != value.Timestamp && v.Type != value.Integer && v.Type != value.Real
 }
@@ -88,9 +94,13 @@ func timeArg(e *Env, v value.Value) (micros int64, ok bool) { return value.AnyTi
 // momentArgs returns the moment that the arguments of a date function mean; ok is false for NULL.
 func momentArgs(e *Env, args []value.Value) (m value.Moment, ok bool) {
 	m, ok, err := value.MomentOf(e.Now, args)
-	if err != nil {
+	switch err {
+	case nil:
+	case value.ErrLocalTime:
 		e.Fail(&fault.Error{Kind: fault.BadArgument, Pos: -1, Msg: err.Error(),
-			Hint: "leave 'localtime' out, and add the difference, as in '+02:00'"})
+			Hint: "name the zone in the place of 'localtime', as in 'Europe/Berlin'"})
+	default:
+		e.Fail(&fault.Error{Kind: fault.BadArgument, Pos: -1, Msg: err.Error(), Hint: zoneHint})
 	}
 	return m, ok
 }
@@ -143,7 +153,17 @@ func unixTimestampFunc(e *Env, args []value.Value) value.Value {
 func timeExpr(pos parser.Pos, eval func(e *Env) value.Value, args []*Expr) *Expr {
 	return finish(&Expr{
 		Type: value.Timestamp, Affinity: value.AffTime, Nullable: true, Pos: pos, Eval: eval,
+		Clock: slices.ContainsFunc(args, isNow),
 	}, args...)
+}
+
+// isNow reports whether x is a literal text that stands for the statement's instant.
+func isNow(x *Expr) bool {
+	if !x.fixed || x.value.Kind != value.String {
+		return false
+	}
+	s := value.Lower(x.value.S)
+	return s == "now" || strings.HasPrefix(s, "subsec")
 }
 
 // compileFromUnixtime is from_unixtime(seconds), a time, or from_unixtime(seconds, format), a text.
@@ -171,80 +191,6 @@ func compileFromUnixtime(_ *compiler, _ *function, args []*Expr, pos parser.Pos)
 	return finish(text, args...), nil
 }
 
-// compileTimestamp is timestamp(x): x as a time. A literal that is none is an error.
-func compileTimestamp(_ *compiler, _ *function, args []*Expr, pos parser.Pos) (*Expr, error) {
-	x := args[0]
-	if err := checkTimeLiteral(x); err != nil {
-		return nil, err
-	}
-	return timeExpr(pos, func(e *Env) value.Value {
-		micros, ok := timeArg(e, x.Eval(e))
-		if !ok {
-			return null
-		}
-		return value.OfTime(micros)
-	}, args), nil
-}
-
-// compileDateTrunc is date_trunc(unit, x): the beginning of the unit that x lies in. Weeks begin on
-// Monday.
-func compileDateTrunc(_ *compiler, _ *function, args []*Expr, pos parser.Pos) (*Expr, error) {
-	unit, x := args[0], args[1]
-	if unit.fixed && unit.value.Kind != value.Null {
-		name := value.UnitName(unit.value.Text())
-		truncate, ok := value.Truncation(name)
-		if !ok {
-			return nil, unknownUnit(unit.value.Text(), unit.Pos)
-		}
-		return timeExpr(pos, func(e *Env) value.Value {
-			micros, ok := timeArg(e, x.Eval(e))
-			if !ok {
-				return null
-			}
-			return value.TimeResult(truncate(micros))
-		}, args), nil
-	}
-	return timeExpr(pos, func(e *Env) value.Value {
-		name, v := unit.Eval(e), x.Eval(e)
-		micros, ok := timeArg(e, v)
-		if !ok || name.Kind == value.Null {
-			return null
-		}
-		truncate, ok := value.Truncation(value.UnitName(name.Text()))
-		if !ok {
-			return e.Fail(unknownUnit(name.Text(), unit.Pos))
-		}
-		return value.TimeResult(truncate(micros))
-	}, args), nil
-}
-
-// compileDateBin is date_bin(interval, x[, origin]): the beginning of the interval that x lies in,
-// counted from the origin, which is 1970-01-01 unless it is given.
-func compileDateBin(_ *compiler, _ *function, args []*Expr, pos parser.Pos) (*Expr, error) {
-	length := intervalOf(args[0])
-	if a := args[0]; a.fixed && a.value.Kind != value.Null {
-		if iv, ok := value.ParseInterval(a.value.Text()); !ok || iv.Months != 0 || iv.Micros <= 0 {
-			return nil, badInterval(a.value, a.Pos)
-		}
-	}
-	return timeExpr(pos, func(e *Env) value.Value {
-		iv := length(e)
-		micros, ok := timeArg(e, args[1].Eval(e))
-		origin, ok2 := int64(0), true
-		if len(args) > 2 {
-			origin, ok2 = timeArg(e, args[2].Eval(e))
-		}
-		if iv == nil || !ok || !ok2 {
-			return null
-		}
-		if iv.Months != 0 || iv.Micros <= 0 {
-			return e.Fail(&fault.Error{Kind: fault.BadValue, Pos: args[0].Pos,
-				Msg: "date_bin takes an interval above zero, without months"})
-		}
-		return value.TimeResult(value.FloorDiv(micros-origin, iv.Micros)*iv.Micros + origin)
-	}, args), nil
-}
-
 // compileDatePart is date_part(unit, x) and EXTRACT(unit FROM x).
 func compileDatePart(_ *compiler, _ *function, args []*Expr, pos parser.Pos) (*Expr, error) {
 	unit := args[0]
@@ -261,7 +207,7 @@ func compileDatePart(_ *compiler, _ *function, args []*Expr, pos parser.Pos) (*E
 }
 
 func partOf(part value.DatePart, x *Expr, pos parser.Pos) *Expr {
-	y := &Expr{Type: value.Real, Nullable: true, Pos: pos}
+	y := &Expr{Type: value.Real, Nullable: true, Pos: pos, Clock: isNow(x)}
 	if part.Whole {
 		y.Type = value.Integer
 	}
@@ -282,6 +228,17 @@ func partFunc(name string, part value.DatePart) function {
 		compile: func(_ *compiler, _ *function, args []*Expr, pos parser.Pos) (*Expr, error) {
 			return partOf(part, args[0], pos), nil
 		}}
+}
+
+// timeNameFunc is a function that gives a name of a time.
+func timeNameFunc(name func(micros int64) string) func(e *Env, v value.Value) value.Value {
+	return func(e *Env, v value.Value) value.Value {
+		micros, ok := timeArg(e, v)
+		if !ok {
+			return null
+		}
+		return value.OfText(name(micros))
+	}
 }
 
 // dateFormatFunc is MySQL's date_format(x, format). A letter that means nothing is an error: MySQL

@@ -1,6 +1,8 @@
 package expr
 
 import (
+	"slices"
+
 	"github.com/eventfold/eventfold/parser"
 	"github.com/eventfold/eventfold/query/internal/fault"
 	"github.com/eventfold/eventfold/query/internal/value"
@@ -27,23 +29,125 @@ func unknownUnit(name string, pos parser.Pos) error {
 		Hint: "there are microsecond, millisecond, second, minute, hour, day, week, month, quarter and year"}
 }
 
-// minusInterval compiles x - INTERVAL n unit.
-func (c *compiler) minusInterval(e *parser.Binary, iv *parser.Interval) (*Expr, error) {
-	x, err := c.expr(e.X)
-	if err != nil {
-		return nil, err
+// isInterval reports whether an expression is an INTERVAL, or computed from such alone.
+func isInterval(e parser.Expr) bool {
+	switch e := e.(type) {
+	case *parser.Interval:
+		return true
+	case *parser.Cast:
+		return e.Type == "INTERVAL"
+	case *parser.Unary:
+		return e.Op != parser.OpNot && isInterval(e.X)
+	case *parser.Binary:
+		switch e.Op {
+		case parser.OpMul:
+			return isInterval(e.X) != isInterval(e.Y)
+		case parser.OpDiv:
+			return isInterval(e.X) && !isInterval(e.Y)
+		case parser.OpSub:
+			return isInterval(e.X) && isInterval(e.Y)
+		}
+	case *parser.Nary:
+		return e.Op == parser.OpAdd && !slices.ContainsFunc(e.Terms, func(t parser.Expr) bool { return !isInterval(t) })
 	}
-	return c.plusInterval(x, iv, -1)
+	return false
 }
 
-// plusInterval compiles x + INTERVAL n unit, or minus with sign -1. x is a time or a text that is
-// one.
-func (c *compiler) plusInterval(x *Expr, e *parser.Interval, sign int64) (*Expr, error) {
-	n, err := c.interval(e)
+// intervals compiles what isInterval holds for: a text that date_add and its like take.
+func (c *compiler) intervals(e parser.Expr) (*Expr, error) {
+	switch e := e.(type) {
+	case *parser.Unary:
+		if e.Op == parser.OpPlus {
+			return c.intervals(e.X)
+		}
+		return c.scaled(e.X, &parser.Literal{Pos: e.Pos, Value: int64(-1)}, false)
+	case *parser.Binary:
+		switch {
+		case e.Op == parser.OpSub:
+			return c.sumOfIntervals(e.X, &parser.Unary{Pos: e.Pos, Op: parser.OpNeg, X: e.Y})
+		case isInterval(e.X):
+			return c.scaled(e.X, e.Y, e.Op == parser.OpDiv)
+		}
+		return c.scaled(e.Y, e.X, false)
+	case *parser.Nary:
+		return c.sumOfIntervals(e.Terms...)
+	}
+	return c.expr(e)
+}
+
+// scaled compiles an interval times a number, or divided by one.
+func (c *compiler) scaled(iv, by parser.Expr, divide bool) (*Expr, error) {
+	x, err := c.intervals(iv)
 	if err != nil {
 		return nil, err
 	}
-	return shifted(x, n, sign, e.Pos)
+	n, err := c.expr(by)
+	if err != nil {
+		return nil, err
+	}
+	if n, err = numberOperand(n); err != nil {
+		return nil, err
+	}
+	length := intervalOf(x)
+	y := &Expr{Type: value.Text, Nullable: true, Pos: x.Pos}
+	y.Eval = func(e *Env) value.Value {
+		l, f := length(e), n.Eval(e)
+		if divide && f.Kind != value.Null {
+			f = value.Div.Apply(value.OfReal(1), f)
+		}
+		if l == nil || f.Kind == value.Null {
+			return null
+		}
+		product, ok := l.Times(f)
+		if !ok {
+			return e.Fail(longInterval(x.Pos))
+		}
+		return value.OfText(product.String())
+	}
+	return finish(y, x, n), nil
+}
+
+// sumOfIntervals compiles intervals that are added.
+func (c *compiler) sumOfIntervals(terms ...parser.Expr) (*Expr, error) {
+	list := make([]*Expr, len(terms))
+	lengths := make([]func(*Env) *value.Interval, len(terms))
+	for i, t := range terms {
+		x, err := c.intervals(t)
+		if err != nil {
+			return nil, err
+		}
+		list[i], lengths[i] = x, intervalOf(x)
+	}
+	y := &Expr{Type: value.Text, Nullable: true, Pos: list[0].Pos}
+	y.Eval = func(e *Env) value.Value {
+		var sum value.Interval
+		for _, length := range lengths {
+			l := length(e)
+			if l == nil || !e.Effort(value.TermEffort) {
+				return null
+			}
+			var ok bool
+			if sum, ok = sum.Plus(*l); !ok {
+				return e.Fail(longInterval(y.Pos))
+			}
+		}
+		return value.OfText(sum.String())
+	}
+	return finish(y, list...), nil
+}
+
+func longInterval(pos parser.Pos) error {
+	return &fault.Error{Kind: fault.BadValue, Pos: pos, Msg: "the interval is too long"}
+}
+
+// plusInterval compiles x plus an interval, or minus with sign -1. x is a time or a text that is
+// one.
+func (c *compiler) plusInterval(x *Expr, e parser.Expr, sign int64) (*Expr, error) {
+	by, err := c.intervals(e)
+	if err != nil {
+		return nil, err
+	}
+	return shifted(x, by, sign, e.At())
 }
 
 // shifted is x plus or minus an interval that is given as a text.

@@ -131,9 +131,31 @@ func (c *compiler) constantPath(
 		if !ok {
 			return null
 		}
-		return e.Taken(as.Value(p.ExtractFor(&e.Meter, doc)), doc)
+		return e.Taken(as.Value(e.extract(p, doc)), doc)
 	}
 	return finish(y, x), nil
+}
+
+// extract returns what a path leads to; with [*] an array of all of it, which is made.
+func (e *Env) extract(p *jsonpath.Path, doc string) jsonpath.Raw {
+	if !p.Many() {
+		return p.ExtractFor(&e.Meter, doc)
+	}
+	t := textMaker{e: e, b: []byte{'['}}
+	p.Each(&e.Meter, doc, func(r jsonpath.Raw) bool {
+		if !t.fits(len(r) + 1) {
+			return false
+		}
+		if t.grow(len(r) + 1); len(t.b) > 1 {
+			t.b = append(t.b, ',')
+		}
+		t.b = append(t.b, jsonpath.Compact(string(r))...)
+		return true
+	})
+	if e.Err != nil {
+		return ""
+	}
+	return jsonpath.Raw(value.StringOf(append(t.b, ']')))
 }
 
 // A Reading is what is made of the JSON that a path leads to.
@@ -170,7 +192,7 @@ func computedPath(x, label *Expr, op *parser.Binary) *Expr {
 		if err != nil {
 			return e.Fail(badPath(l.Text(), label.Pos))
 		}
-		return e.Taken(as.Value(p.ExtractFor(&e.Meter, doc)), doc)
+		return e.Taken(as.Value(e.extract(p, doc)), doc)
 	}
 	return finish(y, x, label)
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
-// like compiles x [NOT] LIKE pattern [ESCAPE escape].
+// like compiles x [NOT] LIKE pattern [ESCAPE escape], and ILIKE.
 func (c *compiler) like(e *parser.Like) (*Expr, error) {
 	x, err := c.expr(e.X)
 	if err != nil {
@@ -26,20 +26,20 @@ func (c *compiler) like(e *parser.Like) (*Expr, error) {
 		}
 		operands = append(operands, escape)
 	}
-	return likeExpr(operands, e.Not, e.Pos)
+	return likeExpr(operands, e.Not, e.Fold, e.Pos)
 }
 
 // blobPattern stands for a pattern that is a blob. LIKE is about texts: a blob is like nothing and
 // nothing is like a blob, not even NULL.
 var blobPattern = &value.Like{Never: true}
 
-// likeExpr compiles LIKE for x, a pattern and perhaps an escape character.
-func likeExpr(operands []*Expr, negate bool, pos parser.Pos) (*Expr, error) {
+// likeExpr compiles LIKE for x, a pattern and perhaps an escape character, or ILIKE.
+func likeExpr(operands []*Expr, negate, fold bool, pos parser.Pos) (*Expr, error) {
 	x := operands[0]
 	if err := checkTagsPattern(x, operands[1]); err != nil {
 		return nil, err
 	}
-	pattern, err := likePatternOf(operands[1:], pos)
+	pattern, err := likePatternOf(operands[1:], fold, pos)
 	if err != nil {
 		return nil, err
 	}
@@ -72,9 +72,11 @@ func likeExpr(operands []*Expr, negate bool, pos parser.Pos) (*Expr, error) {
 }
 
 // likePatternOf returns how to get the pattern; nil stands for NULL. What can be compiled early is.
-func likePatternOf(operands []*Expr, pos parser.Pos) (func(*Env) *value.Like, error) {
+func likePatternOf(
+	operands []*Expr, fold bool, pos parser.Pos,
+) (func(*Env) *value.Like, error) {
 	compute := func(e *Env) *value.Like {
-		p, err := likePatternFrom(e, operands, pos)
+		p, err := likePatternFrom(e, operands, fold, pos)
 		if err != nil {
 			e.Fail(err)
 		}
@@ -85,7 +87,7 @@ func likePatternOf(operands []*Expr, pos parser.Pos) (func(*Env) *value.Like, er
 		constant, known = constant && o.Constant, known && o.fixed
 	}
 	if known && len(operands[0].value.S) <= foldText {
-		p, err := likePatternFrom(folding(), operands, pos)
+		p, err := likePatternFrom(folding(), operands, fold, pos)
 		return func(*Env) *value.Like { return p }, err
 	}
 	if constant {
@@ -94,7 +96,9 @@ func likePatternOf(operands []*Expr, pos parser.Pos) (func(*Env) *value.Like, er
 	return compute, nil
 }
 
-func likePatternFrom(e *Env, operands []*Expr, pos parser.Pos) (*value.Like, error) {
+func likePatternFrom(
+	e *Env, operands []*Expr, fold bool, pos parser.Pos,
+) (*value.Like, error) {
 	escape := rune(-1)
 	if len(operands) > 1 {
 		v := operands[1].Eval(e)
@@ -127,6 +131,9 @@ func likePatternFrom(e *Env, operands []*Expr, pos parser.Pos) (*value.Like, err
 		return nil, e.Err
 	}
 	p := value.CompileLike(s, escape)
+	if fold {
+		p = value.CompileILike(&e.Meter, s, escape)
+	}
 	if !e.Hold(len(s) + len(p.Parts)*value.LikePartSize) {
 		return nil, e.Err
 	}

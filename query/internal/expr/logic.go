@@ -87,6 +87,9 @@ func (c *compiler) nary(e *parser.Nary) (*Expr, error) {
 
 // unary compiles NOT x, -x and +x.
 func (c *compiler) unary(e *parser.Unary) (*Expr, error) {
+	if isInterval(e) {
+		return c.intervals(e)
+	}
 	x, err := c.expr(e.X)
 	if err != nil {
 		return nil, err
@@ -112,14 +115,17 @@ func (c *compiler) binary(e *parser.Binary) (*Expr, error) {
 	switch e.Op {
 	case parser.OpArrow, parser.OpArrowText:
 		return c.arrow(e)
-	case parser.OpSub:
-		if y, ok := e.Y.(*parser.Interval); ok {
-			return c.minusInterval(e, y)
+	case parser.OpSub, parser.OpMul, parser.OpDiv:
+		if isInterval(e) {
+			return c.intervals(e)
 		}
 	}
 	l, err := c.expr(e.X)
 	if err != nil {
 		return nil, err
+	}
+	if e.Op == parser.OpSub && isInterval(e.Y) {
+		return c.plusInterval(l, e.Y, -1)
 	}
 	r, err := c.expr(e.Y)
 	if err != nil {

@@ -21,7 +21,8 @@ import (
 
 // A Path is a compiled path into a JSON document, in SQLite's syntax: $ is the document, .key or
 // ."key" a member of an object (["key"] is one, too, which SQLite does not have), [n] an element of
-// an array, [#-n] one counted from the end.
+// an array, [#-n] one counted from the end. [*], which SQLite does not have, is all elements of an
+// array.
 type Path struct {
 	Steps []Step
 }
@@ -39,6 +40,7 @@ const (
 	stepKey stepKind = iota
 	stepIndex
 	stepFromEnd
+	stepAll
 )
 
 // A Raw is one value as it stands in its document, blanks included; "" if there is none.
@@ -51,7 +53,7 @@ const MaxSteps = 1000
 var ErrLong = errors.New("a path has at most 1000 parts")
 
 // ErrSyntax is the error for a text that is no path.
-var ErrSyntax = errors.New("a path is $, then .key, .\"key\", [\"key\"], [n] or [#-n]")
+var ErrSyntax = errors.New("a path is $, then .key, .\"key\", [\"key\"], [n], [#-n] or [*]")
 
 // Parse compiles a path that begins with $.
 func Parse(s string) (*Path, error) {
@@ -123,6 +125,9 @@ func parseIndex(s string) (step Step, rest string, err error) {
 		}
 		return Step{key: Unescape(s[1 : end-1])}, s[end+1:], nil
 	}
+	if strings.HasPrefix(s, "*]") {
+		return Step{kind: stepAll}, s[2:], nil
+	}
 	step.kind = stepIndex
 	if strings.HasPrefix(s, "#") {
 		step.kind, s = stepFromEnd, s[1:]
@@ -167,6 +172,8 @@ func (p *Path) String() string {
 			b = AppendQuoted(b, s.key)
 		case stepIndex:
 			b = append(strconv.AppendInt(append(b, '['), s.index, 10), ']')
+		case stepAll:
+			b = append(b, "[*]"...)
 		case stepFromEnd:
 			b = append(b, "[#"...)
 			if s.index > 0 {
@@ -180,6 +187,8 @@ func (p *Path) String() string {
 
 // ExtractFor is extract with a meter: it gives up, with nothing, when nobody waits for the result
 // any more.
+//
+// A path with a [*] leads nowhere: see Each.
 func (p *Path) ExtractFor(m *value.Meter, doc string) Raw {
 	i := SkipBlanks(doc, 0)
 	for s := range p.Steps {
@@ -208,6 +217,8 @@ func (step *Step) find(doc string, i int) int {
 		return FindMember(doc, i, step.key)
 	case stepIndex:
 		return FindElement(doc, i, step.index)
+	case stepAll:
+		return -1
 	}
 	if n := CountElements(doc, i); n >= step.index && step.index > 0 {
 		return FindElement(doc, i, n-step.index)

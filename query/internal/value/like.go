@@ -10,6 +10,7 @@ type Like struct {
 	open  bool // begins with %
 	ended bool // does not end with %
 	Never bool // matches nothing: the pattern ends with its escape character
+	fold  bool // letters beyond ASCII are folded, too
 }
 
 // A likePart is what stands between two percent signs. Its letters are folded; it is matched byte
@@ -24,6 +25,17 @@ const MaxPattern = 50000
 
 // LikePartSize is what a part takes besides its text.
 const LikePartSize = 64
+
+// CompileILike reads a pattern of ILIKE, which folds all letters; one of ASCII letters alone is one of
+// LIKE. escape is the escape character, or -1.
+func CompileILike(m *Meter, pattern string, escape rune) Like {
+	if IsASCII(pattern) {
+		return CompileLike(pattern, escape)
+	}
+	p := CompileLike(Fold(m, pattern), foldRune(escape))
+	p.fold = true
+	return p
+}
 
 // CompileLike reads a pattern. escape is the escape character, or -1.
 func CompileLike(pattern string, escape rune) Like {
@@ -70,6 +82,9 @@ func CompileLike(pattern string, escape rune) Like {
 func (p *Like) Match(m *Meter, s string) bool {
 	if p.Never {
 		return false
+	}
+	if p.fold {
+		s = Fold(m, s)
 	}
 	if len(p.Parts) == 0 {
 		return s == "" || p.open

@@ -38,7 +38,8 @@ const (
 func (m *Moment) valid() bool { return m.ms >= julianEpoch && m.ms <= lastMs }
 
 // MomentOf returns the moment that the arguments of a date function mean: a value and modifiers,
-// now without any. ok is false where SQLite's result is NULL. The only error is ErrLocalTime.
+// now without any. ok is false where SQLite's result is NULL. A modifier with a slash in it is a zone,
+// by whose clocks it is from there on. The errors are ErrLocalTime and a *NoZoneError.
 func MomentOf(now time.Time, args []Value) (m Moment, ok bool, err error) {
 	if len(args) == 0 {
 		m.setNow(now)
@@ -54,6 +55,12 @@ func MomentOf(now time.Time, args []Value) (m Moment, ok bool, err error) {
 		}
 		if Lower(a.Text()) == "localtime" {
 			return m, false, ErrLocalTime
+		}
+		if strings.Contains(a.Text(), "/") {
+			if !m.toZone(a.Text()) {
+				return m, false, &NoZoneError{a.Text()}
+			}
+			continue
 		}
 		if !m.modify(a.Text(), i) {
 			return m, false, nil
@@ -71,6 +78,27 @@ func MomentOf(now time.Time, args []Value) (m Moment, ok bool, err error) {
 
 // ErrLocalTime is the error for the modifier 'localtime'.
 var ErrLocalTime = errors.New("there is no local time: all times are UTC, whatever machine asks")
+
+// A NoZoneError is that of a modifier that looks like the name of a zone and is none.
+type NoZoneError struct{ Name string }
+
+// Error tells the name.
+func (e *NoZoneError) Error() string {
+	return "there is no time zone " + strconv.Quote(e.Name[:min(len(e.Name), 2*maxZoneName)])
+}
+
+// toZone makes of the moment what the clocks of a zone show then; false if there is no such zone.
+func (m *Moment) toZone(name string) bool {
+	z, ok := ZoneOf(name)
+	if !ok {
+		return false
+	}
+	if m.needMs(); m.valid() {
+		m.ms = FloorDiv(z.Wall(m.ms*1000), 1000)
+	}
+	m.onlyMs()
+	return true
+}
 
 // AnyTime returns the time that a value means: a time, any text that SQLite's date functions read,
 // or seconds since 1970.

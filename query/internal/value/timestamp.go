@@ -169,6 +169,13 @@ func ParseTime(s string) (micros int64, ok bool) {
 	return micros, ok && micros >= minTime && micros <= maxTime
 }
 
+// HasOffset reports whether a text that is a time says how far it is ahead of UTC.
+func HasOffset(s string) bool {
+	n := len(s)
+	return n > 10 && (s[n-1] == 'Z' || s[n-1] == 'z') ||
+		n >= 16 && s[n-3] == ':' && (s[n-6] == '+' || s[n-6] == '-')
+}
+
 // parseClock reads HH:MM[:SS[.f]] and returns what follows.
 func (c *civil) parseClock(s string) (rest string, ok bool) {
 	if len(s) < 5 || s[2] != ':' || !number(s[0:2], &c.hour) || !number(s[3:5], &c.minute) ||
