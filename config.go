@@ -94,6 +94,10 @@ type Config struct {
 	// A shred.File must be neither in the store's directory nor around it. Who opened it closes it,
 	// after the *sql.DB.
 	Keyring shred.Keyring
+
+	// Functions are functions of the program that statements of this Connector call by their names,
+	// beside those of RegisterFunction. They have no place in a DSN.
+	Functions []Function
 }
 
 // A Mode says what may be done to a store.

@@ -57,6 +57,7 @@ func newConn(l *lease, s *openStore) *Conn {
 		ReadOnly: readOnly, Backup: l.config.Backup, Actor: l.config.Actor,
 		Serializable: l.config.Serializable,
 		Keyring:      keyringOf(l.config, readOnly),
+		Functions:    l.functions,
 	}
 	if clock, ok := s.store.(interface{ Now() time.Time }); ok {
 		c.session.Settings.Now = clock.Now // so that now() and recorded_at agree
@@ -74,13 +75,14 @@ func (c *Conn) compile(ctx context.Context, text string) (*statement, error) {
 	if c.recent != nil && c.recent.text == text {
 		return c.recent, nil
 	}
-	s, ok := c.store.plans.get(text)
+	key := planKey{text, c.session.Settings.Functions}
+	s, ok := c.store.plans.get(key)
 	if !ok {
 		var err error
-		if s, err = compile(ctx, text); err != nil {
+		if s, err = compile(ctx, text, key.functions); err != nil {
 			return nil, err
 		}
-		c.store.plans.put(text, s)
+		c.store.plans.put(key, s)
 	}
 	c.recent = nil
 	if len(text) <= planCacheBytes/8 {

@@ -272,6 +272,7 @@ type Connector struct {
 func NewConnector(c Config) *Connector {
 	c = c.normal()
 	l := &lease{config: c}
+	l.functions, l.refused = functionsOf(c)
 	l.ended, l.end = context.WithCancel(context.Background())
 	connector := &Connector{lease: l}
 	// Cleanups share one goroutine, and closing a store may take a while.
@@ -282,6 +283,9 @@ func NewConnector(c Config) *Connector {
 // Connect returns a connection. The context bounds the opening of the store, nothing after it.
 func (c *Connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err := c.lease.config.validate(); err != nil {
+		return nil, &Error{Code: ErrConfig, Op: "open", Err: err}
+	}
+	if err := c.lease.refused; err != nil {
 		return nil, &Error{Code: ErrConfig, Op: "open", Err: err}
 	}
 	s, err := c.lease.acquire(ctx)

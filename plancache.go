@@ -3,6 +3,8 @@ package eventfold
 import (
 	linked "container/list"
 	"sync"
+
+	"github.com/eventfold/eventfold/query"
 )
 
 // Limits of the plan cache of a store. A plan takes up to a hundred times the memory of its text,
@@ -12,9 +14,15 @@ const (
 	planCacheBytes   = 512 << 10 // of statement text; a text of more than an eighth is not kept
 )
 
-// A planCache keeps the statements that were used most recently, by their texts. It is bounded in
-// entries and in bytes of text, and may be used by any number of goroutines. The zero value is not
-// usable; newPlanCache makes one.
+// A planKey is what a plan is compiled of: a text, and the functions of the Connector.
+type planKey struct {
+	text      string
+	functions *query.Functions // nil for none
+}
+
+// A planCache keeps the statements that were used most recently. It is bounded in entries and in
+// bytes of text, and may be used by any number of goroutines. The zero value is not usable;
+// newPlanCache makes one.
 type planCache struct {
 	entries int
 	bytes   int
@@ -22,12 +30,12 @@ type planCache struct {
 	mu    sync.Mutex   // protects all below
 	held  int          // bytes of the texts in order
 	order *linked.List // of *planned, the most recently used first
-	find  map[string]*linked.Element
+	find  map[planKey]*linked.Element
 }
 
 // A planned is an entry of a planCache.
 type planned struct {
-	text      string
+	key       planKey
 	statement *statement
 }
 
@@ -38,15 +46,15 @@ func newPlanCache(entries, bytes int) *planCache {
 		entries: entries,
 		bytes:   bytes,
 		order:   linked.New(),
-		find:    make(map[string]*linked.Element),
+		find:    make(map[planKey]*linked.Element),
 	}
 }
 
-// get returns what was put for the text. It does not allocate.
-func (c *planCache) get(text string) (s *statement, ok bool) {
+// get returns what was put for the key. It does not allocate.
+func (c *planCache) get(key planKey) (s *statement, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e, ok := c.find[text]
+	e, ok := c.find[key]
 	if !ok {
 		return nil, false
 	}
@@ -54,25 +62,25 @@ func (c *planCache) get(text string) (s *statement, ok bool) {
 	return e.Value.(*planned).statement, true
 }
 
-// put keeps the statement for the text and drops what was used longest ago. A text above an eighth
+// put keeps the statement for the key and drops what was used longest ago. A text above an eighth
 // of the cache's bytes is not kept.
-func (c *planCache) put(text string, s *statement) {
-	if len(text) > c.bytes/8 {
+func (c *planCache) put(key planKey, s *statement) {
+	if len(key.text) > c.bytes/8 {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if e, ok := c.find[text]; ok {
+	if e, ok := c.find[key]; ok {
 		e.Value.(*planned).statement = s
 		c.order.MoveToFront(e)
 		return
 	}
-	c.find[text] = c.order.PushFront(&planned{text, s})
-	c.held += len(text)
+	c.find[key] = c.order.PushFront(&planned{key, s})
+	c.held += len(key.text)
 	for c.order.Len() > c.entries || c.held > c.bytes {
 		old := c.order.Remove(c.order.Back()).(*planned)
-		delete(c.find, old.text)
-		c.held -= len(old.text)
+		delete(c.find, old.key)
+		c.held -= len(old.key.text)
 	}
 }
 

@@ -21,13 +21,13 @@ func (s *statement) follows() bool {
 	return ok && sel.Follow
 }
 
-// compile makes a statement of a text.
-func compile(ctx context.Context, text string) (*statement, error) {
+// compile makes a statement of a text, which may call functions of the program.
+func compile(ctx context.Context, text string, f *query.Functions) (*statement, error) {
 	parsed, err := parser.Parse(text)
 	if err != nil {
 		return nil, err
 	}
-	plan, err := query.CompileContext(ctx, parsed)
+	plan, err := query.CompileWith(ctx, parsed, f)
 	if err != nil {
 		return nil, err
 	}

@@ -284,9 +284,11 @@ func closeHandle(handle io.Closer) {
 // A lease ties a Connector and its connections to their store. It outlives the Connector, which is
 // no more than a handle that the garbage collector may find.
 type lease struct {
-	config Config
-	ended  context.Context // ends with close
-	end    context.CancelFunc
+	config    Config
+	functions *query.Functions // of the program; nil for none
+	refused   error            // what is wrong with them
+	ended     context.Context  // ends with close
+	end       context.CancelFunc
 
 	checked atomic.Bool // the store has the head that the Config expects
 
