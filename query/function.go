@@ -139,6 +139,9 @@ func newGoFunction(f Function) (*goFunction, error) {
 
 // checkFunctionName refuses what cannot be called, and the names of SQL's own functions.
 func checkFunctionName(name string) error {
+	if name == "" {
+		return errors.New("it has no name")
+	}
 	if len(name) > maxFunctionName {
 		return fmt.Errorf("the name is longer than %d bytes", maxFunctionName)
 	}
