@@ -116,6 +116,13 @@
 // in SQL, and FORGET SUBJECT destroys a key, and with it the values in every copy of the store, and
 // appends an event that tells of it. The errors of keyrings have the code [ErrKeyring].
 //
+// # Can I have functions of my own?
+//
+//	SELECT slug(payload->>'$.title') FROM $all
+//
+// Config.Functions and [RegisterFunction] take scalar functions and aggregates that are written in Go.
+// What they take and give is told by their types: see [Function].
+//
 // # Can I have it faster?
 //
 // database/sql's own work costs more than reading an event does. sql.Conn.Raw hands out a [*Conn],

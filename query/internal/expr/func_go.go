@@ -37,7 +37,11 @@ func CompileGo(f *GoFunction, e *parser.Call, b Binder) (*Expr, error) {
 		}
 	}
 	own.fn = func(e *Env, args []value.Value) value.Value {
-		if e.Err != nil {
+		size := 0
+		for _, a := range args { // which are copied
+			size += len(a.S)
+		}
+		if e.Err != nil || !e.Hold(size) || !e.Effort(size) {
 			return null
 		}
 		v, err := f.Call(e, args)
