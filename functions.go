@@ -14,10 +14,11 @@ type Function = query.Function
 // A PanicError is what a Function has panicked with. It is behind the *Error of the statement.
 type PanicError = query.PanicError
 
-// registered are the functions that RegisterFunction was given.
+// registered are the functions that RegisterFunction was given. They are replaced and never changed.
 var registered struct {
-	mu   sync.Mutex // protects list, which is replaced and never changed
-	list []Function
+	mu      sync.Mutex // protects the fields below
+	list    []Function
+	checked *query.Functions // the same, for all Connectors without others: they share their plans
 }
 
 // RegisterFunction adds a scalar function to all databases that the process opens from then on, by DSN
@@ -35,10 +36,11 @@ func RegisterFunction(name string, fn any) error {
 	registered.mu.Lock()
 	defer registered.mu.Unlock()
 	list := append(slices.Clip(registered.list), f)
-	if _, err := query.NewFunctions(list); err != nil {
+	checked, err := query.NewFunctions(list)
+	if err != nil {
 		return &Error{Code: ErrConfig, Op: "register", Err: err}
 	}
-	registered.list = list
+	registered.list, registered.checked = list, checked
 	return nil
 }
 
@@ -51,7 +53,10 @@ func Aggregate[S, T any](name string, step any, result func(state *S) (T, error)
 // functionsOf returns the functions of a Config and those that are registered.
 func functionsOf(c Config) (*query.Functions, error) {
 	registered.mu.Lock()
-	list := registered.list
+	list, checked := registered.list, registered.checked
 	registered.mu.Unlock()
+	if len(c.Functions) == 0 {
+		return checked, nil
+	}
 	return query.NewFunctions(slices.Concat(list, c.Functions))
 }

@@ -1,7 +1,10 @@
 package value
 
 import (
+	"archive/zip"
+	"go/build"
 	"math/rand/v2"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -108,6 +111,43 @@ func TestAWallClockIsShownAtItsInstant(t *testing.T) {
 			back := z.Instant(wall)
 			require.GreaterOrEqual(t, back, at, "%s", shown)
 			require.Equal(t, wall, z.Wall(back), "%s", shown)
+		}
+	}
+}
+
+// everyZone are the names of all zones that Go knows; none where its archive of them is not there.
+func everyZone() (names []string) {
+	archive, err := zip.OpenReader(filepath.Join(build.Default.GOROOT, "lib", "time", "zoneinfo.zip"))
+	if err != nil {
+		return nil
+	}
+	defer archive.Close()
+	for _, f := range archive.File {
+		if !f.FileInfo().IsDir() {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
+
+// TestDaysOfEveryZoneBeginWhereGoSeesThemBegin tries all zones around the transitions of our time.
+func TestDaysOfEveryZoneBeginWhereGoSeesThemBegin(t *testing.T) {
+	names := everyZone()
+	if len(names) == 0 {
+		t.Skip("this Go has no lib/time/zoneinfo.zip")
+	}
+	unit, _ := UnitOf("day")
+	for _, name := range names {
+		z, ok := ZoneOf(name)
+		require.True(t, ok, name)
+		for _, at := range transitions(t, z, 2015, 2027) {
+			for _, at := range []int64{at - 1, at, at + hour} {
+				begin := z.Floor(at, false, unit.Floor)
+				shown := time.UnixMicro(at).In(z.loc)
+				require.LessOrEqual(t, begin, at, "%s", shown)
+				require.Equal(t, label(z, at, "day"), label(z, begin, "day"), "%s", shown)
+				require.NotEqual(t, label(z, at, "day"), label(z, begin-1, "day"), "%s", shown)
+			}
 		}
 	}
 }
