@@ -64,7 +64,6 @@ var textHints = []hintGroup{
 }
 
 var choiceHints = []hintGroup{
-	{"isnull", "write x IS NULL or ifnull()"},
 	{"nvl", "write ifnull() or coalesce()"},
 	{"nvl2", "write iif(x IS NOT NULL, a, b)"},
 	{"zeroifnull", "write ifnull(x, 0)"},
