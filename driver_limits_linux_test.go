@@ -82,6 +82,11 @@ func doubled(n int, last string) string {
 	return fmt.Sprintf("%s SELECT %s FROM c%d", b.String(), last, n)
 }
 
+// endless writes a recursion that does not end.
+func endless(first, next, more string) string {
+	return "WITH RECURSIVE n (x) AS (SELECT " + first + " UNION ALL SELECT " + next + " FROM n" + more + ") SELECT COUNT(*) FROM n"
+}
+
 // What stands for texts of 15 and 64 MiB, which are put in when the statement is run.
 const (
 	veryLong = "{very long}"
@@ -285,6 +290,29 @@ func hostile() map[string]string {
 		"doubled, correlated": "SELECT (" + doubled(30, "COUNT(*) + a.position") + ") FROM $all a",
 		"explained":           "EXPLAIN " + doubled(60, "x"),
 		"explained, analyzed": "EXPLAIN ANALYZE SELECT " + large + rows + " ORDER BY 1",
+		// sets, recursions and stars
+		"endless":               endless("1", "x + 1", ""),
+		"endless, remembered":   strings.ReplaceAll(endless("1", "x + 1", ""), " ALL", ""),
+		"endless, in order":     endless("1", "x + 1", " ORDER BY 1 DESC"),
+		"endless, the same":     endless("1", "x", ""),
+		"endless, doubling":     endless("'a'", "x || x", ""),
+		"endless, branching":    endless("1", "x + b.y", ", (SELECT 1 AS y UNION ALL SELECT 2) AS b"),
+		"endless, of long":      endless("'a'", "left("+long+", 15000000)", ""),
+		"endless beside events": endless("1", "x + e.position", ", $all AS e"),
+		"endless, joined":       strings.ReplaceAll(endless("1", "x + 1", ""), "COUNT(*) FROM n", "COUNT(*) FROM n, n AS m"),
+		"recursion of rows": "SELECT (WITH RECURSIVE n (x) AS (SELECT a.position UNION ALL SELECT x + 1 FROM n " +
+			"WHERE x < 100000000) SELECT COUNT(*) FROM n) FROM $all AS a",
+		"recursions inside each other": strings.Repeat("WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + (", 60) + "SELECT 1" +
+			strings.Repeat(") FROM n WHERE x < 9) SELECT MAX(x) FROM n", 60),
+		"except of long":     "SELECT " + large + rows + " EXCEPT SELECT payload || " + large + rows,
+		"intersect of rows":  "SELECT position, type" + rows + strings.Repeat(" INTERSECT ALL SELECT position, type"+rows, 499),
+		"distinct on long":   "SELECT DISTINCT ON (printf('%1000000d', position)) type" + rows,
+		"first of long":      "SELECT DISTINCT ON (position) printf('%.*c',1000000,type) AS x" + rows + " ORDER BY x DESC",
+		"first by long":      "SELECT DISTINCT ON (type) position" + rows + " ORDER BY " + large,
+		"stars of many":      "SELECT " + strings.TrimSuffix(strings.Repeat("* EXCLUDE (id) REPLACE (1 AS type), ", 5000), ", ") + rows,
+		"excluding many":     "SELECT * EXCLUDE (" + list("x%d", 45000) + ")" + rows,
+		"categories of many": "SELECT COUNT(*)" + rows + " WHERE category IN (" + list("'x%d'", 49000) + ")",
+		"category of a long": "SELECT COUNT(*)" + rows + " WHERE category = " + long,
 		// erasing, which is refused before anything is read or computed
 		"erased":            "ERASE FROM $all WHERE length(" + large + ") > 0 REASON 'x'",
 		"erased for a long": "ERASE FROM $all WHERE TRUE REASON '" + veryLong + "'",

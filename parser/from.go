@@ -127,9 +127,23 @@ func (r *sourceReader) alias() string {
 	switch {
 	case p.clauseAhead():
 		return ""
-	case p.word("FOLLOW"):
+	case p.word("FOLLOW") || p.foreignJoinAhead():
 		p.unexpected(p.at)
 		return ""
 	}
 	return p.alias()
+}
+
+// foreignJoinAhead tells whether a kind of join of other dialects is at the cursor, whose word would
+// be read as an alias, and the join as one of ours.
+func (p *parser) foreignJoinAhead() bool {
+	if !p.peek(1).is("JOIN") {
+		return false
+	}
+	for _, word := range []string{"ANTI", "ASOF", "POSITIONAL", "SEMI"} {
+		if p.tok().matches(word) {
+			return true
+		}
+	}
+	return false
 }

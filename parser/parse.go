@@ -175,6 +175,10 @@ func (p *parser) unexpected(i int) {
 		p.surprised(i, "the statement ends too early")
 		return
 	}
+	if at, hint := p.foreignFormAt(i); hint != "" {
+		p.fail(at, "syntax error at "+p.quote(at), hint)
+		return
+	}
 	if i > 1 && p.toks[i-1].is(foreignOperatorWords...) && p.toks[i-2].endsOperand() {
 		i-- // it was read as a name, and what follows it came as a surprise
 	}
@@ -304,14 +308,17 @@ func init() {
 // statement reads the statement at the cursor.
 func (p *parser) statement() Statement {
 	t := p.tok()
-	if t.kind == tokWord {
-		if read := starters[t.key]; read != nil {
-			return read(p)
-		}
-		if err := foreignStatement(p.text, t); err != nil {
-			p.refuse(err)
-			return nil
-		}
+	read := starters[t.key]
+	least := 1
+	if read != nil {
+		least = 2 // one word is not enough to tell that it is none of ours
+	}
+	if err := foreignStatement(p.text, p.toks[p.at:], least); err != nil {
+		p.refuse(err)
+		return nil
+	}
+	if read != nil && t.kind == tokWord {
+		return read(p)
 	}
 	p.surprised(p.at,
 		"a statement begins with "+strings.Join(starterWords(), ", ")+", not "+p.quote(p.at))

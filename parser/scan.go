@@ -53,7 +53,7 @@ func (s *scanner) fail(at int, msg string, hint ...string) {
 		return
 	}
 	if len(s.toks) > 0 && !s.script {
-		if s.err = foreignStatement(s.text, &s.toks[0]); s.err != nil {
+		if s.err = foreignStatement(s.text, s.toks, s.leastWords()); s.err != nil {
 			return // what is wrong with the rest of it does not matter
 		}
 	}
@@ -61,6 +61,14 @@ func (s *scanner) fail(at int, msg string, hint ...string) {
 	if len(hint) > 0 {
 		s.err.Hint = hint[0]
 	}
+}
+
+// leastWords is how many words tell that a statement is one of another dialect.
+func (s *scanner) leastWords() int {
+	if starters[s.toks[0].key] != nil {
+		return 2
+	}
+	return 1
 }
 
 // checkText looks at the text as a whole: its size, its encoding, and NULs.
@@ -204,7 +212,7 @@ func (s *scanner) systemName() {
 	}
 	switch {
 	case end == s.at+1:
-		s.fail(s.at, `syntax error at "$"`)
+		s.fail(s.at, `syntax error at "$"`, "strings take single quotes")
 	case strings.HasPrefix(s.text[s.at:], "$__"):
 		s.fail(s.at, "a Grafana macro was not expanded: "+s.text[s.at:end])
 	}

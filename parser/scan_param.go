@@ -17,6 +17,10 @@ func (c *paramCounter) result() Params { return Params{Count: c.count, Names: c.
 // param scans ?, ?3, $3, :name or @name.
 func (s *scanner) param(sign byte) {
 	end := s.at + 1
+	if next := s.peek(1); sign == '?' && (next == '|' || next == '&') && s.peek(2) != next {
+		s.foreign(s.text[s.at : s.at+2])
+		return
+	}
 	if sign == '?' || sign == '$' {
 		end = s.digits(end)
 		if end < len(s.text) && isNameByte(s.text[end]) {
@@ -31,6 +35,10 @@ func (s *scanner) param(sign byte) {
 	}
 	if sign == ':' && s.peek(1) == ':' {
 		s.mark("::")
+		return
+	}
+	if sign == ':' && s.peek(1) == '=' {
+		s.foreign(s.text[s.at : s.at+2])
 		return
 	}
 	for end < len(s.text) && isNameByte(s.text[end]) {
@@ -92,7 +100,10 @@ var marks = []string{
 }
 
 // foreignOperators are those of other dialects that would otherwise be read as two of ours.
-var foreignOperators = []string{"//", "<<", ">>", "<=>", "<@", "@>", "#>>", "#>", "&&", "~*", "!~"}
+var foreignOperators = []string{
+	"//", "<<", ">>", "<=>", "<->", "<@", "@>", "@@", "#>>", "#>", "&&", "~~*", "~~", "~*", "!~~", "!~*", "!~", "=>",
+	"===", "**", "|>", ":=", "||/", "|/",
+}
 
 // operator scans an operator or a mark.
 func (s *scanner) operator() {
@@ -135,7 +146,11 @@ func (s *scanner) mark(op string) {
 
 // foreign refuses an operator that the dialect does not have.
 func (s *scanner) foreign(op string) {
-	s.fail(s.at, "syntax error at "+strconv.Quote(op), foreignHints[op])
+	hint := foreignHints[op]
+	if op == `\` && len(s.toks) == 0 {
+		hint = shellTables
+	}
+	s.fail(s.at, "syntax error at "+strconv.Quote(op), hint)
 }
 
 // wantsBareName tells whether a table's name stands next, which may hold signs and begin with a

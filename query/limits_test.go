@@ -119,6 +119,12 @@ func TestQueriesGiveBackWhatTheyHold(t *testing.T) {
 		"SELECT ROW_NUMBER() OVER (ORDER BY payload) FROM $all",
 		"WITH c AS (SELECT payload FROM $all) SELECT COUNT(*) FROM c, c AS d WHERE c.payload = d.payload",
 		"SELECT payload FROM $all UNION SELECT type FROM $all", "SELECT event FROM $all ORDER BY payload",
+		"SELECT payload FROM $all INTERSECT SELECT payload FROM $all", "SELECT type FROM $all EXCEPT ALL SELECT payload FROM $all",
+		"SELECT payload FROM $all EXCEPT SELECT type FROM $all LIMIT 3",
+		"SELECT DISTINCT ON (payload) * FROM $all", "SELECT DISTINCT ON (type) payload FROM $all ORDER BY payload LIMIT 1",
+		"WITH RECURSIVE r (x, n) AS (SELECT payload, 1 FROM $all UNION ALL SELECT x, n + 1 FROM r WHERE n < 5) SELECT x FROM r",
+		"WITH RECURSIVE r (x, n) AS (SELECT payload, 1 FROM $all UNION SELECT x, n + 1 FROM r ORDER BY 2 DESC) SELECT x FROM r LIMIT 1000",
+		"WITH RECURSIVE r (x) AS (SELECT 1 UNION ALL SELECT x || 'x' FROM r) SELECT COUNT(*) FROM r AS a, r AS b",
 		"EXPLAIN ANALYZE SELECT payload FROM $all ORDER BY payload", "SELECT printf('%9000000d', 1)", "SELECT abs(",
 		"SELECT position FROM $all WHERE payload REGEXP '(a|b)c' OR type REGEXP type ORDER BY payload",
 		"SELECT json('nonsense') FROM $all ORDER BY 1",
@@ -151,6 +157,11 @@ func TestRowsDoNotAddUp(t *testing.T) {
 		"SELECT LENGTH(x) FROM (SELECT printf('%10000d', position) AS x FROM $all UNION ALL SELECT printf('%10000d', position) FROM $all) AS t",
 		"SELECT type FROM $all GROUP BY type HAVING upper(printf('%10000d', MAX(position))) = 'x'",
 		"SELECT position FROM $all ORDER BY length(printf('%10000d', position)), position LIMIT 5",
+		"SELECT printf('%10000d', position) FROM $all INTERSECT SELECT 'x'",
+		"SELECT DISTINCT ON (length(x)) x FROM (SELECT printf('%10000d', position) AS x FROM $all) AS t ORDER BY x DESC",
+		"WITH RECURSIVE r (x, n) AS (SELECT printf('%10000d', 1), 1 UNION ALL SELECT printf('%10000d', n), n + 1 FROM r WHERE n < 1000) SELECT COUNT(*) FROM r",
+		"WITH RECURSIVE r (x, n) AS (SELECT 'x', 1 UNION ALL SELECT printf('%10000d', n), n + 1 FROM r WHERE n < 1000 ORDER BY 2) SELECT COUNT(*) FROM r",
+		"WITH RECURSIVE r (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 100000) SELECT COUNT(*) FROM r",
 	} {
 		_, err := tryRows(context.Background(), small, text)
 		assert.NoError(t, err, text)

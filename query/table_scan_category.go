@@ -30,7 +30,7 @@ func (w *narrowing) categoryBound(operands []*expr.Expr, values []value.Value) {
 // many to look at, or a category that no beginning of a name tells.
 func inCategories(ex *execution, categories []string, found *[]string, left *int) (complete bool, err error) {
 	for _, category := range categories {
-		if category == "" {
+		if *left--; *left < 0 || category == "" {
 			return false, nil
 		}
 		named, err := isStream(ex, category)
