@@ -49,9 +49,10 @@ var foreignStatements = map[string]string{
 	"SHRED":    erase,
 	"SCRUB":    erase,
 	"WIPE":     erase,
-	"CREATE":   "a stream begins with its first event; there is nothing to create",
-	"DROP":     "events are immutable; a stream cannot be dropped",
-	"ALTER":    "every stream has the same columns; there is nothing to alter",
+	"CREATE":   "a stream begins with its first event; there is nothing to create but a VIEW",
+	"DROP":     "events are immutable; a stream cannot be dropped, only a VIEW",
+	"ALTER": "of streams, which all have the same columns, there is nothing to alter; a view is changed with " +
+		"CREATE OR REPLACE VIEW",
 	"PRAGMA":   "settings stand in the data source name; figures are in $stats",
 	"SET":      "settings stand in the data source name",
 	"USE":      "a connection has one store",
@@ -120,4 +121,5 @@ var foreignWords = map[string]string{
 	"TIES":      "write LIMIT n",
 
 	"SERIALIZABLE": "write BEGIN ISOLATION LEVEL SERIALIZABLE",
+	"CASCADE":      "drop the views that use it first; the error of DROP VIEW names them",
 }

@@ -30,14 +30,19 @@ func (p *parser) wants(words string) {
 // showWords are what SHOW shows.
 var showWords = map[string]string{
 	"TABLES": "tables", "STREAMS": "streams", "TYPES": "types", "COLUMNS": "columns",
+	"VIEWS": "views",
 }
 
 // readShow reads SHOW.
 func readShow(p *parser) Statement {
 	s := &Show{Pos: p.next().off}
+	if p.accept("CREATE", "VIEW") {
+		s.What, s.Table = "view", p.view()
+		return s
+	}
 	s.What = showWords[p.tok().key]
 	if s.What == "" {
-		p.wants("SHOW takes TABLES, STREAMS, TYPES or COLUMNS FROM table")
+		p.wants("SHOW takes TABLES, STREAMS, TYPES, VIEWS, CREATE VIEW name or COLUMNS FROM table")
 		return s
 	}
 	p.at++

@@ -99,6 +99,22 @@ var statements = []struct{ text, want string }{
 	{`INSERT INTO t (type) VALUES ('x') EXPECTING NO EVENT FROM order-1 AFTER NULL, NO EVENT FROM u WHERE after > 1`,
 		`INSERT INTO "t" ("type") VALUES ('x') EXPECTING NO EVENT FROM "order-1" AFTER NULL, NO EVENT FROM "u" WHERE ` +
 			`("after" > 1)`},
+	// views
+	{`CREATE VIEW orders AS SELECT stream FROM $all;`, `CREATE VIEW views."orders" AS SELECT "stream" FROM "$all"`},
+	{`create or replace view Views.Orders as with a as (select 1) select * from a`,
+		`CREATE OR REPLACE VIEW views."Orders" AS WITH "a" AS (SELECT 1) SELECT * FROM "a"`},
+	{`CREATE VIEW IF NOT EXISTS "a b" AS SELECT 1 UNION SELECT 2 ORDER BY 1 LIMIT 3`,
+		`CREATE VIEW IF NOT EXISTS views."a b" AS SELECT 1 UNION SELECT 2 ORDER BY 1 LIMIT 3`},
+	{`CREATE VIEW if AS SELECT follow FROM order-1 WHERE drop = view`,
+		`CREATE VIEW views."if" AS SELECT "follow" FROM "order-1" WHERE ("drop" = "view")`},
+	{`DROP VIEW if exists views."a b";`, `DROP VIEW IF EXISTS views."a b"`},
+	{`DROP VIEW if`, `DROP VIEW views."if"`},
+	{`SELECT v.x FROM views.orders v, Views."a b", "views.x", "views"."y"`,
+		`SELECT "v"."x" FROM views."orders" AS "v" JOIN views."a b" JOIN "views.x" JOIN views."y"`},
+	{`SHOW VIEWS LIKE 'o%' LIMIT 3`, `SHOW VIEWS LIKE 'o%' LIMIT 3`},
+	{`SHOW CREATE VIEW orders`, `SHOW CREATE VIEW views."orders"`},
+	{`SHOW COLUMNS FROM views.orders`, `SHOW COLUMNS FROM views."orders"`},
+	{`SELECT if(a, 1, 2), create, views FROM view`, `SELECT if("a", 1, 2), "create", "views" FROM "view"`},
 	// the rest
 	{`EXPECT account-9 VERSION 12`, `EXPECT "account-9" VERSION 12`},
 	{`EXPECT ? NO STREAM, NO EVENT FROM t WHERE a = 1`, `EXPECT ?1 NO STREAM, NO EVENT FROM "t" WHERE ("a" = 1)`},

@@ -54,11 +54,11 @@ var keywords = map[string]bool{
 
 	"AFTER": false, "ANALYZE": false, "ANY": false, "ASC": false,
 	"BACKUP": false, "BEGIN": false, "BOTH": false, "BY": false,
-	"CAST": false, "COLUMNS": false, "COMMIT": false, "COMMITTED": false, "CONFLICT": false,
+	"CAST": false, "COLUMNS": false, "COMMIT": false, "COMMITTED": false, "CONFLICT": false, "CREATE": false,
 	"CUBE": false, "CURRENT": false, "CURRENT_DATE": false, "CURRENT_TIME": false,
 	"CURRENT_TIMESTAMP": false, "CURRENT_USER": false,
 	"DATE": false, "DEFERRED": false, "DELETE": false, "DESC": false, "DESCRIBE": false,
-	"DIV": false, "DUPLICATE": false,
+	"DIV": false, "DROP": false, "DUPLICATE": false,
 	"ERASE": false, "EVENT": false, "EXCLUDE": false, "EXCLUSIVE": false, "EXPECT": false,
 	"EXPECTING": false, "EXPLAIN": false, "EXTRACT": false,
 	"FETCH": false, "FILTER": false, "FIRST": false, "FOLLOW": false, "FOLLOWING": false,
@@ -80,7 +80,7 @@ var keywords = map[string]bool{
 	"TABLES": false, "TIME": false, "TIMESTAMP": false, "TO": false, "TRAILING": false,
 	"TRANSACTION": false, "TRIM": false, "TYPES": false,
 	"UNBOUNDED": false, "UNCOMMITTED": false, "UPDATE": false,
-	"VERIFY": false, "VERSION": false,
+	"VERIFY": false, "VERSION": false, "VIEW": false, "VIEWS": false,
 	"WINDOW": false, "WITHIN": false, "WORK": false, "WRITE": false,
 	"XOR": false,
 }

@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/eventfold/eventfold/parser"
@@ -20,6 +21,9 @@ type statementCompiler struct {
 	checks  []func(*expr.Env) error // of the arguments, before the first row
 
 	recursing int // names of WITH RECURSIVE that are being compiled, inside each other
+
+	within   []*viewDefinition // whose definition is being compiled, the outermost first
+	expanded int               // views so far
 
 	ctx  context.Context
 	work int   // since the context was looked at
@@ -61,12 +65,22 @@ func (c *statementCompiler) Param(p *parser.Param) (int, error) {
 
 // compileStatement compiles a statement against the tables of a store.
 func compileStatement(ctx context.Context, p *parser.Parsed) (*Plan, error) {
-	plan, err := compileWith(ctx, p, storeCatalog{})
+	plan, err := compileIn(ctx, p, storeCatalog{})
+	if errors.Is(err, errViewsUnknown) {
+		return compileLate(ctx, p)
+	}
+	return plan, err
+}
+
+// compileIn compiles a statement against the tables of a store, whose views may be known.
+func compileIn(ctx context.Context, p *parser.Parsed, tables storeCatalog) (*Plan, error) {
+	plan, err := compileWith(ctx, p, tables)
 	if err != nil {
 		return nil, err
 	}
 	plan.pending = sync.OnceValue(func() []Column {
-		if other, err := compileWith(context.Background(), p, storeCatalog{pending: true}); err == nil {
+		pending := storeCatalog{pending: true, views: tables.views}
+		if other, err := compileWith(context.Background(), p, pending); err == nil {
 			return other.columns
 		}
 		return plan.columns
@@ -129,6 +143,11 @@ func (c *statementCompiler) statement(
 		return g, nil, false, err
 	case *parser.Explain:
 		return c.explainStatement(p, st)
+	case *parser.CreateView:
+		v, err := c.createView(st)
+		return v, nil, false, err
+	case *parser.DropView:
+		return &dropViewPlan{name: st.View.Name, ifExists: st.IfExists, pos: st.View.Pos}, nil, false, nil
 	case *parser.Show:
 		return c.show(st)
 	case *parser.Describe:

@@ -99,6 +99,8 @@ func (ex *execution) snapshot() engine.ReadIndex {
 	case ex.session.Tx != nil:
 		tx := ex.session.Tx
 		ex.index, ex.own, ex.streams = tx.reads.watch(tx.index), tx.events, tx.streams
+	case ex.session.pinned != nil:
+		ex.index = ex.session.pinned
 	default:
 		ex.index = ex.session.Store.ReadIndex()
 	}

@@ -59,6 +59,7 @@ type corePlan struct {
 	results  []*expr.Expr // nil for one that nobody reads
 	reads    [][]bool     // by result, where FROM is a table: the columns that it reads
 	bare     []bool       // by result: it is a column and nothing else
+	origins  []origin     // by result
 	columns  []tableColumn
 	distinct bool
 	on       []*expr.Expr // DISTINCT ON (...), nil without

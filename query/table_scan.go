@@ -138,12 +138,16 @@ func (s *tableScan) narrow(ex *execution, outer *expr.Env) (*narrowing, error) {
 	}
 	en := ex.env(outer)
 	for _, b := range s.bounds {
+		if b.pushed {
+			b.applyPushed(what, ex.env(outer))
+			continue
+		}
 		b.apply(what, en)
 		if en.Err != nil {
 			return nil, en.Err
 		}
 	}
-	return what, nil
+	return what, ex.ctx.Err()
 }
 
 // scannedRows are the rows of batches that satisfy the conditions.
