@@ -74,6 +74,7 @@ var foreignStatements = map[string]string{
 	"NOTIFY":   "whoever follows a stream sees what is appended to it",
 	"WATCH":    "write SELECT ... FOLLOW",
 	"OPTIMIZE": "the store needs no care",
+	"REFRESH":  "a materialized view is exact whenever it is read",
 	"REINDEX":  "the store needs no care",
 	"TABLE":    "write SELECT * FROM ...",
 }

@@ -293,6 +293,7 @@ var mistakes = []struct{ text, place, msg string }{
 	{"CREATE VIEW v AS SELECT * FROM $all FOLLOW", "1:18", "FOLLOW"},
 	{"CREATE VIEW v AS SELECT * FROM $all AS OF POSITION 3", "1:52", "AS OF POSITION"},
 	{"ALTER VIEW v AS SELECT 1", "1:1", "CREATE OR REPLACE VIEW"},
+	{"REFRESH MATERIALIZED VIEW v", "1:1", "exact whenever it is read"},
 	{"DROP VIEW v CASCADE", "1:13", "drop the views that use it first"},
 	{"DROP VIEW ?", "1:11", "name must stand here"},
 	{"SHOW CREATE TABLE t", "1:6", "CREATE VIEW name"},

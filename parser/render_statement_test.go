@@ -111,7 +111,8 @@ func (r *renderer) expectations(list []Expectation) {
 }
 
 func (r *renderer) createView(s *CreateView) {
-	r.text("CREATE ", map[bool]string{true: "OR REPLACE "}[s.Replace], "VIEW ")
+	r.text("CREATE ", map[bool]string{true: "OR REPLACE "}[s.Replace],
+		map[bool]string{true: "MATERIALIZED "}[s.Materialized], "VIEW ")
 	r.text(map[bool]string{true: "IF NOT EXISTS "}[s.IfNotExists])
 	r.table(s.View)
 	r.text(" AS ")

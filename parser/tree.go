@@ -202,15 +202,16 @@ type Erase struct {
 	Reason Expr // a Literal or a Param
 }
 
-// A CreateView is CREATE [OR REPLACE] VIEW [IF NOT EXISTS] name AS select.
+// A CreateView is CREATE [OR REPLACE] [MATERIALIZED] VIEW [IF NOT EXISTS] name AS select.
 type CreateView struct {
-	Pos         Pos
-	View        *Table
-	Replace     bool // OR REPLACE
-	IfNotExists bool
-	Select      *Select
-	Text        string // of the SELECT, as the user wrote it
-	At          Pos    // where Text begins in the statement
+	Pos          Pos
+	View         *Table
+	Replace      bool // OR REPLACE
+	Materialized bool
+	IfNotExists  bool
+	Select       *Select
+	Text         string // of the SELECT, as the user wrote it
+	At           Pos    // where Text begins in the statement
 }
 
 // A DropView is DROP VIEW [IF EXISTS] name.

@@ -23,11 +23,12 @@ var foreignObjects = map[string]string{
 	"ROLE":      "who can read the directory can read the store",
 }
 
-// readCreate reads CREATE [OR REPLACE] VIEW [IF NOT EXISTS] name AS select.
+// readCreate reads CREATE [OR REPLACE] [MATERIALIZED] VIEW [IF NOT EXISTS] name AS select.
 func readCreate(p *parser) Statement {
 	first := p.next()
 	v := &CreateView{Pos: first.off}
 	v.Replace = p.accept("OR", "REPLACE")
+	v.Materialized = p.accept("MATERIALIZED")
 	if !p.accept("VIEW") {
 		p.notView(first)
 		return v
@@ -85,10 +86,11 @@ func (p *parser) refuseAt(pos Pos, msg, hint string) {
 	p.refuse(err)
 }
 
-// readDrop reads DROP VIEW [IF EXISTS] name.
+// readDrop reads DROP [MATERIALIZED] VIEW [IF EXISTS] name.
 func readDrop(p *parser) Statement {
 	first := p.next()
 	d := &DropView{Pos: first.off}
+	p.accept("MATERIALIZED")
 	if !p.accept("VIEW") {
 		p.notView(first)
 		return d

@@ -43,6 +43,9 @@ func (c *statementCompiler) view(t *parser.Table) (*viewRelation, error) {
 	if err != nil {
 		return nil, v.fault(err, t.Pos)
 	}
+	if v.kind == materializedView && plan.keepable == nil {
+		plan.cores[0].group.view = v
+	}
 	plan.wanted = make([]bool, len(plan.columns))
 	return &viewRelation{derivedRelation{plan: plan}, v, t.Pos}, nil
 }
@@ -94,7 +97,14 @@ func (c *statementCompiler) expandView(v *viewDefinition, sel *parser.Select) (*
 		c.text, c.params, c.within = text, params, c.within[:len(c.within)-1]
 		c.checks = checks // a definition has no arguments that could be checked
 	}()
-	return c.compileSelect(sel, queryScope{nested: true})
+	unsteady := c.unsteady
+	c.unsteady = false
+	plan, err := c.compileSelect(sel, queryScope{nested: true})
+	if err == nil && v.kind == materializedView {
+		plan.keepable = notKeepable(sel, plan, c.unsteady)
+	}
+	c.unsteady = c.unsteady || unsteady
+	return plan, err
 }
 
 func (r *viewRelation) open(ex *execution, outer *expr.Env) (rows, error) {

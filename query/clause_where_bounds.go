@@ -17,6 +17,9 @@ type leaf struct {
 	scan    *tableScan
 	src     *fromItem
 	columns []int // ordinals of src's columns in scan, -1 for what is no column of it; nil if they are the same
+
+	group *groupPlan // of a materialised view that is src, or below it; its keys are columns then
+	slots []int      // which key a column of src is, -1 for what is none
 }
 
 // push gives a condition to the scan as bounds, as far as it can be one.

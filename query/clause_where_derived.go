@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/expr"
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // An origin is where a result comes from that is a column and nothing else.
@@ -40,6 +42,9 @@ func (c *coreScope) pushBelow(src *fromItem, cond parser.Expr) error {
 		}
 		l.scan.bounds = append(l.scan.bounds, bounds...)
 		l.scan.inexact = true
+		if err := c.pushKey(l, cond); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -49,17 +54,21 @@ func (c *coreScope) pushBelow(src *fromItem, cond parser.Expr) error {
 // the same.
 func leavesBelow(src *fromItem, rel relation, columns []int) (list []leaf) {
 	plan := planOf(rel)
-	if plan == nil || plan.limit != nil { // other rows would come within the limit
+	if plan == nil || plan.limit != nil || plan.recursion != nil { // other rows would come within the limit
 		return nil
 	}
 	for _, core := range plan.cores {
-		if core.windows != nil { // they look at rows that do not pass
+		if core.windows != nil || core.on != nil { // they look at rows that do not pass
 			continue
 		}
 		for _, from := range core.sources() {
 			below := core.columnsOf(from, columns)
 			if scan, ok := from.(*tableScan); ok {
-				list = append(list, leaf{scan: scan, src: src, columns: below})
+				l := leaf{scan: scan, src: src, columns: below}
+				if core.group != nil && core.group.view != nil {
+					l.group, l.slots = core.group, core.slotsOf(columns)
+				}
+				list = append(list, l)
 			} else {
 				list = append(list, leavesBelow(src, from, below)...)
 			}
@@ -106,4 +115,46 @@ func (p *corePlan) columnsOf(from relation, columns []int) []int {
 		}
 	}
 	return below
+}
+
+// slotsOf tells for each column of what reads the core which of its GROUP BY expressions it is.
+func (p *corePlan) slotsOf(columns []int) []int {
+	if columns == nil {
+		return p.slots
+	}
+	slots := make([]int, len(columns))
+	for i, result := range columns {
+		slots[i] = -1
+		if result >= 0 {
+			slots[i] = p.slots[result]
+		}
+	}
+	return slots
+}
+
+// pushKey notes for a materialised view that a condition asks for one value of a GROUP BY
+// expression, if that is a text and compared as it is.
+func (c *coreScope) pushKey(l leaf, cond parser.Expr) error {
+	eq, ok := cond.(*parser.Binary)
+	if l.group == nil || !ok || eq.Op != parser.OpEq {
+		return nil
+	}
+	for _, side := range [][2]parser.Expr{{eq.X, eq.Y}, {eq.Y, eq.X}} {
+		i := c.leafColumn(leaf{src: l.src}, side[0])
+		if i < 0 || l.slots[i] < 0 {
+			continue
+		}
+		key := l.group.keys[l.slots[i]]
+		operands, err := c.operands(side[1])
+		if err != nil || operands == nil {
+			return err
+		}
+		affinity := value.CommonAffinity(key.Affinity, operands[0].Affinity)
+		if key.Type == Text && key.Collate == value.Binary &&
+			expr.CommonCollation(key, operands[0]) == value.Binary &&
+			(affinity == value.AffNone || affinity == value.AffText) {
+			l.group.equals = append(l.group.equals, keptEqual{l.slots[i], operands[0]})
+		}
+	}
+	return nil
 }

@@ -24,6 +24,7 @@ type statementCompiler struct {
 
 	within   []*viewDefinition // whose definition is being compiled, the outermost first
 	expanded int               // views so far
+	unsteady bool              // some expression depends on the clock or on a key
 
 	ctx  context.Context
 	work int   // since the context was looked at

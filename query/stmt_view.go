@@ -48,6 +48,9 @@ func (p *createViewPlan) exec(ctx context.Context, s *Session, _ []expr.Argument
 func (p *createViewPlan) decide(ctx context.Context, views *viewSet) (*engine.Definition, error) {
 	name := p.st.View
 	d := &engine.Definition{Name: name.Name, Kind: plainView, Text: p.st.Text}
+	if p.st.Materialized {
+		d.Kind = materializedView
+	}
 	before := views.find(name.Name)
 	switch {
 	case before != nil && p.st.IfNotExists:

@@ -18,6 +18,9 @@ var viewTableColumns = []tableColumn{
 	nullable(column("position", Integer, value.AffInteger)),
 	nullable(column("created_at", Timestamp, value.AffTime)),
 	column("state", Text, value.AffText),
+	nullable(column("rows", Integer, value.AffInteger)),
+	nullable(column("bytes", Integer, value.AffInteger)),
+	nullable(column("lag", Integer, value.AffInteger)),
 }
 
 // viewTableRows are the views that the snapshot knows of, and those of the open transaction.
@@ -26,12 +29,13 @@ func viewTableRows(ctx context.Context, ex *execution, _ scanBounds) rowMaker {
 	if err != nil {
 		return &rowList{err: err}
 	}
-	return &viewMaker{ctx: ctx, views: views, left: views.list()}
+	return &viewMaker{ctx: ctx, ex: ex, views: views, left: views.list()}
 }
 
 // A viewMaker lists views.
 type viewMaker struct {
 	ctx   context.Context
+	ex    *execution
 	views *viewSet
 	left  []*viewDefinition
 }
@@ -53,8 +57,18 @@ func (m *viewMaker) next() ([]value.Value, error) {
 		}
 		state = err.Error()
 	}
+	rows, bytes, lag := null, null, null
+	if v.kind == materializedView {
+		if kept := m.ex.session.kept(v); kept != nil {
+			r := kept.report(m.ex.index.Head())
+			rows, bytes, lag = value.OfInt(r.rows), value.OfInt(r.bytes), value.OfInt(r.lag)
+			if r.tooLarge && state == "ok" {
+				state = "too large"
+			}
+		}
+	}
 	return []value.Value{value.OfText(v.name), value.OfText(v.kind), value.OfText(v.text), position, created,
-		value.OfText(state)}, nil
+		value.OfText(state), rows, bytes, lag}, nil
 }
 
 func (m *viewMaker) close() error { return nil }
@@ -79,7 +93,11 @@ func (p *showViewStatement) query(ctx context.Context, s *Session, _ []expr.Argu
 	if v == nil {
 		return nil, unknownView(views, &parser.Table{Pos: p.pos, Name: p.name})
 	}
-	text := "CREATE VIEW " + parser.Render(&parser.Column{Name: v.name}) + " AS " + v.text
+	kind := "VIEW "
+	if v.kind == materializedView {
+		kind = "MATERIALIZED VIEW "
+	}
+	text := "CREATE " + kind + parser.Render(&parser.Column{Name: v.name}) + " AS " + v.text
 	return listRows(showViewColumns, [][]value.Value{{value.OfText(v.name), value.OfText(text)}}, s), nil
 }
 

@@ -26,8 +26,11 @@ type viewDefinition struct {
 	parse     func() (*parser.Select, error)
 }
 
-// plainView is the kind of a view that is computed whenever it is read.
-const plainView = "view"
+// The kinds of views: one is computed whenever it is read, of the other the groups are kept.
+const (
+	plainView        = "view"
+	materializedView = "materialized"
+)
 
 func newViewDefinition(d engine.Definition) *viewDefinition {
 	v := &viewDefinition{name: d.Name, kind: d.Kind, text: d.Text, position: engine.NoPosition}
@@ -121,8 +124,9 @@ func (s *viewSet) tell(e *engine.Event) error {
 // The zero value is empty and ready; a nil one remembers nothing. Any number of goroutines may use
 // it.
 type Views struct {
-	mu   sync.Mutex // protects the field below
-	sets []*viewSet // the last one used first
+	mu   sync.Mutex                    // protects the fields below
+	sets []*viewSet                    // the last one made first
+	kept map[engine.Position]*keptView // of materialised views, by the positions of their definitions
 }
 
 // rememberedSets is how many versions of the definitions are remembered: the present one, and some
@@ -179,6 +183,7 @@ func (v *Views) remember(set *viewSet) *viewSet {
 	}
 	v.sets = slices.Insert(v.sets, 0, set)
 	v.sets = v.sets[:min(len(v.sets), rememberedSets)]
+	v.dropOld()
 	return set
 }
 

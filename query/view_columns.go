@@ -48,6 +48,9 @@ func (s *viewSet) compile(ctx context.Context, v *viewDefinition) ([]tableColumn
 	if err != nil {
 		return nil, err
 	}
+	if plan.keepable != nil {
+		return nil, plan.keepable
+	}
 	seen := map[string]bool{}
 	for _, col := range plan.columns {
 		name := parser.LowerASCII(col.Name)
