@@ -52,7 +52,7 @@ func newConn(l *lease, s *openStore) *Conn {
 		readOnly:    readOnly,
 	}
 	c.session.Settings = query.Settings{
-		Memory: l.config.QueryMemory, Shared: s.memory, Followers: &s.follow,
+		Memory: l.config.QueryMemory, Shared: s.memory, Followers: &s.follow, Views: &s.views,
 		JSONText: l.config.JSONText, JSONRequired: l.config.JSONRequire,
 		ReadOnly: readOnly, Backup: l.config.Backup, Actor: l.config.Actor,
 		Serializable: l.config.Serializable,
@@ -172,6 +172,7 @@ func (c *Conn) query(
 	r := &rows{
 		ctx:       ctx,
 		statement: s,
+		names:     s.names,
 		tx:        c.session.Tx,
 		store:     c.store,
 		jsonText:  c.session.Settings.JSONText,
@@ -190,6 +191,10 @@ func (c *Conn) query(
 	if err != nil {
 		r.Close()
 		return nil, wrapError(ctx, "query", s.text, err)
+	}
+	if s.plan.Late() && r.rows != nil {
+		r.columns = r.rows.Columns()
+		r.names = namesOf(r.columns)
 	}
 	return r, nil
 }

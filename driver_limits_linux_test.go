@@ -133,6 +133,9 @@ func hostile() map[string]string {
 		"case of many":   "SELECT " + list("CASE WHEN length("+large+") > %d THEN 1 END", 300) + rows,
 		"substr of rows": "SELECT substr(" + long + ", -length(type) - position)" + rows,
 		"trim of rows":   "SELECT rtrim(" + long + " || position, '0123456789')" + rows,
+		// views, which somebody else has defined; see hostileStore
+		"views joined with themselves": "SELECT COUNT(*) FROM views.twice5 WHERE type <> 'x'",
+		"views in sub-queries":         "SELECT (SELECT COUNT(*) FROM views.twice3 v WHERE v.position > e.position) FROM $all e",
 		"long cast": "SELECT CAST(replace(" + large + ", 'a', '1') AS INTEGER) + replace(" + large +
 			", 'a', '1')" + rows,
 		"unhex": "SELECT unhex(" + nested("hex", large, 1) + ")" + rows,
@@ -424,6 +427,11 @@ func hostileStore(t *testing.T) string {
 		}
 		return nil
 	}))
+	mustExec(t, db, "CREATE VIEW twice0 AS SELECT position, type FROM $all")
+	for i := range 5 {
+		mustExec(t, db, fmt.Sprintf("CREATE VIEW twice%d AS "+
+			"SELECT a.position, b.type FROM views.twice%d a JOIN views.twice%d b ON a.type = b.type", i+1, i, i))
+	}
 	return dir
 }
 

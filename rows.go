@@ -26,15 +26,17 @@ var (
 type rows struct {
 	ctx       context.Context // of the query
 	statement *statement
-	tx        *query.Tx  // the transaction of the query, nil for none
-	rows      query.Rows // nil for a statement that gives none
-	store     *openStore // nil after Close
+	names     []string       // of the columns
+	columns   []query.Column // nil for those of the statement's plan
+	tx        *query.Tx      // the transaction of the query, nil for none
+	rows      query.Rows     // nil for a statement that gives none
+	store     *openStore     // nil after Close
 	jsonText  bool
 	follow    *following // nil unless the rows wait for new events
 }
 
 // Columns returns the same slice every time.
-func (r *rows) Columns() []string { return r.statement.names }
+func (r *rows) Columns() []string { return r.names }
 
 // Next fills dest. It returns io.EOF at the end and the context's error once that has ended.
 func (r *rows) Next(dest []driver.Value) error {
@@ -121,7 +123,12 @@ var columnTypes = map[query.Type]columnType{
 	query.EventType: {"EVENT", reflect.TypeFor[Event](), reflect.TypeFor[Event](), false},
 }
 
-func (r *rows) column(i int) query.Column { return r.statement.plan.ColumnsIn(r.tx)[i] }
+func (r *rows) column(i int) query.Column {
+	if r.columns != nil {
+		return r.columns[i]
+	}
+	return r.statement.plan.ColumnsIn(r.tx)[i]
+}
 
 func (r *rows) columnType(i int) columnType { return columnTypes[r.column(i).Type] }
 

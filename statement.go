@@ -12,7 +12,7 @@ type statement struct {
 	text  string
 	plan  *query.Plan
 	tree  parser.Statement
-	names []string // of the columns
+	names []string // of the columns; nil for a plan that is late
 }
 
 // follows reports whether the statement's rows wait for new events.
@@ -31,9 +31,14 @@ func compile(ctx context.Context, text string, f *query.Functions) (*statement, 
 	if err != nil {
 		return nil, err
 	}
-	s := &statement{text: text, plan: plan, tree: parsed.Statement}
-	for _, column := range plan.Columns() {
-		s.names = append(s.names, column.Name)
+	return &statement{
+		text: text, plan: plan, tree: parsed.Statement, names: namesOf(plan.Columns()),
+	}, nil
+}
+
+func namesOf(columns []query.Column) (names []string) {
+	for _, column := range columns {
+		names = append(names, column.Name)
 	}
-	return s, nil
+	return names
 }

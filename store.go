@@ -24,6 +24,7 @@ type openStore struct {
 	plans  *planCache
 	memory *query.Memory // what all its queries may hold together
 	follow query.Followers
+	views  query.Views  // their definitions, as last read
 	refs   atomic.Int64 // never grows again once it was 0
 
 	// opened is closed when the fields below are set; they do not change after that.

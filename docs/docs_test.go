@@ -142,6 +142,10 @@ func TestSamplesOfErasing(t *testing.T) {
 	require.NoError(t, errors.Join(conn.Close(), db.Close(), m.Close()))
 }
 
+// TestSamplesOfViews runs them on a store of their own, in which definitions have the positions that
+// they tell.
+func TestSamplesOfViews(t *testing.T) { runSamples(t, open(t), "sql views") }
+
 // runSamples runs the blocks of a language of sql.md from top to bottom on one store.
 func runSamples(t *testing.T, db *sql.Conn, language string) {
 	texts, lines := blocks(t, "sql.md", language)

@@ -58,6 +58,10 @@ type Append struct {
 	// Erase, if it is not nil, makes the Append an erasure: its stream is ErasuresStream and its
 	// events are those that tell of it, so that Stream and Events are empty. Only an Eraser takes it.
 	Erase *Erasure
+
+	// Define, if it is not nil, makes the Append the definition of a view: its stream is ViewsStream
+	// and its event is the one that tells of it, so that Stream and Events are empty.
+	Define *Definition
 }
 
 // An Expectation is an [ExpectedVersion] of the Append's stream or a [*Condition] on the whole log.

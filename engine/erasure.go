@@ -128,6 +128,9 @@ type forgottenText struct {
 // erasedContent is what is erased; that of later versions may be more.
 const erasedContent = "payload and metadata"
 
+// OwnStream is ErasuresStream.
+func (*Erasure) OwnStream() string { return ErasuresStream }
+
 // Check returns an *InvalidError if the erasure can never be appended to a store with the head. i
 // is its place in the batch.
 func (e *Erasure) Check(i int, head Position) error {

@@ -69,4 +69,5 @@ var foreignWords = map[string]string{
 	"PLACING":   "write left(x, n) || part || substr(x, m)",
 
 	"SERIALIZABLE": "write BEGIN ISOLATION LEVEL SERIALIZABLE",
+	"CASCADE":      "drop the views that use it first; the error of DROP VIEW names them",
 }

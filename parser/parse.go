@@ -299,7 +299,7 @@ func init() {
 		"BEGIN": readTransaction, "START": readTransaction, "COMMIT": readTransaction,
 		"END": readTransaction, "ROLLBACK": readTransaction, "SAVEPOINT": readSavepoint,
 		"RELEASE": readSavepoint, "BACKUP": readBackup, "VERIFY": readVerify, "ERASE": readErase,
-		"FORGET": readForget,
+		"FORGET": readForget, "CREATE": readCreate, "DROP": readDrop,
 	} {
 		starters[word] = read
 	}

@@ -24,6 +24,11 @@ func (r *renderer) statement(s Statement) {
 		r.table(s.From)
 		r.optional(" WHERE ", s.Where)
 		r.optional(" REASON ", s.Reason)
+	case *CreateView:
+		r.createView(s)
+	case *DropView:
+		r.text("DROP VIEW ", map[bool]string{true: "IF EXISTS "}[s.IfExists])
+		r.table(s.View)
 	case *Show:
 		r.show(s)
 	case *Describe:
@@ -105,10 +110,20 @@ func (r *renderer) expectations(list []Expectation) {
 	}
 }
 
+func (r *renderer) createView(s *CreateView) {
+	r.text("CREATE ", map[bool]string{true: "OR REPLACE "}[s.Replace],
+		map[bool]string{true: "MATERIALIZED "}[s.Materialized], "VIEW ")
+	r.text(map[bool]string{true: "IF NOT EXISTS "}[s.IfNotExists])
+	r.table(s.View)
+	r.text(" AS ")
+	r.selectStatement(s.Select)
+}
+
 func (r *renderer) show(s *Show) {
 	r.text("SHOW ")
 	r.text(map[string]string{
 		"tables": "TABLES", "streams": "STREAMS", "types": "TYPES", "columns": "COLUMNS FROM ",
+		"views": "VIEWS", "view": "CREATE VIEW ",
 	}[s.What])
 	if s.Table != nil {
 		r.table(s.Table)

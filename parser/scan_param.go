@@ -215,7 +215,7 @@ func (s *scanner) bareName() {
 }
 
 // schemas are the words that may stand before a table's name.
-var schemas = []string{"main", "eventfold", "information_schema"}
+var schemas = []string{"main", "eventfold", "information_schema", ViewsSchema}
 
 // bareParts adds the token of a bare name, or three if it begins with a schema.
 func (s *scanner) bareParts(text string, kind tokenKind, key string, end int) {

@@ -29,16 +29,20 @@ func (p *parser) wants(words string) {
 
 // showWords are what SHOW shows.
 var showWords = map[string]string{
-	"TABLES": "tables", "STREAMS": "streams", "TYPES": "types", "FUNCTIONS": "functions",
-	"COLUMNS": "columns",
+	"TABLES": "tables", "STREAMS": "streams", "TYPES": "types", "VIEWS": "views",
+	"FUNCTIONS": "functions", "COLUMNS": "columns",
 }
 
 // readShow reads SHOW.
 func readShow(p *parser) Statement {
 	s := &Show{Pos: p.next().off}
+	if p.accept("CREATE", "VIEW") {
+		s.What, s.Table = "view", p.view()
+		return s
+	}
 	s.What = showWords[p.tok().key]
 	if s.What == "" {
-		p.wants("SHOW takes TABLES, STREAMS, TYPES, FUNCTIONS or COLUMNS FROM table")
+		p.wants("SHOW takes TABLES, STREAMS, TYPES, VIEWS, FUNCTIONS, CREATE VIEW name or COLUMNS FROM table")
 		return s
 	}
 	p.at++

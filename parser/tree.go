@@ -20,8 +20,8 @@ type Params struct {
 	Names []string // the names in order of first use; nil for positional parameters
 }
 
-// A Statement is one of *Select, *Insert, *Guard, *Erase, *Show, *Describe, *Explain,
-// *Transaction, *Savepoint, *Backup, *Verify, *Forget.
+// A Statement is one of *Select, *Insert, *Guard, *Erase, *CreateView, *DropView, *Show, *Describe,
+// *Explain, *Transaction, *Savepoint, *Backup, *Verify, *Forget.
 type Statement interface{ statement() }
 
 // A Select is a whole query: WITH, one core or several joined by UNION, INTERSECT and EXCEPT, and
@@ -133,7 +133,7 @@ type Source interface{ source() }
 // information_schema.
 type Table struct {
 	Pos    Pos
-	Schema string // "", "main", "eventfold" or "information_schema", lower case
+	Schema string // "", "main", "eventfold", "information_schema" or "views", lower case
 	Name   string // byte-exact, without quotes; "$all" and the like keep their $
 	Alias  string
 	Param  *Param // set instead of Name where the name is bound (INSERT INTO ?)
@@ -202,6 +202,25 @@ type Erase struct {
 	Reason Expr // a Literal or a Param
 }
 
+// A CreateView is CREATE [OR REPLACE] [MATERIALIZED] VIEW [IF NOT EXISTS] name AS select.
+type CreateView struct {
+	Pos          Pos
+	View         *Table
+	Replace      bool // OR REPLACE
+	Materialized bool
+	IfNotExists  bool
+	Select       *Select
+	Text         string // of the SELECT, as the user wrote it
+	At           Pos    // where Text begins in the statement
+}
+
+// A DropView is DROP VIEW [IF EXISTS] name.
+type DropView struct {
+	Pos      Pos
+	View     *Table
+	IfExists bool
+}
+
 // A Guard is EXPECT table expectation, ...: a check without an event.
 type Guard struct {
 	Pos    Pos
@@ -231,11 +250,12 @@ const (
 	ExpectNoEvent
 )
 
-// A Show is SHOW TABLES, SHOW STREAMS, SHOW TYPES, SHOW FUNCTIONS or SHOW COLUMNS FROM table.
+// A Show is SHOW TABLES, SHOW STREAMS, SHOW TYPES, SHOW VIEWS, SHOW FUNCTIONS, SHOW COLUMNS FROM table
+// or SHOW CREATE VIEW name.
 type Show struct {
 	Pos   Pos
-	What  string // "tables", "streams", "types", "functions" or "columns"
-	Table *Table // for columns
+	What  string // "tables", "streams", "types", "views", "functions", "columns" or "view"
+	Table *Table // for columns, and for one view
 	Like  Expr   // nil without LIKE
 	Limit Expr   // nil without LIMIT
 }
@@ -318,6 +338,8 @@ func (*Select) statement()      {}
 func (*Insert) statement()      {}
 func (*Guard) statement()       {}
 func (*Erase) statement()       {}
+func (*CreateView) statement()  {}
+func (*DropView) statement()    {}
 func (*Show) statement()        {}
 func (*Describe) statement()    {}
 func (*Explain) statement()     {}

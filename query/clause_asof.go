@@ -12,19 +12,28 @@ func (q *selectStatement) goBack(ex *execution, en *expr.Env) error {
 	if q.asOf == nil {
 		return nil
 	}
-	v := value.AsNumber(q.asOf.Eval(en))
+	at, err := asOfPosition(ex, q.asOf, en)
+	if err != nil {
+		return err
+	}
+	ex.index, ex.own = ex.index.At(at+1), nil
+	return nil
+}
+
+// asOfPosition evaluates AS OF POSITION: the last position that is seen, -1 for none.
+func asOfPosition(ex *execution, asOf *expr.Expr, en *expr.Env) (engine.Position, error) {
+	v := value.AsNumber(asOf.Eval(en))
 	if en.Err != nil {
-		return en.Err
+		return 0, en.Err
 	}
 	head := ex.index.Head()
 	if v.Kind != value.Int || v.N < -1 {
-		return errorf(BadValue, q.asOf.Pos, "AS OF POSITION takes a position, or -1 for the empty log")
+		return 0, errorf(BadValue, asOf.Pos, "AS OF POSITION takes a position, or -1 for the empty log")
 	}
 	if v.N >= int64(head) {
 		ex.sawHead()
-		return errorf(BadValue, q.asOf.Pos,
+		return 0, errorf(BadValue, asOf.Pos,
 			"AS OF POSITION %d is beyond the last position, %d", v.N, int64(head)-1)
 	}
-	ex.index, ex.own = ex.index.At(engine.Position(v.N+1)), nil
-	return nil
+	return engine.Position(v.N), nil
 }

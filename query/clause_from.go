@@ -54,6 +54,10 @@ func (c *coreScope) leafInput(
 			rel := &withRelation{cte: cte, up: c.depth - cte.depth}
 			return rel, aliasOr(from.Alias, cte.name), from.Pos, nil
 		}
+		if from.Schema == parser.ViewsSchema {
+			rel, err := c.view(from)
+			return rel, aliasOr(from.Alias, from.Name), from.Pos, err
+		}
 		if from.Param != nil {
 			return nil, "", 0, errorf(Unsupported, from.Pos,
 				"a table's name can be a parameter only in INSERT INTO and EXPECT; use $all WHERE stream = ?")

@@ -23,6 +23,9 @@ type groupPlan struct {
 	fleeting bool       // nothing of a row outlives it: groups copy their keys, and states what they keep
 	byType   bool       // the only key is the column type
 	sets     []groupSet // nil: all keys are grouped by together
+
+	view   *viewDefinition // of whose groups some are kept, nil for none
+	equals []keptEqual     // conditions of the query on that view
 }
 
 func newGroupPlan(c *coreScope, where []condition) *groupPlan {
@@ -214,6 +217,15 @@ func (g *groupedRows) next(en *expr.Env) (bool, error) {
 // build reads all rows.
 func (g *groupedRows) build() error {
 	g.table = newGroupTable(g.plan, g.ex.budget)
+	if g.plan.view != nil {
+		done, err := g.fillKept()
+		if err != nil {
+			return err
+		}
+		if done {
+			return g.whole()
+		}
+	}
 	if g.plan.shortcut != nil {
 		done, err := g.plan.shortcut.fill(g)
 		if done || err != nil {
@@ -223,6 +235,11 @@ func (g *groupedRows) build() error {
 	if err := g.read(); err != nil {
 		return err
 	}
+	return g.whole()
+}
+
+// whole sees to it that there is a group without GROUP BY.
+func (g *groupedRows) whole() error {
 	if len(g.plan.keys) == 0 && len(g.table.groups) == 0 {
 		_, err := g.table.insert("", nil)
 		return err
@@ -464,6 +481,16 @@ func (s *clauseScope) groupSlot(e parser.Expr) (slot int, ok bool) {
 	return slot, err == nil
 }
 
+// slotOf returns which GROUP BY expression of a view a result is, -1 for none.
+func (c *coreScope) slotOf(e parser.Expr) int {
+	if len(c.within) > 0 && len(c.groups) > 0 {
+		if slot, ok := c.groups[c.key(e)]; ok {
+			return slot
+		}
+	}
+	return -1
+}
+
 // groupKey reads the value of a GROUP BY expression.
 func (c *coreScope) groupKey(slot int) *expr.Expr {
 	return c.keys[slot].Stored(slotExpr(slot))
@@ -482,6 +509,9 @@ func (g *groupPlan) explain(x *explainer, keys string) {
 		x.step("hash aggregate", "by %s", keys)
 	default:
 		x.step("hash aggregate", "%s by %s", what, keys)
+	}
+	if g.view != nil && g.explainKept(x) {
+		return
 	}
 	if s := g.shortcut; s != nil && len(x.ex.own) == 0 && (s.exact == nil || !s.exact.inexact) {
 		x.step("shortcut", "%s", s.text)

@@ -133,6 +133,8 @@ func (c *coreScope) compileResults(p *corePlan) error {
 		}
 		_, bare := r.Expr.(*parser.Column)
 		p.results, p.bare = append(p.results, x), append(p.bare, bare)
+		p.origins = append(p.origins, c.originOf(r.Expr))
+		p.slots = append(p.slots, c.slotOf(r.Expr))
 		p.columns = append(p.columns, tableColumn{
 			Column:   Column{Name: c.resultName(r, i), Type: x.Type, Nullable: x.Nullable},
 			affinity: x.Affinity, collate: x.Collate, tags: x.Tags,

@@ -127,6 +127,8 @@ func (c *coreScope) placeInLeaf(i int, conds []*pendingCond) (joined, error) {
 			if err := c.scope(w).push(leaf{scan: scan, src: src}, w.e); err != nil {
 				return rel, err
 			}
+		} else if err := c.scope(w).pushBelow(src, w.e); err != nil {
+			return rel, err
 		}
 	}
 	list := append(cheap, dear...)

@@ -11,10 +11,15 @@ var flipped = map[parser.Op]parser.Op{
 	parser.OpGt: parser.OpLt, parser.OpGe: parser.OpLe,
 }
 
-// A leaf is a table of FROM with the scope in which conditions on it alone are compiled.
+// A leaf is a table of FROM with the scope in which conditions on it alone are compiled, or one below
+// a sub-query of FROM, which is src then.
 type leaf struct {
-	scan *tableScan
-	src  *fromItem
+	scan    *tableScan
+	src     *fromItem
+	columns []int // ordinals of src's columns in scan, -1 for what is no column of it; nil if they are the same
+
+	group *groupPlan // of a materialised view that is src, or below it; its keys are columns then
+	slots []int      // which key a column of src is, -1 for what is none
 }
 
 // push gives a condition to the scan as bounds, as far as it can be one.
@@ -225,7 +230,10 @@ func (c *coreScope) leafColumn(l leaf, x parser.Expr) int {
 	if err != nil || i < l.src.offset || i >= l.src.offset+len(l.src.columns) {
 		return -1
 	}
-	return i - l.src.offset
+	if i -= l.src.offset; l.columns != nil {
+		return l.columns[i]
+	}
+	return i
 }
 
 // operands compiles expressions that do not depend on the core's own rows; nil if one of them does.

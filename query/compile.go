@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/eventfold/eventfold/parser"
@@ -21,6 +22,10 @@ type statementCompiler struct {
 	checks    []func(*expr.Env) error // of the arguments, before the first row
 
 	recursing int // names of WITH RECURSIVE that are being compiled, inside each other
+
+	within   []*viewDefinition // whose definition is being compiled, the outermost first
+	expanded int               // views so far
+	unsteady bool              // some expression depends on the clock, on a key or on the program
 
 	ctx  context.Context
 	work int   // since the context was looked at
@@ -62,12 +67,24 @@ func (c *statementCompiler) Param(p *parser.Param) (int, error) {
 
 // compileStatement compiles a statement against the tables of a store.
 func compileStatement(ctx context.Context, p *parser.Parsed, f *Functions) (*Plan, error) {
-	plan, err := compileWith(ctx, p, storeCatalog{}, f)
+	plan, err := compileIn(ctx, p, storeCatalog{}, f)
+	if errors.Is(err, errViewsUnknown) {
+		return compileLate(ctx, p, f)
+	}
+	return plan, err
+}
+
+// compileIn compiles a statement against the tables of a store, whose views may be known.
+func compileIn(
+	ctx context.Context, p *parser.Parsed, tables storeCatalog, f *Functions,
+) (*Plan, error) {
+	plan, err := compileWith(ctx, p, tables, f)
 	if err != nil {
 		return nil, err
 	}
 	plan.pending = sync.OnceValue(func() []Column {
-		if other, err := compileWith(context.Background(), p, storeCatalog{pending: true}, f); err == nil {
+		pending := storeCatalog{pending: true, views: tables.views}
+		if other, err := compileWith(context.Background(), p, pending, f); err == nil {
 			return other.columns
 		}
 		return plan.columns
@@ -132,6 +149,11 @@ func (c *statementCompiler) statement(
 		return g, nil, false, err
 	case *parser.Explain:
 		return c.explainStatement(p, st)
+	case *parser.CreateView:
+		v, err := c.createView(st)
+		return v, nil, false, err
+	case *parser.DropView:
+		return &dropViewPlan{name: st.View.Name, ifExists: st.IfExists, pos: st.View.Pos}, nil, false, nil
 	case *parser.Show:
 		return c.show(st)
 	case *parser.Describe:

@@ -18,6 +18,8 @@ type execution struct {
 	args    []expr.Argument
 	now     time.Time
 	index   engine.ReadIndex // the snapshot that every table of the statement reads
+	since   engine.Position  // events before it are left out; for a single table alone
+	keeping bool             // for a materialised view: conditions of the query that reads it do not hold
 	own     []ownEvent       // events of the open transaction, which come after the snapshot
 	streams ownStreams       // of the open transaction
 	budget  *budget          // shared with the workers of parallel aggregation
@@ -99,6 +101,8 @@ func (ex *execution) snapshot() engine.ReadIndex {
 	case ex.session.Tx != nil:
 		tx := ex.session.Tx
 		ex.index, ex.own, ex.streams = tx.reads.watch(tx.index), tx.events, tx.streams
+	case ex.session.pinned != nil:
+		ex.index = ex.session.pinned
 	default:
 		ex.index = ex.session.Store.ReadIndex()
 	}

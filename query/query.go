@@ -27,6 +27,7 @@ type Plan struct {
 	rows    bool // the statement gives rows
 	run     statement
 	pending func() []Column // what columns are in a transaction that holds events of its own; nil without a store
+	late    bool            // the columns are known when the statement runs
 }
 
 // A statement is the part of a plan that differs between kinds of statement. Query or exec is
@@ -53,6 +54,10 @@ func CompileContext(ctx context.Context, p *parser.Parsed) (*Plan, error) {
 func CompileWith(ctx context.Context, p *parser.Parsed, f *Functions) (*Plan, error) {
 	return compileStatement(ctx, p, f)
 }
+
+// Late reports whether the statement names views, whose definitions belong to the snapshot that it
+// reads: Columns are not known then, only Rows.Columns are.
+func (p *Plan) Late() bool { return p.late }
 
 // Columns returns the columns of the rows that the statement gives. The slice must not be changed.
 func (p *Plan) Columns() []Column { return p.columns }
@@ -95,7 +100,7 @@ func (p *Plan) Exec(ctx context.Context, s *Session, args []driver.NamedValue) (
 
 // Rows are pulled one at a time.
 type Rows interface {
-	// Columns returns what Plan.Columns returned.
+	// Columns returns what Plan.Columns returned, or for a Plan that is Late what it would have.
 	Columns() []Column
 	// Next fills dest, which has one place per column, with int64, float64, string, []byte, time.Time,
 	// *engine.Event or nil. It returns io.EOF itself at the end, and ctx.Err() itself when the query's

@@ -126,6 +126,9 @@ func (s *clauseScope) compile(e parser.Expr) (*expr.Expr, error) {
 		e = parser.Replace(e, s.groupColumn)
 	}
 	x, err := expr.Compile(e, s)
+	if err == nil && (x.Clock || x.Reveals || x.Foreign) {
+		s.unsteady = true
+	}
 	if err == nil && s.rowWise && x.Clock {
 		return nil, errorf(BadStatement, e.At(),
 			"the condition of NO EVENT cannot depend on the time at which it is evaluated")

@@ -19,6 +19,8 @@ type selectPlan struct {
 	recursion *recursion // of a name of WITH RECURSIVE that reads itself, otherwise nil
 	outer     bool       // reads columns of an enclosing query
 	wanted    []bool     // of a sub-query in FROM: the results that are read; nil for all
+
+	keepable error // of a materialised view: why its groups cannot be kept, nil if they can
 }
 
 // prune drops the results that nobody reads, and with them the columns that only they need. It is
@@ -59,10 +61,13 @@ type corePlan struct {
 	results  []*expr.Expr // nil for one that nobody reads
 	reads    [][]bool     // by result, where FROM is a table: the columns that it reads
 	bare     []bool       // by result: it is a column and nothing else
+	origins  []origin     // by result
+	slots    []int        // by result, in a view that groups: which GROUP BY expression it is, -1 for none
 	columns  []tableColumn
 	distinct bool
 	on       []*expr.Expr // DISTINCT ON (...), nil without
 	order    []sortKey
+	nested   bool          // some expression has a sub-query
 	directed *directedScan // ORDER BY that the scan itself can give, nil if it cannot
 	texts    coreTexts
 }
@@ -149,6 +154,8 @@ func (c *coreScope) compile(order []parser.Order) (*corePlan, error) {
 	}
 	p.directed = c.direct(p, order)
 	p.texts.group = c.groupText()
+	p.directed, p.nested = c.direct(p, order), c.nesting
+	p.texts.group = exprTexts(c.core.GroupBy)
 	return p, nil
 }
 

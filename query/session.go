@@ -26,6 +26,7 @@ type Settings struct {
 	Actor        string     // who erases, for the record; "" for nobody in particular
 	JSONRequired bool       // a payload that is not JSON is refused
 	Followers    *Followers // of the store, in this process; nil means that nobody asks for them
+	Views        *Views     // of the store, remembered; nil reads them for each statement that names one
 }
 
 // DefaultMemory is the memory budget of a query, in bytes.
@@ -38,7 +39,8 @@ type Session struct {
 	Settings Settings
 	Tx       *Tx // the open transaction, nil outside one; textual BEGIN, COMMIT and ROLLBACK set and clear it
 
-	insertion *insertion // nil before the first INSERT
+	insertion *insertion       // nil before the first INSERT
+	pinned    engine.ReadIndex // what the next statement reads outside a transaction; nil for the store as it is now
 }
 
 // now returns the time of the session's clock.

@@ -21,8 +21,8 @@ type erasePlan struct {
 	pos       parser.Pos
 }
 
-// erase compiles an ERASE. What has been erased already is not selected, nor are the events that
-// tell of erasures.
+// erase compiles an ERASE. What has been erased already is not selected, nor are the events of the
+// store's own streams.
 func (c *statementCompiler) erase(st *parser.Erase) (*erasePlan, error) {
 	def, err := c.catalog.table(st.From)
 	if err != nil {
@@ -40,9 +40,11 @@ func (c *statementCompiler) erase(st *parser.Erase) (*erasePlan, error) {
 		st.Where, &parser.Unary{Pos: st.Pos, Op: parser.OpNot, X: column(ordRedacted)},
 	}
 	if events.all {
-		told := &parser.Literal{Pos: st.Pos, Value: engine.ErasuresStream}
-		where = append(where,
-			&parser.Binary{Pos: st.Pos, Op: parser.OpNe, X: column(ordStream), Y: told})
+		for _, own := range engine.OwnStreams {
+			told := &parser.Literal{Pos: st.Pos, Value: own}
+			where = append(where,
+				&parser.Binary{Pos: st.Pos, Op: parser.OpNe, X: column(ordStream), Y: told})
+		}
 	}
 	p := &erasePlan{pos: st.Pos, reasonAt: st.Reason.At()}
 	p.positions, err = c.topSelect(&parser.Select{Pos: st.Pos, First: &parser.Core{

@@ -27,6 +27,7 @@ var showSources = map[string]struct {
 	},
 	"streams": {&parser.Table{Name: "$streams"}, []string{"stream", "category", "version", "events",
 		"first_position", "last_position", "created_at", "updated_at"}, "stream", nil},
+	"views": {&parser.Table{Name: "$views"}, []string{"name", "kind", "created_at", "state"}, "name", nil},
 	"types": {&parser.Table{Name: "$types"},
 		[]string{"type", "events", "first_position", "last_position"}, "type", nil},
 	"functions": {&parser.Table{Name: "$functions"},
@@ -35,13 +36,16 @@ var showSources = map[string]struct {
 
 // show compiles SHOW as the SELECT that gives the same.
 func (c *statementCompiler) show(st *parser.Show) (statement, []Column, bool, error) {
+	if st.What == "view" {
+		return &showViewStatement{name: st.Table.Name, pos: st.Table.Pos}, showViewColumns, true, nil
+	}
 	if st.What == "columns" {
 		return c.describe(&parser.Describe{Pos: st.Pos, Table: st.Table})
 	}
 	src, ok := showSources[st.What]
 	if !ok {
 		return nil, nil, false, errorf(Unsupported, st.Pos,
-			"SHOW shows tables, streams, types, functions or columns")
+			"SHOW shows tables, streams, types, views, functions or columns")
 	}
 	table := *src.table
 	table.Pos = st.Pos
@@ -79,12 +83,12 @@ func (c *statementCompiler) describe(st *parser.Describe) (statement, []Column, 
 	if st.Table.Param != nil {
 		return nil, nil, false, errorf(Unsupported, st.Table.Pos, "DESCRIBE needs the name of a table")
 	}
-	def, err := c.catalog.table(st.Table)
+	schema, err := c.schemaOf(st.Table)
 	if err != nil {
 		return nil, nil, false, err
 	}
 	d := &describeStatement{}
-	for _, col := range def.schema() {
+	for _, col := range schema {
 		if !col.hidden {
 			d.rows = append(d.rows, []value.Value{
 				value.OfText(col.Name), value.OfText(col.Type.SQL()), value.OfText(yesNo(col.Nullable)),
@@ -92,6 +96,22 @@ func (c *statementCompiler) describe(st *parser.Describe) (statement, []Column, 
 		}
 	}
 	return d, describeColumns, true, nil
+}
+
+// schemaOf returns the columns of a table or a view.
+func (c *statementCompiler) schemaOf(t *parser.Table) ([]tableColumn, error) {
+	if t.Schema == parser.ViewsSchema {
+		rel, err := c.view(t)
+		if err != nil {
+			return nil, err
+		}
+		return rel.schema(), nil
+	}
+	def, err := c.catalog.table(t)
+	if err != nil {
+		return nil, err
+	}
+	return def.schema(), nil
 }
 
 func (d *describeStatement) query(_ context.Context, s *Session, _ []expr.Argument) (Rows, error) {

@@ -25,6 +25,7 @@ type bound struct {
 	like     bool // stream LIKE operand
 	fold     bool // stream ILIKE operand
 	gate     bool // the operand is the whole condition: without it nothing is read
+	pushed   bool // into a sub-query: an error of the operands is one of the condition, not of the sub-query
 
 	// alternatives are bounds of stream, type and tag, of which one must hold with all its parts. They
 	// stand instead of everything above.
@@ -125,6 +126,15 @@ func (b *bound) apply(w *narrowing, en *expr.Env) {
 		w.types = w.textBound(w.types, operands, values)
 	case b.ord == ordCategory:
 		w.categoryBound(operands, values)
+	}
+}
+
+// applyPushed is apply of a bound that was pushed into a sub-query. If its operands cannot be computed
+// it narrows nothing: the condition itself tells of that, as soon as there is a row.
+func (b *bound) applyPushed(w *narrowing, en *expr.Env) {
+	before := *w
+	if b.apply(w, en); en.Err != nil {
+		*w = before
 	}
 }
 

@@ -13,7 +13,10 @@ var systemSchemas = map[string]bool{"": true, "main": true, "eventfold": true}
 
 // storeCatalog names the tables of a store: $all and its like, information_schema, and every
 // stream. If it is pending, event tables hold events of an open transaction, too.
-type storeCatalog struct{ pending bool }
+type storeCatalog struct {
+	pending bool
+	views   *viewSet // nil while they are not known
+}
 
 func (c storeCatalog) table(t *parser.Table) (table, error) {
 	if t.Schema == "information_schema" {
@@ -23,6 +26,12 @@ func (c storeCatalog) table(t *parser.Table) (table, error) {
 		e := errorf(UnknownTable, t.Pos,
 			"there is no table %s in information_schema", fault.Quoted(t.Name))
 		e.Hint = "it has schemata, tables and columns"
+		return nil, e
+	}
+	if t.Schema == parser.ViewsSchema {
+		e := errorf(BadStatement, t.Pos, "views.%s is a view; events are written to, erased and expected by "+
+			"the names of their streams", fault.Short(t.Name))
+		e.Hint = "name the stream, or $all"
 		return nil, e
 	}
 	if !systemSchemas[t.Schema] {
@@ -42,7 +51,7 @@ func (c storeCatalog) table(t *parser.Table) (table, error) {
 		return def, nil
 	}
 	e := errorf(UnknownTable, t.Pos, "there is no table %s", fault.Quoted(t.Name))
-	e.Hint = "names that begin with $ are $all, $streams, $types, $stats, $erasures, $followers and $functions"
+	e.Hint = "names that begin with $ are $all, $streams, $types, $stats, $erasures, $views, $followers and $functions"
 	return nil, e
 }
 

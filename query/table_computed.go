@@ -82,6 +82,7 @@ var systemTables = []*computedTable{
 	{label: "$types", columns: typeColumns, rows: typeRows},
 	{label: "$stats", columns: statColumns, rows: statRows},
 	{label: "$erasures", columns: erasureColumns, rows: erasureRows},
+	{label: "$views", columns: viewTableColumns, rows: viewTableRows},
 	{label: "$followers", columns: followerColumns, rows: followerRows},
 	{label: "$functions", columns: functionColumns, rows: functionRows},
 }

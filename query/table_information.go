@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 
+	"github.com/eventfold/eventfold/parser"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -14,7 +15,7 @@ const (
 )
 
 // informationTables are the tables of information_schema, as the SQL standard names them and tools
-// ask for them. They list the tables whose names begin with $, not every stream.
+// ask for them. They list the tables whose names begin with $ and the views, not every stream.
 var informationTables []*computedTable
 
 func init() { // the tables list themselves
@@ -60,6 +61,7 @@ func schemataRows(context.Context, *execution, scanBounds) rowMaker {
 	return &rowList{rows: [][]value.Value{
 		{value.OfText(catalogName), value.OfText(schemaName)},
 		{value.OfText(catalogName), value.OfText(schemaInfo)},
+		{value.OfText(catalogName), value.OfText(parser.ViewsSchema)},
 	}}
 }
 
@@ -81,9 +83,28 @@ func listedTables() []listedTable {
 	return list
 }
 
-func tablesRows(context.Context, *execution, scanBounds) rowMaker {
-	list := &rowList{}
-	for _, t := range listedTables() {
+// listViews lists the views that can be read, with their columns.
+func listViews(ctx context.Context, ex *execution) (list []listedTable, err error) {
+	views, err := ex.views()
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range views.list() {
+		columns, err := views.columnsOf(ctx, v, ex.session.Settings.Functions)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err == nil {
+			list = append(list, listedTable{parser.ViewsSchema, v.name, "VIEW", columns})
+		}
+	}
+	return list, nil
+}
+
+func tablesRows(ctx context.Context, ex *execution, _ scanBounds) rowMaker {
+	list, views := &rowList{}, []listedTable(nil)
+	views, list.err = listViews(ctx, ex)
+	for _, t := range append(listedTables(), views...) {
 		list.rows = append(list.rows, []value.Value{
 			value.OfText(catalogName), value.OfText(t.schema), value.OfText(t.name), value.OfText(t.kind),
 		})
@@ -91,9 +112,10 @@ func tablesRows(context.Context, *execution, scanBounds) rowMaker {
 	return list
 }
 
-func columnsRows(context.Context, *execution, scanBounds) rowMaker {
-	list := &rowList{}
-	for _, t := range listedTables() {
+func columnsRows(ctx context.Context, ex *execution, _ scanBounds) rowMaker {
+	list, views := &rowList{}, []listedTable(nil)
+	views, list.err = listViews(ctx, ex)
+	for _, t := range append(listedTables(), views...) {
 		for i, c := range t.columns {
 			if !c.hidden {
 				list.rows = append(list.rows, informationRow(t, i, c))

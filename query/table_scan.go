@@ -133,17 +133,26 @@ func (s *tableScan) narrowNow(ex *execution, outer *expr.Env) (*narrowing, error
 // narrow evaluates the bounds.
 func (s *tableScan) narrow(ex *execution, outer *expr.Env) (*narrowing, error) {
 	what := newNarrowing()
+	if ex.since > 0 {
+		what.narrowTo(&what.position, int64(ex.since), math.MaxInt64)
+	}
 	if len(s.bounds) == 0 {
 		return what, nil
 	}
 	en := ex.env(outer)
 	for _, b := range s.bounds {
+		if b.pushed {
+			if !ex.keeping {
+				b.applyPushed(what, ex.env(outer))
+			}
+			continue
+		}
 		b.apply(what, en)
 		if en.Err != nil {
 			return nil, en.Err
 		}
 	}
-	return what, nil
+	return what, ex.ctx.Err()
 }
 
 // scannedRows are the rows of batches that satisfy the conditions.

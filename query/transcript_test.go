@@ -73,6 +73,7 @@ type transcript struct {
 	store    engine.Store
 	sessions map[string]*Session
 	clock    time.Time
+	views    Views
 }
 
 func newTranscript(t *testing.T) *transcript {
@@ -114,6 +115,7 @@ func (tr *transcript) session(name string) *Session {
 	if s == nil {
 		s = &Session{Store: tr.store, Settings: Settings{
 			Now: tr.now, Shared: NewMemory(DefaultStoreMemory), Actor: name, ReadOnly: name == "reader",
+			Views: &tr.views,
 		}}
 		tr.sessions[name] = s
 	}

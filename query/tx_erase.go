@@ -43,6 +43,11 @@ func (tx *Tx) showErased(events engine.Spans) {
 // other.
 func (tx *Tx) batch() []engine.Append {
 	batch := tx.appends
+	for i := range batch {
+		if batch[i].Define != nil { // the store makes the events itself
+			batch[i].Stream, batch[i].Events = "", nil
+		}
+	}
 	for _, e := range tx.erasures {
 		batch = append(batch, engine.Append{Erase: e.Erasure})
 	}

@@ -14,8 +14,12 @@ const (
 	portionVersions  = 100_000
 )
 
-// left are events whose content is not erased yet and can be.
-const left = "NOT redacted AND stream <> '$erasures'"
+// The store's own streams, whose events cannot be erased, and events whose content is not erased yet
+// and can be.
+const (
+	erasable = "stream NOT IN ('$erasures', '$views')"
+	left     = "NOT redacted AND " + erasable
+)
 
 // portions calls do with conditions that together name all events of a rule, each event once, until
 // an error ends it.
@@ -110,7 +114,7 @@ func partsArgs(parts []streamPart) (args []any) {
 // longStreams lists the streams that have more events than the rule keeps, with the last version
 // that it does not.
 func (rule *Rule) longStreams(ctx context.Context, db DB) (list []streamPart, err error) {
-	c := rule.condition().with("version >= ? AND stream <> '$erasures'", rule.KeepLast)
+	c := rule.condition().with("version >= ? AND "+erasable, rule.KeepLast)
 	rows, err := db.QueryContext(ctx, "SELECT stream, version FROM $streams WHERE "+c.text, c.args...)
 	if err != nil {
 		return nil, err

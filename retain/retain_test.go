@@ -148,6 +148,28 @@ func TestARuleErasesWhatItNames(t *testing.T) {
 	}
 }
 
+// TestTheStoresOwnStreamsAreKept: what nobody can erase is neither planned nor tried.
+func TestTheStoresOwnStreamsAreKept(t *testing.T) {
+	db, c := open(t)
+	for range 3 {
+		exec(t, db, `CREATE OR REPLACE VIEW v AS SELECT `+fmt.Sprint(c.Unix())+` AS n`)
+		c.Time = c.Add(24 * time.Hour)
+	}
+	exec(t, db, `INSERT INTO a (type) VALUES ('x')`)
+	c.Time = c.Add(24 * time.Hour)
+	for _, rule := range []string{`"older_than": "1h"`, `"keep_last": 1`} {
+		p := parse(t, `{"name": "r", "erase": "content", "reason": "why", `+rule+`}`)
+		plan, err := p.Plan(t.Context(), db)
+		require.NoError(t, err)
+		done, err := p.Run(t.Context(), db)
+		require.NoError(t, err)
+		assert.Equal(t, plan[0].Events, done[0].Events, rule)
+		assert.LessOrEqual(t, done[0].Events, int64(1), rule)
+	}
+	var n int
+	require.NoError(t, db.QueryRow("SELECT n FROM views.v").Scan(&n))
+}
+
 func TestTwoRulesOverTheSameEvents(t *testing.T) {
 	db, c := open(t)
 	fill(t, db, c)

@@ -12,12 +12,12 @@ import (
 	"github.com/eventfold/eventfold/engine/enginetest"
 )
 
-// told returns a batch with the events that tell of its erasures, which must have an id.
+// told returns a batch with the events that tell of its notes. Erasures must have an id.
 func told(batch []engine.Append) []engine.Append {
 	batch = slices.Clone(batch)
 	for i := range batch {
-		if batch[i].Erase != nil {
-			batch[i].Stream, batch[i].Events = engine.ErasuresStream, batch[i].Erase.NewEvents()
+		if note := batch[i].Note(); note != nil {
+			batch[i].Stream, batch[i].Events = note.OwnStream(), note.NewEvents()
 		}
 	}
 	return batch

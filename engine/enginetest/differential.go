@@ -247,7 +247,21 @@ func (g *generator) batch() []engine.Append {
 		}
 		batch = slices.Insert(batch, g.r.IntN(len(batch)+1), engine.Append{Erase: e})
 	}
+	if g.some(20) {
+		batch = slices.Insert(batch, g.r.IntN(len(batch)+1), g.definition())
+	}
 	return batch
+}
+
+// definition defines one of a few views, expecting now and then something of the others.
+func (g *generator) definition() engine.Append {
+	a := engine.Append{Define: &engine.Definition{
+		Name: string(rune('v' + g.r.IntN(4))), Kind: "view", Text: []string{"SELECT 1", ""}[g.r.IntN(2)],
+	}}
+	for range g.r.IntN(2) {
+		a.Expect = append(a.Expect, g.expectation(engine.ViewsStream))
+	}
+	return a
 }
 
 // spans are some positions to erase, now and then such as cannot be.
@@ -256,7 +270,7 @@ func (g *generator) spans() (spans engine.Spans) {
 	for p := g.r.IntN(1 + head/2); p < head; p += 1 + g.r.IntN(1+head/2) {
 		to := min(p+1+g.r.IntN(4), head+g.r.IntN(2)*g.r.IntN(2)*g.r.IntN(2))
 		for ; p < to; p++ {
-			if p >= head || g.model.events[p].Stream != engine.ErasuresStream || g.some(20) {
+			if p >= head || g.model.events[p].Stream[0] != '$' || g.some(20) {
 				spans.Add(engine.Span{From: engine.Position(p), To: engine.Position(p + 1)})
 			}
 		}

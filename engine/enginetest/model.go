@@ -74,7 +74,7 @@ func (m *Model) append(ctx context.Context, batch []engine.Append, assigned engi
 	if err := m.validateConditions(batch); err != nil {
 		return engine.Appended{}, err
 	}
-	batch = tellErasures(batch, assigned)
+	batch = tellNotes(batch, assigned)
 	if done, known, err := m.stored(batch); known || err != nil {
 		return done, err
 	}

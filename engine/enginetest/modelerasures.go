@@ -82,20 +82,16 @@ func (m *Model) validateStreams(batch []engine.Append) error {
 			return &engine.InvalidError{Append: a, Event: -1, Field: field, Reason: "is not as it must be"}
 		}
 		switch {
-		case ap.Erase == nil && (!validName(ap.Stream, engine.MaxStreamSize) || ap.Stream[0] == '$'):
+		case ap.Note() == nil && (!validName(ap.Stream, engine.MaxStreamSize) || ap.Stream[0] == '$'):
 			return invalid("stream")
-		case ap.Erase == nil:
+		case ap.Note() == nil:
 			continue
-		case ap.Stream != "":
-			return invalid("stream")
-		case len(ap.Events) > 0:
-			return invalid("events")
 		}
-		if err := ap.Erase.Check(a, engine.Position(len(m.events))); err != nil {
+		if err := ap.CheckNote(a, engine.Position(len(m.events))); err != nil {
 			return err
 		}
 		for _, e := range m.events {
-			if e.Stream == engine.ErasuresStream && ap.Erase.Events.Has(e.Position) {
+			if ap.Erase != nil && e.Stream[0] == '$' && ap.Erase.Events.Has(e.Position) {
 				return invalid("erasure")
 			}
 		}
@@ -103,9 +99,9 @@ func (m *Model) validateStreams(batch []engine.Append) error {
 	return nil
 }
 
-// tellErasures puts the events that tell of erasures in their places. Ids of theirs that the store
-// has to assign are taken from assigned, as far as it has them.
-func tellErasures(batch []engine.Append, assigned engine.Appended) []engine.Append {
+// tellNotes puts the events that tell of erasures and definitions in their places. Ids of erasures
+// that the store has to assign are taken from assigned, as far as it has them.
+func tellNotes(batch []engine.Append, assigned engine.Appended) []engine.Append {
 	batch = slices.Clone(batch)
 	n := 0
 	for i := range batch {
@@ -119,6 +115,8 @@ func tellErasures(batch []engine.Append, assigned engine.Appended) []engine.Appe
 				e.ID = uuid.Must(uuid.NewV7())
 			}
 			a.Stream, a.Events = engine.ErasuresStream, e.NewEvents()
+		} else if a.Define != nil {
+			a.Stream, a.Events = engine.ViewsStream, a.Define.NewEvents()
 		}
 		n += len(a.Events)
 	}

@@ -82,6 +82,8 @@ var contract = []struct {
 	{"a forgotten subject", (*run).forgottenSubject},
 	{"a long erasure", (*run).longErasure},
 	{"erasures wake who waits", (*run).erasureWakes},
+	{"definitions of views", (*run).definitions},
+	{"what cannot be defined", (*run).notDefinable},
 	{"stats", (*run).stats},
 	{"close", (*run).close},
 	{"close under load", (*run).closeUnderLoad},

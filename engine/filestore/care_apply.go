@@ -134,7 +134,7 @@ func (a *application) compare() (needed bool, err error) {
 	}
 	first := index.view.segments[0].base // what lies before it has been given up
 	a.named = a.ledger.events.Within(engine.Span{From: first, To: index.head})
-	if own, err := index.hasOwn(a.ctx, a.named); err != nil || own {
+	if own, err := index.hasOwn(a.ctx, a.named); err != nil || own != "" {
 		return false, errors.Join(err, a.refusal(own))
 	}
 	a.report.Beyond = a.report.Named - a.ledger.events.Within(engine.Span{To: index.head}).Count()
@@ -149,12 +149,11 @@ func (a *application) compare() (needed bool, err error) {
 }
 
 // refusal is the error for a ledger that no store has written.
-func (a *application) refusal(own bool) error {
-	if !own {
+func (a *application) refusal(own string) error {
+	if own == "" {
 		return nil
 	}
-	return &engine.InvalidError{Event: -1, Field: "ledger",
-		Reason: "names events of " + engine.ErasuresStream + ", which cannot be erased"}
+	return &engine.InvalidError{Event: -1, Field: "ledger", Reason: cannotErase(own)}
 }
 
 // compareSeals compares the seal of each event that the ledger names with that in the copy.

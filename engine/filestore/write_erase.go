@@ -11,11 +11,12 @@ import (
 
 var _ engine.Eraser = (*FileStore)(nil)
 
-// resolve checks the streams of a batch, and gives each erasure in it the events that tell of it.
-// The caller's batch stays as it is. own tells that there is one.
+// resolve checks the streams of a batch, and gives each note in it the stream and the events that
+// tell of it. The caller's batch stays as it is. own tells that there is one.
 func (s *FileStore) resolve(ctx context.Context, batch []engine.Append) (resolved []engine.Append, own bool, err error) {
 	for i := range batch {
-		if batch[i].Erase == nil {
+		note := batch[i].Note()
+		if note == nil {
 			if err := checkStream(batch[i].Stream, i); err != nil {
 				return nil, false, err
 			}
@@ -24,47 +25,46 @@ func (s *FileStore) resolve(ctx context.Context, batch []engine.Append) (resolve
 		if !own {
 			batch, own = slices.Clone(batch), true
 		}
-		if batch[i].Events, err = s.tellErasure(ctx, &batch[i], i); err != nil {
+		if err := batch[i].CheckNote(i, s.ReadIndex().Head()); err != nil {
 			return nil, false, err
 		}
-		batch[i].Stream = engine.ErasuresStream
+		if e := batch[i].Erase; e != nil {
+			if note, err = s.identify(ctx, e, i); err != nil {
+				return nil, false, err
+			}
+		}
+		batch[i].Stream, batch[i].Events = note.OwnStream(), note.NewEvents()
 	}
 	return batch, own, nil
 }
 
-// tellErasure returns the events that tell of the erasure of append i.
-func (s *FileStore) tellErasure(ctx context.Context, a *engine.Append, i int) ([]engine.NewEvent, error) {
-	invalid := func(field, reason string) error {
-		return &engine.InvalidError{Append: i, Event: -1, Field: field, Reason: reason}
-	}
-	switch {
-	case a.Stream != "":
-		return nil, invalid("stream", "must be empty in an erasure")
-	case len(a.Events) > 0:
-		return nil, invalid("events", "must be empty in an erasure")
-	}
-	now := s.ReadIndex().(*readIndex)
-	if err := a.Erase.Check(i, now.head); err != nil {
-		return nil, err
-	}
-	own, err := now.hasOwn(ctx, a.Erase.Events)
+// identify returns the erasure of append i with an ID, or refuses one of events that cannot be
+// erased.
+func (s *FileStore) identify(ctx context.Context, e *engine.Erasure, i int) (*engine.Erasure, error) {
+	own, err := s.ReadIndex().(*readIndex).hasOwn(ctx, e.Events)
 	if err != nil {
 		return nil, err
 	}
-	if own {
-		return nil, invalid("erasure", "names events of "+engine.ErasuresStream+", which cannot be erased")
+	if own != "" {
+		return nil, &engine.InvalidError{Append: i, Event: -1, Field: "erasure", Reason: cannotErase(own)}
 	}
-	erasure := *a.Erase
+	erasure := *e
 	if erasure.ID == uuid.Nil {
 		if erasure.ID, err = s.ids.next(s.ids.stamp()); err != nil {
 			return nil, wrap("make the id of an erasure", err)
 		}
 	}
-	return erasure.NewEvents(), nil
+	return &erasure, nil
 }
 
-// hasOwn reports whether some of the events tell of erasures themselves. It asks the indexes.
-func (r *readIndex) hasOwn(ctx context.Context, events engine.Spans) (bool, error) {
+// cannotErase is the reason why an erasure of events of one of the store's own streams is refused.
+func cannotErase(stream string) string {
+	return "names events of " + stream + ", which cannot be erased"
+}
+
+// hasOwn returns one of the store's own streams that some of the events are of, "" if none is. It
+// asks the indexes.
+func (r *readIndex) hasOwn(ctx context.Context, events engine.Spans) (string, error) {
 	var memory blockMemory
 	for i := range r.view.segments {
 		s := r.reader(ctx, i, &memory)
@@ -72,24 +72,26 @@ func (r *readIndex) hasOwn(ctx context.Context, events engine.Spans) (bool, erro
 			continue
 		}
 		if err := s.usable(); err != nil {
-			return false, err
+			return "", err
 		}
-		ords, err := s.ownEvents()
-		if err != nil {
-			return false, err
-		}
-		if slices.ContainsFunc(ords, func(ord uint32) bool { return events.Has(s.position(ord)) }) {
-			return true, nil
+		for _, stream := range engine.OwnStreams {
+			ords, err := s.eventsOf(stream)
+			if err != nil {
+				return "", err
+			}
+			if slices.ContainsFunc(ords, func(ord uint32) bool { return events.Has(s.position(ord)) }) {
+				return stream, nil
+			}
 		}
 	}
-	return false, nil
+	return "", nil
 }
 
-// ownEvents returns the events of the segment that are of the stream of erasures.
-func (s *segmentReader) ownEvents() ([]uint32, error) {
-	_, some, err := s.Lookup(index.ByStream, engine.ErasuresStream, s.limit)
+// eventsOf returns the segment's events of a stream.
+func (s *segmentReader) eventsOf(stream string) ([]uint32, error) {
+	_, some, err := s.Lookup(index.ByStream, stream, s.limit)
 	if err != nil || !some {
 		return nil, err
 	}
-	return s.Postings(index.ByStream, engine.ErasuresStream, 0, s.limit, nil)
+	return s.Postings(index.ByStream, stream, 0, s.limit, nil)
 }

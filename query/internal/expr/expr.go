@@ -24,7 +24,8 @@ type Expr struct {
 	value    value.Value            // if fixed
 	Clock    bool                   // depends on the statement's instant: now(), date('now')
 	Reveals  bool                   // opens sealed values
-	Volatile bool                   // calls a function of the program that may give another result each time
+	Foreign  bool                   // calls a function of the program
+	Volatile bool                   // calls one that may give another result each time
 	keyed    bool                   // needs the keyring, which only a statement that runs has
 	param    int                    // a bare parameter: its place in env.args, from 1; 0 for anything else
 	item     bool                   // a bare parameter in the list of an IN: a slice stands for its elements
@@ -248,6 +249,7 @@ func finish(x *Expr, operands ...*Expr) *Expr {
 		x.Constant = x.Constant && o.Constant
 		x.Clock = x.Clock || o.Clock
 		x.Reveals = x.Reveals || o.Reveals
+		x.Foreign = x.Foreign || o.Foreign
 		x.Volatile = x.Volatile || o.Volatile
 		known = known && o.fixed
 		if o.explicit && !x.explicit {

@@ -54,7 +54,7 @@ func CompileGo(f *GoFunction, e *parser.Call, b Binder) (*Expr, error) {
 		return v
 	}
 	x := own.plain(args, e.Pos)
-	x.keyed, x.Volatile = true, !f.Deterministic
+	x.keyed, x.Foreign, x.Volatile = true, true, !f.Deterministic
 	return finish(x, args...), nil
 }
 
