@@ -29,6 +29,12 @@ var pushedViews = []string{
 	`SELECT stream AS s, type AS t, position AS p, ROW_NUMBER() OVER (PARTITION BY stream ORDER BY position) AS v, tags AS g, recorded_at AS r FROM $all`,
 	`SELECT stream AS s, type AS t, position AS p, version AS v, tags AS g, recorded_at AS r FROM $all ORDER BY position DESC LIMIT 7`,
 	`WITH w AS (SELECT stream s, type t, position p, version v, tags g, recorded_at r FROM $all) SELECT * FROM w UNION ALL SELECT * FROM w`,
+	`SELECT DISTINCT ON (stream) stream AS s, type AS t, position AS p, version AS v, tags AS g, recorded_at AS r FROM $all ORDER BY stream, position DESC`,
+	`SELECT stream AS s, type AS t, position AS p, version AS v, tags AS g, recorded_at AS r FROM $all WHERE type <> 'a' ` +
+		`EXCEPT SELECT stream, type, position, version, tags, recorded_at FROM $all WHERE version = 2`,
+	`SELECT stream AS s, type AS t, MAX(position) AS p, COUNT(*) AS v, NULL AS g, MIN(recorded_at) AS r FROM $all GROUP BY ROLLUP (stream, type)`,
+	`WITH RECURSIVE w(s, v) AS (SELECT stream, 0 FROM $streams UNION ALL SELECT s, v + 1 FROM w WHERE v < 3) ` +
+		`SELECT s, 'a' AS t, v AS p, v, '[]' AS g, now() AS r FROM w`,
 	`SELECT s.stream AS s, type AS t, s.last_position AS p, e.version AS v, tags AS g, recorded_at AS r FROM $streams s JOIN $all e ON e.position = s.first_position`,
 }
 

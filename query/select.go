@@ -152,10 +152,8 @@ func (c *coreScope) compile(order []parser.Order) (*corePlan, error) {
 	if len(c.windows) > 0 {
 		p.windows = newWindowPlan(c)
 	}
-	p.directed = c.direct(p, order)
-	p.texts.group = c.groupText()
 	p.directed, p.nested = c.direct(p, order), c.nesting
-	p.texts.group = exprTexts(c.core.GroupBy)
+	p.texts.group = c.groupText()
 	return p, nil
 }
 

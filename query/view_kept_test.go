@@ -31,6 +31,8 @@ var keptDefinitions = []struct{ definition, where string }{
 	{`SELECT payload->>'$.w' AS s, TOTAL(payload->>'$.n') AS x FROM $all WHERE type IN ('a', 'b') GROUP BY 1 ORDER BY 2 DESC LIMIT 3`,
 		`s = 'w%d'`},
 	{`SELECT position / 10 AS s, COUNT(*) AS n FROM $all WHERE HAS(tags, 'eu') GROUP BY position / 10`, `s < %d`},
+	{`SELECT type AS s, VARIANCE(payload->>'$.n') > 1 AS v, COUNT_IF(version > 2) AS c, BOOL_AND(version < 9) AS b FROM $all ` +
+		`GROUP BY ALL`, `s = 'a' OR c > %d`},
 	{`SELECT upper(type) AS s, redacted AS r, COUNT(payload) AS n FROM $all GROUP BY upper(type), redacted`, `s = 'A' OR r = %d`},
 }
 
@@ -180,6 +182,9 @@ func TestWhatCannotBeKeptIsRefused(t *testing.T) {
 		"SELECT type FROM $all":                                                                    "has GROUP BY or an aggregate",
 		"SELECT COUNT(*) AS n FROM $all UNION SELECT 1":                                            "has no UNION",
 		"SELECT a.type, COUNT(*) AS n FROM $all a JOIN $all b USING (position) GROUP BY 1":         "reads one stream or $all",
+		"SELECT type, COUNT(*) AS n FROM $all GROUP BY ROLLUP (type)":                              "groups by one list",
+		"SELECT MEDIAN(version) AS n FROM $all":                                                    "cannot keep MEDIAN",
+		"SELECT FIRST(type ORDER BY version) AS n FROM $all":                                       "cannot keep FIRST",
 		"SELECT COUNT(*) AS n FROM $streams":                                                       "reads one stream or $all",
 		"SELECT COUNT(*) AS n FROM $all WHERE recorded_at > now() - INTERVAL 1 DAY":                "neither on the time",
 		"SELECT COUNT(*) AS n FROM $all WHERE type IN (SELECT type FROM a)":                        "no sub-queries",
