@@ -39,9 +39,10 @@ var dsnSamples = map[string]string{
 
 // notInADSN are the fields of a Config that have no key, and why.
 var notInADSN = map[string]string{
-	"Path":  "it stands before the keys",
-	"Now":   "a func cannot be written",
-	"Store": "an open store cannot be written",
+	"Functions": "are written in Go",
+	"Path":      "it stands before the keys",
+	"Now":       "a func cannot be written",
+	"Store":     "an open store cannot be written",
 
 	"Keyring": "a keyring has secrets, and a DSN is shown",
 }

@@ -179,6 +179,12 @@ var deviations = []deviation{
 		{`SELECT substr('abc', -9223372036854775808)`, "ab", "abc"},
 		{`SELECT date(-1, 'utc'), date(-1)`, "-4713-11-24 | NULL", "NULL | NULL"},
 	}},
+	{"casts", "CAST knows dates.", []deviating{
+		{`SELECT CAST('2026-03-04 05:06' AS DATE), CAST('2026-03-04 05:06' AS TIME)`, "2026 | 2026", "2026-03-04 | 05:06:00"},
+		{`SELECT CAST('2026-03-04T05:06Z' AS DATETIME), CAST('90 minutes' AS INTERVAL)`, "2026 | 90",
+			"2026-03-04 05:06:00 | 1 hour 30 minutes"},
+		{`SELECT CAST('12ab' AS UUID), CAST('1.50' AS STRING)`, "12 | 1.5", "12ab | 1.50"},
+	}},
 }
 
 // TestDeviations shows each deviation from SQLite next to SQLite's own answer.

@@ -53,10 +53,4 @@ var pendingRows = []row{
 	{pending: true, text: "SELECT id, COUNT(*) OVER (ORDER BY ts RANGE BETWEEN INTERVAL '{few}' DAY PRECEDING AND CURRENT ROW) FROM t{where}"},
 	{pending: true, text: "SELECT id, COUNT(*) OVER (ORDER BY ts RANGE BETWEEN INTERVAL '{few}' MONTH PRECEDING AND CURRENT ROW) FROM t{where}"},
 	{pending: true, text: "SELECT DISTINCT ON (k) k, id FROM t{where} ORDER BY k, id{desc}"},
-	{pending: true, text: "SELECT id, date_diff('day', ts, TIMESTAMP '2025-01-01 00:00:00') FROM t{where}"},
-	{pending: true, text: "SELECT id, date_diff('month', ts, TIMESTAMP '2025-01-01 00:00:00') FROM t{where}"},
-	{pending: true, text: "SELECT date_trunc('week', ts) AS w, COUNT(*) FROM t{where} GROUP BY 1",
-		theirs: "SELECT CAST(date_trunc('week', ts) AS TIMESTAMP) AS w, COUNT(*) FROM t{where} GROUP BY 1"},
-	{pending: true, text: "SELECT id, ts AT TIME ZONE 'Europe/Berlin' FROM t{where}",
-		theirs: "SELECT id, ts AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Berlin' FROM t{where}"},
 }

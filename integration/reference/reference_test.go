@@ -32,7 +32,7 @@ type row struct {
 }
 
 // rows are all of them.
-func rows() []row { return slices.Concat(aggregateRows, groupingRows, pendingRows) }
+func rows() []row { return slices.Concat(aggregateRows, groupingRows, functionRows, pendingRows) }
 
 // table is what the statements are about, as each of the two has it: a number of the row, a key
 // with few values and one with NULLs, an integer and a real number with NULLs, a text, a time.
@@ -53,6 +53,10 @@ var words = map[string][]string{
 	"where": {"", "", " WHERE n > 0", " WHERE k = 'a'", " WHERE x IS NOT NULL AND id < 40", " WHERE id < 0", " WHERE id < 2"},
 	"desc":  {"", " DESC"},
 	"few":   {"1", "2", "3", "10"},
+	"unit":  {"'day'", "'month'", "'year'", "'quarter'", "'hour'", "'minute'", "'decade'"},
+	"span":  {"'day'", "'month'", "'year'", "'week'", "'quarter'", "'hour'"},
+	"part":  {"year", "week", "isoyear", "dow", "isodow", "doy", "hour", "quarter", "century"},
+	"zone":  {"'Europe/Berlin'", "'America/New_York'", "'Australia/Lord_Howe'", "'Asia/Kathmandu'"},
 }
 
 // A pair is the same rows in both.

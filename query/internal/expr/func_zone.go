@@ -166,7 +166,8 @@ func compileDateTrunc(_ *compiler, _ *function, args []*Expr, pos parser.Pos) (*
 }
 
 // compileDateDiff is date_diff(unit, a, b[, zone]): how many beginnings of the unit lie between a
-// and b, by the clocks of the zone; and datesub: how many whole units. Both are DuckDB's.
+// and b, by the clocks of the zone; and datesub: how many whole units. Both are DuckDB's, but that
+// its date_diff counts whole weeks.
 func compileDateDiff(_ *compiler, f *function, args []*Expr, pos parser.Pos) (*Expr, error) {
 	unit, err := unitArgument(args[0])
 	if err != nil {
