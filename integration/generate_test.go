@@ -382,7 +382,7 @@ type statement struct {
 
 func (g *generator) statement() statement {
 	return []func() statement{g.plain, g.plain, g.grouped, g.grouped, g.whole, g.distinct, g.derived, g.union, g.with,
-		g.subquery, g.join, g.joins, g.window}[g.IntN(13)]()
+		g.subquery, g.join, g.joins, g.window, g.compound, g.recursive}[g.IntN(15)]()
 }
 
 func (g *generator) plain() statement {

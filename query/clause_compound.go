@@ -39,9 +39,19 @@ func (c *statementCompiler) addCores(p *selectPlan, sel *parser.Select, q queryS
 	}
 	p.cores, p.ops = []*corePlan{first}, []compoundOp{{}}
 	p.columns = append([]tableColumn(nil), first.columns...)
+	collated := make([]bool, len(p.columns))
+	for i := range collated {
+		collated[i] = first.collated(i)
+	}
 	for _, u := range sel.Unions {
 		if err := c.addCore(p, u, q); err != nil {
 			return err
+		}
+		last := p.cores[len(p.cores)-1]
+		for i := range p.columns {
+			if !collated[i] {
+				p.columns[i].collate, collated[i] = last.columns[i].collate, last.collated(i)
+			}
 		}
 	}
 	if len(sel.Unions) == 0 {
@@ -55,6 +65,12 @@ func (c *statementCompiler) addCores(p *selectPlan, sel *parser.Select, q queryS
 	}
 	p.order, err = c.compoundOrder(sel, p)
 	return err
+}
+
+// collated reports whether a result has a collation, as columns do, and what COLLATE stands behind.
+// A column of a compound query has that of the first SELECT where it has one.
+func (p *corePlan) collated(i int) bool {
+	return p.bare[i] || p.columns[i].collate != value.Binary
 }
 
 // addCore compiles a further core.
