@@ -37,6 +37,7 @@ type aggregate struct {
 	grows bool // the text of the state is the result, and only grows
 	holds bool // the state holds values of one row
 
+	holding  string       // what is held, where functions of the same argument hold the same
 	fraction fractionKind // the last argument of a call
 	within   bool         // WITHIN GROUP (ORDER BY x) stands for the first argument
 	extreme  extreme      // the value of one argument where another is greatest or least
