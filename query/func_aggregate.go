@@ -2,6 +2,7 @@ package query
 
 import (
 	"maps"
+	"unsafe"
 
 	"github.com/eventfold/eventfold/parser"
 	"github.com/eventfold/eventfold/query/internal/expr"
@@ -59,6 +60,7 @@ type aggState struct {
 	text     []byte // of the values that are held, or what has been put together
 	distinct map[string]struct{}
 	held     *heldRows // what is kept of rows
+	pairs    *pairMoments
 }
 
 // aggregates are the aggregate functions by name.
@@ -73,7 +75,7 @@ var aggregateAliases = map[string]string{
 
 func init() { // the functions of held rows refer back to those of the tables
 	for _, table := range []map[string]*aggregate{
-		numberAggregates, valueAggregates, textAggregates, heldAggregates,
+		numberAggregates, pairAggregates, valueAggregates, textAggregates, heldAggregates,
 	} {
 		maps.Copy(aggregates, table)
 	}
@@ -106,6 +108,9 @@ func (s *aggState) size() int64 {
 	if s.held != nil {
 		n += s.held.bytes
 	}
+	if s.pairs != nil {
+		n += pairMomentsSize
+	}
 	return n
 }
 
@@ -123,6 +128,8 @@ func (s *aggState) grow(n int, keep *keeper) error {
 	s.text = append(make([]byte, 0, size), s.text...)
 	return keep.account(int64(cap(s.text)-size) - old)
 }
+
+const pairMomentsSize = int64(unsafe.Sizeof(pairMoments{}))
 
 // shortText is how long the text of a number or a time is at most.
 const shortText = 40

@@ -27,6 +27,7 @@ func everyAggregate(t *testing.T, f func(name, call string)) {
 		"json_group_object": "json_group_object(position, %s)",
 		"max_by":            "max_by(position, %s)", "min_by": "min_by(position, %s)",
 		"arg_max": "arg_max(position, %s)", "arg_min": "arg_min(position, %s)",
+		"corr": "corr(%s, position)", "covar_pop": "covar_pop(position, %s)", "covar_samp": "covar_samp(%s, position)",
 	}
 	for name, a := range aggregates {
 		call := calls[name]
