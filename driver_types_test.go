@@ -59,6 +59,14 @@ var aggregateMatrix = []columnFact{
 	{"AVG(version)", "DOUBLE", reflect.TypeFor[sql.NullFloat64](), true, "float64"},
 	{"TOTAL(version)", "DOUBLE", reflect.TypeFor[float64](), false, "float64"},
 	{"GROUP_CONCAT(type)", "TEXT", reflect.TypeFor[sql.NullString](), true, "string"},
+	{"GROUP_CONCAT(type ORDER BY version)", "TEXT", reflect.TypeFor[sql.NullString](), true, "string"},
+	{"json_group_array(type)", "JSON", reflect.TypeFor[[]byte](), false, "[]uint8"},
+	{"median(version)", "DOUBLE", reflect.TypeFor[sql.NullFloat64](), true, "float64"},
+	{"median(recorded_at)", "TIMESTAMP", reflect.TypeFor[sql.NullTime](), true, "time.Time"},
+	{"percentile_disc(version, 0.5)", "BIGINT", reflect.TypeFor[sql.NullInt64](), true, "int64"},
+	{"max_by(type, version)", "TEXT", reflect.TypeFor[sql.NullString](), true, "string"},
+	{"stddev_pop(version)", "DOUBLE", reflect.TypeFor[sql.NullFloat64](), true, "float64"},
+	{"count_if(version > 0)", "BIGINT", reflect.TypeFor[int64](), false, "int64"},
 }
 
 func openTyped(t *testing.T, dsn string) *sql.DB {

@@ -63,6 +63,10 @@ var oddShapes = [4][]string{
 		"(SELECT max(x) FROM (SELECT %s AS x UNION ALL SELECT %s) AS t)",
 		"(SELECT count(DISTINCT x) FROM (SELECT %s AS x UNION ALL SELECT %s) AS t)",
 		"(SELECT group_concat(x) FROM (SELECT %s AS x UNION ALL SELECT %s) AS t)",
+		"(SELECT group_concat(x ORDER BY x DESC) FROM (SELECT %s AS x UNION ALL SELECT %s) AS t)",
+		"(SELECT string_agg(x, x) FROM (SELECT %s AS x UNION ALL SELECT %s) AS t)",
+		"(SELECT json_group_array(x) FROM (SELECT %s AS x UNION ALL SELECT %s) AS t)",
+		"(SELECT json_group_object(x, x ORDER BY x) FROM (SELECT %s AS x UNION ALL SELECT %s) AS t)",
 		"(SELECT count(*) FROM (SELECT %s AS x UNION SELECT %s) AS t)",
 	},
 	3: {
@@ -88,7 +92,7 @@ var oddDifferences = []oddDifference{
 				strings.Contains(text, "x'7b613a317d'"))
 	}},
 	{"JSONB", func(text string, ours, theirs answered) bool {
-		return strings.Contains(text, "x'00'") && (strings.HasPrefix(text, "json") || strings.Contains(text, "->")) &&
+		return strings.Contains(text, "x'00'") && (strings.Contains(text, "json") || strings.Contains(text, "->")) &&
 			!strings.HasPrefix(fmt.Sprint(ours.value), "[")
 	}},
 	{"JSON is UTF-8", func(_ string, ours, theirs answered) bool {

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/eventfold/eventfold/parser"
@@ -22,6 +23,9 @@ type aggregateCall struct {
 	star     bool // COUNT(*): rows are counted whatever they hold
 	pos      parser.Pos
 	text     string
+
+	state int    // the slot of the state, which calls that hold the same values share
+	pool  string // the same for all calls that hold the same values, "" for others
 
 	plain      *aggregate // the function without ORDER BY, which def sorts the rows for
 	order      []sortKey  // of args[keysAt:]
@@ -52,6 +56,13 @@ func (s *clauseScope) aggregateFunction(c *parser.Call) (*expr.Expr, error) {
 		slot = len(s.aggs)
 		s.aggSlots[key] = slot
 		s.aggs = append(s.aggs, call)
+		call.state = slot
+		if call.pool != "" && !has(s.aggSlots, call.pool) {
+			s.aggSlots[call.pool] = slot
+		}
+		if call.pool != "" {
+			call.state = s.aggSlots[call.pool]
+		}
 	}
 	t, null := call.def.typ(call.args)
 	return &expr.Expr{
@@ -99,6 +110,9 @@ func (s *clauseScope) newAggregateCall(c *parser.Call, inner *clauseScope) (*agg
 			return nil, err
 		}
 		call.filter = x.Condition()
+	}
+	if def.holding != "" {
+		call.pool = fmt.Sprintf("%s %t %s %s", def.holding, c.Distinct, s.key(shape.args[0]), s.key(c.Filter))
 	}
 	return call, nil
 }

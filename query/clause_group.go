@@ -85,6 +85,9 @@ func (t *groupTable) aggregate(g *group, en *expr.Env) error {
 		return en.Err
 	}
 	for i, a := range t.plan.aggs {
+		if a.state != i {
+			continue // another call adds to it
+		}
 		if err := a.add(&g.aggs[i], en, t.keep, t.buf); err != nil {
 			return err
 		}
@@ -204,7 +207,7 @@ func (g *groupedRows) next(en *expr.Env) (bool, error) {
 	g.at++
 	copy(g.row, group.keys)
 	for i, a := range g.plan.aggs {
-		v, err := a.result(&group.aggs[i], en)
+		v, err := a.result(&group.aggs[a.state], en)
 		if err != nil {
 			return false, err
 		}

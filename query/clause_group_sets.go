@@ -1,6 +1,7 @@
 package query
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/eventfold/eventfold/parser"
@@ -12,10 +13,25 @@ import (
 // are not of the set are NULL. The number of the set is one more key, the last, so that groups of
 // two sets are never the same.
 
-// A groupSet says which keys, but for the last, are grouped by together.
-type groupSet struct {
-	has   []bool
-	empty bool // none: a group that is there without a row, too
+// A groupSet has a bit for every key that is grouped by together, but for the last.
+type groupSet []uint64
+
+func newGroupSet(keys int) groupSet { return make(groupSet, (keys+63)/64) }
+
+func (s groupSet) has(key int) bool { return s[key/64]>>(key%64)&1 != 0 }
+
+// with returns a set of the keys of both.
+func (s groupSet) with(other groupSet) groupSet {
+	both := slices.Clone(s)
+	for i, bits := range other {
+		both[i] |= bits
+	}
+	return both
+}
+
+// empty reports whether it has no key: its group is there without a row, too.
+func (s groupSet) empty() bool {
+	return !slices.ContainsFunc(s, func(bits uint64) bool { return bits != 0 })
 }
 
 const (
@@ -23,24 +39,24 @@ const (
 	maxCubed     = 12   // items of a CUBE
 )
 
+// A groupSets lists the sets of a GROUP BY.
+type groupSets struct {
+	scope *coreScope
+	slots []int // of the keys, by term
+}
+
 // compileGroupSets compiles the sets of a GROUP BY whose terms have the slots. One set alone is a
 // list of keys like any other.
 func (c *coreScope) compileGroupSets(slots []int) error {
-	sets, err := c.groupProduct(c.core.Grouping)
+	sets, err := (&groupSets{c, slots}).product(c.core.Grouping)
 	if err != nil || len(sets) <= 1 {
 		return err
 	}
-	for _, terms := range sets {
-		set := groupSet{has: make([]bool, len(c.keys)), empty: len(terms) == 0}
-		for _, t := range terms {
-			set.has[slots[t]] = true
-		}
-		c.sets = append(c.sets, set)
-	}
+	c.sets = sets
 	for slot, k := range c.keys {
 		partial := *k
-		for i := range c.sets {
-			partial.Nullable = partial.Nullable || !c.sets[i].has[slot]
+		for _, set := range sets {
+			partial.Nullable = partial.Nullable || !set.has(slot)
 		}
 		c.keys[slot] = &partial
 	}
@@ -49,84 +65,101 @@ func (c *coreScope) compileGroupSets(slots []int) error {
 	return nil
 }
 
-// groupProduct lists the sets of terms of items with commas between them: each of the first with
-// each of the others.
-func (c *coreScope) groupProduct(items []parser.Grouping) ([][]int, error) {
-	sets := [][]int{nil}
+// product lists the sets of items with commas between them: each of the first with each of the
+// others.
+func (l *groupSets) product(items []parser.Grouping) ([]groupSet, error) {
+	sets, common := []groupSet{l.set(nil)}, l.set(nil)
 	for i := range items {
-		more, err := c.setsOf(&items[i])
-		if err != nil {
+		more, err := l.of(&items[i])
+		switch {
+		case err != nil:
 			return nil, err
+		case len(more) == 1:
+			common = common.with(more[0])
+			continue
+		case len(sets)*len(more) > maxGroupSets:
+			return nil, l.tooMany()
 		}
-		if len(sets)*len(more) > maxGroupSets {
-			return nil, c.tooManySets()
-		}
-		var product [][]int
+		var product []groupSet
 		for _, a := range sets {
 			for _, b := range more {
-				product = append(product, append(a[:len(a):len(a)], b...))
+				product = append(product, a.with(b))
 			}
 		}
 		sets = product
 	}
+	for i := range sets {
+		sets[i] = sets[i].with(common)
+	}
 	return sets, nil
 }
 
-func (c *coreScope) tooManySets() error {
-	return errorf(BadStatement, c.core.Pos, "GROUP BY has at most %d grouping sets", maxGroupSets)
+func (l *groupSets) tooMany() error {
+	return errorf(BadStatement, l.scope.core.Pos, "GROUP BY has at most %d grouping sets", maxGroupSets)
 }
 
-// setsOf lists the sets of terms of one item.
-func (c *coreScope) setsOf(g *parser.Grouping) ([][]int, error) {
+// set is the set of terms.
+func (l *groupSets) set(terms []int) groupSet {
+	s := newGroupSet(len(l.scope.keys))
+	for _, t := range terms {
+		key := l.slots[t]
+		s[key/64] |= 1 << (key % 64)
+	}
+	return s
+}
+
+// of lists the sets of one item.
+func (l *groupSets) of(g *parser.Grouping) ([]groupSet, error) {
 	switch g.Kind {
 	case parser.GroupRollup:
-		return rollup(g.Items), nil
+		return l.rollup(g.Items)
 	case parser.GroupCube:
-		if len(g.Items) > maxCubed {
-			return nil, errorf(BadStatement, c.core.Pos,
-				"CUBE has at most %d terms, which are %d grouping sets", maxCubed, maxGroupSets)
-		}
-		return cube(g.Items), nil
+		return l.cube(g.Items)
 	case parser.GroupSets:
-		var sets [][]int
+		var sets []groupSet
 		for i := range g.Items {
-			more, err := c.setsOf(&g.Items[i])
+			more, err := l.of(&g.Items[i])
 			if err != nil {
 				return nil, err
 			}
 			if sets = append(sets, more...); len(sets) > maxGroupSets {
-				return nil, c.tooManySets()
+				return nil, l.tooMany()
 			}
 		}
 		return sets, nil
 	}
-	return [][]int{g.Terms}, nil
+	return []groupSet{l.set(g.Terms)}, nil
 }
 
 // rollup lists all items, then all but the last, and so on to none.
-func rollup(items []parser.Grouping) (sets [][]int) {
-	for n := len(items); n >= 0; n-- {
-		var terms []int
-		for _, item := range items[:n] {
-			terms = append(terms, item.Terms...)
-		}
-		sets = append(sets, terms)
+func (l *groupSets) rollup(items []parser.Grouping) ([]groupSet, error) {
+	if len(items) >= maxGroupSets {
+		return nil, l.tooMany()
 	}
-	return sets
+	sets := []groupSet{l.set(nil)}
+	for _, item := range items {
+		sets = append(sets, sets[len(sets)-1].with(l.set(item.Terms)))
+	}
+	slices.Reverse(sets)
+	return sets, nil
 }
 
 // cube lists every choice of items, all of them first.
-func cube(items []parser.Grouping) (sets [][]int) {
-	for choice := 1<<len(items) - 1; choice >= 0; choice-- {
-		var terms []int
-		for i, item := range items {
-			if choice>>(len(items)-1-i)&1 != 0 {
-				terms = append(terms, item.Terms...)
-			}
-		}
-		sets = append(sets, terms)
+func (l *groupSets) cube(items []parser.Grouping) ([]groupSet, error) {
+	if len(items) > maxCubed {
+		return nil, errorf(BadStatement, l.scope.core.Pos,
+			"CUBE has at most %d terms, which are %d grouping sets", maxCubed, maxGroupSets)
 	}
-	return sets
+	sets := []groupSet{l.set(nil)}
+	for i := range items { // the last item is chosen and not in turn
+		item := l.set(items[i].Terms)
+		var more []groupSet
+		for _, s := range sets {
+			more = append(more, s.with(item), s)
+		}
+		sets = more
+	}
+	return sets, nil
 }
 
 // grouping compiles grouping(a, b, ...): a number of which each argument, the last one first, has a
@@ -144,6 +177,9 @@ func (s *clauseScope) grouping(c *parser.Call) (*expr.Expr, bool, error) {
 		return nil, true, errorf(BadStatement, c.Pos, "%s() takes no *, DISTINCT or FILTER", name)
 	}
 	masks := make([]int64, max(len(s.sets), 1))
+	if err := s.busy(len(masks) * len(c.Args)); err != nil {
+		return nil, true, err
+	}
 	for _, a := range c.Args {
 		slot, ok := s.groupSlot(a)
 		if !ok {
@@ -151,7 +187,7 @@ func (s *clauseScope) grouping(c *parser.Call) (*expr.Expr, bool, error) {
 		}
 		for i := range masks {
 			masks[i] <<= 1
-			if len(s.sets) > 0 && !s.sets[i].has[slot] {
+			if len(s.sets) > 0 && !s.sets[i].has(slot) {
 				masks[i]++
 			}
 		}
@@ -191,10 +227,10 @@ func (t *groupTable) addToSets(en *expr.Env) error {
 
 // ofSet makes the keys of a group of a set out of those of a row; without a row all are NULL.
 func (t *groupTable) ofSet(n int, row []value.Value) {
-	set := &t.plan.sets[n]
+	set := t.plan.sets[n]
 	for i := range t.values[:len(t.values)-1] {
 		t.values[i] = null
-		if row != nil && set.has[i] {
+		if row != nil && set.has(i) {
 			t.values[i] = row[i]
 		}
 	}
@@ -203,8 +239,8 @@ func (t *groupTable) ofSet(n int, row []value.Value) {
 
 // addEmptySets makes the groups of sets without a key that no row has made.
 func (t *groupTable) addEmptySets(en *expr.Env) error {
-	for n := range t.plan.sets {
-		if !t.plan.sets[n].empty {
+	for n, set := range t.plan.sets {
+		if !set.empty() {
 			continue
 		}
 		t.ofSet(n, nil)

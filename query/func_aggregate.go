@@ -2,6 +2,7 @@ package query
 
 import (
 	"maps"
+	"unsafe"
 
 	"github.com/eventfold/eventfold/parser"
 	"github.com/eventfold/eventfold/query/internal/expr"
@@ -37,6 +38,7 @@ type aggregate struct {
 	grows bool // the text of the state is the result, and only grows
 	holds bool // the state holds values of one row
 
+	holding  string       // what is held, where functions of the same argument hold the same
 	fraction fractionKind // the last argument of a call
 	within   bool         // WITHIN GROUP (ORDER BY x) stands for the first argument
 	extreme  extreme      // the value of one argument where another is greatest or least
@@ -59,6 +61,7 @@ type aggState struct {
 	distinct map[string]struct{}
 	held     *heldRows // what is kept of rows
 	program  *goState  // of an aggregate of the program
+	pairs    *pairMoments
 }
 
 // aggregates are the aggregate functions by name.
@@ -73,7 +76,7 @@ var aggregateAliases = map[string]string{
 
 func init() { // the functions of held rows refer back to those of the tables
 	for _, table := range []map[string]*aggregate{
-		numberAggregates, valueAggregates, textAggregates, heldAggregates,
+		numberAggregates, pairAggregates, valueAggregates, textAggregates, heldAggregates,
 	} {
 		maps.Copy(aggregates, table)
 	}
@@ -120,6 +123,9 @@ func (s *aggState) size() int64 {
 	if s.program != nil {
 		n += s.program.held
 	}
+	if s.pairs != nil {
+		n += pairMomentsSize
+	}
 	return n
 }
 
@@ -137,6 +143,8 @@ func (s *aggState) grow(n int, keep *keeper) error {
 	s.text = append(make([]byte, 0, size), s.text...)
 	return keep.account(int64(cap(s.text)-size) - old)
 }
+
+const pairMomentsSize = int64(unsafe.Sizeof(pairMoments{}))
 
 // shortText is how long the text of a number or a time is at most.
 const shortText = 40

@@ -12,14 +12,14 @@ import (
 // The aggregates that need all values of a group at once. They hold them, which is counted, and
 // cannot be computed in parts.
 var heldAggregates = map[string]*aggregate{
-	"median": {min: 1, max: 1, typ: middleType, hold: holdMeasure, final: finalContinuous},
+	"median": {min: 1, max: 1, typ: middleType, hold: holdMeasure, holding: "measures", final: finalContinuous},
 	"percentile": {min: 1, max: 1, fraction: percent, typ: middleType,
-		hold: holdMeasure, final: finalContinuous},
+		hold: holdMeasure, holding: "measures", final: finalContinuous},
 	"percentile_cont": {min: 1, max: 1, fraction: share, within: true, typ: middleType,
-		hold: holdMeasure, final: finalContinuous},
+		hold: holdMeasure, holding: "measures", final: finalContinuous},
 	"percentile_disc": {min: 1, max: 1, fraction: share, within: true, typ: argType,
-		hold: holdValue, final: finalDiscrete},
-	"mode": {min: 1, max: 1, within: true, typ: argType, hold: holdValue, final: finalMode},
+		hold: holdValue, holding: "values", final: finalDiscrete},
+	"mode": {min: 1, max: 1, within: true, typ: argType, hold: holdValue, holding: "values", final: finalMode},
 }
 
 // A fractionKind says what the last argument of a percentile is.

@@ -62,10 +62,10 @@ func finalCount(s *aggState, _ *aggregateCall, _ *expr.Env) (value.Value, error)
 // addend is a value as a number that can be added. A text that is a number only at its beginning
 // is a REAL.
 func addend(x value.Value, c *aggregateCall) (value.Value, error) {
-	switch x.Kind {
-	case value.Int, value.Float:
+	switch {
+	case x.Kind.IsNumber():
 		return x, nil
-	case value.Time:
+	case x.Kind == value.Time:
 		return null, expr.ErrTimeAsNumber(c.pos)
 	}
 	n := value.ToNumber(value.AsNumber(x))
@@ -77,9 +77,12 @@ func addend(x value.Value, c *aggregateCall) (value.Value, error) {
 
 // stepSum adds a number. Integers are added exactly as long as there is nothing else.
 func stepSum(s *aggState, c *aggregateCall, v []value.Value) error {
-	x, err := addend(v[0], c)
-	if err != nil {
-		return err
+	x := v[0]
+	if !x.Kind.IsNumber() {
+		var err error
+		if x, err = addend(x, c); err != nil {
+			return err
+		}
 	}
 	s.n++
 	if x.Kind == value.Int {

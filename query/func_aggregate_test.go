@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -26,6 +27,7 @@ func everyAggregate(t *testing.T, f func(name, call string)) {
 		"json_group_object": "json_group_object(position, %s)",
 		"max_by":            "max_by(position, %s)", "min_by": "min_by(position, %s)",
 		"arg_max": "arg_max(position, %s)", "arg_min": "arg_min(position, %s)",
+		"corr": "corr(%s, position)", "covar_pop": "covar_pop(position, %s)", "covar_samp": "covar_samp(%s, position)",
 	}
 	for name, a := range aggregates {
 		call := calls[name]
@@ -269,4 +271,29 @@ func TestManyGroupSetsPayForTheirGroups(t *testing.T) {
 	assert.Equal(t, "GROUP BY", spent.Clause)
 	_, err = tryRows(&stopper{Context: context.Background(), left: 4}, &Session{Store: store}, text)
 	assert.ErrorIs(t, err, context.Canceled)
+}
+
+// TestPercentilesOfOneArgumentShareWhatTheyHold: they are of the same values, in the same order,
+// and each is what it is alone.
+func TestPercentilesOfOneArgumentShareWhatTheyHold(t *testing.T) {
+	store := openStore(t, filestore.Options{})
+	fill(t, store, 5000)
+	calls := []string{
+		"median(version)", "percentile_cont(version, 0.9)", "percentile_cont(0.9) WITHIN GROUP (ORDER BY version DESC)",
+		"percentile(version, 10)", "percentile_cont(DISTINCT version, 0.5)", "median(version) FILTER (WHERE position > 99)",
+		"mode(version)", "quantile(version, 0.3)", "mode() WITHIN GROUP (ORDER BY version DESC)", "mode(version + 1)",
+	}
+	var alone []string
+	for _, call := range calls {
+		alone = append(alone, rowsOf(t, &Session{Store: store}, "SELECT "+call+" FROM $all")...)
+	}
+	together := rowsOf(t, &Session{Store: store}, "SELECT "+strings.Join(calls, ", ")+" FROM $all")
+	assert.Equal(t, strings.Join(alone, " | "), together[0])
+
+	small := &Session{Store: store, Settings: Settings{Memory: 150_000}}
+	_, err := tryRows(context.Background(), small, "SELECT "+strings.Join(calls[:4], ", ")+" FROM $all")
+	assert.NoError(t, err)
+	_, err = tryRows(context.Background(), small, "SELECT median(version), median(position), median(position + 1) FROM $all")
+	var spent *MemoryError
+	assert.ErrorAs(t, err, &spent)
 }

@@ -19,6 +19,8 @@ var aggregateRows = []row{
 	{text: "SELECT {key}, stddev({num}), stddev_samp({num2}), stddev_pop({num3}) FROM t{where} GROUP BY 1"},
 	{text: "SELECT variance({num}), var_samp({num2}), var_pop({num3}) FROM t{where}"},
 	{text: "SELECT var_pop(1e4 + {int}), stddev(1e4 + {num}) FROM t{where}"},
+	{text: "SELECT {key}, covar_pop({num}, {num2}), covar_samp({num3}, {num4}) FROM t{where} GROUP BY 1"},
+	{text: "SELECT round(corr({num}, id * id), 6) FROM t WHERE {int} > 0"},
 	{text: "SELECT id, stddev_pop({num}) OVER (ORDER BY id ROWS {few} PRECEDING) FROM t{where}"},
 	{text: "SELECT {key}, count_if({num} > 5), bool_and({num2} > 0), bool_or({num3} > 20) FROM t{where} GROUP BY 1",
 		theirs: "SELECT {key}, coalesce(count_if({num} > 5), 0), bool_and({num2} > 0), bool_or({num3} > 20) FROM t{where} GROUP BY 1"},
