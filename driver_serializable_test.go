@@ -242,6 +242,15 @@ func TestAnErasureOfWhatWasReadIsAConflict(t *testing.T) {
 	require.ErrorIs(t, err, eventfold.ErrConditionFailed)
 	assert.ErrorContains(t, err, `$erased in stream "$erasures", read at line 1, column 21 of SELECT payload FROM a`)
 
+	// An event that did not pass when COMMIT looked at it may pass once it is erased, and that may come
+	// between COMMIT's look and its write: the erasure is the conflict, whatever the condition is.
+	tx = begin(t, db, serializable)
+	gives(t, tx, "SELECT COUNT(*) FROM $all WHERE payload->>'$.n' = 77")
+	mustExec(t, db, `INSERT INTO later (type, payload) VALUES ('T', '{"n": 78}')`)
+	mustExec(t, db, `ERASE FROM later WHERE TRUE REASON 'r'`)
+	mustExec(t, tx, `INSERT INTO mine (type) VALUES ('Decided')`)
+	assert.ErrorIs(t, tx.Commit(), eventfold.ErrConditionFailed)
+
 	tx = begin(t, db, serializable)
 	mustExec(t, tx, `ERASE FROM a WHERE TRUE REASON 'r'`)
 	mustExec(t, tx, `INSERT INTO mine (type) VALUES ('Decided')`)
