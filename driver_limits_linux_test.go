@@ -102,6 +102,14 @@ const (
 // hostile are statements that would take all memory, or all time, if nothing held them back.
 func hostile() map[string]string {
 	return map[string]string{
+		// what a serializable transaction notes
+		"serializable, every row": "SELECT COUNT(*) FROM $all a WHERE NOT EXISTS (SELECT 1 FROM $all b WHERE b.stream = a.stream || a.version)",
+		"serializable, two lists": "SELECT COUNT(*) FROM $all a WHERE NOT EXISTS (SELECT 1 FROM $all b " +
+			"WHERE b.stream = a.stream || 'x' AND b.type = a.type || a.position AND b.payload->>'$.n' > 1)",
+		"serializable, ids":       "SELECT COUNT(*) FROM $all a WHERE NOT EXISTS (SELECT 1 FROM $all b WHERE b.id = a.id AND b.type = 'None')",
+		"serializable, many":      "SELECT COUNT(*) FROM $all WHERE stream IN (" + list("'stream-%d'", 100_000) + ")",
+		"serializable, very long": "SELECT COUNT(*) FROM $all WHERE stream = '" + veryLong + "' OR type = '" + veryLong + "'",
+
 		// texts
 		"hex of hex":         "SELECT length(" + nested("hex", long, 10) + ")",
 		"hex of hex of rows": "SELECT length(" + nested("hex", large, 10) + ")" + rows,
@@ -462,7 +470,7 @@ func runHostile(dsn string) {
 		fmt.Printf("statement %s: ", name)
 		stuck := time.AfterFunc(hostileTime()+stuckAfter, func() { panic("stuck in " + name) }) // which shows where
 		before, began := cpuTime(), time.Now()
-		over, err := runLimited(db, text)
+		over, err := runLimited(db, text, strings.HasPrefix(name, "serializable"))
 		stuck.Stop()
 		took, peak := cpuTime()-before, peakMemory()
 		bad := ""
@@ -476,14 +484,21 @@ func runHostile(dsn string) {
 	}
 }
 
-// runLimited reads all rows of a statement and tells how much processor time it took after its
-// context had ended.
-func runLimited(db *sql.DB, text string) (over time.Duration, err error) {
+// runLimited reads all rows of a statement, in a serializable transaction or by itself, and tells how
+// much processor time it took after its context had ended.
+func runLimited(db *sql.DB, text string, inTx bool) (over time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), hostileTime())
 	defer cancel()
 	var ended atomic.Int64
 	stop := context.AfterFunc(ctx, func() { ended.Store(int64(cpuTime())) })
-	err = readEverything(ctx, db, text)
+	if !inTx {
+		err = readEverything(ctx, db, text)
+	} else if tx, berr := db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelSerializable}); berr == nil {
+		err = readEverything(ctx, tx, text)
+		tx.Rollback()
+	} else {
+		err = berr
+	}
 	stop()
 	if at := ended.Load(); at != 0 {
 		over = cpuTime() - time.Duration(at)
@@ -491,7 +506,9 @@ func runLimited(db *sql.DB, text string) (over time.Duration, err error) {
 	return over, err
 }
 
-func readEverything(ctx context.Context, db *sql.DB, text string) error {
+func readEverything(ctx context.Context, db interface {
+	QueryContext(context.Context, string, ...any) (*sql.Rows, error)
+}, text string) error {
 	rows, err := db.QueryContext(ctx, text)
 	if err != nil {
 		return err

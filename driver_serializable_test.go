@@ -88,6 +88,14 @@ var serialReads = []serialRead{
 	{"SELECT stream, (SELECT COUNT(*) FROM $all e WHERE e.stream = s.stream AND e.type > s.type) FROM b s", nil},
 	{"WITH d AS (SELECT * FROM $all WHERE type = 'Deposited') SELECT COUNT(*) FROM d WHERE stream = 'b'", []string{"deposit", "foreign"}},
 	{"SELECT type FROM a UNION SELECT type FROM b", []string{"deposit", "small", "foreign"}},
+	{"SELECT type FROM a INTERSECT SELECT type FROM b", []string{"deposit", "small"}},
+	{"SELECT type FROM a EXCEPT SELECT type FROM new", []string{"deposit"}},
+	{"SELECT DISTINCT ON (stream) type FROM $all ORDER BY stream, position", []string{"deposit", "small", "foreign", "tagged", "text"}},
+	{"SELECT COUNT(*) FROM $all WHERE category = 'a'", nil},
+	{"SELECT COUNT(*) FROM $all WHERE category IN ('new', 'nobody')", nil},
+	{"SELECT COUNT(*) FROM $streams WHERE category = 'new'", nil},
+	{"WITH RECURSIVE n AS (SELECT 0 AS v UNION ALL SELECT v + 1 FROM n WHERE EXISTS (SELECT 1 FROM a WHERE version = v)) " +
+		"SELECT MAX(v) FROM n", nil},
 	{"SELECT COUNT(*) FROM (SELECT stream FROM $all WHERE type = 'Opened' LIMIT 1)", nil},
 	{"SELECT COUNT(*) FROM $all AS OF POSITION 2", nil},
 	{"SELECT payload FROM a AS OF POSITION 2", nil},
@@ -241,6 +249,15 @@ func TestAnErasureOfWhatWasReadIsAConflict(t *testing.T) {
 	err := tx.Commit()
 	require.ErrorIs(t, err, eventfold.ErrConditionFailed)
 	assert.ErrorContains(t, err, `$erased in stream "$erasures", read at line 1, column 21 of SELECT payload FROM a`)
+
+	// An event that did not pass when COMMIT looked at it may pass once it is erased, and that may come
+	// between COMMIT's look and its write: the erasure is the conflict, whatever the condition is.
+	tx = begin(t, db, serializable)
+	gives(t, tx, "SELECT COUNT(*) FROM $all WHERE payload->>'$.n' = 77")
+	mustExec(t, db, `INSERT INTO later (type, payload) VALUES ('T', '{"n": 78}')`)
+	mustExec(t, db, `ERASE FROM later WHERE TRUE REASON 'r'`)
+	mustExec(t, tx, `INSERT INTO mine (type) VALUES ('Decided')`)
+	assert.ErrorIs(t, tx.Commit(), eventfold.ErrConditionFailed)
 
 	tx = begin(t, db, serializable)
 	mustExec(t, tx, `ERASE FROM a WHERE TRUE REASON 'r'`)

@@ -57,6 +57,8 @@ var serialReads = [2][]string{{
 	"SELECT type, stream FROM $all WHERE position >= N", "SELECT type, stream FROM $all WHERE position < N",
 	"SELECT type FROM S WHERE version = N", "SELECT type FROM S WHERE version > N",
 	"SELECT COUNT(*) FROM $all WHERE stream LIKE 'S%'", "SELECT COUNT(*) FROM $all WHERE stream LIKE '%S'",
+	"SELECT type FROM S EXCEPT SELECT type FROM $all WHERE version = N ORDER BY 1", "SELECT COUNT(*) FROM $all WHERE category = 'S'",
+	"WITH RECURSIVE n AS (SELECT 0 AS v UNION ALL SELECT v + 1 FROM n WHERE EXISTS (SELECT 1 FROM S WHERE version = v)) SELECT MAX(v) FROM n",
 	"SELECT COUNT(*) FROM $all AS OF POSITION N", "SELECT stream, type FROM $all",
 	"SELECT COUNT(*) FROM S a JOIN $all b ON a.type = b.type WHERE b.version = 0",
 	"SELECT s.stream FROM $streams s WHERE NOT EXISTS (SELECT 1 FROM $all e WHERE e.stream = s.stream AND e.type = 'T') ORDER BY 1",

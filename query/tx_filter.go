@@ -32,7 +32,7 @@ func comingEvents(f engine.Filter, head engine.Position) (coming engine.Filter, 
 		f.From = 0
 	}
 	f.Streams, f.Types = shortNames(f.Streams), shortNames(f.Types)
-	if slices.ContainsFunc(f.Tags, tooLong) {
+	if slices.ContainsFunc(f.Tags, tooLong) || tooLong(f.Prefix) {
 		return f, false
 	}
 	f.Tags = sortedNames(f.Tags)

@@ -125,9 +125,11 @@ func (r *txReads) noteExpected(stream string, e engine.Expectation) {
 	}
 }
 
-// noteContent adds that payloads or metadata of events were read, which an erasure may take away.
-func (r *txReads) noteContent(f *engine.Filter, place readPlace) {
-	x := engine.Span{From: f.From, To: r.head}
+// noteContent adds that payloads or metadata of events before end were read, which an erasure may
+// take away. Without an end they are those of events to come, too: one that has come and did not
+// pass a condition may do so when it has been erased before COMMIT.
+func (r *txReads) noteContent(f *engine.Filter, end engine.Position, place readPlace) {
+	x := engine.Span{From: f.From, To: end}
 	if f.To > 0 {
 		x.To = min(x.To, f.To)
 	}

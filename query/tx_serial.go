@@ -92,8 +92,11 @@ func (r *txReads) guard(batch []engine.Append) []engine.Append {
 
 // explain lets a conflict name the statements that have read, each with its events.
 func (r *txReads) explain(err error) error {
+	if r == nil || err == nil {
+		return err
+	}
 	var conflict *engine.ConflictError
-	if r == nil || !errors.As(err, &conflict) {
+	if !errors.As(err, &conflict) {
 		return err
 	}
 	told := &engine.ConflictError{Head: conflict.Head}

@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"math"
 	"slices"
 
 	"github.com/eventfold/eventfold/engine"
@@ -47,7 +48,15 @@ func (x *watchedIndex) saw(what engine.Filter) {
 // sawContent is saw where payloads or metadata are read.
 func (x *watchedIndex) sawContent(what engine.Filter) {
 	x.saw(what)
-	x.reads.noteContent(&what, x.place)
+	x.reads.noteContent(&what, x.end(), x.place)
+}
+
+// end is where what the index can ever show ends.
+func (x *watchedIndex) end() engine.Position {
+	if x.past {
+		return x.Head()
+	}
+	return math.MaxInt64
 }
 
 // At implements engine.ReadIndex, as do the methods that follow.
@@ -160,7 +169,7 @@ func (s *tableScan) sees(ex *execution, what *narrowing) *seenScan {
 	seen := &seenScan{run: run, ex: ex, scan: s, place: s.place, filter: s.filter(what),
 		exact: !s.inexact && !what.inexact}
 	if s.columnSet()&readContent != 0 {
-		run.reads.noteContent(&seen.filter, s.place)
+		run.reads.noteContent(&seen.filter, run.end(), s.place)
 	}
 	return seen
 }
