@@ -18,6 +18,7 @@ type execution struct {
 	args    []expr.Argument
 	now     time.Time
 	index   engine.ReadIndex // the snapshot that every table of the statement reads
+	since   engine.Position  // scans of events give those from here on; see [eventTable.scan]
 	own     []ownEvent       // events of the open transaction, which come after the snapshot
 	streams ownStreams       // of the open transaction
 	budget  *budget          // shared with the workers of parallel aggregation
