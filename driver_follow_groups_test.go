@@ -6,13 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/enginetest"
 	"github.com/eventfold/eventfold/engine/filestore"
 )
@@ -331,4 +335,144 @@ func TestFollowedGroupsCountAsMemory(t *testing.T) {
 	var memory *eventfold.MemoryError
 	require.True(t, errors.As(err, &memory), "%v", err)
 	assert.EqualValues(t, 1<<20, memory.Limit)
+}
+
+// A key that a collation takes for another is told as it looks, also when the event that it was of
+// is no longer in the group.
+func TestAKeyThatLooksOtherwiseAfterAnErasureIsToldAnew(t *testing.T) {
+	db := openErasable(t, eventfold.Config{})
+	mustExec(t, db, `INSERT INTO c (type, payload) VALUES ('K', '{"k": "Ada"}'), ('K', '{"k": "ADA"}'), ('K', '{"k": "bob"}')`)
+	rows := follow(t, db, `SELECT (payload->>'$.k') COLLATE NOCASE AS k, COUNT(*), change FROM c GROUP BY k FOLLOW`)
+	assert.Equal(t, []string{"Ada 2 insert", "bob 1 insert"}, nextRows(t, rows, 2))
+	mustExec(t, db, `ERASE FROM c WHERE version = 0 REASON 'x'`)
+	assert.Equal(t, []string{"Ada NULL delete", "ADA 1 insert", "NULL 1 insert"}, sortedRows(nextRows(t, rows, 3)))
+	tx := begin(t, db, nil)
+	mustExec(t, tx, `ERASE FROM c WHERE version = 2 REASON 'x'`)
+	mustExec(t, tx, `INSERT INTO c (type, payload) VALUES ('K', '{"k": "BOB"}')`)
+	require.NoError(t, tx.Commit())
+	assert.Equal(t, []string{"bob NULL delete", "BOB 1 insert", "NULL 2 update"}, sortedRows(nextRows(t, rows, 3)))
+}
+
+// sortedRows puts those of delete before those of insert and these before those of update.
+func sortedRows(list []string) []string {
+	slices.SortFunc(list, func(a, b string) int {
+		return strings.Compare(a[strings.LastIndex(a, " "):], b[strings.LastIndex(b, " "):])
+	})
+	if strings.HasPrefix(list[1], "NULL") {
+		list[1], list[2] = list[2], list[1]
+	}
+	return list
+}
+
+// What was opened with a key is computed again when the key is destroyed.
+func TestWhoIsForgottenIsTakenOutOfFollowedGroups(t *testing.T) {
+	s := openShredded(t)
+	put := func(subject, email string) {
+		sealed := seal(t, s.ring, "order", "Placed", "$.email", subject, email)
+		mustExec(t, s.db, `INSERT INTO "order" (type, payload) VALUES ('Placed', ?)`, `{"email": `+sealed+`}`)
+	}
+	put("ada", "ada@example.com")
+	put("bob", "bob@example.com")
+	rows := follow(t, s.db, `SELECT stream, COUNT(reveal(payload->'$.email')), GROUP_CONCAT(reveal(payload->'$.email')) `+
+		`FROM "order" GROUP BY stream FOLLOW`)
+	assert.Equal(t, []string{"order 2 ada@example.com,bob@example.com"}, nextRows(t, rows, 1))
+	mustExec(t, s.db, `FORGET SUBJECT 'ada' REASON 'x'`)
+	assert.Equal(t, []string{"order 1 bob@example.com"}, nextRows(t, rows, 1))
+	after := follow(t, s.db, `SELECT stream, COUNT(reveal(payload->'$.email')) AS n, change FROM "order" GROUP BY stream `+
+		`FOLLOW AFTER 1`)
+	assert.Equal(t, []string{"order 1 update"}, nextRows(t, after, 1), "also for who goes on")
+}
+
+// A scannedStore notes what is read of the log.
+type scannedStore struct {
+	*enginetest.Model
+	mu   *sync.Mutex // protects what follows
+	what *[]engine.Filter
+}
+
+func (s scannedStore) ReadIndex() engine.ReadIndex { return scannedIndex{s.Model.ReadIndex(), s} }
+
+type scannedIndex struct {
+	engine.ReadIndex
+	store scannedStore
+}
+
+func (i scannedIndex) At(h engine.Position) engine.ReadIndex {
+	return scannedIndex{i.ReadIndex.At(h), i.store}
+}
+
+func (i scannedIndex) Scan(ctx context.Context, what engine.Filter, columns engine.ColumnSet) engine.BatchCursor {
+	i.store.mu.Lock()
+	*i.store.what = append(*i.store.what, what)
+	i.store.mu.Unlock()
+	return i.ReadIndex.Scan(ctx, what, columns)
+}
+
+// An erasure costs a scan of the streams that it is of, if they are in the key, and none at all if
+// no group is made of what was erased.
+func TestAnErasureReadsNoMoreThanItMust(t *testing.T) {
+	store := scannedStore{enginetest.NewModel(), &sync.Mutex{}, &[]engine.Filter{}}
+	db := openConfig(t, eventfold.Config{Store: store})
+	for i := range 9 {
+		mustExec(t, db, `INSERT INTO ? (type, payload) VALUES ('A', '{"n": 1}')`, fmt.Sprintf("s%d", i%3))
+	}
+	read := func() (list []engine.Filter) {
+		store.mu.Lock()
+		defer store.mu.Unlock()
+		list, *store.what = *store.what, nil
+		return slices.DeleteFunc(list, func(f engine.Filter) bool {
+			return slices.Equal(f.Streams, []string{engine.ErasuresStream})
+		})
+	}
+	sums := follow(t, db, `SELECT stream, SUM(payload->>'$.n') FROM $all WHERE stream <> '$erasures' GROUP BY stream FOLLOW`)
+	nextRows(t, sums, 3)
+	counts := follow(t, db, `SELECT stream, COUNT(*) FROM $all GROUP BY stream FOLLOW`)
+	nextRows(t, counts, 3)
+	mustExec(t, db, `ERASE FROM s1 WHERE version > 0 REASON 'x'`)
+	read()
+	nextRows(t, sums, 1)
+	assert.Equal(t, []engine.Filter{{From: 4, To: 0}, {Streams: []string{"s1"}}, {From: 9}}, read(),
+		"what was erased, the stream that it is of, and what is new")
+	nextRows(t, counts, 1)
+	assert.Equal(t, []engine.Filter{{From: 9}}, read(), "nothing but what is new")
+}
+
+// Followers beside several clients that append and erase come to what is there in the end.
+func TestFollowersOfGroupsKeepUpWithClients(t *testing.T) {
+	db := openDB(t, filepath.Join(t.TempDir(), "store")+"?sync=interval")
+	const clients, events = 4, 150
+	q := &liveQuery{keys: 2, list: `stream, type, COUNT(*), SUM(payload->>'$.n'), GROUP_CONCAT(payload->>'$.n')`,
+		from: ` FROM $all WHERE stream <> '$erasures'`, groups: ` GROUP BY stream, type`, change: true}
+	l := &liveLog{t: t, ctx: t.Context(), db: db, plain: db}
+	var running sync.WaitGroup
+	for c := range clients {
+		running.Go(func() {
+			for i := range events {
+				_, err := db.Exec(`INSERT INTO ? (type, payload) VALUES (?, ?)`, fmt.Sprintf("s%d", c%2),
+					[]string{"A", "B"}[i%2], fmt.Sprintf(`{"n": %d}`, i))
+				assert.NoError(t, err)
+				if i%50 == 49 {
+					_, err := db.Exec(`ERASE FROM $all WHERE position % 7 = ? AND stream LIKE 's%' REASON 'x'`, c)
+					assert.NoError(t, err)
+				}
+			}
+		})
+	}
+	followers := []*liveFollower{l.follow(q, nil), l.follow(q, nil)}
+	for i, f := range followers {
+		running.Go(func() { // ends with the clients
+			for f.asOf < clients*events-1 {
+				assert.NoError(t, f.read(f.asOf+1))
+				if i == 1 {
+					time.Sleep(time.Millisecond) // it is slow
+				}
+			}
+		})
+	}
+	running.Wait()
+	for _, f := range followers {
+		require.NoError(t, f.read(l.head()-1))
+		assert.NoError(t, f.check(db))
+		require.NoError(t, f.told.Close())
+	}
 }

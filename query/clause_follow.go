@@ -141,7 +141,7 @@ func (f *followPlan) begin(ex *execution) (engine.Position, error) {
 		return 0, errorf(BadValue, f.after.Pos,
 			"FOLLOW AFTER takes a position, or -1 for the empty log")
 	}
-	return engine.Position(v.N + 1), nil
+	return min(engine.Position(v.N+1), math.MaxInt64-1), nil // which no log ever has
 }
 
 // A followedRelation is the table of a SELECT with FOLLOW. What it reads does not end with the
