@@ -124,7 +124,8 @@ func (l *liveRows) touch(g *group) error {
 }
 
 // scan calls visit for every event of a range of positions that passes WHERE. The event is the
-// current row of l.events, which is another one for every scan. narrower is asked for instead of what the bounds say, if it is not nil.
+// current row of l.events, which is another one for every scan. narrower is asked for instead of
+// what the bounds say, if it is not nil.
 func (l *liveRows) scan(
 	index engine.ReadIndex, narrower *engine.Filter, from, to engine.Position, visit func() error,
 ) error {
