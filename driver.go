@@ -58,6 +58,11 @@
 // position to read as a checkpoint. Closing the database ends waiting rows with [ErrClosed]. FOLLOW
 // PROGRESS also tells how far a follower has looked when nothing matches.
 //
+//	SELECT type, COUNT(*), as_of FROM $all GROUP BY type FOLLOW
+//
+// gives the rows of a query over groups, and then those that change, each with the position that it
+// is of. FOLLOW AFTER ? goes on from such a position.
+//
 // # What is a transaction?
 //
 // Everything that is inserted between BeginTx and Commit is one append: all of it or nothing, over

@@ -324,6 +324,16 @@ func hostile() map[string]string {
 		"excluding many":     "SELECT * EXCLUDE (" + list("x%d", 45000) + ")" + rows,
 		"categories of many": "SELECT COUNT(*)" + rows + " WHERE category IN (" + list("'x%d'", 49000) + ")",
 		"category of a long": "SELECT COUNT(*)" + rows + " WHERE category = " + long,
+		// groups that are followed
+		"followed by long":  "SELECT printf('%1000000d', position) AS k, COUNT(*)" + rows + " GROUP BY k FOLLOW",
+		"followed distinct": "SELECT DISTINCT " + large + " || position AS x, change" + rows + " FOLLOW",
+		"followed results": "SELECT position, as_of, MAX(" + nested("hex", large, 3) + ")" + rows +
+			" GROUP BY position FOLLOW PROGRESS AFTER -1",
+		"followed concat":     "SELECT group_concat(" + large + "), as_of" + rows + " FOLLOW AFTER 1000",
+		"followed having":     "SELECT position, change" + rows + " GROUP BY position HAVING length(max(" + large + ")) < 0 FOLLOW",
+		"followed from ahead": "SELECT COUNT(*)" + rows + " FOLLOW AFTER 9223372036854775806",
+		"followed by many": "SELECT " + list("version + %d AS x%d", 1500) + rows + " GROUP BY " + list("x%d", 1500) +
+			" FOLLOW",
 		// erasing, which is refused before anything is read or computed
 		"erased":            "ERASE FROM $all WHERE length(" + large + ") > 0 REASON 'x'",
 		"erased for a long": "ERASE FROM $all WHERE TRUE REASON '" + veryLong + "'",

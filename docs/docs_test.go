@@ -146,6 +146,16 @@ func TestSamplesOfErasing(t *testing.T) {
 // they tell.
 func TestSamplesOfViews(t *testing.T) { runSamples(t, open(t), "sql views") }
 
+// TestSamplesOfFollowing runs them on a Model, too: they erase.
+func TestSamplesOfFollowing(t *testing.T) {
+	m := enginetest.NewModel()
+	db := eventfold.OpenDB(eventfold.Config{Store: m})
+	conn, err := db.Conn(t.Context())
+	require.NoError(t, err)
+	runSamples(t, conn, "sql follow")
+	require.NoError(t, errors.Join(conn.Close(), db.Close(), m.Close()))
+}
+
 // runSamples runs the blocks of a language of sql.md from top to bottom on one store.
 func runSamples(t *testing.T, db *sql.Conn, language string) {
 	texts, lines := blocks(t, "sql.md", language)
@@ -154,7 +164,11 @@ func runSamples(t *testing.T, db *sql.Conn, language string) {
 	for i := range texts {
 		for _, s := range samples(texts[i], lines[i]) {
 			ran++
-			got, err := run(t, db, s.sql, len(s.want))
+			wanted := len(s.want)
+			if s.fail != "" { // which the first row may tell
+				wanted = 1
+			}
+			got, err := run(t, db, s.sql, wanted)
 			if s.fail != "" {
 				assert.ErrorContains(t, err, s.fail, "sql.md:%d: %s", s.line, s.sql)
 				continue

@@ -15,6 +15,7 @@ func (r *renderer) selectStatement(s *Select) {
 	r.optional(" AS OF POSITION ", s.AsOf)
 	if s.Follow {
 		r.text(map[bool]string{true: " FOLLOW PROGRESS", false: " FOLLOW"}[s.Progress])
+		r.optional(" AFTER ", s.After)
 	}
 }
 

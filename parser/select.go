@@ -24,9 +24,7 @@ func (p *parser) query() *Select {
 		return r.sel
 	}
 	r.tail(r.cores())
-	words := p.followAhead()
-	r.sel.Follow, r.sel.Progress = words > 0, words == 2
-	p.at += words
+	r.follow()
 	return r.sel
 }
 
@@ -158,25 +156,11 @@ var clauseWords = map[string]bool{
 // clauseAhead tells whether a clause begins at the cursor, behind an expression or a table, with a
 // word that may be a name: there it is none.
 func (p *parser) clauseAhead() bool {
-	return p.offsetAhead() || p.followAhead() > 0 || p.words(p.at, "AS", "OF", "POSITION")
+	return p.offsetAhead() || p.followAhead() || p.words(p.at, "AS", "OF", "POSITION")
 }
 
 // offsetAhead tells whether OFFSET and a value are at the cursor.
 func (p *parser) offsetAhead() bool { return p.word("OFFSET") && p.peek(1).startsOperand() }
-
-// followAhead returns the number of words of the FOLLOW at the cursor, 0 if there is none. It is
-// the last clause.
-func (p *parser) followAhead() int {
-	switch {
-	case !p.word("FOLLOW"):
-		return 0
-	case p.closes(1):
-		return 1
-	case p.peek(1).is("PROGRESS") && p.closes(2):
-		return 2
-	}
-	return 0
-}
 
 // closes tells whether so many tokens behind the cursor the statement ends, or the parenthesis that
 // the cursor is in.

@@ -38,6 +38,7 @@ type Select struct {
 	Follow  bool
 
 	Progress  bool // FOLLOW PROGRESS
+	After     Expr // FOLLOW AFTER; nil for none
 	Recursive bool // WITH RECURSIVE
 }
 

@@ -2,6 +2,7 @@ package query
 
 import (
 	"io"
+	"math"
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
@@ -17,45 +18,53 @@ type followPlan struct {
 	pos  parser.Pos
 	text string // of the whole statement
 
-	progress bool   // FOLLOW PROGRESS
-	position []bool // by result, with progress: it is the column position
+	after    *expr.Expr // FOLLOW AFTER; nil for none
+	progress bool       // FOLLOW PROGRESS
+	position []bool     // by result, with progress: it is the column position
+
+	groups *followedGroups // what is followed instead of events; nil for events
 }
 
-// checkFollow refuses what has no meaning without an end: the tree alone tells.
-func (c *statementCompiler) checkFollow(sel *parser.Select) error {
-	what := ""
+// refuseFollow is the error for what has no meaning beside FOLLOW. hint says what to write instead,
+// "" for nothing.
+func refuseFollow(pos parser.Pos, what, hint string) error {
+	e := errorf(BadStatement, pos, "FOLLOW cannot be combined with %s", what)
+	e.Hint = hint
+	return e
+}
+
+// checkFollow refuses what has no meaning without an end: the tree alone tells. groups tells that
+// groups are followed, not events.
+func checkFollow(sel *parser.Select, groups bool) error {
 	core := sel.First
-	table, _ := core.From.(*parser.Table)
 	switch {
 	case sel.AsOf != nil:
-		what = "AS OF POSITION"
+		return refuseFollow(sel.Pos, "AS OF POSITION", "FOLLOW AFTER p goes on from a position")
 	case len(sel.Unions) > 0:
-		what = sel.Unions[0].Op.String()
+		return refuseFollow(sel.Pos, sel.Unions[0].Op.String(), "follow each SELECT by itself")
 	case len(sel.With) > 0:
-		what = "WITH"
-	case core.Distinct:
-		what = "DISTINCT"
-	case core.Groups() || core.Having != nil:
-		what = "GROUP BY"
+		return refuseFollow(sel.Pos, "WITH", "write its SELECT in FROM, if groups are followed")
+	case groups:
+		return checkFollowGroups(sel)
 	case sel.Offset != nil:
-		what = "OFFSET"
-	case table == nil:
-		return errorf(BadStatement, core.Pos, "FOLLOW reads from exactly one event table")
+		return refuseFollow(sel.Pos, "OFFSET", "FOLLOW AFTER p goes on from a position")
 	}
-	if what != "" {
-		return errorf(BadStatement, sel.Pos, "FOLLOW cannot be combined with %s", what)
+	if _, ok := core.From.(*parser.Table); !ok {
+		return errorf(BadStatement, core.Pos, "FOLLOW reads from exactly one event table")
 	}
 	return nil
 }
 
-func newFollowPlan(p *selectPlan, sel *parser.Select) (*followPlan, error) {
+func newFollowPlan(p *selectPlan, sel *parser.Select, live *liveScope) (*followPlan, error) {
 	core := p.cores[0]
+	if live.groups {
+		groups, err := newFollowedGroups(core, sel, live)
+		return &followPlan{plan: p, pos: sel.Pos, groups: groups}, err
+	}
 	scan, ok := core.from.(*tableScan)
 	switch {
-	case core.group != nil:
-		return nil, errorf(BadStatement, sel.Pos, "FOLLOW cannot be combined with aggregates")
 	case core.windows != nil:
-		return nil, errorf(BadStatement, sel.Pos, "FOLLOW cannot be combined with window functions")
+		return nil, refuseFollow(sel.Pos, "window functions", "")
 	case !ok || scan.events() == nil:
 		return nil, errorf(BadStatement, sel.Pos, "FOLLOW reads from exactly one event table")
 	case len(core.order) > 0 && (core.directed == nil || core.directed.backwards):
@@ -68,11 +77,47 @@ func newFollowPlan(p *selectPlan, sel *parser.Select) (*followPlan, error) {
 	return f, nil
 }
 
+// topFollow makes the statement one that follows.
+func (c *statementCompiler) topFollow(
+	q *selectStatement, sel *parser.Select, live *liveScope,
+) (err error) {
+	if q.follow, err = newFollowPlan(q.plan, sel, live); err != nil {
+		return err
+	}
+	f := q.follow
+	f.text = c.text
+	if f.groups != nil {
+		if c.subs > 0 {
+			return refuseFollow(sel.Pos, "a sub-query beside groups",
+				"run it by itself and give its result as an argument")
+		}
+		f.groups.reveals = c.reveals
+		q.columns = f.groups.columns(q.columns)
+	}
+	if sel.After != nil {
+		if f.after, err = c.constants("FOLLOW AFTER", queryScope{}).compile(sel.After); err != nil {
+			return err
+		}
+		f.after.Pos = sel.After.At()
+	}
+	if sel.Progress {
+		q.columns, err = f.tellProgress(q.columns)
+	}
+	return err
+}
+
 // open starts the SELECT, whose table goes on with what is committed.
 func (f *followPlan) open(ex *execution) (rows, error) {
 	if ex.session.Tx != nil {
 		return nil, errorf(BadStatement, f.pos,
 			"FOLLOW cannot be used in a transaction, which sees a snapshot")
+	}
+	var err error
+	if ex.since, err = f.begin(ex); err != nil {
+		return nil, err
+	}
+	if f.groups != nil {
+		return f.openGroups(ex)
 	}
 	in, err := f.plan.open(ex, nil)
 	if err != nil || ex.following == nil { // no event can satisfy the conditions
@@ -80,6 +125,23 @@ func (f *followPlan) open(ex *execution) (rows, error) {
 	}
 	return &followedRows{in: in, scan: ex.following, plan: f,
 		row: make([]value.Value, len(f.plan.columns)+1)}, nil
+}
+
+// begin returns the position behind AFTER, 0 without.
+func (f *followPlan) begin(ex *execution) (engine.Position, error) {
+	if f.after == nil {
+		return 0, nil
+	}
+	en := ex.env(nil)
+	v := value.AsNumber(f.after.Eval(en))
+	if en.Err != nil {
+		return 0, en.Err
+	}
+	if v.Kind != value.Int || v.N < -1 || v.N == math.MaxInt64 {
+		return 0, errorf(BadValue, f.after.Pos,
+			"FOLLOW AFTER takes a position, or -1 for the empty log")
+	}
+	return min(engine.Position(v.N+1), math.MaxInt64-1), nil // which no log ever has
 }
 
 // A followedRelation is the table of a SELECT with FOLLOW. What it reads does not end with the
@@ -97,7 +159,9 @@ func (t *followedRelation) open(ex *execution, outer *expr.Env) (rows, error) {
 	if what.empty {
 		return noRows{}, nil
 	}
-	sub := engine.Subscribe(ex.ctx, ex.session.Store, t.filter(what), t.columnSet())
+	f := t.filter(what)
+	f.From = max(f.From, ex.since)
+	sub := engine.Subscribe(ex.ctx, ex.session.Store, f, t.columnSet())
 	sub.TellEachHead()
 	src := &followedBatches{
 		sub: sub, followers: ex.session.Settings.Followers, progress: t.plan.progress,
@@ -122,6 +186,9 @@ func (s *followingRows) position() engine.Position { return s.batch.Events.Posit
 func (f *followPlan) tellProgress(columns []Column) ([]Column, error) {
 	core := f.plan.cores[0]
 	f.progress = true
+	if f.groups != nil {
+		return f.groups.tellProgress(columns, f.pos)
+	}
 	told := false
 	for i := range columns {
 		position := core.bare[i] && core.reads[i][ordPosition] && columns[i].Type == Integer
@@ -140,10 +207,19 @@ func (f *followPlan) tellProgress(columns []Column) ([]Column, error) {
 
 // describe is what EXPLAIN says.
 func (f *followPlan) describe() string {
-	if f.progress {
-		return "then events as they commit, and the position whenever all have been looked at"
+	text := "then events as they commit"
+	switch {
+	case f.groups != nil && f.progress:
+		text = "then the rows of groups as they change, and the position behind each batch of them"
+	case f.groups != nil:
+		text = "then the rows of groups as they change"
+	case f.progress:
+		text += ", and the position whenever all have been looked at"
 	}
-	return "then events as they commit"
+	if f.after != nil {
+		text += ", behind the position of AFTER"
+	}
+	return text
 }
 
 // followedRows give the rows of events, and those that tell progress if that is wanted.

@@ -44,6 +44,7 @@ func newGroupPlan(c *coreScope, where []condition) *groupPlan {
 type group struct {
 	keys []value.Value
 	aggs []aggState
+	live *liveGroup // with FOLLOW, what was told of the group
 }
 
 // A groupTable groups rows. One goroutine uses it.

@@ -80,7 +80,9 @@ func (s *tableScan) typesShortcut(g *groupedRows) (bool, error) {
 		return false, err
 	}
 	for _, t := range types {
-		group, err := g.table.insert(t.Type, []value.Value{value.OfText(t.Type)})
+		name := value.OfText(t.Type)
+		key := value.AppendKey(nil, name, g.plan.keys[0].Collate)
+		group, err := g.table.insert(string(key), []value.Value{name})
 		if err != nil {
 			return false, err
 		}

@@ -20,6 +20,7 @@ type statementCompiler struct {
 	params    parser.Params
 	text      string                  // of the statement
 	checks    []func(*expr.Env) error // of the arguments, before the first row
+	reveals   bool                    // some expression opens sealed values
 
 	recursing int // names of WITH RECURSIVE that are being compiled, inside each other
 

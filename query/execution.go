@@ -18,7 +18,7 @@ type execution struct {
 	args    []expr.Argument
 	now     time.Time
 	index   engine.ReadIndex // the snapshot that every table of the statement reads
-	since   engine.Position  // events before it are left out; for a single table alone
+	since   engine.Position  // scans of events give those from here on; see [eventTable.scan]
 	keeping bool             // for a materialised view: conditions of the query that reads it do not hold
 	own     []ownEvent       // events of the open transaction, which come after the snapshot
 	streams ownStreams       // of the open transaction

@@ -26,6 +26,7 @@ type queryScope struct {
 	depth   int    // how many queries enclose it whose rows it can see
 
 	recursion *recursion // of the name of WITH RECURSIVE whose SELECT this is itself, otherwise nil
+	live      *liveScope // of the SELECT that FOLLOW follows; nil for every other
 
 	constant bool // only constants may be used: no columns and no sub-queries
 	rowWise  bool // only the row and the arguments may be used: no sub-queries and no clock
@@ -129,6 +130,7 @@ func (s *clauseScope) compile(e parser.Expr) (*expr.Expr, error) {
 	if err == nil && (x.Clock || x.Reveals || x.Foreign) {
 		s.unsteady = true
 	}
+	s.reveals = s.reveals || err == nil && x.Reveals
 	if err == nil && s.rowWise && x.Clock {
 		return nil, errorf(BadStatement, e.At(),
 			"the condition of NO EVENT cannot depend on the time at which it is evaluated")
@@ -244,6 +246,9 @@ func (s *clauseScope) resolve(c *parser.Column) (*expr.Expr, bool, error) {
 			return e, ok, err
 		}
 	}
+	if e, ok, err := s.followColumn(c); ok || err != nil {
+		return e, ok, err
+	}
 	return s.outer(c)
 }
 
@@ -316,6 +321,8 @@ func (s *clauseScope) unknown(c *parser.Column) error {
 		}
 	case c.Quoted:
 		e.Hint = "strings take single quotes"
+	case isFollowColumn(c):
+		e.Hint = "as_of and change tell of the rows of a SELECT with groups that ends in FOLLOW"
 	case strings.HasPrefix(c.Name, "$__"):
 		e.Hint = "a Grafana macro was not expanded"
 	default:

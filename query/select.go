@@ -126,6 +126,9 @@ func (c *coreScope) compile(order []parser.Order) (*corePlan, error) {
 	if err := c.expandResults(); err != nil {
 		return nil, err
 	}
+	if err := c.followResults(order); err != nil {
+		return nil, err
+	}
 	c.aggregate = c.core.Groups() || c.core.Having != nil || c.usesAggregates(order)
 	p := &corePlan{distinct: c.core.Distinct}
 	if err := c.compileFrom(p, order); err != nil {
@@ -154,7 +157,7 @@ func (c *coreScope) compile(order []parser.Order) (*corePlan, error) {
 	}
 	p.directed, p.nested = c.direct(p, order), c.nesting
 	p.texts.group = c.groupText()
-	return p, nil
+	return p, c.checkFollowed(p)
 }
 
 // Limits of a SELECT.

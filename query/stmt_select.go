@@ -20,12 +20,14 @@ type selectStatement struct {
 
 func (c *statementCompiler) topSelect(sel *parser.Select) (*selectStatement, error) {
 	q := &selectStatement{}
+	scope := queryScope{}
 	if sel.Follow {
-		if err := c.checkFollow(sel); err != nil {
+		scope.live = &liveScope{groups: c.givesGroups(sel.First)}
+		if err := checkFollow(sel, scope.live.groups); err != nil {
 			return nil, err
 		}
 	}
-	plan, err := c.compileSelect(sel, queryScope{})
+	plan, err := c.compileSelect(sel, scope)
 	if err != nil {
 		return nil, err
 	}
@@ -37,14 +39,7 @@ func (c *statementCompiler) topSelect(sel *parser.Select) (*selectStatement, err
 		q.asOf.Pos = sel.AsOf.At()
 	}
 	if sel.Follow {
-		if q.follow, err = newFollowPlan(plan, sel); err != nil {
-			return nil, err
-		}
-		q.follow.text = c.text
-		if sel.Progress {
-			q.columns, err = q.follow.tellProgress(q.columns)
-		}
-		if err != nil {
+		if err = c.topFollow(q, sel, scope.live); err != nil {
 			return nil, err
 		}
 	}

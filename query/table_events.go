@@ -22,8 +22,10 @@ func (t *eventTable) schema() []tableColumn {
 	return eventSchema
 }
 
-// scan gives the events of the snapshot, then those of the open transaction.
+// scan gives the events of the snapshot from the execution's since on, then those of the open
+// transaction. What the indexes answer without a scan knows nothing of since.
 func (t *eventTable) scan(ex *execution, columns []int, b scanBounds) (batches, error) {
+	b.From = max(b.From, ex.since)
 	index := ex.index
 	if b.seen != nil {
 		index = quiet(index)

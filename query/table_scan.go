@@ -124,6 +124,9 @@ func (s *tableScan) narrowNow(ex *execution, outer *expr.Env) (*narrowing, error
 		return nil, err
 	}
 	what.seen = s.sees(ex, what)
+	if ex.since > 0 { // there are few events, perhaps, and many streams
+		return what, nil
+	}
 	if err = s.listStreams(ex, what); err == nil && what.empty {
 		what.seen.toEnd() // there is no stream that LIKE matches
 	}

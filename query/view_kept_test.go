@@ -186,12 +186,12 @@ func TestWhatCannotBeKeptIsRefused(t *testing.T) {
 		"SELECT MEDIAN(version) AS n FROM $all":                                                    "cannot keep MEDIAN",
 		"SELECT FIRST(type ORDER BY version) AS n FROM $all":                                       "cannot keep FIRST",
 		"SELECT COUNT(*) AS n FROM $streams":                                                       "reads one stream or $all",
-		"SELECT COUNT(*) AS n FROM $all WHERE recorded_at > now() - INTERVAL 1 DAY":                "neither on the time",
+		"SELECT COUNT(*) AS n FROM $all WHERE recorded_at > now() - INTERVAL 1 DAY":                "not on the time",
 		"SELECT COUNT(*) AS n FROM $all WHERE type IN (SELECT type FROM a)":                        "no sub-queries",
 		"SELECT COUNT(DISTINCT stream) AS n FROM $all":                                             "cannot keep COUNT(DISTINCT ...)",
 		"SELECT GROUP_CONCAT(type) AS n FROM $all":                                                 "cannot keep GROUP_CONCAT",
 		"SELECT type, COUNT(*) AS n, RANK() OVER (ORDER BY COUNT(*)) AS r FROM $all GROUP BY type": "no window functions",
-		"SELECT reveal(payload->>'$.a') AS a, COUNT(*) AS n FROM $all GROUP BY 1":                  "nor on keys",
+		"SELECT reveal(payload->>'$.a') AS a, COUNT(*) AS n FROM $all GROUP BY 1":                  "on keys",
 		"SELECT n, COUNT(*) AS m FROM (SELECT version AS n FROM $all) GROUP BY n":                  "reads one stream or $all",
 	} {
 		_, err := runText(context.Background(), s, "CREATE MATERIALIZED VIEW m AS "+text, nil)

@@ -1,0 +1,175 @@
+package query
+
+import (
+	"unsafe"
+
+	"github.com/eventfold/eventfold/engine"
+)
+
+// How the groups of FOLLOW come to be as of a position, and go on from there.
+
+// liveGroupSize is what is held for a group beside the group itself: what was told of it, and its
+// place in the batch.
+const liveGroupSize = int64(unsafe.Sizeof(liveGroup{}) + unsafe.Sizeof(&liveGroup{}))
+
+// advance makes the next batch. It waits if the batch before it is of the head of the log. more is
+// false at the end of a range that ends.
+func (l *liveRows) advance() (more bool, err error) {
+	if !l.begun {
+		l.begun, l.due = true, true
+		return true, l.begin()
+	}
+	for l.reached < l.end {
+		index := l.ex.session.Store.ReadIndex()
+		if index.Head() > l.reached {
+			return true, l.read(index)
+		}
+		if err := l.ex.session.Store.Wait(l.ex.ctx, l.reached); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// begin makes the groups of the snapshot, which are the first batch. With AFTER it makes them as
+// they were after its position, in silence, and goes on from there.
+func (l *liveRows) begin() error {
+	index := l.ex.index
+	if !l.resumes {
+		return l.build(index, min(index.Head(), l.end))
+	}
+	l.reached = l.after
+	if l.after >= l.end {
+		return nil
+	}
+	for index.Head() < l.after { // a reader that is behind the one who has told the position
+		if err := l.ex.session.Store.Wait(l.ex.ctx, l.after-1); err != nil {
+			return err
+		}
+		index = l.ex.session.Store.ReadIndex()
+	}
+	if err := l.build(index, l.after); err != nil {
+		return err
+	}
+	for _, live := range l.batch {
+		if err := l.note(live); err != nil {
+			return err
+		}
+	}
+	l.batch = l.batch[:0]
+	if err := l.readResumed(index); err != nil || index.Head() <= l.reached {
+		return err
+	}
+	return l.read(index)
+}
+
+// build makes the groups of all events before a position, and a batch of all of them.
+func (l *liveRows) build(index engine.ReadIndex, to engine.Position) (err error) {
+	l.ex.index = index.At(to)
+	l.groups = &groupedRows{plan: l.core.group, ex: l.ex}
+	if err := l.groups.build(); err != nil {
+		return err
+	}
+	for _, g := range l.groups.table.groups {
+		if err := l.touch(g); err != nil {
+			return err
+		}
+	}
+	l.reached, l.seen = to, to
+	l.version, err = erasuresVersion(l.ex.index)
+	return err
+}
+
+// read adds the events that an index has beyond those that were added before, and makes a batch of
+// the groups that they have changed.
+func (l *liveRows) read(index engine.ReadIndex) error {
+	l.due = true
+	if err := l.readErasures(index); err != nil {
+		return err
+	}
+	to := min(index.Head(), l.end)
+	table := l.groups.table
+	err := l.scan(index, nil, l.reached, to, func() error {
+		g, err := table.find(l.events)
+		if err == nil && g.live != nil && g.live.gone {
+			g, err = l.comeBack(g)
+		}
+		if err == nil {
+			err = l.touch(g)
+		}
+		if err != nil {
+			return err
+		}
+		return table.aggregate(g, l.events)
+	})
+	l.reached = to
+	return err
+}
+
+// touch puts a group into the batch.
+func (l *liveRows) touch(g *group) error {
+	live := g.live
+	if live == nil {
+		if err := l.keep.account(liveGroupSize); err != nil {
+			return err
+		}
+		live = &liveGroup{group: g}
+		g.live = live
+	}
+	if !live.dirty {
+		live.dirty = true
+		l.batch = append(l.batch, live)
+	}
+	return nil
+}
+
+// scan calls visit for every event of a range of positions that passes WHERE. The event is the
+// current row of l.events, which is another one for every scan. narrower is asked for instead of
+// what the bounds say, if it is not nil.
+func (l *liveRows) scan(
+	index engine.ReadIndex, narrower *engine.Filter, from, to engine.Position, visit func() error,
+) error {
+	if from >= to {
+		return nil
+	}
+	ex := l.ex
+	ex.index, ex.since = index.At(to), from
+	defer ex.leave(ex.envs)
+	l.events = ex.env(nil) // what one remembers of a row it would take for that of another scan's
+	in, err := l.openEvents(narrower)
+	ex.since = 0
+	if err != nil {
+		return err
+	}
+	err = l.visitAll(filtered(in, l.core.group.where), visit)
+	if cerr := in.close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// openEvents opens FROM. It keeps to what is narrower than its bounds.
+func (l *liveRows) openEvents(narrower *engine.Filter) (rows, error) {
+	if narrower == nil {
+		return l.groups.open()
+	}
+	return l.table.openBounds(l.ex, scanBounds{Filter: *narrower, fleeting: l.core.group.fleeting})
+}
+
+func (l *liveRows) visitAll(in rows, visit func() error) error {
+	for n := 1; ; n++ {
+		l.events.Begin()
+		ok, err := in.next(l.events)
+		if !ok || err != nil {
+			return err
+		}
+		if err := visit(); err != nil {
+			return err
+		}
+		if n%batchRows == 0 {
+			if err := l.ex.ctx.Err(); err != nil {
+				return err
+			}
+		}
+	}
+}
