@@ -233,6 +233,22 @@ func TestOnlyDeterministicFunctionsStandInConditionsOfNoEvent(t *testing.T) {
 	assert.ErrorContains(t, err, "a function that is not declared deterministic")
 }
 
+// TestASerializableTransactionHasReadWhateverAFunctionMayGive: a condition that may come out otherwise
+// when it is asked again says nothing about what was read.
+func TestASerializableTransactionHasReadWhateverAFunctionMayGive(t *testing.T) {
+	var first atomic.Bool
+	first.Store(true)
+	db := withFunctions(t, eventfold.Function{Name: "flips", Func: func(string) bool { return first.Load() }})
+	mustExec(t, db, "INSERT INTO a (type) VALUES ('A')")
+	tx, err := db.BeginTx(context.Background(), &sql.TxOptions{Isolation: sql.LevelSerializable})
+	require.NoError(t, err)
+	assert.Equal(t, int64(1), one[int64](t, tx, "SELECT COUNT(*) FROM a WHERE flips(type)"))
+	mustExec(t, tx, "INSERT INTO b (type) VALUES ('B')")
+	first.Store(false)
+	mustExec(t, db, "INSERT INTO a (type) VALUES ('A')")
+	assert.ErrorIs(t, tx.Commit(), eventfold.ErrConditionFailed)
+}
+
 // A longest is the state of an aggregate: the longest text, and how often it was given one.
 type longest struct {
 	text string

@@ -120,7 +120,7 @@ func (c *coreScope) placeInLeaf(i int, conds []*pendingCond) (joined, error) {
 		}
 		w.used = true
 		if isScan {
-			if !x.Reveals && c.scope(w).aboutRow(w.e) {
+			if !x.Reveals && !x.Volatile && c.scope(w).aboutRow(w.e) {
 				alone = append(alone, x.Condition())
 			}
 			scan.filters = append(scan.filters, conjunctText(w.e))
