@@ -52,7 +52,6 @@ var pendingRows = []row{
 	{pending: true, text: "SELECT id, SUM({int}) OVER (ORDER BY ts, id RANGE BETWEEN CURRENT ROW AND CURRENT ROW) FROM t{where}"},
 	{pending: true, text: "SELECT id, COUNT(*) OVER (ORDER BY ts RANGE BETWEEN INTERVAL '{few}' DAY PRECEDING AND CURRENT ROW) FROM t{where}"},
 	{pending: true, text: "SELECT id, COUNT(*) OVER (ORDER BY ts RANGE BETWEEN INTERVAL '{few}' MONTH PRECEDING AND CURRENT ROW) FROM t{where}"},
-	{pending: true, text: "SELECT DISTINCT ON (k) k, id FROM t{where} ORDER BY k, id{desc}"},
 	{pending: true, text: "SELECT id, date_diff('day', ts, TIMESTAMP '2025-01-01 00:00:00') FROM t{where}"},
 	{pending: true, text: "SELECT id, date_diff('month', ts, TIMESTAMP '2025-01-01 00:00:00') FROM t{where}"},
 	{pending: true, text: "SELECT date_trunc('week', ts) AS w, COUNT(*) FROM t{where} GROUP BY 1",

@@ -32,7 +32,7 @@ type row struct {
 }
 
 // rows are all of them.
-func rows() []row { return slices.Concat(aggregateRows, groupingRows, pendingRows) }
+func rows() []row { return slices.Concat(aggregateRows, groupingRows, selectRows, pendingRows) }
 
 // table is what the statements are about, as each of the two has it: a number of the row, a key
 // with few values and one with NULLs, an integer and a real number with NULLs, a text, a time.
