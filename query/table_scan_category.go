@@ -51,7 +51,7 @@ func inCategories(ex *execution, categories []string, found *[]string, left *int
 // isStream reports whether there is a stream of the name: in byte order, it comes before longer
 // ones.
 func isStream(ex *execution, name string) (bool, error) {
-	c := ex.index.Streams(ex.ctx, name)
+	c := quiet(ex.index).Streams(ex.ctx, name)
 	is := c.Next() && c.Stream().Stream == name
 	err := c.Err()
 	if cerr := c.Close(); err == nil {
