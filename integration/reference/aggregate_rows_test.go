@@ -54,5 +54,4 @@ var pendingRows = []row{
 	{pending: true, text: "SELECT id, SUM({int}) OVER (ORDER BY ts, id RANGE BETWEEN CURRENT ROW AND CURRENT ROW) FROM t{where}"},
 	{pending: true, text: "SELECT id, COUNT(*) OVER (ORDER BY ts RANGE BETWEEN INTERVAL '{few}' DAY PRECEDING AND CURRENT ROW) FROM t{where}"},
 	{pending: true, text: "SELECT id, COUNT(*) OVER (ORDER BY ts RANGE BETWEEN INTERVAL '{few}' MONTH PRECEDING AND CURRENT ROW) FROM t{where}"},
-	{pending: true, text: "SELECT DISTINCT ON (k) k, id FROM t{where} ORDER BY k, id{desc}"},
 }
