@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/internal/sabotage"
 	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
@@ -207,12 +208,12 @@ func (r *keptRead) begin() ([]*keptLevel, error) {
 	k := r.kept
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.erasures < r.erasures {
-		k.resetLocked(min(first, engine.Position(math.MaxInt64)))
+	if k.erasures < r.erasures && !sabotage.On(sabotage.ViewStale) {
+		k.resetLocked(first)
 		k.erasures = r.erasures
 	}
 	n := len(k.levels)
-	for n > 0 && k.levels[n-1].to > r.head {
+	for n > 0 && k.levels[n-1].to > r.head && !sabotage.On(sabotage.ViewAhead) {
 		n--
 	}
 	return k.levels[:n:n], nil
@@ -266,6 +267,9 @@ func (r *keptRead) publish(levels []*keptLevel) ([]*keptLevel, error) {
 		return levels, nil
 	}
 	next := append(slices.Clone(k.levels), last)
+	if sabotage.On(sabotage.ViewBatchTwice) {
+		next = append(next, last)
+	}
 	for n := len(next); n > 1 && next[n-1].size()*2 >= next[n-2].size(); n-- {
 		joined, err := next[n-2].join(next[n-1], &k.budget)
 		if err != nil {

@@ -32,4 +32,8 @@ const (
 	SerialIndex       Rule = "serial-index"       // what is asked of indexes otherwise is not noted
 	SerialExpectation Rule = "serial-expectation" // expectations that have failed or were rolled back are not noted
 	SerialErasure     Rule = "serial-erasure"     // content that was read is not noted
+
+	ViewBatchTwice Rule = "view-batch-twice" // events are kept twice in the groups of a materialized view
+	ViewStale      Rule = "view-stale"       // groups that were made of what is erased are trusted
+	ViewAhead      Rule = "view-ahead"       // groups of events behind the snapshot are used
 )

@@ -1,0 +1,60 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/parser"
+)
+
+// BenchmarkMaterializedView measures a view of 200,000 events: all of its 12 groups, the same as
+// its definition computes them, and a look-up among 100,000. The look-up should not grow with the
+// number of groups; if all groups take as long as computing them, nothing is kept.
+func BenchmarkMaterializedView(b *testing.B) {
+	const events, streams = 200_000, 100_000
+	s := &Session{Store: openStore(b, filestore.Options{}), Settings: Settings{Views: &Views{}}}
+	for at := 0; at < events; at += 1000 {
+		batch := make([]engine.Append, 1000)
+		for i := range batch {
+			n := at + i
+			batch[i] = engine.Append{Stream: fmt.Sprintf("s-%d", n%streams), Events: []engine.NewEvent{
+				{Type: fmt.Sprintf("T%d", n%12), Payload: fmt.Appendf(nil, `{"n": %d}`, n)},
+			}}
+		}
+		_, err := s.Store.Append(context.Background(), batch...)
+		require.NoError(b, err)
+	}
+	const sums = "SELECT type, COUNT(*) AS n, SUM(payload->>'$.n') AS total FROM $all GROUP BY type"
+	run := func(text string) {
+		_, err := runText(context.Background(), s, text, nil)
+		require.NoError(b, err)
+	}
+	run("CREATE MATERIALIZED VIEW sums AS " + sums)
+	run("CREATE MATERIALIZED VIEW states AS SELECT stream, COUNT(*) AS n, LAST(type) AS state FROM $all GROUP BY stream")
+	run("SELECT COUNT(*) FROM views.states")
+	for _, tt := range []struct{ name, text string }{
+		{"computed", sums}, {"kept", "SELECT * FROM views.sums"},
+		{"look-up", "SELECT n, state FROM views.states WHERE stream = 's-4711'"},
+	} {
+		b.Run(tt.name, func(b *testing.B) {
+			parsed, err := parser.Parse(tt.text)
+			require.NoError(b, err)
+			plan, err := Compile(parsed)
+			require.NoError(b, err)
+			_, err = plan.Exec(context.Background(), s, nil)
+			require.NoError(b, err)
+			for b.Loop() {
+				_, err := plan.Exec(context.Background(), s, nil)
+				require.NoError(b, err)
+			}
+		})
+	}
+	for _, k := range s.Settings.Views.kept {
+		b.Logf("%d groups in %d bytes", k.report(0).rows, k.budget.held.Load())
+	}
+}
