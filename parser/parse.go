@@ -185,6 +185,7 @@ func (p *parser) unexpected(i int) {
 // one.
 var foreignOperatorWords = []string{
 	"ILIKE", "GLOB", "MATCH", "SIMILAR", "RLIKE", "XOR", "FOR", "WINDOW", "FETCH",
+	"QUALIFY",
 }
 
 // hint returns what to write instead of the token, or "".
