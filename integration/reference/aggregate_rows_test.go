@@ -48,10 +48,6 @@ var groupingRows = []row{
 
 // pendingRows are constructs that eventfold may not have yet.
 var pendingRows = []row{
-	{pending: true, text: "SELECT id, k FROM t{where} QUALIFY ROW_NUMBER() OVER (PARTITION BY k ORDER BY id{desc}) <= {few}"},
-	{pending: true, text: "SELECT id, SUM({int}) OVER (ORDER BY ts, id RANGE BETWEEN CURRENT ROW AND CURRENT ROW) FROM t{where}"},
-	{pending: true, text: "SELECT id, COUNT(*) OVER (ORDER BY ts RANGE BETWEEN INTERVAL '{few}' DAY PRECEDING AND CURRENT ROW) FROM t{where}"},
-	{pending: true, text: "SELECT id, COUNT(*) OVER (ORDER BY ts RANGE BETWEEN INTERVAL '{few}' MONTH PRECEDING AND CURRENT ROW) FROM t{where}"},
 	{pending: true, text: "SELECT DISTINCT ON (k) k, id FROM t{where} ORDER BY k, id{desc}"},
 	{pending: true, text: "SELECT id, date_diff('day', ts, TIMESTAMP '2025-01-01 00:00:00') FROM t{where}"},
 	{pending: true, text: "SELECT id, date_diff('month', ts, TIMESTAMP '2025-01-01 00:00:00') FROM t{where}"},

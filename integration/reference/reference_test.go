@@ -32,7 +32,9 @@ type row struct {
 }
 
 // rows are all of them.
-func rows() []row { return slices.Concat(aggregateRows, groupingRows, pendingRows) }
+func rows() []row {
+	return slices.Concat(aggregateRows, groupingRows, pendingRows, windowRows)
+}
 
 // table is what the statements are about, as each of the two has it: a number of the row, a key
 // with few values and one with NULLs, an integer and a real number with NULLs, a text, a time.
