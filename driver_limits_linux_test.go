@@ -204,6 +204,17 @@ func hostile() map[string]string {
 			"(ORDER BY position ROWS BETWEEN 5000 PRECEDING AND CURRENT ROW) AS l" + rows + ") AS t",
 		"window order": "SELECT ROW_NUMBER() OVER (PARTITION BY printf('%100000d', version) ORDER BY " +
 			"printf('%100000d', position))" + rows,
+		"window of equals": "SELECT GROUP_CONCAT(type) OVER (ORDER BY 1 RANGE BETWEEN 1 PRECEDING AND 1 FOLLOWING EXCLUDE CURRENT ROW)" + rows,
+		"window of equals, summed": "SELECT SUM(length(l)) FROM (SELECT GROUP_CONCAT(1) FILTER (WHERE version > 90) OVER (ORDER BY 1 " +
+			"RANGE BETWEEN 1 PRECEDING AND 1 FOLLOWING EXCLUDE CURRENT ROW) AS l" + rows + ") AS t",
+		"window to the end": "SELECT MAX(printf('%100000d', position)) OVER (ORDER BY position ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING)" + rows,
+		"window of slides":  "SELECT MIN(printf('%10000d', position)) OVER (ORDER BY version, position GROUPS BETWEEN 3000 PRECEDING AND 3000 FOLLOWING EXCLUDE TIES)" + rows,
+		"window of months": "SELECT SUM(1) OVER (ORDER BY from_unixtime(position * 40000) RANGE BETWEEN INTERVAL 3 MONTH PRECEDING AND " +
+			"INTERVAL 2 MONTH FOLLOWING EXCLUDE GROUP)" + rows,
+		"window of texts":    "SELECT COUNT(*) OVER (ORDER BY printf('%100000d', position) RANGE BETWEEN INTERVAL 1 DAY PRECEDING AND CURRENT ROW)" + rows,
+		"windows with names": "SELECT " + list("NTH_VALUE(type, %d + 1) IGNORE NULLS OVER w%d", 2000) + rows + " WINDOW " + list("w%d AS (ORDER BY version, position ROWS %d PRECEDING)", 2000),
+		"qualify": "SELECT COUNT(*) FROM (SELECT 1" + rows + " QUALIFY LAG(" + large + ") OVER (ORDER BY position) = type OR " +
+			"RANK() OVER (ORDER BY version) > (SELECT COUNT(*) FROM $all a, $all b WHERE a.position + b.position > $all.position)) AS t",
 		"in select": "SELECT COUNT(*)" + rows +
 			" WHERE printf('%100000d', position) IN (SELECT printf('%100000d', position)" + rows + ")",
 		"join on long": "SELECT COUNT(*) FROM $all a JOIN $all b ON printf('%100000d', a.position) = " +
@@ -371,6 +382,9 @@ func hostile() map[string]string {
 		"many aggregates": "SELECT " + list("SUM(version + %d)", 2000) + rows,
 		"more aggregates": "SELECT " + strings.TrimSuffix(strings.Repeat("SUM(version) + ", 15000), "+ ") + rows,
 		"many windows":    "SELECT " + list("SUM(version + %d) OVER (ORDER BY position)", 2000) + rows,
+		"windows alike":   "SELECT " + strings.TrimSuffix(strings.Repeat("SUM(version) OVER w + ", 9000), "+ ") + rows + " WINDOW w AS (ORDER BY position)",
+		"windows of many": "SELECT " + strings.TrimSuffix(strings.Repeat("SUM(1) OVER w + ", 9000), "+ ") + rows + " WINDOW w AS (PARTITION BY " + list("version + %d", 8000) + ")",
+		"window names":    "SELECT 1" + rows + " WINDOW " + list("w%d AS (PARTITION BY version + %d)", 6000),
 		"joined tables": "SELECT COUNT(*) FROM " + list("$all AS t%d", 64) + " WHERE " +
 			strings.TrimSuffix(strings.Repeat("t1.type = t2.type AND ", 4000), "AND "),
 		"joined names":    "SELECT COUNT(*) FROM " + list("(SELECT 1 AS x) AS t%d", 64),

@@ -20,6 +20,13 @@ func (r *selectReader) core(c *carriers) *Core {
 	if p.accept("HAVING") {
 		c.expr(into(&core.Having))
 	}
+	if p.windowsAhead() {
+		core.Windows = p.windows()
+	}
+	if p.qualifyAhead() {
+		p.next()
+		c.expr(into(&core.Qualify))
+	}
 	return core
 }
 

@@ -70,14 +70,7 @@ func (e *emitter) behindCall(call *Call) {
 		call.Filter = p.expr()
 		p.expect(")")
 	}
-	switch at := p.at; {
-	case p.words(at, "OVER", "("):
-		p.next()
-		call.Over = p.window(at)
-	case p.word("OVER") && p.peek(1).naming():
-		const hint = "write the window in parentheses after OVER"
-		p.fail(at+1, "named windows are not supported", hint)
-	}
+	p.over(call)
 }
 
 // arguments writes what stands in the parentheses of an ordinary call, and tells how many there
@@ -93,6 +86,7 @@ func (e *emitter) arguments(call *Call) (n int) {
 		p.accept("ALL")
 	}
 	n = e.c.exprs()
+	p.nulls(call)
 	if p.word("ORDER") {
 		call.OrderBy = p.callOrder()
 	}

@@ -52,7 +52,8 @@ var foreignWords = map[string]string{
 	"FULL":    "FULL JOIN is not supported",
 	"RIGHT":   "RIGHT JOIN is not supported; swap the tables and write LEFT JOIN",
 	"NATURAL": "NATURAL JOIN is not supported; write USING (column)",
-	"WINDOW":  "write the window in parentheses after OVER",
+	"WINDOW":  "write WINDOW name AS (...) behind HAVING, in front of QUALIFY and ORDER BY",
+	"QUALIFY": "QUALIFY condition stands behind HAVING and WINDOW, in front of ORDER BY",
 	"FETCH":   "write LIMIT n",
 	"FOR":     "there are no row locks; EXPECTING VERSION guards an append",
 	"CONFLICT": "an id is unique anyway and a repeated append is recognised; EXPECTING guards " +

@@ -189,6 +189,7 @@ func (p *parser) unexpected(i int) {
 // one.
 var foreignOperatorWords = []string{
 	"GLOB", "MATCH", "SIMILAR", "RLIKE", "XOR", "FOR", "WINDOW", "FETCH",
+	"QUALIFY",
 }
 
 // hint returns what to write instead of the token, or "".

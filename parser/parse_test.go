@@ -135,6 +135,25 @@ var expressions = []struct{ text, want string }{
 		`sum("a") FILTER (WHERE "c") OVER (ORDER BY "b" ROWS BETWEEN 2 PRECEDING AND CURRENT ROW)`},
 	{`SUM(a) OVER (ORDER BY b RANGE BETWEEN UNBOUNDED PRECEDING AND 1 + 1 FOLLOWING) * 2`,
 		`(sum("a") OVER (ORDER BY "b" RANGE BETWEEN UNBOUNDED PRECEDING AND (1 + 1) FOLLOWING) * 2)`},
+	{`SUM(a) OVER w + 1`, `(sum("a") OVER "w" + 1)`},
+	{`SUM(a) OVER "rows"`, `sum("a") OVER "rows"`},
+	{`SUM(a) OVER (w)`, `sum("a") OVER ("w")`},
+	{`SUM(a) OVER (w ORDER BY b)`, `sum("a") OVER ("w" ORDER BY "b")`},
+	{`SUM(a) OVER ("order" ROWS 1 PRECEDING)`,
+		`sum("a") OVER ("order" ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)`},
+	{`SUM(a) OVER (PARTITION BY b GROUPS ? PRECEDING)`,
+		`sum("a") OVER (PARTITION BY "b" GROUPS BETWEEN ?1 PRECEDING AND CURRENT ROW)`},
+	{`SUM(a) OVER (ROWS BETWEEN CURRENT ROW AND +1 FOLLOWING EXCLUDE NO OTHERS)`,
+		`sum("a") OVER (ROWS BETWEEN CURRENT ROW AND (+ 1) FOLLOWING)`},
+	{`SUM(a) OVER (ORDER BY b RANGE INTERVAL '7' DAY PRECEDING EXCLUDE TIES)`,
+		`sum("a") OVER (ORDER BY "b" RANGE BETWEEN INTERVAL ('7') day PRECEDING AND CURRENT ROW EXCLUDE TIES)`},
+	{`SUM(a) OVER (ORDER BY b GROUPS BETWEEN 1 FOLLOWING AND 2 FOLLOWING EXCLUDE GROUP)`,
+		`sum("a") OVER (ORDER BY "b" GROUPS BETWEEN 1 FOLLOWING AND 2 FOLLOWING EXCLUDE GROUP)`},
+	{`SUM(a) OVER (ORDER BY b ROWS UNBOUNDED PRECEDING EXCLUDE CURRENT ROW)`,
+		`sum("a") OVER (ORDER BY "b" ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW EXCLUDE CURRENT ROW)`},
+	{`LAG(a) IGNORE NULLS OVER w`, `lag("a") IGNORE NULLS OVER "w"`},
+	{`LAG(a, 2 IGNORE NULLS) OVER w`, `lag("a", 2) IGNORE NULLS OVER "w"`},
+	{`LAG(a RESPECT NULLS) OVER (w)`, `lag("a") OVER ("w")`},
 	// parameters
 	{`? + ?5 + ?`, `(?1 + ?5 + ?6)`},
 	{`$2 + ?`, `(?2 + ?3)`},
@@ -313,7 +332,7 @@ func TestTextsWithManyMistakesGiveOne(t *testing.T) {
 		"INSERT INTO t (a, A) VALUES (), (1 2) EXPECTING, RETURNING a.b": 19,
 		"EXPECT t NO, ANY, VERSION, NO EVENT FROM ?, NO EVENT FROM u x":  12,
 		"SELECT 1 UNION, UNION 2 AS OF POSITION a AS OF POSITION b":      15,
-		"SELECT SUM(a) OVER (b ROWS x PARTITION c ORDER d), f(*, 1) 2":   21,
+		"SELECT SUM(a) OVER (b + ROWS x PARTITION c ORDER d), f(*, 1) 2": 23,
 	} {
 		_, err := Parse(text)
 		var syntax *SyntaxError
@@ -349,6 +368,12 @@ func TestWordsOfClausesAreNamesWhereAnOperandStands(t *testing.T) {
 		"SELECT f(a) filter FROM t over":             `SELECT f("a") AS "filter" FROM "t" AS "over"`,
 		"SELECT SUM(a) OVER (ORDER BY rows ROWS 1 + range PRECEDING)": `SELECT sum("a") OVER (ORDER BY "rows" ROWS ` +
 			`BETWEEN (1 + "range") PRECEDING AND CURRENT ROW)`,
+		"SELECT window qualify, count(*) over FROM qualify window WHERE window": `SELECT "window" AS "qualify", count(*) AS "over" FROM "qualify" ` +
+			`AS "window" WHERE "window"`,
+		"SELECT ties, others FROM t WINDOW window AS (ORDER BY exclude) QUALIFY qualify": `SELECT "ties", "others" FROM "t" WINDOW "window" AS ` +
+			`(ORDER BY "exclude") QUALIFY "qualify"`,
+		"SELECT ignore ignore, respect FROM t qualify JOIN u window ON 1": `SELECT "ignore" AS "ignore", "respect" FROM "t" AS "qualify" ` +
+			`JOIN "u" AS "window" ON 1`,
 		"SELECT a FROM t JOIN u ON LEFT(a, 1) = b LEFT JOIN v ON 1": `SELECT "a" FROM "t" JOIN "u" ON (left("a", 1) ` +
 			`= "b") ` +
 			`LEFT JOIN "v" ON 1`,

@@ -198,40 +198,13 @@ func (r *renderer) call(c *Call) {
 	if c.Filter != nil {
 		r.text(" FILTER (WHERE ", c.Filter, ")")
 	}
-	if c.Over == nil {
-		return
+	if c.IgnoreNulls {
+		r.text(" IGNORE NULLS")
 	}
-	r.text(" OVER (")
-	if len(c.Over.PartitionBy) > 0 {
-		r.text("PARTITION BY ")
-		r.list(c.Over.PartitionBy)
+	if c.Over != nil {
+		r.text(" OVER ")
+		r.window(c.Over)
 	}
-	if len(c.Over.OrderBy) > 0 {
-		if len(c.Over.PartitionBy) > 0 {
-			r.text(" ")
-		}
-		r.orderBy(c.Over.OrderBy)
-	}
-	if c.Over.Frame != nil {
-		r.frame(c.Over.Frame)
-	}
-	r.text(")")
-}
-
-func (r *renderer) frame(f *Frame) {
-	r.text(map[bool]string{true: " ROWS BETWEEN ", false: " RANGE BETWEEN "}[f.Rows])
-	r.bound(f.Start)
-	r.text(" AND ")
-	r.bound(f.End)
-}
-
-func (r *renderer) bound(b Bound) {
-	if b.Offset != nil {
-		r.text(b.Offset, " ")
-	}
-	r.text([...]string{
-		"UNBOUNDED PRECEDING", "PRECEDING", "CURRENT ROW", "FOLLOWING", "UNBOUNDED FOLLOWING",
-	}[b.Kind])
 }
 
 func (r *renderer) orderBy(orders []Order) {

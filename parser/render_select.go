@@ -81,6 +81,8 @@ func (r *renderer) core(c *Core) {
 	r.optional(" WHERE ", c.Where)
 	r.groupBy(c)
 	r.optional(" HAVING ", c.Having)
+	r.windows(c.Windows)
+	r.optional(" QUALIFY ", c.Qualify)
 }
 
 func (r *renderer) result(result Result) {

@@ -156,7 +156,8 @@ var clauseWords = map[string]bool{
 // clauseAhead tells whether a clause begins at the cursor, behind an expression or a table, with a
 // word that may be a name: there it is none.
 func (p *parser) clauseAhead() bool {
-	return p.offsetAhead() || p.followAhead() || p.words(p.at, "AS", "OF", "POSITION")
+	return p.offsetAhead() || p.followAhead() || p.windowsAhead() || p.qualifyAhead() ||
+		p.words(p.at, "AS", "OF", "POSITION")
 }
 
 // offsetAhead tells whether OFFSET and a value are at the cursor.

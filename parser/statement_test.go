@@ -40,6 +40,13 @@ var statements = []struct{ text, want string }{
 	{`SELECT rollup, cube, grouping FROM sets GROUP BY rollup, cube, grouping`,
 		`SELECT "rollup", "cube", "grouping" FROM "sets" GROUP BY "rollup", "cube", "grouping"`},
 	{`SELECT COUNT(*) within FROM t GROUP BY a`, `SELECT count(*) AS "within" FROM "t" GROUP BY "a"`},
+	{`SELECT SUM(a) OVER w r FROM t GROUP BY b HAVING c WINDOW v AS (PARTITION BY d), w AS (v ORDER BY e ROWS 1 PRECEDING) QUALIFY r > 1 ORDER BY f`,
+		`SELECT sum("a") OVER "w" AS "r" FROM "t" GROUP BY "b" HAVING "c" WINDOW "v" AS (PARTITION BY "d"), "w" AS ("v" ORDER BY "e" ` +
+			`ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) QUALIFY ("r" > 1) ORDER BY "f"`},
+	{`SELECT a FROM t QUALIFY ROW_NUMBER() OVER (ORDER BY b) = 1 UNION SELECT c FROM u WINDOW w AS ()`,
+		`SELECT "a" FROM "t" QUALIFY (row_number() OVER (ORDER BY "b") = 1) UNION SELECT "c" FROM "u" WINDOW "w" AS ()`},
+	{`SELECT a FROM t WHERE b AS OF POSITION 3`, `SELECT "a" FROM "t" WHERE "b" AS OF POSITION 3`},
+	{`SELECT a QUALIFY (b)`, `SELECT "a" QUALIFY "b"`},
 	{`SELECT 1 LIMIT ? OFFSET ?`, `SELECT 1 LIMIT ?1 OFFSET ?2`},
 	{`SELECT 1 LIMIT 3, 4`, `SELECT 1 LIMIT 4 OFFSET 3`},
 	{`SELECT 1 LIMIT ALL`, `SELECT 1`},

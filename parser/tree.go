@@ -70,7 +70,7 @@ type Union struct {
 	Core *Core
 }
 
-// A Core is SELECT ... FROM ... WHERE ... GROUP BY ... HAVING.
+// A Core is SELECT ... FROM ... WHERE ... GROUP BY ... HAVING ... WINDOW ... QUALIFY.
 type Core struct {
 	Pos        Pos
 	Distinct   bool   // of DISTINCT ON, too
@@ -82,6 +82,14 @@ type Core struct {
 	Grouping   []Grouping // which of them are grouped by together; nil where all of them are
 	GroupAll   bool       // GROUP BY ALL
 	Having     Expr
+	Windows    []NamedWindow // of WINDOW
+	Qualify    Expr          // nil without QUALIFY
+}
+
+// A NamedWindow is name AS (window) of WINDOW.
+type NamedWindow struct {
+	Name   Name
+	Window *Window
 }
 
 // A Grouping is one item of a GROUP BY that has more than one list of expressions: such a list, or
@@ -482,18 +490,23 @@ type (
 		Within   bool    // OrderBy stands in WITHIN GROUP (ORDER BY ...)
 		Filter   Expr    // FILTER (WHERE ...); nil without
 		Over     *Window // OVER (...); nil without
+
+		IgnoreNulls bool // IGNORE NULLS, in front of OVER
 	}
-	// A Window is what stands after OVER.
+	// A Window is what stands after OVER, or in a WINDOW. Name is set for OVER name, and nothing
+	// else then; Base for (name ...), which goes on with another window.
 	Window struct {
 		Pos         Pos
+		Name, Base  Name
 		PartitionBy []Expr
 		OrderBy     []Order
 		Frame       *Frame // nil for the default frame
 	}
-	// A Frame is ROWS or RANGE BETWEEN start AND end.
+	// A Frame is ROWS, RANGE or GROUPS BETWEEN start AND end, and what of that it leaves out.
 	Frame struct {
-		Rows       bool // ROWS; otherwise RANGE
+		Unit       FrameUnit
 		Start, End Bound
+		Exclude    Exclusion
 	}
 	// A Bound is one end of a Frame.
 	Bound struct {
@@ -523,6 +536,27 @@ type (
 		X    Expr
 		Unit string
 	}
+)
+
+// A FrameUnit tells what the offsets of a window frame count, and what CURRENT ROW is.
+type FrameUnit uint8
+
+// The units of a window frame.
+const (
+	FrameRange  FrameUnit = iota // differences of the value that ORDER BY gives
+	FrameRows                    // rows
+	FrameGroups                  // groups of rows that are equal in ORDER BY
+)
+
+// An Exclusion tells which rows a window frame leaves out.
+type Exclusion uint8
+
+// The exclusions.
+const (
+	ExcludeNoOthers   Exclusion = iota // none
+	ExcludeCurrentRow                  // the current row
+	ExcludeGroup                       // the current row and all that are equal to it in ORDER BY
+	ExcludeTies                        // all that are equal to it, but not the current row
 )
 
 // A BoundKind tells where a window frame begins or ends.

@@ -9,7 +9,7 @@ import (
 // compileDistinctOn compiles DISTINCT ON (...), whose items are what those of ORDER BY are: names of
 // results, numbers, and expressions.
 func (c *coreScope) compileDistinctOn(p *corePlan) error {
-	list := c.core.DistinctOn
+	list := c.distinctOn
 	if len(list) > maxColumns {
 		return errorf(BadStatement, list[maxColumns].At(), "DISTINCT ON has at most %d terms", maxColumns)
 	}
@@ -41,7 +41,7 @@ func (c *coreScope) compileDistinctOn(p *corePlan) error {
 // withDistinctOn adds the items of DISTINCT ON to those of ORDER BY.
 func (c *coreScope) withDistinctOn(order []parser.Order) []parser.Order {
 	all := order[:len(order):len(order)]
-	for _, e := range c.core.DistinctOn {
+	for _, e := range c.distinctOn {
 		all = append(all, parser.Order{Expr: e})
 	}
 	return all

@@ -88,17 +88,17 @@ func (c *coreScope) expandResults() error {
 	return nil
 }
 
-// usesAggregates reports whether the results or ORDER BY have an aggregate function.
+// usesAggregates reports whether the results, QUALIFY or ORDER BY have an aggregate function.
 func (c *coreScope) usesAggregates(order []parser.Order) bool {
 	return c.uses(order, func(call *parser.Call) bool { return call.Over == nil && c.isAggregate(call) })
 }
 
-// usesWindows reports whether the results or ORDER BY have a window function.
+// usesWindows reports whether the results, QUALIFY or ORDER BY have a window function.
 func (c *coreScope) usesWindows(order []parser.Order) bool {
 	return c.uses(order, func(call *parser.Call) bool { return call.Over != nil })
 }
 
-// uses reports whether the results or ORDER BY have such a call.
+// uses reports whether the results, QUALIFY or ORDER BY have such a call.
 func (c *coreScope) uses(order []parser.Order, is func(*parser.Call) bool) bool {
 	found := func(e parser.Expr) bool {
 		return parser.Contains(e, func(e parser.Expr) bool {
@@ -106,7 +106,8 @@ func (c *coreScope) uses(order []parser.Order, is func(*parser.Call) bool) bool 
 			return ok && is(call)
 		})
 	}
-	return slices.ContainsFunc(c.results, func(r parser.Result) bool { return found(r.Expr) }) ||
+	return found(c.qualify) ||
+		slices.ContainsFunc(c.results, func(r parser.Result) bool { return found(r.Expr) }) ||
 		slices.ContainsFunc(c.withDistinctOn(order), func(o parser.Order) bool { return found(o.Expr) })
 }
 

@@ -75,8 +75,10 @@ func TestPartsThatNeedTooMuchAreOneScan(t *testing.T) {
 func TestWindowsPayForTheirValues(t *testing.T) {
 	store := openStore(t, filestore.Options{})
 	fill(t, store, 1000)
-	for _, f := range []string{"LAG(%s)", "LEAD(%s)", "FIRST_VALUE(%s)", "LAST_VALUE(%s)", "MAX(%s)", "LAST(%s)"} {
-		text := "SELECT " + fmt.Sprintf(f, "printf('%10000d', position)") + " OVER (ORDER BY position) FROM $all"
+	for _, f := range []string{
+		"LAG(%s)", "LEAD(%s)", "FIRST_VALUE(%s)", "LAST_VALUE(%s)", "NTH_VALUE(%s, 1)", "MAX(%s)", "LAST(%s)",
+	} {
+		text := "SELECT " + fmt.Sprintf(f, "printf('%10000d', position)") + " OVER (ORDER BY position ROWS CURRENT ROW) FROM $all"
 		_, err := tryRows(context.Background(), &Session{Store: store, Settings: Settings{Memory: 3 << 20}}, text)
 		var spent *MemoryError
 		assert.ErrorAs(t, err, &spent, text)

@@ -23,7 +23,7 @@ func TestReferenceNamesEverything(t *testing.T) {
 	for name := range aggregates {
 		names = append(names, name)
 	}
-	for name := range windowOnly {
+	for name := range windowFuncs {
 		names = append(names, name)
 	}
 	for _, c := range eventSchema {

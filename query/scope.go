@@ -64,10 +64,14 @@ type coreScope struct {
 	aggSlots  map[string]int
 	windows   []*windowCall
 	winSlots  map[string]int
-	plan      *windowPlan        // nil without window functions
-	ordinals  map[*expr.Expr]int // the ordinals of the columns that expressions read
-	places    map[string]int     // of results, by their keys; made when it is needed first
-	nesting   bool               // some expression has a sub-query
+	plan      *windowPlan      // nil without window functions
+	named     []*parser.Window // of WINDOW
+	qualify   parser.Expr      // with the windows that WINDOW names; nil without QUALIFY
+	// of DISTINCT ON, with the windows that WINDOW names
+	distinctOn []parser.Expr
+	ordinals   map[*expr.Expr]int // the ordinals of the columns that expressions read
+	places     map[string]int     // of results, by their keys; made when it is needed first
+	nesting    bool               // some expression has a sub-query
 }
 
 // sourceMark begins the table of the columns that stand for an ordinal of the whole of FROM: those
@@ -396,7 +400,7 @@ func (s *clauseScope) special(c *parser.Call) (*expr.Expr, bool, error) {
 		return nil, true, errorf(BadStatement, c.Pos,
 			"%s() is no aggregate: it takes no ORDER BY", strings.ToUpper(c.Name))
 	}
-	if windowOnly[c.Name] {
+	if windowFuncs[c.Name] != nil {
 		return nil, true, errorf(BadStatement, c.Pos,
 			"%s() needs an OVER clause", strings.ToUpper(c.Name))
 	}

@@ -45,9 +45,10 @@ func writeKey(b *strings.Builder, e parser.Expr, identity func(*parser.Column) s
 	case *parser.Cast:
 		b.WriteString("cast " + e.Type)
 	case *parser.Call:
-		fmt.Fprintf(b, "call %q %t %t %d %t", e.Name, e.Star, e.Distinct, len(e.Args), e.Filter != nil)
+		fmt.Fprintf(b, "call %q %t %t %d %t %t", e.Name, e.Star, e.Distinct, len(e.Args), e.Filter != nil,
+			e.IgnoreNulls)
 		writeOrderKey(b, e)
-		writeWindowKey(b, e.Over)
+		writeWindowKey(b, e.Over, identity)
 	case *parser.Collate:
 		b.WriteString("collate " + e.Name)
 	case *parser.Interval:
@@ -71,7 +72,7 @@ func writeOrderKey(b *strings.Builder, c *parser.Call) {
 	}
 }
 
-func writeWindowKey(b *strings.Builder, w *parser.Window) {
+func writeWindowKey(b *strings.Builder, w *parser.Window, identity func(*parser.Column) string) {
 	if w == nil {
 		return
 	}
@@ -79,7 +80,9 @@ func writeWindowKey(b *strings.Builder, w *parser.Window) {
 	for _, o := range w.OrderBy {
 		fmt.Fprintf(b, " %t %d", o.Desc, o.Nulls)
 	}
-	if w.Frame != nil {
-		fmt.Fprintf(b, " frame %p", w.Frame)
+	if f := w.Frame; f != nil {
+		fmt.Fprintf(b, " frame %d %d %d %d", f.Unit, f.Start.Kind, f.End.Kind, f.Exclude)
+		writeKey(b, f.Start.Offset, identity)
+		writeKey(b, f.End.Offset, identity)
 	}
 }

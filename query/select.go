@@ -51,13 +51,14 @@ func (p *corePlan) sortsBy(i int) bool {
 	return false
 }
 
-// A corePlan is a compiled SELECT ... FROM ... WHERE ... GROUP BY ... HAVING.
+// A corePlan is a compiled SELECT ... FROM ... WHERE ... GROUP BY ... HAVING ... QUALIFY.
 type corePlan struct {
 	from     relation
 	where    []condition // what could not be pushed into a table
 	group    *groupPlan  // nil without grouping
 	having   []condition
-	windows  *windowPlan  // nil without window functions
+	windows  *windowPlan // nil without window functions
+	qualify  []condition
 	results  []*expr.Expr // nil for one that nobody reads
 	reads    [][]bool     // by result, where FROM is a table: the columns that it reads
 	bare     []bool       // by result: it is a column and nothing else
@@ -73,7 +74,7 @@ type corePlan struct {
 }
 
 // coreTexts are what EXPLAIN says of the steps.
-type coreTexts struct{ where, group, having, on, order string }
+type coreTexts struct{ where, group, having, qualify, on, order string }
 
 // compileSelect compiles a SELECT wherever it stands.
 func (c *statementCompiler) compileSelect(sel *parser.Select, q queryScope) (*selectPlan, error) {
@@ -126,6 +127,10 @@ func (c *coreScope) compile(order []parser.Order) (*corePlan, error) {
 	if err := c.expandResults(); err != nil {
 		return nil, err
 	}
+	order, err := c.nameWindows(order)
+	if err != nil {
+		return nil, err
+	}
 	if err := c.followResults(order); err != nil {
 		return nil, err
 	}
@@ -143,11 +148,12 @@ func (c *coreScope) compile(order []parser.Order) (*corePlan, error) {
 	if err := c.compileOrder(p, order); err != nil {
 		return nil, err
 	}
-	if err := c.compileDistinctOn(p); err != nil {
-		return nil, err
-	}
-	if err := c.compileHaving(p); err != nil {
-		return nil, err
+	for _, compile := range []func(*corePlan) error{
+		c.compileDistinctOn, c.compileHaving, c.compileQualify, c.checkWindows,
+	} {
+		if err := compile(p); err != nil {
+			return nil, err
+		}
 	}
 	if c.aggregate {
 		p.group = newGroupPlan(c, p.where)
@@ -212,7 +218,7 @@ func (p *corePlan) open(ex *execution, outer *expr.Env, limit int64) (rows, erro
 		in = filtered(in, p.where)
 	}
 	if p.windows != nil {
-		in = p.windows.open(ex, outer, in)
+		in = filtered(p.windows.open(ex, outer, in), p.qualify)
 	}
 	projected := &projectedRows{
 		in: in, en: ex.env(outer), plan: p, row: make([]value.Value, len(p.results)),
@@ -293,9 +299,10 @@ func (p *corePlan) explain(x *explainer, limit string) {
 		x.step("having", "%s", p.texts.having)
 	}
 	if p.windows != nil {
-		for _, w := range p.windows.calls {
-			x.step("window", "%s", w.text)
-		}
+		p.windows.explain(x)
+	}
+	if p.texts.qualify != "" {
+		x.step("qualify", "%s", p.texts.qualify)
 	}
 	switch {
 	case p.on != nil:

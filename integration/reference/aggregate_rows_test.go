@@ -49,9 +49,4 @@ var groupingRows = []row{
 }
 
 // pendingRows are constructs that eventfold may not have yet.
-var pendingRows = []row{
-	{pending: true, text: "SELECT id, k FROM t{where} QUALIFY ROW_NUMBER() OVER (PARTITION BY k ORDER BY id{desc}) <= {few}"},
-	{pending: true, text: "SELECT id, SUM({int}) OVER (ORDER BY ts, id RANGE BETWEEN CURRENT ROW AND CURRENT ROW) FROM t{where}"},
-	{pending: true, text: "SELECT id, COUNT(*) OVER (ORDER BY ts RANGE BETWEEN INTERVAL '{few}' DAY PRECEDING AND CURRENT ROW) FROM t{where}"},
-	{pending: true, text: "SELECT id, COUNT(*) OVER (ORDER BY ts RANGE BETWEEN INTERVAL '{few}' MONTH PRECEDING AND CURRENT ROW) FROM t{where}"},
-}
+var pendingRows []row
