@@ -115,6 +115,10 @@ func (r *renderer) expr(e Expr) {
 		r.text("(", e.X, " COLLATE ", e.Name, ")")
 	case *Interval:
 		r.text("INTERVAL (", e.X, ") ", e.Unit)
+	case *Row:
+		r.text("(")
+		r.list(e.Items)
+		r.text(")")
 	}
 }
 

@@ -65,7 +65,7 @@ var keywords = map[string]bool{
 	"FOR": false, "FORGET": false,
 	"GLOB": false, "GROUPING": false, "GROUPS": false,
 	"ILIKE": false, "IMMEDIATE": false, "INSERT": false, "INTERVAL": false, "ISOLATION": false,
-	"LAST": false, "LEADING": false, "LEVEL": false, "LOCALTIME": false, "LOCALTIMESTAMP": false,
+	"LAST": false, "LATERAL": false, "LEADING": false, "LEVEL": false, "LOCALTIME": false, "LOCALTIMESTAMP": false,
 	"MATCH": false, "MATERIALIZED": false,
 	"NO": false, "NULLS": false,
 	"OF": false, "OFFSET": false, "ONLY": false, "OVER": false,

@@ -45,8 +45,18 @@ func (c *coreScope) boundsOf(l leaf, cond parser.Expr) (bounds []*bound, whole b
 	}
 	switch e := cond.(type) {
 	case *parser.Binary:
+		if e = firstOfRows(e); e != nil && e != cond {
+			bounds, _, err := c.comparisonBound(l, e)
+			return bounds, false, err
+		}
+		if e == nil {
+			return nil, false, nil
+		}
 		return c.comparisonBound(l, e)
 	case *parser.In:
+		if x, ok := e.X.(*parser.Row); ok {
+			return c.rowsBound(l, e, x)
+		}
 		if !e.Not && e.Select == nil {
 			bounds, whole, err := c.bound(l, e.X, parser.OpEq, e.List...)
 			for _, b := range bounds {

@@ -112,15 +112,13 @@ func (c *statementCompiler) compileCore(
 }
 
 func (c *coreScope) compile(order []parser.Order) (*corePlan, error) {
-	if err := c.collectSources(c.core.From); err != nil {
+	if err := c.compileSources(); err != nil {
 		return nil, err
-	}
-	if c.core.From != nil {
-		c.mergeUsing(c.core.From, new(int))
 	}
 	if err := c.expandResults(); err != nil {
 		return nil, err
 	}
+	order = c.replaceMerged(order)
 	c.aggregate = c.core.Groups() || c.core.Having != nil || c.usesAggregates(order)
 	p := &corePlan{distinct: c.core.Distinct}
 	if err := c.compileFrom(p, order); err != nil {
