@@ -9,10 +9,10 @@ import (
 // alias, no LATERAL, and here no generate_series.
 type twin struct{ ours, theirs string }
 
-func same(text string) twin { return twin{text, text} }
+func both(text string) twin { return twin{text, text} }
 
 // with puts pieces together, %s standing for each.
-func with(format string, parts ...twin) twin {
+func together(format string, parts ...twin) twin {
 	ours, theirs := make([]any, len(parts)), make([]any, len(parts))
 	for i, p := range parts {
 		ours[i], theirs[i] = p.ours, p.theirs
@@ -55,21 +55,21 @@ func (g *generator) smallJoin() twin {
 		right := g.smallTable(i)
 		if i+1 < n && g.chance(25) {
 			i++
-			right = with("(%s%s%s"+g.on(i-1, i)+")", right, same(g.joinWord()), g.smallTable(i))
-			from = with("%s%s%s"+g.on(0, i), from, same(g.joinWord()), right)
+			right = together("(%s%s%s"+g.on(i-1, i)+")", right, both(g.joinWord()), g.smallTable(i))
+			from = together("%s%s%s"+g.on(0, i), from, both(g.joinWord()), right)
 			continue
 		}
 		switch {
 		case g.chance(20):
-			from = with("%s NATURAL%s%s", from, same(g.joinWord()), right)
+			from = together("%s NATURAL%s%s", from, both(g.joinWord()), right)
 		case g.chance(30):
-			from = with("%s%s%s USING (k)", from, same(g.joinWord()), right)
+			from = together("%s%s%s USING (k)", from, both(g.joinWord()), right)
 		case g.chance(15):
-			from = with("%s, %s", from, right)
+			from = together("%s, %s", from, right)
 		case g.chance(10):
-			from = with("%s%s%s", from, same(g.joinWord()), right)
+			from = together("%s%s%s", from, both(g.joinWord()), right)
 		default:
-			from = with("%s%s%s"+g.on(g.IntN(i), i), from, same(g.joinWord()), right)
+			from = together("%s%s%s"+g.on(g.IntN(i), i), from, both(g.joinWord()), right)
 		}
 	}
 	list := g.pick("*", "t0.k, t1.v1, t0.v0, t1.k", "t1.k, t0.*", "COUNT(*), MIN(t0.v0), COUNT(t1.k)")
@@ -80,7 +80,7 @@ func (g *generator) smallJoin() twin {
 			" WHERE coalesce(t%[1]d.k, 2) = 2", " WHERE (t%[1]d.k, t%[1]d.v%[1]d) > (1, 'a')", " WHERE 1 = 0",
 			" WHERE t%[1]d.k IN (VALUES (2), ('a'))"), i)
 	}
-	return with("SELECT "+list+" FROM %s"+where, from)
+	return together("SELECT "+list+" FROM %s"+where, from)
 }
 
 func (g *generator) smallTable(i int) twin {
@@ -141,9 +141,9 @@ func (g *generator) jsonTable() twin {
 		list = "e.position, i.key, o.position"
 	}
 	if g.chance(20) {
-		return same("SELECT i.type, COUNT(*), COUNT(DISTINCT i.key) FROM " + from + where + " GROUP BY i.type")
+		return both("SELECT i.type, COUNT(*), COUNT(DISTINCT i.key) FROM " + from + where + " GROUP BY i.type")
 	}
-	return same("SELECT " + list + " FROM " + from + where)
+	return both("SELECT " + list + " FROM " + from + where)
 }
 
 // lateral is a sub-query that reads the row before it; SQLite is given joins and scalar sub-queries.
@@ -217,10 +217,10 @@ func (g *generator) rowValues() twin {
 		}
 	}
 	if g.chance(40) {
-		return same("SELECT position, " + strings.ReplaceAll(cond, "WHERE position < 60", "WHERE position < 9") + " FROM " +
+		return both("SELECT position, " + strings.ReplaceAll(cond, "WHERE position < 60", "WHERE position < 9") + " FROM " +
 			g.table())
 	}
-	return same("SELECT position FROM " + g.table() + " WHERE " + cond)
+	return both("SELECT position FROM " + g.table() + " WHERE " + cond)
 }
 
 // inTable looks values up in a name of WITH.
@@ -228,7 +228,7 @@ func (g *generator) inTable() twin {
 	body := g.pick("SELECT type FROM "+g.table()+" WHERE position < 5", "VALUES ('Opened'), ('x'), (NULL)",
 		"SELECT DISTINCT version % 4 FROM "+g.table(), "VALUES (1), (2.0), ('3')")
 	x := g.pick("type", "version", "(payload ->> '$.n')", "version % 5")
-	return same("WITH few(x) AS (" + body + "), two(x, y) AS (VALUES (1, 'Opened'), (2, 'Closed'), (NULL, 'Opened')) " +
+	return both("WITH few(x) AS (" + body + "), two(x, y) AS (VALUES (1, 'Opened'), (2, 'Closed'), (NULL, 'Opened')) " +
 		"SELECT position FROM " + g.table() + " WHERE " + x + g.pick(" IN few", " NOT IN few") +
 		g.pick("", " AND (version % 3, type) IN two", " OR (version % 3, type) NOT IN two"))
 }
@@ -239,7 +239,7 @@ func (g *generator) valuesQuery() twin {
 	rows := func() string {
 		return "VALUES " + g.list(1, 4, func() string { return "(" + g.list(n, n, g.small) + ")" })
 	}
-	return same(g.oneOf(
+	return both(g.oneOf(
 		rows,
 		func() string { return rows() + g.pick(" UNION ", " UNION ALL ") + rows() },
 		func() string { return "SELECT * FROM (" + rows() + ") AS t WHERE column1 > 1" },
@@ -265,24 +265,26 @@ func (g *generator) series() twin {
 		fmt.Sprintf("(WITH RECURSIVE r(value) AS (SELECT %[1]d WHERE %[1]d %[4]s %[2]d UNION ALL SELECT value + %[3]d FROM r "+
 			"WHERE value + %[3]d %[4]s %[2]d) SELECT value FROM r) AS g", start, stop, step, op),
 	}
-	table := same(g.table() + " AS e")
+	table := both(g.table() + " AS e")
 	return []func() twin{
-		func() twin { return with("SELECT g.value, g.value % 3 FROM %s", s) },
+		func() twin { return together("SELECT g.value, g.value % 3 FROM %s", s) },
 		func() twin {
-			return with("SELECT g.value, e.position FROM %s LEFT JOIN %s ON e.version = g.value", s, table)
+			return together("SELECT g.value, e.position FROM %s LEFT JOIN %s ON e.version = g.value", s, table)
 		},
 		func() twin {
-			return with("SELECT g.value, e.position FROM %s JOIN %s ON e.version = g.value", table, s)
+			return together("SELECT g.value, e.position FROM %s JOIN %s ON e.version = g.value", table, s)
 		},
 		func() twin {
-			return with("SELECT g.value, e.position FROM %s LEFT JOIN %s ON g.value > e.version WHERE e.position < 9", table, s)
-		},
-		func() twin { return with("SELECT COUNT(*), SUM(g.value) FROM %s, %s WHERE e.position < 20", table, s) },
-		func() twin {
-			return with("SELECT COUNT(*), SUM(e.version) FROM %s FULL JOIN %s ON e.version = g.value", s, table)
+			return together("SELECT g.value, e.position FROM %s LEFT JOIN %s ON g.value > e.version WHERE e.position < 9", table, s)
 		},
 		func() twin {
-			return with("SELECT e.position FROM %s WHERE e.version IN (SELECT value FROM %s)", table, s)
+			return together("SELECT COUNT(*), SUM(g.value) FROM %s, %s WHERE e.position < 20", table, s)
+		},
+		func() twin {
+			return together("SELECT COUNT(*), SUM(e.version) FROM %s FULL JOIN %s ON e.version = g.value", s, table)
+		},
+		func() twin {
+			return together("SELECT e.position FROM %s WHERE e.version IN (SELECT value FROM %s)", table, s)
 		},
 	}[g.IntN(7)]()
 }
