@@ -78,13 +78,7 @@ func (r *renderer) expr(e Expr) {
 		r.joined(e.Terms, operatorTexts[e.Op])
 		r.text(")")
 	case *In:
-		r.text("(", e.X, not(e.Not), " IN (")
-		if e.Select != nil {
-			r.selectStatement(e.Select)
-		} else {
-			r.list(e.List)
-		}
-		r.text("))")
+		r.in(e)
 	case *Like:
 		r.text("(", e.X, not(e.Not), " LIKE ", e.Pattern)
 		r.optional(" ESCAPE ", e.Escape)
@@ -120,6 +114,16 @@ func (r *renderer) expr(e Expr) {
 		r.list(e.Items)
 		r.text(")")
 	}
+}
+
+func (r *renderer) in(e *In) {
+	r.text("(", e.X, not(e.Not), " IN (")
+	if e.Select != nil {
+		r.selectStatement(e.Select)
+	} else {
+		r.list(e.List)
+	}
+	r.text("))")
 }
 
 func not(yes bool) string {

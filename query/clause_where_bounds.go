@@ -45,13 +45,6 @@ func (c *coreScope) boundsOf(l leaf, cond parser.Expr) (bounds []*bound, whole b
 	}
 	switch e := cond.(type) {
 	case *parser.Binary:
-		if e = firstOfRows(e); e != nil && e != cond {
-			bounds, _, err := c.comparisonBound(l, e)
-			return bounds, false, err
-		}
-		if e == nil {
-			return nil, false, nil
-		}
 		return c.comparisonBound(l, e)
 	case *parser.In:
 		if x, ok := e.X.(*parser.Row); ok {
@@ -97,6 +90,13 @@ func isReveal(e parser.Expr) bool {
 }
 
 func (c *coreScope) comparisonBound(l leaf, e *parser.Binary) ([]*bound, bool, error) {
+	if first, ok := firstOfRows(e); ok {
+		if first == nil {
+			return nil, false, nil
+		}
+		bounds, _, err := c.comparisonBound(l, first)
+		return bounds, false, err
+	}
 	flip, ok := flipped[e.Op]
 	if !ok {
 		return nil, false, nil

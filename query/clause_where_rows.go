@@ -34,17 +34,14 @@ var orEqual = map[parser.Op]parser.Op{
 	parser.OpLt: parser.OpLe, parser.OpLe: parser.OpLe, parser.OpGt: parser.OpGe, parser.OpGe: parser.OpGe,
 }
 
-// firstOfRows returns what a comparison of rows says of their first values, nil if it says nothing,
-// and a comparison of anything else as it is.
-func firstOfRows(e *parser.Binary) *parser.Binary {
+// firstOfRows returns what a comparison of rows says of their first values, nil if it says nothing;
+// ok is false for a comparison of anything else.
+func firstOfRows(e *parser.Binary) (first *parser.Binary, ok bool) {
 	x, y, ok := rowPair(e)
-	switch {
-	case ok && orEqual[e.Op] != 0:
-		return &parser.Binary{Pos: e.Pos, Op: orEqual[e.Op], X: x[0], Y: y[0]}
-	case ok:
-		return nil
+	if !ok || orEqual[e.Op] == 0 {
+		return nil, ok
 	}
-	return e
+	return &parser.Binary{Pos: e.Pos, Op: orEqual[e.Op], X: x[0], Y: y[0]}, true
 }
 
 // rowsBound translates (a, b) IN ((1, 2), (3, 4)) into what it says of each column.
