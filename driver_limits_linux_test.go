@@ -345,6 +345,30 @@ func hostile() map[string]string {
 		"followed from ahead": "SELECT COUNT(*)" + rows + " FOLLOW AFTER 9223372036854775806",
 		"followed by many": "SELECT " + list("version + %d AS x%d", 1500) + rows + " GROUP BY " + list("x%d", 1500) +
 			" FOLLOW",
+		// functions in FROM, VALUES and joins
+		"series": "SELECT COUNT(*) FROM generate_series(1, 1e18)",
+		"series of series": "SELECT COUNT(*) FROM generate_series(1, 1000000000) a, " +
+			"generate_series(a.value, 1000000000) b WHERE a.value + b.value < 0",
+		"series that is kept": "SELECT COUNT(*) FROM $all e JOIN generate_series(1, 1e15) g ON g.value = e.position",
+		"series of times":     "SELECT COUNT(*) FROM generate_series('0001-01-01', '9999-01-01', INTERVAL 1 MICROSECOND)",
+		"json_each of many": "SELECT SUM(i.value) FROM $all, json_each('[' || replace(printf('%.*c',7000000,'a'), " +
+			"'a', '1,') || '1]') AS i",
+		"json_each of rows": "SELECT COUNT(i.value)" + rows + ", json_each('[\"' || " + large + " || '\"]') AS i",
+		"json_tree of depth": "SELECT SUM(length(value)) FROM json_tree(replace(printf('%.*c',9000,'x'),'x','[') || '\"' || " +
+			"printf('%.*c',14000000,'a') || '\"' || replace(printf('%.*c',9000,'x'),'x',']'))",
+		"json_tree of long names": "SELECT SUM(length(fullkey)), MAX(path) FROM json_tree(replace(" +
+			"printf('%.*c',9000,'x'), 'x', '{\"' || printf('%.*c',1000,'k') || '\":') || '1' || " +
+			"replace(printf('%.*c',9000,'x'),'x','}'))",
+		"full join":            "SELECT COUNT(*) FROM $all a FULL JOIN $all b ON a.payload || b.payload = 'x'",
+		"full join of long":    "SELECT COUNT(*) FROM $all a FULL JOIN (SELECT " + large + " AS x" + rows + ") b ON a.type = b.x",
+		"natural joins":        "SELECT COUNT(*) FROM $all NATURAL JOIN $all AS b NATURAL FULL JOIN $all AS c",
+		"rows in select":       "SELECT COUNT(*)" + rows + " WHERE (payload, type) IN (SELECT payload || printf('%100000d', position), type" + rows + ")",
+		"rows with NULL":       "SELECT COUNT(*)" + rows + " WHERE (version, NULL) IN (SELECT -1 - position, version" + rows + ")",
+		"rows in many":         "SELECT COUNT(*)" + rows + " WHERE (type, version) IN (" + list("('x', version + %d)", 9000) + ")",
+		"values of many":       "VALUES " + list("(%d, 'x')", 16000),
+		"values of many texts": "VALUES " + list("("+large[:strings.Index(large, " + length")]+",'a'))", 1000),
+		"lateral": "SELECT SUM(length(m)) FROM $all a, LATERAL (SELECT max(printf('%.*c',1000000,b.type)) AS m " +
+			"FROM $all b WHERE b.position <= a.position) l",
 		// erasing, which is refused before anything is read or computed
 		"erased":            "ERASE FROM $all WHERE length(" + large + ") > 0 REASON 'x'",
 		"erased for a long": "ERASE FROM $all WHERE TRUE REASON '" + veryLong + "'",

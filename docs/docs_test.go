@@ -132,6 +132,9 @@ func TestSamplesOfTheReference(t *testing.T) { runSamples(t, open(t), "sql") }
 
 func TestSamplesOfSerializableTransactions(t *testing.T) { runSamples(t, open(t), "sql serializable") }
 
+// TestSamplesOfItems runs those of functions in FROM, over orders that have items.
+func TestSamplesOfItems(t *testing.T) { runSamples(t, open(t), "sql items") }
+
 // TestSamplesOfErasing runs them on a Model, where erasures are done at once.
 func TestSamplesOfErasing(t *testing.T) {
 	m := enginetest.NewModel()

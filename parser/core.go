@@ -1,8 +1,11 @@
 package parser
 
-// core reads one SELECT without WITH, ORDER BY and LIMIT. Its expressions go to the list.
+// core reads one SELECT without WITH, ORDER BY and LIMIT, or VALUES. Its expressions go to the list.
 func (r *selectReader) core(c *carriers) *Core {
 	p := r.p
+	if p.word("VALUES") {
+		return p.values(c)
+	}
 	core := &Core{Pos: p.tok().off}
 	p.expect("SELECT")
 	c.distinct(core)

@@ -17,7 +17,9 @@ func (l *lowerer) negatable(x node, not bool, words ...string) int {
 func (l *lowerer) in(x node, e *sqlparser.ComparisonExpr) node {
 	not := e.Operator == sqlparser.NotInStr
 	open := l.negatable(x, not, "IN")
-	l.check(open, "(")
+	if !l.p.toks[open].naming() { // as in IN table
+		l.check(open, "(")
+	}
 	in := &In{Pos: l.pos(x.last + 1), X: x.expr, Not: not}
 	mate := l.p.toks[open].mate
 	all := []node{x}
@@ -27,7 +29,7 @@ func (l *lowerer) in(x node, e *sqlparser.ComparisonExpr) node {
 			panic("another list came back")
 		}
 		if q, ok := l.p.toks[open].value.(*Subquery); ok {
-			in.Select = q.Select
+			in.Select, in.Table = q.Select, !l.p.toks[open].is("(")
 		}
 	case sqlparser.ValTuple:
 		for _, item := range r {

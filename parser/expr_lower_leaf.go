@@ -38,9 +38,7 @@ func (l *lowerer) leaf(e sqlparser.Expr) node {
 	case *sqlparser.FuncExpr:
 		return l.call(e)
 	case sqlparser.ValTuple:
-		first := l.node(e[0])
-		l.p.fail(first.first-1, "row values are not supported", "compare the values one by one")
-		return first
+		return l.row(e)
 	}
 	panic(fmt.Sprintf("%T came back", e))
 }
@@ -205,4 +203,19 @@ func (l *lowerer) caseOf(e *sqlparser.CaseExpr) node {
 	l.check(last, "END")
 	c.Pos = l.pos(first)
 	return node{expr: c, first: first, last: last, depth: l.deeper(first, all...)}
+}
+
+// row lowers (a, b, ...), two values or more in parentheses.
+func (l *lowerer) row(e sqlparser.ValTuple) node {
+	r := &Row{}
+	var all []node
+	for _, item := range e {
+		n := l.node(item)
+		r.Items, all = append(r.Items, n.expr), append(all, n)
+	}
+	first, last := all[0].first-1, all[len(all)-1].last+1
+	l.check(first, "(")
+	l.check(last, ")")
+	r.Pos = l.pos(first)
+	return node{expr: r, first: first, last: last, depth: l.deeper(first, all...)}
 }

@@ -129,6 +129,8 @@ func (e *emitter) in() bool {
 	case t.kind == tokParam:
 		const hint = "write one ? per value: IN (?, ?)"
 		p.fail(open, "IN takes a list or a sub-query in parentheses", hint)
+	case t.naming():
+		e.inTable()
 	case !t.is("("):
 		p.fail(open, "IN takes a list or a sub-query in parentheses")
 	case p.peek(1).is(")"):
@@ -147,9 +149,31 @@ func (e *emitter) in() bool {
 	return true
 }
 
+// inTable writes the table, or the function that gives rows, behind IN. It stands for the SELECT of
+// all its columns, which its first token holds.
+func (e *emitter) inTable() {
+	p := e.p
+	open := p.at
+	t := p.tok()
+	c := newCarriers(p)
+	r := &sourceReader{c: c, p: p}
+	core := &Core{Pos: t.off, Results: []Result{{Pos: t.off, Star: true}}}
+	if p.peek(1).is("(") {
+		core.From = r.call()
+	} else {
+		core.From = p.table()
+	}
+	c.read()
+	if p.err != nil {
+		return
+	}
+	t.value, t.mate = &Subquery{Select: &Select{Pos: t.off, First: core}}, p.at-1
+	e.c.set(open)
+}
+
 // wrappedSubquery tells whether a sub-query is at the cursor, in any number of parentheses.
 func (p *parser) wrappedSubquery() bool {
-	return p.toks[p.innermost(p.at)+1].is("SELECT", "WITH")
+	return p.toks[p.innermost(p.at)+1].is("SELECT", "WITH", "VALUES")
 }
 
 // innermost steps from a parenthesis into those that it has nothing else between.

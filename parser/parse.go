@@ -295,7 +295,7 @@ var starters = map[string]func(*parser) Statement{}
 
 func init() {
 	for word, read := range map[string]func(*parser) Statement{
-		"SELECT": readSelect, "WITH": readSelect, "INSERT": readInsert, "EXPLAIN": readExplain,
+		"SELECT": readSelect, "WITH": readSelect, "VALUES": readSelect, "INSERT": readInsert, "EXPLAIN": readExplain,
 		"EXPECT": readGuard, "SHOW": readShow, "DESCRIBE": readDescribe, "DESC": readDescribe,
 		"BEGIN": readTransaction, "START": readTransaction, "COMMIT": readTransaction,
 		"END": readTransaction, "ROLLBACK": readTransaction, "SAVEPOINT": readSavepoint,

@@ -78,13 +78,7 @@ func (r *renderer) expr(e Expr) {
 		r.joined(e.Terms, operatorTexts[e.Op])
 		r.text(")")
 	case *In:
-		r.text("(", e.X, not(e.Not), " IN (")
-		if e.Select != nil {
-			r.selectStatement(e.Select)
-		} else {
-			r.list(e.List)
-		}
-		r.text("))")
+		r.in(e)
 	case *Like:
 		r.text("(", e.X, not(e.Not), likeWord(e.Fold), e.Pattern)
 		r.optional(" ESCAPE ", e.Escape)
@@ -119,6 +113,10 @@ func (r *renderer) expr(e Expr) {
 			return
 		}
 		r.text("INTERVAL (", e.X, ") ", e.Unit)
+	case *Row:
+		r.text("(")
+		r.list(e.Items)
+		r.text(")")
 	}
 }
 
@@ -127,6 +125,16 @@ func likeWord(fold bool) string {
 		return " ILIKE "
 	}
 	return " LIKE "
+}
+
+func (r *renderer) in(e *In) {
+	r.text("(", e.X, not(e.Not), " IN (")
+	if e.Select != nil {
+		r.selectStatement(e.Select)
+	} else {
+		r.list(e.List)
+	}
+	r.text("))")
 }
 
 func not(yes bool) string {

@@ -59,6 +59,10 @@ func (r *renderer) limit(s *Select) {
 }
 
 func (r *renderer) core(c *Core) {
+	if c.Values != nil {
+		r.values(c.Values)
+		return
+	}
 	r.text("SELECT ")
 	if c.Distinct {
 		r.text("DISTINCT ")
@@ -113,14 +117,22 @@ func (r *renderer) source(s Source) {
 	switch s := s.(type) {
 	case *Table:
 		r.table(s)
+	case *TableFunc:
+		r.text(quoteName(s.Name), "(")
+		r.list(s.Args)
+		r.text(")")
+		r.alias(s.Alias)
+		r.columns(" ", s.Columns)
 	case *Derived:
-		r.text("(")
+		r.text([...]string{"(", "LATERAL ("}[number(s.Lateral)])
 		r.selectStatement(s.Select)
 		r.text(")")
 		r.alias(s.Alias)
+		r.columns(" ", s.Columns)
 	case *Join:
 		r.source(s.Left)
-		r.text(map[bool]string{true: " LEFT JOIN ", false: " JOIN "}[s.Outer])
+		r.text([...]string{"", " NATURAL"}[number(s.Natural)])
+		r.text([...]string{" JOIN ", " LEFT JOIN ", " RIGHT JOIN ", " FULL JOIN "}[s.Kind])
 		r.rightSource(s.Right)
 		r.optional(" ON ", s.On)
 		for i, name := range s.Using {
@@ -159,4 +171,31 @@ func (r *renderer) alias(alias string) {
 	if alias != "" {
 		r.text(" AS ", quoteName(alias))
 	}
+}
+
+// values writes the rows of VALUES.
+func (r *renderer) values(rows [][]Expr) {
+	for i, row := range rows {
+		r.text([...]string{"VALUES (", ", ("}[min(i, 1)])
+		r.list(row)
+		r.text(")")
+	}
+}
+
+// columns writes a list of names in parentheses, if there are any.
+func (r *renderer) columns(prefix string, names []Name) {
+	for i, n := range names {
+		r.text([...]string{prefix + "(", ", "}[min(i, 1)], quoteName(n.Text))
+	}
+	if len(names) > 0 {
+		r.text(")")
+	}
+}
+
+// number is 1 for true.
+func number(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
 }

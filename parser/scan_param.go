@@ -184,7 +184,7 @@ func (s *scanner) fromOfSelect(i int) bool {
 		return true
 	}
 	first := s.open[len(s.open)-1] + 1
-	return s.toks[first].is("SELECT", "WITH")
+	return s.toks[first].is("SELECT", "WITH", "VALUES")
 }
 
 // bareName scans a table's name without quotes. It stops before a comment and before a dot that a

@@ -19,7 +19,7 @@ func (p *parser) query() *Select {
 	if p.word("WITH") {
 		p.with(r.sel)
 	}
-	if !p.word("SELECT") {
+	if !p.coreAhead() {
 		p.unexpected(p.at)
 		return r.sel
 	}
@@ -74,7 +74,7 @@ func (p *parser) compoundAll() (all bool) {
 		p.accept("DISTINCT")
 	}
 	switch next := p.peek(1); {
-	case p.word("SELECT"):
+	case p.coreAhead():
 	case p.word("(") && next.naming():
 		p.fail(p.at-1, "a SELECT must stand behind "+word, "columns are left out with * EXCLUDE (name, ...)")
 	case p.word("("):
@@ -138,7 +138,7 @@ func (r *selectReader) position() {
 		return
 	}
 	r.sel.AsOf = p.bind()
-	if p.word("JOIN", "LEFT", "INNER", "CROSS", ",") {
+	if p.word("JOIN", "LEFT", "RIGHT", "FULL", "INNER", "CROSS", "NATURAL", ",") {
 		const where = "write it behind the last of them, or at the end"
 		p.fail(at, "AS OF POSITION holds for all tables of the statement", where)
 	}
@@ -209,9 +209,9 @@ func (p *parser) with(sel *Select) {
 	}
 }
 
-// subqueryAhead tells whether a SELECT in parentheses is at the cursor.
+// subqueryAhead tells whether a SELECT in parentheses is at the cursor, or VALUES.
 func (p *parser) subqueryAhead() bool {
-	return p.word("(") && p.peek(1).is("SELECT", "WITH")
+	return p.word("(") && p.peek(1).is("SELECT", "WITH", "VALUES")
 }
 
 // subquery reads the SELECT in parentheses at the cursor.

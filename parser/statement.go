@@ -6,7 +6,7 @@ func readExplain(p *parser) Statement {
 	if !p.accept("QUERY", "PLAN") {
 		e.Analyze = p.accept("ANALYZE")
 	}
-	if !p.word("SELECT", "WITH", "INSERT", "ERASE") {
+	if !p.word("SELECT", "WITH", "VALUES", "INSERT", "ERASE") {
 		p.wants("EXPLAIN takes a SELECT, an INSERT or an ERASE")
 		return e
 	}

@@ -42,7 +42,7 @@ type Select struct {
 	Recursive bool // WITH RECURSIVE
 }
 
-// A CTE is one name AS (select) of a WITH.
+// A CTE is one name [(columns)] AS (select) of a WITH.
 type CTE struct {
 	Pos     Pos
 	Name    string
@@ -70,11 +70,12 @@ type Union struct {
 	Core *Core
 }
 
-// A Core is SELECT ... FROM ... WHERE ... GROUP BY ... HAVING ... WINDOW ... QUALIFY.
+// A Core is SELECT ... FROM ... WHERE ... GROUP BY ... HAVING ... WINDOW ... QUALIFY, or VALUES.
 type Core struct {
 	Pos        Pos
-	Distinct   bool   // of DISTINCT ON, too
-	DistinctOn []Expr // DISTINCT ON (...); empty without
+	Values     [][]Expr // of VALUES, rows of the same length: nothing else is set then
+	Distinct   bool     // of DISTINCT ON, too
+	DistinctOn []Expr   // DISTINCT ON (...); empty without
 	Results    []Result
 	From       Source     // nil without FROM
 	Where      Expr       // nil without WHERE
@@ -135,7 +136,7 @@ type Replacement struct {
 	Expr Expr
 }
 
-// A Source is one of *Table, *Derived, *Join.
+// A Source is one of *Table, *TableFunc, *Derived, *Join.
 type Source interface{ source() }
 
 // A Table names an event stream or one of the tables whose names begin with $ or stand in
@@ -148,21 +149,46 @@ type Table struct {
 	Param  *Param // set instead of Name where the name is bound (INSERT INTO ?)
 }
 
-// A Derived is a sub-query in FROM.
-type Derived struct {
-	Pos    Pos
-	Select *Select
-	Alias  string
+// A TableFunc is a function in FROM, which gives rows. Its arguments may read the sources to its
+// left.
+type TableFunc struct {
+	Pos     Pos
+	Name    string // lower case
+	Args    []Expr
+	Alias   string
+	Columns []Name // other names for its first columns; nil for none
 }
 
-// A Join combines two sources. Left is true for LEFT JOIN; On is nil for CROSS JOIN and a comma.
+// A Derived is a sub-query in FROM.
+type Derived struct {
+	Pos     Pos
+	Lateral bool // it may read the sources to its left
+	Select  *Select
+	Alias   string
+	Columns []Name // other names for its first columns; nil for none
+}
+
+// A Join combines two sources. On is nil for CROSS JOIN, a comma, and where USING or NATURAL or
+// nothing says what is compared.
 type Join struct {
 	Pos         Pos
 	Left, Right Source
-	Outer       bool // LEFT [OUTER] JOIN
+	Kind        JoinKind
+	Natural     bool
 	On          Expr
 	Using       []string
 }
+
+// A JoinKind tells which rows without a match a join keeps.
+type JoinKind uint8
+
+// The kinds of join. OUTER changes nothing.
+const (
+	InnerJoin JoinKind = iota // none: JOIN, CROSS JOIN and a comma
+	LeftJoin                  // those of the left side
+	RightJoin                 // those of the right side
+	FullJoin                  // those of both
+)
 
 // An Order is one item of ORDER BY.
 type Order struct {
@@ -358,12 +384,13 @@ func (*Backup) statement()      {}
 func (*Verify) statement()      {}
 func (*Forget) statement()      {}
 
-func (*Table) source()   {}
-func (*Derived) source() {}
-func (*Join) source()    {}
+func (*Table) source()     {}
+func (*TableFunc) source() {}
+func (*Derived) source()   {}
+func (*Join) source()      {}
 
 // An Expr is one of *Literal, *Param, *Column, *Unary, *Binary, *Nary, *In, *Like, *Between, *Case,
-// *Cast, *Call, *Subquery, *Exists, *Collate, *Interval.
+// *Cast, *Call, *Subquery, *Exists, *Collate, *Interval, *Row.
 type Expr interface {
 	expr()
 	// At returns the place of the expression: of its left-most leaf, or of its operator.
@@ -437,13 +464,15 @@ type (
 		Op    Op
 		Terms []Expr
 	}
-	// An In is x [NOT] IN (list) or x [NOT] IN (select). Select is nil for a list.
+	// An In is x [NOT] IN (list) or x [NOT] IN (select). Select is nil for a list. IN table is the
+	// SELECT of all its columns.
 	In struct {
 		Pos    Pos
 		X      Expr
 		Not    bool
 		List   []Expr
 		Select *Select
+		Table  bool // it is IN table
 	}
 	// A Like is x [NOT] LIKE pattern [ESCAPE escape], or ILIKE.
 	Like struct {
@@ -536,6 +565,11 @@ type (
 		X    Expr
 		Unit string
 	}
+	// A Row is (a, b, ...), two values or more, which stand beside another row in a comparison.
+	Row struct {
+		Pos   Pos // of the parenthesis
+		Items []Expr
+	}
 )
 
 // A FrameUnit tells what the offsets of a window frame count, and what CURRENT ROW is.
@@ -587,6 +621,7 @@ func (*Subquery) expr() {}
 func (*Exists) expr()   {}
 func (*Collate) expr()  {}
 func (*Interval) expr() {}
+func (*Row) expr()      {}
 
 // At returns where it begins.
 func (e *Literal) At() Pos { return e.Pos }
@@ -635,3 +670,6 @@ func (e *Collate) At() Pos { return e.X.At() }
 
 // At returns where it begins.
 func (e *Interval) At() Pos { return e.Pos }
+
+// At returns where it begins.
+func (e *Row) At() Pos { return e.Pos }

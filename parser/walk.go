@@ -85,6 +85,8 @@ func eachChild(e Expr, f func(*Expr)) {
 		f(&e.X)
 	case *Interval:
 		f(&e.X)
+	case *Row:
+		eachOf(e.Items, f)
 	}
 }
 
@@ -146,6 +148,10 @@ func copyOf(e Expr) Expr {
 		return copied(e)
 	case *Interval:
 		return copied(e)
+	case *Row:
+		c := copied(e)
+		c.Items = slices.Clone(e.Items)
+		return c
 	}
 	return e
 }

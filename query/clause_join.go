@@ -1,6 +1,8 @@
 package query
 
 import (
+	"slices"
+
 	"github.com/eventfold/eventfold/parser"
 	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
@@ -12,6 +14,7 @@ import (
 type joinRelation struct {
 	left, right relation
 	outer       bool // LEFT JOIN: a row of the left side without a match comes with NULLs
+	full        bool // FULL JOIN: so does, besides, a row of the right side
 	columns     []tableColumn
 	keys        []joinKey
 	conds       []condition // evaluated on the joined row: they decide whether the two rows match
@@ -58,16 +61,20 @@ func (k keyKinds) undecided(o keyKinds) bool {
 	return k.times && (o.numbers || o.dates) || o.times && (k.numbers || k.dates)
 }
 
-func newJoinRelation(left, right relation, outer bool) *joinRelation {
-	columns := append(append([]tableColumn(nil), left.schema()...), right.schema()...)
-	if outer {
-		for i := len(left.schema()); i < len(columns); i++ {
-			columns[i].Nullable = true
+// newJoinRelation makes an inner join, a LEFT JOIN or a FULL JOIN.
+func newJoinRelation(left, right relation, kind parser.JoinKind) *joinRelation {
+	p := &joinRelation{
+		left: left, right: right, slots: map[int]int{},
+		outer: kind != parser.InnerJoin, full: kind == parser.FullJoin,
+		columns: slices.Concat(left.schema(), right.schema()),
+	}
+	n := len(left.schema())
+	for i := range p.columns {
+		if i < n && p.full || i >= n && p.outer {
+			p.columns[i].Nullable = true
 		}
 	}
-	return &joinRelation{
-		left: left, right: right, outer: outer, columns: columns, slots: map[int]int{},
-	}
+	return p
 }
 
 func (p *joinRelation) schema() []tableColumn { return p.columns }
@@ -133,6 +140,11 @@ type joinedRows struct {
 	matched bool
 	active  bool // there is a current row of the left side
 	seen    int
+
+	// Of a FULL JOIN.
+	ended  bool   // the left side is
+	paired []bool // by row of the right side: it has matched
+	rest   int    // the next row of the right side to look at, when the left side has ended
 }
 
 func (j *joinedRows) next(en *expr.Env) (bool, error) {
@@ -146,8 +158,10 @@ func (j *joinedRows) next(en *expr.Env) (bool, error) {
 	}
 	for {
 		if !j.active {
-			if ok, err := j.advance(); !ok || err != nil {
+			if ok, err := j.advance(); err != nil {
 				return false, err
+			} else if !ok {
+				return j.unpaired(en)
 			}
 		}
 		ok, err := j.match(en)
@@ -159,9 +173,13 @@ func (j *joinedRows) next(en *expr.Env) (bool, error) {
 
 // advance takes the next row of the left side and looks up its candidates.
 func (j *joinedRows) advance() (bool, error) {
+	if j.ended {
+		return false, nil
+	}
 	j.leftEnv.Begin()
 	ok, err := j.left.next(j.leftEnv)
 	if !ok || err != nil {
+		j.ended = true
 		return false, err
 	}
 	for i, r := range j.plan.reads {
@@ -209,7 +227,8 @@ func (j *joinedRows) match(en *expr.Env) (bool, error) {
 				return false, err
 			}
 		}
-		from := j.right[j.found[0]]
+		at := j.found[0]
+		from := j.right[at]
 		j.found = j.found[1:]
 		for i, r := range j.plan.reads {
 			if r.right {
@@ -222,6 +241,9 @@ func (j *joinedRows) match(en *expr.Env) (bool, error) {
 		}
 		if pass {
 			j.matched = true
+			if j.plan.full {
+				j.paired[at] = true
+			}
 			return true, nil
 		}
 	}
@@ -235,6 +257,33 @@ func (j *joinedRows) match(en *expr.Env) (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+// unpaired makes the next row of the right side that has not matched the current one, in a FULL
+// JOIN; false if there is none.
+func (j *joinedRows) unpaired(en *expr.Env) (bool, error) {
+	if !j.plan.full {
+		return false, nil
+	}
+	for ; j.rest < len(j.right); j.rest++ {
+		if !en.Effort(value.TermEffort) {
+			return false, en.Err
+		}
+		if j.paired[j.rest] {
+			continue
+		}
+		en.Begin()
+		for i, r := range j.plan.reads {
+			j.row[i] = value.Value{}
+			if r.right {
+				j.row[i] = j.right[j.rest][i]
+			}
+		}
+		j.rest++
+		en.Row.Values = j.row
+		return true, nil
+	}
+	return false, nil
 }
 
 // build reads the right side.
@@ -260,8 +309,11 @@ func (j *joinedRows) readRight(right rows) error {
 	for {
 		en.Begin()
 		ok, err := right.next(en)
-		if err != nil || !ok {
+		if err != nil {
 			return err
+		}
+		if !ok {
+			return j.makePaired()
 		}
 		for i, r := range j.plan.reads {
 			if r.right {
@@ -274,18 +326,30 @@ func (j *joinedRows) readRight(right rows) error {
 	}
 }
 
+// makePaired makes room to note which rows have matched.
+func (j *joinedRows) makePaired() error {
+	if !j.plan.full {
+		return nil
+	}
+	j.paired = make([]bool, len(j.right))
+	return j.keep.account(int64(len(j.right)))
+}
+
 func (j *joinedRows) keepRight(row []value.Value, en *expr.Env) error {
 	n := int32(len(j.right))
 	if len(j.plan.keys) == 0 {
 		j.all = append(j.all, n)
 	} else {
 		key, _ := j.keyOf(en, true)
-		if key == nil { // NULL equals nothing
+		switch list := j.byKey[string(key)]; {
+		case en.Err != nil:
 			return en.Err
-		}
-		if list, known := j.byKey[string(key)]; known {
+		case key == nil && !j.plan.full: // NULL equals nothing
+			return nil
+		case key == nil:
+		case list != nil:
 			j.byKey[string(key)] = append(list, n)
-		} else {
+		default:
 			j.byKey[string(key)] = []int32{n}
 			if err := j.keep.account(int64(len(key)) + 64); err != nil {
 				return err
@@ -334,7 +398,7 @@ func (j *joinedRows) close() error {
 	if j.keep != nil {
 		j.keep.release()
 	}
-	j.right, j.byKey, j.all = nil, nil, nil
+	j.right, j.byKey, j.all, j.paired = nil, nil, nil, nil
 	return j.left.close()
 }
 
@@ -342,7 +406,10 @@ func (p *joinRelation) explain(x *explainer) {
 	x.inner(p.left)
 	x.inner(p.right)
 	kind := "join"
-	if p.outer {
+	switch {
+	case p.full:
+		kind = "full join"
+	case p.outer:
 		kind = "left join"
 	}
 	if len(p.keys) > 0 {
@@ -356,42 +423,15 @@ func (p *joinRelation) explain(x *explainer) {
 	}
 }
 
-// mergeUsing notes for every source which of its columns a USING takes from the sources before it.
-func (c *coreScope) mergeUsing(from parser.Source, next *int) {
-	j, ok := from.(*parser.Join)
-	if !ok {
-		*next++
-		return
+// joinConditions lists the conditions of ON, USING and NATURAL of a join whose sources are lo to hi.
+func (c *coreScope) joinConditions(j *parser.Join, lo, hi int) []*pendingCond {
+	names := c.joins[j]
+	on := c.pendingList(names.on, "ON", lo, hi)
+	for _, pair := range names.pairs {
+		eq := &parser.Binary{Pos: j.Pos, Op: parser.OpEq, X: pair[0], Y: pair[1]}
+		on = append(on, c.newPending(eq, "ON", lo, hi))
 	}
-	c.mergeUsing(j.Left, next)
-	first := *next
-	c.mergeUsing(j.Right, next)
-	for _, name := range j.Using {
-		for i := first; i < *next; i++ {
-			if c.sources[i].find(name) >= 0 {
-				if c.sources[i].merged == nil {
-					c.sources[i].merged = map[string]bool{}
-				}
-				c.sources[i].merged[parser.LowerASCII(name)] = true
-			}
-		}
-	}
-}
-
-// joinConditions lists the conditions of ON and USING of a join whose sources are lo to mid and mid
-// to hi.
-func (c *coreScope) joinConditions(j *parser.Join, lo, mid, hi int) ([]*pendingCond, error) {
-	on := c.pendingList(j.On, "ON", lo, hi)
-	for _, name := range j.Using {
-		l, r := c.usingColumn(name, lo, mid), c.usingColumn(name, mid, hi)
-		if l == nil || r == nil {
-			return nil, errorf(UnknownColumn, j.Pos,
-				"USING (%s): both sides of the join must have the column", name)
-		}
-		on = append(on,
-			c.newPending(&parser.Binary{Pos: j.Pos, Op: parser.OpEq, X: l, Y: r}, "ON", lo, hi))
-	}
-	return on, nil
+	return on
 }
 
 // countSources counts the tables and sub-queries of a part of FROM.
@@ -400,16 +440,4 @@ func countSources(s parser.Source) int {
 		return countSources(j.Left) + countSources(j.Right)
 	}
 	return 1
-}
-
-// usingColumn finds a column in the sources lo to hi, the first that has it.
-func (c *coreScope) usingColumn(name string, lo, hi int) *parser.Column {
-	for i := lo; i < hi; i++ {
-		if at := c.sources[i].find(name); at >= 0 {
-			return &parser.Column{
-				Pos: c.sources[i].pos, Table: ordinalName(c.sources[i].offset + at), Name: name,
-			}
-		}
-	}
-	return nil
 }

@@ -22,12 +22,14 @@ func (c *coreScope) layoutOf(rel joined) []fromItem {
 	return list
 }
 
-// A joinBlock is tables and sub-queries that FROM joins by commas, JOIN and LEFT JOIN, without what
-// stands to the right of a LEFT JOIN: that is one item, and a block of its own.
+// A joinBlock is tables and sub-queries that FROM joins by commas, JOIN, LEFT and RIGHT JOIN,
+// without what such an outer join may not find a row of: that is one item, and a block of its own.
+// So are the two sides of a FULL JOIN.
 //
 // An inner join gives the same rows wherever it is done, so long as its conditions are decided at
-// some time. So does a LEFT JOIN, which adds columns to rows and drops none, as soon as the tables
-// that its ON reads have been joined. So the items may be joined in any order that respects this.
+// some time. So does an outer join, which adds columns to rows and drops none, as soon as the tables
+// that its ON reads have been joined, and so does an item that reads others. So the items may be
+// joined in any order that respects this.
 type joinBlock struct {
 	*coreScope
 	items []*joinItem
@@ -42,10 +44,12 @@ type joinItem struct {
 	set    itemSet
 	leaf   bool // a table or a sub-query
 
-	// Of the right side of a LEFT JOIN.
+	// Of the right side of a LEFT JOIN, and the left side of a RIGHT JOIN.
 	outer bool
 	on    []*pendingCond
-	after itemSet // must have been joined before
+
+	lateral *lateralRow // what a leaf reads of others; nil for nothing
+	after   itemSet     // must have been joined before
 
 	constant bool // some column of it must equal a constant
 }
@@ -60,6 +64,13 @@ func (c *coreScope) joinBlock(from parser.Source, lo int, conds []*pendingCond) 
 		return joined{}, err
 	}
 	b.conds = append(b.conds, own...)
+	for _, it := range b.items {
+		if it.leaf {
+			if err := c.checkLateral(it.lo, it.hi, b.all()); err != nil {
+				return joined{}, err
+			}
+		}
+	}
 	if len(b.items) > 1 {
 		b.deduce()
 	}
@@ -78,6 +89,14 @@ func (c *coreScope) joinBlock(from parser.Source, lo int, conds []*pendingCond) 
 	return all, nil
 }
 
+// all are the sources of the block.
+func (b *joinBlock) all() (set itemSet) {
+	for _, it := range b.items {
+		set |= it.set
+	}
+	return set
+}
+
 // collect lists the items of a part of FROM, the first source of which is number lo, and the
 // conditions of its inner joins. next is the number of the source behind it. whole makes it one
 // item, as what stands to the right of a LEFT JOIN is.
@@ -85,41 +104,79 @@ func (b *joinBlock) collect(
 	from parser.Source, lo int, whole bool,
 ) (on []*pendingCond, next int, err error) {
 	j, ok := from.(*parser.Join)
-	if !ok || whole {
-		next = lo + countSources(from)
-		b.items = append(b.items,
-			&joinItem{from: from, lo: lo, hi: next, set: setOf(lo, next), leaf: !ok})
-		return nil, next, nil
+	if !ok || whole || j.Kind == parser.FullJoin {
+		return nil, b.addItem(from, lo, !ok), nil
+	}
+	if j.Kind == parser.RightJoin {
+		return b.collectRight(j, lo)
 	}
 	on, mid, err := b.collect(j.Left, lo, false)
 	if err != nil {
 		return nil, 0, err
 	}
-	right, next, err := b.collect(j.Right, mid, j.Outer)
+	outer := j.Kind == parser.LeftJoin
+	right, next, err := b.collect(j.Right, mid, outer)
 	if err != nil {
 		return nil, 0, err
 	}
-	own, err := b.joinConditions(j, lo, mid, next)
-	if err != nil {
-		return nil, 0, err
-	}
-	if j.Outer {
-		b.items[len(b.items)-1].joinOuter(own, mid)
+	own := b.joinConditions(j, lo, next)
+	if outer {
+		b.items[len(b.items)-1].joinOuter(own, setOf(mid-1, mid))
 		return on, next, nil
 	}
 	return append(append(on, right...), own...), next, nil
 }
 
-// joinOuter makes the item the right side of a LEFT JOIN, whose left side ends before source number
-// mid.
-func (it *joinItem) joinOuter(on []*pendingCond, mid int) {
+// collectRight collects a RIGHT JOIN: a LEFT JOIN with its sides exchanged.
+func (b *joinBlock) collectRight(j *parser.Join, lo int) (on []*pendingCond, next int, err error) {
+	mid := lo + countSources(j.Left)
+	if on, next, err = b.collect(j.Right, mid, false); err != nil {
+		return nil, 0, err
+	}
+	if err := b.checkLateral(mid, next, b.all()); err != nil { // before the left side is part of it
+		return nil, 0, err
+	}
+	if _, _, err = b.collect(j.Left, lo, true); err != nil {
+		return nil, 0, err
+	}
+	b.items[len(b.items)-1].joinOuter(b.joinConditions(j, lo, next), setOf(mid, mid+1))
+	return on, next, nil
+}
+
+// addItem adds a part of FROM as one item, and returns the number of the source behind it.
+func (b *joinBlock) addItem(from parser.Source, lo int, leaf bool) (next int) {
+	next = lo + countSources(from)
+	it := &joinItem{from: from, lo: lo, hi: next, set: setOf(lo, next), leaf: leaf}
+	if leaf {
+		if it.lateral = b.sources[lo].lateral; it.lateral != nil {
+			it.after = it.lateral.reads(b.coreScope)
+		}
+	}
+	b.items = append(b.items, it)
+	return next
+}
+
+// joinOuter makes the item the one of an outer join that may have no row, any of the other side's
+// sources being other.
+func (it *joinItem) joinOuter(on []*pendingCond, other itemSet) {
 	it.outer, it.on = true, on
 	for _, w := range on {
 		it.after |= w.needs &^ it.set
 	}
 	if it.after == 0 {
-		it.after = setOf(mid-1, mid)
+		it.after = other
 	}
+}
+
+// waits reports whether the item can only be joined to what it reads.
+func (it *joinItem) waits() bool { return it.outer || it.lateral != nil }
+
+// kind is how the item is joined to those before it.
+func (it *joinItem) kind() parser.JoinKind {
+	if it.outer {
+		return parser.LeftJoin
+	}
+	return parser.InnerJoin
 }
 
 // joinGroup joins items, one after the other.
@@ -134,6 +191,8 @@ func (b *joinBlock) joinGroup(items []*joinItem) (joined, error) {
 			return joined{}, err
 		}
 		switch {
+		case it.lateral != nil:
+			all, err = b.lateral(all, rel, it)
 		case it.outer:
 			all, err = b.left(all, rel, it.on)
 		case b.linked(rel.set, all.set) && rel.set.first() < all.set.first():
@@ -154,38 +213,70 @@ func (b *joinBlock) item(it *joinItem) (joined, error) {
 	if it.leaf {
 		return b.placeInLeaf(it.lo, conds)
 	}
+	if j := it.from.(*parser.Join); j.Kind == parser.FullJoin {
+		return b.full(j, it.lo, conds)
+	}
 	return b.joinBlock(it.from, it.lo, conds)
+}
+
+// full compiles a FULL JOIN. Nothing may drop rows of its sides before they are joined.
+func (b *joinBlock) full(j *parser.Join, lo int, conds []*pendingCond) (joined, error) {
+	mid := lo + countSources(j.Left)
+	on := b.joinConditions(j, lo, mid+countSources(j.Right))
+	left, err := b.joinBlock(j.Left, lo, nil)
+	if err != nil {
+		return joined{}, err
+	}
+	right, err := b.joinBlock(j.Right, mid, nil)
+	if err != nil {
+		return joined{}, err
+	}
+	p, rel := newJoin(left, right, parser.FullJoin)
+	if err := b.joinKeys(p, on, left, right); err != nil {
+		return rel, err
+	}
+	if p.conds, err = b.joinRest(on, rel, &p.texts); err != nil {
+		return rel, err
+	}
+	p.where, err = b.joinRest(conds, rel, &p.whereTexts)
+	return rel, err
 }
 
 // inner joins two parts of FROM. The conditions that are about nothing else are decided by the
 // join.
 func (b *joinBlock) inner(left, right joined) (joined, error) {
-	p, rel := newJoin(left, right, false)
+	p, rel := newJoin(left, right, parser.InnerJoin)
 	keys := slices.Concat(b.conds, b.deduced(left.set, right.set))
 	if err := b.joinKeys(p, keys, left, right); err != nil {
 		return rel, err
 	}
+	if len(p.keys) == 0 && remade(right.relation) {
+		return b.lateral(left, right, &joinItem{})
+	}
 	var err error
-	p.conds, err = b.joinRest(p, b.conds, rel, &p.texts)
+	p.conds, err = b.joinRest(b.conds, rel, &p.texts)
 	return rel, err
 }
 
 // left joins two parts of FROM by LEFT JOIN. Conditions on its result stand above it.
 func (b *joinBlock) left(left, right joined, on []*pendingCond) (joined, error) {
-	p, rel := newJoin(left, right, true)
+	p, rel := newJoin(left, right, parser.LeftJoin)
 	if err := b.joinKeys(p, on, left, right); err != nil {
 		return rel, err
 	}
+	if len(p.keys) == 0 && remade(right.relation) {
+		return b.lateral(left, right, &joinItem{outer: true, on: on})
+	}
 	var err error
-	if p.conds, err = b.joinRest(p, on, rel, &p.texts); err != nil {
+	if p.conds, err = b.joinRest(on, rel, &p.texts); err != nil {
 		return rel, err
 	}
-	p.where, err = b.joinRest(p, b.conds, rel, &p.whereTexts)
+	p.where, err = b.joinRest(b.conds, rel, &p.whereTexts)
 	return rel, err
 }
 
-func newJoin(left, right joined, outer bool) (*joinRelation, joined) {
-	p := newJoinRelation(left.relation, right.relation, outer)
+func newJoin(left, right joined, kind parser.JoinKind) (*joinRelation, joined) {
+	p := newJoinRelation(left.relation, right.relation, kind)
 	return p, joined{
 		relation: p, layout: slices.Concat(left.layout, right.layout), set: left.set | right.set,
 	}
@@ -233,7 +324,7 @@ func (w *pendingCond) links(a, b itemSet) bool {
 
 // joinRest compiles the conditions that are about the joined row and have no place yet.
 func (b *joinBlock) joinRest(
-	p *joinRelation, conds []*pendingCond, rel joined, texts *[]string,
+	conds []*pendingCond, rel joined, texts *[]string,
 ) ([]condition, error) {
 	var list []condition
 	for _, w := range conds {

@@ -27,7 +27,8 @@ func (w *pendingCond) fixes(set itemSet) bool {
 }
 
 // groups divides the items into those that equalities link, directly or over others, each in the
-// order of FROM. The right side of a LEFT JOIN is in the group of what its ON reads.
+// order of FROM. The right side of a LEFT JOIN is in the group of what its ON reads, and what reads
+// other items in theirs.
 func (b *joinBlock) groups() [][]*joinItem {
 	var sets []itemSet
 	for _, it := range b.items {
@@ -81,7 +82,7 @@ func (b *joinBlock) chain(items []*joinItem) []*joinItem {
 		if crosses == 0 {
 			break
 		}
-		if it.outer {
+		if it.waits() {
 			continue
 		}
 		if list, n := b.chainFrom(i, items); n < crosses {
@@ -120,7 +121,7 @@ func (b *joinBlock) best(items []*joinItem, done itemSet) int {
 
 // The ranks of items.
 const (
-	notYet       = iota // a LEFT JOIN whose ON reads what has not been joined
+	notYet       = iota // an outer join or an item that reads what has not been joined
 	crossRank           // a cross product
 	constantRank        // one with something that equals a constant
 	linkedRank
@@ -130,9 +131,9 @@ const (
 // rank tells how good it is to join the item next, when done has been joined.
 func (b *joinBlock) rank(it *joinItem, done itemSet) int {
 	switch {
-	case it.outer && (done == 0 || !it.after.within(done)):
+	case it.waits() && (done == 0 || !it.after.within(done)):
 		return notYet
-	case it.outer:
+	case it.waits():
 		return linkedRank
 	case done != 0 && b.linked(it.set, done):
 		if it.constant {

@@ -120,7 +120,7 @@ func (r *recursion) end(i int, op compoundOp, core *corePlan, tree *parser.Core)
 // rows that it has at once.
 func hasOuterJoin(s parser.Source) bool {
 	j, ok := s.(*parser.Join)
-	return ok && (j.Outer || hasOuterJoin(j.Left) || hasOuterJoin(j.Right))
+	return ok && (j.Kind != parser.InnerJoin || hasOuterJoin(j.Left) || hasOuterJoin(j.Right))
 }
 
 // readItself is the use of a name in its own SELECT.

@@ -9,13 +9,16 @@ import (
 
 // star lists the columns of a source for a star in the SELECT list, without regard to what EXCLUDE
 // and REPLACE say.
-func (s *fromItem) star(r parser.Result) []parser.Result {
+func (c *coreScope) star(s *fromItem, r parser.Result) []parser.Result {
 	var list []parser.Result
 	for i, col := range s.columns {
 		if col.hidden || r.StarTable == "" && s.merged[parser.LowerASCII(col.Name)] {
 			continue
 		}
-		at := &parser.Column{Pos: r.Pos, Table: ordinalName(s.offset + i), Name: col.Name}
+		var at parser.Expr = &parser.Column{Pos: r.Pos, Table: ordinalName(s.offset + i), Name: col.Name}
+		if e := c.merged[s.offset+i]; e != nil && r.StarTable == "" {
+			at = e
+		}
 		list = append(list, parser.Result{Pos: r.Pos, Expr: at, Text: col.Name})
 	}
 	return list
@@ -26,7 +29,7 @@ func (c *coreScope) starResults(r parser.Result) ([]parser.Result, error) {
 	var all []parser.Result
 	for i := range c.sources {
 		if r.StarTable == "" || sameName(c.sources[i].name, r.StarTable) {
-			all = append(all, c.sources[i].star(r)...)
+			all = append(all, c.star(&c.sources[i], r)...)
 		}
 	}
 	if len(r.Exclude) == 0 && len(r.Replace) == 0 {

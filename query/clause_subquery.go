@@ -20,6 +20,8 @@ type onceResult struct {
 	done  bool
 	value value.Value
 	set   *expr.Set
+	row   []value.Value // of one that stands for a row
+	rows  *foundRows
 }
 
 // newSubPlan compiles a sub-query whose surroundings are the scope that it stands in.
@@ -160,6 +162,11 @@ func (s *clauseScope) InSelect(x *expr.Expr, in *parser.In) (*expr.Expr, error) 
 		return nil, err
 	}
 	if err := p.oneColumn(); err != nil {
+		if n := len(p.plan.columns); in.Table {
+			e := errorf(BadStatement, p.pos, "IN takes a table of one column, not of %d", n)
+			e.Hint = "write IN (SELECT column FROM table)"
+			return nil, e
+		}
 		return nil, err
 	}
 	col := p.plan.columns[0]

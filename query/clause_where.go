@@ -78,6 +78,9 @@ func conjuncts(e parser.Expr) []parser.Expr {
 	}
 	n, ok := e.(*parser.Nary)
 	if !ok || n.Op != parser.OpAnd {
+		if list := rowEqualities(e); list != nil {
+			return list
+		}
 		return []parser.Expr{e}
 	}
 	var list []parser.Expr
@@ -102,6 +105,7 @@ func (c *coreScope) placeInLeaf(i int, conds []*pendingCond) (joined, error) {
 	rel := joined{relation: src.rel, layout: []int{i}, set: setOf(i, i+1)}
 	scan, isScan := src.rel.(*tableScan)
 	var cheap, dear, alone []condition
+	var texts []string
 	for _, w := range conds {
 		if err := c.busy(compileWork); err != nil {
 			return rel, err
@@ -119,6 +123,7 @@ func (c *coreScope) placeInLeaf(i int, conds []*pendingCond) (joined, error) {
 			cheap = append(cheap, x.Condition())
 		}
 		w.used = true
+		texts = append(texts, conjunctText(w.e))
 		if isScan {
 			if !x.Reveals && !x.Volatile && c.scope(w).aboutRow(w.e) {
 				alone = append(alone, x.Condition())
@@ -135,7 +140,7 @@ func (c *coreScope) placeInLeaf(i int, conds []*pendingCond) (joined, error) {
 	if isScan {
 		scan.conds, scan.alone = counted(list), counted(alone)
 	} else if len(list) > 0 {
-		rel.relation = &filteredRelation{relation: src.rel, conds: list}
+		rel.relation = &filteredRelation{relation: src.rel, conds: list, texts: texts}
 	}
 	return rel, nil
 }
@@ -152,10 +157,19 @@ func (c *coreScope) aboutRow(e parser.Expr) bool {
 	})
 }
 
-// A filteredRelation drops rows of a sub-query in FROM.
+// A filteredRelation drops rows of a function or sub-query in FROM.
 type filteredRelation struct {
 	relation
 	conds []condition
+	texts []string
+}
+
+// explain tells of what a function's rows must be. (What those of a sub-query must be is not told.)
+func (f *filteredRelation) explain(x *explainer) {
+	f.relation.explain(x)
+	if _, ok := f.relation.(*functionRelation); ok {
+		x.step("filter", "%s", joinTexts(f.texts))
+	}
 }
 
 func (f *filteredRelation) open(ex *execution, outer *expr.Env) (rows, error) {

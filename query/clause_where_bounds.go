@@ -52,6 +52,9 @@ func (c *coreScope) boundsOf(l leaf, cond parser.Expr) (bounds []*bound, whole b
 	case *parser.Binary:
 		return c.comparisonBound(l, e)
 	case *parser.In:
+		if x, ok := e.X.(*parser.Row); ok {
+			return c.rowsBound(l, e, x)
+		}
 		if !e.Not && e.Select == nil {
 			bounds, whole, err := c.bound(l, e.X, parser.OpEq, e.List...)
 			for _, b := range bounds {
@@ -92,6 +95,13 @@ func isReveal(e parser.Expr) bool {
 }
 
 func (c *coreScope) comparisonBound(l leaf, e *parser.Binary) ([]*bound, bool, error) {
+	if first, ok := firstOfRows(e); ok {
+		if first == nil {
+			return nil, false, nil
+		}
+		bounds, _, err := c.comparisonBound(l, first)
+		return bounds, false, err
+	}
 	flip, ok := flipped[e.Op]
 	if !ok {
 		return nil, false, nil

@@ -77,11 +77,14 @@ func leavesBelow(src *fromItem, rel relation, columns []int) (list []leaf) {
 	return list
 }
 
-// planOf returns the plan of a sub-query or a view, nil for other relations.
+// planOf returns the plan of a sub-query or a view, nil for other relations: what a LATERAL one reads
+// depends on the row of another, so that no condition may go into it.
 func planOf(rel relation) *selectPlan {
 	switch rel := rel.(type) {
 	case *derivedRelation:
-		return rel.plan
+		if rel.lateral == nil {
+			return rel.plan
+		}
 	case *viewRelation:
 		return rel.plan
 	}

@@ -72,6 +72,10 @@ type coreScope struct {
 	ordinals   map[*expr.Expr]int // the ordinals of the columns that expressions read
 	places     map[string]int     // of results, by their keys; made when it is needed first
 	nesting    bool               // some expression has a sub-query
+
+	joins   map[*parser.Join]*joinNames
+	sharing bool                // some join has USING or NATURAL
+	merged  map[int]parser.Expr // by ordinal: what the column is without its table, after RIGHT and FULL JOIN
 }
 
 // sourceMark begins the table of the columns that stand for an ordinal of the whole of FROM: those
@@ -242,6 +246,10 @@ func (s *clauseScope) resolve(c *parser.Column) (*expr.Expr, bool, error) {
 	if err != nil {
 		return nil, false, err
 	}
+	if e := s.mergedName(c); e != nil { // of a sub-query: those of the query itself have been replaced
+		x, err := s.compile(e)
+		return x, err == nil, err
+	}
 	if i >= 0 {
 		return s.own(c, i)
 	}
@@ -314,6 +322,9 @@ func (s *clauseScope) unknown(c *parser.Column) error {
 			e.Hint = "strings take single quotes"
 		}
 	case c.Table != "" && !s.hasSource(c.Table):
+		if s.clause == "FROM" {
+			e.Hint = "what stands in FROM reads only what is to its left"
+		}
 		e.Msg = "there is no table " + fault.Quoted(c.Table) + " in this query"
 		if s.hasColumn(c.Table) {
 			e.Hint = "a field of JSON is " + c.Table + "->>'$." + c.Name + "'"

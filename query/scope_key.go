@@ -53,6 +53,8 @@ func writeKey(b *strings.Builder, e parser.Expr, identity func(*parser.Column) s
 		b.WriteString("collate " + e.Name)
 	case *parser.Interval:
 		b.WriteString("interval " + e.Unit)
+	case *parser.Row:
+		b.WriteString("row")
 	default:
 		fmt.Fprintf(b, "%T %p", e, e)
 	}

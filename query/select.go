@@ -118,11 +118,8 @@ func (c *statementCompiler) compileCore(
 }
 
 func (c *coreScope) compile(order []parser.Order) (*corePlan, error) {
-	if err := c.collectSources(c.core.From); err != nil {
+	if err := c.compileSources(); err != nil {
 		return nil, err
-	}
-	if c.core.From != nil {
-		c.mergeUsing(c.core.From, new(int))
 	}
 	if err := c.expandResults(); err != nil {
 		return nil, err
@@ -131,6 +128,7 @@ func (c *coreScope) compile(order []parser.Order) (*corePlan, error) {
 	if err != nil {
 		return nil, err
 	}
+	order = c.replaceMerged(order)
 	if err := c.followResults(order); err != nil {
 		return nil, err
 	}

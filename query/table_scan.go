@@ -3,6 +3,7 @@ package query
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/eventfold/eventfold/engine"
@@ -225,7 +226,7 @@ func (s *tableScan) openLimited(
 func (s *tableScan) explain(x *explainer) { s.explainScan(x, false) }
 
 func (s *tableScan) explainScan(x *explainer, backwards bool) {
-	what, err := s.narrowNow(x.ex, nil)
+	what, err := s.withoutOuter().narrowNow(x.ex, nil)
 	if err != nil {
 		x.err = err
 		return
@@ -254,6 +255,29 @@ func (s *tableScan) explainScan(x *explainer, backwards bool) {
 	if len(s.filters) > 0 {
 		x.step("filter", "%s", strings.Join(s.filters, " AND "))
 	}
+}
+
+// withoutOuter is the scan with only those bounds that do not depend on the row of an enclosing query
+// or of a table before a LATERAL one: EXPLAIN has no such row.
+func (s *tableScan) withoutOuter() *tableScan {
+	outer := func(b *bound) bool { return b.readsOuter() }
+	if !slices.ContainsFunc(s.bounds, outer) {
+		return s
+	}
+	plain := *s
+	plain.bounds = slices.DeleteFunc(slices.Clone(s.bounds), outer)
+	return &plain
+}
+
+// readsOuter reports whether an operand of the bound, or of one of its alternatives, depends on the
+// row of an enclosing query.
+func (b *bound) readsOuter() bool {
+	for _, parts := range b.alternatives {
+		if slices.ContainsFunc(parts, (*bound).readsOuter) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(b.operands, func(x *expr.Expr) bool { return !x.Constant })
 }
 
 // readNames lists the columns that the scan reads.

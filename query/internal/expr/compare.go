@@ -225,6 +225,9 @@ func isTruth(x *Expr, want, negate bool, pos parser.Pos) *Expr {
 
 // between compiles x [NOT] BETWEEN lo AND hi: x >= lo AND x <= hi with one evaluation of x.
 func (c *compiler) between(e *parser.Between) (*Expr, error) {
+	if isRow(e.X) {
+		return c.expr(rowsBetween(e))
+	}
 	list, err := c.exprs([]parser.Expr{e.X, e.Lo, e.Hi})
 	if err != nil {
 		return nil, err

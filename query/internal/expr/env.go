@@ -18,6 +18,7 @@ type Env struct {
 	Err  error         // the first error of an evaluation; the rows check it once per row or batch
 	Memo Memo          // what is remembered without an execution, and of rows
 	call []value.Value // arguments of the functions being called, the innermost last
+	sub  []value.Value // the row of a sub-query that a row is being compared with
 	Exec Execution     // what the statement's operators and sub-queries share
 
 	Made, held int64 // bytes of texts that were made for the current row, and how many of them the budget knows of

@@ -29,6 +29,7 @@ type Expr struct {
 	keyed    bool                   // needs the keyring, which only a statement that runs has
 	param    int                    // a bare parameter: its place in env.args, from 1; 0 for anything else
 	item     bool                   // a bare parameter in the list of an IN: a slice stands for its elements
+	interval bool                   // an INTERVAL, which is a text like '1 day'
 	Tags     bool                   // the column tags of an event, wherever it has come through
 	Pos      parser.Pos
 }
@@ -136,6 +137,8 @@ func (c *compiler) expr(e parser.Expr) (*Expr, error) {
 		return c.collate(e)
 	case *parser.Interval:
 		return c.interval(e)
+	case *parser.Row:
+		return nil, errRow(e.Pos)
 	}
 	return nil, &fault.Error{Kind: fault.BadStatement, Pos: -1,
 		Msg: "an expression of an unknown kind"}

@@ -198,7 +198,11 @@ var jsonHints = []hintGroup{
 	{"json_storage_size pg_column_size", "write octet_length(x)"},
 	{"element_at list_extract array_extract list_element struct_extract map_extract",
 		"write x ->> '$[0]', or x ->> '$.key'"},
-	{"json_each json_tree", "table functions are not supported"},
+	{"json_each json_tree generate_series", "it gives rows, and stands in FROM: FROM $all AS e, json_each(e.tags) AS t"},
+	{"unnest explode posexplode flatten json_array_elements jsonb_array_elements json_array_elements_text " +
+		"jsonb_array_elements_text json_object_keys jsonb_object_keys jsonb_each json_table openjson arrayjoin",
+		"it would give rows: write FROM $all AS e, json_each(e.payload, '$.items') AS i"},
+	{"range generate_date_array sequence generate_subscripts", "write FROM generate_series(start, stop, step)"},
 }
 
 var sessionHints = []hintGroup{

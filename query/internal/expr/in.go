@@ -7,6 +7,9 @@ import (
 
 // in compiles x [NOT] IN (list) and hands x [NOT] IN (SELECT ...) to the binder.
 func (c *compiler) in(e *parser.In) (*Expr, error) {
+	if isRow(e.X) {
+		return c.inRows(e)
+	}
 	x, err := c.expr(e.X)
 	if err != nil {
 		return nil, err

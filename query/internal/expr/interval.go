@@ -21,7 +21,9 @@ func (c *compiler) interval(e *parser.Interval) (*Expr, error) {
 	if _, ok := value.TimeUnits[value.UnitName(e.Unit)]; !ok {
 		return nil, unknownUnit(e.Unit, e.Pos)
 	}
-	return concat([]*Expr{x, fixed(value.OfText(" "+e.Unit), e.Pos)}), nil
+	length := *concat([]*Expr{x, fixed(value.OfText(" "+e.Unit), e.Pos)})
+	length.interval = true
+	return &length, nil
 }
 
 func unknownUnit(name string, pos parser.Pos) error {
@@ -202,3 +204,6 @@ func badInterval(v value.Value, pos parser.Pos) error {
 	return &fault.Error{Kind: fault.BadArgument, Pos: pos, Msg: "'" + v.Text() + "' is no interval",
 		Hint: "write a number and a unit, as in '15 minutes'"}
 }
+
+// IsInterval reports whether x is written as INTERVAL n unit.
+func (x *Expr) IsInterval() bool { return x.interval }

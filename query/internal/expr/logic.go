@@ -120,6 +120,9 @@ func (c *compiler) binary(e *parser.Binary) (*Expr, error) {
 			return c.intervals(e)
 		}
 	}
+	if isRow(e.X) || isRow(e.Y) || isWide(e.X) && isWide(e.Y) {
+		return c.rows(e)
+	}
 	l, err := c.expr(e.X)
 	if err != nil {
 		return nil, err
@@ -150,6 +153,9 @@ func (c *compiler) binary(e *parser.Binary) (*Expr, error) {
 // caseOf compiles CASE: the first branch whose condition is true, or whose value equals the
 // operand.
 func (c *compiler) caseOf(e *parser.Case) (*Expr, error) {
+	if isRow(e.Operand) {
+		return c.expr(rowsCase(e))
+	}
 	var operand *Expr
 	var err error
 	if e.Operand != nil {
