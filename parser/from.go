@@ -145,6 +145,10 @@ func (r *sourceReader) source() Source {
 		return t
 	}
 	if t.Alias = r.alias(); t.Alias != "" && p.word("(") {
+		if at, hint := p.foreignFormAt(p.at); hint != "" {
+			p.fail(at, "syntax error at "+p.quote(at), hint)
+			return t
+		}
 		p.fail(p.at, "the columns of a table have their names",
 			"other names are given by a sub-query: (SELECT ...) AS "+t.Alias+" (...)")
 	}

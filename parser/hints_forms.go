@@ -71,8 +71,6 @@ var foreignForms = []foreignForm{
 	{"x | ?", "write payload ->> '$.name'"},
 	{"x | ? '", "write json_type(payload, '$.key') IS NOT NULL"},
 	{") | . x", "write x ->> '$.field'"},
-	{"IGNORE NULLS", "write FILTER (WHERE x IS NOT NULL), or a sub-query that leaves the NULLs out"},
-	{"RESPECT NULLS", "leave it out: NULLs count"},
 }
 
 // foreignFormAt looks for a form that ends in front of the token at which the grammar stopped, or

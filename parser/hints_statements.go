@@ -111,7 +111,6 @@ var foreignStatements = map[string]string{
 	"UPSERT":     immutable,
 	"USE":        "a connection has one store",
 	"VACUUM":     "the store needs no vacuum",
-	"VALUES":     "write SELECT 1, 2",
 	"WAITFOR":    follows,
 	"WATCH":      follows,
 	"WHILE":      blocks,

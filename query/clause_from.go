@@ -78,6 +78,10 @@ func (c *coreScope) tableInput(from *parser.Table) (rel relation, name string, e
 		rel := &withRelation{cte: cte, up: c.depth - cte.depth}
 		return rel, aliasOr(from.Alias, cte.name), nil
 	}
+	if from.Schema == parser.ViewsSchema {
+		rel, err := c.view(from)
+		return rel, aliasOr(from.Alias, from.Name), err
+	}
 	if from.Param != nil {
 		return nil, "", errorf(Unsupported, from.Pos,
 			"a table's name can be a parameter only in INSERT INTO and EXPECT; use $all WHERE stream = ?")

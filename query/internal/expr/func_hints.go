@@ -200,7 +200,7 @@ var jsonHints = []hintGroup{
 		"write x ->> '$[0]', or x ->> '$.key'"},
 	{"json_each json_tree generate_series", "it gives rows, and stands in FROM: FROM $all AS e, json_each(e.tags) AS t"},
 	{"unnest explode posexplode flatten json_array_elements jsonb_array_elements json_array_elements_text " +
-		"jsonb_array_elements_text json_object_keys jsonb_object_keys jsonb_each json_table openjson arrayjoin",
+		"jsonb_array_elements_text jsonb_each json_table openjson arrayjoin",
 		"it would give rows: write FROM $all AS e, json_each(e.payload, '$.items') AS i"},
 	{"range generate_date_array sequence generate_subscripts", "write FROM generate_series(start, stop, step)"},
 }
