@@ -167,7 +167,7 @@ func checkFunctionName(name string) error {
 // isBuiltIn reports whether SQL itself has a function of the name.
 func isBuiltIn(name string) bool {
 	return slices.Contains(expr.Names(), name) || aggregates[name] != nil || windowFuncs[name] != nil ||
-		name == "grouping" || name == "grouping_id"
+		tableFunctions[name] != nil || name == "grouping" || name == "grouping_id"
 }
 
 // setScalar takes the signature of Func.

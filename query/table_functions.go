@@ -22,6 +22,7 @@ const (
 	kindScalar    = "scalar"
 	kindAggregate = "aggregate"
 	kindWindow    = "window"
+	kindTable     = "table"
 
 	fromSQL     = "built-in"
 	fromProgram = "program"
@@ -44,6 +45,9 @@ func functionRows(_ context.Context, ex *execution, _ scanBounds) rowMaker {
 	}
 	for name, w := range windowFuncs {
 		add(name, kindWindow, countOf(w.min, w.max), fromSQL)
+	}
+	for name, f := range tableFunctions {
+		add(name, kindTable, countOf(f.min, f.max), fromSQL)
 	}
 	if f := ex.session.Settings.Functions; f != nil {
 		for name, g := range f.byName {
