@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold/engine/filestore"
@@ -72,11 +71,18 @@ func runSLT(t *testing.T, path string) sqllogic.Counts {
 	file, err := os.Open(path)
 	require.NoError(t, err)
 	defer file.Close()
-	c, err := sqllogic.Run(file, newMemDB(t), func(line int, text string) { t.Errorf("%s:%d: %s", path, line, text) })
+	c, err := sqllogic.Run(file, newMemDB(t), func(line int, text string) {
+		if !wider.MatchString(text) {
+			t.Errorf("%s:%d: %s", path, line, text)
+		}
+	})
 	require.NoError(t, err)
-	assert.Zero(t, c.Wrong)
 	return c
 }
+
+// wider are statements that SQLite refuses and the dialect has, as PostgreSQL does: aggregates of
+// several arguments with DISTINCT.
+var wider = regexp.MustCompile(`(?i)^SELECT group_concat\(DISTINCT [^()]*,[^()]*\) FROM \w+: should be an error$`)
 
 // A memDB runs statements on tables in memory, and does in their place what an append-only dialect
 // does not have: CREATE, DROP, DELETE, INSERT ... SELECT and views.
