@@ -191,12 +191,14 @@ const longestStatement = 3
 
 // foreignStatement returns the error for a statement that begins with words of another dialect, or
 // nil. Fewer words than least do not count.
-func foreignStatement(text string, toks []token, least int) *SyntaxError {
-	words := firstWords(toks)
+func foreignStatement(whole string, toks []token, least int) *SyntaxError {
+	var room [longestStatement]string
+	words := firstWords(room[:0], toks)
 	for n := len(words); n >= least; n-- {
-		key := strings.Join(words[:n], " ")
-		if hint, ok := foreignStatements[key]; ok {
-			err := newSyntaxError(text, toks[0].off, key+" is not supported")
+		var key [64]byte
+		text := joinWords(key[:0], words[:n])
+		if hint, ok := foreignStatements[string(text)]; ok { // which allocates nothing
+			err := newSyntaxError(whole, toks[0].off, string(text)+" is not supported")
 			err.Hint = hint
 			return err
 		}
@@ -204,8 +206,19 @@ func foreignStatement(text string, toks []token, least int) *SyntaxError {
 	return nil
 }
 
-// firstWords returns the words that a statement begins with, in upper case, and a ( or a dot.
-func firstWords(toks []token) (words []string) {
+// joinWords appends words with blanks between them.
+func joinWords(b []byte, words []string) []byte {
+	for i, word := range words {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = append(b, word...)
+	}
+	return b
+}
+
+// firstWords appends the words that a statement begins with, in upper case, and a ( or a dot.
+func firstWords(words []string, toks []token) []string {
 	for i := range toks[:min(len(toks), longestStatement)] {
 		switch t := &toks[i]; {
 		case t.kind == tokWord:
