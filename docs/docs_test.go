@@ -160,8 +160,11 @@ func TestSamplesOfFollowing(t *testing.T) {
 }
 
 // runSamples runs the blocks of a language of sql.md from top to bottom on one store.
-func runSamples(t *testing.T, db *sql.Conn, language string) {
-	texts, lines := blocks(t, "sql.md", language)
+func runSamples(t *testing.T, db *sql.Conn, language string) { runPage(t, db, "sql.md", language) }
+
+// runPage runs the blocks of a language of a page from top to bottom on one store.
+func runPage(t *testing.T, db *sql.Conn, page, language string) {
+	texts, lines := blocks(t, page, language)
 	require.NotEmpty(t, texts)
 	ran := 0
 	for i := range texts {
@@ -173,11 +176,11 @@ func runSamples(t *testing.T, db *sql.Conn, language string) {
 			}
 			got, err := run(t, db, s.sql, wanted)
 			if s.fail != "" {
-				assert.ErrorContains(t, err, s.fail, "sql.md:%d: %s", s.line, s.sql)
+				assert.ErrorContains(t, err, s.fail, "%s:%d: %s", page, s.line, s.sql)
 				continue
 			}
-			if assert.NoError(t, err, "sql.md:%d: %s", s.line, s.sql) && s.want != nil {
-				assert.Equal(t, s.want, got, "sql.md:%d: %s", s.line, s.sql)
+			if assert.NoError(t, err, "%s:%d: %s", page, s.line, s.sql) && s.want != nil {
+				assert.Equal(t, s.want, got, "%s:%d: %s", page, s.line, s.sql)
 			}
 		}
 	}
