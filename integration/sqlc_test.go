@@ -161,14 +161,14 @@ func TestIntrospection(t *testing.T) {
 	}{
 		{"SELECT\n  schema_name,\n  catalog_name\nFROM information_schema.schemata\n\nWHERE schema_name NOT IN " +
 			"(?)\nORDER BY catalog_name, schema_name",
-			[]any{"information_schema"}, "main | eventfold"},
+			[]any{"information_schema"}, "main | eventfold; views | eventfold"},
 		{"SELECT\n  table_catalog,\n  table_schema,\n  table_name,\n  table_type\nFROM information_schema.tables\n " +
 			"WHERE table_schema NOT IN (?) AND table_type IN (?, ?, ?, ?, ?)\nORDER BY table_catalog, table_schema, " +
 			"table_type, table_name",
 			[]any{"information_schema", "TABLE", "BASE TABLE", "SYSTEM TABLE", "SYNONYM", "VIEW"},
 			"eventfold | main | $all | BASE TABLE; eventfold | main | $erasures | VIEW; " +
-				"eventfold | main | $followers | VIEW; eventfold | main | $stats | " +
-				"VIEW; eventfold | main | $streams | VIEW; eventfold | main | $types | VIEW"},
+				"eventfold | main | $followers | VIEW; eventfold | main | $functions | VIEW; eventfold | main | $stats | " +
+				"VIEW; eventfold | main | $streams | VIEW; eventfold | main | $types | VIEW; eventfold | main | $views | VIEW"},
 		{"SELECT\n  table_catalog,\n  table_schema,\n  table_name,\n  table_type\nFROM information_schema.tables\n " +
 			"WHERE table_schema NOT IN (?) AND table_name LIKE ?\nORDER BY table_catalog, table_schema, table_type, " +
 			"table_name",

@@ -64,7 +64,7 @@ func leavesBelow(src *fromItem, rel relation, columns []int) (list []leaf) {
 		for _, from := range core.sources() {
 			below := core.columnsOf(from, columns)
 			if scan, ok := from.(*tableScan); ok {
-				l := leaf{scan: scan, src: src, columns: below}
+				l := leaf{scan: scan, src: src, columns: comparedAlike(src, scan, below)}
 				if core.group != nil && core.group.view != nil {
 					l.group, l.slots = core.group, core.slotsOf(columns)
 				}
@@ -75,6 +75,24 @@ func leavesBelow(src *fromItem, rel relation, columns []int) (list []leaf) {
 		}
 	}
 	return list
+}
+
+// comparedAlike leaves out of columns, ordinals of a table's columns by those of src, what src
+// compares in another way than the table: a column of a UNION has one affinity and one collation for
+// all of its SELECTs.
+func comparedAlike(src *fromItem, scan *tableScan, columns []int) []int {
+	alike := slices.Clone(columns)
+	below := scan.def.schema()
+	for i, ordinal := range columns {
+		if ordinal < 0 {
+			continue
+		}
+		a, b := &src.columns[i], &below[ordinal]
+		if a.Type != b.Type || a.affinity != b.affinity || a.collate != b.collate || a.tags != b.tags {
+			alike[i] = -1
+		}
+	}
+	return alike
 }
 
 // planOf returns the plan of a sub-query or a view, nil for other relations: what a LATERAL one reads
@@ -148,6 +166,9 @@ func (c *coreScope) pushKey(l leaf, cond parser.Expr) error {
 			continue
 		}
 		key := l.group.keys[l.slots[i]]
+		if l.src.columns[i].affinity != key.Affinity {
+			continue
+		}
 		operands, err := c.operands(side[1])
 		if err != nil || operands == nil {
 			return err
