@@ -26,9 +26,9 @@ func (g *goFunction) setAggregate(step, result any) error {
 	switch {
 	case st.Kind() != reflect.Func || g.call.IsNil() || st.NumIn() < 2 || st.In(0).Kind() != reflect.Pointer ||
 		st.NumOut() > 1 || st.NumOut() == 1 && st.Out(0) != errorType:
-		return errors.New("Step must be func(state *S, arguments...), or the same with an error as its result")
+		return errors.New("the field Step must be func(state *S, arguments...), or the same with an error as its result")
 	case rt.Kind() != reflect.Func || g.final.IsNil() || rt.NumIn() != 1 || rt.In(0) != st.In(0):
-		return fmt.Errorf("Result must be func(%s) T or func(%s) (T, error)", st.In(0), st.In(0))
+		return fmt.Errorf("the field Result must be func(%s) T or func(%s) (T, error)", st.In(0), st.In(0))
 	}
 	g.state = st.In(0).Elem()
 	if err := g.setParams(st, 1); err != nil {

@@ -175,7 +175,7 @@ func (g *goFunction) setScalar(f any) error {
 	g.call = reflect.ValueOf(f)
 	t := g.call.Type()
 	if t.Kind() != reflect.Func || g.call.IsNil() {
-		return fmt.Errorf("Func is a %T, not a function", f)
+		return fmt.Errorf("the field Func is a %T, not a function", f)
 	}
 	first := 0
 	if t.NumIn() > 0 && t.In(0) == contextType {
