@@ -58,9 +58,18 @@ func (o *rangeOffset) from(v value.Value, sign int64) value.Value {
 		}
 		return t
 	case sign < 0:
-		return value.Sub.Apply(v, o.number)
+		return notBeyond(value.Sub.Apply(v, o.number), v, sign)
 	}
-	return value.Add.Apply(v, o.number)
+	return notBeyond(value.Add.Apply(v, o.number), v, sign)
+}
+
+// notBeyond returns the value at an offset, or v itself if rounding has led to its other side, as it
+// does between an integer above 2^53 and the real number next to it.
+func notBeyond(at, v value.Value, sign int64) value.Value {
+	if at.Kind != value.Null && int64(value.Compare(at, v, value.Binary))*sign < 0 {
+		return v
+	}
+	return at
 }
 
 // rangeEdge returns the edge of a RANGE with an offset: the first row whose value is not before the
