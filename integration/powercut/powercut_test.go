@@ -66,15 +66,18 @@ const sector = 512
 // flush among them, and of the sectors written since then any.
 func (m *machine) cut(r *rand.Rand, n int) []byte {
 	image := append([]byte(nil), m.start...)
+	m.disk.mu.Lock()
+	operations := m.disk.operations[:n] // the kernel may go on adding others
+	m.disk.mu.Unlock()
 	flushed := n
-	for flushed > 0 && m.disk.operations[flushed-1].data != nil {
+	for flushed > 0 && operations[flushed-1].data != nil {
 		flushed--
 	}
-	for _, op := range m.disk.operations[:flushed] {
+	for _, op := range operations[:flushed] {
 		copy(image[op.offset:], op.data)
 	}
 	keep := []int{0, 25, 50, 75, 100}[r.IntN(5)] // percent
-	for _, op := range m.disk.operations[flushed:n] {
+	for _, op := range operations[flushed:] {
 		for at := 0; at < len(op.data); at += sector {
 			if r.IntN(100) < keep {
 				copy(image[op.offset+int64(at):], op.data[at:min(at+sector, len(op.data))])
