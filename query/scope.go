@@ -140,8 +140,10 @@ func (s *clauseScope) compile(e parser.Expr) (*expr.Expr, error) {
 	}
 	s.reveals = s.reveals || err == nil && x.Reveals
 	if err == nil && s.rowWise && x.Clock {
-		return nil, errorf(BadStatement, e.At(),
+		unsteady := errorf(BadStatement, e.At(),
 			"the condition of NO EVENT cannot depend on the time at which it is evaluated")
+		unsteady.Hint = mayBeNow
+		return nil, unsteady
 	}
 	if err == nil && s.rowWise && x.Reveals {
 		return nil, errorf(BadStatement, e.At(),

@@ -26,7 +26,7 @@ func (s *clauseScope) unknown(c *parser.Column) error {
 			e.Hint = "a field of JSON is " + c.Table + "->>'$." + c.Name + "'"
 		}
 	case s.namesResult(c):
-		e.Hint = "it names a result, which is not known here: write its expression, or FROM (SELECT ...) around it"
+		e.Hint = "it names a result, which is not known here: write its expression, or SELECT from a sub-query that names it"
 	case foreign != "" && s.hasColumn(foreign):
 		e.Hint = "the column is " + foreign
 		if c.Quoted {
