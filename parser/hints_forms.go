@@ -53,6 +53,7 @@ var foreignForms = []foreignForm{
 	{"LIMIT # | BY", "write DISTINCT ON (x), or row_number() OVER (PARTITION BY x ORDER BY y) <= n around it"},
 	{"USING <", "write ASC or DESC"},
 	{"USING >", "write ASC or DESC"},
+	{"ORDER BY | ALL", "name the results, or their numbers: ORDER BY 1, 2"},
 	{"PREWHERE x", "write WHERE"},
 	{"SETTINGS x", "settings stand in the data source name"},
 	{"FORMAT x", "a program reads rows; for JSON write json_object(key, value, ...)"},

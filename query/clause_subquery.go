@@ -165,6 +165,12 @@ func (s *clauseScope) InSelect(x *expr.Expr, in *parser.In) (*expr.Expr, error) 
 		if n := len(p.plan.columns); in.Table {
 			e := errorf(BadStatement, p.pos, "IN takes a table of one column, not of %d", n)
 			e.Hint = "write IN (SELECT column FROM table)"
+			if t, ok := in.Select.First.From.(*parser.Table); ok && s.hasColumn(t.Name) {
+				e.Hint = "the elements of an array are SELECT value FROM json_each(" + t.Name + ")"
+				if sameName(t.Name, "tags") {
+					e.Hint = "write HAS(tags, 'x')"
+				}
+			}
 			return nil, e
 		}
 		return nil, err

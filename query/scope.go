@@ -140,8 +140,10 @@ func (s *clauseScope) compile(e parser.Expr) (*expr.Expr, error) {
 	}
 	s.reveals = s.reveals || err == nil && x.Reveals
 	if err == nil && s.rowWise && x.Clock {
-		return nil, errorf(BadStatement, e.At(),
+		unsteady := errorf(BadStatement, e.At(),
 			"the condition of NO EVENT cannot depend on the time at which it is evaluated")
+		unsteady.Hint = mayBeNow
+		return nil, unsteady
 	}
 	if err == nil && s.rowWise && x.Reveals {
 		return nil, errorf(BadStatement, e.At(),
@@ -309,77 +311,6 @@ func (q *queryScope) outer(c *parser.Column) (*expr.Expr, bool, error) {
 	e.Constant = false
 	e.Eval = func(en *expr.Env) value.Value { return inner.Eval(en.Row.Outer) }
 	return &e, true, nil
-}
-
-// unknown makes the error for a column that nobody has.
-func (s *clauseScope) unknown(c *parser.Column) error {
-	e := errorf(UnknownColumn, c.Pos, "there is no column %s", fault.Quoted(c.Name))
-	foreign := foreignColumns[parser.LowerASCII(c.Name)]
-	switch {
-	case s.constant:
-		e.Msg = s.clause + " takes constants; there is no column " + fault.Quoted(c.Name) + " to read"
-		if c.Quoted {
-			e.Hint = "strings take single quotes"
-		}
-	case c.Table != "" && !s.hasSource(c.Table):
-		if s.clause == "FROM" {
-			e.Hint = "what stands in FROM reads only what is to its left"
-		}
-		e.Msg = "there is no table " + fault.Quoted(c.Table) + " in this query"
-		if s.hasColumn(c.Table) {
-			e.Hint = "a field of JSON is " + c.Table + "->>'$." + c.Name + "'"
-		}
-	case foreign != "" && s.hasColumn(foreign):
-		e.Hint = "the column is " + foreign
-		if c.Quoted {
-			e.Hint += "; strings take single quotes"
-		}
-	case c.Quoted:
-		e.Hint = "strings take single quotes"
-	case isFollowColumn(c):
-		e.Hint = "as_of and change tell of the rows of a SELECT with groups that ends in FOLLOW"
-	case strings.HasPrefix(c.Name, "$__"):
-		e.Hint = "a Grafana macro was not expanded"
-	default:
-		if name := s.similar(c.Name); name != "" {
-			e.Hint = "did you mean " + name + "?"
-		}
-	}
-	return e
-}
-
-func (c *coreScope) hasSource(name string) bool {
-	for i := range c.sources {
-		if sameName(c.sources[i].name, name) {
-			return true
-		}
-	}
-	return false
-}
-
-func (c *coreScope) hasColumn(name string) bool {
-	for i := range c.sources {
-		for _, col := range c.sources[i].columns {
-			if sameName(col.Name, name) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// similar returns the column whose name differs from name by one or two edits, "" if there is none.
-func (c *coreScope) similar(name string) string {
-	best, least := "", 3
-	for i := range c.sources {
-		for _, col := range c.sources[i].columns {
-			if d := parser.EditDistance(parser.LowerASCII(name), parser.LowerASCII(col.Name)); d < least &&
-				d < len(col.Name) {
-				best, least = col.Name, d
-			}
-		}
-	}
-	return best
 }
 
 // Call implements binder: aggregates and window functions; everything else is a scalar function.

@@ -18,6 +18,9 @@ func (c *aggregateCall) keepable() bool {
 	return !c.distinct && d.merge != nil && plain && (!d.holds || keepsOne[c.name])
 }
 
+// mayBeNow is why a date of a text depends on the time, which nobody sees who reads date(x).
+const mayBeNow = "a text may be 'now': of one that is a time, write date(timestamp(x))"
+
 // notKeepable tells why the groups of a SELECT cannot be kept, nil if they can. unsteady tells that
 // it depends on more than the log.
 func notKeepable(sel *parser.Select, p *selectPlan, unsteady bool) error {
@@ -39,7 +42,7 @@ func notKeepable(sel *parser.Select, p *selectPlan, unsteady bool) error {
 		what, hint = "has no sub-queries", "make a plain view that joins materialized ones"
 	case unsteady:
 		what = "depends on the log alone, not on the time, on keys or on functions of a program"
-		hint = "ask for that where the view is used"
+		hint = "ask for that where the view is used; " + mayBeNow
 	}
 	if what == "" {
 		return notKept(core.group)

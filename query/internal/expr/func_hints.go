@@ -73,6 +73,7 @@ var choiceHints = []hintGroup{
 	{"equal_null", "write a IS NOT DISTINCT FROM b"},
 	{"xor", "write (a) <> (b), of two conditions"},
 	{"isnan is_nan", "write x IS NULL: what is no number is NULL"},
+	{"any some", "write x IN (SELECT ...), EXISTS (SELECT ...), or HAS(tags, 'x')"},
 }
 
 var aggregateHints = []hintGroup{
