@@ -36,12 +36,15 @@ type ConflictError struct {
 
 // A FailedCheck is one expectation that did not hold.
 type FailedCheck struct {
-	Append    int             // which of the appends of the call
-	Check     int             // which of its expectations
-	Stream    string          // the append's stream; of what a transaction has read, that of the events, "" if they are of several
-	Expected  ExpectedVersion // if the expectation was a version
-	Actual    Version         // the stream's version when the append was refused; NoVersion if there is no such stream
-	Condition *Condition      // if the expectation was a condition
+	Append int // which of the appends of the call
+	Check  int // which of its expectations
+	// the append's stream; of what a transaction has read, that of the events, "" if they are of
+	// several
+	Stream   string
+	Expected ExpectedVersion // if the expectation was a version
+	// the stream's version when the append was refused; NoVersion if there is no such stream
+	Actual    Version
+	Condition *Condition // if the expectation was a condition
 	// the first ten events that break the condition; those of the append itself, without places, at
 	// the end
 	Conflicts []Event

@@ -54,8 +54,10 @@ func (c *statementCompiler) view(t *parser.Table) (*viewRelation, error) {
 func unknownView(views *viewSet, t *parser.Table) error {
 	e := errorf(UnknownTable, t.Pos, "there is no view %s", fault.Quoted(t.Name))
 	e.Hint = "SHOW VIEWS lists them; a stream stands in no schema"
+	meant := parser.LowerASCII(fault.Short(t.Name))
 	for _, v := range views.byName {
-		if d := parser.EditDistance(parser.LowerASCII(fault.Short(t.Name)), parser.LowerASCII(fault.Short(v.name))); d < 3 && d < len(v.name) {
+		d := parser.EditDistance(meant, parser.LowerASCII(fault.Short(v.name)))
+		if d < 3 && d < len(v.name) {
 			e.Hint = "did you mean views." + v.name + "?"
 		}
 	}

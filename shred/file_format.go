@@ -27,8 +27,9 @@ import (
 //
 // A last line that cannot be read is torn: it was being written when the machine stopped, nobody was
 // told that it is there, and it is cut off. What the disk has in its place may hold line ends itself;
-// see isTorn. Any other line that cannot be read is damage. So that a damaged line is not taken for a torn one, a file that is written anew ends with a mark, and opening
-// and closing the keyring append one behind keys.
+// see isTorn. Any other line that cannot be read is damage. So that a damaged line is not taken for a
+// torn one, a file that is written anew ends with a mark, and opening and closing the keyring append
+// one behind keys.
 type keyringHeader struct {
 	Version  int    `json:"eventfold_keyring"`
 	Epoch    string `json:"epoch"`

@@ -18,7 +18,8 @@ import (
 //	P1  every acknowledged event is there, at its place, byte for byte
 //	P2  positions and the versions of every stream have no gaps
 //	P3  an append is there entirely or not at all
-//	P4  nothing is there that was refused or never tried; what one client tried one after the other is there up to some point
+//	P4  nothing is there that was refused or never tried; what one client tried one after the other
+//	    is there up to some point
 //	P5  what a reader has seen is still there
 //	P6  the indexes answer as a reading of the whole log does
 //	P7  the chain goes on
@@ -28,8 +29,8 @@ import (
 //	P11 what an erasure in the log names has no content, and nothing else lacks it; once it is done
 //	    no file holds a piece of it
 //
-// Check holds P1 to P5 and the first half of P11, CheckErased the other half; the others need more than a list of events: the Explorer holds P7, P8 and
-// P10, the suites P6 and P9.
+// Check holds P1 to P5 and the first half of P11, CheckErased the other half; the others need more
+// than a list of events: the Explorer holds P7, P8 and P10, the suites P6 and P9.
 //
 // An Oracle may be used by any number of goroutines.
 type Oracle struct {

@@ -13,7 +13,9 @@ var _ engine.Eraser = (*FileStore)(nil)
 
 // resolve checks the streams of a batch, and gives each note in it the stream and the events that
 // tell of it. The caller's batch stays as it is. own tells that there is one.
-func (s *FileStore) resolve(ctx context.Context, batch []engine.Append) (resolved []engine.Append, own bool, err error) {
+func (s *FileStore) resolve(
+	ctx context.Context, batch []engine.Append,
+) (resolved []engine.Append, own bool, err error) {
 	for i := range batch {
 		note := batch[i].Note()
 		if note == nil {

@@ -117,13 +117,15 @@ func (r *run) statement(rec record) {
 }
 
 // changes finds the table that a statement changes.
-var changes = regexp.MustCompile(`(?is)^\s*(?:INSERT\s+(?:OR\s+\w+\s+)?INTO|REPLACE\s+INTO|UPDATE(?:\s+OR\s+\w+)?|DELETE\s+FROM|DROP\s+\w+(?:\s+IF\s+EXISTS)?|` +
+var changes = regexp.MustCompile(`(?is)^\s*(?:INSERT\s+(?:OR\s+\w+\s+)?INTO|REPLACE\s+INTO|` +
+	`UPDATE(?:\s+OR\s+\w+)?|DELETE\s+FROM|DROP\s+\w+(?:\s+IF\s+EXISTS)?|` +
 	`ALTER\s+TABLE|CREATE\s+(?:TEMP\w*\s+)?(?:TABLE|VIEW)(?:\s+IF\s+NOT\s+EXISTS)?)\s+["'\x60\[]?(\w+)`)
 
 // triggers finds the table that a trigger would change further.
 var triggers = regexp.MustCompile(`(?is)^\s*CREATE\s+(?:TEMP\w*\s+)?TRIGGER\b.*?\bON\s+["'\x60\[]?(\w+)`)
 
-// loseChange notes that a statement has not done what it should. One that should be an error would have changed nothing.
+// loseChange notes that a statement has not done what it should. One that should be an error would
+// have changed nothing.
 func (r *run) loseChange(rec record) {
 	if rec.kind[0] == "statement" && rec.kind[1] == "ok" {
 		r.lose(rec.sql)

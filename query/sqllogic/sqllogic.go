@@ -10,7 +10,8 @@
 //	----
 //	<a value a line, or "N values hashing to MD5">
 //
-// Before a record may stand "onlyif NAME" and "skipif NAME". The names that hold are sqlite, which is the reference, and eventfold.
+// Before a record may stand "onlyif NAME" and "skipif NAME". The names that hold are sqlite, which is
+// the reference, and eventfold.
 package sqllogic
 
 import (

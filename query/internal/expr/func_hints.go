@@ -100,7 +100,10 @@ var aggregateHints = []hintGroup{
 const bitwise = "there are no bitwise operators"
 
 var mathHints = []hintGroup{
-	{"random rand randomblob setseed", "a statement gives the same result for the same log; there are no random functions"},
+	{
+		"random rand randomblob setseed",
+		"a statement gives the same result for the same log; there are no random functions",
+	},
 	{"bitand bitor bitxor bit_and bit_or bit_xor bit_count", bitwise},
 	{"cbrt", "write pow(x, 1.0 / 3)"},
 	{"cot", "write 1 / tan(x)"},
