@@ -225,20 +225,29 @@ func run(t *testing.T, db *sql.Conn, text string, wanted int) (got []string, err
 		return nil, err
 	}
 	for (!follow || len(got) < wanted) && rows.Next() {
-		values, targets := make([]any, len(names)), make([]any, len(names))
-		for i := range values {
-			targets[i] = &values[i]
-		}
-		if err := rows.Scan(targets...); err != nil {
+		text, err := rowText(rows, len(names))
+		if err != nil {
 			return got, err
 		}
-		cells := make([]string, len(values))
-		for i, v := range values {
-			cells[i] = cell(v)
-		}
-		got = append(got, strings.Join(cells, " | "))
+		got = append(got, text)
 	}
 	return got, rows.Err()
+}
+
+// rowText is the row that rows are at, its values separated by bars.
+func rowText(rows *sql.Rows, columns int) (string, error) {
+	values, targets := make([]any, columns), make([]any, columns)
+	for i := range values {
+		targets[i] = &values[i]
+	}
+	if err := rows.Scan(targets...); err != nil {
+		return "", err
+	}
+	cells := make([]string, columns)
+	for i, v := range values {
+		cells[i] = cell(v)
+	}
+	return strings.Join(cells, " | "), nil
 }
 
 func cell(v any) string {

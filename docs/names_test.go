@@ -111,9 +111,10 @@ func receiver(d *ast.FuncDecl) string {
 }
 
 var (
-	goFile = regexp.MustCompile(`\b[a-z0-9_]+\.go\b`)
-	goTest = regexp.MustCompile(`\b(?:Test|Fuzz)[A-Z][A-Za-z0-9]+`)
-	goName = regexp.MustCompile(
+	address = regexp.MustCompile(`https?://[^\s)]+`) // of a page, such as one of pkg.go.dev
+	goFile  = regexp.MustCompile(`\b[a-z0-9_]+\.go\b`)
+	goTest  = regexp.MustCompile(`\b(?:Test|Fuzz)[A-Z][A-Za-z0-9]+`)
+	goName  = regexp.MustCompile(
 		`\b(?:engine|filestore|eventfold|query|parser|enginetest)\.[A-Z][A-Za-z]+(?:\.[A-Z][A-Za-z]+)?`)
 	configName = regexp.MustCompile("`Config\\.[A-Z][A-Za-z]+")
 )
@@ -126,7 +127,7 @@ func TestDocumentsNameWhatThereIs(t *testing.T) {
 	for _, page := range pages(t) {
 		content, err := os.ReadFile(page)
 		require.NoError(t, err)
-		text := string(content)
+		text := address.ReplaceAllString(string(content), "")
 		for _, name := range goFile.FindAllString(text, -1) {
 			found++
 			assert.True(t, names.files[name], "%s: there is no file %s", page, name)

@@ -23,7 +23,7 @@ type Variable struct {
 // Variables are all of them.
 var Variables = []Variable{
 	{"EVENTFOLD_SEED", "random tests of all packages", "the seed, as a failure prints it"},
-	{"EVENTFOLD_TORTURE", "engine, root",
+	{"EVENTFOLD_TORTURE", "engine, root, query, shred",
 		"share of the long variant that runs, 0 to 1; `-tags torture` is 1"},
 	{"EVENTFOLD_REPORT", "engine/crashtest", "file to which figures are appended"},
 	{"EVENTFOLD_DUMP", "engine/crashtest",
