@@ -46,6 +46,8 @@ var troubles = map[string]func(t *testing.T, p *protocol){
 	"config":   configTrouble,
 	"readonly": readOnlyTrouble,
 	"memory":   memoryTrouble,
+	"backup":   backupTrouble,
+	"toolarge": tooLargeTrouble,
 }
 
 var update = flag.Bool("update", false, "write the errors of operations.md anew")
@@ -96,6 +98,7 @@ var changing = []struct {
 // String is what stands on the page.
 func (p *protocol) String() string {
 	text := strings.ReplaceAll(p.text.String(), p.dir, "/var/lib/shop/events")
+	text = strings.ReplaceAll(text, filepath.Dir(p.dir), "")
 	for _, c := range changing {
 		text = c.from.ReplaceAllString(text, c.to)
 	}
@@ -351,4 +354,19 @@ func readOnlyTrouble(t *testing.T, p *protocol) {
 func memoryTrouble(t *testing.T, p *protocol) {
 	p.run(t, openAt(t, ":memory:?query_memory=1MiB"),
 		`SELECT value FROM generate_series(1, 1000000) ORDER BY value DESC`)
+}
+
+func backupTrouble(t *testing.T, p *protocol) {
+	fill(t, p.dir)
+	backups := filepath.Join(filepath.Dir(p.dir), "backup")
+	require.NoError(t, os.MkdirAll(filepath.Join(backups, "photos"), 0o700))
+	db := openAt(t, p.dir)
+	p.run(t, db, `BACKUP TO '`+backups+`'`)
+	p.run(t, db, `BACKUP TO '`+backups+`/disk/events'`)
+	p.run(t, openAt(t, p.dir+"?mode=ro"), `BACKUP TO '`+backups+`/events'`)
+}
+
+func tooLargeTrouble(t *testing.T, p *protocol) {
+	db := openAt(t, ":memory:?max_event_size=64KiB")
+	p.run(t, db, `INSERT INTO "order-7" (type, payload) VALUES ('Noted', printf('%70000d', 7))`)
 }
