@@ -25,7 +25,8 @@ import (
 // TestSamplesOfOperations runs the SQL of operations.md from top to bottom on one store.
 func TestSamplesOfOperations(t *testing.T) {
 	db := open(t)
-	_, err := db.ExecContext(t.Context(), `INSERT INTO "order-7" (type, payload) VALUES ('Placed', '{"total": 12}'), ('Paid', NULL)`)
+	_, err := db.ExecContext(t.Context(), `INSERT INTO "order-7" (type, payload) VALUES
+		('Placed', '{"total": 12}'), ('Paid', NULL)`)
 	require.NoError(t, err)
 	runPage(t, db, "operations.md", "sql")
 }
