@@ -371,3 +371,30 @@ func tooLargeTrouble(t *testing.T, p *protocol) {
 	db := openAt(t, ":memory:?max_event_size=64KiB")
 	p.run(t, db, `INSERT INTO "order-7" (type, payload) VALUES ('Noted', printf('%70000d', 7))`)
 }
+
+// TestADeployWaitsForTheOneBefore: a new process reads at once, and its first append is done when the
+// old one has closed the store.
+func TestADeployWaitsForTheOneBefore(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "events")
+	fill(t, dir)
+	old, err := filestore.Open(dir, filestore.Options{}) // an engine of its own, as another process has
+	require.NoError(t, err)
+	before := eventfold.OpenDB(eventfold.Config{Store: old})
+	_, err = before.Exec(insert)
+	require.NoError(t, err)
+
+	after := openAt(t, dir+"?busy_timeout=1m")
+	var events int
+	require.NoError(t, after.QueryRow(`SELECT COUNT(*) FROM $all`).Scan(&events))
+	assert.Equal(t, 21, events)
+	appended := make(chan error, 1) // ends with the append
+	go func() {
+		_, err := after.Exec(insert)
+		appended <- err
+	}()
+	require.NoError(t, before.Close())
+	require.NoError(t, old.Close())
+	require.NoError(t, <-appended)
+	require.NoError(t, after.QueryRow(`SELECT COUNT(*) FROM $all`).Scan(&events))
+	assert.Equal(t, 22, events)
+}
