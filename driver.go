@@ -162,6 +162,8 @@ type (
 	Append = engine.Append
 	// Appended is the outcome of an append.
 	Appended = engine.Appended
+	// Placed is where one event of an append has its place.
+	Placed = engine.Placed
 	// A Store is an event store, without SQL.
 	Store = engine.Store
 	// Stats are the counters and sizes of a store.
