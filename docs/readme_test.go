@@ -12,7 +12,7 @@ import (
 )
 
 // TestTheProgramOfTheReadmeDoesWhatItSays does what a newcomer does: a module of its own, the program
-// in main.go, go run, twice.
+// in main.go, built and run twice.
 func TestTheProgramOfTheReadmeDoesWhatItSays(t *testing.T) {
 	programs, _ := blocks(t, "../README.md", "go")
 	require.Len(t, programs, 1)
@@ -30,14 +30,16 @@ func TestTheProgramOfTheReadmeDoesWhatItSays(t *testing.T) {
 	// What go get does once there is a release.
 	write("go.mod", "module bank\n\ngo 1.26.0\n\nrequire github.com/eventfold/eventfold v0.0.0\n\n"+
 		"replace github.com/eventfold/eventfold => "+root+"\n")
-	run := func() string {
-		command := exec.Command("go", "run", "-mod=mod", ".")
+	run := func(name string, args ...string) string {
+		command := exec.Command(name, args...)
 		command.Dir = dir
 		command.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
 		out, err := command.CombinedOutput()
 		require.NoError(t, err, "%s", out)
 		return string(out)
 	}
-	assert.Equal(t, said[1], run())
-	assert.Contains(t, run(), `stream "account-7" is at version 2, expected no stream`)
+	run("go", "build", "-mod=mod", "-o", "bank.exe", ".")
+	program := filepath.Join(dir, "bank.exe")
+	assert.Equal(t, said[1], run(program))
+	assert.Contains(t, run(program), `stream "account-7" is at version 2, expected no stream`)
 }
