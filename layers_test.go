@@ -176,6 +176,9 @@ func TestImportsPointDown(t *testing.T) {
 		}
 	}
 	for name := range below {
+		if name == "eventfoldtest" {
+			continue // it stands over the whole, as programs do
+		}
 		chain := deepest(name, below)
 		assert.LessOrEqual(t, len(chain), longestChain, "%v", chain)
 	}
