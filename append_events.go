@@ -3,8 +3,8 @@ package eventfold
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 )
@@ -118,7 +118,6 @@ func (in *insertion) text(expected ExpectedVersion) (string, []any) {
 		}
 	}
 	args = in.expect(&b, args, expected)
-	b.WriteString(" RETURNING position, version, id, duplicate, recorded_at")
 	return b.String(), args
 }
 
@@ -150,34 +149,36 @@ func nullable(b []byte) any {
 	return b
 }
 
-// run runs the statement.
+// run runs the statement. Whether a *sql.Conn is in a transaction only the statement finds out,
+// which is then refused before anything is done.
 func (in *insertion) run(ctx context.Context, db Querier, expected ExpectedVersion) (Appended, error) {
 	text, args := in.text(expected)
-	var a Appended
-	err := each(ctx, db, text, args, func(rows *sql.Rows) error {
-		var position, version sql.Null[int64]
-		var id sql.Null[string]
-		var at sql.Null[time.Time]
-		var duplicate sql.Null[bool]
-		if err := rows.Scan(&position, &version, &id, &duplicate, &at); err != nil {
-			return err
+	if !inTransaction(db) {
+		a, err := in.returning(ctx, db, text+" RETURNING version, position, id, duplicate, recorded_at", args)
+		if !errors.Is(err, ErrStatement) {
+			return a, err
 		}
+	}
+	return in.returning(ctx, db, text+" RETURNING version", args)
+}
+
+// returning runs the statement and reads what it returns: versions, and behind them, unless it is in
+// a transaction, what the store has assigned.
+func (in *insertion) returning(ctx context.Context, db Querier, text string, args []any) (a Appended, err error) {
+	err = each(ctx, db, text, args, func(rows *sql.Rows) error {
 		p := Placed{Position: NoPosition, Version: NoVersion, ID: in.events[len(a.Events)].ID}
-		if position.Valid {
-			p.Position = Position(position.V)
+		var version sql.Null[Version]
+		var err error
+		if columns, _ := rows.Columns(); len(columns) == 1 {
+			err = rows.Scan(&version)
+		} else {
+			err = rows.Scan(&version, &p.Position, &p.ID, &a.Duplicate, &a.RecordedAt)
 		}
 		if version.Valid {
-			p.Version = Version(version.V)
-		}
-		if id.Valid {
-			var err error
-			if p.ID, err = uuid.Parse(id.V); err != nil {
-				return err
-			}
+			p.Version = version.V
 		}
 		a.Events = append(a.Events, p)
-		a.Duplicate, a.RecordedAt = duplicate.V, at.V
-		return nil
+		return err
 	})
 	if err != nil {
 		return Appended{}, err
