@@ -28,6 +28,8 @@ var layers = map[string][]string{
 
 	"retain": {}, // a client of database/sql
 
+	"drivertest": {}, // knows database/sql, and no driver
+
 	"query": {
 		"parser", "engine", "query/internal/expr", "query/internal/fault",
 		"query/internal/jsonpath", "query/internal/value", "internal/sabotage",
