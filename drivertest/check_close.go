@@ -76,6 +76,7 @@ func queryRaw(c driver.Conn, text string) (driver.Stmt, driver.Rows, error) {
 		rows, err := q.QueryContext(context.Background(), nil)
 		return statement, rows, err
 	}
+	//lint:ignore SA1019 an old driver has nothing else
 	rows, err := statement.Query(nil)
 	return statement, rows, err
 }

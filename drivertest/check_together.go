@@ -63,7 +63,7 @@ func (s *suite) writeAndRead(writer, n int) error {
 			_, err := s.db.Exec(s.o.Insert, key, []byte(key))
 			return err
 		}); err != nil {
-			return fmt.Errorf("Insert beside others: %w", err)
+			return fmt.Errorf("an insert beside others: %w", err)
 		}
 		var got []byte
 		if err := s.db.QueryRow(s.o.Select, key).Scan(&got); err != nil {

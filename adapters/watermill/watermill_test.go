@@ -378,7 +378,7 @@ func TestASubscriptionSurvivesErrors(t *testing.T) {
 // byValue are checkpoints that cannot be compared.
 type byValue struct {
 	mill.Checkpoints
-	list []int
+	_ []int
 }
 
 // TestConfigsThatCannotBeMeantAreRefused at once.
