@@ -29,6 +29,8 @@ var layers = map[string][]string{
 	"retain":        {},    // a client of database/sql
 	"eventfoldtest": {"."}, // for the tests of programs
 
+	"drivertest": {}, // knows database/sql, and no driver
+
 	"query": {
 		"parser", "engine", "query/internal/expr", "query/internal/fault",
 		"query/internal/jsonpath", "query/internal/value", "internal/sabotage",
