@@ -40,6 +40,8 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.As(err, new(*eventfold.LedgerError)):
 		return exitDamage
+	case errors.As(err, new(*eventfold.HeadError)):
+		return exitDamage
 	case errors.As(err, new(*eventfold.SealError)):
 		return exitConflict
 	case errors.As(err, &known):
@@ -55,24 +57,31 @@ func wantsJSON(args []string) bool {
 	return slices.Contains(args, "--json") || slices.Contains(args, "-json")
 }
 
-// tellError tells an error in one line.
+// tellError tells an error in one line, and below it where in a statement it is.
 func tellError(out io.Writer, asJSON bool, err error) {
 	if errors.Is(err, context.Canceled) {
 		err = errInterrupted
 	}
-	text := "eventfold: " + strings.TrimPrefix(err.Error(), "eventfold: ")
+	text := strings.TrimPrefix(err.Error(), "eventfold: ")
+	text = "eventfold: " + strings.ReplaceAll(text, ": eventfold: ", ": ") // that of an error in another
+	var known *eventfold.Error
+	ours := errors.As(err, &known)
 	if !asJSON {
-		fmt.Fprintln(out, text)
+		fmt.Fprintln(out, safe(text))
+		if ours && known.SQL != "" {
+			fmt.Fprintln(out, safeLines(known.SQL))
+		}
 		return
 	}
 	line := struct {
 		Error    string `json:"error"`
 		SQLState string `json:"sqlstate,omitempty"`
+		Line     int    `json:"line,omitempty"`
+		Column   int    `json:"column,omitempty"`
 		Exit     int    `json:"exit"`
 	}{Error: text, Exit: exitCode(err)}
-	var known *eventfold.Error
-	if errors.As(err, &known) {
-		line.SQLState = known.SQLState()
+	if ours {
+		line.SQLState, line.Line, line.Column = known.SQLState(), known.Line, known.Column
 	}
 	_ = json.NewEncoder(out).Encode(line)
 }
@@ -85,11 +94,11 @@ func events(n int64) string {
 	return fmt.Sprintf("%d events", n)
 }
 
-// tell tells a result: the text, or v as JSON.
+// tell tells a result: the text, made harmless, or v as JSON.
 func tell(out io.Writer, asJSON bool, v any, format string, args ...any) error {
 	if asJSON {
 		return json.NewEncoder(out).Encode(v)
 	}
-	_, err := fmt.Fprintf(out, format+"\n", args...)
+	_, err := fmt.Fprintln(out, safeLines(fmt.Sprintf(format, args...)))
 	return err
 }

@@ -1,11 +1,20 @@
-// Eventfold is the command line of event stores.
+// Eventfold is the command line of event stores; docs/cli.md shows every command.
 //
+//	eventfold query    runs SQL, on what is stored and on what comes
+//	eventfold shell    the same, interactively
+//	eventfold append   appends events that come as lines of JSON
+//	eventfold tail     shows the last events, and those that come
+//	eventfold trace    shows what caused an event, and what it caused
 //	eventfold erase    destroys the content of events, and reaches copies by the store's ledger
 //	eventfold restore  makes a store of a backup, without what was erased since
 //	eventfold retain   erases what a policy does not keep, once or again and again
-//	eventfold version  tells the version
 //
-// Results go to standard output, as text or with --json as a line of JSON, errors to standard error.
+// and others: see eventfold --help.
+//
+// Results go to standard output, as text or with --json as lines of JSON, errors, messages and
+// progress to standard error. The store is the one of --store, or else the first argument, or else
+// that of the variable EVENTFOLD_STORE.
+//
 // The exit code is 0, or 1 after an error, 2 if the command line is wrong, 3 if somebody else is in
 // the way (a lock, another event than was expected), 4 if something is damaged.
 package main
@@ -17,40 +26,65 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"syscall"
 
 	"github.com/urfave/cli/v3"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args, os.Stdout, os.Stderr)
+	ignoreBrokenPipes()
+	ctx, stop := signal.NotifyContext(context.Background(), endings...)
+	code := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
 
 // run runs the command line and returns the exit code.
-func run(ctx context.Context, args []string, out, errOut io.Writer) int {
-	root := &cli.Command{
-		Name:           "eventfold",
-		Usage:          "work with event stores",
-		Writer:         out,
-		ErrWriter:      errOut,
-		ExitErrHandler: func(context.Context, *cli.Command, error) {}, // the error is told below
-		OnUsageError:   badUsage,
-		Action:         unknownCommand,
-		Commands:       []*cli.Command{eraseCommand(), restoreCommand(), retainCommand(), versionCommand()},
-	}
-	for _, c := range root.Commands {
-		c.OnUsageError = badUsage
-		c.Flags = append(c.Flags, &cli.BoolFlag{Name: "json", Usage: "tell the result, and an error, as a line of JSON"})
-	}
-	err := root.Run(ctx, args)
-	if err == nil {
+func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
+	console := newConsole(out, errOut)
+	err := rootCommand(console, in).Run(ctx, args)
+	if err == nil || console.out.gone {
 		return exitOK
 	}
 	tellError(errOut, wantsJSON(args), err)
 	return exitCode(err)
+}
+
+// rootCommand makes the command that all others stand below.
+func rootCommand(console *console, in io.Reader) *cli.Command {
+	root := &cli.Command{
+		Name:                  "eventfold",
+		Usage:                 "work with event stores",
+		Reader:                in,
+		Writer:                console.out,
+		ErrWriter:             console.errOut,
+		Metadata:              map[string]any{consoleKey: console},
+		ExitErrHandler:        func(context.Context, *cli.Command, error) {}, // the error is told by run
+		OnUsageError:          badUsage,
+		Action:                unknownCommand,
+		EnableShellCompletion: true,
+		ConfigureShellCompletionCommand: func(c *cli.Command) {
+			c.Hidden, c.Usage = false, "write a script that completes commands in bash, zsh, fish or pwsh"
+		},
+	}
+	for _, group := range groups {
+		for _, make := range group.commands {
+			c := make()
+			c.Category = group.name
+			finish(c)
+			root.Commands = append(root.Commands, c)
+		}
+	}
+	return root
+}
+
+// finish gives a command, and those below it, what all have.
+func finish(c *cli.Command) {
+	c.OnUsageError = badUsage
+	c.DisableSliceFlagSeparator = true // a comma is part of a value
+	c.Flags = append(c.Flags, &cli.BoolFlag{Name: "json", Usage: "tell the result, and an error, as lines of JSON"})
+	for _, below := range c.Commands {
+		finish(below)
+	}
 }
 
 // A usageError says what is wrong with the command line.
@@ -69,18 +103,6 @@ func unknownCommand(_ context.Context, c *cli.Command) error {
 		return usage("there is no command %q; see eventfold --help", c.Args().First())
 	}
 	return cli.ShowRootCommandHelp(c)
-}
-
-// arguments returns the arguments of a command, which must be as many as the names.
-func arguments(c *cli.Command, names ...string) ([]string, error) {
-	args := c.Args().Slice()
-	if len(args) == len(names) {
-		return args, nil
-	}
-	if len(args) < len(names) {
-		return nil, usage("%s is missing; see eventfold %s --help", names[len(args)], c.Name)
-	}
-	return nil, usage("nobody knows what %q is for; see eventfold %s --help", args[len(names)], c.Name)
 }
 
 var errInterrupted = errors.New("interrupted")

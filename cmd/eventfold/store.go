@@ -10,20 +10,30 @@ import (
 
 // openStore opens a store that must be there. dsn is its path or data source name.
 func openStore(dsn string, mode eventfold.Mode, actor string) (*sql.DB, error) {
-	c, err := eventfold.ParseDSN(dsn)
+	c, err := storeConfig(dsn, mode)
 	if err != nil {
 		return nil, err
-	}
-	if c.Mode == eventfold.Memory {
-		return nil, usage("a store in memory is gone when a command ends: name a directory")
-	}
-	if c.Mode == eventfold.ReadWriteCreate || mode == eventfold.ReadOnly {
-		c.Mode = mode
 	}
 	if actor != "" {
 		c.Actor = actor
 	}
 	return eventfold.OpenDB(c), nil
+}
+
+// storeConfig reads a path or data source name. The mode is the one it names, or else mode, unless
+// that is ReadOnly.
+func storeConfig(dsn string, mode eventfold.Mode) (eventfold.Config, error) {
+	c, err := eventfold.ParseDSN(dsn)
+	if err != nil {
+		return c, err
+	}
+	if c.Mode == eventfold.Memory {
+		return c, usage("a store in memory is gone when a command ends: name a directory")
+	}
+	if c.Mode == eventfold.ReadWriteCreate || mode == eventfold.ReadOnly {
+		c.Mode = mode
+	}
+	return c, nil
 }
 
 // erasurePause is how long awaitErasures waits between two looks.

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/urfave/cli/v3"
+)
+
+// A progress tells on a terminal how far something is that takes longer than a second: how much of
+// how much, how fast, and how long it will take. Where messages do not go to a terminal it is silent.
+// It may be told from any goroutine.
+type progress struct {
+	what, unit string
+	done, of   atomic.Int64 // of is 0 if nobody knows
+	began      time.Time
+	screen     io.Writer     // nil if nothing is to be shown
+	stop       chan struct{} // closed by end
+	stopped    chan struct{} // closed when show has returned
+}
+
+// When a progress is shown, and how often.
+const (
+	progressDelay = time.Second
+	progressEvery = 200 * time.Millisecond
+)
+
+// unitBytes is the unit of what is told in MiB.
+const unitBytes = "bytes"
+
+// newProgress begins to tell of something: what is done, such as "verify", the unit of its numbers,
+// such as "events" or unitBytes, and how many there are, 0 if nobody knows. Whoever calls it calls
+// end.
+func newProgress(c *cli.Command, what, unit string, of int64) *progress {
+	p := &progress{what: what, unit: unit, began: time.Now()}
+	p.of.Store(of)
+	errOut := consoleOf(c).errOut
+	if !isTerminal(errOut) {
+		return p
+	}
+	p.screen = errOut
+	p.stop, p.stopped = make(chan struct{}), make(chan struct{})
+	go p.show(progressDelay) // ended by end, which waits for it
+	return p
+}
+
+// add tells that so many more are done.
+func (p *progress) add(n int64) { p.done.Add(n) }
+
+// set tells how many are done.
+func (p *progress) set(n int64) { p.done.Store(n) }
+
+// total tells how many there are, when that becomes known.
+func (p *progress) total(n int64) { p.of.Store(n) }
+
+// end takes the line from the screen. It may be called twice.
+func (p *progress) end() {
+	if p.screen == nil {
+		return
+	}
+	close(p.stop)
+	<-p.stopped
+	p.screen = nil
+}
+
+// show writes the line again and again.
+func (p *progress) show(after time.Duration) {
+	defer close(p.stopped)
+	shown := false
+	for wait := after; ; wait = progressEvery {
+		select {
+		case <-time.After(wait):
+			width, _ := terminalSize(p.screen)
+			fmt.Fprint(p.screen, "\r\x1b[K"+shorten(p.line(time.Since(p.began)), max(width-1, 20)))
+			shown = true
+		case <-p.stop:
+			if shown {
+				fmt.Fprint(p.screen, "\r\x1b[K")
+			}
+			return
+		}
+	}
+}
+
+// line is what is shown after a time.
+func (p *progress) line(after time.Duration) string {
+	done, of := p.done.Load(), p.of.Load()
+	if done == 0 {
+		return fmt.Sprintf("%s  %s", p.what, shortDuration(after))
+	}
+	rate := float64(done) / max(after.Seconds(), 1e-3)
+	if of <= 0 {
+		return fmt.Sprintf("%s  %s  %s/s  %s", p.what, p.amount(done), p.amount(int64(rate)), shortDuration(after))
+	}
+	done = min(done, of)
+	left := time.Duration(float64(of-done) / rate * float64(time.Second))
+	return fmt.Sprintf("%s  %d%%  %s of %s  %s/s  %s left", p.what, done*100/of,
+		p.number(done), p.amount(of), p.amount(int64(rate)), shortDuration(left))
+}
+
+// amount is a number with its unit.
+func (p *progress) amount(n int64) string {
+	if p.unit == unitBytes {
+		return byteSize(n)
+	}
+	return p.number(n) + " " + p.unit
+}
+
+// number is a number without its unit, where that follows.
+func (p *progress) number(n int64) string {
+	if p.unit == unitBytes {
+		return byteSize(n)
+	}
+	return grouped(n)
+}
+
+// shortDuration is a time in whole seconds, minutes or hours: 8 s, 2 min 5 s, 3 h 12 min.
+func shortDuration(d time.Duration) string {
+	s := int64((d + time.Second/2) / time.Second)
+	switch {
+	case s < 60:
+		return fmt.Sprintf("%d s", s)
+	case s < 3600:
+		return fmt.Sprintf("%d min %d s", s/60, s%60)
+	}
+	return fmt.Sprintf("%d h %d min", s/3600, s/60%60)
+}
+
+// byteSize is a number of bytes: 17 B, 1.5 KiB, 12.0 GiB.
+func byteSize(n int64) string {
+	if n < 1024 {
+		return fmt.Sprintf("%d B", n)
+	}
+	size, unit := float64(n), 0
+	for size >= 1024 && unit < 5 {
+		size, unit = size/1024, unit+1
+	}
+	return fmt.Sprintf("%.1f %ciB", size, " KMGTP"[unit])
+}
+
+// grouped is a number with a comma in front of every three digits.
+func grouped(n int64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// plural is a number and what it counts.
+func plural(n int64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return grouped(n) + " " + what + "s"
+}
