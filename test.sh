@@ -10,6 +10,16 @@ if [ -n "$unformatted" ]; then
 	exit 1
 fi
 
+# The tests sync thousands of small stores. Where there is memory to spare these stand in memory, which takes
+# a third off the time; .ci/run tests the engine on the disk as well.
+spare() { df --output=avail -BG "$1" 2>/dev/null | tail -n 1 | tr -dc 0-9; }
+available=$(awk '/MemAvailable/ { print int($2 / 1048576) }' /proc/meminfo 2>/dev/null || true)
+if [ -z "${TMPDIR:-}" ] && [ "$(spare /dev/shm)" -ge 8 ] 2>/dev/null && [ "${available:-0}" -ge 8 ]; then
+	GOTMPDIR=$(mktemp -d) TMPDIR=$(mktemp -d -p /dev/shm eventfold.XXXXXX)
+	export GOTMPDIR TMPDIR
+	trap 'rm -rf "$GOTMPDIR" "$TMPDIR"' EXIT
+fi
+
 # The root comes first; the modules below it use it through replace directives.
 for module in . $(git ls-files -co --exclude-standard '*/go.mod' | xargs -rn1 dirname | sort); do
 	echo "== module $module"
