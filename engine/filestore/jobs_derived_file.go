@@ -11,6 +11,7 @@ import (
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
+	"github.com/eventfold/eventfold/internal/sabotage"
 )
 
 // MayDerive implements [engine.Deriver].
@@ -238,6 +239,9 @@ func (s *FileStore) mayDeriveFrom(name string, erased engine.Spans) bool {
 
 // forgetFiles removes every file that may hold something derived from what is erased.
 func (s *FileStore) forgetFiles(ctx context.Context, erased engine.Spans) error {
+	if sabotage.On(sabotage.EraseForgetsDerived) {
+		return nil
+	}
 	return s.removeDerived(ctx, func(name string) bool { return !s.mayDeriveFrom(name, erased) })
 }
 
