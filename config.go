@@ -82,6 +82,10 @@ type Config struct {
 	// takes what it holds, beyond its first 64 KiB, from here. 0 means query.DefaultStoreMemory,
 	// which is 1 GiB.
 	Memory int64
+	// ViewMemory is how many bytes the groups of one materialized view may take in this process, out of
+	// Memory. A view that needs more is computed whenever it is read, and $views says so. 0 means
+	// query.DefaultViewMemory, which is 256 MiB.
+	ViewMemory int64
 	// Network opens a store on a network file system too, which is refused otherwise: see
 	// filestore.Options.
 	Network bool

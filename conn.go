@@ -48,12 +48,14 @@ func newConn(l *lease, s *openStore) *Conn {
 	readOnly := l.config.Mode == ReadOnly && l.config.Store == nil
 	c.session.Store = &connStore{
 		Store:       s.store,
+		views:       &s.views,
 		busyTimeout: l.config.busyTimeout(),
 		readOnly:    readOnly,
 	}
 	c.session.Settings = query.Settings{
 		Memory: l.config.QueryMemory, Shared: s.memory, Followers: &s.follow, Views: &s.views,
-		JSONText: l.config.JSONText, JSONRequired: l.config.JSONRequire,
+		ViewMemory: s.config.ViewMemory,
+		JSONText:   l.config.JSONText, JSONRequired: l.config.JSONRequire,
 		ReadOnly: readOnly, Backup: l.config.Backup, Actor: l.config.Actor,
 		Serializable: l.config.Serializable,
 		Keyring:      keyringOf(l.config, readOnly),

@@ -3,15 +3,18 @@ package eventfold
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/query"
 )
 
 // A connStore is the store as one connection may use it. The time to wait for the write lock and
 // the right to append belong to the connection, while the store is shared.
 type connStore struct {
 	engine.Store
+	views       *query.Views // which are told of appends
 	busyTimeout time.Duration
 	readOnly    bool
 }
@@ -27,6 +30,7 @@ func (s *connStore) Append(ctx context.Context, batch ...engine.Append) (engine.
 	}
 	appended, err := s.Store.Append(ctx, batch...)
 	if err == nil {
+		s.tell(appended, batch)
 		return appended, nil
 	}
 	deadline := time.Now().Add(s.busyTimeout)
@@ -39,7 +43,20 @@ func (s *connStore) Append(ctx context.Context, batch ...engine.Append) (engine.
 		}
 		appended, err = s.Store.Append(ctx, batch...)
 	}
+	if err == nil {
+		s.tell(appended, batch)
+	}
 	return appended, err
+}
+
+// tell tells the views of what was appended.
+func (s *connStore) tell(appended engine.Appended, batch []engine.Append) {
+	n := len(appended.Events)
+	if n == 0 || appended.Duplicate {
+		return
+	}
+	defines := func(a engine.Append) bool { return a.Define != nil }
+	s.views.Appended(appended.Events[n-1].Position, slices.ContainsFunc(batch, defines))
 }
 
 // The times between two attempts to get the write lock.

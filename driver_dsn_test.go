@@ -44,6 +44,7 @@ func TestParseDSN(t *testing.T) {
 		{"e?sync=interval", eventfold.Config{Path: "e", Sync: filestore.SyncInterval}},
 		{"e?query_memory=64MiB", eventfold.Config{Path: "e", QueryMemory: 64 << 20}},
 		{"e?memory=2GiB", eventfold.Config{Path: "e", Memory: 2 << 30}},
+		{"e?view_memory=8MiB", eventfold.Config{Path: "e", ViewMemory: 8 << 20}},
 		{"e?query_memory=1000", eventfold.Config{Path: "e", QueryMemory: 1000}},
 		{"e?max_event_size=64KiB", eventfold.Config{Path: "e", MaxEventSize: 64 << 10}},
 		{"e?max_event_size=16MiB", eventfold.Config{Path: "e", MaxEventSize: 16 << 20}},

@@ -43,6 +43,7 @@ var dsnHints = map[string]string{
 //	sync            always, interval
 //	query_memory    bytes, or a number with KiB, MiB or GiB
 //	memory          bytes, or a number with KiB, MiB or GiB
+//	view_memory     bytes, or a number with KiB, MiB or GiB
 //	max_event_size  bytes, or a number with KiB, MiB or GiB
 //	json            bytes or text, and require, separated by a comma
 //	begin           refuse, allow

@@ -22,6 +22,7 @@ var dsnSamples = map[string]string{
 	"sync":           "interval",
 	"query_memory":   "3MiB",
 	"memory":         "5MiB",
+	"view_memory":    "3MiB",
 	"max_event_size": "128KiB",
 	"json":           "text,require",
 	"begin":          "allow",

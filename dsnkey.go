@@ -57,6 +57,11 @@ var dsnKeys = []dsnKey{
 		kind:   sizes[int64](0, 0),
 		field:  func(c *Config) *int64 { return &c.Memory },
 	}.key(),
+	setting[int64]{
+		dsnKey: dsnKey{name: "view_memory", shared: true, meant: formatSize(query.DefaultViewMemory)},
+		kind:   sizes[int64](0, 0),
+		field:  func(c *Config) *int64 { return &c.ViewMemory },
+	}.key(),
 	setting[int]{
 		dsnKey: dsnKey{
 			name:   "max_event_size",

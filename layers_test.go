@@ -33,8 +33,9 @@ var layers = map[string][]string{
 
 	"query": {
 		"parser", "engine", "query/internal/expr", "query/internal/fault",
-		"query/internal/jsonpath", "query/internal/value", "internal/sabotage",
+		"query/internal/jsonpath", "query/internal/value", "query/internal/viewstate", "internal/sabotage",
 	},
+	"query/internal/viewstate": {"query/internal/value"},
 	"query/internal/expr": {
 		"parser", "engine", "query/internal/fault", "query/internal/jsonpath", "query/internal/value",
 	},

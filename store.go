@@ -225,6 +225,14 @@ func (s *openStore) open() {
 		return
 	}
 	s.store = store
+	if s.config.Mode != Memory { // whose files are in memory, too
+		s.views.Keep(store, s.settings())
+	}
+}
+
+// settings are those of every connection that belong to the store.
+func (s *openStore) settings() query.Settings {
+	return query.Settings{Shared: s.memory, ViewMemory: s.config.ViewMemory, Views: &s.views}
 }
 
 // retain takes one more reference. The caller holds one already.
@@ -270,6 +278,7 @@ func (s *openStore) finish() error {
 func (s *openStore) close() error {
 	<-s.opened
 	defer closeHandle(s.handle)
+	s.views.Close()
 	if s.err != nil || s.config.Store != nil {
 		return nil
 	}

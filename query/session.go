@@ -12,8 +12,13 @@ type Keyring = expr.Keyring
 
 // Settings are what a connection's Session is given once.
 type Settings struct {
-	Memory   int64            // bytes a query may hold; 0 means DefaultMemory
-	Shared   *Memory          // what all queries of the store may hold together; nil for no limit
+	Memory int64   // bytes a query may hold; 0 means DefaultMemory
+	Shared *Memory // what all queries of the store may hold together; nil for no limit
+
+	// ViewMemory is how many bytes the groups of a materialized view may take in this process; 0 means
+	// DefaultViewMemory.
+	ViewMemory int64
+
 	JSONText bool             // JSON columns come out as string
 	ReadOnly bool             // the store is open for reading only: BACKUP TO is refused
 	Backup   bool             // BACKUP TO is allowed all the same, and in read-only transactions

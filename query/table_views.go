@@ -21,6 +21,7 @@ var viewTableColumns = []tableColumn{
 	nullable(column("rows", Integer, value.AffInteger)),
 	nullable(column("bytes", Integer, value.AffInteger)),
 	nullable(column("lag", Integer, value.AffInteger)),
+	nullable(column("error", Text, value.AffText)),
 }
 
 // viewTableRows are the views that the snapshot knows of, and those of the open transaction.
@@ -50,25 +51,41 @@ func (m *viewMaker) next() ([]value.Value, error) {
 	if v.position != engine.NoPosition {
 		position, created = value.OfInt(int64(v.position)), value.OfTime(v.createdAt.UnixMicro())
 	}
-	state := "ok"
+	state, fault := "ok", null
 	if _, err := m.views.columnsOf(m.ctx, v, m.ex.session.Settings.Functions); err != nil {
 		if m.ctx.Err() != nil {
 			return nil, m.ctx.Err()
 		}
-		state = err.Error()
+		state, fault = err.Error(), value.OfText(err.Error())
 	}
 	rows, bytes, lag := null, null, null
-	if v.kind == materializedView {
-		if kept := m.ex.session.kept(v); kept != nil {
-			r := kept.report(m.ex.index.Head())
-			rows, bytes, lag = value.OfInt(r.rows), value.OfInt(r.bytes), value.OfInt(r.lag)
-			if r.tooLarge && state == "ok" {
-				state = "too large"
-			}
+	if v.kind == materializedView && state == "ok" {
+		r, ok := m.report(v)
+		if m.ctx.Err() != nil {
+			return nil, m.ctx.Err()
+		}
+		if ok {
+			rows, bytes = value.OfInt(r.groups), value.OfInt(r.bytes)
+			lag = value.OfInt(max(0, int64(m.ex.index.Head()-r.to)))
+		}
+		if r.tooLarge != nil {
+			state, fault = "too large", value.OfText(r.tooLarge.Error())
 		}
 	}
 	return []value.Value{value.OfText(v.name), value.OfText(v.kind), value.OfText(v.text), position, created,
-		value.OfText(state), rows, bytes, lag}, nil
+		value.OfText(state), rows, bytes, lag, fault}, nil
+}
+
+// report tells what is kept of a view. ok is false if nothing can be, as of one that the open
+// transaction defines.
+func (m *viewMaker) report(v *viewDefinition) (found keptReport, ok bool) {
+	index := quiet(m.ex.index)
+	r, err := m.ex.session.keptReading(m.ctx, m.views, v, index)
+	if err != nil {
+		return found, false
+	}
+	defer r.g.ex.end()
+	return r.g.plan.report(m.ctx, m.ex.session, r.kept, index), true
 }
 
 func (m *viewMaker) close() error { return nil }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/eventfold/eventfold/engine"
@@ -127,6 +128,37 @@ type Views struct {
 	mu   sync.Mutex                    // protects the fields below
 	sets []*viewSet                    // the last one made first
 	kept map[engine.Position]*keptView // of materialised views, by the positions of their definitions
+	stop func()                        // ends what attach has begun; nil before it
+
+	keeper atomic.Pointer[viewKeeper] // nil if nothing is kept beside the log
+}
+
+// attach has the store tell what is erased. The caller holds mu.
+func (v *Views) attach(store engine.Store) {
+	if v.stop != nil {
+		return
+	}
+	v.stop = func() {}
+	if d, ok := Offers[engine.Deriver](store); ok {
+		v.stop = d.OnErase(func(ctx context.Context, erased engine.Spans) error { return v.forget(ctx, d, erased) })
+	}
+}
+
+// Close lets go of what is kept of views, when the store is no longer used or about to be closed. It
+// ends what Keep has begun.
+func (v *Views) Close() {
+	if k := v.keeper.Swap(nil); k != nil {
+		k.close()
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.stop != nil {
+		v.stop()
+	}
+	for _, k := range v.kept {
+		k.drop()
+	}
+	v.kept = nil
 }
 
 // rememberedSets is how many versions of the definitions are remembered: the present one, and some

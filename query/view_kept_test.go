@@ -13,9 +13,9 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/enginetest"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/eventfold/eventfold/internal/testenv"
 )
 
@@ -37,18 +37,35 @@ var keptDefinitions = []struct{ definition, where string }{
 }
 
 // TestAMaterializedViewIsWhatItsDefinitionGives compares them at random moments: in and out of
-// transactions, as of older positions, after erasures, in sessions that remember nothing.
+// transactions, as of older positions, after erasures, in sessions that remember nothing and go on from
+// what is beside the log, in another process that only reads.
 func TestAMaterializedViewIsWhatItsDefinitionGives(t *testing.T) {
-	for name, store := range map[string]engine.Store{
-		"filestore": openStore(t, filestore.Options{}), "model": enginetest.NewModel(),
-	} {
-		t.Run(name, func(t *testing.T) { compareKept(t, store) })
+	t.Run("filestore", func(t *testing.T) {
+		disk := vfs.NewMem()
+		s := keptStore(t, disk, filestore.Options{})
+		mustRun(t, s, "INSERT INTO a (type) VALUES ('x')")
+		compareKept(t, s, keptStore(t, disk, filestore.Options{ReadOnly: true}))
+		assert.NotEmpty(t, stateFiles(t, disk))
+	})
+	t.Run("model", func(t *testing.T) {
+		compareKept(t, &Session{Store: enginetest.NewModel(),
+			Settings: Settings{Views: &Views{}, Shared: NewMemory(DefaultStoreMemory)}}, nil)
+	})
+}
+
+// forgetViews makes sessions of one store those of another process, which remembers nothing.
+func forgetViews(sessions ...*Session) {
+	sessions[0].Settings.Views.Close()
+	views := &Views{}
+	for _, s := range sessions {
+		s.Settings.Views = views
 	}
 }
 
-func compareKept(t *testing.T, store engine.Store) {
-	r := rand.New(rand.NewPCG(testenv.Seed(t), 1))
-	s := &Session{Store: store, Settings: Settings{Views: &Views{}, Shared: NewMemory(DefaultStoreMemory)}}
+// compareKept compares what a session, others of the same store, and one of another process that only
+// reads (nil for none) see.
+func compareKept(t *testing.T, s, reading *Session) {
+	r, store := rand.New(rand.NewPCG(testenv.Seed(t), 1)), s.Store
 	other := &Session{Store: store, Settings: s.Settings}
 	for i, d := range keptDefinitions {
 		mustRun(t, s, fmt.Sprintf("CREATE MATERIALIZED VIEW m%d AS %s", i, d.definition))
@@ -70,6 +87,12 @@ func compareKept(t *testing.T, store engine.Store) {
 			mustRun(t, s, "BEGIN")
 		case n == 7 && s.Tx != nil:
 			mustRun(t, s, []string{"COMMIT", "ROLLBACK"}[r.IntN(2)])
+		case n == 9:
+			keepNow(t, s)
+		case n == 10 && s.Tx == nil:
+			forgetViews(s, other)
+		case n == 11 && reading != nil:
+			forgetViews(reading)
 		case n == 8 && step%3 == 0:
 			mustRun(t, writer, fmt.Sprintf("ERASE FROM $all WHERE position = %d REASON 'x'", int(first)+r.IntN(int(head-first)+1)))
 		}
@@ -86,8 +109,11 @@ func compareKept(t *testing.T, store engine.Store) {
 				where += fmt.Sprintf(" AS OF POSITION %d", int(first)-1+r.IntN(int(head-first)+1))
 			}
 			reader := s
-			if r.IntN(4) == 0 {
+			switch n := r.IntN(8); {
+			case n < 2:
 				reader = other
+			case n < 4 && reading != nil:
+				reader = reading
 			}
 			got := sortedRows(t, reader, fmt.Sprintf("SELECT * FROM views.m%d%s", i, where))
 			want := sortedRows(t, reader, fmt.Sprintf("SELECT * FROM (%s) AS d%s", d.definition, where))
@@ -96,6 +122,9 @@ func compareKept(t *testing.T, store engine.Store) {
 		}
 	}
 	t.Logf("%d comparisons", compared)
+	for i := range keptDefinitions {
+		mustRun(t, other, fmt.Sprintf("SELECT * FROM views.m%d", i))
+	}
 	kept := 0
 	for _, row := range sortedRows(t, other, "SELECT lag FROM $views WHERE rows > 0") {
 		if row != "" {
@@ -220,6 +249,8 @@ func TestAMaterializedViewThatIsTooLargeIsComputed(t *testing.T) {
 	}
 	assert.Equal(t, []string{"", "51"}, sortedRows(t, s, "SELECT COUNT(*) FROM views.m"))
 	assert.Equal(t, []string{"", `"too large" | 0`}, sortedRows(t, s, "SELECT state, rows FROM $views"))
+	assert.Regexp(t, `the groups of view .*m.* are not kept: \d+ of them need more than the 4096 bytes of view_memory`,
+		sortedRows(t, s, "SELECT error FROM $views")[1])
 	assert.Contains(t, strings.Join(sortedRows(t, s, "EXPLAIN SELECT * FROM views.m"), "\n"), "need more than 4096 bytes")
 }
 

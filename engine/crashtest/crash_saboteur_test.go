@@ -38,6 +38,7 @@ var saboteurs = []struct {
 	{"undo-forgotten", "TestDiskFull", true},
 	{"erase-keeps-old-generation", "TestCrashWhileErasing", true},
 	{"erase-forgets-torn", "TestErasedBytesThatACrashHasLeft", true},
+	{"erase-forgets-derived", "TestCrashWhileDeriving", true},
 	{"erase-done-too-early", "TestCrashWhileErasing", true},
 }
 

@@ -145,7 +145,7 @@ func (a *application) compare() (needed bool, err error) {
 	if needed, err = a.plan(index); err != nil || needed || a.report.Named == 0 {
 		return needed, err
 	}
-	return s.mayHoldMore()
+	return s.mayHoldMore(a.named)
 }
 
 // refusal is the error for a ledger that no store has written.
@@ -198,10 +198,11 @@ func (a *application) plan(index *readIndex) (needed bool, err error) {
 
 // mayHoldMore reports whether the directory has bytes that are not in the log, so that nobody knows
 // whose they are: what a crash has left, of events that came into the store, and were erased there,
-// after the copy was made.
-func (s *FileStore) mayHoldMore() (bool, error) {
+// after the copy was made. So has a file that was derived from what the ledger names.
+func (s *FileStore) mayHoldMore(named engine.Spans) (bool, error) {
 	files, err := s.fs.List(s.dir)
-	if err != nil || slices.ContainsFunc(files, s.isLeft) {
+	more := func(file string) bool { return s.isLeft(file) || s.holdsDerived(file, named) }
+	if err != nil || slices.ContainsFunc(files, more) {
 		return err == nil, wrap("list "+s.dir, err)
 	}
 	segments := s.view.Load().segments

@@ -244,7 +244,7 @@ func (b *backup) refusal(dir string, names []string, err error) error {
 func isForeign(name string) bool {
 	switch name {
 	case backupName, format.ManifestName, format.ManifestTemp, format.TailName, format.ErasedName, format.ErasedTemp,
-		lockName, nextTemp, compressTemp, eraseTemp:
+		format.DerivedTemp, lockName, nextTemp, compressTemp, eraseTemp:
 		return false
 	}
 	if stem, ok := strings.CutSuffix(strings.TrimSuffix(name, ".tmp"), ".idx"); ok {
@@ -253,7 +253,8 @@ func isForeign(name string) bool {
 		return !segment && !run
 	}
 	_, _, segment := format.ParseSegmentFileName(name)
-	return !segment
+	_, derived := format.ParseDerivedFileName(name)
+	return !segment && !derived
 }
 
 // openBackup opens the backup in dir and checks it.

@@ -92,6 +92,8 @@ func (s *FileStore) pendingOf(
 	for _, file := range files {
 		if s.isLeft(file) {
 			add(file, "left behind, to be removed")
+		} else if s.holdsDerived(file, events) {
+			add(file, "derived from events, to be removed")
 		}
 	}
 	return pending, nil

@@ -142,7 +142,7 @@ func (x *eraser) piece(ctx context.Context, e *erasures) (more bool, err error) 
 	if len(over.open) == 0 {
 		return false, nil // only what is damaged is left
 	}
-	if err := x.clear(ctx); err != nil {
+	if err := x.clear(ctx, over.all()); err != nil {
 		return true, err
 	}
 	return true, x.finish(ctx, over)
@@ -307,9 +307,15 @@ func (x *eraser) over(e *erasures, segments []*segment) *erasures {
 }
 
 // clear removes every file that may hold what was erased besides the segments in use, durably, and
-// drops what is kept of them in memory.
-func (x *eraser) clear(ctx context.Context) error {
+// drops what is kept of them in memory, also by those who have derived something from it.
+func (x *eraser) clear(ctx context.Context, erased engine.Spans) error {
 	s := x.s
+	if err := s.deriveds.forget(ctx, erased); err != nil {
+		return err
+	}
+	if err := s.forgetFiles(ctx, erased); err != nil {
+		return err
+	}
 	files, err := s.fs.List(s.dir)
 	if err != nil {
 		return wrap("list "+s.dir, err)

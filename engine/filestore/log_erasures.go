@@ -101,6 +101,9 @@ func (e *erasures) settled() *erasures {
 	return e
 }
 
+// all returns what the erasures name, also while it is not settled.
+func (e *erasures) all() engine.Spans { return allOf(e.open) }
+
 // add adds an erasure, or another part of the last one: all parts of one are told of together.
 func (e *erasures) add(t toldErasure) {
 	if n := len(e.open); n > 0 && e.open[n-1].id == t.erased.Erasure {

@@ -112,7 +112,8 @@ func (l *logState) removeLeftovers() {
 	for _, file := range files {
 		number, generation, ok := format.ParseSegmentFileName(file)
 		i := number - l.segments[0].number
-		temp := file == compressTemp || file == eraseTemp || file == format.ErasedTemp || strings.HasSuffix(file, ".idx.tmp")
+		temp := file == compressTemp || file == eraseTemp || file == format.ErasedTemp ||
+			file == format.DerivedTemp || strings.HasSuffix(file, ".idx.tmp")
 		ours := ok && i >= 0 && i < int64(len(l.segments))
 		if temp || ours && l.segments[i].generation != generation {
 			left = append(left, file)

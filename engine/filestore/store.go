@@ -34,14 +34,15 @@ type FileStore struct {
 	poisoned atomic.Bool
 	writing  atomic.Bool // the write lock is held and the log recovered
 
-	news    broadcast // of durable
-	indexer *indexer
-	eraser  *eraser // belongs to the indexer's goroutine but for what it says
-	files   *vfs.FileCache
-	plain   *plainCache
-	retired retiredFiles
-	ids     idSource
-	salts   saltSource
+	news     broadcast // of durable
+	indexer  *indexer
+	eraser   *eraser // belongs to the indexer's goroutine but for what it says
+	files    *vfs.FileCache
+	plain    *plainCache
+	retired  retiredFiles
+	deriveds deriveds
+	ids      idSource
+	salts    saltSource
 
 	gate    sync.RWMutex  // held for reading while a request is put into the queue, for writing by Close
 	closing chan struct{} // closed by Close
@@ -221,6 +222,9 @@ func (s *FileStore) Close() error {
 	s.gate.Lock()
 	//lint:ignore SA2001 once it was held, nobody is putting a request into the queue any more
 	s.gate.Unlock()
+	s.deriveds.files.Lock()
+	//lint:ignore SA2001 once it was held, nobody writes a file that is derived any more
+	s.deriveds.files.Unlock()
 	var err error
 	if s.started.Load() {
 		close(s.writer.stopping)

@@ -91,7 +91,11 @@ func (s *FileStore) Append(ctx context.Context, batch ...engine.Append) (engine.
 		r.release()
 		return engine.Appended{}, err
 	}
-	return s.await(ctx, r)
+	done, err := s.await(ctx, r)
+	if err == nil && own {
+		s.deriveds.forgetErased(ctx, batch)
+	}
+	return done, err
 }
 
 // request returns the request for a batch whose streams are as they must be. After an error it is

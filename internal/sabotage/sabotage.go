@@ -26,6 +26,7 @@ const (
 
 	EraseKeepsOldGeneration Rule = "erase-keeps-old-generation" // the file that was written anew is not removed
 	EraseForgetsTorn        Rule = "erase-forgets-torn"         // files with what recovery has cut off are not removed
+	EraseForgetsDerived     Rule = "erase-forgets-derived"      // files that are derived from it are not removed
 	EraseDoneTooEarly       Rule = "erase-done-too-early"       // an erasure is done before its files are
 
 	SerialScan        Rule = "serial-scan"        // scans of event tables and counts by bounds are not noted

@@ -1,0 +1,187 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/internal/sabotage"
+)
+
+// A keptRead is one reading of a keptView.
+type keptRead struct {
+	kept     *keptView
+	g        *groupedRows
+	now      engine.ReadIndex // the store as it is, which shows nothing that is erased
+	head     engine.Position  // of the statement's snapshot
+	erasures engine.Version   // that now knows of
+}
+
+// fillKept makes the group table of a materialised view. done is false if that cannot be done from
+// what is kept, and everything is to be read.
+func (g *groupedRows) fillKept() (done bool, err error) {
+	kept := g.ex.session.kept(g.plan.view)
+	if kept == nil || kept.tooLarge.Load() != nil || g.ex.mustRead() {
+		return false, nil
+	}
+	r := &keptRead{kept: kept, g: g, head: g.ex.index.Head(), now: g.ex.session.Store.ReadIndex()}
+	if r.now.Head() < r.head { // the store is closed
+		return false, nil
+	}
+	if r.erasures, err = erasuresOf(r.now); err != nil {
+		return false, err
+	}
+	if tx := g.ex.session.Tx; tx != nil {
+		if seen, err := erasuresOf(tx.index); err != nil || seen != r.erasures {
+			return false, err // what has been erased since the transaction sees as it was
+		}
+	}
+	kept.wanted.Store(true)
+	if err := r.load(); err != nil {
+		return false, err
+	}
+	levels, err := r.levels()
+	if err != nil || levels == nil {
+		return false, err
+	}
+	return true, r.combine(levels)
+}
+
+// keptReading begins a reading of a view by itself, as of an index. The caller ends its execution.
+func (s *Session) keptReading(
+	ctx context.Context, set *viewSet, v *viewDefinition, index engine.ReadIndex,
+) (*keptRead, error) {
+	sel, err := v.parse()
+	if err != nil {
+		return nil, err
+	}
+	c := &statementCompiler{catalog: storeCatalog{views: set}, functions: s.Settings.Functions, ctx: ctx}
+	plan, err := c.expandView(v, sel)
+	if err == nil {
+		err = errors.Join(c.err, plan.keepable)
+	}
+	if err != nil {
+		return nil, err // which whoever reads it is told
+	}
+	c.finish()
+	kept := s.kept(v)
+	if kept == nil {
+		return nil, engine.ErrNoDerived
+	}
+	group := plan.cores[0].group
+	group.view = v
+	ex := &execution{ctx: ctx, session: s, now: s.now(), index: index}
+	ex.limitMemory(s)
+	r := &keptRead{kept: kept, g: &groupedRows{plan: group, ex: ex}, now: index}
+	r.erasures, err = erasuresOf(index)
+	return r, err
+}
+
+// mustRead reports whether the open transaction has erased anything, which it alone does not see, or
+// is serializable and has to note what is read.
+func (ex *execution) mustRead() bool {
+	tx := ex.session.Tx
+	return tx != nil && (len(tx.erased) > 0 || tx.reads != nil)
+}
+
+// levels returns the levels up to the statement's head. It returns nil if there is too much for the
+// memory that a view may take, or if what is kept begins behind the head.
+func (r *keptRead) levels() ([]*keptLevel, error) {
+	levels, err := r.begin()
+	if err != nil {
+		return nil, err
+	}
+	from := engine.Position(0)
+	if n := len(levels); n > 0 {
+		from = levels[n-1].to
+	}
+	if from >= r.head {
+		return levels, nil
+	}
+	if from == 0 && r.behind() {
+		return nil, nil // nothing of it can be used
+	}
+	table, err := r.read(from)
+	var spent *MemoryError
+	if errors.As(err, &spent) && !spent.Store {
+		r.kept.giveUp(r.g.plan.view.name, table)
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r.publish(append(slices.Clone(levels), &keptLevel{from, r.head, table}))
+}
+
+// behind reports whether what is kept is ahead of the statement's snapshot.
+func (r *keptRead) behind() bool {
+	r.kept.mu.Lock()
+	defer r.kept.mu.Unlock()
+	n := len(r.kept.levels)
+	return n > 0 && r.kept.levels[n-1].to > r.head
+}
+
+// begin drops what has been erased, and returns the levels that end within the snapshot.
+func (r *keptRead) begin() ([]*keptLevel, error) {
+	k := r.kept
+	if err := k.forget(r.g.ex.ctx, r.now, r.erasures, nil); err != nil {
+		return nil, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	n := len(k.levels)
+	for n > 0 && k.levels[n-1].to > r.head && !sabotage.On(sabotage.ViewAhead) {
+		n--
+	}
+	return k.levels[:n:n], nil
+}
+
+// read groups the events from a position up to the head, with the memory of the view. After an error
+// the table holds nothing of it.
+func (r *keptRead) read(from engine.Position) (*groupTable, error) {
+	ex := &execution{ctx: r.g.ex.ctx, session: r.g.ex.session, now: r.g.ex.now, index: r.now.At(r.head),
+		budget: &r.kept.budget, counters: r.g.ex.counters, since: from, keeping: true}
+	defer ex.end()
+	g := &groupedRows{plan: r.g.plan, ex: ex, table: newGroupTable(r.g.plan, ex.budget)}
+	if err := g.read(); err != nil {
+		g.table.keep.release()
+		return g.table, err
+	}
+	return g.table, nil
+}
+
+// publish leaves the last of the levels for others, unless they are ahead by now or know of an
+// erasure that this reading does not. It joins levels of about one size, so that there are few.
+func (r *keptRead) publish(levels []*keptLevel) ([]*keptLevel, error) {
+	k, last := r.kept, levels[len(levels)-1]
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	end := engine.Position(0)
+	if n := len(k.levels); n > 0 {
+		end = k.levels[n-1].to
+	}
+	if k.gone || k.erasures != r.erasures || end != last.from {
+		last.table.keep.release() // only this statement uses it
+		if k.gone {
+			k.budget.close()
+		}
+		return levels, nil
+	}
+	next := append(slices.Clone(k.levels), last)
+	if sabotage.On(sabotage.ViewBatchTwice) {
+		next = append(next, last)
+	}
+	for n := len(next); n > 1 && next[n-1].size()*2 >= next[n-2].size(); n-- {
+		joined, err := next[n-2].join(next[n-1], &k.budget)
+		if err != nil {
+			joined.table.keep.release()
+			break // there is no room for both at once: they stay apart
+		}
+		next[n-2].table.keep.release()
+		next[n-1].table.keep.release()
+		next = append(next[:n-2:n-2], joined)
+	}
+	k.levels = next
+	return levels, nil
+}

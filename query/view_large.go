@@ -1,0 +1,30 @@
+package query
+
+import "fmt"
+
+// A ViewTooLargeError tells why the groups of a materialized view are not kept: they need more memory
+// than a view may take. The view is computed whenever it is read. $views has the error's text; no
+// statement fails with it.
+type ViewTooLargeError struct {
+	View   string
+	Groups int64 // that there were when the memory was used up
+	Limit  int64 // in bytes
+}
+
+// Error tells the groups and the limit.
+func (e *ViewTooLargeError) Error() string {
+	return fmt.Sprintf("the groups of view %q are not kept: %d of them need more than the %d bytes of view_memory; "+
+		"group by less, or raise view_memory", e.View, e.Groups, e.Limit)
+}
+
+// giveUp lets go of everything, because it and groups that were being made need too much memory.
+func (k *keptView) giveUp(view string, made *groupTable) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	e := &ViewTooLargeError{View: view, Groups: int64(len(made.groups)), Limit: k.budget.limit}
+	for _, l := range k.levels {
+		e.Groups += int64(len(l.table.groups))
+	}
+	k.resetLocked(0)
+	k.tooLarge.Store(e)
+}
