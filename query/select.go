@@ -12,7 +12,8 @@ import (
 // cut by LIMIT.
 type selectPlan struct {
 	cores     []*corePlan
-	ops       []compoundOp // of core i > 0: how it is joined to those before it
+	ops       []compoundOp        // of core i > 0: how it is joined to those before it
+	compared  [][]value.Collation // of core i > 0: how its columns are compared with those before it
 	columns   []tableColumn
 	order     []sortKey // on the rows of several cores; a single core has its own
 	limit     *limitPlan
@@ -226,7 +227,7 @@ func (p *corePlan) open(ex *execution, outer *expr.Env, limit int64) (rows, erro
 	case p.on != nil:
 		return p.openFirst(ex, projected, sorted), nil
 	case p.distinct:
-		rows = newDistinct(rows, p.columns, ex, "DISTINCT")
+		rows = newDistinct(rows, newRowKeys(p.columns), ex, "DISTINCT")
 	}
 	if !sorted {
 		return rows, nil
