@@ -161,6 +161,9 @@ func (c *coreScope) compile(order []parser.Order) (*corePlan, error) {
 		p.windows = newWindowPlan(c)
 	}
 	p.directed, p.nested = c.direct(p, order), c.nesting
+	if c.live != nil {
+		c.live.alongLog = c.isAlongLog(p, order)
+	}
 	p.texts.group = c.groupText()
 	return p, c.checkFollowed(p)
 }
