@@ -62,7 +62,7 @@ var layers = map[string][]string{
 	"engine/filestore/internal/format":          {"engine", "internal/sabotage"},
 	"engine/vfs":                                {"engine"},
 
-	"engine/enginetest": {"engine"},
+	"engine/enginetest": {"engine", "internal/testenv"},
 	"engine/crashtest": {
 		"engine", "engine/vfs", "engine/filestore", "engine/enginetest", "internal/sabotage",
 		"internal/testenv",

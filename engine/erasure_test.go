@@ -10,17 +10,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // what an erasure tells can be read from its events, however many they are, and each fits into the
 // smallest event that a store may be limited to.
 func TestErasuresAreToldInPartsThatFit(t *testing.T) {
+	r := rand.New(rand.NewPCG(testenv.Seed(t), 1))
 	for _, n := range []int{1, 2, 10, 100_000} {
 		var spans engine.Spans
 		p := engine.Position(0)
 		for range n {
-			p += 2 + engine.Position(rand.IntN(100))
-			size := 1 + engine.Position(rand.IntN(3))
+			p += 2 + engine.Position(r.IntN(100))
+			size := 1 + engine.Position(r.IntN(3))
 			spans.Add(engine.Span{From: p, To: p + size})
 			p += size
 		}
@@ -141,9 +143,10 @@ func TestErasureDoneIsReadAsItWasWritten(t *testing.T) {
 // sets of positions agree with a set of numbers.
 func TestSpansAreSetsOfPositions(t *testing.T) {
 	const size = 40
+	r := rand.New(rand.NewPCG(testenv.Seed(t), 2))
 	random := func() (s engine.Spans, set [size]bool) {
-		for p := engine.Position(0); p < size; p += engine.Position(rand.IntN(6)) {
-			to := min(size, p+engine.Position(rand.IntN(4)))
+		for p := engine.Position(0); p < size; p += engine.Position(r.IntN(6)) {
+			to := min(size, p+engine.Position(r.IntN(4)))
 			s.Add(engine.Span{From: p, To: to})
 			for q := p; q < to; q++ {
 				set[q] = true
@@ -154,7 +157,7 @@ func TestSpansAreSetsOfPositions(t *testing.T) {
 	for range 2000 {
 		a, inA := random()
 		b, inB := random()
-		x := engine.Span{From: engine.Position(rand.IntN(size)), To: engine.Position(rand.IntN(size + 1))}
+		x := engine.Span{From: engine.Position(r.IntN(size)), To: engine.Position(r.IntN(size + 1))}
 		union, within := a.Union(b), a.Within(x)
 		require.True(t, a.Valid(size))
 		require.True(t, union.Valid(size))

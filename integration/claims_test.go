@@ -53,7 +53,7 @@ var claimModel = porcupine.Model{
 // TestConditionsAreLinearizable lets goroutines claim names in transactions of several INSERTs, and
 // asks porcupine for an order that explains who got them.
 func TestConditionsAreLinearizable(t *testing.T) {
-	for round := range max(1, budget(t, "EVENTFOLD_LINEARIZABLE_ROUNDS", 5)) {
+	for round := range max(1, budget(t, "EVENTFOLD_LINEARIZABLE_ROUNDS", 5, 0)) {
 		db, err := sql.Open("eventfold", t.TempDir())
 		require.NoError(t, err)
 		clients := recorder[claimCall, bool]{6, 30, func(r *rand.Rand) claimCall { return randomClaim(r, 40) },

@@ -186,6 +186,9 @@ var deviations = []deviation{
 		{`SELECT CAST('2026-03-04T05:06Z' AS DATETIME), CAST('90 minutes' AS INTERVAL)`, "2026 | 90",
 			"2026-03-04 05:06:00 | 1 hour 30 minutes"},
 		{`SELECT CAST('12ab' AS UUID), CAST('1.50' AS STRING)`, "12 | 1.5", "12ab | 1.50"},
+		{`SELECT CAST('12.756' AS DECIMAL(10, 2))`, "12.756", refused + "write round(CAST(x AS REAL), 2)"},
+		{`SELECT CAST('12.7' AS SIGNED), typeof(CAST('a' AS BINARY))`, "12.7 | integer",
+			refused + "write CAST(x AS INTEGER)"},
 	}},
 }
 

@@ -238,29 +238,36 @@ func oddExpressions(r *rand.Rand, n int) []string {
 	return list
 }
 
+// emptyPair is a pair without tables, on the clock of the machine.
+func emptyPair(t *testing.T) pair {
+	t.Helper()
+	ours, err := sql.Open("eventfold", ":memory:")
+	require.NoError(t, err)
+	theirs, err := sql.Open("sqlite", "file::memory:")
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		assert.NoError(t, ours.Close())
+		assert.NoError(t, theirs.Close())
+	})
+	return pair{ours, theirs}
+}
+
 // TestFunctionsOfOddArguments holds that every difference from SQLite is among the deviations: each
 // function and operator with combinations of odd values, a fifth of those of up to two; with
 // EVENTFOLD_EXPRESSIONS all of them, and so many of three.
 func TestFunctionsOfOddArguments(t *testing.T) {
 	r := rand.New(rand.NewPCG(testenv.Seed(t), 5))
-	list := oddExpressions(r, budget(t, "EVENTFOLD_EXPRESSIONS", 5000))
+	list := oddExpressions(r, budget(t, "EVENTFOLD_EXPRESSIONS", 5000, 0))
 	if testenv.Get("EVENTFOLD_EXPRESSIONS") == "" {
 		r.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
-		list = list[:budget(t, "EVENTFOLD_EXPRESSIONS", len(list)/5)]
+		list = list[:budget(t, "EVENTFOLD_EXPRESSIONS", len(list)/5, 0)]
 	}
-	ours, err := sql.Open("eventfold", ":memory:")
-	require.NoError(t, err)
-	theirs, err := sql.Open("sqlite", "file::memory:")
-	require.NoError(t, err)
-	defer func() {
-		assert.NoError(t, ours.Close())
-		assert.NoError(t, theirs.Close())
-	}()
+	p := emptyPair(t)
 	failed, known := 0, map[string]int{}
 	const atOnce = 64
 	for len(list) > 0 && failed < 20 {
 		n := min(atOnce, len(list))
-		a, b := evaluate(t, ours, list[:n]), evaluate(t, theirs, list[:n])
+		a, b := evaluate(t, p.ours, list[:n]), evaluate(t, p.theirs, list[:n])
 		for i, text := range list[:n] {
 			if a[i].same(b[i]) {
 				continue
@@ -282,7 +289,7 @@ func TestFunctionsOfOddArguments(t *testing.T) {
 
 // TestFunctionsTakeAsManyArguments compares which numbers of arguments are an error.
 func TestFunctionsTakeAsManyArguments(t *testing.T) {
-	p := newPair(t, rand.New(rand.NewPCG(1, 1)), 0)
+	p := emptyPair(t)
 	for _, f := range oddFunctions {
 		for _, name := range strings.Fields(f.names) {
 			for k := range 6 {

@@ -13,6 +13,7 @@ type joinCase struct {
 	tables []string // by number
 	small  []bool   // has few rows, so that it may be joined by what many rows have in common
 	conds  []joinCond
+	order  []int // the numbers, as the tables are written
 }
 
 // A joinCond is a condition and the numbers of the tables that it is about.
@@ -21,10 +22,32 @@ type joinCond struct {
 	tables []int
 }
 
+// maxSteps bounds how many rows a join goes through, as far as joinCase.steps can tell. SQLite takes
+// less than a second for so many.
+const maxSteps = 2_000_000
+
 // joins joins three to six tables in any order, most of them linked by equalities, some by LEFT
 // JOIN.
 func (g *generator) joins() statement {
-	c := &joinCase{generator: g}
+	for {
+		c := &joinCase{generator: g}
+		n := c.addTables()
+		conds := slices.Clone(c.conds)
+		from, where := c.from()
+		shape, times := g.IntN(4), 1.0
+		if shape == 2 { // once for each row outside
+			times = float64(g.events) / 10
+		}
+		if c.steps(conds)*times <= maxSteps {
+			return c.written(shape, n, from, where)
+		}
+		g.thrown++
+	}
+}
+
+// addTables adds the tables and the conditions on them, and returns how many tables there are.
+func (c *joinCase) addTables() int {
+	g := c.generator
 	n := 3 + g.IntN(4)
 	for i := range n {
 		c.addTable()
@@ -38,13 +61,46 @@ func (g *generator) joins() statement {
 	if g.chance(20) {
 		c.link(1 + g.IntN(n-1))
 	}
-	from, where := c.from()
+	return n
+}
+
+// steps estimates how many rows SQLite goes through if it takes the tables in the order in which they
+// are written, and looks at all events for each row before.
+func (c *joinCase) steps(conds []joinCond) (steps float64) {
+	const equals = 4 // rows that have the same version: one of each stream
+	rows := 1.0
+	for i, table := range c.order {
+		steps += rows * float64(c.events)
+		linked := slices.ContainsFunc(conds, func(w joinCond) bool { return w.links(table, c.order[:i]) })
+		switch {
+		case linked:
+			rows *= equals
+		case c.small[table]:
+			rows *= 9
+		default:
+			rows *= float64(c.events) / 3
+		}
+	}
+	return steps + rows
+}
+
+// links reports whether the condition finds few rows of a table by those of tables before it.
+func (w *joinCond) links(table int, before []int) bool {
+	others := slices.DeleteFunc(slices.Clone(w.tables), func(i int) bool { return i == table })
+	missing := func(i int) bool { return !slices.Contains(before, i) }
+	return len(others) > 0 && len(others) < len(w.tables) && !slices.ContainsFunc(others, missing) &&
+		strings.Contains(w.text, " = ") && !strings.Contains(w.text, "type") && !strings.Contains(w.text, "stream")
+}
+
+// written writes one of the shapes over n tables.
+func (c *joinCase) written(shape, n int, from, where string) statement {
+	g := c.generator
 	var results []string
 	for i := range n {
 		results = append(results, fmt.Sprintf("t%d.position", i))
 	}
 	list := strings.Join(results, ", ")
-	switch g.IntN(4) {
+	switch shape {
 	case 0:
 		return statement{
 			sql:     "SELECT COUNT(*), COUNT(t0.version), SUM(t1.version), MAX(t2.position) FROM " + from + where,
@@ -127,7 +183,8 @@ func (c *joinCase) restrict(i int) {
 // from writes the tables in some order, and the conditions in ON or WHERE.
 func (c *joinCase) from() (from, where string) {
 	var done []int
-	for order := c.Perm(len(c.tables)); len(order) > 0; {
+	c.order = c.Perm(len(c.tables))
+	for order := c.order; len(order) > 0; {
 		n := 1
 		if len(order) > 1 && c.chance(15) {
 			n = 2 // in parentheses

@@ -13,6 +13,10 @@ type generator struct {
 	alias string   // of the table whose columns are in scope, with a dot; "" for none
 	free  bool     // no columns are in scope: constant expressions only
 	times []string // literals for recorded_at, written as SQLite holds it
+	views []randomView
+
+	events int // how many there are, which bounds joins
+	thrown int // joins that would have been too large
 }
 
 func (g *generator) oneOf(choices ...func() string) string { return choices[g.IntN(len(choices))]() }
@@ -372,17 +376,26 @@ func (g *generator) direction() string {
 	return g.pick("", " ASC", " DESC", " DESC", " NULLS LAST", " DESC NULLS FIRST", " ASC NULLS LAST")
 }
 
-// A statement is a random query; ordered tells whether its rows have one order only. With loose, 1
-// and 1.0 are the same: UNION keeps one of equal values, and nothing says which.
+// A statement is a random query.
 type statement struct {
 	sql     string
-	ordered bool
-	loose   bool
+	theirs  string // what SQLite is asked, where it needs other words; "" for the same
+	before  string // what SQLite runs first; "" for nothing
+	ordered bool   // its rows have one order only
+	loose   bool   // 1 and 1.0 are the same: UNION keeps one of equal values, and nothing says which
+	slip    string // a part of an error of SQLite alone that says nothing; "" for none
 }
 
+// statement makes one that needs no other words.
 func (g *generator) statement() statement {
 	return []func() statement{g.plain, g.plain, g.grouped, g.grouped, g.whole, g.distinct, g.derived, g.union, g.with,
 		g.subquery, g.join, g.joins, g.window, g.compound, g.recursive}[g.IntN(15)]()
+}
+
+// anything makes a statement of any kind.
+func (g *generator) anything() statement {
+	return []func() statement{g.statement, g.statement, g.statement, g.statement, g.aggregates, g.aggregates,
+		g.windows, g.tables, g.tables, g.otherwise}[g.IntN(10)]()
 }
 
 func (g *generator) plain() statement {

@@ -64,7 +64,7 @@ var streamModel = porcupine.Model{
 // expected version, records when each call began and ended, and asks porcupine for an order that
 // explains all answers.
 func TestExpectedVersionsAreLinearizable(t *testing.T) {
-	for round := range budget(t, "EVENTFOLD_LINEARIZABLE_ROUNDS", 5) {
+	for round := range budget(t, "EVENTFOLD_LINEARIZABLE_ROUNDS", 5, 0) {
 		s, err := filestore.Open(t.TempDir(), filestore.Options{})
 		require.NoError(t, err)
 		clients := recorder[appendCall, appendReply]{8, 150, func(r *rand.Rand) appendCall { return randomCall(r, s) },

@@ -75,7 +75,7 @@ func (m *machine) Erase(t *rapid.T) {
 
 // TestModelWithErasures is TestModel with ERASE, on a store that is done with it at once.
 func TestModelWithErasures(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	checkRapid(t, func(t *rapid.T) {
 		m := &machine{erases: true}
 		m.open(t)
 		defer func() {

@@ -558,7 +558,7 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 func TestModel(t *testing.T) {
 	dir := t.TempDir()
 	run := 0
-	rapid.Check(t, func(t *rapid.T) {
+	checkRapid(t, func(t *rapid.T) {
 		run++
 		m := &machine{dir: filepath.Join(dir, fmt.Sprint("store-", run))}
 		m.open(t)

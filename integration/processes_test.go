@@ -138,7 +138,7 @@ func TestReadersInOtherProcesses(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { assert.NoError(t, s.Close()) }()
 
-	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(budget(t, "EVENTFOLD_SECONDS", 4))*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(budget(t, "EVENTFOLD_SECONDS", 4, 0))*time.Second)
 	defer cancel()
 	var written atomic.Int64
 	var writer sync.WaitGroup

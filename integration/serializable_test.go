@@ -299,7 +299,7 @@ func runAlone(t *testing.T, history []serialTx) (difference string) {
 func TestTransactionsAreSerializable(t *testing.T) {
 	seed := testenv.Seed(t)
 	committed, refused := 0, 0
-	for i := range uint64(budget(t, "EVENTFOLD_HISTORIES", 200)) {
+	for i := range uint64(budget(t, "EVENTFOLD_HISTORIES", 200, 0)) {
 		history, _, no := serialHistory(t, seed+i, sql.LevelSerializable)
 		difference := runAlone(t, history)
 		require.Empty(t, difference, "history %d", seed+i)

@@ -37,7 +37,7 @@ func (c *statementCompiler) addCores(p *selectPlan, sel *parser.Select, q queryS
 	if err != nil {
 		return err
 	}
-	p.cores, p.ops = []*corePlan{first}, []compoundOp{{}}
+	p.cores, p.ops, p.compared = []*corePlan{first}, []compoundOp{{}}, [][]value.Collation{nil}
 	p.columns = append([]tableColumn(nil), first.columns...)
 	collated := make([]bool, len(p.columns))
 	for i := range collated {
@@ -53,6 +53,7 @@ func (c *statementCompiler) addCores(p *selectPlan, sel *parser.Select, q queryS
 				p.columns[i].collate, collated[i] = last.columns[i].collate, last.collated(i)
 			}
 		}
+		p.compared = append(p.compared, newRowKeys(p.columns).collates)
 	}
 	if len(sel.Unions) == 0 {
 		return nil
@@ -68,7 +69,8 @@ func (c *statementCompiler) addCores(p *selectPlan, sel *parser.Select, q queryS
 }
 
 // collated reports whether a result has a collation, as columns do, and what COLLATE stands behind.
-// A column of a compound query has that of the first SELECT where it has one.
+// A column of a compound query has that of the first SELECT where it has one; what stands behind an
+// operator has no say in what it compares.
 func (p *corePlan) collated(i int) bool {
 	return p.bare[i] || p.columns[i].collate != value.Binary
 }
@@ -188,12 +190,12 @@ func (p *selectPlan) openCompound(ex *execution, outer *expr.Env, n int) rows {
 			op = next
 		case o.CompoundOp != parser.CompoundUnion:
 			op = &comparedRows{op: o, left: op, right: next, ex: ex, outer: outer,
-				keys: newRowKeys(p.columns), keep: newKeeper(ex.budget, o.CompoundOp.String())}
+				keys: &rowKeys{collates: p.compared[i]}, keep: newKeeper(ex.budget, o.CompoundOp.String())}
 		case o.all:
 			op = &unionRows{parts: []rows{op, next}}
 		default:
 			op = &unionRows{parts: []rows{op, next}}
-			op = newDistinct(&plainProjection{rows: op, en: ex.env(outer)}, p.columns, ex, "UNION")
+			op = newDistinct(&plainProjection{rows: op, en: ex.env(outer)}, &rowKeys{collates: p.compared[i]}, ex, "UNION")
 		}
 	}
 	return op

@@ -41,8 +41,8 @@ type rowSet struct {
 	keep *keeper
 }
 
-func newRowSet(columns []tableColumn, ex *execution, clause string) *rowSet {
-	return &rowSet{keys: newRowKeys(columns), seen: map[string]struct{}{}, keep: newKeeper(ex.budget, clause)}
+func newRowSet(keys *rowKeys, ex *execution, clause string) *rowSet {
+	return &rowSet{keys: keys, seen: map[string]struct{}{}, keep: newKeeper(ex.budget, clause)}
 }
 
 // add notes a row and reports whether it is new.
@@ -71,8 +71,8 @@ type distinctRows struct {
 	row []value.Value // results of the current row
 }
 
-func newDistinct(in projection, columns []tableColumn, ex *execution, clause string) *distinctRows {
-	return &distinctRows{projection: in, set: newRowSet(columns, ex, clause), en: ex.env(nil)}
+func newDistinct(in projection, keys *rowKeys, ex *execution, clause string) *distinctRows {
+	return &distinctRows{projection: in, set: newRowSet(keys, ex, clause), en: ex.env(nil)}
 }
 
 func (d *distinctRows) advance() (bool, error) {

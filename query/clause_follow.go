@@ -49,10 +49,11 @@ func checkFollow(sel *parser.Select, groups bool) error {
 	case sel.Offset != nil:
 		return refuseFollow(sel.Pos, "OFFSET", "FOLLOW AFTER p goes on from a position")
 	}
-	if _, ok := core.From.(*parser.Table); !ok {
-		return errorf(BadStatement, core.Pos, "FOLLOW reads from exactly one event table")
+	switch core.From.(type) {
+	case *parser.Table, *parser.Derived:
+		return nil
 	}
-	return nil
+	return errorf(BadStatement, core.Pos, "FOLLOW reads from exactly one event table")
 }
 
 func newFollowPlan(p *selectPlan, sel *parser.Select, live *liveScope) (*followPlan, error) {
@@ -61,18 +62,18 @@ func newFollowPlan(p *selectPlan, sel *parser.Select, live *liveScope) (*followP
 		groups, err := newFollowedGroups(core, sel, live)
 		return &followPlan{plan: p, pos: sel.Pos, groups: groups}, err
 	}
-	scan, ok := core.from.(*tableScan)
+	source := followedSourceOf(&core.from)
 	switch {
 	case core.windows != nil:
 		return nil, refuseFollow(sel.Pos, "window functions", "")
-	case !ok || scan.events() == nil:
-		return nil, errorf(BadStatement, sel.Pos, "FOLLOW reads from exactly one event table")
-	case len(core.order) > 0 && (core.directed == nil || core.directed.backwards):
+	case source.at == nil:
+		return nil, source.refuse("FOLLOW", sel.Pos)
+	case len(core.order) > 0 && !live.alongLog && (core.directed == nil || core.directed.backwards):
 		return nil, errorf(BadStatement, sel.Pos,
 			"FOLLOW gives events in the order of their positions; it cannot be combined with another ORDER BY")
 	}
-	f := &followPlan{plan: p, scan: scan, pos: sel.Pos}
-	core.from = &followedRelation{tableScan: scan, plan: f}
+	f := &followPlan{plan: p, scan: source.scan(), pos: sel.Pos}
+	*source.at = &followedRelation{tableScan: f.scan, plan: f}
 	core.order, core.directed = nil, nil // which is how a subscription gives them
 	return f, nil
 }
@@ -191,7 +192,7 @@ func (f *followPlan) tellProgress(columns []Column) ([]Column, error) {
 	}
 	told := false
 	for i := range columns {
-		position := core.bare[i] && core.reads[i][ordPosition] && columns[i].Type == Integer
+		position := core.isPosition(i)
 		f.position = append(f.position, position)
 		told = told || position || columns[i].Type == EventType
 		columns[i].Nullable = columns[i].Nullable || !position && columns[i].Type != EventType

@@ -17,7 +17,8 @@ import (
 type followedGroups struct {
 	*liveScope
 	core     *corePlan
-	table    *tableScan // the event table that FROM reads, perhaps through sub-queries
+	table    *tableScan      // the event table that FROM reads, perhaps through sub-queries and views
+	views    []*viewRelation // through which it does
 	having   []condition
 	pos      parser.Pos
 	reveals  bool   // some expression opens sealed values
@@ -28,39 +29,19 @@ type followedGroups struct {
 func newFollowedGroups(
 	core *corePlan, sel *parser.Select, live *liveScope,
 ) (*followedGroups, error) {
-	scan := followedScan(core.from)
+	source := followedSourceOf(&core.from)
 	switch {
 	case core.windows != nil:
 		return nil, refuseFollow(sel.Pos, "window functions", "")
 	case core.group == nil:
 		return nil, refuseFollow(sel.Pos, "GROUP BY of nothing", "select a column or an aggregate")
-	case scan == nil:
-		e := errorf(BadStatement, sel.Pos, "FOLLOW over groups reads one event table")
-		e.Hint = "a sub-query in FROM may filter and compute, and have no groups, DISTINCT, joins, ORDER BY or LIMIT"
-		return nil, e
+	case source.at == nil:
+		return nil, source.refuse("FOLLOW over groups", sel.Pos)
 	}
 	return &followedGroups{
-		liveScope: live, core: core, table: scan, having: counted(core.having), pos: sel.Pos,
+		liveScope: live, core: core, table: source.scan(), views: source.views,
+		having: counted(core.having), pos: sel.Pos,
 	}, nil
-}
-
-// followedScan returns the scan of events of which the relation is a plain projection, nil if it is
-// something else: each of its rows is made of one event, whatever the others are.
-func followedScan(from relation) *tableScan {
-	switch from := from.(type) {
-	case *tableScan:
-		if from.events() != nil {
-			return from
-		}
-	case *filteredRelation:
-		return followedScan(from.relation)
-	case *derivedRelation:
-		if core := from.plan.cores[0]; len(from.plan.cores) == 1 && from.plan.limit == nil &&
-			core.group == nil && core.windows == nil && !core.distinct && len(core.order) == 0 {
-			return followedScan(core.from)
-		}
-	}
-	return nil
 }
 
 // columns returns the columns of the result: of a group that is gone all is NULL but the key.
@@ -142,6 +123,9 @@ type liveRows struct {
 // openGroups starts the SELECT.
 func (f *followPlan) openGroups(ex *execution) (rows, error) {
 	g := f.groups
+	if err := g.checkViews(ex, ex.since); err != nil {
+		return nil, err
+	}
 	what, err := g.table.narrow(ex, nil)
 	if err != nil {
 		return nil, err

@@ -17,6 +17,8 @@ type liveScope struct {
 	stable bool   // to which group an event belongs depends on nothing that can be erased
 	change bool   // change is selected
 
+	alongLog bool // ORDER BY asks for the order of positions, through sub-queries or views
+
 	distinct bool // it is DISTINCT or GROUP BY ALL, which a list of places stands for
 
 	streams, types int // the places of the columns stream and type in the key; -1 if they are not in it

@@ -161,7 +161,7 @@ func (t *workingRelation) explain(x *explainer) {
 func (p *selectPlan) openRecursive(ex *execution, outer *expr.Env) rows {
 	r := &recursiveRows{plan: p, ex: ex, outer: outer, keep: newKeeper(ex.budget, "WITH RECURSIVE")}
 	if !p.recursion.op.all {
-		r.seen = newRowSet(p.columns, ex, "WITH RECURSIVE")
+		r.seen = newRowSet(newRowKeys(p.columns), ex, "WITH RECURSIVE")
 	}
 	if r.single = p.recursion.single; len(p.order) > 0 {
 		r.single, r.queue = true, &orderedQueue{keys: p.order}

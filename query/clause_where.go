@@ -164,12 +164,10 @@ type filteredRelation struct {
 	texts []string
 }
 
-// explain tells of what a function's rows must be. (What those of a sub-query must be is not told.)
+// explain tells what the rows must be. Bounds of the tables below may have dropped some before.
 func (f *filteredRelation) explain(x *explainer) {
 	f.relation.explain(x)
-	if _, ok := f.relation.(*functionRelation); ok {
-		x.step("filter", "%s", joinTexts(f.texts))
-	}
+	x.step("filter", "%s", joinTexts(f.texts))
 }
 
 func (f *filteredRelation) open(ex *execution, outer *expr.Env) (rows, error) {

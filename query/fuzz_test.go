@@ -61,7 +61,15 @@ func FuzzStatement(f *testing.F) {
 func runFuzzed(t *testing.T, plan *Plan, parsed *parser.Parsed) {
 	store := enginetest.NewModel()
 	fill(t, store, 25)
-	s := &Session{Store: store, Settings: Settings{Memory: 1 << 20}}
+	s := &Session{Store: store, Settings: Settings{Memory: 1 << 20, Views: &Views{}}}
+	for _, view := range []string{
+		"CREATE VIEW orders AS SELECT position, stream AS order_id, type, payload->>'$.total' AS total FROM $all",
+		"CREATE MATERIALIZED VIEW spent AS SELECT stream, COUNT(*) AS n FROM $all GROUP BY stream",
+	} {
+		if _, err := runText(context.Background(), s, view, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
 	kinds := []driver.Value{int64(1), "x", nil, 2.5, []byte{0xff}, "2026-01-01", time.Unix(0, 0)}
 	var args []driver.NamedValue
 	for i := range max(parsed.Params.Count, len(parsed.Params.Names)) {

@@ -12,7 +12,8 @@ import (
 // cut by LIMIT.
 type selectPlan struct {
 	cores     []*corePlan
-	ops       []compoundOp // of core i > 0: how it is joined to those before it
+	ops       []compoundOp        // of core i > 0: how it is joined to those before it
+	compared  [][]value.Collation // of core i > 0: how its columns are compared with those before it
 	columns   []tableColumn
 	order     []sortKey // on the rows of several cores; a single core has its own
 	limit     *limitPlan
@@ -160,6 +161,9 @@ func (c *coreScope) compile(order []parser.Order) (*corePlan, error) {
 		p.windows = newWindowPlan(c)
 	}
 	p.directed, p.nested = c.direct(p, order), c.nesting
+	if c.live != nil {
+		c.live.alongLog = c.isAlongLog(p, order)
+	}
 	p.texts.group = c.groupText()
 	return p, c.checkFollowed(p)
 }
@@ -226,7 +230,7 @@ func (p *corePlan) open(ex *execution, outer *expr.Env, limit int64) (rows, erro
 	case p.on != nil:
 		return p.openFirst(ex, projected, sorted), nil
 	case p.distinct:
-		rows = newDistinct(rows, p.columns, ex, "DISTINCT")
+		rows = newDistinct(rows, newRowKeys(p.columns), ex, "DISTINCT")
 	}
 	if !sorted {
 		return rows, nil

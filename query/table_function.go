@@ -18,7 +18,7 @@ type tableFunction struct {
 	min, max int    // arguments
 	remade   bool   // it makes its rows again for nothing, and there may be very many of them
 	// columns are those of a call; hidden ones stand last.
-	columns func(args []*expr.Expr) []tableColumn
+	columns func(call *parser.TableFunc, args []*expr.Expr) []tableColumn
 	// open starts making rows of the values of the arguments.
 	open func(call *functionCall) (rows, error)
 }
@@ -98,7 +98,7 @@ func (c *coreScope) function(from *parser.TableFunc) (src fromItem, err error) {
 		rel.args = append(rel.args, x)
 	}
 	what := calledBy(from.Alias, def.name)
-	if rel.columns, err = renamed(def.columns(rel.args), from.Columns, what); err != nil {
+	if rel.columns, err = renamed(def.columns(from, rel.args), from.Columns, what); err != nil {
 		return src, err
 	}
 	rel.want = make([]bool, len(rel.columns))

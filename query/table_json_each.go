@@ -1,6 +1,7 @@
 package query
 
 import (
+	"github.com/eventfold/eventfold/parser"
 	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/jsonpath"
 	"github.com/eventfold/eventfold/query/internal/value"
@@ -33,7 +34,7 @@ var jsonColumns = []struct {
 	{hidden(column("root", Text, value.AffBlob)), (*jsonRows).rootPath},
 }
 
-func jsonTableColumns([]*expr.Expr) []tableColumn {
+func jsonTableColumns(*parser.TableFunc, []*expr.Expr) []tableColumn {
 	list := make([]tableColumn, len(jsonColumns))
 	for i, c := range jsonColumns {
 		list[i] = c.tableColumn
@@ -55,6 +56,11 @@ func openJSON(c *functionCall, tree bool) (rows, error) {
 	path, err := jsonpath.Parse(root)
 	if err != nil {
 		return nil, expr.BadPath(root, c.args[1].Pos)
+	}
+	if path.Many() {
+		e := errorf(BadArgument, c.args[1].Pos, "%s goes through one value, and [*] leads to many", c.def.name)
+		e.Hint = "name the array, as in json_each(payload, '$.items'), and take value ->> '$.field' of each"
+		return nil, e
 	}
 	part := path.ExtractFor(&c.en.Meter, doc)
 	if part == "" {

@@ -20,8 +20,8 @@ var generateSeries = &tableFunction{
 const seriesStop = 1<<32 - 1
 
 // seriesColumns are the columns of a call: value, and what it was called with.
-func seriesColumns(args []*expr.Expr) []tableColumn {
-	typ, affinity := seriesType(args), value.AffBlob
+func seriesColumns(call *parser.TableFunc, args []*expr.Expr) []tableColumn {
+	typ, affinity := seriesType(call, args), value.AffBlob
 	if typ == Timestamp {
 		affinity = value.AffTime
 	}
@@ -37,10 +37,10 @@ func seriesColumns(args []*expr.Expr) []tableColumn {
 }
 
 // seriesType is the type of the values, as far as the types of the arguments tell it.
-func seriesType(args []*expr.Expr) Type {
+func seriesType(call *parser.TableFunc, args []*expr.Expr) Type {
 	start := args[0]
 	switch {
-	case start.IsTime() || len(args) > 2 && args[2].IsInterval():
+	case start.IsTime() || len(args) > 2 && expr.IsInterval(call.Args[2]):
 		return Timestamp
 	case start.Type == Integer && (len(args) < 3 || args[2].Type == Integer):
 		return Integer

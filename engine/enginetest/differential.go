@@ -13,14 +13,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // Differential does the same random things to a store and to a [Model], steps of them in each of
 // rounds stores, and wants the same answers. It prints the seed of a round that fails; [Play]
 // repeats it.
 func Differential(t *testing.T, open func(t *testing.T) engine.Store, rounds, steps int) {
-	for range rounds {
-		seed := rand.Uint64()
+	first := testenv.Seed(t)
+	for round := range rounds {
+		seed := first + uint64(round)
 		s := open(t)
 		failed := Play(t.Context(), s, NewModel(), rand.New(rand.NewPCG(seed, 0)), steps, 1)
 		if err := s.Close(); failed == nil {

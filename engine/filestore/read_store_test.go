@@ -18,6 +18,7 @@ import (
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/vfs"
+	"github.com/eventfold/eventfold/internal/testenv"
 	"github.com/stretchr/testify/require"
 )
 
@@ -160,8 +161,10 @@ func TestReadersBesideAWriter(t *testing.T) {
 	const events = 3000
 	var stop atomic.Bool
 	var wg sync.WaitGroup
+	seed, readers := testenv.Seed(t), uint64(0)
 	reader := func(read func(index engine.ReadIndex, r *rand.Rand) error) {
-		r := rand.New(rand.NewPCG(rand.Uint64(), 1))
+		readers++
+		r := rand.New(rand.NewPCG(seed, readers))
 		wg.Go(func() { // ends when the writer has stopped
 			last := engine.Position(0)
 			for !stop.Load() {

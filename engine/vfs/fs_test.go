@@ -18,6 +18,7 @@ import (
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/crashtest"
 	"github.com/eventfold/eventfold/engine/vfs"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // fileSystems are what every test of the seam runs over. open returns an FS and a directory in it.
@@ -358,9 +359,7 @@ func TestFSConcurrentFile(t *testing.T) {
 // slice.
 func TestFSRandomFile(t *testing.T) {
 	eachFS(t, func(t *testing.T, fsys vfs.FS, dir string) {
-		seed := rand.Uint64()
-		t.Logf("seed %d", seed)
-		r := rand.New(rand.NewPCG(seed, 0))
+		r := rand.New(rand.NewPCG(testenv.Seed(t), 0))
 		f, err := fsys.Open(filepath.Join(dir, "f"), os.O_RDWR|os.O_CREATE)
 		require.NoError(t, err)
 		defer f.Close()

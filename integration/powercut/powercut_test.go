@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -93,9 +92,8 @@ func TestPowerCutsOnExt4(t *testing.T) {
 	m := newTestMachine(t)
 	acks := work(t, m, 150)
 	operations := m.disk.recorded()
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d, %d operations recorded, %d appends acknowledged", seed, operations, len(acks))
-	r := rand.New(rand.NewPCG(seed, 1))
+	t.Logf("%d operations recorded, %d appends acknowledged", operations, len(acks))
+	r := rand.New(rand.NewPCG(testenv.Seed(t), 1))
 
 	dir := t.TempDir()
 	n, violations := images(t), 0

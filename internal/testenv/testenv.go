@@ -5,7 +5,6 @@ package testenv
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
@@ -22,8 +21,9 @@ type Variable struct {
 
 // Variables are all of them.
 var Variables = []Variable{
-	{"EVENTFOLD_SEED", "random tests of all packages", "the seed, as a failure prints it"},
-	{"EVENTFOLD_TORTURE", "engine, root, query, shred",
+	{"EVENTFOLD_SEED", "random tests of all packages",
+		"the seed, as a failure prints it; `random` takes a new one, as the long variants do"},
+	{"EVENTFOLD_TORTURE", "engine, integration, query, root, shred",
 		"share of the long variant that runs, 0 to 1; `-tags torture` is 1"},
 	{"EVENTFOLD_REPORT", "engine/crashtest", "file to which figures are appended"},
 	{"EVENTFOLD_DUMP", "engine/crashtest",
@@ -59,22 +59,6 @@ func Get(name string) string {
 		panic(name + " is not in testenv.Variables")
 	}
 	return os.Getenv(name)
-}
-
-// Seed returns the seed of a random test: EVENTFOLD_SEED, or a random one. A failing test prints
-// it.
-func Seed(t testing.TB) uint64 {
-	t.Helper()
-	seed := rand.Uint64()
-	if text := Get("EVENTFOLD_SEED"); text != "" {
-		given, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
-			t.Fatalf("EVENTFOLD_SEED: %v", err)
-		}
-		seed = given
-	}
-	t.Logf("seed %d (EVENTFOLD_SEED=%d repeats it)", seed, seed)
-	return seed
 }
 
 // Number returns the number that a variable holds, otherwise if it is not set.

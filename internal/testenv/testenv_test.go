@@ -89,8 +89,40 @@ func TestAnUnknownVariableIsNoticed(t *testing.T) {
 func TestTheSeedIsTaken(t *testing.T) {
 	t.Setenv("EVENTFOLD_SEED", "17")
 	assert.Equal(t, uint64(17), Seed(t))
+	assert.Equal(t, uint64(17), Seed(t), "again")
 	t.Setenv("EVENTFOLD_IMAGES", "")
 	assert.Equal(t, 5, Number(t, "EVENTFOLD_IMAGES", 5))
 	t.Setenv("EVENTFOLD_IMAGES", "7")
 	assert.Equal(t, 7, Number(t, "EVENTFOLD_IMAGES", 5))
+}
+
+// TestARunWithoutASeedIsTheSameAgain: nothing fails by luck unless somebody asks for it.
+func TestARunWithoutASeedIsTheSameAgain(t *testing.T) {
+	t.Setenv("EVENTFOLD_TORTURE", "0")
+	t.Setenv("EVENTFOLD_SEED", "")
+	first := Seed(t)
+	assert.Contains(t, seeds, first)
+	assert.Equal(t, first, Seed(t))
+	t.Setenv("EVENTFOLD_SEED", "random")
+	assert.NotEqual(t, Seed(t), Seed(t))
+	t.Setenv("EVENTFOLD_SEED", "")
+	t.Setenv("EVENTFOLD_TORTURE", "0.5")
+	assert.NotEqual(t, Seed(t), Seed(t), "the long variants look for faults")
+}
+
+// TestNoTestMakesASeedByItself holds that random numbers of tests begin with Seed or a constant.
+func TestNoTestMakesASeedByItself(t *testing.T) {
+	lucky := regexp.MustCompile(`rand\.(Uint|Int|Perm|Shuffle|Float|N\()|NewSource\(time|rapid\.Check\(|seed.*time\.Now`)
+	tests := regexp.MustCompile(`_test\.go$|/(enginetest|crashtest|indextest|valuetest)/`)
+	for path, text := range sources(t) {
+		if tests.MatchString(path) && !mayBeLucky[path] {
+			assert.Empty(t, lucky.FindString(text), "%s: take testenv.Seed, and rapid through checkRapid", path)
+		}
+	}
+}
+
+// mayBeLucky are the files that hold the exceptions.
+var mayBeLucky = map[string]bool{
+	"../../integration/rapid_test.go":        true,
+	"../../internal/testenv/testenv_test.go": true,
 }

@@ -67,7 +67,7 @@ func arithmeticType(op parser.Op, l, r *Expr) value.Type {
 
 // sum compiles a chain of +, from left to right. Terms may be INTERVALs beside a time.
 func (c *compiler) sum(e *parser.Nary) (*Expr, error) {
-	first := slices.IndexFunc(e.Terms, func(t parser.Expr) bool { return !isInterval(t) })
+	first := slices.IndexFunc(e.Terms, func(t parser.Expr) bool { return !IsInterval(t) })
 	if first < 0 {
 		return c.sumOfIntervals(e.Terms...)
 	}
@@ -77,7 +77,7 @@ func (c *compiler) sum(e *parser.Nary) (*Expr, error) {
 	}
 	rest := slices.Concat(e.Terms[:first], e.Terms[first+1:]) // INTERVAL 1 DAY + x is x plus the interval
 	for len(rest) > 0 {
-		if isInterval(rest[0]) {
+		if IsInterval(rest[0]) {
 			if total, err = c.plusInterval(total, rest[0], 1); err != nil {
 				return nil, err
 			}
@@ -85,7 +85,7 @@ func (c *compiler) sum(e *parser.Nary) (*Expr, error) {
 			continue
 		}
 		n := 0
-		for n < len(rest) && !isInterval(rest[n]) {
+		for n < len(rest) && !IsInterval(rest[n]) {
 			n++
 		}
 		terms, err := c.exprs(rest[:n])

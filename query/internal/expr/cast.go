@@ -76,6 +76,9 @@ func (c *compiler) cast(e *parser.Cast) (*Expr, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkCast(e.Type, e.Pos); err != nil {
+		return nil, err
+	}
 	to := casterOf(e.Type)
 	if to == &castTimestamp {
 		if err := checkTimeLiteral(x); err != nil {

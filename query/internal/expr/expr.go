@@ -29,7 +29,6 @@ type Expr struct {
 	keyed    bool                   // needs the keyring, which only a statement that runs has
 	param    int                    // a bare parameter: its place in env.args, from 1; 0 for anything else
 	item     bool                   // a bare parameter in the list of an IN: a slice stands for its elements
-	interval bool                   // an INTERVAL, which is a text like '1 day'
 	Tags     bool                   // the column tags of an event, wherever it has come through
 	Pos      parser.Pos
 }

@@ -21,9 +21,7 @@ func (c *compiler) interval(e *parser.Interval) (*Expr, error) {
 	if _, ok := value.TimeUnits[value.UnitName(e.Unit)]; !ok {
 		return nil, unknownUnit(e.Unit, e.Pos)
 	}
-	length := *concat([]*Expr{x, fixed(value.OfText(" "+e.Unit), e.Pos)})
-	length.interval = true
-	return &length, nil
+	return concat([]*Expr{x, fixed(value.OfText(" "+e.Unit), e.Pos)}), nil
 }
 
 func unknownUnit(name string, pos parser.Pos) error {
@@ -31,31 +29,32 @@ func unknownUnit(name string, pos parser.Pos) error {
 		Hint: "there are microsecond, millisecond, second, minute, hour, day, week, month, quarter and year"}
 }
 
-// isInterval reports whether an expression is an INTERVAL, or computed from such alone.
-func isInterval(e parser.Expr) bool {
+// IsInterval reports whether an expression is an INTERVAL, or computed from such alone: a text like
+// '1 day'.
+func IsInterval(e parser.Expr) bool {
 	switch e := e.(type) {
 	case *parser.Interval:
 		return true
 	case *parser.Cast:
 		return e.Type == "INTERVAL"
 	case *parser.Unary:
-		return e.Op != parser.OpNot && isInterval(e.X)
+		return e.Op != parser.OpNot && IsInterval(e.X)
 	case *parser.Binary:
 		switch e.Op {
 		case parser.OpMul:
-			return isInterval(e.X) != isInterval(e.Y)
+			return IsInterval(e.X) != IsInterval(e.Y)
 		case parser.OpDiv:
-			return isInterval(e.X) && !isInterval(e.Y)
+			return IsInterval(e.X) && !IsInterval(e.Y)
 		case parser.OpSub:
-			return isInterval(e.X) && isInterval(e.Y)
+			return IsInterval(e.X) && IsInterval(e.Y)
 		}
 	case *parser.Nary:
-		return e.Op == parser.OpAdd && !slices.ContainsFunc(e.Terms, func(t parser.Expr) bool { return !isInterval(t) })
+		return e.Op == parser.OpAdd && !slices.ContainsFunc(e.Terms, func(t parser.Expr) bool { return !IsInterval(t) })
 	}
 	return false
 }
 
-// intervals compiles what isInterval holds for: a text that date_add and its like take.
+// intervals compiles what IsInterval holds for: a text that date_add and its like take.
 func (c *compiler) intervals(e parser.Expr) (*Expr, error) {
 	switch e := e.(type) {
 	case *parser.Unary:
@@ -67,7 +66,7 @@ func (c *compiler) intervals(e parser.Expr) (*Expr, error) {
 		switch {
 		case e.Op == parser.OpSub:
 			return c.sumOfIntervals(e.X, &parser.Unary{Pos: e.Pos, Op: parser.OpNeg, X: e.Y})
-		case isInterval(e.X):
+		case IsInterval(e.X):
 			return c.scaled(e.X, e.Y, e.Op == parser.OpDiv)
 		}
 		return c.scaled(e.Y, e.X, false)
@@ -204,6 +203,3 @@ func badInterval(v value.Value, pos parser.Pos) error {
 	return &fault.Error{Kind: fault.BadArgument, Pos: pos, Msg: "'" + v.Text() + "' is no interval",
 		Hint: "write a number and a unit, as in '15 minutes'"}
 }
-
-// IsInterval reports whether x is written as INTERVAL n unit.
-func (x *Expr) IsInterval() bool { return x.interval }

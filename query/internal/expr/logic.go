@@ -87,7 +87,7 @@ func (c *compiler) nary(e *parser.Nary) (*Expr, error) {
 
 // unary compiles NOT x, -x and +x.
 func (c *compiler) unary(e *parser.Unary) (*Expr, error) {
-	if isInterval(e) {
+	if IsInterval(e) {
 		return c.intervals(e)
 	}
 	x, err := c.expr(e.X)
@@ -116,7 +116,7 @@ func (c *compiler) binary(e *parser.Binary) (*Expr, error) {
 	case parser.OpArrow, parser.OpArrowText:
 		return c.arrow(e)
 	case parser.OpSub, parser.OpMul, parser.OpDiv:
-		if isInterval(e) {
+		if IsInterval(e) {
 			return c.intervals(e)
 		}
 	}
@@ -127,7 +127,7 @@ func (c *compiler) binary(e *parser.Binary) (*Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e.Op == parser.OpSub && isInterval(e.Y) {
+	if e.Op == parser.OpSub && IsInterval(e.Y) {
 		return c.plusInterval(l, e.Y, -1)
 	}
 	r, err := c.expr(e.Y)

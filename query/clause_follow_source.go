@@ -1,0 +1,142 @@
+package query
+
+import (
+	"slices"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/fault"
+)
+
+// What FOLLOW reads: an event table, or a sub-query or view that filters one and computes with it,
+// so that each of its rows is made of one event, whatever the others are.
+
+// A followedSource is the event table that a relation reads.
+type followedSource struct {
+	at       *relation       // where the scan stands; nil if there is no such table
+	views    []*viewRelation // through which it is read, the outermost first
+	obstacle string          // why there is no such table
+}
+
+// scan returns the scan of events, nil if there is none.
+func (s *followedSource) scan() *tableScan {
+	if s.at == nil {
+		return nil
+	}
+	return (*s.at).(*tableScan)
+}
+
+// followedSourceOf looks through views, sub-queries and their conditions.
+func followedSourceOf(from *relation) followedSource {
+	switch rel := (*from).(type) {
+	case *tableScan:
+		if rel.events() != nil {
+			return followedSource{at: from}
+		}
+		return followedSource{obstacle: rel.def.name()}
+	case *filteredRelation:
+		return followedSourceOf(&rel.relation)
+	case *derivedRelation:
+		return followedSourceBelow(rel.plan)
+	case *viewRelation:
+		s := followedSourceBelow(rel.plan)
+		s.views = slices.Insert(s.views, 0, rel)
+		return s
+	case *functionRelation:
+		return followedSource{obstacle: "a function"}
+	case *withRelation:
+		return followedSource{obstacle: "WITH"}
+	case one:
+		return followedSource{obstacle: "no table"}
+	}
+	return followedSource{obstacle: "a join"}
+}
+
+// followedSourceBelow looks into a sub-query.
+func followedSourceBelow(p *selectPlan) followedSource {
+	if len(p.cores) > 1 {
+		return followedSource{obstacle: p.ops[1].String()}
+	}
+	core := p.cores[0]
+	for _, no := range []struct {
+		is   bool
+		what string
+	}{
+		{core.group != nil, "groups"},
+		{core.on != nil, "DISTINCT ON"},
+		{core.distinct, "DISTINCT"},
+		{core.windows != nil, "window functions"},
+		{len(core.order) > 0, "ORDER BY"},
+		{p.limit != nil, "LIMIT"},
+	} {
+		if no.is {
+			return followedSource{obstacle: no.what}
+		}
+	}
+	return followedSourceOf(&core.from)
+}
+
+// refuse is the error where there is no event table to be followed. what names what FOLLOW is to
+// tell of.
+func (s *followedSource) refuse(what string, pos parser.Pos) error {
+	if len(s.views) == 0 {
+		e := errorf(BadStatement, pos, "%s reads from exactly one event table", what)
+		e.Hint = "a sub-query in FROM may filter and compute, and have no groups, DISTINCT, joins, ORDER BY or LIMIT"
+		return e
+	}
+	last := s.views[len(s.views)-1]
+	e := errorf(BadStatement, s.views[0].pos, "%s reads from exactly one event table, and view %s has %s", what,
+		fault.Quoted(last.view.name), s.obstacle)
+	e.Hint = "a view may filter and compute; follow the SELECT that SHOW CREATE VIEW tells, if it is one with groups"
+	return e
+}
+
+// checkViews refuses to go on with groups behind a position where one of the views was another:
+// nobody knows which groups of that one he has.
+func (g *followedGroups) checkViews(ex *execution, after engine.Position) error {
+	if len(g.views) == 0 || after == 0 {
+		return nil
+	}
+	then, err := ex.session.Settings.Views.at(ex.ctx, ex.index.At(min(after, ex.index.Head())))
+	if err != nil {
+		return err
+	}
+	for _, use := range g.views {
+		old := then.find(use.view.name)
+		if old == nil || old.text == use.view.text {
+			continue
+		}
+		e := errorf(BadValue, use.pos, "view %s was another one at position %d, and its groups are not these",
+			fault.Quoted(use.view.name), after-1)
+		e.Hint = "begin again without AFTER"
+		return e
+	}
+	return nil
+}
+
+// isPosition reports whether a result is the position of the event that its row is made of.
+func (p *corePlan) isPosition(i int) bool {
+	o := p.origins[i]
+	if scan, ok := o.from.(*tableScan); ok {
+		return scan.events() != nil && o.column == ordPosition
+	}
+	below := planOf(o.from)
+	return below != nil && len(below.cores) == 1 && below.cores[0].isPosition(o.column)
+}
+
+// isAlongLog reports whether ORDER BY is the order in which FOLLOW gives events anyway, as far as
+// the results of a sub-query or view tell.
+func (c *coreScope) isAlongLog(p *corePlan, order []parser.Order) bool {
+	if len(order) == 0 || order[0].Desc || c.aggregate {
+		return false
+	}
+	col, _ := splitCollate(order[0].Expr)
+	if i, err := c.orderResult(col); err != nil {
+		return false
+	} else if i >= 0 {
+		return p.isPosition(i)
+	}
+	o := c.originOf(col)
+	below := planOf(o.from)
+	return below != nil && len(below.cores) == 1 && below.cores[0].isPosition(o.column)
+}
