@@ -19,7 +19,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"eventfold": main, "sql": runSQL})
+	testscript.Main(m, map[string]func(){"eventfold": main, "sql": runSQL, "writer": runWriter})
 }
 
 // runSQL is for scripts: sql DSN STATEMENT... runs statements and prints the rows of each.
@@ -82,6 +82,9 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"absent": absent,
 			"cut":    cut,
+			"same":   same,
+			"seal":   seal,
+			"spoil":  spoil,
 		},
 	})
 }
