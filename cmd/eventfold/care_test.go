@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"os"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/assert"
@@ -67,4 +69,46 @@ func seal(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(err)
 	}
 	ts.Check(keys.Close())
+}
+
+// project STORE FILE NAME runs a projection that refuses events of the type Odd, until it has read
+// everything.
+func project(ts *testscript.TestScript, _ bool, args []string) {
+	db, err := sql.Open("eventfold", ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer db.Close()
+	target, err := sql.Open("sqlite", ts.MkAbs(args[1]))
+	ts.Check(err)
+	defer target.Close()
+	target.SetMaxOpenConns(1)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { // ends with ctx
+		ended <- eventfold.Project(ctx, db, eventfold.Projection{
+			Name: args[2], Version: 1, Target: target, Attempts: 1, OnFailure: eventfold.Park,
+			Setup:  func(context.Context, *sql.Tx) error { return nil },
+			Handle: refuseOdd,
+		})
+	}()
+	for {
+		list, err := eventfold.Projections(ctx, target)
+		if err == nil && len(list) > 0 && list[0].Next == 3 {
+			break
+		}
+		select {
+		case err := <-ended:
+			ts.Fatalf("%v", err)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	cancel()
+	<-ended
+}
+
+func refuseOdd(_ context.Context, _ *sql.Tx, d eventfold.Delivery) error {
+	if d.Type == "Odd" {
+		return errors.New("it is odd")
+	}
+	return nil
 }

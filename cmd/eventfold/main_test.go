@@ -80,11 +80,12 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"absent": absent,
-			"cut":    cut,
-			"same":   same,
-			"seal":   seal,
-			"spoil":  spoil,
+			"absent":  absent,
+			"cut":     cut,
+			"project": project,
+			"same":    same,
+			"seal":    seal,
+			"spoil":   spoil,
 		},
 	})
 }
