@@ -644,3 +644,33 @@ func allBytes(t *testing.T, dir string) string {
 	}))
 	return all.String()
 }
+
+func TestARotatedKeyringOpensWhatItDidAndItsCopiesDoNot(t *testing.T) {
+	s := newSafe(t)
+	keys := s.open(t, true)
+	ada, before := mustKey(t, keys, "ada"), filepath.Join(t.TempDir(), "copy")
+	mustKey(t, keys, "bob")
+	mustErase(t, keys, "bob", "asked")
+	require.NoError(t, os.CopyFS(before, os.DirFS(s.keys)))
+	require.NoError(t, os.Chmod(before, 0o700))
+	require.NoError(t, keys.Rotate(t.Context()))
+	require.NoError(t, keys.Close())
+
+	again, err := s.tryOpen(false, false)
+	require.NoError(t, err)
+	assert.Equal(t, ada, mustKey(t, again, "ada"))
+	list, err := again.Subjects(t.Context(), "")
+	require.NoError(t, err)
+	require.Len(t, list, 2)
+	assert.Equal(t, SubjectInfo{Subject: "ada", Revision: 1}, list[0])
+	assert.True(t, list[1].Forgotten)
+	assert.Equal(t, "asked", list[1].Fences[0].Reason)
+	list, err = again.Subjects(t.Context(), "b")
+	require.NoError(t, err)
+	assert.Len(t, list, 1)
+	require.NoError(t, again.Close())
+	require.ErrorIs(t, again.Rotate(t.Context()), ErrClosed)
+
+	_, err = safe{before, s.epochs}.tryOpen(false, true)
+	require.ErrorAs(t, err, new(*EpochError), "the copy from before")
+}

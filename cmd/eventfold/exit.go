@@ -40,7 +40,7 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.As(err, new(*eventfold.LedgerError)):
 		return exitDamage
-	case errors.As(err, new(*eventfold.HeadError)):
+	case errors.As(err, new(*eventfold.HeadError)), errors.As(err, new(errLost)):
 		return exitDamage
 	case errors.As(err, new(*eventfold.SealError)):
 		return exitConflict

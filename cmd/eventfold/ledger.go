@@ -50,20 +50,7 @@ func writeLedger(ctx context.Context, dsn, name string, out io.Writer) error {
 		return err
 	}
 	err = eventfold.WriteLedger(ctx, dsn, f)
-	if err == nil {
-		err = f.Sync()
-	}
-	if errClose := f.Close(); err == nil {
-		err = errClose
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-		return err
-	}
-	return syncDir(filepath.Dir(name))
+	return placeFile(f, name, err)
 }
 
 // An applied is an ApplyReport as JSON.

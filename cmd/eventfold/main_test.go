@@ -19,7 +19,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"eventfold": main, "sql": runSQL})
+	testscript.Main(m, map[string]func(){"eventfold": main, "sql": runSQL, "writer": runWriter})
 }
 
 // runSQL is for scripts: sql DSN STATEMENT... runs statements and prints the rows of each.
@@ -80,8 +80,12 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"absent": absent,
-			"cut":    cut,
+			"absent":  absent,
+			"cut":     cut,
+			"project": project,
+			"same":    same,
+			"seal":    seal,
+			"spoil":   spoil,
 		},
 	})
 }

@@ -106,17 +106,20 @@ func (g *logWriter) fits(n int) bool {
 // records, which the frame's trailer is appended to; seals are theirs. The frame returned is the
 // grown b. When write fails the end of the log is where it was.
 func (g *logWriter) write(b []byte, h *format.FrameHeader, seals []format.Seal) ([]byte, error) {
-	nonce, err := g.nonces.next()
-	if err != nil {
-		return b, writeError("make a nonce", err)
+	if h.Nonce == 0 { // a frame of another log brings its own
+		nonce, err := g.nonces.next()
+		if err != nil {
+			return b, writeError("make a nonce", err)
+		}
+		h.Nonce = nonce
 	}
 	off := g.end.offset
-	h.First, h.Nonce, h.Synced = g.end.next, nonce, g.durable.offset
+	h.First, h.Synced = g.end.next, g.durable.offset
 	h.Previous, h.PreviousCRC = g.end.previous, g.end.previousCRC
 	at := format.Place{Store: g.store, Segment: g.last().number, Offset: off}
 	b, _ = format.SealFrame(b, h, at, g.end.chain, seals)
 	began := time.Now()
-	err = vfs.WriteFull(g.file, b, off)
+	err := vfs.WriteFull(g.file, b, off)
 	g.ioTime += time.Since(began)
 	if err == nil || sabotage.On(sabotage.UndoForgotten) {
 		g.end = g.end.after(h, b, off)

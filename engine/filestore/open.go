@@ -61,7 +61,7 @@ func (s *FileStore) newSpare() func(context.Context) (more bool, err error) {
 	s.eraser = newEraser(s, w)
 	c := &compressor{s: s, rewriter: w, refused: map[int64]bool{}}
 	return func(ctx context.Context) (more bool, err error) {
-		if s.opt.applying { // ApplyErasures does what is to be done
+		if s.opt.applying { // who has opened the store does what is to be done
 			return false, nil
 		}
 		if more, err = s.eraser.next(ctx); more || err != nil || s.opt.Compress != CompressZstd {

@@ -63,7 +63,7 @@ type Options struct {
 	Rand io.Reader
 
 	mending      bool           // see logState
-	applying     bool           // ApplyErasures has opened the store: nothing is appended, and it alone erases
+	applying     bool           // whoever has opened the store carries out erasures himself: ApplyErasures, a Standby, an Import
 	files        *vfs.FileCache // nil means the one of the FS
 	maxIndexSize int64          // 0 means defaultMaxIndexSize
 }

@@ -55,6 +55,7 @@ type group struct {
 	ids      map[uuid.UUID]uint32 // ordinal in starts of each event that came with its id
 	micros   int64                // recorded_at of its events
 	own      bool                 // some are of a stream that only the store appends to
+	foreign  *format.FrameHeader  // of the frame of another log that the group is; nil for one of its own
 }
 
 // A groupStream is a stream that requests of a group are about.
@@ -320,7 +321,7 @@ func (w *writer) write() error {
 		}
 		rotated = true
 	}
-	h := format.FrameHeader{Count: uint32(len(g.starts)), Kind: format.FrameEvents, Micros: g.micros}
+	h := g.header()
 	off := l.end.offset
 	var err error
 	if g.buf, err = l.write(g.buf, &h, g.seals); err != nil {
@@ -512,6 +513,15 @@ func (g *group) begin(micros int64) {
 		g.buf = make([]byte, format.FrameHeaderSize, firstGroupSize)
 	}
 	g.buf = g.buf[:format.FrameHeaderSize]
+}
+
+// header returns what the header of the group's frame says, but for its place.
+func (g *group) header() format.FrameHeader {
+	h := format.FrameHeader{Count: uint32(len(g.starts)), Kind: format.FrameEvents, Micros: g.micros}
+	if g.foreign != nil {
+		h.Kind, h.Nonce = g.foreign.Kind, g.foreign.Nonce
+	}
+	return h
 }
 
 // drop forgets the group, which was committed if err is nil.

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/assert"
+
+	"github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold/shred"
+)
+
+// allOf returns all events of a store.
+func allOf(dsn string) (all []eventfold.Event, err error) {
+	db, err := sql.Open("eventfold", "file:"+dsn+"?mode=ro")
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	rows, err := db.Query("SELECT event FROM $all")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var e eventfold.Event
+		if err := rows.Scan(&e); err != nil {
+			return nil, err
+		}
+		all = append(all, e)
+	}
+	return all, rows.Err()
+}
+
+// same STORE OTHER fails unless both have the same events, with all that there is of them.
+func same(ts *testscript.TestScript, neg bool, args []string) {
+	a, err := allOf(ts.MkAbs(args[0]))
+	ts.Check(err)
+	b, err := allOf(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if assert.ObjectsAreEqual(a, b) == neg {
+		ts.Fatalf("%s and %s: %v\n%v", args[0], args[1], a, b)
+	}
+}
+
+// spoil FILE changes a byte of each page behind the first.
+func spoil(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[0])
+	b, err := os.ReadFile(path)
+	ts.Check(err)
+	for i := 4096 + 100; i < min(len(b), 4096+1200); i += 400 {
+		b[i] ^= 0xff
+	}
+	ts.Check(os.WriteFile(path, b, 0o600))
+}
+
+// seal KEYRING EPOCHS SUBJECT... makes a keyring with keys for subjects.
+func seal(ts *testscript.TestScript, _ bool, args []string) {
+	epochs, err := shred.OpenEpochFiles(ts.MkAbs(args[1]), "")
+	ts.Check(err)
+	keys, err := shred.OpenFile(context.Background(), shred.FileOptions{Dir: ts.MkAbs(args[0]), Epochs: epochs, Create: true})
+	ts.Check(err)
+	for _, subject := range args[2:] {
+		_, err := keys.Key(context.Background(), subject, true)
+		ts.Check(err)
+	}
+	ts.Check(keys.Close())
+}
+
+// project STORE FILE NAME runs a projection that refuses events of the type Odd, until it has read
+// everything.
+func project(ts *testscript.TestScript, _ bool, args []string) {
+	db, err := sql.Open("eventfold", ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer db.Close()
+	target, err := sql.Open("sqlite", ts.MkAbs(args[1]))
+	ts.Check(err)
+	defer target.Close()
+	target.SetMaxOpenConns(1)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { // ends with ctx
+		ended <- eventfold.Project(ctx, db, eventfold.Projection{
+			Name: args[2], Version: 1, Target: target, Attempts: 1, OnFailure: eventfold.Park,
+			Setup:  func(context.Context, *sql.Tx) error { return nil },
+			Handle: refuseOdd,
+		})
+	}()
+	for {
+		list, err := eventfold.Projections(ctx, target)
+		if err == nil && len(list) > 0 && list[0].Next == 3 {
+			break
+		}
+		select {
+		case err := <-ended:
+			ts.Fatalf("%v", err)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	cancel()
+	<-ended
+}
+
+func refuseOdd(_ context.Context, _ *sql.Tx, d eventfold.Delivery) error {
+	if d.Type == "Odd" {
+		return errors.New("it is odd")
+	}
+	return nil
+}

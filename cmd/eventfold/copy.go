@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/eventfold/eventfold"
+)
+
+func copyCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "copy",
+		Usage:     "copy a store, or what is new in it",
+		ArgsUsage: "STORE DIR",
+		Description: "Makes DIR a copy of the store as it is now, with every position, time and receipt, while others\n" +
+			"write to the store. A DIR that is a copy already gets what is new: a copy that was killed is run\n" +
+			"again.",
+		Flags:  []cli.Flag{storeFlag()},
+		Action: runCopy,
+	}
+}
+
+func replicateCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "replicate",
+		Usage:     "keep a standby of a store",
+		ArgsUsage: "STORE DIR",
+		Description: "Makes DIR a copy of the store, as copy does, and keeps it one until it is interrupted, within a\n" +
+			"second. Others may read DIR meanwhile. To take the store's place, end this command and open DIR\n" +
+			"for writing: from its first append on it follows nobody any more.",
+		Flags: []cli.Flag{
+			storeFlag(),
+			&cli.DurationFlag{Name: "every", Usage: "tell how far it is, so often; 0 is only once, when it has caught up"},
+		},
+		Action: runReplicate,
+	}
+}
+
+// A replica tells how far a copy is.
+type replica struct {
+	Dir    string `json:"dir"`
+	Events int64  `json:"events"`
+	Head   string `json:"head,omitempty"`
+	Behind int64  `json:"behind"`
+}
+
+func newReplica(dir string, r eventfold.StandbyReport) replica {
+	n := int64(r.Head.Position)
+	p := replica{Dir: dir, Events: n, Behind: int64(r.Source) - n}
+	if n > 0 {
+		p.Head = fmt.Sprintf("%d:%x", r.Head.Position, r.Head.Chain)
+	}
+	return p
+}
+
+func runCopy(ctx context.Context, c *cli.Command) error {
+	dsn, args, err := storeArguments(c, "DIR")
+	if err != nil {
+		return err
+	}
+	progress := newProgress(c, "copy", "events", 0)
+	defer progress.end()
+	r, err := eventfold.Copy(ctx, dsn, args[0], func(r eventfold.StandbyReport) {
+		progress.total(int64(r.Source))
+		progress.set(int64(r.Head.Position))
+	})
+	progress.end()
+	if err != nil {
+		return err
+	}
+	p := newReplica(args[0], r)
+	if p.Events == 0 {
+		return tell(c.Root().Writer, c.Bool("json"), p, "nothing to copy: the store has no events")
+	}
+	return tell(c.Root().Writer, c.Bool("json"), p, "%s is a copy of %s, head %s", p.Dir, events(p.Events), p.Head)
+}
+
+func runReplicate(ctx context.Context, c *cli.Command) error {
+	dsn, args, err := storeArguments(c, "DIR")
+	if err != nil {
+		return err
+	}
+	every := c.Duration("every")
+	if every < 0 {
+		return usage("--every is a duration, such as 10s")
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var failed error
+	var told time.Time
+	err = eventfold.Replicate(ctx, dsn, args[0], func(r eventfold.StandbyReport) {
+		if !told.IsZero() && (every == 0 || time.Since(told) < every) {
+			return
+		}
+		told = time.Now()
+		p := newReplica(args[0], r)
+		if failed = tell(c.Root().Writer, c.Bool("json"), p, "%s has caught up: %s", p.Dir, events(p.Events)); failed != nil {
+			stop()
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return failed
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold/cmd/eventfold/internal/transfer"
+)
+
+func importCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "import",
+		Usage:     "append the events of a file",
+		ArgsUsage: "STORE FILE",
+		Description: "Appends the events of FILE, which export or somebody else has written, with their ids, times,\n" +
+			"and bytes, and into a store without events with their positions and versions, too. FILE is - for\n" +
+			"standard input. The store is made if it is not there. Events whose ids it has are left out: an\n" +
+			"import that was killed is run again.",
+		Flags: []cli.Flag{
+			storeFlag(),
+			formatFlag(),
+			&cli.StringFlag{Name: "stream", Usage: "`STREAM` of events that name none"},
+		},
+		Action: runImport,
+	}
+}
+
+// An imported is what import tells.
+type imported struct {
+	Read     int64 `json:"read"`
+	Appended int64 `json:"appended"`
+	Present  int64 `json:"present"`
+	LeftOut  int64 `json:"left_out"`
+	Redacted int64 `json:"redacted"`
+	Retimed  int64 `json:"retimed"`
+	Exact    bool  `json:"exact"`
+	Head     int64 `json:"head"`
+}
+
+func runImport(ctx context.Context, c *cli.Command) error {
+	dsn, args, err := storeArguments(c, "FILE")
+	if err != nil {
+		return err
+	}
+	format, _, err := transfer.FormatOf(c.String("format"), args[0])
+	if err != nil {
+		return usageError{err}
+	}
+	if args[0] == "-" && !format.Text {
+		return usage("%s cannot be read from a pipe: name the file", format.Name)
+	}
+	if args[0] != "-" {
+		if _, err := os.Stat(args[0]); err != nil {
+			return err
+		}
+	}
+	progress := newProgress(c, "import", "events", 0)
+	defer progress.end()
+	from := transfer.Read(args[0], c.Root().Reader, format, transfer.ReadOptions{Stream: c.String("stream")})
+	r, err := eventfold.Import(ctx, dsn, from, func(r eventfold.ImportReport) { progress.set(r.Read) })
+	progress.end()
+	if err != nil {
+		if r.Appended > 0 {
+			return fmt.Errorf("%w (%s imported until then; run it again to go on)", err, events(r.Appended))
+		}
+		return err
+	}
+	i := imported{r.Read, r.Appended, r.Present, r.LeftOut, r.Redacted, r.Retimed, r.Exact, int64(r.Head)}
+	return tell(c.Root().Writer, c.Bool("json"), i, "%s", i)
+}
+
+// String says it in sentences.
+func (i imported) String() string {
+	text := events(i.Appended) + " imported"
+	if i.Present > 0 {
+		text += fmt.Sprintf(", %d were there", i.Present)
+	}
+	if i.Exact && i.Read > 0 {
+		text += ", each at the position that it had"
+	}
+	if i.Redacted > 0 {
+		text += fmt.Sprintf("\n%s of them erased", events(i.Redacted))
+	}
+	if i.LeftOut > 0 {
+		text += fmt.Sprintf("\n%s of the other store's own streams left out: they name positions", events(i.LeftOut))
+	}
+	if i.Retimed > 0 {
+		text += fmt.Sprintf("\n%s older than the store's last one, with the time of that", events(i.Retimed))
+	}
+	return text
+}

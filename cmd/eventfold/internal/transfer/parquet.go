@@ -1,0 +1,190 @@
+package transfer
+
+import (
+	"errors"
+	"io"
+	"iter"
+	"os"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/compress/zstd"
+
+	"github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold/engine"
+)
+
+// A parquetEvent is a row of Parquet. Payload and metadata are in the column of texts if they are
+// text, and otherwise in that of bytes, because readers refuse texts that are none.
+type parquetEvent struct {
+	Position      int64    `parquet:"position,delta"`
+	Stream        string   `parquet:"stream,dict"`
+	Version       int64    `parquet:"version"`
+	ID            string   `parquet:"id"`
+	Type          string   `parquet:"type,dict"`
+	Payload       *string  `parquet:"payload,optional"`
+	PayloadBytes  []byte   `parquet:"payload_bytes,optional"`
+	Metadata      *string  `parquet:"metadata,optional"`
+	MetadataBytes []byte   `parquet:"metadata_bytes,optional"`
+	Tags          []string `parquet:"tags,list"`
+	RecordedAt    int64    `parquet:"recorded_at,timestamp(microsecond)"`
+	Redacted      bool     `parquet:"redacted"`
+}
+
+// Bounds of what is held in memory: rows, and bytes, of a row group.
+const (
+	parquetRows  = 50_000
+	parquetBytes = 32 << 20
+)
+
+// A parquetTarget is a file of Parquet. Its table of contents is at its end, so that half a file is
+// none: the events are kept in a compressed file of lines, which can be gone on with, and become
+// Parquet when all are there.
+type parquetTarget struct {
+	Target
+	path string
+}
+
+func openParquet(path string, p Plan) (Target, error) {
+	t, err := openText(path+".lines", lineFormat, Zstd, p)
+	if err != nil {
+		return nil, err
+	}
+	return &parquetTarget{t, path}, nil
+}
+
+func (t *parquetTarget) Finish() error {
+	if err := t.Target.Finish(); err != nil {
+		return err
+	}
+	lines := t.path + ".lines"
+	if err := t.convert(lines); err != nil {
+		return err
+	}
+	if err := place(t.path+partSuffix, t.path); err != nil {
+		return err
+	}
+	return os.Remove(lines)
+}
+
+func (t *parquetTarget) convert(lines string) error {
+	f, err := os.OpenFile(t.path+partSuffix, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	err = writeParquet(f, readText(lines, lineFormat, ReadOptions{}))
+	return errors.Join(err, f.Close())
+}
+
+func writeParquet(f *os.File, events iter.Seq2[eventfold.Event, error]) error {
+	w := parquet.NewGenericWriter[parquetEvent](f, parquet.Compression(&zstd.Codec{Level: zstd.SpeedDefault}),
+		parquet.CreatedBy("eventfold", "1", ""))
+	rows, size := 0, 0
+	for e, err := range events {
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write([]parquetEvent{parquetRow(&e)}); err != nil {
+			return err
+		}
+		rows, size = rows+1, size+len(e.Payload)+len(e.Metadata)
+		if rows == parquetRows || size > parquetBytes {
+			if err := w.Flush(); err != nil {
+				return err
+			}
+			rows, size = 0, 0
+		}
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+func parquetRow(e *eventfold.Event) parquetEvent {
+	p := parquetEvent{
+		Position: int64(e.Position), Stream: e.Stream, Version: int64(e.Version), ID: e.ID.String(), Type: e.Type,
+		Tags: e.Tags, RecordedAt: e.RecordedAt.UnixMicro(), Redacted: e.Redacted,
+	}
+	p.Payload, p.PayloadBytes = textOrBytes(e.Payload)
+	p.Metadata, p.MetadataBytes = textOrBytes(e.Metadata)
+	return p
+}
+
+func textOrBytes(b []byte) (*string, []byte) {
+	if b == nil {
+		return nil, nil
+	}
+	if !utf8.Valid(b) {
+		return nil, b
+	}
+	s := string(b)
+	return &s, nil
+}
+
+// parquetRead is how many rows are read at once.
+const parquetRead = 64
+
+func readParquet(path string) iter.Seq2[eventfold.Event, error] {
+	return func(yield func(eventfold.Event, error) bool) {
+		f, err := os.Open(path)
+		if err != nil {
+			yield(eventfold.Event{}, err)
+			return
+		}
+		defer f.Close()
+		info, err := f.Stat()
+		if err != nil {
+			yield(eventfold.Event{}, err)
+			return
+		}
+		file, err := parquet.OpenFile(f, info.Size())
+		if err != nil {
+			yield(eventfold.Event{}, err)
+			return
+		}
+		r := parquet.NewGenericReader[parquetEvent](file)
+		defer r.Close()
+		for row := 1; ; {
+			rows := make([]parquetEvent, parquetRead)
+			n, err := r.Read(rows)
+			for i := range rows[:n] {
+				e, err := rows[i].event()
+				if err != nil {
+					err = &InputError{Line: row, Err: err}
+				}
+				if !yield(e, err) || err != nil {
+					return
+				}
+				row++
+			}
+			if err != nil {
+				if err != io.EOF {
+					yield(eventfold.Event{}, err)
+				}
+				return
+			}
+		}
+	}
+}
+
+func (p *parquetEvent) event() (e eventfold.Event, err error) {
+	e = eventfold.Event{
+		Position: engine.Position(p.Position), Stream: p.Stream, Version: engine.Version(p.Version), Type: p.Type,
+		Payload: p.PayloadBytes, Metadata: p.MetadataBytes,
+		RecordedAt: time.UnixMicro(p.RecordedAt).UTC(), Redacted: p.Redacted,
+	}
+	if len(p.Tags) > 0 {
+		e.Tags = p.Tags
+	}
+	if p.Payload != nil {
+		e.Payload = []byte(*p.Payload)
+	}
+	if p.Metadata != nil {
+		e.Metadata = []byte(*p.Metadata)
+	}
+	e.ID, err = uuid.Parse(p.ID)
+	return e, err
+}

@@ -1,0 +1,347 @@
+package transfer
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+
+	"github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold/engine"
+)
+
+// A Plan is what an export writes, and what it compares to go on with one that was begun.
+type Plan struct {
+	Format string          `json:"format"`
+	Head   string          `json:"head"` // of the store, with its chain value: up to where
+	From   engine.Position `json:"from"`
+	Where  string          `json:"where,omitempty"`
+	Source string          `json:"source"`
+}
+
+// A Target is a file that events are written to. It gets its name from Finish.
+type Target interface {
+	// Next returns the position to go on from: that of the plan, or behind what an earlier export has
+	// written.
+	Next() engine.Position
+	Write(e *eventfold.Event) error
+	// Checkpoint makes what was written durable, so that it is gone on with behind it.
+	Checkpoint() error
+	Finish() error
+	// Close closes a file that is not finished, which stays to be gone on with.
+	Close() error
+}
+
+// partSuffix is what the name of an unfinished file has at its end, and planSuffix that of the file
+// beside it which says how far it has come.
+const (
+	partSuffix = ".part"
+	planSuffix = ".part.json"
+)
+
+// Begun returns the plan of an export to path that was begun, nil if there is none.
+func Begun(path string, f *Format) (*Plan, error) {
+	switch f.Name {
+	case "sqlite":
+		return begunSQLite(path)
+	case "parquet":
+		path += ".lines"
+	}
+	c, err := readCheckpoint(path)
+	if err != nil || c == nil {
+		return nil, err
+	}
+	return &c.Plan, nil
+}
+
+func begunSQLite(path string) (*Plan, error) {
+	if _, err := os.Stat(path + partSuffix); err != nil {
+		return nil, nil
+	}
+	db, err := openSQLiteFile(path+partSuffix, "")
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	var text string
+	if db.QueryRow("SELECT plan FROM eventfold_export").Scan(&text) != nil {
+		return nil, nil // it was killed before anything was in it
+	}
+	var p Plan
+	return &p, json.Unmarshal([]byte(text), &p)
+}
+
+// OpenTarget opens the file at path to write events to it, or to go on with what an earlier export of
+// the same plan has written. What has the name already is replaced by Finish.
+func OpenTarget(path string, f *Format, c Compression, p Plan) (Target, error) {
+	if f.Text {
+		return openText(path, f, c, p)
+	}
+	return f.target(path, p)
+}
+
+// Discard removes what an earlier export to path has left unfinished.
+func Discard(path string) error {
+	for _, name := range []string{partSuffix, planSuffix, ".lines" + partSuffix, ".lines" + planSuffix, ".lines",
+		partSuffix + "-journal"} {
+		if err := os.Remove(path + name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// otherPlan is the error for an unfinished file of another export.
+func otherPlan(path string, before string) error {
+	return fmt.Errorf("%s%s is of another export (%s): finish that with the same flags, or say --restart",
+		path, partSuffix, before)
+}
+
+// A checkpoint says how far a text has come.
+type checkpoint struct {
+	Plan
+	Next engine.Position `json:"next"`
+	Size int64           `json:"size"` // of the file
+}
+
+func readCheckpoint(path string) (*checkpoint, error) {
+	b, err := os.ReadFile(path + planSuffix)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var c checkpoint
+	if err := json.Unmarshal(b, &c); err != nil {
+		return nil, fmt.Errorf("%s: %w", path+planSuffix, err)
+	}
+	return &c, nil
+}
+
+// A textTarget is a file of lines, which consists of pieces: each is compressed by itself, and there
+// is a checkpoint behind each.
+type textTarget struct {
+	path        string
+	format      *Format
+	compression Compression
+	done        checkpoint
+	next        engine.Position
+
+	file  *os.File
+	buf   *bufio.Writer
+	piece io.WriteCloser // nil between two pieces
+	out   writer
+}
+
+func openText(path string, f *Format, c Compression, p Plan) (Target, error) {
+	t := &textTarget{path: path, format: f, compression: c, done: checkpoint{Plan: p, Next: p.From}}
+	before, err := readCheckpoint(path)
+	if err != nil {
+		return nil, err
+	}
+	if before != nil {
+		if before.Plan != p {
+			text, _ := json.Marshal(before.Plan)
+			return nil, otherPlan(path, string(text))
+		}
+		t.done = *before
+	}
+	t.next = t.done.Next
+	if t.file, err = os.OpenFile(path+partSuffix, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+		return nil, err
+	}
+	if err = t.cut(); err != nil {
+		return nil, errors.Join(err, t.file.Close())
+	}
+	t.buf = bufio.NewWriterSize(t.file, 1<<18)
+	return t, nil
+}
+
+// cut takes away what was written behind the last checkpoint.
+func (t *textTarget) cut() error {
+	info, err := t.file.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() < t.done.Size {
+		return fmt.Errorf("%s%s is shorter than %s%s says: say --restart", t.path, partSuffix, t.path, planSuffix)
+	}
+	if err := t.file.Truncate(t.done.Size); err != nil {
+		return err
+	}
+	_, err = t.file.Seek(t.done.Size, io.SeekStart)
+	return err
+}
+
+func (t *textTarget) Next() engine.Position { return t.next }
+
+func (t *textTarget) Write(e *eventfold.Event) error {
+	if t.piece == nil {
+		var err error
+		if t.piece, err = t.compression.compress(t.buf); err != nil {
+			return err
+		}
+		if t.out, err = t.format.newWriter(t.piece, t.done.Size == 0, t.done.Source); err != nil {
+			return err
+		}
+	}
+	t.next = e.Position + 1
+	return t.out.Write(e)
+}
+
+func (t *textTarget) Checkpoint() error {
+	if t.piece == nil {
+		return nil
+	}
+	if err := errors.Join(t.out.Close(), t.piece.Close(), t.buf.Flush()); err != nil {
+		return err
+	}
+	t.piece = nil
+	size, err := t.file.Seek(0, io.SeekCurrent)
+	if err == nil {
+		err = t.file.Sync()
+	}
+	if err != nil {
+		return err
+	}
+	t.done.Next, t.done.Size = t.next, size
+	b, err := json.Marshal(&t.done)
+	if err != nil {
+		return err
+	}
+	return writeWhole(t.path+planSuffix, b)
+}
+
+func (t *textTarget) Finish() error {
+	if t.piece == nil && t.done.Size == 0 { // no events are a file, too
+		if err := t.empty(); err != nil {
+			return err
+		}
+	}
+	if err := t.Checkpoint(); err != nil {
+		return err
+	}
+	if err := errors.Join(t.file.Sync(), t.file.Close()); err != nil {
+		return err
+	}
+	// Without its plan the file would be written anew, if the machine stopped here; with a plan, and
+	// the name, nobody would know what to go on with.
+	if err := os.Remove(t.path + planSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return place(t.path+partSuffix, t.path)
+}
+
+// empty begins a file that no event is written to.
+func (t *textTarget) empty() (err error) {
+	if t.piece, err = t.compression.compress(t.buf); err != nil {
+		return err
+	}
+	t.out, err = t.format.newWriter(t.piece, true, t.done.Source)
+	return err
+}
+
+func (t *textTarget) Close() error { return t.file.Close() }
+
+// writeWhole writes a file that is the earlier one or the whole new one at any moment.
+func writeWhole(path string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}
+
+// syncFile makes a file durable.
+func syncFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// place gives a file, which is durable, its name.
+func place(from, to string) error {
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(to))
+}
+
+// Read reads the events of a file, or of a text that in gives if path is -.
+func Read(path string, in io.Reader, f *Format, o ReadOptions) iter.Seq2[eventfold.Event, error] {
+	switch {
+	case !f.Text:
+		return f.readFile(path)
+	case path == "-":
+		return readFrom(in, f, o)
+	}
+	return readText(path, f, o)
+}
+
+func readText(path string, f *Format, o ReadOptions) iter.Seq2[eventfold.Event, error] {
+	return func(yield func(eventfold.Event, error) bool) {
+		file, err := os.Open(path)
+		if err != nil {
+			yield(eventfold.Event{}, err)
+			return
+		}
+		defer file.Close()
+		readFrom(file, f, o)(yield)
+	}
+}
+
+func readFrom(in io.Reader, f *Format, o ReadOptions) iter.Seq2[eventfold.Event, error] {
+	return func(yield func(eventfold.Event, error) bool) {
+		r, err := decompress(in)
+		if err != nil {
+			yield(eventfold.Event{}, err)
+			return
+		}
+		defer r.Close()
+		f.read(r, o)(yield)
+	}
+}
+
+// WriteTo writes events as a text to w, with what compresses it.
+func WriteTo(
+	w io.Writer, f *Format, c Compression, source string, events iter.Seq2[eventfold.Event, error],
+) (n int64, err error) {
+	buf := bufio.NewWriterSize(w, 1<<16)
+	piece, err := c.compress(buf)
+	if err != nil {
+		return 0, err
+	}
+	out, err := f.newWriter(piece, true, source)
+	if err != nil {
+		return 0, err
+	}
+	for e, err := range events {
+		if err != nil {
+			return n, errors.Join(err, buf.Flush())
+		}
+		if err := out.Write(&e); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, errors.Join(out.Close(), piece.Close(), buf.Flush())
+}

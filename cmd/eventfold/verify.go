@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v3"
+
+	"github.com/eventfold/eventfold"
+)
+
+func verifyCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "verify",
+		Usage:     "read every byte of a store and check it",
+		ArgsUsage: "STORE",
+		Description: "Checks every checksum, the chain over all commits, versions, erasures and indexes, and with\n" +
+			"--receipt that nothing which was there then has been changed since. It may run beside others.\n" +
+			"Damage is an error, with exit code 4.",
+		Flags: []cli.Flag{
+			storeFlag(),
+			&cli.StringFlag{Name: "receipt", Usage: "compare with the receipt in `FILE`, or with the receipt itself"},
+		},
+		Action: verify,
+	}
+}
+
+func receiptCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "receipt",
+		Usage:     "print what proves later that nothing was changed",
+		ArgsUsage: "STORE [FILE]",
+		Description: "Prints the head of the store: how many events it has, and a value that depends on every one of\n" +
+			"them. Keep it elsewhere; verify --receipt compares it. With FILE it is written there.",
+		Flags:  []cli.Flag{storeFlag()},
+		Action: receipt,
+	}
+}
+
+// A verified is what verify tells.
+type verified struct {
+	Events         int64  `json:"events"`
+	Segments       int64  `json:"segments"`
+	Frames         int64  `json:"frames"`
+	Bytes          int64  `json:"bytes"`
+	Indexes        int64  `json:"indexes"`
+	DamagedIndexes int64  `json:"damaged_indexes"`
+	Receipt        string `json:"receipt,omitempty"`
+}
+
+func verify(ctx context.Context, c *cli.Command) error {
+	dsn, _, err := storeArguments(c)
+	if err != nil {
+		return err
+	}
+	config, err := storeConfig(dsn, eventfold.ReadOnly)
+	if err != nil {
+		return err
+	}
+	var v verified
+	if c.IsSet("receipt") {
+		if v.Receipt, err = readReceipt(c.String("receipt")); err != nil {
+			return err
+		}
+		if config.Expect, err = parseHead(v.Receipt); err != nil {
+			return usage("the receipt %q: %w", v.Receipt, err)
+		}
+	}
+	db := eventfold.OpenDB(config)
+	defer db.Close()
+	progress := newProgress(c, "verify", "", 0)
+	defer progress.end()
+	var result string
+	err = db.QueryRowContext(ctx, "VERIFY").Scan(
+		&result, &v.Events, &v.Segments, &v.Frames, &v.Bytes, &v.Indexes, &v.DamagedIndexes)
+	progress.end()
+	if err != nil {
+		return err
+	}
+	return tell(c.Root().Writer, c.Bool("json"), v, "%s", v)
+}
+
+// String says it in sentences.
+func (v verified) String() string {
+	text := fmt.Sprintf("%s in %d segments checked, %s", events(v.Events), v.Segments, byteSize(v.Bytes))
+	if v.Receipt != "" {
+		position, _, _ := strings.Cut(v.Receipt, ":")
+		text += "; the first " + position + " are those of the receipt"
+	}
+	if v.DamagedIndexes > 0 {
+		text += fmt.Sprintf("\n%d index files are damaged. No event is harmed: they are made anew by who writes next", v.DamagedIndexes)
+	}
+	return text
+}
+
+// readReceipt returns the receipt in a file, or that the text is.
+func readReceipt(name string) (string, error) {
+	b, err := os.ReadFile(name)
+	if err == nil {
+		return strings.TrimSpace(string(b)), nil
+	}
+	if _, errHead := parseHead(name); errHead == nil {
+		return name, nil
+	}
+	return "", err
+}
+
+func receipt(ctx context.Context, c *cli.Command) error {
+	dsn, args, err := storeArguments(c, "[FILE]")
+	if err != nil {
+		return err
+	}
+	db, err := openStore(dsn, eventfold.ReadOnly, "")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	head, err := headOf(ctx, db)
+	if err != nil {
+		return err
+	}
+	r := struct {
+		Receipt string `json:"receipt"`
+		File    string `json:"file,omitempty"`
+	}{Receipt: head}
+	if len(args) == 0 {
+		return tell(c.Root().Writer, c.Bool("json"), r, "%s", head)
+	}
+	r.File = args[0]
+	if err := writeFile(args[0], []byte(head+"\n")); err != nil {
+		return err
+	}
+	return tell(c.Root().Writer, c.Bool("json"), r, "receipt %s written to %s", head, args[0])
+}
+
+// writeFile writes a file that is the earlier one or the whole new one at any moment.
+func writeFile(name string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*.tmp")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	return placeFile(f, name, err)
+}
+
+// placeFile gives a file that was written beside it its name, unless an error has come before.
+func placeFile(f *os.File, name string, err error) error {
+	if err == nil {
+		err = f.Sync()
+	}
+	if errClose := f.Close(); err == nil {
+		err = errClose
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+		return err
+	}
+	return syncDir(filepath.Dir(name))
+}

@@ -1,0 +1,217 @@
+package filestore
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/vfs"
+)
+
+// importInto imports events, and closes the store.
+func importInto(t testing.TB, dir string, fsys vfs.FS, events []engine.Event) (ImportReport, error) {
+	m, err := OpenImport(dir, Options{FS: fsys, SegmentSize: 32 << 10})
+	require.NoError(t, err)
+	for _, e := range events {
+		if err := m.Add(context.Background(), e); err != nil {
+			return m.Report(), err2(err, m.Close())
+		}
+	}
+	return m.Finish(context.Background())
+}
+
+func err2(err, closing error) error {
+	if err != nil {
+		return err
+	}
+	return closing
+}
+
+// importSource has events of all kinds: erased ones, views, NULL and empty payloads, tags.
+func importSource(t testing.TB, fsys vfs.FS) []engine.Event {
+	at := time.UnixMicro(1_700_000_000_000_000).UTC()
+	s := openStore(t, "source", Options{FS: fsys, SegmentSize: 32 << 10, Now: func() time.Time {
+		at = at.Add(1500 * time.Microsecond)
+		return at
+	}})
+	for i := range 300 {
+		e := engine.NewEvent{Type: fmt.Sprintf("t%d", i%7), Payload: []byte(payloadOf(i))}
+		switch i % 10 {
+		case 0:
+			e.Payload = nil
+		case 1:
+			e.Payload, e.Metadata = []byte{}, []byte(`{ "by": "x" }`)
+		case 2:
+			e.Tags = []string{"b", "a"}
+		case 3:
+			e.Payload = []byte{0xff, 0, 1}
+		}
+		_, err := s.Append(t.Context(), engine.Append{Stream: fmt.Sprintf("s-%d", i%11), Events: []engine.NewEvent{e, e}})
+		require.NoError(t, err)
+		if i == 200 {
+			_, err = s.Append(t.Context(), erasing(engine.Span{From: 3, To: 9}, engine.Span{From: 100, To: 101}))
+			require.NoError(t, err)
+			settleErasures(t, s)
+		}
+		if i == 100 {
+			define := &engine.Definition{Name: "v", Kind: "VIEW", Text: "CREATE VIEW v AS SELECT 1"}
+			_, err = s.Append(t.Context(), engine.Append{Define: define})
+			require.NoError(t, err)
+		}
+	}
+	all := eventsOf(t, s)
+	require.NoError(t, s.Close())
+	return all
+}
+
+func TestAnImportIntoAnEmptyStoreIsExact(t *testing.T) {
+	fsys := vfs.NewMem()
+	want := importSource(t, fsys)
+	report, err := importInto(t, "dest", fsys, want)
+	require.NoError(t, err)
+	assert.Equal(t, ImportReport{Read: int64(len(want)), Appended: int64(len(want)), Redacted: 7, Exact: true,
+		Head: engine.Position(len(want))}, report)
+	s := openStore(t, "dest", Options{FS: fsys})
+	require.Equal(t, want, eventsOf(t, s))
+	_, err = s.Verify(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+
+	again, err := importInto(t, "dest", fsys, want)
+	require.NoError(t, err)
+	assert.Equal(t, int64(len(want)), again.Present)
+	assert.True(t, again.Exact)
+	assert.Equal(t, report.Head, again.Head)
+}
+
+func TestAnImportThatWasCutShortGoesOn(t *testing.T) {
+	fsys := vfs.NewMem()
+	want := importSource(t, fsys)
+	for n := 1; n < len(want); n += 37 {
+		dir := fmt.Sprintf("dest-%d", n)
+		m, err := OpenImport(dir, Options{FS: fsys, SegmentSize: 32 << 10})
+		require.NoError(t, err)
+		for _, e := range want[:n] {
+			require.NoError(t, m.Add(t.Context(), e))
+		}
+		require.NoError(t, m.Close())
+		report, err := importInto(t, dir, fsys, want)
+		require.NoError(t, err)
+		assert.True(t, report.Exact, n)
+		s := openStore(t, dir, Options{FS: fsys, ReadOnly: true})
+		require.Equal(t, want, eventsOf(t, s), n)
+		_, err = s.Verify(t.Context())
+		require.NoError(t, err, n)
+	}
+}
+
+// Positions are others in a store that has events of its own: what tells of the source's erasures
+// would name the wrong ones. What is erased stays so all the same.
+func TestAnImportIntoAStoreWithEventsKeepsWhatIsErasedErased(t *testing.T) {
+	fsys := vfs.NewMem()
+	all := importSource(t, fsys)
+	s := openStore(t, "dest", Options{FS: fsys})
+	mustAppend(t, s, "mine", engine.Any, one(`{"mine":true}`)...)
+	require.NoError(t, s.Close())
+	report, err := importInto(t, "dest", fsys, all)
+	require.NoError(t, err)
+	assert.False(t, report.Exact)
+	assert.Equal(t, int64(3), report.LeftOut, "an erasure, that it is done, and a view")
+	assert.Equal(t, report.Appended, report.Retimed, "the store's own event is younger than all of them")
+
+	s = openStore(t, "dest", Options{FS: fsys})
+	settleErasures(t, s)
+	_, err = s.Verify(t.Context())
+	require.NoError(t, err)
+	redacted := map[uuid.UUID]bool{}
+	for _, e := range eventsOf(t, s) {
+		redacted[e.ID] = e.Redacted
+	}
+	for _, e := range all {
+		assert.Equal(t, e.Redacted, redacted[e.ID])
+	}
+	require.NoError(t, s.Close())
+	again, err := importInto(t, "dest", fsys, all)
+	require.NoError(t, err)
+	assert.Zero(t, again.Appended)
+	s = openStore(t, "dest", Options{FS: fsys, ReadOnly: true})
+	assert.Equal(t, report.Head+1, s.ReadIndex().Head(), "that the erasure is done, and nothing else")
+}
+
+// A file can say what it likes: it erases nothing that it has not brought erased itself.
+func TestAnImportErasesNothingThatTheStoreHas(t *testing.T) {
+	fsys := vfs.NewMem()
+	s := openStore(t, "dest", Options{FS: fsys})
+	placed := mustAppend(t, s, "mine", engine.Any, one(`{"mine":true}`)...)
+	all := eventsOf(t, s)
+	require.NoError(t, s.Close())
+	note := (&engine.Erasure{ID: uuid.New(), Events: engine.Spans{{From: 0, To: 1}}, Reason: "r"}).NewEvents()[0]
+	erasure := engine.Event{
+		Position: 1, Stream: engine.ErasuresStream, ID: uuid.New(), Type: engine.ErasedType,
+		Payload: note.Payload, RecordedAt: time.Now(),
+	}
+	redacted := all[0]
+	redacted.Redacted, redacted.Payload = true, nil
+	for _, events := range [][]engine.Event{{erasure}, {all[0], erasure}, {redacted, erasure}} {
+		report, err := importInto(t, "dest", fsys, events)
+		require.NoError(t, err)
+		assert.Equal(t, int64(1), report.LeftOut)
+		s = openStore(t, "dest", Options{FS: fsys, ReadOnly: true})
+		assert.Equal(t, all, eventsOf(t, s))
+		assert.Equal(t, placed.Events[0].ID, eventsOf(t, s)[0].ID)
+	}
+}
+
+func TestWhatAnImportRefuses(t *testing.T) {
+	good := engine.Event{Position: 0, Stream: "a", ID: uuid.New(), Type: "t", RecordedAt: time.UnixMicro(5)}
+	tests := []struct {
+		name  string
+		spoil func(e *engine.Event)
+		field string
+	}{
+		{"a time that no later event could have", func(e *engine.Event) { e.RecordedAt = time.Now().Add(48 * time.Hour) }, "time"},
+		{"a time before 1970", func(e *engine.Event) { e.RecordedAt = time.UnixMicro(-1) }, "time"},
+		{"a stream of the store's own that there is none of", func(e *engine.Event) { e.Stream = "$mine" }, "stream"},
+		{"no stream", func(e *engine.Event) { e.Stream = "" }, "stream"},
+		{"no type", func(e *engine.Event) { e.Type = "" }, "type"},
+		{"a tag twice", func(e *engine.Event) { e.Tags = []string{"a", "a"} }, "tags"},
+	}
+	for _, tt := range tests {
+		e := good
+		tt.spoil(&e)
+		_, err := importInto(t, "dest", vfs.NewMem(), []engine.Event{e})
+		var invalid *engine.InvalidError
+		require.ErrorAs(t, err, &invalid, tt.name)
+		assert.Equal(t, tt.field, invalid.Field, tt.name)
+	}
+	fsys := vfs.NewMem()
+	_, err := importInto(t, "dest", fsys, []engine.Event{good})
+	require.NoError(t, err)
+	good.Type = "other"
+	_, err = importInto(t, "dest", fsys, []engine.Event{good})
+	var duplicate *engine.DuplicateEventError
+	require.ErrorAs(t, err, &duplicate)
+}
+
+// Events that come twice, in other company than the first time, and in another order.
+func TestAnImportKnowsEventsInAnyCompany(t *testing.T) {
+	fsys := vfs.NewMem()
+	at := time.UnixMicro(7)
+	var events []engine.Event
+	for i := range 6 {
+		events = append(events, engine.Event{Position: engine.NoPosition, Stream: "a", ID: uuid.New(), Type: "t",
+			RecordedAt: at, Payload: []byte(payloadOf(i))})
+	}
+	_, err := importInto(t, "dest", fsys, events[1:3])
+	require.NoError(t, err)
+	report, err := importInto(t, "dest", fsys, []engine.Event{events[2], events[0], events[1], events[3], events[0]})
+	require.NoError(t, err)
+	assert.Equal(t, int64(2), report.Appended)
+	assert.Equal(t, int64(3), report.Present)
+}
