@@ -9,7 +9,8 @@ import (
 // WaitFor returns when the read model of p has everything up to a position, such as that of an event
 // which was just appended, so that one reads one's own writes. It is exact, because positions are
 // assigned in the order of commits: whoever is beyond a position has had all events before it. It
-// does not wait for events that p.Query does not select. db is the store.
+// does not wait for events that p.Query does not select, but always until the projection has begun, so
+// that its tables are there. db is the store.
 //
 // It returns ctx's error if that ends first, and a [*ProjectionError] if the projection has stopped
 // before the position. An event that was parked has been passed.
@@ -20,19 +21,20 @@ func WaitFor(ctx context.Context, db Querier, p Projection, position Position) e
 	}
 	looked, made := NoPosition-1, false
 	for delay := time.Millisecond; ; delay = min(2*delay, 50*time.Millisecond) {
-		var c checkpoint // of a projection that has not begun
+		var c checkpoint
+		begun := false
 		if made = made || there(ctx, p.Target, projectionProbe); made {
-			if c, _, err = readCheckpoint(ctx, p.Target, p.Name, p.Version); err != nil {
+			if c, begun, err = readCheckpoint(ctx, p.Target, p.Name, p.Version); err != nil {
 				return ended(ctx, err)
 			}
 		}
-		if c.next > position {
+		switch {
+		case !begun: // its tables are not there
+		case c.next > position:
 			return nil
-		}
-		if c.stoppedAt != 0 {
+		case c.stoppedAt != 0:
 			return &ProjectionError{Name: p.Name, Version: p.Version, Position: c.next, Err: errors.New(c.err)}
-		}
-		if c.next != looked {
+		case c.next != looked:
 			looked = c.next
 			concerns, err := p.selects(ctx, db, c.next, position)
 			if err != nil || !concerns {

@@ -12,11 +12,13 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log"
 	"os"
 	"os/signal"
+	"sync"
 
-	_ "github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold"
 	_ "modernc.org/sqlite"
 )
 
@@ -26,65 +28,76 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *store, *database); err != nil && !errors.Is(err, context.Canceled) {
+	if err := run(ctx, *store, *database, os.Stdout); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, store, database string) error {
+// A deposited is the payload of the events that are appended here.
+type deposited struct {
+	Amount int `json:"amount"`
+}
+
+// EventType implements what eventfold.AppendEvents asks for the type of an event.
+func (deposited) EventType() string { return "Deposited" }
+
+func run(ctx context.Context, store, database string, out io.Writer) error {
 	events, err := sql.Open("eventfold", store)
 	if err != nil {
 		return err
 	}
 	defer events.Close()
-	target, err := sql.Open("sqlite", database)
+	target, err := sql.Open("sqlite", database+"?_pragma=busy_timeout(5000)")
 	if err != nil {
 		return err
 	}
 	defer target.Close()
 
+	running, cancel := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- eventfold.Project(running, events, balances(target)) }() // ends with stop
+	stop := sync.OnceValue(func() error { cancel(); return <-ended })
+	defer stop()
+
+	last := eventfold.NoPosition
 	for i := range 10 { // something to follow
-		_, err := events.ExecContext(ctx, `INSERT INTO ? (type, payload) VALUES ('Deposited', ?)`,
-			fmt.Sprintf("account-%d", i%3), fmt.Sprintf(`{"amount": %d}`, i))
+		done, err := eventfold.AppendEvents(ctx, events, fmt.Sprintf("account-%d", i%3), eventfold.Any, deposited{i})
 		if err != nil {
 			return err
 		}
+		last = done.Events[0].Position
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	return project(ctx, events, target, func(next int64) {
-		fmt.Println("next position", next)
-		if next%10 == 0 {
-			cancel() // a service would go on until it is stopped
-		}
-	})
+	// A service would go on until it is stopped. This one waits until it can read what it has written.
+	if err := eventfold.WaitFor(ctx, events, balances(target), last); err != nil {
+		return err
+	}
+	if err := show(ctx, target, out); err != nil {
+		return err
+	}
+	if err := stop(); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
 }
 
-// project follows the store from the checkpoint until ctx ends, which is the error it then returns.
-func project(ctx context.Context, events, target *sql.DB, moved func(next int64)) error {
-	var next int64
-	if _, err := target.ExecContext(ctx, schema); err != nil {
-		return err
-	}
-	if err := target.QueryRowContext(ctx, `SELECT next FROM checkpoint`).Scan(&next); err != nil {
-		return err
-	}
-	rows, err := events.QueryContext(ctx, `SELECT position, stream, payload->>'$.amount' FROM $all
-		WHERE position >= ? AND type = 'Deposited' FOLLOW`, next)
+// show writes the balances and how far the projection is.
+func show(ctx context.Context, target *sql.DB, out io.Writer) error {
+	rows, err := target.QueryContext(ctx, `SELECT account, amount FROM balance ORDER BY account`)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var position, amount int64
 		var account string
-		if err := rows.Scan(&position, &account, &amount); err != nil {
+		var amount int
+		if err := rows.Scan(&account, &amount); err != nil {
 			return err
 		}
-		if err := apply(ctx, target, account, amount, position+1); err != nil {
-			return err
-		}
-		moved(position + 1)
+		fmt.Fprintln(out, account, amount)
 	}
-	return rows.Err()
+	list, err := eventfold.Projections(ctx, target)
+	for _, s := range list {
+		fmt.Fprintln(out, s.Name, s.State(), "next position", s.Next)
+	}
+	return errors.Join(rows.Err(), err)
 }

@@ -1,28 +1,34 @@
 package main
 
 import (
-	"context"
+	"bytes"
 	"database/sql"
+	"fmt"
 	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/eventfold/eventfold"
 )
 
 func TestRunTwice(t *testing.T) {
 	dir := t.TempDir()
 	store, database := filepath.Join(dir, "store"), filepath.Join(dir, "balances.sqlite")
 	for round := int64(1); round <= 3; round++ {
-		require.ErrorIs(t, run(t.Context(), store, database), context.Canceled)
+		var out bytes.Buffer
+		require.NoError(t, run(t.Context(), store, database, &out))
+		assert.Contains(t, out.String(), fmt.Sprintf("balances live next position %d\n", 10*round))
 
 		target, err := sql.Open("sqlite", database)
 		require.NoError(t, err)
-		var next, accounts, sum int64
-		require.NoError(t, target.QueryRow(`SELECT next FROM checkpoint`).Scan(&next))
+		var accounts, sum int64
 		require.NoError(t, target.QueryRow(`SELECT COUNT(*), SUM(amount) FROM balance`).Scan(&accounts, &sum))
+		list, err := eventfold.Projections(t.Context(), target)
+		require.NoError(t, err)
 		require.NoError(t, target.Close())
-		assert.Equal(t, 10*round, next)
+		assert.Equal(t, eventfold.Position(10*round), list[0].Next)
 		assert.Equal(t, int64(3), accounts)
 		assert.Equal(t, 45*round, sum, "every event counts exactly once")
 	}
