@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold/eventfoldtest"
 )
 
 // The Go code of the chapter on helpers of guide.md.
@@ -122,6 +123,15 @@ func TestBorrowDecidesAsLendDoes(t *testing.T) {
 	require.NoError(t, err)
 	assert.NoError(t, borrow(ctx, db, "20", "8"))
 	assert.NoError(t, borrow(ctx, db, "12", "7"))
+}
+
+func TestACopyIsLentOnce(t *testing.T) {
+	toAda := eventfold.Draft{Stream: "copy-12", Event: Lent{Copy: "12", Member: "7"}}
+	eventfoldtest.Given(t).
+		When(func(ctx context.Context, db *sql.DB) error { return borrow(ctx, db, "12", "7") }).
+		Then(toAda).
+		When(func(ctx context.Context, db *sql.DB) error { return borrow(ctx, db, "12", "8") }).
+		ThenError(errLent)
 }
 
 // A LentUntil is what Lent has become: it says until when.
