@@ -22,7 +22,10 @@ type Moved struct {
 
 // relocate does what moveCopy and retry do.
 func relocate(ctx context.Context, db *sql.DB, stream, shelf string) error {
-	fold := func(s copyState, e eventfold.Event) (copyState, error) { return s, s.apply(e) }
+	fold := func(s copyState, e eventfold.Event) (copyState, error) {
+		err := s.apply(e)
+		return s, err
+	}
 	return eventfold.Retry(ctx, func(ctx context.Context) error {
 		state, version, err := eventfold.Load(ctx, db, stream, fold)
 		if err != nil {
