@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold/eventfoldtest"
 )
 
 // The Go code of the chapter on helpers of guide.md.
@@ -21,7 +22,10 @@ type Moved struct {
 
 // relocate does what moveCopy and retry do.
 func relocate(ctx context.Context, db *sql.DB, stream, shelf string) error {
-	fold := func(s copyState, e eventfold.Event) (copyState, error) { return s, s.apply(e) }
+	fold := func(s copyState, e eventfold.Event) (copyState, error) {
+		err := s.apply(e)
+		return s, err
+	}
 	return eventfold.Retry(ctx, func(ctx context.Context) error {
 		state, version, err := eventfold.Load(ctx, db, stream, fold)
 		if err != nil {
@@ -122,6 +126,15 @@ func TestBorrowDecidesAsLendDoes(t *testing.T) {
 	require.NoError(t, err)
 	assert.NoError(t, borrow(ctx, db, "20", "8"))
 	assert.NoError(t, borrow(ctx, db, "12", "7"))
+}
+
+func TestACopyIsLentOnce(t *testing.T) {
+	toAda := eventfold.Draft{Stream: "copy-12", Event: Lent{Copy: "12", Member: "7"}}
+	eventfoldtest.Given(t).
+		When(func(ctx context.Context, db *sql.DB) error { return borrow(ctx, db, "12", "7") }).
+		Then(toAda).
+		When(func(ctx context.Context, db *sql.DB) error { return borrow(ctx, db, "12", "8") }).
+		ThenError(errLent)
 }
 
 // A LentUntil is what Lent has become: it says until when.
