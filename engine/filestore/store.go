@@ -34,14 +34,17 @@ type FileStore struct {
 	poisoned atomic.Bool
 	writing  atomic.Bool // the write lock is held and the log recovered
 
-	news    broadcast // of durable
-	indexer *indexer
-	eraser  *eraser // belongs to the indexer's goroutine but for what it says
-	files   *vfs.FileCache
-	plain   *plainCache
-	retired retiredFiles
-	ids     idSource
-	salts   saltSource
+	news    news // of durable
+	lookout lookout
+
+	verifying verifyProgress
+	indexer   *indexer
+	eraser    *eraser // belongs to the indexer's goroutine but for what it says
+	files     *vfs.FileCache
+	plain     *plainCache
+	retired   retiredFiles
+	ids       idSource
+	salts     saltSource
 
 	gate    sync.RWMutex  // held for reading while a request is put into the queue, for writing by Close
 	closing chan struct{} // closed by Close
@@ -203,6 +206,8 @@ func (s *FileStore) OpenReport() OpenReport {
 	s.reporting.Lock()
 	defer s.reporting.Unlock()
 	return s.report
+		Verified:      s.verifying.done.Load(),
+		ToVerify:      s.verifying.all.Load(),
 }
 
 // Close waits for the appends that are queued, ends the writer, and closes the files. A second
