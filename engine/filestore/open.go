@@ -160,7 +160,7 @@ func (s *FileStore) open() error {
 		return err
 	}
 	s.openTail()
-	s.publish(s.log, s.log.end.next)
+	s.publish(s.log, s.log.end.next, nil)
 	return s.checkExpected()
 }
 
