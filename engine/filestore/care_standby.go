@@ -335,7 +335,7 @@ func (s *Standby) settleErasures(ctx context.Context, f *foreignFrame) error {
 	if over := x.over(e, s.dest.view.Load().segments); len(over.open) < len(e.open) {
 		return x.refusal()
 	}
-	return x.clear(ctx)
+	return x.clear(ctx, e.all())
 }
 
 // tellsOfDone reports whether some event of the frame tells that an erasure is done.
