@@ -76,6 +76,10 @@ type Config struct {
 	MaxEventSize int
 	// Compress says how sealed segments are stored.
 	Compress filestore.Compression
+	// CompressCache is how many bytes of compressed segments are kept in memory as they were before
+	// they were compressed: see filestore.Options. 0 means filestore.DefaultCompressCache, which is 4
+	// MiB.
+	CompressCache int64
 	// Prealloc says how room for the next segment is made.
 	Prealloc filestore.Prealloc
 	// Memory is how many bytes all queries of the store in this process may hold together. Each

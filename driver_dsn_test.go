@@ -53,6 +53,7 @@ func TestParseDSN(t *testing.T) {
 			Compress: filestore.CompressZstd,
 			Prealloc: filestore.PreallocNone,
 		}},
+		{"e?compress_cache=64MiB", eventfold.Config{Path: "e", CompressCache: 64 << 20}},
 		{"e?network=allow", eventfold.Config{Path: "e", Network: true}},
 		{"e?network=refuse", eventfold.Config{Path: "e"}},
 		{"e?begin=allow", eventfold.Config{Path: "e", Begin: true}},

@@ -52,6 +52,7 @@ var dsnHints = map[string]string{
 //	actor           who erases, up to 255 bytes
 //	expect          a position, a colon, and 64 hexadecimal digits of the chain
 //	compress        none, zstd
+//	compress_cache  bytes, or a number with KiB, MiB or GiB
 //	prealloc        auto, zero, reserve, none
 //	sync_interval   a positive duration such as 10ms
 //	segment_size    bytes, or a number with KiB, MiB or GiB

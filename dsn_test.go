@@ -31,6 +31,7 @@ var dsnSamples = map[string]string{
 	"actor":          "dpo@example.com",
 	"expect":         "17:" + strings.Repeat("ab", 32),
 	"compress":       "zstd",
+	"compress_cache": "64MiB",
 	"prealloc":       "reserve",
 	"sync_interval":  "3ms",
 	"segment_size":   "64KiB",

@@ -110,6 +110,12 @@ var dsnKeys = []dsnKey{
 		field:  func(c *Config) *filestore.Compression { return &c.Compress },
 		option: func(o *filestore.Options) *filestore.Compression { return &o.Compress },
 	}.key(),
+	setting[int64]{
+		dsnKey: dsnKey{name: "compress_cache", shared: true, meant: formatSize(filestore.DefaultCompressCache)},
+		kind:   sizes[int64](filestore.MinCompressCache, filestore.MaxCompressCache),
+		field:  func(c *Config) *int64 { return &c.CompressCache },
+		option: func(o *filestore.Options) *int64 { return &o.CompressCache },
+	}.key(),
 	setting[filestore.Prealloc]{
 		dsnKey: dsnKey{name: "prealloc", shared: true, meant: "auto"},
 		kind: words(choice[filestore.Prealloc]{"auto", filestore.PreallocAuto},

@@ -222,6 +222,8 @@ type Stats struct {
 	LowSpace      bool   // the next segment could not be prepared: the disk is full or nearly so
 	Poisoned      bool   // a sync failed; the store can only be read
 	Writable      bool   // this process holds the write lock
+	Verified      int64  // bytes of log that the verifications which run now have checked
+	ToVerify      int64  // bytes of log that they are to check, about; 0 while none runs
 	Compressed    int    // sealed segments that are stored compressed
 	IndexedTo     int    // sealed segments that have an index file
 	Recovery      string // what Open had to repair, "" for nothing

@@ -31,6 +31,7 @@ type Subscription struct {
 	store   Store
 	what    Filter // From is behind the last event that was given
 	columns ColumnSet
+	waiter  Waiter // for what it selects, or for everything
 
 	cursor   BatchCursor // over the events below end; nil if they have all been given
 	end      Position
@@ -43,17 +44,26 @@ type Subscription struct {
 // there. what.Direction and what.Limit count for nothing. The context governs every Next.
 func Subscribe(ctx context.Context, store Store, what Filter, columns ColumnSet) *Subscription {
 	what.Direction, what.Limit, what.From = Forwards, 0, max(what.From, 0)
-	return &Subscription{ctx: ctx, store: store, what: what, columns: columns, told: -1}
+	return &Subscription{
+		ctx: ctx, store: store, what: what, columns: columns, waiter: Await(store, what), told: -1,
+	}
 }
 
 // TellEachHead makes Next tell not only the first time that it has given everything that is stored,
-// but whenever it has and would wait, once for each head of the log. It is called before the first
-// Next.
-func (s *Subscription) TellEachHead() { s.eachHead = true }
+// but whenever it has and would wait, once for each head of the log. Then every commit wakes it,
+// also one that it does not select from. It is called before the first Next.
+func (s *Subscription) TellEachHead() {
+	s.eachHead = true
+	s.waiter = Await(s.store, Filter{To: s.what.To})
+}
 
 // Reached returns the position behind everything that was given, or looked at and passed over: a
 // Subscription from there on would repeat nothing and miss nothing. Whoever calls Next calls it.
 func (s *Subscription) Reached() Position { return s.what.From }
+
+// Waiter returns what Next waits with, which tells anybody how far it has passed over what it does
+// not select.
+func (s *Subscription) Waiter() Waiter { return s.waiter }
 
 // Next returns the next batch of events, waiting for it if need be. Once, when it has given
 // everything that is stored, it returns nil without an error: the subscription has caught up. The
@@ -76,7 +86,7 @@ func (s *Subscription) Next() (*Batch, error) {
 		if s.ended() {
 			s.err = io.EOF
 		} else {
-			s.err = s.store.Wait(s.ctx, s.what.From)
+			s.what.From, s.err = s.waiter.Wait(s.ctx, s.what.From)
 		}
 	}
 	return nil, s.err

@@ -55,6 +55,8 @@ var figures = []figure{
 	gauge("memory_peak", "query_memory_peak_bytes", "Bytes that the queries of the store have held at most."),
 	gauge("low_space", "low_space", "1 if the next segment could not be prepared: the disk is full or nearly so."),
 	gauge("poisoned", "poisoned", "1 if a sync has failed: the store can only be read until it is opened again."),
+	gauge("verified_bytes", "verified_bytes", "Bytes of log that the VERIFY that run have checked so far."),
+	gauge("verify_bytes", "verify_bytes", "About how many they are to check; 0 while none runs."),
 	gauge("writable", "writable", "1 if this process holds the write lock."),
 	gauge("recovery", "recovered", "1 if something was repaired when the store was opened; $stats says what."),
 }

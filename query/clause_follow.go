@@ -163,11 +163,13 @@ func (t *followedRelation) open(ex *execution, outer *expr.Env) (rows, error) {
 	f := t.filter(what)
 	f.From = max(f.From, ex.since)
 	sub := engine.Subscribe(ex.ctx, ex.session.Store, f, t.columnSet())
-	sub.TellEachHead()
+	if t.plan.progress {
+		sub.TellEachHead()
+	}
 	src := &followedBatches{
 		sub: sub, followers: ex.session.Settings.Followers, progress: t.plan.progress,
 	}
-	src.follower = src.followers.enter(t.plan.text, t.def.name(), ex.now, sub.Reached())
+	src.follower = src.followers.enter(t.plan.text, t.def.name(), ex.now, sub.Reached(), sub.Waiter())
 	ex.following = &followingRows{scannedRows: scannedRows{src: src, conds: t.conds}, from: src}
 	return ex.following, nil
 }

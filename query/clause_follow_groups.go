@@ -147,7 +147,7 @@ func (f *followPlan) openGroups(ex *execution) (rows, error) {
 		l.end = engine.Position(what.position.hi + 1)
 	}
 	ex.since = 0
-	l.follower = ex.session.Settings.Followers.enter(f.text, g.table.def.name(), ex.now, l.after)
+	l.follower = ex.session.Settings.Followers.enter(f.text, g.table.def.name(), ex.now, l.after, nil)
 	return l, nil
 }
 

@@ -25,8 +25,9 @@ type follower struct {
 	source string // the table that it reads
 	since  time.Time
 
-	next atomic.Int64 // the position behind what it was given or has passed over
-	rows atomic.Int64 // events that it was given
+	next   atomic.Int64  // the position behind what it was given or has passed over
+	waiter engine.Waiter // which passes over more while it waits; nil for none
+	rows   atomic.Int64  // events that it was given
 }
 
 // gave notes a row.
@@ -38,9 +39,21 @@ func (f *follower) gave(p engine.Position) {
 // passed notes that everything before next has been given or passed over.
 func (f *follower) passed(next engine.Position) { f.next.Store(int64(next)) }
 
-// enter notes a new follower that begins at position next.
-func (f *Followers) enter(text, source string, now time.Time, next engine.Position) *follower {
-	one := &follower{text: text, source: source, since: now}
+// reached returns the position behind what it was given or has passed over.
+func (f *follower) reached() engine.Position {
+	next := engine.Position(f.next.Load())
+	if f.waiter != nil {
+		next = max(next, f.waiter.Passed())
+	}
+	return next
+}
+
+// enter notes a new follower that begins at position next and waits with waiter, which may be
+// nil.
+func (f *Followers) enter(
+	text, source string, now time.Time, next engine.Position, waiter engine.Waiter,
+) *follower {
+	one := &follower{text: text, source: source, since: now, waiter: waiter}
 	one.passed(next)
 	if f == nil {
 		return one
@@ -85,7 +98,7 @@ func (f *Followers) all() []*follower {
 func (f *Followers) lag(head engine.Position) int64 {
 	most := int64(0)
 	for _, one := range f.all() {
-		most = max(most, int64(head)-one.next.Load())
+		most = max(most, int64(head-one.reached()))
 	}
 	return most
 }

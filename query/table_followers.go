@@ -20,7 +20,7 @@ var followerColumns = []tableColumn{
 func followerRows(_ context.Context, ex *execution, _ scanBounds) rowMaker {
 	list := &rowList{}
 	for _, f := range ex.session.Settings.Followers.all() {
-		next := f.next.Load()
+		next := int64(f.reached())
 		list.rows = append(list.rows, []value.Value{
 			value.OfInt(f.id), value.OfText(f.text), value.OfText(f.source), value.OfTime(f.since.UnixMicro()),
 			value.OfInt(next - 1), value.OfInt(max(0,

@@ -59,6 +59,8 @@ var stats = []struct {
 		func(s *engine.Stats) value.Value { return value.OfInt(int64(s.FormatMinor)) }},
 	{"low_space", gauge, func(s *engine.Stats) value.Value { return value.OfBool(s.LowSpace) }},
 	{"poisoned", gauge, func(s *engine.Stats) value.Value { return value.OfBool(s.Poisoned) }},
+	{"verified_bytes", gauge, func(s *engine.Stats) value.Value { return value.OfInt(s.Verified) }},
+	{"verify_bytes", gauge, func(s *engine.Stats) value.Value { return value.OfInt(s.ToVerify) }},
 	{"writable", gauge, func(s *engine.Stats) value.Value { return value.OfBool(s.Writable) }},
 }
 

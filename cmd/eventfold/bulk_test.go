@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -54,7 +56,7 @@ func killedRun(t *testing.T, random *rand.Rand, longest time.Duration, args ...s
 		err := c.Wait()
 		if err == nil {
 			usage := c.ProcessState.SysUsage().(*syscall.Rusage)
-			return time.Since(began), usage.Maxrss
+			return time.Since(began), int64(usage.Maxrss)
 		}
 		status := c.ProcessState.Sys().(syscall.WaitStatus)
 		require.True(t, status.Signaled(), "%v: %v", args, err)

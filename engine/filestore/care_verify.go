@@ -25,11 +25,9 @@ func (s *FileStore) Verify(ctx context.Context) (engine.VerifyReport, error) {
 	}
 	index := s.ReadIndex().(*readIndex)
 	v := &verification{store: s, index: index, ctx: ctx}
-	for i := range index.view.segments {
-		if err := v.segmentPatiently(i); err != nil {
-			return v.report, err
-		}
-		v.report.Segments++
+	defer s.verifying.begin(index.bytes())()
+	if err := v.segments(); err != nil {
+		return v.report, err
 	}
 	if err := v.erasures(); err != nil {
 		return v.report, err
@@ -169,6 +167,8 @@ func (v *verification) frames(
 		v.report.Frames++
 		v.report.Events += int64(f.Count)
 		v.report.Bytes += int64(f.Size)
+		v.store.verifying.done.Add(int64(f.Size))
+		v.index.giveWay()
 		if err := v.compareActive(check, m, s.end); err != nil {
 			return least, err
 		}

@@ -42,6 +42,7 @@ func (s *FileStore) look() error {
 	if !s.hasNews() {
 		return s.names.err()
 	}
+	s.gather()
 	err := s.log.refresh()
 	for range 2 {
 		if errors.Is(err, errGone) { // a file was replaced while it was looked for
@@ -62,8 +63,17 @@ func (s *FileStore) look() error {
 		s.log.slots = nil // so that this is tried again
 		return err
 	}
-	s.publish(s.log, s.log.end.next)
+	s.publish(s.log, s.log.end.next, s.log.gathered.content())
+	s.log.gathered = nil
 	return s.followErr
+}
+
+// gather lets the log note what is in the events that it reads, for those who wait for some of them.
+// What an earlier look has read and not let readers see goes on being gathered, or nobody knows of it.
+func (s *FileStore) gather() {
+	if s.news.waiting.Load() > 0 && int64(s.log.end.next) == s.durable.Load() {
+		s.log.gathered = newGathering()
+	}
 }
 
 // hasNews reports whether TAIL has changed since it was read last.

@@ -636,60 +636,66 @@ func TestCompressorLeavesDamageAlone(t *testing.T) {
 // The file is an engine.File like another: it reads any bytes at any place, and cannot be written
 // to.
 func TestCompressedFileReads(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 1))
 	for _, size := range []int{format.SegmentHeaderSize, format.SegmentHeaderSize + 1,
 		format.SegmentHeaderSize + format.PackedBlockSize, 3*format.PackedBlockSize + 77, 20 * format.PackedBlockSize} {
-		fsys := vfs.NewMem()
-		h := format.SegmentHeader{Store: uuid.New(), Number: 3, Base: 10}
-		content := h.Encode()
-		for len(content) < size { // stretches that get smaller, and stretches that do not
-			part := bytes.Repeat([]byte{byte(len(content))}, 30_000)
-			if r.IntN(2) == 0 {
-				for i := range part {
-					part[i] = byte(r.Uint32())
-				}
-			}
-			content = append(content, part...)
+		for _, block := range []int{format.PackedBlockSize, format.MaxPackedBlock} { // as now, and as before
+			checkCompressedFile(t, size, block)
 		}
-		content = content[:size]
-		src, err := fsys.Open("src", os.O_RDWR|os.O_CREATE)
-		require.NoError(t, err)
-		require.NoError(t, vfs.WriteFull(src, content, 0))
-		p, err := newPacker()
-		require.NoError(t, err)
-		f, err := fsys.Open("packed", os.O_RDWR|os.O_CREATE)
-		require.NoError(t, err)
-		packed := h
-		packed.Incompatible, packed.Flags = format.FeatureCompressed, format.SegmentCompressed
-		require.NoError(t, p.pack(context.Background(), f, &rewriting{seg: &segment{}, content: src, size: int64(size)},
-			&packed))
-
-		cache := newPlainCache()
-		head, err := readSegmentHeader(f, "packed")
-		require.NoError(t, err)
-		z, head, err := cache.unpack(f, head, "packed")
-		require.NoError(t, err)
-		require.Equal(t, h, head)
-		got, err := z.Size()
-		require.NoError(t, err)
-		require.Equal(t, int64(size), got)
-		for range 300 {
-			off, n := r.IntN(size+10), r.IntN(1+r.IntN(3*format.PackedBlockSize))
-			a, b := make([]byte, n), make([]byte, n)
-			na, errA := src.ReadAt(a, int64(off))
-			nb, errB := z.ReadAt(b, int64(off))
-			require.Equal(t, na, nb)
-			require.Equal(t, a[:na], b[:nb])
-			require.Equal(t, na < n, errB != nil, "%d at %d of %d", n, off, size)
-			require.Equal(t, errA != nil && na < n, errB != nil)
-		}
-		_, err = z.WriteAt([]byte{1}, 0)
-		require.ErrorIs(t, err, os.ErrPermission)
-		require.ErrorIs(t, z.Truncate(0), os.ErrPermission)
-		require.ErrorIs(t, z.Preallocate(0), os.ErrPermission)
-		require.NoError(t, z.Close())
-		info, err := fsys.Stat("packed")
-		require.NoError(t, err)
-		require.Less(t, info.Size, int64(size)+5*format.PageSize, filepath.Base("packed"))
 	}
+}
+
+func checkCompressedFile(t *testing.T, size, block int) {
+	r := rand.New(rand.NewPCG(1, 1))
+	fsys := vfs.NewMem()
+	h := format.SegmentHeader{Store: uuid.New(), Number: 3, Base: 10}
+	content := h.Encode()
+	for len(content) < size { // stretches that get smaller, and stretches that do not
+		part := bytes.Repeat([]byte{byte(len(content))}, 30_000)
+		if r.IntN(2) == 0 {
+			for i := range part {
+				part[i] = byte(r.Uint32())
+			}
+		}
+		content = append(content, part...)
+	}
+	content = content[:size]
+	src, err := fsys.Open("src", os.O_RDWR|os.O_CREATE)
+	require.NoError(t, err)
+	require.NoError(t, vfs.WriteFull(src, content, 0))
+	p, err := newPackerOf(block)
+	require.NoError(t, err)
+	f, err := fsys.Open("packed", os.O_RDWR|os.O_CREATE)
+	require.NoError(t, err)
+	packed := h
+	packed.Incompatible, packed.Flags = format.FeatureCompressed, format.SegmentCompressed
+	require.NoError(t, p.pack(context.Background(), f, &rewriting{seg: &segment{}, content: src, size: int64(size)},
+		&packed))
+
+	cache := newPlainCache(DefaultCompressCache)
+	head, err := readSegmentHeader(f, "packed")
+	require.NoError(t, err)
+	z, head, err := cache.unpack(f, head, "packed")
+	require.NoError(t, err)
+	require.Equal(t, h, head)
+	got, err := z.Size()
+	require.NoError(t, err)
+	require.Equal(t, int64(size), got)
+	for range 300 {
+		off, n := r.IntN(size+10), r.IntN(1+r.IntN(3*block))
+		a, b := make([]byte, n), make([]byte, n)
+		na, errA := src.ReadAt(a, int64(off))
+		nb, errB := z.ReadAt(b, int64(off))
+		require.Equal(t, na, nb)
+		require.Equal(t, a[:na], b[:nb])
+		require.Equal(t, na < n, errB != nil, "%d at %d of %d", n, off, size)
+		require.Equal(t, errA != nil && na < n, errB != nil)
+	}
+	_, err = z.WriteAt([]byte{1}, 0)
+	require.ErrorIs(t, err, os.ErrPermission)
+	require.ErrorIs(t, z.Truncate(0), os.ErrPermission)
+	require.ErrorIs(t, z.Preallocate(0), os.ErrPermission)
+	require.NoError(t, z.Close())
+	info, err := fsys.Stat("packed")
+	require.NoError(t, err)
+	require.Less(t, info.Size, int64(size)+5*format.PageSize, filepath.Base("packed"))
 }

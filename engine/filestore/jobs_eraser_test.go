@@ -61,7 +61,7 @@ func plainBytes(t testing.TB, fsys vfs.FS, name string) []byte {
 	if !strings.HasSuffix(name, ".log") {
 		return b
 	}
-	files := segmentFiles{fs: fsys, dir: vfs.Parent(name), raw: newPlainCache()}
+	files := segmentFiles{fs: fsys, dir: vfs.Parent(name), raw: newPlainCache(DefaultCompressCache)}
 	f, _, compressed, err := files.readFile(name)
 	require.NoError(t, err)
 	defer f.Close()

@@ -14,20 +14,23 @@ import (
 // compression itself needs.
 type packer struct {
 	encoder *zstd.Encoder
-	plain   []byte
+	plain   []byte // a block before it is compressed
 	packed  []byte
 	entries []byte // the map
 	end     int64  // of what has been written
 }
 
-func newPacker() (*packer, error) {
+func newPacker() (*packer, error) { return newPackerOf(format.PackedBlockSize) }
+
+// newPackerOf returns a packer that makes blocks of a size.
+func newPackerOf(block int) (*packer, error) {
 	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedDefault),
-		zstd.WithWindowSize(format.PackedBlockSize), zstd.WithSingleSegment(true), zstd.WithEncoderCRC(false),
+		zstd.WithWindowSize(block), zstd.WithSingleSegment(true), zstd.WithEncoderCRC(false),
 		zstd.WithLowerEncoderMem(true))
 	if err != nil {
 		return nil, fmt.Errorf("eventfold: compress: %w", err)
 	}
-	return &packer{encoder: encoder, plain: make([]byte, format.PackedBlockSize)}, nil
+	return &packer{encoder: encoder, plain: make([]byte, block)}, nil
 }
 
 // pack writes a segment to f, compressed, under the header h, and makes f durable.
@@ -39,7 +42,7 @@ func (p *packer) pack(ctx context.Context, f vfs.File, r *rewriting, h *format.S
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		plain := p.plain[:min(format.PackedBlockSize, r.size-at.Offset)]
+		plain := p.plain[:min(int64(len(p.plain)), r.size-at.Offset)]
 		if err := r.read(plain, at.Offset); err != nil {
 			return err
 		}
@@ -73,6 +76,7 @@ func (p *packer) finish(f vfs.File, h *format.SegmentHeader, size int64) error {
 		Size:   size,
 		Blocks: uint32(len(p.entries) / format.PackedEntry),
 		MapCRC: format.CRC(p.entries),
+		Block:  int64(len(p.plain)),
 	}
 	l.Maps[0] = format.AlignUp(p.end, format.PageSize)
 	l.Maps[1] = format.AlignUp(l.Maps[0]+int64(len(p.entries)), format.PageSize)

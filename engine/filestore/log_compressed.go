@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
@@ -91,7 +92,7 @@ func (z *compressedFile) decodeMap(b []byte) bool {
 
 // plainSize returns how many bytes of the segment are in block i.
 func (z *compressedFile) plainSize(i int) int {
-	return int(min(format.PackedBlockSize, z.layout.Size-format.SegmentHeaderSize-int64(i)*format.PackedBlockSize))
+	return int(min(z.layout.Block, z.layout.Size-format.SegmentHeaderSize-int64(i)*z.layout.Block))
 }
 
 // Size returns the size of the segment before it was compressed.
@@ -136,12 +137,10 @@ func (z *compressedFile) readHeader(p []byte, off int64) (int, error) {
 // readBlock reads from the block that has the byte at off, which counts from the end of the first
 // page. A whole block is not kept in the cache: who reads so much goes on to the next.
 func (z *compressedFile) readBlock(p []byte, off int64) (int, error) {
-	i, skip := int(off/format.PackedBlockSize), int(off%format.PackedBlockSize)
+	i, skip := int(off/z.layout.Block), int(off%z.layout.Block)
 	size := z.plainSize(i)
-	key := uint64(z.ID)<<32 | uint64(i)
-	if held, ok := z.cache.blocks.Get(key, size); ok {
-		defer held.Release()
-		return copy(p, held.Block[skip:]), nil
+	if n, ok := z.readCached(p, off); ok {
+		return n, nil
 	}
 	if skip == 0 && len(p) >= size {
 		_, err := z.plain(i, p[:size:size])
@@ -154,10 +153,36 @@ func (z *compressedFile) readBlock(p []byte, off int64) (int, error) {
 		return 0, err
 	}
 	if ok {
-		held := z.cache.blocks.Put(key, buf[:size])
-		held.Release()
+		z.keep(buf[:size], off-int64(skip))
 	}
 	return copy(p, buf[skip:size]), nil
+}
+
+// readCached reads from the piece of a block that has the byte at off, if the cache has it. Blocks
+// of all sizes are cached in pieces of PackedBlockSize.
+func (z *compressedFile) readCached(p []byte, off int64) (int, bool) {
+	skip := off % format.PackedBlockSize
+	size := min(format.PackedBlockSize, z.layout.Size-format.SegmentHeaderSize-(off-skip))
+	held, ok := z.cache.blocks.Get(z.pieceAt(off), int(size))
+	if !ok {
+		return 0, false
+	}
+	defer held.Release()
+	return copy(p, held.Block[skip:]), true
+}
+
+// keep puts a block, which begins at off, into the cache.
+func (z *compressedFile) keep(block []byte, off int64) {
+	for piece := range slices.Chunk(block, format.PackedBlockSize) {
+		held := z.cache.blocks.Put(z.pieceAt(off), piece)
+		held.Release()
+		off += int64(len(piece))
+	}
+}
+
+// pieceAt returns the key in the cache of the piece that has the byte at off.
+func (z *compressedFile) pieceAt(off int64) uint64 {
+	return uint64(z.ID)<<32 | uint64(off/format.PackedBlockSize)
 }
 
 // plain puts the content of block i into b, which has its size. ok is false if the block is
@@ -171,7 +196,7 @@ func (z *compressedFile) plain(i int, b []byte) (ok bool, err error) {
 	defer z.cache.buffers.Put(buf)
 	stored := buf[:z.ends[i]-begin]
 	at := z.place
-	at.Offset = format.SegmentHeaderSize + int64(i)*format.PackedBlockSize
+	at.Offset = format.SegmentHeaderSize + int64(i)*z.layout.Block
 	for range 2 { // what does not check is read once more
 		n, err := z.file.ReadAt(stored, format.SegmentHeaderSize+int64(begin))
 		if n < len(stored) && vfs.IgnoreEOF(err) != nil {

@@ -123,7 +123,7 @@ func (x *eraser) finishForeign(ctx context.Context, readers []int) error {
 func (s *FileStore) showErased(ctx context.Context, f *format.Erased) error {
 	return s.askWriter(ctx, func(w *writer) error {
 		w.log.takeErased(f)
-		s.publish(w.log.logState, engine.Position(s.durable.Load()))
+		s.publish(w.log.logState, engine.Position(s.durable.Load()), nil)
 		return nil
 	})
 }

@@ -220,7 +220,7 @@ func (w *writer) swap(q *swap) {
 			return
 		}
 		l.replace(i, q.newer)
-		w.s.publish(l.logState, engine.Position(w.s.durable.Load()))
+		w.s.publish(l.logState, engine.Position(w.s.durable.Load()), nil)
 	}
 	m, number := l.describeDurable(), l.manifests.number()
 	q.save = func() error { return l.manifests.write(l.fs, l.dir, m, number) }

@@ -43,6 +43,8 @@ type logState struct {
 	manifests manifestWriter // of this process
 	seen      vfs.FileInfo   // of MANIFEST, when refresh looked last
 
+	gathered *gathering // of what was read since readers saw the log last; nil if nobody gathers it
+
 	claimed     vfs.File // the last segment, open for writing and locked; nil while this process does not write
 	claimedName string
 
@@ -355,6 +357,7 @@ func (l *logState) enter(seg *segment, last bool) error {
 // trust takes a sealed segment from MANIFEST. complete will compare it with its successor.
 func (l *logState) trust(seg *segment, m *format.ManifestSegment) {
 	l.index = nil
+	l.gathered.lose()
 	l.least = m.Least
 	l.end = logEnd{offset: m.End, next: m.Next, chain: m.LastChain, micros: m.Greatest}
 	l.found.x = l.end
@@ -382,6 +385,7 @@ func (l *logState) startBehindIndex(seg *segment) {
 	}
 	l.index, l.least, l.end, l.found.x = m, least, end, end
 	l.erasures.news = true // there may be in what is not read
+	l.gathered.lose()
 	seg.setIndex(m)
 }
 
@@ -622,6 +626,7 @@ func (l *logState) take(promised int64, successor *format.SegmentHeader) {
 		if indexFrame(l.index, &f.FrameHeader, f.bytes, f.offset) {
 			l.erasures.news = true
 		}
+		l.gathered.add(f)
 		l.end = f.end
 		l.found.frames = l.found.frames[1:]
 	}

@@ -180,7 +180,7 @@ func TestWhoeverWaitsIsToldThatTheStoreHasMoved(t *testing.T) {
 				}
 				done := make(chan error, 1)
 				go func() { done <- s.Wait(context.Background(), next) }()
-				require.Eventually(t, func() bool { return s.news.waiters.Load() > 0 }, time.Minute, time.Millisecond)
+				require.Eventually(t, func() bool { return s.news.waiting.Load() > 0 }, time.Minute, time.Millisecond)
 				require.NoError(t, m.do(dir))
 				err := waitFor(t, done)
 				var moved *engine.MovedError

@@ -35,7 +35,7 @@ func Open(dir string, o Options) (*FileStore, error) {
 		opt:     o,
 		closing: make(chan struct{}),
 		files:   o.files,
-		plain:   newPlainCache(),
+		plain:   newPlainCache(o.CompressCache),
 		names:   newAnchors(o.FS, dir),
 	}
 	s.shared.ended = s.ended
@@ -89,6 +89,7 @@ func (o *Options) fill() error {
 	defaultTo(&o.SyncInterval, DefaultSyncInterval)
 	defaultTo(&o.MaxEventSize, engine.DefaultMaxEventSize)
 	defaultTo(&o.QueueLength, DefaultQueueLength)
+	defaultTo(&o.CompressCache, DefaultCompressCache)
 	if o.FS == nil {
 		o.FS = vfs.OS()
 	}
@@ -104,6 +105,9 @@ func (o *Options) fill() error {
 	case o.SegmentSize != 0 && (o.SegmentSize < format.MinSegmentSize || o.SegmentSize > format.MaxSegmentSize):
 		return invalidOption("SegmentSize", "must be 0 or from %d to %d bytes", format.MinSegmentSize,
 			format.MaxSegmentSize)
+	case o.CompressCache < MinCompressCache || o.CompressCache > MaxCompressCache:
+		return invalidOption("CompressCache", "must be 0 or from %d to %d bytes", int64(MinCompressCache),
+			int64(MaxCompressCache))
 	case o.QueueLength < 0:
 		return invalidOption("QueueLength", "must not be negative")
 	case o.SyncInterval < 0:
@@ -156,7 +160,7 @@ func (s *FileStore) open() error {
 		return err
 	}
 	s.openTail()
-	s.publish(s.log, s.log.end.next)
+	s.publish(s.log, s.log.end.next, nil)
 	return s.checkExpected()
 }
 

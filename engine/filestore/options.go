@@ -16,6 +16,10 @@ const (
 	DefaultQueueLength  = 4096
 	DefaultSyncInterval = 10 * time.Millisecond
 	DefaultBusyTimeout  = 5 * time.Second
+
+	DefaultCompressCache = 4 << 20  // bytes
+	MinCompressCache     = 1 << 20  // the least Options.CompressCache, in bytes
+	MaxCompressCache     = 16 << 30 // the greatest
 )
 
 // Options say how a store is opened. The zero value is what most programs want.
@@ -40,6 +44,10 @@ type Options struct {
 	Prealloc Prealloc
 	// Compress says how sealed segments are stored.
 	Compress Compression
+	// CompressCache is how many bytes of compressed segments are kept in memory as they were before
+	// they were compressed, whoever reads them. 0 means DefaultCompressCache. The memory is taken
+	// piece by piece, when compressed segments are read.
+	CompressCache int64
 	// SegmentSize is the capacity of every segment in bytes. 0 lets it grow with the store: 1, 4,
 	// 16, 64, then 128 MiB.
 	SegmentSize int64

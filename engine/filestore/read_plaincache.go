@@ -1,6 +1,7 @@
 package filestore
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -21,18 +22,16 @@ type plainCache struct {
 	decoder   *zstd.Decoder
 }
 
-// plainCacheSize is how many bytes of blocks are kept.
-const plainCacheSize = 64 * format.PackedBlockSize
-
-func newPlainCache() *plainCache {
-	return &plainCache{blocks: clock.NewBlocks(plainCacheSize, format.PackedBlockSize)}
+// newPlainCache returns a cache that keeps about so many bytes of blocks.
+func newPlainCache(size int64) *plainCache {
+	return &plainCache{blocks: clock.NewBlocks(size, format.PackedBlockSize)}
 }
 
 // clear forgets all blocks.
 func (c *plainCache) clear() { c.blocks.Clear() }
 
-// decode puts the content of a block into b, which has its size, and reports whether it could.
-// One block is decompressed at a time.
+// decode puts the content of a block into b, which has its size, and reports whether it could. As
+// many are decompressed at a time as there are processors, four at most.
 func (c *plainCache) decode(stored, b []byte) bool {
 	if len(stored) == len(b) {
 		copy(b, stored)
@@ -41,15 +40,15 @@ func (c *plainCache) decode(stored, b []byte) bool {
 	c.preparing.Do(func() {
 		// The options are valid, so that there is no error. Nothing runs in the background, and so
 		// nothing needs to be closed.
-		c.decoder, _ = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-			zstd.WithDecoderMaxMemory(format.PackedBlockSize), zstd.WithDecoderMaxWindow(format.PackedBlockSize),
+		c.decoder, _ = zstd.NewReader(nil, zstd.WithDecoderConcurrency(min(4, runtime.GOMAXPROCS(0))), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxMemory(format.MaxPackedBlock), zstd.WithDecoderMaxWindow(format.MaxPackedBlock),
 			zstd.WithDecodeAllCapLimit(true))
 	})
 	got, err := c.decoder.DecodeAll(stored, b[:0:len(b)])
 	return err == nil && len(got) == len(b)
 }
 
-type packedBuffer = [format.PackedBlockSize]byte
+type packedBuffer = [format.MaxPackedBlock]byte
 
 // buffer returns memory for a block. Whoever asks for it puts it back into buffers.
 func (c *plainCache) buffer() *packedBuffer {

@@ -4,7 +4,6 @@
 package filestore
 
 import (
-	"context"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -34,15 +33,18 @@ type FileStore struct {
 	poisoned atomic.Bool
 	writing  atomic.Bool // the write lock is held and the log recovered
 
-	news     broadcast // of durable
-	indexer  *indexer
-	eraser   *eraser // belongs to the indexer's goroutine but for what it says
-	files    *vfs.FileCache
-	plain    *plainCache
-	retired  retiredFiles
-	deriveds deriveds
-	ids      idSource
-	salts    saltSource
+	news    news // of durable
+	lookout lookout
+
+	verifying verifyProgress
+	indexer   *indexer
+	eraser    *eraser // belongs to the indexer's goroutine but for what it says
+	files     *vfs.FileCache
+	plain     *plainCache
+	retired   retiredFiles
+	deriveds  deriveds
+	ids       idSource
+	salts     saltSource
 
 	gate    sync.RWMutex  // held for reading while a request is put into the queue, for writing by Close
 	closing chan struct{} // closed by Close
@@ -85,37 +87,6 @@ func (s *FileStore) current() *readIndex {
 	return newReadIndex(&s.shared, s.view.Load(), head)
 }
 
-// How often a store that does not write looks whether another process has, while somebody waits.
-const followInterval = 3 * time.Millisecond
-
-// Wait returns nil when the head is beyond p, ctx.Err() when ctx ends first, ErrClosed when the
-// store is closed, and a [*MovedError] when its names lead elsewhere.
-func (s *FileStore) Wait(ctx context.Context, p engine.Position) error {
-	if !s.closed.Load() && engine.Position(s.durable.Load()) > p {
-		return nil
-	}
-	s.news.waiters.Add(1)
-	defer s.news.waiters.Add(-1)
-	for {
-		changed := s.news.channel()
-		following := !s.writing.Load()
-		if following {
-			if err := s.catchUp(); err != nil {
-				return err
-			}
-		}
-		if err := s.ended(); err != nil {
-			return err
-		}
-		if engine.Position(s.durable.Load()) > p {
-			return nil
-		}
-		if err := s.waitChange(ctx, changed, following); err != nil {
-			return err
-		}
-	}
-}
-
 // ended returns why the store cannot be used any more: ErrClosed, or a *MovedError. It does not
 // look at the disk.
 func (s *FileStore) ended() error {
@@ -129,58 +100,9 @@ func (s *FileStore) ended() error {
 // if they do not.
 func (s *FileStore) Moved() error { return s.names.lookNow() }
 
-// waitChange waits until changed is closed, and if following no longer than followInterval.
-func (s *FileStore) waitChange(ctx context.Context, changed <-chan struct{}, following bool) error {
-	var tick <-chan time.Time
-	if following {
-		t := time.NewTimer(followInterval)
-		defer t.Stop()
-		tick = t.C
-	}
-	select {
-	case <-changed:
-	case <-tick:
-	case <-s.closing:
-		return engine.ErrClosed
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	return nil
-}
-
-// A broadcast wakes everybody who waits for a change.
-type broadcast struct {
-	waiters atomic.Int32
-	mu      sync.Mutex
-	changed chan struct{} // closed at the next change; nil if nobody has asked
-}
-
-// channel returns the channel that is closed at the next change. What has changed must be looked at
-// after the call.
-func (b *broadcast) channel() <-chan struct{} {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.changed == nil {
-		b.changed = make(chan struct{})
-	}
-	return b.changed
-}
-
-// announce tells of a change. It costs one load while nobody waits.
-func (b *broadcast) announce() {
-	if b.waiters.Load() == 0 {
-		return
-	}
-	b.mu.Lock()
-	if b.changed != nil {
-		close(b.changed)
-		b.changed = nil
-	}
-	b.mu.Unlock()
-}
-
-// publish lets readers see the log up to end. The caller owns l.
-func (s *FileStore) publish(l *logState, end engine.Position) {
+// publish lets readers see the log up to end. The caller owns l. what tells what is in the events
+// that they did not see before.
+func (s *FileStore) publish(l *logState, end engine.Position, what content) {
 	v, erasures, erased := s.view.Load(), l.erasures.now, l.erased
 	if v == nil || v.replaced != l.replaced || v.erasures != erasures || v.erased != erased ||
 		!sameSegments(v.segments, l.segments) {
@@ -189,9 +111,9 @@ func (s *FileStore) publish(l *logState, end engine.Position) {
 			store: l.store, segments: segments, replaced: l.replaced, erasures: erasures, erased: erased,
 		})
 	}
-	if int64(end) > s.durable.Load() {
+	if begin := engine.Position(s.durable.Load()); end > begin {
 		s.durable.Store(int64(end))
-		s.news.announce()
+		s.news.tell(begin, end, what)
 	}
 }
 
@@ -231,6 +153,7 @@ func (s *FileStore) Close() error {
 		<-s.writer.stopped
 		err = s.writer.closeErr
 	}
+	s.lookout.settle()
 	s.background.Wait()
 	s.following.Lock()
 	defer s.following.Unlock()
@@ -282,11 +205,13 @@ func (s *FileStore) Stats() engine.Stats {
 		DiskBytes:     s.diskBytes(),
 		Segments:      len(v.segments),
 		QueueCapacity: s.opt.QueueLength,
-		Followers:     int(s.news.waiters.Load()),
+		Followers:     int(s.news.waiting.Load()),
 		FormatMajor:   format.Major,
 		FormatMinor:   format.Minor,
 		Poisoned:      s.poisoned.Load(),
 		Writable:      s.writing.Load(),
+		Verified:      s.verifying.done.Load(),
+		ToVerify:      s.verifying.all.Load(),
 	}
 	report := s.OpenReport()
 	st.Recovery = report.String()

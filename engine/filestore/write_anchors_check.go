@@ -113,7 +113,7 @@ func (w *writer) leave(moved error) {
 	w.s.indexer.stop()
 	w.closeErr = wrap("close", l.close(true))
 	w.unlock.Close()
-	w.s.news.announce()
+	w.s.news.alarm()
 }
 
 // hasMoved reports whether the writer has left.

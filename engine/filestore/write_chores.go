@@ -111,7 +111,7 @@ func (w *writer) rotate(n int, micros int64) error {
 	if err := w.anchorSegment(); err != nil {
 		return w.poisoned(err)
 	}
-	w.s.publish(l.logState, engine.Position(w.s.durable.Load()))
+	w.s.publish(l.logState, engine.Position(w.s.durable.Load()), nil)
 	return nil
 }
 

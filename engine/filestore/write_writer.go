@@ -249,7 +249,7 @@ func (w *writer) ready() error {
 		w.giveBack(lock)
 		return err
 	}
-	s.publish(s.log, s.log.end.next)
+	s.publish(s.log, s.log.end.next, nil)
 	s.writing.Store(true)
 	s.indexer.begin(func() []*segment { return s.view.Load().segments })
 	return nil
@@ -428,10 +428,19 @@ func (w *writer) show() {
 	for _, stream := range w.group.streams {
 		w.versions.committed(stream.name, stream.version)
 	}
-	w.s.publish(w.log.logState, w.log.end.next)
+	w.s.publish(w.log.logState, w.log.end.next, w.groupContent())
 	if w.group.own {
 		w.s.indexer.look()
 	}
+}
+
+// groupContent returns what is in the group, for those who wait for some of it.
+func (w *writer) groupContent() content {
+	if w.s.news.waiting.Load() == 0 {
+		return nil
+	}
+	g := &w.group
+	return recordNames(g.buf[format.FrameHeaderSize:], len(g.starts))
 }
 
 // syncLate syncs what was acknowledged without (SyncInterval).

@@ -19,7 +19,8 @@ const (
 	FeatureCompressed uint32 = 1 // incompatible feature: who does not know it cannot read the file
 	SegmentCompressed uint32 = 2 // flag of a segment
 
-	PackedBlockSize = 64 << 10 // bytes of a segment in one block
+	PackedBlockSize = 16 << 10 // bytes of a segment in one block, as blocks are made
+	MaxPackedBlock  = 64 << 10 // as they were made once, and are read
 	codecZstd       = 1
 
 	LayoutAt     = SegmentCopySize // in each copy of the header
@@ -42,12 +43,11 @@ type PackedLayout struct {
 	Maps   [2]int64 // offsets of the two copies of the map
 	Blocks uint32
 	MapCRC uint32
+	Block  int64 // bytes of the segment in one block, fewer in the last: PackedBlockSize or MaxPackedBlock
 }
 
 // blocksOf returns the number of blocks of a segment of so many bytes.
-func blocksOf(size int64) int64 {
-	return (size - SegmentHeaderSize + PackedBlockSize - 1) / PackedBlockSize
-}
+func blocksOf(size, block int64) int64 { return (size - SegmentHeaderSize + block - 1) / block }
 
 // Put puts the layout into the first page of a file, behind both copies of the header.
 func (l *PackedLayout) Put(page []byte) {
@@ -58,7 +58,7 @@ func (l *PackedLayout) Put(page []byte) {
 		binary.LittleEndian.PutUint64(b[LayoutAt+16:], uint64(l.Maps[1]))
 		binary.LittleEndian.PutUint32(b[LayoutAt+24:], l.Blocks)
 		binary.LittleEndian.PutUint32(b[LayoutAt+28:], l.MapCRC)
-		binary.LittleEndian.PutUint32(b[LayoutAt+32:], PackedBlockSize)
+		binary.LittleEndian.PutUint32(b[LayoutAt+32:], uint32(l.Block))
 		binary.LittleEndian.PutUint32(b[LayoutAt+36:], codecZstd)
 		binary.LittleEndian.PutUint32(b[LayoutCRCAt:], CRC(b[:LayoutCRCAt]))
 	}
@@ -76,7 +76,7 @@ func DecodeLayout(page []byte, name string) (PackedLayout, error) {
 			continue
 		}
 		block, codec := binary.LittleEndian.Uint32(b[LayoutAt+32:]), binary.LittleEndian.Uint32(b[LayoutAt+36:])
-		if block != PackedBlockSize || codec != codecZstd {
+		if block != PackedBlockSize && block != MaxPackedBlock || codec != codecZstd {
 			return PackedLayout{}, &engine.FormatError{File: name, Reason: fmt.Sprintf(
 				"is compressed in a way (codec %d, blocks of %d bytes) that this version of eventfold does not know",
 				codec, block)}
@@ -88,8 +88,9 @@ func DecodeLayout(page []byte, name string) (PackedLayout, error) {
 			},
 			Blocks: binary.LittleEndian.Uint32(b[LayoutAt+24:]),
 			MapCRC: binary.LittleEndian.Uint32(b[LayoutAt+28:]),
+			Block:  int64(block),
 		}
-		if l.Size < SegmentHeaderSize || l.Size > 2*MaxSegmentSize || int64(l.Blocks) != blocksOf(l.Size) {
+		if l.Size < SegmentHeaderSize || l.Size > 2*MaxSegmentSize || int64(l.Blocks) != blocksOf(l.Size, l.Block) {
 			continue
 		}
 		return l, nil

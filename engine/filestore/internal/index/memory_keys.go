@@ -229,9 +229,7 @@ func (d *memKeys) each(prefix string, limit uint32, yield func(Entry) bool) {
 			found = append(found, i)
 		}
 	}
-	sort.Slice(found, func(i, j int) bool {
-		return bytes.Compare(d.key(d.entries.at(found[i])), d.key(d.entries.at(found[j]))) < 0
-	})
+	d.sort(found)
 	for _, i := range found {
 		e := d.entries.at(i)
 		entry, ok := d.entry(e, string(d.key(e)), limit)
