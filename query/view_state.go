@@ -31,6 +31,9 @@ func (g *groupPlan) stateShape() viewstate.Shape {
 	return s
 }
 
+// maxRoomAhead is for how many groups room is made before they have been read.
+const maxRoomAhead = 64 << 10
+
 // writeLevels writes levels as they are kept.
 func writeLevels(ctx context.Context, to io.Writer, shape viewstate.Shape, levels []*keptLevel) error {
 	e := viewstate.NewEncoder(to, shape, len(levels))
@@ -90,6 +93,7 @@ func (g *groupPlan) readLevels(
 		}
 		l := &keptLevel{engine.Position(head.From), engine.Position(head.To), newGroupTable(g, b)}
 		levels = append(levels, l)
+		l.table.byKey = make(map[string]*group, min(head.Groups, maxRoomAhead))
 		if err := l.table.readGroups(ctx, d, head.Groups); err != nil {
 			return levels, err
 		}
