@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"cmp"
 	"database/sql"
 	"fmt"
 	"math/rand/v2"
@@ -21,6 +22,7 @@ type comparison struct {
 	every      int // so many statements have the same store; 0 for 2,500
 	next       func(*generator) statement
 	withRows   int // this share of the statements, in percent, must have rows
+	refused    int // and this share may be refused by both; 0 for 10 %
 
 	// open makes the two; nil for newPair. It may change their events.
 	open func(t *testing.T, g *generator, events int) asked
@@ -45,9 +47,7 @@ func (c comparison) run(t *testing.T) {
 			return asked{p.ours, p.theirs}
 		}
 	}
-	if c.every == 0 {
-		c.every = 2500
-	}
+	c.every, c.refused = cmp.Or(c.every, 2500), cmp.Or(c.refused, 10)
 	var two asked
 	var counts compared
 	for done := 0; done < c.statements && counts.differ < maxDifferences; done++ {
@@ -57,7 +57,7 @@ func (c comparison) run(t *testing.T) {
 		}
 		counts.add(two.compare(t, c.next(g)))
 	}
-	assert.Less(t, counts.refused, max(2, c.statements/10), "most statements must run")
+	assert.Less(t, counts.refused, max(2, c.statements*c.refused/100), "most statements must run")
 	assert.GreaterOrEqual(t, counts.rows*100, c.withRows*c.statements, "many must have rows")
 	t.Logf("%d statements, %d with rows, %d refused by both, %d that SQLite alone refuses, %d joins too large, %d differences",
 		c.statements, counts.rows, counts.refused, counts.slips, g.thrown, counts.differ)

@@ -30,7 +30,7 @@ type rows interface {
 // boundColumn makes the expression that reads a column.
 func boundColumn(c tableColumn, eval func(*expr.Env) value.Value) *expr.Expr {
 	return &expr.Expr{Eval: eval, Type: c.Type, Nullable: c.Nullable, Affinity: c.affinity,
-		Collate: c.collate, Tags: c.tags, Pos: -1}
+		Collate: c.collate, Column: true, Tags: c.tags, Pos: -1}
 }
 
 // slotExpr reads slot i of a row of values.

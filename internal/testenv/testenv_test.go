@@ -33,7 +33,7 @@ func TestContributingTellsOfEveryVariable(t *testing.T) {
 var readsItself = regexp.MustCompile(`/sabotage[^/]*/?.*\.go$|/\.ci/run$|internal/testenv/`)
 
 // forUsers are the variables that programs obey, not tests: docs/cli.md tells of them.
-var forUsers = map[string]bool{"EVENTFOLD_STORE": true}
+var forUsers = map[string]bool{"EVENTFOLD_STORE": true, "EVENTFOLD_PASSPHRASE": true}
 
 // TestEveryVariableIsKnownAndUsed holds that no test reads a variable by itself, and that what the
 // code names is in the table, and the other way round.

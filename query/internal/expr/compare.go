@@ -59,14 +59,14 @@ func (c *compiler) matchTags(l, r *Expr) error {
 }
 
 // CommonCollation is the collation of a comparison: an explicit one, the left one first; then that
-// of a column.
+// of a column, also of a sub-query's, whose collation is that of the result.
 func CommonCollation(l, r *Expr) value.Collation {
 	switch {
 	case l.explicit:
 		return l.Collate
 	case r.explicit:
 		return r.Collate
-	case l.Affinity != value.AffNone:
+	case l.Column || l.Affinity != value.AffNone:
 		return l.Collate
 	}
 	return r.Collate

@@ -18,6 +18,7 @@ type Expr struct {
 	Nullable bool                   // may be NULL
 	Affinity value.Affinity         // of a column or CAST, for comparisons
 	Collate  value.Collation        // explicit, or of the column
+	Column   bool                   // it reads a column of FROM
 	explicit bool                   // collate was written with COLLATE, here or in an operand
 	Constant bool                   // depends on no row: literals, parameters and functions of them
 	fixed    bool                   // constant and known now: value holds it
