@@ -69,6 +69,7 @@ var contract = []struct {
 	{"earlier heads", (*run).at},
 	{"time does not go back", (*run).time},
 	{"wait", (*run).wait},
+	{"wait for some events", (*run).waitFor},
 	{"contexts", (*run).contexts},
 	{"erased events have no content", (*run).erasedContent},
 	{"an index taken before an erasure", (*run).erasedBefore},
@@ -446,6 +447,46 @@ func (r *run) wait() {
 	r.must(one("s", "t"))
 	assert.NoError(r, <-waits)
 	assert.Equal(r, engine.Position(3), r.store.ReadIndex().Head())
+}
+
+// Who waits for some events is woken by these, wherever others were appended before, and told how far
+// there were none.
+func (r *run) waitFor() {
+	r.fill(2)
+	what := engine.Filter{Streams: []string{"mine"}}
+	w := engine.Await(r.store, what)
+	for round := range engine.Position(3) {
+		from := r.store.ReadIndex().Head()
+		woken := make(chan engine.Position, 1)
+		go func() { // ends with the event that it waits for
+			p := from
+			for err := error(nil); err == nil; {
+				if p, err = w.Wait(r.ctx, p); !assert.NoError(r, err) {
+					break
+				}
+				what.From = p
+				index := r.store.ReadIndex()
+				n, err := index.Count(r.ctx, what)
+				if !assert.NoError(r, err) || n > 0 {
+					break
+				}
+				p = index.Head() // a store may wake for any commit
+			}
+			woken <- p
+		}()
+		for i := range round {
+			r.must(one(fmt.Sprint("other-", i), "t"))
+		}
+		r.must(one("mine", "t"))
+		p := <-woken
+		assert.GreaterOrEqual(r, p, from)
+		assert.LessOrEqual(r, p, r.store.ReadIndex().Head()-1, "the event is not passed over")
+		assert.LessOrEqual(r, w.Passed(), p)
+	}
+	ended, cancel := context.WithCancel(r.ctx)
+	cancel()
+	_, err := w.Wait(ended, r.store.ReadIndex().Head())
+	assert.ErrorIs(r, err, context.Canceled)
 }
 
 func (r *run) stats() {
