@@ -2,6 +2,7 @@ package eventfold
 
 import (
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -102,6 +103,13 @@ type Config struct {
 	// A shred.File must be neither in the store's directory nor around it. Who opened it closes it,
 	// after the *sql.DB.
 	Keyring shred.Keyring
+
+	// Logger, if not nil, is told what happens to the store: that it was opened, repaired and closed,
+	// and errors that are about the store rather than about a statement, each kind at most once a
+	// minute; docs/tools.md has the list. It is told no statement and no content of events. It has no
+	// place in a DSN. Of several Connectors of one store that of whoever opens it first counts. Its
+	// handler must not use this store.
+	Logger *slog.Logger
 
 	// Functions are functions of the program that statements of this Connector call by their names,
 	// beside those of RegisterFunction. They have no place in a DSN.

@@ -155,7 +155,7 @@ func (c *Conn) exec(
 	}
 	outcome, err := s.plan.Exec(ctx, &c.session, args)
 	if err != nil {
-		return nil, wrapError(ctx, "exec", s.text, err)
+		return nil, c.store.log.note(ctx, wrapError(ctx, "exec", s.text, err))
 	}
 	if outcome.Receipt != nil {
 		return (*receipt)(outcome.Receipt), nil
@@ -192,7 +192,7 @@ func (c *Conn) query(
 	}
 	if err != nil {
 		r.Close()
-		return nil, wrapError(ctx, "query", s.text, err)
+		return nil, c.store.log.note(ctx, wrapError(ctx, "query", s.text, err))
 	}
 	if s.plan.Late() && r.rows != nil {
 		r.columns = r.rows.Columns()
@@ -245,13 +245,13 @@ func (c *Conn) runScript(
 			// err is what the caller must know
 			c.bracket(context.WithoutCancel(ctx), around.rollback)
 			c.abandon(before)
-			return nil, sc.wrapError(ctx, i, err)
+			return nil, c.store.log.note(ctx, sc.wrapError(ctx, i, err))
 		}
 		total.add(s, outcome)
 	}
 	committed, err := c.bracket(ctx, around.commit)
 	if err != nil {
-		return nil, wrapError(ctx, "exec", "", err)
+		return nil, c.store.log.note(ctx, wrapError(ctx, "exec", "", err))
 	}
 	if around == ownTransaction {
 		return result{committed}, nil
@@ -341,7 +341,7 @@ func (c *Conn) Ping(ctx context.Context) error {
 	if c.closed {
 		return driver.ErrBadConn
 	}
-	return wrapError(ctx, "ping", "", c.usable(ctx))
+	return c.store.log.note(ctx, wrapError(ctx, "ping", "", c.usable(ctx)))
 }
 
 func (c *Conn) usable(ctx context.Context) error {

@@ -50,7 +50,7 @@ func (r *rows) Next(dest []driver.Value) error {
 	if r.follow.endedByConnector(r.ctx) {
 		err = engine.ErrClosed
 	}
-	return wrapError(r.ctx, "next", r.statement.text, err)
+	return r.store.log.note(r.ctx, wrapError(r.ctx, "next", r.statement.text, err))
 }
 
 // Close gives back what the rows hold. Calling it again does nothing.

@@ -24,7 +24,8 @@ type openStore struct {
 	plans  *planCache
 	memory *query.Memory // what all its queries may hold together
 	follow query.Followers
-	views  query.Views  // their definitions, as last read
+	views  query.Views // their definitions, as last read
+	log    *journal
 	refs   atomic.Int64 // never grows again once it was 0
 
 	// opened is closed when the fields below are set; they do not change after that.
@@ -142,7 +143,7 @@ func findLocked(key storeKey) *openStore {
 func newOpenStore(key storeKey, c Config) *openStore {
 	s := &openStore{
 		key: key, config: c, plans: newPlanCache(planCacheEntries, planCacheBytes),
-		memory: query.NewMemory(c.Memory),
+		memory: query.NewMemory(c.Memory), log: newJournal(c),
 		opened: make(chan struct{}), closed: make(chan struct{}),
 	}
 	s.refs.Store(1)
@@ -214,6 +215,7 @@ func makeDirectory(disk vfs.FS, path string) error {
 // open opens the engine and tells all who wait.
 func (s *openStore) open() {
 	defer close(s.opened)
+	defer s.log.opened(s)
 	if s.config.Store != nil {
 		s.store = s.config.Store
 		return
@@ -270,6 +272,7 @@ func (s *openStore) abandon() {
 // nobody opens it a second time.
 func (s *openStore) finish() error {
 	err := s.close()
+	s.log.closed(s, err)
 	s.forget()
 	close(s.closed)
 	return err

@@ -47,7 +47,7 @@ func (t *tx) Commit() error {
 	if t.conn.session.Tx == t.tx {
 		t.conn.session.Tx = nil
 	}
-	return wrapError(t.ctx, "commit", "", t.tx.Commit(t.ctx))
+	return t.conn.store.log.note(t.ctx, wrapError(t.ctx, "commit", "", t.tx.Commit(t.ctx)))
 }
 
 // Rollback drops what the transaction has inserted. It needs no context, and so works when that of
