@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 
+	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore"
 )
 
@@ -29,7 +30,7 @@ type SalvageReport = filestore.SalvageReport
 func Import(
 	ctx context.Context, dsn string, events iter.Seq2[Event, error], progress func(ImportReport),
 ) (ImportReport, error) {
-	path, o, err := copyOptions(dsn)
+	path, o, err := writeOptions(ctx, dsn)
 	if err != nil {
 		return ImportReport{}, err
 	}
@@ -114,7 +115,7 @@ func withStandby(ctx context.Context, from, to string, do func(*filestore.Standb
 	if err != nil {
 		return err
 	}
-	dir, options, err := copyOptions(to)
+	dir, options, err := writeOptions(ctx, to)
 	if err != nil {
 		return err
 	}
@@ -131,6 +132,15 @@ func withStandby(ctx context.Context, from, to string, do func(*filestore.Standb
 	return errors.Join(do(s), s.Close())
 }
 
+// writeOptions returns what a data source name says of a store that is to be written to.
+func writeOptions(ctx context.Context, dsn string) (path string, o filestore.Options, err error) {
+	path, o, err = copyOptions(dsn)
+	if err == nil && o.ReadOnly {
+		err = wrapError(ctx, "open", "", engine.ErrReadOnly)
+	}
+	return path, o, err
+}
+
 // Salvage reads what can be read of the damaged store that from names, which it does not change, and
 // appends it to a new store that to names: see [filestore.Salvage].
 func Salvage(ctx context.Context, from, to string) (SalvageReport, error) {
@@ -138,7 +148,7 @@ func Salvage(ctx context.Context, from, to string) (SalvageReport, error) {
 	if err != nil {
 		return SalvageReport{}, err
 	}
-	dir, o, err := copyOptions(to)
+	dir, o, err := writeOptions(ctx, to)
 	if err != nil {
 		return SalvageReport{}, err
 	}

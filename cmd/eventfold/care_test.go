@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"time"
 
@@ -111,4 +112,23 @@ func refuseOdd(_ context.Context, _ *sql.Tx, d eventfold.Delivery) error {
 		return errors.New("it is odd")
 	}
 	return nil
+}
+
+// runWriter is for tests: writer DSN appends until it is killed, and prints the position of the last
+// event that each append has been acknowledged for. Now and then it erases one.
+func runWriter() {
+	db, err := sql.Open("eventfold", os.Args[1])
+	for n := 0; err == nil; n++ {
+		var result sql.Result
+		result, err = db.Exec(`INSERT INTO "s-1" (type, payload) VALUES ('A', ?), ('B', NULL)`, fmt.Sprintf(`{"n":%d}`, n))
+		if err == nil && n%97 == 50 {
+			_, err = db.Exec(`ERASE FROM "s-1" WHERE type = 'A' AND version = ? REASON 'test'`, n)
+		}
+		if err == nil {
+			last, _ := result.LastInsertId()
+			_, err = fmt.Println(last)
+		}
+	}
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
 }

@@ -5,8 +5,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"database/sql"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -24,25 +22,6 @@ import (
 	"github.com/eventfold/eventfold"
 	"github.com/eventfold/eventfold/internal/testenv"
 )
-
-// runWriter is for tests: writer DSN appends until it is killed, and prints the position of the last
-// event that each append has been acknowledged for. Now and then it erases one.
-func runWriter() {
-	db, err := sql.Open("eventfold", os.Args[1])
-	for n := 0; err == nil; n++ {
-		var result sql.Result
-		result, err = db.Exec(`INSERT INTO "s-1" (type, payload) VALUES ('A', ?), ('B', NULL)`, fmt.Sprintf(`{"n":%d}`, n))
-		if err == nil && n%97 == 50 {
-			_, err = db.Exec(`ERASE FROM "s-1" WHERE type = 'A' AND version = ? REASON 'test'`, n)
-		}
-		if err == nil {
-			last, _ := result.LastInsertId()
-			_, err = fmt.Println(last)
-		}
-	}
-	fmt.Fprintln(os.Stderr, err)
-	os.Exit(1)
-}
 
 // A child is a process of a test. What it prints is read as it comes.
 type child struct {

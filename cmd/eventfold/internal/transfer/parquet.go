@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"os"
@@ -140,16 +141,26 @@ func readParquet(path string) iter.Seq2[eventfold.Event, error] {
 			yield(eventfold.Event{}, err)
 			return
 		}
-		file, err := parquet.OpenFile(f, info.Size())
+		var r *parquet.GenericReader[parquetEvent]
+		err = guarded(func() error {
+			file, err := parquet.OpenFile(f, info.Size())
+			if err == nil {
+				r = parquet.NewGenericReader[parquetEvent](file)
+			}
+			return err
+		})
 		if err != nil {
 			yield(eventfold.Event{}, err)
 			return
 		}
-		r := parquet.NewGenericReader[parquetEvent](file)
 		defer r.Close()
 		for row := 1; ; {
 			rows := make([]parquetEvent, parquetRead)
-			n, err := r.Read(rows)
+			n := 0
+			err := guarded(func() (err error) {
+				n, err = r.Read(rows)
+				return err
+			})
 			for i := range rows[:n] {
 				e, err := rows[i].event()
 				if err != nil {
@@ -168,6 +179,17 @@ func readParquet(path string) iter.Seq2[eventfold.Event, error] {
 			}
 		}
 	}
+}
+
+// guarded calls what reads a file of somebody else. What it panics with is an error: the file is
+// damaged, or none of Parquet.
+func guarded(read func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the file is damaged: %v", p)
+		}
+	}()
+	return read()
 }
 
 func (p *parquetEvent) event() (e eventfold.Event, err error) {

@@ -125,13 +125,16 @@ func readTable(r io.Reader, o ReadOptions) iter.Seq2[eventfold.Event, error] {
 			if err == io.EOF {
 				return
 			}
-			line, _ := in.FieldPos(0)
 			var e eventfold.Event
-			if err == nil {
+			if err == nil { // an error of the reader tells its line itself
 				e, err = parseRow(row, places, o)
+				if err != nil {
+					line, _ := in.FieldPos(0)
+					err = &InputError{Line: line, Err: err}
+				}
 			}
 			if err != nil {
-				yield(eventfold.Event{}, &InputError{Line: line, Err: err})
+				yield(eventfold.Event{}, err)
 				return
 			}
 			if !yield(e, nil) {

@@ -231,7 +231,7 @@ func TestWhatIsNoEventIsToldByItsLine(t *testing.T) {
 		{"ndjson", `[]`, "line 1: "},
 		{"csv", "stream,payload\na,b\n", `no column "id"`},
 		{"csv", "id,type,stream\n7,t,\n", "line 2: it has no stream"},
-		{"csv", "id,type,stream\n7,t\n", "line 2: "},
+		{"csv", "id,type,stream\n7,t\n", "line 2"},
 		{"csv", "id,type,stream,encoding\n7,?,s,type=base64\n", "type: "},
 	}
 	for _, tt := range tests {
@@ -274,5 +274,33 @@ func TestCompressedTextIsReadWhateverItsName(t *testing.T) {
 		got, err := collect(Read("-", &b, lineFormat, ReadOptions{}))
 		require.NoError(t, err)
 		requireSame(t, want, got, "")
+	}
+}
+
+// A file may be anything: what is no event is an error, and nothing panics or goes on for ever.
+func TestDamagedFilesAreErrorsOrEvents(t *testing.T) {
+	random := rand.New(rand.NewPCG(testenv.Seed(t), 9))
+	want := counted(oddEvents(1, 60))
+	for _, name := range names {
+		path := filepath.Join(t.TempDir(), name)
+		f, c, err := FormatOf("", path)
+		require.NoError(t, err)
+		target, err := OpenTarget(path, f, c, Plan{})
+		require.NoError(t, err)
+		write(t, target, want)
+		require.NoError(t, target.Finish())
+		whole, err := os.ReadFile(path)
+		require.NoError(t, err)
+		for range testenv.Scale(10, 3000) {
+			b := bytes.Clone(whole[:len(whole)-random.IntN(2)*random.IntN(len(whole))])
+			for range random.IntN(4) {
+				if len(b) > 0 {
+					b[random.IntN(len(b))] ^= byte(1 << random.IntN(8))
+				}
+			}
+			require.NoError(t, os.WriteFile(path, b, 0o600))
+			got, _ := collect(Read(path, nil, f, ReadOptions{Stream: "s"}))
+			assert.LessOrEqual(t, len(got), len(want))
+		}
 	}
 }
