@@ -220,7 +220,7 @@ func (x *examination) syncs(_ context.Context) {
 	}
 	slices.Sort(times)
 	median, worst := times[len(times)/2], times[len(times)-1]
-	text := fmt.Sprintf("%s, %s at worst: about %d appends a second for one client", shortTime(median), shortTime(worst),
+	text := fmt.Sprintf("%s, %s at worst: about %d appends a second for one client", briefly(median), briefly(worst),
 		int64(time.Second/max(median, time.Microsecond)))
 	switch {
 	case median > slowSync:
@@ -256,8 +256,8 @@ func measureSyncs(dir string) (times []time.Duration, err error) {
 	return times, nil
 }
 
-// shortTime is a time in the unit that suits it.
-func shortTime(d time.Duration) string {
+// briefly is a duration in the unit that suits it.
+func briefly(d time.Duration) string {
 	switch {
 	case d < time.Millisecond:
 		return fmt.Sprintf("%d µs", d.Microseconds())
