@@ -33,7 +33,7 @@ type row struct {
 
 // rows are all of them.
 func rows() []row {
-	return slices.Concat(aggregateRows, groupingRows, functionRows, selectRows, windowRows, pendingRows)
+	return slices.Concat(aggregateRows, groupingRows, functionRows, selectRows, tableRows, windowRows, pendingRows)
 }
 
 // table is what the statements are about, as each of the two has it: a number of the row, a key
