@@ -42,6 +42,7 @@ var dsnSamples = map[string]string{
 // notInADSN are the fields of a Config that have no key, and why.
 var notInADSN = map[string]string{
 	"Functions": "are written in Go",
+	"Logger":    "a logger cannot be written",
 	"Path":      "it stands before the keys",
 	"Now":       "a func cannot be written",
 	"Store":     "an open store cannot be written",
