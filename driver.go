@@ -128,6 +128,13 @@
 // Config.Functions and [RegisterFunction] take scalar functions and aggregates that are written in Go.
 // What they take and give is told by their types: see [Function].
 //
+// # What about typed events and read models?
+//
+// [AppendEvents] appends Go values and [Load] folds a stream of them, [Retry] and [Decide] make
+// decisions again when somebody else was faster, and [Project] keeps a read model in a database of
+// yours, each event exactly once. They are functions over database/sql, none of which the driver
+// needs. Package eventfoldtest is for tests.
+//
 // # Can I have it faster?
 //
 // database/sql's own work costs more than reading an event does. sql.Conn.Raw hands out a [*Conn],
