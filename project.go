@@ -13,7 +13,8 @@ import (
 // Project keeps the read model of p up to date with the store db until ctx ends, whose error it then
 // returns. Other errors are those of the store, of the database of the read model when it has failed
 // p.Attempts times, and a [*ProjectionError] if Handle has refused an event and p says Stop. After
-// any of them Project may be called again; nothing is lost, and nothing is done twice.
+// any of them Project may be called again; nothing is lost, and nothing is done twice. A query that
+// ends by itself, because it asks for position < 9, ends Project without an error.
 //
 // Every event that p.Query selects is handled exactly once, in the order of positions, in
 // transactions of up to p.Batch events that move the checkpoint as well. Of several that run the
@@ -42,6 +43,9 @@ func Project(ctx context.Context, db Querier, p Projection) error {
 		if errors.Is(err, errMoved) {
 			err = r.standBy(ctx)
 		}
+		if errors.Is(err, errEnded) {
+			return nil
+		}
 		if err != nil {
 			return ended(ctx, err)
 		}
@@ -55,6 +59,9 @@ func ended(ctx context.Context, err error) error {
 	}
 	return err
 }
+
+// errEnded tells that the query of a projection has ended by itself.
+var errEnded = errors.New("eventfold: the query has ended")
 
 // errMoved tells a runner that the checkpoint is not where it has left it.
 var errMoved = errors.New("eventfold: the checkpoint was moved by another runner")

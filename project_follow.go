@@ -20,10 +20,12 @@ const (
 	seenEvery = 10 * time.Second
 )
 
-// A followed is a row of the events' query: an event, or how far everything was looked at.
+// A followed is a row of the events' query: an event, or how far everything was looked at; or the
+// error that the query has ended with.
 type followed struct {
 	event    Event
 	progress bool
+	err      error
 }
 
 // following runs the query of the events behind a position.
@@ -66,23 +68,23 @@ func (r *runner) read(ctx context.Context, after Position, rows chan<- followed)
 func (r *runner) follow(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	rows := make(chan followed)
-	var failed error // belongs to the goroutine until it has closed rows
-	go func() {      // ends with ctx, for which the last lines of this function wait
+	go func() { // ends with ctx, for which the last lines of this function wait
 		defer close(rows)
-		failed = r.read(ctx, r.at.next-1, rows)
+		if err := r.read(ctx, r.at.next-1, rows); err != nil {
+			select {
+			case rows <- followed{err: err}:
+			case <-ctx.Done():
+			}
+		}
 	}()
 	err := r.work(ctx, rows)
 	stop()
 	for range rows { // until the reader has ended
 	}
-	if err == nil {
-		err = failed
-	}
 	return err
 }
 
-// work handles what comes out of rows. It returns nil when they have ended, whose error is then the
-// one that counts.
+// work handles what comes out of rows. It returns errEnded when they end by themselves.
 func (r *runner) work(ctx context.Context, rows <-chan followed) error {
 	batch := &batch{limit: r.p.Batch}
 	chores := time.NewTicker(choresEvery)
@@ -95,8 +97,13 @@ func (r *runner) work(ctx context.Context, rows <-chan followed) error {
 	for {
 		select {
 		case row, ok := <-rows:
-			if !ok {
-				return nil
+			switch {
+			case row.err != nil:
+				return row.err
+			case ctx.Err() != nil:
+				return ctx.Err()
+			case !ok:
+				return r.finish(ctx, batch, passed)
 			}
 			passed = row.event.Position + 1
 			switch full := batch.add(row); {
@@ -122,6 +129,16 @@ func (r *runner) work(ctx context.Context, rows <-chan followed) error {
 			}
 		}
 	}
+}
+
+// finish handles what is left of a query that has ended by itself.
+func (r *runner) finish(ctx context.Context, left *batch, passed Position) error {
+	if passed > r.at.next {
+		if err := r.deliver(ctx, left.events, passed); err != nil {
+			return err
+		}
+	}
+	return errEnded
 }
 
 // A batch gathers the events of one transaction.

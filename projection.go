@@ -23,7 +23,7 @@ type Projection struct {
 	Target *sql.DB
 
 	// Query selects the events, as the pseudo-column event and nothing else. "" means
-	// SELECT event FROM $all. Project adds FOLLOW to it. Args are its arguments.
+	// SELECT event FROM $all. Project adds FOLLOW to it; it has no LIMIT. Args are its arguments.
 	Query string
 	Args  []any
 
