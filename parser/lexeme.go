@@ -54,15 +54,25 @@ func Lexemes(text string) (list []Lexeme) {
 	if n := len(list); n > 0 {
 		end = int(list[n-1].End)
 	}
-	if s.err != nil {
-		return openFrom(comments(list, text, end, int(s.err.Pos)), text, s.err.Pos)
+	if s.err == nil {
+		return comments(list, text, end, len(text))
 	}
-	return comments(list, text, end, len(text))
+	at := int(s.err.Pos)
+	list = comments(list, text, end, at)
+	if n := len(list); n > 0 {
+		end = int(list[n-1].End)
+	}
+	for end < at && strings.IndexByte(" \t\n\v\f\r", text[end]) >= 0 {
+		end++
+	}
+	return openFrom(list, text, Pos(min(end, at))) // the mistake may be in the middle of a word
 }
 
 // openFrom replaces what begins at a place or behind it by one piece that is open.
 func openFrom(list []Lexeme, text string, at Pos) []Lexeme {
-	list = slices.DeleteFunc(list, func(x Lexeme) bool { return x.End > at })
+	for n := len(list); n > 0 && list[n-1].End > at; n-- {
+		list, at = list[:n-1], min(at, list[n-1].Pos)
+	}
 	if int(at) == len(text) {
 		return list
 	}

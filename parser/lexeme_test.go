@@ -33,6 +33,7 @@ func TestATextIsCutIntoPiecesForAnEditor(t *testing.T) {
 		{"SELECT (1", "k<SELECT>o<(>d<1>"},
 		{"SELECT 1)", "k<SELECT>d<1>?<)>"},
 		{"SELECT 1e; SELECT 2", "k<SELECT>?<1e; SELECT 2>"},
+		{"SELECT * FROM order-", "k<SELECT>o<*>k<FROM>?<order->"},
 		{"\xff", "?<\xff>"},
 		{"SELECT \x00", "?<SELECT \x00>"},
 	}

@@ -15,9 +15,13 @@ var groups = []struct {
 // asking are the commands that ask a store, and append to it.
 var asking = []func() *cli.Command{
 	queryCommand,
+	shellCommand,
 	appendCommand,
 	tailCommand,
+	traceCommand,
 	streamsCommand,
 	typesCommand,
 	statsCommand,
+	topCommand,
+	plotCommand,
 }

@@ -19,6 +19,7 @@ type progress struct {
 	screen     io.Writer     // nil if nothing is to be shown
 	stop       chan struct{} // closed by end
 	stopped    chan struct{} // closed when show has returned
+	shown      atomic.Bool   // the line is on the screen
 }
 
 // When a progress is shown, and how often.
@@ -68,15 +69,14 @@ func (p *progress) end() {
 // show writes the line again and again.
 func (p *progress) show(after time.Duration) {
 	defer close(p.stopped)
-	shown := false
 	for wait := after; ; wait = progressEvery {
 		select {
 		case <-time.After(wait):
 			width, _ := terminalSize(p.screen)
 			fmt.Fprint(p.screen, "\r\x1b[K"+shorten(p.line(time.Since(p.began)), max(width-1, 20)))
-			shown = true
+			p.shown.Store(true)
 		case <-p.stop:
-			if shown {
+			if p.shown.Load() {
 				fmt.Fprint(p.screen, "\r\x1b[K")
 			}
 			return

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"strings"
+
+	"github.com/reeflective/readline"
+	"golang.org/x/term"
+
+	"github.com/eventfold/eventfold/parser"
+)
+
+// An editor is a lineSource at a terminal.
+type editor struct {
+	line   *readline.Shell
+	prompt string
+}
+
+var _ lineSource = (*editor)(nil)
+
+// newEditor makes the editor of a shell, which keeps what is typed in a file if remember says so.
+func newEditor(sh *shell, remember bool) *editor {
+	e := &editor{line: readline.NewShell()}
+	_ = e.line.Config.Set("show-all-if-ambiguous", true) // the first Tab shows what there is
+	e.line.Prompt.Primary(func() string { return e.prompt })
+	e.line.Prompt.Secondary(func() string { return pad(0, len(e.prompt)-4) + "..> " })
+	e.line.AcceptMultiline = func(line []rune) bool { return whole(string(line)) }
+	if sh.console.colour {
+		e.line.SyntaxHighlighter = func(line []rune) string { return highlight(sh.console, string(line)) }
+	}
+	c := &completer{session: sh.session}
+	e.line.Completer = func(line []rune, cursor int) readline.Completions {
+		return c.complete(string(line[:min(cursor, len(line))]))
+	}
+	if remember {
+		if h, err := openHistory(historyFile()); err == nil { // it does without, otherwise
+			e.line.History.Delete()
+			e.line.History.Add("statements", h)
+		}
+	}
+	return e
+}
+
+// read returns what was typed.
+func (e *editor) read(prompt string) (string, error) {
+	e.prompt = prompt
+	text, err := e.line.Readline()
+	if errors.Is(err, readline.ErrInterrupt) {
+		return "", errCancelled
+	}
+	return text, err
+}
+
+// rememberTerminal returns a function that puts the terminal of the input into the state that it has
+// now.
+func rememberTerminal() func() {
+	fd := int(os.Stdin.Fd())
+	state, err := term.GetState(fd)
+	if err != nil {
+		return func() {}
+	}
+	return func() { _ = term.Restore(fd, state) }
+}
+
+// lexemeStyles are the colours of the pieces of a statement; others have none.
+var lexemeStyles = map[parser.LexemeKind]style{
+	parser.KeywordLexeme: blue, parser.StringLexeme: green, parser.NumberLexeme: cyan, parser.BlobLexeme: green,
+	parser.ParamLexeme: magenta, parser.CommentLexeme: faint, parser.OpenLexeme: yellow,
+}
+
+// highlight colours the pieces of what is typed.
+func highlight(c *console, text string) string {
+	if isCommand(text) {
+		return text
+	}
+	var b strings.Builder
+	at := 0
+	for _, x := range parser.Lexemes(text) {
+		b.WriteString(text[at:x.Pos])
+		piece := text[x.Pos:x.End]
+		if s, ok := lexemeStyles[x.Kind]; ok {
+			piece = c.paint(s, piece)
+		}
+		b.WriteString(piece)
+		at = int(x.End)
+	}
+	return b.String() + text[at:]
+}
