@@ -120,7 +120,7 @@ func drawLine(c *console, list []bar, width, height int) string {
 		}
 		b.WriteString(pad(len(label), scale) + label + " │" + c.paint(cyan, strings.TrimRight(drawn.String(), " ")) + "\n")
 	}
-	first, last := shortTime(list[0].name), shortTime(list[len(list)-1].name)
+	first, last := axisTime(list[0].name), axisTime(list[len(list)-1].name)
 	b.WriteString(pad(0, scale+2) + first)
 	if len(list) > 1 {
 		b.WriteString(pad(len(first)+len(last), max(len(values), len(first)+len(last)+2)) + last)
@@ -159,8 +159,8 @@ func greatest(values []float64) (most float64) {
 	return most
 }
 
-// shortTime leaves out of a time what is zero.
-func shortTime(text string) string {
+// axisTime leaves out of a time what is zero.
+func axisTime(text string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(safe(text), "T00:00:00Z"), ":00Z")
 }
 
@@ -180,7 +180,7 @@ func (p *picture) render(svg bool) ([]byte, error) {
 	painter := charts.NewPainter(charts.PainterOptions{OutputFormat: format, Width: width, Height: height})
 	names, values := make([]string, len(p.bars)), make([]float64, len(p.bars))
 	for i, b := range p.bars {
-		names[i], values[i] = shortTime(b.name), b.value
+		names[i], values[i] = axisTime(b.name), b.value
 	}
 	var err error
 	if p.line {
