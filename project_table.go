@@ -42,15 +42,28 @@ var projectionTables = []string{
 	PRIMARY KEY (name, version, position))`,
 }
 
-// makeTables makes the tables of projections. Two that do so at once may get in each other's way,
-// which the second look finds out.
+// makeTables makes the tables of projections. Of several that do so at once all but one may be
+// refused until that has made them all.
 func makeTables(ctx context.Context, target *sql.DB, tables []string, probe string) error {
-	if there(ctx, target, probe) {
-		return nil
-	}
-	for _, table := range tables {
-		if _, err := target.ExecContext(ctx, table); err != nil && !there(ctx, target, probe) {
+	const tries, pause = 50, 20 * time.Millisecond
+	for try := 1; ; try++ {
+		if there(ctx, target, probe) {
+			return nil
+		}
+		err := makeEach(ctx, target, tables)
+		if err == nil {
+			return nil
+		}
+		if try == tries || sleep(ctx, pause) != nil {
 			return fmt.Errorf("eventfold: make the tables beside the read model: %w", err)
+		}
+	}
+}
+
+func makeEach(ctx context.Context, target *sql.DB, tables []string) error {
+	for _, table := range tables {
+		if _, err := target.ExecContext(ctx, table); err != nil {
+			return err
 		}
 	}
 	return nil
