@@ -136,7 +136,7 @@ func (r *runner) moving(ctx context.Context, next Position, events []Event, f fu
 func (r *runner) handle(ctx context.Context, tx *sql.Tx, d Delivery) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("Handle has panicked: %v\n%s", v, debug.Stack())
+			err = fmt.Errorf("eventfold: a panic of Handle: %v\n%s", v, debug.Stack())
 		}
 	}()
 	return r.p.Handle(ctx, tx, d)
