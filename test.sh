@@ -14,10 +14,10 @@ fi
 # a third off the time; .ci/run tests the engine on the disk as well.
 spare() { df --output=avail -BG "$1" 2>/dev/null | tail -n 1 | tr -dc 0-9; }
 available=$(awk '/MemAvailable/ { print int($2 / 1048576) }' /proc/meminfo 2>/dev/null || true)
-if [ -z "${TMPDIR:-}" ] && [ "$(spare /dev/shm)" -ge 8 ] 2>/dev/null && [ "${available:-0}" -ge 8 ]; then
-	GOTMPDIR=$(mktemp -d) TMPDIR=$(mktemp -d -p /dev/shm eventfold.XXXXXX)
-	export GOTMPDIR TMPDIR
-	trap 'rm -rf "$GOTMPDIR" "$TMPDIR"' EXIT
+if [ -z "${TMPDIR:-}${GOTMPDIR:-}" ] && [ "$(spare /dev/shm)" -ge 8 ] 2>/dev/null && [ "${available:-0}" -ge 8 ]; then
+	TMPDIR=$(mktemp -d -p /dev/shm eventfold.XXXXXX)
+	export TMPDIR
+	trap 'rm -rf "$TMPDIR"' EXIT
 fi
 
 # The root comes first; the modules below it use it through replace directives.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -246,11 +247,11 @@ func TestAFileFromBeforeAnErasureIsNotUsed(t *testing.T) {
 func TestAFullDiskIsNoErrorOfAView(t *testing.T) {
 	disk := &fullDisk{FS: vfs.NewMem()}
 	s := countedStore(t, disk, 20)
-	disk.full = true
+	disk.full.Store(true)
 	keepNow(t, s)
 	assert.Empty(t, stateFiles(t, disk))
 	assert.Equal(t, []string{"", "8"}, sortedRows(t, s, "SELECT COUNT(*) FROM views.m"))
-	disk.full = false
+	disk.full.Store(false)
 	keepNow(t, s)
 	assert.Len(t, stateFiles(t, disk), 1)
 }
@@ -258,12 +259,12 @@ func TestAFullDiskIsNoErrorOfAView(t *testing.T) {
 // A fullDisk has no room for files of views.
 type fullDisk struct {
 	vfs.FS
-	full bool
+	full atomic.Bool
 }
 
 func (d *fullDisk) Open(name string, flag int) (vfs.File, error) {
 	f, err := d.FS.Open(name, flag)
-	if err != nil || !d.full || !strings.HasSuffix(name, "state.tmp") {
+	if err != nil || !d.full.Load() || !strings.HasSuffix(name, "state.tmp") {
 		return f, err
 	}
 	return &fullFile{f}, nil

@@ -124,7 +124,9 @@ func (w *watch) listen() bool {
 	if w.deaf {
 		return false
 	}
-	w.s.following.Lock()
+	if !w.s.following.TryLock() {
+		return false // the writer is being started, which ends the lookout
+	}
 	defer w.s.following.Unlock()
 	if w.s.tailFile == nil {
 		return false // there is nothing yet

@@ -5,6 +5,7 @@ package filestore
 import (
 	"net"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -16,10 +17,16 @@ var specialFiles = map[string]func(t *testing.T, name string) error{
 	"device":    func(_ *testing.T, name string) error { return os.Symlink("/dev/zero", name) },
 	"directory": func(_ *testing.T, name string) error { return os.Mkdir(name, 0o755) },
 	"socket": func(t *testing.T, name string) error {
-		l, err := net.Listen("unix", name)
-		if err == nil {
-			t.Cleanup(func() { l.Close() })
+		short, err := os.MkdirTemp("", "s") // the name that a socket is made with has 107 bytes at most
+		if err != nil {
+			return err
 		}
-		return err
+		t.Cleanup(func() { os.RemoveAll(short) })
+		l, err := net.Listen("unix", filepath.Join(short, "s"))
+		if err != nil {
+			return err
+		}
+		t.Cleanup(func() { l.Close() })
+		return os.Rename(filepath.Join(short, "s"), name)
 	},
 }
