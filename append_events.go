@@ -57,8 +57,16 @@ func (r *Registry) AppendEvents(ctx context.Context, db Querier, stream string, 
 	if len(in.events) == 0 {
 		return Appended{}, fault(ErrArgument, "append", "there is no event to append")
 	}
+	request, begin := requestOf(ctx), 0
+	if request != nil {
+		begin = request.count()
+	}
 	in.name(ctx)
-	return in.run(ctx, db, expected)
+	a, err := in.run(ctx, db, expected)
+	if err != nil && request != nil {
+		request.back(begin)
+	}
+	return a, err
 }
 
 // An insertion is an INSERT that is being made.

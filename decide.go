@@ -12,7 +12,8 @@ import "context"
 // before it, the zero value at first; see [Typed] for one with Go values.
 //
 // Under [WithRequest] a request that was done before is not decided again: Decide returns where its
-// events are. db is a *sql.DB as a rule. In a *sql.Tx the decision is made once, on the snapshot of
+// events are; nothing else is appended under the same request, whose key answers for one decision.
+// db is a *sql.DB as a rule. In a *sql.Tx the decision is made once, on the snapshot of
 // the transaction, and a conflict is COMMIT's.
 func Decide[S any](ctx context.Context, db Querier, filter Filter, fold func(S, Event) (S, error),
 	decide func(state S) ([]Draft, error)) (done Appended, err error) {

@@ -113,6 +113,15 @@ func (r *runner) look(ctx context.Context) (there bool, err error) {
 
 // sameStore checks that the read model was made of this store, and of this history of it.
 func (r *runner) sameStore(ctx context.Context) error {
+	head, err := headOf(ctx, r.events)
+	if err != nil {
+		return err
+	}
+	if r.at.next > head {
+		return fault(ErrConfig, "project", "projection %s, version %d, has read up to position %d, and the store "+
+			"ends at %d: it is another store, or one that a backup has replaced; reset the projection, or give it "+
+			"another database", r.p.Name, r.p.Version, r.at.next-1, head-1)
+	}
 	if r.at.markAt == NoPosition {
 		return nil
 	}
@@ -165,8 +174,11 @@ func (r *runner) reset(ctx context.Context, tx *sql.Tx) error {
 		stopped_at = 0, error = ''
 		WHERE name = $5 AND version = $6 AND next_position = $7 AND reset_asked = 1`,
 		r.id, int64(from), micros(time.Now()), micros(time.Now()), r.p.Name, r.p.Version, int64(r.at.next))
-	if err != nil || !ok {
-		return errors.Join(err, errMoved)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return errMoved
 	}
 	_, err = tx.ExecContext(ctx, `DELETE FROM eventfold_parked WHERE name = $1 AND version = $2`, r.p.Name, r.p.Version)
 	if err != nil {

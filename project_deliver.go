@@ -108,7 +108,7 @@ func (r *runner) moving(ctx context.Context, next Position, events []Event, f fu
 	}
 	err := inTx(ctx, r.p.Target, func(tx *sql.Tx) error {
 		ok, err := execOne(ctx, tx, `UPDATE eventfold_projections SET next_position = $1, mark_position = $2,
-			mark_id = $3, owner = $4, seen_at = $5
+			mark_id = $3, owner = $4, seen_at = $5, stopped_at = 0, error = ''
 			WHERE name = $6 AND version = $7 AND next_position = $8 AND reset_asked = 0`, int64(next),
 			int64(mark.markAt), mark.markID, r.id, micros(now), r.p.Name, r.p.Version, int64(r.at.next))
 		switch {

@@ -68,9 +68,10 @@ func (r *runner) read(ctx context.Context, after Position, rows chan<- followed)
 func (r *runner) follow(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	rows := make(chan followed)
-	go func() { // ends with ctx, for which the last lines of this function wait
+	behind := r.at.next - 1 // which is this goroutine's to read
+	go func() {             // ends with ctx, for which the last lines of this function wait
 		defer close(rows)
-		if err := r.read(ctx, r.at.next-1, rows); err != nil {
+		if err := r.read(ctx, behind, rows); err != nil {
 			select {
 			case rows <- followed{err: err}:
 			case <-ctx.Done():
@@ -91,7 +92,7 @@ func (r *runner) work(ctx context.Context, rows <-chan followed) error {
 	defer chores.Stop()
 	var idle <-chan time.Time // is set while passed waits to be written
 	passed := r.at.next       // what was looked at, and concerns nobody
-	if err := r.retryParked(ctx); err != nil {
+	if err := r.persist(ctx, func() error { return r.retryParked(ctx) }); err != nil {
 		return err
 	}
 	for {

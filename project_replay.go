@@ -44,9 +44,13 @@ func (r *runner) lead(ctx context.Context, tx *sql.Tx, next Position) error {
 // noLeader is the version that has the lead where none has it.
 const noLeader = -1
 
+// livePosition is up to where a version has given events without Replay: one that was reset is
+// behind that.
+const livePosition = `CASE WHEN next_position > live_from THEN next_position ELSE live_from END`
+
 // leader returns which version gives events without Replay, and where it is.
 func (r *runner) leader(ctx context.Context, tx *sql.Tx) (version int, next Position, err error) {
-	err = tx.QueryRowContext(ctx, `SELECT version, next_position FROM eventfold_projections
+	err = tx.QueryRowContext(ctx, `SELECT version, `+livePosition+` FROM eventfold_projections
 		WHERE name = $1 AND live_from >= 0 AND live_until < 0`, r.p.Name).Scan(&version, &next)
 	if errors.Is(err, sql.ErrNoRows) {
 		return noLeader, 0, nil
@@ -56,7 +60,7 @@ func (r *runner) leader(ctx context.Context, tx *sql.Tx) (version int, next Posi
 
 // takeOver ends the range of another version, and returns where.
 func (r *runner) takeOver(ctx context.Context, tx *sql.Tx, version int) (from Position, err error) {
-	ok, err := execOne(ctx, tx, `UPDATE eventfold_projections SET live_until = next_position
+	ok, err := execOne(ctx, tx, `UPDATE eventfold_projections SET live_until = `+livePosition+`
 		WHERE name = $1 AND version = $2 AND live_from >= 0 AND live_until < 0`, r.p.Name, version)
 	if err != nil {
 		return 0, err

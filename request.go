@@ -42,6 +42,14 @@ func (r *request) count() int {
 	return r.used
 }
 
+// back takes ids back that were given to an append which has failed: the next append is that one
+// again, or takes its place.
+func (r *request) back(used int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.used = used
+}
+
 // skip takes as given out what another has given out of the same key.
 func (r *request) skip(used int) {
 	r.mu.Lock()

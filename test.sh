@@ -15,7 +15,8 @@ fi
 spare() { df --output=avail -BG "$1" 2>/dev/null | tail -n 1 | tr -dc 0-9; }
 available=$(awk '/MemAvailable/ { print int($2 / 1048576) }' /proc/meminfo 2>/dev/null || true)
 if [ -z "${TMPDIR:-}${GOTMPDIR:-}" ] && [ "$(spare /dev/shm)" -ge 8 ] 2>/dev/null && [ "${available:-0}" -ge 8 ]; then
-	TMPDIR=$(mktemp -d -p /dev/shm eventfold.XXXXXX)
+	TMPDIR=$(mktemp -d -p /dev/shm ef.XXXX)
+	chmod 755 "$TMPDIR" # PostgreSQL runs as another user
 	export TMPDIR
 	trap 'rm -rf "$TMPDIR"' EXIT
 fi

@@ -38,6 +38,7 @@ func Import(
 	if err != nil {
 		return ImportReport{}, wrapError(ctx, "open", "", err)
 	}
+	defer m.Close() // also if events or progress panics
 	if err := importAll(ctx, m, events, progress); err != nil {
 		report := m.Report()
 		return report, wrapError(ctx, "import", "", errors.Join(err, m.Close()))
@@ -97,11 +98,15 @@ func Copy(ctx context.Context, from, to string, progress func(StandbyReport)) (S
 // it can be called again then.
 func Replicate(ctx context.Context, from, to string, report func(StandbyReport)) error {
 	err := withStandby(ctx, from, to, func(s *filestore.Standby) error {
-		return s.Follow(ctx, func(r StandbyReport) {
+		err := s.Follow(ctx, func(r StandbyReport) {
 			if report != nil {
 				report(r)
 			}
 		})
+		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			return nil // what closing the copy says counts
+		}
+		return err
 	})
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil
@@ -129,6 +134,7 @@ func withStandby(ctx context.Context, from, to string, do func(*filestore.Standb
 	if err != nil {
 		return err
 	}
+	defer s.Close() // also if what is called panics
 	return errors.Join(do(s), s.Close())
 }
 

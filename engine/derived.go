@@ -30,7 +30,7 @@ type Deriver interface {
 	// WriteDerived durably replaces what is kept under a name by what write writes. Only the process
 	// that holds the write lock may; in others it returns ErrReadOnly. It returns ErrStaleDerived, and
 	// writes nothing, if d does not say what is in the log: an erasure is not known to it, or not done
-	// yet, or no append ends at its position. After any error what was kept before is there, or nothing.
+	// yet, or no append ends at its position. After any error there is what was kept before, or the new one, or nothing.
 	//
 	// Erasures wait while one is written.
 	WriteDerived(ctx context.Context, name string, d Derived, write func(to io.Writer) error) error

@@ -183,7 +183,9 @@ func (s *subscription) deliver(ctx context.Context, next *int64) error {
 			return fmt.Errorf("load the checkpoint: %w", err)
 		}
 		s.saved = saved
-		*next = max(saved, int64(s.config.From))
+		if *next = saved; saved == 0 { // nothing was acknowledged yet
+			*next = int64(s.config.From)
+		}
 	}
 	rows, err := s.follow(ctx, *next)
 	if err != nil {

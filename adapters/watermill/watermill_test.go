@@ -314,7 +314,8 @@ func TestNothingIsLeftRunning(t *testing.T) {
 			require.NoError(t, db.Close())
 			m.Ack()
 		}
-		for range messages { // until it is closed
+		for m := range messages { // until it is closed
+			m.Ack()
 		}
 		for range waiting {
 		}

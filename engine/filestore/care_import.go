@@ -95,6 +95,7 @@ func (m *Import) Add(ctx context.Context, e engine.Event) error {
 	if err := m.check(&e); err != nil {
 		return err
 	}
+	e.RecordedAt = timeOf(e.RecordedAt.UnixMicro()) // as it is stored
 	if n := len(m.run); n > 0 && (m.run[n-1].RecordedAt != e.RecordedAt || n == importEvents || m.size > importBytes) {
 		if err := m.flush(ctx); err != nil {
 			return err
@@ -142,15 +143,15 @@ func (m *Import) Close() error { return m.dest.Close() }
 
 // flush appends the events of one time that have been collected.
 func (m *Import) flush(ctx context.Context) error {
-	run := m.run
-	m.run, m.size = m.run[:0], 0
-	for len(run) > 0 {
-		n := m.together(run)
-		if err := m.append(ctx, run[:n]); err != nil {
+	for done := 0; done < len(m.run); {
+		n := m.together(m.run[done:])
+		if err := m.append(ctx, m.run[done:done+n]); err != nil {
+			m.run = m.run[:copy(m.run, m.run[done:])] // the next flush tries them again
 			return err
 		}
-		run = run[n:]
+		done += n
 	}
+	m.run, m.size = m.run[:0], 0
 	return nil
 }
 

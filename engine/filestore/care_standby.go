@@ -91,7 +91,11 @@ func (s *Standby) open(ctx context.Context) error {
 		}
 		if len(dest.current().view.segments) > 0 {
 			s.dest = dest
-			return s.begin(ctx)
+			if err := s.begin(ctx); err != nil {
+				s.dest = nil
+				return errors.Join(err, dest.Close())
+			}
+			return nil
 		}
 		if err := dest.Close(); err != nil {
 			return err
@@ -164,7 +168,10 @@ func (s *Standby) find(ctx context.Context, index *readIndex, head engine.Head) 
 		if err != nil {
 			return wrap("read "+seg.name, err)
 		}
-		if f == nil || scan.end.next > head.Position {
+		if f == nil { // the source has the head: CheckHead has found it
+			return damagedAt(seg, scan.end, scan.why)
+		}
+		if scan.end.next > head.Position {
 			return &engine.HeadError{Expected: head, Actual: engine.Head{Position: scan.end.next, Chain: scan.end.chain}}
 		}
 	}
@@ -281,12 +288,16 @@ func (s *Standby) findAgain(ctx context.Context, index *readIndex, scan *logScan
 	if err != nil || s.end != before {
 		return err
 	}
-	seg := index.view.segments[index.find(before.next)]
+	return damagedAt(index.view.segments[index.find(before.next)], before, why)
+}
+
+// damagedAt tells that no frame follows in a segment where one must.
+func damagedAt(seg *segment, at logEnd, why error) error {
 	if why == nil {
 		why = format.ErrFramePrevious
 	}
-	return &engine.CorruptError{File: seg.name, Segment: seg.number, Offset: before.offset,
-		FirstLost: before.next, NextGood: nextGood(seg, before), Reason: why.Error()}
+	return &engine.CorruptError{File: seg.name, Segment: seg.number, Offset: at.offset,
+		FirstLost: at.next, NextGood: nextGood(seg, at), Reason: why.Error()}
 }
 
 // take takes a frame over. Its chain value must be the one that its content gives.

@@ -53,6 +53,9 @@ func (s *FileStore) look() error {
 	if errors.As(err, &corrupt) {
 		s.followErr = err
 	}
+	if err != nil {
+		s.log.slots = nil // so that this is tried again
+	}
 	if len(s.log.segments) == 0 {
 		return s.followErr
 	}

@@ -124,6 +124,8 @@ func (w *watch) listen() bool {
 	if w.deaf {
 		return false
 	}
+	w.s.looking.Lock() // or a catchUp would take this for the start of the writer, and not look
+	defer w.s.looking.Unlock()
 	if !w.s.following.TryLock() {
 		return false // the writer is being started, which ends the lookout
 	}

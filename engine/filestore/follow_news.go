@@ -77,6 +77,9 @@ func newsKeys(f *engine.Filter) []newsKey {
 	if keys == nil || len(keys) > maxNewsKeys || len(keys) > 0 && keys[0].kind == anything {
 		return []newsKey{{kind: anything}}
 	}
+	if len(keys) == 0 {
+		return []newsKey{{kind: ofStream}} // which no stream is called; but alarm finds who waits
+	}
 	return keys
 }
 

@@ -77,7 +77,7 @@ func TestAPanicOfHandleIsAnErrorOfTheProjection(t *testing.T) {
 	err := eventfold.Project(t.Context(), store, p)
 	var failed *eventfold.ProjectionError
 	require.ErrorAs(t, err, &failed)
-	assert.ErrorContains(t, err, "panicked: no")
+	assert.ErrorContains(t, err, "a panic of Handle: no")
 }
 
 func TestADatabaseWithOneConnectionIsEnough(t *testing.T) {
