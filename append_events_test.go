@@ -323,3 +323,20 @@ func TestRetryEndsWhereTryingAgainCannotHelp(t *testing.T) {
 	assert.ErrorIs(t, err, context.Canceled)
 	assert.True(t, eventfold.IsConflict(err))
 }
+
+// TestAnAppendThatFailsUsesUpNoIDs: the append that takes its place is the request's first.
+func TestAnAppendThatFailsUsesUpNoIDs(t *testing.T) {
+	db := eventfoldtest.Open(t)
+	ctx := eventfold.WithRequest(t.Context(), "request 1")
+	_, err := eventfold.AppendEvents(ctx, db, "order-7", eventfold.Exact(4), orderPlaced{Total: 12})
+	require.ErrorIs(t, err, eventfold.ErrVersionConflict)
+	first, err := eventfold.AppendEvents(ctx, db, "order-7", eventfold.NoStream, orderPlaced{Total: 12})
+	require.NoError(t, err)
+
+	again := eventfold.WithRequest(t.Context(), "request 1")
+	done, before, err := eventfold.RequestDone(again, db)
+	require.NoError(t, err)
+	assert.True(t, before)
+	assert.Equal(t, first.Events[0].ID, done.Events[0].ID)
+	assert.Len(t, all(t, db), 1)
+}

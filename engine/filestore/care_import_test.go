@@ -215,3 +215,28 @@ func TestAnImportKnowsEventsInAnyCompany(t *testing.T) {
 	assert.Equal(t, int64(2), report.Appended)
 	assert.Equal(t, int64(3), report.Present)
 }
+
+// TestAnImportLosesNothingWhenAddFails: what was collected is tried again by the next one.
+func TestAnImportLosesNothingWhenAddFails(t *testing.T) {
+	events := importSource(t, vfs.NewMem())
+	for i := range events {
+		events[i].Redacted = false
+	}
+	fsys := vfs.NewMem()
+	m, err := OpenImport("import", Options{FS: fsys})
+	require.NoError(t, err)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	failed := 0
+	for _, e := range events {
+		if err := m.Add(ended, e); err != nil { // collected events are to be appended first
+			failed++
+			require.ErrorIs(t, err, context.Canceled)
+			require.NoError(t, m.Add(t.Context(), e))
+		}
+	}
+	require.Positive(t, failed)
+	report, err := m.Finish(t.Context())
+	require.NoError(t, err)
+	assert.EqualValues(t, len(events), report.Appended+report.LeftOut)
+}

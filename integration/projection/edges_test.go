@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -185,4 +186,50 @@ func TestAContextThatEndsInAHandlerLeavesNothingHalf(t *testing.T) {
 	start(t, store, p)
 	wait(t, store, p, last)
 	assert.Equal(t, 10, ask[int](t, to, `SELECT SUM(amount) FROM balance`))
+}
+
+// TestAVersionThatBeginsWhileAnotherIsBeingResetTakesOverWhereThatHadCome: what was given without
+// Replay is not given so again.
+func TestAVersionThatBeginsWhileAnotherIsBeingResetTakesOverWhereThatHadCome(t *testing.T) {
+	onTargets(t, func(t *testing.T, open func(t *testing.T) *sql.DB) {
+		store, to := newStore(t), open(t)
+		one := balances(to)
+		before := deposit(t, store, 5)
+		stop := start(t, store, one)
+		wait(t, store, one, before)
+		require.ErrorIs(t, stop(), context.Canceled)
+		require.NoError(t, eventfold.ResetProjection(t.Context(), to, one.Name, one.Version))
+		one.Handle = func(context.Context, *sql.Tx, eventfold.Delivery) error { return errors.New("not now") }
+		one.Attempts = 1
+		require.Error(t, eventfold.Project(t.Context(), store, one)) // stands at the beginning
+
+		two := balances(to)
+		two.Version = 2
+		last := deposit(t, store, 2)
+		start(t, store, two)
+		wait(t, store, two, last)
+		assert.Equal(t, 5, ask[int](t, to, `SELECT COUNT(*) FROM seen WHERE replay = 1`))
+		assert.Equal(t, 2, ask[int](t, to, `SELECT COUNT(*) FROM seen WHERE replay = 0`))
+	})
+}
+
+// TestAStoreThatEndsBeforeTheCheckpointIsNotGoneOnWith: a backup has the event that was handled last,
+// and not what was passed over behind it.
+func TestAStoreThatEndsBeforeTheCheckpointIsNotGoneOnWith(t *testing.T) {
+	dir, to := t.TempDir(), newSQLite(t)
+	store := openStore(t, filepath.Join(dir, "store"))
+	p := balances(to)
+	last := deposit(t, store, 3)
+	exec1(t, store, `BACKUP TO ?`, filepath.Join(dir, "backup"))
+	for range 5 {
+		exec1(t, store, `INSERT INTO other (type) VALUES ('Noted')`)
+	}
+	stop := start(t, store, p)
+	wait(t, store, p, last+6)
+	eventually(t, func() bool { return status(t, to, 1).Lag(last+7) == 0 }, "what concerns nobody is passed")
+	require.ErrorIs(t, stop(), context.Canceled)
+
+	err := eventfold.Project(t.Context(), openStore(t, filepath.Join(dir, "backup")), p)
+	assert.ErrorIs(t, err, eventfold.ErrConfig)
+	assert.ErrorContains(t, err, "the store ends at")
 }
