@@ -136,5 +136,5 @@ func TestSameViewsAsSQLite(t *testing.T) {
 		return g.overViews().asOf(len(g.views) + g.IntN(g.events))
 	}
 	n := budget(t, "EVENTFOLD_STATEMENTS", 5000, 60_000) / 5
-	comparison{numbers: 15, statements: n, events: 150, every: 100, next: next, open: open, withRows: 30}.run(t)
+	comparison{numbers: 15, statements: n, events: 150, every: 100, next: next, open: open, withRows: 20}.run(t)
 }

@@ -322,6 +322,7 @@ func TestTheHistoriesSeeALie(t *testing.T) {
 // TestSerializableSaboteurs builds this package so that a kind of reading is not noted, which the
 // histories must notice.
 func TestSerializableSaboteurs(t *testing.T) {
+	testenv.WithoutRace(t)
 	if testing.Short() {
 		t.Skip("-short: compiles the package once more and runs histories for every saboteur")
 	}

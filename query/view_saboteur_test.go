@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/eventfold/eventfold/internal/testenv"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -13,6 +14,7 @@ import (
 // TestViewSaboteurs builds this package so that a rule of materialized views is broken, which the
 // comparison with their definitions must notice.
 func TestViewSaboteurs(t *testing.T) {
+	testenv.WithoutRace(t)
 	if testing.Short() {
 		t.Skip("-short: compiles the package once more and runs it once for every saboteur")
 	}

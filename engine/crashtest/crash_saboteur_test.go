@@ -45,6 +45,7 @@ var saboteurs = []struct {
 // The tests are tested (T13): one binary is built in which each rule of the store can be broken,
 // and the named test fails in it just then.
 func TestSaboteurs(t *testing.T) {
+	testenv.WithoutRace(t)
 	if testing.Short() {
 		t.Skip("-short: compiles the package once more and runs it once for every saboteur")
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/vfs"
+	"github.com/eventfold/eventfold/internal/testenv"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -242,6 +243,7 @@ func TestSalvage(t *testing.T) {
 // Verify compares the index file of the last segment, which Close has left of its first events, up
 // to where it ends.
 func TestVerifyComparesTheLastIndexFile(t *testing.T) {
+	testenv.WithoutRace(t)
 	fsys := vfs.NewMem()
 	fill := func(s *FileStore, from, to int) {
 		for from < to {

@@ -18,6 +18,7 @@ import (
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
+	"github.com/eventfold/eventfold/internal/testenv"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -229,6 +230,7 @@ func TestCompressedSize(t *testing.T) {
 // Every part of a compressed segment is changed, bit by bit and sector by sector. Whoever reads all
 // of it notices, or is given what was written.
 func TestCompressedDamage(t *testing.T) {
+	testenv.WithoutRace(t)
 	img, want := compressedStore(t, 2000)
 	name := format.SegmentFileName(2, 1)
 	whole := img[name]

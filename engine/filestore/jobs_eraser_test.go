@@ -17,6 +17,7 @@ import (
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // settleErasures waits until every erasure of a store is done.
@@ -250,6 +251,7 @@ func TestReadersThatHaveAnOldFileOpenAreNamed(t *testing.T) {
 
 // A store that is closed in the middle of an erasure, again and again, comes to its end all the same.
 func TestAnErasureSurvivesEveryClose(t *testing.T) {
+	testenv.WithoutRace(t)
 	fsys := vfs.NewMem()
 	o := Options{FS: fsys, SegmentSize: 32 << 10, Compress: CompressZstd}
 	s := openStore(t, "/store", o)

@@ -17,6 +17,7 @@ import (
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
+	"github.com/eventfold/eventfold/internal/testenv"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -317,6 +318,7 @@ func TestRotation(t *testing.T) {
 
 // A damaged byte anywhere is either an error of opening or reading, or changes nothing.
 func TestBitRot(t *testing.T) {
+	testenv.WithoutRace(t)
 	img, n := rotated(t, true)
 	want := numbered(n)
 	detected, harmless := 0, 0

@@ -16,6 +16,7 @@ import (
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/vfs"
+	"github.com/eventfold/eventfold/internal/testenv"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -80,6 +81,7 @@ func verifyWith(s *FileStore, named func(engine.Position) bool) error {
 // What is marked as erased is read without payload and metadata. Verify asks whether an erasure
 // names it: otherwise the mark would be a way to take events away without a trace.
 func TestRecordMarkedAsErasedThatNoErasureNamesIsDamage(t *testing.T) {
+	testenv.WithoutRace(t)
 	img, n := rotated(t, true)
 	s := openStore(t, imageDir, Options{FS: img.fs(t)})
 	want := everything(t, s)

@@ -12,6 +12,7 @@ import (
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/eventfold/eventfold/internal/race"
 
+	"github.com/eventfold/eventfold/internal/testenv"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -55,6 +56,7 @@ func fillSegments(tb testing.TB, s *FileStore, segments int) {
 // However many segments there are, few indexes are asked: those of segments are merged, and the
 // merged ones again.
 func TestNewStreamsAskFewIndexes(t *testing.T) {
+	testenv.WithoutRace(t)
 	s := manySegments(t, 2)
 	for _, segments := range []int{20, 40, 100, 300, 700} {
 		fillSegments(t, s, segments)
