@@ -71,19 +71,26 @@ func (j *journal) closed(s *openStore, err error) {
 // note tells of an error that is about the store, at most once a minute for each code, and returns
 // it.
 func (j *journal) note(ctx context.Context, err error) error {
+	if err != nil && j.logger != nil {
+		j.tell(ctx, err)
+	}
+	return err
+}
+
+// tell tells the logger of an error.
+func (j *journal) tell(ctx context.Context, err error) {
 	var e *Error
-	if err == nil || j.logger == nil || !errors.As(err, &e) {
-		return err
+	if !errors.As(err, &e) {
+		return
 	}
 	level, tells := toldCodes[e.Code]
 	if !tells {
-		return err
+		return
 	}
 	now, last := time.Now().UnixNano(), j.told[e.Code].Load()
 	if last != 0 && now-last < int64(quiet) || !j.told[e.Code].CompareAndSwap(last, now) {
-		return err
+		return
 	}
 	j.logger.LogAttrs(ctx, level, "store in trouble",
 		slog.String("op", e.Op), slog.String("code", strings.TrimPrefix(e.Code.Error(), "eventfold: ")), slog.Any("error", err))
-	return err
 }
