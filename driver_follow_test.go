@@ -199,3 +199,21 @@ func TestStatsAreNumbersOfAKnownKind(t *testing.T) {
 		}
 	}
 }
+
+// TestFollowAfterAPositionLeavesSubQueriesWhole: what is behind AFTER is for the followed table alone.
+func TestFollowAfterAPositionLeavesSubQueriesWhole(t *testing.T) {
+	db, err := sql.Open("eventfold", ":memory:")
+	require.NoError(t, err)
+	defer db.Close()
+	_, err = db.Exec(`INSERT INTO config (type, payload) VALUES ('Wanted', '{"t": "A"}')`)
+	require.NoError(t, err)
+	_, err = db.Exec(`INSERT INTO s (type) VALUES ('A'), ('B'), ('A')`)
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var position int64
+	err = db.QueryRowContext(ctx, `SELECT position FROM $all
+		WHERE type IN (SELECT payload->>'$.t' FROM config) FOLLOW AFTER 1`).Scan(&position)
+	require.NoError(t, err)
+	assert.EqualValues(t, 3, position)
+}

@@ -153,6 +153,8 @@ type followedRelation struct {
 }
 
 func (t *followedRelation) open(ex *execution, outer *expr.Env) (rows, error) {
+	since := ex.since
+	ex.since = 0 // which is for the followed table alone: sub-queries read all of theirs
 	what, err := t.narrow(ex, outer)
 	if err != nil {
 		return nil, err
@@ -161,7 +163,7 @@ func (t *followedRelation) open(ex *execution, outer *expr.Env) (rows, error) {
 		return noRows{}, nil
 	}
 	f := t.filter(what)
-	f.From = max(f.From, ex.since)
+	f.From = max(f.From, since)
 	sub := engine.Subscribe(ex.ctx, ex.session.Store, f, t.columnSet())
 	if t.plan.progress {
 		sub.TellEachHead()

@@ -128,13 +128,7 @@ func (k *keptView) drop() {
 	k.resetLocked(0)
 }
 
-// reset drops the levels that know of events at or behind a position.
-func (k *keptView) reset(from engine.Position) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.resetLocked(from)
-}
-
+// resetLocked drops the levels that know of events at or behind a position.
 func (k *keptView) resetLocked(from engine.Position) {
 	n := len(k.levels)
 	for n > 0 && k.levels[n-1].to > from {

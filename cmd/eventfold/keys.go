@@ -146,7 +146,9 @@ func forgetSubject(ctx context.Context, c *cli.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	config.Actor = c.String("actor")
+	if c.IsSet("actor") {
+		config.Actor = c.String("actor")
+	}
 	keys, err := openKeyring(ctx, c, false)
 	if err != nil {
 		return err

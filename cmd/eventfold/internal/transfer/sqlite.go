@@ -34,8 +34,8 @@ CREATE TABLE eventfold_export (plan TEXT NOT NULL) STRICT;
 
 // sqliteIndexes are made last, when all is there.
 const sqliteIndexes = `
-CREATE UNIQUE INDEX events_by_stream ON events (stream, version);
-CREATE INDEX events_by_type ON events (type);
+CREATE UNIQUE INDEX IF NOT EXISTS events_by_stream ON events (stream, version);
+CREATE INDEX IF NOT EXISTS events_by_type ON events (type);
 DROP TABLE eventfold_export;
 `
 
