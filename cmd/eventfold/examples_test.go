@@ -25,7 +25,7 @@ var page = filepath.Join("..", "..", "docs", "cli.md")
 // console, from top to bottom in one directory, and compares what they print.
 func TestExamplesOfTheDocumentation(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("the examples are for a shell")
+		t.Skip("Windows has no sh, which runs the examples of the page")
 	}
 	content, err := os.ReadFile(page)
 	require.NoError(t, err)

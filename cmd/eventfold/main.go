@@ -42,7 +42,7 @@ func main() {
 func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
 	console := newConsole(out, errOut)
 	err := rootCommand(console, in).Run(ctx, args)
-	if err == nil || console.out.gone {
+	if err == nil || console.out.gone && brokenPipe(err) { // any other error is one
 		return exitOK
 	}
 	tellError(errOut, wantsJSON(args), err)

@@ -133,7 +133,7 @@ func runScript(ctx context.Context, c *cli.Command, s *session, list []*piece) (
 		}
 	}
 	if s.open {
-		return fmt.Errorf("there is no COMMIT behind the last BEGIN: nothing of that transaction is stored")
+		return errNoCommit
 	}
 	return nil
 }

@@ -70,7 +70,7 @@ func (c *child) end(t *testing.T, s os.Signal) string {
 // caught up.
 func TestAStandbyFollowsWhoeverIsKilled(t *testing.T) {
 	if testing.Short() {
-		t.Skip("processes are killed again and again")
+		t.Skip("-short: starts and kills processes again and again")
 	}
 	dir := t.TempDir()
 	source, standby := filepath.Join(dir, "source"), filepath.Join(dir, "standby")

@@ -59,6 +59,9 @@ type shell struct {
 // mostTyped is how many rows of a result are shown at a terminal.
 const mostTyped = 500
 
+// errNoCommit is that of statements that end in a transaction.
+var errNoCommit = errors.New("there is no COMMIT behind the last BEGIN: nothing of that transaction is stored")
+
 func runShell(ctx context.Context, c *cli.Command) (err error) {
 	store, _, err := storeArguments(c)
 	if err != nil {
@@ -81,7 +84,10 @@ func runShell(ctx context.Context, c *cli.Command) (err error) {
 		console: consoleOf(c), session: s, errOut: consoleOf(c).errOut, format: o.format, paged: !c.Bool("no-pager"),
 	}
 	if !isTerminal(c.Root().Reader) {
-		return sh.readFrom(ctx, c.Root().Reader)
+		if err := sh.readFrom(ctx, c.Root().Reader); err != nil || !s.open {
+			return err
+		}
+		return errNoCommit
 	}
 	sh.typed, sh.maxRows = true, mostTyped
 	return sh.interact(ctx, store, !c.Bool("no-history"))
