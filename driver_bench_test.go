@@ -240,7 +240,7 @@ func TestAllocations(t *testing.T) {
 		t.Skip("a word of 32 bits does not hold an int64, which is allocated instead")
 	}
 	if race.Enabled {
-		t.Skip("counts allocations, of which the race detector adds some at random; ./test.sh counts without it")
+		t.Skip("counts allocations, of which the race detector adds some at random; .ci/run counts without it")
 	}
 	db := openDB(t, ":memory:")
 	db.SetMaxOpenConns(1)

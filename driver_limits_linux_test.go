@@ -430,7 +430,7 @@ func TestHostileStatementsHurtNobodyElse(t *testing.T) {
 		return
 	}
 	if race.Enabled || testing.Short() {
-		t.Skip("-short, -race: measures memory and processor time; ./test.sh runs it without -race")
+		t.Skip("-short, -race: measures memory and processor time; .ci/run runs it without -race")
 	}
 	dir := hostileStore(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute) // of a child that is stuck

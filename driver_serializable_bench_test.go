@@ -264,7 +264,7 @@ func transaction(tb testing.TB, level sql.IsolationLevel) func() {
 // serializable ones, and what those add.
 func TestATransactionAllocatesLittle(t *testing.T) {
 	if race.Enabled {
-		t.Skip("counts allocations, of which the race detector adds some at random; ./test.sh counts without it")
+		t.Skip("counts allocations, of which the race detector adds some at random; .ci/run counts without it")
 	}
 	snapshot := leastAllocations(transaction(t, sql.LevelSnapshot))
 	serial := leastAllocations(transaction(t, sql.LevelSerializable))

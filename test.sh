@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# Checks and tests every module of the repository: format, vet, tidy, and all tests with the race detector.
+# Checks and tests every module of the repository: format, vet, tidy, and all tests with the race detector,
+# but for those that it would change (allocations, memory, processor time) or makes only slow (the long work
+# of one goroutine): .ci/run goes on with them.
 # It needs Go and a C compiler (for -race) and installs nothing else.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -15,25 +17,41 @@ fi
 spare() { df --output=avail -BG "$1" 2>/dev/null | tail -n 1 | tr -dc 0-9; }
 available=$(awk '/MemAvailable/ { print int($2 / 1048576) }' /proc/meminfo 2>/dev/null || true)
 if [ -z "${TMPDIR:-}${GOTMPDIR:-}" ] && [ "$(spare /dev/shm)" -ge 8 ] 2>/dev/null && [ "${available:-0}" -ge 8 ]; then
-	TMPDIR=$(mktemp -d -p /dev/shm ef.XXXX)
-	chmod 755 "$TMPDIR" # PostgreSQL runs as another user
-	export TMPDIR
-	trap 'rm -rf "$TMPDIR"' EXIT
+	memory=$(mktemp -d -p /dev/shm ef.XXXX)
+	chmod 755 "$memory" # PostgreSQL runs as another user
+	export TMPDIR=$memory
 fi
 
-# The root comes first; the modules below it use it through replace directives.
-for module in . $(git ls-files -co --exclude-standard '*/go.mod' | xargs -rn1 dirname | sort); do
-	echo "== module $module"
-	(
-		cd "$module"
-		go mod tidy -diff
-		go vet ./...
-		go test -race -timeout 15m ./...
-	)
-done
+# check checks and tests one module.
+check() {
+	echo "== module $1"
+	cd "$1"
+	go mod tidy -diff
+	go vet ./...
+	go test -race -timeout 20m ./...
+}
 
-echo "== random statements compared with SQLite, which is slow under the race detector"
-go test -C integration -run 'Same' .
+# others does so with every module below the root, which they use through replace directives, one after the
+# other, and tells what each has said when it is done.
+others() {
+	local failed=0
+	for module in $(git ls-files -co --exclude-standard '*/go.mod' | xargs -rn1 dirname | sort); do
+		check "$module" >"$logs/module" 2>&1 &
+		wait $! || failed=1
+		cat "$logs/module"
+	done
+	return $failed
+}
 
-echo "== allocations, memory and processor time, which the race detector would change, and what it only makes slow"
-go test -run 'Alloc|HostileStatements|SurvivesEveryClose|NoErasureNamesIsDamage|CompressedDamage|BitRot|LastIndexFile|AskFewIndexes' . ./engine/... ./query
+# The tests of the root wait for disks and processes half of the time; those of the others run meanwhile.
+logs=$(mktemp -d)
+set -m # a group of its own for each, so that nothing goes on when this is interrupted
+check . &
+root=$!
+others &
+beside=$!
+trap 'kill -- -$root -$beside 2>/dev/null || true; rm -rf "$logs" "${memory:-$logs}"' EXIT
+failed=0
+wait $root || failed=1
+wait $beside || failed=1
+exit $failed

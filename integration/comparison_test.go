@@ -40,6 +40,7 @@ const maxDifferences = 10
 // run compares. It is the only loop that does.
 func (c comparison) run(t *testing.T) {
 	t.Helper()
+	testenv.WithoutRace(t)
 	g := &generator{Rand: rand.New(rand.NewPCG(testenv.Seed(t), c.numbers)), events: c.events}
 	if c.open == nil {
 		c.open = func(t *testing.T, g *generator, events int) asked {
@@ -118,7 +119,7 @@ func (s *statement) alike(ours [][]any, ourErr error, theirs [][]any, theirErr e
 // many.
 func TestSameAnswersAsSQLite(t *testing.T) {
 	n := budget(t, "EVENTFOLD_STATEMENTS", 5000, 120_000)
-	comparison{numbers: 1, statements: n, events: 200, next: (*generator).anything}.run(t)
+	comparison{numbers: 1, statements: n, events: 400, next: (*generator).anything}.run(t)
 }
 
 // TestSameJoinsAsSQLite runs joins of many tables, in random orders, on both. EVENTFOLD_JOINS sets

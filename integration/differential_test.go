@@ -297,6 +297,7 @@ func clip(rows [][]any) string {
 // both texts: a slip in precedence or associativity gives another value. EVENTFOLD_EXPRESSIONS sets
 // how many.
 func TestSameTreesAsSQLite(t *testing.T) {
+	testenv.WithoutRace(t)
 	g := &generator{Rand: rand.New(rand.NewPCG(testenv.Seed(t), 2)), free: true}
 	db, err := sql.Open("sqlite", "file::memory:")
 	require.NoError(t, err)

@@ -7,10 +7,10 @@ import (
 )
 
 // skipUnderRace ends a test that counts allocations: the race detector makes pools forget at
-// random, which allocates. test.sh runs these tests once more without it.
+// random, which allocates. .ci/run runs these tests once more without it.
 func skipUnderRace(t *testing.T) {
 	t.Helper()
 	if race.Enabled {
-		t.Skip("counts allocations, of which the race detector adds some at random; ./test.sh counts without it")
+		t.Skip("counts allocations, of which the race detector adds some at random; .ci/run counts without it")
 	}
 }
