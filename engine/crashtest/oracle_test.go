@@ -115,6 +115,25 @@ func renumbered(events ...engine.Event) []engine.Event {
 	return events
 }
 
+// busy is a store that appends an event right after it has been looked at, which a reader sees.
+type busy struct {
+	*enginetest.Model
+	seen func(head engine.Position)
+}
+
+func (s *busy) ReadIndex() engine.ReadIndex {
+	index := s.Model.ReadIndex()
+	s.seen(index.Head() + 1)
+	return index
+}
+
+func TestOracleMindsWhatWasSeenBeforeItLooked(t *testing.T) {
+	o, events := told(t, nil, nil)
+	require.NoError(t, o.Check(t.Context(), &busy{enginetest.ModelOf(events), o.See}), "seen meanwhile")
+	err := o.Check(t.Context(), &busy{enginetest.ModelOf(events), func(engine.Position) {}})
+	assert.ErrorContains(t, err, "P5", "seen before")
+}
+
 func TestOracleRemembersWhatItFound(t *testing.T) {
 	lost := fmt.Errorf("the cable: %w", engine.ErrOutcomeUnknown)
 	ctx := t.Context()
