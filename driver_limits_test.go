@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // payloads appends so many events with payloads of so many bytes.
@@ -144,6 +145,7 @@ func TestACallThatTakesLongLooksAtTheContext(t *testing.T) {
 // TestPlansOfLongStatementsAreNotKept: a plan takes much more memory than its text, and no budget
 // counts it.
 func TestPlansOfLongStatementsAreNotKept(t *testing.T) {
+	testenv.WithoutRace(t)
 	db := openDB(t, "file:"+t.Name()+"?mode=memory")
 	var before, after runtime.MemStats
 	runtime.GC()

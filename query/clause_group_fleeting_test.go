@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // A keepingStore is a store whose cursors never use their memory again, and whose scans are not
@@ -28,6 +29,7 @@ func (i keepingIndex) Scan(ctx context.Context, what engine.Filter, columns engi
 // TestGroupsKeepNothingOfBatches: grouping reads into the same memory again and again, so that
 // whatever is kept of a row without being copied shows up as another row's.
 func TestGroupsKeepNothingOfBatches(t *testing.T) {
+	testenv.WithoutRace(t)
 	store := openStore(t, filestore.Options{})
 	for n := range 30 { // each a frame that is longer than what is read at once
 		var events []engine.NewEvent

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/internal/testenv"
 	"github.com/eventfold/eventfold/parser"
 )
 
@@ -87,6 +88,7 @@ func testID(n int) string { return fmt.Sprintf("00000000-0000-4000-8000-%012x", 
 // TestBoundsDropNothing: a condition on a table gives the same rows whether it is pushed into the
 // scan or evaluated above it, where a sub-query keeps it from being pushed.
 func TestBoundsDropNothing(t *testing.T) {
+	testenv.WithoutRace(t)
 	clock := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	store := openStore(t, filestore.Options{Now: func() time.Time { return clock }})
 	s := &Session{Store: store}

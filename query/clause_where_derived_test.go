@@ -74,6 +74,7 @@ func pushedCondition(r *rand.Rand, depth int) string {
 // TestConditionsBelowASubqueryChangeNoRow compares each view with the same of which a LIMIT keeps
 // the condition out.
 func TestConditionsBelowASubqueryChangeNoRow(t *testing.T) {
+	testenv.WithoutRace(t)
 	r := rand.New(rand.NewPCG(testenv.Seed(t), 0))
 	s := &Session{Store: openStore(t, filestore.Options{}), Settings: Settings{Views: &Views{}}}
 	for i := range 40 {

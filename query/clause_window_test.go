@@ -115,6 +115,7 @@ func modelFrames() (list []modelFrame) {
 // TestEveryAggregateIsAWindowFunction: over frames of all kinds, each gives what it gives as a
 // plain aggregate of the rows that the frame has by its definition.
 func TestEveryAggregateIsAWindowFunction(t *testing.T) {
+	testenv.WithoutRace(t)
 	store := openStore(t, filestore.Options{})
 	fill(t, store, 40)
 	s := &Session{Store: store}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // TestThrowingMuchAwayCollectsIt: what a statement throws away is collected before it is a multiple
@@ -32,6 +33,7 @@ func TestThrowingMuchAwayCollectsIt(t *testing.T) {
 // TestStatementsTellWhatTheyThrowAway: whoever makes, replaces or drops long texts again and again
 // has them collected; ordinary queries never do.
 func TestStatementsTellWhatTheyThrowAway(t *testing.T) {
+	testenv.WithoutRace(t)
 	store := openStore(t, filestore.Options{})
 	fill(t, store, 600)
 	s := &Session{Store: store, Settings: Settings{Memory: 8 << 20}}

@@ -9,12 +9,14 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/eventfold/eventfold/internal/testenv"
 	"github.com/eventfold/eventfold/query/internal/expr"
 )
 
 // TestReferenceNamesEverything: docs/sql.md lists every function, aggregate, window function and
 // column, and shows each in a sample, which its own tests run.
 func TestReferenceNamesEverything(t *testing.T) {
+	testenv.WithoutRace(t)
 	content, err := os.ReadFile("../docs/sql.md")
 	require.NoError(t, err)
 	text := string(content)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // TestFunctionsInFromHoldOnlyWhereTheyAre: however many rows they give, they are never held
@@ -78,6 +79,7 @@ func (c *endingContext) Err() error {
 // TestWhatFromHoldsIsGivenBack: when a statement has ended, in whatever way, the store's memory is
 // what it was.
 func TestWhatFromHoldsIsGivenBack(t *testing.T) {
+	testenv.WithoutRace(t)
 	store := openStore(t, filestore.Options{})
 	fill(t, store, 300)
 	memory := NewMemory(8 << 20)

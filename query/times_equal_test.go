@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // looseValues are values that are equal to a time, or not, or not comparable with one, in a column
@@ -46,6 +47,7 @@ func equalAnswer(rows []string, err error) string {
 // TestEveryWayOfComparingTakesTimesAlike: joins that hash and joins that do not, IN (SELECT ...)
 // and EXISTS find the same, and refuse the same, as "=" does, whatever stands beside a time.
 func TestEveryWayOfComparingTakesTimesAlike(t *testing.T) {
+	testenv.WithoutRace(t)
 	s, loose := looseSession(t)
 	refused := 0
 	for i := range looseValues {

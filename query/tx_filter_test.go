@@ -64,6 +64,7 @@ func randomEvent(r *rand.Rand) engine.Event {
 // TestUniteLetsPassWhatOneOfThemDoes: never less, and no more where alike says so; and what is
 // looked up in indexes leaves nothing out.
 func TestUniteLetsPassWhatOneOfThemDoes(t *testing.T) {
+	testenv.WithoutRace(t)
 	r := rand.New(rand.NewPCG(testenv.Seed(t), 0))
 	met := 0
 	for range 20_000 {

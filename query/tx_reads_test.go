@@ -11,10 +11,12 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // TestWhatIsNotedOfReadsIsBounded: by whatever statement, with whatever arguments.
 func TestWhatIsNotedOfReadsIsBounded(t *testing.T) {
+	testenv.WithoutRace(t)
 	store := openStore(t, filestore.Options{})
 	fill(t, store, 30_000)
 	tests := []struct {

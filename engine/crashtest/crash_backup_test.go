@@ -319,6 +319,7 @@ func samePrefix(ctx context.Context, s, backup engine.Store) error {
 // (T3): the store is as it was, the earlier backup is there or the new one, files of others are as
 // they were, and the next backup succeeds and leaves nothing beside.
 func TestEveryCallOfABackupFails(t *testing.T) {
+	testenv.WithoutRace(t)
 	seed := testenv.Seed(t)
 	for _, scene := range backupScenes[:3] {
 		base, err := backedUp(t.Context(), scene, seed)

@@ -40,6 +40,7 @@ func limitAppend(s engine.Store, i int) error {
 // TestFewFilesAllowed has a process that may have 256 files open use a store of more than 500
 // segments.
 func TestFewFilesAllowed(t *testing.T) {
+	testenv.WithoutRace(t)
 	dir, err := os.MkdirTemp(testenv.MemoryDir(), "eventfold-few-files")
 	require.NoError(t, err)
 	defer os.RemoveAll(dir)
