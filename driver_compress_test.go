@@ -24,7 +24,7 @@ func TestCompressKey(t *testing.T) {
 		require.NoError(t, db.QueryRow("SELECT value FROM $stats WHERE name = ?", name).Scan(&value))
 		return value
 	}
-	require.Eventually(t, func() bool { return stat("compressed_segments") == 1 }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return stat("compressed_segments") == 1 }, time.Minute, time.Millisecond)
 	require.Equal(t, 2, stat("segments"))
 	check := func() {
 		rows, err := db.Query("SELECT payload FROM notes ORDER BY version")

@@ -171,18 +171,18 @@ func TestFollowersAreListedWithTheirLag(t *testing.T) {
 		for rows.Next() {
 		}
 	}()
-	require.Eventually(t, func() bool { return list() == nil && lag == 0 }, 20*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return list() == nil && lag == 0 }, time.Minute, time.Millisecond)
 	_, err = db.Exec(`INSERT INTO s (type) VALUES ('B')`)
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		return list() == nil && lag == 0 && position == 3
-	}, 20*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 	assert.Equal(t, int64(1), given)
 	assert.Equal(t, []int64{0}, column[int64](t, db, `SELECT value FROM $stats WHERE name = 'follow_lag'`))
 	cancel()
 	<-done
 	require.NoError(t, rows.Close())
-	require.Eventually(t, func() bool { return list() == sql.ErrNoRows }, 20*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return list() == sql.ErrNoRows }, time.Minute, time.Millisecond)
 }
 
 // Figures are numbers and what they say in words stands beside them, so that whoever collects them

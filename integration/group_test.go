@@ -102,7 +102,7 @@ func claimTogether(t *testing.T, predicate string) {
 	try(&first, `INSERT INTO before (type) VALUES ('Holds the gate')`)
 	require.Eventually(t, func() bool {
 		return disk.arrived.Load() > arrived && store.Stats().QueueLength == 0
-	}, 10*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 	for w := range claims {
 		c := &claims[w]
 		c.name = fmt.Sprintf("name-%d", w%names)
@@ -112,7 +112,7 @@ func claimTogether(t *testing.T, predicate string) {
 	}
 	require.Eventually(t, func() bool {
 		return store.Stats().QueueLength == claimants
-	}, 10*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 	disk.gate.Unlock()
 	wg.Wait()
 	require.NoError(t, first.err)

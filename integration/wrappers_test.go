@@ -172,7 +172,7 @@ func requireFree(t *testing.T, dsn string) {
 		defer db.Close()
 		defer runtime.GC() // some wrappers never close a Connector, whose hold on the store ends when it is collected
 		return db.Ping() == nil
-	}, 10*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 }
 
 // TestTxdb runs a program's tests in transactions that are always rolled back.

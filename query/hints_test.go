@@ -90,7 +90,7 @@ func TestWhatHintsSayToWriteRuns(t *testing.T) {
 			text = "SELECT " + text + " FROM $all"
 		}
 		s := &Session{Store: store}
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		if strings.Contains(text, "FOLLOW") {
 			cancel() // it has no end
 		}

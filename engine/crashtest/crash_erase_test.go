@@ -242,7 +242,7 @@ func TestErasingOnAFullDisk(t *testing.T) {
 		require.True(t, list[0].DoneAt.IsZero())
 		require.NotEmpty(t, list[0].Pending)
 		return strings.Contains(list[0].Pending[0].Why, "the disk is full")
-	}, 20*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 	_, err = o.Append(ctx, s, g.Append(10))
 	require.NoError(t, err)
 	require.NoError(t, o.Check(ctx, s))

@@ -75,7 +75,7 @@ func (c *mergeCase) mergeNow() {
 		c.x.mu.Lock()
 		defer c.x.mu.Unlock()
 		return !c.x.active
-	}, 20*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 	require.NoError(c.t, c.x.lastErr)
 }
 
@@ -225,7 +225,7 @@ func TestMergedIndexThatIsDamagedIsGivenUp(t *testing.T) {
 	}
 	c.restart()
 	c.x.begin(func() []*segment { return c.view.segments })
-	require.Eventually(t, func() bool { return len(c.spans()) == len(spans) }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(c.spans()) == len(spans) }, time.Minute, time.Millisecond)
 	c.check() // finds the damage, and asks the segments
 	c.mergeNow()
 	require.Equal(t, spans, c.spans())

@@ -25,7 +25,7 @@ func settleIndexes(t testing.TB, s *FileStore) {
 		s.indexer.mu.Lock()
 		defer s.indexer.mu.Unlock()
 		return !s.indexer.active
-	}, 20*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 	st := s.Stats()
 	require.Equal(t, st.Segments-1, st.IndexedTo)
 }

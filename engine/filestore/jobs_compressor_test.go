@@ -429,7 +429,7 @@ func TestFollowCompression(t *testing.T) {
 	require.Eventually(t, func() bool {
 		reader.ReadIndex()
 		return reader.Stats().Compressed == s.Stats().Compressed
-	}, 30*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 	all := everything(t, s)
 	require.Equal(t, all, everything(t, reader))
 	require.Equal(t, all[50:100], drainN(t, stuck, 50), "a cursor goes on in the file it has open")
@@ -443,7 +443,7 @@ func TestFollowCompression(t *testing.T) {
 		s.retired.mu.Lock()
 		defer s.retired.mu.Unlock()
 		return len(s.retired.files) == 0
-	}, 30*time.Second, time.Millisecond, "nobody has the old segments any more, and their files are still open")
+	}, time.Minute, time.Millisecond, "nobody has the old segments any more, and their files are still open")
 
 	// The reader becomes the writer.
 	require.NoError(t, reader.Close())
@@ -496,7 +496,7 @@ func TestCompressWithoutRoom(t *testing.T) {
 	s.indexer.retry = time.Millisecond
 	s.indexer.mu.Unlock()
 	appendOrders(t, s, rand.New(rand.NewPCG(3, 3)), 3000)
-	require.Eventually(t, func() bool { return refused.Load() >= 6 }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return refused.Load() >= 6 }, time.Minute, time.Millisecond)
 	assert.Zero(t, s.Stats().Compressed)
 	want := everything(t, s)
 	full.Store(false)
@@ -627,7 +627,7 @@ func TestCompressorLeavesDamageAlone(t *testing.T) {
 	s = openStore(t, imageDir, compressOptions(fsys, CompressZstd))
 	mustAppend(t, s, "order-0", engine.Any, one("{}")...)
 	segments := s.Stats().Segments
-	require.Eventually(t, func() bool { return s.Stats().Compressed == segments-2 }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return s.Stats().Compressed == segments-2 }, time.Minute, time.Millisecond)
 	_, err := s.Verify(context.Background())
 	var corrupt *engine.CorruptError
 	require.ErrorAs(t, err, &corrupt)

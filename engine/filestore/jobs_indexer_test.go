@@ -96,7 +96,7 @@ func (c *indexerCase) addAll() {
 func (c *indexerCase) wait() {
 	c.t.Helper()
 	for i, seg := range c.segments {
-		require.Eventually(c.t, func() bool { _, ok := seg.fileIndex(); return ok }, 10*time.Second, time.Millisecond)
+		require.Eventually(c.t, func() bool { _, ok := seg.fileIndex(); return ok }, time.Minute, time.Millisecond)
 		x := seg.index()
 		indextest.Compare(c.t, c.r, c.models[i], x, uint32(len(c.models[i].Events)))
 	}
@@ -148,12 +148,12 @@ func TestIndexerRemakesTheSameBytes(t *testing.T) {
 	want := indextest.Content(t, c.fs, "000000000001.idx")
 	old := c.segments[0].index()
 	c.x.rewrite(c.segments[0])
-	require.Eventually(t, func() bool { return c.segments[0].index() != old }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return c.segments[0].index() != old }, time.Minute, time.Millisecond)
 	require.Equal(t, want, indextest.Content(t, c.fs, "000000000001.idx"))
 	require.EqualValues(t, 1, c.rebuilt.Load())
 	c.wait()
 	c.x.add(c.segments[0])
-	require.Eventually(t, func() bool { c.x.mu.Lock(); defer c.x.mu.Unlock(); return !c.x.active }, 10*time.Second,
+	require.Eventually(t, func() bool { c.x.mu.Lock(); defer c.x.mu.Unlock(); return !c.x.active }, time.Minute,
 		time.Millisecond)
 	require.EqualValues(t, 1, c.rebuilt.Load(), "a file that is right was made again")
 }
@@ -179,7 +179,7 @@ func TestIndexerOnAFullDisk(t *testing.T) {
 		c.x.mu.Lock()
 		defer c.x.mu.Unlock()
 		return errors.Is(c.x.lastErr, syscall.ENOSPC)
-	}, 10*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 	for i, seg := range c.segments {
 		indextest.Compare(t, c.r, c.models[i], seg.index(), uint32(len(c.models[i].Events)))
 	}
@@ -208,7 +208,7 @@ func TestIndexerThatMayNotWrite(t *testing.T) {
 	seg.setIndex(mem)
 	c.x.rewrite(seg)
 	require.Eventually(t, func() bool { c.x.mu.Lock(); defer c.x.mu.Unlock(); return len(c.x.pending) == 0 },
-		10*time.Second, time.Millisecond)
+		time.Minute, time.Millisecond)
 	require.Equal(t, index.Index(mem), seg.index())
 }
 

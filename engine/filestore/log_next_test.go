@@ -36,13 +36,13 @@ func TestZerosKeepPaceWithTheLog(t *testing.T) {
 		assert.LessOrEqual(t, fsys.zeroed.Load(), capacity+target+zeroChunk, "%d eighths", eighths)
 		assert.Eventually(t, func() bool {
 			return fsys.zeroed.Load() >= capacity+target-zeroChunk
-		}, 10*time.Second, time.Millisecond, "%d eighths", eighths)
+		}, time.Minute, time.Millisecond, "%d eighths", eighths)
 	}
 	fill(prepareUntil)
 	mustAppend(t, s, "s", engine.Any, one("x")...)
 	assert.Eventually(t, func() bool {
 		return fsys.zeroed.Load() == 2*capacity
-	}, 10*time.Second, time.Millisecond, "before it is needed")
+	}, time.Minute, time.Millisecond, "before it is needed")
 	fill(20)
 	checkContiguous(t, s, int(events)+1)
 	require.NoError(t, s.Close())
@@ -68,7 +68,7 @@ func TestLargeIndexEndsSegment(t *testing.T) {
 		if largest < most/2 && size >= most/2 {
 			require.Eventually(t, func() bool {
 				return fsys.zeroed.Load() > capacity
-			}, 10*time.Second, time.Millisecond, "the next segment is begun, though this one is nearly empty")
+			}, time.Minute, time.Millisecond, "the next segment is begun, though this one is nearly empty")
 			require.Equal(t, 1, s.Stats().Segments)
 		}
 		largest = max(largest, size)

@@ -68,7 +68,7 @@ func appendRandom(t testing.TB, s engine.Store, r *rand.Rand, events []engine.Ev
 // waitIndexed waits until all sealed segments have index files.
 func waitIndexed(t testing.TB, s *FileStore) {
 	t.Helper()
-	require.Eventually(t, func() bool { st := s.Stats(); return st.IndexedTo == st.Segments-1 }, 10*time.Second,
+	require.Eventually(t, func() bool { st := s.Stats(); return st.IndexedTo == st.Segments-1 }, time.Minute,
 		time.Millisecond)
 }
 
@@ -441,7 +441,7 @@ func TestStreamsAreFoundThroughRuns(t *testing.T) {
 		events = append(events, e)
 	}
 	waitIndexed(t, s)
-	require.Eventually(t, func() bool { return len(s.indexer.runList()) > 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(s.indexer.runList()) > 0 }, time.Minute, time.Millisecond)
 	for _, index := range []engine.ReadIndex{s.ReadIndex(), s.ReadIndex().At(engine.Position(len(events) / 2)),
 		s.ReadIndex().At(engine.Position(len(events) - 30))} {
 		seen := events[:index.Head()]
