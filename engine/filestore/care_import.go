@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 )
@@ -17,8 +19,9 @@ import (
 //
 // Events whose ids are stored already are left out, so that an import that was cut short is run
 // again from its beginning, and does nothing twice; an id that is taken by another event is a
-// [*engine.DuplicateEventError]. Streams go on where they end. Times never decrease along positions:
-// an event that is older than the last one of the store gets the time of that.
+// [*engine.DuplicateEventError], and one that is all zeros an [*engine.InvalidError]. Streams go on
+// where they end. Times never decrease along positions: an event that is older than the last one of
+// the store gets the time of that.
 //
 // An import is exact as long as every event comes to the position that it had: into an empty store
 // that is so for whatever begins at position 0 and has no gaps. Only then the events of the source's
@@ -113,6 +116,8 @@ func (m *Import) check(e *engine.Event) error {
 		return &engine.InvalidError{Event: int(m.report.Read), Field: field, Reason: reason}
 	}
 	switch {
+	case e.ID == uuid.Nil:
+		return invalid("id", "is all zeros, so that the event would come again with each import")
 	case time.Until(e.RecordedAt) > ImportAhead:
 		return invalid("time", "is in the future, and times never decrease: "+e.RecordedAt.Format(time.RFC3339))
 	case e.RecordedAt.UnixMicro() <= 0:

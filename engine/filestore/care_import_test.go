@@ -178,6 +178,7 @@ func TestWhatAnImportRefuses(t *testing.T) {
 		{"a time that no later event could have", func(e *engine.Event) { e.RecordedAt = time.Now().Add(48 * time.Hour) }, "time"},
 		{"a time before 1970", func(e *engine.Event) { e.RecordedAt = time.UnixMicro(-1) }, "time"},
 		{"a stream of the store's own that there is none of", func(e *engine.Event) { e.Stream = "$mine" }, "stream"},
+		{"an id of zeros", func(e *engine.Event) { e.ID = uuid.Nil }, "id"},
 		{"no stream", func(e *engine.Event) { e.Stream = "" }, "stream"},
 		{"no type", func(e *engine.Event) { e.Type = "" }, "type"},
 		{"a tag twice", func(e *engine.Event) { e.Tags = []string{"a", "a"} }, "tags"},
