@@ -4,8 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"iter"
-	"os"
 	"strings"
 	"time"
 
@@ -13,6 +13,7 @@ import (
 
 	"github.com/eventfold/eventfold"
 	"github.com/eventfold/eventfold/cmd/eventfold/internal/transfer"
+	"github.com/eventfold/eventfold/cmd/eventfold/internal/wholefile"
 	"github.com/eventfold/eventfold/engine"
 )
 
@@ -38,12 +39,14 @@ func exportCommand() *cli.Command {
 }
 
 func formatFlag() cli.Flag {
-	return &cli.StringFlag{Name: "format", Usage: "`FORMAT` of the file, if its name does not say it: " + transfer.FormatNames()}
+	return &cli.StringFlag{
+		Name: "format", Usage: "`FORMAT` of the file, if its name does not say it: " + transfer.FormatNames(),
+	}
 }
 
 // checkpointEvery is how often an export makes durable what it has written, so that it can go on
-// from there.
-const checkpointEvery = time.Second
+// from there. Tests have it happen more often.
+var checkpointEvery = time.Second
 
 func export(ctx context.Context, c *cli.Command) error {
 	dsn, args, err := storeArguments(c, "[FILE]")
@@ -68,8 +71,8 @@ func export(ctx context.Context, c *cli.Command) error {
 	if path == "-" {
 		return x.toStandardOutput(ctx)
 	}
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return usage("%s is no file", path)
+	if x.path, err = wholefile.Resolve(path); err != nil {
+		return usageError{err}
 	}
 	return x.toFile(ctx)
 }
@@ -92,7 +95,8 @@ func (x *exporting) begin(ctx context.Context, begun *transfer.Plan) (*sql.DB, e
 		return nil, err
 	}
 	x.plan = transfer.Plan{
-		Format: x.format.Name, From: engine.Position(x.c.Int64("from")), Where: x.c.String("where"), Source: x.c.String("source"),
+		Format: x.format.Name, From: engine.Position(x.c.Int64("from")),
+		Where: x.c.String("where"), Source: x.c.String("source"),
 	}
 	if begun != nil {
 		x.plan.Head = begun.Head
@@ -127,18 +131,18 @@ func (x *exporting) toStandardOutput(ctx context.Context) error {
 }
 
 func (x *exporting) toFile(ctx context.Context) error {
-	if x.c.Bool("restart") {
-		if err := transfer.Discard(x.path); err != nil {
-			return err
-		}
+	lock, err := transfer.Lock(x.path)
+	if err != nil {
+		return err
 	}
-	begun, err := transfer.Begun(x.path, x.format)
+	defer lock.Close()
+	begun, err := x.begun()
 	if err != nil {
 		return err
 	}
 	db, err := x.begin(ctx, begun)
 	if err != nil {
-		return err
+		return x.stuck(begun, err)
 	}
 	defer db.Close()
 	target, err := transfer.OpenTarget(x.path, x.format, x.compression, x.plan)
@@ -148,22 +152,55 @@ func (x *exporting) toFile(ctx context.Context) error {
 	from := target.Next()
 	n, err := x.write(ctx, db, target)
 	if err != nil {
-		return errors.Join(err, target.Close())
+		return x.stuck(begun, errors.Join(err, target.Close()))
 	}
-	if err := target.Finish(); err != nil {
+	if err := x.finish(target); err != nil {
 		return err
 	}
+	return x.told(begun, n, int64(from))
+}
+
+// begun returns what an earlier run has begun, nil if there is nothing to go on with. What else it has
+// left is removed.
+func (x *exporting) begun() (*transfer.Plan, error) {
+	if !x.c.Bool("restart") {
+		plan, err := transfer.Begun(x.path, x.format)
+		if plan != nil || err != nil {
+			return plan, err
+		}
+	}
+	return nil, transfer.Discard(x.path)
+}
+
+// stuck says what to do if the store is not the one any more that an export was begun with.
+func (x *exporting) stuck(begun *transfer.Plan, err error) error {
+	if begun != nil && errors.As(err, new(*eventfold.HeadError)) {
+		return &transfer.StuckError{Path: x.path, Err: err}
+	}
+	return err
+}
+
+// finish gives the file its name. Of Parquet the events are converted before.
+func (x *exporting) finish(target transfer.Target) error {
+	progress := newProgress(x.c, "convert", "events", 0)
+	defer progress.end()
+	return target.Finish(progress.set)
+}
+
+// told tells what was exported.
+func (x *exporting) told(begun *transfer.Plan, n, from int64) error {
 	result := struct {
 		File    string `json:"file"`
 		Events  int64  `json:"events"` // written by this run
 		From    int64  `json:"from"`
 		To      int64  `json:"to"`
 		Resumed bool   `json:"resumed"`
-	}{x.path, n, int64(from), x.to, begun != nil}
+	}{x.path, n, from, x.to, begun != nil}
+	text := fmt.Sprintf("%s exported to %s", events(n), x.path)
 	if begun != nil {
-		return tell(x.c.Root().Writer, x.c.Bool("json"), result, "%s exported to %s, going on at position %d", events(n), x.path, from)
+		text += fmt.Sprintf(", going on at position %d", from)
 	}
-	return tell(x.c.Root().Writer, x.c.Bool("json"), result, "%s exported to %s", events(n), x.path)
+	return tell(x.c.Root().Writer, x.c.Bool("json"), result, "%s", text)
 }
 
 // write writes what is left to the target, and makes it durable now and then.

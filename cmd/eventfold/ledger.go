@@ -5,9 +5,9 @@ import (
 	"context"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold/cmd/eventfold/internal/wholefile"
 )
 
 // openLedger opens a ledger: a file, - for standard input, or that of the store in a directory.
@@ -45,12 +45,9 @@ func writeLedger(ctx context.Context, dsn, name string, out io.Writer) error {
 	if name == "-" {
 		return eventfold.WriteLedger(ctx, dsn, out)
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*.tmp")
-	if err != nil {
-		return err
-	}
-	err = eventfold.WriteLedger(ctx, dsn, f)
-	return placeFile(f, name, err)
+	return wholefile.Write(name, wholefile.Private, func(w io.Writer) error {
+		return eventfold.WriteLedger(ctx, dsn, w)
+	})
 }
 
 // An applied is an ApplyReport as JSON.

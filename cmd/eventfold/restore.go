@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold/cmd/eventfold/internal/wholefile"
 )
 
 func restoreCommand() *cli.Command {
@@ -140,7 +141,7 @@ func forgetBackup(dir string) error {
 	if err := os.Remove(filepath.Join(dir, "BACKUP")); err != nil {
 		return err
 	}
-	return syncDir(dir)
+	return wholefile.SyncDir(dir)
 }
 
 // placeRestored gives what was restored its name.
@@ -148,8 +149,5 @@ func placeRestored(from, dir string) error {
 	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := os.Rename(from, dir); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(dir))
+	return wholefile.Place(from, dir)
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/eventfold/eventfold/cmd/eventfold/internal/wholefile"
 )
 
 // mostRemembered is how many entries of a history are kept.
@@ -70,22 +72,11 @@ func openHistory(path string) (*history, error) {
 
 // rewrite replaces the file by the entries.
 func (h *history) rewrite() error {
-	f, err := os.CreateTemp(filepath.Dir(h.path), "history.*.tmp") // of which only its owner may read
-	if err != nil {
-		return err
-	}
-	w := bufio.NewWriter(f)
+	var b []byte
 	for _, entry := range h.entries {
-		_, _ = w.Write(append(appendJSONText(nil, entry), '\n')) // Flush tells
+		b = append(appendJSONText(b, entry), '\n')
 	}
-	err = errors.Join(w.Flush(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), h.path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
+	return wholefile.Write(h.path, wholefile.Private, wholefile.Content(b))
 }
 
 // Write keeps an entry, unless it is the last one again, or begins with a blank.

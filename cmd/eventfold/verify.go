@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/urfave/cli/v3"
 
 	"github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold/cmd/eventfold/internal/wholefile"
 )
 
 func verifyCommand() *cli.Command {
@@ -130,36 +130,8 @@ func receipt(ctx context.Context, c *cli.Command) error {
 		return tell(c.Root().Writer, c.Bool("json"), r, "%s", head)
 	}
 	r.File = args[0]
-	if err := writeFile(args[0], []byte(head+"\n")); err != nil {
+	if err := wholefile.Write(args[0], wholefile.Private, wholefile.Content([]byte(head+"\n"))); err != nil {
 		return err
 	}
 	return tell(c.Root().Writer, c.Bool("json"), r, "receipt %s written to %s", head, args[0])
-}
-
-// writeFile writes a file that is the earlier one or the whole new one at any moment.
-func writeFile(name string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*.tmp")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	return placeFile(f, name, err)
-}
-
-// placeFile gives a file that was written beside it its name, unless an error has come before.
-func placeFile(f *os.File, name string, err error) error {
-	if err == nil {
-		err = f.Sync()
-	}
-	if errClose := f.Close(); err == nil {
-		err = errClose
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-		return err
-	}
-	return syncDir(filepath.Dir(name))
 }

@@ -13,8 +13,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/google/uuid"
-
 	"github.com/eventfold/eventfold"
 	"github.com/eventfold/eventfold/engine"
 )
@@ -214,34 +212,25 @@ func parseLine(line []byte, o ReadOptions) (e eventfold.Event, err error) {
 		e.Stream = o.Stream
 	}
 	e.RecordedAt = a.time("time")
-	e.ID = idOf(a.text("id"), a.text("source"))
+	id, source := a.text("id"), a.text("source")
 	e.Redacted = string(members["redacted"]) == "true"
 	e.Payload, e.Metadata = a.payload(), a.metadata()
 	if tags := a.text("tags"); tags != "" {
 		a.note("tags", json.Unmarshal([]byte(tags), &e.Tags))
 	}
-	switch {
-	case a.err != nil:
+	if a.err != nil {
 		return e, a.err
-	case a.text("id") == "":
-		return e, errors.New("it has no id")
+	}
+	if e.ID, err = idOf(id, source); err != nil {
+		return e, err
+	}
+	switch {
 	case e.Type == "":
 		return e, errors.New("it has no type")
 	case e.Stream == "":
 		return e, errors.New("it has no subject, which becomes the stream: say one with --stream")
 	}
 	return e, nil
-}
-
-// foreignIDs are the ids of events of others: the same for the same id and source.
-var foreignIDs = uuid.MustParse("5d2f7c1e-54c6-5d0a-9d0e-3c1d0e8f6b7a")
-
-// idOf returns the id of an event. One that is no UUID gives the same each time.
-func idOf(id, source string) uuid.UUID {
-	if u, err := uuid.Parse(id); err == nil && len(id) == 36 {
-		return u
-	}
-	return uuid.NewSHA1(foreignIDs, []byte(source+"\x00"+id))
 }
 
 // attributes are the members of a CloudEvent. The first that is wrong makes err.

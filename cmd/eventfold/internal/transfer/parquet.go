@@ -9,11 +9,11 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/google/uuid"
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress/zstd"
 
 	"github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold/cmd/eventfold/internal/wholefile"
 	"github.com/eventfold/eventfold/engine"
 )
 
@@ -40,42 +40,66 @@ const (
 	parquetBytes = 32 << 20
 )
 
+// linesSuffix is what the name of a file of Parquet has at its end where its lines are.
+const linesSuffix = ".part.lines"
+
 // A parquetTarget is a file of Parquet. Its table of contents is at its end, so that half a file is
 // none: the events are kept in a compressed file of lines, which can be gone on with, and become
-// Parquet when all are there.
+// Parquet when all are there. The lines and their plan stay until the whole file has its name or is
+// about to get it, so that whoever is killed meanwhile has nothing to read from the store again.
 type parquetTarget struct {
-	Target
-	path string
+	*textTarget
+	path string // of the file of Parquet
 }
 
 func openParquet(path string, p Plan) (Target, error) {
-	t, err := openText(path+".lines", lineFormat, Zstd, p)
+	t, err := openText(path+linesSuffix, lineFormat, Zstd, p)
 	if err != nil {
 		return nil, err
 	}
 	return &parquetTarget{t, path}, nil
 }
 
-func (t *parquetTarget) Finish() error {
-	if err := t.Target.Finish(); err != nil {
+func (t *parquetTarget) Finish(told func(int64)) error {
+	if err := t.end(); err != nil {
 		return err
 	}
-	lines := t.path + ".lines"
-	if err := t.convert(lines); err != nil {
+	if err := t.convert(told); err != nil {
 		return err
 	}
-	if err := place(t.path+partSuffix, t.path); err != nil {
+	if err := t.file.Close(); err != nil {
 		return err
 	}
-	return os.Remove(lines)
+	// The plan goes first, as that of a text does.
+	if err := os.Remove(t.textTarget.path + planSuffix); err != nil {
+		return err
+	}
+	if err := wholefile.Place(t.path+partSuffix, t.path); err != nil {
+		return err
+	}
+	return os.Remove(t.textTarget.path + partSuffix)
 }
 
-func (t *parquetTarget) convert(lines string) error {
+// toldRows is after how many rows it is told how far the conversion is.
+const toldRows = 100
+
+// convert makes the file of Parquet of the lines.
+func (t *parquetTarget) convert(told func(int64)) error {
 	f, err := os.OpenFile(t.path+partSuffix, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	err = writeParquet(f, readText(lines, lineFormat, ReadOptions{}))
+	done := int64(0)
+	err = writeParquet(f, func(yield func(eventfold.Event, error) bool) {
+		for e, err := range readText(t.textTarget.path+partSuffix, lineFormat, ReadOptions{}) {
+			if done++; told != nil && done%toldRows == 0 {
+				told(done)
+			}
+			if !yield(e, err) {
+				return
+			}
+		}
+	})
 	return errors.Join(err, f.Close())
 }
 
@@ -207,6 +231,6 @@ func (p *parquetEvent) event() (e eventfold.Event, err error) {
 	if p.Metadata != nil {
 		e.Metadata = []byte(*p.Metadata)
 	}
-	e.ID, err = uuid.Parse(p.ID)
+	e.ID, err = idOf(p.ID, "")
 	return e, err
 }

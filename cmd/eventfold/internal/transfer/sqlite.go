@@ -15,9 +15,8 @@ import (
 
 	_ "modernc.org/sqlite" // the database
 
-	"github.com/google/uuid"
-
 	"github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold/cmd/eventfold/internal/wholefile"
 	"github.com/eventfold/eventfold/engine"
 )
 
@@ -78,9 +77,46 @@ func openSQLite(path string, p Plan) (Target, error) {
 	}
 	t := &sqliteTarget{path: path, db: db, next: p.From}
 	if err := t.begin(p, there); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, t.db.Close())
 	}
 	return t, nil
+}
+
+// begunSQLite returns the plan of an export that was begun, nil if there is none.
+func begunSQLite(path string) (*Plan, error) {
+	if _, err := os.Stat(path + partSuffix); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	db, err := openSQLiteFile(path+partSuffix, "")
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	text, err := planSQLite(db)
+	if err != nil {
+		return nil, &StuckError{path, err}
+	}
+	if text == "" {
+		return nil, nil
+	}
+	var p Plan
+	if err := json.Unmarshal([]byte(text), &p); err != nil {
+		return nil, &StuckError{path, err}
+	}
+	return &p, nil
+}
+
+// planSQLite returns the plan of an unfinished file, "" if it was killed before anything was in it,
+// or after all was. Whatever else is wrong with it, such as that somebody else has locked it, is an
+// error: what is there may be a whole night's work.
+func planSQLite(db *sql.DB) (plan string, err error) {
+	var tables int
+	err = db.QueryRow("SELECT COUNT(*) FROM sqlite_master WHERE name = 'eventfold_export'").Scan(&tables)
+	if err != nil || tables == 0 {
+		return "", err
+	}
+	err = db.QueryRow("SELECT plan FROM eventfold_export").Scan(&plan)
+	return plan, err
 }
 
 // private makes an empty file for its owner alone, unless something is there.
@@ -101,8 +137,13 @@ func (t *sqliteTarget) begin(p Plan, there bool) error {
 	if err != nil {
 		return err
 	}
-	var before string
-	if there && t.db.QueryRow("SELECT plan FROM eventfold_export").Scan(&before) == nil {
+	before := ""
+	if there {
+		if before, err = planSQLite(t.db); err != nil {
+			return &StuckError{t.path, err}
+		}
+	}
+	if before != "" {
 		if before != string(plan) {
 			return otherPlan(t.path, before)
 		}
@@ -189,7 +230,7 @@ func (t *sqliteTarget) Checkpoint() error {
 	return err
 }
 
-func (t *sqliteTarget) Finish() error {
+func (t *sqliteTarget) Finish(func(int64)) error {
 	if err := t.Checkpoint(); err != nil {
 		return err
 	}
@@ -202,7 +243,7 @@ func (t *sqliteTarget) Finish() error {
 	if err := syncFile(t.path + partSuffix); err != nil {
 		return err
 	}
-	return place(t.path+partSuffix, t.path)
+	return wholefile.Place(t.path+partSuffix, t.path)
 }
 
 func (t *sqliteTarget) Close() error {
@@ -254,7 +295,7 @@ func scanSQLite(rows *sql.Rows) (e eventfold.Event, err error) {
 	if err != nil {
 		return e, err
 	}
-	if e.ID, err = uuid.Parse(id); err != nil {
+	if e.ID, err = idOf(id, ""); err != nil {
 		return e, err
 	}
 	t, err := time.Parse(time.RFC3339Nano, at)

@@ -14,8 +14,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/google/uuid"
-
 	"github.com/eventfold/eventfold"
 	"github.com/eventfold/eventfold/engine"
 )
@@ -180,17 +178,16 @@ func parseRow(row []string, places [11]int, o ReadOptions) (e eventfold.Event, e
 		c.note(colTime, err)
 		e.RecordedAt = t.UTC().Truncate(time.Microsecond)
 	}
-	e.ID = idOf(c.text(colID), "")
+	id := c.text(colID)
 	e.Redacted = c.text(colRedacted) == "true"
-	switch {
-	case c.err != nil:
+	if c.err != nil {
 		return e, c.err
-	case e.ID == uuid.Nil || c.text(colID) == "":
-		return e, errors.New("it has no id")
-	case e.Stream == "":
+	}
+	if e.Stream == "" {
 		return e, errors.New("it has no stream: say one with --stream")
 	}
-	return e, nil
+	e.ID, err = idOf(id, "")
+	return e, err
 }
 
 // cells are those of a row. The first that is wrong makes err.

@@ -9,9 +9,9 @@ import (
 	"io/fs"
 	"iter"
 	"os"
-	"path/filepath"
 
 	"github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold/cmd/eventfold/internal/wholefile"
 	"github.com/eventfold/eventfold/engine"
 )
 
@@ -32,7 +32,9 @@ type Target interface {
 	Write(e *eventfold.Event) error
 	// Checkpoint makes what was written durable, so that it is gone on with behind it.
 	Checkpoint() error
-	Finish() error
+	// Finish makes the file whole and gives it its name. told, if it is not nil, is called now and
+	// then if that takes long, with the number of events that are done.
+	Finish(told func(done int64)) error
 	// Close closes a file that is not finished, which stays to be gone on with.
 	Close() error
 }
@@ -44,13 +46,14 @@ const (
 	planSuffix = ".part.json"
 )
 
-// Begun returns the plan of an export to path that was begun, nil if there is none.
+// Begun returns the plan of an export to path that was begun, nil if there is none. Whoever calls it,
+// Discard or OpenTarget holds the [Lock] of path.
 func Begun(path string, f *Format) (*Plan, error) {
 	switch f.Name {
 	case "sqlite":
 		return begunSQLite(path)
 	case "parquet":
-		path += ".lines"
+		path += linesSuffix
 	}
 	c, err := readCheckpoint(path)
 	if err != nil || c == nil {
@@ -59,47 +62,29 @@ func Begun(path string, f *Format) (*Plan, error) {
 	return &c.Plan, nil
 }
 
-func begunSQLite(path string) (*Plan, error) {
-	if _, err := os.Stat(path + partSuffix); err != nil {
-		return nil, nil
-	}
-	db, err := openSQLiteFile(path+partSuffix, "")
-	if err != nil {
-		return nil, err
-	}
-	defer db.Close()
-	var text string
-	if db.QueryRow("SELECT plan FROM eventfold_export").Scan(&text) != nil {
-		return nil, nil // it was killed before anything was in it
-	}
-	var p Plan
-	return &p, json.Unmarshal([]byte(text), &p)
-}
-
 // OpenTarget opens the file at path to write events to it, or to go on with what an earlier export of
 // the same plan has written. What has the name already is replaced by Finish.
 func OpenTarget(path string, f *Format, c Compression, p Plan) (Target, error) {
 	if f.Text {
-		return openText(path, f, c, p)
+		t, err := openText(path, f, c, p)
+		if err != nil {
+			return nil, err
+		}
+		return t, nil
 	}
 	return f.target(path, p)
 }
 
 // Discard removes what an earlier export to path has left unfinished.
 func Discard(path string) error {
-	for _, name := range []string{partSuffix, planSuffix, ".lines" + partSuffix, ".lines" + planSuffix, ".lines",
-		partSuffix + "-journal"} {
+	for _, name := range []string{
+		planSuffix, partSuffix, partSuffix + "-journal", linesSuffix + planSuffix, linesSuffix + partSuffix,
+	} {
 		if err := os.Remove(path + name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
 	return nil
-}
-
-// otherPlan is the error for an unfinished file of another export.
-func otherPlan(path string, before string) error {
-	return fmt.Errorf("%s%s is of another export (%s): finish that with the same flags, or say --restart",
-		path, partSuffix, before)
 }
 
 // A checkpoint says how far a text has come.
@@ -119,7 +104,7 @@ func readCheckpoint(path string) (*checkpoint, error) {
 	}
 	var c checkpoint
 	if err := json.Unmarshal(b, &c); err != nil {
-		return nil, fmt.Errorf("%s: %w", path+planSuffix, err)
+		return nil, &StuckError{path, fmt.Errorf("%s: %w", path+planSuffix, err)}
 	}
 	return &c, nil
 }
@@ -139,7 +124,7 @@ type textTarget struct {
 	out   writer
 }
 
-func openText(path string, f *Format, c Compression, p Plan) (Target, error) {
+func openText(path string, f *Format, c Compression, p Plan) (*textTarget, error) {
 	t := &textTarget{path: path, format: f, compression: c, done: checkpoint{Plan: p, Next: p.From}}
 	before, err := readCheckpoint(path)
 	if err != nil {
@@ -170,7 +155,7 @@ func (t *textTarget) cut() error {
 		return err
 	}
 	if info.Size() < t.done.Size {
-		return fmt.Errorf("%s%s is shorter than %s%s says: say --restart", t.path, partSuffix, t.path, planSuffix)
+		return &StuckError{t.path, fmt.Errorf("it is shorter than %s%s says", t.path, planSuffix)}
 	}
 	if err := t.file.Truncate(t.done.Size); err != nil {
 		return err
@@ -215,16 +200,11 @@ func (t *textTarget) Checkpoint() error {
 	if err != nil {
 		return err
 	}
-	return writeWhole(t.path+planSuffix, b)
+	return wholefile.Write(t.path+planSuffix, wholefile.Private, wholefile.Content(b))
 }
 
-func (t *textTarget) Finish() error {
-	if t.piece == nil && t.done.Size == 0 { // no events are a file, too
-		if err := t.empty(); err != nil {
-			return err
-		}
-	}
-	if err := t.Checkpoint(); err != nil {
+func (t *textTarget) Finish(func(int64)) error {
+	if err := t.end(); err != nil {
 		return err
 	}
 	if err := errors.Join(t.file.Sync(), t.file.Close()); err != nil {
@@ -235,7 +215,17 @@ func (t *textTarget) Finish() error {
 	if err := os.Remove(t.path + planSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return place(t.path+partSuffix, t.path)
+	return wholefile.Place(t.path+partSuffix, t.path)
+}
+
+// end writes what is left. No events are a file, too.
+func (t *textTarget) end() error {
+	if t.piece == nil && t.done.Size == 0 {
+		if err := t.empty(); err != nil {
+			return err
+		}
+	}
+	return t.Checkpoint()
 }
 
 // empty begins a file that no event is written to.
@@ -249,26 +239,6 @@ func (t *textTarget) empty() (err error) {
 
 func (t *textTarget) Close() error { return t.file.Close() }
 
-// writeWhole writes a file that is the earlier one or the whole new one at any moment.
-func writeWhole(path string, content []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Sync()
-	}
-	err = errors.Join(err, f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
-}
-
 // syncFile makes a file durable.
 func syncFile(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
@@ -276,14 +246,6 @@ func syncFile(path string) error {
 		return err
 	}
 	return errors.Join(f.Sync(), f.Close())
-}
-
-// place gives a file, which is durable, its name.
-func place(from, to string) error {
-	if err := os.Rename(from, to); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(to))
 }
 
 // Read reads the events of a file, or of a text that in gives if path is -.

@@ -112,7 +112,7 @@ func TestWhatIsWrittenIsReadAsItWas(t *testing.T) {
 		require.NoError(t, err, name)
 		write(t, target, want)
 		require.NoFileExists(t, path)
-		require.NoError(t, target.Finish(), name)
+		require.NoError(t, target.Finish(nil), name)
 		got, err := collect(Read(path, nil, f, ReadOptions{}))
 		require.NoError(t, err, name)
 		requireSame(t, want, got, name)
@@ -160,7 +160,7 @@ func TestAFileThatWasLeftHalfWayIsGoneOnWith(t *testing.T) {
 		require.NoError(t, err, name)
 		require.Equal(t, engine.Position(250), target.Next(), name)
 		write(t, target, want)
-		require.NoError(t, target.Finish(), name)
+		require.NoError(t, target.Finish(nil), name)
 		got, err := collect(Read(path, nil, f, ReadOptions{}))
 		require.NoError(t, err, name)
 		requireSame(t, want, got, name)
@@ -173,7 +173,7 @@ func smear(t *testing.T, path string, f *Format) {
 	case "sqlite":
 		return
 	case "parquet":
-		path += ".lines"
+		path += linesSuffix
 	}
 	file, err := os.OpenFile(path+partSuffix, os.O_WRONLY|os.O_APPEND, 0)
 	require.NoError(t, err)
@@ -189,7 +189,7 @@ func TestNoEventsAreAFileToo(t *testing.T) {
 		require.NoError(t, err)
 		target, err := OpenTarget(path, f, c, Plan{Format: name})
 		require.NoError(t, err)
-		require.NoError(t, target.Finish(), name)
+		require.NoError(t, target.Finish(nil), name)
 		got, err := collect(Read(path, nil, f, ReadOptions{}))
 		require.NoError(t, err, name)
 		assert.Empty(t, got, name)
@@ -288,7 +288,7 @@ func TestDamagedFilesAreErrorsOrEvents(t *testing.T) {
 		target, err := OpenTarget(path, f, c, Plan{})
 		require.NoError(t, err)
 		write(t, target, want)
-		require.NoError(t, target.Finish())
+		require.NoError(t, target.Finish(nil))
 		whole, err := os.ReadFile(path)
 		require.NoError(t, err)
 		for range testenv.Scale(10, 3000) {
@@ -302,5 +302,113 @@ func TestDamagedFilesAreErrorsOrEvents(t *testing.T) {
 			got, _ := collect(Read(path, nil, f, ReadOptions{Stream: "s"}))
 			assert.LessOrEqual(t, len(got), len(want))
 		}
+	}
+}
+
+// Somebody looks into an unfinished file of SQLite and keeps it locked. That is no reason to begin
+// again: what is in it stays.
+func TestAnUnfinishedFileThatIsLockedIsNoneToBeginAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "e.sqlite")
+	f, c, err := FormatOf("", path)
+	require.NoError(t, err)
+	plan := Plan{Format: f.Name, Head: "9:aa"}
+	target, err := OpenTarget(path, f, c, plan)
+	require.NoError(t, err)
+	write(t, target, counted(oddEvents(1, 50)))
+	require.NoError(t, target.Close())
+	other, err := openSQLiteFile(path+partSuffix, "")
+	require.NoError(t, err)
+	defer other.Close()
+	_, err = other.Exec("BEGIN EXCLUSIVE")
+	require.NoError(t, err)
+	_, err = Begun(path, f)
+	require.ErrorContains(t, err, "locked")
+	require.ErrorAs(t, err, new(*StuckError))
+	_, err = OpenTarget(path, f, c, plan)
+	require.ErrorContains(t, err, "locked")
+
+	_, err = other.Exec("ROLLBACK")
+	require.NoError(t, err)
+	before, err := Begun(path, f)
+	require.NoError(t, err)
+	assert.Equal(t, &plan, before)
+	target, err = OpenTarget(path, f, c, plan)
+	require.NoError(t, err)
+	assert.Equal(t, engine.Position(50), target.Next())
+	require.NoError(t, target.Close())
+}
+
+// A store gives an event without an id a new one, so that a file with such events would double them
+// each time that it is imported.
+func TestAnIDOfZerosIsRefusedInEveryFormat(t *testing.T) {
+	events := counted(oddEvents(2, 3))
+	events[2].ID = uuid.Nil
+	for _, name := range names {
+		path := filepath.Join(t.TempDir(), name)
+		f, c, err := FormatOf("", path)
+		require.NoError(t, err)
+		target, err := OpenTarget(path, f, c, Plan{Format: name})
+		require.NoError(t, err)
+		write(t, target, events)
+		if f.Name == "parquet" { // which is made of lines, and they are refused
+			require.NoError(t, target.Close())
+			writeRows(t, path, events)
+		} else {
+			require.NoError(t, target.Finish(nil), name)
+		}
+		got, err := collect(Read(path, nil, f, ReadOptions{}))
+		require.ErrorContains(t, err, "its id is all zeros", name)
+		var where *InputError
+		require.ErrorAs(t, err, &where, name)
+		if !strings.Contains(name, "csv") { // texts in cells have lines of their own
+			assert.Equal(t, 3, where.Line, name)
+		}
+		assert.Len(t, got, 2, name)
+	}
+}
+
+// writeRows makes a file of Parquet.
+func writeRows(t *testing.T, path string, events []eventfold.Event) {
+	file, err := os.Create(path)
+	require.NoError(t, err)
+	require.NoError(t, writeParquet(file, func(yield func(eventfold.Event, error) bool) {
+		for _, e := range events {
+			if !yield(e, nil) {
+				return
+			}
+		}
+	}))
+	require.NoError(t, file.Close())
+}
+
+// An id that is no UUID, or another spelling of one, is the same each time in every format.
+func TestIDsOfOthersAreTheSameEachTime(t *testing.T) {
+	tests := []struct {
+		text string
+		want string // "" is an error
+	}{
+		{"5d2f7c1e-54c6-5d0a-9d0e-3c1d0e8f6b7a", "5d2f7c1e-54c6-5d0a-9d0e-3c1d0e8f6b7a"},
+		{"5D2F7C1E-54C6-5D0A-9D0E-3C1D0E8F6B7A", "5d2f7c1e-54c6-5d0a-9d0e-3c1d0e8f6b7a"},
+		{"ffffffff-ffff-ffff-ffff-ffffffffffff", "ffffffff-ffff-ffff-ffff-ffffffffffff"},
+		{"", ""},
+		{"00000000-0000-0000-0000-000000000000", ""},
+	}
+	for _, tt := range tests {
+		got, err := idOf(tt.text, "/s")
+		assert.Equal(t, tt.want == "", err != nil, tt.text)
+		if err == nil {
+			assert.Equal(t, tt.want, got.String())
+		}
+	}
+	for _, text := range []string{"A-1", "0", "00000000000000000000000000000000", "{00000000-0000-0000-0000-000000000000}"} {
+		one, err := idOf(text, "/s")
+		require.NoError(t, err)
+		again, err := idOf(text, "/s")
+		require.NoError(t, err)
+		assert.Equal(t, one, again)
+		assert.NotEqual(t, uuid.Nil, one)
+		other, err := idOf(text, "/t")
+		require.NoError(t, err)
+		assert.NotEqual(t, one, other)
 	}
 }
