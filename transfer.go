@@ -22,8 +22,8 @@ type SalvageReport = filestore.SalvageReport
 // source name, with their ids, times, tags and bytes, and with their positions and versions if the
 // store was empty and the events come from position 0 on without gaps. It makes the store if it is
 // not there. Events that are stored already are left out, so that an import that has ended half way
-// is run again from its beginning; one whose id is all zeros is refused. [filestore.Import] says what becomes of erased events, of the
-// source's own streams, and of times.
+// is run again from its beginning; one whose id is all zeros is refused. [filestore.Import] says what
+// becomes of erased events, of the source's own streams, and of times.
 //
 // An error that comes with an event ends the import. progress, if it is not nil, is called now and
 // then. The report tells what was done also if there is an error; that stays.

@@ -3,116 +3,152 @@
 package main
 
 import (
-	"context"
+	"bytes"
+	"encoding/json"
 	"fmt"
-	"math/rand/v2"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/eventfold/eventfold"
-	"github.com/eventfold/eventfold/engine"
-	"github.com/eventfold/eventfold/engine/filestore"
 	"github.com/eventfold/eventfold/internal/testenv"
 )
 
-// fillStore makes a store of n events, each of a time of its own.
-func fillStore(t *testing.T, dir string, n int) {
-	m, err := filestore.OpenImport(dir, filestore.Options{})
-	require.NoError(t, err)
-	random := rand.New(rand.NewPCG(1, 2))
-	at := time.UnixMicro(1_700_000_000_000_000)
-	for i := range n {
-		var id [16]byte
-		for j := range id {
-			id[j] = byte(random.Uint32())
-		}
-		at = at.Add(time.Duration(random.IntN(3)) * time.Microsecond)
-		e := engine.Event{Position: engine.Position(i), Stream: fmt.Sprintf("order-%d", i/5), ID: id, RecordedAt: at,
-			Type: fmt.Sprintf("T%d", i%9), Payload: fmt.Appendf(nil, `{"n": %d, "customer": "c-%d", "total": %d.5}`, i, i%997, i%311)}
-		require.NoError(t, m.Add(t.Context(), e))
-	}
-	_, err = m.Finish(t.Context())
-	require.NoError(t, err)
+// A bulk is a test that kills commands.
+type bulk struct {
+	*testing.T
+	events int
+	every  time.Duration // after how long an export makes durable what it has
+	kills  int           // of each command
 }
 
-// killedRun runs a command, kills it after a while, and runs it again until it has come to its end.
-// It returns how long that took, without what was killed, and the most memory that it had.
-func killedRun(t *testing.T, random *rand.Rand, longest time.Duration, args ...string) (took time.Duration, memory int64) {
-	executable, err := exec.LookPath("eventfold")
-	require.NoError(t, err)
-	for kills := 0; ; kills++ {
-		c := exec.Command(executable, args...)
-		began := time.Now()
-		require.NoError(t, c.Start())
-		if kills < 3 {
-			stop := time.AfterFunc(time.Duration(random.Int64N(int64(longest))), func() { _ = c.Process.Kill() })
-			defer stop.Stop()
-		}
-		err := c.Wait()
-		if err == nil {
-			usage := c.ProcessState.SysUsage().(*syscall.Rusage)
-			return time.Since(began), int64(usage.Maxrss)
-		}
-		status := c.ProcessState.Sys().(syscall.WaitStatus)
-		require.True(t, status.Signaled(), "%v: %v", args, err)
-	}
+// kill runs a command that kills itself after so many events of what it tells of.
+func (b *bulk) kill(what string, after int, args ...string) {
+	c := b.command("mortal", args...)
+	c.Env = append(os.Environ(), fmt.Sprintf("%s=%s:%d", dieAt, what, after), fmt.Sprintf("%s=%s", saveEvery, b.every))
+	told, err := c.CombinedOutput()
+	require.Error(b, err, "%v came to its end: %s", args, told)
+	status := c.ProcessState.Sys().(syscall.WaitStatus)
+	require.True(b, status.Signaled() && status.Signal() == syscall.SIGKILL, "%v: %v: %s", args, err, told)
 }
 
-// Each step is killed three times. With EVENTFOLD_TORTURE=1 there are a million events, and rate and
-// memory are told.
+func (b *bulk) command(name string, args ...string) *exec.Cmd {
+	executable, err := exec.LookPath(name)
+	require.NoError(b, err)
+	return exec.Command(executable, args...)
+}
+
+// run runs a command to its end, tells how fast that was and how much memory it took, and returns what
+// it has told.
+func (b *bulk) run(args ...string) string {
+	c := b.command("eventfold", args...)
+	began := time.Now()
+	out, err := c.CombinedOutput()
+	took := time.Since(began)
+	require.NoError(b, err, "%s", out)
+	memory := int64(c.ProcessState.SysUsage().(*syscall.Rusage).Maxrss) << 10
+	b.Logf("%-8s %-14s %9.0f events/s, %4d MiB", args[0], filepath.Base(args[len(args)-1]),
+		float64(b.events)/took.Seconds(), memory>>20)
+	return string(out)
+}
+
+// Whatever is killed half way goes on when it is run again: an export from what it had made durable,
+// an import without doing anything twice, a copy from its head. With EVENTFOLD_TORTURE=1 there are a
+// million events. Rate and memory are those of runs that are not killed.
 func TestWhatIsKilledHalfWayGoesOn(t *testing.T) {
-	n := testenv.Scale(1500, 1_000_000)
-	random := rand.New(rand.NewPCG(testenv.Seed(t), 3))
+	b := &bulk{T: t, events: testenv.Scale(120, 1_000_000), kills: 2}
+	if testenv.Long() {
+		b.every, b.kills = 100*time.Millisecond, 3
+	}
 	dir := t.TempDir()
 	source := filepath.Join(dir, "source")
-	fillStore(t, source, n)
-	longest := time.Duration(n) * 20 * time.Microsecond
-	tell := func(what string, took time.Duration, memory int64) {
-		t.Logf("%-28s %9.0f events/s, %4d MiB", what, float64(n)/took.Seconds(), memory>>10)
-	}
+	fillStore(t, source, b.events)
 	for _, name := range []string{"e.ndjson", "e.csv", "e.ndjson.gz", "e.ndjson.zst", "e.parquet", "e.sqlite"} {
 		file, back := filepath.Join(dir, name), filepath.Join(dir, name+".store")
-		took, memory := killedRun(t, random, longest, "export", source, file)
-		tell("export "+name, took, memory)
-		took, memory = killedRun(t, random, 3*longest, "import", back, file)
-		tell("import "+name, took, memory)
+		b.exportWithKills(source, file)
+		b.importWithKills(back, file)
 		requireSameStores(t, source, back)
-	}
-	took, memory := killedRun(t, random, longest, "copy", source, filepath.Join(dir, "copy"))
-	tell("copy", took, memory)
-	requireSameStores(t, source, filepath.Join(dir, "copy"))
-}
-
-// requireSameStores compares event by event.
-func requireSameStores(t *testing.T, a, b string) {
-	open := func(dir string) (engine.Cursor, func()) {
-		s, err := filestore.Open(dir, filestore.Options{ReadOnly: true})
-		require.NoError(t, err)
-		c := s.ReadIndex().ReadAll(context.Background(), 0, engine.Forwards)
-		return c, func() { c.Close(); s.Close() }
-	}
-	x, closeX := open(a)
-	defer closeX()
-	y, closeY := open(b)
-	defer closeY()
-	for x.Next() {
-		require.True(t, y.Next())
-		if !sameEvent(x.Event(), y.Event()) {
-			require.Equal(t, x.Event(), y.Event())
+		whole := filepath.Join(dir, "whole-"+name)
+		if name == "e.ndjson" || name == "e.csv" { // the others consist of pieces
+			b.run("export", source, whole)
+			requireSameFiles(t, whole, file)
+		} else if testenv.Long() {
+			b.run("export", source, whole)
+		}
+		if testenv.Long() {
+			b.run("import", whole+".store", whole)
+		}
+		for _, done := range []string{file, back, whole, whole + ".store"} { // a million is a lot
+			require.NoError(t, os.RemoveAll(done))
 		}
 	}
-	require.NoError(t, x.Err())
-	require.False(t, y.Next())
-	require.NoError(t, y.Err())
 }
 
-func sameEvent(a, b *eventfold.Event) bool {
-	return a.Position == b.Position && a.Version == b.Version && a.ID == b.ID && a.Stream == b.Stream && a.Type == b.Type &&
-		string(a.Payload) == string(b.Payload) && string(a.Metadata) == string(b.Metadata) && a.RecordedAt.Equal(b.RecordedAt) &&
-		len(a.Tags) == len(b.Tags) && a.Redacted == b.Redacted
+// A copy that is behind takes over frames, and is killed before it says that it is done.
+func TestACopyThatIsKilledGoesOn(t *testing.T) {
+	b := &bulk{T: t, events: testenv.Scale(120, 1_000_000)}
+	source, to := filepath.Join(t.TempDir(), "source"), filepath.Join(t.TempDir(), "copy")
+	quarter := b.events / 4
+	fillStore(t, source, quarter)
+	b.run("copy", source, to) // as a backup
+	for i := range 3 {
+		fillStore(t, source, quarter*(i+2))
+		b.kill("copy", quarter*(i+1)+1, "copy", source, to)
+	}
+	b.run("copy", source, to)
+	requireSameStores(t, source, to)
+}
+
+// exportWithKills exports, and is killed now and then: each time it goes on from the event before the
+// one that it has been killed at, because it makes each durable; or somewhere before.
+func (b *bulk) exportWithKills(source, file string) {
+	quarter := b.events / 4
+	for range b.kills {
+		b.kill("export", quarter, "export", source, file)
+		require.NoFileExists(b, file)
+	}
+	least := b.kills * (quarter - 1)
+	if strings.HasSuffix(file, ".parquet") {
+		b.kill("convert", b.events/2, "export", source, file)
+		require.NoFileExists(b, file)
+		least = b.events
+	}
+	var result struct {
+		Events, From int
+		Resumed      bool
+	}
+	require.NoError(b, json.Unmarshal([]byte(b.run("export", "--json", source, file)), &result))
+	require.True(b, result.Resumed)
+	require.Equal(b, b.events, result.From+result.Events)
+	if b.every == 0 {
+		require.Equal(b, least, result.From)
+	}
+	left, err := filepath.Glob(file + ".part*")
+	require.NoError(b, err)
+	require.Empty(b, left)
+}
+
+// importWithKills imports, and is killed now and then, further on each time.
+func (b *bulk) importWithKills(store, file string) {
+	for i := range b.kills {
+		b.kill("import", (i+1)*b.events/4, "import", store, file)
+	}
+	var result struct{ Read, Appended, Present int }
+	require.NoError(b, json.Unmarshal([]byte(b.run("import", "--json", store, file)), &result))
+	require.Equal(b, b.events, result.Read)
+	require.Equal(b, b.events, result.Appended+result.Present)
+	require.Positive(b, result.Present, "what the killed ones have imported was there")
+}
+
+func requireSameFiles(t *testing.T, a, b string) {
+	x, err := os.ReadFile(a)
+	require.NoError(t, err)
+	y, err := os.ReadFile(b)
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(x, y), "%s and %s", a, b)
 }

@@ -212,7 +212,7 @@ func (x *exporting) write(ctx context.Context, db *sql.DB, target transfer.Targe
 		if err == nil {
 			err = target.Write(&e)
 		}
-		if err == nil && time.Since(saved) > checkpointEvery {
+		if err == nil && time.Since(saved) >= checkpointEvery {
 			err = target.Checkpoint()
 			saved = time.Now()
 		}

@@ -61,7 +61,7 @@ func runImport(ctx context.Context, c *cli.Command) error {
 	progress := newProgress(c, "import", "events", 0)
 	defer progress.end()
 	from := transfer.Read(args[0], c.Root().Reader, format, transfer.ReadOptions{Stream: c.String("stream")})
-	r, err := eventfold.Import(ctx, dsn, from, func(r eventfold.ImportReport) { progress.set(r.Read) })
+	r, err := eventfold.Import(ctx, dsn, progress.each(from), nil)
 	progress.end()
 	if err != nil {
 		if r.Appended > 0 {

@@ -19,7 +19,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"eventfold": main, "sql": runSQL, "writer": runWriter})
+	testscript.Main(m, map[string]func(){"eventfold": main, "sql": runSQL, "writer": runWriter, "mortal": runMortal})
 }
 
 // runSQL is for scripts: sql DSN STATEMENT... runs statements and prints the rows of each.

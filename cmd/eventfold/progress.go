@@ -3,10 +3,13 @@ package main
 import (
 	"fmt"
 	"io"
+	"iter"
 	"sync/atomic"
 	"time"
 
 	"github.com/urfave/cli/v3"
+
+	"github.com/eventfold/eventfold"
 )
 
 // A progress tells on a terminal how far something is that takes longer than a second: how much of
@@ -51,7 +54,30 @@ func newProgress(c *cli.Command, what, unit string, of int64) *progress {
 func (p *progress) add(n int64) { p.done.Add(n) }
 
 // set tells how many are done.
-func (p *progress) set(n int64) { p.done.Store(n) }
+func (p *progress) set(n int64) {
+	p.done.Store(n)
+	if atProgress != nil {
+		atProgress(p.what, n)
+	}
+}
+
+// atProgress, if it is not nil, is called with what a progress tells of and how many are done. Tests
+// have the process end there.
+var atProgress func(what string, done int64)
+
+// each tells of events as they are taken.
+func (p *progress) each(events iter.Seq2[eventfold.Event, error]) iter.Seq2[eventfold.Event, error] {
+	return func(yield func(eventfold.Event, error) bool) {
+		n := int64(0)
+		for e, err := range events {
+			if !yield(e, err) {
+				return
+			}
+			n++
+			p.set(n)
+		}
+	}
+}
 
 // total tells how many there are, when that becomes known.
 func (p *progress) total(n int64) { p.of.Store(n) }

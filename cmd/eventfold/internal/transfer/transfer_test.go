@@ -412,3 +412,30 @@ func TestIDsOfOthersAreTheSameEachTime(t *testing.T) {
 		assert.NotEqual(t, one, other)
 	}
 }
+
+// Who is killed while lines become Parquet has all lines, and begins only that again.
+func TestParquetThatWasLeftHalfWayNeedsNoEventAgain(t *testing.T) {
+	want := counted(oddEvents(5, 300))
+	path := filepath.Join(t.TempDir(), "e.parquet")
+	f, c, err := FormatOf("", path)
+	require.NoError(t, err)
+	plan := Plan{Format: f.Name, Head: "300:aa"}
+	target, err := OpenTarget(path, f, c, plan)
+	require.NoError(t, err)
+	write(t, target, want)
+	assert.Panics(t, func() { _ = target.Finish(func(int64) { panic("killed") }) })
+	require.NoError(t, target.Close())
+	before, err := Begun(path, f)
+	require.NoError(t, err)
+	require.Equal(t, &plan, before)
+	target, err = OpenTarget(path, f, c, plan)
+	require.NoError(t, err)
+	require.Equal(t, engine.Position(300), target.Next())
+	require.NoError(t, target.Finish(nil))
+	got, err := collect(Read(path, nil, f, ReadOptions{}))
+	require.NoError(t, err)
+	requireSame(t, want, got, "")
+	entries, err := os.ReadDir(filepath.Dir(path))
+	require.NoError(t, err)
+	assert.Len(t, entries, 1, "nothing is left beside it")
+}
