@@ -22,7 +22,7 @@ func TestACheckpointIsOnTheDiskBeforeItHasItsName(t *testing.T) {
 	pipe, err := os.OpenFile(name+".new", os.O_RDWR, 0) // whoever opens it for writing waits for a reader
 	require.NoError(t, err)
 	defer pipe.Close()
-	assert.ErrorIs(t, s.move(8), syscall.EINVAL)
+	require.ErrorIs(t, s.move(8), syscall.EINVAL)
 	s, err = openServer("http://localhost", name)
 	require.NoError(t, err)
 	assert.EqualValues(t, 7, s.next())
