@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/google/uuid"
@@ -26,7 +27,10 @@ type Guard struct {
 // that was stored before, by its ids, it returns the original places.
 //
 // One call takes up to about 6,500 events, 64 MiB encoded. Appends fail as INSERT does: ask
-// [IsConflict].
+// [IsConflict]. If ctx ends before the append is made, the error is its own and nothing was
+// appended; if it ends before the places are told, the error is an [ErrOutcomeUnknown] around it.
+// Then the same call under the context of [WithRequest] or [Retry], or with the same ids, appends
+// nothing twice and returns the places.
 func AppendEvents(ctx context.Context, db Querier, stream string, expected ExpectedVersion,
 	events ...any) (Appended, error) {
 	return DefaultRegistry.AppendEvents(ctx, db, stream, expected, events...)
@@ -57,14 +61,12 @@ func (r *Registry) AppendEvents(ctx context.Context, db Querier, stream string, 
 	if len(in.events) == 0 {
 		return Appended{}, fault(ErrArgument, "append", "there is no event to append")
 	}
-	request, begin := requestOf(ctx), 0
-	if request != nil {
-		begin = request.count()
-	}
-	in.name(ctx)
+	request := requestOf(ctx)
+	call := request.begin()
+	in.name(request, call)
 	a, err := in.run(ctx, db, expected)
-	if err != nil && request != nil {
-		request.back(begin)
+	if err != nil {
+		request.back(call)
 	}
 	return a, err
 }
@@ -87,15 +89,16 @@ func (in *insertion) add(stream string, e NewEvent) {
 	in.events = append(in.events, e)
 }
 
-// name gives the events without ids those of the request or the retries that ctx is of.
-func (in *insertion) name(ctx context.Context) {
-	request := requestOf(ctx)
-	if request == nil {
+// name gives the events without ids those of a call of a request.
+func (in *insertion) name(r *request, call int) {
+	if r == nil {
 		return
 	}
+	n := 0
 	for i := range in.events {
 		if in.events[i].ID == uuid.Nil {
-			in.events[i].ID = request.next()
+			in.events[i].ID = r.id(call, n)
+			n++
 		}
 	}
 }
@@ -171,25 +174,45 @@ func (in *insertion) run(ctx context.Context, db Querier, expected ExpectedVersi
 }
 
 // returning runs the statement and reads what it returns: versions, and behind them, unless it is in
-// a transaction, what the store has assigned.
+// a transaction, what the store has assigned. When there are rows the append has been made, so that
+// what fails then, such as the context, leaves its outcome unknown to the caller.
 func (in *insertion) returning(ctx context.Context, db Querier, text string, args []any) (a Appended, err error) {
-	err = each(ctx, db, text, args, func(rows *sql.Rows) error {
-		p := Placed{Position: NoPosition, Version: NoVersion, ID: in.events[len(a.Events)].ID}
-		var version sql.Null[Version]
-		var err error
-		if columns, _ := rows.Columns(); len(columns) == 1 {
-			err = rows.Scan(&version)
-		} else {
-			err = rows.Scan(&version, &p.Position, &p.ID, &a.Duplicate, &a.RecordedAt)
-		}
-		if version.Valid {
-			p.Version = version.V
-		}
-		a.Events = append(a.Events, p)
-		return err
-	})
+	rows, err := db.QueryContext(ctx, text, args...)
 	if err != nil {
 		return Appended{}, err
 	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	for err == nil && rows.Next() {
+		err = in.place(rows, len(columns), &a)
+	}
+	if err == nil {
+		err = rows.Err()
+	}
+	if err == nil && len(a.Events) != len(in.events) {
+		err = fmt.Errorf("%d of %d events were told", len(a.Events), len(in.events))
+	}
+	if err != nil {
+		return Appended{}, fault(ErrOutcomeUnknown, "append",
+			"the append has been made, and where its events are was not told: %w", err)
+	}
 	return a, nil
+}
+
+// place adds what a row says of the next event.
+func (in *insertion) place(rows *sql.Rows, columns int, a *Appended) error {
+	if len(a.Events) == len(in.events) {
+		return errors.New("more events were told than were given")
+	}
+	p := Placed{Position: NoPosition, Version: NoVersion, ID: in.events[len(a.Events)].ID}
+	var version sql.Null[Version]
+	to := []any{&version, &p.Position, &p.ID, &a.Duplicate, &a.RecordedAt}
+	if err := rows.Scan(to[:min(columns, len(to))]...); err != nil {
+		return err
+	}
+	if version.Valid {
+		p.Version = version.V
+	}
+	a.Events = append(a.Events, p)
+	return nil
 }

@@ -11,10 +11,12 @@ import "context"
 // times and must do nothing else. Each Draft names its stream. fold gets each event with the state
 // before it, the zero value at first; see [Typed] for one with Go values.
 //
-// Under [WithRequest] a request that was done before is not decided again: Decide returns where its
-// events are; nothing else is appended under the same request, whose key answers for one decision.
-// db is a *sql.DB as a rule. In a *sql.Tx the decision is made once, on the snapshot of
-// the transaction, and a conflict is COMMIT's.
+// Under [WithRequest] a decision that has appended something before is not made again: Decide
+// returns where its events are. Other decisions and appends may stand before and behind it under
+// the same request.
+//
+// db is a *sql.DB as a rule. In a *sql.Tx the decision is made once, on the snapshot of the
+// transaction, and a conflict is COMMIT's.
 func Decide[S any](ctx context.Context, db Querier, filter Filter, fold func(S, Event) (S, error),
 	decide func(state S) ([]Draft, error)) (done Appended, err error) {
 	once := func(ctx context.Context) error {
@@ -36,14 +38,17 @@ func Decide[S any](ctx context.Context, db Querier, filter Filter, fold func(S, 
 		done, err = AppendEvents(ctx, db, "", Any, list...)
 		return err
 	}
-	if a, before, err := RequestDone(ctx, db); before || err != nil {
+	request := requestOf(ctx)
+	if a, before, err := request.again(ctx, db); before || err != nil {
 		return a, err
 	}
-	if inTransaction(db) {
-		err = once(ctx)
-	} else {
+	if !inTransaction(db) {
 		err = Retry(ctx, once)
+		return done, err
 	}
+	call := request.count()
+	err = once(ctx)
+	request.over(call, request.count(), err)
 	return done, err
 }
 

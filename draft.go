@@ -21,7 +21,8 @@ type Draft struct {
 	ID uuid.UUID
 	// Tags are added to those that a method EventTags() []string of Event gives.
 	Tags []string
-	// Metadata is written as JSON and must be an object; nil is {}.
+	// Metadata is written as JSON and must be an object; nil is {}. It has no member "schema", which
+	// Register writes.
 	Metadata any
 }
 
@@ -53,7 +54,10 @@ func (r *Registry) Encode(d Draft) (NewEvent, error) {
 	}
 	e.Tags = union(e.Tags, d.Tags)
 	var err error
-	if d.Metadata != nil || schema > 1 {
+	switch {
+	case done && d.Metadata != nil:
+		e.Metadata, err = objectOf(d.Metadata)
+	case d.Metadata != nil || schema > 1:
 		e.Metadata, err = metadataOf(d.Metadata, schema)
 	}
 	if err != nil {
@@ -104,27 +108,32 @@ func (r *Registry) typeOf(event any) (name string, schema int, err error) {
 		"register it, or give it a method EventType() string", value)
 }
 
-// metadataOf returns metadata as JSON, with the schema of the payload if it is not 1.
-func metadataOf(v any, schema int) ([]byte, error) {
-	text := []byte("{}")
-	if v != nil {
-		var err error
-		if text, err = json.Marshal(v); err != nil {
-			return nil, err
-		}
+// objectOf returns metadata as JSON; nil, and what is null in JSON, is {}.
+func objectOf(v any) ([]byte, error) {
+	text, err := json.Marshal(v)
+	if string(text) == "null" {
+		text = []byte("{}")
 	}
-	if schema == 1 {
-		return text, nil
+	return text, err
+}
+
+// metadataOf returns metadata as JSON, with the schema of the payload if it is not 1. A member of that
+// name is refused whatever the schema is: it would be read as one.
+func metadataOf(v any, schema int) ([]byte, error) {
+	text, err := objectOf(v)
+	if err != nil || schema == 1 && !bytes.Contains(text, []byte(schemaKey)) {
+		return text, err
 	}
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(text, &members); err != nil {
 		return nil, fmt.Errorf("it is no JSON object: %w", err)
 	}
-	if members == nil {
-		members = map[string]json.RawMessage{}
-	}
 	if _, taken := members[schemaKey]; taken {
-		return nil, fmt.Errorf("the member %q is the number of the payload's schema, which is written by itself", schemaKey)
+		return nil, fmt.Errorf("the member %q is the number of the payload's schema, which is written by itself; "+
+			"give yours another name", schemaKey)
+	}
+	if schema == 1 {
+		return text, nil
 	}
 	members[schemaKey] = json.RawMessage(fmt.Sprint(schema))
 	return json.Marshal(members)

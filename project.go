@@ -46,6 +46,9 @@ func Project(ctx context.Context, db Querier, p Projection) error {
 		if errors.Is(err, errEnded) {
 			return nil
 		}
+		if err != nil && ctx.Err() == nil {
+			r.tellOther(ctx, err)
+		}
 		if err != nil {
 			return ended(ctx, err)
 		}
@@ -77,7 +80,7 @@ type runner struct {
 
 // begin reads the checkpoint, and makes it if there is none, or if a reset was asked for.
 func (r *runner) begin(ctx context.Context) error {
-	err := r.persist(ctx, func() error {
+	err := r.p.persist(ctx, func() error {
 		there, err := r.look(ctx)
 		if err == nil && !there {
 			err = inTx(ctx, r.p.Target, func(tx *sql.Tx) error { return r.create(ctx, tx) })
@@ -140,6 +143,9 @@ func (r *runner) sameStore(ctx context.Context) error {
 // create makes the checkpoint and the tables of a version that is new. The first of all versions is
 // live from the beginning.
 func (r *runner) create(ctx context.Context, tx *sql.Tx) error {
+	if err := lockName(ctx, tx, r.p.Name); err != nil {
+		return err
+	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO eventfold_projections (name, version, next_position, owner, live_from,
 		live_until, mark_position, mark_id, began_position, began_at, seen_at, resettable, reset_asked,
 		stopped_at, error)
@@ -198,27 +204,12 @@ func (r *runner) setUp(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-// persist runs what talks with the database of the read model, again where that has failed.
-func (r *runner) persist(ctx context.Context, f func() error) error {
-	for attempt := 1; ; attempt++ {
-		err := f()
-		var refused *refusal
-		if err == nil || errors.Is(err, errMoved) || errors.As(err, &refused) || ctx.Err() != nil ||
-			attempt >= r.p.Attempts {
-			return err
-		}
-		if err := r.p.wait(ctx, attempt); err != nil {
-			return err
-		}
-	}
-}
-
 // standBy waits until the checkpoint needs this runner: it was this runner that has moved it and was
 // not told, a reset was asked for, or it stands still although there are events behind it.
 func (r *runner) standBy(ctx context.Context) error {
 	since, next := time.Now(), NoPosition
 	for {
-		c, there, err := readCheckpoint(ctx, r.p.Target, r.p.Name, r.p.Version)
+		c, there, err := r.p.checkpoint(ctx)
 		if err != nil || !there || c.owner == r.id || c.resetAsked {
 			return err
 		}

@@ -68,18 +68,32 @@ func (r *runner) insist(ctx context.Context, e Event, next Position, err error) 
 	return errors.Join(failed, r.tell(ctx, failed))
 }
 
-// tell writes down why the projection stops.
+// tell writes down why the projection stops before an event.
 func (r *runner) tell(ctx context.Context, failed *ProjectionError) error {
-	_, err := r.p.Target.ExecContext(ctx, `UPDATE eventfold_projections SET stopped_at = $1, error = $2
-		WHERE name = $3 AND version = $4 AND next_position = $5`,
-		micros(time.Now()), failed.Err.Error(), r.p.Name, r.p.Version, int64(r.at.next))
-	return err
+	return r.p.persist(ctx, func() error {
+		_, err := r.p.Target.ExecContext(ctx, `UPDATE eventfold_projections SET stopped_at = $1, error = $2
+			WHERE name = $3 AND version = $4 AND next_position = $5`,
+			micros(time.Now()), failed.Err.Error(), r.p.Name, r.p.Version, int64(r.at.next))
+		return err
+	})
+}
+
+// tellOther writes down why the projection stops where that is no event, if that can be written, and
+// unless another runner has done the last work and so may go on: whoever waits for the read model
+// is told instead of waiting for ever.
+func (r *runner) tellOther(ctx context.Context, why error) {
+	if errors.As(why, new(*ProjectionError)) { // told
+		return
+	}
+	_, _ = r.p.Target.ExecContext(ctx, `UPDATE eventfold_projections SET stopped_at = $1, error = $2
+		WHERE name = $3 AND version = $4 AND owner = $5`,
+		micros(time.Now()), why.Error(), r.p.Name, r.p.Version, r.id) // why is what the caller must know
 }
 
 // transact handles events and moves the checkpoint in one transaction, again where the database has
 // failed. Its error is a *refusal if Handle has.
 func (r *runner) transact(ctx context.Context, events []Event, next Position, attempt int) error {
-	return r.persist(ctx, func() error {
+	return r.p.persist(ctx, func() error {
 		return r.moving(ctx, next, events, func(tx *sql.Tx) error {
 			for i, e := range events {
 				d := Delivery{Event: e, Replay: r.at.replays(e.Position), Attempt: attempt}

@@ -69,7 +69,7 @@ func (r *runner) follow(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	rows := make(chan followed)
 	behind := r.at.next - 1 // which is this goroutine's to read
-	go func() {             // ends with ctx, for which the last lines of this function wait
+	go func() {             // ends with ctx, for which the function below waits
 		defer close(rows)
 		if err := r.read(ctx, behind, rows); err != nil {
 			select {
@@ -78,11 +78,12 @@ func (r *runner) follow(ctx context.Context) error {
 			}
 		}
 	}()
-	err := r.work(ctx, rows)
-	stop()
-	for range rows { // until the reader has ended
-	}
-	return err
+	defer func() { // also where Handle ends its goroutine, as a test that fails does
+		stop()
+		for range rows { // until the reader has ended
+		}
+	}()
+	return r.work(ctx, rows)
 }
 
 // work handles what comes out of rows. It returns errEnded when they end by themselves.
@@ -92,7 +93,7 @@ func (r *runner) work(ctx context.Context, rows <-chan followed) error {
 	defer chores.Stop()
 	var idle <-chan time.Time // is set while passed waits to be written
 	passed := r.at.next       // what was looked at, and concerns nobody
-	if err := r.persist(ctx, func() error { return r.retryParked(ctx) }); err != nil {
+	if err := r.p.persist(ctx, func() error { return r.retryParked(ctx) }); err != nil {
 		return err
 	}
 	for {
@@ -167,7 +168,7 @@ func (b *batch) clear() {
 
 // chores does what people have asked for meanwhile, and says that the runner is there.
 func (r *runner) chores(ctx context.Context) error {
-	return r.persist(ctx, func() error {
+	return r.p.persist(ctx, func() error {
 		c, there, err := readCheckpoint(ctx, r.p.Target, r.p.Name, r.p.Version)
 		switch {
 		case err != nil:

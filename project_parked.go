@@ -8,7 +8,7 @@ import (
 
 // park writes down an event that Handle has refused, and moves the checkpoint behind it.
 func (r *runner) park(ctx context.Context, e Event, next Position, cause error) error {
-	return r.persist(ctx, func() error {
+	return r.p.persist(ctx, func() error {
 		return r.moving(ctx, next, []Event{e}, func(tx *sql.Tx) error {
 			_, err := tx.ExecContext(ctx, `INSERT INTO eventfold_parked
 				(name, version, position, stream, type, attempts, parked_at, error, retry_asked)

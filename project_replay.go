@@ -12,7 +12,8 @@ import (
 //
 // The row of the other version is locked by what changes it, so that it has moved as far as it will
 // with the range that it had. Every transaction locks its own row first and that of a lesser version
-// then, so that no two wait for each other.
+// then, so that no two wait for each other. Where there is no other version, the name is locked, so
+// that of several which begin at once one is the first.
 func (r *runner) lead(ctx context.Context, tx *sql.Tx, next Position) error {
 	own, there, err := readCheckpoint(ctx, tx, r.p.Name, r.p.Version)
 	if err != nil || !there {
@@ -23,6 +24,11 @@ func (r *runner) lead(ctx context.Context, tx *sql.Tx, next Position) error {
 		return nil
 	}
 	version, at, err := r.leader(ctx, tx)
+	if err == nil && version == noLeader { // or it is about to become one, and cannot be seen yet
+		if err = lockName(ctx, tx, r.p.Name); err == nil {
+			version, at, err = r.leader(ctx, tx)
+		}
+	}
 	if err != nil || version > r.p.Version {
 		return err // or a later version has taken over, so that this one never will
 	}

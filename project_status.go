@@ -20,7 +20,7 @@ type ProjectionStatus struct {
 	LiveFrom, LiveUntil Position
 	Parked              int       // events that Handle has refused, and that were passed over
 	Seen                time.Time // when a runner has last written; one that runs does every ten seconds
-	Stopped             time.Time // when it has stopped because of an event; zero if it has not
+	Stopped             time.Time // when it has stopped by itself, with Error; zero if it has not
 	Error               string    // why it has stopped
 	Resettable          bool      // it has a Setup
 	ResetAsked          bool      // it is to begin again, which its runner does within a second
@@ -185,6 +185,9 @@ func ResetProjection(ctx context.Context, target *sql.DB, name string, version i
 // while there are others, because they could not know where it has left.
 func DropProjection(ctx context.Context, target *sql.DB, name string, version int) error {
 	return inTx(ctx, target, func(tx *sql.Tx) error {
+		if err := lockName(ctx, tx, name); err != nil {
+			return err
+		}
 		ok, err := execOne(ctx, tx, `DELETE FROM eventfold_projections WHERE name = $1 AND version = $2
 			AND (live_from < 0 OR live_until >= 0 OR NOT EXISTS (SELECT 1 FROM eventfold_projections AS o
 				WHERE o.name = $1 AND o.version <> $2))`, name, version)

@@ -40,6 +40,9 @@ var projectionTables = []string{
 	error        TEXT   NOT NULL, -- the last that Handle has returned
 	retry_asked  BIGINT NOT NULL, -- the runner is to try it again
 	PRIMARY KEY (name, version, position))`,
+	// a row for each projection, which is locked while it is decided which of its versions are there
+	`CREATE TABLE IF NOT EXISTS eventfold_projection_names (
+	name TEXT NOT NULL PRIMARY KEY)`,
 }
 
 // makeTables makes the tables of projections. Of several that do so at once all but one may be
@@ -81,7 +84,19 @@ func there(ctx context.Context, target *sql.DB, probe string) bool {
 	return rows.Err() == nil
 }
 
-const projectionProbe = `SELECT a.name FROM eventfold_projections AS a, eventfold_parked AS b WHERE 1 = 0`
+const projectionProbe = `SELECT a.name FROM eventfold_projections AS a, eventfold_parked AS b,
+	eventfold_projection_names AS c WHERE 1 = 0`
+
+// checkpointProbe asks for what WaitFor reads.
+const checkpointProbe = `SELECT name FROM eventfold_projections WHERE 1 = 0`
+
+// lockName lets one transaction at a time make, drop or first lead a version of a projection. What is
+// asked behind it sees what the one before has done.
+func lockName(ctx context.Context, tx *sql.Tx, name string) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO eventfold_projection_names (name) VALUES ($1)
+		ON CONFLICT (name) DO UPDATE SET name = excluded.name`, name)
+	return err
+}
 
 // A checkpoint is a row of eventfold_projections, without what only people read.
 type checkpoint struct {

@@ -3,6 +3,7 @@ package eventfold
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -150,4 +151,29 @@ func (p Projection) wait(ctx context.Context, attempts int) error {
 		d *= 2
 	}
 	return sleep(ctx, min(d, maxBackoff))
+}
+
+// persist runs what talks with the database of the read model, again where that has failed.
+func (p Projection) persist(ctx context.Context, f func() error) error {
+	for attempt := 1; ; attempt++ {
+		err := f()
+		var refused *refusal
+		if err == nil || errors.Is(err, errMoved) || errors.As(err, &refused) || ctx.Err() != nil ||
+			attempt >= p.Attempts {
+			return err
+		}
+		if err := p.wait(ctx, attempt); err != nil {
+			return err
+		}
+	}
+}
+
+// checkpoint reads the projection's checkpoint, again where the database has failed; there is false
+// if it has none.
+func (p Projection) checkpoint(ctx context.Context) (c checkpoint, there bool, err error) {
+	err = p.persist(ctx, func() (err error) {
+		c, there, err = readCheckpoint(ctx, p.Target, p.Name, p.Version)
+		return err
+	})
+	return c, there, err
 }

@@ -58,7 +58,9 @@ const schemaKey = "schema"
 // Register lets a Go type stand for events of the type name. With upcasters the payloads of today
 // have a schema whose number is one more than there are upcasters; each of them takes payloads one
 // number further, so that an old event passes all that stand behind its own. The number stands in
-// the event's metadata as "schema", if it is not 1.
+// the event's metadata as "schema", if it is not 1, and nothing else may stand there: appending
+// refuses metadata that has such a member. Of a type without upcasters, what other writers have
+// there and is no number from 1 is passed over.
 //
 // A Go type that is registered again under another name is written under the first, and read under
 // both. Registered with T = [Event], a name is read as the Event that it is. It panics where the
@@ -141,8 +143,11 @@ func (r *Registry) Decode(e Event) (any, error) {
 // upToDate returns the event's payload in today's schema.
 func (t *eventType) upToDate(e Event) ([]byte, error) {
 	schema, err := schemaOf(e.Metadata)
-	if err != nil {
+	if err != nil && len(t.upcast) > 0 {
 		return nil, unreadable(e, t, err)
+	}
+	if err != nil { // of a type that has one schema, the member is another writer's and says nothing
+		schema = 1
 	}
 	if schema > t.schema() {
 		return nil, &UnknownTypeError{Type: e.Type, Stream: e.Stream, Position: e.Position,
@@ -165,22 +170,26 @@ func unreadable(e Event, t *eventType, err error) error {
 		e.Position, e.Stream, t.value, err)
 }
 
-// schemaOf returns which schema a payload with such metadata has.
+// schemaOf returns which schema a payload with such metadata has. JSON's names have upper and lower
+// case, so that "Schema" is another member.
 func schemaOf(metadata []byte) (int, error) {
 	if !bytes.Contains(metadata, []byte(schemaKey)) { // as most have none
 		return 1, nil
 	}
-	var m struct {
-		Schema *int `json:"schema"`
-	}
-	if err := json.Unmarshal(metadata, &m); err != nil {
-		return 0, fmt.Errorf("metadata: %w", err)
-	}
-	switch {
-	case m.Schema == nil:
+	var members map[string]json.RawMessage
+	if json.Unmarshal(metadata, &members) != nil { // no object, which has no members
 		return 1, nil
-	case *m.Schema < 1:
-		return 0, fmt.Errorf("metadata: schema %d, which begins with 1", *m.Schema)
 	}
-	return *m.Schema, nil
+	value, there := members[schemaKey]
+	if !there || string(value) == "null" {
+		return 1, nil
+	}
+	var schema int
+	if err := json.Unmarshal(value, &schema); err != nil {
+		return 0, fmt.Errorf("metadata: schema %s is no number of a schema", value)
+	}
+	if schema < 1 {
+		return 0, fmt.Errorf("metadata: schema %d, which begins with 1", schema)
+	}
+	return schema, nil
 }

@@ -122,3 +122,71 @@ func TestAnUpcasterThatFailsIsNamed(t *testing.T) {
 	assert.ErrorIs(t, err, refused)
 	assert.ErrorContains(t, err, "from schema 1 to 2")
 }
+
+func TestMetadataHasTheSchemaOfItsPayloadAndNothingElseUnderThatName(t *testing.T) {
+	once := orders(1)
+	for name, metadata := range map[string]any{
+		"a number": map[string]int{"schema": 7},
+		"a text":   map[string]string{"schema": "public"},
+		"a struct": struct {
+			Schema int `json:"schema"`
+		}{7},
+		"JSON":       json.RawMessage(`{"by": "ada", "schema": {}}`),
+		"one, as is": map[string]int{"schema": 1},
+	} {
+		_, err := once.Encode(eventfold.Draft{Event: orderV1{"Ada"}, Metadata: metadata})
+		assert.ErrorIs(t, err, eventfold.ErrArgument, name)
+		assert.ErrorContains(t, err, `the member "schema"`, name)
+		_, err = eventfold.NewRegistry().Encode(eventfold.Draft{Event: orderV1{"Ada"}, Metadata: metadata})
+		assert.ErrorIs(t, err, eventfold.ErrArgument, "%s: it may be registered some day", name)
+	}
+	var none map[string]string
+	for want, metadata := range map[string]any{
+		`{"Schema":7}`:             map[string]int{"Schema": 7},
+		`{"deep":{"schema":7}}`:    map[string]any{"deep": map[string]int{"schema": 7}},
+		`{"by":"the schema"}`:      map[string]string{"by": "the schema"},
+		`{"schemas":"old, older"}`: map[string]string{"schemas": "old, older"},
+		`{}`:                       none,
+	} {
+		e, err := once.Encode(eventfold.Draft{Event: orderV1{"Ada"}, Metadata: metadata})
+		require.NoError(t, err)
+		assert.Equal(t, want, string(e.Metadata))
+		got, err := once.Decode(eventfold.Event{Type: e.Type, Payload: e.Payload, Metadata: e.Metadata})
+		require.NoError(t, err, want)
+		assert.Equal(t, orderV1{"Ada"}, got)
+	}
+	raw, err := once.Encode(eventfold.Draft{Event: eventfold.NewEvent{Type: "OrderMade"}, Metadata: map[string]int{"schema": 2}})
+	require.NoError(t, err, "who makes the payload tells its schema")
+	assert.Equal(t, `{"schema":2}`, string(raw.Metadata))
+}
+
+func TestAnEventIsReadWhateverOtherWritersHaveInItsMetadata(t *testing.T) {
+	for _, tt := range []struct {
+		metadata    string
+		once, twice bool // a type with one schema, and with three, reads it as one of the first
+	}{
+		{`{"schema": "https://example.com/order.json"}`, true, false},
+		{`{"schema": {"version": 2}}`, true, false},
+		{`{"schema": 0}`, true, false},
+		{`{"schema": 1.5}`, true, false},
+		{`{"schema": null}`, true, true},
+		{`{"schema": 1}`, true, true},
+		{`{"schema": 9}`, false, false},
+		{`{"Schema": 9, "about": "schema"}`, true, true},
+		{`{"SCHEMA": "x", "about": "schema"}`, true, true},
+		{`{"Schema": 9, "schema": 1}`, true, true},
+		{`{"schema": 1, "Schema": 9}`, true, true},
+		{`["schema"]`, true, true},
+		{`"schema"`, true, true},
+	} {
+		e := eventfold.Event{Type: "OrderMade", Payload: []byte(`{"Name": "Ada"}`), Metadata: []byte(tt.metadata)}
+		got, err := orders(1).Decode(e)
+		if assert.Equal(t, tt.once, err == nil, "%s: %v", tt.metadata, err) && tt.once {
+			assert.Equal(t, orderV1{"Ada"}, got, tt.metadata)
+		}
+		got, err = orders(3).Decode(e)
+		if assert.Equal(t, tt.twice, err == nil, "%s: %v", tt.metadata, err) && tt.twice {
+			assert.Equal(t, order{"Ada", "", "NO"}, got, tt.metadata)
+		}
+	}
+}

@@ -34,19 +34,20 @@ func IsConflict(err error) bool {
 //
 // The events that try appends with the context it is given have the same ids every time, so that a
 // try whose outcome was not known appends nothing twice; they are made once, of the key of
-// [WithRequest] if there is one. In try everything must be read anew: a transaction must begin
+// [WithRequest] if there is one. An [ErrOutcomeUnknown] is returned: whether the decision was made
+// only its ids tell, which are the same when Retry is called again under WithRequest. In try everything must be read anew: a transaction must begin
 // inside of it.
 func Retry(ctx context.Context, try func(ctx context.Context) error) error {
 	outer := requestOf(ctx)
 	if outer == nil {
 		outer = &request{key: uuid.NewString(), random: true}
 	}
-	begin := outer.count()
+	call := outer.count()
 	for tries := 1; ; tries++ {
-		r := &request{key: outer.key, random: outer.random, used: begin}
+		r := &request{key: outer.key, random: outer.random, calls: call}
 		err := try(context.WithValue(ctx, requestKey{}, r))
 		if !resolvable(err) {
-			outer.skip(r.count())
+			outer.over(call, r.count(), err)
 			return err
 		}
 		if tries == maxTries {

@@ -13,7 +13,9 @@ import (
 // that its tables are there. db is the store.
 //
 // It returns ctx's error if that ends first, and a [*ProjectionError] if the projection has stopped
-// before the position. An event that was parked has been passed.
+// by itself before the position. An event that was parked has been passed. A runner whose process was
+// killed, or that never began, tells nobody: give ctx a deadline, and where Project runs in the same
+// process one that ends with it.
 func WaitFor(ctx context.Context, db Querier, p Projection, position Position) error {
 	p, err := p.normal()
 	if err != nil {
@@ -23,8 +25,8 @@ func WaitFor(ctx context.Context, db Querier, p Projection, position Position) e
 	for delay := time.Millisecond; ; delay = min(2*delay, 50*time.Millisecond) {
 		var c checkpoint
 		begun := false
-		if made = made || there(ctx, p.Target, projectionProbe); made {
-			if c, begun, err = readCheckpoint(ctx, p.Target, p.Name, p.Version); err != nil {
+		if made = made || there(ctx, p.Target, checkpointProbe); made {
+			if c, begun, err = p.checkpoint(ctx); err != nil {
 				return ended(ctx, err)
 			}
 		}

@@ -20,7 +20,7 @@ type Moved struct {
 	Shelf string `json:"shelf"`
 }
 
-// relocate does what moveCopy and retry do.
+// relocate decides what moveCopy decides, until nobody was faster.
 func relocate(ctx context.Context, db *sql.DB, stream, shelf string) error {
 	fold := func(s copyState, e eventfold.Event) (copyState, error) {
 		err := s.apply(e)

@@ -7,10 +7,21 @@
 //	)
 //
 //	publisher := eventfoldmill.NewPublisher(db, eventfoldmill.PublisherConfig{})
-//	subscriber := eventfoldmill.NewSubscriber(db, eventfoldmill.SubscriberConfig{
+//	subscriber, err := eventfoldmill.NewSubscriber(db, eventfoldmill.SubscriberConfig{
 //		Group:       "mailer",
 //		Checkpoints: eventfoldmill.NewSQLCheckpoints(ours, eventfoldmill.SQLCheckpointsConfig{}),
 //	})
+//	if err != nil {
+//		return err
+//	}
+//	defer subscriber.Close()
+//	messages, err := subscriber.Subscribe(ctx, "orders")
+//	if err != nil {
+//		return err
+//	}
+//
+// db is the store, and ours a database of the program, such as SQLite. The example of the package is a
+// program that is whole.
 //
 // A topic is a stream, a message an event. The topic $all, which can only be subscribed to, is all
 // streams. Whatever else appends to the store is seen by subscribers, too.
@@ -38,7 +49,10 @@
 // answer, succeeds and stores nothing, as long as it is the same message; another content under the
 // same UUID is an error with eventfold.ErrDuplicateEvent, and so, with IDOfUUID, is another topic.
 //
-// All messages of one Publish are stored or none, and in their order.
+// All messages of one Publish are stored or none, and in their order. Publish such a batch again as it
+// was: one that has some of its messages and others, or has them in another order, is refused with
+// eventfold.ErrDuplicateEvent, and nothing of it is stored. A message without a UUID is another one
+// each time, so that a batch with one is stored twice when it is published again.
 //
 // # What is delivered, and how often?
 //

@@ -52,7 +52,7 @@ const insert = `INSERT INTO ? (id, type, payload, metadata) VALUES (?, ?, ?, ?)`
 // Publish appends the messages to the stream topic, all of them or none, and returns when they are
 // durable. It goes on although the context of a message has ended. An error of the store is an
 // *eventfold.Error; after one that matches eventfold.ErrOutcomeUnknown publish the same messages
-// again.
+// again, all of them and in the same order, which stores nothing twice if each has a UUID.
 func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 	if err := p.begin(); err != nil {
 		return err

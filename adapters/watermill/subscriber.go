@@ -107,8 +107,8 @@ func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 	return sub.out, nil
 }
 
-// Close ends all subscriptions, waits for them, and closes their channels. A message that is not
-// acknowledged by then will be delivered again. It does not close the database.
+// Close ends all subscriptions, waits for them, and closes their channels. A message that was
+// acknowledged before it is called is not delivered to the group again; one that was not, is. It does not close the database.
 func (s *Subscriber) Close() error {
 	s.mu.Lock()
 	s.closed = true
@@ -245,6 +245,11 @@ func (s *subscription) send(ctx context.Context, e eventfold.Event) (acked bool,
 	case <-m.Nacked():
 		return false, nil
 	case <-ctx.Done():
+	}
+	select { // of two things that have happened, the acknowledgement counts
+	case <-m.Acked():
+		return true, nil
+	default:
 		return false, ctx.Err()
 	}
 }

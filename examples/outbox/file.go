@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 )
 
 // A file has a line of JSON for each event.
@@ -29,6 +30,9 @@ func openFile(name string) (*file, error) {
 	}
 	if err == nil {
 		_, err = f.Seek(whole, io.SeekStart)
+	}
+	if err == nil { // the file may be new
+		err = syncDirectory(filepath.Dir(name))
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), f.Close())

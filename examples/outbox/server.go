@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -32,7 +33,10 @@ func openServer(url, checkpoint string) (*server, error) {
 		return nil, err
 	}
 	s.from, err = strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
-	return s, err
+	if err != nil || s.from < 0 {
+		return nil, fmt.Errorf("%s: %q is no position", checkpoint, text)
+	}
+	return s, nil
 }
 
 func (s *server) next() int64  { return s.from }
@@ -77,11 +81,37 @@ func (s *server) post(ctx context.Context, m message) error {
 	return nil
 }
 
-// move writes the checkpoint beside, and gives it its name when it is whole.
+// move writes the checkpoint beside, and gives it its name when it is whole and on the disk: after a
+// power cut there is the one checkpoint or the other, and never an empty file.
 func (s *server) move(next int64) error {
 	beside := s.checkpoint + ".new"
-	if err := os.WriteFile(beside, []byte(strconv.FormatInt(next, 10)+"\n"), 0o600); err != nil {
+	if err := writeSynced(beside, strconv.FormatInt(next, 10)+"\n"); err != nil {
 		return err
 	}
-	return os.Rename(beside, s.checkpoint)
+	if err := os.Rename(beside, s.checkpoint); err != nil {
+		return err
+	}
+	return syncDirectory(filepath.Dir(s.checkpoint))
+}
+
+// writeSynced writes a file that is on the disk when it returns.
+func writeSynced(name, text string) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// syncDirectory makes the names in a directory durable.
+func syncDirectory(name string) error {
+	d, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
