@@ -127,7 +127,11 @@ func (m *Import) check(e *engine.Event) error {
 	case e.Stream == "":
 		return checkStream(e.Stream, 0)
 	case e.Stream[0] != '$':
-		return checkStream(e.Stream, 0)
+		if err := checkStream(e.Stream, 0); err != nil {
+			return err
+		}
+		_, err := checkEvent(&engine.NewEvent{Type: e.Type, Tags: e.Tags}, 0, int(m.report.Read))
+		return err
 	}
 	return nil
 }

@@ -190,6 +190,13 @@ func TestWhatAnImportRefuses(t *testing.T) {
 		var invalid *engine.InvalidError
 		require.ErrorAs(t, err, &invalid, tt.name)
 		assert.Equal(t, tt.field, invalid.Field, tt.name)
+		before := good
+		before.ID, before.RecordedAt = uuid.New(), time.UnixMicro(4) // so that they are not appended together
+		_, err = importInto(t, "dest", vfs.NewMem(), []engine.Event{before, e, good})
+		require.ErrorAs(t, err, &invalid, tt.name)
+		if invalid.Event >= 0 { // a stream is of no event
+			assert.Equal(t, 1, invalid.Event, "%s: which it is of all that were read", tt.name)
+		}
 	}
 	fsys := vfs.NewMem()
 	_, err := importInto(t, "dest", fsys, []engine.Event{good})

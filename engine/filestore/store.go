@@ -210,7 +210,7 @@ func (s *FileStore) Stats() engine.Stats {
 		FormatMinor:   format.Minor,
 		Poisoned:      s.poisoned.Load(),
 		Writable:      s.writing.Load(),
-		Verified:      s.verifying.done.Load(),
+		Verified:      min(s.verifying.done.Load(), s.verifying.all.Load()), // a segment may be read twice
 		ToVerify:      s.verifying.all.Load(),
 	}
 	report := s.OpenReport()
