@@ -91,7 +91,8 @@ func (v verified) String() string {
 		text += "; the first " + position + " are those of the receipt"
 	}
 	if v.DamagedIndexes > 0 {
-		text += fmt.Sprintf("\n%d index files are damaged. No event is harmed: they are made anew by who writes next", v.DamagedIndexes)
+		text += fmt.Sprintf("\n%d index files are damaged. No event is harmed: they are made anew by who writes next",
+			v.DamagedIndexes)
 	}
 	return text
 }

@@ -22,7 +22,8 @@ import (
 // Only what is durable in the source is taken over. Erasures are carried out before what says that
 // they are done is; until then the copy hides what they name, as the source does. A copy that is
 // behind takes events that the source has erased since without their content, and Verify of it
-// says so until it has come to what tells of the erasure.
+// says so until it has come to what tells of the erasure. What a ledger has erased in the source
+// ([ApplyErasures]) is erased in the copy when it has caught up next.
 //
 // One goroutine uses a Standby.
 type Standby struct {
@@ -211,6 +212,9 @@ func (s *Standby) Catch(ctx context.Context, progress func(StandbyReport)) (Stan
 		}
 	}
 	if err := s.ask(ctx, func(w *writer) error { return w.settleLog() }); err != nil {
+		return StandbyReport{}, err
+	}
+	if err := s.takeErased(ctx, index); err != nil {
 		return StandbyReport{}, err
 	}
 	return StandbyReport{Head: s.head(), Source: index.head}, nil

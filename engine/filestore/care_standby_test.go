@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -234,4 +236,73 @@ func TestAStandbyTakesNoFrameWhoseChainIsWrong(t *testing.T) {
 	var corrupt *engine.CorruptError
 	require.ErrorAs(t, err, &corrupt)
 	assert.Equal(t, format.FrameEvents, f.Kind)
+}
+
+// A ledger is applied to a store that has a standby: to a restored one, say. No event tells of that,
+// and the standby erases the same nevertheless, also what it gets only then, and in a further standby
+// of its own.
+func TestALedgerThatWasAppliedToTheSourceReachesItsStandby(t *testing.T) {
+	s, restored, marked := backedUp(t, 900)
+	standby, further := filepath.Join(t.TempDir(), "standby"), filepath.Join(t.TempDir(), "further")
+	head := catch(t, restored, standby)
+	assert.Equal(t, head, catch(t, standby, further))
+	require.NotEmpty(t, filesWith(t, vfs.OS(), standby, marker))
+
+	_, err := s.Append(t.Context(), erasing(marked...))
+	require.NoError(t, err)
+	ledger := ledgerOf(t, s)
+	require.NoError(t, os.Remove(filepath.Join(restored, backupName)))
+	c := openStore(t, restored, Options{})
+	_, err = c.Append(t.Context(), engine.Append{Stream: "late", Events: []engine.NewEvent{{Type: "t"}}})
+	require.NoError(t, err)
+	require.NoError(t, c.Close())
+	applyLedger(t, ledger, restored, Options{})
+
+	head = catch(t, restored, standby)
+	for _, dir := range []string{standby, further} {
+		if dir == further {
+			assert.Equal(t, head, catch(t, standby, further))
+		}
+		requireClean(t, dir, head, marked)
+		before, err := os.Stat(filepath.Join(dir, format.ErasedName))
+		require.NoError(t, err)
+		assert.Equal(t, head, catch(t, restored, dir), "again, when there is nothing to do")
+		after, err := os.Stat(filepath.Join(dir, format.ErasedName))
+		require.NoError(t, err)
+		assert.True(t, os.SameFile(before, after))
+	}
+}
+
+// catch makes dir a copy of the store in source, as it is now.
+func catch(t *testing.T, source, dir string) engine.Head {
+	t.Helper()
+	r, err := Open(source, Options{ReadOnly: true})
+	require.NoError(t, err)
+	defer r.Close()
+	s, err := OpenStandby(t.Context(), r, dir, Options{SegmentSize: 48 << 10})
+	require.NoError(t, err)
+	defer s.Close()
+	report, err := s.Catch(t.Context(), nil)
+	require.NoError(t, err)
+	return report.Head
+}
+
+// The same of a backup of such a store: the next run to its directory takes the content away.
+func TestALedgerThatWasAppliedToTheSourceReachesItsBackup(t *testing.T) {
+	s, restored, marked := backedUp(t, 300)
+	require.NoError(t, os.Remove(filepath.Join(restored, backupName)))
+	backup := filepath.Join(t.TempDir(), "backup")
+	backUp := func() engine.Head {
+		c := openStore(t, restored, Options{ReadOnly: true})
+		defer c.Close()
+		report, err := c.Backup(t.Context(), backup)
+		require.NoError(t, err)
+		return report.Head
+	}
+	head := backUp()
+	_, err := s.Append(t.Context(), erasing(marked...))
+	require.NoError(t, err)
+	applyLedger(t, ledgerOf(t, s), restored, Options{})
+	assert.Equal(t, head, backUp())
+	requireClean(t, backup, head, marked)
 }

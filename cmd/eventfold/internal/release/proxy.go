@@ -93,7 +93,9 @@ func (t *tree) publish(dir, module, from string, files []string) error {
 		return err
 	}
 	for name, content := range map[string][]byte{
-		"list": []byte(t.version + "\n"), t.version + ".info": info, t.version + ".mod": mod, t.version + ".zip": packed.Bytes(),
+		"list": []byte(t.version + "\n"),
+
+		t.version + ".info": info, t.version + ".mod": mod, t.version + ".zip": packed.Bytes(),
 	} {
 		if err := os.WriteFile(filepath.Join(at, name), content, 0o600); err != nil {
 			return err

@@ -24,7 +24,8 @@ import (
 // oddTexts are names and payloads that formats like to change.
 var oddTexts = []string{
 	"plain", "", " ", "\r\n", "a\r\nb", "\"quoted\", and more", "\ufeffmark", "ünïcode \u2028 \u202e", "=1+1", "null",
-	"a\x00b", "\x1b[31mred", `{"a":1}`, ` {"a":1}`, "{\"a\":\n1}", "{ \"a\" : 1.0e2, \"a\":2 }", "[]", "\"<&>\"", "\xff\xfe", "0",
+	"a\x00b", "\x1b[31mred", `{"a":1}`, ` {"a":1}`, "{\"a\":\n1}", "{ \"a\" : 1.0e2, \"a\":2 }", "[]", "\"<&>\"",
+	"\xff\xfe", "0",
 	`{"big":12345678901234567890.10}`, "{\"t\":\t\"\\u00e4\"}", "\\", strings.Repeat("[", 600) + strings.Repeat("]", 600),
 	"payload=null", "true", strings.Repeat("x", 70_000), "\r", "\n", "{\"a\":\"\xff\"}",
 }
@@ -100,7 +101,9 @@ func write(t *testing.T, target Target, events []eventfold.Event) {
 	}
 }
 
-var names = []string{"e.ndjson", "e.csv", "e.ndjson.gz", "e.jsonl.zst", "e.csv.gz", "e.parquet", "odd ?#%20 näme.sqlite"}
+var names = []string{
+	"e.ndjson", "e.csv", "e.ndjson.gz", "e.jsonl.zst", "e.csv.gz", "e.parquet", "odd ?#%20 näme.sqlite",
+}
 
 func TestWhatIsWrittenIsReadAsItWas(t *testing.T) {
 	want := counted(oddEvents(testenv.Seed(t), 400))
@@ -198,7 +201,8 @@ func TestNoEventsAreAFileToo(t *testing.T) {
 
 func TestEventsOfOthersAreRead(t *testing.T) {
 	text := `
-{"specversion":"1.0","id":"A234-1234","source":"/mycontext","type":"com.example.someevent","subject":"order-1","time":"2018-04-05T17:31:00Z","comexampleextension1":"value","data":{"much":"wow"}}
+{"specversion":"1.0","id":"A234-1234","source":"/mycontext","type":"com.example.someevent","subject":"order-1",` +
+		`"time":"2018-04-05T17:31:00Z","comexampleextension1":"value","data":{"much":"wow"}}
 {"specversion":"1.0","id":"A234-1234","source":"/other","type":"t","data_base64":"AQI="}
 `
 	o := ReadOptions{Stream: "inbox"}
@@ -400,7 +404,8 @@ func TestIDsOfOthersAreTheSameEachTime(t *testing.T) {
 			assert.Equal(t, tt.want, got.String())
 		}
 	}
-	for _, text := range []string{"A-1", "0", "00000000000000000000000000000000", "{00000000-0000-0000-0000-000000000000}"} {
+	others := []string{"A-1", "0", "00000000000000000000000000000000", "{00000000-0000-0000-0000-000000000000}"}
+	for _, text := range others {
 		one, err := idOf(text, "/s")
 		require.NoError(t, err)
 		again, err := idOf(text, "/s")
