@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"time"
 
 	"github.com/eventfold/eventfold"
 	_ "modernc.org/sqlite"
@@ -39,23 +40,26 @@ func main() {
 	}
 }
 
-// run serves until ctx ends, and then finishes what was begun.
+// run serves until ctx ends, and then finishes what was begun, for ten seconds at most.
 func run(ctx context.Context, listener net.Listener, data string) error {
 	tables, err := sql.Open("sqlite", filepath.Join(data, "shop.sqlite")+"?_pragma=busy_timeout(5000)")
 	if err != nil {
 		return err
 	}
 	defer tables.Close()
-	s := &shop{eventfold.OpenDB(eventfold.Config{Path: filepath.Join(data, "shop-events")}), tables}
+	running, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s := &shop{eventfold.OpenDB(eventfold.Config{Path: filepath.Join(data, "shop-events")}), tables, running}
 	defer s.events.Close()
 	server := &http.Server{Handler: s.routes()}
 
-	running, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 2)
 	go func() { defer cancel(); ended <- eventfold.Project(running, s.events, s.customers()) }() // ends with running
 	go func() { defer cancel(); ended <- server.Serve(listener) }()                              // ends with Shutdown
 	<-running.Done()
-	errs := []error{server.Shutdown(context.WithoutCancel(ctx)), <-ended, <-ended}
+	soon, stop := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer stop()
+	errs := []error{server.Shutdown(soon), server.Close(), <-ended, <-ended}
 	for i, err := range errs {
 		if errors.Is(err, context.Canceled) || errors.Is(err, http.ErrServerClosed) {
 			errs[i] = nil // as it should be

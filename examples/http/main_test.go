@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -13,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/eventfold/eventfold/eventfoldtest"
 )
 
 // A service is one that runs for a test.
@@ -67,7 +71,7 @@ func TestAShopTakesOrdersAndRemembersThem(t *testing.T) {
 	assert.Equal(t, `200 {"ada":42}`, s.ask("GET", "/customers?position=2", "", ""), "what was written")
 	metrics := s.ask("GET", "/metrics", "", "")
 	assert.Contains(t, metrics, "eventfold_events 3\n")
-	assert.Contains(t, metrics, `shop_projection_next{name="customers"} 3`)
+	assert.Contains(t, s.ask("GET", "/projections", "", ""), `"Name":"customers","Version":1,"Next":3,`)
 	require.NoError(t, s.stop())
 
 	s = serve(t, data) // goes on where it was
@@ -98,4 +102,16 @@ func TestAServiceWithoutItsDirectoryEnds(t *testing.T) {
 	listener, err := net.Listen("tcp", "localhost:0")
 	require.NoError(t, err)
 	assert.Error(t, run(t.Context(), listener, filepath.Join(t.TempDir(), "missing")))
+}
+
+// TestWhoWaitsForAProjectionThatHasEndedIsAnswered, and so does not keep the service from ending.
+func TestWhoWaitsForAProjectionThatHasEndedIsAnswered(t *testing.T) {
+	tables, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "shop.sqlite"))
+	require.NoError(t, err)
+	defer tables.Close()
+	running, end := context.WithCancel(t.Context())
+	s := &shop{eventfoldtest.Open(t), tables, running}
+	end()
+	_, err = s.totals(t.Context(), httptest.NewRequest("GET", "/customers?position=7", nil))
+	assert.ErrorIs(t, err, context.Canceled)
 }

@@ -5,11 +5,14 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold/metrics"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
 // The events of the shop. Each order is a stream, whose state is an order.
@@ -22,7 +25,7 @@ type (
 	OrderPaid struct{}
 	order     struct {
 		OrderPlaced
-		Paid bool
+		Paid, placed bool
 	}
 )
 
@@ -34,14 +37,17 @@ func init() {
 var foldOrder = eventfold.Typed(func(o order, event any) order {
 	switch e := event.(type) {
 	case OrderPlaced:
-		o.OrderPlaced = e
+		o.OrderPlaced, o.placed = e, true
 	case OrderPaid:
 		o.Paid = true
 	}
 	return o
 })
 
-type shop struct{ events, tables *sql.DB }
+type shop struct {
+	events, tables *sql.DB
+	running        context.Context // ends with the projection
+}
 
 // A refusal is a decision against what was asked.
 type refusal string
@@ -49,31 +55,36 @@ type refusal string
 func (r refusal) Error() string { return string(r) }
 
 func (s *shop) routes() http.Handler {
+	told := prometheus.NewRegistry()
+	told.MustRegister(metrics.NewCollector(s.events, metrics.Options{}))
 	mux := http.NewServeMux()
-	for pattern, f := range map[string]func(ctx context.Context, r *http.Request) (any, error){
-		"POST /orders/{id}": s.place, "POST /orders/{id}/pay": s.pay, "GET /orders/{id}": s.order, "GET /customers": s.totals,
-	} {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			ctx := r.Context()
-			if key := r.Header.Get("Idempotency-Key"); key != "" {
-				ctx = eventfold.WithRequest(ctx, r.URL.Path+" "+key)
-			}
-			done, before, err := eventfold.RequestDone(ctx, s.events)
-			answer := any(done) // of a request that comes again
-			if err == nil && !before {
-				answer, err = f(ctx, r)
-			}
-			if no := refusal(""); errors.As(err, &no) {
-				http.Error(w, err.Error(), http.StatusConflict)
-			} else if err != nil {
-				http.Error(w, "it did not work", http.StatusInternalServerError)
-			} else {
-				_ = json.NewEncoder(w).Encode(answer) // the client may be gone
-			}
-		})
-	}
-	mux.HandleFunc("GET /metrics", s.metrics)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(told, promhttp.HandlerOpts{}))
+	mux.Handle("POST /orders/{id}", answer(s.place))
+	mux.Handle("POST /orders/{id}/pay", answer(s.pay))
+	mux.Handle("GET /orders/{id}", answer(s.order))
+	mux.Handle("GET /customers", answer(s.totals))
+	mux.Handle("GET /projections", answer(func(ctx context.Context, _ *http.Request) (any, error) {
+		return eventfold.Projections(ctx, s.tables)
+	}))
 	return mux
+}
+
+// An answer is JSON. A request that comes again with its key has the answer of the first time.
+type answer func(ctx context.Context, r *http.Request) (any, error)
+
+func (f answer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx := r.Context()
+	if key := r.Header.Get("Idempotency-Key"); key != "" {
+		ctx = eventfold.WithRequest(ctx, r.URL.Path+" "+key)
+	}
+	switch body, err := f(ctx, r); {
+	case err == nil:
+		_ = json.NewEncoder(w).Encode(body) // the client may be gone
+	case errors.As(err, new(refusal)):
+		http.Error(w, err.Error(), http.StatusConflict)
+	default:
+		http.Error(w, "it did not work", http.StatusInternalServerError)
+	}
 }
 
 // place takes an order, and with it its coupon, if nobody has used that.
@@ -88,9 +99,8 @@ func (s *shop) place(ctx context.Context, r *http.Request) (any, error) {
 		placed.Tags = []string{"coupon:" + e.Coupon}
 		same = same.Or(eventfold.WithTags(placed.Tags...))
 	}
-	taken := func(bool, eventfold.Event) (bool, error) { return true, nil }
-	return eventfold.Decide(ctx, s.events, same, taken, func(taken bool) ([]eventfold.Draft, error) {
-		if taken {
+	return eventfold.Decide(ctx, s.events, same, foldOrder, func(o order) ([]eventfold.Draft, error) {
+		if o.placed {
 			return nil, refusal("there is such an order, or the coupon is used")
 		}
 		return []eventfold.Draft{placed}, nil
@@ -98,19 +108,15 @@ func (s *shop) place(ctx context.Context, r *http.Request) (any, error) {
 }
 
 // pay notes that an order is paid, once.
-func (s *shop) pay(ctx context.Context, r *http.Request) (done any, err error) {
-	err = eventfold.Retry(ctx, func(ctx context.Context) error {
-		stream := "order-" + r.PathValue("id")
-		o, version, err := eventfold.Load(ctx, s.events, stream, foldOrder)
-		if err == nil && (o.Paid || version == eventfold.NoVersion) {
-			err = refusal("there is no such order to be paid")
+func (s *shop) pay(ctx context.Context, r *http.Request) (any, error) {
+	paid := eventfold.Draft{Stream: "order-" + r.PathValue("id"), Event: OrderPaid{}}
+	its := eventfold.Where("stream = ?", paid.Stream)
+	return eventfold.Decide(ctx, s.events, its, foldOrder, func(o order) ([]eventfold.Draft, error) {
+		if o.Paid || !o.placed {
+			return nil, refusal("there is no such order to be paid")
 		}
-		if err == nil {
-			done, err = eventfold.AppendEvents(ctx, s.events, stream, eventfold.Exact(version), OrderPaid{})
-		}
-		return err
+		return []eventfold.Draft{paid}, nil
 	})
-	return done, err
 }
 
 func (s *shop) order(ctx context.Context, r *http.Request) (any, error) {
@@ -140,27 +146,13 @@ func (s *shop) customers() eventfold.Projection {
 // totals reads the projection, which has what was written at ?position= by then.
 func (s *shop) totals(ctx context.Context, r *http.Request) (any, error) {
 	at, _ := strconv.ParseInt(r.FormValue("position"), 10, 64)
-	if err := eventfold.WaitFor(ctx, s.events, s.customers(), eventfold.Position(at)); err != nil {
+	waiting, stop := context.WithTimeout(s.running, 5*time.Second) // nobody waits for what does not come
+	defer stop()
+	defer context.AfterFunc(ctx, stop)()
+	if err := eventfold.WaitFor(waiting, s.events, s.customers(), eventfold.Position(at)); err != nil {
 		return nil, err
 	}
 	var totals string
 	err := s.tables.QueryRowContext(ctx, `SELECT json_group_object(name, total) FROM customer`).Scan(&totals)
 	return json.RawMessage(totals), err
-}
-
-// metrics writes the numbers of $stats, and where the projection is.
-func (s *shop) metrics(w http.ResponseWriter, r *http.Request) {
-	var stats map[string]json.Number
-	err := s.events.QueryRowContext(r.Context(), `SELECT json_group_object(name, value) FROM $stats
-		WHERE text IS NULL AND kind IS NOT NULL`).Scan(eventfold.JSON(&stats))
-	list, _ := eventfold.Projections(r.Context(), s.tables) // before it has begun there is no table
-	for name, value := range stats {
-		fmt.Fprintln(w, "eventfold_"+name, value)
-	}
-	for _, p := range list {
-		fmt.Fprintf(w, "shop_projection_next{name=%q} %d\n", p.Name, p.Next)
-	}
-	if err != nil {
-		fmt.Fprintln(w, "#", err)
-	}
 }

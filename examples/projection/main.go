@@ -55,7 +55,10 @@ func run(ctx context.Context, store, database string, out io.Writer) error {
 
 	running, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)
-	go func() { ended <- eventfold.Project(running, events, balances(target)) }() // ends with stop
+	go func() { // ends with stop; whoever waits for it under running is told when it ends by itself
+		defer cancel()
+		ended <- eventfold.Project(running, events, balances(target))
+	}()
 	stop := sync.OnceValue(func() error { cancel(); return <-ended })
 	defer stop()
 
@@ -68,8 +71,8 @@ func run(ctx context.Context, store, database string, out io.Writer) error {
 		last = done.Events[0].Position
 	}
 	// A service would go on until it is stopped. This one waits until it can read what it has written.
-	if err := eventfold.WaitFor(ctx, events, balances(target), last); err != nil {
-		return err
+	if err := eventfold.WaitFor(running, events, balances(target), last); err != nil {
+		return errors.Join(stop(), err)
 	}
 	if err := show(ctx, target, out); err != nil {
 		return err

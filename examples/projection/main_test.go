@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"database/sql"
 	"fmt"
+	"io"
 	"path/filepath"
 	"testing"
 
@@ -31,5 +32,17 @@ func TestRunTwice(t *testing.T) {
 		assert.Equal(t, eventfold.Position(10*round), list[0].Next)
 		assert.Equal(t, int64(3), accounts)
 		assert.Equal(t, 45*round, sum, "every event counts exactly once")
+	}
+}
+
+// TestRunEndsWithItsProjection, which refuses a database that was made of another store.
+func TestRunEndsWithItsProjection(t *testing.T) {
+	dir := t.TempDir()
+	database := filepath.Join(dir, "balances.sqlite")
+	require.NoError(t, run(t.Context(), filepath.Join(dir, "store"), database, io.Discard))
+	for range 3 {
+		err := run(t.Context(), filepath.Join(dir, "other"), database, io.Discard)
+		assert.ErrorIs(t, err, eventfold.ErrConfig)
+		assert.ErrorContains(t, err, "another store")
 	}
 }
