@@ -26,7 +26,10 @@ func plotCommand() *cli.Command {
 		Flags: append([]cli.Flag{
 			storeFlag(),
 			&cli.StringFlag{Name: "by", Usage: "`WHAT`: time, type, stream, category", Value: "time"},
-			&cli.StringFlag{Name: "every", Usage: "`UNIT` of time: minute, hour, day, week, month, year (default: what gives up to 100 points)"},
+			&cli.StringFlag{
+				Name:  "every",
+				Usage: "`UNIT` of time: minute, hour, day, week, month, year (default: what gives up to 100 points)",
+			},
 			&cli.StringFlag{Name: "to", Usage: "`FILE` that ends in .svg or .png"},
 			&cli.StringFlag{Name: "title", Usage: "`TEXT` above it"},
 			&cli.IntFlag{Name: "limit", Aliases: []string{"n"}, Usage: "at most `N` bars", Value: 20},
@@ -85,10 +88,9 @@ func drawerOf(c *cli.Command) (func(*cli.Command, *picture) error, error) {
 	if c.Int("width") < 0 || c.Int("height") < 0 || c.Int("width") > 10_000 || c.Int("height") > 10_000 || c.Int("limit") < 1 {
 		return nil, usage("--width and --height are up to 10000, --limit is 1 or more")
 	}
-	if c.Bool("json") {
-		return tellPicture, nil
-	}
 	switch ending := strings.ToLower(filepath.Ext(c.String("to"))); {
+	case !c.IsSet("to") && c.Bool("json"):
+		return tellPicture, nil
 	case !c.IsSet("to"):
 		return drawPicture, nil
 	case ending == ".svg", ending == ".png":
@@ -265,5 +267,11 @@ func savePicture(c *cli.Command, p *picture) error {
 	if err := wholefile.Write(name, 0o644, wholefile.Content(content)); err != nil {
 		return err
 	}
-	return tell(c.Root().Writer, false, nil, "%s of %s drawn into %s", plural(int64(len(p.bars)), "point"), p.title, name)
+	drawn := struct {
+		File   string `json:"file"`
+		Title  string `json:"title"`
+		Points int64  `json:"points"`
+	}{name, p.title, int64(len(p.bars))}
+	return tell(c.Root().Writer, c.Bool("json"), drawn,
+		"%s of %s drawn into %s", plural(drawn.Points, "point"), p.title, name)
 }

@@ -4,12 +4,14 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -112,6 +114,12 @@ func (x *terminal) awaitPrompt(prompt string) {
 	x.await("\x1b[?25h")
 }
 
+// awaitDrawn waits until the editor has drawn a line, and waits for keys.
+func (x *terminal) awaitDrawn() {
+	x.t.Helper()
+	x.await("\x1b[?25h")
+}
+
 // smallStore makes a store of three events.
 func smallStore(t *testing.T) string {
 	t.Helper()
@@ -186,8 +194,95 @@ func TestTheShellCompletesAtTab(t *testing.T) {
 func TestASignalLeavesTheTerminalAsItWas(t *testing.T) {
 	x := atTerminal(t, []string{"XDG_STATE_HOME=" + t.TempDir()}, "shell", smallStore(t))
 	x.awaitPrompt("eventfold> ")
-	require.NoError(t, x.command.Process.Signal(endings[1]))
+	require.NoError(t, x.command.Process.Signal(syscall.SIGTERM))
 	assert.Equal(t, exitError, x.end())
+}
+
+// What was typed in a transaction that is open at the end is gone, however the end comes.
+func TestATransactionThatIsOpenAtTheEndOfTheShellIsTold(t *testing.T) {
+	for name, end := range map[string]func(*terminal){
+		"Ctrl-D":   func(x *terminal) { x.typed("\x04") },
+		".quit":    func(x *terminal) { x.typed(".quit\r") },
+		"a signal": func(x *terminal) { _ = x.command.Process.Signal(syscall.SIGTERM) },
+	} {
+		store := smallStore(t)
+		x := atTerminal(t, []string{"XDG_STATE_HOME=" + t.TempDir(), "NO_COLOR=1"}, "shell", "--write", store)
+		x.awaitPrompt("eventfold> ")
+		x.typed("BEGIN; INSERT INTO new (type) VALUES ('A');\r")
+		x.awaitPrompt("eventfold (transaction)> ")
+		end(x)
+		x.await("there is no COMMIT behind the last BEGIN")
+		assert.Equal(t, exitError, x.end(), name)
+		assert.Equal(t, "0", answerOf(t, store, "SELECT COUNT(*) FROM new"), name)
+	}
+}
+
+func TestAnInterruptWhileNothingRunsLeavesTheShellAlone(t *testing.T) {
+	x := atTerminal(t, []string{"XDG_STATE_HOME=" + t.TempDir(), "NO_COLOR=1"}, "shell", smallStore(t))
+	x.awaitPrompt("eventfold> ")
+	for range 3 {
+		require.NoError(t, x.command.Process.Signal(os.Interrupt))
+		x.typed("SELECT 6 * 7;\r")
+		x.await("42\r\n")
+		x.awaitPrompt("eventfold> ")
+	}
+	x.typed("\x04")
+	assert.Equal(t, exitOK, x.end())
+}
+
+// What is pasted is one text, with commands of the shell and statements, and more of it than what is
+// read from a terminal at a time. Tabs do not complete, and nothing in it moves the cursor.
+func TestWhatIsPastedRunsLineByLine(t *testing.T) {
+	x := atTerminal(t, []string{"XDG_STATE_HOME=" + t.TempDir(), "NO_COLOR=1"}, "shell", smallStore(t))
+	x.awaitPrompt("eventfold> ")
+	var text strings.Builder
+	text.WriteString(".mode csv\r\n.timer off\rSELECT COUNT(*) AS n\rFROM\t$all;\r")
+	for n := range 100 {
+		fmt.Fprintf(&text, "\tSELECT %d AS row%d;\x1b\r", n, n)
+	}
+	x.typed("\x1b[200~" + text.String() + "\x1b[201~")
+	x.await("row99")
+	x.awaitDrawn()
+	x.typed("\r")
+	x.await("n\r\n3\r\n")
+	for n := range 100 {
+		x.await(fmt.Sprintf("row%d\r\n%d\r\n", n, n))
+	}
+	x.awaitPrompt("eventfold> ")
+	x.typed("\x1b[200~.quit\rSELECT 'not run';\x1b[201~")
+	x.await("not run")
+	x.awaitDrawn()
+	x.typed("\r")
+	assert.Equal(t, exitOK, x.end())
+}
+
+func TestWhatIsPastedEndsWithItsFirstError(t *testing.T) {
+	x := atTerminal(t, []string{"XDG_STATE_HOME=" + t.TempDir(), "NO_COLOR=1"}, "shell", smallStore(t))
+	x.awaitPrompt("eventfold> ")
+	x.typed("\x1b[200~SELECT 1 AS one;\rSELECT nothing FROM $all;\rSELECT 2 AS two;\x1b[201~")
+	x.await("AS two")
+	x.awaitDrawn()
+	x.typed("\r")
+	x.await("there is no column")
+	assert.NotContains(t, x.shown(), "(1 row)")
+	x.awaitPrompt("eventfold> ")
+	x.typed("\x04")
+	assert.Equal(t, exitOK, x.end())
+}
+
+func TestEntriesAreWholeWhenTheLastOneIs(t *testing.T) {
+	tests := []struct {
+		text string
+		want bool
+	}{
+		{"", true}, {" \n", true}, {"SELECT 1", false}, {"SELECT 1;", true}, {"SELECT 1; -- a", true},
+		{"SELECT 1; /* a", false}, {"SELECT 1; /* a\n*/", true}, {"SELECT ';", false}, {"SELECT ';\n';", true},
+		{".mode csv", true}, {".mode csv\nSELECT 1", false}, {".mode csv\nSELECT\n1;", true},
+		{"SELECT 1;\n.mode csv", true}, {"SELECT\n.mode csv", false}, {"SELECT 1;\nSELECT 2", false},
+	}
+	for _, tt := range tests {
+		assert.Equal(t, tt.want, wholeEntries(tt.text), "%q", tt.text)
+	}
 }
 
 func TestProposalsDependOnWhatStandsBefore(t *testing.T) {

@@ -151,8 +151,9 @@ type ReadOptions struct {
 	Stream string // of events that name none; "" is none
 }
 
-// maxLine bounds a line: the largest event, its payload in base64, and room for the rest.
-const maxLine = 64 << 20
+// maxLine bounds a line: the largest event, every byte of it written as \u00xx, which is six, as others
+// may do with a text, and room for the rest. (In base64 it takes much less.)
+const maxLine = 8 * engine.MaxEventLimit
 
 func readLines(r io.Reader, o ReadOptions) iter.Seq2[eventfold.Event, error] {
 	return func(yield func(eventfold.Event, error) bool) {
@@ -174,7 +175,11 @@ func readLines(r io.Reader, o ReadOptions) iter.Seq2[eventfold.Event, error] {
 				return
 			}
 		}
-		if err := scan.Err(); err != nil {
+		err := scan.Err()
+		if errors.Is(err, bufio.ErrTooLong) {
+			err = fmt.Errorf("the line is longer than %d MiB", maxLine>>20)
+		}
+		if err != nil {
 			yield(eventfold.Event{}, &InputError{Line: n + 1, Err: err})
 		}
 	}
