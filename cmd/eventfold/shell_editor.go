@@ -33,7 +33,8 @@ func newEditor(sh *shell, remember bool) *editor {
 	}
 	c := &completer{session: sh.session}
 	e.line.Completer = func(line []rune, cursor int) readline.Completions {
-		return c.complete(string(line[:min(cursor, len(line))]))
+		cursor = min(cursor, len(line))
+		return c.complete(string(line[:cursor]), string(line[cursor:]))
 	}
 	if remember {
 		if h, err := openHistory(historyFile()); err == nil { // it does without, otherwise

@@ -293,9 +293,25 @@ func TestProposalsDependOnWhatStandsBefore(t *testing.T) {
 	defer s.close()
 	c := &completer{session: s}
 	tests := []struct {
-		before, word string
+		before, word string // what stands behind the cursor follows |
 		want, not    []string
 	}{
+		{"SELECT first_|FROM $types", "first_", []string{"first_position"}, nil},
+		{"SELECT |FROM $types", "", []string{"events", "SELECT"}, []string{"payload", "metadata"}},
+		{"SELECT | FROM order-1 AS o", "", []string{"payload", "category"}, []string{"first_position"}},
+		{"SELECT * FROM $all JOIN $types AS t ON t.ev", "ev", []string{"events"}, []string{"event", "every("}},
+		{"SELECT t.| FROM $streams s, $types t", "", []string{"events", "type"}, []string{"stream", "SELECT"}},
+		{"SELECT * FROM $streams s, $types WHERE s.", "", []string{"stream"}, []string{"type", "SELECT"}},
+		{"SELECT $types.| FROM $types", "", []string{"first_position"}, []string{"payload"}},
+		{"SELECT * FROM (SELECT * FROM $types) WHERE fir", "fir", []string{"first_position"}, nil},
+		{"SELECT COUNT(*) AS counted FROM $all ORDER BY cou", "cou", []string{"counted", "count("}, nil},
+		{"SELECT * FROM $types; SELECT pay", "pay", []string{"payload"}, nil},
+		{"SELECT pay|; SELECT * FROM $types", "pay", []string{"payload"}, nil},
+		{"SELECT -- FROM $types\n pay", "pay", []string{"payload"}, nil},
+		{"INSERT INTO new (pay", "pay", []string{"payload"}, nil},
+		{"SELECT * FROM", "FROM", nil, nil}, {"SELECT * FROM $all,", "", []string{"$types"}, []string{"SELECT"}},
+		{"SELECT * FROM $all a,order-", "order-", []string{"order-1"}, []string{"$all"}},
+		{"SELECT * FROM $all WHERE f(a, ", "", []string{"SELECT"}, []string{"$all"}},
 		{"sel", "sel", []string{"select"}, []string{"SELECT", "stream"}},
 		{"SELECT pay", "pay", []string{"payload"}, []string{"position"}},
 		{"SELECT json_ext", "json_ext", []string{"json_extract("}, nil},
@@ -314,7 +330,8 @@ func TestProposalsDependOnWhatStandsBefore(t *testing.T) {
 		{`\d ord`, "ord", []string{"order-1"}, nil},
 	}
 	for _, tt := range tests {
-		word, list := c.proposals(tt.before)
+		before, behind, _ := strings.Cut(tt.before, "|")
+		word, list := c.proposals(before, behind)
 		assert.Equal(t, tt.word, word, tt.before)
 		var texts []string
 		for _, p := range list {
