@@ -13,6 +13,7 @@ import (
 
 	"github.com/eventfold/eventfold"
 	"github.com/eventfold/eventfold/cmd/eventfold/internal/wholefile"
+	"github.com/eventfold/eventfold/engine"
 )
 
 func restoreCommand() *cli.Command {
@@ -49,7 +50,11 @@ func restore(ctx context.Context, c *cli.Command) error {
 	if err := checkFree(dir); err != nil {
 		return err
 	}
+	progress := newProgress(c, "restore", unitBytes, 0)
+	defer progress.end()
+	ctx = engine.WithProgress(ctx, progress.follow)
 	report, err := fillRestored(ctx, c.Root().Reader, backup, dir+restoring, ledger)
+	progress.end()
 	if err != nil {
 		return err
 	}
