@@ -102,6 +102,10 @@ func TestScripts(t *testing.T) {
 // absent TEXT DIR fails if a file below the directory holds the text; ! absent if none does.
 func absent(ts *testscript.TestScript, neg bool, args []string) {
 	found := ""
+	// A process that another test starts meanwhile would have the file open until it is another
+	// program, and be told as one that reads it.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	ts.Check(filepath.WalkDir(ts.MkAbs(args[1]), func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
