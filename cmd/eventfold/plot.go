@@ -20,9 +20,9 @@ func plotCommand() *cli.Command {
 		Name:      "plot",
 		Usage:     "draw events over time, or by type, or any query",
 		ArgsUsage: "[STORE] [SQL]",
-		Description: "Draws the number of events over time as a line, or with --by type, stream or category as bars. SQL is\n" +
-			"a SELECT whose first column is a name or a time and whose second is a number: times make a line,\n" +
-			"names bars. It is drawn in the terminal, or into the file of --to, SVG or PNG by its name.",
+		Description: "Draws the number of events over time as a line, or with --by type, stream or category as bars.\n" +
+			"SQL is a SELECT whose first column is a name or a time and whose second is a number: times make a\n" +
+			"line, names bars. It is drawn in the terminal, or into the file of --to, SVG or PNG by its name.",
 		Flags: append([]cli.Flag{
 			storeFlag(),
 			&cli.StringFlag{Name: "by", Usage: "`WHAT`: time, type, stream, category", Value: "time"},
@@ -85,7 +85,8 @@ func runPlot(ctx context.Context, c *cli.Command) (err error) {
 
 // drawerOf returns what draws: the terminal, or a file.
 func drawerOf(c *cli.Command) (func(*cli.Command, *picture) error, error) {
-	if c.Int("width") < 0 || c.Int("height") < 0 || c.Int("width") > 10_000 || c.Int("height") > 10_000 || c.Int("limit") < 1 {
+	width, height := c.Int("width"), c.Int("height")
+	if min(width, height) < 0 || max(width, height) > 10_000 || c.Int("limit") < 1 {
 		return nil, usage("--width and --height are up to 10000, --limit is 1 or more")
 	}
 	switch ending := strings.ToLower(filepath.Ext(c.String("to"))); {
@@ -158,7 +159,8 @@ func (p *picture) overTime(ctx context.Context, c *cli.Command, s *session, f *f
 		}
 		known = known || u.name == unit
 		if u.name == unit && last.Time.Sub(first.Time)/u.long > mostPoints {
-			return usage("there are more than %d units from the first event to the last: say a longer one than --every %s", mostPoints, unit)
+			return usage("there are more than %d units from the first event to the last: "+
+				"say a longer one than --every %s", mostPoints, unit)
 		}
 	}
 	if !known {
@@ -214,7 +216,8 @@ func (p *picture) read(ctx context.Context, s *session, text string, args []any)
 		return err
 	}
 	if len(columns) < 2 {
-		return usage("the query has %s: the first is a name or a time, the second a number", plural(int64(len(columns)), "column"))
+		return usage("the query has %s: the first is a name or a time, the second a number",
+			plural(int64(len(columns)), "column"))
 	}
 	p.line = p.line || columns[0].kind == "TIMESTAMP"
 	if p.title == "" {

@@ -29,7 +29,10 @@ func queryCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "param", Aliases: []string{"p"}, Usage: "`NAME=VALUE` of the parameter :NAME"},
 			&cli.StringSliceFlag{Name: "arg", Aliases: []string{"a"}, Usage: "`VALUE` of the next parameter ?"},
 			&cli.BoolFlag{Name: "write", Usage: "open the store for writing"},
-			&cli.DurationFlag{Name: "watch", Aliases: []string{"w"}, Usage: "again and again, so `LONG` after the end of the last run"},
+			&cli.DurationFlag{
+				Name: "watch", Aliases: []string{"w"},
+				Usage: "again and again, so `LONG` after the end of the last run",
+			},
 		}, outputFlags()...),
 		Action: runQuery,
 	}

@@ -83,7 +83,8 @@ func (x *terminal) shown() string {
 // await waits until a text is shown behind what was shown before.
 func (x *terminal) await(text string) {
 	x.t.Helper()
-	if !assert.Eventually(x.t, func() bool { return strings.Contains(x.shown(), text) }, 30*time.Second, 5*time.Millisecond) {
+	shown := func() bool { return strings.Contains(x.shown(), text) }
+	if !assert.Eventually(x.t, shown, time.Minute, 5*time.Millisecond) {
 		x.t.Fatalf("%q is not shown:\n%q", text, x.shown())
 	}
 	x.mu.Lock()
@@ -348,7 +349,8 @@ func TestProposalsDependOnWhatStandsBefore(t *testing.T) {
 
 func TestPiecesOfAStatementHaveColours(t *testing.T) {
 	c := &console{colour: true}
-	assert.Equal(t, "\x1b[34mSELECT\x1b[0m type, \x1b[32m'a'\x1b[0m; \x1b[2m-- b\x1b[0m", highlight(c, "SELECT type, 'a'; -- b"))
+	assert.Equal(t, "\x1b[34mSELECT\x1b[0m type, \x1b[32m'a'\x1b[0m; \x1b[2m-- b\x1b[0m",
+		highlight(c, "SELECT type, 'a'; -- b"))
 	assert.Equal(t, ".mode csv", highlight(c, ".mode csv"))
 }
 

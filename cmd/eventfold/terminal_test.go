@@ -43,7 +43,8 @@ func TestALongResultGoesToThePager(t *testing.T) {
 func TestAReaderThatGoesAwayIsNoError(t *testing.T) {
 	executable, err := exec.LookPath("eventfold")
 	require.NoError(t, err)
-	c := exec.CommandContext(t.Context(), executable, "query", "-o", "csv", smallStore(t), "SELECT value FROM generate_series(1, 1000000)")
+	c := exec.CommandContext(t.Context(), executable, "query", "-o", "csv", smallStore(t),
+		"SELECT value FROM generate_series(1, 1000000)")
 	var told strings.Builder
 	c.Stderr = &told
 	out, err := c.StdoutPipe()
