@@ -16,6 +16,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold/cmd/eventfold/internal/transfer"
 	"github.com/eventfold/eventfold/engine"
 )
 
@@ -248,21 +249,21 @@ func (a *appending) gather(ctx context.Context, events <-chan *incoming) (batch 
 	return batch, true
 }
 
-// longestLine is how long a line of the input may be: the largest event with every byte written as
-// \u00xx, which is six, and room for the rest.
-const longestLine = 8 * engine.MaxEventLimit
-
 // readEvents reads lines until there are no more.
 func (a *appending) readEvents(ctx context.Context, in io.Reader, events chan<- *incoming) error {
-	lines := bufio.NewScanner(in)
-	lines.Buffer(make([]byte, 1<<16), longestLine)
-	n := 0
-	for lines.Scan() {
-		n++
-		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
+	lines := transfer.NewLineReader(in)
+	for n := 1; ; n++ {
+		line, err := lines.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil && len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}
-		e, err := a.readEvent(lines.Bytes())
+		var e *incoming
+		if err == nil {
+			e, err = a.readEvent(line)
+		}
 		if err != nil {
 			return fmt.Errorf("line %d of the input: %w", n, err)
 		}
@@ -273,12 +274,6 @@ func (a *appending) readEvents(ctx context.Context, in io.Reader, events chan<- 
 			return ctx.Err()
 		}
 	}
-	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
-		return fmt.Errorf("line %d of the input is longer than %s", n+1, byteSize(longestLine))
-	} else if err != nil {
-		return fmt.Errorf("line %d of the input: %w", n+1, err)
-	}
-	return nil
 }
 
 // readEvent reads one line.

@@ -259,20 +259,3 @@ func TestABatchIsBoundedByItsBytes(t *testing.T) {
 	assert.Len(t, batch, 4)
 	assert.False(t, more)
 }
-
-func TestAppendRefusesAsAWholeWhatIsTooMuchForOneAppend(t *testing.T) {
-	store := filepath.Join(t.TempDir(), "store")
-	line := `{"type": "A", "payload": "` + strings.Repeat("x", 1<<19) + `"}` + "\n"
-	input := strings.Repeat(line, 140)
-	c := newCommand(t, "append", "--create", "--batch", "0", store, "s")
-	c.Stdin = strings.NewReader(input)
-	require.NoError(t, c.Start())
-	assert.Equal(t, exitError, c.exitCode())
-	assert.Contains(t, c.told.String(), "of the input: ")
-	assert.NotContains(t, c.told.String(), "before it")
-	c = newCommand(t, "append", "--create", store, "s")
-	c.Stdin = strings.NewReader(input)
-	require.NoError(t, c.Start())
-	assert.Equal(t, exitOK, c.exitCode(), c.told.String())
-	assert.Equal(t, "140", answerOf(t, store, "SELECT COUNT(*) FROM s"))
-}
