@@ -19,26 +19,26 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A command is eventfold as a process of its own.
-type command struct {
+// A process is eventfold as one of its own.
+type process struct {
 	*exec.Cmd
 	told bytes.Buffer // its standard error
 }
 
-// newCommand prepares eventfold with arguments. It is killed if it takes minutes.
-func newCommand(t *testing.T, args ...string) *command {
+// newProcess prepares eventfold with arguments. It is killed if it takes minutes.
+func newProcess(t *testing.T, args ...string) *process {
 	t.Helper()
 	executable, err := exec.LookPath("eventfold")
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	t.Cleanup(cancel)
-	c := &command{Cmd: exec.CommandContext(ctx, executable, args...)}
+	c := &process{Cmd: exec.CommandContext(ctx, executable, args...)}
 	c.Stderr = &c.told
 	return c
 }
 
 // exitCode waits for the end.
-func (c *command) exitCode() int {
+func (c *process) exitCode() int {
 	_ = c.Wait()
 	return c.ProcessState.ExitCode()
 }
@@ -56,7 +56,7 @@ func unread(t *testing.T) *os.File {
 // answerOf runs a query whose answer is one value.
 func answerOf(t *testing.T, store, text string) string {
 	t.Helper()
-	out, err := newCommand(t, "query", "-o", "csv", store, text).Output()
+	out, err := newProcess(t, "query", "-o", "csv", store, text).Output()
 	require.NoError(t, err)
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	require.Len(t, lines, 2)
@@ -67,14 +67,14 @@ func answerOf(t *testing.T, store, text string) string {
 func TestAppendAppendsAllThatItReadsAlthoughNobodyReadsWhatItTells(t *testing.T) {
 	store := filepath.Join(t.TempDir(), "store")
 	input := strings.Repeat(`{"type": "A"}`+"\n", 3000)
-	c := newCommand(t, "append", "--create", "--json", "--batch", "100", store, "s")
+	c := newProcess(t, "append", "--create", "--json", "--batch", "100", store, "s")
 	c.Stdin, c.Stdout = strings.NewReader(input), unread(t)
 	require.NoError(t, c.Start())
 	assert.Equal(t, exitOK, c.exitCode())
 	assert.Empty(t, c.told.String())
 	assert.Equal(t, "3000", answerOf(t, store, "SELECT COUNT(*) FROM s"))
 
-	c = newCommand(t, "append", "-v", store, "s")
+	c = newProcess(t, "append", "-v", store, "s")
 	c.Stdin, c.Stdout = strings.NewReader(input+`{"tipe": "A"}`+"\n"), unread(t)
 	require.NoError(t, c.Start())
 	assert.Equal(t, exitError, c.exitCode())
@@ -91,7 +91,7 @@ func TestAppendTellsInTheEndWhatItCouldNotTell(t *testing.T) {
 	}
 	defer full.Close()
 	store := filepath.Join(t.TempDir(), "store")
-	c := newCommand(t, "append", "--create", "--json", "--batch", "100", store, "s")
+	c := newProcess(t, "append", "--create", "--json", "--batch", "100", store, "s")
 	c.Stdin, c.Stdout = strings.NewReader(strings.Repeat(`{"type": "A"}`+"\n", 1000)), full
 	require.NoError(t, c.Start())
 	assert.Equal(t, exitError, c.exitCode())
@@ -128,7 +128,7 @@ func TestWhatDoesNotHappenBecauseNobodyReadsIsTold(t *testing.T) {
 			if tt.write {
 				args = append(args, "--write")
 			}
-			c := newCommand(t, args...)
+			c := newProcess(t, args...)
 			c.Stdin, c.Stdout = strings.NewReader(tt.text), unread(t)
 			require.NoError(t, c.Start())
 			assert.Equal(t, tt.exit, c.exitCode(), "%s: %s: %s", name, tt.name, c.told.String())
@@ -149,7 +149,7 @@ func TestASignalEndsWhatWaitsForInput(t *testing.T) {
 	} {
 		r, w, err := os.Pipe()
 		require.NoError(t, err)
-		c := newCommand(t, args...)
+		c := newProcess(t, args...)
 		c.Stdin = r
 		require.NoError(t, c.Start())
 		require.NoError(t, r.Close())
@@ -175,7 +175,7 @@ func TestAReadOfALedgerEndsWithItsContext(t *testing.T) {
 
 // How far it has come is told beside the signal.
 func TestAnInterruptedAppendTellsWhatIsStored(t *testing.T) {
-	c := newCommand(t, "append", "-v", smallStore(t), "s")
+	c := newProcess(t, "append", "-v", smallStore(t), "s")
 	in, err := c.StdinPipe()
 	require.NoError(t, err)
 	out, err := c.StdoutPipe()
@@ -217,7 +217,7 @@ func TestSignalsThatWereIgnoredAtTheStartStayIgnored(t *testing.T) {
 	store := smallStore(t)
 	executable, err := exec.LookPath("eventfold")
 	require.NoError(t, err)
-	c := newCommand(t)
+	c := newProcess(t)
 	c.Path, err = exec.LookPath("sh")
 	require.NoError(t, err)
 	c.Args = []string{"sh", "-c", `trap "" HUP INT; exec "$0" tail -f -n 1 -o csv "$1"`, executable, store}
