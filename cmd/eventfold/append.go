@@ -16,6 +16,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold/cmd/eventfold/internal/transfer"
 	"github.com/eventfold/eventfold/engine"
 )
 
@@ -31,8 +32,14 @@ func appendCommand() *cli.Command {
 			"a query may be appended elsewhere. Events with ids are appended once, however often it is tried.",
 		Flags: []cli.Flag{
 			storeFlag(),
-			&cli.StringFlag{Name: "expect", Usage: "at which `VERSION` the stream must be: any, none, exists, or a number", Value: "any"},
-			&cli.IntFlag{Name: "batch", Usage: "append at most `N` events together, all of them or none; 0 is everything", Value: 500},
+			&cli.StringFlag{
+				Name: "expect", Value: "any",
+				Usage: "at which `VERSION` the stream must be: any, none, exists, or a number",
+			},
+			&cli.IntFlag{
+				Name: "batch", Value: 500,
+				Usage: "append at most `N` events together, all of them or none; 0 is everything",
+			},
 			&cli.BoolFlag{Name: "create", Usage: "make the store if it is not there"},
 			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "tell the position of each event"},
 		},
@@ -55,6 +62,7 @@ type incoming struct {
 	RecordedAt any `json:"recorded_at"`
 
 	line  int // of the input, from 1
+	size  int // how many bytes it takes in an append, at least
 	event eventfold.NewEvent
 }
 
@@ -70,6 +78,7 @@ func (e *incoming) make() (err error) {
 	if e.ID != "" {
 		e.event.ID, err = uuid.Parse(e.ID)
 	}
+	e.size = len(e.event.ID) + len(e.event.Payload) + len(e.event.Metadata)
 	return err
 }
 
@@ -171,15 +180,21 @@ func (a *appending) readFlags() error {
 // idle is how long a batch that is not full waits for another event.
 const idle = 50 * time.Millisecond
 
+// A batch is at most so large, so that it is far from what an append may have, and what waits for one
+// in memory is bounded, too: by waiting events beside the batch.
+const (
+	largestBatch = 8 << 20 // bytes
+	waiting      = 64      // events
+)
+
 // readAll appends all events of the input.
 func (a *appending) readAll(ctx context.Context, in io.Reader) error {
-	events := make(chan *incoming, 1024)
+	events := make(chan *incoming, waiting)
 	failed := make(chan error, 1)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	// Ended by the end of the input or by cancel. What waits for a byte of the input then, waits
-	// until the process ends: the input cannot be told to stop.
-	go func() {
+	in = interruptible(ctx, in)
+	go func() { // ended by the end of the input or by cancel
 		defer close(events)
 		failed <- a.readEvents(ctx, in, events)
 	}()
@@ -198,6 +213,7 @@ func (a *appending) readAll(ctx context.Context, in io.Reader) error {
 			if failure := a.appendBatch(ctx, batch); failure != nil {
 				return failure
 			}
+			_ = a.out.Flush() // an error comes again at the end
 		}
 		if !more {
 			return err
@@ -206,16 +222,21 @@ func (a *appending) readAll(ctx context.Context, in io.Reader) error {
 }
 
 // gather waits for an event and takes those that come soon after, as many as a batch has. more is
-// false behind the last one.
+// false behind the last one. If everything is to be one batch, it is what an append may have, and one
+// event more, so that the store refuses it.
 func (a *appending) gather(ctx context.Context, events <-chan *incoming) (batch []*incoming, more bool) {
 	var quiet <-chan time.Time // nil until there is an event, and if everything is one batch
-	for a.batch == 0 || len(batch) < a.batch {
+	most, size := largestBatch, 0
+	if a.batch == 0 {
+		most = engine.MaxAppendSize
+	}
+	for size < most && (a.batch == 0 || len(batch) < a.batch) {
 		select {
 		case e, ok := <-events:
 			if !ok {
 				return batch, false
 			}
-			batch = append(batch, e)
+			batch, size = append(batch, e), size+e.size
 			if a.batch > 0 {
 				quiet = time.After(idle)
 			}
@@ -228,20 +249,21 @@ func (a *appending) gather(ctx context.Context, events <-chan *incoming) (batch 
 	return batch, true
 }
 
-// longestLine is how long a line of the input may be: the largest event, every byte written as \u00xx.
-const longestLine = 128 << 20
-
 // readEvents reads lines until there are no more.
 func (a *appending) readEvents(ctx context.Context, in io.Reader, events chan<- *incoming) error {
-	lines := bufio.NewScanner(in)
-	lines.Buffer(make([]byte, 1<<16), longestLine)
-	n := 0
-	for lines.Scan() {
-		n++
-		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
+	lines := transfer.NewLineReader(in)
+	for n := 1; ; n++ {
+		line, err := lines.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil && len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}
-		e, err := a.readEvent(lines.Bytes())
+		var e *incoming
+		if err == nil {
+			e, err = a.readEvent(line)
+		}
 		if err != nil {
 			return fmt.Errorf("line %d of the input: %w", n, err)
 		}
@@ -252,10 +274,6 @@ func (a *appending) readEvents(ctx context.Context, in io.Reader, events chan<- 
 			return ctx.Err()
 		}
 	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("line %d of the input: %w", n+1, err)
-	}
-	return nil
 }
 
 // readEvent reads one line.
@@ -333,9 +351,7 @@ func (a *appending) appendTogether(ctx context.Context, batch []*incoming) error
 		return err
 	}
 	for i, e := range batch {
-		if err := a.take(e, done.Events[i], done.Duplicate); err != nil {
-			return err
-		}
+		a.take(e, done.Events[i], done.Duplicate)
 	}
 	if last := done.Events[len(batch)-1]; a.follows {
 		a.expected = eventfold.Exact(last.Version)
@@ -343,8 +359,10 @@ func (a *appending) appendTogether(ctx context.Context, batch []*incoming) error
 	return nil
 }
 
-// take notes what has become of an event.
-func (a *appending) take(e *incoming, at engine.Placed, duplicate bool) error {
+// take notes what has become of an event, and tells it. That this cannot be told, such as to head,
+// which has seen enough, does not keep the other events from being appended: what was written to out
+// in vain is an error when out is flushed at the end.
+func (a *appending) take(e *incoming, at engine.Placed, duplicate bool) {
 	position := int64(at.Position)
 	if duplicate {
 		a.total.Duplicates++
@@ -356,7 +374,7 @@ func (a *appending) take(e *incoming, at engine.Placed, duplicate bool) error {
 	}
 	a.progress.add(1)
 	if !a.c.Bool("json") && !a.c.Bool("verbose") {
-		return nil
+		return
 	}
 	line := struct {
 		Position  int64  `json:"position"`
@@ -365,7 +383,7 @@ func (a *appending) take(e *incoming, at engine.Placed, duplicate bool) error {
 		ID        string `json:"id"`
 		Duplicate bool   `json:"duplicate"`
 	}{position, e.Stream, int64(at.Version), at.ID.String(), duplicate}
-	return tell(a.out, a.c.Bool("json"), line, "%d  %s@%d  %s%s", position, e.Stream, line.Version, line.ID,
+	_ = tell(a.out, a.c.Bool("json"), line, "%d  %s@%d  %s%s", position, e.Stream, line.Version, line.ID,
 		map[bool]string{true: "  stored already"}[duplicate])
 }
 

@@ -25,11 +25,12 @@ func arguments(c *cli.Command, names ...string) ([]string, error) {
 }
 
 func checkArguments(c *cli.Command, args, names []string) ([]string, error) {
+	see := "see " + c.FullName() + " --help"
 	if len(args) > len(names) {
-		return nil, usage("nobody knows what %q is for; see eventfold %s --help", args[len(names)], c.FullName()[len("eventfold "):])
+		return nil, usage("nobody knows what %q is for; %s", args[len(names)], see)
 	}
 	if len(args) < len(names) && !optional(names[len(args)]) {
-		return nil, usage("%s is missing; see eventfold %s --help", names[len(args)], c.FullName()[len("eventfold "):])
+		return nil, usage("%s is missing; %s", names[len(args)], see)
 	}
 	return args, nil
 }

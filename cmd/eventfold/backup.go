@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold/engine"
 )
 
 func backupCommand() *cli.Command {
@@ -35,8 +36,9 @@ func backup(ctx context.Context, c *cli.Command) error {
 	config.Backup = true
 	db := eventfold.OpenDB(config)
 	defer db.Close()
-	progress := newProgress(c, "backup", "", 0)
+	progress := newProgress(c, "backup", unitBytes, 0)
 	defer progress.end()
+	ctx = engine.WithProgress(ctx, progress.follow)
 	result := struct {
 		Dir      string `json:"dir"`
 		Events   int64  `json:"events"`
@@ -89,8 +91,9 @@ func salvage(ctx context.Context, c *cli.Command) error {
 	if err := checkFree(args[0]); err != nil {
 		return err
 	}
-	progress := newProgress(c, "salvage", "", 0)
+	progress := newProgress(c, "salvage", unitBytes, 0)
 	defer progress.end()
+	ctx = engine.WithProgress(ctx, progress.follow)
 	r, err := eventfold.Salvage(ctx, dsn, args[0])
 	progress.end()
 	if err != nil {

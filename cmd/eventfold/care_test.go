@@ -63,8 +63,8 @@ func spoil(ts *testscript.TestScript, _ bool, args []string) {
 func seal(ts *testscript.TestScript, _ bool, args []string) {
 	epochs, err := shred.OpenEpochFiles(ts.MkAbs(args[1]), "")
 	ts.Check(err)
-	o := shred.FileOptions{Dir: ts.MkAbs(args[0]), Epochs: epochs, Create: true}
-	keys, err := shred.OpenFile(context.Background(), o)
+	options := shred.FileOptions{Dir: ts.MkAbs(args[0]), Epochs: epochs, Create: true}
+	keys, err := shred.OpenFile(context.Background(), options)
 	ts.Check(err)
 	for _, subject := range args[2:] {
 		_, err := keys.Key(context.Background(), subject, true)

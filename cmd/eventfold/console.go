@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"os"
 
@@ -60,6 +61,28 @@ func terminalSize(w io.Writer) (width, height int) {
 type outlet struct {
 	w    io.Writer
 	gone bool // the reader
+}
+
+// withoutBrokenPipe returns what an error says besides that nobody reads what was written, nil if that
+// is all.
+func withoutBrokenPipe(err error) error {
+	switch x := err.(type) {
+	case interface{ Unwrap() []error }:
+		var others []error
+		for _, e := range x.Unwrap() {
+			others = append(others, withoutBrokenPipe(e))
+		}
+		return errors.Join(others...)
+	case interface{ Unwrap() error }:
+		if inner := x.Unwrap(); inner != nil && withoutBrokenPipe(inner) == nil {
+			return nil
+		}
+		return err
+	}
+	if brokenPipe(err) {
+		return nil
+	}
+	return err
 }
 
 func (o *outlet) Write(p []byte) (int, error) {

@@ -15,13 +15,15 @@ func eraseCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "erase",
 		Usage: "destroy the content of events, for ever",
-		ArgsUsage: `STORE "FROM $all WHERE ..."
-   eventfold erase --ledger FILE STORE
-   eventfold erase --apply-ledger FILE|STORE COPY`,
+		ArgsUsage: `[STORE] "FROM $all WHERE ..."
+   eventfold erase --ledger FILE [STORE]
+   eventfold erase --apply-ledger FILE|STORE [COPY]`,
 		Description: "Erases payload and metadata of the events that the condition names, and waits until no file of\n" +
 			"the store holds them. Copies of the store get rid of them by its ledger, which tells positions\n" +
-			"and seals, and no content. STORE is a directory or a data source name.",
+			"and seals, and no content. STORE is a directory or a data source name, and so is COPY: either may\n" +
+			"be named by --store.",
 		Flags: []cli.Flag{
+			storeFlag(),
 			&cli.StringFlag{Name: "reason", Usage: "why, `TEXT` that stays for ever; nothing personal"},
 			&cli.StringFlag{Name: "actor", Usage: "who, `TEXT` that stays for ever"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "tell what would be erased, and erase nothing"},
@@ -37,23 +39,27 @@ func erase(ctx context.Context, c *cli.Command) error {
 	if c.IsSet("apply-ledger") {
 		return eraseByLedger(ctx, c)
 	}
-	if c.IsSet("ledger") && c.NArg() == 1 {
-		return writeLedger(ctx, c.Args().First(), c.String("ledger"), c.Root().Writer)
+	which := `"FROM ... WHERE ..."`
+	if c.IsSet("ledger") { // that alone is something to do
+		which = "[" + which + "]"
 	}
-	args, err := arguments(c, "STORE", `"FROM ... WHERE ..."`)
+	store, args, err := storeArguments(c, which)
 	if err != nil {
 		return err
 	}
-	if fields := strings.Fields(args[1]); len(fields) == 0 || !strings.EqualFold(fields[0], "FROM") {
-		return usage(`the second argument is %q; it is to begin with FROM, as in "FROM $all WHERE ..."`, args[1])
+	if len(args) == 0 {
+		return writeLedger(ctx, store, c.String("ledger"), c.Root().Writer)
+	}
+	if fields := strings.Fields(args[0]); len(fields) == 0 || !strings.EqualFold(fields[0], "FROM") {
+		return usage(`what to erase is %q; it is to begin with FROM, as in "FROM $all WHERE ..."`, args[0])
 	}
 	if c.Bool("dry-run") {
-		return planErasure(ctx, c, args[0], args[1])
+		return planErasure(ctx, c, store, args[0])
 	}
 	if c.String("reason") == "" {
 		return usage("--reason is missing: say why, without anything personal")
 	}
-	return eraseNow(ctx, c, args[0], args[1])
+	return eraseNow(ctx, c, store, args[0])
 }
 
 // eraseByLedger erases in a copy what a ledger names.
@@ -63,11 +69,11 @@ func eraseByLedger(ctx context.Context, c *cli.Command) error {
 			return usage("--%s and --apply-ledger exclude each other", other)
 		}
 	}
-	args, err := arguments(c, "COPY")
+	dir, _, err := storeArguments(c)
 	if err != nil {
 		return err
 	}
-	report, err := applyLedger(ctx, c.String("apply-ledger"), args[0])
+	report, err := applyLedger(ctx, c.Root().Reader, c.String("apply-ledger"), dir)
 	if err != nil {
 		return err
 	}

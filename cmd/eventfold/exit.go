@@ -60,15 +60,16 @@ func wantsJSON(args []string) bool {
 
 // tellError tells an error in one line, and below it where in a statement it is.
 func tellError(out io.Writer, asJSON bool, err error) {
-	if errors.Is(err, context.Canceled) {
-		err = errInterrupted
-	}
 	text := strings.TrimPrefix(err.Error(), "eventfold: ")
-	text = "eventfold: " + strings.ReplaceAll(text, ": eventfold: ", ": ") // that of an error in another
+	text = strings.ReplaceAll(text, ": eventfold: ", ": ") // that of an error in another
+	if errors.Is(err, context.Canceled) {
+		text = interruptedText(text)
+	}
+	text = "eventfold: " + text
 	var known *eventfold.Error
 	ours := errors.As(err, &known)
 	if !asJSON {
-		fmt.Fprintln(out, safe(text))
+		fmt.Fprintln(out, safe(strings.ReplaceAll(text, "\n", "; "))) // between joined errors
 		if ours && known.SQL != "" {
 			fmt.Fprintln(out, safeLines(known.SQL))
 		}
@@ -85,6 +86,16 @@ func tellError(out io.Writer, asJSON bool, err error) {
 		line.SQLState, line.Line, line.Column = known.SQLState(), known.Line, known.Column
 	}
 	_ = json.NewEncoder(out).Encode(line)
+}
+
+// interruptedText says of an error that there was a signal, and keeps what else it says: how far a
+// command has come.
+func interruptedText(text string) string {
+	const interrupted = "interrupted"
+	if cause := context.Canceled.Error(); strings.Contains(text, cause) {
+		return strings.ReplaceAll(text, cause, interrupted)
+	}
+	return interrupted + ": " + text
 }
 
 // events says how many events.

@@ -60,7 +60,11 @@ func runImport(ctx context.Context, c *cli.Command) error {
 	}
 	progress := newProgress(c, "import", "events", 0)
 	defer progress.end()
-	from := transfer.Read(args[0], c.Root().Reader, format, transfer.ReadOptions{Stream: c.String("stream")})
+	in := c.Root().Reader
+	if args[0] == "-" {
+		in = interruptible(ctx, in)
+	}
+	from := transfer.Read(args[0], in, format, transfer.ReadOptions{Stream: c.String("stream")})
 	r, err := eventfold.Import(ctx, dsn, progress.each(from), nil)
 	progress.end()
 	if err != nil {

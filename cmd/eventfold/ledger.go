@@ -10,10 +10,10 @@ import (
 	"github.com/eventfold/eventfold/cmd/eventfold/internal/wholefile"
 )
 
-// openLedger opens a ledger: a file, - for standard input, or that of the store in a directory.
-func openLedger(ctx context.Context, name string) (io.ReadCloser, error) {
+// openLedger opens a ledger: a file, - for in, or that of the store in a directory.
+func openLedger(ctx context.Context, in io.Reader, name string) (io.ReadCloser, error) {
 	if name == "-" {
-		return io.NopCloser(os.Stdin), nil
+		return io.NopCloser(interruptible(ctx, in)), nil
 	}
 	info, err := os.Stat(name)
 	if err != nil {
@@ -29,9 +29,11 @@ func openLedger(ctx context.Context, name string) (io.ReadCloser, error) {
 	return io.NopCloser(&b), nil
 }
 
-// applyLedger applies a ledger, by its name, to a copy.
-func applyLedger(ctx context.Context, name, dir string) (eventfold.ApplyReport, error) {
-	ledger, err := openLedger(ctx, name)
+// applyLedger applies a ledger, by its name as openLedger takes it, to a copy.
+func applyLedger(
+	ctx context.Context, in io.Reader, name, dir string,
+) (eventfold.ApplyReport, error) {
+	ledger, err := openLedger(ctx, in, name)
 	if err != nil {
 		return eventfold.ApplyReport{}, err
 	}

@@ -173,7 +173,10 @@ func statsCommand() *cli.Command {
 		ArgsUsage: "[STORE] [PATTERN]",
 		Description: "Shows events, streams, bytes and files of the store. Counters of appends are those of the\n" +
 			"process that appends, which can ask for them itself: SELECT * FROM $stats.",
-		Flags:  append([]cli.Flag{storeFlag(), &cli.BoolFlag{Name: "all", Usage: "also those of this process"}}, outputFlags()...),
+		Flags: append([]cli.Flag{
+			storeFlag(),
+			&cli.BoolFlag{Name: "all", Usage: "also those of this process"},
+		}, outputFlags()...),
 		Action: showStats,
 	}
 }

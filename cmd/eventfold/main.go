@@ -21,7 +21,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -33,6 +32,7 @@ import (
 func main() {
 	ignoreBrokenPipes()
 	ctx, stop := signal.NotifyContext(context.Background(), endings...)
+	context.AfterFunc(ctx, stop) // a second signal ends whatever does not heed the first
 	code := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
@@ -42,7 +42,10 @@ func main() {
 func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
 	console := newConsole(out, errOut)
 	err := rootCommand(console, in).Run(ctx, args)
-	if err == nil || console.out.gone && brokenPipe(err) { // any other error is one
+	if console.out.gone { // which is no error; any other is one
+		err = withoutBrokenPipe(err)
+	}
+	if err == nil {
 		return exitOK
 	}
 	tellError(errOut, wantsJSON(args), err)
@@ -104,5 +107,3 @@ func unknownCommand(_ context.Context, c *cli.Command) error {
 	}
 	return cli.ShowRootCommandHelp(c)
 }
-
-var errInterrupted = errors.New("interrupted")

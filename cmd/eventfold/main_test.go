@@ -18,7 +18,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// raceVariable tells the race detector in the commands that tests run how to behave. By itself it
+// waits for a second at the end of each process.
+const raceVariable = "GORACE"
+
 func TestMain(m *testing.M) {
+	os.Setenv(raceVariable, os.Getenv(raceVariable)+" atexit_sleep_ms=0")
 	testscript.Main(m, map[string]func(){"eventfold": main, "sql": runSQL, "writer": runWriter, "mortal": runMortal})
 }
 
@@ -79,6 +84,10 @@ func printRows(rows *sql.Rows) error {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
+		Setup: func(e *testscript.Env) error {
+			e.Setenv(raceVariable, os.Getenv(raceVariable))
+			return nil
+		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"absent":  absent,
 			"cut":     cut,
@@ -93,6 +102,10 @@ func TestScripts(t *testing.T) {
 // absent TEXT DIR fails if a file below the directory holds the text; ! absent if none does.
 func absent(ts *testscript.TestScript, neg bool, args []string) {
 	found := ""
+	// A process that another test starts meanwhile would have the file open until it is another
+	// program, and be told as one that reads it.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	ts.Check(filepath.WalkDir(ts.MkAbs(args[1]), func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err

@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// endings are the signals that end a command, as its context.
-var endings = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
+// endings are the signals that end a command, as the end of its context.
+var endings = heeded(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 
 // ignoreBrokenPipes makes writing into a pipe that nobody reads an error instead of the end of the
 // process, so that a store is closed as ever.

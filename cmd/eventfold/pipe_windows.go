@@ -6,8 +6,8 @@ import (
 	"syscall"
 )
 
-// endings are the signals that end a command, as its context.
-var endings = []os.Signal{os.Interrupt, syscall.SIGTERM}
+// endings are the signals that end a command, as the end of its context.
+var endings = heeded(os.Interrupt, syscall.SIGTERM)
 
 // ignoreBrokenPipes does nothing: there is no such signal.
 func ignoreBrokenPipes() {}

@@ -20,14 +20,16 @@ func plotCommand() *cli.Command {
 		Name:      "plot",
 		Usage:     "draw events over time, or by type, or any query",
 		ArgsUsage: "[STORE] [SQL]",
-		Description: "Draws the number of events over time as a line, or with --by type, stream or category as bars." +
-			" SQL is\na SELECT whose first column is a name or a time and whose second is a number: times make a line,\n" +
-			"names bars. It is drawn in the terminal, or into the file of --to, SVG or PNG by its name.",
+		Description: "Draws the number of events over time as a line, or with --by type, stream or category as bars.\n" +
+			"SQL is a SELECT whose first column is a name or a time and whose second is a number: times make a\n" +
+			"line, names bars. It is drawn in the terminal, or into the file of --to, SVG or PNG by its name.",
 		Flags: append([]cli.Flag{
 			storeFlag(),
 			&cli.StringFlag{Name: "by", Usage: "`WHAT`: time, type, stream, category", Value: "time"},
-			&cli.StringFlag{Name: "every", Usage: "`UNIT` of time: minute, hour, day, week, month, year " +
-				"(default: what gives up to 100 points)"},
+			&cli.StringFlag{
+				Name:  "every",
+				Usage: "`UNIT` of time: minute, hour, day, week, month, year (default: what gives up to 100 points)",
+			},
 			&cli.StringFlag{Name: "to", Usage: "`FILE` that ends in .svg or .png"},
 			&cli.StringFlag{Name: "title", Usage: "`TEXT` above it"},
 			&cli.IntFlag{Name: "limit", Aliases: []string{"n"}, Usage: "at most `N` bars", Value: 20},
@@ -84,13 +86,12 @@ func runPlot(ctx context.Context, c *cli.Command) (err error) {
 // drawerOf returns what draws: the terminal, or a file.
 func drawerOf(c *cli.Command) (func(*cli.Command, *picture) error, error) {
 	width, height := c.Int("width"), c.Int("height")
-	if width < 0 || height < 0 || width > 10_000 || height > 10_000 || c.Int("limit") < 1 {
+	if min(width, height) < 0 || max(width, height) > 10_000 || c.Int("limit") < 1 {
 		return nil, usage("--width and --height are up to 10000, --limit is 1 or more")
 	}
-	if c.Bool("json") {
-		return tellPicture, nil
-	}
 	switch ending := strings.ToLower(filepath.Ext(c.String("to"))); {
+	case !c.IsSet("to") && c.Bool("json"):
+		return tellPicture, nil
 	case !c.IsSet("to"):
 		return drawPicture, nil
 	case ending == ".svg", ending == ".png":
@@ -158,8 +159,8 @@ func (p *picture) overTime(ctx context.Context, c *cli.Command, s *session, f *f
 		}
 		known = known || u.name == unit
 		if u.name == unit && last.Time.Sub(first.Time)/u.long > mostPoints {
-			return usage("there are more than %d units from the first event to the last: say a longer one than --every %s",
-				mostPoints, unit)
+			return usage("there are more than %d units from the first event to the last: "+
+				"say a longer one than --every %s", mostPoints, unit)
 		}
 	}
 	if !known {
@@ -269,5 +270,11 @@ func savePicture(c *cli.Command, p *picture) error {
 	if err := wholefile.Write(name, 0o644, wholefile.Content(content)); err != nil {
 		return err
 	}
-	return tell(c.Root().Writer, false, nil, "%s of %s drawn into %s", plural(int64(len(p.bars)), "point"), p.title, name)
+	drawn := struct {
+		File   string `json:"file"`
+		Title  string `json:"title"`
+		Points int64  `json:"points"`
+	}{name, p.title, int64(len(p.bars))}
+	return tell(c.Root().Writer, c.Bool("json"), drawn,
+		"%s of %s drawn into %s", plural(drawn.Points, "point"), p.title, name)
 }

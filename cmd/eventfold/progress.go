@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold/engine"
 )
 
 // A progress tells on a terminal how far something is that takes longer than a second: how much of
@@ -81,6 +82,12 @@ func (p *progress) each(events iter.Seq2[eventfold.Event, error]) iter.Seq2[even
 
 // total tells how many there are, when that becomes known.
 func (p *progress) total(n int64) { p.of.Store(n) }
+
+// follow tells what a store tells of itself.
+func (p *progress) follow(at engine.Progress) {
+	p.total(at.Total)
+	p.set(at.Done)
+}
 
 // end takes the line from the screen. It may be called twice.
 func (p *progress) end() {

@@ -29,7 +29,10 @@ func queryCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "param", Aliases: []string{"p"}, Usage: "`NAME=VALUE` of the parameter :NAME"},
 			&cli.StringSliceFlag{Name: "arg", Aliases: []string{"a"}, Usage: "`VALUE` of the next parameter ?"},
 			&cli.BoolFlag{Name: "write", Usage: "open the store for writing"},
-			&cli.DurationFlag{Name: "watch", Aliases: []string{"w"}, Usage: "again and again, so `LONG` after the end of the last run"},
+			&cli.DurationFlag{
+				Name: "watch", Aliases: []string{"w"},
+				Usage: "again and again, so `LONG` after the end of the last run",
+			},
 		}, outputFlags()...),
 		Action: runQuery,
 	}
@@ -40,7 +43,7 @@ func runQuery(ctx context.Context, c *cli.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	script, err := readStatements(c, args)
+	script, err := readStatements(ctx, c, args)
 	if err != nil {
 		return err
 	}
@@ -71,7 +74,7 @@ func runQuery(ctx context.Context, c *cli.Command) (err error) {
 }
 
 // readStatements returns the text of the statements: an argument, a file, or standard input.
-func readStatements(c *cli.Command, args []string) (string, error) {
+func readStatements(ctx context.Context, c *cli.Command, args []string) (string, error) {
 	switch {
 	case len(args) == 1 && c.IsSet("file"):
 		return "", usage("there are statements in the argument %q and in --file", args[0])
@@ -83,7 +86,7 @@ func readStatements(c *cli.Command, args []string) (string, error) {
 	case isTerminal(c.Root().Reader) && !c.IsSet("file"):
 		return "", usage("SQL is missing; eventfold shell is for typing it")
 	}
-	text, err := io.ReadAll(c.Root().Reader)
+	text, err := io.ReadAll(interruptible(ctx, c.Root().Reader))
 	return string(text), err
 }
 
@@ -129,13 +132,10 @@ func runScript(ctx context.Context, c *cli.Command, s *session, list []*piece) (
 	for i, p := range list {
 		waiting := newProgress(c, "running", "", 0)
 		if err := s.run(ctx, p, dealt[i], o, waiting.end); err != nil {
-			return err
+			return s.halfWay(consoleOf(c), err, i+1 < len(list))
 		}
 	}
-	if s.open {
-		return errNoCommit
-	}
-	return nil
+	return s.halfWay(consoleOf(c), nil, false)
 }
 
 // watchScript runs the statements again and again, until it is interrupted. On a terminal each

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/eventfold/eventfold"
 	"github.com/eventfold/eventfold/cmd/eventfold/internal/wholefile"
+	"github.com/eventfold/eventfold/engine"
 )
 
 func restoreCommand() *cli.Command {
@@ -48,7 +50,11 @@ func restore(ctx context.Context, c *cli.Command) error {
 	if err := checkFree(dir); err != nil {
 		return err
 	}
-	report, err := fillRestored(ctx, backup, dir+restoring, ledger)
+	progress := newProgress(c, "restore", unitBytes, 0)
+	defer progress.end()
+	ctx = engine.WithProgress(ctx, progress.follow)
+	report, err := fillRestored(ctx, c.Root().Reader, backup, dir+restoring, ledger)
+	progress.end()
 	if err != nil {
 		return err
 	}
@@ -102,13 +108,16 @@ func checkFree(dir string) error {
 	return err
 }
 
-// fillRestored makes a copy of the backup, and applies the ledger to it.
-func fillRestored(ctx context.Context, backup, dir, ledger string) (*eventfold.ApplyReport, error) {
+// fillRestored makes a copy of the backup, and applies the ledger to it, which is that of in if its
+// name is -.
+func fillRestored(
+	ctx context.Context, in io.Reader, backup, dir, ledger string,
+) (*eventfold.ApplyReport, error) {
 	report, err := copyBackup(ctx, backup, dir)
 	if err != nil || ledger == "" {
 		return report, err
 	}
-	*report, err = applyLedger(ctx, ledger, dir)
+	*report, err = applyLedger(ctx, in, ledger, dir)
 	if err != nil {
 		_ = os.RemoveAll(dir) // nobody else has it; what remains is replaced the next time
 	}

@@ -16,10 +16,11 @@ func retainCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "retain",
 		Usage:     "erase what a policy does not keep",
-		ArgsUsage: "STORE POLICY",
+		ArgsUsage: "[STORE] POLICY",
 		Description: "POLICY is a file of JSON, see package retain. With --every the command goes on until it is\n" +
 			"interrupted, and tells what each run has erased.",
 		Flags: []cli.Flag{
+			storeFlag(),
 			&cli.StringFlag{Name: "actor", Usage: "who, `TEXT` that stays for ever"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "tell what would be erased, and erase nothing"},
 			&cli.DurationFlag{Name: "every", Usage: "again and again, so long after the end of the last run"},
@@ -29,14 +30,14 @@ func retainCommand() *cli.Command {
 }
 
 func runRetain(ctx context.Context, c *cli.Command) error {
-	args, err := arguments(c, "STORE", "POLICY")
+	store, args, err := storeArguments(c, "POLICY")
 	if err != nil {
 		return err
 	}
 	if c.IsSet("every") && (c.Bool("dry-run") || c.Duration("every") <= 0) {
 		return usage("--every is longer than nothing, and not for a dry run")
 	}
-	text, err := os.ReadFile(args[1])
+	text, err := os.ReadFile(args[0])
 	if err != nil {
 		return err
 	}
@@ -48,7 +49,7 @@ func runRetain(ctx context.Context, c *cli.Command) error {
 	if c.Bool("dry-run") {
 		mode = eventfold.ReadOnly
 	}
-	db, err := openStore(args[0], mode, c.String("actor"))
+	db, err := openStore(store, mode, c.String("actor"))
 	if err != nil {
 		return err
 	}

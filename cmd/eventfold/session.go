@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/eventfold/eventfold"
 	"github.com/eventfold/eventfold/parser"
@@ -15,7 +16,7 @@ type session struct {
 	db    *sql.DB
 	conn  *sql.Conn
 	write bool
-	open  bool // a transaction is
+	open  atomic.Bool // a transaction is; one goroutine sets it
 }
 
 // openSession opens a store, for reading unless the mode is another one.
@@ -46,7 +47,7 @@ func (s *session) run(ctx context.Context, p *piece, args []any, o *output, bega
 		return nil
 	}
 	if t, ok := p.parsed.Statement.(*parser.Transaction); ok && t.Kind == parser.Commit {
-		s.open = false
+		s.open.Store(false)
 	}
 	if !s.write && errors.Is(err, eventfold.ErrReadOnly) {
 		return fmt.Errorf("%w (with --write it is opened for writing)", p.place(err))
@@ -57,8 +58,31 @@ func (s *session) run(ctx context.Context, p *piece, args []any, o *output, bega
 // follow notes what a statement has done to the transaction.
 func (s *session) follow(p *piece) {
 	if t, ok := p.parsed.Statement.(*parser.Transaction); ok {
-		s.open = t.Kind == parser.Begin
+		s.open.Store(t.Kind == parser.Begin)
 	}
+}
+
+// errNoCommit is that of statements that end in a transaction.
+var errNoCommit = errors.New("there is no COMMIT behind the last BEGIN: nothing of that transaction is stored")
+
+// halfWay returns what is to be told at the end of statements, of which the last one has ended with
+// err: also what has not happened therefore, where something would have been stored. left says that
+// there are statements behind it, which do not run.
+func (s *session) halfWay(c *console, err error, left bool) error {
+	unread := c.out.gone && withoutBrokenPipe(err) == nil
+	switch open := s.open.Load(); {
+	case err == nil && open:
+		return errNoCommit
+	case err == nil, !s.write:
+		return err
+	case unread && open:
+		return errors.New("nobody reads the results any more: nothing of the open transaction is stored")
+	case unread && left:
+		return errors.New("nobody reads the results any more: the statements behind that were not run")
+	case open:
+		return fmt.Errorf("%w (nothing of the open transaction is stored)", err)
+	}
+	return err
 }
 
 // dispatch runs a statement as its kind wants to be run.
@@ -105,7 +129,7 @@ func (s *session) exec(
 	position, err := result.LastInsertId()
 	switch {
 	case err != nil: // a transaction is open, or nothing was erased
-		if s.open && done == "appended" {
+		if s.open.Load() && done == "appended" {
 			text += " when the transaction commits"
 		}
 	case n > 0 && done != "erased":

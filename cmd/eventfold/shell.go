@@ -53,14 +53,12 @@ type shell struct {
 	timer   bool
 	once    string // the file for the next result, "" for none
 	depth   int    // of files that are read
+	left    bool   // something of the input was not run behind the error that ended it
 	done    bool
 }
 
 // mostTyped is how many rows of a result are shown at a terminal.
 const mostTyped = 500
-
-// errNoCommit is that of statements that end in a transaction.
-var errNoCommit = errors.New("there is no COMMIT behind the last BEGIN: nothing of that transaction is stored")
 
 func runShell(ctx context.Context, c *cli.Command) (err error) {
 	store, _, err := storeArguments(c)
@@ -84,18 +82,17 @@ func runShell(ctx context.Context, c *cli.Command) (err error) {
 		console: consoleOf(c), session: s, errOut: consoleOf(c).errOut, format: o.format, paged: !c.Bool("no-pager"),
 	}
 	if !isTerminal(c.Root().Reader) {
-		if err := sh.readFrom(ctx, c.Root().Reader); err != nil || !s.open {
-			return err
-		}
-		return errNoCommit
+		err := sh.readFrom(ctx, interruptible(ctx, c.Root().Reader))
+		return s.halfWay(sh.console, err, sh.left)
 	}
 	sh.typed, sh.maxRows = true, mostTyped
 	return sh.interact(ctx, store, !c.Bool("no-history"))
 }
 
-// interact is the conversation with somebody at a terminal.
+// interact is the conversation with somebody at a terminal. That a transaction is open at its end is
+// an error: what was typed is gone.
 func (sh *shell) interact(ctx context.Context, store string, remember bool) error {
-	ctx, stop := untilTerminated(ctx)
+	ctx, stop := sh.untilTerminated(ctx)
 	defer stop()
 	mode := "read only"
 	if sh.session.write {
@@ -111,43 +108,68 @@ func (sh *shell) interact(ctx context.Context, store string, remember bool) erro
 			continue
 		case errors.Is(err, io.EOF):
 			fmt.Fprintln(sh.console.out)
-			return nil
+			return sh.session.halfWay(sh.console, nil, false)
 		case err != nil:
 			return err
 		}
-		if err := sh.enter(ctx, text); err != nil && !sh.console.out.gone {
+		if err := sh.entered(ctx, text); err != nil && !sh.console.out.gone {
 			tellError(sh.errOut, false, err)
 		}
 	}
-	return nil
+	return sh.session.halfWay(sh.console, nil, false)
 }
 
-// untilTerminated returns a context that an interrupt does not end: that ends the statement which
-// runs. What else ends a process does, and the process with it, since somebody may be waited for
-// who does not type any more.
-func untilTerminated(ctx context.Context) (context.Context, context.CancelFunc) {
+// entered runs what was typed or pasted, which may be several entries, until one fails. An interrupt
+// ends that, and leaves the shell.
+func (sh *shell) entered(ctx context.Context, text string) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	if interrupts := heeded(os.Interrupt); len(interrupts) > 0 { // none would be all signals
+		ctx, stop = signal.NotifyContext(ctx, interrupts...)
+		defer stop()
+	}
+	return sh.readFrom(ctx, strings.NewReader(text))
+}
+
+// untilTerminated returns a context that an interrupt does not end: that ends what was entered, and
+// nothing if nothing runs. What else ends a process does, and the process with it, since somebody may
+// be waited for who does not type any more.
+func (sh *shell) untilTerminated(ctx context.Context) (context.Context, context.CancelFunc) {
 	restore := rememberTerminal()
-	ended := make(chan os.Signal, 1)
-	signal.Notify(ended, endings[1:]...)
+	came := make(chan os.Signal, len(endings))
+	signal.Notify(came, endings...)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	go func() { // ended by cancel
-		select {
-		case <-ended:
-			restore()
-			os.Exit(exitError)
-		case <-ctx.Done():
+		for {
+			select {
+			case s := <-came:
+				if s != os.Interrupt {
+					restore()
+					sh.terminated()
+				}
+			case <-ctx.Done():
+				return
+			}
 		}
 	}()
 	return ctx, func() {
-		signal.Stop(ended)
+		signal.Stop(came)
 		cancel()
 		restore()
 	}
 }
 
+// terminated ends the process. The store is one that was not closed, as after a kill.
+func (sh *shell) terminated() {
+	if sh.session.open.Load() {
+		tellError(sh.errOut, false, errNoCommit)
+	}
+	os.Exit(exitError)
+}
+
 // prompt tells that a transaction is open.
 func (sh *shell) prompt() string {
-	if sh.session.open {
+	if sh.session.open.Load() {
 		return "eventfold (transaction)> "
 	}
 	return "eventfold> "
@@ -162,7 +184,8 @@ func (sh *shell) enter(ctx context.Context, text string) error {
 	if err := readScript(list); err != nil {
 		return err
 	}
-	for _, p := range list {
+	for i, p := range list {
+		sh.left = i+1 < len(list)
 		if p.parsed.Params.Count+len(p.parsed.Params.Names) > 0 {
 			return usage("a statement that is typed has no parameters: write the value itself")
 		}
@@ -173,14 +196,8 @@ func (sh *shell) enter(ctx context.Context, text string) error {
 	return nil
 }
 
-// runOne runs a statement. An interrupt ends it and leaves the shell.
+// runOne runs a statement.
 func (sh *shell) runOne(ctx context.Context, p *piece) (err error) {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	if sh.typed {
-		ctx, stop = signal.NotifyContext(ctx, os.Interrupt)
-		defer stop()
-	}
 	o, closeOutput, err := sh.output()
 	if err != nil {
 		return err
@@ -211,20 +228,4 @@ func (sh *shell) output() (o *output, end func() error, err error) {
 	}
 	o = openOutput(&console{out: &outlet{w: f}, errOut: sh.errOut}, sh.format, false)
 	return o, func() error { return errors.Join(o.close(), f.Close()) }, nil
-}
-
-// isCommand reports whether an entry is a command of the shell.
-func isCommand(text string) bool {
-	text = strings.TrimSpace(text)
-	return strings.HasPrefix(text, ".") || strings.HasPrefix(text, `\`)
-}
-
-// whole reports whether an entry is one: a command of the shell, nothing, or statements of which the
-// last one has its semicolon.
-func whole(text string) bool {
-	if strings.TrimSpace(text) == "" || isCommand(text) {
-		return true
-	}
-	_, closed := splitScript(text)
-	return closed
 }

@@ -132,25 +132,24 @@ func readFile(ctx context.Context, sh *shell, arg string) error {
 	defer f.Close()
 	sh.depth++
 	defer func() { sh.depth-- }()
-	return sh.readFrom(ctx, f)
+	return sh.readFrom(ctx, interruptible(ctx, f)) // which may be a pipe
 }
 
 // readFrom runs entries of a file or a pipe, until one fails. What stands at the end without a
 // semicolon is run as well.
 func (sh *shell) readFrom(ctx context.Context, in io.Reader) error {
-	lines, pending := bufio.NewReader(in), ""
+	lines := bufio.NewReader(in)
+	var pending entry
 	for !sh.done {
 		line, err := lines.ReadString('\n')
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
-		pending += line
-		if !whole(pending) && err == nil {
+		if !pending.add(line) && err == nil {
 			continue
 		}
-		entry := pending
-		pending = ""
-		if failed := sh.enter(ctx, entry); failed != nil {
+		if failed := sh.enter(ctx, pending.take()); failed != nil {
+			sh.left = sh.left || lines.Buffered() > 0
 			return failed
 		}
 		if err != nil { // the end

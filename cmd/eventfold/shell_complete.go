@@ -26,9 +26,9 @@ const (
 	mostProposals  = 200                    // of a kind
 )
 
-// complete returns what may stand at the end of a text, as the editor wants it.
-func (c *completer) complete(before string) readline.Completions {
-	word, list := c.proposals(before)
+// complete returns what may stand between two texts, as the editor wants it.
+func (c *completer) complete(before, behind string) readline.Completions {
+	word, list := c.proposals(before, behind)
 	raw := make([]readline.Completion, len(list))
 	for i, p := range list {
 		raw[i] = readline.Completion{Value: p.text, Display: safe(p.text), Tag: p.kind}
@@ -38,8 +38,9 @@ func (c *completer) complete(before string) readline.Completions {
 	return done
 }
 
-// proposals returns the word at the end of a text, and what it may become.
-func (c *completer) proposals(before string) (word string, list []proposal) {
+// proposals returns the word at the end of a text, and what it may become. behind is what stands
+// there already, and tells which columns there are.
+func (c *completer) proposals(before, behind string) (word string, list []proposal) {
 	if isCommand(before) {
 		return c.ofCommand(before)
 	}
@@ -50,10 +51,15 @@ func (c *completer) proposals(before string) (word string, list []proposal) {
 	switch {
 	case strings.HasPrefix(word, "'"):
 		list = c.ofText(ctx, before, seen)
-	case len(seen) > 0 && readsTable(before, seen[len(seen)-1]):
+	case tableExpected(before[:len(before)-len(word)]):
 		list = c.tables(ctx, word)
 	default:
-		list = c.words(ctx, word)
+		statement := statementAt(before+" "+behind, len(before))
+		if of := ownerAt(before, seen); of != "" {
+			list = c.columns(ctx, statement, of)
+		} else {
+			list = c.words(ctx, statement, word)
+		}
 	}
 	return word, startingWith(list, word)
 }
@@ -65,10 +71,10 @@ func lastWord(text string, seen []parser.Lexeme) (string, []parser.Lexeme) {
 		return "", seen
 	}
 	run := n // the first of the pieces that may be a name such as order-1 together
-	for run > 0 && seen[run-1].End == seen[run].Pos {
+	for run > 0 && seen[run-1].End == seen[run].Pos && !separates(text[seen[run-1].Pos:seen[run-1].End]) {
 		run--
 	}
-	if run > 0 && readsTable(text, seen[run-1]) {
+	if !separates(text[seen[n].Pos:]) && tableExpected(text[:seen[run].Pos]) {
 		return text[seen[run].Pos:], seen[:run]
 	}
 	switch seen[n].Kind {
@@ -76,6 +82,21 @@ func lastWord(text string, seen []parser.Lexeme) (string, []parser.Lexeme) {
 		return text[seen[n].Pos:], seen[:n]
 	}
 	return "", seen
+}
+
+// ownerAt returns the name in front of a point at the end of a text, "" if there is none.
+func ownerAt(text string, seen []parser.Lexeme) string {
+	n := len(seen) - 1
+	if n < 1 || text[seen[n].Pos:seen[n].End] != "." || seen[n-1].End != seen[n].Pos {
+		return ""
+	}
+	return text[seen[n-1].Pos:seen[n-1].End]
+}
+
+// tableExpected reports whether a text ends where the name of a table is to come.
+func tableExpected(text string) bool {
+	_, open := statementAt(text, len(text)).tables()
+	return open
 }
 
 // readsTable reports whether a table's name stands behind a piece.
@@ -163,7 +184,8 @@ var bare = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
 func (c *completer) tables(ctx context.Context, word string) []proposal {
 	var list []proposal
 	for _, name := range []string{
-		"$all", "$streams", "$types", "$stats", "$erasures", "$followers", "$functions", "$views", "information_schema.tables",
+		"$all", "$streams", "$types", "$stats", "$erasures", "$followers", "$functions", "$views",
+		"information_schema.tables",
 	} {
 		list = append(list, proposal{name, "tables"})
 	}
@@ -172,7 +194,8 @@ func (c *completer) tables(ctx context.Context, word string) []proposal {
 	streams := c.ask(ctx, "streams", "SELECT stream FROM $streams WHERE stream >= ? AND stream < ? LIMIT ?",
 		prefix, prefix+"\U0010FFFF", mostProposals)
 	for _, p := range streams {
-		if strings.HasPrefix(word, `"`) || !bare.MatchString(p.text) || slices.Contains(parser.Keywords(), strings.ToUpper(p.text)) {
+		keyword := slices.Contains(parser.Keywords(), strings.ToUpper(p.text))
+		if strings.HasPrefix(word, `"`) || !bare.MatchString(p.text) || keyword {
 			p.text = quotedName(p.text)
 		}
 		list = append(list, p)
@@ -182,15 +205,13 @@ func (c *completer) tables(ctx context.Context, word string) []proposal {
 
 // eventColumns are the columns of events.
 var eventColumns = []string{
-	"position", "stream", "version", "id", "type", "payload", "metadata", "tags", "recorded_at", "event", "redacted", "category",
+	"position", "stream", "version", "id", "type", "payload", "metadata", "tags", "recorded_at",
+	"event", "redacted", "category",
 }
 
 // words are columns, functions and keywords; these in the case that the word is written in.
-func (c *completer) words(ctx context.Context, word string) []proposal {
-	var list []proposal
-	for _, name := range eventColumns {
-		list = append(list, proposal{name, "columns"})
-	}
+func (c *completer) words(ctx context.Context, s *statementPieces, word string) []proposal {
+	list := c.columns(ctx, s, "")
 	for _, p := range c.ask(ctx, "functions", "SELECT DISTINCT name FROM $functions ORDER BY name") {
 		list = append(list, proposal{p.text + "(", p.kind})
 	}
@@ -211,12 +232,16 @@ func (c *completer) ask(ctx context.Context, kind, text string, args ...any) (li
 		return nil
 	}
 	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		return nil
+	}
 	for rows.Next() {
-		var name string
-		if rows.Scan(&name) != nil {
+		values, err := scanRow(rows, len(columns))
+		if err != nil {
 			return list
 		}
-		list = append(list, proposal{name, kind})
+		list = append(list, proposal{textOf(values[0]), kind})
 	}
 	return list
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"strings"
+	"unicode"
 
 	"github.com/reeflective/readline"
 	"golang.org/x/term"
@@ -23,15 +24,17 @@ var _ lineSource = (*editor)(nil)
 func newEditor(sh *shell, remember bool) *editor {
 	e := &editor{line: readline.NewShell()}
 	_ = e.line.Config.Set("show-all-if-ambiguous", true) // the first Tab shows what there is
+	e.takePastes()
 	e.line.Prompt.Primary(func() string { return e.prompt })
 	e.line.Prompt.Secondary(func() string { return pad(0, len(e.prompt)-4) + "..> " })
-	e.line.AcceptMultiline = func(line []rune) bool { return whole(string(line)) }
+	e.line.AcceptMultiline = func(line []rune) bool { return wholeEntries(string(line)) }
 	if sh.console.colour {
 		e.line.SyntaxHighlighter = func(line []rune) string { return highlight(sh.console, string(line)) }
 	}
 	c := &completer{session: sh.session}
 	e.line.Completer = func(line []rune, cursor int) readline.Completions {
-		return c.complete(string(line[:min(cursor, len(line))]))
+		cursor = min(cursor, len(line))
+		return c.complete(string(line[:cursor]), string(line[cursor:]))
 	}
 	if remember {
 		if h, err := openHistory(historyFile()); err == nil { // it does without, otherwise
@@ -40,6 +43,24 @@ func newEditor(sh *shell, remember bool) *editor {
 		}
 	}
 	return e
+}
+
+// takePastes has the terminal mark what is pasted, so that it is one text, however many lines it has,
+// and none of it is taken for keys: they would be a Tab that completes, or the terminal's answer to
+// the editor's question where the cursor is.
+func (e *editor) takePastes() {
+	_ = e.line.Config.Set("enable-bracketed-paste", true)
+	for _, mode := range []string{"emacs-standard", "vi-insert"} {
+		_ = e.line.Config.Bind(mode, "\x1b[200~", "bracketed-paste-begin", false)
+	}
+	e.line.PasteTransformer = func(text string) string {
+		return strings.Map(func(r rune) rune {
+			if r != '\n' && r != '\t' && unicode.IsControl(r) {
+				return -1 // it would do something to the terminal
+			}
+			return r
+		}, text)
+	}
 }
 
 // read returns what was typed.

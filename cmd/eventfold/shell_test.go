@@ -4,12 +4,14 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -81,7 +83,8 @@ func (x *terminal) shown() string {
 // await waits until a text is shown behind what was shown before.
 func (x *terminal) await(text string) {
 	x.t.Helper()
-	if !assert.Eventually(x.t, func() bool { return strings.Contains(x.shown(), text) }, 30*time.Second, 5*time.Millisecond) {
+	shown := func() bool { return strings.Contains(x.shown(), text) }
+	if !assert.Eventually(x.t, shown, time.Minute, 5*time.Millisecond) {
 		x.t.Fatalf("%q is not shown:\n%q", text, x.shown())
 	}
 	x.mu.Lock()
@@ -109,6 +112,12 @@ func (x *terminal) end() int {
 func (x *terminal) awaitPrompt(prompt string) {
 	x.t.Helper()
 	x.await(prompt + "\x1b[1 q")
+	x.await("\x1b[?25h")
+}
+
+// awaitDrawn waits until the editor has drawn a line, and waits for keys.
+func (x *terminal) awaitDrawn() {
+	x.t.Helper()
 	x.await("\x1b[?25h")
 }
 
@@ -186,8 +195,95 @@ func TestTheShellCompletesAtTab(t *testing.T) {
 func TestASignalLeavesTheTerminalAsItWas(t *testing.T) {
 	x := atTerminal(t, []string{"XDG_STATE_HOME=" + t.TempDir()}, "shell", smallStore(t))
 	x.awaitPrompt("eventfold> ")
-	require.NoError(t, x.command.Process.Signal(endings[1]))
+	require.NoError(t, x.command.Process.Signal(syscall.SIGTERM))
 	assert.Equal(t, exitError, x.end())
+}
+
+// What was typed in a transaction that is open at the end is gone, however the end comes.
+func TestATransactionThatIsOpenAtTheEndOfTheShellIsTold(t *testing.T) {
+	for name, end := range map[string]func(*terminal){
+		"Ctrl-D":   func(x *terminal) { x.typed("\x04") },
+		".quit":    func(x *terminal) { x.typed(".quit\r") },
+		"a signal": func(x *terminal) { _ = x.command.Process.Signal(syscall.SIGTERM) },
+	} {
+		store := smallStore(t)
+		x := atTerminal(t, []string{"XDG_STATE_HOME=" + t.TempDir(), "NO_COLOR=1"}, "shell", "--write", store)
+		x.awaitPrompt("eventfold> ")
+		x.typed("BEGIN; INSERT INTO new (type) VALUES ('A');\r")
+		x.awaitPrompt("eventfold (transaction)> ")
+		end(x)
+		x.await("there is no COMMIT behind the last BEGIN")
+		assert.Equal(t, exitError, x.end(), name)
+		assert.Equal(t, "0", answerOf(t, store, "SELECT COUNT(*) FROM new"), name)
+	}
+}
+
+func TestAnInterruptWhileNothingRunsLeavesTheShellAlone(t *testing.T) {
+	x := atTerminal(t, []string{"XDG_STATE_HOME=" + t.TempDir(), "NO_COLOR=1"}, "shell", smallStore(t))
+	x.awaitPrompt("eventfold> ")
+	for range 3 {
+		require.NoError(t, x.command.Process.Signal(os.Interrupt))
+		x.typed("SELECT 6 * 7;\r")
+		x.await("42\r\n")
+		x.awaitPrompt("eventfold> ")
+	}
+	x.typed("\x04")
+	assert.Equal(t, exitOK, x.end())
+}
+
+// What is pasted is one text, with commands of the shell and statements, and more of it than what is
+// read from a terminal at a time. Tabs do not complete, and nothing in it moves the cursor.
+func TestWhatIsPastedRunsLineByLine(t *testing.T) {
+	x := atTerminal(t, []string{"XDG_STATE_HOME=" + t.TempDir(), "NO_COLOR=1"}, "shell", smallStore(t))
+	x.awaitPrompt("eventfold> ")
+	var text strings.Builder
+	text.WriteString(".mode csv\r\n.timer off\rSELECT COUNT(*) AS n\rFROM\t$all;\r")
+	for n := range 100 {
+		fmt.Fprintf(&text, "\tSELECT %d AS row%d;\x1b\r", n, n)
+	}
+	x.typed("\x1b[200~" + text.String() + "\x1b[201~")
+	x.await("row99")
+	x.awaitDrawn()
+	x.typed("\r")
+	x.await("n\r\n3\r\n")
+	for n := range 100 {
+		x.await(fmt.Sprintf("row%d\r\n%d\r\n", n, n))
+	}
+	x.awaitPrompt("eventfold> ")
+	x.typed("\x1b[200~.quit\rSELECT 'not run';\x1b[201~")
+	x.await("not run")
+	x.awaitDrawn()
+	x.typed("\r")
+	assert.Equal(t, exitOK, x.end())
+}
+
+func TestWhatIsPastedEndsWithItsFirstError(t *testing.T) {
+	x := atTerminal(t, []string{"XDG_STATE_HOME=" + t.TempDir(), "NO_COLOR=1"}, "shell", smallStore(t))
+	x.awaitPrompt("eventfold> ")
+	x.typed("\x1b[200~SELECT 1 AS one;\rSELECT nothing FROM $all;\rSELECT 2 AS two;\x1b[201~")
+	x.await("AS two")
+	x.awaitDrawn()
+	x.typed("\r")
+	x.await("there is no column")
+	assert.NotContains(t, x.shown(), "(1 row)")
+	x.awaitPrompt("eventfold> ")
+	x.typed("\x04")
+	assert.Equal(t, exitOK, x.end())
+}
+
+func TestEntriesAreWholeWhenTheLastOneIs(t *testing.T) {
+	tests := []struct {
+		text string
+		want bool
+	}{
+		{"", true}, {" \n", true}, {"SELECT 1", false}, {"SELECT 1;", true}, {"SELECT 1; -- a", true},
+		{"SELECT 1; /* a", false}, {"SELECT 1; /* a\n*/", true}, {"SELECT ';", false}, {"SELECT ';\n';", true},
+		{".mode csv", true}, {".mode csv\nSELECT 1", false}, {".mode csv\nSELECT\n1;", true},
+		{"SELECT 1;\n.mode csv", true}, {"SELECT\n.mode csv", false}, {"SELECT 1;\nSELECT 2", false},
+	}
+	for _, tt := range tests {
+		assert.Equal(t, tt.want, wholeEntries(tt.text), "%q", tt.text)
+	}
 }
 
 func TestProposalsDependOnWhatStandsBefore(t *testing.T) {
@@ -198,9 +294,25 @@ func TestProposalsDependOnWhatStandsBefore(t *testing.T) {
 	defer s.close()
 	c := &completer{session: s}
 	tests := []struct {
-		before, word string
+		before, word string // what stands behind the cursor follows |
 		want, not    []string
 	}{
+		{"SELECT first_|FROM $types", "first_", []string{"first_position"}, nil},
+		{"SELECT |FROM $types", "", []string{"events", "SELECT"}, []string{"payload", "metadata"}},
+		{"SELECT | FROM order-1 AS o", "", []string{"payload", "category"}, []string{"first_position"}},
+		{"SELECT * FROM $all JOIN $types AS t ON t.ev", "ev", []string{"events"}, []string{"event", "every("}},
+		{"SELECT t.| FROM $streams s, $types t", "", []string{"events", "type"}, []string{"stream", "SELECT"}},
+		{"SELECT * FROM $streams s, $types WHERE s.", "", []string{"stream"}, []string{"type", "SELECT"}},
+		{"SELECT $types.| FROM $types", "", []string{"first_position"}, []string{"payload"}},
+		{"SELECT * FROM (SELECT * FROM $types) WHERE fir", "fir", []string{"first_position"}, nil},
+		{"SELECT COUNT(*) AS counted FROM $all ORDER BY cou", "cou", []string{"counted", "count("}, nil},
+		{"SELECT * FROM $types; SELECT pay", "pay", []string{"payload"}, nil},
+		{"SELECT pay|; SELECT * FROM $types", "pay", []string{"payload"}, nil},
+		{"SELECT -- FROM $types\n pay", "pay", []string{"payload"}, nil},
+		{"INSERT INTO new (pay", "pay", []string{"payload"}, nil},
+		{"SELECT * FROM", "FROM", nil, nil}, {"SELECT * FROM $all,", "", []string{"$types"}, []string{"SELECT"}},
+		{"SELECT * FROM $all a,order-", "order-", []string{"order-1"}, []string{"$all"}},
+		{"SELECT * FROM $all WHERE f(a, ", "", []string{"SELECT"}, []string{"$all"}},
 		{"sel", "sel", []string{"select"}, []string{"SELECT", "stream"}},
 		{"SELECT pay", "pay", []string{"payload"}, []string{"position"}},
 		{"SELECT json_ext", "json_ext", []string{"json_extract("}, nil},
@@ -219,7 +331,8 @@ func TestProposalsDependOnWhatStandsBefore(t *testing.T) {
 		{`\d ord`, "ord", []string{"order-1"}, nil},
 	}
 	for _, tt := range tests {
-		word, list := c.proposals(tt.before)
+		before, behind, _ := strings.Cut(tt.before, "|")
+		word, list := c.proposals(before, behind)
 		assert.Equal(t, tt.word, word, tt.before)
 		var texts []string
 		for _, p := range list {
@@ -236,7 +349,8 @@ func TestProposalsDependOnWhatStandsBefore(t *testing.T) {
 
 func TestPiecesOfAStatementHaveColours(t *testing.T) {
 	c := &console{colour: true}
-	assert.Equal(t, "\x1b[34mSELECT\x1b[0m type, \x1b[32m'a'\x1b[0m; \x1b[2m-- b\x1b[0m", highlight(c, "SELECT type, 'a'; -- b"))
+	assert.Equal(t, "\x1b[34mSELECT\x1b[0m type, \x1b[32m'a'\x1b[0m; \x1b[2m-- b\x1b[0m",
+		highlight(c, "SELECT type, 'a'; -- b"))
 	assert.Equal(t, ".mode csv", highlight(c, ".mode csv"))
 }
 

@@ -47,7 +47,10 @@ func eventOutputFlags() []cli.Flag {
 // filterFlags are the flags that choose events.
 func filterFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "stream", Aliases: []string{"s"}, Usage: "only of `STREAM`; with * or ? in it, of those that match"},
+		&cli.StringSliceFlag{
+			Name: "stream", Aliases: []string{"s"},
+			Usage: "only of `STREAM`; with * or ? in it, of those that match",
+		},
 		&cli.StringSliceFlag{Name: "type", Aliases: []string{"t"}, Usage: "only of `TYPE`"},
 		&cli.StringSliceFlag{Name: "tag", Usage: "only with `TAG`"},
 		&cli.StringFlag{Name: "where", Usage: "only where `SQL` holds, such as payload->>'$.total' > 100"},
@@ -134,7 +137,8 @@ func timeOf(text string, now time.Time) (time.Time, error) {
 	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
 		return now.Add(-d), nil
 	}
-	return now, usage("%q is neither a position nor a time such as 2026-03-01T09:00:00Z, nor how long ago, such as 15m or 2d", text)
+	return now, usage("%q is neither a position nor a time such as 2026-03-01T09:00:00Z, "+
+		"nor how long ago, such as 15m or 2d", text)
 }
 
 // checkCondition reports what is wrong with a condition, at its place in it.
@@ -224,7 +228,8 @@ func tailStatement(ctx context.Context, c *cli.Command, s *session, f *filter) (
 			return "SELECT " + tailColumns + " FROM $all WHERE " + f.sql() + " ORDER BY position", f.args, nil
 		}
 		inner := "SELECT " + tailColumns + " FROM $all WHERE " + f.sql()
-		text := "SELECT * FROM (" + inner + fmt.Sprintf(" ORDER BY position DESC LIMIT %d) AS e ORDER BY position", c.Int64("lines"))
+		text := "SELECT * FROM (" + inner +
+			fmt.Sprintf(" ORDER BY position DESC LIMIT %d) AS e ORDER BY position", c.Int64("lines"))
 		return text, f.args, nil
 	}
 	if last {

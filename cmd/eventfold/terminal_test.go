@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -42,7 +43,8 @@ func TestALongResultGoesToThePager(t *testing.T) {
 func TestAReaderThatGoesAwayIsNoError(t *testing.T) {
 	executable, err := exec.LookPath("eventfold")
 	require.NoError(t, err)
-	c := exec.CommandContext(t.Context(), executable, "query", "-o", "csv", smallStore(t), "SELECT value FROM generate_series(1, 1000000)")
+	c := exec.CommandContext(t.Context(), executable, "query", "-o", "csv", smallStore(t),
+		"SELECT value FROM generate_series(1, 1000000)")
 	var told strings.Builder
 	c.Stderr = &told
 	out, err := c.StdoutPipe()
@@ -64,19 +66,28 @@ func TestTailFollowsUntilASignal(t *testing.T) {
 	out, err := c.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, c.Start())
-	await := func(text string) {
-		t.Helper()
-		seen, b := "", make([]byte, 1000)
-		for !strings.Contains(seen, text) {
-			n, err := out.Read(b)
-			require.NoError(t, err, "%q is not in %q", text, seen)
-			seen += string(b[:n])
-		}
-		assert.NotContains(t, seen, "order-1", "it is not the last one")
-	}
-	await("order-2,0,Placed")
+	lines := &untilText{t: t, from: out}
+	assert.NotContains(t, lines.await("order-2,0,Placed"), "order-1", "it is not the last one")
 	require.NoError(t, printSQL(store, []string{`INSERT INTO order-3 (type) VALUES ('New')`}))
-	await("order-3,0,New")
-	require.NoError(t, c.Process.Signal(endings[1]))
+	lines.await("order-3,0,New")
+	require.NoError(t, c.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, c.Wait())
+}
+
+// An untilText reads what a command writes.
+type untilText struct {
+	t    *testing.T
+	from io.Reader
+}
+
+// await reads until a text has come, and returns what came before it.
+func (u *untilText) await(text string) string {
+	u.t.Helper()
+	seen, b := "", make([]byte, 1000)
+	for !strings.Contains(seen, text) {
+		n, err := u.from.Read(b)
+		require.NoError(u.t, err, "%q is not in %q", text, seen)
+		seen += string(b[:n])
+	}
+	return seen
 }

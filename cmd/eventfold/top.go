@@ -106,8 +106,9 @@ func (s *session) look(ctx context.Context, last *look, rows int) (*look, error)
 
 // busiest returns the most frequent values of a column between two positions.
 func (s *session) busiest(ctx context.Context, column string, from, to int64, n int) ([]busy, error) {
-	rows, err := s.conn.QueryContext(ctx, "SELECT "+column+", COUNT(*) AS n FROM $all WHERE position >= ? AND position < ? GROUP BY "+
-		column+" ORDER BY n DESC, "+column+" LIMIT ?", from, to, n)
+	text := "SELECT " + column + ", COUNT(*) AS n FROM $all WHERE position >= ? AND position < ? GROUP BY " +
+		column + " ORDER BY n DESC, " + column + " LIMIT ?"
+	rows, err := s.conn.QueryContext(ctx, text, from, to, n)
 	if err != nil {
 		return nil, err
 	}

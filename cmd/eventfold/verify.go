@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventfold/eventfold"
 	"github.com/eventfold/eventfold/cmd/eventfold/internal/wholefile"
+	"github.com/eventfold/eventfold/engine"
 )
 
 func verifyCommand() *cli.Command {
@@ -71,8 +72,9 @@ func verify(ctx context.Context, c *cli.Command) error {
 	}
 	db := eventfold.OpenDB(config)
 	defer db.Close()
-	progress := newProgress(c, "verify", "", 0)
+	progress := newProgress(c, "verify", unitBytes, 0)
 	defer progress.end()
+	ctx = engine.WithProgress(ctx, progress.follow)
 	var result string
 	err = db.QueryRowContext(ctx, "VERIFY").Scan(
 		&result, &v.Events, &v.Segments, &v.Frames, &v.Bytes, &v.Indexes, &v.DamagedIndexes)
@@ -91,8 +93,8 @@ func (v verified) String() string {
 		text += "; the first " + position + " are those of the receipt"
 	}
 	if v.DamagedIndexes > 0 {
-		text += fmt.Sprintf("\n%d index files are damaged. No event is harmed: they are made anew by who writes next",
-			v.DamagedIndexes)
+		text += fmt.Sprintf("\n%d index files are damaged. No event is harmed: "+
+			"they are made anew by who writes next", v.DamagedIndexes)
 	}
 	return text
 }

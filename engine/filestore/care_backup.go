@@ -80,6 +80,7 @@ type backup struct {
 	dir     string      // the target; once it has been resolved without links
 	work    string      // the working directory, once it has been made
 	old     *earlierBackup
+	meter   *meter
 	report  engine.BackupReport
 }
 

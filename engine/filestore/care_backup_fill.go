@@ -55,6 +55,7 @@ func (b *backup) makeWork() error {
 // The last one is copied up to the head, without a seal, also if it has become complete since.
 func (b *backup) segments() (*format.Manifest, error) {
 	segs := b.index.view.segments
+	b.meter = newMeter(b.ctx, b.index.bytes())
 	m := &format.Manifest{Store: b.id(), First: segs[0].base}
 	var err error
 	if m.Erased, err = b.index.erasedBefore(b.ctx); err != nil {
@@ -168,6 +169,7 @@ func (b *backup) take(source backupSource, from, name string) error {
 		err := source.fs.Link(from, to)
 		if err == nil {
 			b.report.Linked += info.Size
+			b.meter.add(info.Size)
 			return nil
 		}
 		if !cannotLink(err) {
@@ -214,6 +216,7 @@ func (b *backup) copyTo(src vfs.File, size int64, to string) error {
 		}
 		off += int64(n)
 		b.report.Copied += int64(n)
+		b.meter.add(int64(n))
 	}
 	return writeError("sync "+to, f.Fsync())
 }

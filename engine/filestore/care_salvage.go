@@ -67,6 +67,7 @@ type salvage struct {
 	dir    string
 	dest   *FileStore
 	store  uuid.UUID
+	meter  *meter
 	report SalvageReport
 
 	next     engine.Position // behind the last event that was saved
@@ -97,6 +98,9 @@ func (v *salvage) run() error {
 		}
 		files = append(files, f)
 	}
+	if err := v.measure(files); err != nil {
+		return err
+	}
 	if err := v.learnErasures(files); err != nil {
 		return err
 	}
@@ -125,6 +129,20 @@ func (v *salvage) run() error {
 		}
 		v.gap(v.promised)
 	}
+	return nil
+}
+
+// measure makes the meter of what is to be read: each file twice, first for what it tells of erasures.
+func (v *salvage) measure(files []*salvageFile) error {
+	total := int64(0)
+	for _, f := range files {
+		size, err := f.seg.file.Size()
+		if err != nil {
+			return wrap("read "+f.seg.name, err)
+		}
+		total += 2 * size
+	}
+	v.meter = newMeter(v.ctx, total)
 	return nil
 }
 
@@ -260,14 +278,18 @@ func (v *salvage) file(f *salvageFile, until engine.Position) error {
 			} else if end > off {
 				v.damaged(seg, off)
 			}
+			v.meter.add(s.size - off)
 			return nil
 		}
 		if at != off && h.Kind != format.FrameSeal {
 			v.damaged(seg, off)
 		}
-		if off, err = v.frame(s, seg, &h, at, until); err != nil {
+		behind, err := v.frame(s, seg, &h, at, until)
+		if err != nil {
 			return err
 		}
+		v.meter.add(behind - off)
+		off = behind
 	}
 }
 

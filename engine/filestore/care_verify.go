@@ -24,8 +24,9 @@ func (s *FileStore) Verify(ctx context.Context) (engine.VerifyReport, error) {
 		return engine.VerifyReport{}, engine.ErrClosed
 	}
 	index := s.ReadIndex().(*readIndex)
-	v := &verification{store: s, index: index, ctx: ctx}
-	defer s.verifying.begin(index.bytes())()
+	bytes := index.bytes()
+	v := &verification{store: s, index: index, ctx: ctx, meter: newMeter(ctx, bytes)}
+	defer s.verifying.begin(bytes)()
 	if err := v.segments(); err != nil {
 		return v.report, err
 	}
@@ -47,6 +48,7 @@ type verification struct {
 	store  *FileStore
 	index  *readIndex
 	ctx    context.Context
+	meter  *meter
 	erased engine.Spans  // events that are marked as erased
 	told   []toldErasure // what the log tells of erasures
 	report engine.VerifyReport
@@ -168,6 +170,7 @@ func (v *verification) frames(
 		v.report.Events += int64(f.Count)
 		v.report.Bytes += int64(f.Size)
 		v.store.verifying.done.Add(int64(f.Size))
+		v.meter.add(int64(f.Size))
 		v.index.giveWay()
 		if err := v.compareActive(check, m, s.end); err != nil {
 			return least, err

@@ -68,7 +68,7 @@ func (v *verification) begin(workers int) (parts []chan *verification, stop func
 
 // part returns a verification that begins with segment i, as if all before were checked.
 func (v *verification) part(ctx context.Context, index *readIndex, i int) *verification {
-	p := &verification{store: v.store, index: index, ctx: ctx}
+	p := &verification{store: v.store, index: index, ctx: ctx, meter: v.meter}
 	seg := index.view.segments[i]
 	p.end.next, p.end.chain = seg.base, seg.header.ChainIn
 	if i > 0 {

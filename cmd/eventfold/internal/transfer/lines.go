@@ -1,7 +1,7 @@
 package transfer
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -151,21 +151,21 @@ type ReadOptions struct {
 	Stream string // of events that name none; "" is none
 }
 
-// maxLine bounds a line: the largest event, its payload in base64, and room for the rest.
-const maxLine = 64 << 20
-
 func readLines(r io.Reader, o ReadOptions) iter.Seq2[eventfold.Event, error] {
 	return func(yield func(eventfold.Event, error) bool) {
-		scan := bufio.NewScanner(r)
-		scan.Buffer(make([]byte, 1<<16), maxLine)
-		n := 0
-		for scan.Scan() {
-			n++
-			line := scan.Bytes()
-			if len(strings.TrimSpace(string(line))) == 0 {
+		lines := NewLineReader(r)
+		for n := 1; ; n++ {
+			line, err := lines.Next()
+			if errors.Is(err, io.EOF) {
+				return
+			}
+			if err == nil && len(bytes.TrimSpace(line)) == 0 {
 				continue
 			}
-			e, err := parseLine(line, o)
+			var e eventfold.Event
+			if err == nil {
+				e, err = parseLine(line, o)
+			}
 			if err != nil {
 				yield(eventfold.Event{}, &InputError{Line: n, Err: err})
 				return
@@ -173,9 +173,6 @@ func readLines(r io.Reader, o ReadOptions) iter.Seq2[eventfold.Event, error] {
 			if !yield(e, nil) {
 				return
 			}
-		}
-		if err := scan.Err(); err != nil {
-			yield(eventfold.Event{}, &InputError{Line: n + 1, Err: err})
 		}
 	}
 }
