@@ -317,6 +317,21 @@ func TestReadingAloneIsNeverRefused(t *testing.T) {
 	assert.NoError(t, tx.Commit(), "what it has written is rolled back")
 }
 
+// TestExpectingAloneIsChecked: a transaction with EXPECT is a decision, though it writes nothing.
+func TestExpectingAloneIsChecked(t *testing.T) {
+	db := openDB(t, ":memory:")
+	mustExec(t, db, `INSERT INTO a (type) VALUES ('T')`)
+	tx := begin(t, db, serializable)
+	assert.Equal(t, 1, one[int](t, tx, "SELECT COUNT(*) FROM a"))
+	mustExec(t, tx, `EXPECT b NO STREAM`)
+	mustExec(t, db, `INSERT INTO a (type) VALUES ('T')`)
+	assert.ErrorIs(t, tx.Commit(), eventfold.ErrConditionFailed)
+	tx = begin(t, db, serializable)
+	assert.Equal(t, 2, one[int](t, tx, "SELECT COUNT(*) FROM a"))
+	mustExec(t, tx, `EXPECT b NO STREAM`)
+	assert.NoError(t, tx.Commit())
+}
+
 // TestItsOwnEventsAreNoConflict: however they match what it has read.
 func TestItsOwnEventsAreNoConflict(t *testing.T) {
 	db := serialStore(t)
