@@ -279,9 +279,8 @@ func (c *Conn) checkEnd(sc *script) error {
 // abandon rolls back what a script that failed has begun after before. With Config.Begin it is left
 // to whoever pinned the connection.
 func (c *Conn) abandon(before *query.Tx) {
-	if tx := c.session.Tx; before == nil && tx != nil && !c.lease.config.Begin {
-		tx.Rollback()
-		c.session.Tx = nil
+	if before == nil && !c.lease.config.Begin {
+		c.dropTx()
 	}
 }
 
@@ -363,8 +362,16 @@ func (c *Conn) ResetSession(context.Context) error {
 	if c.closed {
 		return driver.ErrBadConn
 	}
-	c.session.Tx = nil
+	c.dropTx()
 	return nil
+}
+
+// dropTx rolls back a transaction that nobody can end any more.
+func (c *Conn) dropTx() {
+	if tx := c.session.Tx; tx != nil {
+		tx.Rollback()
+		c.session.Tx = nil
+	}
 }
 
 // IsValid reports whether the connection may be used again. A store whose sync has failed can still
@@ -378,6 +385,6 @@ func (c *Conn) Close() error {
 		return nil
 	}
 	c.closed = true
-	c.session.Tx = nil
+	c.dropTx()
 	return wrapError(context.Background(), "close", "", c.store.release())
 }

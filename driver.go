@@ -292,7 +292,7 @@ type Connector struct {
 // finds it.
 func NewConnector(c Config) *Connector {
 	c = c.normal()
-	l := &lease{config: c}
+	l := &lease{config: c, find: lookupStore}
 	l.functions, l.refused = functionsOf(c)
 	l.ended, l.end = context.WithCancel(context.Background())
 	connector := &Connector{lease: l}
@@ -309,6 +309,7 @@ func (c *Connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err := c.lease.refused; err != nil {
 		return nil, &Error{Code: ErrConfig, Op: "open", Err: err}
 	}
+	defer runtime.KeepAlive(c) // whose end would be that of its lease
 	s, err := c.lease.acquire(ctx)
 	if err != nil {
 		return nil, wrapError(ctx, "open", "", err)

@@ -317,6 +317,21 @@ func TestReadingAloneIsNeverRefused(t *testing.T) {
 	assert.NoError(t, tx.Commit(), "what it has written is rolled back")
 }
 
+// TestExpectingAloneIsChecked: a transaction with EXPECT is a decision, though it writes nothing.
+func TestExpectingAloneIsChecked(t *testing.T) {
+	db := openDB(t, ":memory:")
+	mustExec(t, db, `INSERT INTO a (type) VALUES ('T')`)
+	tx := begin(t, db, serializable)
+	assert.Equal(t, 1, one[int](t, tx, "SELECT COUNT(*) FROM a"))
+	mustExec(t, tx, `EXPECT b NO STREAM`)
+	mustExec(t, db, `INSERT INTO a (type) VALUES ('T')`)
+	assert.ErrorIs(t, tx.Commit(), eventfold.ErrConditionFailed)
+	tx = begin(t, db, serializable)
+	assert.Equal(t, 2, one[int](t, tx, "SELECT COUNT(*) FROM a"))
+	mustExec(t, tx, `EXPECT b NO STREAM`)
+	assert.NoError(t, tx.Commit())
+}
+
 // TestItsOwnEventsAreNoConflict: however they match what it has read.
 func TestItsOwnEventsAreNoConflict(t *testing.T) {
 	db := serialStore(t)
@@ -505,4 +520,56 @@ func TestARetryOfASerializableTransactionIsKnown(t *testing.T) {
 		require.NoError(t, tx.Commit())
 	}
 	assert.Equal(t, 1, one[int](t, db, "SELECT COUNT(*) FROM $all"))
+}
+
+// TestNotesOfATransactionAreMemoryUntilItEnds, also if nobody ends it.
+func TestNotesOfATransactionAreMemoryUntilItEnds(t *testing.T) {
+	db := openConfig(t, eventfold.Config{Mode: eventfold.Memory, QueryMemory: 1 << 20, Begin: true, Serializable: true})
+	used := func() int { return one[int](t, db, "SELECT value FROM $stats WHERE name = 'memory_used'") }
+	read := func(on interface {
+		ExecContext(context.Context, string, ...any) (sql.Result, error)
+	}, n int) (err error) {
+		for i := 0; i < n && err == nil; i++ {
+			_, err = on.ExecContext(t.Context(), "SELECT COUNT(*) FROM $all WHERE payload->>'$.n' > ? AND stream = ?",
+				strings.Repeat("x", 50_000), fmt.Sprint("s", i))
+		}
+		return err
+	}
+	mustExec(t, db, `INSERT INTO a (type) VALUES ('T')`)
+	empty := used()
+	for _, end := range []func(tx *sql.Tx){
+		func(tx *sql.Tx) { assert.NoError(t, tx.Commit()) },
+		func(tx *sql.Tx) { assert.NoError(t, tx.Rollback()) },
+		func(tx *sql.Tx) {
+			mustExec(t, tx, `EXPECT b NO STREAM`)
+			mustExec(t, db, `INSERT INTO b (type) VALUES ('T')`)
+			assert.ErrorIs(t, tx.Commit(), eventfold.ErrVersionConflict)
+		},
+	} {
+		tx := begin(t, db, serializable)
+		require.NoError(t, read(tx, 10))
+		assert.Greater(t, used(), empty+400_000)
+		end(tx)
+		assert.Equal(t, empty, used())
+	}
+	conn, err := db.Conn(t.Context())
+	require.NoError(t, err)
+	_, err = conn.ExecContext(t.Context(), "BEGIN")
+	require.NoError(t, err)
+	require.NoError(t, read(conn, 10))
+	assert.Greater(t, used(), empty+400_000)
+	require.NoError(t, conn.Close())
+	assert.Equal(t, 1, one[int](t, db, "SELECT COUNT(*) FROM a"), "on the same connection")
+	assert.Equal(t, empty, used(), "whoever had the connection has left it")
+
+	tx := begin(t, db, serializable)
+	err = read(tx, 30)
+	var spent *eventfold.MemoryError
+	require.ErrorAs(t, err, &spent)
+	assert.ErrorIs(t, err, eventfold.ErrMemory)
+	assert.ErrorContains(t, err, "noting what a serializable transaction reads needs more than the 1048576 bytes")
+	assert.Equal(t, empty, used())
+	mustExec(t, tx, `INSERT INTO a (type) VALUES ('Decided')`)
+	assert.ErrorIs(t, tx.Commit(), eventfold.ErrMemory)
+	assert.Equal(t, 1, one[int](t, db, "SELECT COUNT(*) FROM a"))
 }

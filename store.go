@@ -302,13 +302,15 @@ type lease struct {
 	refused   error            // what is wrong with them
 	ended     context.Context  // ends with close
 	end       context.CancelFunc
+	find      func(Config) (s *openStore, closing bool, err error) // lookupStore, but for tests
 
 	checked atomic.Bool // the store has the head that the Config expects
 
-	// protects the fields below; never held while the lease's store opens or closes
-	mu     sync.Mutex
-	store  *openStore // the Connector's reference; nil before the first Connect and after detach
-	closed bool
+	// protects the fields below; never held while the disk is asked
+	mu      sync.Mutex
+	store   *openStore // the Connector's reference; nil before the first Connect and after detach
+	looking *lookup    // nil if nobody looks for the store
+	closed  bool       // nobody connects any more
 }
 
 // acquire returns the store with a reference for the caller. Any number of goroutines may call it
@@ -318,7 +320,7 @@ func (l *lease) acquire(ctx context.Context) (*openStore, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		s, closing, err := l.begin()
+		s, closing, err := l.begin(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -334,25 +336,28 @@ func (l *lease) acquire(ctx context.Context) (*openStore, error) {
 			}
 			return nil, ctx.Err()
 		}
-		switch {
-		case closing:
-		case s.err != nil:
-			l.forget(s)
-			s.release()
-			return nil, s.err
-		default:
-			err := l.checkHead(s)
-			if err == nil {
-				err = l.checkKeyring(s)
-			}
-			if err != nil {
-				l.forget(s)
-				s.release()
-				return nil, err
-			}
-			return s, nil
+		if !closing {
+			return l.accept(ctx, s)
 		}
 	}
+}
+
+// accept returns a store that has been opened, or gives the caller's reference to it back.
+func (l *lease) accept(ctx context.Context, s *openStore) (*openStore, error) {
+	err := s.err
+	if err == nil {
+		err = l.check(ctx, s)
+	}
+	switch {
+	case err == nil:
+		return s, nil
+	case s.err == nil && ctx.Err() != nil: // nothing is wrong with it, and its disk may not answer
+		s.abandon()
+		return nil, ctx.Err()
+	}
+	l.forget(s)
+	s.release()
+	return nil, err
 }
 
 // checkKeyring refuses a keyring that a copy of the store would have in it.
@@ -382,25 +387,6 @@ func (l *lease) checkHead(s *openStore) error {
 	return err
 }
 
-// begin returns the store with a reference for the caller, perhaps still opening. If closing is
-// set, there is no reference.
-func (l *lease) begin() (s *openStore, closing bool, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
-		return nil, false, engine.ErrClosed
-	}
-	if l.store == nil {
-		s, closing, err := lookupStore(l.config)
-		if err != nil || closing {
-			return s, closing, err
-		}
-		l.store = s
-	}
-	l.store.retain()
-	return l.store, false, nil
-}
-
 // forget lets the next Connect try to open the store again.
 func (l *lease) forget(s *openStore) {
 	l.mu.Lock()
@@ -414,9 +400,10 @@ func (l *lease) forget(s *openStore) {
 	}
 }
 
-// detach gives the Connector's reference back.
+// detach gives the Connector's reference back. Nobody connects any more.
 func (l *lease) detach() error {
 	l.mu.Lock()
+	l.closed = true
 	s := l.store
 	l.store = nil
 	l.mu.Unlock()
@@ -427,9 +414,6 @@ func (l *lease) detach() error {
 }
 
 func (l *lease) close() error {
-	l.mu.Lock()
-	l.closed = true
-	l.mu.Unlock()
 	l.end()
 	return l.detach()
 }

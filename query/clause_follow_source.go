@@ -68,6 +68,7 @@ func followedSourceBelow(p *selectPlan) followedSource {
 		{core.windows != nil, "window functions"},
 		{len(core.order) > 0, "ORDER BY"},
 		{p.limit != nil, "LIMIT"},
+		{core.nested, "a sub-query"}, // what it gives changes with the log, and rows that were told would, too
 	} {
 		if no.is {
 			return followedSource{obstacle: no.what}
@@ -81,7 +82,8 @@ func followedSourceBelow(p *selectPlan) followedSource {
 func (s *followedSource) refuse(what string, pos parser.Pos) error {
 	if len(s.views) == 0 {
 		e := errorf(BadStatement, pos, "%s reads from exactly one event table", what)
-		e.Hint = "a sub-query in FROM may filter and compute, and have no groups, DISTINCT, joins, ORDER BY or LIMIT"
+		e.Hint = "a sub-query in FROM may filter and compute, and have no groups, DISTINCT, joins, ORDER BY, LIMIT " +
+			"or sub-queries in expressions"
 		return e
 	}
 	last := s.views[len(s.views)-1]
@@ -91,27 +93,58 @@ func (s *followedSource) refuse(what string, pos parser.Pos) error {
 	return e
 }
 
+// viewsAt returns what the views through which the groups are read are as of an index, in their
+// order; nil for one that is not there.
+func (g *followedGroups) viewsAt(ex *execution, index engine.ReadIndex) ([]*viewDefinition, error) {
+	if len(g.views) == 0 {
+		return nil, nil
+	}
+	set, err := ex.session.Settings.Views.at(ex.ctx, index)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]*viewDefinition, len(g.views))
+	for i, use := range g.views {
+		list[i] = set.find(use.view.name)
+	}
+	return list, nil
+}
+
 // checkViews refuses to go on with groups behind a position where one of the views was another:
-// nobody knows which groups of that one he has.
+// nobody knows which groups of that one he has. Of a view that was not there he has none, because
+// checkNow has ended the statement before it told such a position.
 func (g *followedGroups) checkViews(ex *execution, after engine.Position) error {
-	if len(g.views) == 0 || after == 0 {
+	if after == 0 {
 		return nil
 	}
-	then, err := ex.session.Settings.Views.at(ex.ctx, ex.index.At(min(after, ex.index.Head())))
-	if err != nil {
-		return err
-	}
-	for _, use := range g.views {
-		old := then.find(use.view.name)
-		if old == nil || old.text == use.view.text {
-			continue
+	then, err := g.viewsAt(ex, ex.index.At(min(after, ex.index.Head())))
+	for i, old := range then {
+		if use := g.views[i]; old != nil && old.text != use.view.text {
+			return beginAgain(use.pos, "view %s was another one at position %d, and its groups are not these",
+				fault.Quoted(use.view.name), after-1)
 		}
-		e := errorf(BadValue, use.pos, "view %s was another one at position %d, and its groups are not these",
-			fault.Quoted(use.view.name), after-1)
-		e.Hint = "begin again without AFTER"
-		return e
 	}
-	return nil
+	return err
+}
+
+// checkNow refuses to tell of groups as of an index in which one of the views is another, or gone:
+// whoever goes on behind that position would take what he has for groups of the new one.
+func (g *followedGroups) checkNow(ex *execution, index engine.ReadIndex) error {
+	now, err := g.viewsAt(ex, index)
+	for i, v := range now {
+		if use := g.views[i]; v == nil || v.text != use.view.text {
+			return beginAgain(use.pos, "view %s was replaced or dropped while it was followed, "+
+				"and groups of another definition are not these", fault.Quoted(use.view.name))
+		}
+	}
+	return err
+}
+
+// beginAgain is an error for whoever has groups with which nothing can go on.
+func beginAgain(pos parser.Pos, format string, args ...any) error {
+	e := errorf(BadValue, pos, format, args...)
+	e.Hint = "begin again without AFTER"
+	return e
 }
 
 // isPosition reports whether a result is the position of the event that its row is made of.

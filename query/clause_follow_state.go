@@ -48,6 +48,9 @@ func (l *liveRows) begin() error {
 		}
 		index = l.ex.session.Store.ReadIndex()
 	}
+	if err := l.checkNow(l.ex, index); err != nil {
+		return err
+	}
 	if err := l.build(index, l.after); err != nil {
 		return err
 	}
@@ -84,10 +87,13 @@ func (l *liveRows) build(index engine.ReadIndex, to engine.Position) (err error)
 // the groups that they have changed.
 func (l *liveRows) read(index engine.ReadIndex) error {
 	l.due = true
+	to := min(index.Head(), l.end)
+	if err := l.checkNow(l.ex, index.At(to)); err != nil {
+		return err
+	}
 	if err := l.readErasures(index); err != nil {
 		return err
 	}
-	to := min(index.Head(), l.end)
 	table := l.groups.table
 	err := l.scan(index, nil, l.reached, to, func() error {
 		g, err := table.find(l.events)

@@ -190,6 +190,7 @@ type groupedRows struct {
 	table *groupTable
 	at    int
 	row   []value.Value
+	own   *keeper // of groups of a materialised view that only this statement uses; nil for none
 }
 
 func (g *groupedRows) next(en *expr.Env) (bool, error) {
@@ -290,6 +291,11 @@ func (g *groupedRows) close() error {
 	if g.table != nil {
 		g.table.keep.release()
 		g.table.groups, g.table.byKey = nil, nil
+	}
+	if g.own != nil {
+		g.own.release()
+		g.own.budget.close()
+		g.own = nil
 	}
 	return nil
 }

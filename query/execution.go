@@ -100,7 +100,7 @@ func (ex *execution) snapshot() engine.ReadIndex {
 	case ex.index != nil:
 	case ex.session.Tx != nil:
 		tx := ex.session.Tx
-		ex.index, ex.own, ex.streams = tx.reads.watch(tx.index), tx.events, tx.streams
+		ex.index, ex.own, ex.streams = tx.reads.watch(tx.index, &ex.session.Settings), tx.events, tx.streams
 	case ex.session.pinned != nil:
 		ex.index = ex.session.pinned
 	default:

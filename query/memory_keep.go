@@ -101,12 +101,28 @@ func (k *keeper) drop(n int64) {
 	k.budget.discard(n)
 }
 
-// release gives back what was accounted for.
-func (k *keeper) release() {
+// release gives back what was accounted for. It may run the garbage collector.
+func (k *keeper) release() { k.budget.discard(k.giveBack()) }
+
+// giveBack is release without the garbage collector. It returns how many bytes that were.
+func (k *keeper) giveBack() int64 {
 	taken := k.taken
 	k.taken = 0
 	k.budget.release(taken)
-	k.budget.discard(taken)
+	return taken
+}
+
+// moveTo has another budget account for what is held, and ends the one that did. It is false if there
+// is no room: then nothing accounts for it.
+func (k *keeper) moveTo(b *budget) bool {
+	taken := k.giveBack()
+	k.budget.close()
+	k.budget = b
+	if k.account(taken) == nil {
+		return true
+	}
+	k.giveBack()
+	return false
 }
 
 // forget gives back what was accounted for a row that is no longer held. Its memory is shared with

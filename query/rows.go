@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"database/sql/driver"
 	"io"
 	"time"
@@ -41,7 +42,7 @@ func (r *resultRows) Next(dest []driver.Value) error {
 		ok, err = r.op.next(r.en)
 	}
 	if err == nil && !ok {
-		err = io.EOF
+		err = cmp.Or(execOf(r.en).noteless(), io.EOF)
 	}
 	if err != nil {
 		r.ended = err

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/eventfold/eventfold/engine"
@@ -94,7 +95,7 @@ func drain(op rows, en *expr.Env) error {
 		if cerr := op.close(); err == nil {
 			err = cerr
 		}
-		return err
+		return cmp.Or(err, execOf(en).noteless())
 	}
 }
 

@@ -84,7 +84,7 @@ func (m *viewMaker) report(v *viewDefinition) (found keptReport, ok bool) {
 	if err != nil {
 		return found, false
 	}
-	defer r.g.ex.end()
+	defer r.end()
 	return r.g.plan.report(m.ctx, m.ex.session, r.kept, index), true
 }
 

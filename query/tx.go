@@ -13,7 +13,8 @@ import (
 )
 
 // A Tx is an open transaction: a snapshot taken when it began, and appends that are buffered until
-// Commit writes all of them or none. It holds no lock and needs no closing. One goroutine uses it.
+// Commit writes all of them or none. It holds no lock. One that is serializable holds memory of the
+// store's queries until Commit or Rollback. One goroutine uses it.
 type Tx struct {
 	store    engine.Store
 	index    engine.ReadIndex // the snapshot, without the content of what is erased
@@ -77,7 +78,7 @@ func Begin(store engine.Store, readOnly bool) *Tx {
 func BeginSerializable(store engine.Store, readOnly bool) *Tx {
 	tx := Begin(store, readOnly)
 	if !readOnly {
-		tx.reads = &txReads{head: tx.index.Head()}
+		tx.reads = newTxReads(tx.index.Head())
 	}
 	return tx
 }
@@ -90,11 +91,15 @@ func (tx *Tx) Commit(ctx context.Context) error {
 		return ErrTxDone
 	}
 	tx.done = true
+	defer tx.endReads()
 	batch := tx.batch()
 	if len(batch) == 0 {
 		return ctx.Err()
 	}
 	defer tx.forget()
+	if err := tx.reads.failed(); err != nil {
+		return err
+	}
 	next := len(tx.events)
 	for _, e := range tx.erasures {
 		tx.told, next = append(tx.told, next), next+e.parts
@@ -111,7 +116,14 @@ func (tx *Tx) Appended() engine.Appended { return tx.appended }
 // too.
 func (tx *Tx) Rollback() {
 	tx.done = true
+	tx.endReads()
 	tx.forget()
+}
+
+// endReads lets go of what was noted of reads.
+func (tx *Tx) endReads() {
+	tx.reads.end()
+	tx.reads = nil
 }
 
 // forget lets go of what was buffered. Receipts may keep the transaction for longer.

@@ -133,8 +133,8 @@ func sameAny(a, b []engine.Alternative) bool {
 }
 
 // unite makes a let pass what passes a or b, and as little else as its fields can say. a is a result
-// of ownFilter. It returns how many names were added to lists.
-func unite(a, b *engine.Filter) (names int) {
+// of ownFilter. It returns what was added to lists.
+func unite(a, b *engine.Filter) (added noted) {
 	a.From, a.To = min(a.From, b.From), laterOf(a.To, b.To)
 	a.MinVersion, a.MaxVersion = min(a.MinVersion, b.MinVersion), max(a.MaxVersion, b.MaxVersion)
 	if a.HasMaxVersion = a.HasMaxVersion && b.HasMaxVersion; !a.HasMaxVersion {
@@ -151,10 +151,10 @@ func unite(a, b *engine.Filter) (names int) {
 	if !sameAny(a.Any, b.Any) {
 		a.Any = nil
 	}
-	names += uniteLists(&a.Streams, b.Streams, cmp.Compare[string], strings.Clone)
-	names += uniteLists(&a.Types, b.Types, cmp.Compare[string], strings.Clone)
-	names += uniteLists(&a.IDs, b.IDs, compareIDs, func(id uuid.UUID) uuid.UUID { return id })
-	return names
+	added.add(uniteLists(&a.Streams, b.Streams, cmp.Compare[string], strings.Clone, sizeOfName))
+	added.add(uniteLists(&a.Types, b.Types, cmp.Compare[string], strings.Clone, sizeOfName))
+	added.add(uniteLists(&a.IDs, b.IDs, compareIDs, func(id uuid.UUID) uuid.UUID { return id }, sizeOfID))
+	return added
 }
 
 // laterOf returns the later of two ends, of which 0 is none.
@@ -174,10 +174,12 @@ func commonPrefix(a, b string) (n int) {
 
 // uniteLists adds to a sorted list what another one has, and returns how much that was. nil lists
 // everything, and a list that becomes too long is given up for it.
-func uniteLists[T any](list *[]T, more []T, compare func(a, b T) int, own func(T) T) (added int) {
+func uniteLists[T any](
+	list *[]T, more []T, compare func(a, b T) int, own func(T) T, size func(T) int64,
+) (added noted) {
 	if *list == nil || more == nil {
 		*list = nil
-		return 0
+		return noted{}
 	}
 	for _, x := range more {
 		i, known := slices.BinarySearchFunc(*list, x, compare)
@@ -189,7 +191,7 @@ func uniteLists[T any](list *[]T, more []T, compare func(a, b T) int, own func(T
 			return added
 		}
 		*list = slices.Insert(*list, i, own(x))
-		added++
+		added.add(noted{1, size(x)})
 	}
 	return added
 }

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
@@ -36,6 +37,7 @@ type txReads struct {
 	closed  bool       // COMMIT has asked
 	sets    []*readSet
 	names   int         // in all lists of the sets
+	memory  readMemory  // of the sets
 	content engine.Span // positions of which content was read, and some between them
 	by      readPlace   // who has read content first
 }
@@ -57,11 +59,21 @@ type readSet struct {
 	match   func(b *engine.Batch, row int) (bool, error) // nil: all that passes a filter
 }
 
-// watch returns the index through which a statement reads, which notes whatever is read.
-func (r *txReads) watch(index engine.ReadIndex) engine.ReadIndex {
+func newTxReads(head engine.Position) *txReads {
+	r := &txReads{head: head}
+	r.memory.begin()
+	return r
+}
+
+// watch returns the index through which a statement of a session with these settings reads, which notes
+// whatever is read.
+func (r *txReads) watch(index engine.ReadIndex, s *Settings) engine.ReadIndex {
 	if r == nil {
 		return index
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.memory.limit(s)
 	return &watchedIndex{ReadIndex: index, reads: r}
 }
 
@@ -77,8 +89,7 @@ func (r *txReads) note(s *seenScan) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.closed {
-		r.names += r.setOf(s).add(f)
-		r.bound()
+		r.added(r.setOf(s).add(f))
 	}
 }
 
@@ -120,8 +131,8 @@ func (r *txReads) noteExpected(stream string, e engine.Expectation) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.closed {
-		r.sets, r.names = append(r.sets, set), r.names+1
-		r.bound()
+		r.addSet(set)
+		r.added(sizeOfNames(set.filters))
 	}
 }
 
@@ -159,8 +170,33 @@ func (r *txReads) setOf(s *seenScan) *readSet {
 		set.run, set.columns = s.run, s.scan.columnSet()
 		set.match = orBroken(matcher(s.ex, s.scan.alone))
 	}
-	r.sets = append(r.sets, set)
+	r.addSet(set)
+	if matched {
+		r.memory.hold(matcherSize + int64(sizeOfArgs(s.ex.args)))
+	}
 	return set
+}
+
+// addSet adds a set, whose names are added behind it.
+func (r *txReads) addSet(set *readSet) {
+	size := setSize
+	if !slices.ContainsFunc(r.sets, func(s *readSet) bool { return s.place.text == set.place.text }) {
+		size += int64(len(set.place.text))
+	}
+	r.sets = append(r.sets, set)
+	r.memory.hold(size)
+}
+
+// added counts names that were added to the sets. Without the memory for them nothing is noted any
+// more, and the transaction cannot be committed.
+func (r *txReads) added(n noted) {
+	r.names += n.names
+	r.memory.hold(n.bytes)
+	r.bound()
+	if r.memory.spent != nil {
+		r.closed, r.sets = true, nil
+		r.memory.release()
+	}
 }
 
 // orBroken takes an event of which a condition cannot tell for one that passes: the SELECT would
@@ -184,36 +220,39 @@ func (r *txReads) bound() {
 	}
 	last := r.sets[len(r.sets)-1]
 	all := &readSet{place: last.place, scan: last.scan}
-	r.names = 0
 	for i, set := range r.sets {
 		for k := range set.filters {
 			if i+k == 0 {
 				all.filters = append(all.filters, ownFilter(set.filters[k]))
 				continue
 			}
-			r.names += unite(&all.filters[0], &set.filters[k])
+			unite(&all.filters[0], &set.filters[k])
 		}
 	}
-	r.sets = []*readSet{all}
+	n := sizeOfNames(all.filters)
+	r.sets, r.names = nil, n.names
+	r.memory.release()
+	r.addSet(all)
+	r.memory.hold(n.bytes)
 }
 
-// add adds a filter and returns how many names were added to lists.
-func (s *readSet) add(f engine.Filter) (names int) {
+// add adds a filter and returns what was added to lists.
+func (s *readSet) add(f engine.Filter) (added noted) {
 	for i := range s.filters {
 		if alike(&s.filters[i], &f) {
 			return unite(&s.filters[i], &f)
 		}
 	}
 	s.filters = append(s.filters, ownFilter(f))
-	names = len(f.Streams) + len(f.Types) + len(f.IDs) + len(f.Any)
+	added = sizeOfNames(s.filters[len(s.filters)-1:])
 	if len(s.filters) <= maxReadFilters {
-		return names
+		return added
 	}
 	for i := range s.filters[1:] {
-		names += unite(&s.filters[0], &s.filters[i+1])
+		added.add(unite(&s.filters[0], &s.filters[i+1]))
 	}
 	s.filters = s.filters[:1]
-	return names
+	return added
 }
 
 // sizeOfArgs is about what arguments hold, in bytes.

@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"database/sql/driver"
 	"fmt"
 	"strings"
 	"testing"
@@ -62,6 +63,72 @@ func TestWhatIsNotedOfReadsIsBounded(t *testing.T) {
 		assert.LessOrEqual(t, len(reads.sets), maxReads, tt.name)
 		assert.LessOrEqual(t, held, maxReadTotal*(engine.MaxStreamSize+16), tt.name)
 		t.Logf("%s: %d tables, %d bytes of names", tt.name, len(reads.sets), held)
+	}
+}
+
+// TestWhatIsNotedOfReadsIsMemory: it counts until the transaction ends, in whatever way, and where there
+// is no room for it the statement says so, and COMMIT.
+func TestWhatIsNotedOfReadsIsMemory(t *testing.T) {
+	store := openStore(t, filestore.Options{})
+	fill(t, store, 10)
+	ctx := t.Context()
+	long := func(i int) string { return fmt.Sprintf("%0200d", i) }
+	for name, read := range map[string]func(i int) (text string, args []any){
+		"names": func(i int) (string, []any) { return `SELECT COUNT(*) FROM $all WHERE stream = ?`, []any{long(i)} },
+		"arguments": func(i int) (string, []any) {
+			return `SELECT COUNT(*) FROM $all WHERE payload->>'$.n' > ? AND stream = 'x'`, []any{long(i)}
+		},
+		"texts": func(i int) (string, []any) {
+			return fmt.Sprintf(`SELECT COUNT(*) FROM $all WHERE type = 'a' /* %s */`, long(i)), nil
+		},
+		"tables": func(i int) (string, []any) {
+			return fmt.Sprintf(`SELECT COUNT(*) FROM $all WHERE type IN ('%s', '%s')`, long(i), long(i)), nil
+		},
+	} {
+		shared := NewMemory(64 << 20)
+		run := func(limit int64, count int) (s *Session, err error) {
+			s = &Session{Store: store, Settings: Settings{Memory: limit, Shared: shared}}
+			s.Tx = BeginSerializable(store, false)
+			for i := 0; i < count && err == nil; i++ {
+				text, args := read(i)
+				named := make([]driver.NamedValue, len(args))
+				for k, v := range args {
+					named[k] = driver.NamedValue{Ordinal: k + 1, Value: v}
+				}
+				_, err = runText(ctx, s, text, named)
+			}
+			return s, err
+		}
+		s, err := run(0, maxReads-4)
+		require.NoError(t, err, name)
+		need := s.Tx.reads.memory.budget.held.Load()
+		assert.Greater(t, need, int64(50*200), name)
+		if need > shareFree {
+			assert.GreaterOrEqual(t, shared.Used(), need-shareFree, name)
+		}
+		s.Tx.Rollback()
+		assert.Zero(t, shared.Used(), name)
+
+		s, err = run(need, maxReads-4)
+		require.NoError(t, err, name)
+		exec(t, s, "INSERT INTO mine (type) VALUES ('T')")
+		assert.NoError(t, s.Tx.Commit(ctx), "%s: there is just the room", name)
+		assert.Zero(t, shared.Used(), name)
+
+		s, err = run(need-1, maxReads-4)
+		checkNoteless(t, err, need-1, name)
+		exec(t, s, "INSERT INTO mine (type) VALUES ('T')")
+		assert.Zero(t, shared.Used(), "%s: it is given back at once", name)
+		checkNoteless(t, s.Tx.Commit(ctx), need-1, name)
+	}
+}
+
+// checkNoteless checks the error of a transaction that had no memory for its notes.
+func checkNoteless(t *testing.T, err error, limit int64, name string) {
+	t.Helper()
+	var spent *MemoryError
+	if assert.ErrorAs(t, err, &spent, name) {
+		assert.Equal(t, &MemoryError{Clause: "noting what a serializable transaction reads", Limit: limit}, spent, name)
 	}
 }
 
@@ -126,7 +193,7 @@ func TestWhateverAsksTheIndexIsNoted(t *testing.T) {
 	for name, ask := range asks {
 		for _, past := range []bool{false, true} {
 			tx := BeginSerializable(store, false)
-			x := tx.reads.watch(tx.index)
+			x := tx.reads.watch(tx.index, &Settings{})
 			if past {
 				x = x.At(1)
 			}

@@ -151,18 +151,17 @@ func (v *Views) Close() {
 		k.close()
 	}
 	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.stop != nil {
-		v.stop()
-	}
-	for _, k := range v.kept {
-		k.drop()
-	}
+	all, stop := slices.Collect(maps.Values(v.kept)), v.stop
 	v.kept = nil
+	v.mu.Unlock()
+	if stop != nil {
+		stop()
+	}
+	dropAll(all)
 }
 
-// rememberedSets is how many versions of the definitions are remembered: the present one, and some
-// of the past that AS OF POSITION asks for.
+// rememberedSets is how many versions of the definitions are remembered: the newest one, of whose
+// views groups are kept, and some of the past that AS OF POSITION asks for.
 const rememberedSets = 4
 
 // at returns the views as of the index.
@@ -207,16 +206,27 @@ func (v *Views) remember(set *viewSet) *viewSet {
 	if v == nil {
 		return set
 	}
+	set, old := v.add(set)
+	dropAll(old)
+	return set
+}
+
+// add is remember. It also returns what is kept of views that are gone now, for the caller to drop.
+func (v *Views) add(set *viewSet) (same *viewSet, old []*keptView) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	i := slices.IndexFunc(v.sets, func(s *viewSet) bool { return s.version == set.version })
 	if i >= 0 {
-		return v.sets[i]
+		return v.sets[i], nil
 	}
 	v.sets = slices.Insert(v.sets, 0, set)
-	v.sets = v.sets[:min(len(v.sets), rememberedSets)]
-	v.dropOld()
-	return set
+	if last := len(v.sets) - 1; last == rememberedSets {
+		if v.sets[last] == v.newest() {
+			last--
+		}
+		v.sets = slices.Delete(v.sets, last, last+1)
+	}
+	return set, v.takeOld()
 }
 
 // readViews reads what has been told since an earlier set.

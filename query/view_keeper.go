@@ -20,7 +20,7 @@ type viewKeeper struct {
 	session *Session // the goroutine's
 	store   engine.Deriver
 	least   engine.Position // events for which anything is kept
-	due     atomic.Int64    // from this position on there may be something to do
+	due     atomic.Int64    // from this position on there may be something to do; inRound while that is being done
 
 	ctx     context.Context // ends with close
 	cancel  context.CancelFunc
@@ -50,6 +50,10 @@ const (
 	keepAtOnce     = 1 << 20 // events that are grouped before the next are looked at
 	closeKeepShare = 64      // groups for each event, for which closing writes a file
 )
+
+// inRound is what due is while the views are looked at: whoever finds it otherwise when that is done
+// knows that something was erased meanwhile, and that they are to be looked at again.
+const inRound = -1
 
 // Keep has the groups of materialized views kept beside the log of a store that can, and made for it
 // in the background, until Close. It is for the settings of the store's connections, and does nothing
@@ -100,7 +104,8 @@ func (k *viewKeeper) close() {
 
 func (k *viewKeeper) run() {
 	for k.more() {
-		k.due.Store(k.round())
+		k.due.Store(inRound)
+		k.due.CompareAndSwap(inRound, k.round())
 	}
 }
 
@@ -132,11 +137,20 @@ func (k *viewKeeper) round() (due int64) {
 		}
 		next, err := k.look(set, v, index)
 		if err != nil {
-			next = index.Head() + max(minKeepEvents, index.Head()/4)
+			next = tryAgain(index.Head(), err)
 		}
 		due = min(due, int64(next))
 	}
 	return due
+}
+
+// tryAgain is the position from which on what has failed at a head is tried again: soon if the log has
+// only moved on, later if all of it may have been read in vain.
+func tryAgain(head engine.Position, err error) engine.Position {
+	if errors.Is(err, engine.ErrStaleDerived) {
+		return head + minKeepEvents
+	}
+	return head + max(minKeepEvents, head/4)
 }
 
 // removeOthers removes what is kept of views that are gone or defined otherwise.
@@ -167,7 +181,7 @@ func (k *viewKeeper) look(set *viewSet, v *viewDefinition, index engine.ReadInde
 	if err != nil {
 		return 0, err
 	}
-	defer r.g.ex.end()
+	defer r.end()
 	if r.kept.tooLarge.Load() != nil {
 		return noneErased, nil
 	}
@@ -191,22 +205,24 @@ func (k *viewKeeper) behind(e keptElsewhere) engine.Position {
 
 // keep groups what has come up to the head, a part after the other so that others can use what is done,
 // and keeps it beside the log. If no statement of this process has read the view, its memory is given
-// back then.
+// back then, unless it is wanted soon: what could not be written because something was erased meanwhile
+// is tried again.
 func (k *viewKeeper) keep(r *keptRead, index engine.ReadIndex) (keptElsewhere, error) {
 	if err := r.load(); err != nil {
 		return keptElsewhere{}, err
 	}
 	for r.head < index.Head() {
 		r.head = min(max(r.head, r.kept.end())+keepAtOnce, index.Head())
-		if levels, err := r.levels(); err != nil || levels == nil {
+		levels, err := r.levels()
+		if err != nil {
 			return keptElsewhere{}, err
 		}
-		if r.kept.end() < r.head {
-			return keptElsewhere{}, engine.ErrStaleDerived // something was erased meanwhile
+		if levels == nil || r.kept.end() < r.head {
+			return keptElsewhere{}, engine.ErrStaleDerived // erased, or gone ahead of the index, or too large
 		}
 	}
 	end, err := k.write(k.ctx, r.kept, r.g.plan)
-	if !r.kept.wanted.Load() {
+	if !r.kept.wanted.Load() && !errors.Is(err, engine.ErrStaleDerived) {
 		r.kept.unload()
 	}
 	return end, err
@@ -263,7 +279,7 @@ func (k *viewKeeper) last() {
 		if behind > 0 && behind*closeKeepShare >= groups {
 			_, err = k.write(k.ctx, r.kept, r.g.plan)
 		}
-		r.g.ex.end()
+		r.end()
 		if errors.Is(err, engine.ErrClosed) {
 			return
 		}

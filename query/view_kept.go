@@ -15,14 +15,15 @@ import (
 //
 // Groups of a level never change once it is there: readers use them without a lock.
 type keptView struct {
-	budget budget
+	budget budget // of the levels
 
-	mu       sync.Mutex // protects all below; never held while events are read
+	mu       sync.Mutex // protects all below; never held while events are read, or garbage is collected
 	levels   []*keptLevel
 	erasures engine.Version                    // of the store's own stream, up to which the levels know what is erased
 	tooLarge atomic.Pointer[ViewTooLargeError] // it was given up
 	gone     bool                              // nobody finds it any more: nothing is to be kept in it
 	saved    engine.Position                   // where what was loaded, or kept beside the log, ends; 0 for nothing
+	thrown   int64                             // bytes of groups that were let go of since mu is held
 
 	loading chan struct{} // holds one: whoever looks for what is kept beside the log
 	loaded  atomic.Bool   // somebody has looked
@@ -71,26 +72,52 @@ func (v *Views) newest() (newest *viewSet) {
 	return newest
 }
 
-// dropOld lets go of what is kept of views that are gone, or defined otherwise. The caller holds mu.
-func (v *Views) dropOld() {
+// takeOld takes out what is kept of views that are gone, or defined otherwise. The caller holds mu, and
+// drops it when he no longer does.
+func (v *Views) takeOld() (old []*keptView) {
 	newest := v.newest()
 	for position, k := range v.kept {
 		current := func(d *viewDefinition) bool { return d.position == position }
 		if newest == nil || !slices.ContainsFunc(newest.list(), current) {
 			delete(v.kept, position)
-			k.drop()
+			old = append(old, k)
 		}
 	}
+	return old
+}
+
+// dropAll lets go of views of which nobody finds anything any more.
+func dropAll(list []*keptView) {
+	for _, k := range list {
+		k.drop()
+	}
+}
+
+// unlock ends the holding of mu. What was let go of meanwhile may run the garbage collector, for which
+// nobody else is to wait.
+func (k *keptView) unlock() {
+	thrown := k.thrown
+	k.thrown = 0
+	k.mu.Unlock()
+	k.budget.discard(thrown)
+}
+
+// letGo gives back the memory of a table of this view's budget. The caller holds mu.
+func (k *keptView) letGo(t *groupTable) { k.thrown += t.keep.giveBack() }
+
+// endLocked is where what is kept ends.
+func (k *keptView) endLocked() engine.Position {
+	if n := len(k.levels); n > 0 {
+		return k.levels[n-1].to
+	}
+	return 0
 }
 
 // end is where what is kept ends.
 func (k *keptView) end() engine.Position {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if n := len(k.levels); n > 0 {
-		return k.levels[n-1].to
-	}
-	return 0
+	return k.endLocked()
 }
 
 // forgotten reports whether what was kept beside the log up to a position is not there any more.
@@ -113,7 +140,7 @@ func (k *keptView) unsaved() (groups, behind int64) {
 // unload gives back the memory. What is kept beside the log is looked for again when it is needed.
 func (k *keptView) unload() {
 	k.mu.Lock()
-	defer k.mu.Unlock()
+	defer k.unlock()
 	saved := k.saved
 	k.resetLocked(0)
 	k.saved = saved
@@ -123,7 +150,7 @@ func (k *keptView) unload() {
 // drop lets go of everything, for good.
 func (k *keptView) drop() {
 	k.mu.Lock()
-	defer k.mu.Unlock()
+	defer k.unlock()
 	k.gone = true
 	k.resetLocked(0)
 }
@@ -133,7 +160,7 @@ func (k *keptView) resetLocked(from engine.Position) {
 	n := len(k.levels)
 	for n > 0 && k.levels[n-1].to > from {
 		n--
-		k.levels[n].table.keep.release()
+		k.letGo(k.levels[n].table)
 	}
 	k.levels = slices.Clone(k.levels[:n])
 	k.tooLarge.Store(nil)

@@ -63,7 +63,7 @@ func (k *keptView) forget(
 		first = min(first, erased[0].From)
 	}
 	k.mu.Lock()
-	defer k.mu.Unlock()
+	defer k.unlock()
 	k.resetLocked(first)
 	k.erasures = max(k.erasures, erasures)
 	return nil

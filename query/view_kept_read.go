@@ -16,6 +16,7 @@ type keptRead struct {
 	now      engine.ReadIndex // the store as it is, which shows nothing that is erased
 	head     engine.Position  // of the statement's snapshot
 	erasures engine.Version   // that now knows of
+	room     int64            // bytes that the levels leave of what the view may take
 }
 
 // fillKept makes the group table of a materialised view. done is false if that cannot be done from
@@ -48,7 +49,7 @@ func (g *groupedRows) fillKept() (done bool, err error) {
 	return true, r.combine(levels)
 }
 
-// keptReading begins a reading of a view by itself, as of an index. The caller ends its execution.
+// keptReading begins a reading of a view by itself, as of an index. The caller ends it.
 func (s *Session) keptReading(
 	ctx context.Context, set *viewSet, v *viewDefinition, index engine.ReadIndex,
 ) (*keptRead, error) {
@@ -78,6 +79,12 @@ func (s *Session) keptReading(
 	return r, err
 }
 
+// end ends a reading of a view by itself.
+func (r *keptRead) end() {
+	_ = r.g.close() // which never fails
+	r.g.ex.end()
+}
+
 // mustRead reports whether the open transaction has erased anything, which it alone does not see, or
 // is serializable and has to note what is read.
 func (ex *execution) mustRead() bool {
@@ -105,7 +112,7 @@ func (r *keptRead) levels() ([]*keptLevel, error) {
 	table, err := r.read(from)
 	var spent *MemoryError
 	if errors.As(err, &spent) && !spent.Store {
-		r.kept.giveUp(r.g.plan.view.name, table)
+		r.kept.giveUp(r.g.plan.view.name, table, from)
 		return nil, nil
 	}
 	if err != nil {
@@ -130,6 +137,10 @@ func (r *keptRead) begin() ([]*keptLevel, error) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	r.room = k.budget.limit
+	for _, l := range k.levels {
+		r.room -= l.table.keep.taken
+	}
 	n := len(k.levels)
 	for n > 0 && k.levels[n-1].to > r.head && !sabotage.On(sabotage.ViewAhead) {
 		n--
@@ -137,51 +148,57 @@ func (r *keptRead) begin() ([]*keptLevel, error) {
 	return k.levels[:n:n], nil
 }
 
-// read groups the events from a position up to the head, with the memory of the view. After an error
-// the table holds nothing of it.
+// read groups the events from a position up to the head. That takes what room the levels leave, however
+// many others do the same at the moment: whether a view is too large does not depend on who reads it.
+// The groups have a budget of their own until they are published. After an error the table holds nothing.
 func (r *keptRead) read(from engine.Position) (*groupTable, error) {
+	b := &budget{}
+	b.set(&Settings{Memory: max(r.room, 1), Shared: r.kept.budget.store})
+	b.text = r.kept.budget.text
 	ex := &execution{ctx: r.g.ex.ctx, session: r.g.ex.session, now: r.g.ex.now, index: r.now.At(r.head),
-		budget: &r.kept.budget, counters: r.g.ex.counters, since: from, keeping: true}
+		budget: b, counters: r.g.ex.counters, since: from, keeping: true}
 	defer ex.end()
-	g := &groupedRows{plan: r.g.plan, ex: ex, table: newGroupTable(r.g.plan, ex.budget)}
+	g := &groupedRows{plan: r.g.plan, ex: ex, table: newGroupTable(r.g.plan, b)}
 	if err := g.read(); err != nil {
 		g.table.keep.release()
+		b.close()
 		return g.table, err
 	}
 	return g.table, nil
 }
 
 // publish leaves the last of the levels for others, unless they are ahead by now or know of an
-// erasure that this reading does not. It joins levels of about one size, so that there are few.
+// erasure that this reading does not: then only its statement uses it, and gives it back.
 func (r *keptRead) publish(levels []*keptLevel) ([]*keptLevel, error) {
 	k, last := r.kept, levels[len(levels)-1]
 	k.mu.Lock()
-	defer k.mu.Unlock()
-	end := engine.Position(0)
-	if n := len(k.levels); n > 0 {
-		end = k.levels[n-1].to
+	defer k.unlock()
+	if k.gone || k.erasures != r.erasures || k.endLocked() != last.from {
+		r.g.own = last.table.keep
+		return levels, nil
 	}
-	if k.gone || k.erasures != r.erasures || end != last.from {
-		last.table.keep.release() // only this statement uses it
-		if k.gone {
-			k.budget.close()
-		}
+	if !last.table.keep.moveTo(&k.budget) {
 		return levels, nil
 	}
 	next := append(slices.Clone(k.levels), last)
 	if sabotage.On(sabotage.ViewBatchTwice) {
 		next = append(next, last)
 	}
-	for n := len(next); n > 1 && next[n-1].size()*2 >= next[n-2].size(); n-- {
-		joined, err := next[n-2].join(next[n-1], &k.budget)
+	k.levels = k.joinLevels(next)
+	return levels, nil
+}
+
+// joinLevels joins levels of about one size, so that there are few. The caller holds mu.
+func (k *keptView) joinLevels(levels []*keptLevel) []*keptLevel {
+	for n := len(levels); n > 1 && levels[n-1].size()*2 >= levels[n-2].size(); n-- {
+		joined, err := levels[n-2].join(levels[n-1], &k.budget)
 		if err != nil {
-			joined.table.keep.release()
+			k.letGo(joined.table)
 			break // there is no room for both at once: they stay apart
 		}
-		next[n-2].table.keep.release()
-		next[n-1].table.keep.release()
-		next = append(next[:n-2:n-2], joined)
+		k.letGo(levels[n-2].table)
+		k.letGo(levels[n-1].table)
+		levels = append(levels[:n-2:n-2], joined)
 	}
-	k.levels = next
-	return levels, nil
+	return levels
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -230,6 +231,19 @@ func TestWhatCannotBeKeptIsRefused(t *testing.T) {
 			assert.NotEmpty(t, e.Hint, text)
 			assert.GreaterOrEqual(t, int(e.Pos), len("CREATE MATERIALIZED VIEW m AS "), text)
 		}
+	}
+}
+
+// TestTheReferenceNamesEveryAggregateThatCanBeKept, and no other.
+func TestTheReferenceNamesEveryAggregateThatCanBeKept(t *testing.T) {
+	reference, err := os.ReadFile("../docs/sql.md")
+	require.NoError(t, err)
+	_, list, _ := strings.Cut(string(reference), "The definition is one SELECT of one stream or `$all` with GROUP BY or an aggregate:")
+	list, _, found := strings.Cut(list, "which need no more memory")
+	require.True(t, found)
+	for name, def := range aggregates {
+		call := &aggregateCall{name: name, def: def}
+		assert.Equal(t, call.keepable(), strings.Contains(list, "`"+strings.ToUpper(name)+"`"), name)
 	}
 }
 

@@ -1,6 +1,10 @@
 package query
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/eventfold/eventfold/engine"
+)
 
 // A ViewTooLargeError tells why the groups of a materialized view are not kept: they need more memory
 // than a view may take. The view is computed whenever it is read. $views has the error's text; no
@@ -17,10 +21,14 @@ func (e *ViewTooLargeError) Error() string {
 		"group by less, or raise view_memory", e.View, e.Groups, e.Limit)
 }
 
-// giveUp lets go of everything, because it and groups that were being made need too much memory.
-func (k *keptView) giveUp(view string, made *groupTable) {
+// giveUp lets go of everything, because it and groups that were being made behind it need too much
+// memory. If what is kept is not what they were made behind, that says nothing of the view.
+func (k *keptView) giveUp(view string, made *groupTable, from engine.Position) {
 	k.mu.Lock()
-	defer k.mu.Unlock()
+	defer k.unlock()
+	if k.endLocked() != from {
+		return
+	}
 	e := &ViewTooLargeError{View: view, Groups: int64(len(made.groups)), Limit: k.budget.limit}
 	for _, l := range k.levels {
 		e.Groups += int64(len(l.table.groups))

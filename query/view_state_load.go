@@ -70,9 +70,11 @@ func (r *keptRead) loadFrom(store engine.Deriver) error {
 // first that is erased. Others may have kept something meanwhile, or know of more erasures: that stays.
 func (k *keptView) takeLevels(levels []*keptLevel, first engine.Position, erasures engine.Version) {
 	k.mu.Lock()
-	defer k.mu.Unlock()
+	defer k.unlock()
 	if k.gone || len(k.levels) > 0 || k.erasures > erasures {
-		releaseLevels(levels)
+		for _, l := range levels {
+			k.letGo(l.table)
+		}
 		return
 	}
 	k.saved = levels[len(levels)-1].to
