@@ -79,6 +79,8 @@ type bench struct {
 	dir     string
 	names   []string // of the peers measured
 	rounds  []round
+	answers map[string]result // the first of each report
+	failed  []string          // reports without a figure, and why
 }
 
 // A round has every figure once.
@@ -169,8 +171,35 @@ func (b *bench) measure(r *round, j job, dir string) error {
 		r.values[name] = map[string]float64{}
 	}
 	for _, one := range results {
+		if one.Failed != "" {
+			b.failed = append(b.failed, fmt.Sprintf("%s, %s: %s", name, one.Metric, one.Failed))
+			continue
+		}
+		if err := b.compare(name, one); err != nil {
+			return err
+		}
 		r.values[name][one.Metric] = one.Value
 	}
 	r.others[name] = max(r.others[name], ((busyTicks()-busy)/100-own)/elapsed)
+	return nil
+}
+
+// compare refuses a report's answer that is not what the first store has answered: a wrong answer is
+// never fast.
+func (b *bench) compare(name string, one result) error {
+	if one.Answer == "" {
+		return nil
+	}
+	if b.answers == nil {
+		b.answers = map[string]result{}
+	}
+	first, ok := b.answers[one.Metric]
+	if !ok {
+		b.answers[one.Metric] = one
+		return nil
+	}
+	if first.Answer != one.Answer {
+		return fmt.Errorf("%s answers %q with %q, the first store with %q", name, one.Metric, one.Answer, first.Answer)
+	}
 	return nil
 }

@@ -59,6 +59,7 @@ var peers = []struct {
 		return &eventfoldEngine{options: filestore.Options{Compress: filestore.CompressZstd, SegmentSize: 16 << 20}}
 	}},
 	{"SQLite (mattn, WAL, FULL)", func() peer { return &sqlStore{dialect: mattn} }},
+	{"SQLite (mattn), every index", func() peer { return &sqlStore{dialect: indexed()} }},
 	{"SQLite (modernc, WAL, FULL)", func() peer { return &sqlStore{dialect: modernc} }},
 	{"SQLite (mattn) behind group commit", func() peer { return &grouped{store: &sqlStore{dialect: mattn}} }},
 	{"bbolt (Batch)", func() peer { return &boltStore{} }},

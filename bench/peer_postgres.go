@@ -82,9 +82,10 @@ func (s *postgresStore) open(dir string) error {
 			stream TEXT NOT NULL, version BIGINT NOT NULL, type TEXT NOT NULL,
 			payload JSONB NOT NULL, metadata JSONB NOT NULL, UNIQUE (stream, version))`,
 			`CREATE INDEX IF NOT EXISTS by_type ON events (type)`},
-		insert: `INSERT INTO events (stream, version, type, payload, metadata) VALUES ($1, $2, $3, $4, $5)`,
-		amount: `(payload->>'amount')::bigint`,
-		dollar: true,
+		insert:   `INSERT INTO events (stream, version, type, payload, metadata) VALUES ($1, $2, $3, $4, $5)`,
+		amount:   `(payload->>'amount')::bigint`,
+		customer: `payload->>'customer'`,
+		dollar:   true,
 	}
 	return s.connect(dir)
 }

@@ -54,6 +54,8 @@ func (b *bench) report(dir string) error {
 		len(b.rounds), b.events, runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
 	s.WriteString(b.limits())
 	s.WriteString(b.figures())
+	s.WriteString("\n\nWhat reports cost, in milliseconds (the median of five):\n\n")
+	s.WriteString(b.reports())
 	s.WriteString("\n\nTargets, as ratios within a round (greater is better, except for the absolute ones):\n\n")
 	s.WriteString(b.targets())
 	s.WriteString("\n")
@@ -134,16 +136,55 @@ func (b *bench) targets() string {
 		if target.than == "" {
 			want = fmt.Sprintf("≤ %g", target.want)
 		}
-		than := target.than
-		if target.other != "" {
-			than += ": " + target.other
-		}
 		t.AppendRow(table.Row{
-			target.who, target.metric, than, want, fmt.Sprintf("%.2f", figure),
+			target.who, target.metric, b.comparedWith(target), want, fmt.Sprintf("%.2f", figure),
 			map[bool]string{true: "yes", false: "no"}[target.reached(figure)],
 		})
 	}
 	return t.RenderMarkdown()
+}
+
+// comparedWith names what a target is compared with: of the best peer, who that was in each round.
+func (b *bench) comparedWith(t target) string {
+	than := t.than
+	if t.other != "" {
+		than += ": " + t.other
+	}
+	if t.than != bestPeer {
+		return than
+	}
+	var names []string
+	for _, r := range b.rounds {
+		if name, _, ok := t.best(r); ok && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return than + ": " + strings.Join(names, " or ")
+}
+
+// reports is a table of the reports, and below it those that have no figure.
+func (b *bench) reports() string {
+	t := table.NewWriter()
+	header := table.Row{"report"}
+	var names []string
+	for _, name := range b.names {
+		if slices.ContainsFunc(reportQueries, func(q reportQuery) bool { return !math.IsNaN(b.value(name, q.name)) }) {
+			header, names = append(header, name), append(names, name)
+		}
+	}
+	t.AppendHeader(header)
+	for _, q := range reportQueries {
+		row := table.Row{q.name}
+		for _, name := range names {
+			row = append(row, format("%.2f", b.value(name, q.name)))
+		}
+		t.AppendRow(row)
+	}
+	s := t.RenderMarkdown()
+	for _, failed := range b.failed {
+		s += "\n\nNo figure: " + failed
+	}
+	return s
 }
 
 // shortNumber formats a number of an axis.

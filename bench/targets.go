@@ -93,16 +93,22 @@ func (t target) theirs(r round) (value float64, ok bool) {
 		value, ok = r.values[t.than][metric]
 		return value, ok
 	}
+	_, value, ok = t.best(r)
+	return value, ok
+}
+
+// best returns the best of the peers in a round, none of which is ours.
+func (t target) best(r round) (best string, value float64, ok bool) {
 	for name, values := range r.values {
-		v, measured := values[metric]
+		v, measured := values[t.metric]
 		if !measured || ours[name] || name == limitsName {
 			continue
 		}
 		if !ok || t.less && v < value || !t.less && v > value {
-			value, ok = v, true
+			best, value, ok = name, v, true
 		}
 	}
-	return value, ok
+	return best, value, ok
 }
 
 // reached reports whether a figure of in is good enough.

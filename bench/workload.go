@@ -22,6 +22,8 @@ import (
 type result struct {
 	Metric string  // "append 64", "scan", ...
 	Value  float64 // in the metric's unit
+	Answer string  `json:",omitempty"` // of a report, the same from every store
+	Failed string  `json:",omitempty"` // why there is no figure
 }
 
 // A job is what a child process is asked to measure: one peer, one kind of work.
@@ -77,13 +79,13 @@ func (j job) limits() ([]result, error) {
 		return nil, err
 	}
 	return []result{
-		{"sync", sync},
-		{"memcpy", measureBytes(j.Each/4, func(src, dst []byte) { copy(dst, src) })},
-		{"crc32c", measureBytes(j.Each/4, func(src, _ []byte) { sink += uint64(crc32Of(src)) })},
-		{"records", measureRecords(j.Each / 4)},
-		{"rows", rows},
-		{"events", events},
-		{"short queries", short},
+		{Metric: "sync", Value: sync},
+		{Metric: "memcpy", Value: measureBytes(j.Each/4, func(src, dst []byte) { copy(dst, src) })},
+		{Metric: "crc32c", Value: measureBytes(j.Each/4, func(src, _ []byte) { sink += uint64(crc32Of(src)) })},
+		{Metric: "records", Value: measureRecords(j.Each / 4)},
+		{Metric: "rows", Value: rows},
+		{Metric: "events", Value: events},
+		{Metric: "short queries", Value: short},
 	}, nil
 }
 
@@ -100,13 +102,13 @@ func (j job) appends(p peer) (results []result, err error) {
 			return results, err
 		}
 		if micros, ok := cost(); ok {
-			results = append(results, result{fmt.Sprintf("append %d writer", clients), micros})
+			results = append(results, result{Metric: fmt.Sprintf("append %d writer", clients), Value: micros})
 		}
-		results = append(results, result{fmt.Sprintf("append %d", clients), rate},
-			result{fmt.Sprintf("append %d p50", clients), p50}, result{fmt.Sprintf("append %d p99", clients), p99})
+		results = append(results, result{Metric: fmt.Sprintf("append %d", clients), Value: rate},
+			result{Metric: fmt.Sprintf("append %d p50", clients), Value: p50}, result{Metric: fmt.Sprintf("append %d p99", clients), Value: p99})
 	}
 	rate, err := j.batches(p)
-	return append(results, result{"batches of 100", rate}), err
+	return append(results, result{Metric: "batches of 100", Value: rate}), err
 }
 
 // writerCost begins to count, if p is one of ours, and returns what tells how many microseconds of
@@ -255,13 +257,14 @@ func (j job) load(p peer) (results []result, err error) {
 	}
 	rate := float64(n) / busy.Seconds()
 	if errors.Is(err, errTooSlow) {
-		return []result{{"load", rate}}, nil
+		return []result{{Metric: "load", Value: rate}}, nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	bytes, err := diskBytes(j.Dir)
-	return []result{{"load", rate}, {"loaded", float64(n)}, {"disk", float64(bytes) / float64(n)}}, err
+	return []result{{Metric: "load", Value: rate}, {Metric: "loaded", Value: float64(n)},
+		{Metric: "disk", Value: float64(bytes) / float64(n)}}, err
 }
 
 var errTooSlow = errors.New("the data set takes too long to load")
@@ -283,7 +286,7 @@ func diskBytes(dir string) (total int64, err error) {
 func (j job) reads(p peer) (results []result, err error) {
 	add := func(metric string, value float64, err error) error {
 		if err == nil {
-			results = append(results, result{metric, value})
+			results = append(results, result{Metric: metric, Value: value})
 		} else if !errors.Is(err, errUnsupported) {
 			return fmt.Errorf("%s: %w", metric, err)
 		}
@@ -309,7 +312,7 @@ func (j job) reads(p peer) (results []result, err error) {
 		return nil, err
 	}
 	debug.FreeOSMemory()
-	results = append(results, result{"memory", float64(resident()-before) / (1 << 20)})
+	results = append(results, result{Metric: "memory", Value: float64(resident()-before) / (1 << 20)})
 
 	for _, w := range []struct {
 		metric  string
@@ -334,7 +337,7 @@ func (j job) reads(p peer) (results []result, err error) {
 			return nil, err
 		}
 	}
-	return results, nil
+	return append(results, j.reports(p)...), nil
 }
 
 // streams returns streams read per second.

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A store that gives another answer than ours has not been measured on the same question.
+func TestEveryReportHasTheSameAnswerEverywhere(t *testing.T) {
+	const events = 2000
+	answers := map[string]string{} // ours, which is the first of the peers
+	for _, p := range peers {
+		s := p.make()
+		r, ok := s.(reporter)
+		if !ok {
+			continue
+		}
+		t.Run(p.name, func(t *testing.T) {
+			dir := t.TempDir()
+			require.NoError(t, os.Chmod(filepath.Dir(dir), 0o755)) // the PostgreSQL server runs as another user
+			err := s.open(dir)
+			if errors.Is(err, errUnsupported) {
+				t.Skipf("%s is not installed here: %v", p.name, err)
+			}
+			require.NoError(t, err)
+			defer func() { assert.NoError(t, s.close()) }()
+			_, _, err = dataset(events, func(batch []event) error { return s.appendAll(t.Context(), batch) })
+			require.NoError(t, err)
+			for _, q := range reportQueries {
+				got, err := q.ask(t.Context(), r, events)
+				require.NoError(t, err, q.name)
+				require.NotEmpty(t, got, q.name)
+				if p.name == oursSQL {
+					answers[q.name] = got
+				}
+				assert.Equal(t, answers[q.name], got, q.name)
+			}
+		})
+	}
+}
+
+func TestARunWithTwoAnswersIsNoRun(t *testing.T) {
+	var b bench
+	require.NoError(t, b.compare(oursSQL, result{Metric: "EXISTS", Answer: "7\n"}))
+	require.NoError(t, b.compare(duckPeer, result{Metric: "EXISTS", Answer: "7\n"}))
+	require.NoError(t, b.compare(duckPeer, result{Metric: "scan"}))
+	assert.ErrorContains(t, b.compare(sqlitePeer, result{Metric: "EXISTS", Answer: "8\n"}), "EXISTS")
+}
+
+func TestTheBestPeerIsNamed(t *testing.T) {
+	one := target{who: oursSQL, metric: "batches of 100", than: bestPeer, want: 1}
+	b := bench{rounds: []round{{values: map[string]map[string]float64{
+		oursSQL: {"batches of 100": 9}, oursZstd: {"batches of 100": 8}, pebblePeer: {"batches of 100": 3}, boltPeer: {"batches of 100": 2},
+	}}}}
+	assert.Equal(t, bestPeer+": "+pebblePeer, b.comparedWith(one))
+	assert.Contains(t, b.targets(), pebblePeer)
+}
