@@ -291,15 +291,24 @@ func (s *tableScan) readNames() string {
 
 // estimate says how many events the indexes let the scan look at.
 func (s *tableScan) estimate(x *explainer, what *narrowing) string {
-	f := s.filter(what)
-	if f.IDs != nil || f.Any != nil || f.Prefix != "" || f.MinVersion > 0 || f.HasMaxVersion ||
-		!f.Since.IsZero() || !f.Before.IsZero() || len(f.Tags)+len(f.Types) > 1 {
-		return "" // counting those would read events
-	}
-	n, err := x.ex.index.Count(x.ex.ctx, f)
+	n, ok, err := s.atMost(x.ex, what)
 	if err != nil {
 		x.err = err
+	}
+	if !ok || err != nil {
 		return ""
 	}
 	return fmt.Sprintf(", at most %d events", n)
+}
+
+// atMost is how many events the indexes let the scan look at; ok is false if counting those would
+// read events.
+func (s *tableScan) atMost(ex *execution, what *narrowing) (n int64, ok bool, err error) {
+	f := s.filter(what)
+	if f.IDs != nil || f.Any != nil || f.Prefix != "" || f.MinVersion > 0 || f.HasMaxVersion ||
+		!f.Since.IsZero() || !f.Before.IsZero() || len(f.Tags)+len(f.Types) > 1 {
+		return 0, false, nil
+	}
+	n, err = ex.index.Count(ex.ctx, f)
+	return n, err == nil, err
 }
