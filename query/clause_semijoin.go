@@ -42,6 +42,9 @@ func (s *clauseScope) newSemiJoin(sel *parser.Select, p *subPlan, in *membership
 	if !p.plan.outer || s.grouped || s.live != nil || !splittable(sel, in != nil) || s.splits >= maxSplits {
 		return nil
 	}
+	if core := p.plan.cores[0]; core.group != nil || core.windows != nil { // EXISTS (SELECT COUNT(*) ...)
+		return nil
+	}
 	s.splits++
 	split := &semiSplit{in: in != nil}
 	plan := s.compileSplit(sel, split)
