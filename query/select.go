@@ -161,6 +161,9 @@ func (c *coreScope) compile(order []parser.Order) (*corePlan, error) {
 		p.windows = newWindowPlan(c)
 	}
 	p.directed, p.nested, p.semis = c.direct(p, order), c.nesting, *c.semis
+	if scan, ok := p.from.(*tableScan); ok && scan.events() != nil {
+		scan.repeats = c.dropsRepeats(p)
+	}
 	if c.live != nil {
 		c.live.alongLog = c.isAlongLog(p, order)
 	}
@@ -184,6 +187,12 @@ func (p *selectPlan) open(ex *execution, outer *expr.Env) (rows, error) {
 		return noRows{}, nil
 	}
 	if len(p.cores) == 1 {
+		if offset > 0 {
+			op, done, err := p.cores[0].openBehind(ex, outer, limit, offset)
+			if done || err != nil {
+				return limited(op, limit, 0), err
+			}
+		}
 		op, err := p.cores[0].open(ex, outer, wanted(limit, offset))
 		if err != nil {
 			return nil, err
