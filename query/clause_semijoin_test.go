@@ -21,6 +21,7 @@ const perRow = " LIMIT -1 OFFSET 0"
 // TestACorrelatedSubqueryReadsItsTableOnce holds what is read to a few times the log, where a run
 // for each row reads it as often as there are rows.
 func TestACorrelatedSubqueryReadsItsTableOnce(t *testing.T) {
+	testenv.WithoutRace(t)
 	store := openStore(t, filestore.Options{Prealloc: filestore.PreallocNone})
 	const n = 500
 	fill(t, store, n)
@@ -70,6 +71,7 @@ var mixed = []string{
 // TestSplitSubqueriesAnswerAsThoseThatAreRunForEachRow compares random correlated sub-queries with
 // their twins, errors and NULLs among the answers.
 func TestSplitSubqueriesAnswerAsThoseThatAreRunForEachRow(t *testing.T) {
+	testenv.WithoutRace(t)
 	r := rand.New(rand.NewPCG(testenv.Seed(t), 1))
 	store := openStore(t, filestore.Options{Prealloc: filestore.PreallocNone})
 	s := &Session{Store: store}
@@ -94,14 +96,16 @@ func TestSplitSubqueriesAnswerAsThoseThatAreRunForEachRow(t *testing.T) {
 		return pick("", "", " AND i.version > 1", " AND i.type = 'T'", " AND i.recorded_at > i.payload->>'$.x'",
 			" AND o.version < 9", " AND i.position < o.position", " AND i.stream = 'none'", " AND "+equality())
 	}
-	for range testenv.Scale(400, 20_000) {
+	for range testenv.Scale(300, 20_000) {
 		from := pick("$all AS i", "$all AS i", "(SELECT * FROM $all WHERE version > 2) AS i",
 			"$all AS i JOIN $all AS j ON i.position = j.position", "\"a\" AS i", "none AS i")
 		where := " FROM " + from + " WHERE " + equality() + rest()
-		sub := pick("EXISTS (SELECT 1"+where, "EXISTS (SELECT DISTINCT i.type AS x"+where,
+		sub := pick("EXISTS (SELECT 1"+where,
+			"EXISTS (SELECT DISTINCT i.type AS x"+where,
 			"EXISTS (SELECT MAX(i.type)"+where, "EXISTS (SELECT ROW_NUMBER() OVER (ORDER BY i.type)"+where, "NOT EXISTS (SELECT *"+where,
 			value("o")+" IN (SELECT "+value("i")+where, value("o")+" NOT IN (SELECT "+value("i")+where)
-		query := pick("SELECT o.position FROM $all AS o WHERE ", "SELECT o.position, o.type FROM $all o WHERE version > 1 OR ",
+		query := pick("SELECT o.position FROM $all AS o WHERE ",
+			"SELECT o.position, o.type FROM $all o WHERE version > 1 OR ",
 			"SELECT position, ", "SELECT COUNT(*) FROM $all o WHERE NOT ") + sub
 		end := ")"
 		if strings.HasPrefix(query, "SELECT position, ") {
