@@ -501,11 +501,26 @@ func (g *generator) subquery() statement {
 			return outer + g.pick("", "NOT ") +
 				"EXISTS (SELECT 1 FROM \"$all\" AS i WHERE i.stream = o.stream AND i.version = o.version + 1)"
 		},
+		func() string { return outer + g.pick("", "NOT ") + g.correlated() },
+		func() string { return "SELECT position, " + g.correlated() + " FROM \"$all\" AS o" },
 		func() string {
 			return "SELECT position, (SELECT COUNT(*) FROM \"$all\" AS i WHERE i.type = o.type AND i.position < " +
 				"o.position) FROM \"$all\" AS o WHERE o.position < 40"
 		},
 	)}
+}
+
+// correlated is a condition that looks for events by what they have in common with o's.
+func (g *generator) correlated() string {
+	from := g.pick("\"$all\" AS i", "\"order-1\" AS i", "(SELECT * FROM \"$all\" WHERE version > 2) AS i")
+	equal := g.pick("i.stream = o.stream", "o.type = i.type", "i.payload ->> '$.n' = o.payload ->> '$.n'",
+		"i.payload ->> '$.s' = o.payload ->> '$.s'", "i.version = o.version + 1", "i.payload ->> '$.n' = o.version",
+		"i.type = o.type AND i.version = o.version", "o.type = lower(i.type)")
+	rest := g.pick("", "", " AND i.version > 3", " AND i.type = 'Closed'", " AND i.payload ->> '$.n' > 5",
+		" AND i.position > o.position")
+	where := " FROM " + from + " WHERE " + equal + rest + ")"
+	return g.pick("EXISTS (SELECT 1"+where, "EXISTS (SELECT COUNT(*)"+where, "EXISTS (SELECT DISTINCT i.type"+where,
+		"o.type IN (SELECT i.type"+where, "o.payload ->> '$.s' NOT IN (SELECT i.payload ->> '$.s'"+where)
 }
 
 func (g *generator) join() statement {

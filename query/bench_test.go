@@ -83,6 +83,9 @@ func BenchmarkQuery(b *testing.B) {
 		{"lastTen", "SELECT position FROM $all ORDER BY position DESC LIMIT 10"},
 		{"stream", `SELECT event FROM "order-000500"`},
 		{"join", "SELECT COUNT(*) FROM $all a JOIN $all b ON a.stream = b.stream AND a.version = b.version WHERE a.type = 'OrderEvent07'"},
+		{"distinctStreams", "SELECT COUNT(DISTINCT stream) FROM $all"},
+		{"offset", "SELECT position FROM $all LIMIT 10 OFFSET 9000"},
+		{"notExists", "SELECT COUNT(*) FROM $all o WHERE o.type = 'OrderEvent07' AND NOT EXISTS (SELECT 1 FROM $all i WHERE i.stream = o.stream AND i.type = 'OrderEvent03')"},
 		{"window", "SELECT SUM(version) OVER (PARTITION BY type ORDER BY position) FROM $all"},
 	} {
 		plan := mustCompile(b, bench.text)

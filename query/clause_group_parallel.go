@@ -30,7 +30,7 @@ func (g *groupedRows) readParts() (done bool, err error) {
 		return false, nil
 	}
 	what, err := scan.narrowNow(g.ex, g.outer)
-	if err != nil || what.empty {
+	if err != nil || what.empty || scan.namesOf(g.ex, what.filter(false)) >= 0 {
 		return false, err
 	}
 	parts := parter.Parts(scan.filter(what), workers*partsPerWorker)

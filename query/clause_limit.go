@@ -131,9 +131,31 @@ func (p *selectPlan) limitText(x *explainer, own bool) string {
 	case limit < 0 && offset == 0:
 		return ""
 	case limit < 0:
-		return fmt.Sprintf("all but the first %d", offset)
+		return fmt.Sprintf("all but the first %d", offset) + p.skipText(x, offset)
 	case offset > 0:
-		return fmt.Sprintf("%d after the first %d", limit, offset)
+		return fmt.Sprintf("%d after the first %d", limit, offset) + p.skipText(x, offset)
 	}
 	return fmt.Sprint(limit)
+}
+
+// skipText says whether the rows that OFFSET drops are read.
+func (p *selectPlan) skipText(x *explainer, offset int64) string {
+	if len(p.cores) != 1 || offset == 0 {
+		return ""
+	}
+	scan, backwards := p.cores[0].skips(x.ex)
+	if scan == nil {
+		return ""
+	}
+	what, err := scan.withoutOuter().narrowNow(x.ex, nil)
+	if err == nil {
+		var skipped bool
+		if skipped, err = scan.skip(x.ex, what, backwards, offset); skipped {
+			return ", which are not read"
+		}
+	}
+	if err != nil {
+		x.err = err
+	}
+	return ""
 }

@@ -13,6 +13,7 @@ type subPlan struct {
 	number int
 	plan   *selectPlan
 	pos    parser.Pos
+	semi   *semiJoin // how it may be answered without being run for each row, nil for none
 }
 
 // onceResult is what an uncorrelated sub-query gave. It is computed once per execution.
@@ -22,6 +23,7 @@ type onceResult struct {
 	set   *expr.Set
 	row   []value.Value // of one that stands for a row
 	rows  *foundRows
+	semi  *semiTable
 }
 
 // newSubPlan compiles a sub-query whose surroundings are the scope that it stands in.
@@ -71,6 +73,7 @@ func (p *subPlan) once(en *expr.Env) *onceResult {
 // false. An error is left in en.err.
 func (p *subPlan) each(en *expr.Env, visit func(row []value.Value) bool) {
 	defer execOf(en).leave(execOf(en).envs)
+	defer p.semi.pay(en, execOf(en).counters.examined.Load())
 	op, err := p.plan.open(execOf(en), en)
 	if err != nil {
 		en.Fail(err)
@@ -137,10 +140,14 @@ func (s *clauseScope) Exists(e *parser.Exists) (*expr.Expr, error) {
 		return nil, err
 	}
 	p.plan.wanted = make([]bool, len(p.plan.columns)) // only whether there is a row is of interest
+	p.semi = s.newSemiJoin(e.Select, p, nil)
 	eval := func(en *expr.Env) value.Value {
 		r := p.once(en)
 		if r != nil && r.done {
 			return r.value
+		}
+		if set, ok := p.semi.lookUp(en); ok {
+			return value.OfBool(set != nil)
 		}
 		found := false
 		p.each(en, func([]value.Value) bool {
@@ -188,6 +195,7 @@ func (s *clauseScope) InSelect(x *expr.Expr, in *parser.In) (*expr.Expr, error) 
 		m.convert = value.AsTime
 	}
 	m.pos = x.Pos
+	p.semi = s.newSemiJoin(in.Select, p, &m)
 	test := func(en *expr.Env) value.Truth {
 		found := m.has(en, x.Eval(en))
 		if in.Not {
@@ -234,18 +242,20 @@ func (m *membership) set(en *expr.Env) *expr.Set {
 	if r != nil && r.set != nil {
 		return r.set
 	}
-	set := &expr.Set{Coll: m.collate, Dates: m.dates}
+	set, ok := m.sub.semi.lookUp(en)
+	if ok && set != nil {
+		return set
+	}
+	set = m.newSet()
+	if ok {
+		return set
+	}
 	keep := newKeeper(execOf(en).budget, "IN (SELECT ...)")
 	m.sub.each(en, func(row []value.Value) bool {
-		v := row[0]
-		if m.convert != nil {
-			v = m.convert(v)
-		}
-		if err := keep.account(int64(len(v.S)) + 64); err != nil {
+		if err := m.add(set, keep, row[0]); err != nil {
 			en.Fail(err)
 			return false
 		}
-		set.Add(v, false)
 		return true
 	})
 	if r == nil {
@@ -254,4 +264,18 @@ func (m *membership) set(en *expr.Env) *expr.Set {
 	}
 	r.set = set
 	return set
+}
+
+func (m *membership) newSet() *expr.Set { return &expr.Set{Coll: m.collate, Dates: m.dates} }
+
+// add adds the value of one row to a set.
+func (m *membership) add(set *expr.Set, keep *keeper, v value.Value) error {
+	if m.convert != nil {
+		v = m.convert(v)
+	}
+	if err := keep.account(int64(len(v.S)) + 64); err != nil {
+		return err
+	}
+	set.Add(v, false)
+	return nil
 }

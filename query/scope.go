@@ -25,6 +25,7 @@ type queryScope struct {
 	nested  bool   // a sub-query of any kind
 	depth   int    // how many queries enclose it whose rows it can see
 
+	split     *semiSplit // of a sub-query that is split for a [semiJoin]; nil for every other
 	recursion *recursion // of the name of WITH RECURSIVE whose SELECT this is itself, otherwise nil
 	live      *liveScope // of the SELECT that FOLLOW follows; nil for every other
 
@@ -72,6 +73,7 @@ type coreScope struct {
 	ordinals   map[*expr.Expr]int // the ordinals of the columns that expressions read
 	places     map[string]int     // of results, by their keys; made when it is needed first
 	nesting    bool               // some expression has a sub-query
+	semis      *[]*semiJoin       // of the sub-queries
 
 	joins   map[*parser.Join]*joinNames
 	sharing bool                // some join has USING or NATURAL

@@ -70,6 +70,7 @@ type corePlan struct {
 	on       []*expr.Expr // DISTINCT ON (...), nil without
 	order    []sortKey
 	nested   bool          // some expression has a sub-query
+	semis    []*semiJoin   // of the sub-queries, for EXPLAIN
 	directed *directedScan // ORDER BY that the scan itself can give, nil if it cannot
 	texts    coreTexts
 }
@@ -113,17 +114,16 @@ func (c *statementCompiler) compileCore(
 	cc := &coreScope{
 		statementCompiler: c, queryScope: q, core: core,
 		groups: map[string]int{}, aggSlots: map[string]int{}, winSlots: map[string]int{},
-		ordinals: map[*expr.Expr]int{},
+		ordinals: map[*expr.Expr]int{}, semis: new([]*semiJoin),
 	}
 	return cc.compile(order)
 }
 
 func (c *coreScope) compile(order []parser.Order) (*corePlan, error) {
-	if err := c.compileSources(); err != nil {
-		return nil, err
-	}
-	if err := c.expandResults(); err != nil {
-		return nil, err
+	for _, compile := range []func() error{c.compileSources, c.splitWhere, c.expandResults} {
+		if err := compile(); err != nil {
+			return nil, err
+		}
 	}
 	order, err := c.nameWindows(order)
 	if err != nil {
@@ -160,7 +160,10 @@ func (c *coreScope) compile(order []parser.Order) (*corePlan, error) {
 	if len(c.windows) > 0 {
 		p.windows = newWindowPlan(c)
 	}
-	p.directed, p.nested = c.direct(p, order), c.nesting
+	p.directed, p.nested, p.semis = c.direct(p, order), c.nesting, *c.semis
+	if scan, ok := p.from.(*tableScan); ok && scan.events() != nil {
+		scan.repeats = c.dropsRepeats(p)
+	}
 	if c.live != nil {
 		c.live.alongLog = c.isAlongLog(p, order)
 	}
@@ -184,6 +187,12 @@ func (p *selectPlan) open(ex *execution, outer *expr.Env) (rows, error) {
 		return noRows{}, nil
 	}
 	if len(p.cores) == 1 {
+		if offset > 0 {
+			op, done, err := p.cores[0].openBehind(ex, outer, limit, offset)
+			if done || err != nil {
+				return limited(op, limit, 0), err
+			}
+		}
 		op, err := p.cores[0].open(ex, outer, wanted(limit, offset))
 		if err != nil {
 			return nil, err
@@ -293,6 +302,9 @@ func (p *corePlan) explain(x *explainer, limit string) {
 	}
 	if len(p.where) > 0 {
 		x.step("filter", "%s", p.texts.where)
+	}
+	for _, j := range p.semis {
+		j.explain(x)
 	}
 	if p.group != nil {
 		p.group.explain(x, p.texts.group)

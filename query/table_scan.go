@@ -26,6 +26,7 @@ type tableScan struct {
 	filters   []string    // the conditions as text, for EXPLAIN
 	inexact   bool        // some condition is not a bound
 	backwards bool        // read from the end
+	repeats   bool        // the query gives the same if equal rows come once; see table_scan_names.go
 	paths     *pathSet    // JSON paths that are looked up once per row
 }
 
@@ -103,11 +104,21 @@ func (s *tableScan) open(ex *execution, outer *expr.Env) (rows, error) {
 // openBounds starts reading the rows within the bounds.
 func (s *tableScan) openBounds(ex *execution, b scanBounds) (rows, error) {
 	defer s.opening(ex)()
-	src, err := s.def.scan(ex, s.needed(), b)
+	src, err := s.source(ex, b)
 	if err != nil {
 		return nil, err
 	}
 	return &scannedRows{src: src, conds: s.conds}, nil
+}
+
+// source is what the rows come from.
+func (s *tableScan) source(ex *execution, b scanBounds) (batches, error) {
+	if s.repeats {
+		if column := s.namesOf(ex, b.Filter); column >= 0 {
+			return s.names(ex, column, b)
+		}
+	}
+	return s.def.scan(ex, s.needed(), b)
 }
 
 // filter is what an event table is asked for: the narrowing, and the table's stream if it has one.
@@ -246,7 +257,12 @@ func (s *tableScan) explainScan(x *explainer, backwards bool) {
 			what.ids != nil {
 			kind = "index scan"
 		}
-		b.WriteString(s.estimate(x, what))
+		if s.repeats && s.namesOf(x.ex, what.filter(false)) >= 0 {
+			kind = "index scan"
+			b.WriteString(", every name once from the index")
+		} else {
+			b.WriteString(s.estimate(x, what))
+		}
 	}
 	if names := s.readNames(); names != "" && !what.empty {
 		b.WriteString(", reads " + names)
@@ -291,15 +307,24 @@ func (s *tableScan) readNames() string {
 
 // estimate says how many events the indexes let the scan look at.
 func (s *tableScan) estimate(x *explainer, what *narrowing) string {
-	f := s.filter(what)
-	if f.IDs != nil || f.Any != nil || f.Prefix != "" || f.MinVersion > 0 || f.HasMaxVersion ||
-		!f.Since.IsZero() || !f.Before.IsZero() || len(f.Tags)+len(f.Types) > 1 {
-		return "" // counting those would read events
-	}
-	n, err := x.ex.index.Count(x.ex.ctx, f)
+	n, ok, err := s.atMost(x.ex, what)
 	if err != nil {
 		x.err = err
+	}
+	if !ok || err != nil {
 		return ""
 	}
 	return fmt.Sprintf(", at most %d events", n)
+}
+
+// atMost is how many events the indexes let the scan look at; ok is false if counting those would
+// read events.
+func (s *tableScan) atMost(ex *execution, what *narrowing) (n int64, ok bool, err error) {
+	f := s.filter(what)
+	if f.IDs != nil || f.Any != nil || f.Prefix != "" || f.MinVersion > 0 || f.HasMaxVersion ||
+		!f.Since.IsZero() || !f.Before.IsZero() || len(f.Tags)+len(f.Types) > 1 {
+		return 0, false, nil
+	}
+	n, err = ex.index.Count(ex.ctx, f)
+	return n, err == nil, err
 }
