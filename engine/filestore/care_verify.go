@@ -115,6 +115,9 @@ func (v *verification) segment(i int) error {
 	}
 	if next := v.index.view.segments[i+1]; !next.header.Supersedes() {
 		whole, err := isSealed(seg, v.end)
+		if err == nil && !whole {
+			whole, err = v.sealsLater(i)
+		}
 		if err != nil {
 			return err
 		}
@@ -123,6 +126,22 @@ func (v *verification) segment(i int) error {
 		}
 	}
 	return v.indexFile(seg, sealed, m)
+}
+
+// sealsLater reports whether nothing promises the seal of segment i yet: the writer names the next
+// segment before it seals this one, and opening for writing mends what a crash in between has left.
+// Who may only read sees that until then.
+func (v *verification) sealsLater(i int) (bool, error) {
+	segments := v.index.view.segments
+	if next := segments[i+1]; i+2 < len(segments) || v.index.head > next.base || segments[i].generation > 0 {
+		return false, nil
+	}
+	m, err := readManifest(v.store.fs, v.store.dir)
+	if err != nil && !errors.Is(err, format.ErrManifest) {
+		return false, err
+	}
+	entry := m.Segment(segments[i].number)
+	return entry == nil || !entry.Sealed, nil
 }
 
 // sealed returns what is to be known of the complete segment that has just been read.
