@@ -37,7 +37,8 @@ type Store interface {
 	ReadIndex() ReadIndex
 
 	// Wait returns nil when the head is beyond p, ctx.Err() when ctx ends first, [ErrClosed] when
-	// the store is closed.
+	// the store is closed. A store that follows another process's log returns the error for which
+	// that cannot be read, if it stays.
 	Wait(ctx context.Context, p Position) error
 
 	// Stats returns counters and sizes.

@@ -90,7 +90,9 @@ func (m *Import) Report() ImportReport {
 
 // Add adds an event. Its Version is not looked at, its RecordedAt is now if it is zero, and its
 // Position is that in the source, NoPosition if that is not known. Events of one time that follow
-// each other are appended together, so that Add may return before its event is.
+// each other are appended together, so that Add may return before its event is. What can never be
+// imported is refused at once, and does not count as read: the Event of an [*engine.InvalidError] is
+// how many were before it.
 func (m *Import) Add(ctx context.Context, e engine.Event) error {
 	if e.RecordedAt.IsZero() {
 		e.RecordedAt = timeOf(time.Now().UnixMicro())
@@ -110,11 +112,14 @@ func (m *Import) Add(ctx context.Context, e engine.Event) error {
 	return nil
 }
 
-// check refuses what can never be imported.
+// check refuses what can never be imported. Of an [*engine.InvalidError] Event counts what came, from
+// 0 on, also if it is the stream's name that is wrong: who imports knows no appends.
 func (m *Import) check(e *engine.Event) error {
+	nth := int(m.report.Read)
 	invalid := func(field, reason string) error {
-		return &engine.InvalidError{Event: int(m.report.Read), Field: field, Reason: reason}
+		return &engine.InvalidError{Event: nth, Field: field, Reason: reason}
 	}
+	event := engine.NewEvent{Type: e.Type, Payload: e.Payload, Metadata: e.Metadata, Tags: e.Tags}
 	switch {
 	case e.ID == uuid.Nil:
 		return invalid("id", "is all zeros, so that the event would come again with each import")
@@ -124,16 +129,16 @@ func (m *Import) check(e *engine.Event) error {
 		return invalid("time", "is before 1970: "+e.RecordedAt.Format(time.RFC3339))
 	case strings.HasPrefix(e.Stream, "$") && !slices.Contains(engine.OwnStreams, e.Stream):
 		return invalid("stream", "is none that a store has of its own: "+e.Stream)
-	case e.Stream == "":
-		return checkStream(e.Stream, 0)
-	case e.Stream[0] != '$':
-		if err := checkStream(e.Stream, 0); err != nil {
-			return err
-		}
-		_, err := checkEvent(&engine.NewEvent{Type: e.Type, Tags: e.Tags}, 0, int(m.report.Read))
-		return err
 	}
-	return nil
+	fault := engine.CheckStream(e.Stream)
+	if fault != engine.NameOK && fault != engine.NameReserved {
+		return invalid("stream", nameReason(fault, e.Stream, engine.MaxStreamSize))
+	}
+	if size := format.EventSize(&event); size > engine.MaxEventLimit {
+		return &engine.TooLargeError{What: "event", Size: size, Limit: engine.MaxEventLimit}
+	}
+	_, err := checkEvent(&event, 0, nth)
+	return err
 }
 
 // Finish appends what has been collected, tells of erasures that nothing else tells of, and closes

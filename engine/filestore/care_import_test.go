@@ -182,21 +182,31 @@ func TestWhatAnImportRefuses(t *testing.T) {
 		{"no stream", func(e *engine.Event) { e.Stream = "" }, "stream"},
 		{"no type", func(e *engine.Event) { e.Type = "" }, "type"},
 		{"a tag twice", func(e *engine.Event) { e.Tags = []string{"a", "a"} }, "tags"},
+		{"too many tags", func(e *engine.Event) { e.Tags = make([]string, engine.MaxTags+1) }, "tags"},
+		{"no UTF-8", func(e *engine.Event) { e.Type = "\xff" }, "type"},
+		{"a NUL in a stream", func(e *engine.Event) { e.Stream = "a\x00" }, "stream"},
+		{"no type in a stream of the store's own", func(e *engine.Event) { e.Stream, e.Type = "$views", "" }, "type"},
 	}
 	for _, tt := range tests {
 		e := good
 		tt.spoil(&e)
-		_, err := importInto(t, "dest", vfs.NewMem(), []engine.Event{e})
+		m, err := OpenImport("dest", Options{FS: vfs.NewMem()})
+		require.NoError(t, err)
+		first := good
+		first.ID = uuid.New()
+		require.NoError(t, m.Add(t.Context(), first))
 		var invalid *engine.InvalidError
-		require.ErrorAs(t, err, &invalid, tt.name)
+		require.ErrorAs(t, m.Add(t.Context(), e), &invalid, tt.name) // at once, not with those of its time
 		assert.Equal(t, tt.field, invalid.Field, tt.name)
+		assert.Equal(t, 1, invalid.Event, tt.name)
+		report, err := m.Finish(t.Context())
+		require.NoError(t, err, tt.name)
+		assert.Equal(t, int64(1), report.Appended, tt.name)
 		before := good
 		before.ID, before.RecordedAt = uuid.New(), time.UnixMicro(4) // so that they are not appended together
 		_, err = importInto(t, "dest", vfs.NewMem(), []engine.Event{before, e, good})
 		require.ErrorAs(t, err, &invalid, tt.name)
-		if invalid.Event >= 0 { // a stream is of no event
-			assert.Equal(t, 1, invalid.Event, "%s: which it is of all that were read", tt.name)
-		}
+		assert.Equal(t, 1, invalid.Event, "%s: which it is of all that were read", tt.name)
 	}
 	fsys := vfs.NewMem()
 	_, err := importInto(t, "dest", fsys, []engine.Event{good})

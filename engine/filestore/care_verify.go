@@ -75,6 +75,7 @@ func (v *verification) segmentPatiently(i int) error {
 		view.segments = slices.Clone(view.segments)
 		view.segments[i] = now
 		before.index = newReadIndex(v.index.shared, &view, v.index.head)
+		v.forget(before.report.Bytes)
 	}
 }
 

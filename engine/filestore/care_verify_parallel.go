@@ -21,7 +21,7 @@ func (v *verification) segments() error {
 	parts, stop := v.begin(min(maxVerifiers, runtime.GOMAXPROCS(0), len(v.index.view.segments)))
 	defer stop()
 	for i := range v.index.view.segments {
-		if i >= len(parts) || !v.join(i, <-parts[i]) {
+		if i >= len(parts) || !v.joinPart(i, <-parts[i]) {
 			if err := v.segmentPatiently(i); err != nil {
 				return err
 			}
@@ -52,6 +52,7 @@ func (v *verification) begin(workers int) (parts []chan *verification, stop func
 			for i := int(next.Add(1)) - 1; i < len(segments); i = int(next.Add(1)) - 1 {
 				p := v.part(ctx, &index, i)
 				if p.segment(i) != nil {
+					p.forget(0)
 					p = nil
 				}
 				parts[i] <- p
@@ -76,6 +77,21 @@ func (v *verification) part(ctx context.Context, index *readIndex, i int) *verif
 	}
 	return p
 }
+
+// joinPart is join. It reports false, and takes back what the progress has counted of the segment,
+// if that is to be checked again.
+func (v *verification) joinPart(i int, p *verification) bool {
+	if v.join(i, p) {
+		return true
+	}
+	if p != nil {
+		p.forget(0)
+	}
+	return false
+}
+
+// forget takes back from the progress what has been checked since the report had so many bytes.
+func (v *verification) forget(since int64) { v.store.verifying.done.Add(since - v.report.Bytes) }
 
 // join takes over what was found of segment i, if all is well and it follows what was checked
 // before. Where an index was damaged, those behind it were compared with what it says.
@@ -111,6 +127,13 @@ func (p *verifyProgress) begin(bytes int64) (end func()) {
 			p.done.Store(0)
 		}
 	}
+}
+
+// now returns how many bytes are checked, and how many there are to check, which are about right:
+// never more are checked.
+func (p *verifyProgress) now() (done, all int64) {
+	done, all = p.done.Load(), p.all.Load()
+	return min(done, all), all
 }
 
 // bytes returns about how many bytes of log are below a head.

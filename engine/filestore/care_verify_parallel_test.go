@@ -122,6 +122,52 @@ func TestVerifyTellsHowFarItIs(t *testing.T) {
 	require.Zero(t, s.Stats().Verified)
 }
 
+// TestVerifyCountsAByteOnceAlsoIfItChecksItAgain has segments checked again, because the index of the
+// first one is bad, or because one of them is.
+func TestVerifyCountsAByteOnceAlsoIfItChecksItAgain(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
+	r := testRand(t)
+	fsys := vfs.NewMem()
+	s := openSmall(t, fsys)
+	var events []engine.Event
+	for s.Stats().Segments < 5 {
+		events = appendRandom(t, s, r, events, len(events)+200)
+	}
+	settleIndexes(t, s)
+	defer s.verifying.begin(0)() // so that what was counted can still be asked for
+	segments := s.view.Load().segments
+
+	restore := flipByte(t, fsys, segments[0].indexName(), 300)
+	report, err := s.Verify(bg)
+	require.NoError(t, err)
+	require.NotEmpty(t, report.BadIndexes)
+	require.Equal(t, report.Bytes, s.verifying.done.Load())
+	restore()
+	s.verifying.done.Store(0)
+
+	defer flipByte(t, fsys, segments[2].name, segments[2].sealed.Load().end/2)()
+	report, err = s.Verify(bg)
+	var corrupt *engine.CorruptError
+	require.ErrorAs(t, err, &corrupt)
+	done, all := s.verifying.now()
+	require.LessOrEqual(t, done, all)
+	require.GreaterOrEqual(t, s.verifying.done.Load(), report.Bytes)
+}
+
+// Of the last event only where it begins is known without reading it.
+func TestVerifyOfOneLongEventIsNeverMoreThanDone(t *testing.T) {
+	s := openSmall(t, vfs.NewMem())
+	mustAppend(t, s, "s", engine.Any, engine.NewEvent{Type: "t", Payload: make([]byte, 20_000)})
+	asked := 0
+	_, err := s.Verify(&countingContext{Context: bg, at: func() {
+		asked++
+		stats := s.Stats()
+		require.LessOrEqual(t, stats.Verified, stats.ToVerify)
+	}})
+	require.NoError(t, err)
+	require.Positive(t, asked)
+}
+
 // A countingContext calls at whenever somebody asks whether it has ended.
 type countingContext struct {
 	context.Context

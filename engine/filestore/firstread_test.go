@@ -211,6 +211,53 @@ func TestAFirstScanAllocatesLittle(t *testing.T) {
 	}
 }
 
+// A countedReads counts what is read of a file that can be mapped.
+type countedReads struct {
+	vfs.File
+	bytes, reads *atomic.Int64
+}
+
+func (f countedReads) ReadAt(b []byte, off int64) (int, error) {
+	f.bytes.Add(int64(len(b)))
+	f.reads.Add(1)
+	return f.File.ReadAt(b, off)
+}
+
+func (f countedReads) Hold(to int64) *vfs.FileMap { return f.File.(vfs.Mapper).Hold(to) }
+func (f countedReads) Release()                   { f.File.(vfs.Mapper).Release() }
+
+// TestAFirstReadOfScatteredEventsReadsLittleMoreThanTheyHave counts the bytes that a process's first
+// read of a stream reads, and how often it reads.
+func TestAFirstReadOfScatteredEventsReadsLittleMoreThanTheyHave(t *testing.T) {
+	for _, c := range []struct {
+		spread
+		kib   int64 // read at most
+		reads int64 // at most
+	}{
+		{spread{"scattered", 1000, 320, 1, 12 << 10}, 700, 1050},
+		{spread{"scattered, of 1,500 bytes", 500, 1500, 1, 12 << 10}, 1100, 550},
+		{spread{"scattered, of pages", 200, 6000, 1, 12 << 10}, 1400, 250},
+	} {
+		path := c.write(t, Options{})
+		for _, dir := range []engine.Direction{engine.Forwards, engine.Backwards} {
+			s, err := Open(path, Options{})
+			require.NoError(t, err)
+			var bytes, reads atomic.Int64
+			for _, seg := range s.view.Load().segments {
+				if _, ok := seg.file.(vfs.Mapper); !ok {
+					t.Skip("no file can be mapped here")
+				}
+				seg.file = countedReads{seg.file, &bytes, &reads}
+			}
+			c.read(t, s, dir, true)
+			t.Logf("%s, direction %d: %d KiB in %d reads", c.name, dir, bytes.Load()>>10, reads.Load())
+			require.LessOrEqual(t, bytes.Load(), c.kib<<10, c.name)
+			require.LessOrEqual(t, reads.Load(), c.reads, c.name)
+			require.NoError(t, s.Close())
+		}
+	}
+}
+
 // A hostileMap is a hostileFile that can be mapped. What is looked at in the map is what was read
 // before.
 type hostileMap struct{ *hostileFile }

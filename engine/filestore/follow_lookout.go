@@ -154,6 +154,9 @@ func (w *watch) rest() (told, open bool) {
 	if w.notices != nil {
 		notice, pause = w.notices.C, noticedPause
 	}
+	if w.s.failures.Load() > 0 { // no notice tells that it is over, and nobody waits for one to be told
+		pause = min(pause, maxLookPause)
+	}
 	t := time.NewTimer(pause)
 	defer t.Stop()
 	select {

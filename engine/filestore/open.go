@@ -159,7 +159,7 @@ func (s *FileStore) open() error {
 	if err := s.readErasuresPatiently(); err != nil {
 		return err
 	}
-	s.openTail()
+	_ = s.openTail() // who follows tries again, and is told
 	s.publish(s.log, s.log.end.next, nil)
 	return s.checkExpected()
 }

@@ -70,8 +70,10 @@ type Options struct {
 	// Rand gives nonces, event ids, and the seed of the salts. nil means crypto/rand.
 	Rand io.Reader
 
-	mending      bool           // see logState
-	applying     bool           // whoever has opened the store carries out erasures himself: ApplyErasures, a Standby, an Import
+	mending bool // see logState
+	// applying says that whoever has opened the store carries out erasures himself: ApplyErasures, a
+	// Standby, an Import.
+	applying     bool
 	files        *vfs.FileCache // nil means the one of the FS
 	maxIndexSize int64          // 0 means defaultMaxIndexSize
 }

@@ -62,7 +62,7 @@ func (p *pointEvents) begin(s *segmentReader, ords []uint32, dir engine.Directio
 		wanted:  pointGroup,
 		copies:  p.copies[:0],
 		times:   p.times[:0],
-		run:     recordRun{b: p.run.b[:0]},
+		run:     recordRun{b: p.run.b[:0], end: p.run.end},
 	}
 }
 

@@ -15,14 +15,28 @@ import (
 // BenchmarkFirstRead and BenchmarkStoreReadStream hold it. The plain path is the rest of pointEvents;
 // TestPointsOfMappedFilesAgreeWithPlainReads compares the two.
 
-// maxRun is how many bytes are read at once of records that have not been read before.
-const maxRun = 64 << 10
+// Of records that have not been read before.
+const (
+	maxRun = 64 << 10 // bytes that are read at once
+	// Bytes read of the last record of a run, whose size only the record tells: as many as the
+	// records before it had. A record that turns out to be longer is read once more.
+	minRunEnd = 512
+	maxRunEnd = 16 << 10
+)
 
 // A recordRun is a piece of the file that was read because some record in it was missing. The next
 // run overwrites it.
 type recordRun struct {
-	b  []byte
-	at int64 // offset in the file
+	b   []byte
+	at  int64 // offset in the file
+	end int   // bytes to be read of the last record, see minRunEnd; 0 before the first
+}
+
+// expect notes the size of a record, for the next run.
+func (r *recordRun) expect(size int) {
+	if size > r.end || 4*size < r.end {
+		r.end = min((size+minRunEnd-1)/minRunEnd*minRunEnd, maxRunEnd)
+	}
 }
 
 // place takes the next group of events, and asks the index for the places of all of them.
@@ -134,6 +148,7 @@ func (p *pointEvents) missing() ([]byte, error) {
 	if size < format.MinRecordSize || size > format.MaxRecordSize {
 		return nil, nil // it does not check
 	}
+	p.run.expect(size)
 	if size > len(b) {
 		return p.s.read(off, size)
 	}
@@ -145,10 +160,11 @@ func (p *pointEvents) missing() ([]byte, error) {
 // readRun reads the current record of the group, and with it those behind it that are missing as
 // well and near, as far as they are in the block of copies.
 func (p *pointEvents) readRun() error {
+	p.run.end = max(p.run.end, minRunEnd)
 	first, last := p.done, p.done
 	for i := first + 1; i < len(p.copies) && p.copies[i] == nil; i++ {
 		if distance(p.offsets[i], p.offsets[last]) > pointGap ||
-			distance(p.offsets[i], p.offsets[first]) > maxRun-pointGuess {
+			distance(p.offsets[i], p.offsets[first]) > maxRun-int64(p.run.end) {
 			break
 		}
 		last = i
@@ -157,7 +173,7 @@ func (p *pointEvents) readRun() error {
 		first, last = last, first
 	}
 	at := p.offsets[first]
-	end, err := p.s.nearEnd(p.group[last], p.offsets[last])
+	end, err := p.s.nearEnd(p.group[last], p.offsets[last], p.run.end)
 	if err != nil {
 		return err
 	}
@@ -169,7 +185,7 @@ func (p *pointEvents) readRun() error {
 	if cap(p.run.b) < n {
 		p.run.b = newBlock(max(n, min(2*cap(p.run.b), maxRun)))
 	}
-	p.run = recordRun{p.run.b[:n], at}
+	p.run.b, p.run.at = p.run.b[:n], at
 	return p.s.readInto(p.run.b, at)
 }
 
@@ -182,10 +198,10 @@ func (r *recordRun) from(off int64) []byte {
 	return r.b[i:]
 }
 
-// nearEnd returns where to stop reading for the sake of event ord, whose record is at off. It asks
-// the index only where reading on might meet what the writer is writing.
-func (s *segmentReader) nearEnd(ord uint32, off int64) (end int64, err error) {
-	end = off + pointGuess
+// nearEnd returns where to stop reading for the sake of event ord, whose record is at off and has
+// about size bytes. It asks the index only where reading on might meet what the writer is writing.
+func (s *segmentReader) nearEnd(ord uint32, off int64, size int) (end int64, err error) {
+	end = off + int64(size)
 	if sealed := s.seg.sealed.Load(); sealed != nil {
 		return min(sealed.end, end), nil
 	}

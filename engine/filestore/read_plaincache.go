@@ -40,7 +40,8 @@ func (c *plainCache) decode(stored, b []byte) bool {
 	c.preparing.Do(func() {
 		// The options are valid, so that there is no error. Nothing runs in the background, and so
 		// nothing needs to be closed.
-		c.decoder, _ = zstd.NewReader(nil, zstd.WithDecoderConcurrency(min(4, runtime.GOMAXPROCS(0))), zstd.WithDecoderLowmem(true),
+		c.decoder, _ = zstd.NewReader(nil,
+			zstd.WithDecoderConcurrency(min(4, runtime.GOMAXPROCS(0))), zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxMemory(format.MaxPackedBlock), zstd.WithDecoderMaxWindow(format.MaxPackedBlock),
 			zstd.WithDecodeAllCapLimit(true))
 	})

@@ -21,7 +21,7 @@ func (s *FileStore) resume() {
 	}
 	s.background.Go(func() {
 		for wait := minIndexRetry; !s.beginWriting() && s.rest(wait); wait = min(2*wait, maxIndexRetry) {
-			if s.catchUp() != nil || s.view.Load().erasures == nil {
+			if err := s.catchUp(); isFinal(err) || s.view.Load().erasures == nil {
 				return
 			}
 		}

@@ -59,6 +59,8 @@ type FileStore struct {
 	looking    sync.Mutex    // held while somebody looks what other processes have written; taken before following
 	looksBegun atomic.Uint64 // changes under looking
 	lookErr    error         // of the last look; protected by looking
+	failed     time.Time     // when the last look failed that failures counts; protected by looking
+	failures   atomic.Int32  // of looks in a row, see lasting; changes under looking
 
 	following sync.Mutex // protects what follows, until there is a writer: then it owns log
 	log       *logState
@@ -210,9 +212,8 @@ func (s *FileStore) Stats() engine.Stats {
 		FormatMinor:   format.Minor,
 		Poisoned:      s.poisoned.Load(),
 		Writable:      s.writing.Load(),
-		Verified:      min(s.verifying.done.Load(), s.verifying.all.Load()), // a segment may be read twice
-		ToVerify:      s.verifying.all.Load(),
 	}
+	st.Verified, st.ToVerify = s.verifying.now()
 	report := s.OpenReport()
 	st.Recovery = report.String()
 	if len(v.segments) > 0 {
