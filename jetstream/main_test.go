@@ -20,7 +20,7 @@ import (
 )
 
 // serverConfig is set in the environment of a process of this test binary that is a server.
-const serverConfig = "EVENTFOLD_TEST_NATS_SERVER"
+const serverConfig = "NATS_SERVER_OF_THE_TEST"
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv(serverConfig); path != "" {
