@@ -114,6 +114,9 @@ type Config struct {
 	// Functions are functions of the program that statements of this Connector call by their names,
 	// beside those of RegisterFunction. They have no place in a DSN.
 	Functions []Function
+
+	remote    *Remote // instead of the store at Path, which is its name; only ParseDSN sets it
+	remoteKey string  // the DSN: equal ones are one store
 }
 
 // A Mode says what may be done to a store.
@@ -160,6 +163,9 @@ func (c Config) describe() string {
 func (c Config) validate() error {
 	if c.Store != nil {
 		return nil
+	}
+	if c.remote != nil {
+		return c.checkRemote()
 	}
 	switch {
 	case strings.ContainsRune(c.Path, 0):

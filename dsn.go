@@ -85,6 +85,9 @@ func parseDSN(dsn string) (Config, error) {
 			return Config{}, err
 		}
 	default:
+		if c, known, err := parseRemote(scheme, dsn); known {
+			return c, err
+		}
 		return Config{}, fmt.Errorf("%s:// is no store of this driver; "+
 			"write the path of a directory, file:path or file:///path", scheme)
 	}

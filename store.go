@@ -44,6 +44,7 @@ type openStore struct {
 type storeKey struct {
 	device, inode uint64
 	memory        string
+	remote        string // a data source name
 	readOnly      bool
 }
 
@@ -154,6 +155,9 @@ func newOpenStore(key storeKey, c Config) *openStore {
 // store's key. The handle keeps the directory's identity from being used again while the caller
 // decides what to do with it.
 func identify(c *Config) (storeKey, io.Closer, error) {
+	if c.remote != nil {
+		return storeKey{remote: c.remoteKey}, nil, nil
+	}
 	if c.Mode == Memory {
 		return storeKey{memory: c.Path}, nil, nil
 	}
@@ -218,6 +222,10 @@ func (s *openStore) open() {
 	defer s.log.opened(s)
 	if s.config.Store != nil {
 		s.store = s.config.Store
+		return
+	}
+	if r := s.config.remote; r != nil {
+		s.store, s.err = r.Open(context.Background()) // every Connect waits no longer than its own context
 		return
 	}
 	path, options := s.config.engineOptions()
@@ -363,7 +371,7 @@ func (l *lease) accept(ctx context.Context, s *openStore) (*openStore, error) {
 // checkKeyring refuses a keyring that a copy of the store would have in it.
 func (l *lease) checkKeyring(s *openStore) error {
 	keys, ok := l.config.Keyring.(interface{ Apart(dir string) error })
-	if !ok || s.config.Mode == Memory || s.config.Store != nil {
+	if !ok || s.config.Mode == Memory || s.config.Store != nil || s.config.remote != nil {
 		return nil
 	}
 	if err := keys.Apart(s.config.Path); err != nil {

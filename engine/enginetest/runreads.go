@@ -173,12 +173,14 @@ func eventsOf(c engine.BatchCursor) ([]engine.Event, error) {
 }
 
 func (r *run) batches() {
-	const total = 3000
+	const total, each = 3000, 1000 // some stores take no more in one append
 	var events []engine.NewEvent
-	for range total {
+	for range each {
 		events = append(events, event("t"))
 	}
-	r.must(engine.Append{Stream: "s", Events: events})
+	for range total / each {
+		r.must(engine.Append{Stream: "s", Events: events})
+	}
 	for _, dir := range directions {
 		c := r.store.ReadIndex().Scan(r.ctx, engine.Filter{Direction: dir}, engine.ColPayload)
 		var kept [][]byte

@@ -29,6 +29,7 @@ type request struct {
 	offered bool            // some event came with an id
 	own     bool            // some event is of a stream that only the store appends to
 	stamp   int64           // of the ids that are made; 0 before the first
+	made    []uuid.UUID     // ids that were made before, of all events in order; nil for none
 
 	before []engine.Version // by append, what its stream is at before it; the writer's
 
@@ -103,6 +104,11 @@ func (s *FileStore) Append(ctx context.Context, batch ...engine.Append) (engine.
 func (s *FileStore) request(ctx context.Context, batch []engine.Append, own bool) (*request, error) {
 	r := requests.Get().(*request)
 	r.own = own
+	return r, s.fillRequest(ctx, r, batch)
+}
+
+// fillRequest encodes a batch and checks what the goroutine that appends can check.
+func (s *FileStore) fillRequest(ctx context.Context, r *request, batch []engine.Append) error {
 	err := s.encode(r, batch)
 	if err == nil && r.conditions {
 		err = s.checkConditions(ctx, r)
@@ -113,7 +119,7 @@ func (s *FileStore) request(ctx context.Context, batch []engine.Append, own bool
 	if err == nil {
 		r.seal()
 	}
-	return r, err
+	return err
 }
 
 // enqueue puts the request into the queue, waiting while it is full. After an error it is not
@@ -227,6 +233,9 @@ func (s *FileStore) encodeEvent(r *request, i, j int) error {
 
 // makeID returns an id for an event that came without one.
 func (s *FileStore) makeID(r *request) (uuid.UUID, error) {
+	if r.made != nil {
+		return r.made[len(r.events)], nil
+	}
 	if r.stamp == 0 {
 		r.stamp = s.ids.stamp()
 	}

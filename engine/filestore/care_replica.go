@@ -1,0 +1,274 @@
+package filestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
+)
+
+// A Replica is a store that holds what a log elsewhere says, event by event: the local copy of a
+// cluster's log. It decides about appends as the store of that log would, and writes nothing but
+// what Apply gives it, at the places where the log has it.
+//
+// What it holds is made durable now and then, as with SyncInterval: what a crash takes of it comes
+// again from the log. Decide may be called by any number of goroutines, also during an Apply, of
+// which there is one at a time.
+type Replica struct {
+	store *FileStore
+	limit int // of the size of an event that is appended, in bytes
+}
+
+// A Decision is about one append. Its Batch is given; Decide fills in the rest.
+type Decision struct {
+	Batch []engine.Append
+	// Stored is the Batch as it is to be written: its notes have their streams and events, every event
+	// has an id, the same in every Decide, and sorted tags.
+	Stored []engine.Append
+	// Outcome has the places that the events would get behind Head, or, if it is a Duplicate, those
+	// that they have.
+	Outcome engine.Appended
+	Head    engine.Position
+
+	own bool // some of it is a note
+	ids []uuid.UUID
+}
+
+// OpenReplica opens the store in directory dir, which need not be there, and takes its write lock.
+// The options are those of the store, but for the way to sync.
+func OpenReplica(ctx context.Context, dir string, o Options) (*Replica, error) {
+	o.ReadOnly, o.Sync = false, SyncInterval
+	o.applying = true // nothing may be appended that the log does not have
+	if err := o.fill(); err != nil {
+		return nil, err
+	}
+	limit := o.MaxEventSize
+	o.MaxEventSize = engine.MaxEventLimit // what the log has was within the limit of who appended it
+	store, err := Open(dir, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := store.startWriting(ctx); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return &Replica{store: store, limit: limit}, nil
+}
+
+// Store is the replica for reading. Nobody may append to it or close it.
+func (r *Replica) Store() *FileStore { return r.store }
+
+// Close closes the store. What was applied is durable then.
+func (r *Replica) Close() error { return r.store.Close() }
+
+// Decide says what would become of an append to the log as it is here: its errors are those of
+// Store.Append, in the same order. With tried set it first looks for the events under the ids that
+// an earlier Decide has given them: they may have been written since.
+func (r *Replica) Decide(ctx context.Context, d *Decision, tried bool) error {
+	if r.store.closed.Load() {
+		return engine.ErrClosed
+	}
+	q, err := r.prepare(ctx, d)
+	defer q.release()
+	if err != nil {
+		return err
+	}
+	retry, err := r.retryOf(ctx, d, tried)
+	defer retry.release()
+	if err != nil {
+		return err
+	}
+	return r.ask(ctx, func(w *writer) error {
+		for _, q := range []*request{retry, q} {
+			w.group.begin(w.log.now(r.store))
+			w.admit(q)
+			d.Outcome, d.Head = q.result, w.log.end.next
+			w.group.drop(errOnlyDecided)
+			if q.err != nil || q.result.Duplicate {
+				return q.err
+			}
+		}
+		return nil
+	})
+}
+
+// prepare returns the request for the batch of a decision. It is to be released after an error, too.
+func (r *Replica) prepare(ctx context.Context, d *Decision) (*request, error) {
+	q := requests.Get().(*request)
+	batch, err := r.begin(ctx, d)
+	if err != nil {
+		return q, err
+	}
+	q.own, q.made = d.own, d.ids
+	if err := r.store.fillRequest(ctx, q, batch); err != nil {
+		return q, err
+	}
+	d.note(q)
+	return q, nil
+}
+
+// retryOf returns the request that finds the events of a decision if they are stored; it offers
+// none if nothing was tried.
+func (r *Replica) retryOf(ctx context.Context, d *Decision, tried bool) (*request, error) {
+	q := requests.Get().(*request)
+	if !tried {
+		return q, nil
+	}
+	batch := slices.Clone(d.Stored)
+	for i := range batch {
+		batch[i].Expect = nil
+	}
+	return q, r.store.fillRequest(ctx, q, batch)
+}
+
+// errOnlyDecided is why a group is dropped that was never to be written.
+var errOnlyDecided = errors.New("eventfold: the append was only decided about")
+
+// begin checks the streams of the batch, and gives its notes theirs, once: what they get must be the
+// same every time.
+func (r *Replica) begin(ctx context.Context, d *Decision) ([]engine.Append, error) {
+	if d.ids != nil {
+		return d.Batch, nil
+	}
+	batch, own, err := r.store.resolve(ctx, d.Batch)
+	if err != nil {
+		return nil, err
+	}
+	d.own = own
+	return batch, r.checkSizes(batch)
+}
+
+// checkSizes refuses events that are larger than what may be appended.
+func (r *Replica) checkSizes(batch []engine.Append) error {
+	for i := range batch {
+		for j := range batch[i].Events {
+			if size := format.EventSize(&batch[i].Events[j]); size > int64(r.limit) {
+				return &engine.TooLargeError{What: "event", Size: size, Limit: int64(r.limit)}
+			}
+		}
+	}
+	return nil
+}
+
+// note keeps what the first Decide has made.
+func (d *Decision) note(q *request) {
+	if d.ids != nil {
+		return
+	}
+	d.Batch = q.batch
+	d.ids = make([]uuid.UUID, 0, len(q.events))
+	d.Stored = slices.Clone(q.batch)
+	for i := range d.Stored {
+		a := &d.Stored[i]
+		a.Erase, a.Define = nil, nil
+		a.Events = slices.Clone(a.Events)
+		for j := range a.Events {
+			e := &a.Events[j]
+			e.ID = q.events[len(d.ids)].ID
+			if len(e.Tags) > 0 {
+				e.Tags = slices.Sorted(slices.Values(e.Tags))
+			}
+			d.ids = append(d.ids, e.ID)
+		}
+	}
+}
+
+// Apply writes the events of one append of the log. They must be the next ones: their positions
+// follow the head, their versions their streams. Their time is that of the first, or that of the
+// event before if it is earlier.
+//
+// Events of the stores' own streams are taken over if they tell of a view or of a forgotten subject.
+// Apply does not carry out erasures, and refuses them.
+func (r *Replica) Apply(ctx context.Context, events []engine.Event) error {
+	own, err := checkApply(events)
+	if err != nil {
+		return err
+	}
+	q := requests.Get().(*request)
+	defer q.release()
+	q.own = own
+	if err := r.store.fillRequest(ctx, q, importBatch(events)); err != nil {
+		return err
+	}
+	return r.ask(ctx, func(w *writer) error {
+		if head := w.head(); head != events[0].Position {
+			return fmt.Errorf("eventfold: the replica ends before position %d and is given the event at %d",
+				head, events[0].Position)
+		}
+		w.group.begin(max(events[0].RecordedAt.UnixMicro(), w.log.end.micros))
+		q.state.Store(requestQueued)
+		w.claim(q)
+		err := misplaced(q, events)
+		if err != nil {
+			w.group.drop(err)
+			return err
+		}
+		w.commit()
+		<-q.done
+		return q.err
+	})
+}
+
+// checkApply reports whether the events are of the stores' own streams, and refuses those that would
+// have to be carried out.
+func checkApply(events []engine.Event) (own bool, err error) {
+	for i := range events {
+		e := &events[i]
+		switch {
+		case e.Stream == engine.ViewsStream, e.Stream == engine.ErasuresStream && e.Type == engine.ForgottenType:
+			own = true
+		case e.Stream == "" || e.Stream[0] == '$':
+			return false, &engine.FormatError{File: e.Stream, Reason: fmt.Sprintf(
+				"has an event of the type %s, which a replica cannot carry out; a later version may", e.Type)}
+		default:
+			if err := checkStream(e.Stream, i); err != nil {
+				return false, err
+			}
+		}
+	}
+	return own, nil
+}
+
+// misplaced returns an error if the request was refused, or would write the events elsewhere than
+// they are.
+func misplaced(q *request, events []engine.Event) error {
+	if q.err != nil {
+		return q.err
+	}
+	if q.result.Duplicate {
+		return &engine.DuplicateEventError{ID: events[0].ID, Kind: engine.RepeatedID, Stream: events[0].Stream,
+			Position: q.result.Events[0].Position}
+	}
+	for i, e := range q.result.Events {
+		if e.Version != events[i].Version {
+			return fmt.Errorf("eventfold: the event at position %d of the log is version %d of stream %q, which is at %d here",
+				events[i].Position, events[i].Version, events[i].Stream, e.Version-1)
+		}
+	}
+	return nil
+}
+
+// ask has the writer do something, which it always answers.
+func (r *Replica) ask(ctx context.Context, do func(w *writer) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s := r.store
+	s.gate.RLock()
+	defer s.gate.RUnlock()
+	if s.closed.Load() {
+		return engine.ErrClosed
+	}
+	err := s.askWriter(context.WithoutCancel(ctx), do)
+	if errors.Is(err, errSwapRefused) {
+		if moved := s.ended(); moved != nil {
+			return moved
+		}
+		return engine.ErrPoisoned
+	}
+	return err
+}

@@ -1,0 +1,360 @@
+package jetstream_test
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+	js "github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/jetstream"
+)
+
+func oneEvent(stream string, expect ...engine.Expectation) engine.Append {
+	return engine.Append{Stream: stream, Expect: expect,
+		Events: []engine.NewEvent{{Type: "t", Payload: []byte(`{"a":1}`)}}}
+}
+
+// readAll reads the whole log.
+func readAll(t testing.TB, s engine.Store) (events []engine.Event) {
+	c := s.ReadIndex().ReadAll(t.Context(), 0, engine.Forwards)
+	defer c.Close()
+	for c.Next() {
+		events = append(events, *c.Event())
+	}
+	require.NoError(t, c.Err())
+	return events
+}
+
+// Everything that needs one server and no contract of its own.
+func TestOnOneServer(t *testing.T) {
+	c := startCluster(t, 1)
+	tests := map[string]func(t *testing.T, c *cluster){
+		"a refusal of what was stored":    refusalThatWasStored,
+		"no answer to what was stored":    contextEndsBeforeTheAnswer,
+		"a node that is behind":           nodeBehind,
+		"ids of two nodes":                idsOfTwoNodes,
+		"contention":                      contention,
+		"data source names":               dataSourceNames,
+		"wrong settings":                  wrongSettings,
+		"another log's local copy":        otherLocalCopy,
+		"what no node has appended":       foreignMessage,
+		"a copy made anew":                copyMadeAnew,
+		"erasures are refused plainly":    erasureRefused,
+		"condition on streams of its own": ownStreamCondition,
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) { test(t, c) })
+	}
+}
+
+// A server may refuse what another one stores: whoever believes it appends twice, or tells of a
+// conflict with itself.
+func refusalThatWasStored(t *testing.T, c *cluster) {
+	s := c.openNew(t)
+	defer s.Close()
+	refusals := 0
+	s.Between(func(send jetstream.Sender) jetstream.Sender {
+		return func(ctx context.Context, messages []*nats.Msg) error {
+			if err := send(ctx, messages); err != nil || refusals == 4 {
+				return err
+			}
+			refusals++
+			return jetstream.Refusal()
+		}
+	})
+	two := engine.Append{Stream: "b", Events: []engine.NewEvent{{Type: "x"}, {Type: "y"}}}
+	batches := [][]engine.Append{{oneEvent("a")}, {oneEvent("a", engine.Exact(0))}, {two, oneEvent("a")},
+		{oneEvent("c", &engine.Condition{After: engine.NoPosition, Where: engine.Filter{Types: []string{"none"}}})}}
+	n := 0
+	for i, batch := range batches {
+		done, err := s.Append(t.Context(), batch...)
+		require.NoError(t, err, i)
+		assert.False(t, done.Duplicate, i)
+		assert.Equal(t, engine.Position(n), done.Events[0].Position, i)
+		n += len(done.Events)
+	}
+	assert.Equal(t, 4, refusals)
+	assert.Len(t, readAll(t, s), n, "each is stored once")
+}
+
+// A caller who stops waiting is told that the outcome is not known, and finds it out with the ids.
+func contextEndsBeforeTheAnswer(t *testing.T, c *cluster) {
+	s := c.openNew(t)
+	defer s.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	s.Between(func(send jetstream.Sender) jetstream.Sender {
+		return func(ctx context.Context, messages []*nats.Msg) error {
+			if err := send(t.Context(), messages); err != nil {
+				return err
+			}
+			cancel()
+			return jetstream.Refusal()
+		}
+	})
+	batch := oneEvent("a", engine.NoStream)
+	batch.Events[0].ID = uuid.New()
+	_, err := s.Append(ctx, batch)
+	require.ErrorIs(t, err, engine.ErrOutcomeUnknown)
+	assert.ErrorIs(t, err, context.Canceled)
+	done, err := s.Append(t.Context(), batch)
+	require.NoError(t, err)
+	assert.Equal(t, engine.Position(0), done.Events[0].Position)
+	assert.Len(t, readAll(t, s), 1)
+}
+
+// twoNodes opens one bucket twice.
+func twoNodes(t *testing.T, c *cluster) (a, b *jetstream.Store) {
+	config := c.config(t, fmt.Sprint("two", buckets.Add(1)))
+	a, err := jetstream.Open(t.Context(), config)
+	require.NoError(t, err)
+	t.Cleanup(func() { a.Close() })
+	config.Local = t.TempDir()
+	b, err = jetstream.Open(t.Context(), config)
+	require.NoError(t, err)
+	t.Cleanup(func() { b.Close() })
+	return a, b
+}
+
+// A version that another node has made is expected before this node has it.
+func nodeBehind(t *testing.T, c *cluster) {
+	a, b := twoNodes(t, c)
+	for i := range 20 {
+		for _, s := range []*jetstream.Store{a, b} {
+			version := engine.Version(2*i - 1)
+			if s == b {
+				version++
+			}
+			done, err := s.Append(t.Context(), oneEvent("a", engine.Exact(version)))
+			require.NoError(t, err)
+			assert.Equal(t, version+1, done.Events[0].Version)
+		}
+	}
+	require.NoError(t, a.Wait(t.Context(), 39))
+	assert.Equal(t, readAll(t, a), readAll(t, b), "both nodes have one log, times included")
+	_, err := a.Append(t.Context(), oneEvent("a", engine.Exact(7)))
+	var conflict *engine.ConflictError
+	require.ErrorAs(t, err, &conflict)
+	assert.Equal(t, engine.Version(39), conflict.Checks[0].Actual)
+	events, synced := a.Lag()
+	assert.Zero(t, events)
+	assert.False(t, synced.IsZero())
+}
+
+// An id that two nodes give to two streams at once is stored once.
+func idsOfTwoNodes(t *testing.T, c *cluster) {
+	a, b := twoNodes(t, c)
+	stored := 0
+	for range 20 {
+		id := uuid.New()
+		var wg sync.WaitGroup
+		errs := make([]error, 2)
+		for i, s := range []*jetstream.Store{a, b} {
+			batch := oneEvent(fmt.Sprint("s", i))
+			batch.Events[0].ID = id
+			wg.Go(func() { _, errs[i] = s.Append(t.Context(), batch) })
+		}
+		wg.Wait()
+		for _, err := range errs {
+			if err == nil {
+				stored++
+			} else {
+				assert.ErrorAs(t, err, new(*engine.DuplicateEventError))
+			}
+		}
+	}
+	assert.Equal(t, 20, stored)
+	require.NoError(t, b.Wait(t.Context(), 19))
+	assert.Len(t, readAll(t, b), 20)
+	assert.NoError(t, a.Err())
+}
+
+// Conditions on the whole log hold although two nodes append at once: one of all wins.
+func contention(t *testing.T, c *cluster) {
+	a, b := twoNodes(t, c)
+	var mu sync.Mutex
+	won := 0
+	var wg sync.WaitGroup
+	for i := range 8 {
+		s := []*jetstream.Store{a, b}[i%2]
+		wg.Go(func() {
+			batch := oneEvent(fmt.Sprint("s", i), &engine.Condition{After: engine.NoPosition,
+				Where: engine.Filter{Types: []string{"t"}}})
+			_, err := s.Append(t.Context(), batch)
+			mu.Lock()
+			defer mu.Unlock()
+			if err == nil {
+				won++
+			} else {
+				assert.ErrorAs(t, err, new(*engine.ConflictError))
+			}
+		})
+	}
+	wg.Wait()
+	assert.Equal(t, 1, won)
+	require.NoError(t, a.Wait(t.Context(), 0))
+	assert.Len(t, readAll(t, a), 1)
+}
+
+// A condition on the streams that are written to holds too, without the whole log.
+func ownStreamCondition(t *testing.T, c *cluster) {
+	a, b := twoNodes(t, c)
+	condition := &engine.Condition{After: engine.NoPosition, Where: engine.Filter{Streams: []string{"s"}}}
+	_, err := a.Append(t.Context(), oneEvent("s", condition))
+	require.NoError(t, err)
+	_, err = b.Append(t.Context(), oneEvent("s", condition))
+	require.ErrorAs(t, err, new(*engine.ConflictError), "a node that may be behind, too")
+}
+
+func dataSourceNames(t *testing.T, c *cluster) {
+	dsn := c.dsn("sql", t.TempDir())
+	db, err := sql.Open(eventfold.DriverName, dsn+"&json=text")
+	require.NoError(t, err)
+	defer db.Close()
+	_, err = db.Exec(`INSERT INTO "Bestellung ä.*>" (type, payload, tags) VALUES ('type ß,', '{"a":1}', ?) EXPECTING NO STREAM`,
+		[]string{"x,y", "z"})
+	require.NoError(t, err)
+	_, err = db.Exec(`CREATE VIEW v AS SELECT stream, type FROM $all WHERE HAS(tags, 'x,y')`)
+	require.NoError(t, err)
+	other, err := sql.Open(eventfold.DriverName, c.dsn("sql", t.TempDir()))
+	require.NoError(t, err)
+	defer other.Close()
+	var stream, typ string
+	require.NoError(t, other.QueryRow(`SELECT stream, type FROM $all WHERE HAS(tags, 'x,y')`).Scan(&stream, &typ))
+	var view string
+	require.NoError(t, other.QueryRow(`SELECT name FROM $views`).Scan(&view))
+	assert.Equal(t, "v", view, "views go to every node")
+	assert.Equal(t, []string{"Bestellung ä.*>", "type ß,"}, []string{stream, typ})
+	for _, wrong := range []string{"nats://127.0.0.1/b", "nats:///b?local=x", "nats://h/b?local=x&replicas=2",
+		"nats://h/b.c?local=x", "nats://h/b?local=x&sync=interval", "nats://h/b?local=x&local=y", "nats://h/b?local=x&create=maybe"} {
+		_, err := eventfold.ParseDSN(wrong)
+		assert.Error(t, err, wrong)
+	}
+	_, err = eventfold.ParseDSN("nats://user:se%ret@h/b?local=x")
+	require.Error(t, err)
+	assert.NotContains(t, err.Error(), "se%ret", "no error shows a password")
+	config, err := jetstream.ParseDSN("nats://u:p@h1:1,h2:2/b?local=x%20y&create=true&json=text")
+	require.NoError(t, err)
+	assert.Equal(t, jetstream.Config{URLs: []string{"nats://u:p@h1:1", "nats://u:p@h2:2"}, Bucket: "b", Local: "x y",
+		Create: true}, config)
+}
+
+// wrongSettings: a stream that would not keep what appends promise is refused.
+func wrongSettings(t *testing.T, c *cluster) {
+	conn, err := nats.Connect(c.urls())
+	require.NoError(t, err)
+	defer conn.Close()
+	api, err := js.New(conn)
+	require.NoError(t, err)
+	good := js.StreamConfig{Storage: js.FileStorage, DenyDelete: true, DenyPurge: true, AllowAtomicPublish: true,
+		Discard: js.DiscardNew, Duplicates: 5 * 60e9, Metadata: map[string]string{"eventfold.format": "1"}}
+	changes := map[string]func(s *js.StreamConfig){
+		"deny_delete":      func(s *js.StreamConfig) { s.DenyDelete = false },
+		"deny_purge":       func(s *js.StreamConfig) { s.DenyPurge = false },
+		"allow_atomic":     func(s *js.StreamConfig) { s.AllowAtomicPublish = false },
+		"compression":      func(s *js.StreamConfig) { s.Compression = js.S2Compression },
+		"max_age":          func(s *js.StreamConfig) { s.MaxAge = 3600e9 },
+		"storage":          func(s *js.StreamConfig) { s.Storage = js.MemoryStorage },
+		"metadata":         func(s *js.StreamConfig) { s.Metadata = nil },
+		"duplicate_window": func(s *js.StreamConfig) { s.Duplicates = 1e9 },
+	}
+	for setting, change := range changes {
+		name := "w" + strings.ReplaceAll(setting, "_", "-")
+		stream := good
+		stream.Name, stream.Subjects = "EF_"+name, []string{"ef." + name + ".>"}
+		change(&stream)
+		_, err := api.CreateStream(t.Context(), stream)
+		require.NoError(t, err, setting)
+		_, err = jetstream.Open(t.Context(), c.config(t, name))
+		var wrong *jetstream.ConfigError
+		require.ErrorAs(t, err, &wrong, setting)
+		assert.Contains(t, wrong.Setting, setting)
+	}
+	config := c.config(t, "missing")
+	config.Create = false
+	_, err = jetstream.Open(t.Context(), config)
+	assert.ErrorContains(t, err, "create=true")
+	for version, ok := range map[string]bool{"2.15.2": true, "2.15.1": false, "2.14.9": false, "2.16.0-RC.1": true, "3.0.0": true, "": false} {
+		assert.Equal(t, ok, jetstream.CheckVersion(version) == nil, version)
+	}
+}
+
+// otherLocalCopy: a directory that holds another log is not mixed with this one.
+func otherLocalCopy(t *testing.T, c *cluster) {
+	config := c.config(t, "mine")
+	for _, bucket := range []string{"mine", "theirs"} {
+		config.Bucket = bucket
+		other := config
+		if bucket == "theirs" {
+			other.Local = t.TempDir()
+		}
+		s, err := jetstream.Open(t.Context(), other)
+		require.NoError(t, err)
+		_, err = s.Append(t.Context(), oneEvent("a"))
+		require.NoError(t, err)
+		require.NoError(t, s.Close())
+	}
+	_, err := jetstream.Open(t.Context(), config)
+	assert.ErrorAs(t, err, new(*jetstream.ConfigError))
+}
+
+// foreignMessage: a message that is no event stops the store, and is told to whoever waits.
+func foreignMessage(t *testing.T, c *cluster) {
+	s := c.openNew(t)
+	defer s.Close()
+	_, err := s.Append(t.Context(), oneEvent("a"))
+	require.NoError(t, err)
+	conn, err := nats.Connect(c.urls())
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = conn.Request(fmt.Sprintf("ef.b%d.a", buckets.Load()), []byte("no event"), 5e9)
+	require.NoError(t, err)
+	var damaged *jetstream.DamagedError
+	require.ErrorAs(t, s.Wait(t.Context(), 1), &damaged)
+	assert.Equal(t, engine.Position(1), damaged.Position)
+	_, err = s.Append(t.Context(), oneEvent("a"))
+	assert.ErrorAs(t, err, &damaged)
+	assert.ErrorAs(t, s.Err(), &damaged)
+	assert.Len(t, readAll(t, s), 1, "what is there can be read")
+}
+
+// copyMadeAnew: what the local copy has lost comes again from the stream, at the same places.
+func copyMadeAnew(t *testing.T, c *cluster) {
+	config := c.config(t, "anew")
+	s, err := jetstream.Open(t.Context(), config)
+	require.NoError(t, err)
+	for i := range 30 {
+		_, err = s.Append(t.Context(), oneEvent(fmt.Sprint("s", i%3)), oneEvent("all"))
+		require.NoError(t, err)
+	}
+	events := readAll(t, s)
+	require.NoError(t, s.Close())
+	for _, local := range []string{config.Local, t.TempDir()} {
+		config.Local = local
+		s, err = jetstream.Open(t.Context(), config)
+		require.NoError(t, err)
+		assert.Equal(t, events, readAll(t, s))
+		require.NoError(t, s.Close())
+	}
+}
+
+func erasureRefused(t *testing.T, c *cluster) {
+	s := c.openNew(t)
+	defer s.Close()
+	_, err := s.Append(t.Context(), oneEvent("a"))
+	require.NoError(t, err)
+	_, err = s.Append(t.Context(), engine.Append{Erase: &engine.Erasure{Events: engine.Spans{{From: 0, To: 1}}, Reason: "r"}})
+	require.ErrorAs(t, err, new(*engine.InvalidError))
+	assert.ErrorContains(t, err, "FORGET SUBJECT")
+	_, err = s.Append(t.Context(), engine.Append{Erase: &engine.Erasure{Subject: "s", Revision: 1, Reason: "r"}})
+	assert.NoError(t, err)
+}
