@@ -263,6 +263,8 @@ func wrongSettings(t *testing.T, c *cluster) {
 		"allow_atomic":     func(s *js.StreamConfig) { s.AllowAtomicPublish = false },
 		"compression":      func(s *js.StreamConfig) { s.Compression = js.S2Compression },
 		"max_age":          func(s *js.StreamConfig) { s.MaxAge = 3600e9 },
+		"max_msgs":         func(s *js.StreamConfig) { s.MaxMsgs = 1000 },
+		"max_bytes":        func(s *js.StreamConfig) { s.MaxBytes = 1 << 20 },
 		"storage":          func(s *js.StreamConfig) { s.Storage = js.MemoryStorage },
 		"metadata":         func(s *js.StreamConfig) { s.Metadata = nil },
 		"duplicate_window": func(s *js.StreamConfig) { s.Duplicates = 1e9 },

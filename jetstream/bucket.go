@@ -64,6 +64,8 @@ func (c *Config) checkStream(have js.StreamConfig) error {
 		{have.Retention == js.LimitsPolicy, "retention", "must be limits"},
 		{have.Discard == js.DiscardNew, "discard", "must be new"},
 		{have.MaxAge == 0, "max_age", "must be 0"},
+		{have.MaxMsgs <= 0, "max_msgs", "must be -1"},
+		{have.MaxBytes <= 0, "max_bytes", "must be -1"},
 		{have.MaxMsgsPerSubject <= 0, "max_msgs_per_subject", "must be -1"},
 		{have.Compression == js.NoCompression, "compression", "must be none"},
 		{have.SubjectTransform == nil && have.Mirror == nil && len(have.Sources) == 0, "subject_transform, mirror, sources",
