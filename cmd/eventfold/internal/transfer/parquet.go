@@ -80,10 +80,7 @@ func (t *parquetTarget) Finish(told func(int64)) error {
 	return os.Remove(t.textTarget.path + partSuffix)
 }
 
-// toldRows is after how many rows it is told how far the conversion is.
-const toldRows = 100
-
-// convert makes the file of Parquet of the lines.
+// convert makes the file of Parquet of the lines, and tells of each event.
 func (t *parquetTarget) convert(told func(int64)) error {
 	f, err := os.OpenFile(t.path+partSuffix, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -92,11 +89,11 @@ func (t *parquetTarget) convert(told func(int64)) error {
 	done := int64(0)
 	err = writeParquet(f, func(yield func(eventfold.Event, error) bool) {
 		for e, err := range readText(t.textTarget.path+partSuffix, lineFormat, ReadOptions{}) {
-			if done++; told != nil && done%toldRows == 0 {
-				told(done)
-			}
 			if !yield(e, err) {
 				return
+			}
+			if done++; told != nil {
+				told(done)
 			}
 		}
 	})

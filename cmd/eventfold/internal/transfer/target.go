@@ -32,8 +32,8 @@ type Target interface {
 	Write(e *eventfold.Event) error
 	// Checkpoint makes what was written durable, so that it is gone on with behind it.
 	Checkpoint() error
-	// Finish makes the file whole and gives it its name. told, if it is not nil, is called now and
-	// then if that takes long, with the number of events that are done.
+	// Finish makes the file whole and gives it its name. told, if it is not nil, is called with
+	// the number of events that are done, wherever that takes long.
 	Finish(told func(done int64)) error
 	// Close closes a file that is not finished, which stays to be gone on with.
 	Close() error
