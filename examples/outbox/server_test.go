@@ -5,11 +5,11 @@ package main
 import (
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // TestACheckpointIsOnTheDiskBeforeItHasItsName writes it to a pipe, which cannot be synced.
@@ -18,11 +18,11 @@ func TestACheckpointIsOnTheDiskBeforeItHasItsName(t *testing.T) {
 	s, err := openServer("http://localhost", name)
 	require.NoError(t, err)
 	require.NoError(t, s.move(7))
-	require.NoError(t, syscall.Mkfifo(name+".new", 0o600))
+	require.NoError(t, unix.Mkfifo(name+".new", 0o600))
 	pipe, err := os.OpenFile(name+".new", os.O_RDWR, 0) // whoever opens it for writing waits for a reader
 	require.NoError(t, err)
 	defer pipe.Close()
-	require.ErrorIs(t, s.move(8), syscall.EINVAL)
+	require.ErrorIs(t, s.move(8), unix.EINVAL)
 	s, err = openServer("http://localhost", name)
 	require.NoError(t, err)
 	assert.EqualValues(t, 7, s.next())
