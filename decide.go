@@ -12,8 +12,8 @@ import "context"
 // before it, the zero value at first; see [Typed] for one with Go values.
 //
 // Under [WithRequest] a decision that has appended something before is not made again: Decide
-// returns where its events are. Other decisions and appends may stand before and behind it under
-// the same request.
+// returns where its events are. It knows them by the ids of the request, so that no Draft has one of
+// its own then. Other decisions and appends may stand before and behind it under the same request.
 //
 // db is a *sql.DB as a rule. In a *sql.Tx the decision is made once, on the snapshot of the
 // transaction, and a conflict is COMMIT's.

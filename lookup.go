@@ -73,17 +73,17 @@ func (l *lease) look(look *lookup) {
 
 // check compares the store, to which the caller has a reference, with what the Config expects.
 func (l *lease) check(ctx context.Context, s *openStore) error {
-	if l.config.Expect == (engine.Head{}) && l.config.Keyring == nil {
+	if (l.config.Expect == (engine.Head{}) || l.checked.Load()) && l.config.Keyring == nil {
 		return nil
 	}
 	found := make(chan error, 1)
 	s.retain()
 	go func() { // ends when the disk answers
-		defer s.abandon()
 		err := l.checkHead(s)
 		if err == nil {
 			err = l.checkKeyring(s)
 		}
+		s.abandon() // first: who waits closes the store if this is an error
 		found <- err
 	}()
 	select {

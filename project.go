@@ -48,9 +48,10 @@ func Project(ctx context.Context, db Querier, p Projection) error {
 		}
 		if err != nil && ctx.Err() == nil {
 			r.tellOther(ctx, err)
+			return err // also where ctx ends as soon as that is told
 		}
 		if err != nil {
-			return ended(ctx, err)
+			return ctx.Err()
 		}
 	}
 }

@@ -86,8 +86,9 @@ func (r *runner) tellOther(ctx context.Context, why error) {
 		return
 	}
 	_, _ = r.p.Target.ExecContext(ctx, `UPDATE eventfold_projections SET stopped_at = $1, error = $2
-		WHERE name = $3 AND version = $4 AND owner = $5`,
-		micros(time.Now()), why.Error(), r.p.Name, r.p.Version, r.id) // why is what the caller must know
+		WHERE name = $3 AND version = $4 AND (owner = $5 OR seen_at < $6)`, // or nobody else runs
+		micros(time.Now()), why.Error(), r.p.Name, r.p.Version, r.id,
+		micros(time.Now().Add(-6*seenEvery))) // why is what the caller must know
 }
 
 // transact handles events and moves the checkpoint in one transaction, again where the database has

@@ -97,7 +97,10 @@ func requestOf(ctx context.Context) *request {
 // belongs to one request of one store for ever.
 //
 // A call that fails with an error of the store, [ErrOutcomeUnknown] too, may be made again under the
-// same context. The calls under one context follow each other; it is not for several goroutines.
+// same context. Calls in a transaction have succeeded before its COMMIT fails: make that transaction
+// again within [Retry], or under a new context of WithRequest with the same key; under the same context
+// its events would get other ids. The calls under one context follow each other; it is not for several
+// goroutines.
 func WithRequest(ctx context.Context, key string) context.Context {
 	return context.WithValue(ctx, requestKey{}, &request{key: key})
 }
@@ -105,7 +108,8 @@ func WithRequest(ctx context.Context, key string) context.Context {
 // RequestDone reports whether something was appended for the request of ctx before, by any of its
 // calls, and where. It is asked before anything is appended under that context; without a request
 // it is not done. Where several calls append, a request that was interrupted between them is done in
-// part: let such a request make its calls again, or append everything with one.
+// part: let such a request make its calls again, or append everything with one. Events that were
+// given ids of their own are not known by the request.
 func RequestDone(ctx context.Context, db Querier) (a Appended, done bool, err error) {
 	r := requestOf(ctx)
 	if r == nil || r.random {

@@ -35,8 +35,8 @@ func IsConflict(err error) bool {
 // The events that try appends with the context it is given have the same ids every time, so that a
 // try whose outcome was not known appends nothing twice; they are made once, of the key of
 // [WithRequest] if there is one. An [ErrOutcomeUnknown] is returned: whether the decision was made
-// only its ids tell, which are the same when Retry is called again under WithRequest. In try everything must be read anew: a transaction must begin
-// inside of it.
+// only its ids tell, which are the same when Retry is called again under WithRequest. In try everything
+// must be read anew: a transaction must begin inside of it.
 func Retry(ctx context.Context, try func(ctx context.Context) error) error {
 	outer := requestOf(ctx)
 	if outer == nil {

@@ -140,7 +140,8 @@ func (c *coreScope) splitWhere() error {
 	if split == nil {
 		return nil
 	}
-	if c.core.Values != nil || usesSharing(c.core.From) {
+	// Without the equalities a join may be a product, where they lead to a few rows of each table.
+	if c.core.Values != nil || len(c.sources) > 1 {
 		return errNoSemiJoin
 	}
 	core, rest := *c.core, []parser.Expr(nil)

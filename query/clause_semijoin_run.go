@@ -18,9 +18,14 @@ type semiTable struct {
 // runCost is about what beginning one run of a sub-query costs, in events that are read.
 const runCost = 256
 
-// semiMemory is which part of the query's memory the keys may take: what is without them is the
-// sooner done, but it must not take the memory that the query needs anyway.
-const semiMemory = 2
+const (
+	// semiMemory is which part of the query's memory may be held when keys are kept, those of all
+	// semi-joins and whatever else: they save time, and the query needs memory anyway.
+	semiMemory = 2
+	// semiPatience is how many times its price the run for all rows may cost until it is given up: a
+	// sub-query within it, say, may be dear where it is asked for every event.
+	semiPatience = 4
+)
 
 // table returns what the execution remembers, nil if it must not: what is followed never ends, and
 // a serializable transaction should have read no more than it has to.
@@ -130,6 +135,7 @@ func (j *semiJoin) fill(t *semiTable, keep *keeper, en *expr.Env) (err error) {
 		}
 	}()
 	inner := ex.env(en)
+	from := ex.counters.examined.Load()
 	for {
 		inner.Begin()
 		ok, err := op.next(inner)
@@ -139,7 +145,8 @@ func (j *semiJoin) fill(t *semiTable, keep *keeper, en *expr.Env) (err error) {
 		if err := j.add(t, keep, inner); err != nil {
 			return err
 		}
-		if keep.taken > ex.budget.limit/semiMemory {
+		if ex.budget.held.Load() > ex.budget.limit/semiMemory ||
+			ex.counters.examined.Load()-from > semiPatience*t.price {
 			return errNoSemiJoin
 		}
 	}

@@ -18,6 +18,23 @@ import (
 // row.
 const perRow = " LIMIT -1 OFFSET 0"
 
+// TestAJoinIsNotSplit: without the equalities it would be the product of its tables.
+func TestAJoinIsNotSplit(t *testing.T) {
+	store := openStore(t, filestore.Options{})
+	fill(t, store, 20)
+	s := &Session{Store: store}
+	for text, split := range map[string]bool{
+		"SELECT 1 FROM $all b WHERE b.stream = o.stream":                                                                   true,
+		"SELECT 1 FROM $all b JOIN $all c ON c.version > b.version WHERE b.stream = o.stream AND c.stream = o.stream":      false,
+		"SELECT 1 FROM $all b, $all c WHERE b.stream = o.stream AND c.type = o.type":                                       false,
+		"SELECT 1 FROM $all b, json_each(b.payload) j WHERE j.key = o.type AND b.stream = o.stream":                        false,
+		"SELECT 1 FROM $all b LEFT JOIN $all c ON c.position = b.position + 1 WHERE b.stream = o.stream AND b.version > 1": false,
+	} {
+		plan := fmt.Sprint(rowsOf(t, s, "EXPLAIN SELECT position FROM $all o WHERE EXISTS ("+text+")"))
+		assert.Equal(t, split, strings.Contains(plan, "semi-join"), "%s\n%s", text, plan)
+	}
+}
+
 // TestACorrelatedSubqueryReadsItsTableOnce holds what is read to a few times the log, where a run
 // for each row reads it as often as there are rows.
 func TestACorrelatedSubqueryReadsItsTableOnce(t *testing.T) {

@@ -24,7 +24,7 @@ func (c *coreScope) dropsRepeats(p *corePlan) bool {
 	volatile := func(x *expr.Expr) bool { return x != nil && x.Volatile }
 	for _, a := range c.aggs {
 		needs, ok := repeatless[a.name]
-		if !ok || needs && !a.distinct || slices.ContainsFunc(a.args, volatile) {
+		if !ok || needs && !a.distinct || a.filter != nil || slices.ContainsFunc(a.args, volatile) {
 			return false
 		}
 	}

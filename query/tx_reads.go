@@ -248,10 +248,14 @@ func (s *readSet) add(f engine.Filter) (added noted) {
 	if len(s.filters) <= maxReadFilters {
 		return added
 	}
+	before := sizeOfNames(s.filters)
 	for i := range s.filters[1:] {
-		added.add(unite(&s.filters[0], &s.filters[i+1]))
+		unite(&s.filters[0], &s.filters[i+1])
 	}
+	clear(s.filters[1:])
 	s.filters = s.filters[:1]
+	now := sizeOfNames(s.filters)
+	added.add(noted{now.names - before.names, now.bytes - before.bytes}) // less than nothing, mostly
 	return added
 }
 

@@ -37,6 +37,8 @@ func TestWhatIsNotedOfReadsIsBounded(t *testing.T) {
 			func(i int) any { return strings.Repeat("x", 100_000+i) }, 100},
 		{"long names", `SELECT COUNT(*) FROM $all WHERE type = ?`,
 			func(i int) any { return strings.Repeat("x", 100_000+i) }, 100},
+		{"tags of every row", `SELECT COUNT(*) FROM $all a WHERE a.version < 50 AND NOT EXISTS
+			(SELECT 1 FROM $all b WHERE HAS(b.tags, a.stream || a.version) AND b.version > 1)`, nil, 1},
 		{"long patterns", `SELECT COUNT(*) FROM $all WHERE stream LIKE ?`,
 			func(i int) any { return strings.Repeat("9", 10_000+i) + "%" }, 100},
 	}
@@ -62,7 +64,9 @@ func TestWhatIsNotedOfReadsIsBounded(t *testing.T) {
 		}
 		assert.LessOrEqual(t, len(reads.sets), maxReads, tt.name)
 		assert.LessOrEqual(t, held, maxReadTotal*(engine.MaxStreamSize+16), tt.name)
-		t.Logf("%s: %d tables, %d bytes of names", tt.name, len(reads.sets), held)
+		counted := reads.memory.budget.held.Load()
+		t.Logf("%s: %d tables, %d bytes of names, %d counted", tt.name, len(reads.sets), held, counted)
+		assert.LessOrEqual(t, counted, int64(64<<10), "%s: counts what it holds, not what it has held", tt.name)
 	}
 }
 

@@ -20,7 +20,7 @@ type viewKeeper struct {
 	session *Session // the goroutine's
 	store   engine.Deriver
 	least   engine.Position // events for which anything is kept
-	due     atomic.Int64    // from this position on there may be something to do; inRound while that is being done
+	due     atomic.Int64    // from this position on there may be something to do; its complement while that is being done
 
 	ctx     context.Context // ends with close
 	cancel  context.CancelFunc
@@ -51,10 +51,6 @@ const (
 	closeKeepShare = 64      // groups for each event, for which closing writes a file
 )
 
-// inRound is what due is while the views are looked at: whoever finds it otherwise when that is done
-// knows that something was erased meanwhile, and that they are to be looked at again.
-const inRound = -1
-
 // Keep has the groups of materialized views kept beside the log of a store that can, and made for it
 // in the background, until Close. It is for the settings of the store's connections, and does nothing
 // in a process that does not append.
@@ -75,7 +71,15 @@ func (v *Views) Keep(store engine.Store, settings Settings) {
 // Appended tells that events were appended in this process, and the position of the last one. defined
 // tells that a view was among them. It does not wait.
 func (v *Views) Appended(last engine.Position, defined bool) {
-	if k := v.keeper.Load(); k != nil && (defined || int64(last) >= k.due.Load()) {
+	k := v.keeper.Load()
+	if k == nil {
+		return
+	}
+	due := k.due.Load()
+	if due < 0 { // a round runs
+		due = ^due
+	}
+	if defined || int64(last) >= due {
 		k.start()
 	}
 }
@@ -104,8 +108,12 @@ func (k *viewKeeper) close() {
 
 func (k *viewKeeper) run() {
 	for k.more() {
-		k.due.Store(inRound)
-		k.due.CompareAndSwap(inRound, k.round())
+		during := k.due.Load()
+		if during >= 0 {
+			during = ^during
+		}
+		k.due.Store(during)
+		k.due.CompareAndSwap(during, k.round()) // unless somebody has erased meanwhile, and stored 0
 	}
 }
 
@@ -212,6 +220,7 @@ func (k *viewKeeper) keep(r *keptRead, index engine.ReadIndex) (keptElsewhere, e
 		return keptElsewhere{}, err
 	}
 	for r.head < index.Head() {
+		_ = r.g.close() // groups of the last part, if others were faster with it
 		r.head = min(max(r.head, r.kept.end())+keepAtOnce, index.Head())
 		levels, err := r.levels()
 		if err != nil {

@@ -108,7 +108,8 @@ func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 }
 
 // Close ends all subscriptions, waits for them, and closes their channels. A message that was
-// acknowledged before it is called is not delivered to the group again; one that was not, is. It does not close the database.
+// acknowledged before it is called is not delivered to the group again; one that was not, is. It does not
+// close the database.
 func (s *Subscriber) Close() error {
 	s.mu.Lock()
 	s.closed = true

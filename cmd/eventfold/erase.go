@@ -39,11 +39,12 @@ func erase(ctx context.Context, c *cli.Command) error {
 	if c.IsSet("apply-ledger") {
 		return eraseByLedger(ctx, c)
 	}
-	which := `"FROM ... WHERE ..."`
-	if c.IsSet("ledger") { // that alone is something to do
-		which = "[" + which + "]"
+	names := []string{`"FROM ... WHERE ..."`}
+	first := strings.Fields(c.Args().First())
+	if c.IsSet("ledger") && c.NArg() < 2 && (len(first) == 0 || !strings.EqualFold(first[0], "FROM")) {
+		names = nil // that alone is something to do, and an argument is the store
 	}
-	store, args, err := storeArguments(c, which)
+	store, args, err := storeArguments(c, names...)
 	if err != nil {
 		return err
 	}

@@ -153,7 +153,7 @@ func TestASignalEndsWhatWaitsForInput(t *testing.T) {
 		c.Stdin = r
 		require.NoError(t, c.Start())
 		require.NoError(t, r.Close())
-		_, err = w.WriteString(strings.Repeat(" ", 1<<17)) // more than a pipe holds: it has begun to read
+		_, err = w.WriteString(strings.Repeat(" ", 1<<21)) // more than a pipe holds: it has begun to read
 		require.NoError(t, err)
 		require.NoError(t, c.Process.Signal(syscall.SIGTERM))
 		assert.Equal(t, exitError, c.exitCode(), args)

@@ -81,7 +81,12 @@ func readStatements(ctx context.Context, c *cli.Command, args []string) (string,
 	case len(args) == 1:
 		return args[0], nil
 	case c.IsSet("file") && c.String("file") != "-":
-		text, err := os.ReadFile(c.String("file"))
+		f, err := os.Open(c.String("file"))
+		if err != nil {
+			return "", err
+		}
+		defer f.Close()
+		text, err := io.ReadAll(interruptible(ctx, f)) // which may be a pipe
 		return string(text), err
 	case isTerminal(c.Root().Reader) && !c.IsSet("file"):
 		return "", usage("SQL is missing; eventfold shell is for typing it")

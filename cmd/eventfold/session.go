@@ -41,13 +41,13 @@ func (s *session) close() error { return errors.Join(s.conn.Close(), s.db.Close(
 // something is to be written.
 func (s *session) run(ctx context.Context, p *piece, args []any, o *output, began func()) error {
 	defer began()
+	if t, ok := p.parsed.Statement.(*parser.Transaction); ok && t.Kind == parser.Commit {
+		s.open.Store(false) // from here on nobody can say that nothing is stored
+	}
 	err := s.dispatch(ctx, p, args, o, began)
 	if err == nil {
 		s.follow(p)
 		return nil
-	}
-	if t, ok := p.parsed.Statement.(*parser.Transaction); ok && t.Kind == parser.Commit {
-		s.open.Store(false)
 	}
 	if !s.write && errors.Is(err, eventfold.ErrReadOnly) {
 		return fmt.Errorf("%w (with --write it is opened for writing)", p.place(err))

@@ -196,8 +196,13 @@ func (s *Standby) Catch(ctx context.Context, progress func(StandbyReport)) (Stan
 			return StandbyReport{}, err
 		}
 	}
-	if err := s.source.catchUp(); err != nil {
-		return StandbyReport{}, err
+	for first := true; first || s.source.failures.Load() > 0; first = false { // one that failed has seen nothing
+		if !first && !s.source.rest(maxLookPause) {
+			break
+		}
+		if err := errors.Join(ctx.Err(), s.source.catchUp()); err != nil {
+			return StandbyReport{}, err
+		}
 	}
 	if err := s.source.ended(); err != nil {
 		return StandbyReport{}, err

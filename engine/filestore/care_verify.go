@@ -141,8 +141,10 @@ func (v *verification) sealsLater(i int) (bool, error) {
 	if err != nil && !errors.Is(err, format.ErrManifest) {
 		return false, err
 	}
-	entry := m.Segment(segments[i].number)
-	return entry == nil || !entry.Sealed, nil
+	if entry := m.Segment(segments[i].number); entry == nil || !entry.Sealed {
+		return true, nil
+	}
+	return isSealed(segments[i], v.end) // the writer may have sealed it since
 }
 
 // sealed returns what is to be known of the complete segment that has just been read.

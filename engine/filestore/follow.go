@@ -30,10 +30,13 @@ func (s *FileStore) catchUp() error {
 	return s.lookErr
 }
 
-// maxLookFailures is how many looks in a row fail, each minLookPause after the one before at least,
-// until those who follow are told: the system may be out of files for a moment, or another process
-// change the log while it is read.
-const maxLookFailures = 5
+// Those who follow are told when so many looks in a row have failed, each so long after the one before
+// at least: the system may be out of files for a moment, or another process change the log while it
+// is read.
+const (
+	maxLookFailures = 5
+	failedPause     = 100 * time.Millisecond
+)
 
 // lasting returns the error of a look if trying again is no use, or has been none.
 func (s *FileStore) lasting(err error) error {
@@ -41,7 +44,7 @@ func (s *FileStore) lasting(err error) error {
 		s.failures.Store(0)
 		return err
 	}
-	if now := time.Now(); now.Sub(s.failed) >= minLookPause {
+	if now := time.Now(); now.Sub(s.failed) >= failedPause {
 		s.failures.Add(1)
 		s.failed = now
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -109,6 +110,9 @@ func writeSynced(name, text string) error {
 
 // syncDirectory makes the names in a directory durable.
 func syncDirectory(name string) error {
+	if runtime.GOOS == "windows" { // which keeps names by itself
+		return nil
+	}
 	d, err := os.Open(name)
 	if err != nil {
 		return err
