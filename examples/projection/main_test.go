@@ -40,6 +40,8 @@ func TestRunEndsWithItsProjection(t *testing.T) {
 	dir := t.TempDir()
 	database := filepath.Join(dir, "balances.sqlite")
 	require.NoError(t, run(t.Context(), filepath.Join(dir, "store"), database, io.Discard))
+	// The other store has more events, so that the database is not where it looks as if it had them all.
+	require.NoError(t, run(t.Context(), filepath.Join(dir, "other"), filepath.Join(dir, "other.sqlite"), io.Discard))
 	for range 3 {
 		err := run(t.Context(), filepath.Join(dir, "other"), database, io.Discard)
 		assert.ErrorIs(t, err, eventfold.ErrConfig)
