@@ -44,17 +44,24 @@ type try struct {
 	whole bool // the base is the whole log
 	tried bool // something was published
 	base  engine.Position
-	times int // of publishing
+	times int   // of publishing
+	last  error // that the servers have answered with
 }
 
 // Append implements engine.Store. If ctx ends when something was published and its outcome is not
 // known, the error matches engine.ErrOutcomeUnknown; the same append with the same ids settles it.
 // An append has at most 1,000 events. An erasure of events is refused: see docs/cluster.md.
 func (s *Store) Append(ctx context.Context, batch ...engine.Append) (engine.Appended, error) {
+	if s.closed.Load() { // a Close that waits lets nobody through the gate
+		return engine.Appended{}, engine.ErrClosed
+	}
 	s.gate.RLock()
 	defer s.gate.RUnlock()
 	if s.closed.Load() {
 		return engine.Appended{}, engine.ErrClosed
+	}
+	if err := s.Err(); err != nil {
+		return engine.Appended{}, err
 	}
 	if err := ctx.Err(); err != nil {
 		return engine.Appended{}, err
@@ -89,7 +96,7 @@ func (s *Store) count(done *engine.Appended) {
 // explain makes an error that says what has become of the append.
 func (t *try) explain(ctx context.Context, err error) error {
 	if ended := ctx.Err(); ended != nil && errors.Is(err, ended) {
-		err = context.Cause(ctx)
+		err = withAnswer(context.Cause(ctx), t.last)
 	}
 	definite := errors.Is(err, ErrContended) || errors.Is(err, engine.ErrOutcomeUnknown) ||
 		errors.As(err, new(*engine.ConflictError)) || errors.As(err, new(*engine.DuplicateEventError))
@@ -186,21 +193,25 @@ func (s *Store) try(ctx context.Context, t *try) (engine.Appended, error) {
 func (s *Store) decide(ctx context.Context, t *try) error {
 	old := t.given && time.Since(time.Unix(0, s.synced.Load())) > fresh
 	if old || !t.tried && t.guards() {
-		if err := s.sync(ctx); err != nil {
+		if err := s.catchUp(ctx, &t.last); err != nil {
 			return err
 		}
 	}
 	err := s.replica.Decide(ctx, t.d, t.tried)
-	if !errors.As(err, new(*engine.ConflictError)) && !errors.As(err, new(*engine.InvalidError)) {
-		return err
+	if t.tried || !mayBeBehind(err) {
+		return err // after a try, it is because of what has come behind the base
 	}
-	if t.tried {
-		return err // it is because of what has come behind the base
-	}
-	if err := s.sync(ctx); err != nil {
+	if err := s.catchUp(ctx, &t.last); err != nil {
 		return err
 	}
 	return s.replica.Decide(ctx, t.d, t.tried)
+}
+
+// mayBeBehind reports whether a refusal may be due to the local copy being behind: another node may
+// have appended what is expected, and a condition may name a position that is not here yet.
+func mayBeBehind(err error) bool {
+	var invalid *engine.InvalidError
+	return errors.As(err, new(*engine.ConflictError)) || errors.As(err, &invalid) && invalid.Field == "condition"
 }
 
 // guards reports whether the append writes nothing, so that no server will look at it.
@@ -289,8 +300,11 @@ func (s *Store) placed(ctx context.Context, t *try, done ack) (engine.Appended, 
 // pause waits after an attempt that was not acknowledged, longer each time, and brings the local
 // copy up to date if the servers let it: what it shows then decides.
 func (s *Store) pause(ctx context.Context, t *try, err error) error {
-	if errors.Is(err, nats.ErrConnectionClosed) {
+	if permanent(err) {
 		return err
+	}
+	if err != nil && ctx.Err() == nil {
+		t.last = err
 	}
 	longest := min(minPause<<min(t.times-1, 20), maxPause)
 	if err := sleep(ctx, rand.N(longest)+time.Microsecond); err != nil {

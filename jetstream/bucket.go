@@ -138,12 +138,18 @@ func (c *Config) checkState(state js.StreamState) error {
 	return nil
 }
 
+// errNoLeader is the answer of a server while the stream has no leader.
+var errNoLeader = errors.New("eventfold: the stream has no leader")
+
 // last returns the sequence of the last message that the stream's leader knows, which may be one of
 // a while ago if it leads no more.
 func (s *Store) last(ctx context.Context) (uint64, error) {
 	info, err := s.stream.Info(ctx)
 	if err != nil {
 		return 0, err
+	}
+	if info.Cluster != nil && info.Cluster.Leader == "" {
+		return 0, errNoLeader
 	}
 	if err := s.cfg.checkState(info.State); err != nil {
 		s.fail(err)

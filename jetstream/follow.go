@@ -18,6 +18,7 @@ const (
 	followBytes     = 32 << 20
 	followExpiry    = 5 * time.Second
 	followHeartbeat = time.Second
+	followIdle      = 5 * time.Second // longer than it takes to miss a heartbeat
 	minFollowPause  = 10 * time.Millisecond
 	maxFollowPause  = time.Second
 )
@@ -49,14 +50,22 @@ func (s *Store) run() {
 func permanent(err error) bool {
 	return errors.As(err, new(*DamagedError)) || errors.Is(err, engine.ErrPoisoned) ||
 		errors.Is(err, engine.ErrClosed) || errors.As(err, new(*engine.MovedError)) ||
-		errors.As(err, new(*engine.CorruptError))
+		errors.As(err, new(*engine.CorruptError)) || errors.Is(err, nats.ErrConnectionClosed) ||
+		errors.Is(err, js.ErrConnectionClosed)
 }
 
-// take follows the stream from the head of the local copy on until something goes wrong.
+// errConsumerReplaced is why the follower begins anew: the stream may be another one by now.
+var errConsumerReplaced = errors.New("eventfold: the stream's consumer was replaced")
+
+// take follows the stream until something goes wrong. It begins with the last event of the local
+// copy, which shows whether the stream still is the one that the copy is of.
 func (s *Store) take(ctx context.Context) error {
+	own := uint64(s.head())
+	t := taker{s: s, own: own, next: max(1, own)}
 	c, err := s.stream.OrderedConsumer(ctx, js.OrderedConsumerConfig{
-		DeliverPolicy: js.DeliverByStartSequencePolicy,
-		OptStartSeq:   uint64(s.head()) + 1,
+		DeliverPolicy:    js.DeliverByStartSequencePolicy,
+		OptStartSeq:      t.next,
+		MaxResetAttempts: 1, // run tries again, and can be ended
 	})
 	if err != nil {
 		return err
@@ -67,38 +76,60 @@ func (s *Store) take(ctx context.Context) error {
 		return err
 	}
 	defer messages.Stop()
-	t := taker{s: s, next: uint64(s.head()) + 1}
+	name := c.CachedInfo().Name
 	for {
-		m, err := messages.Next(js.NextContext(ctx))
+		m, err := next(ctx, messages)
+		if c.CachedInfo().Name != name {
+			return errConsumerReplaced
+		}
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+			continue // nothing has come
+		}
 		if err != nil {
 			return err
 		}
-		meta, err := m.Metadata()
-		if err != nil {
-			return err
-		}
-		s.hear(meta.Sequence.Stream + meta.NumPending)
-		message := &nats.Msg{Subject: m.Subject(), Header: m.Headers(), Data: m.Data()}
-		if err := t.add(ctx, message, meta.Sequence.Stream, meta.Timestamp); err != nil {
+		if err := t.take(ctx, m); err != nil {
 			return err
 		}
 	}
+}
+
+// next waits for a message for some time only, so that who waits can look at the consumer.
+func next(ctx context.Context, messages js.MessagesContext) (js.Msg, error) {
+	ctx, cancel := context.WithTimeout(ctx, followIdle)
+	defer cancel()
+	return messages.Next(js.NextContext(ctx))
 }
 
 // A taker collects the events of an append and applies them.
 type taker struct {
 	s    *Store
+	own  uint64 // the last sequence that the local copy held at the beginning
 	next uint64 // the sequence that comes next
 	run  []engine.Event
 }
 
+// take takes the message that has come.
+func (t *taker) take(ctx context.Context, m js.Msg) error {
+	meta, err := m.Metadata()
+	if err != nil {
+		return err
+	}
+	t.s.hear(meta.Sequence.Stream + meta.NumPending)
+	message := &nats.Msg{Subject: m.Subject(), Header: m.Headers(), Data: m.Data()}
+	return t.add(ctx, message, meta.Sequence.Stream, meta.Timestamp)
+}
+
 // add takes the message with a sequence.
 func (t *taker) add(ctx context.Context, m *nats.Msg, sequence uint64, at time.Time) error {
-	if sequence < t.next {
-		return nil // once more
-	}
-	if sequence > t.next {
+	switch {
+	case sequence > t.next:
 		return t.s.hole(ctx, t.next)
+	case sequence <= t.own:
+		t.next = max(t.next, sequence+1)
+		return t.s.compare(ctx, m, sequence)
+	case sequence < t.next:
+		return nil // once more
 	}
 	t.next++
 	e, p, err := t.s.cfg.event(m, sequence, at)
@@ -117,13 +148,33 @@ func (t *taker) add(ctx context.Context, m *nats.Msg, sequence uint64, at time.T
 	return t.s.apply(ctx, run)
 }
 
-// apply writes the events of one append.
-func (s *Store) apply(ctx context.Context, run []engine.Event) error {
-	err := s.replica.Apply(ctx, run)
-	if err == nil || permanent(err) || errors.Is(err, engine.ErrFull) || ctx.Err() != nil {
+// compare compares a message with the event that the local copy has in its place. A stream that was
+// deleted and made anew, or restored, has another one there.
+func (s *Store) compare(ctx context.Context, m *nats.Msg, sequence uint64) error {
+	e, err := s.eventAt(ctx, engine.Position(sequence)-1)
+	if err != nil {
 		return err
 	}
-	return s.damaged(uint64(run[0].Position)+1, "holds what cannot be there", err)
+	if m.Header.Get(headerID) != e.ID.String() {
+		return s.damaged(sequence, "has another event than the local copy", nil)
+	}
+	return nil
+}
+
+// apply writes the events of one append. What the local copy refuses because of what it holds is
+// damage of the stream; any other error is one of this machine, and may pass.
+func (s *Store) apply(ctx context.Context, run []engine.Event) error {
+	err := s.replica.Apply(ctx, run)
+	if refused(err) {
+		return s.damaged(uint64(run[0].Position)+1, "holds what cannot be there", err)
+	}
+	return err
+}
+
+// refused reports whether an error is about the events that were given.
+func refused(err error) bool {
+	return errors.As(err, new(*engine.FormatError)) || errors.As(err, new(*engine.InvalidError)) ||
+		errors.As(err, new(*engine.TooLargeError)) || errors.As(err, new(*engine.DuplicateEventError))
 }
 
 // hole finds out about a sequence that was left out: another server may have it.

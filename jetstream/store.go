@@ -69,7 +69,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 }
 
 func (s *Store) open(ctx context.Context) error {
-	options := append([]nats.Option{nats.Name("eventfold"), nats.MaxReconnects(-1),
+	options := append([]nats.Option{nats.Name("eventfold"), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(),
 		nats.ReconnectWait(100 * time.Millisecond), nats.Timeout(5 * time.Second)}, s.cfg.Options...)
 	conn, err := nats.Connect(strings.Join(s.cfg.URLs, ","), options...)
 	if err != nil {
@@ -96,7 +96,11 @@ func (s *Store) open(ctx context.Context) error {
 		return err
 	}
 	s.follow.Go(s.run) // ends with life
-	return s.sync(ctx)
+	var answer error
+	if err := s.catchUp(ctx, &answer); err != nil {
+		return withAnswer(err, answer)
+	}
+	return nil
 }
 
 // eventSize returns the limit of the size of an event.
@@ -154,10 +158,41 @@ func (s *Store) eventAt(ctx context.Context, p engine.Position) (engine.Event, e
 	return *c.Event(), nil
 }
 
-// sync waits until the local copy holds what the stream's leader says is stored.
+// catchUp is sync, asked again as long as ctx lets it and it can help. It notes the last error.
+func (s *Store) catchUp(ctx context.Context, answer *error) error {
+	for pause := minFollowPause; ; pause = min(2*pause, maxFollowPause) {
+		err := s.sync(ctx)
+		if err == nil || permanent(err) {
+			return err
+		}
+		if ended := ctx.Err(); ended != nil {
+			return ended
+		}
+		if s.life.Err() != nil {
+			return context.Cause(s.life)
+		}
+		*answer = err
+		if err := sleep(ctx, pause); err != nil {
+			return err
+		}
+	}
+}
+
+// withAnswer adds to an error what was answered last, if anything was.
+func withAnswer(err, answer error) error {
+	if answer == nil {
+		return err
+	}
+	return fmt.Errorf("%w (the last answer was: %v)", err, answer)
+}
+
+// sync waits until the local copy holds what the stream's leader says is stored. The leader's answer
+// is waited for no longer than syncPatience.
 func (s *Store) sync(ctx context.Context) error {
 	began := time.Now()
-	last, err := s.last(ctx)
+	asking, cancel := context.WithTimeout(ctx, syncPatience)
+	defer cancel()
+	last, err := s.last(asking)
 	if err != nil {
 		return err
 	}
@@ -218,8 +253,11 @@ func (s *Store) Stats() engine.Stats {
 	return stats
 }
 
-// Lag returns how many events the stream is known to hold that the local copy does not, and when it
-// was last known to hold all of them.
+// Lag returns how many events this node has heard of that its copy does not hold, and when it was
+// last known to hold all that the stream's leader had: when it was opened, or when an append made the
+// node ask. Messages that come in tell of what is behind them, so that the number is that of a node
+// which is connected. A node that is cut off hears of nothing: its number stays as it is, also at 0.
+// Nor does the time move while nothing is appended here, although the copy follows.
 func (s *Store) Lag() (events int64, synced time.Time) {
 	return max(0, int64(s.known.Load())-int64(s.head())), time.Unix(0, s.synced.Load())
 }
@@ -251,15 +289,14 @@ func (s *Store) Close() error {
 // shut ends everything that Open has begun.
 func (s *Store) shut(why error) error {
 	s.end(why)
-	s.follow.Wait()
-	var err error
-	if s.replica != nil {
-		err = s.replica.Close()
-	}
 	if s.conn != nil {
-		s.conn.Close()
+		s.conn.Close() // first, because the follower may wait for an answer
 	}
-	return err
+	s.follow.Wait()
+	if s.replica != nil {
+		return s.replica.Close()
+	}
+	return nil
 }
 
 // sleep returns ctx's error if it ends before the time is over.

@@ -245,8 +245,8 @@ func misplaced(q *request, events []engine.Event) error {
 	}
 	for i, e := range q.result.Events {
 		if e.Version != events[i].Version {
-			return fmt.Errorf("eventfold: the event at position %d of the log is version %d of stream %q, which is at %d here",
-				events[i].Position, events[i].Version, events[i].Stream, e.Version-1)
+			return &engine.FormatError{File: events[i].Stream, Reason: fmt.Sprintf(
+				"has version %d at position %d of the log, and is at %d here", events[i].Version, events[i].Position, e.Version-1)}
 		}
 	}
 	return nil
