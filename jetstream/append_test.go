@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
@@ -49,6 +50,7 @@ func TestOnOneServer(t *testing.T) {
 		"another log's local copy":        otherLocalCopy,
 		"what no node has appended":       foreignMessage,
 		"a copy made anew":                copyMadeAnew,
+		"a stream made anew":              streamMadeAnew,
 		"erasures are refused plainly":    erasureRefused,
 		"condition on streams of its own": ownStreamCondition,
 	}
@@ -65,7 +67,7 @@ func refusalThatWasStored(t *testing.T, c *cluster) {
 	refusals := 0
 	s.Between(func(send jetstream.Sender) jetstream.Sender {
 		return func(ctx context.Context, messages []*nats.Msg) error {
-			if err := send(ctx, messages); err != nil || refusals == 4 {
+			if err := send(ctx, messages); refusals == 4 {
 				return err
 			}
 			refusals++
@@ -87,6 +89,35 @@ func refusalThatWasStored(t *testing.T, c *cluster) {
 	assert.Len(t, readAll(t, s), n, "each is stored once")
 }
 
+// A node that runs while its stream is made anew, or restored with other events, does not mix the two.
+func streamMadeAnew(t *testing.T, c *cluster) {
+	s := c.openNew(t)
+	defer s.Close()
+	for range 3 {
+		_, err := s.Append(t.Context(), oneEvent("a"))
+		require.NoError(t, err)
+	}
+	conn, err := nats.Connect(c.urls())
+	require.NoError(t, err)
+	defer conn.Close()
+	api, err := js.New(conn)
+	require.NoError(t, err)
+	bucket := fmt.Sprintf("b%d", buckets.Load())
+	require.NoError(t, api.DeleteStream(t.Context(), "EF_"+bucket))
+	other, err := jetstream.Open(t.Context(), c.config(t, bucket))
+	require.NoError(t, err)
+	defer other.Close()
+	for range 4 {
+		_, err := other.Append(t.Context(), oneEvent("b"))
+		require.NoError(t, err)
+	}
+	var damaged *jetstream.DamagedError
+	require.ErrorAs(t, s.Wait(t.Context(), 3), &damaged)
+	assert.Len(t, readAll(t, s), 3, "what it has can be read")
+	_, err = s.Append(t.Context(), oneEvent("a"))
+	assert.ErrorAs(t, err, &damaged)
+}
+
 // A caller who stops waiting is told that the outcome is not known, and finds it out with the ids.
 func contextEndsBeforeTheAnswer(t *testing.T, c *cluster) {
 	s := c.openNew(t)
@@ -94,9 +125,7 @@ func contextEndsBeforeTheAnswer(t *testing.T, c *cluster) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s.Between(func(send jetstream.Sender) jetstream.Sender {
 		return func(ctx context.Context, messages []*nats.Msg) error {
-			if err := send(t.Context(), messages); err != nil {
-				return err
-			}
+			_ = send(t.Context(), messages) // stored or not: the second append settles it
 			cancel()
 			return jetstream.Refusal()
 		}
@@ -318,8 +347,8 @@ func foreignMessage(t *testing.T, c *cluster) {
 	conn, err := nats.Connect(c.urls())
 	require.NoError(t, err)
 	defer conn.Close()
-	_, err = conn.Request(fmt.Sprintf("ef.b%d.a", buckets.Load()), []byte("no event"), 5e9)
-	require.NoError(t, err)
+	require.NoError(t, conn.Publish(fmt.Sprintf("ef.b%d.a", buckets.Load()), []byte("no event")))
+	require.NoError(t, conn.FlushTimeout(time.Minute))
 	var damaged *jetstream.DamagedError
 	require.ErrorAs(t, s.Wait(t.Context(), 1), &damaged)
 	assert.Equal(t, engine.Position(1), damaged.Position)
