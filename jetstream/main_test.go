@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/url"
 	"os"
@@ -71,7 +70,7 @@ type cluster struct {
 func freePorts(t testing.TB, n int) (ports []int) {
 	for tries := 0; len(ports) < n; tries++ {
 		require.Less(t, tries, 1000, "no port is free")
-		port := 16_000 + rand.IntN(14_000)
+		port := 16_000 + (os.Getpid()*16+tries)%14_000 // another process tries others first
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
 			continue
