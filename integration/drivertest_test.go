@@ -3,6 +3,7 @@ package integration
 import (
 	"database/sql"
 	"database/sql/driver"
+	"maps"
 	"path/filepath"
 	"testing"
 
@@ -64,7 +65,7 @@ func sqliteSuite() drivertest.Options {
 			{Query: `SELECT 42`, Want: int64(42)}, {Query: `SELECT 1.5`, Want: 1.5}, {Query: `SELECT 'x'`, Want: "x"},
 			{Query: `SELECT x'00ff'`, Want: []byte{0, 0xff}}, {Query: `SELECT NULL`},
 		},
-		Except: sqliteFails,
+		Except: sqliteExcept(),
 	}
 }
 
@@ -77,6 +78,18 @@ var sqliteFails = map[string]string{
 	"ReadOnlyTransactionsWriteNothing":  "a read-only transaction only locks less",
 	"TheNextUserGetsACleanConnection":   "a transaction begun by a statement stays open in the pool",
 	"AStatementMayOutliveItsConnection": "closing the statement panics",
+}
+
+// sqliteLuck are the checks that it passes by luck, or that end the process, so that nobody can say they fail.
+var sqliteLuck = map[string]string{
+	"ClosingTwiceIsNothing": "closing rows again resets a statement in memory that was given back, which may be a fault",
+}
+
+// sqliteExcept are all checks that are not run.
+func sqliteExcept() map[string]string {
+	all := maps.Clone(sqliteFails)
+	maps.Copy(all, sqliteLuck)
+	return all
 }
 
 // TestSuiteForDriversOnSQLite runs it on modernc.org/sqlite.

@@ -107,8 +107,8 @@ func streamMadeAnew(t *testing.T, c *cluster) {
 	other, err := jetstream.Open(t.Context(), c.config(t, bucket))
 	require.NoError(t, err)
 	defer other.Close()
-	for range 4 {
-		_, err := other.Append(t.Context(), oneEvent("b"))
+	for n := range 4 { // each the first of its stream, so that the fourth would fit behind what s has
+		_, err := other.Append(t.Context(), oneEvent(fmt.Sprint("b", n)))
 		require.NoError(t, err)
 	}
 	var damaged *jetstream.DamagedError
