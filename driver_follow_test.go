@@ -17,7 +17,7 @@ import (
 // follow runs a statement that waits for events. A fault does not hang the tests.
 func follow(t *testing.T, db *sql.DB, query string, args ...any) *sql.Rows {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	rows, err := db.QueryContext(ctx, query, args...)
 	t.Cleanup(func() {
 		cancel()

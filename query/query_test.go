@@ -261,7 +261,7 @@ func TestFollow(t *testing.T) {
 
 // TestFollowCategory: a category that is followed takes in streams that begin later.
 func TestFollowCategory(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second) // so that a fault does not hang the tests
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute) // so that a fault does not hang the tests
 	defer cancel()
 	store := openStore(t, filestore.Options{})
 	s := &Session{Store: store}

@@ -29,7 +29,7 @@ func take(t *testing.T, messages <-chan *message.Message) *message.Message {
 		require.True(t, open, "the channel is closed")
 		require.True(t, m.Ack())
 		return m
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		require.FailNow(t, "no message has come")
 		return nil
 	}

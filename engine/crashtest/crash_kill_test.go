@@ -226,6 +226,16 @@ func (c *childProcess) waitOpen() error {
 	}
 }
 
+// waitLine waits until the child has said more than that it has opened the store.
+func (c *childProcess) waitLine(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return len(c.lines) > 0
+	}, time.Minute, time.Millisecond)
+}
+
 // kill kills the process, which must still run, and waits for its last word.
 func (c *childProcess) kill() error {
 	err := c.command.Process.Kill()

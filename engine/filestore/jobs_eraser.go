@@ -355,7 +355,7 @@ func (s *FileStore) isLeft(file string) bool {
 
 // finish tells that erasures are done.
 func (x *eraser) finish(ctx context.Context, e *erasures) error {
-	readers := x.readers()
+	readers := x.readers(ctx)
 	told := slices.DeleteFunc(slices.Clone(e.open), func(o openErasure) bool { return o.foreign })
 	for open := range slices.Chunk(told, maxDone) {
 		batch := engine.Append{Stream: engine.ErasuresStream}
@@ -407,18 +407,25 @@ func (x *eraser) segmentsOf(o *openErasure) (numbers []int64) {
 
 // readers returns the processes, as far as this one may see them, that have a file open which was
 // written anew: they can read what was erased until they close it. This process is one of them while
-// a cursor has it.
-func (x *eraser) readers() []int {
+// a cursor has it. Who is about to close it, as a look-up that was under way does, has about half a
+// second until it is named.
+func (x *eraser) readers(ctx context.Context) []int {
 	if len(x.replaced) == 0 || !vfs.IsOS(x.s.opt.FS) {
 		return nil
 	}
-	runtime.GC() // which closes the files of segments that nobody has any more
-	for range 20 {
-		if x.s.retired.count() == 0 {
-			break
+	var readers []int
+	for wait := time.Millisecond; wait <= 256*time.Millisecond; wait *= 2 {
+		if x.s.retired.count() > 0 {
+			runtime.GC() // which closes the files of segments that nobody has any more
 		}
-		time.Sleep(time.Millisecond)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done(): // so that nothing is told at all
+			return nil
+		}
+		if readers = vfs.HoldersOfRemoved(x.replaced); len(readers) == 0 {
+			return nil
+		}
 	}
-	readers := vfs.HoldersOfRemoved(x.replaced)
 	return readers[:min(len(readers), maxReaders)]
 }

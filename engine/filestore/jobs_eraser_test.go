@@ -249,6 +249,30 @@ func TestReadersThatHaveAnOldFileOpenAreNamed(t *testing.T) {
 	drain(t, index.ReadAll(t.Context(), 0, engine.Forwards))
 }
 
+// A reader that has an old file open for a moment, as each look-up that is under way has, is no
+// reader to be named.
+func TestReadersThatAreAboutToGoAreNotNamed(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells which process has a file open")
+	}
+	s := openStore(t, t.TempDir(), Options{SegmentSize: 32 << 10})
+	marked := appendMarked(t, s, 300)
+	index := s.ReadIndex()
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		for s.retired.count() == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(150 * time.Millisecond)
+		assert.Equal(t, engine.Position(300), index.Head())
+	}()
+	_, err := s.Append(t.Context(), erasing(marked[:10]...))
+	require.NoError(t, err)
+	assert.Empty(t, settleErasures(t, s)[0].Readers)
+	<-gone
+}
+
 // A store that is closed in the middle of an erasure, again and again, comes to its end all the same.
 func TestAnErasureSurvivesEveryClose(t *testing.T) {
 	testenv.WithoutRace(t)

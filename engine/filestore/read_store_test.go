@@ -337,7 +337,7 @@ func TestSubscriptionMissesNothingAndRepeatsNothing(t *testing.T) {
 // checkSubscription reads a subscription until it has given what it has to give of the events below
 // head.
 func checkSubscription(t *testing.T, s engine.Store, what engine.Filter, before, head engine.Position) {
-	ctx, cancel := context.WithTimeout(bg, 20*time.Second)
+	ctx, cancel := context.WithTimeout(bg, 2*time.Minute)
 	defer cancel()
 	ordinary := what
 	ordinary.Direction, ordinary.Limit = engine.Forwards, 0
