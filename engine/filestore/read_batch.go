@@ -37,12 +37,15 @@ func (b *batchBuilder) reserve(n int) { b.batch.Reserve(n, b.columns) }
 // typeNames gives equal types of one cursor one string. The strings are copies, so that they do not
 // keep blocks alive.
 type typeNames struct {
-	recent [16][2]string     // by a hash; looked at first
+	recent *[16][2]string    // by a hash; looked at first. nil before the first name
 	known  map[string]string // all, once there have been too many for recent
 	shared *nameTable        // nil if the cursor makes its own copies
 }
 
 func (n *typeNames) intern(b []byte) string {
+	if n.recent == nil {
+		n.recent = new([16][2]string)
+	}
 	set := &n.recent[nameHash(b)%uint32(len(n.recent))]
 	for i := range set {
 		if set[i] == string(b) {

@@ -149,6 +149,18 @@ func (p *scanPlan) conditions(s *segmentReader, lo, hi uint32) (found []conditio
 	return found, false, nil
 }
 
+// most returns how many events can pass at most, as far as the filter alone tells and if they are no
+// more than a first batch: of an id there is one event, and of a version one in each stream.
+func (p *scanPlan) most() int {
+	most := int(p.to - p.from)
+	if f := &p.filter; f.IDs != nil {
+		most = min(most, len(f.IDs))
+	} else if f.Streams != nil && f.HasMaxVersion && len(f.Streams) <= fewStreams {
+		most = min(most, len(f.Streams)*int(min(f.MaxVersion-max(f.MinVersion, 0), firstBatch)+1))
+	}
+	return max(most, 1)
+}
+
 // named asks about one of the streams, one of the types, and all of the tags; nil means no
 // condition.
 func (p *scanPlan) named(

@@ -2,6 +2,7 @@ package filestore
 
 import (
 	"context"
+
 	"github.com/eventfold/eventfold/engine"
 )
 
@@ -32,7 +33,11 @@ const firstBatch = 32
 func (c *scanCursor) Next() *engine.Batch {
 	c.events.memory.recycle()
 	c.clear()
-	c.room = min(max(4*c.room, firstBatch), batchRows)
+	if c.room == 0 {
+		c.room = min(c.events.plan.most(), firstBatch)
+	} else {
+		c.room = min(4*max(c.room, firstBatch), batchRows)
+	}
 	room := c.room
 	if c.events.index.hasToGiveWay() { // who works on a batch works on all of it before the next one gives way
 		room = min(room, yieldEvents)
