@@ -167,9 +167,11 @@ func (e *InvalidError) Error() string { return "eventfold: " + e.Field + " " + e
 
 // A TooLargeError reports an event or an append above its limit, in bytes.
 type TooLargeError struct {
-	What  string // "event" or "append"
-	Size  int64
-	Limit int64
+	What   string // "event" or "append"
+	Size   int64
+	Limit  int64
+	Append int // of an event: which of the appends of the call
+	Event  int // and which of its events
 }
 
 // Error implements error.

@@ -116,7 +116,7 @@ func (m *Model) validate(batch []engine.Append) error {
 				return invalid(i, "type")
 			}
 			if size > m.maxEventSize {
-				return &engine.TooLargeError{What: "event", Size: int64(size), Limit: int64(m.maxEventSize)}
+				return &engine.TooLargeError{What: "event", Size: int64(size), Limit: int64(m.maxEventSize), Append: a, Event: i}
 			}
 			total += size
 		}

@@ -91,8 +91,8 @@ func (m *Import) Report() ImportReport {
 // Add adds an event. Its Version is not looked at, its RecordedAt is now if it is zero, and its
 // Position is that in the source, NoPosition if that is not known. Events of one time that follow
 // each other are appended together, so that Add may return before its event is. What can never be
-// imported is refused at once, and does not count as read: the Event of an [*engine.InvalidError] is
-// how many were before it.
+// imported is refused at once, and does not count as read: the Event of an [*engine.InvalidError], and
+// of an [*engine.TooLargeError], is how many were before it.
 func (m *Import) Add(ctx context.Context, e engine.Event) error {
 	if e.RecordedAt.IsZero() {
 		e.RecordedAt = timeOf(time.Now().UnixMicro())
@@ -112,8 +112,7 @@ func (m *Import) Add(ctx context.Context, e engine.Event) error {
 	return nil
 }
 
-// check refuses what can never be imported. Of an [*engine.InvalidError] Event counts what came, from
-// 0 on, also if it is the stream's name that is wrong: who imports knows no appends.
+// check refuses what can never be imported. In the errors Event counts what came, from 0 on, also if it is the stream's name that is wrong: who imports knows no appends.
 func (m *Import) check(e *engine.Event) error {
 	nth := int(m.report.Read)
 	invalid := func(field, reason string) error {
@@ -135,7 +134,7 @@ func (m *Import) check(e *engine.Event) error {
 		return invalid("stream", nameReason(fault, e.Stream, engine.MaxStreamSize))
 	}
 	if size := format.EventSize(&event); size > engine.MaxEventLimit {
-		return &engine.TooLargeError{What: "event", Size: size, Limit: engine.MaxEventLimit}
+		return &engine.TooLargeError{What: "event", Size: size, Limit: engine.MaxEventLimit, Event: nth}
 	}
 	_, err := checkEvent(&event, 0, nth)
 	return err

@@ -258,3 +258,28 @@ func TestAnImportLosesNothingWhenAddFails(t *testing.T) {
 	require.NoError(t, err)
 	assert.EqualValues(t, len(events), report.Appended+report.LeftOut)
 }
+
+func TestAnImportNamesTheEventThatIsTooLarge(t *testing.T) {
+	m, err := OpenImport("dest", Options{FS: vfs.NewMem()})
+	require.NoError(t, err)
+	defer m.Close()
+	e := engine.Event{ID: uuid.New(), Stream: "s", Type: "T", Position: engine.NoPosition}
+	for range 3 {
+		require.NoError(t, m.Add(t.Context(), e))
+		e.ID = uuid.New()
+	}
+	e.Payload = make([]byte, engine.MaxEventLimit)
+	var large *engine.TooLargeError
+	require.ErrorAs(t, m.Add(t.Context(), e), &large)
+	assert.Equal(t, engine.TooLargeError{What: "event", Size: engine.MaxEventLimit + 1, Limit: engine.MaxEventLimit,
+		Event: 3}, *large)
+}
+
+func TestATooLargeEventOfABatchIsNamed(t *testing.T) {
+	s := openStore(t, "store", Options{FS: vfs.NewMem(), MaxEventSize: engine.MinEventLimit})
+	many := append(one("1"), engine.NewEvent{Type: "T", Payload: make([]byte, engine.MinEventLimit)})
+	_, err := s.Append(t.Context(), engine.Append{Stream: "a", Events: one("1")}, engine.Append{Stream: "b", Events: many})
+	var large *engine.TooLargeError
+	require.ErrorAs(t, err, &large)
+	assert.Equal(t, []int{1, 1}, []int{large.Append, large.Event})
+}

@@ -211,7 +211,7 @@ func (s *FileStore) encodeEvent(r *request, i, j int) error {
 		return err
 	}
 	if size := format.EventSize(e); size > int64(s.opt.MaxEventSize) {
-		return &engine.TooLargeError{What: "event", Size: size, Limit: int64(s.opt.MaxEventSize)}
+		return &engine.TooLargeError{What: "event", Size: size, Limit: int64(s.opt.MaxEventSize), Append: i, Event: j}
 	}
 	id := e.ID
 	if id != uuid.Nil {
