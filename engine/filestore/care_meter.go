@@ -12,6 +12,7 @@ type meter struct {
 	tell  func(engine.Progress)
 	total int64
 	done  atomic.Int64
+	told  atomic.Int64 // the greatest number of whole steps that was told
 }
 
 // meterStep is after how many bytes a meter tells.
@@ -30,7 +31,19 @@ func (m *meter) add(n int64) {
 	if m == nil {
 		return
 	}
-	if done := m.done.Add(n); done/meterStep != (done-n)/meterStep {
-		m.tell(engine.Progress{Done: done, Total: m.total})
+	done := m.done.Add(n)
+	for told := m.told.Load(); done/meterStep > told; told = m.told.Load() {
+		if m.told.CompareAndSwap(told, done/meterStep) {
+			m.tell(engine.Progress{Done: done, Total: m.total})
+			return
+		}
+	}
+}
+
+// takeBack uncounts bytes that will be done once more. Nothing is told, and nothing again until what
+// was told last is passed: progress does not go back.
+func (m *meter) takeBack(n int64) {
+	if m != nil {
+		m.done.Add(-n)
 	}
 }

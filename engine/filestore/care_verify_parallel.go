@@ -91,7 +91,10 @@ func (v *verification) joinPart(i int, p *verification) bool {
 }
 
 // forget takes back from the progress what has been checked since the report had so many bytes.
-func (v *verification) forget(since int64) { v.store.verifying.done.Add(since - v.report.Bytes) }
+func (v *verification) forget(since int64) {
+	v.store.verifying.done.Add(since - v.report.Bytes)
+	v.meter.takeBack(v.report.Bytes - since)
+}
 
 // join takes over what was found of segment i, if all is well and it follows what was checked
 // before. Where an index was damaged, those behind it were compared with what it says.
