@@ -71,25 +71,51 @@ func (l *lease) look(look *lookup) {
 	}
 }
 
+// A check is a comparison of a store with what the Config of a lease expects, which asks the disk, and
+// the disk may not answer. All who connect meanwhile wait for the same one.
+type check struct {
+	store *openStore
+	done  chan struct{} // closed when err is set
+	err   error
+}
+
 // check compares the store, to which the caller has a reference, with what the Config expects.
 func (l *lease) check(ctx context.Context, s *openStore) error {
 	if (l.config.Expect == (engine.Head{}) || l.checked.Load()) && l.config.Keyring == nil {
 		return nil
 	}
-	found := make(chan error, 1)
-	s.retain()
-	go func() { // ends when the disk answers
-		err := l.checkHead(s)
-		if err == nil {
-			err = l.checkKeyring(s)
-		}
-		s.abandon() // first: who waits closes the store if this is an error
-		found <- err
-	}()
+	c := l.checkOf(s)
 	select {
-	case err := <-found:
-		return err
+	case <-c.done:
+		return c.err
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// checkOf returns the check of the store that is running, which begins if there is none.
+func (l *lease) checkOf(s *openStore) *check {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.checking == nil || l.checking.store != s {
+		s.retain()
+		l.checking = &check{store: s, done: make(chan struct{})}
+		go l.run(l.checking) // ends when the disk answers
+	}
+	return l.checking
+}
+
+// run checks, and tells all who wait.
+func (l *lease) run(c *check) {
+	c.err = l.checkHead(c.store)
+	if c.err == nil {
+		c.err = l.checkKeyring(c.store)
+	}
+	l.mu.Lock()
+	if l.checking == c {
+		l.checking = nil
+	}
+	l.mu.Unlock()
+	c.store.abandon() // first: who waits closes the store if this is an error
+	close(c.done)
 }

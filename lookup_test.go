@@ -115,3 +115,25 @@ func TestConnectWaitsForNoKeyringLongerThanItsContext(t *testing.T) {
 	assert.NoError(t, <-patient)
 	assert.NoError(t, c.Close())
 }
+
+// TestAllWhoConnectToAHungDiskWaitForOneCheck: each that has given up would leave a goroutine and a
+// reference to the store behind.
+func TestAllWhoConnectToAHungDiskWaitForOneCheck(t *testing.T) {
+	disk := newHungDisk()
+	c := NewConnector(Config{Path: t.TempDir(), Keyring: hungKeyring{disk: disk}})
+	waiting := connecting(t.Context(), c)
+	<-disk.asked
+	s, _, err := c.lease.begin(t.Context())
+	require.NoError(t, err)
+	refs := s.refs.Load()
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 5 {
+		assert.ErrorIs(t, c.lease.check(gone, s), context.Canceled)
+		assert.Equal(t, refs, s.refs.Load(), "references to the store")
+	}
+	close(disk.answer)
+	assert.NoError(t, <-waiting)
+	assert.NoError(t, s.release())
+	assert.NoError(t, c.Close())
+}

@@ -318,7 +318,9 @@ type lease struct {
 	mu      sync.Mutex
 	store   *openStore // the Connector's reference; nil before the first Connect and after detach
 	looking *lookup    // nil if nobody looks for the store
-	closed  bool       // nobody connects any more
+	// nil if nobody compares a store with what the Config expects
+	checking *check
+	closed   bool // nobody connects any more
 }
 
 // acquire returns the store with a reference for the caller. Any number of goroutines may call it
