@@ -142,10 +142,11 @@ func (x *indexer) openActive(seg *segment, store uuid.UUID, promised int64) (m *
 }
 
 // saveActive writes the index of the last segment, of which everything up to end is durable, so
-// that the next Open need not read it. It does nothing if reading is quicker.
-func (x *indexer) saveActive(seg *segment, store uuid.UUID, m *index.Memory, end logEnd) error {
+// that the next Open need not read it. It does nothing if reading is quicker. added is how many of
+// its events this process has appended.
+func (x *indexer) saveActive(seg *segment, store uuid.UUID, m *index.Memory, end logEnd, added uint32) error {
 	damaged := m.Skip > 0 && m.PrefixFile() == nil
-	if m.Count()-m.Skip < minActiveIndex && !damaged {
+	if !damaged && !worthSaving(m.Count(), m.Count()-m.Skip, added) {
 		return nil
 	}
 	meta := index.Meta{Store: store, Number: seg.number, Generation: seg.header.Content, Base: seg.base,
@@ -153,9 +154,22 @@ func (x *indexer) saveActive(seg *segment, store uuid.UUID, m *index.Memory, end
 	return index.WriteFile(context.Background(), x.fs, seg.indexName(), m, meta)
 }
 
-// minActiveIndex is the number of new events for which saveActive writes a file. Reading fewer
-// takes a few milliseconds.
-const minActiveIndex = 16 << 10
+// minActiveIndex is the number of new events for which saveActive writes a file in any case. Reading
+// fewer takes a few milliseconds. saveCost is for how many events writing one takes as long as its
+// sync does.
+const (
+	minActiveIndex = 16 << 10
+	saveCost       = 4 << 10
+)
+
+// worthSaving reports whether saveActive writes a file of count events, of which fresh are in no file
+// yet. Where processes come and go that append a few events each, added by this one, all of them have
+// read what was fresh for them: together about fresh²/(2 added) events. When that is as many as are
+// written now, all has taken no more than twice the time that the best choice would have.
+func worthSaving(count, fresh, added uint32) bool {
+	return fresh >= minActiveIndex || added > 0 &&
+		uint64(fresh)*uint64(fresh) >= 2*uint64(added)*(uint64(count)+saveCost)
+}
 
 // add has the index file of a segment opened or made. The segment must be sealed, or be about to
 // be. Any goroutine may call it; it does not wait. After stop it does nothing.

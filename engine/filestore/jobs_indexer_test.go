@@ -285,7 +285,7 @@ func TestActiveIndex(t *testing.T) {
 		indexFrame(whole, &f.FrameHeader, f.bytes, f.offset)
 	}
 	require.EqualValues(t, events, whole.Count())
-	require.NoError(t, x.saveActive(seg, l.store, whole, want))
+	require.NoError(t, x.saveActive(seg, l.store, whole, want, 0))
 
 	m, end, ok := x.openActive(seg, l.store, want.offset)
 	require.True(t, ok)
@@ -298,11 +298,11 @@ func TestActiveIndex(t *testing.T) {
 	// Few new events are not worth another file; many are, or a file that is damaged.
 	before := indextest.Content(t, fsys, indexFileName(seg.name))
 	require.NoError(t, fsys.Remove(indexFileName(seg.name)))
-	require.NoError(t, x.saveActive(seg, l.store, m, end))
+	require.NoError(t, x.saveActive(seg, l.store, m, end, 0))
 	_, err = fsys.Stat(indexFileName(seg.name))
 	require.ErrorIs(t, err, os.ErrNotExist)
 	m.ReplacePrefix(whole)
-	require.NoError(t, x.saveActive(seg, l.store, m, end))
+	require.NoError(t, x.saveActive(seg, l.store, m, end, 0))
 	require.Equal(t, before, indextest.Content(t, fsys, indexFileName(seg.name)))
 
 	// A segment with other content is not taken for the one that was indexed.

@@ -73,27 +73,46 @@ const (
 )
 
 // zeroTarget returns how many of the capacity bytes of the next segment are to be zeros when the
-// last one, of size bytes, is filled up to end.
-func zeroTarget(end, size, capacity int64) int64 {
-	progress := float64(end*8-size*prepareFrom) / float64(size*(prepareUntil-prepareFrom))
-	return min(capacity, zeroChunk+int64(progress*float64(capacity)))
+// last one, of size bytes, is filled up to filled, and was up to began when this process took it
+// over. What was filled before does not count: zeros are laid in step with what the process writes,
+// so that one that appends a few events and ends lays none for the next one to lay again.
+func zeroTarget(filled, began, size, capacity int64) int64 {
+	from := max(size/8*prepareFrom, began)
+	until := max(size/8*prepareUntil, (from+size)/2)
+	if filled >= until {
+		return capacity
+	}
+	if filled <= from {
+		return 0
+	}
+	return int64(float64(capacity) * float64(filled-from) / float64(until-from))
 }
 
-// prepareNext begins to prepare the next segment when a quarter of the last one is full, and lets
-// the preparation keep pace with it.
-func (g *logWriter) prepareNext() {
+// filled returns how many bytes of the last segment are filled, or would be if its capacity were
+// filled as its index is.
+func (g *logWriter) filled() int64 {
 	size := g.last().header.Capacity
-	filled := max(g.end.offset, int64(float64(size)*float64(g.index.Size())/float64(g.maxIndexSize)))
-	if g.named != nil || filled < size/8*prepareFrom {
+	return max(g.end.offset, int64(float64(size)*float64(g.index.Size())/float64(g.maxIndexSize)))
+}
+
+// prepareNext begins to prepare the next segment when there is a first piece of it to be laid, and
+// lets the preparation keep pace with the last one.
+func (g *logWriter) prepareNext() {
+	if g.named != nil {
 		return
 	}
+	capacity := g.usualCapacity()
+	if g.prepared != nil {
+		capacity = g.prepared.capacity
+	}
+	target := zeroTarget(g.filled(), g.began, g.last().header.Capacity, capacity)
 	if g.prepared == nil {
-		if g.lowSpace && time.Now().Before(g.retryAt) {
+		if target < min(zeroChunk, capacity/8) || g.lowSpace && time.Now().Before(g.retryAt) {
 			return
 		}
 		g.prepared = g.beginNext()
 	}
-	g.prepared.pace.raise(zeroTarget(filled, size, g.prepared.capacity))
+	g.prepared.pace.raise(min(target+zeroChunk, capacity)) // one piece ahead
 }
 
 // usualCapacity returns the capacity of the next segment. That grows with the store: while segments

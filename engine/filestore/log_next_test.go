@@ -32,7 +32,7 @@ func TestZerosKeepPaceWithTheLog(t *testing.T) {
 	assert.Equal(t, int64(capacity), fsys.zeroed.Load(), "not before a quarter is full")
 	for eighths := int64(prepareFrom + 1); eighths < prepareUntil; eighths++ {
 		fill(eighths)
-		target := zeroTarget(events*int64(len(payload)), capacity, capacity)
+		target := zeroTarget(events*int64(len(payload)), 0, capacity, capacity)
 		assert.LessOrEqual(t, fsys.zeroed.Load(), capacity+target+zeroChunk, "%d eighths", eighths)
 		assert.Eventually(t, func() bool {
 			return fsys.zeroed.Load() >= capacity+target-zeroChunk
@@ -93,10 +93,19 @@ func TestLargeIndexEndsSegment(t *testing.T) {
 
 func TestZeroTarget(t *testing.T) {
 	const size, capacity = 64 << 20, 128 << 20
-	assert.EqualValues(t, zeroChunk, zeroTarget(size/8*prepareFrom, size, capacity))
-	assert.EqualValues(t, zeroChunk+capacity/2, zeroTarget(size/16*(prepareFrom+prepareUntil), size, capacity))
-	assert.EqualValues(t, capacity, zeroTarget(size/8*prepareUntil, size, capacity))
-	assert.EqualValues(t, capacity, zeroTarget(size, size, capacity))
+	assert.Zero(t, zeroTarget(0, 0, size, capacity))
+	assert.Zero(t, zeroTarget(size/8*prepareFrom, 0, size, capacity))
+	assert.EqualValues(t, capacity/2, zeroTarget(size/16*(prepareFrom+prepareUntil), 0, size, capacity))
+	assert.EqualValues(t, capacity, zeroTarget(size/8*prepareUntil, 0, size, capacity))
+	assert.EqualValues(t, capacity, zeroTarget(size, 0, size, capacity))
+
+	// taken over by this process when half of it, or nearly all, was full
+	assert.Zero(t, zeroTarget(size/2, size/2, size, capacity))
+	assert.EqualValues(t, capacity/3, zeroTarget(size/8*5, size/2, size, capacity))
+	assert.EqualValues(t, capacity, zeroTarget(size/8*prepareUntil, size/2, size, capacity))
+	assert.Zero(t, zeroTarget(size/16*15, size/16*15, size, capacity))
+	assert.EqualValues(t, capacity, zeroTarget(size/32*31, size/16*15, size, capacity))
+	assert.EqualValues(t, capacity, zeroTarget(size, size, size, capacity), "an index that is full from the start")
 }
 
 // A pace that is stopped lets go of who waits for it.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 	"github.com/eventfold/eventfold/engine/vfs"
@@ -31,8 +32,10 @@ type logWriter struct {
 	named         *segment     // the successor, when it has its name but the last segment is not sealed yet
 	unclean       bool         // there may be other bytes than zeros behind the end of the last segment
 	lowSpace      bool
-	retryAt       time.Time // when to try again to prepare, after it failed
-	frameMean     int64     // bytes of the last frames, a moving average
+	retryAt       time.Time       // when to try again to prepare, after it failed
+	frameMean     int64           // bytes of the last frames, a moving average
+	began         int64           // how far the last segment was filled when this process took it over
+	opened        engine.Position // of the first event that this process has appended
 
 	syncs    int64
 	syncTime time.Duration
@@ -64,6 +67,7 @@ func openLogWriter(l *logState, maker *segmentMaker, o *Options) (*logWriter, er
 	if g.maxIndexSize == 0 {
 		g.maxIndexSize = defaultMaxIndexSize
 	}
+	g.began, g.opened = g.filled(), l.end.next
 	if err := g.noteOpen(); err != nil {
 		g.closeFiles()
 		return nil, err
@@ -181,7 +185,7 @@ func (g *logWriter) rotate(n int, micros int64) (poison bool, err error) {
 	old.sealed.Store(&sealedInfo{end: g.end.offset, count: uint32(g.end.next - old.base), least: g.least,
 		greatest: g.end.micros, lastChain: g.end.chain})
 	g.file.Close()
-	g.file, g.named, g.unclean = f, nil, false
+	g.file, g.named, g.unclean, g.began = f, nil, false, 0
 	g.segments = append(g.segments[:len(g.segments):len(g.segments)], successor)
 	g.end = startOf(&successor.header, g.end.micros)
 	g.durable = g.end

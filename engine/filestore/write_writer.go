@@ -509,7 +509,8 @@ func (w *writer) shutdown() {
 	w.s.indexer.stop() // it may write only while the lock is held
 	if w.poison == nil {
 		l := w.log
-		l.indexer.saveActive(l.last(), l.store, l.index, l.end)
+		added := l.end.next - max(l.opened, l.last().base)
+		l.indexer.saveActive(l.last(), l.store, l.index, l.end, uint32(added))
 	}
 	w.closeErr = wrap("close", w.log.close(w.poison != nil))
 	w.unlock.Close()
