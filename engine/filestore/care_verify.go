@@ -134,14 +134,14 @@ func (v *verification) segment(i int) error {
 // Who may only read sees that until then.
 func (v *verification) sealsLater(i int) (bool, error) {
 	segments := v.index.view.segments
-	if next := segments[i+1]; i+2 < len(segments) || v.index.head > next.base || segments[i].generation > 0 {
+	if i+2 < len(segments) {
 		return false, nil
 	}
 	m, err := readManifest(v.store.fs, v.store.dir)
 	if err != nil && !errors.Is(err, format.ErrManifest) {
 		return false, err
 	}
-	if entry := m.Segment(segments[i].number); entry == nil || !entry.Sealed {
+	if !sealPromised(segments[i], m, v.index.head > segments[i+1].base) {
 		return true, nil
 	}
 	return isSealed(segments[i], v.end) // the writer may have sealed it since

@@ -79,6 +79,8 @@ type recovery struct {
 	fixed  int64 // Options.SegmentSize
 	report *OpenReport
 	now    int64 // microseconds
+
+	written int64 // offset behind the last byte of the last segment that is not zero; found.x.offset or more
 }
 
 // run decides by the rule of FORMAT.md whether what follows the last promised frame is a torn tail
@@ -94,7 +96,8 @@ func (r *recovery) run() error {
 		return r.missing(r.last().number+1, r.end.next) // a segment is sealed only when its successor is durable
 	}
 	r.checkChain()
-	if err := r.checkLater(); err != nil {
+	var err error
+	if r.written, err = r.checkLater(); err != nil {
 		return err
 	}
 	if err := r.repairSeal(); err != nil {
@@ -122,25 +125,31 @@ func (r *recovery) checkChain() {
 	}
 }
 
-// checkLater looks behind the end of the log for a frame that promises bytes which are not there.
-func (l *logState) checkLater() error {
+// checkLater looks behind the end of the log for a frame that promises bytes which are not there. It
+// returns the offset behind the last byte that is not zero, the end of the log if there are only zeros.
+func (l *logState) checkLater() (written int64, err error) {
 	s, err := newLogScanner(l.last(), l.found.x)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	x := l.found.x.offset
+	x, size := l.found.x.offset, s.size
+	if written, err = s.lastWritten(x); err != nil {
+		return 0, fmt.Errorf("eventfold: read %s: %w", l.last().name, err)
+	}
+	s.size = min(size, written+format.FrameHeaderSize) // of which the last bytes may be zeros
 	h, _, ok, err := s.laterFrame(x, func(h *format.FrameHeader, _ int64) bool { return h.Synced > x })
 	if err != nil {
-		return fmt.Errorf("eventfold: read %s: %w", l.last().name, err)
+		return 0, fmt.Errorf("eventfold: read %s: %w", l.last().name, err)
 	}
 	if !ok {
-		return nil
+		return written, nil
 	}
+	s.size = size
 	// A writer at work may have written both since x was read.
 	if f, err := s.frameAt(x); err != nil || f != nil {
-		return err
+		return written, err
 	}
-	return l.damage(l.found.x, l.found.why, h.First)
+	return written, l.damage(l.found.x, l.found.why, h.First)
 }
 
 // repairSeal writes the seal of the last but one segment again unless it is certain that it is
@@ -152,9 +161,7 @@ func (r *recovery) repairSeal() error {
 	}
 	seg := r.segments[n-2]
 	sealed := seg.sealed.Load()
-	m := r.manifest.Segment(seg.number)
-	certain := m != nil && m.Sealed || r.end.offset > format.SegmentHeaderSize ||
-		seg.generation > 0 // only what is durable gets a new generation
+	certain := sealPromised(seg, r.manifest, r.end.offset > format.SegmentHeaderSize)
 	for _, t := range r.slots {
 		certain = certain || t.Store == r.store && t.Segment > seg.number
 	}
@@ -179,6 +186,14 @@ func (r *recovery) repairSeal() error {
 	}
 	r.report.Seals++
 	return nil
+}
+
+// sealPromised reports whether it is certain that the seal of a segment, the last but one, is durable.
+// followed tells that its successor holds anything that is promised, m is MANIFEST or nil.
+func sealPromised(seg *segment, m *format.Manifest, followed bool) bool {
+	entry := m.Segment(seg.number)
+	return followed || entry != nil && entry.Sealed ||
+		seg.generation > 0 // only what is durable gets a new generation
 }
 
 // endOf returns the end of a complete segment with the link to its last frame, which the seal
@@ -218,13 +233,12 @@ func (r *recovery) repairEnd() error {
 // saveTorn saves what was written behind the last whole frame, and zeroes it unless the segment is
 // about to be superseded.
 func (r *recovery) saveTorn() error {
-	seg, x := r.last(), r.found.x.offset
+	seg, x, end := r.last(), r.found.x.offset, r.written
+	if end <= x {
+		return nil
+	}
 	s, err := newLogScanner(seg, r.found.x)
 	if err != nil {
-		return err
-	}
-	end, err := s.lastWritten(x)
-	if err != nil || end == x {
 		return err
 	}
 	torn := TornTail{File: seg.name, Offset: x, Bytes: end - x}

@@ -1,7 +1,6 @@
 package filestore
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -203,36 +202,4 @@ func (s *logScanner) laterFrame(
 		off += int64(at)
 	}
 	return format.FrameHeader{}, 0, false, nil
-}
-
-// trimZeros returns b without the zeros at its end, of which there may be many: behind the log lie
-// up to 128 MiB of them. BenchmarkTrimZeros holds it, and TestTrimZeros compares it with a loop.
-func trimZeros(b []byte) []byte {
-	for len(b) > 0 {
-		n := min(len(b), format.PageSize)
-		if !bytes.Equal(b[len(b)-n:], zeros[:n]) {
-			break
-		}
-		b = b[:len(b)-n]
-	}
-	for len(b) > 0 && b[len(b)-1] == 0 {
-		b = b[:len(b)-1]
-	}
-	return b
-}
-
-// lastWritten returns the offset behind the last byte at or behind off that is not zero, or off.
-func (s *logScanner) lastWritten(off int64) (int64, error) {
-	end := off
-	for at := off; at < s.size; {
-		b, err := s.read(at, int(min(scanBlock, s.size-at)))
-		if err != nil || len(b) == 0 {
-			return end, err
-		}
-		if n := len(trimZeros(b)); n > 0 {
-			end = at + int64(n)
-		}
-		at += int64(len(b))
-	}
-	return end, nil
 }

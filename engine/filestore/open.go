@@ -339,7 +339,8 @@ func (s *FileStore) repair() error {
 	if n := len(s.log.found.frames); n > 0 {
 		s.report.Unpromised = int64(s.log.found.x.next - s.log.end.next)
 	}
-	return s.log.checkLater()
+	_, err := s.log.checkLater()
+	return err
 }
 
 // cannotWrite reports whether an error means that the store can be read but not repaired now. The
