@@ -199,9 +199,10 @@ func (r *run) tooLarge() {
 	var large *engine.TooLargeError
 	require.ErrorAs(r, err, &large)
 	assert.Equal(r, &engine.TooLargeError{
-		What:  "event",
-		Size:  engine.DefaultMaxEventSize + 1,
-		Limit: engine.DefaultMaxEventSize,
+		What:   "event",
+		Size:   engine.DefaultMaxEventSize + 1,
+		Limit:  engine.DefaultMaxEventSize,
+		Append: 1,
 	}, large)
 	assert.Empty(r, r.all())
 	r.must(engine.Append{Stream: "a", Events: []engine.NewEvent{fits}})

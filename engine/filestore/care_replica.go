@@ -147,7 +147,7 @@ func (r *Replica) checkSizes(batch []engine.Append) error {
 	for i := range batch {
 		for j := range batch[i].Events {
 			if size := format.EventSize(&batch[i].Events[j]); size > int64(r.limit) {
-				return &engine.TooLargeError{What: "event", Size: size, Limit: int64(r.limit)}
+				return &engine.TooLargeError{What: "event", Size: size, Limit: int64(r.limit), Append: i, Event: j}
 			}
 		}
 	}
