@@ -30,9 +30,10 @@ type logScanner struct {
 	// why tells, when next has returned nothing, why no frame begins at end.
 	why error
 
-	block []byte // read from the file
-	begin int64  // offset of block
-	ahead int64  // how much is read at once
+	block  []byte             // read from the file
+	begin  int64              // offset of block
+	ahead  int64              // how much is read at once
+	blocks func(n int) []byte // gives the next block; nil uses the same one again
 }
 
 // How much a scan reads at once, to begin with and at most.
@@ -138,7 +139,10 @@ func (s *logScanner) read(off int64, n int) ([]byte, error) {
 	}
 	s.ahead = min(max(2*s.ahead, scanFirstBlock), scanBlock)
 	want := max(n, int(min(s.ahead, max(0, s.size-off))))
-	if cap(s.block) < want {
+	switch {
+	case s.blocks != nil:
+		s.block = s.blocks(want)
+	case cap(s.block) < want:
 		s.block = make([]byte, want)
 	}
 	s.block, s.begin = s.block[:want], off

@@ -575,9 +575,11 @@ func (l *logState) scan(successor *format.SegmentHeader) error {
 		return err
 	}
 	promised := l.promise()
+	frames, stop := l.frames(s, promised)
+	defer stop()
 	l.found.frames, l.found.seal, l.found.x = nil, 0, l.end
 	for !reaches(l.end, successor) {
-		f, err := s.next()
+		f, err := frames.next()
 		if err != nil {
 			return fmt.Errorf("eventfold: read %s: %w", seg.name, err)
 		}
@@ -595,7 +597,7 @@ func (l *logState) scan(successor *format.SegmentHeader) error {
 			break
 		}
 	}
-	l.found.why = s.why
+	l.found.why = frames.failure()
 	if promised > l.found.x.offset && !reaches(l.end, successor) {
 		return l.damage(l.found.x, l.found.why, engine.NoPosition)
 	}

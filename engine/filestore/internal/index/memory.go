@@ -33,6 +33,7 @@ type Memory struct {
 	dicts   [Dictionaries]memKeys
 	ids     hashSlots     // fingerprint -> ordinal
 	span    format.IDSpan // read only when no more events are added
+	beside  *idMaker      // takes the ids; nil if add does that
 
 	text     arena[byte]
 	textEnd  uint32
@@ -77,8 +78,12 @@ func (m *Memory) Add(e *Event) {
 			m.dicts[d].add(format.HashKey(m.seed, key), key, ord, version)
 		}
 	}
-	m.ids.insert(uint32(format.HashID(m.seed, &e.ID)>>32), ord)
-	m.span.Add(&e.ID)
+	if m.beside != nil {
+		m.beside.add(&e.ID)
+	} else {
+		m.ids.insert(uint32(format.HashID(m.seed, &e.ID)>>32), ord)
+		m.span.Add(&e.ID)
+	}
 	m.events.Store(ord + 1)
 }
 

@@ -47,8 +47,10 @@ const firstHashSlots = 256
 // insert adds number under tag.
 func (h *hashSlots) insert(tag, number uint32) {
 	t := h.table.Load()
-	if t == nil || h.count >= len(*t)/3*2 {
-		t = h.enlarge(t)
+	if t == nil {
+		t = h.enlarge(nil, firstHashSlots)
+	} else if h.count >= len(*t)/3*2 {
+		t = h.enlarge(t, 2*len(*t))
 	}
 	putSlot(*t, uint64(tag)<<32|uint64(number+1))
 	h.count++
@@ -64,17 +66,14 @@ func putSlot(t []atomic.Uint64, slot uint64) {
 	}
 }
 
-// enlarge replaces the table by one of twice the size.
-func (h *hashSlots) enlarge(old *[]atomic.Uint64) *[]atomic.Uint64 {
-	if old == nil {
-		t := make([]atomic.Uint64, firstHashSlots)
-		h.table.Store(&t)
-		return &t
-	}
-	t := make([]atomic.Uint64, 2*len(*old))
-	for i := range *old {
-		if slot := (*old)[i].Load(); slot != 0 {
-			putSlot(t, slot)
+// enlarge replaces the table, if there is one, by a larger one.
+func (h *hashSlots) enlarge(old *[]atomic.Uint64, size int) *[]atomic.Uint64 {
+	t := make([]atomic.Uint64, size)
+	if old != nil {
+		for i := range *old {
+			if slot := (*old)[i].Load(); slot != 0 {
+				putSlot(t, slot)
+			}
 		}
 	}
 	h.table.Store(&t)
