@@ -116,17 +116,28 @@ func (g *logWriter) prepareNext() {
 }
 
 // usualCapacity returns the capacity of the next segment. That grows with the store: while segments
-// are completed long before they are full, for the sake of erasures, it does not.
+// are completed long before they are full, for the sake of erasures, it does not. While their indexes
+// fill them it is what the log has by then, and a quarter more: nobody comes to zeros behind that.
 func (g *logWriter) usualCapacity() int64 {
 	usual, last := format.SegmentCapacity(g.last().number+1, g.fixed, 0), g.last().header.Capacity
 	if g.fixed > 0 {
 		return usual
+	}
+	if filled := g.filled(); filled > g.end.offset {
+		byIndex := int64(float64(last) * float64(g.end.offset) / float64(filled))
+		usual = min(usual, max(format.AlignUp(byIndex/4*5, capacityStep), leastByIndex))
 	}
 	if g.end.offset < last/2 {
 		return min(usual, last)
 	}
 	return min(usual, 4*last)
 }
+
+// What the capacity of a segment that its index fills is a multiple of, and its least, bytes.
+const (
+	capacityStep = 1 << 20
+	leastByIndex = 8 << 20
+)
 
 // neededCapacity returns the capacity of a next segment that has room for a frame of the size given.
 func (g *logWriter) neededCapacity(frame int) int64 {

@@ -202,9 +202,9 @@ func (r *readIndex) candidatesIn(
 }
 
 // A versionCache remembers the versions of streams, up to a bound, in memory without pointers. A
-// stream is known by two hashes with seeds of this process, 128 bits together, so that two streams
-// are taken for each other never in practice: with 10^12 lookups the chance is less than 10^-20. It
-// is set-associative with a Hand for each set, and doubles until it has its greatest size.
+// stream is known by 96 bits of two hashes with seeds of this process, so that two streams are taken
+// for each other never in practice: with 10^12 lookups the chance is less than 10^-10. It is
+// set-associative with a Hand for each set, and doubles until it has its greatest size.
 type versionCache struct {
 	seeds   [2]maphash.Seed
 	sets    []versionSet
@@ -212,11 +212,16 @@ type versionCache struct {
 	count   int // streams in it
 }
 
-// knownVersions is how many streams the versionCache of a store remembers.
-const knownVersions = 256 << 10
+// knownVersions is how many streams the versionCache of a store has room for. Of a million that are
+// appended to in turn it forgets next to none; beyond that it takes no more memory, of which it has
+// 34 MiB at most.
+const knownVersions = 2 << 20
 
-// versionWays is the number of streams in a set. With their hashes and versions a set has 200 bytes.
+// versionWays is the number of streams in a set. With their hashes and versions a set has 136 bytes.
 const versionWays = 8
+
+// maxKnownVersion is the greatest version that a versionCache remembers.
+const maxKnownVersion = 1<<32 - 2
 
 type versionSet struct {
 	slots [versionWays]versionSlot
@@ -225,18 +230,19 @@ type versionSet struct {
 }
 
 type versionSlot struct {
-	a, b    uint64
-	version engine.Version
+	b    uint64
+	a    uint32
+	next uint32 // the version after the last one, 0 for a stream that is not there
 }
 
-func (c *versionCache) hash(stream string) (a, b uint64) {
-	return maphash.String(c.seeds[0], stream), maphash.String(c.seeds[1], stream)
+func (c *versionCache) hash(stream string) (a uint32, b uint64) {
+	return uint32(maphash.String(c.seeds[0], stream)), maphash.String(c.seeds[1], stream)
 }
 
 // set returns the set of the streams whose first hash is a. Doubling the number of sets keeps a's
 // order, so that the streams of one set go to two neighbours.
-func (c *versionCache) set(a uint64) *versionSet {
-	return &c.sets[(a>>32)*uint64(len(c.sets))>>32]
+func (c *versionCache) set(a uint32) *versionSet {
+	return &c.sets[uint64(a)*uint64(len(c.sets))>>32]
 }
 
 func (c *versionCache) get(stream string) (engine.Version, bool) {
@@ -247,26 +253,32 @@ func (c *versionCache) get(stream string) (engine.Version, bool) {
 	s := c.set(a)
 	if i := s.find(a, b); i >= 0 {
 		s.hand.Use(i)
-		return s.slots[i].version, true
+		return engine.Version(s.slots[i].next) - 1, true
 	}
 	return engine.NoVersion, false
 }
 
 func (c *versionCache) put(stream string, v engine.Version) {
-	if c.count >= len(c.sets)*versionWays/2 && len(c.sets) < c.maxSets {
+	if c.count >= len(c.sets)*versionWays*4/5 && len(c.sets) < c.maxSets {
 		c.grow()
 	}
 	a, b := c.hash(stream)
 	s := c.set(a)
-	if i := s.find(a, b); i >= 0 {
-		s.slots[i].version = v
+	i := s.find(a, b)
+	switch {
+	case v > maxKnownVersion && i >= 0:
+		s.taken &^= 1 << i
+		c.count--
+	case v > maxKnownVersion:
+	case i >= 0:
+		s.slots[i].next = uint32(v + 1)
 		s.hand.Use(i)
-		return
+	default:
+		c.count += s.insert(versionSlot{b, a, uint32(v + 1)})
 	}
-	c.count += s.insert(versionSlot{a, b, v})
 }
 
-func (s *versionSet) find(a, b uint64) int {
+func (s *versionSet) find(a uint32, b uint64) int {
 	for i := range s.slots {
 		if s.slots[i].a == a && s.slots[i].b == b && s.taken>>i&1 == 1 {
 			return i

@@ -127,6 +127,50 @@ func TestVersionCacheKeepsWhatIsUsed(t *testing.T) {
 	assert.Len(t, c.sets, 1024/versionWays)
 }
 
+// TestVersionCacheForgetsWhatItCannotHold: a version that has no room in it is asked for in the
+// indexes, and the one before it is not told for it.
+func TestVersionCacheForgetsWhatItCannotHold(t *testing.T) {
+	c := newStreamVersions(1024).cache
+	for _, v := range []engine.Version{engine.NoVersion, 0, 7, maxKnownVersion} {
+		c.put("s", v)
+		got, ok := c.get("s")
+		assert.True(t, ok)
+		assert.Equal(t, v, got)
+	}
+	c.put("s", maxKnownVersion+1)
+	_, ok := c.get("s")
+	assert.False(t, ok)
+	c.put("s", maxKnownVersion+2)
+	assert.Zero(t, c.count)
+	c.put("s", 3)
+	got, ok := c.get("s")
+	assert.True(t, ok)
+	assert.EqualValues(t, 3, got)
+}
+
+// TestVersionCacheRemembersHalfAsManyStreamsAsItHasPlaces, which are appended to in turn: each is asked
+// for again after all others. A store's has places for twice a million.
+func TestVersionCacheRemembersHalfAsManyStreamsAsItHasPlaces(t *testing.T) {
+	require.GreaterOrEqual(t, knownVersions, 2_000_000)
+	const streams = knownVersions / 64
+	c := newStreamVersions(2 * streams).cache
+	name := func(i int) string { return fmt.Sprintf("account-%012x", uint64(i)*0x9E3779B97F4A7C15>>16) }
+	forgotten := 0
+	for round := range 3 {
+		for i := range streams {
+			if v, ok := c.get(name(i)); ok {
+				require.EqualValues(t, round-1, v)
+			} else if round == 2 { // it grows during the first round, and forgets some before
+				forgotten++
+			}
+			c.put(name(i), engine.Version(round))
+		}
+	}
+	t.Logf("%d of %d", forgotten, streams)
+	assert.Less(t, forgotten, streams/20)
+	assert.LessOrEqual(t, len(c.sets), 2*streams/versionWays)
+}
+
 // TestVersionCacheIsBounded: many streams take no more memory than the bound of a cache for forty
 // thousand.
 func TestVersionCacheIsBounded(t *testing.T) {
