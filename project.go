@@ -117,28 +117,14 @@ func (r *runner) look(ctx context.Context) (there bool, err error) {
 
 // sameStore checks that the read model was made of this store, and of this history of it.
 func (r *runner) sameStore(ctx context.Context) error {
-	head, err := headOf(ctx, r.events)
-	if err != nil {
-		return err
+	ahead, err := r.p.aheadOf(ctx, r.events, r.at)
+	if err == nil {
+		err = ahead
 	}
-	if r.at.next > head {
-		return fault(ErrConfig, "project", "projection %s, version %d, has read up to position %d, and the store "+
-			"ends at %d: it is another store, or one that a backup has replaced; reset the projection, or give it "+
-			"another database", r.p.Name, r.p.Version, r.at.next-1, head-1)
+	if err == nil {
+		err = r.p.checkMark(ctx, r.events, r.at)
 	}
-	if r.at.markAt == NoPosition {
-		return nil
-	}
-	e, err := eventAt(ctx, r.events, r.at.markAt)
-	if err != nil {
-		return err
-	}
-	if e.Position == NoPosition || e.ID.String() != r.at.markID {
-		return fault(ErrConfig, "project", "projection %s, version %d, was made of another store, or of one that a "+
-			"backup has replaced: event %s is not at position %d; reset the projection, or give it another database",
-			r.p.Name, r.p.Version, r.at.markID, r.at.markAt)
-	}
-	return nil
+	return err
 }
 
 // create makes the checkpoint and the tables of a version that is new. The first of all versions is

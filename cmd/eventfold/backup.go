@@ -15,7 +15,7 @@ func backupCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "backup",
 		Usage:     "copy a store, as it is at one moment",
-		ArgsUsage: "STORE DIR",
+		ArgsUsage: "[STORE] DIR",
 		Description: "Makes the directory DIR a backup of the store, while others write to it. DIR may be missing, empty,\n" +
 			"or an earlier backup of the store: then only what is new is copied. It is whole, or as it was\n" +
 			"before, at any moment. restore makes a store of it.",
@@ -64,7 +64,7 @@ func salvageCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "salvage",
 		Usage:     "save what a damaged store still holds",
-		ArgsUsage: "STORE DIR",
+		ArgsUsage: "[STORE] DIR",
 		Description: "Reads what can be read of a damaged store, which stays as it is, and makes DIR a new store of it.\n" +
 			"What is lost is told, by positions and files; the exit code is 4 then.",
 		Flags:  []cli.Flag{storeFlag()},

@@ -56,6 +56,9 @@ func terminalSize(w io.Writer) (width, height int) {
 	return width, height
 }
 
+// unread reports whether err says nothing but that nobody reads the results any more.
+func (c *console) unread(err error) bool { return c.out.gone && withoutBrokenPipe(err) == nil }
+
 // An outlet is the standard output. It notices that nobody reads it any more, which ends a command
 // but is no fault of it: head has seen enough.
 type outlet struct {

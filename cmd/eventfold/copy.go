@@ -14,7 +14,7 @@ func copyCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "copy",
 		Usage:     "copy a store, or what is new in it",
-		ArgsUsage: "STORE DIR",
+		ArgsUsage: "[STORE] DIR",
 		Description: "Makes DIR a copy of the store as it is now, with every position, time and receipt, while others\n" +
 			"write to the store. A DIR that is a copy already gets what is new: a copy that was killed is run\n" +
 			"again.",
@@ -27,7 +27,7 @@ func replicateCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "replicate",
 		Usage:     "keep a standby of a store",
-		ArgsUsage: "STORE DIR",
+		ArgsUsage: "[STORE] DIR",
 		Description: "Makes DIR a copy of the store, as copy does, and keeps it one until it is interrupted, within a\n" +
 			"second. Others may read DIR meanwhile. To take the store's place, end this command and open DIR\n" +
 			"for writing: from its first append on it follows nobody any more.",

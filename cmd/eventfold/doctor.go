@@ -23,11 +23,11 @@ func doctorCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "doctor",
 		Usage:     "look whether a store has what it needs",
-		ArgsUsage: "STORE",
-		Description: "Looks at the file system, the time that a sync takes, free space, the clock, open files, permissions,\n" +
-			"locks, and at what killed processes have left, and says what to do. The exit code is 1 if something\n" +
-			"is wrong, 4 if it is damage. STORE may be a directory in which there is no store yet. verify reads\n" +
-			"all events, which this does not.",
+		ArgsUsage: "[STORE]",
+		Description: "Looks at the file system, the time that a sync takes, free space, the clock, open files,\n" +
+			"permissions, locks, and at what killed processes have left, and says what to do. The exit code is 1\n" +
+			"if something is wrong, 4 if it is damage. STORE may be a directory in which there is no store yet.\n" +
+			"verify reads all events, which this does not.",
 		Flags:  []cli.Flag{storeFlag()},
 		Action: doctor,
 	}
@@ -163,7 +163,8 @@ func (x *examination) permissions(_ context.Context) {
 	case mode&0o002 != 0:
 		x.found("permissions", wrong, "chmod o-w "+x.dir, "%s: everybody may write to the store", mode)
 	case mode&0o004 != 0:
-		x.found("permissions", doubtful, "chmod o-rwx "+x.dir+" unless that is meant", "%s: everybody may read the store", mode)
+		x.found("permissions", doubtful, "chmod o-rwx "+x.dir+" unless that is meant",
+			"%s: everybody may read the store", mode)
 	default:
 		x.found("permissions", fine, "", "%s", mode)
 	}
@@ -185,7 +186,8 @@ func (x *examination) space(_ context.Context) {
 	} else if space.Free < used/10 {
 		state = doubtful
 	}
-	x.found("free space", state, "make room: appends fail when there is none, and erasing needs as much again as a segment",
+	x.found("free space", state,
+		"make room: appends fail when there is none, and erasing needs as much again as a segment",
 		"%s free, the store takes %s", byteSize(space.Free), byteSize(used))
 }
 
@@ -382,7 +384,8 @@ func (x *examination) erasures(ctx context.Context) {
 
 // leftovers are files that a killed process has left, and what has them go.
 var leftovers = []struct{ pattern, advice string }{
-	{"torn-*.bin", "bytes that recovery has cut off: nobody was told that they were stored; remove them when you have looked"},
+	{"torn-*.bin", "bytes that recovery has cut off: nobody was told that they were stored; " +
+		"remove them when you have looked"},
 	{"*.tmp", "the next process that writes removes them"},
 	{".eventfold-doctor-*", "a doctor that was killed: remove them"},
 	{"../.eventfold-*", "backups that were killed: the next one to the same directory removes its own"},

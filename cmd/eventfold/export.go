@@ -21,7 +21,7 @@ func exportCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "export",
 		Usage:     "write events to a file",
-		ArgsUsage: "STORE [FILE]",
+		ArgsUsage: "[STORE] [FILE]",
 		Description: "Writes the events that the store has now to FILE: lines of JSON in the shape of CloudEvents\n" +
 			"(.ndjson), CSV, Parquet or SQLite. The name says in which format, and with .gz or .zst behind it\n" +
 			"that it is compressed. Without FILE, or with -, lines go to standard output. The file gets its\n" +

@@ -53,6 +53,30 @@ func TestExportsToOneFileDoNotMix(t *testing.T) {
 	}
 }
 
+// What an export was about to give its name when it was killed goes with the next one to the same file,
+// and nothing else does.
+func TestAnExportRemovesTheCheckpointsThatAKilledOneHasLeft(t *testing.T) {
+	dir := t.TempDir()
+	store := filepath.Join(dir, "store")
+	fillStore(t, store, 10)
+	for _, name := range []string{"odd [*?] e.csv", "e.parquet", "e.sqlite"} {
+		file := filepath.Join(dir, name)
+		left := []string{file + ".part.json.123456.tmp", file + ".part.lines.part.json.1.tmp"}
+		others := []string{file + ".part.json.mine.tmp", file + ".1.tmp", file + "2.part.json.1.tmp", file + ".part.json.tmp"}
+		for _, path := range append(left, others...) {
+			require.NoError(t, os.WriteFile(path, nil, 0o600))
+		}
+		_, errOut, exit := command(t, "export", store, file)
+		require.Zero(t, exit, errOut)
+		for _, path := range left {
+			assert.NoFileExists(t, path)
+		}
+		for _, path := range others {
+			assert.FileExists(t, path)
+		}
+	}
+}
+
 func TestAnExportSaysWhoIsAtItsFile(t *testing.T) {
 	dir := t.TempDir()
 	store, file := filepath.Join(dir, "store"), filepath.Join(dir, "e.csv")

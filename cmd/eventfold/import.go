@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/urfave/cli/v3"
@@ -15,7 +16,7 @@ func importCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "import",
 		Usage:     "append the events of a file",
-		ArgsUsage: "STORE FILE",
+		ArgsUsage: "[STORE] FILE",
 		Description: "Appends the events of FILE, which export or somebody else has written, with their ids, times,\n" +
 			"and bytes, and into a store without events with their positions and versions, too. FILE is - for\n" +
 			"standard input. The store is made if it is not there. Events whose ids it has are left out: an\n" +
@@ -50,20 +51,15 @@ func runImport(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return usageError{err}
 	}
-	if args[0] == "-" && !format.Text {
-		return usage("%s cannot be read from a pipe: name the file", format.Name)
+	in, err := openImported(ctx, c, args[0], format)
+	if err != nil {
+		return err
 	}
-	if args[0] != "-" {
-		if _, err := os.Stat(args[0]); err != nil {
-			return err
-		}
+	if in != nil {
+		defer in.Close()
 	}
 	progress := newProgress(c, "import", "events", 0)
 	defer progress.end()
-	in := c.Root().Reader
-	if args[0] == "-" {
-		in = interruptible(ctx, in)
-	}
 	from := transfer.Read(args[0], in, format, transfer.ReadOptions{Stream: c.String("stream")})
 	r, err := eventfold.Import(ctx, dsn, progress.each(from), nil)
 	progress.end()
@@ -75,6 +71,24 @@ func runImport(ctx context.Context, c *cli.Command) error {
 	}
 	i := imported{r.Read, r.Appended, r.Present, r.LeftOut, r.Redacted, r.Retimed, r.Exact, int64(r.Head)}
 	return tell(c.Root().Writer, c.Bool("json"), i, "%s", i)
+}
+
+// openImported opens the text that is imported, which may come from a pipe; a file of another format
+// is read by its name, and nil is returned.
+func openImported(ctx context.Context, c *cli.Command, name string, format *transfer.Format) (io.ReadCloser, error) {
+	switch {
+	case name == "-" && !format.Text:
+		return nil, usage("%s cannot be read from a pipe: name the file", format.Name)
+	case name == "-":
+		return io.NopCloser(interruptible(ctx, c.Root().Reader)), nil
+	case format.Text:
+		return openInput(ctx, name)
+	}
+	info, err := os.Stat(name)
+	if err == nil && !info.Mode().IsRegular() {
+		err = usage("%s is no file, which %s is read from", name, format.Name)
+	}
+	return nil, err
 }
 
 // String says it in sentences.

@@ -141,6 +141,66 @@ func TestWhatDoesNotHappenBecauseNobodyReadsIsTold(t *testing.T) {
 	}
 }
 
+// A shell whose results nobody reads says whether statements are left, and not what only looks so. They
+// come one by one, when the shell has failed already.
+func TestAShellWhoseReaderHasGoneKnowsWhatIsLeft(t *testing.T) {
+	const many = "SELECT value FROM generate_series(1, 100000);\n"
+	const insert = "INSERT INTO new (type) VALUES ('A');\n"
+	const told = "the statements behind that were not run"
+	tests := []struct {
+		name string
+		rest []string
+		told string // "" is nothing
+	}{
+		{"nothing", nil, ""},
+		{"blanks", []string{"\n\n", "   \n"}, ""},
+		{"comments", []string{"-- the end\n/* of\n", insert, "it */\n;\n"}, ""},
+		{"commands", []string{".mode csv\n", "\\d\n", ".timer on\n"}, ""},
+		{"a statement behind the end", []string{".quit\n", insert}, ""},
+		{"a statement", []string{insert}, told},
+		{"a statement without its semicolon", []string{"\n", strings.TrimSuffix(insert, ";\n")}, told},
+		{"a statement behind others that are none", []string{"\n;\n", ".mode csv\n", "-- so\n", insert}, told},
+		{"a file of statements", []string{".read more.sql\n"}, told},
+		{"the same by its short name", []string{"\\i more.sql\n"}, told},
+	}
+	for _, tt := range tests {
+		store := smallStore(t)
+		r, w, err := os.Pipe()
+		require.NoError(t, err)
+		c := newProcess(t, "shell", "--write", "-o", "csv", store)
+		c.Stdin, c.Stdout = r, unread(t)
+		require.NoError(t, c.Start())
+		require.NoError(t, r.Close())
+		for _, text := range append([]string{many}, tt.rest...) {
+			_, _ = w.WriteString(text) // which fails where the shell does not read it any more
+		}
+		require.NoError(t, w.Close())
+		code := c.exitCode()
+		if tt.told == "" {
+			assert.Empty(t, c.told.String(), tt.name)
+			assert.Equal(t, exitOK, code, tt.name)
+			continue
+		}
+		assert.Equal(t, exitError, code, tt.name)
+		assert.Contains(t, c.told.String(), tt.told, tt.name)
+	}
+}
+
+func TestASignalEndsAShellThatLooksForWhatIsLeft(t *testing.T) {
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	c := newProcess(t, "shell", "--write", "-o", "csv", smallStore(t))
+	c.Stdin, c.Stdout = r, unread(t)
+	require.NoError(t, c.Start())
+	require.NoError(t, r.Close())
+	_, err = w.WriteString("SELECT value FROM generate_series(1, 100000);\n" + strings.Repeat("\n", 1<<21))
+	require.NoError(t, err) // more than a pipe holds: it looks behind the statement
+	require.NoError(t, c.Process.Signal(syscall.SIGTERM))
+	assert.Equal(t, exitError, c.exitCode())
+	assert.Contains(t, c.told.String(), "interrupted")
+	require.NoError(t, w.Close())
+}
+
 func TestASignalEndsWhatWaitsForInput(t *testing.T) {
 	store := smallStore(t)
 	for _, args := range [][]string{
@@ -160,6 +220,65 @@ func TestASignalEndsWhatWaitsForInput(t *testing.T) {
 		assert.Contains(t, c.told.String(), "interrupted", args)
 		require.NoError(t, w.Close())
 	}
+}
+
+// A pipe with a name is opened as soon as both ends are, and then gives nothing.
+func TestASignalEndsWhatWaitsForAPipeWithAName(t *testing.T) {
+	dir, store := t.TempDir(), smallStore(t)
+	pipe, backup := filepath.Join(dir, "pipe"), filepath.Join(dir, "backup")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	require.NoError(t, newProcess(t, "backup", store, backup).Run())
+	for _, args := range [][]string{
+		{"query", "--file", pipe, store}, {"shell", store}, {"import", "--format", "ndjson", store, pipe},
+		{"import", "--format", "csv", store, pipe}, {"erase", "--apply-ledger", pipe, store},
+		{"restore", "--ledger", pipe, backup, filepath.Join(dir, "new")}, {"retain", store, pipe},
+		{"verify", "--receipt", pipe, store},
+	} {
+		c := newProcess(t, args...)
+		c.Stdin = strings.NewReader(".read " + pipe + "\n")
+		require.NoError(t, c.Start())
+		w, err := os.OpenFile(pipe, os.O_WRONLY, 0) // when the command has opened the other end
+		require.NoError(t, err)
+		require.NoError(t, c.Process.Signal(syscall.SIGTERM))
+		assert.Equal(t, exitError, c.exitCode(), args)
+		assert.Contains(t, c.told.String(), "interrupted", args)
+		require.NoError(t, w.Close())
+	}
+}
+
+func TestAnOpenOfAPipeThatNobodyOpensEndsWithItsContext(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(time.Millisecond, cancel)
+	_, err := openInput(ctx, pipe)
+	require.ErrorIs(t, err, context.Canceled)
+	assert.ErrorContains(t, err, pipe)
+	other, err := os.OpenFile(pipe, os.O_RDWR, 0) // so that nobody waits for it any more
+	require.NoError(t, err)
+	require.NoError(t, other.Close())
+}
+
+// What comes out of a pipe with a name is imported whole.
+func TestAnImportReadsAPipeWithAName(t *testing.T) {
+	dir, store := t.TempDir(), smallStore(t)
+	pipe := filepath.Join(dir, "pipe.csv")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	c := newProcess(t, "import", filepath.Join(dir, "new"), pipe)
+	require.NoError(t, c.Start())
+	out, err := os.OpenFile(pipe, os.O_WRONLY, 0)
+	require.NoError(t, err)
+	exported := newProcess(t, "export", "--format", "csv", store)
+	exported.Stdout = out
+	require.NoError(t, exported.Run(), exported.told.String())
+	require.NoError(t, out.Close())
+	assert.Equal(t, exitOK, c.exitCode(), c.told.String())
+	requireSameStores(t, store, filepath.Join(dir, "new"))
+
+	c = newProcess(t, "import", "--format", "parquet", filepath.Join(dir, "other"), pipe)
+	require.NoError(t, c.Start())
+	assert.Equal(t, exitUsage, c.exitCode())
+	assert.Contains(t, c.told.String(), "is no file, which parquet is read from")
 }
 
 func TestAReadOfALedgerEndsWithItsContext(t *testing.T) {

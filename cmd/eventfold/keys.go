@@ -41,7 +41,7 @@ func keysCommand() *cli.Command {
 					"from before can be opened. What is sealed stays as it is.",
 			},
 			{
-				Name: "forget", Usage: "destroy the keys of a subject", ArgsUsage: "STORE SUBJECT", Action: forgetSubject,
+				Name: "forget", Usage: "destroy the keys of a subject", ArgsUsage: "[STORE] SUBJECT", Action: forgetSubject,
 				Description: "Destroys the key of SUBJECT, so that nobody can read what was sealed for it, in any copy, and has\n" +
 					"the store tell of it. There is no way back.",
 				Flags: flags(storeFlag(),

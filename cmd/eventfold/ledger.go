@@ -20,7 +20,7 @@ func openLedger(ctx context.Context, in io.Reader, name string) (io.ReadCloser, 
 		return nil, err
 	}
 	if !info.IsDir() {
-		return os.Open(name)
+		return openInput(ctx, name)
 	}
 	var b bytes.Buffer
 	if err := eventfold.WriteLedger(ctx, name, &b); err != nil {

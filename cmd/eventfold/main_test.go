@@ -4,9 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -16,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/urfave/cli/v3"
 )
 
 // raceVariable tells the race detector in the commands that tests run how to behave. By itself it
@@ -128,6 +131,23 @@ func cut(ts *testscript.TestScript, _ bool, args []string) {
 	b, err := os.ReadFile(ts.MkAbs(args[0]))
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b[:len(b)-n], 0o600))
+}
+
+// The store of every command that has --store may stand there, or in the environment.
+func TestHelpSaysThatTheStoreMayStandElsewhere(t *testing.T) {
+	var look func(c *cli.Command, name string)
+	look = func(c *cli.Command, name string) {
+		for _, below := range c.Commands {
+			look(below, name+" "+below.Name)
+		}
+		for _, flag := range c.Flags {
+			if slices.Contains(flag.Names(), "store") {
+				first, _, _ := strings.Cut(c.ArgsUsage, " ")
+				assert.Equal(t, "[STORE]", first, name)
+			}
+		}
+	}
+	look(rootCommand(newConsole(io.Discard, io.Discard), strings.NewReader("")), "eventfold")
 }
 
 // Whoever runs retain with --every ends it with a signal, and that is no error.

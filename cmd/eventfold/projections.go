@@ -87,7 +87,8 @@ type projectionState struct {
 
 func newProjectionState(s eventfold.ProjectionStatus, head int64) projectionState {
 	p := projectionState{
-		Name: s.Name, Version: s.Version, State: s.State(), Next: int64(s.Next), Parked: s.Parked, Seen: s.Seen, Error: s.Error,
+		Name: s.Name, Version: s.Version, State: s.State(), Next: int64(s.Next), Parked: s.Parked,
+		Seen: s.Seen, Error: s.Error,
 	}
 	if !s.Stopped.IsZero() {
 		p.Stopped = &s.Stopped
@@ -277,7 +278,9 @@ func changeProjection(
 }
 
 // onProjection opens the database, finds the version, and calls do.
-func onProjection(ctx context.Context, c *cli.Command, name string, do func(db *sql.DB, version int) error) (err error) {
+func onProjection(
+	ctx context.Context, c *cli.Command, name string, do func(db *sql.DB, version int) error,
+) (err error) {
 	db, err := openTarget(c)
 	if err != nil {
 		return err

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -81,12 +80,7 @@ func readStatements(ctx context.Context, c *cli.Command, args []string) (string,
 	case len(args) == 1:
 		return args[0], nil
 	case c.IsSet("file") && c.String("file") != "-":
-		f, err := os.Open(c.String("file"))
-		if err != nil {
-			return "", err
-		}
-		defer f.Close()
-		text, err := io.ReadAll(interruptible(ctx, f)) // which may be a pipe
+		text, err := readInput(ctx, c.String("file"))
 		return string(text), err
 	case isTerminal(c.Root().Reader) && !c.IsSet("file"):
 		return "", usage("SQL is missing; eventfold shell is for typing it")

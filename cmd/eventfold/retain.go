@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"database/sql"
-	"os"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -37,7 +36,7 @@ func runRetain(ctx context.Context, c *cli.Command) error {
 	if c.IsSet("every") && (c.Bool("dry-run") || c.Duration("every") <= 0) {
 		return usage("--every is longer than nothing, and not for a dry run")
 	}
-	text, err := os.ReadFile(args[0])
+	text, err := readInput(ctx, args[0])
 	if err != nil {
 		return err
 	}

@@ -69,7 +69,7 @@ var errNoCommit = errors.New("there is no COMMIT behind the last BEGIN: nothing 
 // err: also what has not happened therefore, where something would have been stored. left says that
 // there are statements behind it, which do not run.
 func (s *session) halfWay(c *console, err error, left bool) error {
-	unread := c.out.gone && withoutBrokenPipe(err) == nil
+	unread := c.unread(err)
 	switch open := s.open.Load(); {
 	case err == nil && open:
 		return errNoCommit

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 )
@@ -41,16 +40,25 @@ var shortNames = map[string]string{
 
 // command runs a command of the shell. A semicolon behind it does no harm.
 func (sh *shell) command(ctx context.Context, text string) error {
-	name, arg, _ := strings.Cut(strings.TrimRight(strings.TrimSpace(text), "; "), " ")
-	if long, ok := shortNames[name]; ok {
-		name = long
-	}
+	name, arg, _ := directiveOf(text)
 	for _, c := range directives {
 		if c.name == name {
-			return c.run(ctx, sh, strings.TrimSpace(arg))
+			return c.run(ctx, sh, arg)
 		}
 	}
 	return usage("there is no command %s; .help tells what there is", name)
+}
+
+// directiveOf returns the full name and the argument of a command; ok is false if the entry is none.
+func directiveOf(text string) (name, arg string, ok bool) {
+	if !isCommand(text) {
+		return "", "", false
+	}
+	name, arg, _ = strings.Cut(strings.TrimRight(strings.TrimSpace(text), "; "), " ")
+	if long, ok := shortNames[name]; ok {
+		name = long
+	}
+	return name, strings.TrimSpace(arg), true
 }
 
 // describe lists the tables, or the columns of one.
@@ -125,14 +133,14 @@ func readFile(ctx context.Context, sh *shell, arg string) error {
 	if sh.depth == deepest {
 		return fmt.Errorf("%s is read by %d files that read each other", arg, deepest)
 	}
-	f, err := os.Open(arg)
+	f, err := openInput(ctx, arg)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	sh.depth++
 	defer func() { sh.depth-- }()
-	return sh.readFrom(ctx, interruptible(ctx, f)) // which may be a pipe
+	return sh.readFrom(ctx, f)
 }
 
 // readFrom runs entries of a file or a pipe, until one fails. What stands at the end without a
@@ -149,14 +157,54 @@ func (sh *shell) readFrom(ctx context.Context, in io.Reader) error {
 			continue
 		}
 		if failed := sh.enter(ctx, pending.take()); failed != nil {
-			sh.left = sh.left || lines.Buffered() > 0
-			return failed
+			return errors.Join(failed, sh.lookBehind(lines, failed))
 		}
 		if err != nil { // the end
 			return nil
 		}
 	}
 	return nil
+}
+
+// lookBehind reads what is behind the entry that has failed, as far as it takes to know whether
+// statements are left, if halfWay is to tell that.
+func (sh *shell) lookBehind(lines *bufio.Reader, failed error) error {
+	s := sh.session
+	if sh.left || !s.write || s.open.Load() || !sh.console.unread(failed) {
+		return nil
+	}
+	var pending entry
+	for {
+		line, err := lines.ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if pending.add(line) || err != nil {
+			text := pending.take()
+			if ends(text) {
+				return nil
+			}
+			sh.left = runsStatements(text)
+		}
+		if sh.left || err != nil {
+			return nil
+		}
+	}
+}
+
+// runsStatements reports whether an entry holds statements, or is a command that runs those of a file.
+func runsStatements(text string) bool {
+	if name, _, ok := directiveOf(text); ok {
+		return name == ".read"
+	}
+	list, _ := splitScript(text)
+	return len(list) > 0
+}
+
+// ends reports whether an entry is the command behind which nothing is run.
+func ends(text string) bool {
+	name, _, ok := directiveOf(text)
+	return ok && name == ".quit"
 }
 
 func help(_ context.Context, sh *shell, _ string) error {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/urfave/cli/v3"
@@ -17,7 +16,7 @@ func verifyCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "verify",
 		Usage:     "read every byte of a store and check it",
-		ArgsUsage: "STORE",
+		ArgsUsage: "[STORE]",
 		Description: "Checks every checksum, the chain over all commits, versions, erasures and indexes, and with\n" +
 			"--receipt that nothing which was there then has been changed since. It may run beside others.\n" +
 			"Damage is an error, with exit code 4.",
@@ -33,7 +32,7 @@ func receiptCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "receipt",
 		Usage:     "print what proves later that nothing was changed",
-		ArgsUsage: "STORE [FILE]",
+		ArgsUsage: "[STORE] [FILE]",
 		Description: "Prints the head of the store: how many events it has, and a value that depends on every one of\n" +
 			"them. Keep it elsewhere; verify --receipt compares it. With FILE it is written there.",
 		Flags:  []cli.Flag{storeFlag()},
@@ -63,7 +62,7 @@ func verify(ctx context.Context, c *cli.Command) error {
 	}
 	var v verified
 	if c.IsSet("receipt") {
-		if v.Receipt, err = readReceipt(c.String("receipt")); err != nil {
+		if v.Receipt, err = readReceipt(ctx, c.String("receipt")); err != nil {
 			return err
 		}
 		if config.Expect, err = parseHead(v.Receipt); err != nil {
@@ -100,8 +99,8 @@ func (v verified) String() string {
 }
 
 // readReceipt returns the receipt in a file, or that the text is.
-func readReceipt(name string) (string, error) {
-	b, err := os.ReadFile(name)
+func readReceipt(ctx context.Context, name string) (string, error) {
+	b, err := readInput(ctx, name)
 	if err == nil {
 		return strings.TrimSpace(string(b)), nil
 	}

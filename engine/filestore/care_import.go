@@ -37,10 +37,13 @@ type Import struct {
 	micros atomic.Int64 // recorded_at of what is appended, which the writer reads
 	report ImportReport
 
-	run     []engine.Event // events of one time that are collected
-	size    int
-	exact   bool
-	redacts engine.Spans // erased events that this import has met in the store
+	collected []engine.Event // that are not appended yet
+	size      int            // of them, bytes
+	since     time.Time      // when the first of them came
+	most      int            // how many are collected
+	started   bool           // the write lock is held
+	exact     bool
+	redacts   engine.Spans // erased events that this import has met in the store
 }
 
 // An ImportReport tells what an Import has done.
@@ -55,10 +58,16 @@ type ImportReport struct {
 	Head     engine.Position // of the store
 }
 
-// Bounds of what is appended together, and of times.
+// Bounds of what is collected, and of times. First little is collected and then more and more, so that
+// a store has most of what a short import was given, or one that is cut short.
 const (
+	importFirst  = 16
 	importEvents = 1024
 	importBytes  = 8 << 20
+	importPause  = 100 * time.Millisecond // longer nothing waits for others to come
+	// importSync is how often what was appended is made durable: seldom, because what a power cut takes
+	// comes again when the import is run again.
+	importSync = time.Second
 	// ImportAhead is how far in the future an imported time may be: the times of a store never
 	// decrease, so that one wrong time would be that of every later event.
 	ImportAhead = 24 * time.Hour
@@ -68,9 +77,10 @@ const (
 // first event that is appended to Finish or Close it holds the write lock. The options are those of
 // the store, but for the clock, the way to sync and the limit of events.
 func OpenImport(dir string, o Options) (*Import, error) {
-	m := &Import{exact: true}
+	m := &Import{exact: true, most: importFirst}
 	m.micros.Store(time.Now().UnixMicro())
-	o.ReadOnly, o.Sync, o.MaxEventSize = false, SyncInterval, engine.MaxEventLimit
+	o.ReadOnly, o.MaxEventSize = false, engine.MaxEventLimit
+	o.Sync, o.SyncInterval = SyncInterval, importSync
 	o.Now = func() time.Time { return timeOf(m.micros.Load()) }
 	o.applying = true // or the eraser would append between the events that come
 	dest, err := Open(dir, o)
@@ -89,10 +99,10 @@ func (m *Import) Report() ImportReport {
 }
 
 // Add adds an event. Its Version is not looked at, its RecordedAt is now if it is zero, and its
-// Position is that in the source, NoPosition if that is not known. Events of one time that follow
-// each other are appended together, so that Add may return before its event is. What can never be
-// imported is refused at once, and does not count as read: the Event of an [*engine.InvalidError], and
-// of an [*engine.TooLargeError], is how many were before it.
+// Position is that in the source, NoPosition if that is not known. Events are collected, up to 1024 of
+// them, and those of one time that follow each other are one append, so that Add returns before its
+// event is stored. What can never be imported is refused at once, and does not count as read: the
+// Event of an [*engine.InvalidError], and of an [*engine.TooLargeError], is how many were before it.
 func (m *Import) Add(ctx context.Context, e engine.Event) error {
 	if e.RecordedAt.IsZero() {
 		e.RecordedAt = timeOf(time.Now().UnixMicro())
@@ -101,18 +111,23 @@ func (m *Import) Add(ctx context.Context, e engine.Event) error {
 		return err
 	}
 	e.RecordedAt = timeOf(e.RecordedAt.UnixMicro()) // as it is stored
-	if n := len(m.run); n > 0 && (m.run[n-1].RecordedAt != e.RecordedAt || n == importEvents || m.size > importBytes) {
+	now := time.Now()
+	if n := len(m.collected); n >= m.most || m.size > importBytes || n > 0 && now.Sub(m.since) > importPause {
 		if err := m.flush(ctx); err != nil {
 			return err
 		}
 	}
+	if len(m.collected) == 0 {
+		m.since = now
+	}
 	m.report.Read++
-	m.run = append(m.run, e)
+	m.collected = append(m.collected, e)
 	m.size += len(e.Payload) + len(e.Metadata)
 	return nil
 }
 
-// check refuses what can never be imported. In the errors Event counts what came, from 0 on, also if it is the stream's name that is wrong: who imports knows no appends.
+// check refuses what can never be imported. In the errors Event counts what came, from 0 on, also if it
+// is the stream's name that is wrong: who imports knows no appends.
 func (m *Import) check(e *engine.Event) error {
 	nth := int(m.report.Read)
 	invalid := func(field, reason string) error {
@@ -154,66 +169,6 @@ func (m *Import) Finish(ctx context.Context) (ImportReport, error) {
 // Close ends an import half way. What was appended is durable.
 func (m *Import) Close() error { return m.dest.Close() }
 
-// flush appends the events of one time that have been collected.
-func (m *Import) flush(ctx context.Context) error {
-	for done := 0; done < len(m.run); {
-		n := m.together(m.run[done:])
-		if err := m.append(ctx, m.run[done:done+n]); err != nil {
-			m.run = m.run[:copy(m.run, m.run[done:])] // the next flush tries them again
-			return err
-		}
-		done += n
-	}
-	m.run, m.size = m.run[:0], 0
-	return nil
-}
-
-// together returns how many of the events are appended together: those of the store's own streams
-// come alone, because where they come to decides whether they do.
-func (m *Import) together(run []engine.Event) int {
-	for i := range run {
-		if run[i].Stream[0] == '$' {
-			return max(i, 1)
-		}
-	}
-	return len(run)
-}
-
-// append appends events, all of them at once if it can.
-func (m *Import) append(ctx context.Context, run []engine.Event) error {
-	own := run[0].Stream[0] == '$'
-	if own {
-		there, err := m.isThere(ctx, &run[0])
-		if err != nil {
-			return err
-		}
-		if there {
-			m.report.Present++
-			return nil
-		}
-		if !m.fits(&run[0]) {
-			m.exact = false
-			m.report.LeftOut++
-			return nil
-		}
-	}
-	done, err := m.appendRun(ctx, run, own)
-	var duplicate *engine.DuplicateEventError
-	if len(run) > 1 && errors.As(err, &duplicate) &&
-		(duplicate.Kind == engine.Partial || duplicate.Kind == engine.Reordered || duplicate.Kind == engine.RepeatedID) {
-		for i := range run {
-			if err := m.append(ctx, run[i:i+1]); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return m.note(ctx, run, &done)
-}
-
 // isThere reports whether an event of one of the store's own streams is at its position already.
 func (m *Import) isThere(ctx context.Context, e *engine.Event) (bool, error) {
 	if !m.exact || e.Position < 0 || e.Position >= m.head() {
@@ -247,57 +202,6 @@ func (m *Import) fits(e *engine.Event) bool {
 
 // head returns the position of the next event.
 func (m *Import) head() engine.Position { return m.dest.current().head }
-
-// appendRun appends events of one time.
-func (m *Import) appendRun(ctx context.Context, run []engine.Event, own bool) (engine.Appended, error) {
-	m.micros.Store(run[0].RecordedAt.UnixMicro())
-	r, err := m.dest.request(ctx, importBatch(run), own)
-	if err == nil {
-		if r.eraseRecords(run) {
-			r.seal()
-		}
-		err = m.dest.enqueue(ctx, r)
-	}
-	if err != nil {
-		r.release()
-		return engine.Appended{}, err
-	}
-	return m.dest.await(ctx, r)
-}
-
-// importBatch returns the appends of events: one for those of one stream that follow each other.
-func importBatch(run []engine.Event) (batch []engine.Append) {
-	for i := range run {
-		e := &run[i]
-		if n := len(batch); n == 0 || batch[n-1].Stream != e.Stream {
-			batch = append(batch, engine.Append{Stream: e.Stream})
-		}
-		last := &batch[len(batch)-1]
-		event := engine.NewEvent{ID: e.ID, Type: e.Type, Payload: e.Payload, Metadata: e.Metadata, Tags: e.Tags}
-		if e.Redacted {
-			event.Payload, event.Metadata = nil, nil
-		}
-		last.Events = append(last.Events, event)
-	}
-	return batch
-}
-
-// eraseRecords erases those of the request's records whose events are erased, and reports whether
-// there are any. Of their salts nothing is left, so that their seals tell nothing.
-func (r *request) eraseRecords(run []engine.Event) bool {
-	if !slices.ContainsFunc(run, func(e engine.Event) bool { return e.Redacted }) {
-		return false
-	}
-	var records []byte
-	rest := r.records
-	for i := range run {
-		size := format.RecordSize(rest)
-		records = format.CopyRecord(records, rest[:size], i == 0, run[i].Redacted)
-		rest = rest[size:]
-	}
-	r.records = records
-	return true
-}
 
 // note counts what has become of events.
 func (m *Import) note(ctx context.Context, run []engine.Event, done *engine.Appended) error {

@@ -3,6 +3,7 @@ package filestore
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/vfs"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // importInto imports events, and closes the store.
@@ -282,4 +284,93 @@ func TestATooLargeEventOfABatchIsNamed(t *testing.T) {
 	var large *engine.TooLargeError
 	require.ErrorAs(t, err, &large)
 	assert.Equal(t, []int{1, 1}, []int{large.Append, large.Event})
+}
+
+// randomImport returns events of few times, streams and kinds, of which some come again, alone or in
+// other company, and some are of the store's own streams.
+func randomImport(r *rand.Rand, source []engine.Event) (events []engine.Event) {
+	at := time.UnixMicro(1_600_000_000_000_000).UTC()
+	for range 100 + r.IntN(400) {
+		if r.IntN(4) > 0 {
+			at = at.Add(time.Duration(r.IntN(3)-r.IntN(2)) * time.Microsecond)
+		}
+		n := len(events)
+		e := engine.Event{Position: engine.NoPosition, Stream: fmt.Sprintf("s-%d", r.IntN(5)), Type: "t",
+			ID: uuid.UUID{1, byte(n >> 8), byte(n)}, RecordedAt: at, Payload: []byte(payloadOf(n))}
+		switch r.IntN(12) {
+		case 0:
+			e = source[r.IntN(len(source))]
+		case 1, 2:
+			if n > 0 {
+				e = events[r.IntN(n)]
+			}
+		case 3:
+			e.Payload, e.Redacted = nil, true
+		}
+		events = append(events, e)
+	}
+	return events
+}
+
+// Events that are collected and appended together are those of one append each.
+func TestAnImportOfManyIsThatOfOneEventAfterTheOther(t *testing.T) {
+	source := importSource(t, vfs.NewMem())
+	seed := testenv.Seed(t)
+	for trial := range testenv.Scale(40, 2000) {
+		events := randomImport(rand.New(rand.NewPCG(seed, uint64(trial))), source)
+		if trial%4 == 0 {
+			events = source[:len(source)-trial] // an exact one, with erasures and views
+		}
+		var reports [2]ImportReport
+		var stores [2][]engine.Event
+		for i, alone := range []bool{true, false} {
+			fsys := vfs.NewMem()
+			m, err := OpenImport("dest", Options{FS: fsys, SegmentSize: 32 << 10})
+			require.NoError(t, err)
+			for _, e := range events {
+				require.NoError(t, m.Add(t.Context(), e))
+				if alone {
+					require.NoError(t, m.flush(t.Context()))
+				}
+			}
+			reports[i], err = m.Finish(t.Context())
+			require.NoError(t, err)
+			s := openStore(t, "dest", Options{FS: fsys, ReadOnly: true})
+			stores[i] = eventsOf(t, s)
+			require.NoError(t, s.Close())
+		}
+		require.Equal(t, reports[0], reports[1])
+		// Of an erasure that Finish has told of the id and the time are its own.
+		for i := range stores {
+			last := &stores[i][len(stores[i])-1]
+			if last.Stream == engine.ErasuresStream {
+				stores[i] = stores[i][:len(stores[i])-1]
+			}
+		}
+		require.Equal(t, stores[0], stores[1])
+	}
+}
+
+// BenchmarkImport measures events a second that come with times of their own, or all with one. It would be
+// bad news if the former were much slower than half of the latter.
+func BenchmarkImport(b *testing.B) {
+	for _, apart := range []time.Duration{0, time.Microsecond} {
+		b.Run(fmt.Sprintf("apart=%s", apart), func(b *testing.B) {
+			m, err := OpenImport(b.TempDir(), Options{})
+			require.NoError(b, err)
+			at := time.UnixMicro(1_700_000_000_000_000)
+			payload := make([]byte, 256)
+			for i := 0; b.Loop(); i++ {
+				at = at.Add(apart)
+				e := engine.Event{Position: engine.Position(i), Stream: fmt.Sprintf("order-%d", i/5), ID: uuid.New(),
+					Type: "t", RecordedAt: at, Payload: payload}
+				if err := m.Add(b.Context(), e); err != nil {
+					b.Fatal(err)
+				}
+			}
+			_, err = m.Finish(b.Context())
+			require.NoError(b, err)
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+		})
+	}
 }

@@ -254,21 +254,8 @@ func misplaced(q *request, events []engine.Event) error {
 
 // ask has the writer do something, which it always answers.
 func (r *Replica) ask(ctx context.Context, do func(w *writer) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
 	s := r.store
 	s.gate.RLock()
 	defer s.gate.RUnlock()
-	if s.closed.Load() {
-		return engine.ErrClosed
-	}
-	err := s.askWriter(context.WithoutCancel(ctx), do)
-	if errors.Is(err, errSwapRefused) {
-		if moved := s.ended(); moved != nil {
-			return moved
-		}
-		return engine.ErrPoisoned
-	}
-	return err
+	return s.order(ctx, do)
 }

@@ -374,20 +374,9 @@ func (f *foreignFrame) tellsOfDone() bool {
 	return false
 }
 
-// ask has the writer of the copy do something. It is not abandoned half way: the writer always
-// answers.
+// ask has the writer of the copy do something, which it always answers.
 func (s *Standby) ask(ctx context.Context, do func(w *writer) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	err := s.dest.askWriter(context.WithoutCancel(ctx), do)
-	if errors.Is(err, errSwapRefused) {
-		if moved := s.dest.ended(); moved != nil {
-			return moved
-		}
-		return engine.ErrPoisoned
-	}
-	return err
+	return s.dest.order(ctx, do)
 }
 
 // StoreID returns the id of the store that source and copy share, uuid.Nil while the source has no

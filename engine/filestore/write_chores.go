@@ -31,6 +31,25 @@ func (s *FileStore) askWriter(ctx context.Context, do func(w *writer) error) err
 	}
 }
 
+// order has the writer, which holds the lock, do something, and returns its error. It is not abandoned
+// half way: the writer always answers. Nobody closes the store meanwhile.
+func (s *FileStore) order(ctx context.Context, do func(w *writer) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if s.closed.Load() {
+		return engine.ErrClosed
+	}
+	err := s.askWriter(context.WithoutCancel(ctx), do)
+	if errors.Is(err, errSwapRefused) {
+		if moved := s.ended(); moved != nil {
+			return moved
+		}
+		return engine.ErrPoisoned
+	}
+	return err
+}
+
 // chore does what the eraser asks.
 func (w *writer) chore(c *chore) {
 	if w.log == nil || w.poison != nil {

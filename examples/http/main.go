@@ -11,6 +11,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"flag"
 	"log"
@@ -19,11 +20,45 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold/metrics"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	_ "modernc.org/sqlite"
 )
+
+// The events of the shop. Each order is a stream, whose state is an order.
+type (
+	OrderPlaced struct {
+		Customer string
+		Total    int
+		Coupon   string `json:",omitempty"`
+	}
+	OrderPaid struct{}
+	order     struct {
+		OrderPlaced
+		Paid, placed bool
+	}
+)
+
+func init() {
+	eventfold.Register[OrderPlaced](eventfold.DefaultRegistry, "OrderPlaced")
+	eventfold.Register[OrderPaid](eventfold.DefaultRegistry, "OrderPaid")
+}
+
+var foldOrder = eventfold.Typed(func(o order, event any) order {
+	switch e := event.(type) {
+	case OrderPlaced:
+		o.OrderPlaced, o.placed = e, true
+	case OrderPaid:
+		o.Paid = true
+	}
+	return o
+})
 
 func main() {
 	listen := flag.String("listen", "localhost:8080", "the `address` to listen on")
@@ -38,6 +73,11 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+}
+
+type shop struct {
+	events, tables *sql.DB
+	running        context.Context // ends with the projection
 }
 
 // run serves until ctx ends, and then finishes what was begun, for ten seconds at most.
@@ -60,10 +100,115 @@ func run(ctx context.Context, listener net.Listener, data string) error {
 	soon, stop := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer stop()
 	errs := []error{server.Shutdown(soon), server.Close(), <-ended, <-ended}
-	for i, err := range errs {
-		if errors.Is(err, context.Canceled) || errors.Is(err, http.ErrServerClosed) {
-			errs[i] = nil // as it should be
-		}
+	return errors.Join(slices.DeleteFunc(errs, func(err error) bool { // as it should be
+		return errors.Is(err, context.Canceled) || errors.Is(err, http.ErrServerClosed)
+	})...)
+}
+
+func (s *shop) routes() http.Handler {
+	told := prometheus.NewRegistry()
+	told.MustRegister(metrics.NewCollector(s.events, metrics.Options{}))
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(told, promhttp.HandlerOpts{}))
+	mux.Handle("POST /orders/{id}", answer(s.place))
+	mux.Handle("POST /orders/{id}/pay", answer(s.pay))
+	mux.Handle("GET /orders/{id}", answer(s.order))
+	mux.Handle("GET /customers", answer(s.totals))
+	mux.Handle("GET /projections", answer(func(ctx context.Context, _ *http.Request) (any, error) {
+		return eventfold.Projections(ctx, s.tables)
+	}))
+	return mux
+}
+
+// A refusal is a decision against what was asked.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+// An answer is JSON. A request that comes again with its key has the answer of the first time.
+type answer func(ctx context.Context, r *http.Request) (any, error)
+
+func (f answer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx := r.Context()
+	if key := r.Header.Get("Idempotency-Key"); key != "" {
+		ctx = eventfold.WithRequest(ctx, r.URL.Path+" "+key)
 	}
-	return errors.Join(errs...)
+	switch body, err := f(ctx, r); {
+	case err == nil:
+		_ = json.NewEncoder(w).Encode(body) // the client may be gone
+	case errors.As(err, new(refusal)):
+		http.Error(w, err.Error(), http.StatusConflict)
+	default:
+		http.Error(w, "it did not work", http.StatusInternalServerError)
+	}
+}
+
+// place takes an order, and with it its coupon, if nobody has used that.
+func (s *shop) place(ctx context.Context, r *http.Request) (any, error) {
+	var e OrderPlaced
+	if err := json.NewDecoder(http.MaxBytesReader(nil, r.Body, 1<<16)).Decode(&e); err != nil {
+		return nil, refusal("an order is JSON: " + err.Error())
+	}
+	placed := eventfold.Draft{Stream: "order-" + r.PathValue("id"), Event: e}
+	same := eventfold.Where("stream = ?", placed.Stream)
+	if e.Coupon != "" {
+		placed.Tags = []string{"coupon:" + e.Coupon}
+		same = same.Or(eventfold.WithTags(placed.Tags...))
+	}
+	return eventfold.Decide(ctx, s.events, same, foldOrder, func(o order) ([]eventfold.Draft, error) {
+		if o.placed {
+			return nil, refusal("there is such an order, or the coupon is used")
+		}
+		return []eventfold.Draft{placed}, nil
+	})
+}
+
+// pay notes that an order is paid, once.
+func (s *shop) pay(ctx context.Context, r *http.Request) (any, error) {
+	paid := eventfold.Draft{Stream: "order-" + r.PathValue("id"), Event: OrderPaid{}}
+	its := eventfold.Where("stream = ?", paid.Stream)
+	return eventfold.Decide(ctx, s.events, its, foldOrder, func(o order) ([]eventfold.Draft, error) {
+		if o.Paid || !o.placed {
+			return nil, refusal("there is no such order to be paid")
+		}
+		return []eventfold.Draft{paid}, nil
+	})
+}
+
+func (s *shop) order(ctx context.Context, r *http.Request) (any, error) {
+	o, _, err := eventfold.Load(ctx, s.events, "order-"+r.PathValue("id"), foldOrder)
+	return o, err
+}
+
+// customers is the projection: what each customer has ordered.
+func (s *shop) customers() eventfold.Projection {
+	return eventfold.Projection{
+		Name: "customers", Version: 1, Target: s.tables, Query: `SELECT event FROM $all WHERE type = 'OrderPlaced'`,
+		Setup: func(ctx context.Context, tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, `DROP TABLE IF EXISTS customer; CREATE TABLE customer (name PRIMARY KEY, total)`)
+			return err
+		},
+		Handle: func(ctx context.Context, tx *sql.Tx, d eventfold.Delivery) error {
+			event, err := eventfold.DefaultRegistry.Decode(d.Event)
+			if e, ok := event.(OrderPlaced); ok { // otherwise it was erased
+				_, err = tx.ExecContext(ctx, `INSERT INTO customer VALUES (?, ?)
+					ON CONFLICT (name) DO UPDATE SET total = total + excluded.total`, e.Customer, e.Total)
+			}
+			return err
+		},
+	}
+}
+
+// totals reads the projection, which has what was written at ?position= by then.
+func (s *shop) totals(ctx context.Context, r *http.Request) (any, error) {
+	at, _ := strconv.ParseInt(r.FormValue("position"), 10, 64)
+	waiting, stop := context.WithTimeout(s.running, 5*time.Second) // nobody waits for what does not come
+	defer stop()
+	defer context.AfterFunc(ctx, stop)()
+	if err := eventfold.WaitFor(waiting, s.events, s.customers(), eventfold.Position(at)); err != nil {
+		return nil, err
+	}
+	var totals string
+	err := s.tables.QueryRowContext(ctx, `SELECT json_group_object(name, total) FROM customer`).Scan(&totals)
+	return json.RawMessage(totals), err
 }

@@ -20,7 +20,8 @@ func TestGrafanaFrames(t *testing.T) {
 	}{
 		{`SELECT recorded_at AS time, position, stream, type FROM $all ORDER BY position`,
 			[]data.FieldType{data.FieldTypeTime, data.FieldTypeInt64, data.FieldTypeString, data.FieldTypeString}, 3},
-		{`SELECT payload, metadata FROM $all`, []data.FieldType{data.FieldTypeNullableString, data.FieldTypeNullableString}, 3},
+		{`SELECT payload, metadata FROM $all`,
+			[]data.FieldType{data.FieldTypeNullableString, data.FieldTypeNullableString}, 3},
 		{`SELECT date_trunc('hour', recorded_at) AS time, COUNT(*) AS events FROM $all GROUP BY 1 ORDER BY 1`,
 			[]data.FieldType{data.FieldTypeNullableTime, data.FieldTypeInt64}, 1},
 		{`SELECT type, AVG(CAST(payload->>'$.total' AS REAL)) AS average FROM $all GROUP BY type`,

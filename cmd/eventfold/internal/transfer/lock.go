@@ -6,8 +6,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
+	"github.com/eventfold/eventfold/cmd/eventfold/internal/wholefile"
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/vfs"
 )
@@ -27,7 +30,32 @@ func Lock(path string) (io.Closer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &lock{held, path + lockSuffix}, nil
+	l := &lock{held, path + lockSuffix}
+	if err := sweep(path); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// sweep removes checkpoints of exports to path that were killed before these had their names. Nobody
+// else writes one while the lock is held.
+func sweep(path string) error {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		rest, ours := strings.CutPrefix(e.Name(), filepath.Base(path))
+		rest = strings.TrimPrefix(rest, linesSuffix)
+		if !ours || !wholefile.IsUnfinished(rest, planSuffix) {
+			continue
+		}
+		err := os.Remove(filepath.Join(filepath.Dir(path), e.Name()))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // A lock is one that is held.

@@ -248,12 +248,12 @@ func syncFile(path string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// Read reads the events of a file, or of a text that in gives if path is -.
+// Read reads the events of a file, or of the text that in gives, unless it is nil.
 func Read(path string, in io.Reader, f *Format, o ReadOptions) iter.Seq2[eventfold.Event, error] {
 	switch {
 	case !f.Text:
 		return f.readFile(path)
-	case path == "-":
+	case in != nil:
 		return readFrom(in, f, o)
 	}
 	return readText(path, f, o)
