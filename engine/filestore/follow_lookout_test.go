@@ -111,3 +111,41 @@ func TestALookoutEndsWhenNobodyWaits(t *testing.T) {
 		require.Eventually(t, func() bool { return !running() }, time.Minute, time.Millisecond)
 	}
 }
+
+// TestANoticeIsOneLookHoweverManyFollow: the lookout looks once for each notice, and who waits for
+// streams in which nothing has happened looks when it begins to wait, and no more.
+func TestANoticeIsOneLookHoweverManyFollow(t *testing.T) {
+	for _, followers := range []int{1, 20, 200} {
+		fsys := vfs.NewMem()
+		s := openStore(t, "store", Options{FS: fsys})
+		mustAppend(t, s, "busy", engine.Any, one("1")...)
+		reader := openStore(t, "store", Options{FS: fsys, ReadOnly: true})
+		reader.lookout.mu.Lock()
+		reader.lookout.running = true // this test is the lookout
+		reader.lookout.mu.Unlock()
+		ctx, cancel := context.WithCancel(bg)
+		var waiting sync.WaitGroup
+		for i := range followers {
+			waiting.Go(func() { // ends with ctx
+				what := engine.Filter{Streams: []string{fmt.Sprint("s-", i)}}
+				_, err := reader.Await(what).Wait(ctx, 1)
+				assert.ErrorIs(t, err, context.Canceled)
+			})
+		}
+		require.Eventually(t, func() bool { return int(reader.news.waiting.Load()) == followers }, time.Minute,
+			time.Millisecond)
+		const notices = 30
+		w, before := &watch{s: reader}, reader.looksBegun.Load() // some may be about to look
+		for range notices {
+			mustAppend(t, s, "busy", engine.Any, one("1")...)
+			w.look(true)
+		}
+		looks := int(reader.looksBegun.Load() - before)
+		assert.GreaterOrEqual(t, looks, notices)
+		assert.LessOrEqual(t, looks, notices+followers)
+		assert.EqualValues(t, notices+1, reader.durable.Load())
+		assert.EqualValues(t, followers, reader.news.waiting.Load())
+		cancel()
+		waiting.Wait()
+	}
+}
