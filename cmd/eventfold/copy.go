@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"path/filepath"
 	"time"
 
 	"github.com/urfave/cli/v3"
 
 	"github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold/cmd/eventfold/internal/wholefile"
 )
 
 func copyCommand() *cli.Command {
@@ -56,11 +59,26 @@ func newReplica(dir string, r eventfold.StandbyReport) replica {
 	return p
 }
 
+// holdCopy keeps every other copy to a directory away until it is closed: of two that make it at one
+// moment each might take what the other has begun for an earlier one.
+func holdCopy(to string) (io.Closer, error) {
+	config, err := eventfold.ParseDSN(to)
+	if err != nil {
+		return nil, err
+	}
+	return wholefile.Hold(filepath.Clean(config.Path), ".copying.lock", "copied to")
+}
+
 func runCopy(ctx context.Context, c *cli.Command) error {
 	dsn, args, err := storeArguments(c, "DIR")
 	if err != nil {
 		return err
 	}
+	held, err := holdCopy(args[0])
+	if err != nil {
+		return err
+	}
+	defer held.Close()
 	progress := newProgress(c, "copy", "events", 0)
 	defer progress.end()
 	r, err := eventfold.Copy(ctx, dsn, args[0], func(r eventfold.StandbyReport) {
@@ -87,6 +105,11 @@ func runReplicate(ctx context.Context, c *cli.Command) error {
 	if every < 0 {
 		return usage("--every is a duration, such as 10s")
 	}
+	held, err := holdCopy(args[0])
+	if err != nil {
+		return err
+	}
+	defer held.Close()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var failed error

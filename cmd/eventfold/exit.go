@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/eventfold/eventfold"
-	"github.com/eventfold/eventfold/cmd/eventfold/internal/transfer"
+	"github.com/eventfold/eventfold/cmd/eventfold/internal/wholefile"
 )
 
 // The exit codes.
@@ -43,7 +43,7 @@ func exitCode(err error) int {
 		return exitDamage
 	case errors.As(err, new(*eventfold.HeadError)), errors.As(err, new(errLost)):
 		return exitDamage
-	case errors.As(err, new(*eventfold.SealError)), errors.As(err, new(*transfer.BusyError)):
+	case errors.As(err, new(*eventfold.SealError)), errors.As(err, new(*wholefile.BusyError)):
 		return exitConflict
 	case errors.As(err, &known):
 		if code, ok := exitCodes[known.Code]; ok {

@@ -47,6 +47,11 @@ func restore(ctx context.Context, c *cli.Command) error {
 		return err
 	}
 	backup, dir := filepath.Clean(args[0]), filepath.Clean(args[1])
+	held, err := wholefile.Hold(dir, restoring+".lock", "restored to") // whose copy would take the place of ours
+	if err != nil {
+		return err
+	}
+	defer held.Close()
 	if err := checkFree(dir); err != nil {
 		return err
 	}
@@ -64,6 +69,11 @@ func restore(ctx context.Context, c *cli.Command) error {
 	if err := forgetBackup(dir); err != nil {
 		return err
 	}
+	return tellRestored(c, dir, ledger, report)
+}
+
+// tellRestored tells what has been restored.
+func tellRestored(c *cli.Command, dir, ledger string, report *eventfold.ApplyReport) error {
 	head := int64(report.Head.Position)
 	result := struct {
 		Dir    string   `json:"dir"`

@@ -85,6 +85,7 @@ func (s *Standby) checkPlace() error {
 // open opens the copy, and makes it first if it is not there. A source without events has no copy
 // yet.
 func (s *Standby) open(ctx context.Context) error {
+	var refused error // to make it, perhaps because somebody else has made it meanwhile
 	for made := false; ; made = true {
 		dest, err := Open(s.dir, s.opt)
 		if err != nil {
@@ -102,10 +103,10 @@ func (s *Standby) open(ctx context.Context) error {
 			return err
 		}
 		if made || s.source.ReadIndex().Head() == 0 {
-			return nil
+			return refused
 		}
-		if err := s.copy(ctx); err != nil {
-			return err
+		if refused = s.copy(ctx); refused != nil && !errors.As(refused, new(*BackupError)) {
+			return refused
 		}
 	}
 }

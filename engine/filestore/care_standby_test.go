@@ -3,6 +3,7 @@ package filestore
 import (
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -305,4 +306,40 @@ func TestALedgerThatWasAppliedToTheSourceReachesItsBackup(t *testing.T) {
 	applyLedger(t, ledgerOf(t, s), restored, Options{})
 	assert.Equal(t, head, backUp())
 	requireClean(t, backup, head, marked)
+}
+
+// A beforeLockFS calls before, once, when a lock is asked for.
+type beforeLockFS struct {
+	vfs.FS
+	before func()
+}
+
+func (f *beforeLockFS) Lock(name, holder string) (io.Closer, error) {
+	if before := f.before; before != nil {
+		f.before = nil
+		before()
+	}
+	return f.FS.Lock(name, holder)
+}
+
+// Somebody else makes the copy when this one has found that there is none.
+func TestACopyThatSomebodyElseHasMadeMeanwhileIsGoneOnWith(t *testing.T) {
+	fsys := vfs.NewMem()
+	source := openStore(t, "source", Options{FS: fsys})
+	mustAppend(t, source, "s", engine.Any, one("{}")...)
+	reader := openStore(t, "source", Options{FS: fsys, ReadOnly: true})
+	made := false
+	late, err := OpenStandby(t.Context(), reader, "copy", Options{FS: &beforeLockFS{fsys, func() {
+		theirs, err := OpenStandby(t.Context(), reader, "copy", Options{FS: fsys})
+		require.NoError(t, err)
+		require.NoError(t, theirs.Close())
+		made = true
+	}}})
+	require.NoError(t, err)
+	require.True(t, made)
+	mustAppend(t, source, "s", engine.Any, one("{}")...)
+	_, err = late.Catch(t.Context(), nil)
+	require.NoError(t, err)
+	require.NoError(t, late.Close())
+	assert.Equal(t, eventsOf(t, source), eventsOf(t, openStore(t, "copy", Options{FS: fsys, ReadOnly: true})))
 }
