@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"database/sql/driver"
 	"encoding/binary"
@@ -9,6 +10,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -63,6 +67,28 @@ func measureBytes(d time.Duration, work func(src, dst []byte)) float64 {
 		n++
 	}
 	return float64(n) * float64(len(src)) / time.Since(start).Seconds()
+}
+
+// measureChecksums returns the bytes per second of which all processors together make SHA-256 and
+// CRC32C, in memory.
+func measureChecksums(d time.Duration) float64 {
+	buffer := make([]byte, 1<<20)
+	for i := range buffer {
+		buffer[i] = byte(i * 7)
+	}
+	var total atomic.Int64
+	var group sync.WaitGroup
+	start := time.Now()
+	for range runtime.GOMAXPROCS(0) {
+		group.Go(func() { // ends when the time is over
+			for time.Since(start) < d {
+				sum := sha256.Sum256(buffer)
+				total.Add(int64(len(buffer)) + int64(sum[0]&0) + int64(crc32Of(buffer)&0))
+			}
+		})
+	}
+	group.Wait()
+	return float64(total.Load()) / time.Since(start).Seconds()
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

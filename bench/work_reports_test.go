@@ -5,6 +5,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/eventfold/eventfold/internal/testenv"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -20,19 +21,22 @@ func TestEveryReportHasTheSameAnswerEverywhere(t *testing.T) {
 			continue
 		}
 		t.Run(p.name, func(t *testing.T) {
-			dir, err := os.MkdirTemp("", "reports") // a socket's name has at most 107 bytes, and t's is long
+			dir, err := os.MkdirTemp(testenv.MemoryDir(), "reports") // a socket's name has at most 107 bytes, and t's is long
 			require.NoError(t, err)
 			defer os.RemoveAll(dir)
 			require.NoError(t, os.Chmod(dir, 0o755)) // the PostgreSQL server runs as another user
 			err = s.open(dir)
-			if errors.Is(err, errUnsupported) {
-				t.Skipf("%s is not installed here: %v", p.name, err)
+			if missing := (*missingError)(nil); errors.As(err, &missing) {
+				t.Skipf("%s: %v", p.name, err)
 			}
 			require.NoError(t, err)
 			defer func() { assert.NoError(t, s.close()) }()
-			_, _, err = dataset(events, func(batch []event) error { return s.appendAll(t.Context(), batch) })
+			err = dataset(events, false, func(batch []event) error { return s.appendAll(t.Context(), batch) })
 			require.NoError(t, err)
 			for _, q := range reportQueries {
+				if q.hashed && r.looping() {
+					continue
+				}
 				got, err := q.ask(t.Context(), r, events)
 				require.NoError(t, err, q.name)
 				require.NotEmpty(t, got, q.name)
@@ -46,11 +50,22 @@ func TestEveryReportHasTheSameAnswerEverywhere(t *testing.T) {
 }
 
 func TestARunWithTwoAnswersIsNoRun(t *testing.T) {
-	var b bench
-	require.NoError(t, b.compare(oursSQL, result{Metric: "EXISTS", Answer: "7\n"}))
-	require.NoError(t, b.compare(duckPeer, result{Metric: "EXISTS", Answer: "7\n"}))
-	require.NoError(t, b.compare(duckPeer, result{Metric: "scan"}))
-	assert.ErrorContains(t, b.compare(sqlitePeer, result{Metric: "EXISTS", Answer: "8\n"}), "EXISTS")
+	b := bench{answers: map[string]string{}}
+	var got []string
+	note := func(peer string, one result) {
+		figures := map[string][]float64{}
+		b.note(job{Peer: peer}, []result{one}, figures)
+		for metric := range figures {
+			got = append(got, peer+": "+metric)
+		}
+	}
+	note(oursSQL, result{Metric: "EXISTS", Answer: "7\n"})
+	note(duckPeer, result{Metric: "EXISTS", Answer: "7\n"})
+	note(duckPeer, result{Metric: "scan"})
+	note(sqlitePeer, result{Metric: "EXISTS", Answer: "8\n"})
+	assert.Equal(t, []string{oursSQL + ": EXISTS", duckPeer + ": EXISTS", duckPeer + ": scan"}, got)
+	assert.Equal(t, 1, b.wrong)
+	assert.Contains(t, b.failures(), "WRONG")
 }
 
 func TestTheBestPeerIsNamed(t *testing.T) {
@@ -59,5 +74,5 @@ func TestTheBestPeerIsNamed(t *testing.T) {
 		oursSQL: {"batches of 100": 9}, oursZstd: {"batches of 100": 8}, pebblePeer: {"batches of 100": 3}, boltPeer: {"batches of 100": 2},
 	}}}}
 	assert.Equal(t, bestPeer+": "+pebblePeer, b.comparedWith(one))
-	assert.Contains(t, b.targets(), pebblePeer)
+	assert.Contains(t, b.targets([]string{"batches of 100"}), pebblePeer)
 }
