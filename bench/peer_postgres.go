@@ -72,7 +72,7 @@ func (s *postgresStore) open(dir string) error {
 		}
 	}
 	s.server = exec.Command(postgres, "-D", data, "-k", dir, "-c", "listen_addresses=", "-c", "max_connections=300",
-		"-c", "shared_buffers=512MB")
+		"-c", "shared_buffers=512MB", "-c", "max_wal_size=4GB")
 	s.server.SysProcAttr, s.server.Dir = as, dir
 	if err := s.server.Start(); err != nil {
 		return err

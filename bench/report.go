@@ -38,19 +38,36 @@ func (b *bench) has(peer string, metrics ...string) bool {
 	return slices.ContainsFunc(metrics, func(metric string) bool { return !math.IsNaN(b.value(peer, metric)) })
 }
 
-// markdown is the report, whose headings are of the third level.
+// A block is a part of the report that has a place of its own in performance.md.
+type block struct{ key, heading, text string }
+
+// blocks are the report, without what was not measured.
+func (b *bench) blocks() []block {
+	list := []block{{"run", "The run", b.about()}}
+	for i := range sections {
+		if text := b.section(&sections[i]); text != "" {
+			list = append(list, block{sections[i].key, sections[i].ask, text})
+		}
+	}
+	return list
+}
+
+// markdown is the report.
 func (b *bench) markdown() string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "Measured by `go run -C bench . -rounds %d -events %d -seconds %v -tries %d` on %s/%s with %d "+
+	for _, one := range b.blocks() {
+		fmt.Fprintf(&s, "## %s\n\n%s\n\n", one.heading, one.text)
+	}
+	return s.String()
+}
+
+// about tells how it was measured, what the machine gives at best, and which figures are missing.
+func (b *bench) about() string {
+	text := fmt.Sprintf("Measured by `go run -C bench . -rounds %d -events %d -seconds %v -tries %d` on %s/%s with %d "+
 		"processors, in %.0f minutes; medians over the rounds. Others kept %.2f processors busy meanwhile (median over the "+
 		"processes; %.2f at most).\n\n", len(b.rounds), b.events, b.seconds, b.tries, runtime.GOOS, runtime.GOARCH,
 		runtime.NumCPU(), b.took.Minutes(), max(median(b.others), 0), slices.Max(append(b.others, 0)))
-	s.WriteString(b.limits())
-	for i := range sections {
-		s.WriteString(b.section(&sections[i]))
-	}
-	s.WriteString(b.failures())
-	return s.String()
+	return strings.TrimSpace(text + b.limits() + b.failures())
 }
 
 // section is "" if nothing of it was measured.
@@ -60,7 +77,6 @@ func (b *bench) section(sec *section) string {
 		return ""
 	}
 	var s strings.Builder
-	fmt.Fprintf(&s, "### %s\n\n", sec.ask)
 	for _, c := range sec.drawn(b) {
 		fmt.Fprintf(&s, "![%s](%s.svg)\n", c.title, c.file)
 	}
@@ -70,14 +86,14 @@ func (b *bench) section(sec *section) string {
 		}
 	}
 	if sec.reports {
-		fmt.Fprintf(&s, "\nReports in SQL, in milliseconds (the median of five, or of as many as three seconds allow):\n\n%s\n",
-			b.reports())
+		fmt.Fprintf(&s, "\nReports in SQL, in milliseconds (the median of five, or of as many as fit %v):\n\n%s\n",
+			b.seconds, b.reports())
 	}
 	if text := b.targets(metrics); text != "" {
 		fmt.Fprintf(&s, "\nTargets, as ratios within a round, of which more is better; those compared with nothing are "+
 			"figures, of which less is better:\n\n%s\n", text)
 	}
-	return s.String() + "\n"
+	return strings.TrimSpace(s.String())
 }
 
 // limits describes what the machine gives at best, and what appends cost our writer.
@@ -238,13 +254,7 @@ func (b *bench) failures() string {
 	return s.String()
 }
 
-// The figures stand between these lines in performance.md.
-const (
-	figuresBegin = "<!-- figures: begin -->"
-	figuresEnd   = "<!-- figures: end -->"
-)
-
-// writeTo puts the report into performance.md of the directory, in the place of the one before, and
+// writeTo puts each block into performance.md of the directory, in the place of the one before, and
 // draws the charts.
 func (b *bench) writeTo(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -255,7 +265,11 @@ func (b *bench) writeTo(dir string) error {
 	if err != nil && !os.IsNotExist(err) {
 		return err
 	}
-	if err := os.WriteFile(name, []byte(replaceFigures(string(old), b.markdown())), 0o644); err != nil {
+	page := string(old)
+	for _, one := range b.blocks() {
+		page = one.replace(page)
+	}
+	if err := os.WriteFile(name, []byte(page), 0o644); err != nil {
 		return err
 	}
 	for i := range sections {
@@ -268,12 +282,14 @@ func (b *bench) writeTo(dir string) error {
 	return b.drawReports(filepath.Join(dir, reportsChart+".svg"))
 }
 
-// replaceFigures returns the page with other figures. A page without any gets them at its end.
-func replaceFigures(page, figures string) string {
-	before, rest, found := strings.Cut(page, figuresBegin)
-	_, after, closed := strings.Cut(rest, figuresEnd)
+// replace puts the block between the lines that begin and end it. A page without them gets it at its
+// end, with a heading.
+func (one block) replace(page string) string {
+	begin, end := "<!-- figures: "+one.key+" -->", "<!-- end of "+one.key+" -->"
+	before, rest, found := strings.Cut(page, begin)
+	_, after, closed := strings.Cut(rest, end)
 	if !found || !closed {
-		before, after = page, "\n"
+		before, after = strings.TrimLeft(strings.TrimRight(page, "\n")+"\n\n## "+one.heading+"\n\n", "\n"), "\n"
 	}
-	return before + figuresBegin + "\n\n" + strings.TrimSpace(figures) + "\n\n" + figuresEnd + after
+	return before + begin + "\n\n" + one.text + "\n\n" + end + after
 }

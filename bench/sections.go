@@ -2,6 +2,7 @@ package main
 
 // A section of the report answers one question of a user.
 type section struct {
+	key     string // of its place in performance.md
 	ask     string
 	tables  []figureTable
 	charts  []chart
@@ -17,7 +18,6 @@ type figureTable struct {
 // A figure is a column of a table: a metric, with its unit and the digits that it is worth.
 type figure struct {
 	metric, unit, format string
-	heading              string // what the column is called, if it is not the metric
 }
 
 // A chart is drawn of the figures of all peers that have the first.
@@ -34,7 +34,7 @@ const (
 // sections are the report, in this order.
 var sections = []section{
 	{
-		ask: "How fast can I append?",
+		key: "append", ask: "How fast can I append?",
 		tables: []figureTable{
 			{"One event an append, durable when it returns, with a check of its stream's version, from 1 to 256 clients", []figure{
 				{metric: "append 1", unit: eventsRate}, {metric: "append 8", unit: eventsRate},
@@ -61,7 +61,7 @@ var sections = []section{
 		},
 	},
 	{
-		ask: "How fast can I read?",
+		key: "read", ask: "How fast can I read?",
 		tables: []figureTable{
 			{"A process's first read, when the store is open and the system has the files in memory, and what Go's heap gave out for it", []figure{
 				{metric: "first of 10", unit: "ms", format: "%.3f"}, {metric: "first of 10, apart", unit: "ms", format: "%.3f"},
@@ -81,7 +81,7 @@ var sections = []section{
 		},
 	},
 	{
-		ask: "What do reports cost?",
+		key: "reports", ask: "What do reports cost?",
 		tables: []figureTable{
 			{"What every store can tell somehow", []figure{
 				{metric: "count per type", unit: "ms", format: "%.3f"}, {metric: "count one type", unit: "ms", format: "%.3f"},
@@ -92,7 +92,7 @@ var sections = []section{
 		reports: true,
 	},
 	{
-		ask: "What do readers cost the writer?",
+		key: "beside", ask: "What do readers cost the writer?",
 		tables: []figureTable{
 			{"One client appends, alone, beside four that sum a field by type, and beside a hundred that read single events", []figure{
 				{metric: "writer alone", unit: eventsRate}, {metric: "writer beside 4 sums", unit: eventsRate},
@@ -124,7 +124,7 @@ var sections = []section{
 			[]string{"writer alone", "writer beside 4 sums", "writer beside 100 points"}}},
 	},
 	{
-		ask: "What does a restart cost?",
+		key: "restart", ask: "What does a restart cost?",
 		tables: []figureTable{
 			{"Opening and the first stream of ten, after Close and after kill -9; opening, one append and Close", []figure{
 				{metric: "reopen", unit: "ms", format: "%.1f"}, {metric: "open, killed", unit: "ms", format: "%.1f"},
@@ -139,7 +139,7 @@ var sections = []section{
 		charts: []chart{{"restart", "Opening and a first read, milliseconds", []string{"reopen", "open, killed"}}},
 	},
 	{
-		ask: "What does it take?",
+		key: "room", ask: "What does it take?",
 		tables: []figureTable{
 			{"On the disk, with room laid ahead, and in memory when the store is open and one stream was read", []figure{
 				{metric: "disk", unit: "bytes/event"}, {metric: "disk, ids", unit: "bytes/event"},

@@ -56,7 +56,7 @@ func (j job) reads(p peer) (results []result, err error) {
 func (j job) readings(p peer, names setNames) []reading {
 	asked := func(ask func() (string, error)) func() (float64, string, error) {
 		return func() (value float64, answer string, err error) {
-			value, err = timed(func() (err error) { answer, err = ask(); return err })
+			value, err = j.timed(func() (err error) { answer, err = ask(); return err })
 			return value, answer, err
 		}
 	}
@@ -157,15 +157,12 @@ func (j job) scanEvents(p peer) (rate float64, answer string, err error) {
 	return float64(n) / time.Since(start).Seconds(), fmt.Sprint(n), err
 }
 
-// A question is asked five times, but not again when that has taken three seconds.
-const (
-	timesAsked = 5
-	timeAsked  = 3 * time.Second
-)
+// timesAsked is how often a question is asked, if that does not take longer than a timed workload.
+const timesAsked = 5
 
 // timed returns the milliseconds that ask takes, the median of as often as it is asked.
-func timed(ask func() error) (float64, error) {
-	took, err := repeated(timesAsked, timeAsked, ask)
+func (j job) timed(ask func() error) (float64, error) {
+	took, err := repeated(timesAsked, j.Each, ask)
 	if err != nil {
 		return 0, err
 	}

@@ -181,7 +181,7 @@ func (j job) report(q reportQuery, r reporter) result {
 		return one
 	}
 	var err error
-	one.Value, err = timed(func() (err error) {
+	one.Value, err = j.timed(func() (err error) {
 		one.Answer, err = q.ask(ctx, r, j.Events)
 		return err
 	})
