@@ -53,7 +53,8 @@ func (b *bench) run(rounds int) (err error) {
 	if err := os.Chmod(b.base, 0o755); err != nil { // the PostgreSQL server runs as another user
 		return err
 	}
-	bar := progressbar.NewOptions(rounds*len(b.works)*len(b.names), progressbar.OptionSetWriter(cmp.Or[io.Writer](b.progress, io.Discard)),
+	bar := progressbar.NewOptions(rounds*len(b.works)*len(b.names),
+		progressbar.OptionSetWriter(cmp.Or[io.Writer](b.progress, io.Discard)),
 		progressbar.OptionSetDescription("measuring"), progressbar.OptionShowCount())
 	for n := range rounds {
 		b.rounds = append(b.rounds, round{values: map[string]map[string]float64{}})

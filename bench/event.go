@@ -67,14 +67,10 @@ func (m maker) event(stream string, version int64) event {
 		`{"order":%d,"customer":"c-%06d","amount":%d,"currency":"EUR",`+
 			`"lines":[{"sku":"A-%04d","n":%d},{"sku":"B-%04d","n":%d}],"note":"`,
 		m.IntN(1e9), m.IntN(1e6), m.IntN(100000), m.IntN(1e4), m.IntN(9), m.IntN(1e4), m.IntN(9))
-	for len(payload) < payloadSize-2 {
-		payload = append(payload, 'a'+byte(m.IntN(26)))
-	}
+	payload = m.fill(payload, payloadSize-2, 'a', 26)
 	payload = append(payload, '"', '}')
 	metadata := fmt.Appendf(make([]byte, 0, metadataSize), `{"user":"u-%05d","trace":"`, m.IntN(1e5))
-	for len(metadata) < metadataSize-2 {
-		metadata = append(metadata, '0'+byte(m.IntN(10)))
-	}
+	metadata = m.fill(metadata, metadataSize-2, '0', 10)
 	metadata = append(metadata, '"', '}')
 	return event{
 		stream:   stream,
@@ -83,6 +79,19 @@ func (m maker) event(stream string, version int64) event {
 		payload:  payload,
 		metadata: metadata,
 	}
+}
+
+// fill appends random ones of the kinds of letters that begin with first, up to the size.
+func (m maker) fill(dst []byte, size int, first byte, kinds uint64) []byte {
+	var left uint64
+	for len(dst) < size {
+		if left < kinds {
+			left = m.Uint64()
+		}
+		dst = append(dst, first+byte(left%kinds))
+		left /= kinds
+	}
+	return dst
 }
 
 // hasID marks, in the length of the type, an event whose id the client has made.

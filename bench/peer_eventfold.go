@@ -234,7 +234,8 @@ func (s *eventfoldEngine) scan(use func(*event)) error {
 
 func (s *eventfoldEngine) readAt(n int64, use func(*event)) error {
 	index := s.store.ReadIndex()
-	return useCursor(index.At(engine.Position(n+1)).ReadAll(context.Background(), engine.Position(n), engine.Forwards), use)
+	only := index.At(engine.Position(n + 1))
+	return useCursor(only.ReadAll(context.Background(), engine.Position(n), engine.Forwards), use)
 }
 
 // follow implements follower.

@@ -90,8 +90,8 @@ func (b *bench) section(sec *section) string {
 			b.seconds, b.reports())
 	}
 	if text := b.targets(metrics); text != "" {
-		fmt.Fprintf(&s, "\nTargets, as ratios within a round, of which more is better; those compared with nothing are "+
-			"figures, of which less is better:\n\n%s\n", text)
+		fmt.Fprintf(&s, "\nTargets, as ratios within a round, of which more is better; those compared with "+
+			"nothing are figures, of which less is better:\n\n%s\n", text)
 	}
 	return strings.TrimSpace(s.String())
 }

@@ -36,19 +36,21 @@ var sections = []section{
 	{
 		key: "append", ask: "How fast can I append?",
 		tables: []figureTable{
-			{"One event an append, durable when it returns, with a check of its stream's version, from 1 to 256 clients", []figure{
+			{"One event an append, durable when it returns, with a check of its stream's version, " +
+				"from 1 to 256 clients", []figure{
 				{metric: "append 1", unit: eventsRate}, {metric: "append 8", unit: eventsRate},
 				{metric: "append 64", unit: eventsRate}, {metric: "append 256", unit: eventsRate},
 				{metric: "append 1 p99", unit: "µs"}, {metric: "append 64 p99", unit: "µs"},
 				{metric: "append 256 p99", unit: "µs"},
 				{metric: "append 1, ids", unit: eventsRate}, {metric: "append 64, ids", unit: eventsRate},
 			}},
-			{"A hundred events at a time, as a transaction of statements and as the rows of one; \"ids\" are made by the client", []figure{
+			{"A hundred events at a time, as a transaction of statements and as the rows of one; " +
+				"\"ids\" are made by the client", []figure{
 				{metric: "batches of 100", unit: eventsRate}, {metric: "batches of 100, ids", unit: eventsRate},
 				{metric: "100 rows a statement", unit: eventsRate}, {metric: "100 rows a statement, ids", unit: eventsRate},
 			}},
-			{"Loading the data set, a thousand events at a time, and appending to ever more streams at a time: the first, the second " +
-				"and the tenth event of each", []figure{
+			{"Loading the data set, a thousand events at a time, and appending to ever more " +
+				"streams at a time: the first, the second and the tenth event of each", []figure{
 				{metric: "load", unit: eventsRate}, {metric: "load, ids", unit: eventsRate},
 				{metric: "growth, new", unit: eventsRate}, {metric: "growth, second", unit: eventsRate},
 				{metric: "growth, tenth", unit: eventsRate},
@@ -63,13 +65,17 @@ var sections = []section{
 	{
 		key: "read", ask: "How fast can I read?",
 		tables: []figureTable{
-			{"A process's first read, when the store is open and the system has the files in memory, and what Go's heap gave out for it", []figure{
-				{metric: "first of 10", unit: "ms", format: "%.3f"}, {metric: "first of 10, apart", unit: "ms", format: "%.3f"},
+			{"A process's first read, when the store is open and the system has the files in " +
+				"memory, and what Go's heap gave out for it", []figure{
+				{metric: "first of 10", unit: "ms", format: "%.3f"},
+				{metric: "first of 10, apart", unit: "ms", format: "%.3f"},
 				{metric: "first of 1000", unit: "ms", format: "%.2f"},
-				{metric: "first of 10 heap", unit: "MB", format: "%.2f"}, {metric: "first of 10, apart heap", unit: "MB", format: "%.2f"},
+				{metric: "first of 10 heap", unit: "MB", format: "%.2f"},
+				{metric: "first of 10, apart heap", unit: "MB", format: "%.2f"},
 				{metric: "first of 1000 heap", unit: "MB", format: "%.2f"},
 			}},
-			{"Streams and single events, read before; streams of ten lie side by side or apart, those of a thousand over the whole log", []figure{
+			{"Streams and single events, read before; streams of ten lie side by side or apart, " +
+				"those of a thousand over the whole log", []figure{
 				{metric: "streams of 10", unit: streamsRate}, {metric: "streams of 10, apart", unit: streamsRate},
 				{metric: "streams of 1000", unit: streamsRate}, {metric: "one event", unit: eventsRate},
 			}},
@@ -84,7 +90,8 @@ var sections = []section{
 		key: "reports", ask: "What do reports cost?",
 		tables: []figureTable{
 			{"What every store can tell somehow", []figure{
-				{metric: "count per type", unit: "ms", format: "%.3f"}, {metric: "count one type", unit: "ms", format: "%.3f"},
+				{metric: "count per type", unit: "ms", format: "%.3f"},
+				{metric: "count one type", unit: "ms", format: "%.3f"},
 				{metric: "sum per type", unit: "ms", format: "%.1f"},
 			}},
 		},
@@ -94,30 +101,38 @@ var sections = []section{
 	{
 		key: "beside", ask: "What do readers cost the writer?",
 		tables: []figureTable{
-			{"One client appends, alone, beside four that sum a field by type, and beside a hundred that read single events", []figure{
+			{"One client appends, alone, beside four that sum a field by type, and beside a " +
+				"hundred that read single events", []figure{
 				{metric: "writer alone", unit: eventsRate}, {metric: "writer beside 4 sums", unit: eventsRate},
 				{metric: "writer beside 100 points", unit: eventsRate},
-				{metric: "writer alone p99", unit: "ms", format: "%.2f"}, {metric: "writer beside 4 sums p99", unit: "ms", format: "%.2f"},
+				{metric: "writer alone p99", unit: "ms", format: "%.2f"},
+				{metric: "writer beside 4 sums p99", unit: "ms", format: "%.2f"},
 				{metric: "writer beside 100 points p99", unit: "ms", format: "%.2f"},
 			}},
 			{"What the readers get", []figure{
-				{metric: "4 sums alone", unit: "1/s", format: "%.1f"}, {metric: "4 sums beside a writer", unit: "1/s", format: "%.1f"},
+				{metric: "4 sums alone", unit: "1/s", format: "%.1f"},
+				{metric: "4 sums beside a writer", unit: "1/s", format: "%.1f"},
 				{metric: "100 points alone", unit: "1/s"}, {metric: "100 points beside a writer", unit: "1/s"},
 			}},
-			{"Followers in the writer's process, each of a stream of its own; every event is one follower's. A delivery begins with the append", []figure{
-				{metric: "writer beside 0 followers", unit: eventsRate}, {metric: "writer beside 1 followers", unit: eventsRate},
+			{"Followers in the writer's process, each of a stream of its own; every event is one " +
+				"follower's. A delivery begins with the append", []figure{
+				{metric: "writer beside 0 followers", unit: eventsRate}, {metric: "writer beside 1 follower", unit: eventsRate},
 				{metric: "writer beside 1000 followers", unit: eventsRate},
-				{metric: "delivery to 1 followers p50", unit: "ms", format: "%.2f"},
-				{metric: "delivery to 1 followers p99", unit: "ms", format: "%.2f"},
+				{metric: "delivery to 1 follower p50", unit: "ms", format: "%.2f"},
+				{metric: "delivery to 1 follower p99", unit: "ms", format: "%.2f"},
 				{metric: "delivery to 1000 followers p50", unit: "ms", format: "%.2f"},
 				{metric: "delivery to 1000 followers p99", unit: "ms", format: "%.2f"},
 			}},
-			{"Followers in another process: what they take of a processor while nobody writes, and from the return of an append to " +
-				"the delivery of its event, below zero if that came before", []figure{
-				{metric: "1 watchers idle", unit: "%", format: "%.2f"}, {metric: "20 watchers idle", unit: "%", format: "%.2f"},
+			{"Followers in another process: what they take of a processor while nobody writes, and " +
+				"from the return of an append to the delivery of its event, below zero if that came " +
+				"before", []figure{
+				{metric: "1 watcher idle", unit: "%", format: "%.2f"},
+				{metric: "20 watchers idle", unit: "%", format: "%.2f"},
 				{metric: "200 watchers idle", unit: "%", format: "%.2f"},
-				{metric: "1 watchers p50", unit: "ms", format: "%.2f"}, {metric: "20 watchers p50", unit: "ms", format: "%.2f"},
-				{metric: "200 watchers p50", unit: "ms", format: "%.2f"}, {metric: "200 watchers p99", unit: "ms", format: "%.2f"},
+				{metric: "1 watcher p50", unit: "ms", format: "%.2f"},
+				{metric: "20 watchers p50", unit: "ms", format: "%.2f"},
+				{metric: "200 watchers p50", unit: "ms", format: "%.2f"},
+				{metric: "200 watchers p99", unit: "ms", format: "%.2f"},
 			}},
 		},
 		charts: []chart{{"beside", "Appends per second of one client beside readers",
@@ -126,8 +141,10 @@ var sections = []section{
 	{
 		key: "restart", ask: "What does a restart cost?",
 		tables: []figureTable{
-			{"Opening and the first stream of ten, after Close and after kill -9; opening, one append and Close", []figure{
-				{metric: "reopen", unit: "ms", format: "%.1f"}, {metric: "open, killed", unit: "ms", format: "%.1f"},
+			{"Opening and the first stream of ten, after Close and after kill -9; opening, one " +
+				"append and Close", []figure{
+				{metric: "reopen", unit: "ms", format: "%.1f"},
+				{metric: "open, killed", unit: "ms", format: "%.1f"},
 				{metric: "open, append, close", unit: "ms", format: "%.1f"},
 				{metric: "open, append, close p99", unit: "ms", format: "%.1f"},
 				{metric: "open, append, close without syncs", unit: "ms", format: "%.1f"},
@@ -141,7 +158,8 @@ var sections = []section{
 	{
 		key: "room", ask: "What does it take?",
 		tables: []figureTable{
-			{"On the disk, with room laid ahead, and in memory when the store is open and one stream was read", []figure{
+			{"On the disk, with room laid ahead, and in memory when the store is open and one " +
+				"stream was read", []figure{
 				{metric: "disk", unit: "bytes/event"}, {metric: "disk, ids", unit: "bytes/event"},
 				{metric: "memory", unit: "MB"},
 			}},

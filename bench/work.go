@@ -2,11 +2,12 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -15,7 +16,7 @@ type work struct {
 	name  string
 	on    ground
 	every bool // it is done in every round, otherwise only in the first one
-	tries int  // it has so many processes of its own for each try, which J.N counts; 0 is one for all
+	tries int  // it has so many processes for each try, which job.N counts; 0 is one process for all
 	run   func(j job, p peer) ([]result, error)
 }
 
@@ -31,11 +32,11 @@ const (
 
 // works are what is measured, in this order. A name says what -only calls it.
 var works = []work{
-	{name: "limits", on: onNothing, every: true, run: func(j job, _ peer) ([]result, error) { return j.limits() }},
-	{name: loadWork, on: makesSet, run: func(j job, p peer) ([]result, error) { return j.load(p, "") }},
-	{name: "load, ids", on: onNothing, run: func(j job, p peer) ([]result, error) { return j.load(p, withIDs) }},
-	{name: "append", on: onNothing, every: true, run: func(j job, p peer) ([]result, error) { return j.appends(p, "") }},
-	{name: "append, ids", on: onNothing, every: true, run: func(j job, p peer) ([]result, error) { return j.appends(p, withIDs) }},
+	{name: limitsName, on: onNothing, every: true, run: func(j job, _ peer) ([]result, error) { return j.limits() }},
+	{name: loadWork, on: makesSet, run: with(job.load, "")},
+	{name: loadWork + withIDs, on: onNothing, run: with(job.load, withIDs)},
+	{name: "append", on: onNothing, every: true, run: with(job.appends, "")},
+	{name: "append" + withIDs, on: onNothing, every: true, run: with(job.appends, withIDs)},
 	{name: "growth", on: onNothing, run: job.growth},
 	{name: "first", on: onSet, every: true, tries: len(firstReads), run: job.first},
 	{name: "read", on: onSet, every: true, run: job.reads},
@@ -46,6 +47,11 @@ var works = []work{
 	{name: "restart", on: onNothing, every: true, run: job.restart},
 	{name: "killed", on: onCopy, every: true, run: job.killed},
 	{name: "verify", on: onSet, every: true, run: job.verify},
+}
+
+// with is a work with ids of the store, or of the client.
+func with(run func(j job, p peer, ids string) ([]result, error), ids string) func(job, peer) ([]result, error) {
+	return func(j job, p peer) ([]result, error) { return run(j, p, ids) }
 }
 
 // helpers are what works ask of processes of their own.
@@ -113,6 +119,14 @@ func repeated(times int, while time.Duration, do func() error) (took []float64, 
 	return took, nil
 }
 
+// counted writes a number of things.
+func counted(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprint(n, " ", noun)
+}
+
 func milliseconds(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e6 }
 
 // diskBytes counts the blocks that a directory takes, so that room only reserved counts too.
@@ -131,7 +145,6 @@ func diskBytes(dir string) (total int64, err error) {
 // warm reads every file in dir, so that the system has it in memory: what a process has to read
 // first does not depend on what has run before.
 func warm(dir string) error {
-	buffer := make([]byte, 1<<20)
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return err
@@ -141,12 +154,7 @@ func warm(dir string) error {
 			return err
 		}
 		defer f.Close()
-		for err == nil {
-			_, err = f.Read(buffer)
-		}
-		if strings.HasSuffix(err.Error(), "EOF") {
-			return nil
-		}
+		_, err = io.Copy(io.Discard, f)
 		return err
 	})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -99,28 +100,33 @@ func (j job) appendWith(p peer, clients int, ids string) (results []result, n in
 		result{Metric: name + " p99" + ids, Value: 1000 * quantile(took, 0.99)}), len(took), nil
 }
 
-// madeEvents is how many different events a client has. Making one takes as long as some stores
-// take to append it, so they are made before the clock starts.
-const madeEvents = 64
+// madeEvents are what clients append, with streams of their own: making an event takes as long as
+// some stores take to append it, so they are made before the clock starts.
+var madeEvents = sync.OnceValue(func() []event {
+	m := randomMaker()
+	list := make([]event, 4096)
+	for i := range list {
+		list[i] = m.event("", 0)
+	}
+	return list
+})
 
 // writers are clients that append an event after the other, each to a stream of its own.
 type writers struct {
-	peer  peer
-	ids   bool
-	made  [][]event
-	took  [][]float64 // milliseconds
-	error atomic.Pointer[error]
+	peer    peer
+	ids     bool
+	typ     string // of the events, if it is not that of the made ones
+	made    []event
+	streams []string    // of the clients
+	took    [][]float64 // milliseconds
+	error   atomic.Pointer[error]
 }
 
 func newWriters(p peer, clients int, ids bool) *writers {
-	w := &writers{peer: p, ids: ids, made: make([][]event, clients), took: make([][]float64, clients)}
-	for c := range w.made {
-		m := randomMaker()
-		w.made[c] = make([]event, madeEvents)
-		stream := m.stream()
-		for i := range w.made[c] {
-			w.made[c][i] = m.event(stream, 0)
-		}
+	w := &writers{peer: p, ids: ids, made: madeEvents(), took: make([][]float64, clients)}
+	m := randomMaker()
+	for range clients {
+		w.streams = append(w.streams, m.stream())
 	}
 	return w
 }
@@ -131,7 +137,7 @@ func randomMaker() maker { return newMaker(rand.Uint64()) }
 // run appends until the time has come, each client where it has ended before.
 func (w *writers) run(until time.Time) error {
 	var group sync.WaitGroup
-	for c := range w.made {
+	for c := range w.streams {
 		group.Go(func() { w.client(c, until) }) // ends when the time is over
 	}
 	group.Wait()
@@ -144,8 +150,8 @@ func (w *writers) run(until time.Time) error {
 func (w *writers) client(c int, until time.Time) {
 	identity := randomMaker()
 	for version := int64(len(w.took[c])); w.error.Load() == nil; version++ {
-		e := w.made[c][version%madeEvents]
-		e.version = version
+		e := w.made[(c*61+int(version))%len(w.made)]
+		e.stream, e.version, e.typ = w.streams[c], version, cmp.Or(w.typ, e.typ)
 		if w.ids {
 			e.id = identity.id()
 		}

@@ -63,9 +63,7 @@ func (j job) beside(p peer) (results []result, err error) {
 
 func newBesideWriter(p peer) *writers {
 	w := newWriters(p, 1, false)
-	for i := range w.made[0] {
-		w.made[0][i].typ = besideType
-	}
+	w.typ = besideType
 	return w
 }
 

@@ -26,7 +26,7 @@ func (j job) followers(p peer) (results []result, err error) {
 		for _, count := range followerCounts {
 			some, err := j.followedBy(p, f, count)
 			if err != nil {
-				return fmt.Errorf("%d followers: %w", count, err)
+				return fmt.Errorf("%s: %w", counted(count, "follower"), err)
 			}
 			results = append(results, some...)
 		}
@@ -64,7 +64,7 @@ func (j job) followedBy(p peer, f follower, count int) (results []result, err er
 	if err != nil {
 		return nil, err
 	}
-	name := fmt.Sprintf("%d followers", count)
+	name := counted(count, "follower")
 	results = append(results, result{Metric: "writer beside " + name, Value: rate})
 	if count == 0 {
 		return results, nil
@@ -97,21 +97,14 @@ func firstEvents(p peer, streams []string) error {
 
 // randomEvent makes an event whose metadata say when that was.
 func randomEvent(stream string, version int64) event {
-	e := fewEvents[version%int64(len(fewEvents))]
+	made := madeEvents()
+	e := made[int(version)%len(made)]
 	e.stream, e.version = stream, version
 	e.metadata = fmt.Appendf(nil, madeAt+"%d}", time.Now().UnixNano())
 	return e
 }
 
 const madeAt = `{"at":`
-
-var fewEvents = func() (events [madeEvents]event) {
-	m := newMaker(12)
-	for i := range events {
-		events[i] = m.event("", 0)
-	}
-	return events
-}()
 
 // An inbox keeps how long deliveries have taken, in milliseconds since the event was made.
 type inbox struct {

@@ -11,18 +11,17 @@ const growthDeadline = time.Minute
 // its first event, then each its second, until each has ten. An append is of a thousand streams. The
 // figures are the rates of the first, the second and the tenth time round.
 func (j job) growth(p peer) (results []result, err error) {
-	const perAppend = 1000
 	err = j.opened(p, func() error {
 		m := newMaker(5)
-		streams := make([]string, max(j.Events/shortStream/perAppend, 1)*perAppend)
+		streams := make([]string, wholeSet(j.Events)/shortStream)
 		for i := range streams {
 			streams[i] = m.stream()
 		}
 		var total time.Duration
 		for version := range int64(shortStream) {
 			var busy time.Duration
-			for at := 0; at < len(streams); at += perAppend {
-				batch := make([]event, perAppend)
+			for at := 0; at < len(streams); at += loadBatch {
+				batch := make([]event, min(loadBatch, len(streams)-at))
 				for i := range batch {
 					batch[i] = m.event(streams[at+i], version)
 				}

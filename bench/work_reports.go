@@ -55,7 +55,8 @@ var reportQueries = []reportQuery{
 	{name: "join of all events by a field", hashed: true, text: `SELECT COUNT(*) FROM {events} AS a JOIN {events} AS b
 		ON {b.customer} = {a.customer}`},
 	{name: "events of each day", text: `SELECT {day}, COUNT(*) FROM {events} GROUP BY {day} ORDER BY {day}`},
-	{name: "busiest hours", text: `SELECT {hour}, COUNT(*) AS n FROM {events} GROUP BY {hour} ORDER BY n DESC, {hour} LIMIT 10`},
+	{name: "busiest hours", text: `SELECT {hour}, COUNT(*) AS n FROM {events} GROUP BY {hour}
+		ORDER BY n DESC, {hour} LIMIT 10`},
 	{name: "days, cut off", text: `SELECT COUNT(*), MAX(n) FROM
 		(SELECT {truncated} AS d, COUNT(*) AS n FROM {events} GROUP BY {truncated}) AS s`},
 	{name: "one day", text: `SELECT COUNT(*) FROM {events} WHERE {day} = '2026-01-15'`},

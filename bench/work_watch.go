@@ -39,7 +39,7 @@ func (j job) watch(p peer) (results []result, err error) {
 		for _, count := range watcherCounts {
 			n, some, err := j.watchedBy(p, count, stored)
 			if err != nil {
-				return fmt.Errorf("%d watchers: %w", count, err)
+				return fmt.Errorf("%s: %w", counted(count, "watcher"), err)
 			}
 			stored, results = stored+n, append(results, some...)
 		}
@@ -117,7 +117,7 @@ func (s sighting) results(watchers int, returned []int64) ([]result, error) {
 	for i := range took {
 		took[i] = float64(late[i]-returned[i]) / 1e6
 	}
-	name := fmt.Sprintf("%d watchers", watchers)
+	name := counted(watchers, "watcher")
 	return []result{
 		{Metric: name + " idle", Value: s.Idle},
 		{Metric: name + " p50", Value: quantile(took, 0.5)},
