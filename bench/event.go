@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"time"
 	"unsafe"
 
 	"github.com/google/uuid"
@@ -19,6 +20,16 @@ type event struct {
 	typ      string
 	payload  []byte
 	metadata []byte
+	id       uuid.UUID // made by the client, in the workloads with such ids, and not read back
+	at       int64     // microseconds since 1970; 0 lets the store say when
+}
+
+// time is when the event is to have happened, in microseconds.
+func (e *event) time() int64 {
+	if e.at != 0 {
+		return e.at
+	}
+	return time.Now().UnixMicro()
 }
 
 const (
@@ -40,12 +51,15 @@ type maker struct{ *rand.Rand }
 
 func newMaker(seed uint64) maker { return maker{rand.New(rand.NewPCG(seed, 7))} }
 
-func (m maker) stream() string {
+func (m maker) stream() string { return m.id().String() }
+
+// id makes a random UUID, of version 4, as clients do.
+func (m maker) id() uuid.UUID {
 	var id uuid.UUID
 	binary.LittleEndian.PutUint64(id[:8], m.Uint64())
 	binary.LittleEndian.PutUint64(id[8:], m.Uint64())
 	id[6], id[8] = id[6]&0x0F|0x40, id[8]&0x3F|0x80
-	return id.String()
+	return id
 }
 
 func (m maker) event(stream string, version int64) event {
@@ -53,14 +67,10 @@ func (m maker) event(stream string, version int64) event {
 		`{"order":%d,"customer":"c-%06d","amount":%d,"currency":"EUR",`+
 			`"lines":[{"sku":"A-%04d","n":%d},{"sku":"B-%04d","n":%d}],"note":"`,
 		m.IntN(1e9), m.IntN(1e6), m.IntN(100000), m.IntN(1e4), m.IntN(9), m.IntN(1e4), m.IntN(9))
-	for len(payload) < payloadSize-2 {
-		payload = append(payload, 'a'+byte(m.IntN(26)))
-	}
+	payload = m.fill(payload, payloadSize-2, 'a', 26)
 	payload = append(payload, '"', '}')
 	metadata := fmt.Appendf(make([]byte, 0, metadataSize), `{"user":"u-%05d","trace":"`, m.IntN(1e5))
-	for len(metadata) < metadataSize-2 {
-		metadata = append(metadata, '0'+byte(m.IntN(10)))
-	}
+	metadata = m.fill(metadata, metadataSize-2, '0', 10)
 	metadata = append(metadata, '"', '}')
 	return event{
 		stream:   stream,
@@ -71,11 +81,35 @@ func (m maker) event(stream string, version int64) event {
 	}
 }
 
+// fill appends random ones of the kinds of letters that begin with first, up to the size.
+func (m maker) fill(dst []byte, size int, first byte, kinds uint64) []byte {
+	var left uint64
+	for len(dst) < size {
+		if left < kinds {
+			left = m.Uint64()
+		}
+		dst = append(dst, first+byte(left%kinds))
+		left /= kinds
+	}
+	return dst
+}
+
+// hasID marks, in the length of the type, an event whose id the client has made.
+const hasID = 0x80
+
 // encode is how the key-value stores and logs among the peers hold an event.
 func (e *event) encode(dst []byte) []byte {
-	dst = append(dst, byte(len(e.stream)), byte(len(e.typ)))
+	mark := byte(0)
+	if e.id != uuid.Nil {
+		mark = hasID
+	}
+	dst = append(dst, byte(len(e.stream)), byte(len(e.typ))|mark)
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(e.version))
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(e.time()))
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(e.metadata)))
+	if mark != 0 {
+		dst = append(dst, e.id[:]...)
+	}
 	dst = append(dst, e.stream...)
 	dst = append(dst, e.typ...)
 	dst = append(dst, e.metadata...)
@@ -84,18 +118,24 @@ func (e *event) encode(dst []byte) []byte {
 
 var errShort = errors.New("a stored event is too short")
 
+const encodedHead = 22 // bytes before the id
+
 // decode reads what encode wrote. The event shares memory with b, its strings too, as eventfold's
 // events do: whoever keeps it copies it.
 func (e *event) decode(b []byte) error {
-	if len(b) < 14 {
+	if len(b) < encodedHead {
 		return errShort
 	}
-	stream, typ, metadata := int(b[0]), int(b[1]), int(binary.LittleEndian.Uint32(b[10:]))
-	e.version = int64(binary.LittleEndian.Uint64(b[2:]))
-	b = b[14:]
-	if len(b) < stream+typ+metadata {
+	stream, typ, metadata := int(b[0]), int(b[1]&^hasID), int(binary.LittleEndian.Uint32(b[18:]))
+	e.version, e.at = int64(binary.LittleEndian.Uint64(b[2:])), int64(binary.LittleEndian.Uint64(b[10:]))
+	head := encodedHead
+	if b[1]&hasID != 0 {
+		head += len(e.id)
+	}
+	if len(b) < head+stream+typ+metadata {
 		return errShort
 	}
+	b = b[head:]
 	e.stream, b = shared(b[:stream]), b[stream:]
 	e.typ, b = shared(b[:typ]), b[typ:]
 	e.metadata, e.payload = b[:metadata], b[metadata:]

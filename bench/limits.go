@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"database/sql/driver"
 	"encoding/binary"
@@ -9,6 +10,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -51,12 +55,20 @@ func measureSync(dir string, d time.Duration) (perSecond float64, err error) {
 	return float64(n) / time.Since(start).Seconds(), nil
 }
 
+// pattern fills a buffer with different bytes.
+func pattern(b []byte) {
+	for i := range min(len(b), 4096) {
+		b[i] = byte(i * 7)
+	}
+	for n := 4096; n < len(b); n *= 2 {
+		copy(b[n:], b[:n])
+	}
+}
+
 // measureBytes runs work over a large buffer and returns bytes per second.
 func measureBytes(d time.Duration, work func(src, dst []byte)) float64 {
 	src, dst := make([]byte, 64<<20), make([]byte, 64<<20)
-	for i := range src {
-		src[i] = byte(i * 7)
-	}
+	pattern(src)
 	n, start := 0, time.Now()
 	for time.Since(start) < d {
 		work(src, dst)
@@ -65,16 +77,35 @@ func measureBytes(d time.Duration, work func(src, dst []byte)) float64 {
 	return float64(n) * float64(len(src)) / time.Since(start).Seconds()
 }
 
+// measureChecksums returns the bytes per second of which all processors together make SHA-256 and
+// CRC32C, in memory.
+func measureChecksums(d time.Duration) float64 {
+	buffer := make([]byte, 1<<20)
+	pattern(buffer)
+	var total atomic.Int64
+	var group sync.WaitGroup
+	start := time.Now()
+	for range runtime.GOMAXPROCS(0) {
+		group.Go(func() { // ends when the time is over
+			for time.Since(start) < d {
+				sum := sha256.Sum256(buffer)
+				total.Add(int64(len(buffer)) + int64(sum[0]&0) + int64(crc32Of(buffer)&0))
+			}
+		})
+	}
+	group.Wait()
+	return float64(total.Load()) / time.Since(start).Seconds()
+}
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 //lint:ignore U1000 it is only written
 var sink uint64 // keeps the compiler from dropping what is measured
 
 // measureRecords decodes length-prefixed records in memory: the least that any scan must do.
-func measureRecords(d time.Duration) float64 {
+func measureRecords(d time.Duration, records int) float64 {
 	var log []byte
 	m := newMaker(1)
-	const records = 100_000
 	for range records {
 		e := m.event(m.stream(), 0)
 		b := e.encode(nil)

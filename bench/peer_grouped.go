@@ -32,6 +32,9 @@ func (g *grouped) open(dir string) error {
 	return nil
 }
 
+// useIDs implements identifier.
+func (g *grouped) useIDs() { g.store.(identifier).useIDs() }
+
 func (g *grouped) run() {
 	defer close(g.stopped)
 	var events []event

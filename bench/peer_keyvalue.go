@@ -5,22 +5,26 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/google/uuid"
 	"go.etcd.io/bbolt"
 )
 
 // Both key-value stores lay events out alike: position -> event; stream, version -> position; type
-// -> number of events.
+// -> number of events (bbolt); the id that a client has made -> position.
 
 var (
 	bucketEvents  = []byte("events")
 	bucketStreams = []byte("streams")
 	bucketTypes   = []byte("types")
+	bucketIDs     = []byte("ids")
 )
 
 func positionKey(p uint64) []byte { return binary.BigEndian.AppendUint64(nil, p) }
@@ -41,7 +45,7 @@ func (s *boltStore) open(dir string) (err error) {
 		return err
 	}
 	return s.db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{bucketEvents, bucketStreams, bucketTypes} {
+		for _, name := range [][]byte{bucketEvents, bucketStreams, bucketTypes, bucketIDs} {
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 				return err
 			}
@@ -49,6 +53,9 @@ func (s *boltStore) open(dir string) (err error) {
 		return nil
 	})
 }
+
+// useIDs implements identifier.
+func (s *boltStore) useIDs() {}
 
 func boltPut(tx *bbolt.Tx, e *event) error {
 	streams, events := tx.Bucket(bucketStreams), tx.Bucket(bucketEvents)
@@ -59,6 +66,15 @@ func boltPut(tx *bbolt.Tx, e *event) error {
 	position, err := events.NextSequence()
 	if err != nil {
 		return err
+	}
+	if e.id != uuid.Nil {
+		ids := tx.Bucket(bucketIDs)
+		if ids.Get(e.id[:]) != nil {
+			return errPresent
+		}
+		if err := ids.Put(e.id[:], positionKey(position)); err != nil {
+			return err
+		}
 	}
 	if err := events.Put(positionKey(position), e.encode(nil)); err != nil {
 		return err
@@ -105,6 +121,18 @@ func (s *boltStore) scan(use func(*event)) error {
 			use(&e)
 			return nil
 		})
+	})
+}
+
+func (s *boltStore) readAt(n int64, use func(*event)) error {
+	return s.db.View(func(tx *bbolt.Tx) error {
+		var e event
+		if err := e.decode(tx.Bucket(bucketEvents).Get(positionKey(uint64(n) + 1))); err != nil {
+			return err
+		}
+		e.position = n + 1
+		use(&e)
+		return nil
 	})
 }
 
@@ -196,7 +224,15 @@ type pebbleStore struct {
 }
 
 func (s *pebbleStore) open(dir string) (err error) {
-	if s.db, err = pebble.Open(filepath.Join(dir, "pebble"), &pebble.Options{Logger: quiet{}}); err != nil {
+	options := &pebble.Options{
+		Logger:       quiet{},
+		CacheSize:    64 << 20,
+		MemTableSize: 64 << 20,
+	}
+	for i := range options.Levels {
+		options.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	if s.db, err = pebble.Open(filepath.Join(dir, "pebble"), options); err != nil {
 		return err
 	}
 	s.versions = map[string]int64{}
@@ -219,6 +255,9 @@ func (quiet) Fatalf(format string, args ...any) {
 	panic(format)
 }
 
+// useIDs implements identifier.
+func (s *pebbleStore) useIDs() {}
+
 func (s *pebbleStore) put(batch *pebble.Batch, e *event) error {
 	if e.version > 0 && s.versions[e.stream] != e.version {
 		if _, closer, err := s.db.Get(append([]byte("s"), streamKey(e.stream, e.version-1)...)); err != nil {
@@ -228,6 +267,17 @@ func (s *pebbleStore) put(batch *pebble.Batch, e *event) error {
 		}
 	}
 	key := positionKey(s.next)
+	if e.id != uuid.Nil {
+		name := append([]byte("i"), e.id[:]...)
+		if _, closer, err := s.db.Get(name); err == nil {
+			return errors.Join(errPresent, closer.Close())
+		} else if !errors.Is(err, pebble.ErrNotFound) {
+			return err
+		}
+		if err := batch.Set(name, key, nil); err != nil {
+			return err
+		}
+	}
 	if err := batch.Set(append([]byte("e"), key...), e.encode(nil), nil); err != nil {
 		return err
 	}
@@ -289,20 +339,27 @@ func (s *pebbleStore) iterate(from, to []byte, use func(k, v []byte) error) erro
 func (s *pebbleStore) readStream(stream string, use func(*event)) error {
 	from := append([]byte("s"), append([]byte(stream), 0)...)
 	to := append([]byte("s"), append([]byte(stream), 1)...)
-	return s.iterate(from, to, func(_, v []byte) error {
-		b, closer, err := s.db.Get(append([]byte("e"), v...))
-		if err != nil {
-			return err
-		}
-		defer closer.Close()
-		var e event
-		if err := e.decode(b); err != nil {
-			return err
-		}
-		e.position = int64(binary.BigEndian.Uint64(v))
-		use(&e)
-		return nil
-	})
+	return s.iterate(from, to, func(_, v []byte) error { return s.get(v, use) })
+}
+
+func (s *pebbleStore) readAt(n int64, use func(*event)) error {
+	return s.get(positionKey(uint64(n)), use)
+}
+
+// get reads the event whose position is written as a key.
+func (s *pebbleStore) get(position []byte, use func(*event)) error {
+	b, closer, err := s.db.Get(append([]byte("e"), position...))
+	if err != nil {
+		return err
+	}
+	defer closer.Close()
+	var e event
+	if err := e.decode(b); err != nil {
+		return err
+	}
+	e.position = int64(binary.BigEndian.Uint64(position))
+	use(&e)
+	return nil
 }
 
 func (s *pebbleStore) countByType() (map[string]int64, error) {

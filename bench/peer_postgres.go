@@ -11,8 +11,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // A postgresStore is a PostgreSQL server of its own in dir, reached over a unix socket only.
@@ -51,11 +53,11 @@ func credential(dir string) (*syscall.SysProcAttr, error) {
 func (s *postgresStore) open(dir string) error {
 	postgres, err := postgresBin("postgres")
 	if err != nil {
-		return errors.Join(errUnsupported, err)
+		return &missingError{err}
 	}
 	initdb, err := postgresBin("initdb")
 	if err != nil {
-		return errors.Join(errUnsupported, err)
+		return &missingError{err}
 	}
 	as, err := credential(dir)
 	if err != nil {
@@ -70,24 +72,32 @@ func (s *postgresStore) open(dir string) error {
 		}
 	}
 	s.server = exec.Command(postgres, "-D", data, "-k", dir, "-c", "listen_addresses=", "-c", "max_connections=300",
-		"-c", "shared_buffers=512MB")
+		"-c", "shared_buffers=512MB", "-c", "max_wal_size=4GB")
 	s.server.SysProcAttr, s.server.Dir = as, dir
 	if err := s.server.Start(); err != nil {
 		return err
 	}
-	s.table.dialect = sqlDialect{
-		driver: "pgx",
-		dsn:    func(dir string) string { return "host=" + dir + " user=bench dbname=postgres sslmode=disable" },
-		schema: []string{`CREATE TABLE IF NOT EXISTS events (position BIGSERIAL PRIMARY KEY,
-			stream TEXT NOT NULL, version BIGINT NOT NULL, type TEXT NOT NULL,
-			payload JSONB NOT NULL, metadata JSONB NOT NULL, UNIQUE (stream, version))`,
-			`CREATE INDEX IF NOT EXISTS by_type ON events (type)`},
-		insert:   `INSERT INTO events (stream, version, type, payload, metadata) VALUES ($1, $2, $3, $4, $5)`,
-		amount:   `(payload->>'amount')::bigint`,
-		customer: `payload->>'customer'`,
-		dollar:   true,
-	}
+	s.table.dialect = postgresDialect
 	return s.connect(dir)
+}
+
+var postgresDialect = sqlDialect{
+	driver: "pgx",
+	dsn:    func(dir string) string { return "host=" + dir + " user=bench dbname=postgres sslmode=disable" },
+	table: `CREATE TABLE IF NOT EXISTS events (position BIGSERIAL PRIMARY KEY,
+		stream TEXT NOT NULL, version BIGINT NOT NULL, type TEXT NOT NULL, payload JSONB NOT NULL,
+		metadata JSONB NOT NULL, recorded_at TIMESTAMP NOT NULL`,
+	id:     `id UUID NOT NULL UNIQUE`,
+	schema: []string{`CREATE INDEX IF NOT EXISTS by_type ON events (type)`},
+	fields: fields{
+		amount:    `(payload->>'amount')::bigint`,
+		customer:  `payload->>'customer'`,
+		day:       `to_char(recorded_at, 'YYYY-MM-DD')`,
+		hour:      `to_char(recorded_at, 'YYYY-MM-DD HH24')`,
+		truncated: `date_trunc('day', recorded_at)`,
+	},
+	dollar:  true,
+	instant: func(at int64) any { return time.UnixMicro(at).UTC() },
 }
 
 // connect waits until the server answers.
@@ -103,13 +113,38 @@ func (s *postgresStore) connect(dir string) error {
 	return s.table.open(dir)
 }
 
+// useIDs implements identifier.
+func (s *postgresStore) useIDs() { s.table.useIDs() }
+
 func (s *postgresStore) append(ctx context.Context, client int, e *event) error {
 	return s.table.append(ctx, client, e)
 }
+
+// appendAll copies, which is how PostgreSQL takes many rows in one transaction.
 func (s *postgresStore) appendAll(ctx context.Context, events []event) error {
-	return s.table.appendAll(ctx, events)
+	conn, err := s.table.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.Raw(func(c any) error {
+		rows := pgx.CopyFromSlice(len(events), func(i int) ([]any, error) {
+			return s.table.arguments(nil, &events[i]), nil
+		})
+		_, err := c.(*stdlib.Conn).Conn().CopyFrom(ctx, pgx.Identifier{"events"}, s.table.columns(), rows)
+		return err
+	})
 }
+
+// appendRows implements rower.
+func (s *postgresStore) appendRows(ctx context.Context, events []event) error {
+	return s.table.appendRows(ctx, events)
+}
+
 func (s *postgresStore) scan(use func(*event)) error { return s.table.scan(use) }
+func (s *postgresStore) readAt(n int64, use func(*event)) error {
+	return s.table.readAt(n, use)
+}
 func (s *postgresStore) readStream(stream string, use func(*event)) error {
 	return s.table.readStream(stream, use)
 }

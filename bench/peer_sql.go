@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 
-	_ "github.com/duckdb/duckdb-go/v2"
 	"github.com/mattn/go-sqlite3"
 	_ "modernc.org/sqlite"
 )
@@ -16,17 +17,26 @@ import (
 type sqlDialect struct {
 	driver    string
 	dsn       func(dir string) string
-	schema    []string
-	insert    string // position, stream, version, type, payload, metadata by ?
-	amount    string // the payload's field amount
-	customer  string // the payload's field customer
-	dollar    bool   // parameters are $1, $2, ...
-	noAppends bool   // only the reading workloads make sense
+	table     string   // CREATE TABLE IF NOT EXISTS events (..., without what stands behind its columns
+	id        string   // the column of ids that clients make, and what keeps them unique
+	unchecked bool     // nothing keeps stream and version unique
+	schema    []string // further statements
+	fields    fields
+	loops     bool               // a join by what is no column compares every row with every other
+	dollar    bool               // parameters are $1, $2, ...
+	instant   func(at int64) any // what stands for a time of the column recorded_at
+}
+
+// fields are what reports ask for, in the words of a database.
+type fields struct {
+	amount, customer string // of the payload
+	day, hour        string // of recorded_at, as 2026-01-31 and 2026-01-31 23
+	truncated        string // recorded_at with its time cut off, as the database likes it best
 }
 
 const sqliteTable = `CREATE TABLE IF NOT EXISTS events (position INTEGER PRIMARY KEY AUTOINCREMENT,
-	stream TEXT NOT NULL, version INTEGER NOT NULL, type TEXT NOT NULL,
-	payload BLOB NOT NULL, metadata BLOB NOT NULL, UNIQUE (stream, version))`
+	stream TEXT NOT NULL, version INTEGER NOT NULL, type TEXT NOT NULL, payload BLOB NOT NULL,
+	metadata BLOB NOT NULL, recorded_at INTEGER NOT NULL`
 
 // SQLite's own page cache of 2 MB and its checkpoint every 1,000 pages suit small files. Both
 // drivers have 64 MiB instead. For mattn's the second can only be said to each connection.
@@ -45,10 +55,18 @@ var (
 			return "file:" + filepath.Join(dir, "events.db") +
 				"?_journal_mode=WAL&_synchronous=FULL&_busy_timeout=60000&_txlock=immediate&_cache_size=-65536"
 		},
-		schema:   []string{sqliteTable, `CREATE INDEX IF NOT EXISTS by_type ON events (type)`},
-		insert:   `INSERT INTO events (stream, version, type, payload, metadata) VALUES (?, ?, ?, ?, ?)`,
-		amount:   `payload->>'$.amount'`,
-		customer: `payload->>'$.customer'`,
+		table:  sqliteTable,
+		id:     `id BLOB NOT NULL UNIQUE`,
+		schema: []string{`CREATE INDEX IF NOT EXISTS by_type ON events (type)`},
+		fields: fields{
+			amount:    `payload->>'$.amount'`,
+			customer:  `payload->>'$.customer'`,
+			day:       `date(recorded_at / 1000000, 'unixepoch')`,
+			hour:      `strftime('%Y-%m-%d %H', recorded_at / 1000000, 'unixepoch')`,
+			truncated: `recorded_at / 86400000000`,
+		},
+		loops:   true,
+		instant: func(at int64) any { return at },
 	}
 	modernc = sqlDialect{
 		driver: "sqlite",
@@ -57,74 +75,117 @@ var (
 				"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(60000)" +
 				"&_pragma=cache_size(-65536)&_pragma=wal_autocheckpoint(16384)&_txlock=immediate"
 		},
-		schema:   mattn.schema,
-		insert:   mattn.insert,
-		amount:   mattn.amount,
-		customer: mattn.customer,
-	}
-	duck = sqlDialect{
-		driver: "duckdb",
-		dsn:    func(dir string) string { return filepath.Join(dir, "events.duckdb") },
-		schema: []string{`CREATE SEQUENCE IF NOT EXISTS positions`,
-			`CREATE TABLE IF NOT EXISTS events (position BIGINT DEFAULT nextval('positions'), stream VARCHAR, ` +
-				`version BIGINT, type VARCHAR, payload VARCHAR, metadata VARCHAR)`},
-		insert:    mattn.insert,
-		amount:    `CAST(json_extract(payload, '$.amount') AS BIGINT)`,
-		customer:  `json_extract_string(payload, '$.customer')`,
-		noAppends: true,
+		table:   mattn.table,
+		id:      mattn.id,
+		schema:  mattn.schema,
+		fields:  mattn.fields,
+		loops:   mattn.loops,
+		instant: mattn.instant,
 	}
 )
 
 // indexed is mattn's SQLite with an index for every report, which each append then pays.
 func indexed() sqlDialect {
 	d := mattn
+	d.loops = false
 	d.schema = append(slices.Clone(d.schema),
 		`CREATE INDEX IF NOT EXISTS by_type_and_stream ON events (stream, type)`,
-		`CREATE INDEX IF NOT EXISTS by_amount ON events (`+d.amount+`)`,
-		`CREATE INDEX IF NOT EXISTS by_customer ON events (`+d.customer+`)`)
+		`CREATE INDEX IF NOT EXISTS by_time ON events (recorded_at)`,
+		`CREATE INDEX IF NOT EXISTS by_amount ON events (`+d.fields.amount+`)`,
+		`CREATE INDEX IF NOT EXISTS by_customer ON events (`+d.fields.customer+`)`)
 	return d
 }
 
 // A sqlStore is a table of events. Its unique index on stream and version is the optimistic check.
 type sqlStore struct {
 	dialect sqlDialect
+	ids     bool
 	db      *sql.DB
 	insert  *sql.Stmt
+	rows    *sql.Stmt // inserts many rows, from the first appendRows on
 	stream  *sql.Stmt
+	point   *sql.Stmt
 }
 
 const readColumns = "position, stream, version, type, payload, metadata"
+
+// useIDs implements identifier.
+func (s *sqlStore) useIDs() { s.ids = true }
 
 func (s *sqlStore) open(dir string) (err error) {
 	if s.db, err = sql.Open(s.dialect.driver, s.dialect.dsn(dir)); err != nil {
 		return err
 	}
-	s.db.SetMaxIdleConns(256)
-	for _, statement := range s.dialect.schema {
+	s.db.SetMaxIdleConns(greatestClients)
+	table := s.dialect.table
+	if s.ids {
+		table += ", " + s.dialect.id
+	}
+	if !s.dialect.unchecked {
+		table += ", UNIQUE (stream, version)"
+	}
+	for _, statement := range append([]string{table + ")"}, s.dialect.schema...) {
 		if _, err := s.db.Exec(statement); err != nil {
 			return fmt.Errorf("%s: %w", statement, err)
 		}
 	}
-	if s.insert, err = s.db.Prepare(s.dialect.insert); err != nil {
+	if s.insert, err = s.db.Prepare(s.insertText(1)); err != nil {
 		return err
 	}
-	s.stream, err = s.db.Prepare("SELECT " + readColumns + " FROM events WHERE stream = " + s.dialect.param() +
+	s.stream, err = s.db.Prepare("SELECT " + readColumns + " FROM events WHERE stream = " + s.dialect.param(1) +
 		" ORDER BY version")
+	if err != nil {
+		return err
+	}
+	s.point, err = s.db.Prepare("SELECT " + readColumns + " FROM events WHERE position = " + s.dialect.param(1))
 	return err
 }
 
-func (d *sqlDialect) param() string {
+// param is the parameter n of a statement, counted from 1.
+func (d *sqlDialect) param(n int) string {
 	if d.dollar {
-		return "$1"
+		return "$" + strconv.Itoa(n)
 	}
 	return "?"
 }
 
-func (s *sqlStore) append(ctx context.Context, _ int, e *event) error {
-	if s.dialect.noAppends {
-		return errUnsupported
+func (s *sqlStore) columns() []string {
+	columns := []string{"stream", "version", "type", "payload", "metadata", "recorded_at"}
+	if s.ids {
+		columns = append(columns, "id")
 	}
-	_, err := s.insert.ExecContext(ctx, e.stream, e.version, e.typ, e.payload, e.metadata)
+	return columns
+}
+
+// insertText is the INSERT of so many rows.
+func (s *sqlStore) insertText(rows int) string {
+	columns := s.columns()
+	var text strings.Builder
+	text.WriteString("INSERT INTO events (" + strings.Join(columns, ", ") + ") VALUES ")
+	for n := range rows * len(columns) {
+		switch {
+		case n%len(columns) != 0:
+			text.WriteString(", ")
+		case n > 0:
+			text.WriteString("), (")
+		default:
+			text.WriteString("(")
+		}
+		text.WriteString(s.dialect.param(n + 1))
+	}
+	return text.String() + ")"
+}
+
+func (s *sqlStore) arguments(dst []any, e *event) []any {
+	dst = append(dst, e.stream, e.version, e.typ, e.payload, e.metadata, s.dialect.instant(e.time()))
+	if s.ids {
+		dst = append(dst, e.id[:])
+	}
+	return dst
+}
+
+func (s *sqlStore) append(ctx context.Context, _ int, e *event) error {
+	_, err := s.insert.ExecContext(ctx, s.arguments(nil, e)...)
 	return err
 }
 
@@ -135,17 +196,35 @@ func (s *sqlStore) appendAll(ctx context.Context, events []event) error {
 	}
 	defer tx.Rollback() // does nothing after Commit
 	insert := tx.StmtContext(ctx, s.insert)
+	var args []any
 	for i := range events {
-		e := &events[i]
-		var payload, metadata any = e.payload, e.metadata
-		if s.dialect.noAppends { // VARCHAR
-			payload, metadata = string(e.payload), string(e.metadata)
-		}
-		if _, err := insert.ExecContext(ctx, e.stream, e.version, e.typ, payload, metadata); err != nil {
+		args = s.arguments(args[:0], &events[i])
+		if _, err := insert.ExecContext(ctx, args...); err != nil {
 			return err
 		}
 	}
 	return tx.Commit()
+}
+
+// appendRows implements rower.
+func (s *sqlStore) appendRows(ctx context.Context, events []event) (err error) {
+	if s.rows == nil {
+		if s.rows, err = s.db.PrepareContext(ctx, s.insertText(len(events))); err != nil {
+			return err
+		}
+	}
+	var args []any
+	for i := range events {
+		args = s.arguments(args, &events[i])
+	}
+	_, err = s.rows.ExecContext(ctx, args...)
+	return err
+}
+
+// readAt implements peer. The databases count from 1.
+func (s *sqlStore) readAt(n int64, use func(*event)) error {
+	rows, err := s.point.Query(n + 1)
+	return scanRows(rows, err, use)
 }
 
 func (s *sqlStore) scan(use func(*event)) error {
@@ -178,12 +257,12 @@ func (s *sqlStore) countByType() (map[string]int64, error) {
 }
 
 func (s *sqlStore) countOfType(typ string) (n int64, err error) {
-	err = s.db.QueryRow("SELECT COUNT(*) FROM events WHERE type = "+s.dialect.param(), typ).Scan(&n)
+	err = s.db.QueryRow("SELECT COUNT(*) FROM events WHERE type = "+s.dialect.param(1), typ).Scan(&n)
 	return n, err
 }
 
 func (s *sqlStore) sumByType() (map[string]int64, error) {
-	return pairs(s.db, "SELECT type, SUM("+s.dialect.amount+") FROM events GROUP BY type")
+	return pairs(s.db, "SELECT type, SUM("+s.dialect.fields.amount+") FROM events GROUP BY type")
 }
 
 // pairs reads a result of names and numbers.

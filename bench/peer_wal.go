@@ -19,13 +19,18 @@ type walStore struct {
 }
 
 func (s *walStore) open(dir string) (err error) {
-	if s.log, err = wal.Open(filepath.Join(dir, "wal"), nil); err != nil {
+	options := *wal.DefaultOptions
+	options.NoCopy = true // an event shares the memory of its record, as with the others
+	if s.log, err = wal.Open(filepath.Join(dir, "wal"), &options); err != nil {
 		return err
 	}
 	last, err := s.log.LastIndex()
 	s.next = last + 1
 	return err
 }
+
+// useIDs implements identifier: ids stand in the records, and nothing looks at them.
+func (s *walStore) useIDs() {}
 
 func (s *walStore) append(_ context.Context, _ int, e *event) error {
 	s.mu.Lock()
@@ -61,17 +66,26 @@ func (s *walStore) scan(use func(*event)) error {
 		return err
 	}
 	for i := max(first, 1); i <= last; i++ {
-		b, err := s.log.Read(i)
-		if err != nil {
+		if err := s.read(i, use); err != nil {
 			return err
 		}
-		var e event
-		if err := e.decode(b); err != nil {
-			return err
-		}
-		e.position = int64(i)
-		use(&e)
 	}
+	return nil
+}
+
+func (s *walStore) readAt(n int64, use func(*event)) error { return s.read(uint64(n)+1, use) }
+
+func (s *walStore) read(i uint64, use func(*event)) error {
+	b, err := s.log.Read(i)
+	if err != nil {
+		return err
+	}
+	var e event
+	if err := e.decode(b); err != nil {
+		return err
+	}
+	e.position = int64(i)
+	use(&e)
 	return nil
 }
 

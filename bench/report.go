@@ -9,22 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/go-analyze/charts"
 	"github.com/jedib0t/go-pretty/v6/table"
 )
-
-// The metrics of the table, with their units and the digits that they are worth.
-var metrics = []struct{ name, unit, format string }{
-	{"append 1", "events/s", "%.0f"}, {"append 8", "events/s", "%.0f"}, {"append 64", "events/s", "%.0f"},
-	{"append 256", "events/s", "%.0f"},
-	{"append 64 p99", "µs", "%.0f"}, {"append 256 p99", "µs", "%.0f"}, {"batches of 100", "events/s", "%.0f"},
-	{"load", "events/s", "%.0f"},
-	{"scan", "events/s", "%.0f"}, {"scan events", "events/s", "%.0f"}, {"streams of 10", "streams/s", "%.0f"},
-	{"streams of 1000", "streams/s", "%.0f"},
-	{"count per type", "ms", "%.3f"}, {"count one type", "ms", "%.3f"}, {"sum per type", "ms", "%.1f"},
-	{"reopen", "ms", "%.1f"},
-	{"memory", "MB", "%.0f"}, {"disk", "bytes/event", "%.0f"},
-}
 
 // median returns the median of the figures that are numbers, NaN if there are none.
 func median(figures []float64) float64 {
@@ -47,89 +33,142 @@ func (b *bench) value(peer, metric string) float64 {
 	return median(figures)
 }
 
-func (b *bench) report(dir string) error {
+// has reports whether the peer has any of the figures.
+func (b *bench) has(peer string, metrics ...string) bool {
+	return slices.ContainsFunc(metrics, func(metric string) bool { return !math.IsNaN(b.value(peer, metric)) })
+}
+
+// A block is a part of the report that has a place of its own in performance.md.
+type block struct{ key, heading, text string }
+
+// blocks are the report, without what was not measured.
+func (b *bench) blocks() []block {
+	list := []block{{"run", "The run", b.about()}}
+	for i := range sections {
+		if text := b.section(&sections[i]); text != "" {
+			list = append(list, block{sections[i].key, sections[i].ask, text})
+		}
+	}
+	return list
+}
+
+// markdown is the report.
+func (b *bench) markdown() string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "Measured by `go run -C bench . -rounds %d -events %d` on %s/%s with %d processors; medians over "+
-		"the rounds.\n\n",
-		len(b.rounds), b.events, runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
-	s.WriteString(b.limits())
-	s.WriteString(b.figures())
-	s.WriteString("\n\nWhat reports cost, in milliseconds (the median of five):\n\n")
-	s.WriteString(b.reports())
-	s.WriteString("\n\nTargets, as ratios within a round (greater is better, except for the absolute ones):\n\n")
-	s.WriteString(b.targets())
-	s.WriteString("\n")
-	fmt.Print(s.String())
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
+	for _, one := range b.blocks() {
+		fmt.Fprintf(&s, "## %s\n\n%s\n\n", one.heading, one.text)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "performance-table.md"), []byte(s.String()), 0o644); err != nil {
-		return err
+	return s.String()
+}
+
+// about tells how it was measured, what the machine gives at best, and which figures are missing.
+func (b *bench) about() string {
+	text := fmt.Sprintf("Measured by `go run -C bench . -rounds %d -events %d -seconds %v -tries %d` on %s/%s with %d "+
+		"processors, in %.0f minutes; medians over the rounds. Others kept %.2f processors busy meanwhile (median over the "+
+		"processes; %.2f at most).\n\n", len(b.rounds), b.events, b.seconds, b.tries, runtime.GOOS, runtime.GOARCH,
+		runtime.NumCPU(), b.took.Minutes(), max(median(b.others), 0), slices.Max(append(b.others, 0)))
+	return strings.TrimSpace(text + b.limits() + b.failures())
+}
+
+// section is "" if nothing of it was measured.
+func (b *bench) section(sec *section) string {
+	metrics := sec.metrics()
+	if !slices.ContainsFunc(b.names, func(name string) bool { return b.has(name, metrics...) }) {
+		return ""
 	}
-	return b.charts(dir)
+	var s strings.Builder
+	for _, c := range sec.drawn(b) {
+		fmt.Fprintf(&s, "![%s](%s.svg)\n", c.title, c.file)
+	}
+	for _, t := range sec.tables {
+		if text := b.figures(t); text != "" {
+			fmt.Fprintf(&s, "\n%s:\n\n%s\n", t.title, text)
+		}
+	}
+	if sec.reports {
+		fmt.Fprintf(&s, "\nReports in SQL, in milliseconds (the median of five, or of as many as fit %v):\n\n%s\n",
+			b.seconds, b.reports())
+	}
+	if text := b.targets(metrics); text != "" {
+		fmt.Fprintf(&s, "\nTargets, as ratios within a round, of which more is better; those compared with "+
+			"nothing are figures, of which less is better:\n\n%s\n", text)
+	}
+	return strings.TrimSpace(s.String())
 }
 
 // limits describes what the machine gives at best, and what appends cost our writer.
 func (b *bench) limits() string {
+	if !b.has(limitsName, "sync") {
+		return ""
+	}
 	limit := func(metric string) float64 { return b.value(limitsName, metric) }
 	var s strings.Builder
 	fmt.Fprintf(&s, "Limits of the machine: %.0f writes with a sync per second (%.0f µs each), memcpy %.1f GB/s, "+
-		"CRC32C %.1f GB/s, %.1f M length-prefixed records/s. ",
-		limit("sync"), 1e6/limit("sync"), limit("memcpy")/1e9, limit("crc32c")/1e9, limit("records")/1e6)
+		"CRC32C %.1f GB/s, SHA-256 and CRC32C on all processors %.2f GB/s, %.1f M length-prefixed records/s. ",
+		limit("sync"), 1e6/limit("sync"), limit("memcpy")/1e9, limit("crc32c")/1e9, limit("checksums")/1e3,
+		limit("records")/1e6)
 	fmt.Fprintf(&s, "database/sql over a driver that does nothing: %.2f M rows/s, %.2f M pointers to events/s, %.0f "+
 		"queries of ten rows/s.\n\n",
 		limit("rows")/1e6, limit("events")/1e6, limit("short queries"))
 	for _, ours := range []string{oursSQL, oursEngine} {
 		var costs []string
 		for _, clients := range clientCounts {
-			costs = append(costs,
-				fmt.Sprintf("%s µs with %d", format("%.2f", b.value(ours, fmt.Sprintf("append %d writer", clients))),
-					clients))
+			if v := b.value(ours, fmt.Sprintf("append %d writer", clients)); !math.IsNaN(v) {
+				costs = append(costs, fmt.Sprintf("%.2f µs with %d", v, clients))
+			}
 		}
-		fmt.Fprintf(&s, "What an append costs on the writer's path besides write and sync, %s: %s clients.\n\n", ours,
-			strings.Join(costs, ", "))
+		if len(costs) > 0 {
+			fmt.Fprintf(&s, "What an append costs on the writer's path besides write and sync, %s: %s clients.\n\n", ours,
+				strings.Join(costs, ", "))
+		}
 	}
 	return s.String()
 }
 
-func (b *bench) figures() string {
+// figures is a table, "" if nobody has any of it.
+func (b *bench) figures(f figureTable) string {
 	t := table.NewWriter()
 	header := table.Row{"store"}
-	for _, m := range metrics {
-		header = append(header, m.name+" ("+m.unit+")")
+	var metrics []string
+	for _, c := range f.figures {
+		header = append(header, c.metric+" ("+c.unit+")")
+		metrics = append(metrics, c.metric)
 	}
-	t.AppendHeader(append(header, "others' processors"))
+	t.AppendHeader(header)
 	for _, name := range b.names {
+		if !b.has(name, metrics...) {
+			continue
+		}
 		row := table.Row{name}
-		for _, m := range metrics {
-			row = append(row, format(m.format, b.value(name, m.name)))
+		for _, c := range f.figures {
+			row = append(row, format(c.format, b.value(name, c.metric)))
 		}
-		var others []float64
-		for _, r := range b.rounds {
-			others = append(others, r.others[name])
-		}
-		t.AppendRow(append(row, format("%.2f", median(others))))
+		t.AppendRow(row)
+	}
+	if t.Length() == 0 {
+		return ""
 	}
 	return t.RenderMarkdown()
 }
 
+// format writes a figure, without a fraction unless the layout says otherwise.
 func format(layout string, v float64) string {
 	if math.IsNaN(v) {
 		return ""
 	}
+	if layout == "" {
+		layout = "%.0f"
+	}
 	return fmt.Sprintf(layout, v)
 }
 
-func (b *bench) targets() string {
+// targets are those of the metrics that were measured.
+func (b *bench) targets(metrics []string) string {
 	t := table.NewWriter()
 	t.AppendHeader(table.Row{"store", "workload", "compared with", "target", "measured", "reached"})
 	for _, target := range targets {
-		var figures []float64
-		for _, r := range b.rounds {
-			figures = append(figures, target.in(r))
-		}
-		figure := median(figures)
-		if math.IsNaN(figure) {
+		figure := b.targetValue(target)
+		if !slices.Contains(metrics, target.metric) || math.IsNaN(figure) {
 			continue
 		}
 		want := fmt.Sprintf("≥ %g", target.want)
@@ -141,12 +180,27 @@ func (b *bench) targets() string {
 			map[bool]string{true: "yes", false: "no"}[target.reached(figure)],
 		})
 	}
+	if t.Length() == 0 {
+		return ""
+	}
 	return t.RenderMarkdown()
+}
+
+// targetValue returns the median over the rounds of a target's figure.
+func (b *bench) targetValue(t target) float64 {
+	var figures []float64
+	for _, r := range b.rounds {
+		figures = append(figures, t.in(r))
+	}
+	return median(figures)
 }
 
 // comparedWith names what a target is compared with: of the best peer, who that was in each round.
 func (b *bench) comparedWith(t target) string {
 	than := t.than
+	if than == t.who {
+		than = "itself"
+	}
 	if t.other != "" {
 		than += ": " + t.other
 	}
@@ -162,15 +216,23 @@ func (b *bench) comparedWith(t target) string {
 	return than + ": " + strings.Join(names, " or ")
 }
 
-// reports is a table of the reports, and below it those that have no figure.
+// reporters are the peers that have any figure of reports.
+func (b *bench) reporters() (names []string) {
+	for _, name := range b.names {
+		if slices.ContainsFunc(reportQueries, func(q reportQuery) bool { return b.has(name, q.name) }) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// reports is a table of the reports.
 func (b *bench) reports() string {
 	t := table.NewWriter()
 	header := table.Row{"report"}
-	var names []string
-	for _, name := range b.names {
-		if slices.ContainsFunc(reportQueries, func(q reportQuery) bool { return !math.IsNaN(b.value(name, q.name)) }) {
-			header, names = append(header, name), append(names, name)
-		}
+	names := b.reporters()
+	for _, name := range names {
+		header = append(header, name)
 	}
 	t.AppendHeader(header)
 	for _, q := range reportQueries {
@@ -180,84 +242,54 @@ func (b *bench) reports() string {
 		}
 		t.AppendRow(row)
 	}
-	s := t.RenderMarkdown()
-	for _, failed := range b.failed {
-		s += "\n\nNo figure: " + failed
-	}
-	return s
+	return t.RenderMarkdown()
 }
 
-// shortNumber formats a number of an axis.
-func shortNumber(v float64) string {
-	switch {
-	case v >= 1e6:
-		return fmt.Sprintf("%gM", v/1e6)
-	case v >= 1e3:
-		return fmt.Sprintf("%gk", v/1e3)
+// failures are why figures are missing.
+func (b *bench) failures() string {
+	var s strings.Builder
+	for _, f := range b.failed {
+		fmt.Fprintf(&s, "No figure of %s, %s: %s\n\n", f.peer, f.what, strings.Join(strings.Fields(f.why), " "))
 	}
-	return fmt.Sprintf("%g", v)
+	return s.String()
 }
 
-// charts draws what a reader looks at first.
-func (b *bench) charts(dir string) error {
-	for _, c := range []struct {
-		file, title string
-		metrics     []string
-	}{
-		{"append", "Durable appends, events per second", []string{"append 1", "append 8", "append 64", "append 256"}},
-		{"scan", "Full scan, events per second", []string{"scan"}},
-		{"streams", "Streams of 10 read per second", []string{"streams of 10"}},
-		{"sum", "SUM of a payload field by type, milliseconds", []string{"sum per type"}},
-	} {
-		if err := b.chart(filepath.Join(dir, c.file+".svg"), c.title, c.metrics); err != nil {
-			return err
-		}
+// writeTo puts each block into performance.md of the directory, in the place of the one before, and
+// draws the charts.
+func (b *bench) writeTo(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
 	}
-	return nil
-}
-
-func (b *bench) chart(file, title string, names []string) error {
-	var labels []string
-	values := make([][]float64, len(names))
-	for _, peer := range slices.Backward(b.names) { // the chart counts from below
-		// The labels are placed by the width that they have in a font which few viewers have:
-		// spaces leave room for wider ones.
-		if math.IsNaN(b.value(peer, names[0])) {
-			continue
-		}
-		labels = append(labels, peer+strings.Repeat("\u00a0", 2+len(peer)/5))
-		for i, name := range names {
-			v := b.value(peer, name)
-			if math.IsNaN(v) {
-				v = 0
+	name := filepath.Join(dir, "performance.md")
+	old, err := os.ReadFile(name)
+	if err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	page := string(old)
+	for _, one := range b.blocks() {
+		page = one.replace(page)
+	}
+	if err := os.WriteFile(name, []byte(page), 0o644); err != nil {
+		return err
+	}
+	for i := range sections {
+		for _, c := range sections[i].drawn(b) {
+			if err := b.draw(filepath.Join(dir, c.file+".svg"), c); err != nil {
+				return err
 			}
-			values[i] = append(values[i], math.Round(v))
 		}
 	}
-	if len(labels) == 0 {
-		return nil
+	return b.drawReports(filepath.Join(dir, reportsChart+".svg"))
+}
+
+// replace puts the block between the lines that begin and end it. A page without them gets it at its
+// end, with a heading.
+func (one block) replace(page string) string {
+	begin, end := "<!-- figures: "+one.key+" -->", "<!-- end of "+one.key+" -->"
+	before, rest, found := strings.Cut(page, begin)
+	_, after, closed := strings.Cut(rest, end)
+	if !found || !closed {
+		before, after = strings.TrimLeft(strings.TrimRight(page, "\n")+"\n\n## "+one.heading+"\n\n", "\n"), "\n"
 	}
-	options := []charts.OptionFunc{
-		charts.SVGOutputOptionFunc(),
-		charts.TitleTextOptionFunc(title),
-		charts.YAxisLabelsOptionFunc(labels),
-		charts.DimensionsOptionFunc(1000, 120+len(labels)*(24+16*len(names))),
-		charts.PaddingOptionFunc(charts.NewBoxEqual(20)),
-		func(o *charts.ChartOption) { o.ValueFormatter = shortNumber },
-	}
-	if len(names) > 1 {
-		options = append(options, charts.LegendOptionFunc(charts.LegendOption{
-			SeriesNames: names,
-			Offset:      charts.OffsetRight,
-		}))
-	}
-	painter, err := charts.HorizontalBarRender(values, options...)
-	if err != nil {
-		return err
-	}
-	image, err := painter.Bytes()
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(file, image, 0o644)
+	return before + begin + "\n\n" + one.text + "\n\n" + end + after
 }
