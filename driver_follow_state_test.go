@@ -333,3 +333,58 @@ func column2(t *testing.T, db *sql.DB, text string) (list []string) {
 	require.NoError(t, rows.Err())
 	return list
 }
+
+// An awaitingStore notes what those who follow want to be woken by.
+type awaitingStore struct {
+	*enginetest.Model
+	asked *[]engine.Filter
+}
+
+func (s awaitingStore) Await(what engine.Filter) engine.Waiter {
+	*s.asked = append(*s.asked, what)
+	return engine.Await(s.Model, what)
+}
+
+func TestGroupsAreWokenByWhatConcernsThem(t *testing.T) {
+	m := enginetest.NewModel()
+	t.Cleanup(func() { m.Close() })
+	var asked []engine.Filter
+	db := openOrders(t, awaitingStore{m, &asked})
+	streams := func(names ...string) engine.Alternative { return engine.Alternative{Streams: names} }
+	erasures, views := streams(engine.ErasuresStream), streams(engine.ViewsStream)
+	for text, want := range map[string]engine.Filter{
+		`SELECT type, COUNT(*) FROM $all WHERE stream = 'a' GROUP BY type FOLLOW`:                 {Any: []engine.Alternative{streams("a")}},
+		`SELECT type, MAX(payload) FROM "a" GROUP BY type FOLLOW`:                                 {Any: []engine.Alternative{streams("a"), erasures}},
+		`SELECT stream, total FROM views.orders WHERE stream = 'order-1' FOLLOW`:                  {Any: []engine.Alternative{{Streams: []string{"order-1"}, Types: []string{"Paid", "Placed"}}, erasures, views}},
+		`SELECT COUNT(*) FROM $all FOLLOW`:                                                        {},
+		`SELECT type, COUNT(*), as_of FROM $all WHERE stream = 'a' GROUP BY type FOLLOW PROGRESS`: {},
+		`SELECT COUNT(*) FROM $all WHERE type = 'A' AND position < 900 FOLLOW`:                    {To: 900},
+	} {
+		asked = nil
+		assert.NoError(t, follow(t, db, text).Close())
+		require.Len(t, asked, 1, text)
+		for i := range asked[0].Any {
+			slices.Sort(asked[0].Any[i].Types)
+		}
+		assert.Equal(t, want, asked[0], text)
+	}
+}
+
+// Who is woken by few commits is still told of all that becomes of his groups.
+func TestGroupsOfSomeEventsAreToldOfErasuresAndOfViews(t *testing.T) {
+	db := openConfig(t, openSales(t))
+	rows := follow(t, db, `SELECT item, SUM(n), change FROM views.sales WHERE shop IN ('a', 'b') GROUP BY item FOLLOW`)
+	assert.Equal(t, []string{"tea 1 insert", "nuts 2 insert"}, nextRows(t, rows, 2))
+	next := make(chan []string)
+	read := func(n int) { go func() { next <- nextRows(t, rows, n) }() }
+	read(1)
+	sell(t, db, "c", `{"item": "tea", "n": 100}`)
+	mustExec(t, db, `INSERT INTO a (type) VALUES ('Seen')`)
+	sell(t, db, "a", `{"item": "tea", "n": 5}`)
+	assert.Equal(t, []string{"tea 6 update"}, <-next)
+	read(2)
+	mustExec(t, db, `ERASE FROM a WHERE type = 'Sold' AND payload->>'$.n' = 1 REASON 'x'`)
+	assert.Equal(t, []string{"tea 5 update", "NULL NULL insert"}, <-next)
+	mustExec(t, db, `CREATE OR REPLACE VIEW sales AS SELECT position AS at, stream AS shop, type AS item, 1 AS n FROM $all`)
+	assert.ErrorContains(t, endOf(rows), `view "sales" was replaced or dropped`)
+}

@@ -104,6 +104,7 @@ type liveRows struct {
 	after    engine.Position // behind the position of AFTER
 	end      engine.Position // no event at or behind it is in the result
 	follower *follower
+	waiter   engine.Waiter
 
 	levels  []*liveLevel    // from the groups of the events before reached up to those that are told
 	events  *liveLevel      // the first of them
@@ -154,7 +155,12 @@ func (f *followPlan) openGroups(ex *execution) (rows, error) {
 		l.end = engine.Position(what.position.hi + 1)
 	}
 	ex.since = 0
-	l.follower = ex.session.Settings.Followers.enter(f.text, g.table.def.name(), ex.now, l.after, nil)
+	wakes := engine.Filter{Any: g.wakes(what)}
+	if l.end != math.MaxInt64 {
+		wakes.To = l.end
+	}
+	l.waiter = engine.Await(ex.session.Store, wakes)
+	l.follower = ex.session.Settings.Followers.enter(f.text, g.table.def.name(), ex.now, l.after, l.waiter)
 	return l, nil
 }
 

@@ -20,12 +20,13 @@ func (l *liveRows) advance() (more bool, err error) {
 		return true, l.begin()
 	}
 	for l.reached < l.end {
-		index := l.ex.session.Store.ReadIndex()
-		if index.Head() > l.reached {
-			return true, l.read(index)
-		}
-		if err := l.ex.session.Store.Wait(l.ex.ctx, l.reached); err != nil {
+		from, err := l.waiter.Wait(l.ex.ctx, l.reached)
+		if err != nil {
 			return false, err
+		}
+		l.reached = min(from, l.end) // nothing before it is of the groups
+		if index := l.ex.session.Store.ReadIndex(); index.Head() > l.reached || l.reached == l.end {
+			return true, l.read(index)
 		}
 	}
 	return false, nil
