@@ -340,7 +340,7 @@ func (l *liveRows) removeGone(level *liveLevel) {
 		l.keep.drop(liveGroupSize)
 		return true
 	})
-	t.recent = [recentTexts]knownText{}
+	t.recent = nil
 }
 
 // whole is how many bytes the state takes besides itself, with what it knows of DISTINCT.

@@ -54,8 +54,8 @@ type groupTable struct {
 	keep   *keeper
 	groups []*group // in the order of their first rows
 	byKey  map[string]*group
-	whole  *group                 // without GROUP BY, the only group
-	recent [recentTexts]knownText // groups whose only key is a type, by where its text is
+	whole  *group                  // without GROUP BY, the only group
+	recent *[recentTexts]knownText // groups whose only key is a type, by where its text is; nil before the first
 	key    []byte
 	values []value.Value
 	all    []value.Value // the keys of a row, of which each set has some
