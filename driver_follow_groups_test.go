@@ -482,3 +482,15 @@ func TestFollowersOfGroupsKeepUpWithClients(t *testing.T) {
 		require.NoError(t, f.told.Close())
 	}
 }
+
+// Percentiles of one argument hold its values once, also where they are followed.
+func TestAggregatesThatHoldTheSameValuesAreFollowedEachByItself(t *testing.T) {
+	db := openDB(t, ":memory:")
+	const insert = `INSERT INTO s (type, payload) VALUES ('A', '{"n": 1}'), ('A', '{"n": 2}'), ('A', '{"n": 30}')`
+	mustExec(t, db, insert)
+	const n = `payload->>'$.n'`
+	rows := follow(t, db, `SELECT MEDIAN(`+n+`), QUANTILE_DISC(`+n+`, 1), MODE(`+n+`) FROM $all FOLLOW`)
+	assert.Equal(t, []string{"2 30 1"}, nextRows(t, rows, 1))
+	mustExec(t, db, `INSERT INTO s (type, payload) VALUES ('A', '{"n": 40}'), ('A', '{"n": 40}')`)
+	assert.Equal(t, []string{"30 40 40"}, nextRows(t, rows, 1))
+}

@@ -573,3 +573,22 @@ func TestNotesOfATransactionAreMemoryUntilItEnds(t *testing.T) {
 	assert.ErrorIs(t, tx.Commit(), eventfold.ErrMemory)
 	assert.Equal(t, 1, one[int](t, db, "SELECT COUNT(*) FROM a"))
 }
+
+// Whoever reads one row, and no more, is told at once that there is no memory to note it.
+func TestOneRowOfASerializableTransactionTellsThatItCannotBeNoted(t *testing.T) {
+	db := openConfig(t, eventfold.Config{QueryMemory: 1 << 20, Path: ":memory:"})
+	mustExec(t, db, `INSERT INTO a (type, payload) VALUES ('T', '1'), ('T', '2')`)
+	tx := begin(t, db, &sql.TxOptions{Isolation: sql.LevelSerializable})
+	var n int64
+	long, err := strings.Repeat("x", 60_000), error(nil)
+	for i := 0; i < 30 && err == nil; i++ {
+		err = tx.QueryRow(`SELECT COUNT(*) FROM $all WHERE payload->>'$.n' > ? AND stream = ?`, long, fmt.Sprint("s", i)).Scan(&n)
+	}
+	assert.ErrorIs(t, err, eventfold.ErrMemory)
+	rows, err := tx.Query(`SELECT payload FROM $all`)
+	require.NoError(t, err)
+	assert.False(t, rows.Next(), "nor is there a row that could not be noted")
+	assert.ErrorIs(t, rows.Err(), eventfold.ErrMemory)
+	assert.ErrorIs(t, tx.QueryRow(`SELECT COUNT(*) FROM a`).Scan(&n), eventfold.ErrMemory)
+	assert.NoError(t, tx.Rollback())
+}

@@ -66,7 +66,7 @@ func newFollowPlan(p *selectPlan, sel *parser.Select, live *liveScope) (*followP
 	switch {
 	case core.windows != nil:
 		return nil, refuseFollow(sel.Pos, "window functions", "")
-	case source.at == nil:
+	case source.at == nil || len(source.levels) > 0:
 		return nil, source.refuse("FOLLOW", sel.Pos)
 	case len(core.order) > 0 && !live.alongLog && (core.directed == nil || core.directed.backwards):
 		return nil, errorf(BadStatement, sel.Pos,

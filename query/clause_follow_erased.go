@@ -56,7 +56,7 @@ func (l *liveRows) readErasures(index engine.ReadIndex) error {
 	}
 	if all {
 		groups = nil
-		for _, g := range l.groups.table.groups {
+		for _, g := range l.events.table.groups {
 			groups = append(groups, g.live)
 		}
 	}
@@ -81,13 +81,13 @@ func (l *liveRows) readResumed(index engine.ReadIndex) error {
 		e.Hint = "begin again without AFTER"
 		return e
 	case all:
-		for _, g := range l.groups.table.groups {
+		for _, g := range l.events.table.groups {
 			groups = append(groups, g.live)
 		}
 	}
 	for _, live := range groups {
 		live.shown, live.unsure = true, true
-		if err := l.touch(live.group); err != nil {
+		if err := l.touch(l.events, live.group); err != nil {
 			return err
 		}
 	}
@@ -183,13 +183,13 @@ func (l *liveRows) hit(
 	}
 	from, to := set.spans[0].From, set.spans[len(set.spans)-1].To
 	err = l.scan(index, nil, from, to, func() error {
-		row := &l.events.Row
+		row := &l.event.Row
 		if !set.spans.Has(row.Batch.Events.Positions[row.I]) {
 			return nil
 		}
-		g, err := l.groups.table.find(l.events)
+		g, err := l.events.table.find(l.event)
 		if err == nil {
-			err = l.touch(g)
+			err = l.touch(l.events, g)
 		}
 		if err == nil && !g.live.redone {
 			g.live.redone = true
@@ -232,39 +232,31 @@ func (l *liveRows) mayHaveCounted(index engine.ReadIndex, spans engine.Spans) (b
 
 // redo computes groups again from the log, as the index shows it.
 func (l *liveRows) redo(index engine.ReadIndex, groups []*liveGroup, all bool) error {
-	table := l.groups.table
+	table := l.events.table
 	for _, live := range groups {
-		for i := range live.group.aggs {
-			table.keep.drop(live.group.aggs[i].whole())
-		}
-		live.group.aggs = make([]aggState, len(l.core.group.aggs))
-		live.redone, live.counted = true, false
-		if err := l.touch(live.group); err != nil {
+		l.events.restart(live)
+		if err := l.touch(l.events, live.group); err != nil {
 			return err
 		}
 	}
 	err := l.scan(index, l.only(groups), 0, l.reached, func() error {
-		g, err := table.find(l.events)
+		g, err := table.find(l.event)
 		if err != nil || !all && (g.live == nil || !g.live.redone) {
 			return err
 		}
 		if g.live != nil && g.live.redone && !g.live.counted && !looksSame(table.values, g.keys) {
-			if g, err = l.replace(g); err != nil {
+			if g, err = l.replace(l.events, g); err != nil {
 				return err
 			}
 			groups = append(groups, g.live)
 		}
-		if err := l.touch(g); err != nil {
+		if err := l.touch(l.events, g); err != nil {
 			return err
 		}
 		g.live.counted = true
-		return table.aggregate(g, l.events)
+		return table.aggregate(g, l.event)
 	})
-	for _, live := range groups {
-		live.redone = false
-		live.gone = !live.counted && len(l.core.group.keys) > 0
-		l.gone = l.gone || live.gone
-	}
+	l.events.finish(groups)
 	return err
 }
 
@@ -275,15 +267,15 @@ func looksSame(a, b []value.Value) bool {
 	})
 }
 
-// replace puts a group with the key of the current event in the place of one whose key is that of an
-// event which is no longer in it. For those who are told of them they are two.
-func (l *liveRows) replace(g *group) (*group, error) {
-	table := l.groups.table
+// replace puts a group with the key of the current row in the place of one whose key is that of a row
+// which is no longer in it. For those who are told of them they are two.
+func (l *liveRows) replace(level *liveLevel, g *group) (*group, error) {
+	table := level.table
 	other, err := table.insert(string(table.key), table.values)
 	if err != nil {
 		return nil, err
 	}
-	if err := l.touch(other); err != nil {
+	if err := l.touch(level, other); err != nil {
 		return nil, err
 	}
 	g.live.gone, other.live.redone = true, g.live.redone
@@ -292,8 +284,8 @@ func (l *liveRows) replace(g *group) (*group, error) {
 
 // comeBack is for a group whose events were erased away, and which the current event is of.
 func (l *liveRows) comeBack(g *group) (*group, error) {
-	if !looksSame(l.groups.table.values, g.keys) {
-		return l.replace(g)
+	if !looksSame(l.events.table.values, g.keys) {
+		return l.replace(l.events, g)
 	}
 	g.live.gone = false
 	return g, nil
@@ -329,9 +321,9 @@ func (l *liveRows) only(groups []*liveGroup) *engine.Filter {
 	return &f
 }
 
-// removeGone takes the groups of which no event is left out of the table.
-func (l *liveRows) removeGone() {
-	t := l.groups.table
+// removeGone takes the groups of which nothing is left out of the table of their level.
+func (l *liveRows) removeGone(level *liveLevel) {
+	t := level.table
 	t.groups = slices.DeleteFunc(t.groups, func(g *group) bool {
 		if g.live == nil || !g.live.gone {
 			return false
@@ -348,7 +340,7 @@ func (l *liveRows) removeGone() {
 		l.keep.drop(liveGroupSize)
 		return true
 	})
-	t.recent = [recentTexts]knownText{}
+	t.recent = nil
 }
 
 // whole is how many bytes the state takes besides itself, with what it knows of DISTINCT.

@@ -19,7 +19,7 @@ type followedGroups struct {
 	core     *corePlan
 	table    *tableScan      // the event table that FROM reads, perhaps through sub-queries and views
 	views    []*viewRelation // through which it does
-	having   []condition
+	levels   []*followLevel  // from the groups of events up to those whose rows are told
 	pos      parser.Pos
 	reveals  bool   // some expression opens sealed values
 	progress bool   // FOLLOW PROGRESS
@@ -33,14 +33,18 @@ func newFollowedGroups(
 	switch {
 	case core.windows != nil:
 		return nil, refuseFollow(sel.Pos, "window functions", "")
-	case core.group == nil:
-		return nil, refuseFollow(sel.Pos, "GROUP BY of nothing", "select a column or an aggregate")
 	case source.at == nil:
 		return nil, source.refuse("FOLLOW over groups", sel.Pos)
+	case core.group != nil:
+		source.add(core, nil)
+	case len(source.levels) > 0:
+		source.then(core.where, nil)
+	default:
+		return nil, refuseFollow(sel.Pos, "GROUP BY of nothing", "select a column or an aggregate")
 	}
 	return &followedGroups{
-		liveScope: live, core: core, table: source.scan(), views: source.views,
-		having: counted(core.having), pos: sel.Pos,
+		liveScope: live, core: core, table: source.scan(), views: source.views, levels: source.levels,
+		pos: sel.Pos,
 	}, nil
 }
 
@@ -80,7 +84,8 @@ type liveGroup struct {
 	told   [sha256.Size]byte // of its row, when it was told of last
 	shown  bool              // the last that was told of it was no 'delete'
 	unsure bool              // what was told of it is not known: it is told of in any case
-	dirty  bool              // it is in the batch
+	dirty  bool              // it is in the batch of its level
+	above  *liveGroup        // of the level above: the one that its row is in, nil for none
 
 	// while it is computed again, because content that it may be made of was erased
 	redone  bool
@@ -99,25 +104,26 @@ type liveRows struct {
 	after    engine.Position // behind the position of AFTER
 	end      engine.Position // no event at or behind it is in the result
 	follower *follower
+	waiter   engine.Waiter
 
-	groups  *groupedRows    // the groups of the events before reached
+	levels  []*liveLevel    // from the groups of the events before reached up to those that are told
+	events  *liveLevel      // the first of them
+	top     *liveLevel      // the last of them, whose dirty groups are the batch
+	groups  *groupedRows    // the groups of events
 	reached engine.Position // every row of the batch is of the position before it
 	keep    *keeper         // of what was told
 
-	batch []*liveGroup // that may have changed
-	at    int          // the place in the batch of the next to be told of
-	due   bool         // progress is to be told when the batch ends
-	gone  bool         // some group of the batch is
+	at    int  // the place in the batch of the next to be told of
+	due   bool // progress is to be told when the batch ends
 	begun bool
 
 	seen    engine.Position // erasures that are told of before it are taken in
 	version engine.Version  // of their stream
 
-	events *expr.Env     // in which events are added, while they are
-	rows   *expr.Env     // in which the rows of groups are evaluated
-	row    []value.Value // of a group: key, aggregates, pseudo-columns
-	out    []value.Value // the results
-	bytes  []byte        // of the results, to be compared
+	event *expr.Env     // in which events are added, while they are
+	row   *expr.Env     // in which the row of the group that is told of is evaluated
+	out   []value.Value // the results
+	bytes []byte        // of the results, to be compared
 }
 
 // openGroups starts the SELECT.
@@ -130,16 +136,18 @@ func (f *followPlan) openGroups(ex *execution) (rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	group, width := g.core.group, len(g.core.results)
+	width := len(g.core.results)
 	if g.progress {
 		width++
 	}
 	l := &liveRows{
 		followedGroups: g, ex: ex, resumes: f.after != nil, after: ex.since, end: math.MaxInt64,
-		keep: newKeeper(ex.budget, "FOLLOW"), rows: ex.env(nil),
-		row: make([]value.Value, len(group.keys)+len(group.aggs)+followValues),
-		out: make([]value.Value, width),
+		keep: newKeeper(ex.budget, "FOLLOW"), out: make([]value.Value, width),
 	}
+	for _, level := range g.levels {
+		l.levels = append(l.levels, newLiveLevel(ex, level))
+	}
+	l.events, l.top = l.levels[0], l.levels[len(l.levels)-1]
 	switch {
 	case what.empty: // of which the snapshot has all
 		l.end = ex.index.Head()
@@ -147,7 +155,12 @@ func (f *followPlan) openGroups(ex *execution) (rows, error) {
 		l.end = engine.Position(what.position.hi + 1)
 	}
 	ex.since = 0
-	l.follower = ex.session.Settings.Followers.enter(f.text, g.table.def.name(), ex.now, l.after, nil)
+	wakes := engine.Filter{Any: g.wakes(what)}
+	if l.end != math.MaxInt64 {
+		wakes.To = l.end
+	}
+	l.waiter = engine.Await(ex.session.Store, wakes)
+	l.follower = ex.session.Settings.Followers.enter(f.text, g.table.def.name(), ex.now, l.after, l.waiter)
 	return l, nil
 }
 
@@ -178,13 +191,13 @@ func (l *liveRows) next(en *expr.Env) (bool, error) {
 
 // tell makes the next row of the batch. It returns false at its end.
 func (l *liveRows) tell() (bool, error) {
-	for l.at < len(l.batch) {
+	for l.at < len(l.top.dirty) {
 		if l.at%batchRows == 0 {
 			if err := l.ex.ctx.Err(); err != nil {
 				return false, err
 			}
 		}
-		live := l.batch[l.at]
+		live := l.top.dirty[l.at]
 		l.at++
 		live.dirty = false
 		change, err := l.changeOf(live)
@@ -195,17 +208,9 @@ func (l *liveRows) tell() (bool, error) {
 			return true, l.finish(change)
 		}
 	}
-	l.endBatch()
+	l.top.endBatch(l)
+	l.at = 0
 	return false, nil
-}
-
-// endBatch makes room for the next batch, and forgets the groups that are gone.
-func (l *liveRows) endBatch() {
-	if l.gone {
-		l.removeGone()
-	}
-	clear(l.batch)
-	l.batch, l.at, l.gone = l.batch[:0], 0, false
 }
 
 // The values of change.
@@ -252,30 +257,22 @@ func (l *liveRows) note(live *liveGroup) (err error) {
 }
 
 // evaluate computes the row of a group but for the pseudo-columns, and what it is compared by. It
-// returns false if HAVING does not hold.
+// returns false if a condition does not hold for it.
 func (l *liveRows) evaluate(g *group) (bool, error) {
-	l.rows.Begin()
-	copy(l.row, g.keys)
-	for i, a := range l.core.group.aggs {
-		v, err := a.result(&g.aggs[i], l.rows)
-		if err != nil {
-			return false, err
-		}
-		l.row[len(g.keys)+i] = v
+	row, pass, err := l.top.rowOf(g, false)
+	if !pass || err != nil {
+		return false, err
 	}
-	l.rows.Row.Values = l.row
-	if pass := allTrue(l.having, l.rows); !pass || l.rows.Err != nil {
-		return false, l.rows.Err
-	}
+	l.row = row
 	l.bytes = l.bytes[:0]
 	for i, e := range l.core.results {
 		if !l.pseudo[i] {
-			l.out[i] = e.Eval(l.rows)
+			l.out[i] = e.Eval(row)
 			l.bytes = appendExact(l.bytes, l.out[i])
-			l.rows.Effort(len(l.out[i].S))
+			row.Effort(len(l.out[i].S))
 		}
 	}
-	return l.rows.Err == nil, l.rows.Err
+	return row.Err == nil, row.Err
 }
 
 // evaluateGone computes the row of a group that is no longer in the result: its key, and NULL for
@@ -287,34 +284,36 @@ func (l *liveRows) evaluateGone(g *group) error {
 		e.Hint = "begin again; select change as well, to be told"
 		return e
 	}
-	l.rows.Begin()
-	clear(l.row)
-	copy(l.row, g.keys)
-	l.rows.Row.Values = l.row
+	row, _, err := l.top.rowOf(g, true)
+	if err != nil {
+		return err
+	}
+	l.row = row
 	for i, e := range l.core.results {
 		l.out[i] = null
 		if l.keyed[i] {
-			l.out[i] = e.Eval(l.rows)
+			l.out[i] = e.Eval(row)
 		}
 	}
-	return l.rows.Err
+	return row.Err
 }
 
 // finish computes the results that read pseudo-columns. What is given out must not be memory of the
 // groups, which changes with the next batch.
 func (l *liveRows) finish(change string) error {
-	l.row[len(l.row)-2] = value.OfInt(int64(l.reached) - 1)
-	l.row[len(l.row)-1] = value.OfText(change)
+	values := l.row.Row.Values
+	values[len(values)-2] = value.OfInt(int64(l.reached) - 1)
+	values[len(values)-1] = value.OfText(change)
 	for i, e := range l.core.results {
 		if l.pseudo[i] {
-			l.out[i] = e.Eval(l.rows)
+			l.out[i] = e.Eval(l.row)
 		}
 		l.out[i].S = strings.Clone(l.out[i].S)
 	}
 	if l.progress {
 		l.out[len(l.out)-1] = value.OfInt(0)
 	}
-	return l.rows.Err
+	return l.row.Err
 }
 
 // tellReached makes the row that tells how far the rows before it have come.
@@ -346,6 +345,11 @@ func appendExact(dst []byte, v value.Value) []byte {
 func (l *liveRows) close() error {
 	l.ex.session.Settings.Followers.leave(l.follower)
 	l.keep.release()
+	for _, level := range l.levels[1:] {
+		if level.table != nil {
+			level.table.keep.release()
+		}
+	}
 	if l.groups == nil {
 		return nil
 	}

@@ -11,7 +11,7 @@ import (
 
 // A liveScope is what the compiler knows of the SELECT that FOLLOW follows.
 type liveScope struct {
-	groups bool   // its rows are groups, or DISTINCT makes them so
+	groups bool   // its rows are groups, or DISTINCT makes them so, or they are made of groups
 	pseudo []bool // by result: it reads as_of or change
 	keyed  []bool // by result: it is made of the key alone
 	stable bool   // to which group an event belongs depends on nothing that can be erased
@@ -86,10 +86,13 @@ func (c *coreScope) followResults(order []parser.Order) error {
 	if live == nil || !live.groups {
 		return nil
 	}
+	below := c.groupsBelow()
+	passes := below.passed(c, order)
 	for _, r := range c.results {
 		pseudo := c.readsFollowColumn(r.Expr)
 		live.pseudo = append(live.pseudo, pseudo)
-		live.keyed = append(live.keyed, !pseudo && !c.hasAggregate(r.Expr))
+		keyed := passes && below.readsKey(c, r.Expr) || !passes && !c.hasAggregate(r.Expr)
+		live.keyed = append(live.keyed, !pseudo && keyed)
 	}
 	if !c.core.Distinct {
 		c.nameGroups()
@@ -144,7 +147,7 @@ func (c *coreScope) readsFollowColumn(e parser.Expr) bool {
 
 // followColumn compiles a pseudo-column.
 func (s *clauseScope) followColumn(c *parser.Column) (*expr.Expr, bool, error) {
-	if s.live == nil || !s.live.groups || !s.coreScope.aggregate || !isFollowColumn(c) {
+	if s.live == nil || !s.live.groups || !isFollowColumn(c) {
 		return nil, false, nil
 	}
 	if s.clause != "SELECT" {
@@ -163,8 +166,30 @@ func (s *clauseScope) followColumn(c *parser.Column) (*expr.Expr, bool, error) {
 
 // checkFollowed refuses groups whose rows nobody could keep apart, or take back.
 func (c *coreScope) checkFollowed(p *corePlan) error {
-	if c.live == nil || !c.live.groups {
+	if !c.following {
 		return nil
+	}
+	leaves := c.leaves()
+	p.leaves = leaves != nil
+	if c.live == nil {
+		return nil
+	}
+	if err := c.checkKeys(p); err != nil {
+		return err
+	}
+	if c.live.change = c.tellsChange(); leaves != nil && !c.live.change {
+		leaves.Hint = "select change as well: it is 'delete' for a group that is no longer in the result"
+		return leaves
+	}
+	c.live.stable = c.aggregate && c.keepsGroups()
+	c.live.streams, c.live.types = c.keyPlace("stream"), c.keyPlace("type")
+	return nil
+}
+
+// checkKeys refuses groups of whose keys the results do not have all.
+func (c *coreScope) checkKeys(p *corePlan) error {
+	if !c.aggregate {
+		return c.checkKeysBelow(p)
 	}
 	var texts []string
 	for _, e := range c.core.GroupBy {
@@ -183,16 +208,6 @@ func (c *coreScope) checkFollowed(p *corePlan) error {
 	if c.live.distinct {
 		p.texts.group = strings.Join(texts, ", ")
 	}
-	c.live.change = c.tellsChange()
-	for _, e := range conjuncts(c.core.Having) {
-		if !c.live.change && !c.keepsHolding(c.havingScope().expandAliases(e)) {
-			e := errorf(BadStatement, e.At(), "HAVING may stop to hold for a group, which its rows must tell")
-			e.Hint = "select change as well: it is 'delete' for a group that is no longer in the result"
-			return e
-		}
-	}
-	c.live.stable = c.keepsGroups()
-	c.live.streams, c.live.types = c.keyPlace("stream"), c.keyPlace("type")
 	return nil
 }
 
@@ -226,6 +241,9 @@ func (c *coreScope) tellsChange() bool {
 func (c *coreScope) keepsHolding(e parser.Expr) bool {
 	if !c.hasAggregate(e) {
 		return true
+	}
+	if c.groupsBelow() != nil { // which change, so that nothing that is made of them only grows
+		return false
 	}
 	switch e := e.(type) {
 	case *parser.Nary:

@@ -1,20 +1,20 @@
 package query
 
 import (
-	"slices"
-
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
 	"github.com/eventfold/eventfold/query/internal/fault"
 )
 
 // What FOLLOW reads: an event table, or a sub-query or view that filters one and computes with it,
-// so that each of its rows is made of one event, whatever the others are.
+// so that each of its rows is made of one event, whatever the others are; or one that groups such
+// rows, and others that filter, compute with and group its rows.
 
 // A followedSource is the event table that a relation reads.
 type followedSource struct {
 	at       *relation       // where the scan stands; nil if there is no such table
 	views    []*viewRelation // through which it is read, the outermost first
+	levels   []*followLevel  // the groups between it and the rows of the relation, from its events up
 	obstacle string          // why there is no such table
 }
 
@@ -35,12 +35,14 @@ func followedSourceOf(from *relation) followedSource {
 		}
 		return followedSource{obstacle: rel.def.name()}
 	case *filteredRelation:
-		return followedSourceOf(&rel.relation)
+		s := followedSourceOf(&rel.relation)
+		s.then(rel.conds, nil)
+		return s
 	case *derivedRelation:
 		return followedSourceBelow(rel.plan)
 	case *viewRelation:
 		s := followedSourceBelow(rel.plan)
-		s.views = slices.Insert(s.views, 0, rel)
+		s.enter(rel)
 		return s
 	case *functionRelation:
 		return followedSource{obstacle: "a function"}
@@ -54,15 +56,30 @@ func followedSourceOf(from *relation) followedSource {
 
 // followedSourceBelow looks into a sub-query.
 func followedSourceBelow(p *selectPlan) followedSource {
+	if no := p.notFollowed(); no != "" {
+		return followedSource{obstacle: no}
+	}
+	core := p.cores[0]
+	s := followedSourceOf(&core.from)
+	if core.group != nil {
+		s.add(core, core.results)
+	} else {
+		s.then(core.where, core.results)
+	}
+	return s
+}
+
+// notFollowed names what a sub-query has that FOLLOW cannot look through, "" for nothing.
+func (p *selectPlan) notFollowed() string {
 	if len(p.cores) > 1 {
-		return followedSource{obstacle: p.ops[1].String()}
+		return p.ops[1].String()
 	}
 	core := p.cores[0]
 	for _, no := range []struct {
 		is   bool
 		what string
 	}{
-		{core.group != nil, "groups"},
+		{core.group != nil && core.group.sets != nil, "ROLLUP, CUBE or GROUPING SETS"},
 		{core.on != nil, "DISTINCT ON"},
 		{core.distinct, "DISTINCT"},
 		{core.windows != nil, "window functions"},
@@ -71,10 +88,10 @@ func followedSourceBelow(p *selectPlan) followedSource {
 		{core.nested, "a sub-query"}, // what it gives changes with the log, and rows that were told would, too
 	} {
 		if no.is {
-			return followedSource{obstacle: no.what}
+			return no.what
 		}
 	}
-	return followedSourceOf(&core.from)
+	return ""
 }
 
 // refuse is the error where there is no event table to be followed. what names what FOLLOW is to
@@ -82,14 +99,14 @@ func followedSourceBelow(p *selectPlan) followedSource {
 func (s *followedSource) refuse(what string, pos parser.Pos) error {
 	if len(s.views) == 0 {
 		e := errorf(BadStatement, pos, "%s reads from exactly one event table", what)
-		e.Hint = "a sub-query in FROM may filter and compute, and have no groups, DISTINCT, joins, ORDER BY, LIMIT " +
+		e.Hint = "a sub-query in FROM may filter, compute and group, and have no DISTINCT, joins, ORDER BY, LIMIT " +
 			"or sub-queries in expressions"
 		return e
 	}
 	last := s.views[len(s.views)-1]
 	e := errorf(BadStatement, s.views[0].pos, "%s reads from exactly one event table, and view %s has %s", what,
 		fault.Quoted(last.view.name), s.obstacle)
-	e.Hint = "a view may filter and compute; follow the SELECT that SHOW CREATE VIEW tells, if it is one with groups"
+	e.Hint = "a view that is followed filters, computes and groups"
 	return e
 }
 

@@ -20,12 +20,13 @@ func (l *liveRows) advance() (more bool, err error) {
 		return true, l.begin()
 	}
 	for l.reached < l.end {
-		index := l.ex.session.Store.ReadIndex()
-		if index.Head() > l.reached {
-			return true, l.read(index)
-		}
-		if err := l.ex.session.Store.Wait(l.ex.ctx, l.reached); err != nil {
+		from, err := l.waiter.Wait(l.ex.ctx, l.reached)
+		if err != nil {
 			return false, err
+		}
+		l.reached = min(from, l.end) // nothing before it is of the groups
+		if index := l.ex.session.Store.ReadIndex(); index.Head() > l.reached || l.reached == l.end {
+			return true, l.read(index)
 		}
 	}
 	return false, nil
@@ -54,33 +55,51 @@ func (l *liveRows) begin() error {
 	if err := l.build(index, l.after); err != nil {
 		return err
 	}
-	for _, live := range l.batch {
+	for _, live := range l.top.dirty {
 		if err := l.note(live); err != nil {
 			return err
 		}
 	}
-	l.batch = l.batch[:0]
+	l.top.dirty = l.top.dirty[:0]
 	if err := l.readResumed(index); err != nil || index.Head() <= l.reached {
 		return err
 	}
 	return l.read(index)
 }
 
-// build makes the groups of all events before a position, and a batch of all of them.
+// build makes the groups of all events before a position, of which a materialised view may have kept
+// some, and a batch of all of them.
 func (l *liveRows) build(index engine.ReadIndex, to engine.Position) (err error) {
 	l.ex.index = index.At(to)
-	l.groups = &groupedRows{plan: l.core.group, ex: l.ex}
+	l.groups = &groupedRows{plan: l.events.group, ex: l.ex, lasting: index}
 	if err := l.groups.build(); err != nil {
-		return err
+		return faultWithin(l.events.within, err)
 	}
-	for _, g := range l.groups.table.groups {
-		if err := l.touch(g); err != nil {
+	l.events.table = l.groups.table
+	for _, g := range l.events.table.groups {
+		if err := l.touch(l.events, g); err != nil {
 			return err
 		}
+	}
+	for _, level := range l.levels[1:] {
+		level.table = newGroupTable(level.group, l.ex.budget)
+	}
+	if err := l.riseAll(); err != nil {
+		return err
 	}
 	l.reached, l.seen = to, to
 	l.version, err = erasuresVersion(l.ex.index)
 	return err
+}
+
+// riseAll takes what has changed in the groups of events up to those that are told.
+func (l *liveRows) riseAll() error {
+	for i, above := range l.levels[1:] {
+		if err := l.rise(l.levels[i], above); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // read adds the events that an index has beyond those that were added before, and makes a batch of
@@ -94,26 +113,29 @@ func (l *liveRows) read(index engine.ReadIndex) error {
 	if err := l.readErasures(index); err != nil {
 		return err
 	}
-	table := l.groups.table
+	table := l.events.table
 	err := l.scan(index, nil, l.reached, to, func() error {
-		g, err := table.find(l.events)
+		g, err := table.find(l.event)
 		if err == nil && g.live != nil && g.live.gone {
 			g, err = l.comeBack(g)
 		}
 		if err == nil {
-			err = l.touch(g)
+			err = l.touch(l.events, g)
 		}
 		if err != nil {
 			return err
 		}
-		return table.aggregate(g, l.events)
+		return table.aggregate(g, l.event)
 	})
 	l.reached = to
-	return err
+	if err != nil {
+		return err
+	}
+	return l.riseAll()
 }
 
-// touch puts a group into the batch.
-func (l *liveRows) touch(g *group) error {
+// touch puts a group of a level into its batch.
+func (l *liveRows) touch(level *liveLevel, g *group) error {
 	live := g.live
 	if live == nil {
 		if err := l.keep.account(liveGroupSize); err != nil {
@@ -124,13 +146,13 @@ func (l *liveRows) touch(g *group) error {
 	}
 	if !live.dirty {
 		live.dirty = true
-		l.batch = append(l.batch, live)
+		level.dirty = append(level.dirty, live)
 	}
 	return nil
 }
 
 // scan calls visit for every event of a range of positions that passes WHERE. The event is the
-// current row of l.events, which is another one for every scan. narrower is asked for instead of
+// current row of l.event, which is another one for every scan. narrower is asked for instead of
 // what the bounds say, if it is not nil.
 func (l *liveRows) scan(
 	index engine.ReadIndex, narrower *engine.Filter, from, to engine.Position, visit func() error,
@@ -141,17 +163,17 @@ func (l *liveRows) scan(
 	ex := l.ex
 	ex.index, ex.since = index.At(to), from
 	defer ex.leave(ex.envs)
-	l.events = ex.env(nil) // what one remembers of a row it would take for that of another scan's
+	l.event = ex.env(nil) // what one remembers of a row it would take for that of another scan's
 	in, err := l.openEvents(narrower)
 	ex.since = 0
 	if err != nil {
-		return err
+		return faultWithin(l.events.within, err)
 	}
-	err = l.visitAll(filtered(in, l.core.group.where), visit)
+	err = l.visitAll(filtered(in, l.events.group.where), visit)
 	if cerr := in.close(); err == nil {
 		err = cerr
 	}
-	return err
+	return faultWithin(l.events.within, err)
 }
 
 // openEvents opens FROM. It keeps to what is narrower than its bounds.
@@ -159,13 +181,13 @@ func (l *liveRows) openEvents(narrower *engine.Filter) (rows, error) {
 	if narrower == nil {
 		return l.groups.open()
 	}
-	return l.table.openBounds(l.ex, scanBounds{Filter: *narrower, fleeting: l.core.group.fleeting})
+	return l.table.openBounds(l.ex, scanBounds{Filter: *narrower, fleeting: l.events.group.fleeting})
 }
 
 func (l *liveRows) visitAll(in rows, visit func() error) error {
 	for n := 1; ; n++ {
-		l.events.Begin()
-		ok, err := in.next(l.events)
+		l.event.Begin()
+		ok, err := in.next(l.event)
 		if !ok || err != nil {
 			return err
 		}

@@ -69,7 +69,7 @@ func (c *coreScope) tableInput(from *parser.Table) (rel relation, name string, e
 			rel, err = c.readItself(cte, from)
 			return rel, aliasOr(from.Alias, cte.name), err
 		}
-		if c.splitting == 0 { // what is split is compiled a second time, and never runs beside itself
+		if c.splitting == cte.splitting { // what is split is compiled a second time, and never runs beside itself
 			cte.uses++
 		}
 		if c.recursing > 0 {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unsafe"
 
+	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/parser"
 	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
@@ -53,8 +54,8 @@ type groupTable struct {
 	keep   *keeper
 	groups []*group // in the order of their first rows
 	byKey  map[string]*group
-	whole  *group                 // without GROUP BY, the only group
-	recent [recentTexts]knownText // groups whose only key is a type, by where its text is
+	whole  *group                  // without GROUP BY, the only group
+	recent *[recentTexts]knownText // groups whose only key is a type, by where its text is; nil before the first
 	key    []byte
 	values []value.Value
 	all    []value.Value // the keys of a row, of which each set has some
@@ -191,6 +192,10 @@ type groupedRows struct {
 	at    int
 	row   []value.Value
 	own   *keeper // of groups of a materialised view that only this statement uses; nil for none
+
+	// lasting is the snapshot of FOLLOW, which goes on to add to the groups: none is shared with what is
+	// kept, and what is erased behind it is still in them. It is nil for other statements.
+	lasting engine.ReadIndex
 }
 
 func (g *groupedRows) next(en *expr.Env) (bool, error) {
@@ -493,7 +498,7 @@ func (s *clauseScope) groupSlot(e parser.Expr) (slot int, ok bool) {
 
 // slotOf returns which GROUP BY expression of a view a result is, -1 for none.
 func (c *coreScope) slotOf(e parser.Expr) int {
-	if len(c.within) > 0 && len(c.groups) > 0 {
+	if (len(c.within) > 0 || c.following) && len(c.groups) > 0 {
 		if slot, ok := c.groups[c.key(e)]; ok {
 			return slot
 		}

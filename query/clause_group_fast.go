@@ -21,6 +21,9 @@ const recentTexts = 64
 
 // known returns where a type that was looked up before is remembered.
 func (t *groupTable) known(text string) *knownText {
+	if t.recent == nil {
+		t.recent = new([recentTexts]knownText)
+	}
 	return &t.recent[uintptr(unsafe.Pointer(unsafe.StringData(text)))>>4%recentTexts]
 }
 

@@ -15,6 +15,7 @@ type withName struct {
 	plan      *selectPlan // nil while it is compiled, when only a recursion can use the name
 	recursion *recursion  // WITH RECURSIVE, otherwise nil
 	depth     int         // of the query that has the WITH
+	splitting int         // how many sub-queries that are split are around its WITH
 	uses      int         // counted while the statement is compiled
 }
 
@@ -42,7 +43,7 @@ func (c *statementCompiler) addCTEs(sel *parser.Select, q *queryScope) error {
 			}
 		}
 		inner := queryScope{parent: q.parent, ctes: q.ctes, nested: true, depth: q.depth}
-		w := &withName{up: q.ctes, name: cte.Name, depth: q.depth}
+		w := &withName{up: q.ctes, name: cte.Name, depth: q.depth, splitting: c.splitting}
 		var err error
 		if sel.Recursive {
 			err = c.compileRecursive(w, cte, inner)

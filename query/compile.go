@@ -22,6 +22,8 @@ type statementCompiler struct {
 	checks    []func(*expr.Env) error // of the arguments, before the first row
 	reveals   bool                    // some expression opens sealed values
 
+	following bool // FOLLOW follows groups
+
 	splits    int // sub-queries that were tried to be split, for a [semiJoin]
 	splitting int // of them, those that are being compiled, inside each other
 	recursing int // names of WITH RECURSIVE that are being compiled, inside each other

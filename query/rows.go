@@ -16,6 +16,7 @@ type resultRows struct {
 	op      rows
 	en      *expr.Env
 	boxes   []box
+	begun   bool  // a row was given
 	ended   error // what Next goes on returning, nil while there are rows
 }
 
@@ -41,6 +42,9 @@ func (r *resultRows) Next(dest []driver.Value) error {
 	if err == nil {
 		ok, err = r.op.next(r.en)
 	}
+	if err == nil && !r.begun { // who reads one row does not come to the end
+		err, r.begun = execOf(r.en).noteless(), true
+	}
 	if err == nil && !ok {
 		err = cmp.Or(execOf(r.en).noteless(), io.EOF)
 	}
@@ -60,17 +64,20 @@ func (r *resultRows) Next(dest []driver.Value) error {
 	return nil
 }
 
-// Close implements Rows.
+// Close implements Rows. Of rows that are left before their end it tells what their end would have.
 func (r *resultRows) Close() error {
 	if r.op == nil {
 		return nil
 	}
-	op := r.op
+	op, left := r.op, r.ended == nil
 	r.op = nil
-	if r.ended == nil {
+	if left {
 		r.ended = io.EOF
 	}
 	err := op.close()
+	if left {
+		err = cmp.Or(err, execOf(r.en).noteless())
+	}
 	execOf(r.en).end()
 	return err
 }

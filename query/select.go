@@ -70,6 +70,7 @@ type corePlan struct {
 	on       []*expr.Expr // DISTINCT ON (...), nil without
 	order    []sortKey
 	nested   bool          // some expression has a sub-query
+	leaves   bool          // with FOLLOW over groups: a row may leave the result again
 	semis    []*semiJoin   // of the sub-queries, for EXPLAIN
 	directed *directedScan // ORDER BY that the scan itself can give, nil if it cannot
 	texts    coreTexts

@@ -112,7 +112,7 @@ func (e *explainStatement) explainSelect(
 	x.step("snapshot", "head %d", x.ex.index.Head())
 	q.plan.explain(x)
 	if q.follow != nil {
-		x.step("follow", "%s", q.follow.describe())
+		q.follow.explain(x)
 	}
 	if !e.analyze {
 		return nil

@@ -23,7 +23,8 @@ func (c *statementCompiler) topSelect(sel *parser.Select) (*selectStatement, err
 	q := &selectStatement{}
 	scope := queryScope{}
 	if sel.Follow {
-		scope.live = &liveScope{groups: c.givesGroups(sel.First)}
+		c.following = c.givesGroups(sel.First) || c.readsGroups(sel.First, 0)
+		scope.live = &liveScope{groups: c.following}
 		if err := checkFollow(sel, scope.live.groups); err != nil {
 			return nil, err
 		}

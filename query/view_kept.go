@@ -94,10 +94,13 @@ func dropAll(list []*keptView) {
 }
 
 // unlock ends the holding of mu. What was let go of meanwhile may run the garbage collector, for which
-// nobody else is to wait.
+// nobody else is to wait. Where nothing is left, nothing of the store's memory is kept back for it.
 func (k *keptView) unlock() {
 	thrown := k.thrown
 	k.thrown = 0
+	if len(k.levels) == 0 && k.budget.held.Load() == 0 {
+		k.budget.close()
+	}
 	k.mu.Unlock()
 	k.budget.discard(thrown)
 }
@@ -166,8 +169,5 @@ func (k *keptView) resetLocked(from engine.Position) {
 	k.tooLarge.Store(nil)
 	if k.saved > from {
 		k.saved = 0
-	}
-	if n == 0 {
-		k.budget.close()
 	}
 }

@@ -3,12 +3,17 @@ package query
 import (
 	"context"
 	"fmt"
+	"math"
+	"runtime"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore"
+	"github.com/eventfold/eventfold/engine/vfs"
+	"github.com/eventfold/eventfold/internal/race"
 	"github.com/eventfold/eventfold/internal/testenv"
 	"github.com/eventfold/eventfold/parser"
 )
@@ -84,4 +89,35 @@ func BenchmarkMaterializedView(b *testing.B) {
 		groups, _ := k.unsaved()
 		b.Logf("%d groups in %d bytes", groups, k.budget.held.Load())
 	}
+}
+
+// TestALookUpInAViewAllocatesLittle holds what reading one group takes, which does not grow with the
+// number of groups.
+func TestALookUpInAViewAllocatesLittle(t *testing.T) {
+	if race.Enabled {
+		t.Skip("counts allocations, of which the race detector adds some at random; .ci/run counts without it")
+	}
+	s := countedStore(t, vfs.NewMem(), 50)
+	parsed, err := parser.Parse("SELECT n, m FROM views.m WHERE s = 's-3'")
+	require.NoError(t, err)
+	plan, err := Compile(parsed)
+	require.NoError(t, err)
+	const runs = 100
+	read := func() { _, err = plan.Exec(context.Background(), s, nil) }
+	read()
+	allocations, bytes := uint64(math.MaxUint64), uint64(math.MaxUint64)
+	var before, after runtime.MemStats
+	for range 10 { // the least counts: a garbage collection between takes from the pools
+		runtime.ReadMemStats(&before)
+		for range runs {
+			read()
+		}
+		runtime.ReadMemStats(&after)
+		allocations = min(allocations, (after.Mallocs-before.Mallocs)/runs)
+		bytes = min(bytes, (after.TotalAlloc-before.TotalAlloc)/runs)
+	}
+	require.NoError(t, err)
+	t.Logf("%d allocations of %d bytes", allocations, bytes)
+	assert.LessOrEqual(t, allocations, uint64(27))
+	assert.LessOrEqual(t, bytes, uint64(3500))
 }

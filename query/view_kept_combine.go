@@ -2,6 +2,8 @@ package query
 
 import (
 	"slices"
+
+	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // combine gives the statement the groups of all levels, and of the events of its transaction.
@@ -15,8 +17,14 @@ func (r *keptRead) combine(levels []*keptLevel) error {
 		defer g.table.adopt(own)
 		levels = append(slices.Clone(levels), &keptLevel{table: own})
 	}
-	if key, ok, err := g.keptKey(); ok || err != nil {
-		return r.combineKey(levels, key, err)
+	key, ok, err := g.keptKey()
+	switch {
+	case err != nil:
+		return err
+	case g.lasting != nil:
+		return r.copyLevels(levels, key, ok)
+	case ok:
+		return r.combineKey(levels, key)
 	}
 	if len(levels) == 1 {
 		g.table.groups = levels[0].table.groups
@@ -75,10 +83,7 @@ func (t *groupTable) both(one, later *group) (*group, error) {
 }
 
 // combineKey gives the statement the group of one key.
-func (r *keptRead) combineKey(levels []*keptLevel, key []byte, err error) error {
-	if err != nil {
-		return err
-	}
+func (r *keptRead) combineKey(levels []*keptLevel, key []byte) (err error) {
 	table := r.g.table
 	for _, l := range levels {
 		one := l.table.byKey[string(key)]
@@ -93,6 +98,40 @@ func (r *keptRead) combineKey(levels []*keptLevel, key []byte, err error) error 
 		}
 	}
 	return nil
+}
+
+// copyLevels gives a statement that goes on to add to them groups of its own: that of the key if only
+// one is wanted, otherwise all.
+func (r *keptRead) copyLevels(levels []*keptLevel, key []byte, one bool) error {
+	table := r.g.table
+	for _, l := range levels {
+		if g := l.table.byKey[string(key)]; one && g != nil {
+			if err := table.takeOne(g); err != nil {
+				return err
+			}
+		} else if !one {
+			if err := table.take(l.table); err != nil {
+				return err
+			}
+		}
+	}
+	for i, g := range table.groups {
+		if i%batchRows == 0 && r.g.ex.ctx.Err() != nil {
+			return r.g.ex.ctx.Err()
+		}
+		for i := range g.aggs {
+			g.aggs[i].detach()
+		}
+	}
+	return nil
+}
+
+// detach makes a copy of a state one that may be added to: its text is no longer that of the other.
+func (s *aggState) detach() {
+	if len(s.text) > 0 {
+		s.text = slices.Clone(s.text)
+		s.value.S = value.StringOf(s.text)
+	}
 }
 
 // own groups the events of the open transaction, nil for none.

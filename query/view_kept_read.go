@@ -33,9 +33,13 @@ func (g *groupedRows) fillKept() (done bool, err error) {
 	if r.erasures, err = erasuresOf(r.now); err != nil {
 		return false, err
 	}
+	snapshot := g.lasting
 	if tx := g.ex.session.Tx; tx != nil {
-		if seen, err := erasuresOf(tx.index); err != nil || seen != r.erasures {
-			return false, err // what has been erased since the transaction sees as it was
+		snapshot = tx.index
+	}
+	if snapshot != nil {
+		if seen, err := erasuresOf(snapshot); err != nil || seen != r.erasures {
+			return false, err // what has been erased since is there as it was
 		}
 	}
 	kept.wanted.Store(true)

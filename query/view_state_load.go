@@ -52,6 +52,10 @@ func (r *keptRead) loadFrom(store engine.Deriver) error {
 		levels, err = g.readLevels(ctx, from, d.Position, &k.budget)
 		return err
 	})
+	if err != nil || len(levels) == 0 {
+		k.mu.Lock()
+		k.unlock() // gives back what reading has taken
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

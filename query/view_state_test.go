@@ -273,3 +273,37 @@ func (d *fullDisk) Open(name string, flag int) (vfs.File, error) {
 type fullFile struct{ vfs.File }
 
 func (f *fullFile) WriteAt([]byte, int64) (int, error) { return 0, io.ErrShortWrite }
+
+// TestAViewThatIsGoneWhenItIsLoadedKeepsNoMemory, nor does one of which nothing can be loaded.
+func TestAViewThatIsGoneWhenItIsLoadedKeepsNoMemory(t *testing.T) {
+	disk := vfs.NewMem()
+	s := keptStore(t, disk, filestore.Options{})
+	mustRun(t, s, countsByStream)
+	var values []string
+	for i := range 200 {
+		values = append(values, fmt.Sprintf(`('s-%d', 'x', '{"m": "%s"}')`, i, strings.Repeat("long", 2000)))
+	}
+	_, err := runText(t.Context(), s, "INSERT INTO $all (stream, type, payload) VALUES "+strings.Join(values, ", "), nil)
+	require.NoError(t, err)
+	keepNow(t, s)
+	reader := keptStore(t, disk, filestore.Options{ReadOnly: true})
+	set, err := reader.Settings.Views.at(t.Context(), reader.Store.ReadIndex())
+	require.NoError(t, err)
+	begin := func() *keptRead {
+		r, err := reader.keptReading(t.Context(), set, set.find("m"), reader.Store.ReadIndex())
+		require.NoError(t, err)
+		return r
+	}
+	r := begin()
+	r.kept.drop() // which somebody who drops the view does while it is loaded
+	require.NoError(t, r.load())
+	assert.Equal(t, "0", fmt.Sprint(r.kept.budget.held.Load()))
+	r.end()
+	assert.Zero(t, reader.Settings.Shared.Used(), "of a view that is gone")
+
+	other := keptStore(t, disk, filestore.Options{ReadOnly: true})
+	other.Settings.ViewMemory = 1 << 20
+	other.Settings.Shared = NewMemory(0)
+	assert.Len(t, sortedRows(t, other, "SELECT s, n FROM views.m"), 202, "which is too large to be loaded")
+	assert.Zero(t, other.Settings.Shared.Used())
+}
