@@ -22,6 +22,7 @@ type groupPlan struct {
 	args     int        // the greatest number of arguments
 	fleeting bool       // nothing of a row outlives it: groups copy their keys, and states what they keep
 	byType   bool       // the only key is the column type
+	weighed  *weighing  // how rows may stand for many events, nil if there is no way
 	sets     []groupSet // nil: all keys are grouped by together
 
 	view   *viewDefinition // of whose groups some are kept, nil for none
@@ -36,7 +37,7 @@ func newGroupPlan(c *coreScope, where []condition) *groupPlan {
 		p.args = max(p.args, len(a.args))
 		p.parallel = p.parallel && a.inParts()
 	}
-	p.shortcut = c.shortcut(p)
+	p.shortcut, p.weighed = c.shortcut(p), c.weighing(p)
 	return p
 }
 
@@ -51,9 +52,11 @@ type group struct {
 type groupTable struct {
 	plan   *groupPlan
 	keep   *keeper
+	weigh  bool     // rows have weights
 	groups []*group // in the order of their first rows
 	byKey  map[string]*group
-	whole  *group                 // without GROUP BY, the only group
+	whole  *group                 // without GROUP BY, and for one stream of a feed, the only group
+	one    bool                   // all rows are of the group of the first
 	recent [recentTexts]knownText // groups whose only key is a type, by where its text is
 	key    []byte
 	values []value.Value
@@ -84,6 +87,9 @@ func (t *groupTable) add(en *expr.Env) error {
 func (t *groupTable) aggregate(g *group, en *expr.Env) error {
 	if n := len(t.plan.aggs); n > manyTerms && !en.Effort(n*value.TermEffort) {
 		return en.Err
+	}
+	if t.weigh {
+		return t.aggregateWeighed(g, en)
 	}
 	for i, a := range t.plan.aggs {
 		if a.state != i {
@@ -117,7 +123,7 @@ func (t *groupTable) find(en *expr.Env) (*group, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(t.values) == 0 {
+	if len(t.values) == 0 || t.one {
 		t.whole = g
 	}
 	if known != nil {
@@ -188,6 +194,7 @@ type groupedRows struct {
 	ex    *execution
 	outer *expr.Env
 	table *groupTable
+	feed  *groupFeed // gives the groups of one stream after those of another; nil if all are in table
 	at    int
 	row   []value.Value
 	own   *keeper // of groups of a materialised view that only this statement uses; nil for none
@@ -202,8 +209,12 @@ func (g *groupedRows) next(en *expr.Env) (bool, error) {
 			return false, err
 		}
 	}
-	if g.at >= len(g.table.groups) {
-		return false, nil
+	for g.at >= len(g.table.groups) {
+		more, err := g.feed.fill(g.table)
+		if !more || err != nil {
+			return false, err
+		}
+		g.at = 0
 	}
 	group := g.table.groups[g.at]
 	g.at++
@@ -253,6 +264,9 @@ func (g *groupedRows) whole() error {
 }
 
 func (g *groupedRows) read() error {
+	if done, err := g.readWeighed(); done || err != nil {
+		return err
+	}
 	if done, err := g.readParts(); done || err != nil {
 		return err
 	}
@@ -288,6 +302,7 @@ func readInto(t *groupTable, in rows, en *expr.Env) error {
 }
 
 func (g *groupedRows) close() error {
+	err := g.feed.close()
 	if g.table != nil {
 		g.table.keep.release()
 		g.table.groups, g.table.byKey = nil, nil
@@ -297,7 +312,7 @@ func (g *groupedRows) close() error {
 		g.own.budget.close()
 		g.own = nil
 	}
-	return nil
+	return err
 }
 
 // groupMark is the table of the columns that stand for GROUP BY expressions. No text of a user can
@@ -326,6 +341,7 @@ func (c *coreScope) compileGroupBy() error {
 		if x.Type == EventType {
 			return errorf(Unsupported, e.At(), "the column event cannot be grouped by")
 		}
+		c.keyTrees = append(c.keyTrees, e)
 		key := c.key(e)
 		if _, twice := c.groups[key]; !twice {
 			c.groups[key] = len(c.keys)
@@ -525,6 +541,10 @@ func (g *groupPlan) explain(x *explainer, keys string) {
 	}
 	if s := g.shortcut; s != nil && len(x.ex.own) == 0 && (s.exact == nil || !s.exact.inexact) {
 		x.step("shortcut", "%s", s.text)
+		return
+	}
+	if g.weighed != nil {
+		g.weighed.explain(x)
 	}
 }
 
