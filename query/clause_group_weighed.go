@@ -212,8 +212,12 @@ func (w *weighing) explain(x *explainer) {
 	if len(x.ex.own) > 0 {
 		return
 	}
-	what, err := w.scan.withoutOuter().narrow(x.ex, nil)
-	if err != nil || what.empty || !w.fits(x.ex, what) {
+	scan := w.scan.withoutOuter()
+	if now, err := scan.narrowNow(x.ex, nil); err != nil || now.empty {
+		return
+	}
+	what, err := scan.narrow(x.ex, nil)
+	if err != nil || !w.fits(x.ex, what) {
 		return
 	}
 	switch {
@@ -232,5 +236,3 @@ func (w *weighing) explain(x *explainer) {
 		x.step("shortcut", "counted in the indexes by %s, if there are few", strings.Join(by, " and "))
 	}
 }
-
-
