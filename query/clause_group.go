@@ -23,6 +23,7 @@ type groupPlan struct {
 	fleeting bool       // nothing of a row outlives it: groups copy their keys, and states what they keep
 	byType   bool       // the only key is the column type
 	weighed  *weighing  // how rows may stand for many events, nil if there is no way
+	byStream streamKey  // the column stream of $all is one of the keys
 	sets     []groupSet // nil: all keys are grouped by together
 
 	view   *viewDefinition // of whose groups some are kept, nil for none
@@ -37,7 +38,8 @@ func newGroupPlan(c *coreScope, where []condition) *groupPlan {
 		p.args = max(p.args, len(a.args))
 		p.parallel = p.parallel && a.inParts()
 	}
-	p.shortcut, p.weighed = c.shortcut(p), c.weighing(p)
+	p.byStream, p.shortcut = c.streamKey(p), c.shortcut(p)
+	p.weighed = c.weighing(p)
 	return p
 }
 
@@ -267,6 +269,13 @@ func (g *groupedRows) read() error {
 	if done, err := g.readWeighed(); done || err != nil {
 		return err
 	}
+	if done, err := g.readStreams(indexedColumns); done || err != nil {
+		return err
+	}
+	return g.orByStream(g.readAll())
+}
+
+func (g *groupedRows) readAll() error {
 	if done, err := g.readParts(); done || err != nil {
 		return err
 	}
@@ -534,7 +543,7 @@ func (g *groupPlan) explain(x *explainer, keys string) {
 	case what == "":
 		x.step("hash aggregate", "by %s", keys)
 	default:
-		x.step("hash aggregate", "%s by %s", what, keys)
+		x.step("hash aggregate", "%s by %s%s", what, keys, g.streamsText(x))
 	}
 	if g.view != nil && g.explainKept(x) {
 		return

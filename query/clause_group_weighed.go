@@ -17,7 +17,6 @@ type weighing struct {
 	// Of streams.
 	edges bool // the first and the last event of each are asked for
 	feed  bool // the stream is a key
-	only  bool // and the only one
 
 	// Of types and times.
 	types bool  // are told apart
@@ -57,10 +56,7 @@ func (c *coreScope) weighingOfStreams(p *groupPlan, scan *tableScan, rows, conds
 		rows.read == 0 && conds.read == 0 && !rows.edges {
 		return nil
 	}
-	feed := p.sets == nil && slices.ContainsFunc(c.keyTrees, func(e parser.Expr) bool {
-		return c.leafColumn(leaf{src: &c.sources[0]}, e) == ordStream
-	})
-	return &weighing{scan: scan, streams: true, edges: rows.edges, feed: feed, only: feed && len(p.keys) == 1}
+	return &weighing{scan: scan, streams: true, edges: rows.edges, feed: p.byStream != noStreamKey}
 }
 
 func weighingOfTypes(scan *tableScan, rows, conds columnUse) *weighing {
@@ -191,7 +187,7 @@ func (g *groupedRows) readWeighed() (done bool, err error) {
 	}
 	g.table.weigh = true
 	if w.feed {
-		g.feed = &groupFeed{in: in, en: g.ex.env(g.outer), only: w.only}
+		g.feed = &groupFeed{in: in, en: g.ex.env(g.outer), only: g.plan.byStream == onlyStreamKey}
 		return true, nil
 	}
 	defer g.ex.leave(g.ex.envs)
