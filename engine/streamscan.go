@@ -13,3 +13,11 @@ type StreamScanner interface {
 	// indexes if no other column is asked for.
 	ScanStreams(ctx context.Context, what Filter, columns ColumnSet) BatchCursor
 }
+
+// A Timeless is a StreamCursor that can do without times, which are most of its work. The cursors of
+// the embedded store are.
+type Timeless interface {
+	// WithoutTimes is called before the first Next. From then on CreatedAt and UpdatedAt of a
+	// StreamInfo mean nothing.
+	WithoutTimes()
+}

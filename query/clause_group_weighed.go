@@ -150,6 +150,9 @@ func (w *weighing) open(g *groupedRows) (rows, error) {
 	index := quiet(ex.index)
 	if w.streams {
 		src := &headBatches{streams: index.Streams(ex.ctx, what.prefix), edges: w.edges}
+		if !w.scan.need[ordRecordedAt] {
+			withoutTimes(src.streams)
+		}
 		return &scannedRows{src: src, conds: w.scan.conds}, nil
 	}
 	conds := w.scan.conds

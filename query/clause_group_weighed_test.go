@@ -144,7 +144,7 @@ func TestGroupsOfStreamsAreMadeStreamByStream(t *testing.T) {
 	store, s := fillInTime(t, rand.New(rand.NewPCG(9, 7)), 3000)
 	const small = 150_000
 	for text, indexed := range map[string]bool{
-		"SELECT stream, SUM(version), FIRST(type) FROM {} GROUP BY stream":                                                    true,
+		"SELECT stream, SUM(version), FIRST(type) FROM {} GROUP BY stream":                                                     true,
 		"SELECT stream, type, COUNT(*), MAX(position) FROM {} WHERE type <> 'Type2' GROUP BY type, stream HAVING COUNT(*) > 2": true,
 		"SELECT stream, GROUP_CONCAT(payload), COUNT(DISTINCT type) FROM {} WHERE version > 1 GROUP BY stream":                 false,
 		"SELECT upper(stream), GROUP_CONCAT(position || payload) AS p FROM {} GROUP BY stream, position % 3":                   false,

@@ -59,9 +59,9 @@ func TestWindowsPerStreamTakeTheMemoryOfAFewStreams(t *testing.T) {
 	fill(t, store, 20_000)
 	s := &Session{Store: store, Settings: Settings{Memory: 600_000}}
 	for text, want := range map[string]string{
-		"SELECT COUNT(*), SUM(n) FROM (SELECT ROW_NUMBER() OVER (PARTITION BY stream ORDER BY version) AS n FROM $all) AS t":                      "20000 | 110000",
-		"SELECT COUNT(*), SUM(n) FROM (SELECT SUM(payload->>'$.n') OVER (PARTITION BY stream ORDER BY version) - position AS n FROM $all) AS t":    "20000 | 899790000",
-		"SELECT COUNT(*), COUNT(n) FROM (SELECT LAG(type) OVER (PARTITION BY stream ORDER BY version) AS n FROM $all WHERE version <> 0) AS t": "18000 | 16000",
+		"SELECT COUNT(*), SUM(n) FROM (SELECT ROW_NUMBER() OVER (PARTITION BY stream ORDER BY version) AS n FROM $all) AS t":                    "20000 | 110000",
+		"SELECT COUNT(*), SUM(n) FROM (SELECT SUM(payload->>'$.n') OVER (PARTITION BY stream ORDER BY version) - position AS n FROM $all) AS t": "20000 | 899790000",
+		"SELECT COUNT(*), COUNT(n) FROM (SELECT LAG(type) OVER (PARTITION BY stream ORDER BY version) AS n FROM $all WHERE version <> 0) AS t":  "18000 | 16000",
 	} {
 		assert.Equal(t, []string{want}, rowsOf(t, s, text), text)
 	}

@@ -42,3 +42,10 @@ func (h *headBatches) next() (*expr.Batch, error) {
 }
 
 func (h *headBatches) close() error { return h.streams.Close() }
+
+// withoutTimes lets a list of streams do without times, if it can.
+func withoutTimes(c engine.StreamCursor) {
+	if t, ok := c.(engine.Timeless); ok {
+		t.WithoutTimes()
+	}
+}

@@ -38,6 +38,27 @@ func (r *run) scanStreams() {
 		require.NoError(r, err, "%+v", f)
 	}
 	assert.Positive(r, scanned)
+	r.streamsWithoutTimes(index)
+}
+
+// streamsWithoutTimes compares a list of streams that does without times with one that has them.
+func (r *run) streamsWithoutTimes(index engine.ReadIndex) {
+	full, bare := index.Streams(r.ctx, ""), index.Streams(r.ctx, "")
+	defer full.Close()
+	defer bare.Close()
+	t, ok := bare.(engine.Timeless)
+	if !ok {
+		return
+	}
+	t.WithoutTimes()
+	for full.Next() {
+		require.True(r, bare.Next())
+		want, got := full.Stream(), bare.Stream()
+		want.CreatedAt, want.UpdatedAt, got.CreatedAt, got.UpdatedAt = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+		require.Equal(r, want, got)
+	}
+	require.False(r, bare.Next())
+	require.NoError(r, bare.Err())
 }
 
 // streamwise compares both orders and returns how many events there are, 0 for a filter that is not
