@@ -23,6 +23,7 @@ type aggregateCall struct {
 	star     bool // COUNT(*): rows are counted whatever they hold
 	pos      parser.Pos
 	text     string
+	tree     *parser.Call
 
 	state int    // the slot of the state, which calls that hold the same values share
 	pool  string // the same for all calls that hold the same values, "" for others
@@ -88,7 +89,7 @@ func (c *coreScope) onlyOuter(call *parser.Call) bool {
 func (s *clauseScope) newAggregateCall(c *parser.Call, inner *clauseScope) (*aggregateCall, error) {
 	def := s.aggregateNamed(c.Name)
 	call := &aggregateCall{def: def, name: c.Name, distinct: c.Distinct,
-		star: def.star && len(c.Args) == 0, pos: c.Pos, text: exprText(c)}
+		star: def.star && len(c.Args) == 0, pos: c.Pos, text: exprText(c), tree: c}
 	shape, err := call.shape(c)
 	if err != nil {
 		return nil, err

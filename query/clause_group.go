@@ -23,6 +23,8 @@ type groupPlan struct {
 	args     int        // the greatest number of arguments
 	fleeting bool       // nothing of a row outlives it: groups copy their keys, and states what they keep
 	byType   bool       // the only key is the column type
+	weighed  *weighing  // how rows may stand for many events, nil if there is no way
+	byStream streamKey  // the column stream of $all is one of the keys
 	sets     []groupSet // nil: all keys are grouped by together
 
 	view   *viewDefinition // of whose groups some are kept, nil for none
@@ -37,7 +39,8 @@ func newGroupPlan(c *coreScope, where []condition) *groupPlan {
 		p.args = max(p.args, len(a.args))
 		p.parallel = p.parallel && a.inParts()
 	}
-	p.shortcut = c.shortcut(p)
+	p.byStream, p.shortcut = c.streamKey(p), c.shortcut(p)
+	p.weighed = c.weighing(p)
 	return p
 }
 
@@ -52,9 +55,11 @@ type group struct {
 type groupTable struct {
 	plan   *groupPlan
 	keep   *keeper
+	weigh  bool     // rows have weights
 	groups []*group // in the order of their first rows
 	byKey  map[string]*group
-	whole  *group                  // without GROUP BY, the only group
+	whole  *group                  // without GROUP BY, and for one stream of a feed, the only group
+	one    bool                    // all rows are of the group of the first
 	recent *[recentTexts]knownText // groups whose only key is a type, by where its text is; nil before the first
 	key    []byte
 	values []value.Value
@@ -85,6 +90,9 @@ func (t *groupTable) add(en *expr.Env) error {
 func (t *groupTable) aggregate(g *group, en *expr.Env) error {
 	if n := len(t.plan.aggs); n > manyTerms && !en.Effort(n*value.TermEffort) {
 		return en.Err
+	}
+	if t.weigh {
+		return t.aggregateWeighed(g, en)
 	}
 	for i, a := range t.plan.aggs {
 		if a.state != i {
@@ -118,7 +126,7 @@ func (t *groupTable) find(en *expr.Env) (*group, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(t.values) == 0 {
+	if len(t.values) == 0 || t.one {
 		t.whole = g
 	}
 	if known != nil {
@@ -189,6 +197,7 @@ type groupedRows struct {
 	ex    *execution
 	outer *expr.Env
 	table *groupTable
+	feed  *groupFeed // gives the groups of one stream after those of another; nil if all are in table
 	at    int
 	row   []value.Value
 	own   *keeper // of groups of a materialised view that only this statement uses; nil for none
@@ -207,8 +216,12 @@ func (g *groupedRows) next(en *expr.Env) (bool, error) {
 			return false, err
 		}
 	}
-	if g.at >= len(g.table.groups) {
-		return false, nil
+	for g.at >= len(g.table.groups) {
+		more, err := g.feed.fill(g.table)
+		if !more || err != nil {
+			return false, err
+		}
+		g.at = 0
 	}
 	group := g.table.groups[g.at]
 	g.at++
@@ -258,6 +271,16 @@ func (g *groupedRows) whole() error {
 }
 
 func (g *groupedRows) read() error {
+	if done, err := g.readWeighed(); done || err != nil {
+		return err
+	}
+	if done, err := g.readStreams(indexedColumns); done || err != nil {
+		return err
+	}
+	return g.orByStream(g.readAll())
+}
+
+func (g *groupedRows) readAll() error {
 	if done, err := g.readParts(); done || err != nil {
 		return err
 	}
@@ -293,6 +316,7 @@ func readInto(t *groupTable, in rows, en *expr.Env) error {
 }
 
 func (g *groupedRows) close() error {
+	err := g.feed.close()
 	if g.table != nil {
 		g.table.keep.release()
 		g.table.groups, g.table.byKey = nil, nil
@@ -302,7 +326,7 @@ func (g *groupedRows) close() error {
 		g.own.budget.close()
 		g.own = nil
 	}
-	return nil
+	return err
 }
 
 // groupMark is the table of the columns that stand for GROUP BY expressions. No text of a user can
@@ -331,6 +355,7 @@ func (c *coreScope) compileGroupBy() error {
 		if x.Type == EventType {
 			return errorf(Unsupported, e.At(), "the column event cannot be grouped by")
 		}
+		c.keyTrees = append(c.keyTrees, e)
 		key := c.key(e)
 		if _, twice := c.groups[key]; !twice {
 			c.groups[key] = len(c.keys)
@@ -523,13 +548,17 @@ func (g *groupPlan) explain(x *explainer, keys string) {
 	case what == "":
 		x.step("hash aggregate", "by %s", keys)
 	default:
-		x.step("hash aggregate", "%s by %s", what, keys)
+		x.step("hash aggregate", "%s by %s%s", what, keys, g.streamsText(x))
 	}
 	if g.view != nil && g.explainKept(x) {
 		return
 	}
 	if s := g.shortcut; s != nil && len(x.ex.own) == 0 && (s.exact == nil || !s.exact.inexact) {
 		x.step("shortcut", "%s", s.text)
+		return
+	}
+	if g.weighed != nil {
+		g.weighed.explain(x)
 	}
 }
 

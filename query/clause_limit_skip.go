@@ -1,14 +1,18 @@
 package query
 
 import (
+	"cmp"
 	"math"
+	"sort"
 
+	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // OFFSET passes over events without reading them where their positions say which they are, in $all,
-// or their versions, in one stream: both count from zero without gaps.
+// or their versions, in one stream: both count from zero without gaps. Events of some types are counted
+// in the indexes until there are as many.
 
 // skips returns the scan whose first rows OFFSET drops, nil if something stands in between.
 func (p *corePlan) skips(ex *execution) (scan *tableScan, backwards bool) {
@@ -63,6 +67,9 @@ func (s *tableScan) skip(ex *execution, what *narrowing, backwards bool, n int64
 	switch {
 	case what.empty:
 		return true, nil
+	case len(f.Types) > 0 && what.time == everything && what.version == everything && f.Streams == nil && f.IDs == nil &&
+		f.Tags == nil && f.Any == nil && f.Prefix == "" && !what.inexact:
+		return true, what.skipTypes(ex, backwards, n)
 	case what.inexact || f.Types != nil || f.IDs != nil || f.Tags != nil || f.Any != nil || f.Prefix != "" ||
 		what.like != "" || what.categories != nil || what.time != everything || len(f.Streams) > 1:
 		return false, nil
@@ -91,4 +98,41 @@ func (w *narrowing) skipIn(s *span, last int64, backwards bool, n int64) {
 	} else {
 		s.lo += n
 	}
+}
+
+// skipTypes moves the bounds behind n events of the filter's types, which the indexes count.
+func (w *narrowing) skipTypes(ex *execution, backwards bool, n int64) error {
+	if w.narrowTo(&w.position, 0, int64(ex.index.Head())-1); w.empty {
+		return nil
+	}
+	index, failed := quiet(ex.index), error(nil)
+	lo, hi := w.position.lo, w.position.hi
+	count := func(from, to int64) int64 { // of the events at from to before to
+		if from >= to || ex.ctx.Err() != nil {
+			return 0
+		}
+		k, err := index.Count(ex.ctx, engine.Filter{From: engine.Position(from), To: engine.Position(to), Types: w.types})
+		if err != nil {
+			failed = err
+		}
+		return k
+	}
+	size := int(hi - lo + 1)
+	skipped := sort.Search(size, func(i int) bool { // so many positions have them
+		if backwards {
+			return count(hi-int64(i), hi+1) >= n
+		}
+		return count(lo, lo+int64(i)+1) >= n
+	}) + 1
+	switch err := cmp.Or(failed, ex.ctx.Err()); {
+	case err != nil:
+		return err
+	case skipped > size-1:
+		w.empty = true
+	case backwards:
+		w.position.hi = hi - int64(skipped)
+	default:
+		w.position.lo = lo + int64(skipped)
+	}
+	return nil
 }

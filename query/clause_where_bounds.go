@@ -106,7 +106,7 @@ func (c *coreScope) comparisonBound(l leaf, e *parser.Binary) ([]*bound, bool, e
 	if !ok {
 		return nil, false, nil
 	}
-	if c.leafColumn(l, e.X) >= 0 {
+	if c.leafColumn(l, e.X) >= 0 || c.timeFloor(l, e.X) != nil {
 		return c.bound(l, e.X, e.Op, e.Y)
 	}
 	return c.bound(l, e.Y, flip, e.X)
@@ -195,6 +195,13 @@ func (c *coreScope) tagBound(l leaf, e *parser.Call) ([]*bound, bool, error) {
 func (c *coreScope) bound(
 	l leaf, x parser.Expr, op parser.Op, values ...parser.Expr,
 ) ([]*bound, bool, error) {
+	if floor := c.timeFloor(l, x); floor != nil {
+		operands, err := c.operands(values...)
+		if operands == nil || err != nil {
+			return nil, false, err
+		}
+		return []*bound{{ord: ordRecordedAt, op: op, operands: operands, floor: floor}}, op == parser.OpEq, nil
+	}
 	ord := c.leafColumn(l, x)
 	if l.scan.events() == nil {
 		ord = systemBound(l.scan.def, ord)

@@ -27,6 +27,8 @@ type windowOrder struct {
 	partition []*expr.Expr
 	order     []sortKey
 	key       string
+	byStream  bool // the stream of an event table alone is among the partition
+	natural   bool // it is all of it, and the order is that of a stream's events
 }
 
 // windowFunction compiles a call with OVER, or finds the equal one that the core has already.
@@ -150,6 +152,7 @@ func (s *clauseScope) compileWindow(w *parser.Window) (over windowOrder, f frame
 	for i, x := range order {
 		over.order = append(over.order, newSortKey(w.OrderBy[i], -1, x, x.Collate))
 	}
+	s.compareStreams(&over, w)
 	f, err = s.compileFrame(w, over.order)
 	return over, f, err
 }
@@ -165,6 +168,8 @@ type windowPlan struct {
 	calls  []*windowCall
 	orders [][]*windowCall // the calls, those together for which rows are divided and ordered alike
 	base   int             // slots of a row that it is given
+
+	streams *copiedRelation // of a table that can be read stream by stream, nil if that is of no use
 }
 
 // windowPlan returns the plan that expressions of the core refer to, which is filled when the core
@@ -195,15 +200,20 @@ func newWindowPlan(c *coreScope) *windowPlan {
 		}
 		p.orders[at] = append(p.orders[at], call)
 	}
+	p.streams = c.streamsOf(p)
 	return p
 }
 
-func (p *windowPlan) open(ex *execution, outer *expr.Env, in rows) rows {
-	return &windowedRows{plan: p, in: in, en: ex.env(outer), keep: newKeeper(ex.budget, "OVER")}
+func (p *windowPlan) open(ex *execution, outer *expr.Env, in rows, streams bool) rows {
+	return &windowedRows{plan: p, in: in, en: ex.env(outer), keep: newKeeper(ex.budget, "OVER"), streams: streams}
 }
 
 func (p *windowPlan) explain(x *explainer) {
+	how := ""
+	if p.readsStreams(x) {
+		how = ", stream by stream"
+	}
 	for _, call := range p.calls {
-		x.step("window", "%s", call.text)
+		x.step("window", "%s%s", call.text, how)
 	}
 }

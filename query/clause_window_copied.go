@@ -33,9 +33,14 @@ func (m *copiedRelation) open(ex *execution, outer *expr.Env) (rows, error) {
 	if err != nil {
 		return nil, err
 	}
+	return m.copied(ex, outer, in), nil
+}
+
+// copied are copies of the rows of in.
+func (m *copiedRelation) copied(ex *execution, outer *expr.Env, in rows) rows {
 	return &copiedRows{
 		in: in, en: ex.env(outer), reads: m.reads, row: make([]value.Value, len(m.reads)),
-	}, nil
+	}
 }
 
 func (m *copiedRelation) explain(x *explainer) { m.in.explain(x) }

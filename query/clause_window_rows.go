@@ -8,26 +8,30 @@ import (
 )
 
 // windowedRows read all rows, compute the functions and give the rows in the order in which they
-// came.
+// came. If they come stream by stream, and no partition has rows of two, they do so with a few
+// streams after the other.
 type windowedRows struct {
-	plan  *windowPlan
-	in    rows
-	en    *expr.Env
-	keep  *keeper
-	rows  [][]value.Value
-	at    int
-	built bool
+	plan    *windowPlan
+	in      rows
+	en      *expr.Env
+	keep    *keeper
+	streams bool          // the rows come stream by stream
+	ahead   []value.Value // a row of the next streams that has been read already, nil for none
+	row     []value.Value // room
+	rows    [][]value.Value
+	at      int
+	built   bool // no more rows are to be read
 }
 
 func (w *windowedRows) next(en *expr.Env) (bool, error) {
-	if !w.built {
-		w.built = true
+	for w.at >= len(w.rows) {
+		if w.built {
+			return false, nil
+		}
 		if err := w.build(); err != nil {
+			w.built = true
 			return false, err
 		}
-	}
-	if w.at >= len(w.rows) {
-		return false, nil
 	}
 	en.Row.Values = w.rows[w.at]
 	w.at++
@@ -40,23 +44,15 @@ func (w *windowedRows) close() error {
 	return w.in.close()
 }
 
+// build makes the rows those of the next streams, or all of them.
 func (w *windowedRows) build() error {
-	row := make([]value.Value, w.plan.base+len(w.plan.calls))
-	for {
-		w.en.Begin()
-		ok, err := w.in.next(w.en)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			break
-		}
-		copy(row, w.en.Row.Values[:w.plan.base])
-		kept, err := w.keep.row(row)
-		if err != nil {
-			return err
-		}
-		w.rows = append(w.rows, kept)
+	w.keep.giveBack()
+	w.rows, w.at = w.rows[:0], 0
+	if err := w.read(); err != nil {
+		return err
+	}
+	if w.streams && w.built && len(w.rows) == 0 {
+		return w.en.Err
 	}
 	for _, calls := range w.plan.orders {
 		if err := w.compute(calls); err != nil {
@@ -64,6 +60,45 @@ func (w *windowedRows) build() error {
 		}
 	}
 	return w.en.Err
+}
+
+// read keeps the rows to be computed together.
+func (w *windowedRows) read() error {
+	if w.row == nil {
+		w.row = make([]value.Value, w.plan.base+len(w.plan.calls))
+	}
+	if w.ahead != nil {
+		if err := w.hold(w.ahead); err != nil {
+			return err
+		}
+		w.ahead = nil
+	}
+	for {
+		w.en.Begin()
+		ok, err := w.in.next(w.en)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			w.built = true
+			return nil
+		}
+		copy(w.row, w.en.Row.Values[:w.plan.base])
+		if w.streams && len(w.rows) >= batchRows && w.begins(w.row) {
+			w.ahead = cloneRow(w.row)
+			return nil
+		}
+		if err := w.hold(w.row); err != nil {
+			return err
+		}
+	}
+}
+
+// hold keeps a copy of a row.
+func (w *windowedRows) hold(row []value.Value) error {
+	kept, err := w.keep.row(row)
+	w.rows = append(w.rows, kept)
+	return err
 }
 
 // compute computes functions that divide and order the rows alike.
@@ -100,6 +135,9 @@ func (w *windowedRows) compute(calls []*windowCall) error {
 // sort returns the numbers of the rows, ordered by partition and by the functions' ORDER BY.
 func (w *windowedRows) sort(part *partition) ([]int, error) {
 	over := part.over
+	if part.natural = w.streams && over.natural; part.natural {
+		return w.inOrder(part)
+	}
 	part.width = len(over.partition) + len(over.order)
 	if err := part.keep.account(int64(len(w.rows)) * int64(8+valueSize*part.width)); err != nil {
 		return nil, err
@@ -147,15 +185,16 @@ func (o *windowOrder) evaluate(en *expr.Env, partition, order []value.Value) err
 
 // A partition is the rows that a function sees together, in order.
 type partition struct {
-	op     *windowedRows
-	over   *windowOrder
-	rows   []int         // their numbers in windowedRows.rows
-	keys   []value.Value // of all rows by their numbers: what they are divided and ordered by
-	width  int           // keys of a row
-	keep   *keeper       // what is held until the functions are computed
-	groups []int         // where rows that are equal in the order begin, and the number of rows; empty until it is needed
-	at     int           // the group of the row that was asked for last
-	room   int           // of groups, accounted for
+	op      *windowedRows
+	over    *windowOrder
+	rows    []int         // their numbers in windowedRows.rows
+	keys    []value.Value // of all rows by their numbers: what they are divided and ordered by
+	width   int           // keys of a row
+	natural bool          // the rows come in order, so that there are no keys
+	keep    *keeper       // what is held until the functions are computed
+	groups  []int         // where rows that are equal in the order begin, and the number of rows; empty until it is needed
+	at      int           // the group of the row that was asked for last
+	room    int           // of groups, accounted for
 }
 
 // begin goes on with the rows of another partition.
@@ -178,6 +217,9 @@ func (p *partition) orderOf(row int) []value.Value {
 
 // comparePartitions is 0 if the rows with two numbers belong to one partition.
 func (p *partition) comparePartitions(a, b int) int {
+	if p.natural {
+		return p.op.compareStreams(p.op.rows[a], p.op.rows[b])
+	}
 	x, y := p.partitionOf(a), p.partitionOf(b)
 	for i, e := range p.over.partition {
 		if c := value.Compare(x[i], y[i], e.Collate); c != 0 {
@@ -206,7 +248,8 @@ func (p *partition) findGroups() error {
 	}
 	p.groups = append(p.groups, 0)
 	for i := 1; i < len(p.rows); i++ {
-		if compareKeys(p.over.order, p.orderOf(p.rows[i-1]), p.orderOf(p.rows[i])) != 0 {
+		if p.natural && len(p.over.order) > 0 ||
+			!p.natural && compareKeys(p.over.order, p.orderOf(p.rows[i-1]), p.orderOf(p.rows[i])) != 0 {
 			p.groups = append(p.groups, i)
 		}
 		if err := p.check(i); err != nil {

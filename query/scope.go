@@ -60,6 +60,7 @@ type coreScope struct {
 	aggregate bool            // has GROUP BY or an aggregate function
 	groups    map[string]int  // the key of a GROUP BY expression to its slot
 	keys      []*expr.Expr    // the GROUP BY expressions, and the number of the set if there are sets
+	keyTrees  []parser.Expr   // what keys were compiled from
 	sets      []groupSet      // of ROLLUP, CUBE and GROUPING SETS; nil for none
 	aggs      []*aggregateCall
 	aggSlots  map[string]int

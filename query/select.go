@@ -219,7 +219,11 @@ func (p *corePlan) open(ex *execution, outer *expr.Env, limit int64) (rows, erro
 		return nil, err
 	}
 	sorted := len(p.order) > 0
-	in, err := p.openFrom(ex, outer, limit, &sorted)
+	in, err := p.windows.openStreams(ex, outer)
+	streams := in != nil
+	if !streams && err == nil {
+		in, err = p.openFrom(ex, outer, limit, &sorted)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -230,7 +234,7 @@ func (p *corePlan) open(ex *execution, outer *expr.Env, limit int64) (rows, erro
 		in = filtered(in, p.where)
 	}
 	if p.windows != nil {
-		in = filtered(p.windows.open(ex, outer, in), p.qualify)
+		in = filtered(p.windows.open(ex, outer, in, streams), p.qualify)
 	}
 	projected := &projectedRows{
 		in: in, en: ex.env(outer), plan: p, row: make([]value.Value, len(p.results)),

@@ -21,11 +21,12 @@ type bound struct {
 	ord      int
 	op       parser.Op // OpEq with one or more operands (IN), OpLt, OpLe, OpGt, OpGe; 0 for the kinds below
 	operands []*expr.Expr
-	tag      bool // HAS(tags, operand)
-	like     bool // stream LIKE operand
-	fold     bool // stream ILIKE operand
-	gate     bool // the operand is the whole condition: without it nothing is read
-	pushed   bool // into a sub-query: an error of the operands is one of the condition, not of the sub-query
+	tag      bool       // HAS(tags, operand)
+	like     bool       // stream LIKE operand
+	fold     bool       // stream ILIKE operand
+	gate     bool       // the operand is the whole condition: without it nothing is read
+	floor    *timeFloor // of recorded_at: what is compared is the time, rounded down; nil for the time itself
+	pushed   bool       // into a sub-query: an error of the operands is one of the condition, not of the sub-query
 
 	// alternatives are bounds of stream, type and tag, of which one must hold with all its parts. They
 	// stand instead of everything above.
@@ -116,6 +117,8 @@ func (b *bound) apply(w *narrowing, en *expr.Env) {
 	case b.ord == ordVersion:
 		w.numberBound(&w.version, b.op, values)
 		w.narrowTo(&w.version, 0, math.MaxInt64)
+	case b.floor != nil:
+		w.flooredBound(b.floor, b.op, operands, values)
 	case b.ord == ordRecordedAt:
 		w.timeBound(b.op, values)
 	case b.ord == ordID:

@@ -63,7 +63,9 @@ func (s *tableScan) names(ex *execution, column int, b scanBounds) (batches, err
 	b.seen.toEnd()
 	index := quiet(ex.index)
 	if column == ordStream {
-		return &nameBatches{streams: index.Streams(ex.ctx, b.Prefix)}, nil
+		list := &nameBatches{streams: index.Streams(ex.ctx, b.Prefix)}
+		withoutTimes(list.streams)
+		return list, nil
 	}
 	types, err := index.Types(ex.ctx)
 	if err != nil {

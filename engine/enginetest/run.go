@@ -61,6 +61,7 @@ var contract = []struct {
 	{"read all", (*run).readAll},
 	{"read stream", (*run).readStream},
 	{"scan", (*run).scan},
+	{"scan of streams", (*run).scanStreams},
 	{"batches", (*run).batches},
 	{"columns", (*run).columns},
 	{"streams", (*run).streams},

@@ -41,8 +41,12 @@ type streamList struct {
 	lists  streamHeap
 	stream engine.StreamInfo
 	listed int
+	bare   bool // times are not wanted
 	err    error
 }
+
+// WithoutTimes implements Timeless.
+func (c *streamList) WithoutTimes() { c.bare = true }
 
 func (c *streamList) Next() bool {
 	if c.err != nil || len(c.lists) == 0 {
@@ -88,25 +92,29 @@ func (c *streamList) merge() error {
 func (c *streamList) add(l *segmentStreams, first bool) error {
 	e, base := &l.entry, l.reader.seg.base
 	if first {
-		at, err := l.reader.RecordedAt(e.First)
-		if err != nil {
-			return err
-		}
-		c.stream = engine.StreamInfo{
-			Stream:        e.Key,
-			FirstPosition: base + engine.Position(e.First),
-			CreatedAt:     time.UnixMicro(at).UTC(),
-		}
-	}
-	at, err := l.reader.RecordedAt(e.Last)
-	if err != nil {
-		return err
+		c.stream = engine.StreamInfo{Stream: e.Key, FirstPosition: base + engine.Position(e.First)}
 	}
 	c.stream.Events += int64(e.Count)
 	c.stream.Version = e.LastVersion()
 	c.stream.LastPosition = base + engine.Position(e.Last)
+	if c.bare {
+		return nil
+	}
+	return c.addTimes(l, first)
+}
+
+// addTimes is add for the times.
+func (c *streamList) addTimes(l *segmentStreams, first bool) error {
+	if first {
+		at, err := l.reader.RecordedAt(l.entry.First)
+		if err != nil {
+			return err
+		}
+		c.stream.CreatedAt = time.UnixMicro(at).UTC()
+	}
+	at, err := l.reader.RecordedAt(l.entry.Last)
 	c.stream.UpdatedAt = time.UnixMicro(at).UTC()
-	return nil
+	return err
 }
 
 func (c *streamList) Stream() engine.StreamInfo { return c.stream }

@@ -2,6 +2,7 @@ package indextest
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/eventfold/eventfold/engine/filestore/internal/index"
@@ -47,6 +48,33 @@ func Compare(t *testing.T, r *rand.Rand, want *Model, got index.Index, limit uin
 				"keys %d %q", d, prefix)
 		}
 		require.Equal(t, KeysOf(t, want, d, "", limit, 2), KeysOf(t, got, d, "", limit, 2))
+		compareLists(t, want, got, d, limit)
+	}
+}
+
+// compareLists compares what an index gives in one go, if it does, with what the other gives key by
+// key.
+func compareLists(t *testing.T, want *Model, got index.Index, d index.Dictionary, limit uint32) {
+	t.Helper()
+	lister, ok := got.(index.Lister)
+	if !ok {
+		return
+	}
+	type list struct {
+		entry index.Entry
+		ords  []uint32
+	}
+	collect := func(into *[]list) func(index.Entry, []uint32) bool {
+		return func(e index.Entry, ords []uint32) bool {
+			*into = append(*into, list{e, slices.Clone(ords)})
+			return true
+		}
+	}
+	for _, prefix := range []string{"", "order-1", "zzz"} {
+		var w, g []list
+		require.NoError(t, index.ListsOneByOne(want, d, prefix, limit, collect(&w)))
+		require.NoError(t, lister.Lists(d, prefix, limit, collect(&g)))
+		require.Equal(t, w, g, "lists %d %q", d, prefix)
 	}
 }
 
