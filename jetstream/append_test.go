@@ -42,6 +42,7 @@ func TestOnOneServer(t *testing.T) {
 	c := startCluster(t, 1)
 	tests := map[string]func(t *testing.T, c *cluster){
 		"a refusal of what was stored":    refusalThatWasStored,
+		"a naive client of refusals":      naiveRefusal,
 		"no answer to what was stored":    contextEndsBeforeTheAnswer,
 		"a node that is behind":           nodeBehind,
 		"ids of two nodes":                idsOfTwoNodes,
@@ -57,6 +58,7 @@ func TestOnOneServer(t *testing.T) {
 		"what was altered on its way":     alteredMessage,
 		"a copy that fails for a while":   copyFailsForAWhile,
 		"lag":                             lagIsTold,
+		"what Check tells":                checkTells,
 		"condition on streams of its own": ownStreamCondition,
 	}
 	for name, test := range tests {
@@ -92,6 +94,25 @@ func refusalThatWasStored(t *testing.T, c *cluster) {
 	}
 	assert.Equal(t, 4, refusals)
 	assert.Len(t, readAll(t, s), n, "each is stored once")
+}
+
+// naiveRefusal: who believes a refusal stores his event twice, and the oracle sees it.
+func naiveRefusal(t *testing.T, c *cluster) {
+	config, s := c.open(t)
+	require.NoError(t, s.Close())
+	refused := false
+	n := &naive{config: config, api: c.api(t), after: func(err error) error {
+		if !refused && err == nil { // it is stored, and a server that leads no more has answered
+			refused = true
+			return jetstream.Refusal()
+		}
+		return err
+	}}
+	o := newOracle()
+	id := uuid.New()
+	require.NoError(t, n.append(t.Context(), "a", id))
+	o.placed[id] = engine.Placed{ID: id}
+	assert.ErrorContains(t, o.check(n.read(t)), "stored twice")
 }
 
 // A node that runs while its stream is made anew, or restored with other events, does not mix the two.

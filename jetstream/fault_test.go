@@ -194,20 +194,25 @@ func (r *faultRun) wipeFollower() {
 	r.healthy(3)
 }
 
+// oneReplica has the stream on one server only, for a while.
 func (r *faultRun) oneReplica() {
 	for _, n := range []int{1, 3} {
-		info := r.info(func(*js.StreamInfo) bool { return true }, "there is no leader")
-		config := info.Config
-		config.Replicas = n
-		eventually(r.t, func() bool {
-			ctx, cancel := context.WithTimeout(r.t.Context(), 5*time.Second)
-			defer cancel()
-			_, err := r.api.UpdateStream(ctx, config)
-			return err == nil
-		}, "the number of replicas does not change")
-		r.healthy(n)
+		r.replicas(n)
 		r.more(20)
 	}
+}
+
+// replicas has the stream on so many servers.
+func (r *faultRun) replicas(n int) {
+	config := r.info(func(*js.StreamInfo) bool { return true }, "there is no leader").Config
+	config.Replicas = n
+	eventually(r.t, func() bool {
+		ctx, cancel := context.WithTimeout(r.t.Context(), 5*time.Second)
+		defer cancel()
+		_, err := r.api.UpdateStream(ctx, config)
+		return err == nil
+	}, "the number of replicas does not change")
+	r.healthy(n)
 }
 
 func (r *faultRun) killLeader() {

@@ -56,11 +56,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	timeout := c.OpenTimeout
-	if timeout <= 0 {
-		timeout = defaultOpenTimeout
-	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, c.openTimeout())
 	defer cancel()
 	s := &Store{cfg: c, locks: newStripes(), batches: make(chan struct{}, openBatches),
 		erased: make(chan struct{}, 1)}

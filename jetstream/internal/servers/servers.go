@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -35,6 +36,14 @@ func Start(ctx context.Context, dir string, n int, died func(name string, err er
 	for i := range n {
 		routes = append(routes, fmt.Sprintf("nats://127.0.0.1:%d", ports[n+i]))
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	ended := func(name string, err error) {
+		cancel(fmt.Errorf("server %s: %w", name, err))
+		if died != nil {
+			died(name, err)
+		}
+	}
 	c := &Cluster{}
 	for i := range n {
 		cluster := ""
@@ -44,7 +53,7 @@ func Start(ctx context.Context, dir string, n int, died func(name string, err er
 		}
 		s, err := newServer(fmt.Sprintf("n%d", i), filepath.Join(dir, fmt.Sprintf("n%d", i)), ports[i], cluster)
 		if err == nil {
-			s.died = died
+			s.died = ended
 			c.Servers = append(c.Servers, s)
 			err = s.Start()
 		}
@@ -55,10 +64,13 @@ func Start(ctx context.Context, dir string, n int, died func(name string, err er
 	}
 	if err := c.await(ctx); err != nil {
 		c.Kill()
-		return nil, err
+		return nil, errors.Join(err, context.Cause(ctx))
 	}
 	return c, nil
 }
+
+// tried counts the ports that this process has looked at: no two clusters of it get the same.
+var tried atomic.Int64
 
 // freePorts returns ports that nobody listens on just now, below those that systems give to whoever
 // connects: nobody gets one of them until the servers listen.
@@ -67,12 +79,12 @@ func freePorts(n int) (ports []int, err error) {
 		if tries == 1000 {
 			return nil, errors.New("servers: no port is free")
 		}
-		port := 16_000 + (os.Getpid()*16+tries)%14_000 // another process tries others first
+		port := 16_000 + (os.Getpid()*64+int(tried.Add(1)))%14_000 // another process tries others first
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
 			continue
 		}
-		defer l.Close() // when all have been found
+		l.Close()
 		ports = append(ports, port)
 	}
 	return ports, nil
