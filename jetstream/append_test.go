@@ -59,6 +59,7 @@ func TestOnOneServer(t *testing.T) {
 		"a copy that fails for a while":   copyFailsForAWhile,
 		"lag":                             lagIsTold,
 		"what Check tells":                checkTells,
+		"a store that becomes a bucket":   imports,
 		"condition on streams of its own": ownStreamCondition,
 	}
 	for name, test := range tests {

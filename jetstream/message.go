@@ -27,12 +27,13 @@ const (
 	headerNull     = "Ef-Null"     // 1 if the payload is NULL
 	headerSalt     = "Ef-Salt"     // of the first event of an append: 32 random bytes in base64
 	headerTime     = "Ef-Time"     // of an event that was copied: microseconds since 1970; it is not the message's
+	headerErased   = "Ef-Erased"   // 1 for an event that was copied without its content, which had been erased
 	headerSum      = "Ef-Sum"      // crc32c of all of it, in hexadecimal
 )
 
 // summed are the headers that a message's checksum goes over.
 var summed = [...]string{headerID, headerType, headerTags, headerVersion, headerPart, headerMetadata, headerNull,
-	headerSalt, headerTime}
+	headerSalt, headerTime, headerErased}
 
 // maxEvents is how many events one append may have: the servers take no larger batch.
 const maxEvents = 1000
@@ -129,6 +130,7 @@ func (c *Config) event(m *nats.Msg, sequence uint64, at time.Time) (e engine.Eve
 	if p, err = partOf(h); err != nil {
 		return e, p, err
 	}
+	e.Redacted = h.Get(headerErased) == "1"
 	e.Payload, e.Metadata, err = contentOf(m)
 	return e, p, err
 }

@@ -69,21 +69,10 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 }
 
 func (s *Store) open(ctx context.Context) error {
-	conn, err := s.cfg.connect(ctx, s.life)
-	if err != nil {
+	if err := s.reachStream(ctx); err != nil {
 		return err
 	}
-	s.conn = conn
-	if err := checkVersion(conn.ConnectedServerVersion()); err != nil {
-		return err
-	}
-	if s.js, err = js.New(conn); err != nil {
-		return err
-	}
-	if err := s.openStream(ctx); err != nil {
-		return err
-	}
-	size, err := s.eventSize(conn.MaxPayload())
+	size, err := s.eventSize(s.conn.MaxPayload())
 	if err != nil {
 		return err
 	}
