@@ -228,6 +228,12 @@ type Stats struct {
 	Compressed    int    // sealed segments that are stored compressed
 	IndexedTo     int    // sealed segments that have an index file
 	Recovery      string // what Open had to repair, "" for nothing
+
+	// A store that is a copy of a log elsewhere, which it follows, tells how far it is; others leave
+	// these three as they are.
+	Remote bool
+	Behind int64     // events that it has heard of and does not hold
+	Synced time.Time // when it was last known to hold all that there was; zero for never
 }
 
 // A Reuser is a Cursor or a BatchCursor that can use its memory again, which more than doubles the

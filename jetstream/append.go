@@ -23,6 +23,8 @@ const (
 	// contendedAfter is how many attempts of an append for which the whole log must stand still are
 	// refused before it gets ErrContended.
 	contendedAfter = 32
+	// confirmPause is how long a node waits before it asks again whether there is not what is expected.
+	confirmPause = 100 * time.Millisecond
 	// syncPatience bounds a look at the leader between two attempts.
 	syncPatience = 2 * time.Second
 	// fresh is how old the local copy may be when it says that an id is not stored yet: the servers
@@ -50,8 +52,18 @@ type try struct {
 
 // Append implements engine.Store. If ctx ends when something was published and its outcome is not
 // known, the error matches engine.ErrOutcomeUnknown; the same append with the same ids settles it.
-// An append has at most 1,000 events. An erasure of events is refused: see docs/cluster.md.
+// An append has at most 1,000 events. An erasure reaches every node's copy, never the servers' disks:
+// see docs/cluster.md.
 func (s *Store) Append(ctx context.Context, batch ...engine.Append) (engine.Appended, error) {
+	done, err := s.append(ctx, &filestore.Decision{Batch: batch})
+	if err == nil {
+		s.count(&done)
+	}
+	return done, err
+}
+
+// append appends what is to be decided about.
+func (s *Store) append(ctx context.Context, d *filestore.Decision) (engine.Appended, error) {
 	if s.closed.Load() { // a Close that waits lets nobody through the gate
 		return engine.Appended{}, engine.ErrClosed
 	}
@@ -66,7 +78,7 @@ func (s *Store) Append(ctx context.Context, batch ...engine.Append) (engine.Appe
 	if err := ctx.Err(); err != nil {
 		return engine.Appended{}, err
 	}
-	t := &try{d: &filestore.Decision{Batch: batch}}
+	t := &try{d: d}
 	if err := t.look(); err != nil {
 		return engine.Appended{}, err
 	}
@@ -78,7 +90,6 @@ func (s *Store) Append(ctx context.Context, batch ...engine.Append) (engine.Appe
 		defer unlock()
 		var done engine.Appended
 		if done, err = s.try(ctx, t); err == nil {
-			s.count(&done)
 			return done, nil
 		}
 	}
@@ -114,10 +125,6 @@ func (t *try) look() error {
 	for i := range t.d.Batch {
 		a := &t.d.Batch[i]
 		events += len(a.Events)
-		if a.Erase != nil && a.Erase.Subject == "" {
-			return &engine.InvalidError{Append: i, Event: -1, Field: "erasure", Reason: "cannot be carried out in a cluster: " +
-				"the servers keep what they have; seal what is personal, and FORGET SUBJECT destroys the key"}
-		}
 		t.given = t.given || slices.ContainsFunc(a.Events, func(e engine.NewEvent) bool { return e.ID != uuid.Nil })
 		for _, expect := range a.Expect {
 			switch e := expect.(type) {
@@ -204,7 +211,28 @@ func (s *Store) decide(ctx context.Context, t *try) error {
 	if err := s.catchUp(ctx, &t.last); err != nil {
 		return err
 	}
+	if err = s.replica.Decide(ctx, t.d, t.tried); !isAhead(err) {
+		return err
+	}
+	// Who was the leader and has slept answers once more with what it knew, and learns in the next
+	// moment that it leads no more.
+	if err := sleep(ctx, confirmPause); err != nil {
+		return err
+	}
+	if err := s.catchUp(ctx, &t.last); err != nil {
+		return err
+	}
 	return s.replica.Decide(ctx, t.d, t.tried)
+}
+
+// isAhead reports whether an append was refused because it expects more than there is. That other
+// events are in its way, on the other hand, is so for ever.
+func isAhead(err error) bool {
+	var conflict *engine.ConflictError
+	return errors.As(err, &conflict) && slices.ContainsFunc(conflict.Checks, func(c engine.FailedCheck) bool {
+		v, exact := c.Expected.Version()
+		return c.Condition == nil && (exact && c.Actual < v || c.Expected == engine.StreamExists)
+	})
 }
 
 // mayBeBehind reports whether a refusal may be due to the local copy being behind: another node may
@@ -219,14 +247,15 @@ func (t *try) guards() bool { return len(t.streams()) == 0 }
 
 // messages are those of one attempt.
 func (s *Store) messages(ctx context.Context, t *try) (messages []*nats.Msg, err error) {
-	n := len(t.d.Outcome.Events)
+	p := part{of: len(t.d.Outcome.Events), salt: newSalt()}
 	met := map[string]bool{}
 	for i := range t.d.Stored {
 		a := &t.d.Stored[i]
 		for j := range a.Events {
 			k := len(messages)
 			version := t.d.Outcome.Events[k].Version
-			m := s.cfg.message(a.Stream, &a.Events[j], version, k, n)
+			p.number = k + 1
+			m := s.cfg.message(a.Stream, &a.Events[j], version, p)
 			if s.cfg.tooLarge(m, s.conn.MaxPayload()) {
 				return nil, &engine.TooLargeError{What: "event's message", Size: int64(m.Size()), Limit: s.conn.MaxPayload()}
 			}

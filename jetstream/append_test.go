@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
@@ -38,9 +38,11 @@ func readAll(t testing.TB, s engine.Store) (events []engine.Event) {
 
 // Everything that needs one server and no contract of its own.
 func TestOnOneServer(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t, 1)
 	tests := map[string]func(t *testing.T, c *cluster){
 		"a refusal of what was stored":    refusalThatWasStored,
+		"a naive client of refusals":      naiveRefusal,
 		"no answer to what was stored":    contextEndsBeforeTheAnswer,
 		"a node that is behind":           nodeBehind,
 		"ids of two nodes":                idsOfTwoNodes,
@@ -51,7 +53,13 @@ func TestOnOneServer(t *testing.T) {
 		"what no node has appended":       foreignMessage,
 		"a copy made anew":                copyMadeAnew,
 		"a stream made anew":              streamMadeAnew,
-		"erasures are refused plainly":    erasureRefused,
+		"erasures":                        erasures,
+		"an erasure of two nodes":         erasureOfTwoNodes,
+		"what was altered on its way":     alteredMessage,
+		"a copy that fails for a while":   copyFailsForAWhile,
+		"lag":                             lagIsTold,
+		"what Check tells":                checkTells,
+		"a store that becomes a bucket":   imports,
 		"condition on streams of its own": ownStreamCondition,
 	}
 	for name, test := range tests {
@@ -89,22 +97,35 @@ func refusalThatWasStored(t *testing.T, c *cluster) {
 	assert.Len(t, readAll(t, s), n, "each is stored once")
 }
 
+// naiveRefusal: who believes a refusal stores his event twice, and the oracle sees it.
+func naiveRefusal(t *testing.T, c *cluster) {
+	config, s := c.open(t)
+	require.NoError(t, s.Close())
+	refused := false
+	n := &naive{config: config, api: c.api(t), after: func(err error) error {
+		if !refused && err == nil { // it is stored, and a server that leads no more has answered
+			refused = true
+			return jetstream.Refusal()
+		}
+		return err
+	}}
+	o := newOracle()
+	id := uuid.New()
+	require.NoError(t, n.append(t.Context(), "a", id))
+	o.placed[id] = engine.Placed{ID: id}
+	assert.ErrorContains(t, o.check(n.read(t)), "stored twice")
+}
+
 // A node that runs while its stream is made anew, or restored with other events, does not mix the two.
 func streamMadeAnew(t *testing.T, c *cluster) {
-	s := c.openNew(t)
+	config, s := c.open(t)
 	defer s.Close()
 	for range 3 {
 		_, err := s.Append(t.Context(), oneEvent("a"))
 		require.NoError(t, err)
 	}
-	conn, err := nats.Connect(c.urls())
-	require.NoError(t, err)
-	defer conn.Close()
-	api, err := js.New(conn)
-	require.NoError(t, err)
-	bucket := fmt.Sprintf("b%d", buckets.Load())
-	require.NoError(t, api.DeleteStream(t.Context(), "EF_"+bucket))
-	other, err := jetstream.Open(t.Context(), c.config(t, bucket))
+	require.NoError(t, c.api(t).DeleteStream(t.Context(), "EF_"+config.Bucket))
+	other, err := jetstream.Open(t.Context(), c.config(t, config.Bucket))
 	require.NoError(t, err)
 	defer other.Close()
 	for n := range 4 { // each the first of its stream, so that the fourth would fit behind what s has
@@ -142,8 +163,8 @@ func contextEndsBeforeTheAnswer(t *testing.T, c *cluster) {
 }
 
 // twoNodes opens one bucket twice.
-func twoNodes(t *testing.T, c *cluster) (a, b *jetstream.Store) {
-	config := c.config(t, fmt.Sprint("two", buckets.Add(1)))
+func twoNodes(t *testing.T, c *cluster) (config jetstream.Config, a, b *jetstream.Store) {
+	config = c.config(t, fmt.Sprint("two", buckets.Add(1)))
 	a, err := jetstream.Open(t.Context(), config)
 	require.NoError(t, err)
 	t.Cleanup(func() { a.Close() })
@@ -151,12 +172,12 @@ func twoNodes(t *testing.T, c *cluster) (a, b *jetstream.Store) {
 	b, err = jetstream.Open(t.Context(), config)
 	require.NoError(t, err)
 	t.Cleanup(func() { b.Close() })
-	return a, b
+	return config, a, b
 }
 
 // A version that another node has made is expected before this node has it.
 func nodeBehind(t *testing.T, c *cluster) {
-	a, b := twoNodes(t, c)
+	_, a, b := twoNodes(t, c)
 	for i := range 20 {
 		for _, s := range []*jetstream.Store{a, b} {
 			version := engine.Version(2*i - 1)
@@ -174,14 +195,14 @@ func nodeBehind(t *testing.T, c *cluster) {
 	var conflict *engine.ConflictError
 	require.ErrorAs(t, err, &conflict)
 	assert.Equal(t, engine.Version(39), conflict.Checks[0].Actual)
-	events, synced := a.Lag()
-	assert.Zero(t, events)
-	assert.False(t, synced.IsZero())
+	lag := a.Lag()
+	assert.Zero(t, lag.Events)
+	assert.False(t, lag.Synced.IsZero())
 }
 
 // An id that two nodes give to two streams at once is stored once.
 func idsOfTwoNodes(t *testing.T, c *cluster) {
-	a, b := twoNodes(t, c)
+	_, a, b := twoNodes(t, c)
 	stored := 0
 	for range 20 {
 		id := uuid.New()
@@ -209,7 +230,7 @@ func idsOfTwoNodes(t *testing.T, c *cluster) {
 
 // Conditions on the whole log hold although two nodes append at once: one of all wins.
 func contention(t *testing.T, c *cluster) {
-	a, b := twoNodes(t, c)
+	_, a, b := twoNodes(t, c)
 	var mu sync.Mutex
 	won := 0
 	var wg sync.WaitGroup
@@ -236,7 +257,7 @@ func contention(t *testing.T, c *cluster) {
 
 // A condition on the streams that are written to holds too, without the whole log.
 func ownStreamCondition(t *testing.T, c *cluster) {
-	a, b := twoNodes(t, c)
+	_, a, b := twoNodes(t, c)
 	condition := &engine.Condition{After: engine.NoPosition, Where: engine.Filter{Streams: []string{"s"}}}
 	_, err := a.Append(t.Context(), oneEvent("s", condition))
 	require.NoError(t, err)
@@ -279,11 +300,7 @@ func dataSourceNames(t *testing.T, c *cluster) {
 
 // wrongSettings: a stream that would not keep what appends promise is refused.
 func wrongSettings(t *testing.T, c *cluster) {
-	conn, err := nats.Connect(c.urls())
-	require.NoError(t, err)
-	defer conn.Close()
-	api, err := js.New(conn)
-	require.NoError(t, err)
+	api := c.api(t)
 	good := js.StreamConfig{Storage: js.FileStorage, DenyDelete: true, DenyPurge: true, AllowAtomicPublish: true,
 		Discard: js.DiscardNew, Duplicates: 5 * 60e9, Metadata: map[string]string{"eventfold.format": "1"}}
 	changes := map[string]func(s *js.StreamConfig){
@@ -312,7 +329,7 @@ func wrongSettings(t *testing.T, c *cluster) {
 	}
 	config := c.config(t, "missing")
 	config.Create = false
-	_, err = jetstream.Open(t.Context(), config)
+	_, err := jetstream.Open(t.Context(), config)
 	assert.ErrorContains(t, err, "create=true")
 	for version, ok := range map[string]bool{"2.15.2": true, "2.15.1": false, "2.14.9": false, "2.16.0-RC.1": true, "3.0.0": true, "": false} {
 		assert.Equal(t, ok, jetstream.CheckVersion(version) == nil, version)
@@ -338,24 +355,119 @@ func otherLocalCopy(t *testing.T, c *cluster) {
 	assert.ErrorAs(t, err, new(*jetstream.ConfigError))
 }
 
+// publish publishes a message as who looks after the servers could.
+func (c *cluster) publish(t *testing.T, m *nats.Msg) {
+	_, err := c.api(t).PublishMsg(t.Context(), m)
+	require.NoError(t, err)
+}
+
 // foreignMessage: a message that is no event stops the store, and is told to whoever waits.
 func foreignMessage(t *testing.T, c *cluster) {
-	s := c.openNew(t)
+	config, s := c.open(t)
 	defer s.Close()
 	_, err := s.Append(t.Context(), oneEvent("a"))
 	require.NoError(t, err)
-	conn, err := nats.Connect(c.urls())
-	require.NoError(t, err)
-	defer conn.Close()
-	require.NoError(t, conn.Publish(fmt.Sprintf("ef.b%d.a", buckets.Load()), []byte("no event")))
-	require.NoError(t, conn.FlushTimeout(time.Minute))
+	m := nats.NewMsg("ef." + config.Bucket + ".a")
+	m.Data = []byte("no event")
+	c.publish(t, m)
+	stopsAt(t, s, 1)
+}
+
+// stopsAt asserts that a store has met damage at a position, and reads what it has.
+func stopsAt(t *testing.T, s *jetstream.Store, p engine.Position) {
+	t.Helper()
 	var damaged *jetstream.DamagedError
-	require.ErrorAs(t, s.Wait(t.Context(), 1), &damaged)
-	assert.Equal(t, engine.Position(1), damaged.Position)
-	_, err = s.Append(t.Context(), oneEvent("a"))
+	require.ErrorAs(t, s.Wait(t.Context(), p), &damaged)
+	assert.Equal(t, p, damaged.Position)
+	_, err := s.Append(t.Context(), oneEvent("a"))
 	assert.ErrorAs(t, err, &damaged)
 	assert.ErrorAs(t, s.Err(), &damaged)
-	assert.Len(t, readAll(t, s), 1, "what is there can be read")
+	assert.Len(t, readAll(t, s), int(p), "what is there can be read")
+}
+
+// alteredMessage: whatever of an event comes otherwise than it was sent, no node takes it over.
+func alteredMessage(t *testing.T, c *cluster) {
+	alterations := map[string]func(m *nats.Msg){
+		"a byte of the payload": func(m *nats.Msg) { m.Data[2] ^= 1 },
+		"its end":               func(m *nats.Msg) { m.Data = m.Data[:len(m.Data)-1] },
+		"another stream":        func(m *nats.Msg) { m.Subject += "b" },
+		"the type":              func(m *nats.Msg) { m.Header.Set("Ef-Type", "u") },
+		"the id":                func(m *nats.Msg) { m.Header.Set("Ef-Id", uuid.NewString()) },
+		"the tags":              func(m *nats.Msg) { m.Header.Set("Ef-Tags", "y") },
+		"no tags":               func(m *nats.Msg) { m.Header.Del("Ef-Tags") },
+		"metadata":              func(m *nats.Msg) { m.Header.Set("Ef-Metadata", "1") },
+		"the salt":              func(m *nats.Msg) { m.Header.Set("Ef-Salt", strings.Repeat("A", 43)) },
+		"a time":                func(m *nats.Msg) { m.Header.Set("Ef-Time", "1") },
+		"no checksum":           func(m *nats.Msg) { m.Header.Del("Ef-Sum") },
+	}
+	for name, alter := range alterations {
+		config, s := c.open(t)
+		e := engine.NewEvent{ID: uuid.New(), Type: "t", Tags: []string{"x"}, Payload: []byte(`{"a":1}`)}
+		c.publish(t, config.Message("a", &e, 0))
+		require.NoError(t, s.Wait(t.Context(), 0), name)
+		m := config.Message("a", &engine.NewEvent{ID: uuid.New(), Type: "t", Tags: []string{"x"},
+			Payload: []byte(`{"a":1}`)}, 1)
+		alter(m)
+		c.publish(t, m)
+		stopsAt(t, s, 1)
+		require.NoError(t, s.Close())
+	}
+}
+
+// copyFailsForAWhile: an error of this machine is no damage of the stream, and the node goes on when
+// it has passed.
+func copyFailsForAWhile(t *testing.T, c *cluster) {
+	config, s := c.open(t)
+	defer s.Close()
+	left := 3
+	s.BeforeApply(func() error {
+		if left == 0 {
+			return nil
+		}
+		left--
+		return fmt.Errorf("write: %w", engine.ErrFull)
+	})
+	for range 3 {
+		_, err := s.Append(t.Context(), oneEvent("a"))
+		require.NoError(t, err)
+	}
+	assert.Zero(t, left)
+	assert.NoError(t, s.Err())
+	config.Local = t.TempDir()
+	other, err := jetstream.Open(t.Context(), config)
+	require.NoError(t, err)
+	defer other.Close()
+	assert.Equal(t, readAll(t, other), readAll(t, s))
+}
+
+// lagIsTold: a node tells how far it is behind, and when it last asked.
+func lagIsTold(t *testing.T, c *cluster) {
+	_, a, b := twoNodes(t, c)
+	var fails atomic.Bool
+	b.BeforeApply(func() error {
+		if fails.Load() {
+			return engine.ErrFull
+		}
+		return nil
+	})
+	first := b.Lag()
+	assert.Zero(t, first.Events)
+	fails.Store(true)
+	_, err := a.Append(t.Context(), oneEvent("a"), oneEvent("b"))
+	require.NoError(t, err)
+	eventually(t, func() bool { return b.Lag().Events == 2 }, "b has not heard of what it does not have")
+	behind := b.Lag()
+	eventually(t, func() bool { return b.Lag().Asked.After(behind.Asked) }, "b asks no more")
+	db := eventfold.OpenDB(eventfold.Config{Store: b})
+	var lag int
+	require.NoError(t, db.QueryRow(`SELECT value FROM $stats WHERE name = 'copy_lag'`).Scan(&lag))
+	assert.Equal(t, 2, lag)
+	fails.Store(false)
+	eventually(t, func() bool { return b.Lag().Events == 0 && b.Lag().Synced.After(behind.Synced) }, "b does not catch up")
+	var synced float64
+	require.NoError(t, db.QueryRow(`SELECT value FROM $stats WHERE name = 'copy_synced'`).Scan(&synced))
+	assert.GreaterOrEqual(t, synced, float64(behind.Synced.UnixMicro())/1e6)
+	require.NoError(t, db.Close())
 }
 
 // copyMadeAnew: what the local copy has lost comes again from the stream, at the same places.
@@ -376,16 +488,4 @@ func copyMadeAnew(t *testing.T, c *cluster) {
 		assert.Equal(t, events, readAll(t, s))
 		require.NoError(t, s.Close())
 	}
-}
-
-func erasureRefused(t *testing.T, c *cluster) {
-	s := c.openNew(t)
-	defer s.Close()
-	_, err := s.Append(t.Context(), oneEvent("a"))
-	require.NoError(t, err)
-	_, err = s.Append(t.Context(), engine.Append{Erase: &engine.Erasure{Events: engine.Spans{{From: 0, To: 1}}, Reason: "r"}})
-	require.ErrorAs(t, err, new(*engine.InvalidError))
-	assert.ErrorContains(t, err, "FORGET SUBJECT")
-	_, err = s.Append(t.Context(), engine.Append{Erase: &engine.Erasure{Subject: "s", Revision: 1, Reason: "r"}})
-	assert.NoError(t, err)
 }

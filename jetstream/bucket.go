@@ -101,23 +101,36 @@ func checkVersion(version string) error {
 	return nil
 }
 
-// openStream returns the bucket's stream, which is made if the Config says so.
+// openStream opens the bucket's stream, which is made if the Config says so, trying as long as ctx
+// lets it while the servers have no leader.
 func (s *Store) openStream(ctx context.Context) error {
-	stream, err := s.js.Stream(ctx, s.cfg.stream())
-	if errors.Is(err, js.ErrStreamNotFound) {
-		if !s.cfg.Create {
-			return &ConfigError{"bucket " + s.cfg.Bucket, "is not there; open it with Create (create=true) once to make it"}
-		}
-		stream, err = s.js.CreateStream(ctx, s.cfg.streamConfig())
-		if errors.Is(err, js.ErrStreamNameAlreadyInUse) { // made meanwhile
-			stream, err = s.js.Stream(ctx, s.cfg.stream())
-		}
+	err := s.cfg.insist(ctx, func(ctx context.Context) (err error) {
+		s.stream, err = s.cfg.findStream(ctx, s.js)
+		return err
+	})
+	if errors.As(err, new(*ConfigError)) || errors.As(err, new(*UnreachableError)) {
+		return err
 	}
 	if err != nil {
 		return fmt.Errorf("eventfold: open stream %s: %w", s.cfg.stream(), err)
 	}
-	s.stream = stream
-	return s.cfg.checkStream(stream.CachedInfo().Config)
+	return s.cfg.checkStream(s.stream.CachedInfo().Config)
+}
+
+// findStream returns the bucket's stream, which is made if the Config says so.
+func (c *Config) findStream(ctx context.Context, api js.JetStream) (js.Stream, error) {
+	stream, err := api.Stream(ctx, c.stream())
+	if !errors.Is(err, js.ErrStreamNotFound) {
+		return stream, err
+	}
+	if !c.Create {
+		return nil, &ConfigError{"bucket " + c.Bucket, "is not there; open it with Create (create=true) once to make it"}
+	}
+	stream, err = api.CreateStream(ctx, c.streamConfig())
+	if errors.Is(err, js.ErrStreamNameAlreadyInUse) { // made meanwhile
+		return api.Stream(ctx, c.stream())
+	}
+	return stream, err
 }
 
 // checkState refuses a stream of which something is missing: nobody may delete from it.
@@ -144,6 +157,7 @@ var errNoLeader = errors.New("eventfold: the stream has no leader")
 // last returns the sequence of the last message that the stream's leader knows, which may be one of
 // a while ago if it leads no more.
 func (s *Store) last(ctx context.Context) (uint64, error) {
+	began := time.Now()
 	info, err := s.stream.Info(ctx)
 	if err != nil {
 		return 0, err
@@ -155,5 +169,6 @@ func (s *Store) last(ctx context.Context) (uint64, error) {
 		s.fail(err)
 		return 0, err
 	}
+	s.asked.Store(began.UnixNano())
 	return info.State.LastSeq, nil
 }

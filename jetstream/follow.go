@@ -57,6 +57,9 @@ func permanent(err error) bool {
 // errConsumerReplaced is why the follower begins anew: the stream may be another one by now.
 var errConsumerReplaced = errors.New("eventfold: the stream's consumer was replaced")
 
+// errStalled is why the follower begins anew: there is more in the stream, and it does not come.
+var errStalled = errors.New("eventfold: the stream's consumer gives no messages")
+
 // take follows the stream until something goes wrong. It begins with the last event of the local
 // copy, which shows whether the stream still is the one that the copy is of.
 func (s *Store) take(ctx context.Context) error {
@@ -83,7 +86,10 @@ func (s *Store) take(ctx context.Context) error {
 			return errConsumerReplaced
 		}
 		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-			continue // nothing has come
+			if s.known.Load() > uint64(s.head()) {
+				return errStalled
+			}
+			continue // nothing was to come
 		}
 		if err != nil {
 			return err
@@ -107,6 +113,7 @@ type taker struct {
 	own  uint64 // the last sequence that the local copy held at the beginning
 	next uint64 // the sequence that comes next
 	run  []engine.Event
+	salt [32]byte // of the append that run is of
 }
 
 // take takes the message that has come.
@@ -140,12 +147,15 @@ func (t *taker) add(ctx context.Context, m *nats.Msg, sequence uint64, at time.T
 		return t.s.damaged(sequence, fmt.Sprintf("holds part %d of %d of an append where part %d should be",
 			p.number, p.of, len(t.run)+1), nil)
 	}
+	if p.number == 1 {
+		t.salt = p.salt
+	}
 	if t.run = append(t.run, e); p.number < p.of {
 		return nil
 	}
 	run := t.run
 	t.run = nil
-	return t.s.apply(ctx, run)
+	return t.s.apply(ctx, run, t.salt)
 }
 
 // compare compares a message with the event that the local copy has in its place. A stream that was
@@ -163,10 +173,13 @@ func (s *Store) compare(ctx context.Context, m *nats.Msg, sequence uint64) error
 
 // apply writes the events of one append. What the local copy refuses because of what it holds is
 // damage of the stream; any other error is one of this machine, and may pass.
-func (s *Store) apply(ctx context.Context, run []engine.Event) error {
-	err := s.replica.Apply(ctx, run)
+func (s *Store) apply(ctx context.Context, run []engine.Event, salt [32]byte) error {
+	err := s.applyTo(ctx, run, salt)
 	if refused(err) {
 		return s.damaged(uint64(run[0].Position)+1, "holds what cannot be there", err)
+	}
+	if err == nil && erases(run) {
+		s.noticeErasure()
 	}
 	return err
 }

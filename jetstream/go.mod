@@ -5,9 +5,10 @@ go 1.26.0
 replace github.com/eventfold/eventfold => ..
 
 require (
+	github.com/anishathalye/porcupine v1.3.1
 	github.com/eventfold/eventfold v0.0.0
 	github.com/google/uuid v1.6.0
-	github.com/nats-io/nats-server/v2 v2.15.3
+	github.com/nats-io/nats-server/v2 v2.15.2
 	github.com/nats-io/nats.go v1.55.0
 	github.com/stretchr/testify v1.12.1
 )

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,18 +28,22 @@ type Store struct {
 	life   context.Context // of everything that the store does by itself; its cause is why it has ended
 	end    context.CancelCauseFunc
 	follow sync.WaitGroup
+	erased chan struct{} // holds one: the log has told of an erasure
 
 	gate    sync.RWMutex // held for reading by every append, for writing by Close
 	closed  atomic.Bool
 	locks   stripes
 	batches chan struct{} // holds one for each batch that is being published
 	synced  atomic.Int64  // when, in nanoseconds, the local copy was known to hold all that was stored
+	asked   atomic.Int64  // when the leader was last asked and has answered
 	known   atomic.Uint64 // the last sequence that was heard of
 
 	appends, appended atomic.Int64
 
 	// send publishes one attempt of an append; tests put something between.
 	send func(ctx context.Context, messages []*nats.Msg) (ack, error)
+	// applyTo is that of replica, likewise.
+	applyTo func(ctx context.Context, events []engine.Event, salt [32]byte) error
 }
 
 // openBatches is how many batches a Store has open at once: the servers allow a stream 50, unless
@@ -53,13 +56,10 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	timeout := c.OpenTimeout
-	if timeout <= 0 {
-		timeout = defaultOpenTimeout
-	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, c.openTimeout())
 	defer cancel()
-	s := &Store{cfg: c, locks: newStripes(), batches: make(chan struct{}, openBatches)}
+	s := &Store{cfg: c, locks: newStripes(), batches: make(chan struct{}, openBatches),
+		erased: make(chan struct{}, 1)}
 	s.life, s.end = context.WithCancelCause(context.Background())
 	s.send = s.publish
 	if err := s.open(ctx); err != nil {
@@ -69,36 +69,29 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 }
 
 func (s *Store) open(ctx context.Context) error {
-	options := append([]nats.Option{nats.Name("eventfold"), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(),
-		nats.ReconnectWait(100 * time.Millisecond), nats.Timeout(5 * time.Second)}, s.cfg.Options...)
-	conn, err := nats.Connect(strings.Join(s.cfg.URLs, ","), options...)
-	if err != nil {
-		return fmt.Errorf("eventfold: connect: %w", err)
-	}
-	s.conn = conn
-	if err := checkVersion(conn.ConnectedServerVersion()); err != nil {
+	if err := s.reachStream(ctx); err != nil {
 		return err
 	}
-	if s.js, err = js.New(conn); err != nil {
-		return err
-	}
-	if err := s.openStream(ctx); err != nil {
-		return err
-	}
-	size, err := s.eventSize(conn.MaxPayload())
+	size, err := s.eventSize(s.conn.MaxPayload())
 	if err != nil {
 		return err
 	}
 	if s.replica, err = filestore.OpenReplica(ctx, s.cfg.Local, filestore.Options{MaxEventSize: size}); err != nil {
 		return err
 	}
+	s.applyTo = s.replica.Apply
 	if err := s.checkLocal(ctx); err != nil {
 		return err
 	}
-	s.follow.Go(s.run) // ends with life
+	s.follow.Go(s.run) // these three end with life
+	s.follow.Go(s.carry)
+	s.follow.Go(s.ask)
 	var answer error
 	if err := s.catchUp(ctx, &answer); err != nil {
-		return withAnswer(err, answer)
+		if ctx.Err() != nil && s.life.Err() == nil {
+			return s.cfg.unreachable(err, answer)
+		}
+		return err
 	}
 	return nil
 }
@@ -246,20 +239,13 @@ func (s *Store) Wait(ctx context.Context, p engine.Position) error {
 }
 
 // Stats implements engine.Store. They are those of the local copy, but for what this Store has
-// appended.
+// appended, and how far it is behind.
 func (s *Store) Stats() engine.Stats {
 	stats := s.replica.Store().Stats()
 	stats.Appends, stats.Appended = s.appends.Load(), s.appended.Load()
+	lag := s.Lag()
+	stats.Remote, stats.Behind, stats.Synced = true, lag.Events, lag.Synced
 	return stats
-}
-
-// Lag returns how many events this node has heard of that its copy does not hold, and when it was
-// last known to hold all that the stream's leader had: when it was opened, or when an append made the
-// node ask. Messages that come in tell of what is behind them, so that the number is that of a node
-// which is connected. A node that is cut off hears of nothing: its number stays as it is, also at 0.
-// Nor does the time move while nothing is appended here, although the copy follows.
-func (s *Store) Lag() (events int64, synced time.Time) {
-	return max(0, int64(s.known.Load())-int64(s.head())), time.Unix(0, s.synced.Load())
 }
 
 // Err returns why the store follows and appends no more, nil as long as it does.

@@ -58,5 +58,9 @@ var figures = []figure{
 	gauge("verified_bytes", "verified_bytes", "Bytes of log that the VERIFY that run have checked so far."),
 	gauge("verify_bytes", "verify_bytes", "About how many they are to check; 0 while none runs."),
 	gauge("writable", "writable", "1 if this process holds the write lock."),
+	gauge("copy_lag", "copy_lag_events",
+		"How many events this node has heard of that its copy of a cluster's log does not hold. Missing elsewhere."),
+	gauge("copy_synced", "copy_synced_timestamp_seconds",
+		"When the copy was last known to hold all of the cluster's log, in seconds since 1970. Missing elsewhere."),
 	gauge("recovery", "recovered", "1 if something was repaired when the store was opened; $stats says what."),
 }

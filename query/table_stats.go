@@ -62,6 +62,10 @@ var stats = []struct {
 	{"verified_bytes", gauge, func(s *engine.Stats) value.Value { return value.OfInt(s.Verified) }},
 	{"verify_bytes", gauge, func(s *engine.Stats) value.Value { return value.OfInt(s.ToVerify) }},
 	{"writable", gauge, func(s *engine.Stats) value.Value { return value.OfBool(s.Writable) }},
+	{"copy_lag", gauge, func(s *engine.Stats) value.Value { return unknownIf(!s.Remote, value.OfInt(s.Behind)) }},
+	{"copy_synced", gauge, func(s *engine.Stats) value.Value {
+		return unknownIf(!s.Remote || s.Synced.IsZero(), value.OfReal(float64(s.Synced.UnixMicro())/1e6))
+	}},
 }
 
 // versionValue is NULL for a version that is not known before COMMIT.

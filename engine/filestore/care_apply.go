@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -246,6 +247,22 @@ func (x *eraser) carryOut(ctx context.Context) error {
 			return x.refusal()
 		}
 	}
+}
+
+// settle does all that erasures name, for who has opened the store and carries them out himself. Only
+// what tells that they are done is left to append.
+func (x *eraser) settle(ctx context.Context, e *erasures) error {
+	for more := true; more; {
+		x.until = time.Time{} // nothing is to be waited for
+		var err error
+		if more, err = x.piece(ctx, e); err != nil {
+			return err
+		}
+	}
+	if over := x.over(e, x.s.view.Load().segments); len(over.open) < len(e.open) {
+		return x.refusal()
+	}
+	return x.clear(ctx, e.all())
 }
 
 var errNotErased = errors.New("eventfold: some of what the ledger names could not be erased")

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"sync"
 
 	"github.com/google/uuid"
 
@@ -22,11 +24,15 @@ import (
 type Replica struct {
 	store *FileStore
 	limit int // of the size of an event that is appended, in bytes
+
+	carrying sync.Mutex // held while erasures are carried out
 }
 
 // A Decision is about one append. Its Batch is given; Decide fills in the rest.
 type Decision struct {
 	Batch []engine.Append
+	// Own says that Batch is what CarryOut has returned, of a stream that is the store's own.
+	Own bool
 	// Stored is the Batch as it is to be written: its notes have their streams and events, every event
 	// has an id, the same in every Decide, and sorted tags.
 	Stored []engine.Append
@@ -134,6 +140,10 @@ func (r *Replica) begin(ctx context.Context, d *Decision) ([]engine.Append, erro
 	if d.ids != nil {
 		return d.Batch, nil
 	}
+	if d.Own {
+		d.own = true
+		return d.Batch, nil
+	}
 	batch, own, err := r.store.resolve(ctx, d.Batch)
 	if err != nil {
 		return nil, err
@@ -181,37 +191,113 @@ func (d *Decision) note(q *request) {
 // follow the head, their versions their streams. Their time is that of the first, or that of the
 // event before if it is earlier.
 //
-// Events of the stores' own streams are taken over if they tell of a view or of a forgotten subject.
-// Apply does not carry out erasures, and refuses them.
-func (r *Replica) Apply(ctx context.Context, events []engine.Event) error {
+// Whatever is random in what is written is made of the salt, which is the append's, and as secret as
+// its events: two replicas that are given the same events with the same salts have the same chain,
+// and a receipt of one holds for the other.
+//
+// From an event on that tells of an erasure the replica hides what it names, and CarryOut destroys
+// it. One that tells that an erasure is done is written when that is so here.
+func (r *Replica) Apply(ctx context.Context, events []engine.Event, salt [32]byte) error {
 	own, err := checkApply(events)
 	if err != nil {
 		return err
 	}
+	erased, done, err := erasedBy(events)
+	if err != nil {
+		return err
+	}
+	if done {
+		if _, err := r.CarryOut(ctx); err != nil {
+			return err
+		}
+	}
 	q := requests.Get().(*request)
 	defer q.release()
 	q.own = own
+	nonce := q.salted(salt, len(events))
 	if err := r.store.fillRequest(ctx, q, importBatch(events)); err != nil {
 		return err
 	}
-	return r.ask(ctx, func(w *writer) error {
-		if head := w.head(); head != events[0].Position {
-			return fmt.Errorf("eventfold: the replica ends before position %d and is given the event at %d",
-				head, events[0].Position)
-		}
-		w.group.begin(max(events[0].RecordedAt.UnixMicro(), w.log.end.micros))
-		q.state.Store(requestQueued)
-		w.claim(q)
-		err := misplaced(q, events)
-		if err != nil {
-			w.group.drop(err)
-			return err
-		}
-		w.commit()
-		<-q.done
-		return q.err
-	})
+	if q.eraseRecords(events) {
+		q.seal()
+	}
+	err = r.ask(ctx, func(w *writer) error { return w.apply(q, events, nonce) })
+	if err == nil && len(erased) > 0 {
+		_ = r.store.deriveds.forget(ctx, erased) // what fails is done before the erasure is
+	}
+	return err
 }
+
+// salted gives the request salts for n events, and returns a nonce: all of them made of one salt.
+func (r *request) salted(salt [32]byte, n int) (nonce uint64) {
+	source := rand.NewChaCha8(salt)
+	r.salts = make([]byte, n*format.SaltSize)
+	_, _ = source.Read(r.salts) // it never fails
+	return max(1, source.Uint64())
+}
+
+// apply writes the events of a request, which is for nothing else, as one frame.
+func (w *writer) apply(q *request, events []engine.Event, nonce uint64) error {
+	if head := w.head(); head != events[0].Position {
+		return fmt.Errorf("eventfold: the replica ends before position %d and is given the event at %d",
+			head, events[0].Position)
+	}
+	w.group.begin(max(events[0].RecordedAt.UnixMicro(), w.log.end.micros))
+	w.group.foreign = &format.FrameHeader{Kind: format.FrameEvents, Nonce: nonce}
+	defer func() { w.group.foreign = nil }()
+	q.state.Store(requestQueued)
+	w.claim(q)
+	if err := misplaced(q, events); err != nil {
+		w.group.drop(err)
+		return err
+	}
+	w.commit()
+	<-q.done
+	return q.err
+}
+
+// erasedBy returns what events erase, and whether one of them tells that an erasure is done.
+func erasedBy(events []engine.Event) (erased engine.Spans, done bool, err error) {
+	for i := range events {
+		e := &events[i]
+		if e.Stream != engine.ErasuresStream {
+			continue
+		}
+		t, ok, err := tell(e.Position, e.Type, e.Payload)
+		if err != nil {
+			return nil, false, &engine.FormatError{File: e.Stream, Reason: err.Error()}
+		}
+		if ok {
+			erased, done = erased.Union(t.erased.Events), done || t.done != uuid.Nil
+		}
+	}
+	return erased, done, nil
+}
+
+// CarryOut destroys what the erasures name that the log tells of and that are not done: no file of
+// the replica holds it when it returns without an error. It returns the append with which the log is
+// told so, once for all replicas, without events if there is nothing to tell; it is the same
+// whichever of them makes it. It may be called by any number of goroutines.
+func (r *Replica) CarryOut(ctx context.Context) (done engine.Append, err error) {
+	r.carrying.Lock()
+	defer r.carrying.Unlock()
+	done.Stream = engine.ErasuresStream
+	e := r.store.view.Load().erasures
+	if e == nil {
+		return done, nil
+	}
+	if err := r.store.eraser.settle(ctx, e); err != nil {
+		return done, err
+	}
+	for _, o := range e.open[:min(len(e.open), maxDone)] {
+		tell := engine.ErasureDone{Erasure: o.id}
+		done.Events = append(done.Events, tell.NewEvent())
+	}
+	return done, nil
+}
+
+// ownTypes are the types of events of ErasuresStream.
+var ownTypes = []string{engine.ErasedType, engine.ErasureDoneType, engine.ForgottenType}
 
 // checkApply reports whether the events are of the stores' own streams, and refuses those that would
 // have to be carried out.
@@ -219,7 +305,7 @@ func checkApply(events []engine.Event) (own bool, err error) {
 	for i := range events {
 		e := &events[i]
 		switch {
-		case e.Stream == engine.ViewsStream, e.Stream == engine.ErasuresStream && e.Type == engine.ForgottenType:
+		case e.Stream == engine.ViewsStream, e.Stream == engine.ErasuresStream && slices.Contains(ownTypes, e.Type):
 			own = true
 		case e.Stream == "" || e.Stream[0] == '$':
 			return false, &engine.FormatError{File: e.Stream, Reason: fmt.Sprintf(

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -345,18 +344,7 @@ func (s *Standby) settleErasures(ctx context.Context, f *foreignFrame) error {
 	if e == nil || !f.tellsOfDone() {
 		return nil
 	}
-	x := s.dest.eraser
-	for more := true; more; {
-		x.until = time.Time{} // nothing is to be waited for
-		var err error
-		if more, err = x.piece(ctx, e); err != nil {
-			return err
-		}
-	}
-	if over := x.over(e, s.dest.view.Load().segments); len(over.open) < len(e.open) {
-		return x.refusal()
-	}
-	return x.clear(ctx, e.all())
+	return s.dest.eraser.settle(ctx, e)
 }
 
 // tellsOfDone reports whether some event of the frame tells that an erasure is done.

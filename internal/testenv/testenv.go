@@ -23,7 +23,7 @@ type Variable struct {
 var Variables = []Variable{
 	{"EVENTFOLD_SEED", "random tests of all packages",
 		"the seed, as a failure prints it; `random` takes a new one, as the long variants do"},
-	{"EVENTFOLD_TORTURE", "engine, integration, query, root, shred",
+	{"EVENTFOLD_TORTURE", "engine, integration, jetstream, query, root, shred",
 		"share of the long variant that runs, 0 to 1; `-tags torture` is 1"},
 	{"EVENTFOLD_REPORT", "engine/crashtest", "file to which figures are appended"},
 	{"EVENTFOLD_DUMP", "engine/crashtest",

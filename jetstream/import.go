@@ -1,0 +1,205 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/nats-io/nats.go"
+	js "github.com/nats-io/nats.go/jetstream"
+
+	"github.com/eventfold/eventfold/engine"
+)
+
+// importBytes is how much content is published at once, about.
+const importBytes = 4 << 20
+
+// Import copies a log into a bucket, with every position, version, id and time: that of a store in a
+// directory that is to go on as a cluster. Nobody may append to either meanwhile. The stream must be
+// empty, or hold a beginning of the log, as an Import that was interrupted leaves it: then it goes on
+// there. Config.Local is not needed. report, if it is not nil, is called now and then with how many
+// events are there, and how many there will be.
+//
+// The way back needs no function: the Local directory of a node that was closed is a store.
+func Import(ctx context.Context, c Config, from engine.ReadIndex, report func(done, all engine.Position)) error {
+	if c.Local == "" {
+		c.Local = "." // for check, which is not looked at
+	}
+	if err := c.check(); err != nil {
+		return err
+	}
+	life, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	s := &Store{cfg: c, batches: make(chan struct{}, 1), life: life, end: end}
+	if err := s.reachStream(ctx); err != nil {
+		return err
+	}
+	defer s.conn.Close()
+	i := &importing{s: s, from: from}
+	if err := i.begin(ctx); err != nil {
+		return err
+	}
+	return i.copy(ctx, report)
+}
+
+// reachStream connects, and opens the stream.
+func (s *Store) reachStream(ctx context.Context) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.openTimeout())
+	defer cancel()
+	if s.conn, err = s.cfg.connect(ctx, s.life); err != nil {
+		return err
+	}
+	if err = checkVersion(s.conn.ConnectedServerVersion()); err == nil {
+		s.js, err = js.New(s.conn)
+	}
+	if err == nil {
+		err = s.openStream(ctx)
+	}
+	if err != nil {
+		s.conn.Close()
+	}
+	return err
+}
+
+// An importing is one Import.
+type importing struct {
+	s    *Store
+	from engine.ReadIndex
+	head engine.Position // of the stream
+}
+
+// begin finds where the stream ends, and that it is a beginning of the log.
+func (i *importing) begin(ctx context.Context) error {
+	last, err := i.last(ctx)
+	if err != nil {
+		return err
+	}
+	i.head = engine.Position(last)
+	if last == 0 {
+		return nil
+	}
+	c := i.from.ReadAll(ctx, i.head-1, engine.Forwards)
+	defer c.Close()
+	if i.head > i.from.Head() || !c.Next() {
+		return errors.Join(c.Err(), i.otherLog(fmt.Sprintf("holds %d events, which is more than the log that is copied", last)))
+	}
+	return i.compare(ctx, c.Event())
+}
+
+// last asks the leader for the last sequence.
+func (i *importing) last(ctx context.Context) (last uint64, err error) {
+	err = i.s.cfg.insist(ctx, func(ctx context.Context) (err error) {
+		last, err = i.s.last(ctx)
+		if errors.Is(err, errNoLeader) {
+			err = nats.ErrNoResponders // which may pass
+		}
+		return err
+	})
+	return last, err
+}
+
+// compare compares an event with the message at its place.
+func (i *importing) compare(ctx context.Context, e *engine.Event) error {
+	var m *js.RawStreamMsg
+	err := i.s.cfg.insist(ctx, func(ctx context.Context) (err error) {
+		m, err = i.s.stream.GetMsg(ctx, uint64(e.Position)+1)
+		return err
+	})
+	if err == nil && m.Header.Get(headerID) != e.ID.String() {
+		err = i.otherLog(fmt.Sprintf("has another event at position %d", e.Position))
+	}
+	return err
+}
+
+func (i *importing) otherLog(reason string) error {
+	return &ConfigError{"stream " + i.s.cfg.stream(), reason + ": choose a bucket that is not there yet"}
+}
+
+// copy publishes what the stream does not have.
+func (i *importing) copy(ctx context.Context, report func(done, all engine.Position)) error {
+	c := i.from.ReadAll(ctx, i.head, engine.Forwards)
+	defer c.Close()
+	for more := true; more; {
+		var events []engine.Event
+		for size := 0; len(events) < maxEvents && size < importBytes; {
+			if more = c.Next(); !more {
+				break
+			}
+			e := *c.Event()
+			events = append(events, e)
+			size += len(e.Payload) + len(e.Metadata)
+		}
+		if err := i.publish(ctx, events); err != nil {
+			return err
+		}
+		if report != nil {
+			report(i.head, i.from.Head())
+		}
+	}
+	return c.Err()
+}
+
+// publish publishes events, which are the next ones, as one batch, until they are stored. Only behind
+// the head are they stored, so that no attempt stores them twice.
+func (i *importing) publish(ctx context.Context, events []engine.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	messages := i.s.cfg.copies(events)
+	for _, m := range messages {
+		if i.s.cfg.tooLarge(m, i.s.conn.MaxPayload()) {
+			return &engine.TooLargeError{What: "event's message", Size: int64(m.Size()), Limit: i.s.conn.MaxPayload()}
+		}
+	}
+	messages[0].Header.Set(expectStream, i.s.cfg.stream())
+	messages[0].Header.Set(expectLast, strconv.FormatInt(int64(i.head), 10))
+	for {
+		_, err := i.s.publish(ctx, messages)
+		if err != nil {
+			if ctx.Err() != nil || permanent(err) {
+				return err
+			}
+			last, err := i.last(ctx)
+			if err != nil {
+				return err
+			}
+			if engine.Position(last) == i.head { // or who has answered leads no more: then it is refused
+				if err := sleep(ctx, minFollowPause); err != nil {
+					return err
+				}
+				continue
+			}
+			if err := i.compare(ctx, &events[0]); err != nil {
+				return err
+			}
+		}
+		i.head += engine.Position(len(events))
+		return nil
+	}
+}
+
+// copies are the messages of events, of which those of one time that follow each other are an append.
+func (c *Config) copies(events []engine.Event) (messages []*nats.Msg) {
+	for len(events) > 0 {
+		n := 1
+		for n < len(events) && events[n].RecordedAt.Equal(events[0].RecordedAt) {
+			n++
+		}
+		p := part{of: n, salt: newSalt()}
+		for k := range events[:n] {
+			e := &events[k]
+			p.number = k + 1
+			m := c.unsealed(e.Stream, &engine.NewEvent{ID: e.ID, Type: e.Type, Tags: e.Tags, Payload: e.Payload,
+				Metadata: e.Metadata}, e.Version, p)
+			m.Header.Set(headerTime, strconv.FormatInt(e.RecordedAt.UnixMicro(), 10))
+			if e.Redacted {
+				m.Header.Set(headerErased, "1")
+			}
+			seal(m)
+			messages = append(messages, m)
+		}
+		events = events[n:]
+	}
+	return messages
+}
