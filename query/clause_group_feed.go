@@ -73,6 +73,5 @@ func (t *groupTable) empty(one bool) {
 	t.keep.giveBack()
 	t.groups = t.groups[:0]
 	clear(t.byKey)
-	clear(t.recent[:])
-	t.whole, t.one = nil, one
+	t.recent, t.whole, t.one = nil, nil, one
 }
