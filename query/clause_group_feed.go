@@ -73,6 +73,6 @@ func (t *groupTable) empty(one bool) {
 	t.keep.giveBack()
 	t.groups = t.groups[:0]
 	clear(t.byKey)
-	clear(t.recent[:])
+	t.recent = nil
 	t.whole, t.one = nil, one
 }
