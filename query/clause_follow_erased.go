@@ -239,6 +239,7 @@ func (l *liveRows) redo(index engine.ReadIndex, groups []*liveGroup, all bool) e
 			return err
 		}
 	}
+	var order []*group
 	err := l.scan(index, l.only(groups), 0, l.reached, func() error {
 		g, err := table.find(l.event)
 		if err != nil || !all && (g.live == nil || !g.live.redone) {
@@ -253,11 +254,28 @@ func (l *liveRows) redo(index engine.ReadIndex, groups []*liveGroup, all bool) e
 		if err := l.touch(l.events, g); err != nil {
 			return err
 		}
+		if all && !g.live.counted {
+			order = append(order, g)
+		}
 		g.live.counted = true
 		return table.aggregate(g, l.event)
 	})
+	if all {
+		l.events.reorder(order)
+	}
 	l.events.finish(groups)
 	return err
+}
+
+// reorder puts the groups that were computed again into the order of their first rows, in which others
+// may group them: of texts that a collation takes for equal the first one counts.
+func (l *liveLevel) reorder(order []*group) {
+	for _, g := range l.table.groups {
+		if g.live == nil || !g.live.counted {
+			order = append(order, g)
+		}
+	}
+	l.table.groups = order
 }
 
 // looksSame reports whether two keys that are equal look the same, too: a collation takes A for a.

@@ -73,5 +73,6 @@ func (t *groupTable) empty(one bool) {
 	t.keep.giveBack()
 	t.groups = t.groups[:0]
 	clear(t.byKey)
-	t.recent, t.whole, t.one = nil, nil, one
+	t.recent = nil
+	t.whole, t.one = nil, one
 }
