@@ -10,7 +10,7 @@
 //
 //	go run -C bench . -rounds 1 -events 20000 -seconds 200ms
 //
-// tries all of it in less than two minutes; the figures of so few events say little.
+// tries all of it in about two minutes; the figures of so few events say little.
 package main
 
 import (

@@ -68,11 +68,10 @@ func (e *missingError) Unwrap() error { return e.err }
 // unsupported is embedded by peers that do not do everything.
 type unsupported struct{}
 
-func (unsupported) append(context.Context, int, *event) error { return errUnsupported }
-func (unsupported) readStream(string, func(*event)) error     { return errUnsupported }
-func (unsupported) countByType() (map[string]int64, error)    { return nil, errUnsupported }
-func (unsupported) countOfType(string) (int64, error)         { return 0, errUnsupported }
-func (unsupported) sumByType() (map[string]int64, error)      { return nil, errUnsupported }
+func (unsupported) readStream(string, func(*event)) error  { return errUnsupported }
+func (unsupported) countByType() (map[string]int64, error) { return nil, errUnsupported }
+func (unsupported) countOfType(string) (int64, error)      { return 0, errUnsupported }
+func (unsupported) sumByType() (map[string]int64, error)   { return nil, errUnsupported }
 
 // errVersion is how the peers that have no such check of their own refuse an append.
 var errVersion = errors.New("the stream is at another version")
