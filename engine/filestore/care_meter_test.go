@@ -30,7 +30,7 @@ func TestWhatIsDoneOnceMoreIsNotToldTwice(t *testing.T) {
 // TestVerifyCountsSegmentsThatItChecksAgainOnce: behind an index that is damaged all segments are
 // checked once more, one behind the other.
 func TestVerifyCountsSegmentsThatItChecksAgainOnce(t *testing.T) {
-	const segment, segments = 2 << 20, 5
+	const segment, segments = 2 << 20, 4
 	fsys := vfs.NewMem()
 	s := openStore(t, "store", Options{FS: fsys, SegmentSize: segment})
 	for s.Stats().Segments < segments {

@@ -18,7 +18,7 @@ import (
 func TestReadingAheadFindsWhatThePlainScanFinds(t *testing.T) {
 	r := testRand(t)
 	fsys := vfs.NewMem()
-	s := openStore(t, "store", Options{FS: fsys, SegmentSize: 4 << 20})
+	s := openStore(t, "store", Options{FS: fsys, SegmentSize: 1 << 20})
 	for s.Stats().Segments < 2 {
 		payload := make([]byte, 10+r.IntN(1<<r.IntN(17)))
 		mustAppend(t, s, "s", engine.Any, one(string(payload))...)
@@ -30,7 +30,7 @@ func TestReadingAheadFindsWhatThePlainScanFinds(t *testing.T) {
 	require.NoError(t, err)
 	sealed := drainFrames(t, plain, -1)
 	require.Greater(t, len(sealed.ends), 20)
-	for range rounds(30) {
+	for range rounds(12) {
 		restore := func() {}
 		if r.IntN(3) > 0 {
 			restore = flipByte(t, fsys, seg.name, r.Int64())
@@ -86,7 +86,7 @@ func TestAKilledStoreIsReadAheadAndAllOfItFound(t *testing.T) {
 	fsys := vfs.NewMem()
 	s := openStore(t, imageDir, Options{FS: fsys, SegmentSize: 16 << 20})
 	batch := orders(1000)
-	for len(s.view.Load().segments) == 0 || s.writer.log.end.offset < 2*minReadAhead {
+	for len(s.view.Load().segments) == 0 || s.writer.log.end.offset < minReadAhead+format.PageSize {
 		renameStreams(batch)
 		_, err := s.Append(bg, batch...)
 		require.NoError(t, err)

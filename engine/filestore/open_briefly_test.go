@@ -54,8 +54,8 @@ func TestAProcessThatAppendsOnceSyncsWhatThePromiseNeeds(t *testing.T) {
 // TestAStoreOpenedLateLaysTheNextSegmentInTime: also who opens a segment that is nearly full has the
 // next one made when it is needed, in step with what is left of this one.
 func TestAStoreOpenedLateLaysTheNextSegmentInTime(t *testing.T) {
-	const capacity = 8 << 20
-	for eighths := 1; eighths < 8; eighths++ {
+	const capacity = 4 << 20
+	for eighths := 1; eighths < 8; eighths += 3 {
 		fsys := &roomFS{FS: vfs.NewMem()}
 		o := Options{FS: fsys, SegmentSize: capacity}
 		s := openStore(t, "store", o)
