@@ -148,6 +148,9 @@ func (s *FileStore) open() error {
 		return err
 	}
 	if err := s.loadPatiently(); err != nil {
+		if moved := s.names.lookNow(); moved != nil { // what was read of it is of both, or of neither
+			return moved
+		}
 		return err
 	}
 	if s.opt.MustExist && len(s.log.segments) == 0 && !s.isEmptyBackup() {
