@@ -113,7 +113,9 @@ func naiveRefusal(t *testing.T, c *cluster) {
 	id := uuid.New()
 	require.NoError(t, n.append(t.Context(), "a", id))
 	o.placed[id] = engine.Placed{ID: id}
-	assert.ErrorContains(t, o.check(n.read(t)), "stored twice")
+	events, err := n.read(t.Context())
+	require.NoError(t, err)
+	assert.ErrorContains(t, o.check(events), "stored twice")
 }
 
 // A node that runs while its stream is made anew, or restored with other events, does not mix the two.

@@ -2,6 +2,7 @@ package jetstream_test
 
 import (
 	"bytes"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -46,16 +47,28 @@ func awaitDone(t *testing.T, s *jetstream.Store, n int) {
 	}, "the erasures are not done")
 }
 
-// holdsSecret reports whether some file below a directory has the secret.
+// holdsSecret reports whether some file below a directory has the secret. What is written anew meanwhile
+// changes its name: it is looked at under the new one.
 func holdsSecret(t *testing.T, dir string) (found bool) {
-	require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+	for gone := true; gone; {
+		gone = false
+		require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) {
+				gone = true
+				return nil
+			}
+			if err != nil || d.IsDir() {
+				return err
+			}
+			b, err := os.ReadFile(path)
+			if errors.Is(err, fs.ErrNotExist) {
+				gone = true
+				return nil
+			}
+			found = found || bytes.Contains(b, []byte(secret))
 			return err
-		}
-		b, err := os.ReadFile(path)
-		found = found || bytes.Contains(b, []byte(secret))
-		return err
-	}))
+		}))
+	}
 	return found
 }
 

@@ -6,13 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 	js "github.com/nats-io/nats.go/jetstream"
-	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/jetstream"
@@ -56,11 +54,13 @@ func (n *naive) append(ctx context.Context, stream string, id uuid.UUID) error {
 }
 
 // read reads all events as the stream's leader gives them, one behind the other.
-func (n *naive) read(t *testing.T) (events []engine.Event) {
+func (n *naive) read(ctx context.Context) (events []engine.Event, err error) {
 	for next := uint64(1); ; {
 		ask := fmt.Sprintf(`{"seq":%d,"next_by_subj":"ef.%s.>"}`, next, n.config.Bucket)
-		answer, err := n.api.Conn().RequestWithContext(t.Context(), "$JS.API.STREAM.MSG.GET.EF_"+n.config.Bucket, []byte(ask))
-		require.NoError(t, err)
+		answer, err := n.api.Conn().RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET.EF_"+n.config.Bucket, []byte(ask))
+		if err != nil {
+			return nil, err
+		}
 		var a struct {
 			Error   *js.APIError `json:"error"`
 			Message struct {
@@ -71,15 +71,24 @@ func (n *naive) read(t *testing.T) (events []engine.Event) {
 				Time     time.Time `json:"time"`
 			} `json:"message"`
 		}
-		require.NoError(t, json.Unmarshal(answer.Data, &a))
+		if err := json.Unmarshal(answer.Data, &a); err != nil {
+			return nil, err
+		}
+		if a.Error != nil && a.Error.ErrorCode == js.JSErrCodeMessageNotFound {
+			return events, nil // there is no next one
+		}
 		if a.Error != nil {
-			return events // there is no next one
+			return nil, a.Error
 		}
 		m := &nats.Msg{Subject: a.Message.Subject, Data: a.Message.Data}
 		m.Header, err = nats.DecodeHeadersMsg(a.Message.Header)
-		require.NoError(t, err)
+		if err != nil {
+			return nil, err
+		}
 		e, err := n.config.Event(m, a.Message.Sequence, a.Message.Time)
-		require.NoError(t, err)
+		if err != nil {
+			return nil, err
+		}
 		events, next = append(events, e), a.Message.Sequence+1
 	}
 }

@@ -30,7 +30,7 @@ type Store struct {
 	follow sync.WaitGroup
 	erased chan struct{} // holds one: the log has told of an erasure
 
-	gate    sync.RWMutex // held for reading by every append, for writing by Close
+	gate    sync.RWMutex // held for reading by every append; Close waits for them with it
 	closed  atomic.Bool
 	locks   stripes
 	batches chan struct{} // holds one for each batch that is being published
@@ -267,8 +267,9 @@ func (s *Store) Close() error {
 	}
 	patience := time.AfterFunc(closePatience, func() { s.end(engine.ErrClosed) })
 	defer patience.Stop()
-	s.gate.Lock()
-	defer s.gate.Unlock()
+	s.gate.Lock() // waits for the appends that have begun; whoever comes later finds the store closed
+	//lint:ignore SA2001 shut waits for goroutines that may be about to append, and must not hold the gate
+	s.gate.Unlock()
 	return s.shut(engine.ErrClosed)
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"time"
 
@@ -252,17 +253,33 @@ func (x *eraser) carryOut(ctx context.Context) error {
 // settle does all that erasures name, for who has opened the store and carries them out himself. Only
 // what tells that they are done is left to append.
 func (x *eraser) settle(ctx context.Context, e *erasures) error {
+	x.forgetOthers(e)
 	for more := true; more; {
 		x.until = time.Time{} // nothing is to be waited for
 		var err error
 		if more, err = x.piece(ctx, e); err != nil {
 			return err
 		}
+		if len(e.foreign().open) > 0 { // what ERASED names is done without the log being told
+			if e = x.s.view.Load().erasures; e == nil {
+				return nil
+			}
+		}
 	}
 	if over := x.over(e, x.s.view.Load().segments); len(over.open) < len(e.open) {
 		return x.refusal()
 	}
 	return x.clear(ctx, e.all())
+}
+
+// forgetOthers lets go of what is known of other erasures, which are done.
+func (x *eraser) forgetOthers(e *erasures) {
+	open := map[uuid.UUID]bool{}
+	for _, o := range e.open {
+		open[o.id] = true
+	}
+	maps.DeleteFunc(x.clean, func(part cleanPart, _ bool) bool { return !open[part.erasure] })
+	x.replaced = nil
 }
 
 var errNotErased = errors.New("eventfold: some of what the ledger names could not be erased")

@@ -289,9 +289,10 @@ func (r *Replica) CarryOut(ctx context.Context) (done engine.Append, err error) 
 	if err := r.store.eraser.settle(ctx, e); err != nil {
 		return done, err
 	}
-	for _, o := range e.open[:min(len(e.open), maxDone)] {
-		tell := engine.ErasureDone{Erasure: o.id}
-		done.Events = append(done.Events, tell.NewEvent())
+	for _, o := range e.open {
+		if tell := (engine.ErasureDone{Erasure: o.id}); !o.foreign && len(done.Events) < maxDone {
+			done.Events = append(done.Events, tell.NewEvent())
+		}
 	}
 	return done, nil
 }

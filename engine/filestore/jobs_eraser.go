@@ -44,6 +44,8 @@ type eraser struct {
 	foreignReaders []int // who had files open when what ERASED names was done
 
 	stalled atomic.Bool // next does nothing
+	// holders are the processes that have one of the files open, which have no name any more.
+	holders func(files []vfs.FileInfo) []int
 
 	mu      sync.Mutex      // protects what follows, which others read
 	trouble string          // why the last attempt failed
@@ -100,6 +102,7 @@ func newEraser(s *FileStore, w *rewriter) *eraser {
 		clean:    map[cleanPart]bool{},
 		cut:      map[int64]bool{},
 		refused:  map[int64]error{},
+		holders:  vfs.HoldersOfRemoved,
 	}
 }
 
@@ -423,7 +426,7 @@ func (x *eraser) readers(ctx context.Context) []int {
 		case <-ctx.Done(): // so that nothing is told at all
 			return nil
 		}
-		if readers = vfs.HoldersOfRemoved(x.replaced); len(readers) == 0 {
+		if readers = x.holders(x.replaced); len(readers) == 0 {
 			return nil
 		}
 	}

@@ -239,10 +239,15 @@ func TestReadersThatHaveAnOldFileOpenAreNamed(t *testing.T) {
 	dir := t.TempDir()
 	s := openStore(t, dir, Options{SegmentSize: 32 << 10})
 	marked := appendMarked(t, s, 300)
+	s.eraser.holders = func(files []vfs.FileInfo) []int {
+		awaitRetired(t, s)
+		return vfs.HoldersOfRemoved(files)
+	}
 	_, err := s.Append(t.Context(), erasing(marked[:10]...))
 	require.NoError(t, err)
 	assert.Empty(t, settleErasures(t, s)[0].Readers)
 	index := s.ReadIndex()
+	s.eraser.holders = vfs.HoldersOfRemoved
 	_, err = s.Append(t.Context(), erasing(marked[10:]...))
 	require.NoError(t, err)
 	assert.Equal(t, []int{os.Getpid()}, settleErasures(t, s)[1].Readers)
@@ -258,19 +263,28 @@ func TestReadersThatAreAboutToGoAreNotNamed(t *testing.T) {
 	s := openStore(t, t.TempDir(), Options{SegmentSize: 32 << 10})
 	marked := appendMarked(t, s, 300)
 	index := s.ReadIndex()
-	gone := make(chan struct{})
-	go func() {
-		defer close(gone)
-		for s.retired.count() == 0 {
-			time.Sleep(time.Millisecond)
+	var looks [][]int
+	s.eraser.holders = func(files []vfs.FileInfo) []int { // called by the eraser's goroutine, one look after the other
+		pids := vfs.HoldersOfRemoved(files)
+		if looks = append(looks, pids); len(looks) == 1 {
+			assert.Equal(t, engine.Position(300), index.Head())
+			index = nil
+			awaitRetired(t, s)
 		}
-		time.Sleep(150 * time.Millisecond)
-		assert.Equal(t, engine.Position(300), index.Head())
-	}()
+		return pids
+	}
 	_, err := s.Append(t.Context(), erasing(marked[:10]...))
 	require.NoError(t, err)
 	assert.Empty(t, settleErasures(t, s)[0].Readers)
-	<-gone
+	assert.Equal(t, [][]int{{os.Getpid()}, nil}, looks)
+}
+
+// awaitRetired waits until the files of segments that nobody has any more are closed.
+func awaitRetired(t *testing.T, s *FileStore) {
+	assert.Eventually(t, func() bool {
+		runtime.GC()
+		return s.retired.count() == 0
+	}, time.Minute, time.Millisecond)
 }
 
 // A store that is closed in the middle of an erasure, again and again, comes to its end all the same.

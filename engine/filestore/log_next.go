@@ -101,7 +101,7 @@ func (g *logWriter) prepareNext() {
 	if g.named != nil {
 		return
 	}
-	capacity := g.usualCapacity()
+	capacity := g.usualCapacity(g.fullAt())
 	if g.prepared != nil {
 		capacity = g.prepared.capacity
 	}
@@ -110,15 +110,21 @@ func (g *logWriter) prepareNext() {
 		if target < min(zeroChunk, capacity/8) || g.lowSpace && time.Now().Before(g.retryAt) {
 			return
 		}
-		g.prepared = g.beginNext()
+		g.prepared = g.beginNext(capacity)
 	}
 	g.prepared.pace.raise(min(target+zeroChunk, capacity)) // one piece ahead
 }
 
-// usualCapacity returns the capacity of the next segment. That grows with the store: while segments
-// are completed long before they are full, for the sake of erasures, it does not. While their indexes
-// fill them it is what the log has by then, and a quarter more: nobody comes to zeros behind that.
-func (g *logWriter) usualCapacity() int64 {
+// fullAt returns where the last segment ends when it, or its index, is full, if it goes on as it began.
+func (g *logWriter) fullAt() int64 {
+	return int64(float64(g.last().header.Capacity) * float64(g.end.offset) / float64(max(g.filled(), 1)))
+}
+
+// usualCapacity returns the capacity of the next segment if the last one is completed at end. It grows
+// with the store: while segments are completed long before they are full, for the sake of erasures, it
+// does not. While their indexes fill them it is what the log has by then, and a quarter more: nobody
+// comes to zeros behind that.
+func (g *logWriter) usualCapacity(end int64) int64 {
 	usual, last := format.SegmentCapacity(g.last().number+1, g.fixed, 0), g.last().header.Capacity
 	if g.fixed > 0 {
 		return usual
@@ -127,7 +133,7 @@ func (g *logWriter) usualCapacity() int64 {
 		byIndex := int64(float64(last) * float64(g.end.offset) / float64(filled))
 		usual = min(usual, max(format.AlignUp(byIndex/4*5, capacityStep), leastByIndex))
 	}
-	if g.end.offset < last/2 {
+	if end < last/2 {
 		return min(usual, last)
 	}
 	return min(usual, 4*last)
@@ -141,16 +147,22 @@ const (
 
 // neededCapacity returns the capacity of a next segment that has room for a frame of the size given.
 func (g *logWriter) neededCapacity(frame int) int64 {
-	usual := g.usualCapacity()
-	if format.SealAt(format.SegmentHeaderSize+int64(frame))+format.PageSize <= usual {
+	usual := g.usualCapacity(g.end.offset)
+	if hasRoom(usual, frame) {
 		return usual
 	}
 	return format.SegmentCapacity(g.last().number+1, g.fixed, frame)
 }
 
-func (g *logWriter) beginNext() *nextSegment {
+// hasRoom reports whether a segment of some capacity has room for a frame of the size given and its
+// seal.
+func hasRoom(capacity int64, frame int) bool {
+	return format.SealAt(format.SegmentHeaderSize+int64(frame))+format.PageSize <= capacity
+}
+
+func (g *logWriter) beginNext(capacity int64) *nextSegment {
 	n := &nextSegment{
-		capacity: g.usualCapacity(),
+		capacity: capacity,
 		pace:     newZeroPace(),
 		done:     make(chan struct{}),
 	}
@@ -194,14 +206,14 @@ func (g *logWriter) noticeNext() {
 	}
 }
 
-// takeNext returns next.tmp, prepared: with the usual capacity, or with what is needed if that is
-// more.
-func (g *logWriter) takeNext(usual, needed int64) (vfs.File, int64, error) {
+// takeNext returns next.tmp, prepared, with room for a frame of the size given. What was prepared while
+// the last segment was filled is taken whatever would be usual by now: nobody waits for zeros.
+func (g *logWriter) takeNext(frame int) (vfs.File, int64, error) {
 	if n := g.prepared; n != nil {
 		n.pace.raise(n.capacity)
 		<-n.done
 		g.prepared = nil
-		if n.err == nil && n.capacity >= needed {
+		if n.err == nil && hasRoom(n.capacity, frame) {
 			g.lowSpace = false
 			return n.file, n.capacity, nil
 		}
@@ -209,7 +221,7 @@ func (g *logWriter) takeNext(usual, needed int64) (vfs.File, int64, error) {
 			n.file.Close()
 		}
 	}
-	capacity := max(usual, needed)
+	capacity := g.neededCapacity(frame)
 	f, err := g.nextMaker().prepare(capacity, nil)
 	g.lowSpace = err != nil
 	return f, capacity, err

@@ -3,7 +3,9 @@ package filestore
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -145,4 +147,53 @@ func TestZerosThatFailAreMadeLater(t *testing.T) {
 	fsys.set(nil) // which waits for whoever asks
 	assert.True(t, failed)
 	checkContiguous(t, s, events)
+}
+
+// madeFS counts the files of next segments.
+type madeFS struct {
+	vfs.FS
+	made atomic.Int64
+}
+
+func (m *madeFS) Open(name string, flag int) (vfs.File, error) {
+	if flag&os.O_CREATE != 0 && strings.HasSuffix(name, nextTemp) {
+		m.made.Add(1)
+	}
+	return m.FS.Open(name, flag)
+}
+
+// While a store grows, each segment larger than the one before, the segment that was prepared beside the
+// log is the one that is taken: no commit waits for the zeros of another one. So it is where indexes fill
+// the segments.
+func TestAStoreThatGrowsTakesEverySegmentThatWasPrepared(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		indexSize int64
+		streams   int // of how many streams a frame has an event
+		payload   int
+		segments  int
+	}{
+		{"by size", 0, 1, 200 << 10, 4},
+		{"by index", 96 << 10, 100, 4 << 10, 6},
+	} {
+		fsys := &madeFS{FS: vfs.NewMem()}
+		s := openStore(t, "store", Options{FS: fsys, maxIndexSize: c.indexSize})
+		payload := strings.Repeat("x", c.payload)
+		for n := 0; s.Stats().Segments < c.segments; n++ {
+			var batch []engine.Append
+			for i := range c.streams {
+				batch = append(batch, engine.Append{Stream: fmt.Sprint("s-", n, "-", i), Events: one(payload)})
+			}
+			_, err := s.Append(t.Context(), batch...)
+			require.NoError(t, err)
+		}
+		segments := s.view.Load().segments
+		for i, seg := range segments {
+			t.Logf("%s: segment %d has %d MiB", c.name, i+1, seg.header.Capacity>>20)
+		}
+		require.Less(t, segments[0].header.Capacity, segments[len(segments)-1].header.Capacity, c.name)
+		made := fsys.made.Load()
+		require.NoError(t, s.Close())
+		assert.LessOrEqual(t, made, int64(c.segments+1), "%s: the first, one for each, and the next one", c.name)
+	}
 }

@@ -213,8 +213,7 @@ func (g *logWriter) nameNext(frame int, micros int64) (poison bool, err error) {
 		return false, nil
 	}
 	number := g.last().number + 1
-	f, capacity,
-		err := g.takeNext(g.usualCapacity(), g.neededCapacity(frame))
+	f, capacity, err := g.takeNext(frame)
 	if err != nil {
 		return false, err
 	}

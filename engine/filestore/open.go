@@ -147,6 +147,19 @@ func (s *FileStore) open() error {
 	if err := s.holdDir(); err != nil {
 		return err
 	}
+	if err := s.read(); err != nil {
+		if moved := s.names.lookNow(); moved != nil { // what was read may be of both, or be gone
+			return moved
+		}
+		return err
+	}
+	_ = s.openTail() // who follows tries again, and is told
+	s.publish(s.log, s.log.end.next, nil)
+	return s.checkExpected()
+}
+
+// read reads the log, and repairs it.
+func (s *FileStore) read() error {
 	if err := s.loadPatiently(); err != nil {
 		return err
 	}
@@ -156,12 +169,7 @@ func (s *FileStore) open() error {
 	if err := s.repair(); err != nil {
 		return err
 	}
-	if err := s.readErasuresPatiently(); err != nil {
-		return err
-	}
-	_ = s.openTail() // who follows tries again, and is told
-	s.publish(s.log, s.log.end.next, nil)
-	return s.checkExpected()
+	return s.readErasuresPatiently()
 }
 
 // holdDir holds the store's directory, if it is there and not held yet.

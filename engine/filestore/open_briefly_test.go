@@ -44,7 +44,7 @@ func TestAProcessThatAppendsOnceSyncsWhatThePromiseNeeds(t *testing.T) {
 		syncs := slices.DeleteFunc(slices.Clone(done), func(op string) bool { return !strings.Contains(op, "sync") })
 		assert.Equal(t, []string{
 			"fdatasync TAIL", "syncdir store", "fdatasync 000000000001.log", "fdatasync TAIL",
-		}, syncs, "%d sixteenths", sixteenths)
+		}, slices.Compact(syncs), "%d sixteenths", sixteenths) // whoever is slow between the two syncs TAIL once more
 		for _, op := range done {
 			assert.NotContains(t, op, nextTemp, "%d sixteenths", sixteenths)
 		}

@@ -78,8 +78,12 @@ func (w *writer) prepareSuccessor(seg *segment) (ready <-chan struct{}) {
 	if l.last() != seg || l.named != nil {
 		return nil
 	}
+	capacity := l.usualCapacity(l.end.offset) // it is completed early
+	if l.prepared != nil && l.prepared.capacity > capacity {
+		l.dropNext()
+	}
 	if l.prepared == nil {
-		l.prepared = l.beginNext()
+		l.prepared = l.beginNext(capacity)
 	}
 	l.prepared.pace.raise(l.prepared.capacity)
 	return l.prepared.done
