@@ -18,6 +18,10 @@ type groupsBelow struct {
 	pos    parser.Pos
 }
 
+// followed reports whether FOLLOW goes on with what the core gives: the groups of one that stands below
+// its SELECT are added to like those of the SELECT itself.
+func (c *coreScope) followed() bool { return c.live != nil || c.following }
+
 // groupsBelow returns the groups below, nil if there are none.
 func (c *coreScope) groupsBelow() *groupsBelow {
 	if !c.following || len(c.sources) != 1 {

@@ -28,7 +28,7 @@ func (c *coreScope) streamKey(p *groupPlan) streamKey {
 	scan, ok := p.from.(*tableScan)
 	isStream := func(e parser.Expr) bool { return c.leafColumn(leaf{src: &c.sources[0]}, e) == ordStream }
 	switch {
-	case !ok || scan.events() == nil || !scan.events().all || p.sets != nil || !p.fleeting || c.live != nil ||
+	case !ok || scan.events() == nil || !scan.events().all || p.sets != nil || !p.fleeting || c.followed() ||
 		!slices.ContainsFunc(c.keyTrees, isStream):
 		return noStreamKey
 	case len(p.keys) > 1:

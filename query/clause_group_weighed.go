@@ -27,7 +27,7 @@ type weighing struct {
 // weighing finds how the rows of the core can be weighed, nil if they cannot.
 func (c *coreScope) weighing(p *groupPlan) *weighing {
 	scan, ok := p.from.(*tableScan)
-	if !ok || scan.events() == nil || !scan.events().all || len(p.where) > 0 || c.nesting || c.live != nil ||
+	if !ok || scan.events() == nil || !scan.events().all || len(p.where) > 0 || c.nesting || c.followed() ||
 		p.shortcut != nil && p.shortcut.exact == nil ||
 		slices.ContainsFunc(p.aggs, func(a *aggregateCall) bool { return !a.weighable() }) {
 		return nil

@@ -17,7 +17,7 @@ var repeatless = map[string]bool{"count": true, "min": false, "max": false}
 
 // dropsRepeats reports whether the core gives the same rows if equal rows of its table come once.
 func (c *coreScope) dropsRepeats(p *corePlan) bool {
-	if c.live != nil || c.nesting || len(c.windows) > 0 || len(p.where) > 0 || len(p.on) > 0 ||
+	if c.followed() || c.nesting || len(c.windows) > 0 || len(p.where) > 0 || len(p.on) > 0 ||
 		p.directed != nil || !c.aggregate && !p.distinct {
 		return false
 	}
