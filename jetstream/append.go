@@ -236,10 +236,11 @@ func isAhead(err error) bool {
 }
 
 // mayBeBehind reports whether a refusal may be due to the local copy being behind: another node may
-// have appended what is expected, and a condition may name a position that is not here yet.
+// have appended what is expected, and a condition or an erasure may name a position that is not here yet.
 func mayBeBehind(err error) bool {
 	var invalid *engine.InvalidError
-	return errors.As(err, new(*engine.ConflictError)) || errors.As(err, &invalid) && invalid.Field == "condition"
+	return errors.As(err, new(*engine.ConflictError)) ||
+		errors.As(err, &invalid) && (invalid.Field == "condition" || invalid.Field == "erasure")
 }
 
 // guards reports whether the append writes nothing, so that no server will look at it.

@@ -60,6 +60,9 @@ func TestOnOneServer(t *testing.T) {
 		"lag":                             lagIsTold,
 		"what Check tells":                checkTells,
 		"a store that becomes a bucket":   imports,
+		"an import that is refused":       importRefused,
+		"a log with a gap":                importOfAGap,
+		"an erasure on a node behind":     erasureBehind,
 		"condition on streams of its own": ownStreamCondition,
 	}
 	for name, test := range tests {

@@ -99,6 +99,7 @@ func (c *Config) connect(ctx, life context.Context) (*nats.Conn, error) {
 	dial := &dialer{opening: ctx, life: life, dialer: net.Dialer{Timeout: connectPatience}}
 	options := append([]nats.Option{nats.Name("eventfold"), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(),
 		nats.ReconnectWait(100 * time.Millisecond), nats.Timeout(connectPatience), nats.SetCustomDialer(dial),
+		nats.SkipHostLookup(), // which knows no context: the dialer looks names up
 		nats.PingInterval(pingInterval), nats.MaxPingsOutstanding(2)}, c.Options...)
 	for {
 		conn, err := nats.Connect(strings.Join(c.URLs, ","), options...)

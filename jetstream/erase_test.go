@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -142,4 +143,27 @@ func erasureOfTwoNodes(t *testing.T, c *cluster) {
 	}
 	assert.NoError(t, a.Err())
 	assert.NoError(t, b.Err())
+}
+
+// erasureBehind: a node that does not have yet what it is to erase waits for it.
+func erasureBehind(t *testing.T, c *cluster) {
+	_, a, b := twoNodes(t, c)
+	var comes atomic.Bool
+	b.BeforeApply(func() error {
+		if comes.Load() {
+			return nil
+		}
+		return errors.New("not yet")
+	})
+	appendSecrets(t, a)
+	erased := make(chan error, 1)
+	go func() { // ends with the context of the test
+		_, err := b.Append(t.Context(), erase(1, 2))
+		erased <- err
+	}()
+	asked := b.Lag().Asked
+	eventually(t, func() bool { return b.Lag().Asked.After(asked) }, "the node asks nobody")
+	comes.Store(true)
+	require.NoError(t, <-erased)
+	assert.True(t, readAll(t, b)[1].Redacted)
 }

@@ -127,6 +127,9 @@ func (i *importing) copy(ctx context.Context, report func(done, all engine.Posit
 				break
 			}
 			e := *c.Event()
+			if next := i.head + engine.Position(len(events)); e.Position != next {
+				return &ConfigError{"the log that is copied", fmt.Sprintf("has no event at position %d: copy a whole one", next)}
+			}
 			events = append(events, e)
 			size += len(e.Payload) + len(e.Metadata)
 		}
@@ -154,28 +157,38 @@ func (i *importing) publish(ctx context.Context, events []engine.Event) error {
 	}
 	messages[0].Header.Set(expectStream, i.s.cfg.stream())
 	messages[0].Header.Set(expectLast, strconv.FormatInt(int64(i.head), 10))
-	for {
+	if err := i.insist(ctx, messages, &events[0]); err != nil {
+		return err
+	}
+	i.head += engine.Position(len(events))
+	return nil
+}
+
+// insist publishes a batch, of which the first event is given, again and again until it is stored, for as
+// long as opening may take.
+func (i *importing) insist(ctx context.Context, messages []*nats.Msg, first *engine.Event) error {
+	ctx, cancel := context.WithTimeout(ctx, i.s.cfg.openTimeout())
+	defer cancel()
+	var answer error
+	for pause := minFollowPause; ; pause = min(2*pause, maxFollowPause) {
 		_, err := i.s.publish(ctx, messages)
-		if err != nil {
-			if ctx.Err() != nil || permanent(err) {
-				return err
-			}
-			last, err := i.last(ctx)
-			if err != nil {
-				return err
-			}
-			if engine.Position(last) == i.head { // or who has answered leads no more: then it is refused
-				if err := sleep(ctx, minFollowPause); err != nil {
-					return err
-				}
-				continue
-			}
-			if err := i.compare(ctx, &events[0]); err != nil {
-				return err
-			}
+		if err == nil {
+			return nil
 		}
-		i.head += engine.Position(len(events))
-		return nil
+		if ctx.Err() != nil || permanent(err) {
+			return withAnswer(err, answer)
+		}
+		answer = err
+		last, err := i.last(ctx)
+		if err != nil {
+			return withAnswer(err, answer)
+		}
+		if engine.Position(last) != i.head { // or who has answered leads no more: then it is refused
+			return i.compare(ctx, first)
+		}
+		if err := sleep(ctx, pause); err != nil {
+			return withAnswer(err, answer)
+		}
 	}
 }
 

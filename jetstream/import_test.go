@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -95,4 +96,40 @@ func imports(t *testing.T, c *cluster) {
 	assert.Equal(t, len(want)+1, n)
 	_, err = db.Exec(`INSERT INTO "many" (type) VALUES ('n') EXPECTING VERSION 2500`)
 	require.NoError(t, err, "and it goes on as a store of its own")
+}
+
+// importRefused: an import of what the servers refuse ends in time, and tells why they do.
+func importRefused(t *testing.T, c *cluster) {
+	config := c.config(t, fmt.Sprint("i", buckets.Add(1)))
+	s, err := jetstream.Open(t.Context(), config)
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+	api := c.api(t)
+	stream, err := api.Stream(t.Context(), "EF_"+config.Bucket)
+	require.NoError(t, err)
+	settings := stream.CachedInfo().Config
+	settings.MaxMsgSize = 10
+	_, err = api.UpdateStream(t.Context(), settings)
+	require.NoError(t, err)
+	config.OpenTimeout = 3 * time.Second
+	source := filled(t, t.TempDir(), 1)
+	err = jetstream.Import(t.Context(), config, source.ReadIndex(), nil)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	assert.ErrorContains(t, err, "the last answer was")
+	assert.ErrorContains(t, err, "size")
+}
+
+// A gapped index leaves an event out of what it reads.
+type gapped struct{ engine.ReadIndex }
+
+func (g gapped) ReadAll(ctx context.Context, from engine.Position, way engine.Direction) engine.Cursor {
+	return g.ReadIndex.ReadAll(ctx, from+1, way)
+}
+
+// importOfAGap: what has not every event is no log, and would get other positions.
+func importOfAGap(t *testing.T, c *cluster) {
+	source := filled(t, t.TempDir(), 10)
+	err := jetstream.Import(t.Context(), c.config(t, fmt.Sprint("i", buckets.Add(1))), gapped{source.ReadIndex()}, nil)
+	require.ErrorAs(t, err, new(*jetstream.ConfigError))
+	assert.ErrorContains(t, err, "position 0")
 }
