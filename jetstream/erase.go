@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore"
@@ -24,6 +25,9 @@ func (s *Store) carry() {
 		err := s.carryOut(s.life)
 		if err == nil {
 			pause = minFollowPause
+			if sleep(s.life, s.erasePace()) != nil {
+				return
+			}
 			select {
 			case <-s.erased:
 				continue
@@ -36,6 +40,15 @@ func (s *Store) carry() {
 		}
 		pause = min(2*pause, maxFollowPause)
 	}
+}
+
+// eraseApart is how long a node waits between two times that it carries erasures out, for each segment
+// of its copy: each time may complete a segment, on every node at once, so that who erases what is new
+// again and again would make very many.
+const eraseApart = 10 * time.Millisecond
+
+func (s *Store) erasePace() time.Duration {
+	return eraseApart * time.Duration(s.replica.Store().Stats().Segments)
 }
 
 // carryOut destroys what is to be destroyed here, and tells the log. Another node may have told it.
