@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -60,13 +64,19 @@ func newReplica(dir string, r eventfold.StandbyReport) replica {
 }
 
 // holdCopy keeps every other copy to a directory away until it is closed: of two that make it at one
-// moment each might take what the other has begun for an earlier one.
+// moment each might take what the other has begun for an earlier one. Where nothing may be made beside
+// the directory, one that is there already does without: the copy's own lock keeps others out.
 func holdCopy(to string) (io.Closer, error) {
 	config, err := eventfold.ParseDSN(to)
 	if err != nil {
 		return nil, err
 	}
-	return wholefile.Hold(filepath.Clean(config.Path), ".copying.lock", "copied to")
+	dir := filepath.Clean(config.Path)
+	held, err := wholefile.Hold(dir, ".copying.lock", "copied to")
+	if _, missing := os.Stat(dir); missing == nil && (errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)) {
+		return io.NopCloser(nil), nil
+	}
+	return held, err
 }
 
 func runCopy(ctx context.Context, c *cli.Command) error {
