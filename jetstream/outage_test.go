@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	js "github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -169,7 +168,20 @@ func serversComeLater(t *testing.T, c *cluster) {
 // bitRot: a server in whose files a byte has changed while it was down gives nodes what it has left. No
 // node takes a wrong event for a right one, or overlooks that there is a hole: it waits for another
 // server, or says that the stream is damaged. A naive client sees less than there is, and no error.
+//
+// Another server, which has everything, may be elected at any moment, and the stream be without a leader
+// for long then: it is tried again with another bucket.
 func bitRot(t *testing.T, c *cluster) {
+	for range 10 {
+		if rots(t, c) {
+			return
+		}
+	}
+	t.Fatal("nobody has noticed that messages are missing")
+}
+
+// rots reports whether everybody has noticed.
+func rots(t *testing.T, c *cluster) bool {
 	config := c.config(t, fmt.Sprint("rot", buckets.Add(1)))
 	config.Replicas = 1 // at first, so that the other servers' logs do not hold what they could be healed with
 	s, err := jetstream.Open(t.Context(), config)
@@ -197,7 +209,7 @@ func bitRot(t *testing.T, c *cluster) {
 
 	open := func() ([]engine.Event, error) {
 		fresh := config
-		fresh.Local = t.TempDir()
+		fresh.Local, fresh.OpenTimeout = t.TempDir(), 20*time.Second
 		s, err := jetstream.Open(t.Context(), fresh)
 		if err != nil {
 			return nil, err
@@ -205,69 +217,81 @@ func bitRot(t *testing.T, c *cluster) {
 		defer s.Close()
 		return readAll(t, s), s.Err()
 	}
-	whole := func(lead *servers.Server) {
-		var events []engine.Event
-		eventually(t, func() bool {
-			r.lead(lead)
-			events, err = open()
-			return err == nil
-		}, "a server that has everything leads, and a new node does not open")
-		assert.Equal(t, want, events)
-	}
-	whole(leader)
-
-	// Another server may be elected at any moment, who has everything: then all is asked again.
-	n := &naive{config: config, api: r.api}
-	eventually(t, func() bool {
-		r.lead(rotten)
-		asking, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		defer cancel()
-		read, err := n.read(asking)
-		return err == nil && len(read) < len(want)
-	}, "a naive client misses no events, of which it would not know")
-	var damaged *jetstream.DamagedError
-	eventually(t, func() bool {
-		r.lead(rotten)
-		if _, err = open(); !errors.As(err, &damaged) {
+	whole := func(lead *servers.Server) bool {
+		if !r.leads(lead) {
 			return false
 		}
-		for range 100 { // a node that runs asks the leader every two seconds
-			if s.Err() != nil {
-				return true
-			}
-			time.Sleep(50 * time.Millisecond)
-		}
+		events, err := open()
+		return err == nil && assert.Equal(t, want, events)
+	}
+	if !whole(leader) {
 		return false
-	}, "a new node, or one that runs, finds nothing")
+	}
+	if !r.leads(rotten) {
+		return false
+	}
+	n := &naive{config: config, api: r.api}
+	asking, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	read, err := n.read(asking)
+	if err != nil || len(read) == len(want) {
+		return false // a naive client misses events, and does not know it
+	}
+	var damaged *jetstream.DamagedError
+	if _, err = open(); !errors.As(err, &damaged) {
+		return false
+	}
 	t.Logf("a new node says: %v", err)
+	for range 200 { // a node that runs asks the leader every two seconds
+		if s.Err() != nil {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	if s.Err() == nil {
+		return false
+	}
 	require.ErrorAs(t, s.Err(), &damaged)
 	assert.Equal(t, want, readAll(t, s), "it reads what it has")
 
 	if !testenv.Long() {
-		return // what comes now takes half a minute
+		return true // what comes now takes half a minute
 	}
-	r.lead(leader)
+	if !r.leads(leader) {
+		return false
+	}
 	rotten.Kill()
 	require.NoError(t, rotten.Wipe())
 	require.NoError(t, rotten.Start())
 	r.healthy(3)
-	whole(rotten) // wiped, it has everything again
+	return whole(rotten) // wiped, it has everything again
 }
 
-// lead has a server lead the stream.
-func (r *faultRun) lead(s *servers.Server) {
-	r.t.Helper()
-	eventually(r.t, func() bool {
-		info := r.info(func(*js.StreamInfo) bool { return true }, "there is no leader")
-		if info.Cluster.Leader == s.Name {
+// leads has a server lead the stream, and reports whether it does after some seconds.
+func (r *faultRun) leads(s *servers.Server) bool {
+	for range 20 {
+		if r.askToLead(s) {
 			return true
 		}
-		ctx, cancel := context.WithTimeout(r.t.Context(), 2*time.Second)
-		defer cancel()
-		_, _ = r.api.Conn().RequestWithContext(ctx, "$JS.API.STREAM.LEADER.STEPDOWN.EF_"+r.config.Bucket,
-			[]byte(`{"placement":{"preferred":"`+s.Name+`"}}`))
+		time.Sleep(500 * time.Millisecond)
+	}
+	return false
+}
+
+// askToLead reports whether a server leads the stream; if another one does, that is asked to have it lead.
+func (r *faultRun) askToLead(s *servers.Server) bool {
+	ctx, cancel := context.WithTimeout(r.t.Context(), 2*time.Second)
+	defer cancel()
+	stream, err := r.api.Stream(ctx, "EF_"+r.config.Bucket)
+	if err != nil || stream.CachedInfo().Cluster == nil {
 		return false
-	}, "%s does not lead", s.Name)
+	}
+	if leader := stream.CachedInfo().Cluster.Leader; leader == "" || leader == s.Name {
+		return leader == s.Name
+	}
+	_, _ = r.api.Conn().RequestWithContext(ctx, "$JS.API.STREAM.LEADER.STEPDOWN.EF_"+r.config.Bucket,
+		[]byte(`{"placement":{"preferred":"`+s.Name+`"}}`))
+	return false
 }
 
 // blocksOf are the files of a stream's messages that are written whole, without the last one.
