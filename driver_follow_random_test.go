@@ -278,7 +278,7 @@ func (l *liveLog) append() {
 			case 1:
 				payload = []byte{0xff, byte(l.rng.IntN(3))}
 			default:
-				payload = fmt.Sprintf(`{"k": %q, "n": %d}`, []string{"x", "y", "Y", "z"}[l.rng.IntN(4)], l.rng.IntN(9))
+				payload = fmt.Sprintf(`{"k": %s, "n": %d}`, []string{`"x"`, `"y"`, `"Y"`, `"z"`, `""`, "3"}[l.rng.IntN(6)], l.rng.IntN(9))
 			}
 			mustExec(l.t, tx, `INSERT INTO ? (type, payload, metadata, tags) VALUES (?, ?, ?, ?)`,
 				fmt.Sprintf("s%d", l.rng.IntN(4)), []string{"A", "a", "b", "C"}[l.rng.IntN(4)], payload,

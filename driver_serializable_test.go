@@ -59,6 +59,7 @@ var serialReads = []serialRead{
 	{"SELECT stream, COUNT(*) FROM $all GROUP BY stream HAVING COUNT(*) > 1", []string{"small", "foreign", "new stream", "new type", "tagged", "text", "erasure"}},
 	{"SELECT DISTINCT stream FROM $all", []string{"deposit", "small", "foreign", "tagged", "text"}},
 	{"SELECT type, ROW_NUMBER() OVER (ORDER BY position) FROM a", nil},
+	{"SELECT stream, ROW_NUMBER() OVER (PARTITION BY stream ORDER BY version) FROM $all WHERE payload->>'$.n' = 5", []string{"erasure"}},
 	{"SELECT COUNT(*) FROM $all WHERE stream LIKE 'a%'", nil},
 	{"SELECT COUNT(*) FROM $all WHERE stream LIKE 'new%'", nil},
 	{"SELECT COUNT(*) FROM $all WHERE stream LIKE '%w'", nil},

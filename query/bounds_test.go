@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -70,4 +71,19 @@ func TestPatternsOfStreamsFindWhatTheyMatch(t *testing.T) {
 	assert.Equal(t, []string{`"Ab"`}, rowsOf(t, inTx, "SELECT stream FROM $all WHERE type = 'mine' AND stream LIKE 'aB%'"))
 	assert.Equal(t, []string{`"1Z9"`},
 		rowsOf(t, inTx, "SELECT stream FROM $all WHERE type = 'mine' AND stream LIKE '1z%'"))
+}
+
+// TestTheZeroTimeOfGoIsABound: it is before all events.
+func TestTheZeroTimeOfGoIsABound(t *testing.T) {
+	s := &Session{Store: openStore(t, filestore.Options{})}
+	exec(t, s, "INSERT INTO a (type) VALUES ('x'), ('y')")
+	for text, want := range map[string]string{
+		"SELECT COUNT(*) FROM $all WHERE recorded_at < ?":                                                 "0",
+		"SELECT COUNT(*) FROM a WHERE recorded_at <= ?":                                                   "0",
+		"SELECT COUNT(*) FROM $all WHERE recorded_at >= ?":                                                "2",
+		"SELECT COUNT(*) FROM $all WHERE type = 'x' AND date(recorded_at) < date(?)":                      "0",
+		"SELECT COUNT(*) FROM (SELECT type, COUNT(*) FROM $all WHERE recorded_at < ? GROUP BY type) AS t": "0",
+	} {
+		assert.Equal(t, []string{want}, rowsOf(t, s, text, time.Time{}), text)
+	}
 }

@@ -355,6 +355,7 @@ func (l *liveRows) removeGone(level *liveLevel) {
 		}
 		t.key = key
 		t.keep.forget(g.keys)
+		t.keep.drop(g.size(len(key)))
 		l.keep.drop(liveGroupSize)
 		return true
 	})

@@ -129,7 +129,10 @@ func (l *liveLevel) aggregates(row []value.Value, g *group, en *expr.Env) error 
 // has changed, come or gone are added up anew of all their rows: what an aggregate has added it cannot
 // take back.
 func (l *liveRows) rise(below, above *liveLevel) error {
-	for _, live := range below.dirty {
+	for i, live := range below.dirty {
+		if i%batchRows == 0 && l.ex.ctx.Err() != nil {
+			return l.ex.ctx.Err()
+		}
 		live.dirty = false
 		if err := l.move(live, below, above); err != nil {
 			return err
@@ -193,14 +196,22 @@ func (l *liveRows) move(live *liveGroup, below, above *liveLevel) error {
 	return nil
 }
 
-// addAgain adds the row of a group to the one above it that is being added up anew.
+// addAgain adds the row of a group to the one above it that is being added up anew. What a function of
+// the program gives may be something else than when move asked it: the row may be gone then, but stays
+// in the group in which it was found to be.
 func (l *liveRows) addAgain(g *group, below, above *liveLevel) error {
-	en, _, err := below.rowOf(g, false)
-	if err != nil {
+	en, pass, err := below.rowOf(g, false)
+	if !pass || err != nil {
+		g.live.above = nil
 		return err
 	}
 	up, err := above.table.find(en)
-	if err == nil && !up.live.counted && !looksSame(above.table.values, up.keys) {
+	switch {
+	case err != nil:
+	case up.live == nil || !up.live.redone:
+		err = l.touch(above, up) // which takes away a group that was made for nothing
+		up = g.live.above.group
+	case !up.live.counted && !looksSame(above.table.values, up.keys):
 		up, err = l.replace(above, up)
 	}
 	if err == nil {

@@ -160,8 +160,12 @@ func (t *groupTable) insert(key string, values []value.Value) (*group, error) {
 	g := &group{keys: kept, aggs: make([]aggState, len(t.plan.aggs))}
 	t.byKey[key] = g
 	t.groups = append(t.groups, g)
-	return g, t.keep.account(int64(len(key)) + 128 + int64(len(g.aggs))*aggStateSize)
+	return g, t.keep.account(g.size(len(key)))
 }
+
+// size is how many bytes a group takes that is found under a key of so many, without what its keys and
+// its states hold.
+func (g *group) size(key int) int64 { return int64(key) + 128 + int64(len(g.aggs))*aggStateSize }
 
 // merge adds the groups of the rows that come after those of t.
 func (t *groupTable) merge(after *groupTable) error {
@@ -321,11 +325,7 @@ func (g *groupedRows) close() error {
 		g.table.keep.release()
 		g.table.groups, g.table.byKey = nil, nil
 	}
-	if g.own != nil {
-		g.own.release()
-		g.own.budget.close()
-		g.own = nil
-	}
+	g.dropOwn()
 	return err
 }
 

@@ -59,7 +59,7 @@ func (g *groupedRows) readStreams(columns engine.ColumnSet) (done bool, err erro
 // much memory.
 func (g *groupedRows) orByStream(failed error) error {
 	var spent *MemoryError
-	if g.plan.byStream == noStreamKey || !errors.As(failed, &spent) {
+	if g.plan.byStream == noStreamKey || g.plan.view != nil || !errors.As(failed, &spent) {
 		return failed
 	}
 	g.table.keep.release()

@@ -21,3 +21,17 @@ func TestGroupsPerStreamAreGivenStreamByStream(t *testing.T) {
 		assert.ElementsMatch(t, want, rowsOf(t, s, text), text)
 	}
 }
+
+// TestASumThatOverflowsInAnotherOrderIsThatOfTheLog: rows that stand for many events add up to too much
+// before what is negative comes.
+func TestASumThatOverflowsInAnotherOrderIsThatOfTheLog(t *testing.T) {
+	s := &Session{Store: openStore(t, filestore.Options{})}
+	for _, stream := range []string{"a", "b", "a", "b"} {
+		exec(t, s, "INSERT INTO "+stream+" (type) VALUES ('x')")
+	}
+	const text = "SELECT SUM(CASE WHEN stream = 'a' THEN 9223372036854775807 ELSE -9223372036854775807 END) FROM "
+	assert.Equal(t, []string{"0"}, rowsOf(t, s, text+"(SELECT stream, payload FROM $all) AS t"))
+	assert.Equal(t, []string{"0"}, rowsOf(t, s, text+"$all"))
+	_, err := tryRows(t.Context(), s, "SELECT SUM(CASE WHEN stream = 'a' THEN 9223372036854775807 ELSE -1 END) FROM $all")
+	assert.ErrorContains(t, err, "overflow")
+}

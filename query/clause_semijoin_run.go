@@ -114,7 +114,7 @@ func (j *semiJoin) price(ex *execution) int64 {
 		if what.empty {
 			return 1
 		}
-		if most, ok, err := scan.atMost(ex, what); ok && err == nil {
+		if most, ok, err := scan.atMost(ex, ex.index, what); ok && err == nil {
 			n = most + int64(len(ex.own))
 		}
 	}

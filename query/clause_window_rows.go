@@ -20,6 +20,7 @@ type windowedRows struct {
 	row     []value.Value // room
 	rows    [][]value.Value
 	at      int
+	some    bool // there were rows of streams before
 	built   bool // no more rows are to be read
 }
 
@@ -51,9 +52,10 @@ func (w *windowedRows) build() error {
 	if err := w.read(); err != nil {
 		return err
 	}
-	if w.streams && w.built && len(w.rows) == 0 {
+	if w.some && len(w.rows) == 0 {
 		return w.en.Err
 	}
+	w.some = true
 	for _, calls := range w.plan.orders {
 		if err := w.compute(calls); err != nil {
 			return err

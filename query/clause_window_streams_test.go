@@ -81,3 +81,14 @@ func TestWindowsOverATransactionsOwnEventsSeeThem(t *testing.T) {
 		rowsOf(t, s, "SELECT LAG(type) OVER (PARTITION BY stream ORDER BY type), type FROM $all"))
 	exec(t, s, "ROLLBACK")
 }
+
+// TestAFrameThatIsNoneIsAnErrorOfNoRowsToo: whether the rows would come stream by stream or not.
+func TestAFrameThatIsNoneIsAnErrorOfNoRowsToo(t *testing.T) {
+	s := &Session{Store: openStore(t, filestore.Options{})}
+	exec(t, s, "INSERT INTO a (type) VALUES ('x')")
+	for _, from := range []string{"$all", "(SELECT stream, version, type FROM $all) AS t"} {
+		text := "SELECT COUNT(*) OVER (PARTITION BY stream ORDER BY version ROWS ? PRECEDING) FROM " + from + " WHERE type > 'y'"
+		_, err := tryRows(t.Context(), s, text, int64(-1))
+		assert.ErrorContains(t, err, "must be an integer that is not negative", from)
+	}
+}

@@ -82,6 +82,9 @@ func (w *narrowing) filter(backwards bool) engine.Filter {
 	}
 	if w.time.hi != math.MaxInt64 {
 		f.Before = time.UnixMicro(w.time.hi + 1).UTC()
+		if f.Before.IsZero() { // which would be no bound; there are no events of that time
+			f.Before = f.Before.Add(-time.Microsecond)
+		}
 	}
 	return f
 }

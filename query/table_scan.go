@@ -307,7 +307,7 @@ func (s *tableScan) readNames() string {
 
 // estimate says how many events the indexes let the scan look at.
 func (s *tableScan) estimate(x *explainer, what *narrowing) string {
-	n, ok, err := s.atMost(x.ex, what)
+	n, ok, err := s.atMost(x.ex, x.ex.index, what)
 	if err != nil {
 		x.err = err
 	}
@@ -319,12 +319,14 @@ func (s *tableScan) estimate(x *explainer, what *narrowing) string {
 
 // atMost is how many events the indexes let the scan look at; ok is false if counting those would
 // read events.
-func (s *tableScan) atMost(ex *execution, what *narrowing) (n int64, ok bool, err error) {
+func (s *tableScan) atMost(
+	ex *execution, index engine.ReadIndex, what *narrowing,
+) (n int64, ok bool, err error) {
 	f := s.filter(what)
 	if f.IDs != nil || f.Any != nil || f.Prefix != "" || f.MinVersion > 0 || f.HasMaxVersion ||
 		!f.Since.IsZero() || !f.Before.IsZero() || len(f.Tags)+len(f.Types) > 1 {
 		return 0, false, nil
 	}
-	n, err = ex.index.Count(ex.ctx, f)
+	n, err = index.Count(ex.ctx, f)
 	return n, err == nil, err
 }

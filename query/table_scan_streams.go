@@ -30,7 +30,8 @@ func (s *tableScan) scanStreams(ex *execution, outer *expr.Env) (rows, error) {
 
 // streamScanner returns the index that can read the events stream by stream, nil if there is none.
 func (s *tableScan) streamScanner(ex *execution, outer *expr.Env) (engine.StreamScanner, *narrowing, error) {
-	scanner, ok := quiet(ex.index).(engine.StreamScanner)
+	index := quiet(ex.index) // how to read is no answer, and what is read is noted
+	scanner, ok := index.(engine.StreamScanner)
 	if !ok || !s.events().all || len(ex.own) > 0 || ex.since > 0 || ex.keeping || ex.following != nil {
 		return nil, nil, nil
 	}
@@ -39,7 +40,7 @@ func (s *tableScan) streamScanner(ex *execution, outer *expr.Env) (engine.Stream
 		what.prefix != "" || what.categories != nil {
 		return nil, nil, err
 	}
-	n, ok, err := s.atMost(ex, what)
+	n, ok, err := s.atMost(ex, index, what)
 	if err != nil || ok && n < int64(ex.index.Head())/streamShare {
 		return nil, nil, err
 	}

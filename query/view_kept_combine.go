@@ -2,8 +2,6 @@ package query
 
 import (
 	"slices"
-
-	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // combine gives the statement the groups of all levels, and of the events of its transaction.
@@ -79,7 +77,7 @@ func (t *groupTable) both(one, later *group) (*group, error) {
 			return nil, err
 		}
 	}
-	return sum, t.keep.account(128 + int64(len(sum.aggs))*aggStateSize)
+	return sum, t.keep.account(sum.size(0))
 }
 
 // combineKey gives the statement the group of one key.
@@ -126,11 +124,12 @@ func (r *keptRead) copyLevels(levels []*keptLevel, key []byte, one bool) error {
 	return nil
 }
 
-// detach makes a copy of a state one that may be added to: its text is no longer that of the other.
+// detach makes a copy of a state one that may be added to: its text is no longer that of the other. The
+// text is that of the value, or of one before it, which had one.
 func (s *aggState) detach() {
-	if len(s.text) > 0 {
-		s.text = slices.Clone(s.text)
-		s.value.S = value.StringOf(s.text)
+	if s.text != nil {
+		s.text = nil
+		s.set(s.value)
 	}
 }
 

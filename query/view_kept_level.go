@@ -46,7 +46,7 @@ func (t *groupTable) takeOne(g *group) error {
 		key := string(t.key)
 		t.byKey[key] = copied
 		t.groups = append(t.groups, copied)
-		size := int64(len(key)) + 128 + int64(len(g.aggs))*aggStateSize + int64(len(g.keys)*valueSize)
+		size := copied.size(len(key)) + int64(len(g.keys)*valueSize)
 		for i := range g.aggs {
 			size += g.aggs[i].size()
 		}
@@ -55,13 +55,19 @@ func (t *groupTable) takeOne(g *group) error {
 		}
 		return t.keep.account(size)
 	}
+	more := int64(0)
 	for i, a := range t.plan.aggs {
-		from := g.aggs[i]
+		from, before := g.aggs[i], into.aggs[i].size()
 		if err := a.def.merge(&into.aggs[i], &from, a); err != nil {
 			return err
 		}
+		more += into.aggs[i].size() - before
 	}
-	return nil
+	if more <= 0 {
+		t.keep.drop(-more)
+		return nil
+	}
+	return t.keep.account(more)
 }
 
 // keyOf appends the key under which a group with these values is found.

@@ -50,7 +50,32 @@ func (g *groupedRows) fillKept() (done bool, err error) {
 	if err != nil || levels == nil {
 		return false, err
 	}
-	return true, r.combine(levels)
+	return g.tookOver(r.combine(levels))
+}
+
+// tookOver ends what fillKept has done. FOLLOW has copied the groups: if they are too many for the
+// memory of a query, done is false, because the conditions may leave few of them.
+func (g *groupedRows) tookOver(failed error) (done bool, err error) {
+	if g.lasting == nil {
+		return true, failed
+	}
+	g.dropOwn()
+	var spent *MemoryError
+	if errors.As(failed, &spent) {
+		g.table.keep.release()
+		g.table = newGroupTable(g.plan, g.ex.budget)
+		return false, nil
+	}
+	return true, failed
+}
+
+// dropOwn lets go of groups of a materialised view that only this statement uses.
+func (g *groupedRows) dropOwn() {
+	if g.own != nil {
+		g.own.release()
+		g.own.budget.close()
+		g.own = nil
+	}
 }
 
 // keptReading begins a reading of a view by itself, as of an index. The caller ends it.

@@ -268,6 +268,22 @@ func TestAMaterializedViewThatIsTooLargeIsComputed(t *testing.T) {
 	assert.Contains(t, strings.Join(sortedRows(t, s, "EXPLAIN SELECT * FROM views.m"), "\n"), "need more than 4096 bytes")
 }
 
+// TestAViewPerStreamThatIsTooLargeTellsHowManyGroupsItHad: groups that are read stream by stream in its
+// place are not those of the view.
+func TestAViewPerStreamThatIsTooLargeTellsHowManyGroupsItHad(t *testing.T) {
+	s := &Session{Store: openStore(t, filestore.Options{}), Settings: Settings{Views: &Views{}}}
+	mustRun(t, s, "CREATE MATERIALIZED VIEW m AS SELECT stream AS s, COUNT(*) AS n FROM $all GROUP BY stream")
+	assert.Equal(t, []string{"", "1"}, sortedRows(t, s, "SELECT COUNT(*) FROM views.m"))
+	for _, k := range s.Settings.Views.kept {
+		k.budget.limit = 4096
+	}
+	for i := range 60 {
+		mustRun(t, s, fmt.Sprintf("INSERT INTO s%d (type) VALUES ('x')", i))
+	}
+	assert.Equal(t, []string{"", "61"}, sortedRows(t, s, "SELECT COUNT(*) FROM views.m"))
+	assert.Regexp(t, `[1-9]\d of them need more than the 4096 bytes`, sortedRows(t, s, "SELECT error FROM $views")[1])
+}
+
 // TestAContextEndsTheReadingOfAMaterializedView, and what was read until then is not kept.
 func TestAContextEndsTheReadingOfAMaterializedView(t *testing.T) {
 	s := &Session{Store: openStore(t, filestore.Options{}), Settings: Settings{Views: &Views{}}}

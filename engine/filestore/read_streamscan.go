@@ -58,6 +58,7 @@ type streamScan struct {
 	found    logEvent
 	memory   blockMemory
 	examined int64
+	looked   int // streams and events since the context was looked at
 	skipped  int
 	err      error
 }
@@ -65,6 +66,10 @@ type streamScan struct {
 // begin starts the list of each segment in which an event can pass.
 func (c *streamScan) begin(ctx context.Context, typed bool) error {
 	for i := range c.index.view.segments {
+		c.index.giveWay()
+		if err := c.index.usable(ctx); err != nil {
+			return err
+		}
 		l := &segmentLists{reader: c.index.reader(ctx, i, &c.memory), segment: i}
 		var err error
 		if l.lo, l.hi, err = c.plan.within(&l.reader); err != nil {
@@ -93,16 +98,16 @@ func (c *streamScan) begin(ctx context.Context, typed bool) error {
 }
 
 func (c *streamScan) Next() *engine.Batch {
-	c.memory.recycle()
 	c.clear()
 	if c.err != nil || len(c.lists) == 0 {
 		return nil
 	}
-	c.index.giveWay()
-	c.err = c.index.usable(c.ctx)
 	c.reserve(batchRows)
+	c.looked = yieldEvents
 	for c.err == nil && len(c.lists) > 0 && c.batch.Len < batchRows && c.bytes < batchBytes {
-		c.err = c.add()
+		if c.err = c.pause(); c.err == nil {
+			c.err = c.add()
+		}
 	}
 	if c.err != nil {
 		c.Close()
@@ -113,11 +118,23 @@ func (c *streamScan) Next() *engine.Batch {
 	return &c.batch
 }
 
+// pause lets others run, and looks at the context, after so many streams and events as a reader may look
+// at before it does.
+func (c *streamScan) pause() error {
+	if c.looked < yieldEvents {
+		return nil
+	}
+	c.looked = 0
+	c.index.giveWay()
+	return c.index.usable(c.ctx)
+}
+
 // add adds some of the events of the first of the lists, or goes to the one that is the first then.
 func (c *streamScan) add() error {
 	l := c.lists[0]
 	if !c.open {
 		c.enter(l)
+		c.looked++
 	}
 	c.open = true
 	more, err := false, error(nil)
@@ -157,12 +174,13 @@ func (c *streamScan) enter(l *segmentLists) {
 
 // addRecords adds events that are read from the log. more is false if there are none left.
 func (c *streamScan) addRecords(l *segmentLists) (more bool, err error) {
-	for c.batch.Len < batchRows && c.bytes < batchBytes {
+	for c.batch.Len < batchRows && c.bytes < batchBytes && c.looked < yieldEvents {
 		ok, err := c.points.nextEvent(&c.found)
 		if !ok || err != nil {
 			return false, err
 		}
 		c.examined++
+		c.looked++
 		if !c.plan.match.passes(&c.found) {
 			continue
 		}
@@ -182,8 +200,9 @@ func (c *streamScan) addPlaces(l *segmentLists) (more bool, err error) {
 	n := min(len(l.left), batchRows-c.batch.Len)
 	ords := l.left[:n]
 	l.left = l.left[n:]
+	c.looked += n
 	if c.columns&engine.ColTime != 0 {
-		if _, l.times, err = l.reader.Places(ords, true, l.offsets, l.times); err != nil {
+		if l.offsets, l.times, err = l.reader.Places(ords, true, l.offsets, l.times); err != nil {
 			return false, err
 		}
 	}
@@ -223,9 +242,6 @@ func (c *streamScan) Close() error {
 	c.lists, c.points, c.memory = nil, pointEvents{}, blockMemory{}
 	return nil
 }
-
-// Reuse implements Reuser.
-func (c *streamScan) Reuse() { c.memory.reuse = true }
 
 // segmentLists are one segment's streams with their events, the next of them in entry and ords.
 type segmentLists struct {
