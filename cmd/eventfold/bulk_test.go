@@ -85,7 +85,7 @@ func memoryOf(pid int) string {
 // million events. Rate and memory are told of each run that comes to its end: of an export or import
 // behind kills, too, and of one from the beginning ("whole").
 func TestWhatIsKilledHalfWayGoesOn(t *testing.T) {
-	b := &bulk{T: t, events: testenv.Scale(120, 1_000_000), kills: 2}
+	b := &bulk{T: t, events: max(120, testenv.Scale(120, 1_000_000)), kills: 2} // imports collect a few
 	if testenv.Long() {
 		b.every, b.kills = 100*time.Millisecond, 3
 	}

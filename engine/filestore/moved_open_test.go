@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -18,16 +19,28 @@ import (
 // A meanwhileFS does something before the file with a number is opened.
 type meanwhileFS struct {
 	vfs.FS
-	opened, at int
-	do         func() error
-	err        error
+	at int
+	do func() error
+
+	mu     sync.Mutex // protects what follows: the store's own goroutines open files, too
+	opened int
+	err    error
 }
 
 func (m *meanwhileFS) Open(name string, flag int) (vfs.File, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.opened++; m.opened == m.at {
 		m.err = m.do()
 	}
 	return m.FS.Open(name, flag)
+}
+
+// told returns how many files were opened, and what became of do.
+func (m *meanwhileFS) told() (opened int, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.opened, m.err
 }
 
 // Whoever opens a store whose directory is replaced meanwhile has the one or the other, or is told of
@@ -50,14 +63,15 @@ func TestAStoreThatIsReplacedWhileItIsOpenedIsNotDamaged(t *testing.T) {
 			return errors.Join(os.Rename(dir, dir+".aside"), os.Rename(other, dir), os.RemoveAll(dir+".aside"))
 		}}
 		s, err := Open(dir, Options{FS: fsys, ReadOnly: true, MustExist: true})
-		require.NoError(t, fsys.err)
 		if err == nil {
 			require.NoError(t, s.Close())
 		} else {
 			moved++
 			assert.ErrorAs(t, err, new(*engine.MovedError), fmt.Sprint("before opening file ", at))
 		}
-		if fsys.opened < at {
+		opened, failed := fsys.told()
+		require.NoError(t, failed)
+		if opened < at {
 			break
 		}
 	}
