@@ -33,5 +33,11 @@ func TestTheSuiteForDrivers(t *testing.T) {
 		Leave:       `BEGIN`,
 		Values: []drivertest.Value{{Query: `SELECT 42`, Want: int64(42)},
 			{Query: `SELECT timestamp(?)`, Args: []any{instant}, Want: instant}},
+		// Both look right behind an insert whose context has ended. Its error says that the outcome is
+		// unknown: what was sent may be stored a moment later.
+		Except: map[string]string{
+			"ACancelledInsertIsStoredOnceOrNot":        "it may be stored after it was counted",
+			"WaitingForATransactionEndsWithTheContext": "nothing waits for another's transaction, and it may be stored later",
+		},
 	})
 }
