@@ -38,7 +38,7 @@ func (r *readIndex) Streams(ctx context.Context, prefix string) engine.StreamCur
 type streamList struct {
 	ctx    context.Context
 	index  *readIndex
-	lists  streamHeap
+	lists  mergeHeap[*segmentStreams]
 	stream engine.StreamInfo
 	listed int
 	bare   bool // times are not wanted
@@ -152,24 +152,5 @@ func (l *segmentStreams) advance() (ok bool) {
 	return ok
 }
 
-// A streamHeap has the list with the least next stream on top; of equal ones the oldest segment's.
-type streamHeap []*segmentStreams
-
-func (h streamHeap) Len() int { return len(h) }
-
-func (h streamHeap) Less(i, j int) bool {
-	a, b := h[i], h[j]
-	return a.entry.Key < b.entry.Key || a.entry.Key == b.entry.Key && a.segment < b.segment
-}
-
-func (h streamHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-
-func (h *streamHeap) Push(x any) { *h = append(*h, x.(*segmentStreams)) }
-
-func (h *streamHeap) Pop() any {
-	last := len(*h) - 1
-	l := (*h)[last]
-	(*h)[last] = nil
-	*h = (*h)[:last]
-	return l
-}
+// place is where the list stands in a mergeHeap.
+func (l *segmentStreams) place() (stream string, segment int) { return l.entry.Key, l.segment }

@@ -51,7 +51,7 @@ type streamScan struct {
 	index    *readIndex
 	plan     scanPlan
 	content  bool // records are read
-	lists    listHeap
+	lists    mergeHeap[*segmentLists]
 	open     bool   // the first of lists has events to be added
 	name     string // of the stream that was added to last
 	points   pointEvents
@@ -320,24 +320,5 @@ func (s *segmentReader) Lists(
 	})
 }
 
-// A listHeap has the list with the least next stream on top; of equal ones the oldest segment's.
-type listHeap []*segmentLists
-
-func (h listHeap) Len() int { return len(h) }
-
-func (h listHeap) Less(i, j int) bool {
-	a, b := h[i], h[j]
-	return a.entry.Key < b.entry.Key || a.entry.Key == b.entry.Key && a.segment < b.segment
-}
-
-func (h listHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-
-func (h *listHeap) Push(x any) { *h = append(*h, x.(*segmentLists)) }
-
-func (h *listHeap) Pop() any {
-	last := len(*h) - 1
-	l := (*h)[last]
-	(*h)[last] = nil
-	*h = (*h)[:last]
-	return l
-}
+// place is where the list stands in a mergeHeap.
+func (l *segmentLists) place() (stream string, segment int) { return l.entry.Key, l.segment }
