@@ -79,7 +79,7 @@ func BenchmarkMaterializedView(b *testing.B) {
 	})
 	b.Run("begin", func(b *testing.B) {
 		for b.Loop() {
-			own := &Session{Store: s.Store, Settings: Settings{Views: &Views{}}}
+			own := &Session{Store: s.Store, Settings: Settings{Views: &Views{}, ViewMemory: 1 << 30}}
 			_, err := runText(context.Background(), own, "SELECT n FROM views.states WHERE stream = 's-4711'", nil)
 			require.NoError(b, err)
 			own.Settings.Views.Close()
