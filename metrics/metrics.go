@@ -3,7 +3,7 @@
 //	prometheus.MustRegister(metrics.NewCollector(db, metrics.Options{}))
 //	http.Handle("/metrics", promhttp.Handler())
 //
-// A program with several stores gives each a label:
+// A program that has no registry takes Handler. A program with several stores gives each a label:
 //
 //	orders := prometheus.WrapRegistererWith(prometheus.Labels{"store": "orders"}, prometheus.DefaultRegisterer)
 //	orders.MustRegister(metrics.NewCollector(db, metrics.Options{}))
@@ -26,9 +26,13 @@ import (
 
 // Options say how a store is asked. The zero value is what most programs want.
 type Options struct {
-	// Timeout is how long a scrape may wait for the store. 0 means DefaultTimeout. $stats answers
-	// from memory; what is waited for is a connection of the pool.
+	// Timeout is how long a scrape may wait for the store, and again for the database of Projections.
+	// 0 means DefaultTimeout. $stats answers from memory; what is waited for is a connection of the
+	// pool.
 	Timeout time.Duration
+	// Projections is the database of read models that eventfold.Project keeps, of which it is told how
+	// far they are. nil means that there are none.
+	Projections *sql.DB
 }
 
 // DefaultTimeout is the Timeout of Options without one.
@@ -37,18 +41,18 @@ const DefaultTimeout = 5 * time.Second
 // A Collector asks the store at every scrape. Any number of goroutines may use it.
 type Collector struct {
 	db      *sql.DB
-	timeout time.Duration
+	options Options
 }
 
 var _ prometheus.Collector = (*Collector)(nil)
 
-// NewCollector returns a collector of the figures of a store. It asks nothing yet. The database
-// remains the caller's to close; after that eventfold_up is 0.
+// NewCollector returns a collector of the figures of a store. It asks nothing yet. The databases
+// remain the caller's to close; after that eventfold_up and eventfold_projections_up are 0.
 func NewCollector(db *sql.DB, o Options) *Collector {
 	if o.Timeout == 0 {
 		o.Timeout = DefaultTimeout
 	}
-	return &Collector{db: db, timeout: o.Timeout}
+	return &Collector{db: db, options: o}
 }
 
 // Describe implements prometheus.Collector.
@@ -58,25 +62,36 @@ func (c *Collector) Describe(out chan<- *prometheus.Desc) {
 	for _, f := range figures {
 		out <- f.desc
 	}
+	if c.options.Projections != nil {
+		describeProjections(out)
+	}
 }
 
-// Collect implements prometheus.Collector. If the store cannot be asked the only metric is
-// eventfold_up, which is 0.
+// Collect implements prometheus.Collector. If the store cannot be asked all that is told of it is
+// eventfold_up, which is 0; projections are told of all the same, without how far they are behind.
 func (c *Collector) Collect(out chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
+	values := c.collectStore(out)
+	if c.options.Projections != nil {
+		c.collectProjections(values, out)
+	}
+}
+
+// collectStore tells of the store, and returns its figures, nil if it cannot be asked.
+func (c *Collector) collectStore(out chan<- prometheus.Metric) map[string]float64 {
+	ctx, cancel := context.WithTimeout(context.Background(), c.options.Timeout)
 	defer cancel()
 	values, err := c.read(ctx)
+	out <- prometheus.MustNewConstMetric(up, prometheus.GaugeValue, truth(err == nil))
 	if err != nil {
-		out <- prometheus.MustNewConstMetric(up, prometheus.GaugeValue, 0)
-		return
+		return nil
 	}
-	out <- prometheus.MustNewConstMetric(up, prometheus.GaugeValue, 1)
 	for _, f := range figures {
 		if v, ok := values[f.stat]; ok { // a figure that is not known has no row
 			out <- prometheus.MustNewConstMetric(f.desc, f.kind, v)
 		}
 	}
 	out <- prometheus.MustNewConstMetric(info, prometheus.GaugeValue, 1, formatOf(values))
+	return values
 }
 
 // read returns the figures by their names in $stats.
