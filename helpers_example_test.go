@@ -62,6 +62,39 @@ func ExampleAppendEvents() {
 	// {Owner:Ada Balance:40} at version 1, <nil>
 }
 
+// The state of a stream is folded of its events, and comes with the version that the next append
+// expects.
+func ExampleLoad() {
+	ctx := context.Background()
+	db, _ := sql.Open("eventfold", ":memory:")
+	defer db.Close()
+	_, version, err := eventfold.Load(ctx, db, "account-7", foldAccount)
+	fmt.Println(version == eventfold.NoVersion, err)
+	_, err = eventfold.AppendEvents(ctx, db, "account-7", eventfold.Exact(version), Opened{"Ada"}, Deposited{40})
+	if err != nil {
+		log.Fatal(err)
+	}
+	account, version, err := eventfold.Load(ctx, db, "account-7", foldAccount)
+	fmt.Println(account.Owner, account.Balance, version, err)
+	// Output:
+	// true <nil>
+	// Ada 40 1 <nil>
+}
+
+// Who decided on what is not so any more is told, and decides again, by hand or with Retry.
+func ExampleIsConflict() {
+	ctx := context.Background()
+	db, _ := sql.Open("eventfold", ":memory:")
+	defer db.Close()
+	for range 2 {
+		_, err := eventfold.AppendEvents(ctx, db, "account-7", eventfold.NoStream, Opened{"Ada"})
+		fmt.Println(eventfold.IsConflict(err), err)
+	}
+	// Output:
+	// false <nil>
+	// true eventfold: stream "account-7" is at version 0, expected no stream
+}
+
 // A decision is made again when somebody else was faster.
 func ExampleRetry() {
 	ctx := context.Background()

@@ -30,12 +30,14 @@ type Projection struct {
 
 	// Setup makes the tables of this version, empty: it removes what is in them. It is called in the
 	// transaction that makes the checkpoint, once when the version is new, and again after
-	// [ResetProjection]. nil does nothing; then the projection cannot be reset.
+	// [ResetProjection]. [Statements] makes one of SQL. nil does nothing; then the projection cannot be
+	// reset.
 	Setup func(ctx context.Context, tx *sql.Tx) error
 
 	// Handle takes one event into the read model. What it writes with tx happens exactly once,
 	// however often the process is killed. What it does elsewhere may happen again, and is to be
-	// left out if the Delivery says Replay. It neither commits tx nor rolls it back.
+	// left out if the Delivery says Replay. It neither commits tx nor rolls it back. [HandleTyped]
+	// makes one that takes Go values.
 	Handle func(ctx context.Context, tx *sql.Tx, d Delivery) error
 
 	// Attempts is how often an event is given to Handle, and how often a transaction of Target is

@@ -26,8 +26,6 @@ import (
 
 	"github.com/eventfold/eventfold"
 	"github.com/eventfold/eventfold/metrics"
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	_ "modernc.org/sqlite"
 )
 
@@ -92,7 +90,6 @@ func run(ctx context.Context, listener net.Listener, data string) error {
 	s := &shop{eventfold.OpenDB(eventfold.Config{Path: filepath.Join(data, "shop-events")}), tables, running}
 	defer s.events.Close()
 	server := &http.Server{Handler: s.routes()}
-
 	ended := make(chan error, 2)
 	go func() { defer cancel(); ended <- eventfold.Project(running, s.events, s.customers()) }() // ends with running
 	go func() { defer cancel(); ended <- server.Serve(listener) }()                              // ends with Shutdown
@@ -106,17 +103,12 @@ func run(ctx context.Context, listener net.Listener, data string) error {
 }
 
 func (s *shop) routes() http.Handler {
-	told := prometheus.NewRegistry()
-	told.MustRegister(metrics.NewCollector(s.events, metrics.Options{}))
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(told, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", metrics.Handler(s.events, metrics.Options{Projections: s.tables}))
 	mux.Handle("POST /orders/{id}", answer(s.place))
 	mux.Handle("POST /orders/{id}/pay", answer(s.pay))
 	mux.Handle("GET /orders/{id}", answer(s.order))
 	mux.Handle("GET /customers", answer(s.totals))
-	mux.Handle("GET /projections", answer(func(ctx context.Context, _ *http.Request) (any, error) {
-		return eventfold.Projections(ctx, s.tables)
-	}))
 	return mux
 }
 
@@ -184,18 +176,12 @@ func (s *shop) order(ctx context.Context, r *http.Request) (any, error) {
 func (s *shop) customers() eventfold.Projection {
 	return eventfold.Projection{
 		Name: "customers", Version: 1, Target: s.tables, Query: `SELECT event FROM $all WHERE type = 'OrderPlaced'`,
-		Setup: func(ctx context.Context, tx *sql.Tx) error {
-			_, err := tx.ExecContext(ctx, `DROP TABLE IF EXISTS customer; CREATE TABLE customer (name PRIMARY KEY, total)`)
+		Setup: eventfold.Statements(`DROP TABLE IF EXISTS customer`, `CREATE TABLE customer (name PRIMARY KEY, total)`),
+		Handle: eventfold.HandleTyped(func(ctx context.Context, tx *sql.Tx, e OrderPlaced, _ eventfold.Delivery) error {
+			_, err := tx.ExecContext(ctx, `INSERT INTO customer VALUES (?, ?)
+				ON CONFLICT (name) DO UPDATE SET total = total + excluded.total`, e.Customer, e.Total)
 			return err
-		},
-		Handle: func(ctx context.Context, tx *sql.Tx, d eventfold.Delivery) error {
-			event, err := eventfold.DefaultRegistry.Decode(d.Event)
-			if e, ok := event.(OrderPlaced); ok { // otherwise it was erased
-				_, err = tx.ExecContext(ctx, `INSERT INTO customer VALUES (?, ?)
-					ON CONFLICT (name) DO UPDATE SET total = total + excluded.total`, e.Customer, e.Total)
-			}
-			return err
-		},
+		}),
 	}
 }
 

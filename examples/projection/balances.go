@@ -16,11 +16,8 @@ func balances(target *sql.DB) eventfold.Projection {
 		Version: 1,
 		Target:  target,
 		Query:   `SELECT event FROM $all WHERE type = 'Deposited'`,
-		Setup: func(ctx context.Context, tx *sql.Tx) error {
-			_, err := tx.ExecContext(ctx, `DROP TABLE IF EXISTS balance;
-				CREATE TABLE balance (account TEXT PRIMARY KEY, amount INTEGER NOT NULL)`)
-			return err
-		},
+		Setup: eventfold.Statements(`DROP TABLE IF EXISTS balance`,
+			`CREATE TABLE balance (account TEXT PRIMARY KEY, amount INTEGER NOT NULL)`),
 		Handle: deposit,
 	}
 }

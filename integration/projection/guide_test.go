@@ -22,14 +22,8 @@ func shelves(target *sql.DB) eventfold.Projection {
 		Version: 1,
 		Target:  target,
 		Query:   `SELECT event FROM $all WHERE type IN ('Acquired', 'Moved')`,
-		Setup: func(ctx context.Context, tx *sql.Tx) error {
-			_, err := tx.ExecContext(ctx, `DROP TABLE IF EXISTS shelf_1`)
-			if err != nil {
-				return err
-			}
-			_, err = tx.ExecContext(ctx, `CREATE TABLE shelf_1 (copy TEXT PRIMARY KEY, shelf TEXT NOT NULL)`)
-			return err
-		},
+		Setup: eventfold.Statements(`DROP TABLE IF EXISTS shelf_1`,
+			`CREATE TABLE shelf_1 (copy TEXT PRIMARY KEY, shelf TEXT NOT NULL)`),
 		Handle: func(ctx context.Context, tx *sql.Tx, d eventfold.Delivery) error {
 			if d.Redacted {
 				return nil // what it said was erased

@@ -43,18 +43,11 @@ func balances(to *sql.DB) eventfold.Projection {
 		Target:  to,
 		Query:   `SELECT event FROM $all WHERE type = 'Deposited'`,
 		Backoff: time.Millisecond,
-		Setup: func(ctx context.Context, tx *sql.Tx) error {
-			for _, statement := range []string{
-				`DROP TABLE IF EXISTS balance`, `DROP TABLE IF EXISTS seen`,
-				`CREATE TABLE balance (account TEXT PRIMARY KEY, amount BIGINT NOT NULL)`,
-				`CREATE TABLE seen (position BIGINT PRIMARY KEY, replay BIGINT NOT NULL)`,
-			} {
-				if _, err := tx.ExecContext(ctx, statement); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
+		Setup: eventfold.Statements(
+			`DROP TABLE IF EXISTS balance`, `DROP TABLE IF EXISTS seen`,
+			`CREATE TABLE balance (account TEXT PRIMARY KEY, amount BIGINT NOT NULL)`,
+			`CREATE TABLE seen (position BIGINT PRIMARY KEY, replay BIGINT NOT NULL)`,
+		),
 		Handle: note,
 	}
 }
