@@ -12,8 +12,8 @@ type Progress struct {
 // progressKey is that of WithProgress in a context.
 type progressKey struct{}
 
-// WithProgress returns a context under which Verify, Backup and a salvage tell how far they are, about
-// once in a MiB. They call tell from any goroutine, several at a time, and wait for it.
+// WithProgress returns a context under which Verify, Backup, a salvage and whoever applies a ledger
+// tell how far they are, about once in a MiB. They call tell from any goroutine, several at a time, and wait for it.
 func WithProgress(ctx context.Context, tell func(Progress)) context.Context {
 	return context.WithValue(ctx, progressKey{}, tell)
 }

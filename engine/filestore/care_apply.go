@@ -235,6 +235,8 @@ func (a *application) erase(s *FileStore) error {
 
 // carryOut does all that ERASED names, for ApplyErasures.
 func (x *eraser) carryOut(ctx context.Context) error {
+	left := x.left(x.s.view.Load().erasures)
+	meter := newMeter(ctx, left)
 	for {
 		e := x.s.view.Load().erasures
 		if len(e.foreign().open) == 0 {
@@ -247,7 +249,29 @@ func (x *eraser) carryOut(ctx context.Context) error {
 		if !more {
 			return x.refusal()
 		}
+		if now := x.left(e); now < left {
+			meter.add(left - now)
+			left = now
+		}
 	}
+}
+
+// left is about how many bytes the segments have that are to be written anew, or looked at, because of
+// erasures.
+func (x *eraser) left(e *erasures) (bytes int64) {
+	if e == nil {
+		return 0
+	}
+	index := x.s.current()
+	for i, seg := range index.view.segments {
+		to := seg.base + engine.Position(index.limit(i))
+		if slices.ContainsFunc(e.open, func(o openErasure) bool {
+			return !x.clean[cleanPart{o.id, seg.number}] && reaching(o.events, seg.base, to) != nil
+		}) {
+			bytes += index.bytesOf(i)
+		}
+	}
+	return bytes
 }
 
 // settle does all that erasures name, for who has opened the store and carries them out himself. Only

@@ -142,16 +142,22 @@ func (p *verifyProgress) now() (done, all int64) {
 // bytes returns about how many bytes of log are below a head.
 func (r *readIndex) bytes() int64 {
 	total := int64(0)
-	for i, seg := range r.view.segments {
-		if sealed := seg.sealed.Load(); sealed != nil {
-			total += sealed.end
-			continue
-		}
-		if n := r.limit(i); n > 0 {
-			if off, err := seg.index().Offset(n - 1); err == nil {
-				total += off
-			}
-		}
+	for i := range r.view.segments {
+		total += r.bytesOf(i)
 	}
 	return total
+}
+
+// bytesOf is about how many bytes of that are segment i's.
+func (r *readIndex) bytesOf(i int) int64 {
+	seg := r.view.segments[i]
+	if sealed := seg.sealed.Load(); sealed != nil {
+		return sealed.end
+	}
+	if n := r.limit(i); n > 0 {
+		if off, err := seg.index().Offset(n - 1); err == nil {
+			return off
+		}
+	}
+	return 0
 }
