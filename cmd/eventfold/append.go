@@ -130,7 +130,7 @@ func runAppend(ctx context.Context, c *cli.Command) (err error) {
 	defer a.conn.Close()
 	a.out = bufio.NewWriter(c.Root().Writer)
 	a.progress = newProgress(c, "append", "events", 0)
-	err = a.readAll(ctx, c.Root().Reader)
+	err = a.readAll(ctx, a.progress.reading(c.Root().Reader))
 	a.progress.end()
 	if failed := a.out.Flush(); err == nil {
 		err = failed

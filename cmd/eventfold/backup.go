@@ -80,6 +80,18 @@ type lostEvents struct {
 	Offset int64  `json:"offset"`
 }
 
+// String says it in a line.
+func (g lostEvents) String() string {
+	text := fmt.Sprintf("lost: position %d", g.From)
+	if g.To-g.From > 1 {
+		text = fmt.Sprintf("lost: positions %d to %d", g.From, g.To-1)
+	}
+	if g.File == "" { // no file tells where the damage begins
+		return text
+	}
+	return text + fmt.Sprintf(", %s from byte %d on", g.File, g.Offset)
+}
+
 // errLost makes the exit code of a salvage that could not save everything.
 type errLost struct{ error }
 
@@ -111,7 +123,7 @@ func salvage(ctx context.Context, c *cli.Command) error {
 		gap := lostEvents{int64(g.From), int64(g.To), g.File, g.Offset}
 		result.Lost = append(result.Lost, gap)
 		lost += gap.To - gap.From
-		text += fmt.Sprintf("\nlost: positions %d to %d, %s from byte %d on", gap.From, gap.To-1, gap.File, gap.Offset)
+		text += "\n" + gap.String()
 	}
 	if r.Renumbered > 0 {
 		text += fmt.Sprintf("\n%s behind what is lost have other positions", events(r.Renumbered))

@@ -61,26 +61,43 @@ func spoil(ts *testscript.TestScript, _ bool, args []string) {
 
 // seal KEYRING EPOCHS SUBJECT... makes a keyring with keys for subjects.
 func seal(ts *testscript.TestScript, _ bool, args []string) {
-	epochs, err := shred.OpenEpochFiles(ts.MkAbs(args[1]), "")
-	ts.Check(err)
-	options := shred.FileOptions{Dir: ts.MkAbs(args[0]), Epochs: epochs, Create: true}
-	keys, err := shred.OpenFile(context.Background(), options)
-	ts.Check(err)
-	for _, subject := range args[2:] {
-		_, err := keys.Key(context.Background(), subject, true)
-		ts.Check(err)
+	ts.Check(makeKeyring(ts.MkAbs(args[0]), ts.MkAbs(args[1]), args[2:]...))
+}
+
+func makeKeyring(dir, epochsDir string, subjects ...string) error {
+	epochs, err := shred.OpenEpochFiles(epochsDir, "")
+	if err != nil {
+		return err
 	}
-	ts.Check(keys.Close())
+	keys, err := shred.OpenFile(context.Background(), shred.FileOptions{Dir: dir, Epochs: epochs, Create: true})
+	if err != nil {
+		return err
+	}
+	for _, subject := range subjects {
+		if _, err := keys.Key(context.Background(), subject, true); err != nil {
+			return errors.Join(err, keys.Close())
+		}
+	}
+	return keys.Close()
 }
 
 // project STORE FILE NAME runs a projection that refuses events of the type Odd, until it has read
 // everything.
 func project(ts *testscript.TestScript, _ bool, args []string) {
-	db, err := sql.Open("eventfold", ts.MkAbs(args[0]))
-	ts.Check(err)
+	ts.Check(runProjection(ts.MkAbs(args[0]), ts.MkAbs(args[1]), args[2]))
+}
+
+// runProjection runs a projection of a store with three events, which refuses those of the type Odd.
+func runProjection(store, file, name string) error {
+	db, err := sql.Open("eventfold", store)
+	if err != nil {
+		return err
+	}
 	defer db.Close()
-	target, err := sql.Open("sqlite", ts.MkAbs(args[1]))
-	ts.Check(err)
+	target, err := sql.Open("sqlite", file)
+	if err != nil {
+		return err
+	}
 	defer target.Close()
 	target.SetMaxOpenConns(1)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -88,8 +105,8 @@ func project(ts *testscript.TestScript, _ bool, args []string) {
 	ended := make(chan error, 1)
 	go func() { // ends with ctx
 		ended <- eventfold.Project(ctx, db, eventfold.Projection{
-			Name: args[2], Version: 1, Target: target, Attempts: 1, OnFailure: eventfold.Park,
-			Setup:  func(context.Context, *sql.Tx) error { return nil },
+			Name: name, Version: 1, Target: target, Attempts: 1, OnFailure: eventfold.Park,
+			Setup:  eventfold.Statements(),
 			Handle: refuseOdd,
 		})
 	}()
@@ -100,12 +117,13 @@ func project(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		select {
 		case err := <-ended:
-			ts.Fatalf("%v", err)
+			return err
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
 	cancel()
 	<-ended
+	return nil
 }
 
 func refuseOdd(_ context.Context, _ *sql.Tx, d eventfold.Delivery) error {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/eventfold/eventfold"
 	"github.com/eventfold/eventfold/cmd/eventfold/internal/wholefile"
+	"github.com/eventfold/eventfold/engine"
 )
 
 func copyCommand() *cli.Command {
@@ -89,13 +90,7 @@ func runCopy(ctx context.Context, c *cli.Command) error {
 		return err
 	}
 	defer held.Close()
-	progress := newProgress(c, "copy", "events", 0)
-	defer progress.end()
-	r, err := eventfold.Copy(ctx, dsn, args[0], func(r eventfold.StandbyReport) {
-		progress.total(int64(r.Source))
-		progress.set(int64(r.Head.Position))
-	})
-	progress.end()
+	r, err := catchUp(ctx, c, "copy", dsn, args[0])
 	if err != nil {
 		return err
 	}
@@ -104,6 +99,17 @@ func runCopy(ctx context.Context, c *cli.Command) error {
 		return tell(c.Root().Writer, c.Bool("json"), p, "nothing to copy: the store has no events")
 	}
 	return tell(c.Root().Writer, c.Bool("json"), p, "%s is a copy of %s, head %s", p.Dir, events(p.Events), p.Head)
+}
+
+// catchUp makes a directory a copy of the store as it is now, and tells how far that is.
+func catchUp(ctx context.Context, c *cli.Command, what, dsn, dir string) (eventfold.StandbyReport, error) {
+	progress := newProgress(c, what, "events", 0)
+	defer progress.end()
+	ctx = engine.WithProgress(ctx, progress.followInput) // the first time it is made as a backup is
+	return eventfold.Copy(ctx, dsn, dir, func(r eventfold.StandbyReport) {
+		progress.total(int64(r.Source))
+		progress.set(int64(r.Head.Position))
+	})
 }
 
 func runReplicate(ctx context.Context, c *cli.Command) error {
@@ -120,6 +126,12 @@ func runReplicate(ctx context.Context, c *cli.Command) error {
 		return err
 	}
 	defer held.Close()
+	if _, err := catchUp(ctx, c, "replicate", dsn, args[0]); err != nil {
+		if ctx.Err() != nil && errors.Is(err, ctx.Err()) { // which is how it is meant to end
+			return nil
+		}
+		return err
+	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var failed error

@@ -74,7 +74,7 @@ func eraseByLedger(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	report, err := applyLedger(ctx, c.Root().Reader, c.String("apply-ledger"), dir)
+	report, err := applyLedger(ctx, c, c.String("apply-ledger"), dir)
 	if err != nil {
 		return err
 	}
@@ -89,6 +89,8 @@ func planErasure(ctx context.Context, c *cli.Command, dsn, from string) error {
 		return err
 	}
 	defer db.Close()
+	progress := newProgress(c, "reading", "", 0)
+	defer progress.end()
 	rows, err := db.QueryContext(ctx, "EXPLAIN ERASE "+from+" REASON ?", "dry run")
 	if err != nil {
 		return err
@@ -103,6 +105,7 @@ func planErasure(ctx context.Context, c *cli.Command, dsn, from string) error {
 	if err := rows.Err(); err != nil {
 		return err
 	}
+	progress.end()
 	plan := struct {
 		DryRun bool  `json:"dry_run"`
 		Events int64 `json:"events"`
@@ -125,7 +128,10 @@ func eraseNow(ctx context.Context, c *cli.Command, dsn, from string) error {
 		return err
 	}
 	defer db.Close()
+	progress := newProgress(c, "erase", "", 0)
+	defer progress.end()
 	result, err := db.ExecContext(ctx, "ERASE "+from+" REASON ?", c.String("reason"))
+	progress.end()
 	if err != nil {
 		return err
 	}
@@ -139,7 +145,7 @@ func eraseNow(ctx context.Context, c *cli.Command, dsn, from string) error {
 		}
 	}
 	if c.Bool("wait") && e.Events > 0 {
-		if err := awaitErasures(ctx, db, e.Position); err != nil {
+		if err := awaitErasures(ctx, c, db, e.Position); err != nil {
 			return err
 		}
 		e.Done = true

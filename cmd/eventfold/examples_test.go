@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/urfave/cli/v3"
 )
 
 var update = flag.Bool("update", false, "write the outputs of the examples in docs/cli.md anew")
@@ -33,6 +34,7 @@ func TestExamplesOfTheDocumentation(t *testing.T) {
 	require.NoError(t, err)
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "history.jsonl"), history, 0o600))
+	makeWhatProgramsMake(t, dir)
 	var written strings.Builder
 	rest := string(content)
 	for ran := 0; ; ran++ {
@@ -54,6 +56,47 @@ func TestExamplesOfTheDocumentation(t *testing.T) {
 	if *update {
 		require.NoError(t, os.WriteFile(page, []byte(written.String()), 0o600))
 	}
+}
+
+// makeWhatProgramsMake makes what the page says that a program has made: a store with a projection, and
+// a keyring.
+func makeWhatProgramsMake(t *testing.T, dir string) {
+	bank := filepath.Join(dir, "bank")
+	require.NoError(t, printSQL(bank, []string{
+		`INSERT INTO "account-7" (type, payload) VALUES ('Deposited', '{"amount": 40}'), ('Odd', NULL), ('Deposited', '{"amount": 2}')`}))
+	require.NoError(t, runProjection(bank, filepath.Join(dir, "readmodel.db"), "balances"))
+	require.NoError(t, makeKeyring(filepath.Join(dir, "keys"), filepath.Join(dir, "epochs"), "customer:42", "customer:43"))
+}
+
+// TestEveryCommandHasAnExample that is run.
+func TestEveryCommandHasAnExample(t *testing.T) {
+	content, err := os.ReadFile(page)
+	require.NoError(t, err)
+	var examples strings.Builder
+	for _, block := range strings.Split(string(content), "\n```console\n")[1:] {
+		block, _, _ = strings.Cut(block, "\n```")
+		for line := range strings.SplitSeq(block, "\n") {
+			if command, ok := strings.CutPrefix(line, "$ "); ok {
+				examples.WriteString(command + "\n")
+			}
+		}
+	}
+	for _, group := range groups {
+		for _, make := range group.commands {
+			c := make()
+			for _, name := range append([]string{c.Name}, namesBelow(c)...) {
+				assert.Contains(t, examples.String(), "eventfold "+name, "docs/cli.md has no example of it that is run")
+			}
+		}
+	}
+}
+
+// namesBelow are the names of the commands of a group, behind that of the group.
+func namesBelow(c *cli.Command) (names []string) {
+	for _, below := range c.Commands {
+		names = append(names, c.Name+" "+below.Name)
+	}
+	return names
 }
 
 // fleeting is what is another one in every run: ids and times of the store, hashes, how long

@@ -125,7 +125,12 @@ func (x *exporting) toStandardOutput(ctx context.Context) error {
 		return err
 	}
 	defer db.Close()
-	events := x.events(ctx, db, x.plan.From, nil)
+	var p *progress
+	if !consoleOf(x.c).terminal() { // where the lines themselves would be written over
+		p = newProgress(x.c, "export", "events", x.to-int64(x.plan.From))
+		defer p.end()
+	}
+	events := x.events(ctx, db, x.plan.From, p)
 	_, err = transfer.WriteTo(x.c.Root().Writer, x.format, x.compression, x.plan.Source, events)
 	return err
 }
@@ -182,7 +187,11 @@ func (x *exporting) stuck(begun *transfer.Plan, err error) error {
 
 // finish gives the file its name. Of Parquet the events are converted before.
 func (x *exporting) finish(target transfer.Target) error {
-	progress := newProgress(x.c, "convert", "events", 0)
+	var total int64 // not known where a condition chooses
+	if x.plan.Where == "" {
+		total = x.to - int64(x.plan.From)
+	}
+	progress := newProgress(x.c, "convert", "events", total)
 	defer progress.end()
 	return target.Finish(progress.set)
 }

@@ -61,8 +61,9 @@ func TestAnExportRemovesTheCheckpointsThatAKilledOneHasLeft(t *testing.T) {
 	fillStore(t, store, 10)
 	for _, name := range []string{"odd [*?] e.csv", "e.parquet", "e.sqlite"} {
 		file := filepath.Join(dir, name)
-		left := []string{file + ".part.json.123456.tmp", file + ".part.lines.part.json.1.tmp"}
-		others := []string{file + ".part.json.mine.tmp", file + ".1.tmp", file + "2.part.json.1.tmp", file + ".part.json.tmp"}
+		left := []string{file + ".part.json.eventfold-123456.tmp", file + ".part.lines.part.json.eventfold-1.tmp"}
+		others := []string{file + ".part.json.1.tmp", file + ".eventfold-1.tmp", file + "2.part.json.eventfold-1.tmp",
+			file + ".part.json.eventfold-.tmp"}
 		for _, path := range append(left, others...) {
 			require.NoError(t, os.WriteFile(path, nil, 0o600))
 		}

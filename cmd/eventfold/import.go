@@ -51,15 +51,15 @@ func runImport(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return usageError{err}
 	}
-	in, err := openImported(ctx, c, args[0], format)
+	progress := newProgress(c, "import", "events", 0)
+	defer progress.end()
+	in, err := openImported(ctx, c, args[0], format, progress)
 	if err != nil {
 		return err
 	}
 	if in != nil {
 		defer in.Close()
 	}
-	progress := newProgress(c, "import", "events", 0)
-	defer progress.end()
 	from := transfer.Read(args[0], in, format, transfer.ReadOptions{Stream: c.String("stream")})
 	r, err := eventfold.Import(ctx, dsn, progress.each(from), nil)
 	progress.end()
@@ -74,19 +74,31 @@ func runImport(ctx context.Context, c *cli.Command) error {
 }
 
 // openImported opens the text that is imported, which may come from a pipe; a file of another format
-// is read by its name, and nil is returned.
-func openImported(ctx context.Context, c *cli.Command, name string, format *transfer.Format) (io.ReadCloser, error) {
+// is read by its name, and nil is returned. The progress is told how much there is, if that is known.
+func openImported(
+	ctx context.Context, c *cli.Command, name string, format *transfer.Format, p *progress,
+) (io.ReadCloser, error) {
 	switch {
 	case name == "-" && !format.Text:
 		return nil, usage("%s cannot be read from a pipe: name the file", format.Name)
 	case name == "-":
-		return io.NopCloser(interruptible(ctx, c.Root().Reader)), nil
+		return io.NopCloser(interruptible(ctx, p.reading(c.Root().Reader))), nil
 	case format.Text:
-		return openInput(ctx, name)
+		in, err := openInput(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		return &struct {
+			io.Reader
+			io.Closer
+		}{p.reading(in), in}, nil
 	}
 	info, err := os.Stat(name)
 	if err == nil && !info.Mode().IsRegular() {
 		err = usage("%s is no file, which %s is read from", name, format.Name)
+	}
+	if err == nil {
+		p.total(transfer.Count(ctx, name, format))
 	}
 	return nil, err
 }

@@ -125,7 +125,11 @@ func rotateKeys(ctx context.Context, c *cli.Command) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, keys.Close()) }()
-	if err := keys.Rotate(ctx); err != nil {
+	progress := newProgress(c, "rotate", "", 0)
+	defer progress.end()
+	err = keys.Rotate(ctx)
+	progress.end()
+	if err != nil {
 		return err
 	}
 	done := struct {

@@ -6,8 +6,11 @@ import (
 	"io"
 	"os"
 
+	"github.com/urfave/cli/v3"
+
 	"github.com/eventfold/eventfold"
 	"github.com/eventfold/eventfold/cmd/eventfold/internal/wholefile"
+	"github.com/eventfold/eventfold/engine"
 )
 
 // openLedger opens a ledger: a file, - for in, or that of the store in a directory.
@@ -29,16 +32,17 @@ func openLedger(ctx context.Context, in io.Reader, name string) (io.ReadCloser, 
 	return io.NopCloser(&b), nil
 }
 
-// applyLedger applies a ledger, by its name as openLedger takes it, to a copy.
-func applyLedger(
-	ctx context.Context, in io.Reader, name, dir string,
-) (eventfold.ApplyReport, error) {
-	ledger, err := openLedger(ctx, in, name)
+// applyLedger applies a ledger, by its name as openLedger takes it, to a copy, and tells how far that
+// is.
+func applyLedger(ctx context.Context, c *cli.Command, name, dir string) (eventfold.ApplyReport, error) {
+	progress := newProgress(c, "apply the ledger", unitBytes, 0)
+	defer progress.end()
+	ledger, err := openLedger(ctx, c.Root().Reader, name)
 	if err != nil {
 		return eventfold.ApplyReport{}, err
 	}
 	defer ledger.Close()
-	return eventfold.ApplyErasures(ctx, ledger, dir)
+	return eventfold.ApplyErasures(engine.WithProgress(ctx, progress.follow), ledger, dir)
 }
 
 // writeLedger writes the ledger of a store to a file, which is the earlier one or the whole new one

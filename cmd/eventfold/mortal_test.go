@@ -23,8 +23,8 @@ func runMortal() {
 		panic(dieAt + " or " + saveEvery + " is wrong") // this test is
 	}
 	checkpointEvery = every
-	atProgress = func(told string, done int64) {
-		if told == what && done >= last {
+	atProgress = func(p *progress) {
+		if p.what == what && p.done.Load() >= last {
 			if self, err := os.FindProcess(os.Getpid()); err == nil {
 				_ = self.Kill()
 			}

@@ -98,7 +98,24 @@ func TestAProgressTellsRateAndTimeLeft(t *testing.T) {
 	p.total(3 << 30)
 	p.set(1 << 30)
 	assert.Equal(t, "verify  33%  1.0 GiB of 3.0 GiB  8.5 MiB/s  4 min 0 s left", p.line(2*time.Minute))
+	p = &progress{what: "erase", unit: "files"}
+	p.total(5)
+	p.set(2)
+	assert.Equal(t, "erase  40%  2 of 5 files  30 s left", p.line(20*time.Second), "less than one a second")
 	assert.Equal(t, "3 h 12 min", shortDuration(3*time.Hour+12*time.Minute))
+}
+
+// What comes from a file is known by its size, not by the number of what is in it.
+func TestAProgressTellsTheShareOfAnInput(t *testing.T) {
+	p := &progress{what: "import", unit: "events"}
+	p.input.Store(4000)
+	assert.Equal(t, "import  3 s", p.line(3*time.Second))
+	p.read.Store(1000)
+	assert.Equal(t, "import  25%  9 s left", p.line(3*time.Second), "nothing is whole yet")
+	p.set(3000)
+	assert.Equal(t, "import  25%  3,000 events  1,000 events/s  9 s left", p.line(3*time.Second))
+	p.read.Store(4001) // the file grows
+	assert.Equal(t, "import  100%  3,000 events  1,000 events/s  0 s left", p.line(3*time.Second))
 }
 
 func TestAProgressIsShownAndTakenAway(t *testing.T) {
@@ -111,4 +128,10 @@ func TestAProgressIsShownAndTakenAway(t *testing.T) {
 	p.end()
 	assert.True(t, strings.HasPrefix(out.String(), "\r\x1b[Kcopy  7"), "%q", out.String())
 	assert.True(t, strings.HasSuffix(out.String(), "\r\x1b[K"), "%q", out.String())
+}
+
+func TestWhatIsLostIsSaidWithItsPlaceWhereThatIsKnown(t *testing.T) {
+	assert.Equal(t, "lost: position 157", lostEvents{From: 157, To: 158}.String())
+	assert.Equal(t, "lost: positions 3 to 7, 000000000001.log from byte 4096 on",
+		lostEvents{From: 3, To: 8, File: "000000000001.log", Offset: 4096}.String())
 }

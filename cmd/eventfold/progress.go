@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -17,13 +18,14 @@ import (
 // how much, how fast, and how long it will take. Where messages do not go to a terminal it is silent.
 // It may be told from any goroutine.
 type progress struct {
-	what, unit string
-	done, of   atomic.Int64 // of is 0 if nobody knows
-	began      time.Time
-	screen     io.Writer     // nil if nothing is to be shown
-	stop       chan struct{} // closed by end
-	stopped    chan struct{} // closed when show has returned
-	shown      atomic.Bool   // the line is on the screen
+	what, unit  string
+	done, of    atomic.Int64 // of is 0 if nobody knows
+	read, input atomic.Int64 // bytes of the input, which tell the share where of is 0; input is 0 if nobody knows
+	began       time.Time
+	screen      io.Writer     // nil if nothing is to be shown
+	stop        chan struct{} // closed by end
+	stopped     chan struct{} // closed when show has returned
+	shown       atomic.Bool   // the line is on the screen
 }
 
 // When a progress is shown, and how often.
@@ -52,19 +54,27 @@ func newProgress(c *cli.Command, what, unit string, of int64) *progress {
 }
 
 // add tells that so many more are done.
-func (p *progress) add(n int64) { p.done.Add(n) }
+func (p *progress) add(n int64) {
+	p.done.Add(n)
+	p.moved()
+}
 
 // set tells how many are done.
 func (p *progress) set(n int64) {
 	p.done.Store(n)
+	p.moved()
+}
+
+// moved tells who has asked for that that something was done.
+func (p *progress) moved() {
 	if atProgress != nil {
-		atProgress(p.what, n)
+		atProgress(p)
 	}
 }
 
-// atProgress, if it is not nil, is called with what a progress tells of and how many are done. Tests
-// have the process end there.
-var atProgress func(what string, done int64)
+// atProgress, if it is not nil, is called with a progress whenever it goes on. Tests have the process
+// end there, or look at it.
+var atProgress func(p *progress)
 
 // each tells of events as they are taken.
 func (p *progress) each(events iter.Seq2[eventfold.Event, error]) iter.Seq2[eventfold.Event, error] {
@@ -83,10 +93,48 @@ func (p *progress) each(events iter.Seq2[eventfold.Event, error]) iter.Seq2[even
 // total tells how many there are, when that becomes known.
 func (p *progress) total(n int64) { p.of.Store(n) }
 
+// reading returns in, and tells how much of it is read if it is a file whose size is known.
+func (p *progress) reading(in io.Reader) io.Reader {
+	f, ok := in.(*os.File)
+	if !ok {
+		return in
+	}
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return in
+	}
+	at, err := f.Seek(0, io.SeekCurrent) // whoever has opened it may have read some
+	if err != nil {
+		return in
+	}
+	p.input.Store(max(info.Size()-at, 0))
+	return &measured{in, p}
+}
+
+// A measured input tells a progress how much of it was read.
+type measured struct {
+	io.Reader
+	progress *progress
+}
+
+func (m *measured) Read(b []byte) (int, error) {
+	n, err := m.Reader.Read(b)
+	m.progress.read.Add(int64(n))
+	return n, err
+}
+
 // follow tells what a store tells of itself.
 func (p *progress) follow(at engine.Progress) {
 	p.total(at.Total)
 	p.set(at.Done)
+}
+
+// followInput is follow where the numbers are of something else than bytes: what a store tells gives
+// the share until their total is known.
+func (p *progress) followInput(at engine.Progress) {
+	p.input.Store(at.Total)
+	p.read.Store(at.Done)
+	p.moved()
 }
 
 // end takes the line from the screen. It may be called twice.
@@ -120,17 +168,30 @@ func (p *progress) show(after time.Duration) {
 // line is what is shown after a time.
 func (p *progress) line(after time.Duration) string {
 	done, of := p.done.Load(), p.of.Load()
-	if done == 0 {
-		return fmt.Sprintf("%s  %s", p.what, shortDuration(after))
-	}
-	rate := float64(done) / max(after.Seconds(), 1e-3)
+	part, whole := done, of
 	if of <= 0 {
-		return fmt.Sprintf("%s  %s  %s/s  %s", p.what, p.amount(done), p.amount(int64(rate)), shortDuration(after))
+		part, whole = p.read.Load(), p.input.Load()
 	}
-	done = min(done, of)
-	left := time.Duration(float64(of-done) / rate * float64(time.Second))
-	return fmt.Sprintf("%s  %d%%  %s of %s  %s/s  %s left", p.what, done*100/of,
-		p.number(done), p.amount(of), p.amount(int64(rate)), shortDuration(left))
+	text := p.what
+	part = min(part, whole)
+	if part > 0 {
+		text += fmt.Sprintf("  %d%%", part*100/whole)
+	}
+	switch {
+	case done == 0:
+	case of > 0:
+		text += fmt.Sprintf("  %s of %s", p.number(min(done, of)), p.amount(of))
+	default:
+		text += "  " + p.amount(done)
+	}
+	if rate := int64(float64(done) / max(after.Seconds(), 1e-3)); rate > 0 {
+		text += "  " + p.amount(rate) + "/s"
+	}
+	if part > 0 {
+		left := time.Duration(float64(after) / float64(part) * float64(whole-part))
+		return text + "  " + shortDuration(left) + " left"
+	}
+	return text + "  " + shortDuration(after)
 }
 
 // amount is a number with its unit.

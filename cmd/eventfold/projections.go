@@ -189,8 +189,8 @@ func listParked(ctx context.Context, c *cli.Command) error {
 			Error    string    `json:"error"`
 			Retry    bool      `json:"retry_asked"`
 		}{e.Name, e.Version, int64(e.Position), e.Stream, e.Type, e.Attempts, e.ParkedAt, e.Error, e.RetryAsked}
-		if err := tell(c.Root().Writer, c.Bool("json"), p, "position %d, %s in %s, version %d, %d attempts: %s",
-			p.Position, p.Type, p.Stream, p.Version, p.Attempts, p.Error); err != nil {
+		if err := tell(c.Root().Writer, c.Bool("json"), p, "position %d, %s in %s, version %d, %s: %s",
+			p.Position, p.Type, p.Stream, p.Version, plural(int64(p.Attempts), "attempt"), p.Error); err != nil {
 			return err
 		}
 	}

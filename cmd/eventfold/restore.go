@@ -1,9 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -52,21 +52,17 @@ func restore(ctx context.Context, c *cli.Command) error {
 		return err
 	}
 	defer held.Close()
+	if err := backToBackup(dir); err != nil {
+		return err
+	}
 	if err := checkFree(dir); err != nil {
 		return err
 	}
-	progress := newProgress(c, "restore", unitBytes, 0)
-	defer progress.end()
-	ctx = engine.WithProgress(ctx, progress.follow)
-	report, err := fillRestored(ctx, c.Root().Reader, backup, dir+restoring, ledger)
-	progress.end()
+	report, err := fillRestored(ctx, c, backup, dir+restoring, ledger)
 	if err != nil {
 		return err
 	}
-	if err := placeRestored(dir+restoring, dir); err != nil {
-		return err
-	}
-	if err := forgetBackup(dir); err != nil {
+	if err := placeRestored(dir); err != nil {
 		return err
 	}
 	return tellRestored(c, dir, ledger, report)
@@ -118,16 +114,19 @@ func checkFree(dir string) error {
 	return err
 }
 
-// fillRestored makes a copy of the backup, and applies the ledger to it, which is that of in if its
-// name is -.
+// fillRestored makes a copy of the backup, and applies the ledger to it, which is that of the command's
+// input if its name is -.
 func fillRestored(
-	ctx context.Context, in io.Reader, backup, dir, ledger string,
+	ctx context.Context, c *cli.Command, backup, dir, ledger string,
 ) (*eventfold.ApplyReport, error) {
-	report, err := copyBackup(ctx, backup, dir)
+	progress := newProgress(c, "restore", unitBytes, 0)
+	defer progress.end()
+	report, err := copyBackup(engine.WithProgress(ctx, progress.follow), backup, dir)
+	progress.end()
 	if err != nil || ledger == "" {
 		return report, err
 	}
-	*report, err = applyLedger(ctx, in, ledger, dir)
+	*report, err = applyLedger(ctx, c, ledger, dir)
 	if err != nil {
 		_ = os.RemoveAll(dir) // nobody else has it; what remains is replaced the next time
 	}
@@ -151,22 +150,51 @@ func copyBackup(ctx context.Context, backup, dir string) (*eventfold.ApplyReport
 	return report, err
 }
 
-// forgetBackup makes a store of a backup: the file that tells one from the other goes. A backup of a
-// store without events is nothing but that file.
-func forgetBackup(dir string) error {
-	if _, err := os.Stat(filepath.Join(dir, "MANIFEST")); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err := os.Remove(filepath.Join(dir, "BACKUP")); err != nil {
-		return err
-	}
-	return wholefile.SyncDir(dir)
-}
+// markAside is appended to the name of the directory, and is where the file BACKUP of the copy is while
+// that gets its name.
+const markAside = restoring + ".BACKUP"
 
-// placeRestored gives what was restored its name.
-func placeRestored(from, dir string) error {
+// placeRestored makes a store of the copy beside dir, and gives it that name: the file that tells a
+// backup from a store goes. It goes aside first, so that whoever finds a directory of that name finds a
+// store, and whoever finds a copy that has no name yet can make it the backup again that the next
+// restore replaces. A backup of a store without events is nothing but that file, and remains so.
+func placeRestored(dir string) error {
 	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return wholefile.Place(from, dir)
+	if _, err := os.Stat(filepath.Join(dir+restoring, "MANIFEST")); errors.Is(err, fs.ErrNotExist) {
+		return wholefile.Place(dir+restoring, dir)
+	}
+	if err := setMarkAside(dir); err != nil {
+		return err
+	}
+	if err := wholefile.Place(dir+restoring, dir); err != nil {
+		return err
+	}
+	return os.Remove(dir + markAside)
+}
+
+// setMarkAside takes the file BACKUP out of the copy beside dir.
+func setMarkAside(dir string) error {
+	if err := os.Rename(filepath.Join(dir+restoring, "BACKUP"), dir+markAside); err != nil {
+		return err
+	}
+	return errors.Join(wholefile.SyncDir(filepath.Dir(dir)), wholefile.SyncDir(dir+restoring))
+}
+
+// backToBackup puts right what a restore to dir has left that was killed while the copy got its name.
+func backToBackup(dir string) error {
+	content, err := os.ReadFile(dir + markAside)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case !bytes.HasPrefix(content, []byte("EVFBACK1")): // as FORMAT.md has it
+		return usage("%s is in the way, and no restore has left it: move it elsewhere", dir+markAside)
+	}
+	if _, err := os.Stat(dir + restoring); errors.Is(err, fs.ErrNotExist) { // the copy had its name already
+		return os.Remove(dir + markAside)
+	}
+	return wholefile.Place(dir+markAside, filepath.Join(dir+restoring, "BACKUP"))
 }

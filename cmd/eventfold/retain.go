@@ -65,13 +65,35 @@ func runRetain(ctx context.Context, c *cli.Command) error {
 		}
 		return err
 	}
-	done, err := policy.Run(ctx, db)
+	progress := newProgress(c, "retain", "events", 0)
+	defer progress.end()
+	done, err := policy.Run(ctx, &countedErasures{db, progress})
+	progress.end()
 	return tellRetained(ctx, c, db, done, err)
+}
+
+// countedErasures are those of a policy, which tell a progress how many events each has erased.
+type countedErasures struct {
+	retain.DB
+	progress *progress
+}
+
+func (e *countedErasures) ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error) {
+	result, err := e.DB.ExecContext(ctx, text, args...)
+	if err == nil {
+		if n, err := result.RowsAffected(); err == nil {
+			e.progress.add(n)
+		}
+	}
+	return result, err
 }
 
 // planRetain tells what each rule would erase.
 func planRetain(ctx context.Context, c *cli.Command, db *sql.DB, policy *retain.Policy) error {
+	progress := newProgress(c, "reading", "", 0)
+	defer progress.end()
 	plan, err := policy.Plan(ctx, db)
+	progress.end()
 	if err != nil {
 		return err
 	}
@@ -107,5 +129,5 @@ func tellRetained(ctx context.Context, c *cli.Command, db *sql.DB, done []retain
 	if failed != nil {
 		return failed
 	}
-	return awaitErasures(ctx, db, 0)
+	return awaitErasures(ctx, c, db, 0)
 }

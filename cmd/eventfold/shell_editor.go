@@ -28,11 +28,15 @@ func newEditor(sh *shell, remember bool) *editor {
 	e.line.Prompt.Primary(func() string { return e.prompt })
 	e.line.Prompt.Secondary(func() string { return pad(0, len(e.prompt)-4) + "..> " })
 	e.line.AcceptMultiline = func(line []rune) bool { return wholeEntries(string(line)) }
-	if sh.console.colour {
-		e.line.SyntaxHighlighter = func(line []rune) string { return highlight(sh.console, string(line)) }
+	e.line.SyntaxHighlighter = func(line []rune) string {
+		if sh.console.colour {
+			return highlight(sh.console, string(line)) + roomBelow
+		}
+		return string(line) + roomBelow
 	}
 	c := &completer{session: sh.session}
 	e.line.Completer = func(line []rune, cursor int) readline.Completions {
+		e.askWhere(true) // what there is to choose from takes as much room as there is
 		cursor = min(cursor, len(line))
 		return c.complete(string(line[:cursor]), string(line[cursor:]))
 	}
@@ -44,6 +48,16 @@ func newEditor(sh *shell, remember bool) *editor {
 	}
 	return e
 }
+
+// roomBelow moves the cursor two lines down, which scrolls at the bottom of the terminal, and back. The
+// editor needs a line below the last one that it draws.
+const roomBelow = "\x1bD\x1bD\x1b[2A"
+
+// askWhere says whether the editor asks the terminal where the cursor is, whenever it draws. The answer
+// comes among what is typed, and the editor drops the keys that it reads together with it: those of
+// somebody who is quick, or what is pasted into a terminal that does not mark it. So it asks only where
+// it cannot do without.
+func (e *editor) askWhere(ask bool) { _ = e.line.Config.Set("cursor-position-probe", ask) }
 
 // takePastes has the terminal mark what is pasted, so that it is one text, however many lines it has,
 // and none of it is taken for keys: they would be a Tab that completes, or the terminal's answer to
@@ -66,6 +80,7 @@ func (e *editor) takePastes() {
 // read returns what was typed.
 func (e *editor) read(prompt string) (string, error) {
 	e.prompt = prompt
+	e.askWhere(false)
 	text, err := e.line.Readline()
 	if errors.Is(err, readline.ErrInterrupt) {
 		return "", errCancelled

@@ -28,8 +28,9 @@ type terminal struct {
 	keys    *os.File
 	command *exec.Cmd
 
-	mu     sync.Mutex // protects screen
-	screen strings.Builder
+	mu        sync.Mutex // protects screen and questions
+	screen    strings.Builder
+	questions int // where the cursor is
 }
 
 // atTerminal runs eventfold at a terminal of 100 columns and 30 lines.
@@ -57,6 +58,9 @@ func atTerminal(t *testing.T, environment []string, args ...string) *terminal {
 					break
 				}
 				asked = behind
+				x.mu.Lock()
+				x.questions++
+				x.mu.Unlock()
 				_, _ = io.WriteString(x.keys, "\x1b[1;1R") // where the cursor is
 			}
 			if err != nil {
@@ -271,6 +275,23 @@ func TestWhatIsPastedEndsWithItsFirstError(t *testing.T) {
 	x.awaitPrompt("eventfold> ")
 	x.typed("\x04")
 	assert.Equal(t, exitOK, x.end())
+}
+
+// What is typed quickly, or pasted into a terminal that does not mark it, comes together with what the
+// terminal answers to the editor's question where the cursor is, and is read together with it. So there
+// is no question: none of it is lost, and it runs line by line.
+func TestWhatComesFasterThanTheTerminalAnswersIsNotLost(t *testing.T) {
+	x := atTerminal(t, []string{"XDG_STATE_HOME=" + t.TempDir(), "NO_COLOR=1"}, "shell", smallStore(t))
+	x.awaitPrompt("eventfold> ")
+	x.typed(".mode csv\rSELECT 1\rAS one;\rSELECT 2\rAS two;\r")
+	x.await("one\r\n1\r\n")
+	x.await("two\r\n2\r\n")
+	x.awaitPrompt("eventfold> ")
+	x.typed("\x04")
+	assert.Equal(t, exitOK, x.end())
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	assert.Zero(t, x.questions)
 }
 
 func TestEntriesAreWholeWhenTheLastOneIs(t *testing.T) {

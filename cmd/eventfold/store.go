@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"time"
 
+	"github.com/urfave/cli/v3"
+
 	"github.com/eventfold/eventfold"
 )
 
@@ -40,14 +42,21 @@ func storeConfig(dsn string, mode eventfold.Mode) (eventfold.Config, error) {
 const erasurePause = 20 * time.Millisecond
 
 // awaitErasures waits until the erasures from a position on are done: until this process, or the
-// one that has the write lock, has written all of their segments anew.
-func awaitErasures(ctx context.Context, db *sql.DB, from int64) error {
+// one that has the write lock, has written all of their segments anew. It tells how many files are.
+func awaitErasures(ctx context.Context, c *cli.Command, db *sql.DB, from int64) error {
+	progress := newProgress(c, "erase", "files", 0)
+	defer progress.end()
+	most := int64(0) // files that were to be written anew or removed
 	for {
-		var open int
-		row := db.QueryRowContext(ctx, "SELECT COUNT(*) FROM $erasures WHERE position >= ? AND done_at IS NULL", from)
-		if err := row.Scan(&open); err != nil || open == 0 {
+		var open, files int64
+		row := db.QueryRowContext(ctx, `SELECT COUNT(*), COALESCE(SUM(pending), 0) FROM $erasures
+			WHERE position >= ? AND done_at IS NULL`, from)
+		if err := row.Scan(&open, &files); err != nil || open == 0 {
 			return err
 		}
+		most = max(most, files)
+		progress.total(most)
+		progress.set(most - files)
 		select {
 		case <-time.After(erasurePause):
 		case <-ctx.Done():

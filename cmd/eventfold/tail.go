@@ -202,6 +202,8 @@ func tail(ctx context.Context, c *cli.Command) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
+	waiting := newProgress(c, "reading", "", 0)
+	defer waiting.end()
 	text, args, err := tailStatement(ctx, c, s, f)
 	if err != nil {
 		return err
@@ -211,8 +213,9 @@ func tail(ctx context.Context, c *cli.Command) (err error) {
 		if err != nil {
 			return inCondition(err, 1)
 		}
-		return o.rows(rows, func() {})
+		return o.rows(rows, waiting.end)
 	}
+	waiting.end()
 	err = o.follow(ctx, func(ctx context.Context) (*sql.Rows, error) {
 		return s.conn.QueryContext(ctx, text, args...)
 	})

@@ -86,7 +86,7 @@ func verify(ctx context.Context, c *cli.Command) error {
 
 // String says it in sentences.
 func (v verified) String() string {
-	text := fmt.Sprintf("%s in %d segments checked, %s", events(v.Events), v.Segments, byteSize(v.Bytes))
+	text := fmt.Sprintf("%s in %s checked, %s", events(v.Events), plural(v.Segments, "segment"), byteSize(v.Bytes))
 	if v.Receipt != "" {
 		position, _, _ := strings.Cut(v.Receipt, ":")
 		text += "; the first " + position + " are those of the receipt"

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"iter"
@@ -29,6 +30,7 @@ type Format struct {
 	read      func(r io.Reader, o ReadOptions) iter.Seq2[eventfold.Event, error]
 	target    func(path string, p Plan) (Target, error)
 	readFile  func(path string) iter.Seq2[eventfold.Event, error]
+	count     func(ctx context.Context, path string) (int64, error) // of what readFile reads
 }
 
 // lineFormat is that of lines of JSON.
@@ -40,8 +42,14 @@ var lineFormat = &Format{
 var Formats = []*Format{
 	lineFormat,
 	{Name: "csv", Extensions: []string{".csv"}, Text: true, newWriter: newTable, read: readTable},
-	{Name: "parquet", Extensions: []string{".parquet", ".pq"}, target: openParquet, readFile: readParquet},
-	{Name: "sqlite", Extensions: []string{".sqlite", ".sqlite3", ".db"}, target: openSQLite, readFile: readSQLite},
+	{
+		Name: "parquet", Extensions: []string{".parquet", ".pq"},
+		target: openParquet, readFile: readParquet, count: countParquet,
+	},
+	{
+		Name: "sqlite", Extensions: []string{".sqlite", ".sqlite3", ".db"},
+		target: openSQLite, readFile: readSQLite, count: countSQLite,
+	},
 }
 
 // FormatNames are the names of the formats, separated by a comma.
@@ -80,4 +88,16 @@ func FormatOf(name, path string) (*Format, Compression, error) {
 		return nil, 0, fmt.Errorf("there is no format %q; the formats are %s", name, FormatNames())
 	}
 	return nil, 0, fmt.Errorf("the name %s does not say in which format; say it with --format: %s", path, FormatNames())
+}
+
+// Count returns how many events a file has that is no text, 0 if it cannot be told: reading says why.
+func Count(ctx context.Context, path string, f *Format) int64 {
+	if f.count == nil {
+		return 0
+	}
+	n, err := f.count(ctx, path)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
 }

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -24,15 +25,17 @@ import (
 // other programs can look into with its functions of JSON, and BLOB otherwise.
 const sqliteSchema = `
 CREATE TABLE events (
-	position INTEGER PRIMARY KEY, stream TEXT NOT NULL, version INTEGER NOT NULL, id TEXT NOT NULL UNIQUE,
+	position INTEGER PRIMARY KEY, stream TEXT NOT NULL, version INTEGER NOT NULL, id TEXT NOT NULL,
 	type TEXT NOT NULL, payload ANY, metadata ANY NOT NULL, tags TEXT, recorded_at TEXT NOT NULL,
 	redacted INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE eventfold_export (plan TEXT NOT NULL) STRICT;
 `
 
-// sqliteIndexes are made last, when all is there.
+// sqliteIndexes are made last, when all is there: ids come in any order, so that keeping an index of
+// them meanwhile would touch a page somewhere for every event.
 const sqliteIndexes = `
+CREATE UNIQUE INDEX IF NOT EXISTS events_by_id ON events (id);
 CREATE UNIQUE INDEX IF NOT EXISTS events_by_stream ON events (stream, version);
 CREATE INDEX IF NOT EXISTS events_by_type ON events (type);
 DROP TABLE eventfold_export;
@@ -285,6 +288,19 @@ func readSQLite(path string) iter.Seq2[eventfold.Event, error] {
 			yield(eventfold.Event{}, err)
 		}
 	}
+}
+
+func countSQLite(ctx context.Context, path string) (n int64, err error) {
+	if _, err := os.Stat(path); err != nil {
+		return 0, err
+	}
+	db, err := openSQLiteFile(path, "mode=ro")
+	if err != nil {
+		return 0, err
+	}
+	defer db.Close()
+	err = db.QueryRowContext(ctx, "SELECT COUNT(*) FROM events").Scan(&n)
+	return n, err
 }
 
 func scanSQLite(rows *sql.Rows) (e eventfold.Event, err error) {

@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/eventfold/eventfold/engine/vfs"
 )
@@ -18,21 +17,21 @@ import (
 // Private is the mode of files that are their owner's alone, as stores are.
 const Private fs.FileMode = 0o600
 
-// unfinishedSuffix is what the names of files have at their end until they are whole.
-const unfinishedSuffix = ".tmp"
-
 // Write writes a file, and returns when it is durable. fill writes what is in it; if that is an
-// error nothing has happened. The file stands beside its name until it has it, as NAME.*.tmp. If the
-// name is a link, the file that it leads to is replaced.
+// error nothing has happened. The file stands beside its name until it has it, and what is there of
+// earlier ones that were killed is removed. Several may write the same name at the same moment: it is
+// that of one of them, whole. If the name is a link, the file that it leads to is replaced.
 func Write(name string, mode fs.FileMode, fill func(w io.Writer) error) error {
 	name, err := Resolve(name)
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*"+unfinishedSuffix) // for its owner alone
+	sweep(name)
+	f, held, err := create(name)
 	if err != nil {
 		return err
 	}
+	defer held.Close()
 	err = write(f, mode, fill)
 	if err = errors.Join(err, f.Close()); err == nil {
 		err = Place(f.Name(), name)
@@ -57,14 +56,6 @@ func write(f *os.File, mode fs.FileMode, fill func(w io.Writer) error) error {
 		}
 	}
 	return f.Sync()
-}
-
-// IsUnfinished reports whether a name is that of a file which Write had begun when it was killed, to
-// be called name.
-func IsUnfinished(unfinished, name string) bool {
-	number, ok := strings.CutPrefix(unfinished, name+".")
-	number, temporary := strings.CutSuffix(number, unfinishedSuffix)
-	return ok && temporary && number != "" && strings.Trim(number, "0123456789") == ""
 }
 
 // Content is a fill that writes some bytes.

@@ -56,3 +56,30 @@ func TestALinkStaysALinkAndADirectoryADirectory(t *testing.T) {
 		require.ErrorAs(t, err, new(*NotFileError), name)
 	}
 }
+
+// Whoever writes a file removes what those have left who were killed at that, and nothing else: what
+// another one is writing at the moment has its lock.
+func TestWhatAKilledOneHasLeftGoesWithTheNextWrite(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "ledger")
+	left := name + ".eventfold-12.tmp"
+	others := []string{name + ".12.tmp", name + ".eventfold-.tmp", name + ".eventfold-mine.tmp", name + "2.eventfold-1.tmp"}
+	for _, file := range append(others, left) {
+		require.NoError(t, os.WriteFile(file, []byte("half"), 0o600))
+	}
+	require.NoError(t, os.Mkdir(name+".eventfold-7.tmp", 0o700))
+	inside := func(w io.Writer) error { // two at the same moment
+		require.NoError(t, Write(name, Private, Content([]byte("inner"))))
+		_, err := io.WriteString(w, "outer")
+		return err
+	}
+	require.NoError(t, Write(name, Private, inside))
+	assert.Equal(t, "outer", content(t, name))
+	assert.NoFileExists(t, left)
+	for _, file := range others {
+		assert.FileExists(t, file, "it is somebody else's")
+	}
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	assert.Len(t, entries, len(others)+2)
+}
