@@ -23,7 +23,7 @@ var _ lineSource = (*editor)(nil)
 // newEditor makes the editor of a shell, which keeps what is typed in a file if remember says so.
 func newEditor(sh *shell, remember bool) *editor {
 	e := &editor{line: readline.NewShell()}
-	_ = e.line.Config.Set("show-all-if-ambiguous", true) // the first Tab shows what there is
+	e.showProposals()
 	e.takePastes()
 	e.line.Prompt.Primary(func() string { return e.prompt })
 	e.line.Prompt.Secondary(func() string { return pad(0, len(e.prompt)-4) + "..> " })
@@ -47,6 +47,15 @@ func newEditor(sh *shell, remember bool) *editor {
 		}
 	}
 	return e
+}
+
+// showProposals has the first Tab write what all that may stand there begin with, and show what there is
+// to choose from; each further one takes the next of them.
+func (e *editor) showProposals() {
+	_ = e.line.Config.Set("menu-complete-display-prefix", true)
+	for _, mode := range []string{"emacs-standard", "vi-insert"} {
+		_ = e.line.Config.Bind(mode, "\t", "menu-complete", false)
+	}
 }
 
 // roomBelow moves the cursor two lines down, which scrolls at the bottom of the terminal, and back. The

@@ -196,6 +196,17 @@ func TestTheShellCompletesAtTab(t *testing.T) {
 	assert.Equal(t, exitOK, x.end())
 }
 
+func TestTheFirstTabShowsWhatThereIsToChooseFrom(t *testing.T) {
+	x := atTerminal(t, []string{"XDG_STATE_HOME=" + t.TempDir(), "NO_COLOR=1"}, "shell", smallStore(t))
+	x.awaitPrompt("eventfold> ")
+	x.typed("SELECT str")
+	x.await("SELECT str")
+	x.typed("\t")
+	x.await("stream")
+	x.await("strftime(")
+	x.await("string_agg(")
+}
+
 func TestASignalLeavesTheTerminalAsItWas(t *testing.T) {
 	x := atTerminal(t, []string{"XDG_STATE_HOME=" + t.TempDir()}, "shell", smallStore(t))
 	x.awaitPrompt("eventfold> ")
