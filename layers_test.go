@@ -33,9 +33,11 @@ var layers = map[string][]string{
 
 	"query": {
 		"parser", "engine", "query/internal/expr", "query/internal/fault",
-		"query/internal/jsonpath", "query/internal/value", "query/internal/viewstate", "internal/sabotage",
+		"query/internal/exact", "query/internal/jsonpath", "query/internal/value", "query/internal/viewstate",
+		"internal/sabotage",
 	},
-	"query/internal/viewstate": {"query/internal/value"},
+	"query/internal/viewstate": {"query/internal/exact", "query/internal/value"},
+	"query/internal/exact":     {},
 	"query/internal/expr": {
 		"parser", "engine", "query/internal/fault", "query/internal/jsonpath", "query/internal/value",
 	},

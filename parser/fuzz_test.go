@@ -2,8 +2,13 @@ package parser
 
 import (
 	"errors"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // FuzzScan holds that the tokens are in the text and in order, that parentheses find each other,
@@ -112,4 +117,21 @@ func FuzzSplit(f *testing.F) {
 			rest = rest[i+len(s):]
 		}
 	})
+}
+
+// TestTheSeedsHaveEveryWordOfTheGrammar: what no seed has, a fuzzer seldom finds.
+func TestTheSeedsHaveEveryWordOfTheGrammar(t *testing.T) {
+	grammar, err := os.ReadFile("GRAMMAR.md")
+	require.NoError(t, err)
+	seeds := map[string]bool{}
+	for _, text := range corpus() {
+		for _, word := range regexp.MustCompile(`[A-Z]+`).FindAllString(strings.ToUpper(text), -1) {
+			seeds[word] = true
+		}
+	}
+	words := regexp.MustCompile(`"([A-Z]+)"`).FindAllStringSubmatch(string(grammar), -1)
+	require.Greater(t, len(words), 100)
+	for _, word := range words {
+		assert.True(t, seeds[word[1]], "no seed has the word %s", word[1])
+	}
 }

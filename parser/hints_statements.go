@@ -14,6 +14,7 @@ const (
 	procedure   = "there are no procedures"
 	programs    = "programs prepare statements"
 	follows     = "write SELECT ... FOLLOW"
+	inGo        = "functions are written in Go, and given to the database by the program; SHOW FUNCTIONS lists them"
 	another     = "open the other store as a database of its own"
 	settings    = "settings stand in the data source name"
 	snapshots   = "every transaction reads one snapshot: write BEGIN, or BEGIN ISOLATION LEVEL SERIALIZABLE"
@@ -31,22 +32,29 @@ const (
 // foreignStatements tells for the first words of statements of other dialects what to say. What
 // begins with several of the words counts before what begins with the first.
 var foreignStatements = map[string]string{
-	"ABORT":      "write ROLLBACK",
-	"ALTER":      alters,
-	"ANALYSE":    "write EXPLAIN ANALYZE SELECT ...; the store keeps its own statistics",
-	"ANALYZE":    "write EXPLAIN ANALYZE SELECT ...; the store keeps its own statistics",
-	"APPEND":     "write INSERT INTO name (type, payload) VALUES ('Type', '{}')",
-	"ATTACH":     another,
-	"CACHE":      care,
-	"CALL":       procedure,
-	"CHECK":      "write VERIFY",
-	"CHECKPOINT": care,
-	"CHECKSUM":   "write VERIFY",
-	"CLOSE":      cursors,
-	"CLUSTER":    care,
-	"COMMENT":    "what there is to say belongs into events; a comment begins with --",
-	"COMPACT":    care,
-	"COPY":       "write INSERT INTO ... VALUES ...",
+	"ABORT":            "write ROLLBACK",
+	"ALTER":            alters,
+	"ANALYSE":          "write EXPLAIN ANALYZE SELECT ...; the store keeps its own statistics",
+	"ANALYZE":          "write EXPLAIN ANALYZE SELECT ...; the store keeps its own statistics",
+	"APPEND":           "write INSERT INTO name (type, payload) VALUES ('Type', '{}')",
+	"ATTACH":           another,
+	"CACHE":            care,
+	"CALL":             procedure,
+	"CHECK":            "write VERIFY",
+	"CHECKPOINT":       care,
+	"CHECKSUM":         "write VERIFY",
+	"CLOSE":            cursors,
+	"CLUSTER":          care,
+	"COMMENT":          "what there is to say belongs into events; a comment begins with --",
+	"COMPACT":          care,
+	"COPY":             "write INSERT INTO ... VALUES ...",
+	"CREATE FUNCTION":  inGo,
+	"CREATE MACRO":     inGo,
+	"CREATE AGGREGATE": inGo,
+	"DROP FUNCTION":    inGo,
+	"SUBSCRIBE":        follows,
+	"TAIL":             follows,
+
 	"CREATE":     "a stream begins with its first event; there is nothing to create but a VIEW",
 	"DEALLOCATE": programs,
 	"DECLARE":    cursors,

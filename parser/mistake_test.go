@@ -41,6 +41,7 @@ var mistakes = []struct{ text, place, msg string }{
 	{"SELECT ?32766, ?", "1:16", "at most 32766 parameters"},
 	{"SELECT $1a", "1:8", "a parameter is written"},
 	{"SELECT :1", "1:8", "a parameter is written"},
+	{"SELECT json_object('a': 1)", "1:23", "write json_object(key, value, ...)"},
 	// operators of other dialects
 	{"SELECT 4//2", "1:9", "integer division is DIV"},
 	{"SELECT payload #>> '{a,b}' FROM t", "1:16", "payload->>'$.a.b'"},

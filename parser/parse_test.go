@@ -239,7 +239,15 @@ func corpus() []string {
 	for _, m := range mistakes {
 		texts = append(texts, m.text)
 	}
-	return texts
+	return append(texts, moreSeeds...)
+}
+
+// moreSeeds have the words of the grammar that no table has.
+var moreSeeds = []string{
+	"BEGIN DEFERRED TRANSACTION",
+	"SELECT CAST(a AS CHARACTER VARYING(3)), b::TIMESTAMP WITHOUT TIME ZONE, LOCALTIME, LOCALTIMESTAMP",
+	"SELECT t + INTERVAL 1 YEAR - INTERVAL 2 QUARTER + INTERVAL '3' WEEK, u - INTERVAL 4 MINUTE",
+	"SELECT INTERVAL 5 SECOND, INTERVAL 6 MILLISECOND, INTERVAL 7 MICROSECOND",
 }
 
 // TestPlaces looks at the places of the nodes, which errors of later stages point at.

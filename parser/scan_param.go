@@ -46,7 +46,11 @@ func (s *scanner) param(sign byte) {
 	}
 	name := s.text[s.at+1 : end]
 	if name == "" || isDigit(name[0]) {
-		s.fail(s.at, "a parameter is written ?, ?3, $3, :name or @name")
+		hint := ""
+		if sign == ':' && name == "" {
+			hint = "write json_object(key, value, ...)"
+		}
+		s.fail(s.at, "a parameter is written ?, ?3, $3, :name or @name", hint)
 		return
 	}
 	s.checkLetters(s.text[s.at:end])

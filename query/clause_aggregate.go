@@ -197,6 +197,9 @@ func (c *aggregateCall) arityHint(call *parser.Call) string {
 
 func (c *aggregateCall) compileArgs(args []parser.Expr, inner *clauseScope) error {
 	for _, a := range args {
+		if row, ok := a.(*parser.Row); ok {
+			return c.refuseRow(row)
+		}
 		x, err := inner.compile(a)
 		if err != nil {
 			return err
@@ -217,6 +220,20 @@ func (c *aggregateCall) compileArgs(args []parser.Expr, inner *clauseScope) erro
 		c.collate = c.args[0].Collate
 	}
 	return nil
+}
+
+// refuseRow says what to write for an argument that is a row of values.
+func (c *aggregateCall) refuseRow(row *parser.Row) error {
+	e := errorf(BadStatement, row.Pos, "%s() aggregates values, and no rows of several", c.shown())
+	switch {
+	case c.def.many:
+		e.Hint = "write COUNT(DISTINCT " + exprTexts(row.Items) + ") without the inner parentheses, or COUNT(*)"
+	case c.name == "max" || c.name == "min":
+		e.Hint = "write " + c.name + "_by(x, y) for the x of the row that y decides"
+	default:
+		e.Hint = "aggregate each value by itself"
+	}
+	return e
 }
 
 // compileFraction compiles the last argument of a percentile, which no row has a say in.
@@ -334,7 +351,10 @@ func (c *aggregateCall) take(s *aggState, keep *keeper, v []value.Value) error {
 			return err
 		}
 	}
-	if !c.def.holds {
+	switch {
+	case c.def.exact:
+		return c.addUp(s, keep, v)
+	case !c.def.holds:
 		return c.def.step(s, c, v)
 	}
 	before := s.size()
@@ -343,6 +363,18 @@ func (c *aggregateCall) take(s *aggState, keep *keeper, v []value.Value) error {
 	}
 	if more := s.size() - before; more != 0 {
 		keep.budget.discard(before) // the text that was there
+		return keep.account(more)
+	}
+	return nil
+}
+
+// addUp adds a row to sums, and accounts for them where they grow.
+func (c *aggregateCall) addUp(s *aggState, keep *keeper, v []value.Value) error {
+	before := s.sums()
+	if err := c.def.step(s, c, v); err != nil {
+		return err
+	}
+	if more := s.sums() - before; more != 0 {
 		return keep.account(more)
 	}
 	return nil

@@ -187,8 +187,13 @@ func (t *groupTable) merge(after *groupTable) error {
 			if err := a.def.merge(&into.aggs[i], &g.aggs[i], a); err != nil {
 				return err
 			}
-			if gone := both - into.aggs[i].size(); gone > 0 {
+			switch gone := both - into.aggs[i].size(); {
+			case gone > 0:
 				t.keep.drop(gone)
+			case gone < 0: // a sum needs more room than those that it is of
+				if err := t.keep.account(-gone); err != nil {
+					return err
+				}
 			}
 		}
 	}

@@ -198,19 +198,12 @@ func (g *groupedRows) readWeighed() (done bool, err error) {
 	if cerr := in.close(); err == nil {
 		err = cerr
 	}
-	if err == errTooFine || err == nil && g.table.overflows() {
+	if err == errTooFine {
 		g.table.keep.release()
 		g.table = newGroupTable(g.plan, g.ex.budget)
 		return false, nil
 	}
 	return true, err
-}
-
-// overflows reports whether a sum has left the integers. Of rows in the order of the log it may not.
-func (t *groupTable) overflows() bool {
-	return slices.ContainsFunc(t.groups, func(g *group) bool {
-		return slices.ContainsFunc(g.aggs, func(s aggState) bool { return s.overflow })
-	})
 }
 
 // explain tells that no event is read.

@@ -1,6 +1,7 @@
 package query
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/eventfold/eventfold/parser"
@@ -39,8 +40,39 @@ func (s *clauseScope) newSubPlan(sel *parser.Select) (*subPlan, error) {
 	p := &subPlan{number: s.subs, pos: sel.Pos}
 	plan, err := s.compileSelect(sel,
 		queryScope{parent: s, ctes: s.ctes, nested: true, depth: s.depth + 1})
+	if err != nil {
+		return nil, err
+	}
 	p.plan = plan
-	return p, err
+	s.noteSubPlan(p)
+	return p, nil
+}
+
+// noteSubPlan remembers a sub-query for EXPLAIN, once for each place in the text.
+func (s *clauseScope) noteSubPlan(p *subPlan) {
+	if s.subplans == nil {
+		return
+	}
+	if i := slices.IndexFunc(*s.subplans, func(q *subPlan) bool { return q.pos == p.pos }); i >= 0 {
+		(*s.subplans)[i] = p
+		return
+	}
+	*s.subplans = append(*s.subplans, p)
+}
+
+// explain tells what a sub-query reads. One that is a semi-join has been told.
+func (p *subPlan) explain(x *explainer) {
+	if p.semi != nil {
+		return
+	}
+	x.depth++
+	p.plan.explain(x)
+	x.depth--
+	how := "run once"
+	if p.plan.outer {
+		how = "run for each row"
+	}
+	x.step("sub-query", "%s", how)
 }
 
 // oneColumn refuses a sub-query that does not give exactly one column.

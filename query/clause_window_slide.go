@@ -132,7 +132,11 @@ func (s *slider) turn(to stretch) error {
 			return err
 		}
 		if n > 0 {
+			before := s.front[n].sums()
 			if err := call.def.merge(&s.front[n], &s.front[n-1], call); err != nil {
+				return err
+			}
+			if err := s.keep.account(s.front[n].sums() - before); err != nil {
 				return err
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"github.com/eventfold/eventfold/parser"
+	"github.com/eventfold/eventfold/query/internal/exact"
 	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
@@ -35,6 +36,7 @@ type aggregate struct {
 
 	// room is how many bytes the text of the state grows by with a row, at most; nil if there is none.
 	room  func(v []value.Value) int
+	exact bool // the state has sums that are not rounded, which may take room
 	grows bool // the text of the state is the result, and only grows
 	holds bool // the state holds values of one row
 
@@ -51,11 +53,11 @@ type aggregate struct {
 // An aggState is what one group knows of one aggregate.
 type aggState struct {
 	n        int64 // rows
-	sum      int64 // exact, while real is false
-	overflow bool  // sum has overflowed
-	real     bool  // some value was no integer
-	total    float64
-	rest     float64 // what rounding took from total (Neumaier's variant of Kahan's summation)
+	sum      int64 // of the integers, less wraps times 2^64
+	wraps    int64
+	real     bool       // some value was no integer
+	total    exact.Sum  // of the values that were none
+	squares  *exact.Sum // of all of them
 	value    value.Value
 	text     []byte // of the values that are held, or what has been put together
 	distinct map[string]struct{}
@@ -116,7 +118,7 @@ func argType(args []*expr.Expr) (Type, bool) { return args[0].Type, true }
 
 // size is how many bytes the state takes besides itself.
 func (s *aggState) size() int64 {
-	n := int64(cap(s.text))
+	n := int64(cap(s.text)) + s.sums()
 	if s.held != nil {
 		n += s.held.bytes
 	}
@@ -125,6 +127,15 @@ func (s *aggState) size() int64 {
 	}
 	if s.pairs != nil {
 		n += pairMomentsSize
+	}
+	return n
+}
+
+// sums is how many bytes of it are those of sums that are not rounded.
+func (s *aggState) sums() int64 {
+	n := s.total.Size()
+	if s.squares != nil {
+		n += squaresSize + s.squares.Size()
 	}
 	return n
 }
@@ -144,7 +155,10 @@ func (s *aggState) grow(n int, keep *keeper) error {
 	return keep.account(int64(cap(s.text)-size) - old)
 }
 
-const pairMomentsSize = int64(unsafe.Sizeof(pairMoments{}))
+const (
+	pairMomentsSize = int64(unsafe.Sizeof(pairMoments{}))
+	squaresSize     = int64(unsafe.Sizeof(exact.Sum{}))
+)
 
 // shortText is how long the text of a number or a time is at most.
 const shortText = 40

@@ -2,7 +2,9 @@ package query
 
 import (
 	"math"
+	"math/big"
 
+	"github.com/eventfold/eventfold/query/internal/exact"
 	"github.com/eventfold/eventfold/query/internal/expr"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
@@ -13,11 +15,11 @@ var numberAggregates = map[string]*aggregate{
 		step: stepCount, merge: mergeCount, final: finalCount},
 	"count_if": {min: 1, max: 1, typ: typeOf(Integer, false),
 		step: stepCountIf, merge: mergeCount, final: finalCount},
-	"sum": {min: 1, max: 1, numbers: true, typ: sumType,
+	"sum": {min: 1, max: 1, numbers: true, exact: true, typ: sumType,
 		step: stepSum, merge: mergeSum, final: finalSum},
-	"total": {min: 1, max: 1, numbers: true, typ: typeOf(Real, false),
+	"total": {min: 1, max: 1, numbers: true, exact: true, typ: typeOf(Real, false),
 		step: stepSum, merge: mergeSum, final: finalTotal},
-	"avg": {min: 1, max: 1, numbers: true, typ: typeOf(Real, true),
+	"avg": {min: 1, max: 1, numbers: true, exact: true, typ: typeOf(Real, true),
 		step: stepSum, merge: mergeSum, final: finalAvg},
 
 	"var_pop":     moments(0, false),
@@ -75,7 +77,8 @@ func addend(x value.Value, c *aggregateCall) (value.Value, error) {
 	return n, nil
 }
 
-// stepSum adds a number. Integers are added exactly as long as there is nothing else.
+// stepSum adds a number. Integers and reals are added apart, both without rounding, so that the sum
+// does not depend on the order of the rows, nor on which parts they are added in.
 func stepSum(s *aggState, c *aggregateCall, v []value.Value) error {
 	x := v[0]
 	if !x.Kind.IsNumber() {
@@ -87,51 +90,57 @@ func stepSum(s *aggState, c *aggregateCall, v []value.Value) error {
 	s.n++
 	if x.Kind == value.Int {
 		s.addInt(x.N)
-		s.addReal(float64(x.N))
 		return nil
 	}
 	s.real = true
-	s.addReal(x.F)
+	s.total.Add(x.F)
 	return nil
 }
 
+// addInt adds to the sum of integers, which has 128 bits.
 func (s *aggState) addInt(n int64) {
 	sum := s.sum + n
 	if (sum > s.sum) != (n > 0) && n != 0 {
-		s.overflow = true
+		s.wraps += 1 | n>>63 // 1 or -1: as n
 	}
 	s.sum = sum
 }
 
-func (s *aggState) addReal(f float64) {
-	t := s.total + f
-	if math.Abs(s.total) >= math.Abs(f) {
-		s.rest += (s.total - t) + f
-	} else {
-		s.rest += (f - t) + s.total
-	}
-	s.total = t
+// addInts adds another sum of integers.
+func (s *aggState) addInts(sum, wraps int64) {
+	s.addInt(sum)
+	s.wraps += wraps
 }
 
 func mergeSum(s, after *aggState, _ *aggregateCall) error {
 	s.n += after.n
-	s.addInt(after.sum)
-	s.overflow = s.overflow || after.overflow
+	s.addInts(after.sum, after.wraps)
 	s.real = s.real || after.real
-	s.addReal(after.total)
-	s.rest += after.rest
+	s.total.Merge(&after.total)
 	return nil
 }
 
-// float is the sum as a real, of integers without a loss.
+// float is the sum as a real, rounded once.
 func (s *aggState) float() float64 {
-	if !s.real && !s.overflow {
+	switch {
+	case !s.real && s.wraps == 0:
 		return float64(s.sum)
+	case s.sum == 0 && s.wraps == 0:
+		return s.total.Float()
 	}
-	if f := s.total + s.rest; !math.IsNaN(f) {
-		return f
-	}
-	return s.total // beyond the range of numbers, where nothing can be put right
+	sum := s.both()
+	return sum.Float()
+}
+
+// both is the sum of integers and reals.
+func (s *aggState) both() exact.Sum {
+	sum := s.total
+	sum.Detach()
+	sum.Add(float64(s.sum >> 32 << 32)) // no float has all digits of it
+	sum.Add(float64(s.sum & math.MaxUint32))
+	sum.AddProduct(float64(s.wraps>>32<<32), 1<<64)
+	sum.AddProduct(float64(s.wraps&math.MaxUint32), 1<<64)
+	return sum
 }
 
 func finalSum(s *aggState, _ *aggregateCall, _ *expr.Env) (value.Value, error) {
@@ -140,7 +149,7 @@ func finalSum(s *aggState, _ *aggregateCall, _ *expr.Env) (value.Value, error) {
 		return null, nil
 	case s.real:
 		return value.OfReal(s.float()), nil
-	case s.overflow:
+	case s.wraps != 0:
 		return null, &Error{
 			Kind: BadValue, Pos: -1, Msg: "integer overflow in SUM", Hint: "TOTAL adds real numbers",
 		}
@@ -160,65 +169,68 @@ func finalAvg(s *aggState, _ *aggregateCall, _ *expr.Env) (value.Value, error) {
 }
 
 // moments is a variance, divided by less fewer than there are numbers, or the root of it. The state
-// has the first number in value, the mean of how far all are from it in total, and the sum of the
-// squares of the distances from the mean in rest (Welford): large numbers that are close to each
-// other lose nothing.
+// has the sum of the numbers as that of SUM has it, and the sum of their squares, both without
+// rounding: large numbers that are close to each other lose nothing, and the order is of no
+// consequence.
 func moments(less int64, root bool) *aggregate {
 	final := func(s *aggState, _ *aggregateCall, _ *expr.Env) (value.Value, error) {
 		if s.n <= less {
 			return null, nil
 		}
-		variance := s.rest / float64(s.n-less)
+		variance := s.variance(less)
 		if root {
 			variance = math.Sqrt(variance)
 		}
 		return value.OfReal(variance), nil
 	}
-	return &aggregate{min: 1, max: 1, numbers: true, typ: typeOf(Real, true),
+	return &aggregate{min: 1, max: 1, numbers: true, exact: true, typ: typeOf(Real, true),
 		step: stepMoments, merge: mergeMoments, final: final}
 }
 
+// variance is (n * squares - sum * sum) / (n * (n - less)), rounded once.
+func (s *aggState) variance(less int64) float64 {
+	whole := s.both()
+	sum, ok := whole.Big()
+	if !ok {
+		return math.NaN()
+	}
+	squares, _ := s.squares.Big()
+	n, rest := new(big.Float).SetInt64(s.n), new(big.Float).SetInt64(s.n-less)
+	squares.Sub(squares.Mul(squares, n), sum.Mul(sum, sum))
+	f, _ := new(big.Float).SetPrec(53).Quo(squares, n.SetPrec(128).Mul(n, rest)).Float64()
+	return f
+}
+
 func stepMoments(s *aggState, c *aggregateCall, v []value.Value) error {
+	if err := stepSum(s, c, v); err != nil {
+		return err
+	}
+	if s.squares == nil {
+		s.squares = &exact.Sum{}
+	}
 	n, err := addend(v[0], c)
 	if err != nil {
 		return err
 	}
-	if s.n == 0 {
-		s.value = n
+	if n.Kind == value.Int {
+		s.squares.AddSquare(n.N)
+	} else {
+		s.squares.AddProduct(n.F, n.F)
 	}
-	s.n++
-	x := apart(n, s.value)
-	distance := x - s.total
-	s.total += distance / float64(s.n)
-	s.rest += distance * (x - s.total)
 	return nil
 }
 
-// apart is how far a is from b, of integers without a loss.
-func apart(a, b value.Value) float64 {
-	if a.Kind == value.Int && b.Kind == value.Int {
-		if d := a.N - b.N; (d > 0) == (a.N > b.N) {
-			return float64(d)
-		}
-	}
-	return a.Real() - b.Real()
-}
-
-// mergeMoments joins the moments of two parts (Chan, Golub and LeVeque).
-func mergeMoments(s, after *aggState, _ *aggregateCall) error {
-	switch {
-	case after.n == 0:
-		return nil
-	case s.n == 0:
-		s.n, s.value, s.total, s.rest = after.n, after.value, after.total, after.rest
+func mergeMoments(s, after *aggState, c *aggregateCall) error {
+	if after.squares == nil {
 		return nil
 	}
-	n, m := float64(s.n), float64(after.n)
-	distance := after.total - s.total + apart(after.value, s.value)
-	s.total += distance * m / (n + m)
-	s.rest += after.rest + distance*distance*n*m/(n+m)
-	s.n += after.n
-	return nil
+	squares := exact.Sum{} // states of windows share what they have taken over
+	if s.squares != nil {
+		squares.Merge(s.squares)
+	}
+	squares.Merge(after.squares)
+	s.squares = &squares
+	return mergeSum(s, after, c)
 }
 
 // stepTruths counts in sum what is true.

@@ -19,7 +19,8 @@ var pairAggregates = map[string]*aggregate{
 }
 
 // pairMoments are the means of how far the numbers are from the first ones, and the sums of the
-// squares and products of the distances from them, as moments has them of one number.
+// squares and products of the distances from the means (Welford): large numbers that are close to
+// each other lose little.
 type pairMoments struct {
 	first   [2]value.Value
 	means   [2]float64
@@ -70,6 +71,7 @@ func stepPairs(s *aggState, c *aggregateCall, v []value.Value) error {
 	return nil
 }
 
+// mergePairs joins the moments of two parts (Chan, Golub and LeVeque).
 func mergePairs(s, after *aggState, _ *aggregateCall) error {
 	if after.n == 0 {
 		return nil
@@ -89,4 +91,14 @@ func mergePairs(s, after *aggState, _ *aggregateCall) error {
 	s.n += after.n
 	s.pairs = &joined
 	return nil
+}
+
+// apart is how far a is from b, of integers without a loss.
+func apart(a, b value.Value) float64 {
+	if a.Kind == value.Int && b.Kind == value.Int {
+		if d := a.N - b.N; (d > 0) == (a.N > b.N) {
+			return float64(d)
+		}
+	}
+	return a.Real() - b.Real()
 }

@@ -51,9 +51,9 @@ func TestAggregatesInPartsAreThoseOfTheWhole(t *testing.T) {
 	fill(t, store, 20_000)
 	everyAggregate(t, func(name, call string) {
 		x := fmt.Sprintf(call, "position * 7919 % 1009")
-		text := "SELECT type, round(" + x + ", 6) FROM $all GROUP BY type ORDER BY type"
-		if slices.Contains([]string{"group_concat", "string_agg", "json_group_array", "json_group_object"}, name) {
-			text = "SELECT type, " + x + " FROM $all GROUP BY type ORDER BY type"
+		text := "SELECT type, " + x + " FROM $all GROUP BY type ORDER BY type"
+		if name == "corr" || strings.HasPrefix(name, "covar") { // which are rounded in each part
+			text = "SELECT type, round(" + x + ", 6) FROM $all GROUP BY type ORDER BY type"
 		}
 		whole := rowsOf(t, &Session{Store: undividedStore{store}}, text)
 		assert.Equal(t, whole, rowsOf(t, &Session{Store: store}, text), text)

@@ -1,7 +1,6 @@
 package query
 
 import (
-	"math"
 	"math/bits"
 
 	"github.com/eventfold/eventfold/query/internal/expr"
@@ -57,7 +56,7 @@ func weighCountIf(s *aggState, _ *aggregateCall, v value.Value, n int64) error {
 	return nil
 }
 
-// weighSum adds the product, of reals with what rounding takes from it.
+// weighSum adds the product, without rounding.
 func weighSum(s *aggState, c *aggregateCall, v value.Value, n int64) error {
 	x, err := addend(v, c)
 	if err != nil {
@@ -65,35 +64,25 @@ func weighSum(s *aggState, c *aggregateCall, v value.Value, n int64) error {
 	}
 	s.n += n
 	if x.Kind == value.Int {
-		product, ok := times(x.N, n)
-		s.overflow = s.overflow || !ok
-		s.addInt(product)
-	} else {
-		s.real = true
+		s.addInts(times(x.N, n))
+		return nil
 	}
-	f := x.Real()
-	product := f * float64(n)
-	s.addReal(product)
-	if rest := math.FMA(f, float64(n), -product); !math.IsNaN(rest) {
-		s.rest += rest
-	}
+	s.real = true
+	s.total.AddProduct(x.F, float64(n))
 	return nil
 }
 
-// times is x times n, which is positive; ok is false if that is no int64.
-func times(x, n int64) (product int64, ok bool) {
-	size := uint64(x)
+// times is x times n, which is not negative: the number product + wraps * 2^64.
+func times(x, n int64) (product, wraps int64) {
+	hi, lo := bits.Mul64(uint64(x), uint64(n))
+	product, wraps = int64(lo), int64(hi)
 	if x < 0 {
-		size = -size
+		wraps -= n
 	}
-	hi, lo := bits.Mul64(size, uint64(n))
-	if hi != 0 || lo > math.MaxInt64 {
-		return 0, false
+	if product < 0 {
+		wraps++
 	}
-	if x < 0 {
-		return -int64(lo), true
-	}
-	return int64(lo), true
+	return product, wraps
 }
 
 // aggregateWeighed is aggregate for rows with weights.

@@ -75,6 +75,7 @@ type coreScope struct {
 	places     map[string]int     // of results, by their keys; made when it is needed first
 	nesting    bool               // some expression has a sub-query
 	semis      *[]*semiJoin       // of the sub-queries
+	subplans   *[]*subPlan        // the sub-queries in expressions
 
 	joins   map[*parser.Join]*joinNames
 	sharing bool                // some join has USING or NATURAL
@@ -342,8 +343,10 @@ func (s *clauseScope) special(c *parser.Call) (*expr.Expr, bool, error) {
 		return s.grouping(c)
 	}
 	if len(c.OrderBy) > 0 {
-		return nil, true, errorf(BadStatement, c.Pos,
+		e := errorf(BadStatement, c.Pos,
 			"%s() is no aggregate: it takes no ORDER BY", strings.ToUpper(c.Name))
+		e.Hint = expr.FunctionHints()[c.Name]
+		return nil, true, e
 	}
 	if windowFuncs[c.Name] != nil {
 		return nil, true, errorf(BadStatement, c.Pos,

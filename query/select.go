@@ -72,6 +72,7 @@ type corePlan struct {
 	nested   bool          // some expression has a sub-query
 	leaves   bool          // with FOLLOW over groups: a row may leave the result again
 	semis    []*semiJoin   // of the sub-queries, for EXPLAIN
+	subplans []*subPlan    // the sub-queries in expressions, for EXPLAIN
 	directed *directedScan // ORDER BY that the scan itself can give, nil if it cannot
 	texts    coreTexts
 }
@@ -116,6 +117,7 @@ func (c *statementCompiler) compileCore(
 		statementCompiler: c, queryScope: q, core: core,
 		groups: map[string]int{}, aggSlots: map[string]int{}, winSlots: map[string]int{},
 		ordinals: map[*expr.Expr]int{}, semis: new([]*semiJoin),
+		subplans: new([]*subPlan),
 	}
 	return cc.compile(order)
 }
@@ -162,6 +164,7 @@ func (c *coreScope) compile(order []parser.Order) (*corePlan, error) {
 		p.windows = newWindowPlan(c)
 	}
 	p.directed, p.nested, p.semis = c.direct(p, order), c.nesting, *c.semis
+	p.subplans = *c.subplans
 	if scan, ok := p.from.(*tableScan); ok && scan.events() != nil {
 		scan.repeats = c.dropsRepeats(p)
 	}
@@ -310,6 +313,9 @@ func (p *corePlan) explain(x *explainer, limit string) {
 	}
 	for _, j := range p.semis {
 		j.explain(x)
+	}
+	for _, sub := range p.subplans {
+		sub.explain(x)
 	}
 	if p.group != nil {
 		p.group.explain(x, p.texts.group)

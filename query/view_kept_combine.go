@@ -71,13 +71,15 @@ func (t *groupTable) adopt(other *groupTable) {
 // both returns a group that one is with what comes later.
 func (t *groupTable) both(one, later *group) (*group, error) {
 	sum := &group{keys: one.keys, aggs: slices.Clone(one.aggs)}
+	size := sum.size(0)
 	for i, a := range t.plan.aggs {
 		from := later.aggs[i]
 		if err := a.def.merge(&sum.aggs[i], &from, a); err != nil {
 			return nil, err
 		}
+		size += sum.aggs[i].sums()
 	}
-	return sum, t.keep.account(sum.size(0))
+	return sum, t.keep.account(size)
 }
 
 // combineKey gives the statement the group of one key.
@@ -124,9 +126,15 @@ func (r *keptRead) copyLevels(levels []*keptLevel, key []byte, one bool) error {
 	return nil
 }
 
-// detach makes a copy of a state one that may be added to: its text is no longer that of the other. The
-// text is that of the value, or of one before it, which had one.
+// detach makes a copy of a state one that may be added to: its sums and its text are no longer those of
+// the other. The text is that of the value, or of one before it, which had one.
 func (s *aggState) detach() {
+	s.total.Detach()
+	if s.squares != nil {
+		squares := *s.squares
+		squares.Detach()
+		s.squares = &squares
+	}
 	if s.text != nil {
 		s.text = nil
 		s.set(s.value)

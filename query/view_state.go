@@ -58,13 +58,13 @@ func writeLevels(ctx context.Context, to io.Writer, shape viewstate.Shape, level
 
 // kept is the state as it is written.
 func (s *aggState) kept() viewstate.State {
-	return viewstate.State{N: s.n, Sum: s.sum, Overflow: s.overflow, Real: s.real, Total: s.total, Rest: s.rest,
+	return viewstate.State{N: s.n, Sum: s.sum, Wraps: s.wraps, Real: s.real, Total: s.total, Squares: s.squares,
 		Value: s.value}
 }
 
 // keep makes the state what was written. It returns how many bytes that takes.
 func (s *aggState) keep(k *viewstate.State) int64 {
-	*s = aggState{n: k.N, sum: k.Sum, overflow: k.Overflow, real: k.Real, total: k.Total, rest: k.Rest}
+	*s = aggState{n: k.N, sum: k.Sum, wraps: k.Wraps, real: k.Real, total: k.Total, squares: k.Squares}
 	s.set(k.Value)
 	return s.size()
 }

@@ -23,15 +23,18 @@ var aggregateRows = []row{
 	{text: "SELECT round(corr({num}, id * id), 6) FROM t WHERE {int} > 0"},
 	{text: "SELECT id, stddev_pop({num}) OVER (ORDER BY id ROWS {few} PRECEDING) FROM t{where}"},
 	{text: "SELECT {key}, count_if({num} > 5), bool_and({num2} > 0), bool_or({num3} > 20) FROM t{where} GROUP BY 1",
-		theirs: "SELECT {key}, coalesce(count_if({num} > 5), 0), bool_and({num2} > 0), bool_or({num3} > 20) FROM t{where} GROUP BY 1"},
+		theirs: "SELECT {key}, coalesce(count_if({num} > 5), 0), bool_and({num2} > 0), bool_or({num3} > 20) FROM t{where} GROUP BY 1",
+		why:    "its count_if of NULLs alone is NULL"},
 	{text: "SELECT {key}, string_agg({val}, ', ' ORDER BY id{desc}) FROM t{where} GROUP BY 1",
-		theirs: "SELECT {key}, string_agg(CAST({val} AS VARCHAR), ', ' ORDER BY id{desc}) FROM t{where} GROUP BY 1"},
+		theirs: "SELECT {key}, string_agg(CAST({val} AS VARCHAR), ', ' ORDER BY id{desc}) FROM t{where} GROUP BY 1",
+		why:    "its string_agg takes no numbers"},
 	{text: "SELECT {key}, group_concat(s, '' ORDER BY {num} NULLS FIRST, id{desc}) FROM t{where} GROUP BY 1"},
 	{text: "SELECT string_agg(DISTINCT s, '-' ORDER BY s{desc}) FROM t{where}"},
 	{text: "SELECT {key}, first(s ORDER BY id{desc}), last(k ORDER BY id) FROM t WHERE s IS NOT NULL GROUP BY 1"},
 	{text: "SELECT mode(k || '') FROM t WHERE k = 'b'"},
 	{text: "SELECT COUNT(DISTINCT k, {key}) FROM t{where}",
-		theirs: "SELECT COUNT(DISTINCT (k, {key})) FILTER (WHERE ({key}) IS NOT NULL) FROM t{where}"},
+		theirs: "SELECT COUNT(DISTINCT (k, {key})) FILTER (WHERE ({key}) IS NOT NULL) FROM t{where}",
+		why:    "it counts rows as one value, which is not NULL where a column of it is; SQLite has neither, MySQL counts as we do"},
 }
 
 var groupingRows = []row{
@@ -47,6 +50,3 @@ var groupingRows = []row{
 	{text: "SELECT k, median({num}), grouping(k) FROM t{where} GROUP BY ROLLUP (k) HAVING COUNT(*) > 2"},
 	{text: "SELECT k, COUNT(*) AS c, SUM(COUNT(*)) OVER (PARTITION BY grouping(k)) FROM t{where} GROUP BY ROLLUP (k)"},
 }
-
-// pendingRows are constructs that eventfold may not have yet.
-var pendingRows []row

@@ -97,9 +97,14 @@ func (c *compiler) call(e *parser.Call) (*Expr, error) {
 	if err := f.checkCall(e); err != nil {
 		return nil, err
 	}
+	for _, a := range e.Args {
+		if isRow(a) {
+			return nil, rowArgument(e, a.At())
+		}
+	}
 	args, err := c.arguments(e)
 	if err != nil {
-		return nil, err
+		return nil, hintUnit(e, err)
 	}
 	if e.Name == "json_extract" {
 		if x, err := c.sharedExtract(e, args); x != nil || err != nil {

@@ -26,6 +26,11 @@ var functionHints = func() map[string]string {
 func FunctionHints() map[string]string { return functionHints }
 
 var textHints = []hintGroup{
+	{"split string_split str_split string_to_array regexp_split_to_array splitbychar", "write split_part(x, separator, n)"},
+	{"regexp_extract_all regexp_matches_all", "write regexp_extract(x, pattern), which gives the first match"},
+	{"regexp_count", "write x REGEXP pattern, or (length(x) - length(replace(x, part, ''))) / length(part)"},
+	{"regexp_instr", "write instr(x, regexp_substr(x, pattern))"},
+	{"digest crc32 hash xxhash64", "write sha256(x) or md5(x)"},
 	{"len strlen lengthb lengthutf8", "write length(x)"},
 	{"datalength", "write octet_length(x)"},
 	{"bit_length", "write 8 * octet_length(x)"},
@@ -62,6 +67,10 @@ var textHints = []hintGroup{
 }
 
 var choiceHints = []hintGroup{
+	{"row", "write (a, b) = (1, 2): a row has no word in front"},
+	{"try_cast safe_cast", "write CAST(x AS type), which never fails for a number"},
+	{"top", "write LIMIT n at the end"},
+	{"columns", "name the columns, or write * EXCLUDE (name, ...)"},
 	{"nvl", "write ifnull() or coalesce()"},
 	{"nvl2", "write iif(x IS NOT NULL, a, b)"},
 	{"zeroifnull", "write ifnull(x, 0)"},
@@ -79,7 +88,17 @@ var choiceHints = []hintGroup{
 var aggregateHints = []hintGroup{
 	{"listagg", "write string_agg(x, separator ORDER BY y)"},
 	{"wm_concat", "write group_concat(x)"},
-	{"array_agg json_agg jsonb_agg", "write json_group_array(x ORDER BY y)"},
+	{"array_agg json_agg jsonb_agg json_arrayagg", "write json_group_array(x ORDER BY y)"},
+	{"json_objectagg json_object_agg jsonb_object_agg", "write json_group_object(key, value)"},
+	{"approx_quantile approx_percentile percentile_approx quantileexact quantiles", "write percentile_cont(x, 0.5)"},
+	{"countif", "write count_if(condition)"},
+	{"std stdev stddevsamp", "write stddev(x)"},
+	{"stdevp stddevpop", "write stddev_pop(x)"},
+	{"var varsamp", "write variance(x)"},
+	{"varp varpop", "write var_pop(x)"},
+	{"regr_slope", "write covar_pop(y, x) / var_pop(x)"},
+	{"regr_r2", "write pow(corr(y, x), 2)"},
+	{"skewness kurtosis entropy mad", "a function of the program can be an aggregate; of moments write AVG(pow(x - m, 3)) with a sub-query for m"},
 	{"any_value arbitrary", "write first() or last()"},
 	{"approx_count approx_count_distinct approx_distinct count_distinct uniq uniqexact ndv",
 		"write count(DISTINCT x)"},
@@ -126,6 +145,7 @@ var mathHints = []hintGroup{
 }
 
 var timeHints = []hintGroup{
+	{"isoyear", "write extract(isoyear FROM x)"},
 	{"getdate sysdate sysdatetime getutcdate utc_timestamp systimestamp sysutcdatetime clock_timestamp " +
 		"statement_timestamp transaction_timestamp get_current_timestamp current_datetime", "write now()"},
 	{"curdate today utc_date", "write current_date"},

@@ -24,6 +24,13 @@ func errRow(pos parser.Pos) error {
 		Hint: "write (a, b) = (1, 2), or compare the values one by one"}
 }
 
+// rowArgument is the error for a row value that is an argument of a function.
+func rowArgument(call *parser.Call, pos parser.Pos) error {
+	return &fault.Error{Kind: fault.BadStatement, Pos: pos,
+		Msg:  call.Name + "() takes values, and no rows of several",
+		Hint: "write the values without parentheses of their own: " + call.Name + "(a, b)"}
+}
+
 func isRow(e parser.Expr) bool {
 	_, ok := e.(*parser.Row)
 	return ok

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 
+	"github.com/eventfold/eventfold/query/internal/exact"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -134,31 +135,42 @@ func (d *Decoder) state() (s State, err error) {
 	if parts&^knownParts != 0 {
 		return s, ErrState
 	}
-	s.Overflow, s.Real = parts&hasOverflow != 0, parts&hasReal != 0
-	if parts&hasN != 0 {
-		if s.N, err = d.signed(); err != nil {
-			return s, err
+	s.Real = parts&hasReal != 0
+	for _, part := range []struct {
+		has byte
+		to  *int64
+	}{{hasN, &s.N}, {hasSum, &s.Sum}, {hasWraps, &s.Wraps}} {
+		if parts&part.has == 0 {
+			continue
 		}
-	}
-	if parts&hasSum != 0 {
-		if s.Sum, err = d.signed(); err != nil {
+		if *part.to, err = d.signed(); err != nil {
 			return s, err
 		}
 	}
 	if parts&hasTotal != 0 {
-		if s.Total, err = d.float(); err != nil {
+		if s.Total, err = d.sum(); err != nil {
 			return s, err
 		}
 	}
-	if parts&hasRest != 0 {
-		if s.Rest, err = d.float(); err != nil {
+	if parts&hasSquares != 0 {
+		sum, err := d.sum()
+		if err != nil {
 			return s, err
 		}
+		s.Squares = &sum
 	}
 	if parts&hasValue != 0 {
 		s.Value, err = d.value()
 	}
 	return s, err
+}
+
+func (d *Decoder) sum() (exact.Sum, error) {
+	s, err := exact.Read(d.from)
+	if errors.Is(err, exact.ErrBytes) {
+		err = ErrState
+	}
+	return s, d.fault(err)
 }
 
 func (d *Decoder) value() (v value.Value, err error) {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 
+	"github.com/eventfold/eventfold/query/internal/exact"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -69,19 +70,20 @@ func (e *Encoder) state(s *State) {
 		parts |= hasSum
 		e.buf = binary.AppendVarint(e.buf, s.Sum)
 	}
-	if s.Overflow {
-		parts |= hasOverflow
+	if s.Wraps != 0 {
+		parts |= hasWraps
+		e.buf = binary.AppendVarint(e.buf, s.Wraps)
 	}
 	if s.Real {
 		parts |= hasReal
 	}
-	if bits := math.Float64bits(s.Total); bits != 0 {
+	if s.Total != (exact.Sum{}) {
 		parts |= hasTotal
-		e.buf = binary.LittleEndian.AppendUint64(e.buf, bits)
+		e.buf = s.Total.Append(e.buf)
 	}
-	if bits := math.Float64bits(s.Rest); bits != 0 {
-		parts |= hasRest
-		e.buf = binary.LittleEndian.AppendUint64(e.buf, bits)
+	if s.Squares != nil {
+		parts |= hasSquares
+		e.buf = s.Squares.Append(e.buf)
 	}
 	if s.Value != (value.Value{}) {
 		parts |= hasValue

@@ -6,13 +6,14 @@ package viewstate
 import (
 	"errors"
 
+	"github.com/eventfold/eventfold/query/internal/exact"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
 // Version is the version of the bytes, and of what they mean. Whoever changes what a group's state or
 // a key is, so that groups that were kept by an earlier version are not what this one would make,
 // raises it: the groups are made anew.
-const Version = 1
+const Version = 2
 
 // A Shape is what all groups of a view have in common.
 type Shape struct {
@@ -35,11 +36,11 @@ type Group struct {
 
 // A State is what a group knows of one aggregate.
 type State struct {
-	N, Sum      int64
-	Overflow    bool
-	Real        bool
-	Total, Rest float64
-	Value       value.Value
+	N, Sum, Wraps int64
+	Real          bool
+	Total         exact.Sum
+	Squares       *exact.Sum // nil for none
+	Value         value.Value
 }
 
 // ErrState is why bytes are not what is kept of a view of this definition.
@@ -49,10 +50,10 @@ var ErrState = errors.New("the groups that are kept are not those of this view")
 const (
 	hasN byte = 1 << iota
 	hasSum
-	hasOverflow
+	hasWraps
 	hasReal
 	hasTotal
-	hasRest
+	hasSquares
 	hasValue
 	knownParts = 1<<iota - 1
 )

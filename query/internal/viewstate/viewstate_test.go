@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/eventfold/eventfold/query/internal/exact"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -19,11 +20,18 @@ var (
 	groups = []Group{
 		{[]value.Value{value.OfText("a"), {}}, []State{{N: 3, Sum: -7}, {N: 1, Value: value.OfJSON(`{"a": 1}`)}}},
 		{[]value.Value{value.OfInt(math.MinInt64), value.OfBlob("\x00\xff")},
-			[]State{{Overflow: true, Real: true, Total: math.Inf(1), Rest: math.NaN()}, {}}},
+			[]State{{Wraps: -1, Real: true, Total: sumOf(1e300, 1, math.Inf(1))}, {}}},
 		{[]value.Value{value.OfReal(math.Copysign(0, -1)), value.OfTime(-5)},
-			[]State{{N: -1, Value: value.OfText("")}, {Rest: 0.5, Value: value.Value{Kind: value.Int, Flag: true}}}},
+			[]State{{N: -1, Value: value.OfText("")}, {Squares: new(exact.Sum), Value: value.Value{Kind: value.Int, Flag: true}}}},
 	}
 )
+
+func sumOf(list ...float64) (s exact.Sum) {
+	for _, x := range list {
+		s.Add(x)
+	}
+	return s
+}
 
 func encoded(t testing.TB) []byte {
 	var b bytes.Buffer
