@@ -156,12 +156,14 @@ func (c *coreScope) compile(order []parser.Order) (*corePlan, error) {
 		}
 	}
 	if c.aggregate {
+		c.keepOrder(p)
 		p.group = newGroupPlan(c, p.where)
 	}
 	if len(c.windows) > 0 {
 		p.windows = newWindowPlan(c)
 	}
 	p.directed, p.nested, p.semis = c.direct(p, order), c.nesting, *c.semis
+	c.walkStreams(p)
 	if scan, ok := p.from.(*tableScan); ok && scan.events() != nil {
 		scan.repeats = c.dropsRepeats(p)
 	}
