@@ -21,3 +21,11 @@ type Timeless interface {
 	// StreamInfo mean nothing.
 	WithoutTimes()
 }
+
+// An IndexedScanner is a ReadIndex that takes some columns of a scan from its indexes.
+// The ReadIndex of the embedded store is one.
+type IndexedScanner interface {
+	// ScansIndexes reports whether Scan reads no events, but for a few at the beginning, because the
+	// indexes know all that is asked for.
+	ScansIndexes(what Filter, columns ColumnSet) bool
+}

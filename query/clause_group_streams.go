@@ -47,7 +47,7 @@ func (g *groupedRows) readStreams(columns engine.ColumnSet) (done bool, err erro
 	if scan.columnSet()&^columns != 0 {
 		return false, nil
 	}
-	in, err := scan.scanStreams(g.ex, g.outer)
+	in, err := scan.scanStreams(g.ex, g.outer, true)
 	if in == nil || err != nil {
 		return false, err
 	}

@@ -21,6 +21,7 @@ type joinRelation struct {
 	where       []condition // of a LEFT JOIN: they decide which rows pass, those that come with NULLs among them
 	slots       map[int]int // ordinal of a column that is read to its slot in the joined row
 	reads       []joinRead  // by slot
+	byStream    int         // of keys, the number from 1 of the one that compares the streams of $all on both sides; 0 for none
 	texts       []string
 	whereTexts  []string
 }
@@ -109,6 +110,9 @@ func newJoinKey(left, right *expr.Expr) (key joinKey, ok bool) {
 }
 
 func (p *joinRelation) open(ex *execution, outer *expr.Env) (rows, error) {
+	if in, err := p.openStreams(ex, outer); in != nil || err != nil {
+		return in, err
+	}
 	left, err := p.left.open(ex, outer)
 	if err != nil {
 		return nil, err
@@ -417,7 +421,7 @@ func (p *joinRelation) explain(x *explainer) {
 	} else {
 		kind = "loop " + kind
 	}
-	x.step(kind, "%s", joinTexts(p.texts))
+	x.step(kind, "%s%s", joinTexts(p.texts), p.streamsText(x))
 	if len(p.where) > 0 {
 		x.step("filter", "%s", joinTexts(p.whereTexts))
 	}

@@ -306,6 +306,7 @@ func (b *joinBlock) joinKeys(p *joinRelation, conds []*pendingCond, left, right 
 			return err
 		}
 		if key, ok := newJoinKey(x, y); ok {
+			p.noteStreams(b.coreScope, w, len(p.keys))
 			p.keys = append(p.keys, key)
 			p.texts = append(p.texts, exprText(w.e))
 		}

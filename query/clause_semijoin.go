@@ -20,6 +20,12 @@ type semiJoin struct {
 	text  string       // for EXPLAIN
 	what  string       // EXISTS or IN
 	in    *membership  // nil for EXISTS
+	where bool         // it stands in WHERE
+
+	// stream is the number from 1 of the key that compares the streams of $all, in both queries; 0 for
+	// none. See semiWalk.
+	stream int
+	beside *tableScan // of the enclosing query, if both may be read stream by stream
 }
 
 // A semiSplit tells the compiler of a sub-query to take out of its WHERE what a semiJoin looks up.
@@ -27,6 +33,7 @@ type semiSplit struct {
 	in         bool          // its own result is kept, before the keys
 	own, outer []parser.Expr // the sides of the equalities
 	turned     []bool        // the enclosing query's side stands left in the text
+	streams    []bool        // own is the stream of $all
 	texts      []string
 }
 
@@ -54,7 +61,7 @@ func (s *clauseScope) newSemiJoin(sel *parser.Select, p *subPlan, in *membership
 	s.subs++
 	j := &semiJoin{
 		sub: &subPlan{number: s.subs, plan: plan, pos: p.pos}, text: joinTexts(split.texts),
-		what: "EXISTS", in: in,
+		what: "EXISTS", in: in, where: s.clause == "WHERE",
 	}
 	if in != nil {
 		j.what = "IN"
@@ -129,6 +136,9 @@ func (j *semiJoin) addKeys(s *clauseScope, split *semiSplit) bool {
 			return false
 		}
 		j.keys, j.outer = append(j.keys, key), append(j.outer, x)
+		if split.streams[i] && len(s.sources) == 1 && s.isStream(split.outer[i]) {
+			j.stream = i + 1
+		}
 	}
 	return true
 }
@@ -187,6 +197,7 @@ func (c *coreScope) takeEquality(e parser.Expr) bool {
 	split := c.split
 	split.own, split.outer = append(split.own, own), append(split.outer, outer)
 	split.turned, split.texts = append(split.turned, turned), append(split.texts, exprText(e))
+	split.streams = append(split.streams, c.isStream(own))
 	return true
 }
 
@@ -226,5 +237,5 @@ func (j *semiJoin) explain(x *explainer) {
 	x.depth++
 	j.sub.plan.explain(x)
 	x.depth--
-	x.step("semi-join", "%s by hash of %s", j.what, j.text)
+	x.step("semi-join", "%s by hash of %s%s", j.what, j.text, j.walkText(x))
 }

@@ -13,6 +13,7 @@ type semiTable struct {
 	groups map[string]*expr.Set
 	kinds  []keyKinds // by key, of the sub-query's rows
 	key    []byte
+	walk   *semiWalk // where groups are those of one stream, nil for all rows
 }
 
 // runCost is about what beginning one run of a sub-query costs, in events that are read.
@@ -47,7 +48,7 @@ func (j *semiJoin) lookUp(en *expr.Env) (set *expr.Set, ok bool) {
 		return nil, false
 	}
 	t := j.table(execOf(en), en)
-	if t == nil || !j.ready(t, en) {
+	if t == nil || t.walk != nil && !t.walk.to(j, t, en) || t.walk == nil && !j.ready(t, en) {
 		return nil, false
 	}
 	if len(t.groups) == 0 {
@@ -55,6 +56,9 @@ func (j *semiJoin) lookUp(en *expr.Env) (set *expr.Set, ok bool) {
 	}
 	t.key = t.key[:0]
 	for i, x := range j.outer {
+		if t.walk != nil && i == j.stream-1 {
+			continue
+		}
 		v := x.Eval(en)
 		switch {
 		case v.Kind == value.Null:
@@ -71,15 +75,21 @@ func (j *semiJoin) lookUp(en *expr.Env) (set *expr.Set, ok bool) {
 
 // append encodes one value of a key.
 func (t *semiTable) append(k *joinKey, v value.Value) (kinds keyKinds) {
+	t.key, kinds = k.append(t.key, v)
+	return kinds
+}
+
+// append encodes the value of one side behind others.
+func (k *joinKey) append(key []byte, v value.Value) ([]byte, keyKinds) {
 	if k.convert != nil {
 		v = k.convert(v)
 	}
-	from := len(t.key)
-	t.key = value.AppendKey(t.key, v, k.collate)
-	if k.open {
-		kinds = kindsOf(v, t.key[from:], k.collate)
+	from := len(key)
+	key = value.AppendKey(key, v, k.collate)
+	if !k.open {
+		return key, keyKinds{}
 	}
-	return kinds
+	return key, kindsOf(v, key[from:], k.collate)
 }
 
 // ready reports whether the groups are known, and finds them when it has become worth it.
@@ -158,6 +168,9 @@ func (j *semiJoin) add(t *semiTable, keep *keeper, inner *expr.Env) error {
 	keys := row[len(row)-len(j.keys):]
 	t.key = t.key[:0]
 	for i, v := range keys {
+		if t.walk != nil && i == j.stream-1 {
+			continue
+		}
 		if v.Kind == value.Null {
 			return nil
 		}

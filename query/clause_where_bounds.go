@@ -32,7 +32,7 @@ func (c *coreScope) push(l leaf, cond parser.Expr) error {
 	if !whole {
 		l.scan.inexact = true
 	}
-	return nil
+	return c.noteStride(l, cond)
 }
 
 // boundsOf translates a condition into bounds. whole tells that they say all that the condition

@@ -57,7 +57,7 @@ func (p *windowPlan) openStreams(ex *execution, outer *expr.Env) (rows, error) {
 	if p == nil || p.streams == nil {
 		return nil, nil
 	}
-	in, err := p.streams.in.(*tableScan).scanStreams(ex, outer)
+	in, err := p.streams.in.(*tableScan).scanStreams(ex, outer, true)
 	if in == nil || err != nil {
 		return nil, err
 	}

@@ -158,6 +158,7 @@ func (c *coreScope) compile(order []parser.Order) (*corePlan, error) {
 		}
 	}
 	if c.aggregate {
+		c.keepOrder(p)
 		p.group = newGroupPlan(c, p.where)
 	}
 	if len(c.windows) > 0 {
@@ -165,6 +166,7 @@ func (c *coreScope) compile(order []parser.Order) (*corePlan, error) {
 	}
 	p.directed, p.nested, p.semis = c.direct(p, order), c.nesting, *c.semis
 	p.subplans = *c.subplans
+	c.walkStreams(p)
 	if scan, ok := p.from.(*tableScan); ok && scan.events() != nil {
 		scan.repeats = c.dropsRepeats(p)
 	}

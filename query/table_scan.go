@@ -26,6 +26,8 @@ type tableScan struct {
 	filters   []string    // the conditions as text, for EXPLAIN
 	inexact   bool        // some condition is not a bound
 	backwards bool        // read from the end
+	semis     []*semiJoin // that are answered stream by stream if the scan is read so, whose order does not matter
+	stride    *stride     // a condition that tells the positions apart; nil for none
 	repeats   bool        // the query gives the same if equal rows come once; see table_scan_names.go
 	paths     *pathSet    // JSON paths that are looked up once per row
 }
@@ -91,6 +93,9 @@ func (s *tableScan) needed() []int {
 }
 
 func (s *tableScan) open(ex *execution, outer *expr.Env) (rows, error) {
+	if in, err := s.openWalks(ex, outer); in != nil || err != nil {
+		return in, err
+	}
 	what, err := s.narrowNow(ex, outer)
 	if err != nil {
 		return nil, err
@@ -117,6 +122,9 @@ func (s *tableScan) source(ex *execution, b scanBounds) (batches, error) {
 		if column := s.namesOf(ex, b.Filter); column >= 0 {
 			return s.names(ex, column, b)
 		}
+	}
+	if every, rest, ok := s.strideNow(ex, b.Filter); ok {
+		return s.jump(ex, every, rest, b), nil
 	}
 	return s.def.scan(ex, s.needed(), b)
 }
@@ -261,11 +269,11 @@ func (s *tableScan) explainScan(x *explainer, backwards bool) {
 			kind = "index scan"
 			b.WriteString(", every name once from the index")
 		} else {
-			b.WriteString(s.estimate(x, what))
+			b.WriteString(s.estimate(x, what) + s.strideText(x.ex, what))
 		}
 	}
 	if names := s.readNames(); names != "" && !what.empty {
-		b.WriteString(", reads " + names)
+		b.WriteString(", reads " + names + s.indexedText(x, what))
 	}
 	x.step(kind, "%s", b.String())
 	if len(s.filters) > 0 {
@@ -303,6 +311,18 @@ func (s *tableScan) readNames() string {
 		names = append(names, s.columns[i].Name)
 	}
 	return strings.Join(names, ", ")
+}
+
+// indexedText tells EXPLAIN that what is read stands in the indexes.
+func (s *tableScan) indexedText(x *explainer, what *narrowing) string {
+	if s.events() == nil {
+		return ""
+	}
+	index, ok := quiet(x.ex.index).(engine.IndexedScanner)
+	if !ok || !index.ScansIndexes(s.filter(what), s.columnSet()) {
+		return ""
+	}
+	return " from the indexes"
 }
 
 // estimate says how many events the indexes let the scan look at.

@@ -1,6 +1,8 @@
 package query
 
 import (
+	"time"
+
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/query/internal/expr"
 )
@@ -15,9 +17,6 @@ type headBatches struct {
 	events  engine.Batch
 }
 
-// edgeColumns are those that headBatches know of a stream's first and last event.
-const edgeColumns = engine.ColVersion | engine.ColTime
-
 func (h *headBatches) next() (*expr.Batch, error) {
 	weights := h.batch.Weights[:0]
 	h.events.Reset()
@@ -25,13 +24,11 @@ func (h *headBatches) next() (*expr.Batch, error) {
 		s := h.streams.Stream()
 		n := s.Events
 		if h.edges && n > 1 {
-			h.events.Add(&engine.Event{Stream: s.Stream, Version: s.Version - engine.Version(n) + 1,
-				Position: s.FirstPosition, RecordedAt: s.CreatedAt}, engine.ColStream|edgeColumns)
+			h.add(s.Stream, s.Version-engine.Version(n)+1, s.FirstPosition, s.CreatedAt)
 			weights = append(weights, 1)
 			n--
 		}
-		h.events.Add(&engine.Event{Stream: s.Stream, Version: s.Version, Position: s.LastPosition,
-			RecordedAt: s.UpdatedAt}, engine.ColStream|edgeColumns)
+		h.add(s.Stream, s.Version, s.LastPosition, s.UpdatedAt)
 		weights = append(weights, n)
 	}
 	if err := h.streams.Err(); err != nil || h.events.Len == 0 {
@@ -39,6 +36,13 @@ func (h *headBatches) next() (*expr.Batch, error) {
 	}
 	h.batch = expr.Batch{Len: h.events.Len, Events: &h.events, Weights: weights, Serial: h.batch.Serial + 1}
 	return &h.batch, nil
+}
+
+func (h *headBatches) add(stream string, v engine.Version, p engine.Position, at time.Time) {
+	b := &h.events
+	b.Streams, b.Versions, b.Positions = append(b.Streams, stream), append(b.Versions, v), append(b.Positions, p)
+	b.Times = append(b.Times, at.UnixMicro())
+	b.Len++
 }
 
 func (h *headBatches) close() error { return h.streams.Close() }

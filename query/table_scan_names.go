@@ -95,7 +95,8 @@ func (n *nameBatches) next() (*expr.Batch, error) {
 		n.types, b.Len = n.types[len(b.Types):], len(b.Types)
 	} else {
 		for b.Len < batchRows && n.streams.Next() {
-			b.Add(&engine.Event{Stream: n.streams.Stream().Stream}, engine.ColStream)
+			b.Streams = append(b.Streams, n.streams.Stream().Stream)
+			b.Len++
 		}
 		if err := n.streams.Err(); err != nil {
 			return nil, err

@@ -10,8 +10,8 @@ import (
 const streamShare = 16
 
 // scanStreams starts reading the rows of $all stream by stream; nil if that cannot be, or is of no
-// use.
-func (s *tableScan) scanStreams(ex *execution, outer *expr.Env) (rows, error) {
+// use. fleeting tells that nothing of a batch is kept when the next one is asked for, except types.
+func (s *tableScan) scanStreams(ex *execution, outer *expr.Env, fleeting bool) (rows, error) {
 	scanner, what, err := s.streamScanner(ex, outer)
 	if scanner == nil || err != nil {
 		return nil, err
@@ -20,7 +20,7 @@ func (s *tableScan) scanStreams(ex *execution, outer *expr.Env) (rows, error) {
 	if cursor == nil {
 		return nil, nil
 	}
-	if r, ok := cursor.(engine.Reuser); ok {
+	if r, ok := cursor.(engine.Reuser); ok && fleeting {
 		r.Reuse()
 	}
 	what.seen.toEnd()

@@ -35,6 +35,7 @@ func compareReads(t testing.TB, r *rand.Rand, index engine.ReadIndex, events []e
 		c := index.Scan(bg, f, engine.ColAll)
 		got := readBatches(t, c)
 		sameEvents(t, want, got, f)
+		compareColumns(t, index, want, f)
 		n, err := index.Count(bg, f)
 		require.NoError(t, err)
 		require.Equal(t, len(want), int(n), "%+v", f)
@@ -48,6 +49,41 @@ func compareReads(t testing.TB, r *rand.Rand, index engine.ReadIndex, events []e
 			parts = append(parts, part...)
 		}
 		sameEvents(t, want, parts, f)
+	}
+}
+
+// compareColumns compares scans that read no more than the indexes know.
+func compareColumns(t testing.TB, index engine.ReadIndex, want []engine.Event, f engine.Filter) {
+	for set := range engine.ColumnSet(8) {
+		columns := engine.ColumnSet(0)
+		for i, column := range []engine.ColumnSet{engine.ColVersion, engine.ColType, engine.ColTime} {
+			if set&(1<<i) != 0 {
+				columns |= column
+			}
+		}
+		c := index.Scan(bg, f, columns)
+		n := 0
+		for b := c.Next(); b != nil; b = c.Next() {
+			for i := range b.Len {
+				require.Less(t, n, len(want), "%+v", f)
+				require.Equal(t, want[n].Position, b.Positions[i], "%+v", f)
+				if columns&engine.ColVersion != 0 {
+					require.Equal(t, want[n].Version, b.Versions[i], "%+v", f)
+				}
+				if columns&engine.ColType != 0 {
+					require.Equal(t, want[n].Type, b.Types[i], "%+v", f)
+				}
+				if columns&engine.ColTime != 0 {
+					require.Equal(t, want[n].RecordedAt.UnixMicro(), b.Times[i], "%+v", f)
+				}
+				n++
+			}
+		}
+		require.NoError(t, c.Err())
+		require.NoError(t, c.Close())
+		if f.Limit <= 0 || n < f.Limit {
+			require.Len(t, want, n, "%+v", f)
+		}
 	}
 }
 

@@ -11,6 +11,9 @@ const pointing = engine.ColStream | engine.ColPayload | engine.ColMetadata | eng
 
 // Scan implements ReadIndex.
 func (r *readIndex) Scan(ctx context.Context, what engine.Filter, columns engine.ColumnSet) engine.BatchCursor {
+	if c := r.scanIndexes(ctx, what, columns); c != nil {
+		return c
+	}
 	c := new(scanCursor)
 	c.columns, c.types.shared = columns, &r.shared.types
 	c.events.begin(ctx, r, what, columns&engine.ColTime != 0)

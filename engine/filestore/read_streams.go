@@ -21,7 +21,7 @@ func (r *readIndex) Streams(ctx context.Context, prefix string) engine.StreamCur
 		if l.reader.limit == 0 {
 			continue // behind the head; or its only frames were moved to the next segment
 		}
-		l.next, l.stop = iter.Pull(l.keys(prefix))
+		l.pieces = newAhead(l.keys(prefix))
 		if l.advance() {
 			c.lists = append(c.lists, l)
 		} else if c.err = l.err; c.err != nil {
@@ -33,8 +33,15 @@ func (r *readIndex) Streams(ctx context.Context, prefix string) engine.StreamCur
 	return c
 }
 
-// A streamList lists streams. Close, the end, and an error stop the coroutines that the segments'
-// lists run in.
+// How many streams of a segment are taken from its index at a time: at first, for who wants a few, and
+// at most.
+const (
+	firstPiece = 8
+	largePiece = 256
+)
+
+// A streamList lists streams. Close, the end, and an error stop the goroutines that the segments'
+// lists are read in.
 type streamList struct {
 	ctx    context.Context
 	index  *readIndex
@@ -123,7 +130,7 @@ func (c *streamList) Err() error { return c.err }
 
 func (c *streamList) Close() error {
 	for _, l := range c.lists {
-		l.stop()
+		l.pieces.stop()
 	}
 	c.lists = nil
 	return nil
@@ -134,22 +141,42 @@ type segmentStreams struct {
 	reader  segmentReader
 	segment int
 	entry   index.Entry
-	next    func() (index.Entry, bool)
-	stop    func()
+	left    []index.Entry // behind entry, of the same piece
+	pieces  *ahead[[]index.Entry]
 	err     error
 }
 
-// keys returns the segment's streams as a sequence. An error ends it and is left in l.err.
-func (l *segmentStreams) keys(prefix string) iter.Seq[index.Entry] {
-	return func(yield func(index.Entry) bool) {
-		l.err = l.reader.Keys(index.ByStream, prefix, l.reader.limit, yield)
+// keys returns the segment's streams as a sequence, some at a time. An error ends it and is left in
+// l.err.
+func (l *segmentStreams) keys(prefix string) iter.Seq[[]index.Entry] {
+	reader := l.reader // which may be asked beside l.reader
+	reader.memory = new(blockMemory)
+	return func(yield func([]index.Entry) bool) {
+		var some, other []index.Entry
+		size, more := firstPiece, true
+		l.err = reader.Keys(index.ByStream, prefix, reader.limit, func(e index.Entry) bool {
+			if some = append(some, e); len(some) >= size {
+				more = yield(some)
+				some, other = other[:0], some
+				size = min(4*size, largePiece)
+			}
+			return more
+		})
+		if more && l.err == nil && len(some) > 0 {
+			yield(some)
+		}
 	}
 }
 
 // advance goes to the next stream of the segment.
 func (l *segmentStreams) advance() (ok bool) {
-	l.entry, ok = l.next()
-	return ok
+	if len(l.left) == 0 {
+		if l.left, ok = l.pieces.next(); !ok {
+			return false
+		}
+	}
+	l.entry, l.left = l.left[0], l.left[1:]
+	return true
 }
 
 // place is where the list stands in a mergeHeap.

@@ -43,8 +43,8 @@ func (r *readIndex) ScanStreams(
 	return c
 }
 
-// A streamScan reads events stream by stream. Close, the end, and an error stop the coroutines that
-// the segments' lists run in.
+// A streamScan reads events stream by stream. Close, the end, and an error stop the goroutines that
+// the segments' lists are read in.
 type streamScan struct {
 	batchBuilder
 	ctx      context.Context
@@ -86,7 +86,7 @@ func (c *streamScan) begin(ctx context.Context, typed bool) error {
 			}
 			c.content = c.content || !few
 		}
-		l.next, l.stop = iter.Pull2(l.all(c.plan.filter.Prefix))
+		l.pieces = newAhead(l.all(c.plan.filter.Prefix))
 		if l.advance() {
 			c.lists = append(c.lists, l)
 		} else if l.err != nil {
@@ -237,7 +237,7 @@ func (c *streamScan) Examined() (events int64, skippedSegments int) { return c.e
 
 func (c *streamScan) Close() error {
 	for _, l := range c.lists {
-		l.stop()
+		l.pieces.stop()
 	}
 	c.lists, c.points, c.memory = nil, pointEvents{}, blockMemory{}
 	return nil
@@ -252,27 +252,60 @@ type segmentLists struct {
 	ords    []uint32
 	left    []uint32       // of ords, to be added
 	version engine.Version // of the first of left
+	piece   listPiece      // what is left of it
 	types   []uint16       // by ordinal; nil if they are not asked for
 	names   []string       // of the types
 	wanted  []bool         // by type
 	offsets []int64        // room
 	times   []int64
-	next    func() (index.Entry, []uint32, bool)
-	stop    func()
+	pieces  *ahead[*listPiece]
 	err     error
 }
 
-// all returns the segment's streams as a sequence. An error ends it and is left in l.err.
-func (l *segmentLists) all(prefix string) iter.Seq2[index.Entry, []uint32] {
-	return func(yield func(index.Entry, []uint32) bool) {
-		l.err = l.reader.Lists(index.ByStream, prefix, l.reader.limit, yield)
+// A listPiece is some streams of a segment with their events.
+type listPiece struct {
+	entries []index.Entry
+	ords    []uint32 // of all of them, one after the other
+}
+
+// all returns the segment's streams as a sequence, some at a time. An error ends it and is left in
+// l.err.
+func (l *segmentLists) all(prefix string) iter.Seq[*listPiece] {
+	reader := l.reader // which may be asked beside l.reader
+	reader.memory = new(blockMemory)
+	return func(yield func(*listPiece) bool) {
+		some, other := new(listPiece), new(listPiece)
+		size, more := firstPiece, true
+		l.err = reader.Lists(index.ByStream, prefix, reader.limit, func(e index.Entry, ords []uint32) bool {
+			e.Count = uint32(len(ords))
+			some.entries, some.ords = append(some.entries, e), append(some.ords, ords...)
+			if len(some.entries) >= size || len(some.ords) >= batchRows {
+				more = yield(some)
+				some, other = other, some
+				some.entries, some.ords = some.entries[:0], some.ords[:0]
+				size = min(4*size, largePiece)
+			}
+			return more
+		})
+		if more && l.err == nil && len(some.entries) > 0 {
+			yield(some)
+		}
 	}
 }
 
 // advance goes to the next stream of the segment.
-func (l *segmentLists) advance() (ok bool) {
-	l.entry, l.ords, ok = l.next()
-	return ok
+func (l *segmentLists) advance() bool {
+	p := &l.piece
+	if len(p.entries) == 0 {
+		piece, ok := l.pieces.next()
+		if !ok {
+			return false
+		}
+		*p = *piece
+	}
+	l.entry, p.entries = p.entries[0], p.entries[1:]
+	l.ords, p.ords = p.ords[:l.entry.Count], p.ords[l.entry.Count:]
+	return true
 }
 
 // readTypes notes the type of each event; few is false if there are too many types for that.
