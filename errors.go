@@ -272,6 +272,7 @@ var factCodes = []func(error) (Code, string, bool){
 	as(always[*engine.MovedError](ErrMoved)),
 	as(always[*parser.SyntaxError](ErrSyntax)),
 	as(func(e *query.Error) (Code, string) { return queryCodes[e.Kind], "" }),
+	as(always[*query.SpillError](ErrIO)),
 	as(always[syscall.Errno](ErrIO)),
 	as(always[*fs.PathError](ErrIO)),
 }
