@@ -272,7 +272,6 @@ var factCodes = []func(error) (Code, string, bool){
 	as(always[*engine.MovedError](ErrMoved)),
 	as(always[*parser.SyntaxError](ErrSyntax)),
 	as(func(e *query.Error) (Code, string) { return queryCodes[e.Kind], "" }),
-	as(always[*query.SpillError](ErrIO)),
 	as(always[syscall.Errno](ErrIO)),
 	as(always[*fs.PathError](ErrIO)),
 }
@@ -302,6 +301,12 @@ func classify(err error) (Code, string) {
 	var q *query.Error
 	if errors.As(err, &q) && q.Kind == query.KeyringFailed { // whatever has failed there
 		return keyringCode(q.Err), ""
+	}
+	if errors.As(err, new(*query.SpillError)) { // whatever the system has said of the file
+		if q != nil {
+			return queryCodes[q.Kind], ""
+		}
+		return ErrIO, ""
 	}
 	for _, s := range sentinelCodes {
 		if errors.Is(err, s.err) {

@@ -22,7 +22,9 @@ func (l littleMemory) Query(text string, args ...any) (*sql.Rows, error) {
 	return l.little.Query(text, args...)
 }
 
-func (l littleMemory) Exec(text string, args ...any) (sql.Result, error) { return l.much.Exec(text, args...) }
+func (l littleMemory) Exec(text string, args ...any) (sql.Result, error) {
+	return l.much.Exec(text, args...)
+}
 
 // TestSameAnswersInLittleMemory runs random statements, joins and aggregates on both, of which ours
 // must use temporary files.

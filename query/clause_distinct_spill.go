@@ -16,6 +16,7 @@ import (
 type distinctSpill struct {
 	ex     *execution
 	rows   *distinctRows
+	clause string
 	width  [2]int // how many sort keys and results a row has
 	parts  *spilledParts
 	out    spilledRuns
@@ -37,10 +38,8 @@ func newDistinctSpill(ex *execution, rows *distinctRows, sortKeys int) *distinct
 	if !ex.spills() {
 		return nil
 	}
-	d := &distinctSpill{ex: ex, rows: rows, keep: newKeeper(ex.budget, rows.set.keep.clause)}
+	d := &distinctSpill{ex: ex, rows: rows, clause: rows.set.keep.clause}
 	d.width = [2]int{sortKeys, len(rows.set.keys.collates)}
-	d.keys = make([]value.Value, sortKeys)
-	d.out = spilledRuns{ex: ex, clause: d.keep.clause, width: d.width}
 	ex.budget.enlist(d)
 	return d
 }
@@ -61,11 +60,12 @@ func (d *distinctSpill) spillable() int64 {
 
 // spill implements spiller: it writes the keys that were seen. They have no rows behind them.
 func (d *distinctSpill) spill() error {
-	parts, err := newSpilledParts(d.ex, d.keep.clause, d.ex.budget.parts(d.rows.set.keep.taken))
+	parts, err := newSpilledParts(d.ex, d.clause, d.ex.budget.parts(d.rows.set.keep.taken))
 	if err != nil {
 		return err
 	}
-	d.parts = parts
+	d.parts, d.keys, d.keep = parts, make([]value.Value, d.width[0]), newKeeper(d.ex.budget, d.clause)
+	d.out = spilledRuns{ex: d.ex, clause: d.clause, width: d.width}
 	for key := range d.rows.set.seen {
 		k := value.BytesOf(key)
 		d.record = spillRecord(d.record[:0], k)
@@ -142,7 +142,7 @@ func (d *distinctSpill) build() error {
 		}
 	}
 	d.ex.budget.dismiss(d)
-	passes := &spillPasses{ex: d.ex, clause: d.keep.clause, taker: d}
+	passes := &spillPasses{ex: d.ex, clause: d.clause, taker: d}
 	if err := passes.all(d.parts); err != nil {
 		return err
 	}
@@ -182,7 +182,7 @@ func (d *distinctSpill) take(key, record []byte) (bool, error) {
 	}
 	serial, n := binary.Uvarint(record)
 	if n <= 0 {
-		return false, spillFault(&SpillError{Err: spill.ErrDamaged}, d.keep.clause)
+		return false, spillFault(&SpillError{Err: spill.ErrDamaged}, d.clause)
 	}
 	d.at.serial = int(serial)
 	rest, err := cutValues(record[n:], d.at.keys)
@@ -190,7 +190,7 @@ func (d *distinctSpill) take(key, record []byte) (bool, error) {
 		_, err = cutValues(rest, d.at.values)
 	}
 	if err != nil {
-		return false, spillFault(err, d.keep.clause)
+		return false, spillFault(err, d.clause)
 	}
 	return true, d.out.add(&d.at)
 }
@@ -207,6 +207,9 @@ func (d *distinctSpill) close() {
 		return
 	}
 	d.ex.budget.dismiss(d)
+	if d.parts == nil {
+		return
+	}
 	d.keep.release()
 	d.seen = nil
 	d.parts.free()

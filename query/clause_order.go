@@ -68,6 +68,7 @@ type orderedRows struct {
 	at    int
 	built bool
 	spill *orderSpill // nil if no file may be used
+	own   orderSpill
 }
 
 type sortedRow struct {

@@ -17,12 +17,14 @@ type orderSpill struct {
 // spilling lets the rows use the statement's temporary file, if it may have one. A row has so many
 // results.
 func (s orderedRows) spilling(ex *execution, results int) *orderedRows {
+	o := &s
 	if ex.spills() {
-		s.spill = &orderSpill{keep: s.keep, runs: spilledRuns{
+		o.own = orderSpill{keep: s.keep, runs: spilledRuns{
 			ex: ex, clause: "ORDER BY", keys: s.keys, width: [2]int{len(s.keys), results},
 		}}
+		o.spill = &o.own
 	}
-	return &s
+	return o
 }
 
 // begin has the rows of top written when memory is short, until stop.

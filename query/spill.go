@@ -2,6 +2,7 @@ package query
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/eventfold/eventfold/query/internal/spill"
 	"github.com/eventfold/eventfold/query/internal/value"
@@ -83,7 +84,7 @@ func (ex *execution) endSpill() {
 // what was written, is the disk's fault; otherwise the query has needed too much.
 func spillFault(err error, clause string) error {
 	var e *SpillError
-	if !errors.As(err, &e) {
+	if !errors.As(err, &e) || errors.As(err, new(*Error)) {
 		return err
 	}
 	if e.Clause == "" {
@@ -121,7 +122,7 @@ func (b *budget) enlist(s spiller) { b.spillers = append(b.spillers, s) }
 func (b *budget) dismiss(s spiller) {
 	for i := range b.spillers {
 		if b.spillers[i] == s {
-			b.spillers = append(b.spillers[:i:i], b.spillers[i+1:]...)
+			b.spillers = slices.Delete(b.spillers, i, i+1)
 			return
 		}
 	}

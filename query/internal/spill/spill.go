@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync/atomic"
 
 	"github.com/eventfold/eventfold/engine/vfs"
@@ -102,6 +103,7 @@ type File struct {
 	buf   []byte
 	nonce [12]byte
 	wrote int64
+	names []string // that could not be removed yet
 }
 
 // A Block is where in a file something is.
@@ -135,7 +137,7 @@ func (s *Space) Create(o Options) (*File, error) {
 	}
 	if err == nil {
 		s.sweep(o.Dir)
-		f.file, err = s.nameless(o.Dir)
+		err = f.open()
 	}
 	if err != nil {
 		return nil, f.fault(err)
@@ -144,26 +146,29 @@ func (s *Space) Create(o Options) (*File, error) {
 	return f, nil
 }
 
-// nameless creates a file in a directory that only its owner may look into, and removes both.
-func (s *Space) nameless(dir string) (vfs.File, error) {
+// open creates a file in a directory that only its owner may look into, and removes the names of both.
+// Where the system does not remove what is open, Close does.
+func (f *File) open() error {
 	var id [8]byte
 	rand.Read(id[:])
-	own := vfs.Join(dir, prefix+hex.EncodeToString(id[:]))
-	if err := s.fsys.Mkdir(own, 0o700); err != nil {
-		return nil, err
+	fsys, dir := f.space.fsys, vfs.Join(f.opts.Dir, prefix+hex.EncodeToString(id[:]))
+	err := fsys.Mkdir(dir, 0o700)
+	if err != nil {
+		return err
 	}
-	name := vfs.Join(own, content)
-	f, err := s.fsys.Open(name, os.O_RDWR|os.O_CREATE|os.O_EXCL)
-	if err == nil {
-		if err = s.fsys.Remove(name); err != nil {
-			f.Close()
-		}
+	name := vfs.Join(dir, content)
+	if f.file, err = fsys.Open(name, os.O_RDWR|os.O_CREATE|os.O_EXCL); err != nil {
+		_ = fsys.Remove(dir) // otherwise sweep does, as it does for those that follow
+		return err
 	}
-	if rerr := s.fsys.Remove(own); err == nil && rerr != nil {
-		f.Close()
-		err = rerr
-	}
-	return f, err
+	f.names = []string{name, dir}
+	f.removeNames()
+	return nil
+}
+
+// removeNames removes the names that can be removed.
+func (f *File) removeNames() {
+	f.names = slices.DeleteFunc(f.names, func(name string) bool { return f.space.fsys.Remove(name) == nil })
 }
 
 // fault makes an Error of one of the system.
@@ -303,6 +308,7 @@ func (f *File) Close() error {
 		return nil
 	}
 	err := f.file.Close()
+	f.removeNames()
 	f.file, f.seal, f.free, f.buf = nil, nil, nil, nil
 	f.space.files.Add(-1)
 	f.space.bytes.Add(-f.end)

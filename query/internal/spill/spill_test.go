@@ -25,6 +25,15 @@ type trickyFS struct {
 	free int64    // what Space says; 0 for what it is
 	fail error    // of writing
 	info time.Time
+
+	keeps bool // names of files
+}
+
+func (f *trickyFS) Remove(name string) error {
+	if f.keeps {
+		return syscall.EBUSY
+	}
+	return f.FS.Remove(name)
 }
 
 func (f *trickyFS) Open(name string, flag int) (vfs.File, error) {
@@ -228,6 +237,23 @@ func TestAFileHasNoNameAndIsGoneWhenItIsClosed(t *testing.T) {
 	var e *Error
 	require.ErrorAs(t, err, &e)
 	assert.ErrorContains(t, e, "missing")
+}
+
+// TestANameThatCannotBeRemovedIsRemovedAtTheEnd, on systems that keep the names of what is open.
+func TestANameThatCannotBeRemovedIsRemovedAtTheEnd(t *testing.T) {
+	fsys := &trickyFS{FS: vfs.NewMem(), keeps: true}
+	require.NoError(t, fsys.MkdirAll("tmp"))
+	names := func() int {
+		list, err := fsys.List("tmp")
+		require.NoError(t, err)
+		return len(list)
+	}
+	f, err := NewSpace(fsys).Create(Options{Dir: "tmp", Limit: 1 << 20, Slot: 1024})
+	require.NoError(t, err)
+	assert.Equal(t, 1, names())
+	fsys.keeps = false
+	require.NoError(t, f.Close())
+	assert.Zero(t, names())
 }
 
 // TestWhatAProcessHasLeftIsRemoved: a process that ends between creating its file and removing the name
