@@ -9,6 +9,7 @@ import (
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore"
 	"github.com/eventfold/eventfold/engine/vfs"
+	"github.com/eventfold/eventfold/query"
 	"github.com/eventfold/eventfold/shred"
 )
 
@@ -27,6 +28,14 @@ type Config struct {
 	// the texts that it makes. One text may take a quarter of it. 0 means query.DefaultMemory,
 	// which is 256 MiB.
 	QueryMemory int64
+	// Spill is how many bytes of a temporary file one query may use for what QueryMemory does not hold:
+	// rows that it sorts, groups and joins. 0 means query.DefaultSpill, which is 4 GiB; a negative
+	// number means none: such a query ends with ErrMemory. docs/sql.md says which can go on.
+	Spill int64
+	// SpillDir is the directory for these files. "" means the system's for temporary files (os.TempDir).
+	// A file has no name there while it is used, and what it holds is encrypted with a key that nobody
+	// has once the query has ended.
+	SpillDir string
 	// JSONText makes the JSON columns come out as string instead of []byte.
 	JSONText bool
 	// JSONRequire refuses a payload that is not JSON, as encoding/json understands it. Without it
@@ -126,8 +135,9 @@ type Mode uint8
 const (
 	ReadWriteCreate Mode = iota // mode=rwc: read, append, and create the store if it is not there
 	ReadWrite                   // mode=rw: read and append; the store must be there
-	// mode=ro: only read; works on a read-only file system and writes nothing at all unless Backup
-	// allows it; the store must be there
+	// mode=ro: only read; works on a read-only file system and writes nothing to the store, nor
+	// elsewhere unless Backup allows it or a query needs a temporary file (Spill); the store must be
+	// there
 	ReadOnly
 	Memory // mode=memory: read and append in memory; gone when nothing uses it any more
 )
@@ -149,6 +159,14 @@ func (c Config) busyTimeout() time.Duration {
 		return 0
 	}
 	return c.BusyTimeout
+}
+
+// spill returns where a query keeps what its memory does not hold.
+func (c Config) spill(space *query.SpillSpace) query.Spill {
+	if c.Spill < 0 {
+		return query.Spill{}
+	}
+	return query.Spill{Space: space, Dir: c.SpillDir, Limit: c.Spill}
 }
 
 // describe names the store in an error.

@@ -54,8 +54,8 @@ func newConn(l *lease, s *openStore) *Conn {
 	}
 	c.session.Settings = query.Settings{
 		Memory: l.config.QueryMemory, Shared: s.memory, Followers: &s.follow, Views: &s.views,
-		ViewMemory: s.config.ViewMemory,
-		JSONText:   l.config.JSONText, JSONRequired: l.config.JSONRequire,
+		ViewMemory: s.config.ViewMemory, Spill: l.config.spill(s.spills),
+		JSONText: l.config.JSONText, JSONRequired: l.config.JSONRequire,
 		ReadOnly: readOnly, Backup: l.config.Backup, Actor: l.config.Actor,
 		Serializable: l.config.Serializable,
 		Keyring:      keyringOf(l.config, readOnly),

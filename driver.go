@@ -212,6 +212,9 @@ type (
 	// A MemoryError tells which limit a query has met: its own, query_memory, or that of all
 	// queries of the store together, memory.
 	MemoryError = query.MemoryError
+	// A SpillError tells why a query could not keep in a temporary file what its memory does not hold:
+	// its limit, spill, is met, the disk is full, or the system has refused something.
+	SpillError = query.SpillError
 	// An UntoldError tells why a key is destroyed and no event tells of it yet.
 	UntoldError = query.UntoldError
 	// A LockedError names the process that holds the write lock.

@@ -45,6 +45,9 @@ func TestParseDSN(t *testing.T) {
 		{"e?query_memory=64MiB", eventfold.Config{Path: "e", QueryMemory: 64 << 20}},
 		{"e?memory=2GiB", eventfold.Config{Path: "e", Memory: 2 << 30}},
 		{"e?view_memory=8MiB", eventfold.Config{Path: "e", ViewMemory: 8 << 20}},
+		{"e?spill=1GiB&spill_dir=/var/tmp", eventfold.Config{Path: "e", Spill: 1 << 30, SpillDir: "/var/tmp"}},
+		{"e?spill=0", eventfold.Config{Path: "e", Spill: -1}},
+		{"file:e?spill_dir=/a%26b%25", eventfold.Config{Path: "e", SpillDir: "/a&b%"}},
 		{"e?query_memory=1000", eventfold.Config{Path: "e", QueryMemory: 1000}},
 		{"e?max_event_size=64KiB", eventfold.Config{Path: "e", MaxEventSize: 64 << 10}},
 		{"e?max_event_size=16MiB", eventfold.Config{Path: "e", MaxEventSize: 16 << 20}},
@@ -119,6 +122,9 @@ func TestBrokenDSNIsAnErrorFromOpen(t *testing.T) {
 		{"e?busy_timeout=5", "a duration such as"},
 		{"e?busy_timeout=-1s", "a duration such as"},
 		{"e?sync=off", "it must be one of always, interval"},
+		{"e?spill=-1", "positive number of bytes"},
+		{"e?spill_dir=", "must not be empty"},
+		{"file:e?spill_dir=%00", "must not hold a NUL"},
 		{"e?query_memory=0", "positive number of bytes"},
 		{"e?query_memory=99999999999GiB", "positive number of bytes"},
 		{"e?query_memory=1MB", "positive number of bytes"},
@@ -189,6 +195,7 @@ func TestFormatDSN(t *testing.T) {
 func FuzzDSN(f *testing.F) {
 	for _, dsn := range []string{"a", "a?mode=ro&json=text", "file:///a%20b%3F?sync=interval", ":memory:",
 		"file::memory:?busy_timeout=1m0s",
+		"a?spill=0", "a?spill=3MiB&spill_dir=/tmp/x", "file:a?spill_dir=/a%26b%25c",
 		"file:////a%3f", "file:x%2fy?query_memory=1025", "a?max_event_size=65536&prealloc=zero&compress=zstd",
 		"file:\xff%00", "a?&&"} {
 		f.Add(dsn)

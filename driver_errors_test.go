@@ -107,7 +107,7 @@ func TestBadValues(t *testing.T) {
 }
 
 func TestQueryMemory(t *testing.T) {
-	db := openDB(t, ":memory:?query_memory=64KiB")
+	db := openDB(t, ":memory:?query_memory=64KiB&spill=0")
 	seed(t, db, 5000)
 	_, err := db.Exec(`SELECT payload FROM $all ORDER BY payload`)
 	require.ErrorIs(t, err, eventfold.ErrMemory)

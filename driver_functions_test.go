@@ -302,7 +302,7 @@ func TestAggregatesInGo(t *testing.T) {
 
 func TestWhatAStateHoldsCountsAsMemory(t *testing.T) {
 	db := eventfold.OpenDB(eventfold.Config{
-		Mode: eventfold.Memory, QueryMemory: 1 << 20, Functions: []eventfold.Function{longestFunction("longest")}})
+		Mode: eventfold.Memory, QueryMemory: 1 << 20, Spill: -1, Functions: []eventfold.Function{longestFunction("longest")}})
 	defer db.Close()
 	payloads(t, db, 30, 100<<10)
 	_, err := db.Exec("SELECT longest(payload) FROM s GROUP BY position")

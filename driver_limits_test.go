@@ -31,7 +31,7 @@ func payloads(t *testing.T, db *sql.DB, events, size int) {
 // TestAQueryThatNeedsTooMuchMemorySaysWhichLimitItMet: the query's own, or that of all queries of
 // the store.
 func TestAQueryThatNeedsTooMuchMemorySaysWhichLimitItMet(t *testing.T) {
-	dsn := "file:" + t.Name() + "?mode=memory&memory=4MiB&query_memory="
+	dsn := "file:" + t.Name() + "?mode=memory&memory=4MiB&spill=0&query_memory="
 	db := openDB(t, dsn+"3MiB")
 	payloads(t, db, 12, 100<<10)
 

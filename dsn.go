@@ -42,6 +42,8 @@ var dsnHints = map[string]string{
 //	busy_timeout    a duration such as 5s; 0 for not at all
 //	sync            always, interval
 //	query_memory    bytes, or a number with KiB, MiB or GiB
+//	spill           bytes, or a number with KiB, MiB or GiB; 0 for none
+//	spill_dir       the path of a directory
 //	memory          bytes, or a number with KiB, MiB or GiB
 //	view_memory     bytes, or a number with KiB, MiB or GiB
 //	max_event_size  bytes, or a number with KiB, MiB or GiB
@@ -196,7 +198,7 @@ func FormatDSN(c Config) string {
 	var b strings.Builder
 	plainMemory := c.Mode == Memory && c.Path == ""
 	escape := func(value string) string { return value }
-	uri := strings.Contains(c.Actor, "&")
+	uri := strings.Contains(c.Actor, "&") || strings.Contains(c.SpillDir, "&")
 	if uri = uri || schemeOf(c.Path) != "" || strings.Contains(c.Path, "?"); uri {
 		escape = strings.NewReplacer("%", "%25", "&", "%26").Replace
 	}

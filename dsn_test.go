@@ -21,6 +21,8 @@ var dsnSamples = map[string]string{
 	"busy_timeout":   "7s",
 	"sync":           "interval",
 	"query_memory":   "3MiB",
+	"spill":          "7GiB",
+	"spill_dir":      "/var/tmp",
 	"memory":         "5MiB",
 	"view_memory":    "3MiB",
 	"max_event_size": "128KiB",

@@ -53,6 +53,16 @@ var dsnKeys = []dsnKey{
 		field:  func(c *Config) *int64 { return &c.QueryMemory },
 	}.key(),
 	setting[int64]{
+		dsnKey: dsnKey{name: "spill"},
+		kind:   rooms,
+		field:  func(c *Config) *int64 { return &c.Spill },
+	}.key(),
+	setting[string]{
+		dsnKey: dsnKey{name: "spill_dir"},
+		kind:   directories,
+		field:  func(c *Config) *string { return &c.SpillDir },
+	}.key(),
+	setting[int64]{
 		dsnKey: dsnKey{name: "memory", shared: true, meant: formatSize(query.DefaultStoreMemory)},
 		kind:   sizes[int64](0, 0),
 		field:  func(c *Config) *int64 { return &c.Memory },

@@ -80,6 +80,52 @@ func sizes[T ~int | ~int64](least, most T) kind[T] {
 	}
 }
 
+// rooms are sizes of which a negative one, which is written 0, stands for none.
+var rooms = kind[int64]{
+	doc: "bytes, or a number with KiB, MiB or GiB; 0 for none",
+	parse: func(value string) (int64, error) {
+		if value == "0" {
+			return -1, nil
+		}
+		return parseSize(value)
+	},
+	format: func(n int64) string {
+		if n < 0 {
+			return "0"
+		}
+		return formatSize(n)
+	},
+}
+
+// directories are paths.
+var directories = kind[string]{
+	doc: "the path of a directory",
+	parse: func(value string) (string, error) {
+		if fault := directoryFault(value); fault != "" {
+			return "", fmt.Errorf("it %s", fault)
+		}
+		return value, nil
+	},
+	format: func(path string) string { return path },
+	check: func(name, value string) error {
+		if fault := directoryFault(value); fault != "" {
+			return fmt.Errorf("%s %s", name, fault)
+		}
+		return nil
+	},
+}
+
+// directoryFault says what is wrong with the path of a directory, "" for nothing.
+func directoryFault(path string) string {
+	switch {
+	case path == "":
+		return "must not be empty"
+	case strings.IndexByte(path, 0) >= 0:
+		return "must not hold a NUL"
+	}
+	return ""
+}
+
 // patience is how long to wait: a negative duration, which is written 0, stands for not at all.
 var patience = kind[time.Duration]{
 	doc: "a duration such as 5s; 0 for not at all",

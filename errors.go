@@ -302,6 +302,12 @@ func classify(err error) (Code, string) {
 	if errors.As(err, &q) && q.Kind == query.KeyringFailed { // whatever has failed there
 		return keyringCode(q.Err), ""
 	}
+	if errors.As(err, new(*query.SpillError)) { // whatever the system has said of the file
+		if q != nil {
+			return queryCodes[q.Kind], ""
+		}
+		return ErrIO, ""
+	}
 	for _, s := range sentinelCodes {
 		if errors.Is(err, s.err) {
 			return s.code, ""

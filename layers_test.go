@@ -33,11 +33,12 @@ var layers = map[string][]string{
 
 	"query": {
 		"parser", "engine", "query/internal/expr", "query/internal/fault",
-		"query/internal/exact", "query/internal/jsonpath", "query/internal/value", "query/internal/viewstate",
-		"internal/sabotage",
+		"query/internal/exact", "query/internal/jsonpath", "query/internal/spill", "query/internal/value",
+		"query/internal/viewstate", "internal/sabotage",
 	},
-	"query/internal/viewstate": {"query/internal/exact", "query/internal/value"},
 	"query/internal/exact":     {},
+	"query/internal/spill":     {"engine/vfs"},
+	"query/internal/viewstate": {"query/internal/exact", "query/internal/value"},
 	"query/internal/expr": {
 		"parser", "engine", "query/internal/fault", "query/internal/jsonpath", "query/internal/value",
 	},
@@ -88,7 +89,7 @@ var touchers = map[string][]string{
 	"os": {
 		"engine/vfs", "engine/filestore", "engine/crashtest",
 		"internal/sabotage", "internal/testenv", // for the environment
-		"shred", // for the flags of vfs.FS.Open
+		"shred", "query/internal/spill", // for the flags of vfs.FS.Open
 	},
 	"syscall":                      {"engine/vfs", "engine/filestore", "engine/crashtest", "."}, // the root has the numbers of errors
 	"golang.org/x/sys/unix":        {"engine/vfs", "engine/filestore", "engine/crashtest"},

@@ -23,6 +23,7 @@ type openStore struct {
 	config Config // of whoever opened it first
 	plans  *planCache
 	memory *query.Memory // what all its queries may hold together
+	spills *query.SpillSpace
 	follow query.Followers
 	views  query.Views // their definitions, as last read
 	log    *journal
@@ -144,7 +145,7 @@ func findLocked(key storeKey) *openStore {
 func newOpenStore(key storeKey, c Config) *openStore {
 	s := &openStore{
 		key: key, config: c, plans: newPlanCache(planCacheEntries, planCacheBytes),
-		memory: query.NewMemory(c.Memory), log: newJournal(c),
+		memory: query.NewMemory(c.Memory), spills: query.NewSpillSpace(), log: newJournal(c),
 		opened: make(chan struct{}), closed: make(chan struct{}),
 	}
 	s.refs.Store(1)

@@ -353,7 +353,7 @@ func readOnlyTrouble(t *testing.T, p *protocol) {
 }
 
 func memoryTrouble(t *testing.T, p *protocol) {
-	p.run(t, openAt(t, ":memory:?query_memory=1MiB"),
+	p.run(t, openAt(t, ":memory:?query_memory=1MiB&spill=0"),
 		`SELECT value FROM generate_series(1, 1000000) ORDER BY value DESC`)
 }
 

@@ -237,7 +237,7 @@ func deviatingPair(t *testing.T) pair {
 		`2}'), ('Noted', 'no {JSON')`)
 	require.NoError(t, err)
 	copyEvents(t, ours, theirs)
-	return pair{ours, theirs}
+	return pair{ours: ours, theirs: theirs}
 }
 
 func assertAnswer(t *testing.T, db *sql.DB, who, text, want string) {

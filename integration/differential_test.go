@@ -17,6 +17,7 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/engine/filestore"
 	"github.com/eventfold/eventfold/engine/vfs"
 	"github.com/eventfold/eventfold/internal/race"
@@ -36,7 +37,10 @@ func budget(t *testing.T, name string, ordinary, long int) int {
 }
 
 // pair is the same events in eventfold and in SQLite.
-type pair struct{ ours, theirs *sql.DB }
+type pair struct {
+	ours, theirs *sql.DB
+	store        engine.Store // of ours
+}
 
 // newPair makes both of random events, whose ids and times are made of r, too.
 func newPair(t *testing.T, r *rand.Rand, events int) pair {
@@ -58,7 +62,7 @@ func newPair(t *testing.T, r *rand.Rand, events int) pair {
 	})
 	appendEvents(t, ours, r, events)
 	copyEvents(t, ours, theirs)
-	return pair{ours, theirs}
+	return pair{ours, theirs, store}
 }
 
 // clock returns a clock that now and then stands still.

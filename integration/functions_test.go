@@ -249,7 +249,7 @@ func emptyPair(t *testing.T) pair {
 		assert.NoError(t, ours.Close())
 		assert.NoError(t, theirs.Close())
 	})
-	return pair{ours, theirs}
+	return pair{ours: ours, theirs: theirs}
 }
 
 // TestFunctionsOfOddArguments holds that every difference from SQLite is among the deviations: each

@@ -307,14 +307,21 @@ func (c *aggregateCall) add(s *aggState, en *expr.Env, keep *keeper, buf []value
 		s.n++
 		return nil
 	}
-	v := buf[:len(c.args)]
-	size := 0
+	v, size := buf[:len(c.args)], 0
 	for i, a := range c.args {
 		v[i] = a.Eval(en)
 		size += len(v[i].S)
 	}
-	if en.Err != nil || v[0].Kind == value.Null && !c.def.nulls {
+	if en.Err != nil {
 		return en.Err
+	}
+	return c.addValues(s, en, keep, v, size)
+}
+
+// addValues gives the values of the arguments, whose texts have so many bytes, to the state.
+func (c *aggregateCall) addValues(s *aggState, en *expr.Env, keep *keeper, v []value.Value, size int) error {
+	if v[0].Kind == value.Null && !c.def.nulls {
+		return nil
 	}
 	if c.distinct {
 		isNew, err := c.isNew(s, v[:c.values], keep)

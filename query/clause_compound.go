@@ -195,7 +195,7 @@ func (p *selectPlan) openCompound(ex *execution, outer *expr.Env, n int) rows {
 			op = &unionRows{parts: []rows{op, next}}
 		default:
 			op = &unionRows{parts: []rows{op, next}}
-			op = newDistinct(&plainProjection{rows: op, en: ex.env(outer)}, &rowKeys{collates: p.compared[i]}, ex, "UNION")
+			op = newDistinct(&plainProjection{rows: op, en: ex.env(outer)}, &rowKeys{collates: p.compared[i]}, ex, "UNION", 0)
 		}
 	}
 	return op

@@ -69,14 +69,22 @@ type distinctRows struct {
 	set *rowSet
 	en  *expr.Env     // whose work comparing them is
 	row []value.Value // results of the current row
+
+	spill *distinctSpill // nil if no file may be used
 }
 
-func newDistinct(in projection, keys *rowKeys, ex *execution, clause string) *distinctRows {
-	return &distinctRows{projection: in, set: newRowSet(keys, ex, clause), en: ex.env(nil)}
+// newDistinct gives rows of which each has so many sort keys.
+func newDistinct(in projection, keys *rowKeys, ex *execution, clause string, sortKeys int) *distinctRows {
+	d := &distinctRows{projection: in, set: newRowSet(keys, ex, clause), en: ex.env(nil)}
+	d.spill = newDistinctSpill(ex, d, sortKeys)
+	return d
 }
 
 func (d *distinctRows) advance() (bool, error) {
 	for {
+		if d.spill.used() {
+			return d.spill.advance()
+		}
 		ok, err := d.projection.advance()
 		if !ok || err != nil {
 			return false, err
@@ -84,11 +92,24 @@ func (d *distinctRows) advance() (bool, error) {
 		if d.row, err = d.projection.results(); err != nil {
 			return false, err
 		}
+		if d.spill.used() { // since the row was begun
+			if err := d.spill.addRow(); err != nil {
+				return false, err
+			}
+			continue
+		}
 		isNew, err := d.set.add(d.en, d.row)
 		if isNew || err != nil {
 			return isNew, err
 		}
 	}
+}
+
+func (d *distinctRows) sortKeys(dst []value.Value) error {
+	if d.spill.gives() {
+		return d.spill.sortKeys(dst)
+	}
+	return d.projection.sortKeys(dst)
 }
 
 func (d *distinctRows) results() ([]value.Value, error) { return d.row, nil }
@@ -103,6 +124,7 @@ func (d *distinctRows) next(en *expr.Env) (bool, error) {
 }
 
 func (d *distinctRows) close() error {
+	d.spill.close()
 	d.set.release()
 	return d.projection.close()
 }

@@ -209,7 +209,8 @@ type groupedRows struct {
 	feed  *groupFeed // gives the groups of one stream after those of another; nil if all are in table
 	at    int
 	row   []value.Value
-	own   *keeper // of groups of a materialised view that only this statement uses; nil for none
+	spill *groupSpill // gives the rows, if they were grouped by way of a file
+	own   *keeper     // of groups of a materialised view that only this statement uses; nil for none
 
 	// lasting is the snapshot of FOLLOW, which goes on to add to the groups: none is shared with what is
 	// kept, and what is erased behind it is still in them. It is nil for other statements.
@@ -224,6 +225,9 @@ func (g *groupedRows) next(en *expr.Env) (bool, error) {
 		if err := g.table.addEmptySets(en); err != nil {
 			return false, err
 		}
+	}
+	if g.spill != nil {
+		return g.spill.next(en)
 	}
 	for g.at >= len(g.table.groups) {
 		more, err := g.feed.fill(g.table)
@@ -286,7 +290,7 @@ func (g *groupedRows) read() error {
 	if done, err := g.readStreams(indexedColumns); done || err != nil {
 		return err
 	}
-	return g.orByStream(g.readAll())
+	return g.orSpilled(g.orByStream(g.readAll()))
 }
 
 func (g *groupedRows) readAll() error {
@@ -330,6 +334,7 @@ func (g *groupedRows) close() error {
 		g.table.keep.release()
 		g.table.groups, g.table.byKey = nil, nil
 	}
+	g.spill.close()
 	g.dropOwn()
 	return err
 }

@@ -144,6 +144,7 @@ type joinedRows struct {
 	matched bool
 	active  bool // there is a current row of the left side
 	seen    int
+	spill   *joinSpill // gives the rows, if they were joined by way of a file
 
 	// Of a FULL JOIN.
 	ended  bool   // the left side is
@@ -154,8 +155,13 @@ type joinedRows struct {
 func (j *joinedRows) next(en *expr.Env) (bool, error) {
 	if !j.built {
 		if err := j.build(); err != nil {
-			return false, err
+			if err = j.orSpilled(err, en); err != nil {
+				return false, err
+			}
 		}
+	}
+	if j.spill != nil {
+		return j.spill.next(en)
 	}
 	if len(j.right) == 0 && !j.plan.outer {
 		return false, nil // whatever the left side holds, which may be a join that gives very many rows
@@ -402,6 +408,7 @@ func (j *joinedRows) close() error {
 	if j.keep != nil {
 		j.keep.release()
 	}
+	j.spill.close()
 	j.right, j.byKey, j.all, j.paired = nil, nil, nil, nil
 	return j.left.close()
 }

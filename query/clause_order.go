@@ -67,6 +67,8 @@ type orderedRows struct {
 	rows  []sortedRow
 	at    int
 	built bool
+	spill *orderSpill // nil if no file may be used
+	own   orderSpill
 }
 
 type sortedRow struct {
@@ -82,6 +84,9 @@ func (s *orderedRows) next(en *expr.Env) (bool, error) {
 			return false, err
 		}
 	}
+	if s.spill.used() {
+		return s.spill.next(en)
+	}
 	if s.at >= len(s.rows) {
 		return false, nil
 	}
@@ -92,6 +97,7 @@ func (s *orderedRows) next(en *expr.Env) (bool, error) {
 
 func (s *orderedRows) close() error {
 	s.rows = nil
+	s.spill.close()
 	s.keep.release()
 	return s.in.close()
 }
@@ -101,8 +107,14 @@ func (s *orderedRows) build(en *expr.Env) error {
 		return nil
 	}
 	top := &topRows{keys: s.keys}
-	if err := s.read(en, top); err != nil {
+	s.spill.begin(en, top)
+	err := s.read(en, top)
+	s.spill.stop()
+	if err != nil {
 		return err
+	}
+	if s.spill.used() {
+		return s.spill.merge(en)
 	}
 	s.rows = top.rows
 	return sortKept(en, s.keys, s.rows)
@@ -159,7 +171,7 @@ func (s *orderedRows) read(en *expr.Env, top *topRows) error {
 		if err != nil {
 			return err
 		}
-		s.add(top, row, full)
+		s.add(top, row)
 	}
 }
 
@@ -178,11 +190,11 @@ func (s *orderedRows) keepRow(keys []value.Value, serial int) (sortedRow, error)
 
 // add puts a row among those that are kept; if there are as many as will be read, the last of them
 // goes.
-func (s *orderedRows) add(top *topRows, row sortedRow, full bool) {
+func (s *orderedRows) add(top *topRows, row sortedRow) {
 	switch {
 	case s.limit < 0:
 		top.rows = append(top.rows, row)
-	case full:
+	case int64(len(top.rows)) >= s.limit:
 		s.keep.forget(top.rows[0].keys)
 		s.keep.forget(top.rows[0].values)
 		top.rows[0] = row

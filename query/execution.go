@@ -7,6 +7,7 @@ import (
 
 	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/query/internal/expr"
+	"github.com/eventfold/eventfold/query/internal/spill"
 	"github.com/eventfold/eventfold/query/internal/value"
 )
 
@@ -32,6 +33,7 @@ type execution struct {
 	counters   *counters                      // shared likewise
 
 	following *followingRows // of a SELECT with FOLLOW, once it is open
+	spilled   *spill.File    // nil before something is kept in it
 
 	elements int64 // bytes held for the elements of slices in sets of memo
 
@@ -130,6 +132,7 @@ func (ex *execution) leave(mark *expr.Env) {
 // end gives back what the statement holds, when it has ended. It may be called twice.
 func (ex *execution) end() {
 	ex.leave(nil)
+	ex.endSpill()
 	if ex.elements > 0 {
 		ex.budget.release(ex.elements)
 		ex.elements = 0

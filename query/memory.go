@@ -62,6 +62,9 @@ type budget struct {
 	mu sync.Mutex // protects the growing and shrinking of share
 
 	waste waste
+
+	spillers []spiller  // of the statement's goroutine
+	spilling sync.Mutex // one goroutine at a time asks them
 }
 
 const (
@@ -107,15 +110,23 @@ func (e *MemoryError) Error() string {
 // counts as held until it is released.
 func (b *budget) hold(n int64, clause string) error {
 	held := b.held.Add(n)
+	if held <= b.limit && (held <= b.share.Load() || b.grow(held)) {
+		return nil
+	}
+	return b.refuse(held, clause)
+}
+
+// refuse tells which limit is met, unless somebody can make room.
+func (b *budget) refuse(held int64, clause string) error {
+	if done, err := b.makeRoom(); done || err != nil {
+		return err
+	}
 	if held > b.limit {
 		return outOfMemory(&MemoryError{Clause: clause, Limit: b.limit},
 			"select less, or raise query_memory")
 	}
-	if held > b.share.Load() && !b.grow(held) {
-		return outOfMemory(&MemoryError{Clause: clause, Limit: b.store.limit, Store: true},
-			"try again when other queries have ended, or raise memory")
-	}
-	return nil
+	return outOfMemory(&MemoryError{Clause: clause, Limit: b.store.limit, Store: true},
+		"try again when other queries have ended, or raise memory")
 }
 
 func outOfMemory(e *MemoryError, hint string) error {

@@ -91,7 +91,12 @@ func (k *keeper) text(s string) string {
 // account holds n bytes of the query's budget.
 func (k *keeper) account(n int64) error {
 	k.taken += n
-	return k.budget.hold(n, k.clause)
+	err := k.budget.hold(n, k.clause)
+	if k.taken == 0 { // to make room all that was kept has been written to a file, and released
+		k.taken = n
+		k.budget.owe(n)
+	}
+	return err
 }
 
 // drop gives back n bytes of what was accounted for.

@@ -210,10 +210,10 @@ func (p *selectPlan) open(ex *execution, outer *expr.Env) (rows, error) {
 	}
 	op := p.openCompound(ex, outer, len(p.cores))
 	if len(p.order) > 0 {
-		op = &orderedRows{
+		op = orderedRows{
 			in: &plainProjection{rows: op, en: ex.env(outer), keys: p.order}, keys: p.order,
 			limit: wanted(limit, offset), keep: newKeeper(ex.budget, "ORDER BY"),
-		}
+		}.spilling(ex, len(p.columns))
 	}
 	return limited(op, limit, offset), nil
 }
@@ -249,14 +249,14 @@ func (p *corePlan) open(ex *execution, outer *expr.Env, limit int64) (rows, erro
 	case p.on != nil:
 		return p.openFirst(ex, projected, sorted), nil
 	case p.distinct:
-		rows = newDistinct(rows, newRowKeys(p.columns), ex, "DISTINCT")
+		rows = newDistinct(rows, newRowKeys(p.columns), ex, "DISTINCT", len(p.order))
 	}
 	if !sorted {
 		return rows, nil
 	}
 	ex.keepEvents = true
-	return &orderedRows{in: rows, keys: p.order, limit: limit,
-		keep: newKeeper(ex.budget, "ORDER BY")}, nil
+	return orderedRows{in: rows, keys: p.order, limit: limit,
+		keep: newKeeper(ex.budget, "ORDER BY")}.spilling(ex, len(p.results)), nil
 }
 
 // openFrom starts FROM. It clears sorted if the rows come in the order of ORDER BY already.

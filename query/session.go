@@ -15,6 +15,8 @@ type Settings struct {
 	Memory int64   // bytes a query may hold; 0 means DefaultMemory
 	Shared *Memory // what all queries of the store may hold together; nil for no limit
 
+	Spill Spill // where queries keep what their memory does not hold
+
 	// ViewMemory is how many bytes the groups of a materialized view may take in this process; 0 means
 	// DefaultViewMemory.
 	ViewMemory int64

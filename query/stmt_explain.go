@@ -130,6 +130,9 @@ func (e *explainStatement) explainSelect(
 	x.step("examined", "%d events, %d segments skipped", ex.counters.examined.Load(),
 		ex.counters.skipped.Load())
 	x.step("rows", "%d", counted.n)
+	if ex.spilled != nil {
+		x.step("spilled", "%d bytes, written to a temporary file", ex.spilled.Written())
+	}
 	return nil
 }
 

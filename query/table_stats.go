@@ -102,6 +102,11 @@ func statRows(_ context.Context, ex *execution, _ scanBounds) rowMaker {
 		add("memory_used", gauge, value.OfInt(m.Used()), null)
 		add("memory_peak", gauge, value.OfInt(m.Peak()), null)
 	}
+	if s := ex.session.Settings.Spill.Space; s != nil {
+		add("spill_files", gauge, value.OfInt(s.Files()), null)
+		add("spill_bytes", gauge, value.OfInt(s.Bytes()), null)
+		add("spilled_bytes", counter, value.OfInt(s.Written()), null)
+	}
 	return list
 }
 

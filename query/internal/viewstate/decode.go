@@ -178,7 +178,8 @@ func (d *Decoder) value() (v value.Value, err error) {
 	if err != nil {
 		return v, short(err)
 	}
-	v = value.Value{Kind: value.Kind(first & valueKinds), JSON: first&valueJSON != 0, Flag: first&valueFlag != 0}
+	v = value.Value{Kind: value.Kind(first & value.StoredKinds), JSON: first&value.StoredJSON != 0,
+		Flag: first&value.StoredFlag != 0}
 	switch v.Kind {
 	case value.Null:
 	case value.Int, value.Time:

@@ -3,7 +3,6 @@ package viewstate
 import (
 	"encoding/binary"
 	"io"
-	"math"
 
 	"github.com/eventfold/eventfold/query/internal/exact"
 	"github.com/eventfold/eventfold/query/internal/value"
@@ -92,22 +91,4 @@ func (e *Encoder) state(s *State) {
 	e.buf[at] = parts
 }
 
-func (e *Encoder) value(v value.Value) {
-	first := byte(v.Kind)
-	if v.JSON {
-		first |= valueJSON
-	}
-	if v.Flag {
-		first |= valueFlag
-	}
-	e.buf = append(e.buf, first)
-	switch v.Kind {
-	case value.Int, value.Time:
-		e.buf = binary.AppendVarint(e.buf, v.N)
-	case value.Float:
-		e.buf = binary.LittleEndian.AppendUint64(e.buf, math.Float64bits(v.F))
-	case value.String, value.Bytes:
-		e.buf = binary.AppendUvarint(e.buf, uint64(len(v.S)))
-		e.buf = append(e.buf, v.S...)
-	}
-}
+func (e *Encoder) value(v value.Value) { e.buf = value.AppendStored(e.buf, v) }

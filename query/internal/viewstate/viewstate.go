@@ -58,11 +58,4 @@ const (
 	knownParts = 1<<iota - 1
 )
 
-// The first byte of a value is its kind, and these.
-const (
-	valueJSON  = 1 << 6
-	valueFlag  = 1 << 7
-	valueKinds = valueJSON - 1
-)
-
 const maxLevels = 1 << 10
