@@ -47,6 +47,7 @@ var layers = map[string][]string{
 	"query/internal/value":           {},
 	"query/internal/value/valuetest": {},
 	"query/sqllogic":                 {},
+	"query/transcript":               {"engine", "query/internal/value"},
 	"parser":                         {},
 
 	"shred": {"engine/vfs"},

@@ -185,7 +185,7 @@ func (s *Store) try(ctx context.Context, t *try) (engine.Appended, error) {
 		t.tried = true
 		t.times++
 		t.base = t.d.Head
-		done, err := s.send(ctx, messages)
+		done, err := s.attempt(ctx, messages, t.whole || t.times > 1)
 		if err == nil && !done.Duplicate {
 			return s.placed(ctx, t, done)
 		}

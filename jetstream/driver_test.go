@@ -10,12 +10,25 @@ import (
 
 	"github.com/eventfold/eventfold"
 	"github.com/eventfold/eventfold/drivertest"
+	"github.com/eventfold/eventfold/internal/testenv"
 )
 
 // What programs rely on in a driver of database/sql holds over a cluster, too.
 func TestTheSuiteForDrivers(t *testing.T) {
 	t.Parallel()
-	c := startCluster(t, 1)
+	runDriverTests(t, startCluster(t, 1))
+}
+
+// It does on three servers, too.
+func TestTheSuiteForDriversOnThreeServers(t *testing.T) {
+	if !testenv.Long() {
+		t.Skip("takes a minute; set EVENTFOLD_TORTURE")
+	}
+	t.Parallel()
+	runDriverTests(t, startCluster(t, 3))
+}
+
+func runDriverTests(t *testing.T, c *cluster) {
 	instant := time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC)
 	drivertest.Run(t, drivertest.Options{
 		Open: func(t testing.TB) *sql.DB {

@@ -31,6 +31,7 @@ var faults = []struct {
 	{"the leader is killed", (*faultRun).killLeader, true},
 	{"two are killed", (*faultRun).killTwo, true},
 	{"all are killed", (*faultRun).killAll, false},
+	{"the leader is parted from the others", (*faultRun).partLeader, false},
 }
 
 // A faultRun is a cluster, two nodes that append to it, and what becomes of that.
@@ -50,7 +51,7 @@ type faultRun struct {
 // minutes: 0.034 is twenty seconds.
 func TestFaultsLoseAndDoubleNothing(t *testing.T) {
 	t.Parallel()
-	r := &faultRun{t: t, c: startCluster(t, 3), o: newOracle()}
+	r := &faultRun{t: t, c: startLinked(t), o: newOracle()}
 	r.api = r.c.api(t)
 	config, a, b := twoNodes(t, r.c)
 	nodes := []*jetstream.Store{a, b}
@@ -240,5 +241,28 @@ func (r *faultRun) killAll() {
 	for _, s := range r.c.Servers {
 		r.start(s)
 	}
+	r.healthy(3)
+}
+
+// partLeader parts the leader from the other two, which can go on; the leader, and whoever is connected to
+// it, cannot.
+func (r *faultRun) partLeader() {
+	leader := r.leader()
+	r.c.links.Part(leader)
+	defer r.c.links.Heal() // after a failure, too
+	config := r.config
+	config.Local, config.URLs = r.t.TempDir(), nil
+	for _, s := range r.c.Servers {
+		if s != leader {
+			config.URLs = append(config.URLs, s.URL)
+		}
+	}
+	s, err := jetstream.Open(r.t.Context(), config) // waits for another leader
+	require.NoError(r.t, err)
+	defer s.Close()
+	for range 10 {
+		require.True(r.t, r.o.append(r.t, 8, s, r.r))
+	}
+	r.c.links.Heal()
 	r.healthy(3)
 }

@@ -10,6 +10,7 @@ import (
 	js "github.com/nats-io/nats.go/jetstream"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore"
 )
 
 // How the follower asks for messages, and how long it waits before it tries again.
@@ -79,6 +80,17 @@ func (s *Store) take(ctx context.Context) error {
 		return err
 	}
 	defer messages.Stop()
+	applying := s.newApplier(ctx)
+	t.to = applying
+	err = s.collect(applying.ctx, c, messages, &t)
+	if failed := applying.end(); failed != nil {
+		return failed
+	}
+	return err
+}
+
+// collect takes messages until something goes wrong.
+func (s *Store) collect(ctx context.Context, c js.Consumer, messages js.MessagesContext, t *taker) error {
 	name := c.CachedInfo().Name
 	for {
 		m, err := next(ctx, messages)
@@ -86,7 +98,7 @@ func (s *Store) take(ctx context.Context) error {
 			return errConsumerReplaced
 		}
 		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-			if s.known.Load() > uint64(s.head()) {
+			if s.known.Load() >= t.next {
 				return errStalled
 			}
 			continue // nothing was to come
@@ -107,9 +119,10 @@ func next(ctx context.Context, messages js.MessagesContext) (js.Msg, error) {
 	return messages.Next(js.NextContext(ctx))
 }
 
-// A taker collects the events of an append and applies them.
+// A taker collects the events of an append and gives them to who applies them.
 type taker struct {
 	s    *Store
+	to   *applier
 	own  uint64 // the last sequence that the local copy held at the beginning
 	next uint64 // the sequence that comes next
 	run  []engine.Event
@@ -153,9 +166,9 @@ func (t *taker) add(ctx context.Context, m *nats.Msg, sequence uint64, at time.T
 	if t.run = append(t.run, e); p.number < p.of {
 		return nil
 	}
-	run := t.run
+	run := filestore.Applied{Events: t.run, Salt: t.salt}
 	t.run = nil
-	return t.s.apply(ctx, run, t.salt)
+	return t.to.give(run)
 }
 
 // compare compares a message with the event that the local copy has in its place. A stream that was
@@ -169,19 +182,6 @@ func (s *Store) compare(ctx context.Context, m *nats.Msg, sequence uint64) error
 		return s.damaged(sequence, "has another event than the local copy", nil)
 	}
 	return nil
-}
-
-// apply writes the events of one append. What the local copy refuses because of what it holds is
-// damage of the stream; any other error is one of this machine, and may pass.
-func (s *Store) apply(ctx context.Context, run []engine.Event, salt [32]byte) error {
-	err := s.applyTo(ctx, run, salt)
-	if refused(err) {
-		return s.damaged(uint64(run[0].Position)+1, "holds what cannot be there", err)
-	}
-	if err == nil && erases(run) {
-		s.noticeErasure()
-	}
-	return err
 }
 
 // refused reports whether an error is about the events that were given.

@@ -171,7 +171,7 @@ func (i *importing) insist(ctx context.Context, messages []*nats.Msg, first *eng
 	defer cancel()
 	var answer error
 	for pause := minFollowPause; ; pause = min(2*pause, maxFollowPause) {
-		_, err := i.s.publish(ctx, messages)
+		_, err := i.s.request(ctx, messages)
 		if err == nil {
 			return nil
 		}

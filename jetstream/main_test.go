@@ -25,6 +25,7 @@ func TestMain(m *testing.M) {
 // A cluster is one server or three, in processes of their own.
 type cluster struct {
 	*servers.Cluster
+	links *servers.Links // between the servers, if they can be parted
 }
 
 // startCluster starts n servers, which end with the test at the latest. A server that dies by itself
@@ -37,7 +38,22 @@ func startCluster(t testing.TB, n int) *cluster {
 	})
 	require.NoError(t, err)
 	t.Cleanup(c.Kill)
-	return &cluster{c}
+	return &cluster{Cluster: c}
+}
+
+// startLinked starts three servers that can be parted.
+func startLinked(t testing.TB) *cluster {
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	c, links, err := servers.StartLinked(ctx, t.TempDir(), 3, func(name string, err error) {
+		t.Errorf("server %s: %v", name, err)
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		c.Kill()
+		links.Close()
+	})
+	return &cluster{Cluster: c, links: links}
 }
 
 func (c *cluster) urls() string { return strings.Join(c.URLs(), ",") }
@@ -65,14 +81,17 @@ func (c *cluster) api(t testing.TB) js.JetStream {
 	return api
 }
 
-// eventually waits until something holds, for as long as a loaded machine may need.
+// eventually waits until something holds, for as long as a loaded machine may need: a minute.
 func eventually(t testing.TB, holds func() bool, what string, args ...any) {
 	t.Helper()
-	for range 60 * 20 {
+	for began := time.Now(); ; time.Sleep(50 * time.Millisecond) {
+		late := time.Since(began) >= time.Minute // it is looked at once more then
 		if holds() {
 			return
 		}
-		time.Sleep(50 * time.Millisecond)
+		if late {
+			break
+		}
 	}
 	require.FailNow(t, "a minute has gone: "+fmt.Sprintf(what, args...))
 }

@@ -30,9 +30,9 @@ const (
 	answerPatience = 2 * time.Second // for one attempt
 )
 
-// publish sends the messages of one attempt of an append, several as one batch, and waits for the
-// answer. After any error they may have been stored, or be stored yet.
-func (s *Store) publish(ctx context.Context, messages []*nats.Msg) (ack, error) {
+// request sends messages, several as one batch, and waits for the answer. After any error they may
+// have been stored, or be stored yet.
+func (s *Store) request(ctx context.Context, messages []*nats.Msg) (ack, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerPatience)
 	defer cancel()
 	last := messages[len(messages)-1]

@@ -40,11 +40,17 @@ type Store struct {
 
 	appends, appended atomic.Int64
 
-	// send publishes one attempt of an append; tests put something between.
-	send func(ctx context.Context, messages []*nats.Msg) (ack, error)
+	members chan *member // from publish to publishing
+
+	// attempt is publish; tests put something between.
+	attempt func(ctx context.Context, messages []*nats.Msg, alone bool) (ack, error)
 	// applyTo is that of replica, likewise.
-	applyTo func(ctx context.Context, events []engine.Event, salt [32]byte) error
+	applyTo func(ctx context.Context, appends []filestore.Applied) (int, error)
 }
+
+// copySync is the longest time between two syncs of the local copy. What a crash takes of it comes again
+// from the stream; another process that reads the copy sees what is synced.
+const copySync = 100 * time.Millisecond
 
 // openBatches is how many batches a Store has open at once: the servers allow a stream 50, unless
 // they are told otherwise, and other nodes want theirs.
@@ -59,9 +65,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.openTimeout())
 	defer cancel()
 	s := &Store{cfg: c, locks: newStripes(), batches: make(chan struct{}, openBatches),
-		erased: make(chan struct{}, 1)}
+		erased: make(chan struct{}, 1), members: make(chan *member)}
 	s.life, s.end = context.WithCancelCause(context.Background())
-	s.send = s.publish
+	s.attempt = s.publish
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.shut(err))
 	}
@@ -76,16 +82,19 @@ func (s *Store) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.replica, err = filestore.OpenReplica(ctx, s.cfg.Local, filestore.Options{MaxEventSize: size}); err != nil {
+	if s.replica, err = filestore.OpenReplica(ctx, s.cfg.Local, filestore.Options{MaxEventSize: size, SyncInterval: copySync}); err != nil {
 		return err
 	}
-	s.applyTo = s.replica.Apply
+	s.applyTo = s.replica.ApplyAll
 	if err := s.checkLocal(ctx); err != nil {
 		return err
 	}
-	s.follow.Go(s.run) // these three end with life
+	s.follow.Go(s.run) // these end with life
 	s.follow.Go(s.carry)
 	s.follow.Go(s.ask)
+	for range publishers {
+		s.follow.Go(s.publishing)
+	}
 	var answer error
 	if err := s.catchUp(ctx, &answer); err != nil {
 		if ctx.Err() != nil && s.life.Err() == nil {

@@ -211,21 +211,97 @@ func (r *Replica) Apply(ctx context.Context, events []engine.Event, salt [32]byt
 			return err
 		}
 	}
-	q := requests.Get().(*request)
-	defer q.release()
-	q.own = own
-	nonce := q.salted(salt, len(events))
-	if err := r.store.fillRequest(ctx, q, importBatch(events)); err != nil {
-		return err
+	f := r.fill(ctx, &Applied{Events: events, Salt: salt}, own)
+	defer f.q.release()
+	if f.err != nil {
+		return f.err
 	}
-	if q.eraseRecords(events) {
-		q.seal()
-	}
-	err = r.ask(ctx, func(w *writer) error { return w.apply(q, events, nonce) })
+	err = r.ask(ctx, func(w *writer) error { return w.apply(f.q, events, f.nonce) })
 	if err == nil && len(erased) > 0 {
 		_ = r.store.deriveds.forget(ctx, erased) // what fails is done before the erasure is
 	}
 	return err
+}
+
+// Applied is an append of the log, as Apply takes it.
+type Applied struct {
+	Events []engine.Event
+	Salt   [32]byte
+}
+
+// ApplyAll is Apply of several appends, one after the other, with less work between them. It returns how
+// many of them were written: with an error it is about the next one.
+func (r *Replica) ApplyAll(ctx context.Context, appends []Applied) (done int, err error) {
+	for done < len(appends) && err == nil {
+		n := 0
+		for n < len(appends)-done && !isAboutErasures(appends[done+n].Events) {
+			n++
+		}
+		if n == 0 {
+			if err = r.Apply(ctx, appends[done].Events, appends[done].Salt); err == nil {
+				done++
+			}
+			continue
+		}
+		n, err = r.applyPlain(ctx, appends[done:done+n])
+		done += n
+	}
+	return done, err
+}
+
+// isAboutErasures reports whether something has to be done before or after events are written.
+func isAboutErasures(events []engine.Event) bool {
+	return slices.ContainsFunc(events, func(e engine.Event) bool { return e.Stream == engine.ErasuresStream })
+}
+
+// applyPlain asks the writer once for appends that are about no erasures.
+func (r *Replica) applyPlain(ctx context.Context, appends []Applied) (done int, err error) {
+	all := make([]filled, 0, len(appends))
+	defer func() {
+		for _, f := range all {
+			f.q.release()
+		}
+	}()
+	for i := range appends {
+		own, err := checkApply(appends[i].Events)
+		f := r.fill(ctx, &appends[i], own)
+		if err != nil {
+			f.err = err
+		}
+		all = append(all, f)
+	}
+	err = r.ask(ctx, func(w *writer) error {
+		for i, f := range all {
+			if f.err != nil {
+				return f.err
+			}
+			if err := w.apply(f.q, appends[i].Events, f.nonce); err != nil {
+				return err
+			}
+			done++
+		}
+		return nil
+	})
+	return done, err
+}
+
+// A filled request is ready for the writer, unless there is an error. It is to be released after an
+// error, too.
+type filled struct {
+	q     *request
+	nonce uint64
+	err   error
+}
+
+func (r *Replica) fill(ctx context.Context, a *Applied, own bool) filled {
+	q := requests.Get().(*request)
+	q.own = own
+	nonce := q.salted(a.Salt, len(a.Events))
+	err := r.store.fillRequest(ctx, q, importBatch(a.Events))
+	if err == nil && q.eraseRecords(a.Events) {
+		q.seal()
+	}
+	return filled{q, nonce, err}
 }
 
 // salted gives the request salts for n events, and returns a nonce: all of them made of one salt.

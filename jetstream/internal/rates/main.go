@@ -1,19 +1,23 @@
 // Rates measures appends to a cluster of three servers on this machine, beside publishing to JetStream
 // as it is, by turns in one run: durable events of 256 bytes, each client with a stream of its own and
-// an optimistic check.
+// an optimistic check. Then it reads what was appended from the node's copy and from a store of the same
+// events, by turns.
 //
 //	go run ./internal/rates -seconds 5
 //
-// The servers sync what they acknowledge. They, the clients and two nodes share the machine's
+// -profile writes what this process, which has the clients and both nodes, spends its time with. The
+// servers sync what they acknowledge. They, the clients and two nodes share the machine's
 // processors, so that the figures are those of that machine, and the ratio is what can be compared.
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/pprof"
 	"slices"
 	"strconv"
 	"sync"
@@ -30,15 +34,34 @@ import (
 func main() {
 	servers.Main()
 	seconds := flag.Float64("seconds", 5, "how long each measurement takes")
+	profile := flag.String("profile", "", "a `file` for the profile of the processor")
 	flag.Parse()
-	if err := run(context.Background(), time.Duration(*seconds*float64(time.Second))); err != nil {
+	if err := profiled(*profile, time.Duration(*seconds*float64(time.Second))); err != nil {
 		fmt.Fprintln(os.Stderr, "rates:", err)
 		os.Exit(1)
 	}
 }
 
+// profiled runs the measurements, and writes a profile of them if it has a name.
+func profiled(name string, took time.Duration) error {
+	if name == "" {
+		return run(context.Background(), took)
+	}
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return err
+	}
+	defer pprof.StopCPUProfile()
+	return run(context.Background(), took)
+}
+
 // A bench is what is measured.
 type bench struct {
+	dir  string
 	took time.Duration // of each measurement
 	a, b *jetstream.Store
 	raw  js.JetStream
@@ -55,7 +78,7 @@ func run(ctx context.Context, took time.Duration) error {
 		return err
 	}
 	defer c.Kill()
-	x := &bench{took: took}
+	x := &bench{dir: dir, took: took}
 	config := jetstream.Config{URLs: c.URLs(), Bucket: "rates", Create: true, Local: filepath.Join(dir, "a")}
 	if x.a, err = jetstream.Open(ctx, config); err != nil {
 		return err
@@ -79,7 +102,10 @@ func run(ctx context.Context, took time.Duration) error {
 	if err != nil {
 		return err
 	}
-	return x.table(ctx)
+	if err := x.table(ctx); err != nil {
+		return err
+	}
+	return x.reads(ctx)
 }
 
 // table measures and prints a row for each number of clients.
@@ -158,9 +184,27 @@ func (x *bench) publisher(ctx context.Context, clients, client int) func() (engi
 		done, err := x.raw.PublishMsg(ctx, m)
 		if err == nil {
 			last = done.Sequence
+			return 0, nil
 		}
+		last, err = x.lastOf(ctx, subject) // it may be stored all the same
 		return 0, err
 	}
+}
+
+// lastOf is the sequence of a subject's last message, 0 for none.
+func (x *bench) lastOf(ctx context.Context, subject string) (uint64, error) {
+	stream, err := x.raw.Stream(ctx, "RAW")
+	if err != nil {
+		return 0, err
+	}
+	m, err := stream.GetLastMsgForSubject(ctx, subject)
+	if errors.Is(err, js.ErrMsgNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return m.Sequence, nil
 }
 
 // appender appends to a stream of its own, at the version that it has.

@@ -28,13 +28,17 @@ type Cluster struct {
 // on them, or with ctx's error. died, if it is not nil, is called when a process has ended that
 // nobody has killed, from a goroutine of its own.
 func Start(ctx context.Context, dir string, n int, died func(name string, err error)) (*Cluster, error) {
+	direct := func(from, to, address string) (string, error) { return address, nil }
+	return start(ctx, dir, n, died, direct)
+}
+
+// start starts servers. link says under which address one of them connects to another one, which has an
+// address.
+func start(ctx context.Context, dir string, n int, died func(name string, err error),
+	link func(from, to, address string) (string, error)) (*Cluster, error) {
 	ports, err := freePorts(2 * n)
 	if err != nil {
 		return nil, err
-	}
-	var routes []string
-	for i := range n {
-		routes = append(routes, fmt.Sprintf("nats://127.0.0.1:%d", ports[n+i]))
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -46,12 +50,11 @@ func Start(ctx context.Context, dir string, n int, died func(name string, err er
 	}
 	c := &Cluster{}
 	for i := range n {
-		cluster := ""
-		if n > 1 {
-			cluster = fmt.Sprintf("cluster { name: c, listen: \"127.0.0.1:%d\", routes: [%s] }\n", ports[n+i],
-				strings.Join(routes, ", "))
+		cluster, err := clusterText(i, ports[n:], link)
+		var s *Server
+		if err == nil {
+			s, err = newServer(nameOf(i), filepath.Join(dir, nameOf(i)), ports[i], cluster)
 		}
-		s, err := newServer(fmt.Sprintf("n%d", i), filepath.Join(dir, fmt.Sprintf("n%d", i)), ports[i], cluster)
 		if err == nil {
 			s.died = ended
 			c.Servers = append(c.Servers, s)
@@ -67,6 +70,29 @@ func Start(ctx context.Context, dir string, n int, died func(name string, err er
 		return nil, errors.Join(err, context.Cause(ctx))
 	}
 	return c, nil
+}
+
+func nameOf(i int) string { return fmt.Sprintf("n%d", i) }
+
+// clusterText is what the configuration of a server says about the others, which listen for it on ports.
+func clusterText(own int, ports []int, link func(from, to, address string) (string, error)) (string, error) {
+	if len(ports) == 1 {
+		return "", nil
+	}
+	var routes []string
+	for i, port := range ports {
+		if i == own {
+			continue
+		}
+		address, err := link(nameOf(own), nameOf(i), fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			return "", err
+		}
+		routes = append(routes, "nats://"+address)
+	}
+	// Nobody is told where the others are: each of them is among the routes.
+	return fmt.Sprintf("cluster { name: c, listen: \"127.0.0.1:%d\", advertise: \"127.0.0.1:1\", routes: [%s] }\n",
+		ports[own], strings.Join(routes, ", ")), nil
 }
 
 // tried counts the ports that this process has looked at: no two clusters of it get the same.
