@@ -48,8 +48,9 @@ func ExampleNewCollector() {
 	}
 	for _, f := range families {
 		if f.GetName() == "eventfold_up" {
-			fmt.Println(f.GetName(), f.GetMetric())
+			up := f.GetMetric()[0]
+			fmt.Println(f.GetName(), up.GetLabel()[0].GetValue(), up.GetGauge().GetValue())
 		}
 	}
-	// Output: eventfold_up [label:{name:"store"  value:"orders"}  gauge:{value:1}]
+	// Output: eventfold_up orders 1
 }
