@@ -50,7 +50,7 @@ func TestSameAnswersInLittleMemory(t *testing.T) {
 		}
 		return g.anything()
 	}
-	n := budget(t, "EVENTFOLD_STATEMENTS", 5000, 60_000) / 5
+	n := budget(t, "EVENTFOLD_STATEMENTS", 5000, 60_000) / 10
 	t.Cleanup(func() { assert.True(t, t.Skipped() || spilled > 0, "no statement has used a file") })
 	comparison{numbers: 17, statements: n, events: 200, next: next, open: open, withRows: 33}.run(t)
 }

@@ -139,12 +139,13 @@ var spilledStatements = []string{
 // TestFilesGiveWhatMemoryGives compares statements with little memory and files with the same in much
 // memory, rows in their order.
 func TestFilesGiveWhatMemoryGives(t *testing.T) {
+	testenv.WithoutRace(t)
 	r := rand.New(rand.NewPCG(testenv.Seed(t), 0))
-	store := fillRandomly(t, r, testenv.Scale(700, 20_000))
+	store := fillRandomly(t, r, testenv.Scale(1500, 20_000))
 	plain := &Session{Store: store}
 	for _, text := range spilledStatements {
 		want := rowsOf(t, plain, text)
-		for _, memory := range []int64{40 << 10, 300 << 10} {
+		for _, memory := range []int64{40 << 10, 1 << 20} {
 			fsys := newSpillFS(t)
 			small := spilling(store, fsys, memory)
 			small.Settings.Shared = NewMemory(0)
@@ -208,6 +209,7 @@ var faultyStatements = []string{
 // TestEveryFaultOfAFileIsAnError: whichever call fails, and whichever block comes back another one, the
 // statement ends with an error that tells of it, holds nothing afterwards, and never gives other rows.
 func TestEveryFaultOfAFileIsAnError(t *testing.T) {
+	testenv.WithoutRace(t)
 	store := openStore(t, filestore.Options{})
 	fill(t, store, 600)
 	r := rand.New(rand.NewPCG(testenv.Seed(t), 0))
@@ -251,6 +253,7 @@ func TestEveryFaultOfAFileIsAnError(t *testing.T) {
 
 // TestAContextEndsASpill: while a file is written and while it is read.
 func TestAContextEndsASpill(t *testing.T) {
+	testenv.WithoutRace(t)
 	store := openStore(t, filestore.Options{})
 	fill(t, store, 1000)
 	for _, text := range faultyStatements {
@@ -295,7 +298,7 @@ func TestADirectoryThatIsNotThereIsTold(t *testing.T) {
 // TestQueriesSpillSideBySide: each has a file of its own, and those of a store share its memory.
 func TestQueriesSpillSideBySide(t *testing.T) {
 	store := openStore(t, filestore.Options{})
-	fill(t, store, 2000)
+	fill(t, store, 800)
 	fsys, shared := newSpillFS(t), NewMemory(2<<20)
 	want := map[string][]string{}
 	for _, text := range faultyStatements {
@@ -306,7 +309,7 @@ func TestQueriesSpillSideBySide(t *testing.T) {
 	for range 2 {
 		for _, text := range faultyStatements {
 			running.Go(func() {
-				s := spilling(store, fsys, 160<<10)
+				s := spilling(store, fsys, 100<<10)
 				s.Settings.Shared, s.Settings.Spill.Space = shared, space
 				got, err := tryRows(t.Context(), s, text)
 				assert.NoError(t, err, text)
@@ -322,6 +325,7 @@ func TestQueriesSpillSideBySide(t *testing.T) {
 
 // TestTheStoresMemoryCanBeSpilledToo: it is no matter which of the two limits is met.
 func TestTheStoresMemoryCanBeSpilledToo(t *testing.T) {
+	testenv.WithoutRace(t)
 	store := openStore(t, filestore.Options{})
 	fill(t, store, 4000)
 	for _, text := range faultyStatements {
@@ -336,6 +340,7 @@ func TestTheStoresMemoryCanBeSpilledToo(t *testing.T) {
 // TestRowsThatAreGivenStayAsTheyAre: a text of a row that a program keeps is not changed by the rows that
 // are read from the file after it.
 func TestRowsThatAreGivenStayAsTheyAre(t *testing.T) {
+	testenv.WithoutRace(t)
 	store := openStore(t, filestore.Options{})
 	fill(t, store, 1500)
 	for _, text := range faultyStatements[:3] {
@@ -360,6 +365,7 @@ func TestRowsThatAreGivenStayAsTheyAre(t *testing.T) {
 
 // TestRowsThatAreLeftLeaveNothing: who closes the rows of a query before their end.
 func TestRowsThatAreLeftLeaveNothing(t *testing.T) {
+	testenv.WithoutRace(t)
 	store := openStore(t, filestore.Options{})
 	fill(t, store, 1500)
 	for _, text := range faultyStatements {

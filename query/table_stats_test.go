@@ -26,7 +26,8 @@ func TestEveryFigureIsDocumented(t *testing.T) {
 		documented = append(documented, m[1]+" "+m[2])
 	}
 
-	s := &Session{Store: openStore(t, filestore.Options{}), Settings: Settings{Shared: NewMemory(DefaultStoreMemory)}}
+	s := &Session{Store: openStore(t, filestore.Options{}), Settings: Settings{
+		Shared: NewMemory(DefaultStoreMemory), Spill: Spill{Space: NewSpillSpace()}}}
 	exec(t, s, "INSERT INTO a (type) VALUES ('x')")
 	given := rowsOf(t, s, "SELECT name || ' ' || kind AS x FROM $stats")
 	for i := range given {
