@@ -55,7 +55,7 @@ func (r *readIndex) scanIndexes(ctx context.Context, what engine.Filter, columns
 		return nil
 	}
 	c := &indexScan{ctx: ctx, index: r, what: what, plan: r.plan(what)}
-	if what.Limit > 0 && !c.bare(columns) {
+	if (what.Limit > 0 || c.plan.to-c.plan.from <= firstBatch) && !c.bare(columns) {
 		return nil
 	}
 	c.columns, c.types.shared = columns, &r.shared.types

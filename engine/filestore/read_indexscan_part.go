@@ -2,8 +2,10 @@ package filestore
 
 import (
 	"math"
+	"slices"
 
 	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/engine/filestore/internal/format"
 	"github.com/eventfold/eventfold/engine/filestore/internal/index"
 )
 
@@ -74,7 +76,7 @@ func (p *indexPart) readWanted(c *indexScan, names []string, hi uint32) (err err
 		clear(p.types)
 	}
 	for i, name := range names {
-		p.names = append(p.names, c.types.intern([]byte(name)))
+		p.names = append(p.names, c.types.intern(format.BytesOf(name)))
 		if len(names) == 1 {
 			continue
 		}
@@ -97,7 +99,7 @@ func (p *indexPart) readTypes(c *indexScan, hi uint32) (few bool, err error) {
 			return false
 		}
 		number := uint16(len(p.names))
-		p.names = append(p.names, c.types.intern([]byte(e.Key)))
+		p.names = append(p.names, c.types.intern(format.BytesOf(e.Key)))
 		for _, ord := range ords {
 			if ord >= p.first {
 				p.types[ord-p.first] = number
@@ -132,7 +134,7 @@ func resized[T any](s []T, n uint32) []T {
 // take takes up to n events, which are in the order of the scan.
 func (p *indexPart) take(n uint32, dir engine.Direction) []uint32 {
 	n = min(n, p.hi-p.lo)
-	p.ords = p.ords[:0]
+	p.ords = slices.Grow(p.ords[:0], int(n))
 	for i := range n {
 		at := p.lo + i
 		if dir == engine.Backwards {

@@ -37,7 +37,7 @@ func TestTheFirstBatchIsAsLongAsItHasToBe(t *testing.T) {
 		{upTo(9, 3), 1, 0},
 		{engine.Filter{MaxVersion: 7, HasMaxVersion: true}, firstBatch, 8},
 	} {
-		cursor := s.ReadIndex().Scan(t.Context(), c.what, engine.ColVersion).(*scanCursor)
+		cursor := s.ReadIndex().Scan(t.Context(), c.what, engine.ColVersion|engine.ColID).(*scanCursor)
 		found, first := 0, 0
 		for b := cursor.Next(); b != nil; b = cursor.Next() {
 			if found += b.Len; first == 0 {
