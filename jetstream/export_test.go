@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -57,3 +58,14 @@ func (c *Config) Event(m *nats.Msg, sequence uint64, at time.Time) (engine.Event
 
 // CheckVersion is checkVersion.
 var CheckVersion = checkVersion
+
+// ServerFindings are the findings about a server that answers so.
+func ServerFindings(bucket, answer string) []Finding {
+	var a serverAnswer
+	if err := json.Unmarshal([]byte(answer), &a); err != nil {
+		panic(err)
+	}
+	a.asked, a.came = time.Now(), time.Now()
+	findings, _ := (&Config{Bucket: bucket}).serverFindings(a)
+	return findings
+}
