@@ -14,7 +14,8 @@ const exportReports = 100 * time.Millisecond
 // Export brings the copy of a bucket in the directory Config.Local up to what the stream holds now,
 // and returns its head: a receipt that holds for every node. The directory may be missing or empty,
 // or hold a copy that was made before, by an earlier Export that was interrupted, or by a node that
-// was closed. Afterwards it is a store, and can become a node's. Nothing is published, not even that
+// was closed; that of a node that is open is an *engine.LockedError at once. Afterwards it is a store, and
+// can become a node's. Nothing is published, not even that
 // an erasure has been carried out, so that a user who may only read can export.
 //
 // report, if it is not nil, is called now and then with how many events are there, and how many there
@@ -27,6 +28,7 @@ func Export(
 		return head, err
 	}
 	s := newStore(c)
+	s.busy = -1 // a node does not close soon
 	if err = s.export(ctx, report); err == nil {
 		head, err = s.Head()
 	}

@@ -24,6 +24,7 @@ type Store struct {
 	js      js.JetStream
 	stream  js.Stream
 	replica *filestore.Replica
+	busy    time.Duration // how long whoever has the local copy open is waited for; 0 is the default, -1 not at all
 
 	life   context.Context // of everything that the store does by itself; its cause is why it has ended
 	end    context.CancelCauseFunc
@@ -100,7 +101,8 @@ func (s *Store) openCopy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.replica, err = filestore.OpenReplica(ctx, s.cfg.Local, filestore.Options{MaxEventSize: size}); err != nil {
+	if s.replica, err = filestore.OpenReplica(ctx, s.cfg.Local, filestore.Options{MaxEventSize: size,
+		BusyTimeout: s.busy}); err != nil {
 		return err
 	}
 	s.applyTo = s.replica.Apply

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -15,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold/engine"
 	"github.com/eventfold/eventfold/jetstream"
 	"github.com/eventfold/eventfold/jetstream/natstest"
 )
@@ -77,6 +80,22 @@ func TestASystemUserTakesThePlaceOfTheBucketsUser(t *testing.T) {
 	assert.Len(t, system.Options, 2)
 	_, err = asSystem(jetstream.Config{}, "sys", "")
 	assert.Error(t, err)
+}
+
+func TestErrorsOfClustersHaveTheirExitCodes(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want int
+	}{
+		{&engine.LockedError{Path: "local"}, exitConflict},
+		{jetstream.ErrContended, exitConflict},
+		{&jetstream.DamagedError{}, exitDamage},
+		{errDamaged{errors.New("events are missing")}, exitDamage},
+		{&jetstream.ConfigError{}, exitError},
+		{&jetstream.UnreachableError{Err: context.DeadlineExceeded}, exitError},
+	} {
+		assert.Equal(t, tt.want, exitCode(fmt.Errorf("around it: %w", tt.err)), "%T", tt.err)
+	}
 }
 
 func TestTheRateOfWhatGoesOnIsThatOfWhatIsNew(t *testing.T) {
