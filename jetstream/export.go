@@ -15,8 +15,8 @@ const exportReports = 100 * time.Millisecond
 // and returns its head: a receipt that holds for every node. The directory may be missing or empty,
 // or hold a copy that was made before, by an earlier Export that was interrupted, or by a node that
 // was closed; that of a node that is open is an *engine.LockedError at once. Afterwards it is a store, and
-// can become a node's. Nothing is published, not even that
-// an erasure has been carried out, so that a user who may only read can export.
+// can become a node's. Nothing is published, not even that an erasure has been carried out, so that a
+// user who may only read can export.
 //
 // report, if it is not nil, is called now and then with how many events are there, and how many there
 // will be. OpenTimeout bounds how long no event may come.
