@@ -54,6 +54,9 @@ func copyOptions(dsn string) (path string, o filestore.Options, err error) {
 	if c.Mode == Memory {
 		return "", o, fault(ErrConfig, "open", "a store in memory has no copies: name a directory")
 	}
+	if c.remote != nil {
+		return "", o, fault(ErrConfig, "open", "%s is no directory: name that of its copy on this machine", c.Path)
+	}
 	path, o = c.engineOptions()
 	o.BusyTimeout = c.BusyTimeout
 	return path, o, nil

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io"
+	"os"
 	"strings"
 	"testing"
 
@@ -55,6 +57,29 @@ func TestRegisteredSchemeOpensOneStoreForAll(t *testing.T) {
 		_, err := eventfold.ParseDSN(wrong)
 		assert.Error(t, err, wrong)
 	}
+	t.Chdir(t.TempDir())
+	for what, err := range everythingOnDirectories(t, dsn) {
+		var known *eventfold.Error
+		require.ErrorAs(t, err, &known, what)
+		assert.Equal(t, eventfold.ErrConfig, known.Code, what)
+		assert.ErrorContains(t, err, "elsewhere://host is no directory", what)
+	}
+	left, err := os.ReadDir(".")
+	require.NoError(t, err)
+	assert.Empty(t, left, "no directory is made under the name of what is elsewhere")
+
 	assert.Panics(t, func() { eventfold.RegisterScheme("elsewhere", nil) })
 	assert.Panics(t, func() { eventfold.RegisterScheme("file", nil) })
+}
+
+// everythingOnDirectories are the errors of what needs the files of a store.
+func everythingOnDirectories(t *testing.T, dsn string) map[string]error {
+	ctx := t.Context()
+	_, imported := eventfold.Import(ctx, dsn, func(func(eventfold.Event, error) bool) {}, nil)
+	_, copied := eventfold.Copy(ctx, dsn, "to", nil)
+	_, copiedTo := eventfold.Copy(ctx, t.TempDir(), dsn, nil)
+	_, saved := eventfold.Salvage(ctx, dsn, "to")
+	_, applied := eventfold.ApplyErasures(ctx, strings.NewReader(""), dsn)
+	return map[string]error{"import": imported, "copy": copied, "copy to": copiedTo, "salvage": saved, "apply": applied,
+		"replicate": eventfold.Replicate(ctx, dsn, "to", nil), "ledger": eventfold.WriteLedger(ctx, dsn, io.Discard)}
 }

@@ -58,15 +58,24 @@ const (
 
 var bucketName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`)
 
-// check refuses what can never be opened.
+// checkNode refuses what can never be opened as a node.
+func (c *Config) checkNode() error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	if c.Local == "" {
+		return &ConfigError{"Local", "is empty; write the directory of this node's copy, local=DIR in a data source name"}
+	}
+	return nil
+}
+
+// check refuses servers and buckets that there cannot be.
 func (c *Config) check() error {
 	switch {
 	case len(c.URLs) == 0:
 		return &ConfigError{"URLs", "is empty; write the addresses of the servers, such as nats://127.0.0.1:4222"}
 	case !bucketName.MatchString(c.Bucket):
 		return &ConfigError{"Bucket", fmt.Sprintf("is %q; it is 1 to 32 letters, digits, - and _", c.Bucket)}
-	case c.Local == "":
-		return &ConfigError{"Local", "is empty; write the directory of this node's copy"}
 	case c.Replicas != 0 && c.Replicas != 1 && c.Replicas != 3 && c.Replicas != 5:
 		return &ConfigError{"Replicas", fmt.Sprintf("is %d; it is 1, 3 or 5", c.Replicas)}
 	case c.MaxEventSize != 0 && (c.MaxEventSize < engine.MinEventLimit || c.MaxEventSize > engine.MaxEventLimit):

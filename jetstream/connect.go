@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"strings"
@@ -29,7 +30,7 @@ const (
 // store in a directory, which is opened with mode=ro.
 type UnreachableError struct {
 	Servers []string // hosts and ports
-	Local   string   // the directory of the copy
+	Local   string   // the directory of the copy, if there is one
 	Err     error    // the context's
 	Answer  error    // what was answered last, nil for nothing
 }
@@ -39,6 +40,9 @@ func (e *UnreachableError) Error() string {
 	text := fmt.Sprintf("eventfold: none of the servers %s has opened the log: %v", strings.Join(e.Servers, ", "), e.Err)
 	if e.Answer != nil {
 		text += fmt.Sprintf(" (the last answer was: %v)", e.Answer)
+	}
+	if e.Local == "" {
+		return text
 	}
 	return text + "; the copy in " + e.Local + " can be read by itself, with mode=ro"
 }
@@ -121,6 +125,7 @@ func refusedToConnect(err error) bool {
 	return errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) ||
 		errors.Is(err, nats.ErrAuthRevoked) || errors.Is(err, nats.ErrSecureConnRequired) ||
 		errors.Is(err, nats.ErrSecureConnWanted) || errors.Is(err, nats.ErrNkeysNotSupported) ||
+		errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || // of a file of credentials
 		errors.As(err, new(*tls.CertificateVerificationError)) || errors.As(err, new(*url.Error))
 }
 

@@ -3,10 +3,14 @@ package jetstream
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/eventfold/eventfold"
 )
@@ -19,6 +23,9 @@ func init() {
 // remoteOf tells the driver what a data source name leads to.
 func remoteOf(dsn string) (eventfold.Remote, error) {
 	c, options, err := parse(dsn)
+	if err == nil {
+		err = c.checkNode()
+	}
 	if err != nil {
 		return eventfold.Remote{}, err
 	}
@@ -37,8 +44,11 @@ func remoteOf(dsn string) (eventfold.Remote, error) {
 
 // ParseDSN reads a data source name: the scheme nats or, with TLS, tls, then user and password or
 // a token, the servers with commas between, the bucket, and the keys local, replicas, create (true
-// or false), max_event_size in bytes and open_timeout. What is special in names, passwords and
-// values is written %xx. Other keys are the driver's: see eventfold.ParseDSN.
+// or false), max_event_size in bytes and open_timeout; creds, a file with credentials, nkey, one with the
+// seed of an NKey, ca, the certificates of those who vouch for the servers, cert and key, this client's
+// own. What is special in names, passwords and
+// values is written %xx. Other keys are the driver's: see eventfold.ParseDSN. Without local no node can
+// be opened; Check, Import, Export and Read do without.
 //
 //	nats://user:pw@a:4222,b:4222,c:4222/main?local=/var/lib/app/events&replicas=3&create=true
 func ParseDSN(dsn string) (Config, error) {
@@ -82,6 +92,10 @@ func (c *Config) parseKeys(query string) (others string, err error) {
 			return err
 		},
 	}
+	files := map[string]string{}
+	for name := range fileOptions {
+		keys[name] = func(v string) error { files[name] = v; return nil }
+	}
 	seen := map[string]bool{}
 	var rest []string
 	for option := range strings.SplitSeq(query, "&") {
@@ -102,5 +116,42 @@ func (c *Config) parseKeys(query string) (others string, err error) {
 			return "", &ConfigError{"data source name", fmt.Sprintf("%s=%s: %v", name, value, err)}
 		}
 	}
-	return strings.Join(rest, "&"), nil
+	return strings.Join(rest, "&"), c.addFiles(files)
+}
+
+// fileOptions are the keys that name files, and what nats.go makes of them. It reads the files when it
+// connects.
+var fileOptions = map[string]func(file string) nats.Option{
+	"creds": func(file string) nats.Option { return nats.UserCredentials(file) },
+	"nkey":  seedOption,
+	"ca":    func(file string) nats.Option { return nats.RootCAs(file) },
+	"cert":  nil, // with key
+	"key":   nil,
+}
+
+// seedOption is nats.NkeyOptionFromSeed, which reads the file at once.
+func seedOption(file string) nats.Option {
+	return func(o *nats.Options) error {
+		option, err := nats.NkeyOptionFromSeed(file)
+		if err != nil {
+			return err
+		}
+		return option(o)
+	}
+}
+
+// addFiles adds the options of files that the keys name.
+func (c *Config) addFiles(files map[string]string) error {
+	if (files["cert"] == "") != (files["key"] == "") {
+		return &ConfigError{"data source name", "has one of cert and key: write both, the certificate of this client and its key"}
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if option := fileOptions[name]; option != nil {
+			c.Options = append(c.Options, option(files[name]))
+		}
+	}
+	if files["cert"] != "" {
+		c.Options = append(c.Options, nats.ClientCert(files["cert"], files["key"]))
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strconv"
 	"time"
@@ -111,3 +112,14 @@ func Believe(m *nats.Msg) { seal(m) }
 
 // CheckVersion is checkVersion.
 var CheckVersion = checkVersion
+
+// ServerFindings are the findings about a server that answers so.
+func ServerFindings(bucket, answer string) []Finding {
+	var a serverAnswer
+	if err := json.Unmarshal([]byte(answer), &a); err != nil {
+		panic(err)
+	}
+	a.asked, a.came = time.Now(), time.Now()
+	findings, _ := (&Config{Bucket: bucket}).serverFindings(a)
+	return findings
+}

@@ -18,14 +18,14 @@ const importBytes = 4 << 20
 // Import copies a log into a bucket, with every position, version, id and time: that of a store in a
 // directory that is to go on as a cluster. Nobody may append to either meanwhile. The stream must be
 // empty, or hold a beginning of the log, as an Import that was interrupted leaves it: then it goes on
-// there. Config.Local is not needed. report, if it is not nil, is called now and then with how many
-// events are there, and how many there will be.
+// there. Config.Local is not needed. report, if it is not nil, is called at the beginning and now and then
+// with how many events are there, and how many there will be.
 //
-// The way back needs no function: the Local directory of a node that was closed is a store.
+// Several of one log may run at once: what one has published the others find and go on behind.
+//
+// The way back is Export; and the Local directory of a node that was closed is a store.
 func Import(ctx context.Context, c Config, from engine.ReadIndex, report func(done, all engine.Position)) error {
-	if c.Local == "" {
-		c.Local = "." // for check, which is not looked at
-	}
+	c.Local = "" // which errors would tell of
 	if err := c.check(); err != nil {
 		return err
 	}
@@ -40,6 +40,10 @@ func Import(ctx context.Context, c Config, from engine.ReadIndex, report func(do
 	if err := i.begin(ctx); err != nil {
 		return err
 	}
+	if report == nil {
+		report = func(done, all engine.Position) {}
+	}
+	report(i.head, from.Head())
 	return i.copy(ctx, report)
 }
 
@@ -75,28 +79,34 @@ func (i *importing) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	i.head = engine.Position(last)
-	if last == 0 {
+	if engine.Position(last) > i.from.Head() {
+		return i.otherLog(fmt.Sprintf("holds %d events, which is more than the log that is copied", last))
+	}
+	return i.goOn(ctx, engine.Position(last))
+}
+
+// goOn goes on at a position: what is before it must be a beginning of the log.
+func (i *importing) goOn(ctx context.Context, at engine.Position) error {
+	if i.head = at; at == 0 {
 		return nil
 	}
-	c := i.from.ReadAll(ctx, i.head-1, engine.Forwards)
+	c := i.from.ReadAll(ctx, at-1, engine.Forwards)
 	defer c.Close()
-	if i.head > i.from.Head() || !c.Next() {
-		return errors.Join(c.Err(), i.otherLog(fmt.Sprintf("holds %d events, which is more than the log that is copied", last)))
+	if !c.Next() {
+		return errors.Join(c.Err(), fmt.Errorf("eventfold: the log that is copied has no event at position %d", at-1))
 	}
 	return i.compare(ctx, c.Event())
 }
 
 // last asks the leader for the last sequence.
-func (i *importing) last(ctx context.Context) (last uint64, err error) {
-	err = i.s.cfg.insist(ctx, func(ctx context.Context) (err error) {
-		last, err = i.s.last(ctx)
-		if errors.Is(err, errNoLeader) {
-			err = nats.ErrNoResponders // which may pass
-		}
-		return err
-	})
-	return last, err
+func (i *importing) last(ctx context.Context) (last uint64, err error) { return i.s.insistOnLast(ctx) }
+
+// noLeaderYet makes errNoLeader an error that may pass.
+func noLeaderYet(err error) error {
+	if errors.Is(err, errNoLeader) {
+		return nats.ErrNoResponders
+	}
+	return err
 }
 
 // compare compares an event with the message at its place.
@@ -116,8 +126,29 @@ func (i *importing) otherLog(reason string) error {
 	return &ConfigError{"stream " + i.s.cfg.stream(), reason + ": choose a bucket that is not there yet"}
 }
 
-// copy publishes what the stream does not have.
+// copy publishes what the stream does not have. Where another Import of the log has come further it
+// goes on behind that.
 func (i *importing) copy(ctx context.Context, report func(done, all engine.Position)) error {
+	for {
+		err := i.copyFromHead(ctx, report)
+		if !errors.Is(err, errOvertaken) {
+			return err
+		}
+		last, err := i.last(ctx)
+		if err != nil {
+			return err
+		}
+		if err := i.goOn(ctx, min(engine.Position(last), i.from.Head())); err != nil {
+			return err
+		}
+	}
+}
+
+// errOvertaken is why an Import looks anew where the stream ends.
+var errOvertaken = errors.New("eventfold: somebody else has published the next events")
+
+// copyFromHead publishes what is behind the head.
+func (i *importing) copyFromHead(ctx context.Context, report func(done, all engine.Position)) error {
 	c := i.from.ReadAll(ctx, i.head, engine.Forwards)
 	defer c.Close()
 	for more := true; more; {
@@ -136,9 +167,7 @@ func (i *importing) copy(ctx context.Context, report func(done, all engine.Posit
 		if err := i.publish(ctx, events); err != nil {
 			return err
 		}
-		if report != nil {
-			report(i.head, i.from.Head())
-		}
+		report(i.head, i.from.Head())
 	}
 	return c.Err()
 }
@@ -157,16 +186,16 @@ func (i *importing) publish(ctx context.Context, events []engine.Event) error {
 	}
 	messages[0].Header.Set(expectStream, i.s.cfg.stream())
 	messages[0].Header.Set(expectLast, strconv.FormatInt(int64(i.head), 10))
-	if err := i.insist(ctx, messages, &events[0]); err != nil {
+	if err := i.insist(ctx, messages); err != nil {
 		return err
 	}
 	i.head += engine.Position(len(events))
 	return nil
 }
 
-// insist publishes a batch, of which the first event is given, again and again until it is stored, for as
-// long as opening may take.
-func (i *importing) insist(ctx context.Context, messages []*nats.Msg, first *engine.Event) error {
+// insist publishes a batch again and again until it is stored, for as long as opening may take. If the
+// stream ends elsewhere by then it returns errOvertaken: the batch may be what is there.
+func (i *importing) insist(ctx context.Context, messages []*nats.Msg) error {
 	ctx, cancel := context.WithTimeout(ctx, i.s.cfg.openTimeout())
 	defer cancel()
 	var answer error
@@ -184,7 +213,7 @@ func (i *importing) insist(ctx context.Context, messages []*nats.Msg, first *eng
 			return withAnswer(err, answer)
 		}
 		if engine.Position(last) != i.head { // or who has answered leads no more: then it is refused
-			return i.compare(ctx, first)
+			return errOvertaken
 		}
 		if err := sleep(ctx, pause); err != nil {
 			return withAnswer(err, answer)

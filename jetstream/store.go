@@ -24,6 +24,7 @@ type Store struct {
 	js      js.JetStream
 	stream  js.Stream
 	replica *filestore.Replica
+	busy    time.Duration // how long whoever has the local copy open is waited for; 0 is the default, -1 not at all
 
 	life   context.Context // of everything that the store does by itself; its cause is why it has ended
 	end    context.CancelCauseFunc
@@ -59,34 +60,29 @@ const openBatches = 16
 // Open opens the bucket and its local copy, and returns when the copy holds what the stream held by
 // then. The context bounds that, nothing after it.
 func Open(ctx context.Context, c Config) (*Store, error) {
-	if err := c.check(); err != nil {
+	if err := c.checkNode(); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.openTimeout())
 	defer cancel()
-	s := &Store{cfg: c, locks: newStripes(), batches: make(chan struct{}, openBatches),
-		erased: make(chan struct{}, 1), members: make(chan *member)}
-	s.life, s.end = context.WithCancelCause(context.Background())
-	s.attempt = s.publish
+	s := newStore(c)
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.shut(err))
 	}
 	return s, nil
 }
 
+// newStore makes a Store that is not open yet.
+func newStore(c Config) *Store {
+	s := &Store{cfg: c, locks: newStripes(), batches: make(chan struct{}, openBatches),
+		erased: make(chan struct{}, 1), members: make(chan *member)}
+	s.life, s.end = context.WithCancelCause(context.Background())
+	s.attempt = s.publish
+	return s
+}
+
 func (s *Store) open(ctx context.Context) error {
-	if err := s.reachStream(ctx); err != nil {
-		return err
-	}
-	size, err := s.eventSize(s.conn.MaxPayload())
-	if err != nil {
-		return err
-	}
-	if s.replica, err = filestore.OpenReplica(ctx, s.cfg.Local, filestore.Options{MaxEventSize: size, SyncInterval: copySync}); err != nil {
-		return err
-	}
-	s.applyTo = s.replica.ApplyAll
-	if err := s.checkLocal(ctx); err != nil {
+	if err := s.openCopy(ctx); err != nil {
 		return err
 	}
 	s.follow.Go(s.run) // these end with life
@@ -103,6 +99,23 @@ func (s *Store) open(ctx context.Context) error {
 		return err
 	}
 	return nil
+}
+
+// openCopy opens the stream, and the local copy, which must be one of it.
+func (s *Store) openCopy(ctx context.Context) error {
+	if err := s.reachStream(ctx); err != nil {
+		return err
+	}
+	size, err := s.eventSize(s.conn.MaxPayload())
+	if err != nil {
+		return err
+	}
+	if s.replica, err = filestore.OpenReplica(ctx, s.cfg.Local, filestore.Options{MaxEventSize: size,
+		SyncInterval: copySync, BusyTimeout: s.busy}); err != nil {
+		return err
+	}
+	s.applyTo = s.replica.ApplyAll
+	return s.checkLocal(ctx)
 }
 
 // eventSize returns the limit of the size of an event.

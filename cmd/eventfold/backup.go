@@ -26,6 +26,9 @@ func backupCommand() *cli.Command {
 
 func backup(ctx context.Context, c *cli.Command) error {
 	dsn, args, err := storeArguments(c, "DIR")
+	if err == nil {
+		err = refuseCluster(args[0], "a backup is one; copy fills a bucket")
+	}
 	if err != nil {
 		return err
 	}
@@ -33,7 +36,11 @@ func backup(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
-	config.Backup = true
+	if isCluster(dsn) { // it is the node's copy that is backed up, which no mode forbids
+		config.Mode = eventfold.ReadWriteCreate
+	} else {
+		config.Backup = true
+	}
 	db := eventfold.OpenDB(config)
 	defer db.Close()
 	progress := newProgress(c, "backup", unitBytes, 0)

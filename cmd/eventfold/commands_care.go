@@ -18,4 +18,5 @@ var caring = []func() *cli.Command{
 	keysCommand,
 	projectionsCommand,
 	doctorCommand,
+	checkCommand,
 }

@@ -22,11 +22,16 @@ func copyCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "copy",
 		Usage:     "copy a store, or what is new in it",
-		ArgsUsage: "[STORE] DIR",
-		Description: "Makes DIR a copy of the store as it is now, with every position, time and receipt, while others\n" +
-			"write to the store. A DIR that is a copy already gets what is new: a copy that was killed is run\n" +
-			"again.",
-		Flags:  []cli.Flag{storeFlag()},
+		ArgsUsage: "[STORE] TO",
+		Description: "Makes the directory TO a copy of the store as it is now, with every position, time and receipt,\n" +
+			"while others write to the store. One that is a copy already gets what is new: a copy that was killed\n" +
+			"is run again.\n\n" +
+			"TO may be a bucket, nats://SERVER,SERVER/BUCKET?create=true, which gets every position, version, id\n" +
+			"and time; nobody may append to it by then. STORE may be one, too: the directory is as one of a node.",
+		Flags: []cli.Flag{
+			storeFlag(),
+			&cli.StringFlag{Name: "to", Usage: "copy to `TO`; then it is no argument"},
+		},
 		Action: runCopy,
 	}
 }
@@ -81,20 +86,46 @@ func holdCopy(to string) (io.Closer, error) {
 }
 
 func runCopy(ctx context.Context, c *cli.Command) error {
-	dsn, args, err := storeArguments(c, "DIR")
+	dsn, to, err := copyArguments(c)
 	if err != nil {
 		return err
 	}
-	held, err := holdCopy(args[0])
+	switch {
+	case isCluster(dsn) && isCluster(to):
+		return usage("of two buckets none is a directory: copy the one into a directory, and that into the other")
+	case isCluster(to):
+		return copyToBucket(ctx, c, dsn, to)
+	case isCluster(dsn):
+		return copyFromBucket(ctx, c, dsn, to)
+	}
+	return copyDirectory(ctx, c, dsn, to)
+}
+
+// copyArguments returns the store and where it is copied to.
+func copyArguments(c *cli.Command) (dsn, to string, err error) {
+	if c.IsSet("to") {
+		dsn, _, err = storeArguments(c)
+		return dsn, c.String("to"), err
+	}
+	dsn, args, err := storeArguments(c, "TO")
+	if err != nil {
+		return "", "", err
+	}
+	return dsn, args[0], nil
+}
+
+// copyDirectory copies one directory into another one.
+func copyDirectory(ctx context.Context, c *cli.Command, dsn, to string) error {
+	held, err := holdCopy(to)
 	if err != nil {
 		return err
 	}
 	defer held.Close()
-	r, err := catchUp(ctx, c, "copy", dsn, args[0])
+	r, err := catchUp(ctx, c, "copy", dsn, to)
 	if err != nil {
 		return err
 	}
-	p := newReplica(args[0], r)
+	p := newReplica(to, r)
 	if p.Events == 0 {
 		return tell(c.Root().Writer, c.Bool("json"), p, "nothing to copy: the store has no events")
 	}
@@ -103,19 +134,21 @@ func runCopy(ctx context.Context, c *cli.Command) error {
 
 // catchUp makes a directory a copy of the store as it is now, and tells how far that is.
 func catchUp(ctx context.Context, c *cli.Command, what, dsn, dir string) (eventfold.StandbyReport, error) {
-	progress := newProgress(c, what, "events", 0)
-	defer progress.end()
-	ctx = engine.WithProgress(ctx, progress.followInput) // the first time it is made as a backup is
-	return eventfold.Copy(ctx, dsn, dir, func(r eventfold.StandbyReport) {
-		progress.total(int64(r.Source))
-		progress.set(int64(r.Head.Position))
-	})
+	far := &reach{progress: newProgress(c, what, "events", 0)}
+	defer far.progress.end()
+	ctx = engine.WithProgress(ctx, far.progress.followInput) // the first time it is made as a backup is
+	return eventfold.Copy(ctx, dsn, dir, func(r eventfold.StandbyReport) { far.report(r.Head.Position, r.Source) })
 }
 
 func runReplicate(ctx context.Context, c *cli.Command) error {
 	dsn, args, err := storeArguments(c, "DIR")
 	if err != nil {
 		return err
+	}
+	for _, name := range []string{dsn, args[0]} {
+		if err := refuseCluster(name, "a node keeps its copy up to date by itself; copy makes one once"); err != nil {
+			return err
+		}
 	}
 	every := c.Duration("every")
 	if every < 0 {

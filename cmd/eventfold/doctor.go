@@ -67,6 +67,9 @@ var checks = []func(x *examination, ctx context.Context){
 
 func doctor(ctx context.Context, c *cli.Command) error {
 	dsn, _, err := storeArguments(c)
+	if err == nil {
+		err = refuseCluster(dsn, "check looks at its servers; doctor looks at the directory of a node")
+	}
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/eventfold/eventfold"
 	"github.com/eventfold/eventfold/cmd/eventfold/internal/wholefile"
+	"github.com/eventfold/eventfold/engine"
+	"github.com/eventfold/eventfold/jetstream"
 )
 
 // The exit codes.
@@ -43,6 +45,11 @@ func exitCode(err error) int {
 		return exitDamage
 	case errors.As(err, new(*eventfold.HeadError)), errors.As(err, new(errLost)):
 		return exitDamage
+	case errors.As(err, new(errDamaged)), errors.As(err, new(*jetstream.DamagedError)),
+		errors.As(err, new(*eventfold.CorruptError)):
+		return exitDamage
+	case errors.As(err, new(*engine.LockedError)), errors.Is(err, jetstream.ErrContended):
+		return exitConflict
 	case errors.As(err, new(*eventfold.SealError)), errors.As(err, new(*wholefile.BusyError)):
 		return exitConflict
 	case errors.As(err, &known):

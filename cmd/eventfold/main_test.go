@@ -19,6 +19,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"github.com/urfave/cli/v3"
+
+	"github.com/eventfold/eventfold/jetstream/natstest"
 )
 
 // raceVariable tells the race detector in the commands that tests run how to behave. By itself it
@@ -26,6 +28,7 @@ import (
 const raceVariable = "GORACE"
 
 func TestMain(m *testing.M) {
+	natstest.Main()
 	os.Setenv(raceVariable, os.Getenv(raceVariable)+" atexit_sleep_ms=0")
 	testscript.Main(m, map[string]func(){"eventfold": main, "sql": runSQL, "writer": runWriter, "mortal": runMortal})
 }

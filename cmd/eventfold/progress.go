@@ -21,6 +21,7 @@ type progress struct {
 	what, unit  string
 	done, of    atomic.Int64 // of is 0 if nobody knows
 	read, input atomic.Int64 // bytes of the input, which tell the share where of is 0; input is 0 if nobody knows
+	before      atomic.Int64 // of done: what had been done when it began
 	began       time.Time
 	screen      io.Writer     // nil if nothing is to be shown
 	stop        chan struct{} // closed by end
@@ -63,6 +64,12 @@ func (p *progress) add(n int64) {
 func (p *progress) set(n int64) {
 	p.done.Store(n)
 	p.moved()
+}
+
+// goOn tells how many had been done before, which says nothing about how fast it goes.
+func (p *progress) goOn(n int64) {
+	p.before.Store(n)
+	p.done.Store(n)
 }
 
 // moved tells who has asked for that that something was done.
@@ -184,11 +191,12 @@ func (p *progress) line(after time.Duration) string {
 	default:
 		text += "  " + p.amount(done)
 	}
-	if rate := int64(float64(done) / max(after.Seconds(), 1e-3)); rate > 0 {
+	before := p.before.Load()
+	if rate := int64(float64(done-before) / max(after.Seconds(), 1e-3)); rate > 0 {
 		text += "  " + p.amount(rate) + "/s"
 	}
-	if part > 0 {
-		left := time.Duration(float64(after) / float64(part) * float64(whole-part))
+	if part > before {
+		left := time.Duration(float64(after) / float64(part-before) * float64(whole-part))
 		return text + "  " + shortDuration(left) + " left"
 	}
 	return text + "  " + shortDuration(after)

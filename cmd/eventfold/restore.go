@@ -42,6 +42,11 @@ func restore(ctx context.Context, c *cli.Command) error {
 	if err != nil {
 		return err
 	}
+	for _, name := range args {
+		if err := refuseCluster(name, "copy makes one of a bucket, and a bucket of one"); err != nil {
+			return err
+		}
+	}
 	ledger, err := ledgerOf(c, args[0])
 	if err != nil {
 		return err

@@ -23,11 +23,15 @@ func openStore(dsn string, mode eventfold.Mode, actor string) (*sql.DB, error) {
 }
 
 // storeConfig reads a path or data source name. The mode is the one it names, or else mode, unless
-// that is ReadOnly.
+// that is ReadOnly. A bucket is opened as a node, whose copy is in the directory that it names.
 func storeConfig(dsn string, mode eventfold.Mode) (eventfold.Config, error) {
 	c, err := eventfold.ParseDSN(dsn)
 	if err != nil {
 		return c, err
+	}
+	if isCluster(dsn) {
+		c.Mode = nodeMode(c.Mode, mode)
+		return c, nil
 	}
 	if c.Mode == eventfold.Memory {
 		return c, usage("a store in memory is gone when a command ends: name a directory")

@@ -19,10 +19,13 @@ func verifyCommand() *cli.Command {
 		ArgsUsage: "[STORE]",
 		Description: "Checks every checksum, the chain over all commits, versions, erasures and indexes, and with\n" +
 			"--receipt that nothing which was there then has been changed since. It may run beside others.\n" +
-			"Damage is an error, with exit code 4.",
+			"Of a bucket, nats://SERVER/BUCKET, it reads what the servers hold. With --against the store is\n" +
+			"compared with another one, as far as both go: by a receipt of both, or event by event. Damage is an\n" +
+			"error, and so is the first event that differs, with exit code 4.",
 		Flags: []cli.Flag{
 			storeFlag(),
 			&cli.StringFlag{Name: "receipt", Usage: "compare with the receipt in `FILE`, or with the receipt itself"},
+			&cli.StringFlag{Name: "against", Usage: "compare with another `STORE`: a copy, a node's directory, or a bucket"},
 		},
 		Action: verify,
 	}
@@ -49,12 +52,17 @@ type verified struct {
 	Indexes        int64  `json:"indexes"`
 	DamagedIndexes int64  `json:"damaged_indexes"`
 	Receipt        string `json:"receipt,omitempty"`
+
+	Against *compared `json:"against,omitempty"`
 }
 
 func verify(ctx context.Context, c *cli.Command) error {
 	dsn, _, err := storeArguments(c)
 	if err != nil {
 		return err
+	}
+	if isCluster(dsn) {
+		return verifyBucket(ctx, c, dsn)
 	}
 	config, err := storeConfig(dsn, eventfold.ReadOnly)
 	if err != nil {
@@ -78,6 +86,9 @@ func verify(ctx context.Context, c *cli.Command) error {
 	err = db.QueryRowContext(ctx, "VERIFY").Scan(
 		&result, &v.Events, &v.Segments, &v.Frames, &v.Bytes, &v.Indexes, &v.DamagedIndexes)
 	progress.end()
+	if err == nil && c.IsSet("against") {
+		v.Against, err = verifyAgainst(ctx, c, dsn, c.String("against"))
+	}
 	if err != nil {
 		return err
 	}
@@ -90,6 +101,9 @@ func (v verified) String() string {
 	if v.Receipt != "" {
 		position, _, _ := strings.Cut(v.Receipt, ":")
 		text += "; the first " + position + " are those of the receipt"
+	}
+	if v.Against != nil {
+		text += "\n" + v.Against.String()
 	}
 	if v.DamagedIndexes > 0 {
 		text += fmt.Sprintf("\n%d index files are damaged. No event is harmed: "+

@@ -1,5 +1,5 @@
 // Release prepares the modules of this repository for being released: without the replace directives
-// by which they find each other in the tree, and with the version of the root module instead.
+// by which they find each other in the tree, and with the version of the modules that they stand on instead.
 //
 //	go run -C cmd/eventfold ./internal/release -version v0.1.0 -write        changes go.mod and go.sum in the tree
 //	go run -C cmd/eventfold ./internal/release -version v0.1.0 -proxy DIR    writes a module proxy of the tree to DIR

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +35,11 @@ func TestAModuleHasItsOwnFilesAlone(t *testing.T) {
 			assert.False(t, strings.HasPrefix(dir, prefix), dir)
 		}
 	}
+
+	require.Contains(t, tree.nested, "jetstream")
+	assert.Equal(t, []string{"jetstream"}, tree.needs["cmd/eventfold"])
+	assert.Less(t, slices.Index(tree.nested, "jetstream"), slices.Index(tree.nested, "cmd/eventfold"),
+		"what others require is released before them")
 
 	proxy := t.TempDir()
 	require.NoError(t, tree.publish(proxy, rootModule, tree.dir, []string{"go.mod", "LICENSE"}))
@@ -65,6 +71,7 @@ func TestTheCommandIsInstalledFromARelease(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotContains(t, string(mod), "replace", "go install refuses it")
 	assert.Contains(t, string(mod), rootModule+" "+version)
+	assert.Contains(t, string(mod), rootModule+"/jetstream "+version)
 
 	env, err := proxyEnv(ctx, proxy)
 	require.NoError(t, err)
@@ -81,8 +88,10 @@ func forget(t *testing.T, version string) {
 	require.NoError(t, err)
 	cache := strings.TrimSpace(out)
 	for _, pattern := range []string{
-		"github.com/eventfold/eventfold@" + version, "github.com/eventfold/eventfold/*/*@" + version,
+		"github.com/eventfold/eventfold@" + version, "github.com/eventfold/eventfold/*@" + version,
+		"github.com/eventfold/eventfold/*/*@" + version,
 		"cache/download/github.com/eventfold/eventfold/@v/" + version + ".*",
+		"cache/download/github.com/eventfold/eventfold/*/@v/" + version + ".*",
 		"cache/download/github.com/eventfold/eventfold/*/*/@v/" + version + ".*",
 	} {
 		found, err := filepath.Glob(filepath.Join(cache, pattern))

@@ -14,7 +14,7 @@ import (
 )
 
 // writeProxy writes all modules to a directory, as GOPROXY=file://DIR reads it: the root module
-// first, because the others are made ready with it.
+// first, because the others are made ready with it, and those that others require before these.
 func (t *tree) writeProxy(ctx context.Context, dir string) error {
 	if err := t.publish(dir, rootModule, t.dir, t.filesOf(".")); err != nil {
 		return err
@@ -65,7 +65,7 @@ func (t *tree) publishNested(ctx context.Context, dir, module string, env []stri
 			return err
 		}
 	}
-	if err := t.prepare(ctx, work, env); err != nil {
+	if err := t.prepare(ctx, module, work, env); err != nil {
 		return err
 	}
 	if !slices.Contains(files, "go.sum") {
