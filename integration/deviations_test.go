@@ -182,6 +182,8 @@ var deviations = []deviation{
 		{`SELECT date(-1, 'utc'), date(-1)`, "-4713-11-24 | NULL", "NULL | NULL"},
 		{`SELECT SUM(column1) FROM (VALUES (9223372036854775807), (9), (-9)) AS v`, fails + "integer overflow", "9223372036854775807"},
 		{`SELECT TOTAL(column1) FROM (VALUES (1e308), (1e308), (-1e308)) AS v`, "+Inf", "1e+308"},
+		{`SELECT GROUP_CONCAT(column2, '-') OVER (ORDER BY column1 ROWS BETWEEN CURRENT ROW AND 1 FOLLOWING) ` +
+			`FROM (VALUES (1, 'a'), (2, ''), (3, 'b'), (4, 'c')) AS v`, "a-; b; c; ", "a-; -b; b-c; c"},
 	}},
 	{"casts", "CAST knows dates.", []deviating{
 		{`SELECT CAST('2026-03-04 05:06' AS DATE), CAST('2026-03-04 05:06' AS TIME)`, "2026 | 2026", "2026-03-04 | 05:06:00"},
