@@ -129,8 +129,10 @@ func (s *Store) gather(c *crowd) *member {
 }
 
 // send publishes a crowd, and tells each member its answer.
-func (s *Store) send(c *crowd) {
-	answer, err := s.request(s.life, c.messages)
+func (s *Store) send(c *crowd) { c.tell(s.request(s.life, c.messages)) }
+
+// tell tells each member its answer.
+func (c *crowd) tell(answer ack, err error) {
 	behind := len(c.messages)
 	for _, m := range c.members {
 		behind -= len(m.messages)

@@ -53,13 +53,14 @@ func (c *Config) Attempt(stream string, n int, last uint64, event func(k int) en
 	return messages
 }
 
-// PublishTogether publishes attempts as one batch, and returns the place of the last event of each.
+// PublishTogether publishes attempts as one batch, and returns the place of the last event of each. As
+// nobody tries again, it waits for the answer as long as the store is open.
 func (s *Store) PublishTogether(attempts ...[]*nats.Msg) (places []engine.Position, err error) {
 	var c crowd
 	for _, messages := range attempts {
 		c.add(memberOf(messages))
 	}
-	s.send(&c)
+	c.tell(s.exchange(s.life, c.messages))
 	for _, m := range c.members {
 		<-m.done
 		places, err = append(places, engine.Position(m.answer.Sequence)-1), m.err
@@ -72,7 +73,7 @@ func (s *Store) PublishLater(messages []*nats.Msg) (publish func() error) {
 	var c crowd
 	c.add(memberOf(messages))
 	return func() error {
-		s.send(&c)
+		c.tell(s.exchange(s.life, c.messages))
 		return c.members[0].err
 	}
 }

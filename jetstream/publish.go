@@ -35,6 +35,11 @@ const (
 func (s *Store) request(ctx context.Context, messages []*nats.Msg) (ack, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerPatience)
 	defer cancel()
+	return s.exchange(ctx, messages)
+}
+
+// exchange is request, which waits as long as ctx lets it.
+func (s *Store) exchange(ctx context.Context, messages []*nats.Msg) (ack, error) {
 	last := messages[len(messages)-1]
 	if len(messages) > 1 {
 		select {
