@@ -167,19 +167,24 @@ func (s *Store) last(ctx context.Context) (uint64, error) {
 		return 0, errNoLeader
 	}
 	if err := s.cfg.checkState(info.State); err != nil {
-		err = s.firstMissing(ctx, err)
-		s.fail(err)
+		if err = s.firstMissing(ctx, err); errors.As(err, new(*DamagedError)) {
+			s.fail(err)
+		}
 		return 0, err
 	}
 	s.asked.Store(began.UnixNano())
 	return info.State.LastSeq, nil
 }
 
-// firstMissing has the error about missing messages name the first of them, if the leader tells which.
+// firstMissing has the error about missing messages name the first of them, if the leader tells which. If
+// it gives no answer, that is the error: the stream stays damaged, and is asked again.
 func (s *Store) firstMissing(ctx context.Context, err error) error {
 	info, unknown := s.stream.Info(ctx, js.WithDeletedDetails(true))
+	if unknown != nil {
+		return unknown
+	}
 	var damaged *DamagedError
-	if unknown == nil && len(info.State.Deleted) > 0 && errors.As(err, &damaged) {
+	if len(info.State.Deleted) > 0 && errors.As(err, &damaged) {
 		damaged.Position = engine.Position(slices.Min(info.State.Deleted)) - 1
 	}
 	return err
