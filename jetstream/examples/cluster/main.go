@@ -93,7 +93,7 @@ func run(ctx context.Context, out io.Writer, clients, events int) (r report, err
 // openNode opens a node, which keeps its copy of the log in a directory.
 func openNode(c *servers.Cluster, local string) (*sql.DB, error) {
 	hosts := strings.ReplaceAll(strings.Join(c.URLs(), ","), "nats://", "")
-	return sql.Open(eventfold.DriverName, fmt.Sprintf("nats://%s/demo?local=%s&replicas=3&create=true", hosts,
+	return sql.Open(eventfold.DriverName, fmt.Sprintf("nats://%s/demo?local=%s&replicas=3&create=true&open_timeout=5m", hosts,
 		url.QueryEscape(local)))
 }
 
