@@ -66,6 +66,7 @@ func TestOnOneServer(t *testing.T) {
 		"lag":                             lagIsTold,
 		"what Check tells":                checkTells,
 		"what CheckServers tells":         checkServersTells,
+		"the first server to answer":      firstServerIsWaitedFor,
 		"a bucket becomes a directory":    exports,
 		"reading what the servers have":   reads,
 		"two imports at once":             importsAtOnce,

@@ -30,7 +30,7 @@ func CheckServers(ctx context.Context, c Config) ([]Finding, error) {
 		return nil, err
 	}
 	defer conn.Close()
-	answers, expected, err := askServers(ctx, conn)
+	answers, expected, err := askServers(ctx, conn, serverPatience)
 	if err != nil {
 		return nil, err
 	}
@@ -79,12 +79,14 @@ type serverAnswer struct {
 	asked, came time.Time
 }
 
-// serverPatience is how long the answers of servers are waited for that are said to be there.
+// serverPatience is how long the answers of the other servers are waited for when one has answered.
 const serverPatience = 3 * time.Second
 
 // askServers asks all servers, and returns the answers of those that have JetStream, by name, and how
-// many there should be.
-func askServers(ctx context.Context, conn *nats.Conn) (answers []serverAnswer, expected int, err error) {
+// many there should be. The first one may take as long as ctx lets it, and the others patience more.
+func askServers(
+	ctx context.Context, conn *nats.Conn, patience time.Duration,
+) (answers []serverAnswer, expected int, err error) {
 	inbox := conn.NewInbox()
 	replies, err := conn.SubscribeSync(inbox)
 	if err != nil {
@@ -95,8 +97,7 @@ func askServers(ctx context.Context, conn *nats.Conn) (answers []serverAnswer, e
 	if err := conn.PublishRequest("$SYS.REQ.SERVER.PING.JSZ", inbox, []byte(`{"streams":true}`)); err != nil {
 		return nil, 0, err
 	}
-	waiting, cancel := context.WithTimeout(ctx, serverPatience)
-	defer cancel()
+	waiting := ctx // for the first answer
 	for expected = 1; len(answers) < expected; {
 		m, err := replies.NextMsgWithContext(waiting)
 		if err != nil {
@@ -120,6 +121,11 @@ func askServers(ctx context.Context, conn *nats.Conn) (answers []serverAnswer, e
 		}
 		if answers = append(answers, a); a.Data.Meta != nil {
 			expected = max(expected, a.Data.Meta.Size)
+		}
+		if len(answers) == 1 {
+			var cancel context.CancelFunc
+			waiting, cancel = context.WithTimeout(ctx, patience)
+			defer cancel()
 		}
 	}
 	slices.SortFunc(answers, func(a, b serverAnswer) int { return strings.Compare(a.Server.Name, b.Server.Name) })

@@ -1,9 +1,11 @@
 package jetstream_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -75,9 +77,32 @@ func checkServersTells(t *testing.T, c *cluster) {
 	require.NoError(t, err)
 	assert.Contains(t, findings, jetstream.Finding{What: "stream", State: jetstream.Wrong,
 		Text: "no server that has answered holds EF_missing"})
-	asApp.OpenTimeout = time.Second
 	_, err = jetstream.CheckServers(t.Context(), asApp)
 	assert.ErrorContains(t, err, "system_account")
+}
+
+// firstServerIsWaitedFor: how long the first answer takes says nothing of the servers, and the others are
+// waited for when it is there.
+func firstServerIsWaitedFor(t *testing.T, c *cluster) {
+	_, s := c.open(t)
+	defer s.Close()
+	conn := c.api(t).Conn()
+	answering, err := conn.Subscribe("$SYS.REQ.SERVER.PING.JSZ", func(m *nats.Msg) {
+		assert.NoError(t, m.Respond([]byte(`{"server": {"name": "x"}, "data": {"meta_cluster": {"cluster_size": 3}}}`)))
+	})
+	require.NoError(t, err)
+	flush := func() {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		assert.NoError(t, conn.FlushWithContext(ctx))
+	}
+	flush()
+	names, expected, err := s.AskServers(t.Context(), time.Nanosecond)
+	assert.NoError(t, answering.Unsubscribe())
+	flush() // other tests ask, too
+	require.NoError(t, err)
+	assert.Equal(t, []string{"x"}, names)
+	assert.Equal(t, 3, expected)
 }
 
 // What servers say of themselves that are not as they should be.

@@ -124,3 +124,13 @@ func ServerFindings(bucket, answer string) []Finding {
 	findings, _ := (&Config{Bucket: bucket}).serverFindings(a)
 	return findings
 }
+
+// AskServers asks as a store's user, and returns the names of the servers that have answered, and how
+// many there should be.
+func (s *Store) AskServers(ctx context.Context, patience time.Duration) (names []string, expected int, err error) {
+	answers, expected, err := askServers(ctx, s.conn, patience)
+	for _, a := range answers {
+		names = append(names, a.Server.Name)
+	}
+	return names, expected, err
+}
