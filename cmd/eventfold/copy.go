@@ -132,12 +132,16 @@ func copyDirectory(ctx context.Context, c *cli.Command, dsn, to string) error {
 	return tell(c.Root().Writer, c.Bool("json"), p, "%s is a copy of %s, head %s", p.Dir, events(p.Events), p.Head)
 }
 
-// catchUp makes a directory a copy of the store as it is now, and tells how far that is.
+// catchUp makes a directory a copy of the store as it is now, and tells how far that is. The first report
+// comes behind a whole segment, and is not of what was there before.
 func catchUp(ctx context.Context, c *cli.Command, what, dsn, dir string) (eventfold.StandbyReport, error) {
-	far := &reach{progress: newProgress(c, what, "events", 0)}
-	defer far.progress.end()
-	ctx = engine.WithProgress(ctx, far.progress.followInput) // the first time it is made as a backup is
-	return eventfold.Copy(ctx, dsn, dir, func(r eventfold.StandbyReport) { far.report(r.Head.Position, r.Source) })
+	p := newProgress(c, what, "events", 0)
+	defer p.end()
+	ctx = engine.WithProgress(ctx, p.followInput) // the first time it is made as a backup is
+	return eventfold.Copy(ctx, dsn, dir, func(r eventfold.StandbyReport) {
+		p.total(int64(r.Source))
+		p.set(int64(r.Head.Position))
+	})
 }
 
 func runReplicate(ctx context.Context, c *cli.Command) error {

@@ -19,7 +19,8 @@ type bucketCopy struct {
 	Copied int64  `json:"copied"` // by this run
 }
 
-// A reach is how far a copy has come. Its report is called by one goroutine.
+// A reach is how far a copy from or to a bucket has come, the first report of which is of what was there
+// before. Its report is called by one goroutine.
 type reach struct {
 	progress    *progress
 	began       bool

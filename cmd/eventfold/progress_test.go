@@ -85,6 +85,7 @@ func TestWhateverTakesLongTellsHowFarItIs(t *testing.T) {
 	require.NoError(t, printSQL(path("store"), []string{insert}))
 	lines := linesOfProgress(t, "", "copy", path("store"), path("copy"))
 	assert.Contains(t, lines[len(lines)-1], "100%  6 of 6 events")
+	requireLeft(t, "copy", lines)
 	lines = linesOfProgress(t, "", "export", "--format", "ndjson", path("store"), "-")
 	assert.Contains(t, lines[len(lines)-1], "100%  6 of 6 events")
 
