@@ -46,6 +46,7 @@ func TestOnOneServer(t *testing.T) {
 		"no answer to what was stored":    contextEndsBeforeTheAnswer,
 		"a node that is behind":           nodeBehind,
 		"ids of two nodes":                idsOfTwoNodes,
+		"a server that reads nothing":     writesAreBounded,
 		"contention":                      contention,
 		"data source names":               dataSourceNames,
 		"wrong settings":                  wrongSettings,

@@ -21,7 +21,8 @@ const (
 	connectPatience = 5 * time.Second
 	openPause       = 200 * time.Millisecond
 	// pingInterval is how often a server is asked whether it is there still: one that hangs closes no
-	// connection, and the others are to be tried.
+	// connection, and the others are to be tried. It bounds writing, too: whoever waits for the socket of
+	// one that reads nothing keeps the questions, appends and Close waiting.
 	pingInterval = 2 * time.Second
 )
 
@@ -104,7 +105,7 @@ func (c *Config) connect(ctx, life context.Context) (*nats.Conn, error) {
 	options := append([]nats.Option{nats.Name("eventfold"), nats.MaxReconnects(-1), nats.IgnoreAuthErrorAbort(),
 		nats.ReconnectWait(100 * time.Millisecond), nats.Timeout(connectPatience), nats.SetCustomDialer(dial),
 		nats.SkipHostLookup(), // which knows no context: the dialer looks names up
-		nats.PingInterval(pingInterval), nats.MaxPingsOutstanding(2)}, c.Options...)
+		nats.PingInterval(pingInterval), nats.MaxPingsOutstanding(2), nats.FlusherTimeout(pingInterval)}, c.Options...)
 	for {
 		conn, err := nats.Connect(strings.Join(c.URLs, ","), options...)
 		if err == nil {

@@ -134,3 +134,6 @@ func (s *Store) AskServers(ctx context.Context, patience time.Duration) (names [
 	}
 	return names, expected, err
 }
+
+// WritesWait is how long the store waits for a server to read.
+func (s *Store) WritesWait() time.Duration { return s.conn.Opts.FlusherTimeout }

@@ -121,6 +121,14 @@ func noQuorum(t *testing.T, c *cluster) {
 	}
 }
 
+// writesAreBounded: who writes to a server that hangs holds the connection, which asks nobody meanwhile
+// whether the server is there, and does not close.
+func writesAreBounded(t *testing.T, c *cluster) {
+	s := c.openNew(t)
+	defer s.Close()
+	assert.LessOrEqual(t, s.WritesWait(), 2*time.Second, "as long as between two questions")
+}
+
 // killTwoLeader kills the server that leads a bucket's stream and another one, and waits until nobody
 // leads it: who has been elected a moment before goes on to answer for some seconds.
 func (c *cluster) killTwoLeader(t *testing.T, config jetstream.Config) (killed []*servers.Server) {
