@@ -182,10 +182,10 @@ func (s *Store) try(ctx context.Context, t *try) (engine.Appended, error) {
 		if err != nil {
 			return engine.Appended{}, err
 		}
-		t.tried = true
 		t.times++
 		t.base = t.d.Head
 		done, err := s.attempt(ctx, messages, t.whole || t.times > 1)
+		t.tried = t.tried || !errors.Is(err, errNotSent)
 		if err == nil && !done.Duplicate {
 			return s.placed(ctx, t, done)
 		}

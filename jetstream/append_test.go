@@ -3,6 +3,7 @@ package jetstream_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -45,6 +46,7 @@ func TestOnOneServer(t *testing.T) {
 		"a naive client of refusals":      naiveRefusal,
 		"no answer to what was stored":    contextEndsBeforeTheAnswer,
 		"a node that is behind":           nodeBehind,
+		"what was not sent":               notSent,
 		"ids of two nodes":                idsOfTwoNodes,
 		"a server that reads nothing":     writesAreBounded,
 		"contention":                      contention,
@@ -155,6 +157,30 @@ func streamMadeAnew(t *testing.T, c *cluster) {
 	assert.Len(t, readAll(t, s), 3, "what it has can be read")
 	_, err = s.Append(t.Context(), oneEvent("a"))
 	assert.ErrorAs(t, err, &damaged)
+}
+
+// notSent: an append whose context has ended before anything of it was sent has an outcome: it is not
+// stored. Whoever has sent it once before does not know.
+func notSent(t *testing.T, c *cluster) {
+	s := c.openNew(t)
+	defer s.Close()
+	for sent := range 2 {
+		ctx, cancel := context.WithCancel(t.Context())
+		attempts := 0
+		s.Between(func(send jetstream.Sender) jetstream.Sender {
+			return func(ctx context.Context, messages []*nats.Msg) error {
+				if attempts++; attempts <= sent {
+					return jetstream.Refusal()
+				}
+				cancel()
+				return send(ctx, messages)
+			}
+		})
+		_, err := s.Append(ctx, oneEvent("a"))
+		require.ErrorIs(t, err, context.Canceled)
+		assert.Equal(t, sent > 0, errors.Is(err, engine.ErrOutcomeUnknown), "%v", err)
+	}
+	assert.Empty(t, readAll(t, s))
 }
 
 // A caller who stops waiting is told that the outcome is not known, and finds it out with the ids.

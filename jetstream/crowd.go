@@ -42,8 +42,11 @@ func memberOf(messages []*nats.Msg) *member {
 }
 
 // publish publishes one attempt of an append, with others or alone, and waits for the answer. After any
-// error it may have been stored, or be stored yet.
+// error it may have been stored, or be stored yet, unless it matches errNotSent.
 func (s *Store) publish(ctx context.Context, messages []*nats.Msg, alone bool) (ack, error) {
+	if ctx.Err() != nil {
+		return ack{}, notSent(ctx)
+	}
 	if alone {
 		return s.request(ctx, messages)
 	}
@@ -51,7 +54,7 @@ func (s *Store) publish(ctx context.Context, messages []*nats.Msg, alone bool) (
 	select {
 	case s.members <- m:
 	case <-ctx.Done():
-		return ack{}, ctx.Err()
+		return ack{}, notSent(ctx)
 	}
 	select {
 	case <-m.done:

@@ -3,6 +3,7 @@ package jetstream
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -30,8 +31,14 @@ const (
 	answerPatience = 2 * time.Second // for one attempt
 )
 
+// errNotSent is the error of an attempt of which nothing has left this process.
+var errNotSent = errors.New("eventfold: nothing was sent")
+
+// notSent is errNotSent because ctx has ended.
+func notSent(ctx context.Context) error { return fmt.Errorf("%w: %w", errNotSent, ctx.Err()) }
+
 // request sends messages, several as one batch, and waits for the answer. After any error they may
-// have been stored, or be stored yet.
+// have been stored, or be stored yet, unless it matches errNotSent.
 func (s *Store) request(ctx context.Context, messages []*nats.Msg) (ack, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerPatience)
 	defer cancel()
@@ -46,7 +53,7 @@ func (s *Store) exchange(ctx context.Context, messages []*nats.Msg) (ack, error)
 		case s.batches <- struct{}{}:
 			defer func() { <-s.batches }()
 		case <-ctx.Done():
-			return ack{}, ctx.Err()
+			return ack{}, notSent(ctx)
 		}
 		id := uuid.NewString()
 		for i, m := range messages {
