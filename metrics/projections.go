@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -59,6 +60,16 @@ func describeProjections(out chan<- *prometheus.Desc) {
 	}
 }
 
+// labelOf is the label of a projection's name, which comes from a database that others may write to:
+// Prometheus takes UTF-8 only, and no two with one label. A name that is no UTF-8 is quoted, as Go does it,
+// and so is one that could be taken for that.
+func labelOf(name string) string {
+	if !utf8.ValidString(name) || strings.HasPrefix(name, `"`) {
+		return strconv.QuoteToASCII(name)
+	}
+	return name
+}
+
 // collectProjections tells of the projections, whose read models are in a database beside the store
 // with these figures.
 func (c *Collector) collectProjections(store map[string]float64, out chan<- prometheus.Metric) {
@@ -71,8 +82,7 @@ func (c *Collector) collectProjections(store map[string]float64, out chan<- prom
 	}
 	head, known := store["head"]
 	for _, s := range list {
-		// The name comes from a database that others may write to, and Prometheus takes UTF-8 only.
-		labels := []string{strings.ToValidUTF8(s.Name, "?"), strconv.Itoa(s.Version)}
+		labels := []string{labelOf(s.Name), strconv.Itoa(s.Version)}
 		if known {
 			lag := float64(s.Lag(eventfold.Position(head)))
 			out <- prometheus.MustNewConstMetric(projectionLag, prometheus.GaugeValue, lag, labels...)

@@ -74,27 +74,27 @@ func TestProjectionsAreToldByTheirVersions(t *testing.T) {
 # TYPE eventfold_projection_lag_events gauge
 eventfold_projection_lag_events{projection="balances",version="1"} 2
 eventfold_projection_lag_events{projection="balances",version="2"} 0
-eventfold_projection_lag_events{projection="mail?",version="1"} 1
+eventfold_projection_lag_events{projection="\"mail\\xff\"",version="1"} 1
 # HELP eventfold_projection_live 1 for the version that is given events without Replay, 0 while one is built, or when a later one has taken over.
 # TYPE eventfold_projection_live gauge
 eventfold_projection_live{projection="balances",version="1"} 0
 eventfold_projection_live{projection="balances",version="2"} 1
-eventfold_projection_live{projection="mail?",version="1"} 1
+eventfold_projection_live{projection="\"mail\\xff\"",version="1"} 1
 # HELP eventfold_projection_parked_events Events that the projection has refused and passed over.
 # TYPE eventfold_projection_parked_events gauge
 eventfold_projection_parked_events{projection="balances",version="1"} 0
 eventfold_projection_parked_events{projection="balances",version="2"} 2
-eventfold_projection_parked_events{projection="mail?",version="1"} 0
+eventfold_projection_parked_events{projection="\"mail\\xff\"",version="1"} 0
 # HELP eventfold_projection_seen_timestamp_seconds When a runner of the projection has last written, in seconds since 1970; one that runs does every ten seconds.
 # TYPE eventfold_projection_seen_timestamp_seconds gauge
 eventfold_projection_seen_timestamp_seconds{projection="balances",version="1"} 1.5
 eventfold_projection_seen_timestamp_seconds{projection="balances",version="2"} 2.5
-eventfold_projection_seen_timestamp_seconds{projection="mail?",version="1"} 3
+eventfold_projection_seen_timestamp_seconds{projection="\"mail\\xff\"",version="1"} 3
 # HELP eventfold_projection_stopped 1 if the projection has stopped by itself, because of an event or an error.
 # TYPE eventfold_projection_stopped gauge
 eventfold_projection_stopped{projection="balances",version="1"} 0
 eventfold_projection_stopped{projection="balances",version="2"} 0
-eventfold_projection_stopped{projection="mail?",version="1"} 1
+eventfold_projection_stopped{projection="\"mail\\xff\"",version="1"} 1
 # HELP eventfold_projections_up 1 if the database of the read models could be asked, 0 if not, or if no projection has ever run in it.
 # TYPE eventfold_projections_up gauge
 eventfold_projections_up 1
@@ -127,6 +127,22 @@ func TestProjectionsAreToldWhenTheStoreIsNotAndTheOtherWayRound(t *testing.T) {
 	assert.Contains(t, got, "eventfold_projections_up 1\n")
 	assert.Contains(t, got, `eventfold_projection_next_position{projection="balances",version="2"} 3`)
 	assert.NotContains(t, got, "lag_events", "nobody knows")
+}
+
+// TestNamesThatAreNoUTF8AreToldApart: a registry refuses everything if two of them get one label.
+func TestNamesThatAreNoUTF8AreToldApart(t *testing.T) {
+	db, _ := open(t)
+	var models readModels
+	for _, name := range []string{"mail\xff", "mail\xfe", "mail?", "mail\ufffd", `"mail\xff"`} {
+		models = append(models, []driver.Value{name, int64(1), int64(2), int64(0), int64(-1), int64(0), int64(0), int64(3000000),
+			1, 0, int64(0), "", int64(0)})
+	}
+	other := sql.OpenDB(models)
+	defer other.Close()
+	got := scrape(t, db, other)
+	for _, label := range []string{`\"mail\\xff\"`, `\"mail\\xfe\"`, `mail?`, "mail\ufffd", `\"\\\"mail\\\\xff\\\"\"`} {
+		assert.Contains(t, got, `eventfold_projection_live{projection="`+label+`",version="1"} 1`)
+	}
 }
 
 // scrape returns what the handler of a store answers.
