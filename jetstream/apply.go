@@ -11,6 +11,8 @@ import (
 const (
 	applyPlaces = 256
 	placeBytes  = 128 << 10
+	eventBytes  = 256 // of an event without anything
+	tagBytes    = 16  // of a tag without its text
 )
 
 // An applier writes appends into the local copy in a goroutine of its own, so that the next ones are
@@ -50,7 +52,11 @@ func (a *applier) give(run filestore.Applied) error {
 func placesOf(run filestore.Applied) int {
 	size := 0
 	for i := range run.Events {
-		size += len(run.Events[i].Payload) + len(run.Events[i].Metadata)
+		e := &run.Events[i]
+		size += eventBytes + len(e.Stream) + len(e.Type) + len(e.Payload) + len(e.Metadata)
+		for _, tag := range e.Tags {
+			size += tagBytes + len(tag)
+		}
 	}
 	return min(1+size/placeBytes, applyPlaces)
 }
