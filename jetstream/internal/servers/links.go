@@ -27,8 +27,10 @@ func newLinks() *Links {
 }
 
 // Part parts some servers from the others, until Heal. What is on its way then arrives when they are
-// together again, unless a server has closed the connection meanwhile.
+// together again, unless a server has closed the connection meanwhile. Whoever was parted before is
+// together again.
 func (l *Links) Part(some ...*Server) {
+	l.Heal() // for those who wait
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.parted = map[string]bool{}
@@ -65,11 +67,7 @@ func (l *Links) Close() {
 
 // add listens for what one server connects to another with, and returns the port.
 func (l *Links) add(from, to string, address string) (port int, err error) {
-	ports, err := freePorts(1)
-	if err != nil {
-		return 0, err
-	}
-	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", ports[0]))
+	listener, err := net.Listen("tcp", "127.0.0.1:0") // which is held: nobody else gets the port
 	if err != nil {
 		return 0, err
 	}
@@ -83,7 +81,7 @@ func (l *Links) add(from, to string, address string) (port int, err error) {
 			l.work.Go(func() { l.join(conn, from, to, address) })
 		}
 	})
-	return ports[0], nil
+	return listener.Addr().(*net.TCPAddr).Port, nil
 }
 
 // join connects a connection with the server that it is for.
