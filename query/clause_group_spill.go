@@ -79,8 +79,11 @@ func (s *groupSpill) read(g *groupedRows) error {
 }
 
 // mostAtFirst is how many groups are kept while FROM is read: as many as memory holds, or none if they
-// grow with their rows, because FROM is not read a third time.
+// grow with their rows or other queries take what there is, because FROM is not read a third time.
 func (s *groupSpill) mostAtFirst() int {
+	if s.ex.budget.crowded() {
+		return 0
+	}
 	for _, a := range s.plan.aggs {
 		if a.distinct || a.def.hold != nil || a.def.room != nil || a.def.holds {
 			return 0
