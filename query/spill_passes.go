@@ -161,11 +161,11 @@ func (s *spillPasses) over(list *spill.List) error {
 // there are none.
 func (s *spillPasses) pass(list *spill.List, most int) (rest *spilledParts, err error) {
 	b := s.ex.budget
-	if err := b.hold(b.slot(), s.clause); err != nil {
-		b.release(b.slot())
+	block := b.blockOf(list)
+	defer b.release(block)
+	if err := b.hold(block, s.clause); err != nil {
 		return nil, err
 	}
-	defer b.release(b.slot())
 	if err := s.taker.reset(most); err != nil {
 		return nil, err
 	}

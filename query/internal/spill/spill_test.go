@@ -293,3 +293,19 @@ func TestAContextEndsWritingAndReading(t *testing.T) {
 	_, err = f.Read(ctx, block, nil)
 	assert.ErrorIs(t, err, context.Canceled)
 }
+
+// TestAListKeepsNoLongRecordInMemory, and tells how much reading it takes.
+func TestAListKeepsNoLongRecordInMemory(t *testing.T) {
+	f, _ := newFile(t, 64<<20)
+	l := f.NewList()
+	require.NoError(t, l.Append(t.Context(), make([]byte, 10)))
+	assert.Zero(t, f.Written())
+	for range 3 {
+		require.NoError(t, l.Append(t.Context(), make([]byte, 1<<20)))
+		assert.LessOrEqual(t, cap(l.buf), 2*f.Slot())
+	}
+	assert.Greater(t, f.Written(), int64(3<<20))
+	require.NoError(t, l.Finish(t.Context()))
+	assert.Greater(t, l.Longest(), int64(1<<20))
+	assert.Less(t, l.Longest(), int64(1<<20+100))
+}
