@@ -32,3 +32,13 @@ func TestSumsThatGrowLateHaveRoom(t *testing.T) {
 		}
 	}
 }
+
+// TestGroupsOfTheIndexGoOnInAFile: groups that are counted in the index may be too many as others.
+func TestGroupsOfTheIndexGoOnInAFile(t *testing.T) {
+	store := openStore(t, filestore.Options{})
+	fill(t, store, 4000)
+	const text = "SELECT substr(stream, 1, 30) AS s, COUNT(*) FROM $all GROUP BY s ORDER BY s"
+	s := spilling(store, newSpillFS(t), 40<<10)
+	assert.Equal(t, rowsOf(t, &Session{Store: store}, text), rowsOf(t, s, text))
+	assert.Positive(t, s.Settings.Spill.Space.Written())
+}
