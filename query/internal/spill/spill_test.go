@@ -219,7 +219,7 @@ func TestAFullDiskIsTold(t *testing.T) {
 
 func TestAFileHasNoNameAndIsGoneWhenItIsClosed(t *testing.T) {
 	dir := t.TempDir()
-	space := NewOSSpace()
+	space := NewSpace(&trickyFS{FS: vfs.OS(), free: -1}) // however full the disk is
 	f, err := space.Create(Options{Dir: dir, Limit: 1 << 20, Slot: 1024})
 	require.NoError(t, err)
 	_, err = f.Write(t.Context(), make([]byte, 5000))
