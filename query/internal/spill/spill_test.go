@@ -263,7 +263,7 @@ func TestWhatAProcessHasLeftIsRemoved(t *testing.T) {
 	for _, dir := range []string{"tmp", "tmp/" + prefix + "1", "tmp/" + prefix + "2", "tmp/" + prefix + "3", "tmp/other"} {
 		require.NoError(t, fsys.MkdirAll(dir))
 	}
-	for _, name := range []string{prefix + "1/" + content, prefix + "2/mine", "other/" + content} {
+	for _, name := range []string{prefix + "1/" + content, prefix + "2/mine", prefix + "2/" + content, "other/" + content} {
 		f, err := vfs.CreateEmpty(fsys, "tmp/"+name)
 		require.NoError(t, err)
 		require.NoError(t, f.Close())
@@ -279,6 +279,9 @@ func TestWhatAProcessHasLeftIsRemoved(t *testing.T) {
 	assert.Equal(t, []string{prefix + "1", prefix + "2", prefix + "3", "other"}, create("tmp"), "a moment ago")
 	fsys.info = time.Now().Add(-2 * sweepAge)
 	assert.Equal(t, []string{prefix + "2", "other"}, create("tmp"))
+	names, err := fsys.List("tmp/" + prefix + "2")
+	require.NoError(t, err)
+	assert.Equal(t, []string{content, "mine"}, names, "what has anything else is somebody's")
 }
 
 func TestAContextEndsWritingAndReading(t *testing.T) {
