@@ -110,7 +110,7 @@ func TestSameAnswersFromIndexesAsSQLite(t *testing.T) {
 	open := func(t *testing.T, g *generator, events int) asked {
 		p := newPair(t, g.Rand, events)
 		ours = p.ours
-		return asked{p.ours, p.theirs}
+		return asked{ours: p.ours, theirs: p.theirs}
 	}
 	n := budget(t, "EVENTFOLD_STATEMENTS", 5000, 80_000) / 8
 	comparison{numbers: 23, statements: n, events: 300, next: next, withRows: 60, open: open}.run(t)

@@ -127,7 +127,7 @@ func TestSameViewsAsSQLite(t *testing.T) {
 		appendEvents(t, p.ours, g.Rand, events)
 		copyEvents(t, p.ours, p.theirs)
 		bindTo(t, p)
-		return asked{p.ours, p.theirs}
+		return asked{ours: p.ours, theirs: p.theirs}
 	}
 	next := func(g *generator) statement {
 		if g.chance(50) {

@@ -1,35 +1,22 @@
 package integration
 
 import (
-	"database/sql"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/eventfold/eventfold"
+	"github.com/eventfold/eventfold/engine/vfs"
 )
 
-// A littleMemory asks a connection whose queries hold so little that most go on in a file, and another
-// one where that cannot help.
-type littleMemory struct{ little, much *sql.DB }
-
-// Query implements querier, as does Exec.
-func (l littleMemory) Query(text string, args ...any) (*sql.Rows, error) {
-	if _, err := l.little.Exec(text, args...); err != nil {
-		return l.much.Query(text, args...)
-	}
-	return l.little.Query(text, args...)
-}
-
-func (l littleMemory) Exec(text string, args ...any) (sql.Result, error) {
-	return l.much.Exec(text, args...)
-}
-
 // TestSameAnswersInLittleMemory runs random statements, joins and aggregates on both, of which ours
-// must use temporary files.
+// must use temporary files; where even these do not help, one with much memory answers.
 func TestSameAnswersInLittleMemory(t *testing.T) {
 	dir, spilled := t.TempDir(), int64(0)
+	if space, err := vfs.OS().Space(dir); err == nil && space.Free >= 0 && space.Free < 1<<30 {
+		t.Skip("temporary files leave a part of the disk free, and this one has little more")
+	}
 	open := func(t *testing.T, g *generator, events int) asked {
 		p := newPair(t, g.Rand, events)
 		little := eventfold.OpenDB(eventfold.Config{Store: p.store, QueryMemory: 12 << 10, SpillDir: dir})
@@ -39,7 +26,7 @@ func TestSameAnswersInLittleMemory(t *testing.T) {
 			spilled += bytes
 			assert.NoError(t, little.Close())
 		})
-		return asked{littleMemory{little, p.ours}, p.theirs}
+		return asked{ours: little, theirs: p.theirs, much: p.ours}
 	}
 	next := func(g *generator) statement {
 		switch g.IntN(4) {

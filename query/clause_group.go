@@ -265,7 +265,7 @@ func (g *groupedRows) build() error {
 	if g.plan.shortcut != nil {
 		done, err := g.plan.shortcut.fill(g)
 		if done || err != nil {
-			return err
+			return g.orSpilled(err)
 		}
 	}
 	if err := g.read(); err != nil {
@@ -285,7 +285,7 @@ func (g *groupedRows) whole() error {
 
 func (g *groupedRows) read() error {
 	if done, err := g.readWeighed(); done || err != nil {
-		return err
+		return g.orSpilled(err)
 	}
 	if done, err := g.readStreams(indexedColumns); done || err != nil {
 		return err

@@ -78,15 +78,26 @@ func (s *groupSpill) read(g *groupedRows) error {
 	return passes.all(parts)
 }
 
-// mostAtFirst is how many groups are kept while FROM is read: as many as memory holds, or none if they
-// grow with their rows, because FROM is not read a third time.
+// mostAtFirst is how many groups are kept while FROM is read, because it is not read a third time: as
+// many as memory holds; of those with exact sums, as many as half of it holds when all sums have become
+// as large as they can; none if they grow with their rows, or if other queries take what there is.
 func (s *groupSpill) mostAtFirst() int {
+	b, sums := s.ex.budget, int64(0)
+	if b.crowded() {
+		return 0
+	}
 	for _, a := range s.plan.aggs {
 		if a.distinct || a.def.hold != nil || a.def.room != nil || a.def.holds {
 			return 0
 		}
+		if a.def.exact {
+			sums += largestSums
+		}
 	}
-	return -1
+	if sums == 0 {
+		return -1
+	}
+	return int(max(b.limit-b.held.Load(), 0) / spillShare / sums)
 }
 
 func (s *groupSpill) readRows(g *groupedRows, parts *spilledParts) error {

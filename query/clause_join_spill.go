@@ -191,7 +191,7 @@ func (s *joinSpill) divideRows(
 // join joins a part of the left side with one of the right.
 func (s *joinSpill) join(left, right *spill.List) error {
 	b := s.ex.budget
-	held := 2 * b.slot() // the blocks that are read
+	held := b.blockOf(left) + b.blockOf(right) // which are read
 	defer func() {
 		b.release(held)
 		s.keep.release()

@@ -181,10 +181,7 @@ func (s *orderedRows) keepRow(keys []value.Value, serial int) (sortedRow, error)
 		return sortedRow{}, err
 	}
 	row := sortedRow{serial: serial}
-	if row.keys, err = s.keep.row(keys); err != nil {
-		return row, err
-	}
-	row.values, err = s.keep.row(values)
+	row.keys, row.values, err = s.keep.two(keys, values)
 	return row, err
 }
 

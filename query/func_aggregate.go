@@ -158,6 +158,7 @@ func (s *aggState) grow(n int, keep *keeper) error {
 const (
 	pairMomentsSize = int64(unsafe.Sizeof(pairMoments{}))
 	squaresSize     = int64(unsafe.Sizeof(exact.Sum{}))
+	largestSums     = squaresSize + 2*exact.MostSize // what the exact sums of a state grow by, at most
 )
 
 // shortText is how long the text of a number or a time is at most.

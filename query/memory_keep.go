@@ -27,13 +27,31 @@ const (
 
 // row returns a copy of the row.
 func (k *keeper) row(row []value.Value) ([]value.Value, error) {
-	size := int64(len(row) * valueSize)
+	if err := k.account(rowSize(row)); err != nil {
+		return nil, err
+	}
+	return k.copyOf(row), nil
+}
+
+// two returns copies of two rows that are kept together: what makes room for one of them does not give
+// back what the other has been accounted for.
+func (k *keeper) two(a, b []value.Value) (first, second []value.Value, err error) {
+	if err := k.account(rowSize(a) + rowSize(b)); err != nil {
+		return nil, nil, err
+	}
+	return k.copyOf(a), k.copyOf(b), nil
+}
+
+// rowSize is how many bytes a row takes that is kept.
+func rowSize(row []value.Value) int64 {
+	size := int64(len(row)*valueSize) + 24
 	for i := range row {
 		size += int64(len(row[i].S))
 	}
-	if err := k.account(size + 24); err != nil {
-		return nil, err
-	}
+	return size
+}
+
+func (k *keeper) copyOf(row []value.Value) []value.Value {
 	if len(k.values) < len(row) {
 		k.values = make([]value.Value, max(keptValues, len(row)))
 	}
@@ -43,17 +61,13 @@ func (k *keeper) row(row []value.Value) ([]value.Value, error) {
 		v.S = k.text(v.S)
 		kept[i] = v
 	}
-	return kept, nil
+	return kept
 }
 
 // alone is row for rows that come and go in no order: nothing else shares their memory, so that
 // forget tells the truth of them.
 func (k *keeper) alone(row []value.Value) ([]value.Value, error) {
-	size := int64(len(row)*valueSize) + 24
-	for i := range row {
-		size += int64(len(row[i].S))
-	}
-	if err := k.account(size); err != nil {
+	if err := k.account(rowSize(row)); err != nil {
 		return nil, err
 	}
 	kept := slices.Clone(row)
@@ -134,9 +148,5 @@ func (k *keeper) moveTo(b *budget) bool {
 // rows that were kept at the same time, so the account is lower than the truth until those go, too;
 // row copies bound that to their chunks.
 func (k *keeper) forget(row []value.Value) {
-	size := int64(len(row)*valueSize) + 24
-	for i := range row {
-		size += int64(len(row[i].S))
-	}
-	k.drop(size)
+	k.drop(rowSize(row))
 }

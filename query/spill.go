@@ -160,19 +160,27 @@ func (b *budget) makeRoom() (bool, error) {
 // are a few blocks. It is released like what is held.
 func (b *budget) owe(n int64) { b.held.Add(n) }
 
-// spareSlots holds the memory of as many blocks as there is room for in half of what is left, up to
-// most, and at least of two.
-func (b *budget) spareSlots(most int, clause string) (n int, err error) {
-	slot := b.slot()
-	n = int(min(max((b.limit-b.held.Load())/2/slot, 2), int64(most)))
+// spareBlocks holds the memory of as many blocks of a size as there is room for in half of what is left,
+// up to most, and at least of two.
+func (b *budget) spareBlocks(most int, size int64, clause string) (n int, err error) {
+	n = int(min(max((b.limit-b.held.Load())/2/size, 2), int64(most)))
 	for {
-		err := b.hold(int64(n)*slot, clause)
+		err := b.hold(int64(n)*size, clause)
 		if err == nil || n <= 2 {
 			return n, err
 		}
-		b.release(int64(n) * slot)
+		b.release(int64(n) * size)
 		n = max(n/2, 2)
 	}
+}
+
+// blockOf is how many bytes reading a block of any of the lists takes, at most.
+func (b *budget) blockOf(lists ...*spill.List) int64 {
+	block := b.slot()
+	for _, l := range lists {
+		block = max(block, l.Longest())
+	}
+	return block
 }
 
 // appendValues appends the bytes of values.

@@ -161,11 +161,11 @@ func (s *spillPasses) over(list *spill.List) error {
 // there are none.
 func (s *spillPasses) pass(list *spill.List, most int) (rest *spilledParts, err error) {
 	b := s.ex.budget
-	if err := b.hold(b.slot(), s.clause); err != nil {
-		b.release(b.slot())
+	block := b.blockOf(list)
+	defer b.release(block)
+	if err := b.hold(block, s.clause); err != nil {
 		return nil, err
 	}
-	defer b.release(b.slot())
 	if err := s.taker.reset(most); err != nil {
 		return nil, err
 	}
@@ -195,11 +195,17 @@ func (s *spillPasses) pass(list *spill.List, most int) (rest *spilledParts, err 
 	}
 }
 
-// A spillRoom tells a taker when memory is full.
+// leastKept is how many keys a pass keeps before it ends because the queries of the store have little
+// memory left together: a pass costs a block of the file at least, however few keys it keeps.
+const leastKept = 256
+
+// A spillRoom tells a taker when memory is full. It stays so for the rest of the pass, whatever is given
+// back in the middle of it: a key with a record in the parts must not be kept later.
 type spillRoom struct {
 	budget *budget
 	most   int   // keys
 	upTo   int64 // bytes of the budget
+	closed bool  // it was full
 }
 
 func newSpillRoom(b *budget, most int) spillRoom {
@@ -209,10 +215,9 @@ func newSpillRoom(b *budget, most int) spillRoom {
 
 // full reports whether no more keys are to be kept beside so many.
 func (r *spillRoom) full(kept int) bool {
-	if r.most >= 0 && kept >= r.most {
-		return true
-	}
-	return kept > 0 && (r.budget.held.Load() > r.upTo || r.budget.crowded())
+	r.closed = r.closed || r.most >= 0 && kept >= r.most ||
+		kept > 0 && r.budget.held.Load() > r.upTo || kept >= leastKept && r.budget.crowded()
+	return r.closed
 }
 
 // crowded reports whether little is left of the memory of all queries of the store.

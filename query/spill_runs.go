@@ -71,13 +71,14 @@ func (r *spilledRuns) end() error {
 
 // merge returns the rows of all runs in their order. en is whose work it is to compare them.
 func (r *spilledRuns) merge(en *expr.Env) (*mergedRuns, error) {
-	slots, err := r.ex.budget.spareSlots(mostMerged+1, r.clause)
+	block := r.ex.budget.blockOf(r.runs...)
+	blocks, err := r.ex.budget.spareBlocks(mostMerged+1, block, r.clause)
 	if err != nil {
-		r.ex.budget.release(int64(slots) * r.ex.budget.slot())
+		r.ex.budget.release(int64(blocks) * block)
 		return nil, err
 	}
-	m := &mergedRuns{from: r, en: en, held: int64(slots) * r.ex.budget.slot()}
-	for most := max(slots-1, 2); len(r.runs) > most; {
+	m := &mergedRuns{from: r, en: en, held: int64(blocks) * block}
+	for most := max(blocks-1, 2); len(r.runs) > most; {
 		if err := r.mergeOnce(en, most); err != nil {
 			m.close()
 			return nil, err
@@ -170,7 +171,7 @@ func (m *mergedRuns) advance(h *runHead) (ok bool, err error) {
 		return false, spillFault(err, m.from.clause)
 	}
 	if m.fresh && h.in.Blocks() > blocks {
-		m.from.ex.budget.discard(m.from.ex.budget.slot())
+		m.from.ex.budget.discard(max(m.from.ex.budget.slot(), int64(len(h.record))))
 	}
 	serial, n := binary.Uvarint(h.record)
 	if n <= 0 {

@@ -33,6 +33,9 @@ const (
 // wideSize is how many bytes a wide takes, at most.
 const wideSize = 64 + bits/8 + 16
 
+// MostSize is the greatest Size of a Sum, in bytes.
+const MostSize = wideSize
+
 // leastProduct is what a product must at least be for what rounding takes from it to be a float.
 const leastProduct = 0x1p-900
 

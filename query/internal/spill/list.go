@@ -11,6 +11,7 @@ type List struct {
 	blocks []Block
 	buf    []byte // of the block to come
 	count  int64
+	most   int // bytes of the longest block
 }
 
 // NewList returns an empty list of a file.
@@ -19,7 +20,10 @@ func (f *File) NewList() *List { return &List{file: f} }
 // Count returns how many records there are.
 func (l *List) Count() int64 { return l.count }
 
-// Append adds a record. It keeps none of it in memory but for one block.
+// Longest returns how many bytes reading the list takes: those of its longest block, with its seal.
+func (l *List) Longest() int64 { return int64(l.most) }
+
+// Append adds a record. It keeps none of it in memory but for what is less than one block.
 func (l *List) Append(ctx context.Context, record []byte) error {
 	if need := len(record) + binary.MaxVarintLen32; len(l.buf) > 0 && len(l.buf)+need > l.file.Slot() {
 		if err := l.flush(ctx); err != nil {
@@ -32,6 +36,9 @@ func (l *List) Append(ctx context.Context, record []byte) error {
 	l.buf = binary.AppendUvarint(l.buf, uint64(len(record)))
 	l.buf = append(l.buf, record...)
 	l.count++
+	if len(l.buf) >= l.file.Slot() {
+		return l.flush(ctx)
+	}
 	return nil
 }
 
@@ -40,7 +47,7 @@ func (l *List) flush(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.blocks = append(l.blocks, block)
+	l.blocks, l.most = append(l.blocks, block), max(l.most, len(l.buf)+Overhead)
 	if l.buf = l.buf[:0]; cap(l.buf) > 2*l.file.Slot() {
 		l.buf = nil
 	}
@@ -63,7 +70,7 @@ func (l *List) Free() {
 	for _, b := range l.blocks {
 		l.file.Free(b)
 	}
-	l.blocks, l.buf, l.count = nil, nil, 0
+	l.blocks, l.buf, l.count, l.most = nil, nil, 0, 0
 }
 
 // A Reader gives the records of a list.

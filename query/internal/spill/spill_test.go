@@ -219,7 +219,7 @@ func TestAFullDiskIsTold(t *testing.T) {
 
 func TestAFileHasNoNameAndIsGoneWhenItIsClosed(t *testing.T) {
 	dir := t.TempDir()
-	space := NewOSSpace()
+	space := NewSpace(&trickyFS{FS: vfs.OS(), free: -1}) // however full the disk is
 	f, err := space.Create(Options{Dir: dir, Limit: 1 << 20, Slot: 1024})
 	require.NoError(t, err)
 	_, err = f.Write(t.Context(), make([]byte, 5000))
@@ -263,7 +263,7 @@ func TestWhatAProcessHasLeftIsRemoved(t *testing.T) {
 	for _, dir := range []string{"tmp", "tmp/" + prefix + "1", "tmp/" + prefix + "2", "tmp/" + prefix + "3", "tmp/other"} {
 		require.NoError(t, fsys.MkdirAll(dir))
 	}
-	for _, name := range []string{prefix + "1/" + content, prefix + "2/mine", "other/" + content} {
+	for _, name := range []string{prefix + "1/" + content, prefix + "2/mine", prefix + "2/" + content, "other/" + content} {
 		f, err := vfs.CreateEmpty(fsys, "tmp/"+name)
 		require.NoError(t, err)
 		require.NoError(t, f.Close())
@@ -279,6 +279,9 @@ func TestWhatAProcessHasLeftIsRemoved(t *testing.T) {
 	assert.Equal(t, []string{prefix + "1", prefix + "2", prefix + "3", "other"}, create("tmp"), "a moment ago")
 	fsys.info = time.Now().Add(-2 * sweepAge)
 	assert.Equal(t, []string{prefix + "2", "other"}, create("tmp"))
+	names, err := fsys.List("tmp/" + prefix + "2")
+	require.NoError(t, err)
+	assert.Equal(t, []string{content, "mine"}, names, "what has anything else is somebody's")
 }
 
 func TestAContextEndsWritingAndReading(t *testing.T) {
@@ -292,4 +295,20 @@ func TestAContextEndsWritingAndReading(t *testing.T) {
 	assert.ErrorIs(t, err, context.Canceled)
 	_, err = f.Read(ctx, block, nil)
 	assert.ErrorIs(t, err, context.Canceled)
+}
+
+// TestAListKeepsNoLongRecordInMemory, and tells how much reading it takes.
+func TestAListKeepsNoLongRecordInMemory(t *testing.T) {
+	f, _ := newFile(t, 64<<20)
+	l := f.NewList()
+	require.NoError(t, l.Append(t.Context(), make([]byte, 10)))
+	assert.Zero(t, f.Written())
+	for range 3 {
+		require.NoError(t, l.Append(t.Context(), make([]byte, 1<<20)))
+		assert.LessOrEqual(t, cap(l.buf), 2*f.Slot())
+	}
+	assert.Greater(t, f.Written(), int64(3<<20))
+	require.NoError(t, l.Finish(t.Context()))
+	assert.Greater(t, l.Longest(), int64(1<<20))
+	assert.Less(t, l.Longest(), int64(1<<20+100))
 }

@@ -28,10 +28,17 @@ func (s *Space) sweep(dir string) {
 		}
 		own := vfs.Join(dir, name)
 		info, err := s.fsys.Stat(own)
-		if err != nil || !info.Dir || time.Since(info.Modified) < sweepAge {
+		if err != nil || !info.Dir || time.Since(info.Modified) < sweepAge || !s.isOwn(own) {
 			continue
 		}
 		_ = s.fsys.Remove(vfs.Join(own, content))
 		_ = s.fsys.Remove(own) // fails if it has anything else
 	}
+}
+
+// isOwn reports whether a directory holds nothing but what a file of a query may leave. A link to
+// somebody's directory has such a name as easily.
+func (s *Space) isOwn(dir string) bool {
+	names, err := s.fsys.List(dir)
+	return err == nil && (len(names) == 0 || len(names) == 1 && names[0] == content)
 }
