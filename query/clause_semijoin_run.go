@@ -21,7 +21,8 @@ const runCost = 256
 
 const (
 	// semiMemory is which part of the query's memory may be held when keys are kept, those of all
-	// semi-joins and whatever else: they save time, and the query needs memory anyway.
+	// semi-joins and whatever else that cannot go to a file: they save time, and the query needs memory
+	// anyway. Keys that are read stream by stream may take that part themselves.
 	semiMemory = 2
 	// semiPatience is how many times its price the run for all rows may cost until it is given up: a
 	// sub-query within it, say, may be dear where it is asked for every event.
@@ -155,7 +156,7 @@ func (j *semiJoin) fill(t *semiTable, keep *keeper, en *expr.Env) (err error) {
 		if err := j.add(t, keep, inner); err != nil {
 			return err
 		}
-		if ex.budget.held.Load() > ex.budget.limit/semiMemory ||
+		if ex.budget.fixed() > ex.budget.limit/semiMemory ||
 			ex.counters.examined.Load()-from > semiPatience*t.price {
 			return errNoSemiJoin
 		}

@@ -14,6 +14,7 @@ type semiWalk struct {
 	in     rows // of the sub-query
 	en     *expr.Env
 	keep   *keeper
+	most   int64  // bytes that its keys may take
 	stream string // whose keys are in the table's groups
 	begun  bool   // there is one
 	next   string // the stream of the row of en
@@ -82,7 +83,8 @@ func (s *tableScan) openWalks(ex *execution, outer *expr.Env) (rows, error) {
 	}
 	walked := &walkedRows{rows: in}
 	for _, j := range list {
-		if err := walked.begin(j, ex, outer); err != nil {
+		most := ex.budget.limit / semiMemory / int64(len(list))
+		if err := walked.begin(j, ex, outer, most); err != nil {
 			walked.close()
 			return nil, err
 		}
@@ -96,8 +98,9 @@ type walkedRows struct {
 	tables []*semiTable
 }
 
-// begin starts the sub-query of a semi-join.
-func (w *walkedRows) begin(j *semiJoin, ex *execution, outer *expr.Env) error {
+// begin starts the sub-query of a semi-join. most is how many bytes the keys of a stream may take, however
+// much the query holds beside them: what sorts its rows takes all that there is before it writes a file.
+func (w *walkedRows) begin(j *semiJoin, ex *execution, outer *expr.Env, most int64) error {
 	core := j.sub.plan.cores[0]
 	in, err := core.from.(*tableScan).scanStreams(ex, outer, false)
 	if in == nil || err != nil {
@@ -108,7 +111,7 @@ func (w *walkedRows) begin(j *semiJoin, ex *execution, outer *expr.Env) error {
 		row: make([]value.Value, len(core.results))}
 	t := j.table(ex, en)
 	*t = semiTable{kinds: make([]keyKinds, len(j.keys)), groups: map[string]*expr.Set{}}
-	t.walk = &semiWalk{in: in, en: en, keep: newKeeper(ex.budget, j.what)}
+	t.walk = &semiWalk{in: in, en: en, keep: newKeeper(ex.budget, j.what), most: most}
 	w.tables = append(w.tables, t)
 	return nil
 }
@@ -181,7 +184,7 @@ func (w *semiWalk) add(j *semiJoin, t *semiTable) error {
 	if err := j.add(t, w.keep, w.en); err != nil {
 		return err
 	}
-	if b := w.keep.budget; b.held.Load() > b.limit/semiMemory {
+	if w.keep.taken > w.most {
 		return errNoSemiJoin
 	}
 	return nil

@@ -128,6 +128,15 @@ func (b *budget) dismiss(s spiller) {
 	}
 }
 
+// fixed is how many bytes are held that no spiller would give back. The statement's goroutine asks.
+func (b *budget) fixed() int64 {
+	held := b.held.Load()
+	for _, s := range b.spillers {
+		held -= s.spillable()
+	}
+	return held
+}
+
 // makeRoom has spillers write what they hold until there is room for what is held already. It reports
 // false if they cannot make enough. The statement's goroutine waits while others ask, which do it one
 // at a time.

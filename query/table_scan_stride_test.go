@@ -19,26 +19,29 @@ func TestPositionsThatAreJumpedToAreThoseThatAScanFinds(t *testing.T) {
 	r := rand.New(rand.NewPCG(testenv.Seed(t), 5))
 	_, s := fillInTime(t, r, 1500)
 	pick := func(list ...string) string { return list[r.IntN(len(list))] }
-	jumps := 0
-	n := testenv.Scale(150, 4000)
-	for range n {
-		every := pick("7", "300", "1", "1000", "-7", "0", "'300'", "4.0", "NULL", "400 + 1", "5000")
+	for i := range testenv.Scale(150, 4000) {
+		jumps := i%5 == 0 // a stride that leads to few enough events, and nothing else that leads to them
+		every := pick("7", "300", "1", "1000", "-7", "0", "'300'", "4.0", "NULL", "(400 + 1)", "5000")
 		rest := pick("3", "0", "299", "-1", "3.0", "'3'", "NULL", "2 + 1")
+		narrower := pick("", "", " AND position >= 300", " AND position < 1000", " AND position BETWEEN 7 AND 310",
+			" AND type = 'Type1'", " AND stream LIKE 'order%'", " AND version < 3")
+		if jumps {
+			every, rest = pick("300", "1000", "(400 + 1)", "5000"), pick("3", "0", "299", "2 + 1")
+			narrower = pick("", " AND position >= 300", " AND position < 1000", " AND position BETWEEN 7 AND 310")
+		}
 		condition := pick("{} % "+every+" = "+rest, rest+" = {} % "+every, "{} % "+every+" = "+rest)
 		text := "SELECT " + pick("position", "position", "position, type, payload", "COUNT(*), MIN(position)", "type") + " FROM $all WHERE " +
-			condition + pick("", "", " AND position >= 300", " AND position < 1000", " AND position BETWEEN 7 AND 310",
-			" AND type = 'Type1'", " AND stream LIKE 'order%'", " AND version < 3")
+			condition + narrower
 		if !strings.Contains(text, "COUNT") {
 			text += pick("", " ORDER BY position DESC", " ORDER BY position LIMIT 2", " LIMIT 1 OFFSET 1", " ORDER BY position DESC LIMIT 1")
 		}
 		fast := strings.ReplaceAll(text, "{}", "position")
 		want := rowsOf(t, s, strings.ReplaceAll(text, "{}", "(position + 0)"))
 		require.Equal(t, want, rowsOf(t, s, fast), fast)
-		if strings.Contains(explained(t, s, fast), "modulo") {
-			jumps++
+		if jumps {
+			require.Contains(t, explained(t, s, fast), "modulo", fast)
 		}
 	}
-	assert.Greater(t, jumps, n/10)
 }
 
 // TestEveryThousandthEventIsFoundWithoutReadingThoseBetween holds how many events are looked at.
