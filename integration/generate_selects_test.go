@@ -2,6 +2,7 @@ package integration
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -16,10 +17,17 @@ func (g *generator) compound() statement {
 		return s + " FROM " + g.table() + g.where()
 	}
 	s := one()
-	for range 1 + g.IntN(3) {
+	operators := 1 + g.IntN(3)
+	for range operators {
 		s += g.pick(" UNION ", " UNION ALL ", " INTERSECT ", " INTERSECT ", " EXCEPT ", " EXCEPT ") + one()
 	}
-	switch g.IntN(4) {
+	how := g.IntN(4)
+	if operators > 1 && strings.Contains(s, "NOCASE") {
+		// Which of the texts stays that are equal is said by nobody, and SQLite, which merges in the order
+		// of one collation what it compares by another, gives a row of a UNION twice.
+		how = 1
+	}
+	switch how {
 	case 0:
 		return statement{sql: s + g.pick(" ORDER BY k", " ORDER BY 1 DESC"), loose: true}
 	case 1:

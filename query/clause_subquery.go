@@ -215,7 +215,7 @@ func (s *clauseScope) InSelect(x *expr.Expr, in *parser.In) (*expr.Expr, error) 
 		return nil, err
 	}
 	col := p.plan.columns[0]
-	item := &expr.Expr{Affinity: col.affinity, Type: col.Type, Collate: col.collate}
+	item := p.plan.item(0)
 	m := membership{
 		sub: p, dates: x.Type == Any, collate: expr.CommonCollation(x, item),
 		convert: value.Conversion(value.CommonAffinity(x.Affinity, item.Affinity)),
@@ -239,6 +239,15 @@ func (s *clauseScope) InSelect(x *expr.Expr, in *parser.In) (*expr.Expr, error) 
 		Eval: func(en *expr.Env) value.Value { return test(en).Value() }, Test: test,
 		Type: Integer, Nullable: x.Nullable || col.Nullable, Pos: in.Pos,
 	}, nil
+}
+
+// item stands for column number i of the rows among which IN looks a value up. A COLLATE that the last
+// SELECT has for it counts as if it stood behind IN, as in SQLite.
+func (p *selectPlan) item(i int) *expr.Expr {
+	col := &p.columns[i]
+	item := &expr.Expr{Affinity: col.affinity, Type: col.Type, Collate: col.collate, Tags: col.tags}
+	item.TakeCollation(p.cores[len(p.cores)-1].results[i])
+	return item
 }
 
 // A membership looks a value up among the rows of a sub-query.

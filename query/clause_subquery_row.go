@@ -61,8 +61,8 @@ func (s *clauseScope) InSelectRow(x []*expr.Expr, in *parser.In) (*expr.Expr, er
 	var items []*expr.Expr
 	y := &expr.Expr{Type: Integer, Pos: in.Pos}
 	for i, col := range p.plan.columns {
-		item := &expr.Expr{Affinity: col.affinity, Type: col.Type, Collate: col.collate, Tags: col.tags,
-			Pos: in.Pos}
+		item := p.plan.item(i)
+		item.Pos = in.Pos
 		items = append(items, item)
 		m.keys = append(m.keys, rowKeyOf(x[i], item))
 		y.Nullable = y.Nullable || x[i].Nullable || col.Nullable

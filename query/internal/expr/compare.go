@@ -58,6 +58,13 @@ func (c *compiler) matchTags(l, r *Expr) error {
 	return c.tagsOperand(l)
 }
 
+// TakeCollation gives x the collation that an expression was written with, if it was with any.
+func (x *Expr) TakeCollation(of *Expr) {
+	if of.explicit {
+		x.Collate, x.explicit = of.Collate, true
+	}
+}
+
 // CommonCollation is the collation of a comparison: an explicit one, the left one first; then that
 // of a column, also of a sub-query's, whose collation is that of the result.
 func CommonCollation(l, r *Expr) value.Collation {
