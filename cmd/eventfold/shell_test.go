@@ -125,16 +125,6 @@ func (x *terminal) awaitDrawn() {
 	x.await("\x1b[?25h")
 }
 
-// smallStore makes a store of three events.
-func smallStore(t *testing.T) string {
-	t.Helper()
-	store := filepath.Join(t.TempDir(), "store")
-	require.NoError(t, printSQL(store, []string{
-		`INSERT INTO $all (stream, type, payload) VALUES ('order-1', 'Placed', '{"total": 3, "items": [{"name": "tea"}]}'),
-			('order-2', 'Placed', '{"total": 4}'), ('cart 1', 'Cleared', NULL)`}))
-	return store
-}
-
 func TestTheShellRunsWhatIsTypedOverSeveralLines(t *testing.T) {
 	state := t.TempDir()
 	x := atTerminal(t, []string{"XDG_STATE_HOME=" + state}, "shell", "--write", smallStore(t))
