@@ -98,21 +98,26 @@ var rooms = kind[int64]{
 }
 
 // directories are paths.
-var directories = kind[string]{
-	doc: "the path of a directory",
-	parse: func(value string) (string, error) {
-		if fault := directoryFault(value); fault != "" {
-			return "", fmt.Errorf("it %s", fault)
-		}
-		return value, nil
-	},
-	format: func(path string) string { return path },
-	check: func(name, value string) error {
-		if fault := directoryFault(value); fault != "" {
-			return fmt.Errorf("%s %s", name, fault)
-		}
-		return nil
-	},
+var directories = textKind("the path of a directory", directoryFault)
+
+// textKind are texts of which fault says what is wrong with one, "" for nothing.
+func textKind(doc string, fault func(string) string) kind[string] {
+	return kind[string]{
+		doc: doc,
+		parse: func(value string) (string, error) {
+			if what := fault(value); what != "" {
+				return "", fmt.Errorf("it %s", what)
+			}
+			return value, nil
+		},
+		format: func(value string) string { return value },
+		check: func(name, value string) error {
+			if what := fault(value); what != "" {
+				return fmt.Errorf("%s %s", name, what)
+			}
+			return nil
+		},
+	}
 }
 
 // directoryFault says what is wrong with the path of a directory, "" for nothing.
@@ -186,22 +191,7 @@ var counts = kind[int]{
 }
 
 // actors are names of whoever erases.
-var actors = kind[string]{
-	doc: "who erases, up to 255 bytes",
-	parse: func(value string) (string, error) {
-		if fault := actorFault(value); fault != "" {
-			return "", fmt.Errorf("it %s", fault)
-		}
-		return value, nil
-	},
-	format: func(name string) string { return name },
-	check: func(name, value string) error {
-		if fault := actorFault(value); fault != "" {
-			return fmt.Errorf("%s %s", name, fault)
-		}
-		return nil
-	},
-}
+var actors = textKind("who erases, up to 255 bytes", actorFault)
 
 // actorFault says what is wrong with an actor, "" for nothing.
 func actorFault(name string) string {
